@@ -1,0 +1,85 @@
+"""The wording of every refusal: the argument, the rule, what arrived, what to do."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any, NoReturn
+
+import numpy as np
+
+
+class InputError(ValueError):
+    """A mistake in what the user gave; its text is one line that says how to mend it."""
+
+
+class MissingExtra(InputError, ImportError):
+    """A part of the library was asked for whose optional packages are not installed."""
+
+
+def shown(value: Any, limit: int = 80) -> str:
+    """Return `value` as a user wrote it, on one line, cut to `limit` characters."""
+    text = " ".join((value if isinstance(value, str) else repr(value)).split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def refuse(argument: str, rule: str, got: Any = None, remedy: str = "") -> NoReturn:
+    """Raise `InputError` with the house wording; `got=None` leaves out what arrived."""
+    arrived = "" if got is None else f"; got {shown(got)}"
+    raise InputError(f"{argument}: {rule}{arrived}" + (f". {remedy}" if remedy else ""))
+
+
+def require(ok: bool, argument: str, rule: str, got: Any = None, remedy: str = "") -> None:
+    """Refuse unless `ok`."""
+    if not ok:
+        refuse(argument, rule, got, remedy)
+
+
+def require_count(argument: str, value: Any, at_least: int = 1) -> int:
+    """Return `value` as an int that is at least `at_least`."""
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    require(whole and value >= at_least, argument, f"must be a whole number >= {at_least}", value)
+    return int(value)
+
+
+def require_number(argument: str, value: Any, above: float = -math.inf) -> float:
+    """Return `value` as a finite float strictly above `above`."""
+    real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(
+        value, bool
+    )
+    rule = "must be a finite number" + (f" > {above:g}" if above > -math.inf else "")
+    require(bool(real and math.isfinite(value) and value > above), argument, rule, value)
+    return float(value)
+
+
+def require_choice(argument: str, value: Any, choices: Iterable[str]) -> str:
+    """Return `value` if it is one of `choices`."""
+    names = list(choices)
+    require(value in names, argument, "must be one of " + ", ".join(names), value)
+    return str(value)
+
+
+def require_levels(argument: str, value: Any, at_least: int = 1) -> np.ndarray:
+    """Return `value` as a float64 array of positive, finite, strictly increasing SNRs."""
+    try:
+        levels = np.atleast_1d(np.asarray(value, dtype=np.float64))
+    except (TypeError, ValueError):
+        refuse(argument, "must be a list of numbers (SNRs)", value)
+    flat = levels.ndim == 1 and levels.size >= at_least
+    require(flat, argument, f"must be a flat list of at least {at_least} SNRs", levels.shape)
+    good = np.isfinite(levels).all() and levels[0] > 0 and (np.diff(levels) > 0).all()
+    require(bool(good), argument, "must be positive, finite and strictly increasing SNRs", value)
+    return levels
+
+
+def need(module: str, extra: str) -> Any:
+    """Import an optional module, or say which extra brings it."""
+    import importlib
+
+    try:
+        return importlib.import_module(module)
+    except ImportError as cause:
+        raise MissingExtra(
+            f"{module}: is needed for this and could not be imported ({shown(str(cause))}). "
+            f'Install it with: pip install "girsanov[{extra}]"'
+        ) from cause

@@ -1,0 +1,96 @@
+r"""Orthonormal coordinates in which errors are measured and noise is coloured.
+
+A basis is an orthonormal matrix U, the Kronecker product of one factor per axis of the item:
+coordinates c = U^T x, back x = U c. It is the identity, the eigenvectors of a covariance (PCA,
+one factor on the flattened item), or the discrete cosine transform of each channel.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import torch
+from scipy import fft
+
+from ._checks import refuse, require
+from ._typing import Array, Tensor
+
+Kind = Literal["coordinate", "pca", "dct"]
+PCA_LIMIT = 2048  # dimensions; a dense basis beyond it costs more than the network
+
+
+@dataclass(frozen=True)
+class Basis:
+    """Orthonormal coordinates of R^d.
+
+    kind: ``coordinate``, ``pca`` or ``dct``; shape: how an item is laid out, product d;
+    factors: one orthonormal matrix [n, n] per axis of `shape`, None for the identity.
+    """
+
+    kind: Kind
+    shape: tuple[int, ...]
+    factors: tuple[Array | None, ...]
+    _cache: dict[tuple[torch.dtype, torch.device], list[Tensor | None]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+
+    @property
+    def dimension(self) -> int:
+        """The number of coordinates d."""
+        return math.prod(self.shape)
+
+    def to_coordinates(self, x: Tensor) -> Tensor:
+        """Return c = U^T x for x [B, d]."""
+        return self._apply(x, transpose=False)
+
+    def from_coordinates(self, c: Tensor) -> Tensor:
+        """Return x = U c for c [B, d]."""
+        return self._apply(c, transpose=True)
+
+    def _apply(self, x: Tensor, *, transpose: bool) -> Tensor:
+        if self.kind == "coordinate":
+            return x
+        out = x.reshape(len(x), *self.shape)
+        for axis, factor in enumerate(self._factors(x), start=1):
+            if factor is not None:
+                moved = out.movedim(axis, -1)
+                out = (moved @ (factor.T if transpose else factor)).movedim(-1, axis)
+        return out.reshape(x.shape)
+
+    def _factors(self, like: Tensor) -> list[Tensor | None]:
+        key = (like.dtype, like.device)
+        if key not in self._cache:
+            self._cache[key] = [
+                None if f is None else torch.as_tensor(f, dtype=like.dtype, device=like.device)
+                for f in self.factors
+            ]
+        return self._cache[key]
+
+
+def coordinate_basis(dimension: int) -> Basis:
+    """Return the identity basis of R^d."""
+    return Basis("coordinate", (dimension,), (None,))
+
+
+def pca_basis(covariance: Array) -> tuple[Basis, Array]:
+    """Return the eigenvectors of a covariance [d, d] as a basis, and its eigenvalues [d].
+
+    The eigenvalues are sorted largest first and clipped at zero.
+    """
+    square = covariance.ndim == 2 and covariance.shape[0] == covariance.shape[1]
+    require(square, "covariance", "must be a square matrix", covariance.shape)
+    values, vectors = np.linalg.eigh(covariance)
+    matrix = vectors[:, ::-1].copy()  # a size-1 axis would keep its negative stride otherwise
+    return Basis("pca", (len(values),), (matrix,)), np.maximum(values[::-1], 0.0)
+
+
+def dct_basis(shape: tuple[int, ...]) -> Basis:
+    """Return the orthonormal DCT-II over the last two axes of items [C, H, W], [H, W] or [L]."""
+    if not 1 <= len(shape) <= 3:
+        refuse("shape", "must be [L], [H, W] or [C, H, W] for a DCT basis", shape)
+    # dct of every unit vector: row i holds the coordinates of e_i, so the rows make up U.
+    cosines = [fft.dct(np.eye(n), type=2, norm="ortho", axis=1) for n in shape[-2:]]
+    return Basis("dct", shape, (*[None] * (len(shape) - len(cosines)), *cosines))

@@ -1,0 +1,71 @@
+"""What is installed, and what is wrong with it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import NamedTuple
+
+CORE = ("torch", "numpy", "scipy", "safetensors", "typer", "rich", "tqdm", "jinja2", "PIL")
+EXTRAS = {"diffusers": "diffusers", "pyarrow": "parquet", "sklearn": "demo"}
+SECONDS = 120  # a first import of torch from a cold disk takes tens of seconds
+
+
+class Finding(NamedTuple):
+    """One line of the examination: state is ok, absent or broken."""
+
+    name: str
+    state: str
+    detail: str
+
+
+def examine() -> list[Finding]:
+    """Return findings for Python, every dependency and the machine."""
+    found = [Finding("python", "ok", sys.version.split()[0])]
+    found += [_package(name, None) for name in CORE]
+    found += [_package(name, extra) for name, extra in EXTRAS.items()]
+    if _installed("diffusers"):
+        found.append(_vision())
+    return [*found, _machine()]
+
+
+def _installed(module: str) -> bool:
+    from importlib.util import find_spec
+
+    return find_spec(module) is not None
+
+
+def _try(code: str) -> subprocess.CompletedProcess[str]:
+    # a broken binary package can kill the interpreter that imports it, so another one does
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
+                          timeout=SECONDS, check=False)
+
+
+def _package(name: str, extra: str | None) -> Finding:
+    if not _installed(name):
+        install = f'pip install "girsanov[{extra}]"' if extra else "pip install girsanov"
+        return Finding(name, "absent" if extra else "broken", f"not installed; {install}")
+    tried = _try(f"import {name}; print(getattr({name}, '__version__', ''))")
+    if tried.returncode == 0:
+        return Finding(name, "ok", tried.stdout.strip())
+    lines = tried.stderr.strip().splitlines() or [f"exit code {tried.returncode}"]
+    return Finding(name, "broken", f"does not import: {lines[-1]}")
+
+
+def _vision() -> Finding:
+    tried = _try("from diffusers import UNet2DModel")
+    if tried.returncode == 0:
+        return Finding("UNet2DModel", "ok", "image networks can be built")
+    if "torchvision" in tried.stderr:
+        return Finding("UNet2DModel", "broken", "torchvision does not match torch, which breaks "
+                       "diffusers; girsanov does not need it: pip uninstall torchvision")
+    lines = tried.stderr.strip().splitlines() or ["no message"]
+    return Finding("UNet2DModel", "broken", lines[-1])
+
+
+def _machine() -> Finding:
+    code = ("import torch, os; print(os.cpu_count(), 'CPU cores,', torch.get_num_threads(), "
+            "'torch threads,', torch.cuda.get_device_name() if torch.cuda.is_available() else 'no CUDA')")
+    tried = _try(code)
+    state = "ok" if tried.returncode == 0 else "broken"
+    return Finding("machine", state, tried.stdout.strip() or "torch cannot be asked")

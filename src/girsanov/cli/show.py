@@ -1,0 +1,156 @@
+"""What people see in the terminal: progress on stderr, tables on stdout, or JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .._typing import Progress
+
+if TYPE_CHECKING:
+    from ..ledger.audit import Audit
+    from ..plan.plan import Plan
+    from ..study.demo import Demo
+    from .doctor import Finding
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+def _console(stderr: bool = False) -> Any:
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False)
+
+
+@contextmanager
+def progress(name: str) -> Iterator[Progress]:
+    """Yield a callback (done, total) that draws a bar on stderr when that is a terminal."""
+    with stages() as stage:
+        yield stage(name)
+
+
+@contextmanager
+def stages() -> Iterator[Callable[[str], Progress]]:
+    """Yield a function that opens a named bar and returns its callback."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    console = _console(stderr=True)
+    columns = (TextColumn("{task.description:10s}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"),
+               TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+
+        def stage(name: str) -> Any:
+            task = bars.add_task(name, total=None)
+            return lambda done, total: bars.update(task, completed=done, total=total)
+
+        yield stage
+
+
+def result(as_json: bool, content: dict[str, Any], show: Callable[[], None]) -> None:
+    """Print `content` as one JSON object, or call `show`."""
+    if as_json:
+        sys.stdout.write(json.dumps(content, allow_nan=False) + "\n")
+    else:
+        show()
+
+
+def sparkline(values: Any) -> str:
+    """Return values as a line of block characters, low to high."""
+    low, high = float(min(values)), float(max(values))
+    span = (high - low) or 1.0
+    return "".join(BLOCKS[min(7, int(8 * (float(v) - low) / span))] for v in values)
+
+
+def number(value: float | None) -> str:
+    """Return a value in three significant digits, or a dash."""
+    return "-" if value is None else f"{value:.3g}"
+
+
+def ledger(plan: Plan) -> None:
+    """Print the ledger of a plan as a table."""
+    from rich.table import Table
+
+    table = Table(title=None, box=None, pad_edge=False, header_style="bold")
+    for name, justify in (("ledger (nats)", "left"), ("value", "right"), ("95 % interval", "right"),
+                          ("kind", "left"), ("", "left")):
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    for e in plan.ledger:
+        if e.kind == "lower bound":
+            value, interval = f">= {number(e.low)}", "unknown above"
+        else:
+            value, interval = number(e.value), f"{number(e.low)} .. {number(e.high)}"
+        table.add_row(e.name, value, interval, e.kind, e.note)
+    _console().print(table)
+
+
+def fitted(model: Any, out: Path) -> None:
+    """Print what was trained."""
+    last = model.training.get("held_out_ledger", {})
+    console = _console()
+    console.print(f"trained {model.training.get('steps_run')} steps on "
+                  f"{model.training.get('examples')} examples in {model.training.get('seconds', 0):.0f} s")
+    if "held_out_ledger" in last:
+        console.print(f"validation ledger {last['held_out_ledger']:.1f} ± {1.96 * last['se']:.1f} nats "
+                      "(1/2 of the error's integral over SNR)")
+    wrote(out)
+
+
+def audited(audit: Audit, out: Path) -> None:
+    """Print the curve in one line and what was spent."""
+    import numpy as np
+
+    about, total = audit.about, audit.total()
+    share = audit.levels * total.value / math.prod(about["shape"])
+    console = _console()
+    console.print(f"{about['examples']} examples x {about['draws']} draws x {len(audit.levels)} levels: "
+                  f"{about['calls']} network calls in {about['seconds']:.1f} s")
+    console.print("error x SNR per dimension, noisy to clean")
+    console.print(f"  {sparkline(share[:: max(1, len(share) // 65)])}  "
+                  f"noise {audit.levels[0] ** -0.5:.3g} .. {audit.levels[-1] ** -0.5:.3g}")
+    relative = float(np.median(total.se / total.value))
+    console.print(f"relative standard error of the curve {100 * relative:.1f} % (median over levels)")
+    wrote(out)
+
+
+def planned(plan: Plan, out: Path | None) -> None:
+    """Print the plan's sampler, levels and ledger."""
+    console = _console()
+    sampler = plan.sampler + (f" + {plan.covariance}" if plan.covariance else "")
+    console.print(f"{plan.steps} steps, {sampler} hold, {plan.about['why']}", soft_wrap=True)
+    console.print("noise levels " + " ".join(f"{s**-0.5:.3g}" for s in plan.levels))
+    ledger(plan)
+    if out is not None:
+        wrote(out)
+
+
+def sampled(drawn: Any, out: str) -> None:
+    """Print what was drawn."""
+    _console().print(f"drew {len(drawn)} samples of shape {tuple(drawn.shape[1:])}, {drawn.dtype}")
+    wrote(out)
+
+
+def demonstrated(demo: Demo) -> None:
+    """Print the demo's plan, ledger and files."""
+    planned(demo.plan, None)
+    console = _console()
+    console.print(f"took {demo.seconds:.0f} s")
+    for name, path in demo.files.items():
+        console.print(f"{name:8s} {path}", soft_wrap=True)
+
+
+def examined(findings: list[Finding]) -> None:
+    """Print the doctor's findings."""
+    console = _console()
+    for f in findings:
+        mark = {"ok": "[green]ok[/]", "absent": "[yellow]absent[/]", "broken": "[red]broken[/]"}[f.state]
+        console.print(f"{mark:18s} {f.name:14s} {f.detail}", soft_wrap=True)
+
+
+def wrote(path: Path | str) -> None:
+    """Print the path that was written."""
+    _console().print(f"wrote {path}", soft_wrap=True)

@@ -1,0 +1,20 @@
+"""Data in and samples out: files, folders and arrays as rows, and the map to the model's units."""
+
+from .columns import CategoryColumn, NumberColumn, TableStandardisation
+from .dataset import Dataset
+from .load import load_data
+from .standardise import ImageStandardisation, Standardisation, VectorStandardisation
+from .write import check_destination, write_samples
+
+__all__ = [
+    "CategoryColumn",
+    "Dataset",
+    "ImageStandardisation",
+    "NumberColumn",
+    "Standardisation",
+    "TableStandardisation",
+    "VectorStandardisation",
+    "check_destination",
+    "load_data",
+    "write_samples",
+]

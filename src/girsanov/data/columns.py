@@ -1,0 +1,189 @@
+r"""The standardisation of named columns: numbers by mean and deviation, categories one-hot.
+
+A category column with K values of frequencies p_1..p_K becomes K coordinates
+
+    x_k = (1[value is k] - p_k) / c,    c = sqrt(1 - sum_k p_k^2),                        (1)
+
+whose variances p_k (1 - p_k) / c^2 add up to one: a block weighs as much as one column of
+numbers. It decodes to the k with the largest p_k + c x_k. With one value only, c = 0 and stands
+for 1. Which values exist is part of the table and taken from all of it; the frequencies, like
+means and deviations, are learnt. Integers are rounded, and clipped to their dtype only.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .._checks import refuse, require
+from .._typing import Array, Json
+from .standardise import Standardisation
+from .units import cast, number_dtype, reduce_units, restore_units
+
+
+@dataclass(frozen=True)
+class NumberColumn:
+    """A column of numbers: its name, the user's dtype, its mean and deviation (0 if constant)."""
+
+    name: str
+    dtype: np.dtype[Any]
+    mean: float
+    scale: float
+    width: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that cannot be a mean and a deviation."""
+        good = math.isfinite(self.mean) and math.isfinite(self.scale) and self.scale >= 0
+        require(good, "standardisation", f"must have a finite mean and scale >= 0 for {self.name}")
+
+    def encode(self, values: NDArray[Any]) -> NDArray[np.float32]:
+        """Return values [b] standardised, [b, 1]."""
+        if values.dtype.kind not in "biuf":
+            refuse(f"column {self.name!r}", "must hold numbers", str(values.dtype))
+        return reduce_units(values.astype(np.float64), self.mean, self.scale)[:, None]
+
+    def decode(self, x: Array) -> NDArray[Any]:
+        """Return x [b, 1] in the user's units and dtype, [b]."""
+        return cast(restore_units(x[:, 0], self.mean, self.scale), self.dtype)
+
+    def to_json(self) -> Json:
+        """Return the fields as JSON values."""
+        number = {"name": self.name, "dtype": self.dtype.str}
+        return {**number, "mean": self.mean, "scale": self.scale}
+
+
+@dataclass(frozen=True)
+class CategoryColumn:
+    """A column of text: its name, its K values and their frequencies, equation (1)."""
+
+    name: str
+    categories: tuple[str, ...]
+    frequencies: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse frequencies that are none, and categories that repeat."""
+        p = np.asarray(self.frequencies, np.float64)
+        good = len(p) == len(set(self.categories)) == len(self.categories) > 0
+        require(
+            bool(good and (p >= 0).all() and abs(p.sum() - 1) < 1e-6),
+            "standardisation",
+            f"must have one frequency per category, adding up to 1, for {self.name}",
+        )
+
+    @property
+    def width(self) -> int:
+        """K."""
+        return len(self.categories)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Text of the longest category's length."""
+        return np.dtype(f"<U{max(1, *map(len, self.categories))}")
+
+    @property
+    def _scale(self) -> float:
+        p = np.asarray(self.frequencies)
+        # p (1 - p) summed, not 1 - sum p^2: exactly 0 for a single value.
+        return math.sqrt(float((p * (1 - p)).sum()))
+
+    def encode(self, values: NDArray[Any]) -> NDArray[np.float32]:
+        """Return text values [b] one-hot and standardised, [b, K]."""
+        if values.dtype.kind != "U":
+            refuse(f"column {self.name!r}", "must hold text", str(values.dtype))
+        code = {category: k for k, category in enumerate(self.categories)}
+        found, where = np.unique(values, return_inverse=True)
+        for text in found.tolist():
+            if text not in code:
+                known = ", ".join(self.categories[:8])
+                refuse(
+                    f"column {self.name!r}",
+                    "must hold categories learnt from the training"
+                    f" data ({known}{', …' if self.width > 8 else ''})",
+                    text,
+                )
+        hot = np.eye(self.width)[[code[text] for text in found.tolist()]]
+        return reduce_units(hot, np.asarray(self.frequencies), self._scale)[where]
+
+    def decode(self, x: Array) -> NDArray[Any]:
+        """Return the likeliest category of x [b, K], [b]."""
+        best = restore_units(x, np.asarray(self.frequencies), self._scale).argmax(axis=1)
+        return np.asarray(np.asarray(self.categories, self.dtype)[best])
+
+    def to_json(self) -> Json:
+        """Return the fields as JSON values."""
+        lists = {"categories": list(self.categories), "frequencies": list(self.frequencies)}
+        return {"name": self.name, **lists}
+
+
+Column = NumberColumn | CategoryColumn
+
+
+@dataclass(frozen=True, eq=False)
+class TableStandardisation(Standardisation):
+    """Column by column; rows are structured arrays with one field per column."""
+
+    kind: ClassVar[str] = "table"
+    columns: tuple[Column, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse a table without columns, or with two of one name."""
+        names = [column.name for column in self.columns]
+        require(bool(names), "standardisation", "must have at least one column")
+        require(len(set(names)) == len(names), "standardisation", "must not repeat a name", names)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(d,): one for each column of numbers, K for each column of K categories."""
+        return (sum(column.width for column in self.columns),)
+
+    @property
+    def scale_in_units(self) -> float | None:
+        """The scale of the only column, if it is of numbers."""
+        only = self.columns[0]
+        return only.scale if len(self.columns) == 1 and isinstance(only, NumberColumn) else None
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The structured dtype of a row."""
+        return np.dtype([(column.name, column.dtype) for column in self.columns])
+
+    def encode(self, raw: NDArray[Any]) -> NDArray[np.float32]:
+        """Return structured rows [b] standardised: float32 [b, d]; fields may be in any order."""
+        names: Sequence[str] = getattr(getattr(raw, "dtype", None), "names", None) or ()
+        wanted = [column.name for column in self.columns]
+        if set(names) != set(wanted):
+            rule = "must be a structured array with the columns " + ", ".join(wanted)
+            refuse("raw", rule, ", ".join(names) or type(raw).__name__)
+        return np.concatenate([column.encode(raw[column.name]) for column in self.columns], axis=1)
+
+    def decode(self, x: ArrayLike) -> NDArray[Any]:
+        """Return x [b, d] as structured rows [b] in the user's units and types."""
+        values = self._examples(x)
+        rows = np.empty(len(values), self.dtype)
+        start = 0
+        for column in self.columns:
+            rows[column.name] = column.decode(values[:, start : start + column.width])
+            start += column.width
+        return rows
+
+    def to_json(self) -> Json:
+        """Return the columns as JSON values."""
+        return {"kind": self.kind, "columns": [column.to_json() for column in self.columns]}
+
+    @classmethod
+    def _read(cls, content: Json) -> TableStandardisation:
+        return cls(tuple(_read_column(column) for column in content["columns"]))
+
+
+def _read_column(content: Json) -> Column:
+    name = str(content["name"])
+    if "categories" in content:
+        categories = tuple(str(c) for c in content["categories"])
+        return CategoryColumn(name, categories, tuple(float(p) for p in content["frequencies"]))
+    dtype = number_dtype(content["dtype"])
+    return NumberColumn(name, dtype, float(content["mean"]), float(content["scale"]))

@@ -1,0 +1,181 @@
+"""A folder of images, read when they are asked for; its sub-folders, sorted, are the labels.
+
+Files are `.png`, `.jpg`, `.jpeg`, `.bmp`, `.webp` and `.gif`, sorted by name, all of one size.
+If every image is grey they are read as [H, W], else all as RGB [H, W, 3]; transparent pixels
+are laid on white, palettes and CMYK become RGB, 1-bit images become 0 and 255. Images of more
+than 8 bits, animations, and images above 2^25 pixels are refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import struct
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from .._checks import InputError, refuse, require
+from .standardise import ImageStandardisation, Layout
+from .streaming import Index, Rows
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif")
+PIXEL_LIMIT = 2**25
+GREY = ("1", "L", "LA", "La")
+COLOUR = ("P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")
+
+
+class Folder(NamedTuple):
+    """The images of a folder and, if it has sub-folders, the label of each and their names."""
+
+    rows: ImageRows
+    labels: NDArray[np.int64] | None
+    label_names: tuple[str, ...]
+
+
+class Header(NamedTuple):
+    """What is known of an image before its pixels are unpacked."""
+
+    size: tuple[int, int]  # W, H
+    grey: bool
+
+
+@dataclass(frozen=True, eq=False)
+class ImageRows(Rows):
+    """Image files of one size (W, H), read as grey [H, W] or RGB [H, W, 3] in uint8."""
+
+    paths: tuple[Path, ...]
+    size: tuple[int, int]
+    grey: bool
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(1, H, W) or (3, H, W)."""
+        return self._standardisation.shape
+
+    @property
+    def _standardisation(self) -> ImageStandardisation:
+        example = self.size[::-1] if self.grey else (*self.size[::-1], 3)
+        layout: Layout = "hw" if self.grey else "hwc"
+        return ImageStandardisation(example, layout, np.dtype(np.uint8), 0.0, 255.0)
+
+    def __len__(self) -> int:
+        """The number of images."""
+        return len(self.paths)
+
+    def take(self, index: Index) -> NDArray[Any]:
+        """Return images `index`, uint8 [b, H, W] or [b, H, W, 3]."""
+        images = np.empty((len(index), *self._standardisation.example), np.uint8)
+        for place, row in enumerate(index):
+            images[place] = self._pixels(self.paths[row])
+        return images
+
+    def _pixels(self, path: Path) -> NDArray[Any]:
+        with opened(path) as image:
+            require(image.size == self.size, str(path), f"must have size {self.size}", image.size)
+            if image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info:
+                white = Image.new("RGBA", image.size, "white")
+                image = Image.alpha_composite(white, image.convert("RGBA"))
+            return np.asarray(image.convert("L" if self.grey else "RGB"))
+
+    def learn(self, index: Index | None) -> ImageStandardisation:
+        """Return the map of 0..255 to [-1, 1]; nothing is learnt from 8-bit files."""
+        return self._standardisation
+
+    def content(self) -> Iterator[bytes | memoryview]:
+        """Yield the hash of every file, in order."""
+        yield f"images {self.size} {self.grey} {len(self)}".encode()
+        for path in self.paths:
+            with open(path, "rb") as file:
+                yield hashlib.file_digest(file, "sha256").digest()
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Image.Image]:
+    """Yield an image whose header was read; InputError for all that can be wrong with it."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path, formats=("PNG", "JPEG", "BMP", "WEBP", "GIF")) as image:
+                pixels = math.prod(image.size)
+                rule = f"must have at most {PIXEL_LIMIT} pixels"
+                require(pixels <= PIXEL_LIMIT, str(path), rule, pixels)
+                yield image
+    except InputError:
+        raise
+    except (
+        OSError,
+        ValueError,
+        SyntaxError,
+        EOFError,
+        struct.error,
+        MemoryError,
+        Image.DecompressionBombError,
+    ) as cause:
+        raise InputError(
+            f"{path}: must be a whole image; {' '.join(str(cause).split())}"
+        ) from cause
+
+
+def read_folder(path: Path) -> Folder:
+    """Return a folder's images; InputError unless all can be read and have one size."""
+    classes = sorted(p.name for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
+    groups = {name: found for name in classes if (found := _image_files(path / name))}
+    loose = _image_files(path)
+    what = str(path)
+    require(bool(loose or groups), what, "must hold images (" + ", ".join(SUFFIXES) + ")", "none")
+    if loose and groups:
+        rule = "must have its images either all in sub-folders (the labels) or all beside them"
+        refuse(what, rule, f"{loose[0].name} beside {next(iter(groups))}/")
+    paths = tuple(loose or [p for found in groups.values() for p in found])
+    require(len(paths) > 1, what, "must hold at least 2 images", len(paths))
+    headers = _headers(paths)
+    rows = ImageRows(paths, headers[0].size, all(header.grey for header in headers))
+    if loose:
+        return Folder(rows, None, ())
+    sizes = [len(found) for found in groups.values()]
+    return Folder(rows, np.repeat(np.arange(len(groups)), sizes), tuple(groups))
+
+
+def _image_files(folder: Path) -> list[Path]:
+    files = (p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
+    return sorted(p for p in files if p.is_file() and not p.name.startswith("."))
+
+
+def _headers(paths: tuple[Path, ...]) -> list[Header]:
+    headers: list[Header] = []
+    for path in paths:
+        with opened(path) as image:
+            require(not getattr(image, "is_animated", False), str(path), "must not be animated")
+            eight = image.mode in (*GREY, *COLOUR)
+            require(
+                eight,
+                str(path),
+                "must have 8 bits a channel",
+                f"mode {image.mode}",
+                "Convert it, or save all as one .npy array",
+            )
+            headers.append(Header(image.size, _is_grey(image)))
+        first = headers[0].size
+        require(
+            image.size == first,
+            str(path),
+            f"must have size {first}, as {paths[0].name}",
+            image.size,
+            "Resize the images to one size",
+        )
+    return headers
+
+
+def _is_grey(image: Image.Image) -> bool:
+    if image.mode != "P":
+        return image.mode in GREY
+    colours = np.asarray(image.getpalette("RGB")).reshape(-1, 3)
+    return bool((colours == colours[:, :1]).all())

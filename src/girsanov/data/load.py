@@ -1,0 +1,162 @@
+"""The one door for data: a file, a folder, a word, or an array in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .._checks import InputError, need, refuse, require, shown
+from .arrays import array_rows
+from .csv_files import read_csv
+from .dataset import Dataset
+from .images import read_folder
+from .numpy_files import read_npy, read_npz
+from .parquet_files import read_parquet
+from .streaming import Rows
+from .tables import (
+    CATEGORY_LIMIT,
+    Categories,
+    Values,
+    column,
+    frame_columns,
+    structured_columns,
+    table_rows,
+)
+
+ACCEPTED = ".npy, .npz, .csv, .parquet, a folder of images, or the word digits"
+NO_COLUMN = "must name a column of a table or an array of a .npz; this data has neither"
+
+
+class Loaded(NamedTuple):
+    """Rows with the labels that came with them: codes with names, a column, or nothing."""
+
+    rows: Rows
+    labels: Values | None = None
+    names: tuple[str, ...] | None = None
+
+
+def load_data(
+    source: Any, *, labels: str | NDArray[Any] | None = None, name: str | None = None
+) -> Dataset:
+    """Return a data set; its rows stay where they are and are read when asked for.
+
+    source: path to a `.npy` (memory-mapped), `.npz`, `.csv` (with a header), `.parquet` or a
+    folder of images (sub-folders are labels); the word ``digits`` (scikit-learn's); a NumPy
+    array (structured: a table), a torch tensor, or a data frame. Arrays are not copied.
+    labels: a table's column, a `.npz`'s array, or one label per row [n] (whole numbers or text).
+    name: what to call it in reports; the file's name by default.
+    Raises InputError, one line, for whatever cannot be used.
+    """
+    what = str(source) if isinstance(source, str | Path) else type(source).__name__
+    column_name = labels if isinstance(labels, str) else None
+    try:
+        loaded = _load(source, column_name, what)
+    except OSError as cause:
+        raise InputError(f"{what}: cannot be read ({cause.strerror or cause})") from cause
+    if labels is not None and column_name is None:
+        loaded = Loaded(loaded.rows, np.asarray(labels))
+    codes, names = _label_codes(loaded, what)
+    title = Path(what).name if isinstance(source, str | Path) else what
+    return Dataset(loaded.rows, name or title or what, labels=codes, label_names=names)
+
+
+def _load(source: Any, labels: str | None, what: str) -> Loaded:
+    if isinstance(source, str | Path):
+        return _from_word(str(source), labels)
+    if isinstance(source, torch.Tensor):
+        return _from_array(_tensor_array(source), labels, what)
+    if isinstance(source, np.ndarray):
+        return _from_array(source, labels, what)
+    if hasattr(source, "columns") and hasattr(source, "to_numpy"):
+        return _from_columns(frame_columns(source, what), labels, what)
+    if hasattr(source, "to_numpy"):
+        return _from_array(np.asarray(source.to_numpy()), labels, what)
+    refuse("source", f"must be a path ({ACCEPTED}), an array, a tensor or a data frame", what)
+
+
+def _from_word(source: str, labels: str | None) -> Loaded:
+    path = Path(source)
+    if source == "digits":
+        return _digits(labels)
+    if path.is_dir():
+        require(labels is None, "labels", NO_COLUMN, labels)
+        return Loaded(*read_folder(path))
+    require(
+        path.suffix.lower() in (".npy", ".npz", ".csv", ".parquet"),
+        source,
+        f"must be {ACCEPTED}",
+        path.suffix or "no such folder",
+    )
+    require(path.is_file(), source, "must be an existing file", "no such file")
+    require(path.stat().st_size > 0, source, "must not be empty", "0 bytes")
+    match path.suffix.lower():
+        case ".npy":
+            return _from_array(read_npy(path), labels, source)
+        case ".npz":
+            rows, found = read_npz(path, labels)
+            return _from_array(rows, None, source)._replace(labels=found)
+        case ".csv":
+            return _from_columns(read_csv(path), labels, source)
+        case _:
+            return _from_columns(read_parquet(path), labels, source)
+
+
+def _digits(labels: str | None) -> Loaded:
+    require(labels is None, "labels", NO_COLUMN, labels)
+    digits = need("sklearn.datasets", "demo").load_digits()
+    return Loaded(array_rows(digits.images.astype(np.uint8), "digits"), digits.target)
+
+
+def _from_array(values: NDArray[Any], labels: str | None, what: str) -> Loaded:
+    if values.dtype.names is not None:
+        return _from_columns(structured_columns(values, what), labels, what)
+    require(labels is None, "labels", NO_COLUMN, labels)
+    return Loaded(array_rows(values, what))
+
+
+def _from_columns(columns: Mapping[str, Values], labels: str | None, what: str) -> Loaded:
+    found = columns.get(labels) if labels is not None else None
+    if labels is not None and found is None:
+        refuse("labels", f"must be a column of {what} ({', '.join(columns)})", labels)
+    rest = {name: values for name, values in columns.items() if name != labels}
+    return Loaded(table_rows(rest, what), found)
+
+
+def _tensor_array(tensor: torch.Tensor) -> NDArray[Any]:
+    try:
+        plain = tensor.detach().cpu()
+        # NumPy has no bfloat16.
+        values: NDArray[Any] = (plain.float() if plain.dtype == torch.bfloat16 else plain).numpy()
+    except (TypeError, RuntimeError) as cause:
+        raise InputError(f"source: must be a dense tensor; {shown(str(cause))}") from cause
+    return values
+
+
+def _label_codes(loaded: Loaded, what: str) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:
+    """Return labels as codes [n] into names, sorted: as numbers if they are, else as text."""
+    values, where = loaded.labels, f"labels of {what}"
+    if values is None:
+        return None, ()
+    require(
+        len(values) == len(loaded.rows),
+        where,
+        f"must be one for each of {len(loaded.rows)} rows",
+        len(values),
+    )
+    if loaded.names is not None and not isinstance(values, Categories):
+        return values, loaded.names
+    known = values if isinstance(values, Categories) else column(values, "labels", what)
+    if isinstance(known, Categories):
+        return known.codes.astype(np.int64), known.names
+    whole = known.dtype.kind != "f" or bool((known == np.rint(known)).all())
+    require(whole, where, "must be whole numbers or text", str(known.dtype))
+    distinct, codes = np.unique(known, return_inverse=True)
+    rule = f"must have at most {CATEGORY_LIMIT} distinct values"
+    require(len(distinct) <= CATEGORY_LIMIT, where, rule, len(distinct))
+    numbers = distinct.astype(np.int64) if known.dtype.kind == "f" else distinct
+    return codes.astype(np.int64), tuple(str(value) for value in numbers.tolist())

@@ -1,0 +1,276 @@
+r"""The user's units and types on one side, the model's units on the other.
+
+A standardisation is an affine map, undone with the user's type and layout restored:
+
+    encode:  x = (raw - centre) / scale        float32, shape [b, *shape],                (1)
+    decode:  raw = centre + scale x            rounded for integers, in the user's dtype. (2)
+
+``vector``: centre and scale are each column's mean and standard deviation. A constant column
+has scale 0, which stands for 1 in (1): it encodes to 0 and decodes to the constant whatever x.
+``image``: one centre and one scale for all, so that [low, high] becomes [-1, 1]; the model sees
+channels first. Integers decoded from images are clipped to [low, high], which are the values a
+picture can take; those of vectors only to their dtype, so that a sample outside what was
+observed is not hidden.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .._checks import InputError, require, shown
+from .._typing import Array, Json
+from .units import (
+    cast,
+    number_dtype,
+    numeric_rows,
+    reduce_units,
+    restore_units,
+    whole_numbers,
+)
+
+Layout = Literal["hw", "hwc", "chw"]
+CHANNELS = (1, 3, 4)
+
+
+class Standardisation(ABC):
+    """The map between the user's units and the model's, equations (1) and (2)."""
+
+    kind: ClassVar[str]
+    _kinds: ClassVar[dict[str, type[Standardisation]]] = {}
+
+    def __init_subclass__(cls) -> None:
+        """Enter the subclass in the list that `from_json` chooses from."""
+        Standardisation._kinds[cls.kind] = cls
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one encoded row."""
+
+    @property
+    @abstractmethod
+    def scale_in_units(self) -> float | None:
+        """User units in one standardised unit; None when the coordinates do not share one."""
+
+    @abstractmethod
+    def encode(self, raw: NDArray[Any]) -> NDArray[np.float32]:
+        """Return equation (1) for rows [b, ...] in the user's units: float32 [b, *shape].
+
+        Raises InputError when the rows have another shape or type than those learnt from.
+        """
+
+    @abstractmethod
+    def decode(self, x: ArrayLike) -> NDArray[Any]:
+        """Return equation (2) for x [b, *shape]: rows in the user's units, dtype and layout.
+
+        Raises InputError when x has another shape or is not finite.
+        """
+
+    @abstractmethod
+    def to_json(self) -> Json:
+        """Return the numbers that define the map, for `from_json`."""
+
+    @classmethod
+    @abstractmethod
+    def _read(cls, content: Json) -> Standardisation: ...
+
+    @staticmethod
+    def from_json(content: Json) -> Standardisation:
+        """Return the standardisation that `to_json` described; InputError if it is not one."""
+        kind = content.get("kind") if isinstance(content, dict) else content
+        known = Standardisation._kinds
+        require(
+            isinstance(kind, str) and kind in known,
+            "standardisation",
+            "must be of kind " + ", ".join(sorted(known)),
+            kind,
+        )
+        try:
+            return known[str(kind)]._read(content)
+        except InputError:
+            raise
+        except (KeyError, TypeError, ValueError, AttributeError) as cause:
+            raise InputError(
+                f"standardisation: must be as girsanov wrote it; {shown(repr(cause))}"
+            ) from cause
+
+    def _examples(self, x: ArrayLike) -> Array:
+        values = np.asarray(x, dtype=np.float64)
+        require(
+            values.ndim > 0 and values.shape[1:] == self.shape,
+            "x",
+            f"must have shape [b, {str(self.shape)[1:].rstrip(',)')}]",
+            values.shape,
+        )
+        require(bool(np.isfinite(values).all()), "x", "must be finite; it holds NaN or infinity")
+        return values
+
+
+@dataclass(frozen=True, eq=False)
+class VectorStandardisation(Standardisation):
+    """Each column by its own mean and standard deviation.
+
+    example: shape of a raw row, (d,) or () for a flat array; dtype: the user's;
+    mean, scale: [d], scale 0 marks a constant column.
+    """
+
+    kind: ClassVar[str] = "vector"
+    example: tuple[int, ...]
+    dtype: np.dtype[Any]
+    mean: Array
+    scale: Array
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that do not fit together."""
+        d = (math.prod(self.example),)
+        require(
+            self.mean.shape == d == self.scale.shape,
+            "standardisation",
+            f"must have {d[0]} means and scales",
+            (self.mean.shape, self.scale.shape),
+        )
+        good = np.isfinite(self.mean).all() and np.isfinite(self.scale).all()
+        require(
+            bool(good and (self.scale >= 0).all()),
+            "standardisation",
+            "must have finite means and scales >= 0",
+        )
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(d,)."""
+        return (len(self.mean),)
+
+    @property
+    def scale_in_units(self) -> float | None:
+        """The scale, if all columns that vary share it (0 if none varies)."""
+        scales = np.unique(self.scale[self.scale > 0])
+        return None if len(scales) > 1 else float(scales.sum())
+
+    def encode(self, raw: NDArray[Any]) -> NDArray[np.float32]:
+        """Return equation (1) for raw [b, d] (or [b]): float32 [b, d]."""
+        rows = numeric_rows(raw, self.example)
+        return reduce_units(rows.reshape(len(rows), -1), self.mean, self.scale)
+
+    def decode(self, x: ArrayLike) -> NDArray[Any]:
+        """Return equation (2) for x [b, d]: rows [b, d] (or [b]) of the user's dtype."""
+        values = self._examples(x)
+        return cast(restore_units(values, self.mean, self.scale), self.dtype).reshape(
+            -1, *self.example
+        )
+
+    def to_json(self) -> Json:
+        """Return the fields as JSON values."""
+        return {
+            "kind": self.kind,
+            "example": list(self.example),
+            "dtype": self.dtype.str,
+            "mean": self.mean.tolist(),
+            "scale": self.scale.tolist(),
+        }
+
+    @classmethod
+    def _read(cls, content: Json) -> VectorStandardisation:
+        return cls(
+            whole_numbers(content["example"]),
+            number_dtype(content["dtype"]),
+            np.asarray(content["mean"], np.float64),
+            np.asarray(content["scale"], np.float64),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class ImageStandardisation(Standardisation):
+    """All pixels by one affine map that takes [low, high] to [-1, 1].
+
+    example: shape of a raw image; layout: ``hw``, ``hwc`` or ``chw``; dtype: the user's;
+    low, high: the range of the values, equal for images that are all one colour.
+    """
+
+    kind: ClassVar[str] = "image"
+    example: tuple[int, ...]
+    layout: Layout
+    dtype: np.dtype[Any]
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that do not fit together."""
+        fits = self.layout in ("hw", "hwc", "chw") and len(self.example) == len(self.layout)
+        require(
+            fits,
+            "standardisation",
+            "must have an image shape and layout that agree",
+            (self.example, self.layout),
+        )
+        ordered = math.isfinite(self.low) and math.isfinite(self.high) and self.low <= self.high
+        require(ordered, "standardisation", "must have low <= high", (self.low, self.high))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(C, H, W)."""
+        if self.layout == "hw":
+            return (1, *self.example)
+        moved = self.example if self.layout == "chw" else (self.example[-1], *self.example[:-1])
+        return tuple(moved)
+
+    @property
+    def scale_in_units(self) -> float:
+        """(high - low) / 2."""
+        return self.high / 2 - self.low / 2
+
+    def encode(self, raw: NDArray[Any]) -> NDArray[np.float32]:
+        """Return equation (1) for images [b, *example]: float32 [b, C, H, W]."""
+        rows = numeric_rows(raw, self.example)
+        same = (raw.dtype.kind == "f") == (self.dtype.kind == "f")
+        require(
+            same,
+            "raw",
+            f"must hold images of dtype {self.dtype} (whole numbers and "
+            "fractions have different ranges)",
+            str(raw.dtype),
+        )
+        x = reduce_units(rows, self._centre, self.scale_in_units)
+        if self.layout == "hw":
+            return x[:, None]
+        return x if self.layout == "chw" else np.ascontiguousarray(np.moveaxis(x, -1, 1))
+
+    def decode(self, x: ArrayLike) -> NDArray[Any]:
+        """Return equation (2) for x [b, C, H, W]: images [b, *example] of the user's dtype."""
+        values = restore_units(self._examples(x), self._centre, self.scale_in_units)
+        if self.dtype.kind != "f":
+            values = np.clip(np.rint(values), self.low, self.high)
+        if self.layout == "hwc":
+            values = np.ascontiguousarray(np.moveaxis(values, 1, -1))
+        return cast(values, self.dtype).reshape(-1, *self.example)
+
+    @property
+    def _centre(self) -> float:
+        return self.low / 2 + self.high / 2
+
+    def to_json(self) -> Json:
+        """Return the fields as JSON values."""
+        return {
+            "kind": self.kind,
+            "example": list(self.example),
+            "layout": self.layout,
+            "dtype": self.dtype.str,
+            "low": self.low,
+            "high": self.high,
+        }
+
+    @classmethod
+    def _read(cls, content: Json) -> ImageStandardisation:
+        return cls(
+            whole_numbers(content["example"]),
+            content["layout"],
+            number_dtype(content["dtype"]),
+            float(content["low"]),
+            float(content["high"]),
+        )

@@ -1,0 +1,232 @@
+"""Samples in the user's units to a file or a folder, whole or not at all.
+
+`.npy` and `.npz` hold anything; `.csv` and `.parquet` hold tables and vectors (columns x0, x1,
+...); a folder holds images as PNG, whose 8 bits show the learnt range [low, high] as 0..255 and
+so are exact for 8-bit pictures only. Labels go into the `.npz` (key y), into a column, or into
+sub-folders; a `.npy` has no room for them.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from .._checks import InputError, need, require
+from .._files import replacing
+from .._typing import PathLike
+from .columns import TableStandardisation
+from .standardise import ImageStandardisation, Standardisation
+
+OURS = re.compile(r"\d{6,}\.png")
+CHUNK_ROWS = 2**14
+WHOLE = re.compile(r"-?(0|[1-9]\d{0,17})")
+
+
+def check_destination(
+    path: PathLike,
+    standardisation: Standardisation,
+    *,
+    force: bool = False,
+    labelled: bool = False,
+) -> None:
+    """Refuse, before any work is done, a destination that `write_samples` could not write to.
+
+    path: where the samples will go; a folder ends in "/", exists, or (for images) has no suffix;
+    force: whether something that exists may be replaced; labelled: whether labels come along.
+    Raises InputError for a suffix that cannot hold such samples, for something that exists, and
+    for a place that cannot be written to. A folder that holds other things than numbered PNG
+    files is never replaced.
+    """
+    target, suffix = Path(path), Path(path).suffix.lower()
+    image = isinstance(standardisation, ImageStandardisation)
+    if _is_folder(path, standardisation):
+        require(
+            image, str(path), "a folder can hold images only", None, "Name a .npy or .csv file"
+        )
+        _require_replaceable(target, force)
+    else:
+        allowed = (".npy", ".npz") if image else (".npy", ".npz", ".csv", ".parquet")
+        choice = ", ".join(allowed) + (" or a folder (ending in /)" if image else "")
+        require(suffix in allowed, str(path), f"must end in {choice}", suffix or "no suffix")
+        room = not (labelled and suffix == ".npy")
+        require(room, str(path), "has no room for labels", None, "Name a .npz file instead")
+        there = target.exists() and not force
+        require(not there, str(path), "already exists", None, "Remove it or use force")
+    if suffix == ".parquet":
+        need("pyarrow.parquet", "parquet")
+    parent = next(p for p in target.absolute().parents if p.exists())
+    rule = "must be in a folder that can be written to"
+    require(parent.is_dir() and os.access(parent, os.W_OK), str(path), rule, str(parent))
+
+
+def write_samples(
+    decoded: NDArray[Any],
+    standardisation: Standardisation,
+    path: PathLike,
+    *,
+    labels: NDArray[np.int64] | None = None,
+    label_names: Sequence[str] = (),
+    force: bool = False,
+) -> None:
+    """Write samples in the user's units to `path`, whole or not at all.
+
+    decoded: what `standardisation.decode` returned, [n, ...]; labels: codes [n] into
+    `label_names`. Raises InputError as `check_destination` does, and if the writing fails.
+    """
+    check_destination(path, standardisation, force=force, labelled=labels is not None)
+    example = getattr(standardisation, "example", ())
+    rule = f"must be what decode returned, rows of shape {example}"
+    require(decoded.shape[1:] == example, "decoded", rule, decoded.shape)
+    if labels is not None:
+        require(len(labels) == len(decoded), "labels", "must be one per sample", len(labels))
+    values = None if labels is None else _label_values(labels, label_names)
+    if isinstance(standardisation, ImageStandardisation) and _is_folder(path, standardisation):
+        _write_folder(decoded, standardisation, Path(os.path.realpath(path)), values)
+        return
+    with replacing(path) as temporary:
+        match Path(path).suffix.lower():
+            case ".npy":
+                with open(temporary, "wb") as file:
+                    np.save(file, decoded, allow_pickle=False)
+            case ".npz":
+                with open(temporary, "wb") as file:
+                    if values is None:
+                        np.savez(file, x=decoded)
+                    else:
+                        np.savez(file, x=decoded, y=values)
+            case ".csv":
+                _write_csv(_columns(decoded, standardisation, values), temporary)
+            case _:
+                _write_parquet(_columns(decoded, standardisation, values), temporary)
+
+
+def _is_folder(path: PathLike, standardisation: Standardisation) -> bool:
+    # A Path has lost the slash that a user typed, hence the third way to mean a folder.
+    bare = Path(path).suffix == "" and isinstance(standardisation, ImageStandardisation)
+    return str(path).endswith(("/", os.sep)) or Path(path).is_dir() or bare
+
+
+def _require_replaceable(folder: Path, force: bool) -> None:
+    if not folder.exists():
+        return
+    require(folder.is_dir(), str(folder), "must be a folder", "a file")
+    entries = list(folder.iterdir())
+    require(
+        force or not entries,
+        str(folder),
+        "must be an empty folder or a new one",
+        f"{len(entries)} entries",
+        "Choose another or use force",
+    )
+    inner = [f for e in entries if e.is_dir() and not e.is_symlink() for f in e.iterdir()]
+    files = [e for e in entries if not e.is_dir() or e.is_symlink()]
+    for file in (*files, *inner):
+        ours = OURS.fullmatch(file.name) is not None
+        rule = "holds files that are not numbered PNG images, so it is not replaced"
+        require(ours, str(folder), rule, file.name, "Choose another folder")
+
+
+def _label_values(labels: NDArray[np.int64], names: Sequence[str]) -> NDArray[Any]:
+    """Return labels as the names they stand for: whole numbers if all names are."""
+    if not names:
+        return labels
+    whole = all(WHOLE.fullmatch(name) for name in names)
+    return np.asarray([int(name) for name in names] if whole else list(names))[labels]
+
+
+def _columns(
+    rows: NDArray[Any], standardisation: Standardisation, labels: NDArray[Any] | None
+) -> dict[str, NDArray[Any]]:
+    if isinstance(standardisation, TableStandardisation):
+        columns = {name: rows[name] for name in rows.dtype.names or ()}
+    else:
+        columns = {f"x{k}": values for k, values in enumerate(rows.reshape(len(rows), -1).T)}
+    if labels is not None:
+        name = "label"
+        while name in columns:
+            name += "_"
+        columns[name] = labels
+    return columns
+
+
+def _write_csv(columns: dict[str, NDArray[Any]], path: Path) -> None:
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        count = len(next(iter(columns.values())))
+        for start in range(0, count, CHUNK_ROWS):
+            parts = [_texts(values[start : start + CHUNK_ROWS]) for values in columns.values()]
+            writer.writerows(zip(*parts, strict=True))
+
+
+def _texts(values: NDArray[Any]) -> list[str]:
+    # NumPy writes a float32 with as few digits as bring it back; Python would write a float64.
+    plain = values.astype(np.int8) if values.dtype.kind == "b" else values
+    return [str(text) for text in plain.astype(np.str_)]
+
+
+def _write_parquet(columns: dict[str, NDArray[Any]], path: Path) -> None:
+    parquet, arrow = need("pyarrow.parquet", "parquet"), need("pyarrow", "parquet")
+    # pyarrow takes the machine's own byte order and one-dimensional, unit-stride arrays.
+    native = {
+        k: np.ascontiguousarray(v.astype(v.dtype.newbyteorder("="))) for k, v in columns.items()
+    }
+    parquet.write_table(arrow.table(native), path)
+
+
+def _write_folder(
+    images: NDArray[Any],
+    standardisation: ImageStandardisation,
+    target: Path,
+    labels: NDArray[Any] | None,
+) -> None:
+    """Write PNG files to a folder beside `target`, then let it take the name."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # Its contents, not itself, are moved: mkdtemp's folder is closed to other users.
+        with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as place:
+            fresh, old = Path(place, "new"), Path(place, "old")
+            fresh.mkdir()
+            for row, image in enumerate(images):
+                folder = fresh if labels is None else fresh / _folder_name(str(labels[row]))
+                folder.mkdir(exist_ok=True)
+                picture = Image.fromarray(_picture(image, standardisation))
+                picture.save(folder / f"{row:06d}.png")
+            _swap(fresh, target, old)
+    except OSError as cause:
+        raise InputError(f"{target}: cannot be written ({cause.strerror or cause})") from cause
+
+
+def _swap(fresh: Path, target: Path, old: Path) -> None:
+    """Give `fresh` the name `target`; what had it becomes `old`, or stays if that fails."""
+    if target.exists():
+        os.replace(target, old)
+    try:
+        os.replace(fresh, target)
+    except OSError:
+        if old.exists():
+            os.replace(old, target)
+        raise
+
+
+def _folder_name(label: str) -> str:
+    safe = re.sub(r'[/\\:*?"<>|\x00-\x1f]', "_", label).strip(". ")
+    return safe or "_"
+
+
+def _picture(image: NDArray[Any], standardisation: ImageStandardisation) -> NDArray[np.uint8]:
+    low, span = standardisation.low, standardisation.high - standardisation.low
+    shares = np.clip((image.astype(np.float64) - low) / (span or 1.0), 0.0, 1.0)
+    if standardisation.layout == "chw":
+        shares = np.moveaxis(shares, 0, -1)
+    flat = shares[..., 0] if shares.ndim == 3 and shares.shape[-1] == 1 else shares
+    return np.ascontiguousarray(np.rint(255 * flat).astype(np.uint8))

@@ -1,0 +1,31 @@
+"""What every denoiser is: a map from a noisy point and its SNR to a guess of the clean one."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+import torch
+
+from .._typing import Tensor
+
+
+@runtime_checkable
+class Denoiser(Protocol):
+    r"""An x0 prediction m(x, s) for x = x0 + z/sqrt(s), in standardised units.
+
+    shape: of one example; dtype, device: of its arithmetic; classes: labels it knows, 0 when
+    it takes none; exact: True when m = E[x0 | x] for a known law; fingerprint: SHA-256;
+    snr_range: lowest and highest SNR it was made for.
+    """
+
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+    device: torch.device
+    classes: int
+    exact: bool
+    fingerprint: str
+    snr_range: tuple[float, float]
+
+    def __call__(self, x: Tensor, snr: float | Tensor, label: Tensor | None = None) -> Tensor:
+        """Return m [B, *shape] for x [B, *shape], snr (float or [B]) and label [B] or None."""
+        ...

@@ -1,0 +1,206 @@
+"""`load_model`: a folder of ours or a law file in, a denoiser out, or a refusal in one line."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from .._checks import InputError, need, refuse, require, shown
+from .._files import read_json, read_tensors
+from .._typing import Json, PathLike
+from ..data.standardise import Standardisation
+from ..law.read import read_law
+from ..moments import Moments, load_moments
+from .base import Denoiser
+from .exact import ExactDenoiser
+from .mlp import ResidualMLP
+from .network import FORMAT, WEIGHTS, NetworkDenoiser
+
+PICKLES = (".pt", ".pth", ".bin", ".pkl", ".pickle", ".ckpt")
+ACCEPTED = "a model folder that `girsanov fit` wrote, or a law in a .json file"
+COMPONENTS = {"ResidualMLP": "network", "UNet2DModel": "unet"}
+FIELDS: dict[str, type] = {
+    "preconditioning": str, "shape": list, "snr_range": list, "label_names": list,
+    "standardisation": dict, "training": dict, "fingerprint": str, "network": dict,
+}  # fmt: skip
+
+
+def load_model(path: PathLike) -> Denoiser:
+    """Return the denoiser in `path`: a `NetworkDenoiser`, or the `ExactDenoiser` of a law.
+
+    path: a model folder that `fit` wrote, or a law's JSON file. Raises InputError in one line
+    for anything else, naming what is accepted; pickles are never opened.
+    """
+    path = Path(path)
+    require(path.exists(), f"model {path}", f"must exist: {ACCEPTED}")
+    if path.is_dir():
+        return _from_folder(path)
+    if path.suffix.lower() in PICKLES:
+        refuse(
+            f"model {path}", f"must be {ACCEPTED}", f"a {path.suffix} file, a pickle that can run "
+            "code when opened", "Convert its weights to safetensors where it came from",
+        )  # fmt: skip
+    if path.suffix.lower() != ".json":
+        refuse(f"model {path}", f"must be {ACCEPTED}", path.name)
+    return ExactDenoiser(read_law(path))
+
+
+def _from_folder(folder: Path) -> NetworkDenoiser:
+    if (folder / "girsanov.json").is_file():
+        return _read(folder)
+    if (folder / "model_index.json").is_file():
+        name = read_json(folder / "model_index.json").get("_class_name", "unnamed")
+        refuse(
+            f"model {folder}", f"must be {ACCEPTED}", f"a diffusers pipeline ({shown(str(name))}) "
+            "that is recognised but cannot be read yet", "Train one with: girsanov fit",
+        )  # fmt: skip
+    pickles = sorted(p.name for p in folder.iterdir() if p.suffix.lower() in PICKLES)
+    got = f"a folder with the pickle {pickles[0]}" if pickles else "a folder without girsanov.json"
+    refuse(f"model {folder}", f"must be {ACCEPTED}", got)
+
+
+def _read(folder: Path) -> NetworkDenoiser:
+    record = _record(folder / "girsanov.json")
+    moments = load_moments(folder / "moments.safetensors")
+    name = COMPONENTS[record["network"]["_class_name"]]
+    config = read_json(folder / name / "config.json")
+    network = _network(folder / name, config)
+    model = _assembled(folder, record, (network, moments))
+    require(
+        model.fingerprint == record["fingerprint"], str(folder / "girsanov.json"),
+        "must hold the fingerprint of the weights and settings beside it", record["fingerprint"],
+        "A file of this model was changed or belongs to another; copy the folder again",
+    )  # fmt: skip
+    return model
+
+
+def _record(path: Path) -> Json:
+    record, where = read_json(path), str(path)
+    require(record.get("format") == FORMAT, where, f'must have "format": "{FORMAT}"',
+            record.get("format", "no format"))  # fmt: skip
+    for name, kind in FIELDS.items():
+        value = record.get(name)
+        require(isinstance(value, kind), where, f"must have {name}, of type {kind.__name__}",
+                "nothing" if value is None else value)  # fmt: skip
+    known = record["network"].get("_class_name")
+    require(known in COMPONENTS, where, f"must name a network of {', '.join(COMPONENTS)}", known)
+    return record
+
+
+def _assembled(folder: Path, record: Json, parts: tuple[nn.Module, Moments]) -> NetworkDenoiser:
+    network, moments = parts
+    where = str(folder / "girsanov.json")
+    shape = _shape(where, record["shape"])
+    low, high = _pair(where, record["snr_range"])
+    d = math.prod(shape)
+    fits = len(moments.mean) == d == len(moments.variances)
+    require(fits, str(folder / "moments.safetensors"), f"must be of {d} dimensions",
+            len(moments.mean))  # fmt: skip
+    finite = np.isfinite(moments.mean).all() and np.isfinite(moments.variances).all()
+    require(bool(finite), str(folder / "moments.safetensors"), "must hold finite numbers")
+    unet = not isinstance(network, ResidualMLP)
+    right = ("v",) if unet else ("wiener", "edm")
+    require(record["preconditioning"] in right, where,
+            f"must have preconditioning {' or '.join(right)}",
+            record["preconditioning"])  # fmt: skip
+    require(_width(network) == (shape if unet else (d,)), where,
+            f"must have the shape of its network, {_width(network)}", shape)  # fmt: skip
+    names = tuple(str(name) for name in record["label_names"])
+    known = _classes(network)
+    require(len(names) == known, where, f"must name the {known} classes of its network", names)
+    return NetworkDenoiser(
+        network, shape, record["preconditioning"], moments,
+        Standardisation.from_json(record["standardisation"]), (low, high), names,
+        record["training"], _scheduler(folder) if unet else None,
+    )  # fmt: skip
+
+
+def _shape(where: str, values: list[Any]) -> tuple[int, ...]:
+    good = all(isinstance(v, int) and not isinstance(v, bool) and v > 0 for v in values)
+    require(good and bool(values), where, "must have shape, a list of whole numbers > 0", values)
+    return tuple(values)
+
+
+def _pair(where: str, values: list[Any]) -> tuple[float, float]:
+    good = len(values) == 2 and all(isinstance(v, int | float) for v in values)
+    low, high = (float(v) for v in values) if good else (0.0, 0.0)
+    require(0 < low < high < np.inf, where,
+            "must have snr_range, two increasing positive numbers", values)  # fmt: skip
+    return low, high
+
+
+def _network(folder: Path, config: Json) -> nn.Module:
+    """Return the network of `config` with the weights beside it.
+
+    It is built without storage first: a configuration that lies about sizes costs nothing.
+    """
+    with torch.device("meta"):
+        network = _untrained(folder / "config.json", config)
+    weights = read_tensors(folder / WEIGHTS)
+    _require_same(folder / WEIGHTS, network.state_dict(), weights)
+    network.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()}, assign=True)
+    return network
+
+
+def _untrained(path: Path, config: Json) -> nn.Module:
+    arguments = {k: v for k, v in config.items() if k != "_class_name"}
+    try:
+        if config.get("_class_name") == "ResidualMLP":
+            return ResidualMLP(**arguments)
+        if config.get("_class_name") == "UNet2DModel":
+            unet = need("diffusers", "diffusers").UNet2DModel
+            return unet.from_config(json.loads(json.dumps(config)))  # type: ignore[no-any-return]
+    except InputError as cause:
+        raise InputError(f"{path}: {cause}") from cause
+    except (TypeError, ValueError, KeyError, IndexError, AttributeError, RuntimeError) as cause:
+        refuse(str(path), "must be a network that can be built", shown(str(cause)))
+    refuse(str(path), f"must be of class {' or '.join(COMPONENTS)}", config.get("_class_name"))
+
+
+def _require_same(path: Path, want: Mapping[str, Any], got: Mapping[str, np.ndarray]) -> None:
+    for name in sorted(want.keys() | got.keys()):
+        expected = tuple(want[name].shape) if name in want else "no such tensor"
+        found = tuple(got[name].shape) if name in got else "nothing"
+        require(expected == found, str(path), f"must match config.json: {name} {expected}", found)
+    for name, value in got.items():
+        require(value.dtype == np.float32, str(path), f"must hold float32 in {name}", value.dtype)
+        require(bool(np.isfinite(value).all()), str(path), f"must hold finite weights in {name}",
+                "NaN or infinity", "Train it again")  # fmt: skip
+
+
+def _width(network: nn.Module) -> tuple[int, ...]:
+    if isinstance(network, ResidualMLP):
+        return (network.config["dimension"],)
+    config: Any = network.config
+    size = config.sample_size
+    sides = (size, size) if isinstance(size, int) else tuple(size)
+    return (config.in_channels, *sides)
+
+
+def _classes(network: nn.Module) -> int:
+    if isinstance(network, ResidualMLP):
+        return int(network.config["classes"])
+    config: Any = network.config
+    return (config.num_class_embeds or 1) - 1
+
+
+def _scheduler(folder: Path) -> Any:
+    path = folder / "scheduler" / "scheduler_config.json"
+    config = read_json(path)
+    try:
+        scheduler = need("diffusers", "diffusers").DDPMScheduler.from_config(config)
+        log_snr = scheduler.alphas_cumprod.double().logit().numpy()
+    except (TypeError, ValueError, KeyError, AttributeError, RuntimeError) as cause:
+        refuse(str(path), "must be a DDPMScheduler that can be built", shown(str(cause)))
+    good = np.isfinite(log_snr).all() and (np.diff(log_snr) < 0).all()
+    require(bool(good) and config.get("prediction_type") == "v_prediction", str(path),
+            "must predict v at levels of decreasing SNR",
+            config.get("prediction_type"))  # fmt: skip
+    return scheduler

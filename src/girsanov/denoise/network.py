@@ -1,0 +1,196 @@
+r"""A trained network as a denoiser, and the folder it lives in.
+
+The folder has diffusers' layout: `model_index.json`, one sub-folder a component with
+`config.json` and `diffusion_pytorch_model.safetensors`, the scheduler of an image network, and
+beside them `girsanov.json` and `moments.safetensors`. The weights are the averaged ones.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from .._checks import refuse, require
+from .._files import sha256_of, write_json, write_tensors
+from .._typing import Json, PathLike, Tensor
+from ..data.standardise import Standardisation
+from ..moments import Moments
+from .mlp import ResidualMLP
+from .precondition import LinearPreconditioning, Preconditioning, VPreconditioning, log_range
+from .unet import build_scheduler
+
+WEIGHTS = "diffusion_pytorch_model.safetensors"
+FORMAT = "girsanov/model/1"
+
+
+@dataclass(eq=False)
+class NetworkDenoiser:
+    """m(x, s) by a network and its preconditioning, in standardised units.
+
+    network: `ResidualMLP` or `diffusers.UNet2DModel`; shape: of one example; preconditioning:
+    ``wiener``, ``edm`` (MLP) or ``v`` (UNet); moments, standardisation: of the training data;
+    snr_range: lowest and highest trained SNR; label_names: one a class, empty when it takes no
+    labels; training: what was run; scheduler: of diffusers, for ``v`` only, None builds it.
+    """
+
+    network: nn.Module
+    shape: tuple[int, ...]
+    preconditioning: str
+    moments: Moments
+    standardisation: Standardisation
+    snr_range: tuple[float, float]
+    label_names: tuple[str, ...] = ()
+    training: Json = field(default_factory=dict)
+    scheduler: Any = None
+    exact = False
+
+    def __post_init__(self) -> None:
+        self.classes = len(self.label_names)
+        self.network.eval()
+        if self.preconditioning == "v" and self.scheduler is None:
+            self.scheduler = build_scheduler(self.snr_range)
+        self.seal()
+        self._surroundings = self._build_surroundings()
+
+    def seal(self) -> None:
+        """Take note of the weights' precision, place and fingerprint, after they changed."""
+        weight = next(self.network.parameters())
+        self.dtype, self.device = weight.dtype, weight.device
+        self.fingerprint = self._fingerprint()
+
+    def _build_surroundings(self) -> Preconditioning:
+        if self.preconditioning == "v":
+            return VPreconditioning(self.scheduler, self.dtype)
+        ends = log_range(self.snr_range)
+        return LinearPreconditioning(self.preconditioning, self.moments, ends, self.dtype)
+
+    def _fingerprint(self) -> str:
+        """Return the SHA-256 of the weights and of everything else that decides an output."""
+        parts: list[bytes | str | np.ndarray] = [json.dumps(self._decisive(), sort_keys=True)]
+        for name, value in sorted(weights_of(self.network).items()):
+            parts += [name, value]
+        axes = [f for f in self.moments.basis.factors if f is not None]
+        return sha256_of(*parts, self.moments.mean, self.moments.variances, *axes)
+
+    def _decisive(self) -> Json:
+        return {
+            "network": network_config(self.network),
+            "scheduler": None if self.scheduler is None else scheduler_config(self.scheduler),
+            "preconditioning": self.preconditioning,
+            "shape": list(self.shape),
+            "snr_range": list(self.snr_range),
+            "classes": self.classes,
+        }
+
+    def __call__(self, x: Tensor, snr: float | Tensor, label: Tensor | None = None) -> Tensor:
+        """Return m(x, snr) [B, *shape] without a gradient.
+
+        snr: float or [B]; label: int64 [B] or None, which asks a model with classes for a
+        guess that does not know the label (one training example in ten had its label hidden).
+        """
+        self._check(x, label)
+        with torch.no_grad():
+            return self.denoise(x, snr, label, network=self._infer)
+
+    def denoise(
+        self, x: Tensor, snr: float | Tensor, label: Tensor | None = None, *, network: Any = None
+    ) -> Tensor:
+        """Return m(x, snr) unchecked and with gradients, as training needs it."""
+        s = torch.as_tensor(snr, dtype=torch.float64, device=x.device).reshape(-1)
+        return self._surroundings.denoise(network or self._network_call, x, s, label)
+
+    def _infer(self, x: Tensor, level: Tensor, label: Tensor | None) -> Tensor:
+        # only the network runs in inference mode: what the caller gets is an ordinary tensor
+        with torch.inference_mode():
+            return self._network_call(x, level, label)
+
+    def _network_call(self, x: Tensor, level: Tensor, label: Tensor | None) -> Tensor:
+        if self.preconditioning != "v":
+            return self.network(x, level, label)  # type: ignore[no-any-return]
+        if self.classes and label is None:
+            label = torch.full((len(x),), self.classes, device=x.device)
+        return self.network(x, level, class_labels=label).sample  # type: ignore[no-any-return]
+
+    def _check(self, x: Tensor, label: Tensor | None) -> None:
+        require(x.shape[1:] == self.shape, "x", f"must be [B, {self.shape}]", tuple(x.shape))
+        if label is None:
+            return
+        require(self.classes > 0, "label", "must be None: this model has no classes", label)
+        good = bool(((label >= 0) & (label < self.classes)).all())
+        require(good, "label", f"must lie in 0..{self.classes - 1}", label.tolist())
+
+    def to(self, device: torch.device | str) -> NetworkDenoiser:
+        """Move the network to a device and return this denoiser."""
+        self.network.to(device)
+        self.seal()
+        return self
+
+    def save(self, folder: PathLike) -> None:
+        """Write the model folder; `girsanov.json` comes last, so a torn folder is not a model."""
+        folder = Path(folder)
+        name, index = component(self.network)
+        weights = weights_of(self.network)
+        finite = all(np.isfinite(value).all() for value in weights.values())
+        require(finite, str(folder), "must not be given weights that are not finite")
+        write_json(folder / name / "config.json", network_config(self.network))
+        write_tensors(folder / name / WEIGHTS, weights, {"format": "pt"})
+        if self.scheduler is not None:
+            write_json(
+                folder / "scheduler" / "scheduler_config.json", scheduler_config(self.scheduler)
+            )
+        self.moments.save(folder / "moments.safetensors")
+        write_json(folder / "model_index.json", index)
+        write_json(folder / "girsanov.json", self._record())
+
+    def _record(self) -> Json:
+        return {
+            "format": FORMAT,
+            **self._decisive(),
+            "label_names": list(self.label_names),
+            "standardisation": self.standardisation.to_json(),
+            "training": self.training,
+            "fingerprint": self.fingerprint,
+        }
+
+
+def weights_of(network: nn.Module) -> dict[str, np.ndarray]:
+    """Return a network's state by name, as arrays on the CPU."""
+    return {name: value.detach().cpu().numpy() for name, value in network.state_dict().items()}
+
+
+def network_config(network: nn.Module) -> Json:
+    """Return what `config.json` of this network holds."""
+    if isinstance(network, ResidualMLP):
+        return {"_class_name": "ResidualMLP", **network.config}
+    return _own_config(network)
+
+
+def scheduler_config(scheduler: Any) -> Json:
+    """Return what `scheduler_config.json` of this scheduler holds."""
+    return _own_config(scheduler)
+
+
+def _own_config(part: Any) -> Json:
+    if not hasattr(part, "to_json_string"):
+        refuse("network", "must be a ResidualMLP or a diffusers UNet2DModel", type(part).__name__)
+    content: Json = json.loads(part.to_json_string())
+    return {k: v for k, v in content.items() if k != "_name_or_path"}
+
+
+def component(network: nn.Module) -> tuple[str, Json]:
+    """Return the folder of this network and the `model_index.json` that names it."""
+    if isinstance(network, ResidualMLP):
+        return "network", {"_class_name": "Girsanov", "network": ["girsanov", "ResidualMLP"]}
+    version = network_config(network)["_diffusers_version"]
+    return "unet", {
+        "_class_name": "DDPMPipeline",
+        "_diffusers_version": version,
+        "scheduler": ["diffusers", "DDPMScheduler"],
+        "unet": ["diffusers", "UNet2DModel"],
+    }

@@ -1,0 +1,122 @@
+r"""Preconditioning: what surrounds a network so that it starts as a good denoiser.
+
+Linear, in an orthonormal basis with data variances v_j (c = U^T (x - mean), s the SNR):
+
+    m_j = mean_j + skip_j c_j + out_j F_j(in c, log s),                                    (1)
+    skip_j = s v_j / (1 + s v_j),   out_j = sqrt(v_j / (1 + s v_j)).                       (2)
+
+With the principal variances (``wiener``), F = 0 is the Wiener filter, the best linear denoiser
+at every level, and the network is shown its estimate in units of each coordinate's deviation,
+in_j = skip_j / sqrt(v_j): a coordinate lost in noise fades out, and cannot be learnt by heart.
+With one variance for all (``edm``), (2) and in = sqrt(s / (1 + s v)) are those of Karras et al.
+(2022). The image network predicts v of x_t = alpha x, alpha^2 = s / (1 + s) (Salimans and Ho,
+2022):
+
+    m = alpha x_t - sigma v.                                                               (3)
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from .._checks import require_choice
+from .._typing import Array, Tensor
+from ..basis import coordinate_basis
+from ..moments import Moments
+from .parametrise import to_x0
+from .unet import scheduler_log_snr
+
+Call = Callable[[Tensor, Tensor, Tensor | None], Tensor]  # (input, level [B], label) -> output
+
+
+class Preconditioning(Protocol):
+    """A network's surroundings; `kind` names them in the file, `dtype` is the network's."""
+
+    kind: str
+
+    def denoise(self, network: Call, x: Tensor, snr: Tensor, label: Tensor | None) -> Tensor:
+        """Return m [B, *shape] for x [B, *shape], snr [B] float64 and label [B] or None."""
+        ...
+
+
+class LinearPreconditioning:
+    """Equations (1) and (2).
+
+    kind: ``wiener`` (principal variances) or ``edm`` (their mean); log_range: levels outside
+    it are told to the network as the nearest end.
+    """
+
+    def __init__(
+        self, kind: str, moments: Moments, log_range: tuple[float, float], dtype: torch.dtype
+    ) -> None:
+        self.kind = require_choice("preconditioning", kind, ("wiener", "edm"))
+        self.log_range, self.dtype = log_range, dtype
+        d = len(moments.mean)
+        self.basis = moments.basis if kind == "wiener" else coordinate_basis(d)
+        self.variances = torch.from_numpy(working_variances(moments, kind))
+        self.mean = torch.from_numpy(moments.mean)
+
+    def denoise(self, network: Call, x: Tensor, snr: Tensor, label: Tensor | None) -> Tensor:
+        """Return equation (1)."""
+        mean = self.mean.to(x)
+        c = self.basis.to_coordinates(x.flatten(1) - mean)
+        skip, out, inward = (f.to(c) for f in self.factors(snr))
+        level = snr.log().clamp(*self.log_range).to(self.dtype).expand(len(x))
+        f = network((inward * c).to(self.dtype), level.to(x.device), label)
+        m = mean + self.basis.from_coordinates(skip * c + out * f)
+        return m.reshape(x.shape)
+
+    def factors(self, snr: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return skip, out and in, each float64 [B, d]."""
+        s, v = snr.double().reshape(-1, 1), self.variances.to(snr.device)
+        rest = 1 / (1 + s * v)
+        inward = s * v.sqrt() * rest if self.kind == "wiener" else (s * rest).sqrt()
+        return s * v * rest, (v * rest).sqrt(), inward
+
+
+def working_variances(moments: Moments, kind: str) -> Array:
+    """Return the variances [d] of equation (2).
+
+    A direction in which n examples do not vary gets V / (d n): the next example may.
+    """
+    typical = moments.variance / len(moments.mean)
+    if kind == "edm":
+        return np.full(len(moments.mean), typical)
+    floor = typical / moments.count if moments.count else 0.0
+    return np.maximum(moments.variances, floor)
+
+
+class VPreconditioning:
+    """Equation (3), with timesteps interpolated in log s between the scheduler's levels."""
+
+    kind = "v"
+
+    def __init__(self, scheduler: Any, dtype: torch.dtype) -> None:
+        self.dtype = dtype
+        self.log_snrs = scheduler_log_snr(scheduler)[::-1].copy()  # increasing
+        self.last = len(self.log_snrs) - 1
+
+    def denoise(self, network: Call, x: Tensor, snr: Tensor, label: Tensor | None) -> Tensor:
+        """Return equation (3)."""
+        s = snr.double().reshape(-1, *[1] * (x.ndim - 1))
+        alpha, sigma = ((s / (1 + s)).sqrt(), (1 / (1 + s)).sqrt())
+        alpha, sigma = alpha.to(x), sigma.to(x)
+        timestep = torch.from_numpy(self.timestep(snr.double().cpu().numpy()))
+        level = timestep.to(x.device, self.dtype).expand(len(x))
+        v = network((alpha * x).to(self.dtype), level, label).to(x.dtype)
+        return to_x0("v", v, alpha * x, alpha, sigma)
+
+    def timestep(self, snr: Array) -> Array:
+        """Return the fractional timestep of each SNR; the ends serve all beyond them."""
+        where = np.interp(np.log(snr), self.log_snrs, np.arange(self.last + 1.0))
+        return np.asarray(self.last - where)
+
+
+def log_range(range_: tuple[float, float]) -> tuple[float, float]:
+    """Return the logarithms of both ends of an SNR range."""
+    return math.log(range_[0]), math.log(range_[1])

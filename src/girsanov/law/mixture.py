@@ -1,0 +1,351 @@
+r"""A mixture of Gaussians, summed in blocks of bounded memory.
+
+Component j has weight w_j, mean mu_j and covariance C_j. At noise variance v = 1/s,
+
+    r_j(x) ~ w_j N(x; mu_j, C_j + v I),    sum_j r_j = 1,    log p_s = log of the sum,    (1)
+    m_j(x) = mu_j + C_j (C_j + v I)^-1 (x - mu_j),    t_j = v tr C_j (C_j + v I)^-1,      (2)
+    m(x, s) = sum_j r_j m_j,                                                              (3)
+    tr Cov(X_0 | x) = sum_j r_j (t_j + |m_j - c|^2) - |m - c|^2    for any c.             (4)
+
+The sums run over blocks of components with their largest logarithm factored out. All places
+are taken from the mixture's mean, and c = mean + g (x - mean), g = g(V/d) the best linear
+guess, keeps (4) from cancelling both where noise is large (c = mean) and small (c = x). For
+C_j = diag(l_j), with g(l) = l / (l + v), H_j = 1 - g(l_j), D_j = g(l_j) - g(V/d) and places
+from the mean,
+
+    m_j - c = H_j mu_j + D_j x,                                                           (5)
+    -2 log N = (x^2 - 2 x mu_j + mu_j^2) / (l_j + v) + log 2 pi (l_j + v),                (6)
+
+so (1) to (4) are products of matrices. A full C_j is (5) and (6) in its eigenvectors. In (6)
+the x^2 of the widest component is left out until the end, so that far from everything, and
+always when components share one variance, r_j loses no digits to it. Distances are resolved to
+about 1e-8 of the law's size.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+
+from .._checks import refuse, require
+from .._files import sha256_of
+from .._typing import Array, Json, Tensor
+from ..noise import NoiseSource
+from .base import FORMAT, Law, as_array, integrate
+from .gaussian import eigen_form
+
+PAIRS = 2**18  # examples x components of one block: 2 MiB, which stays in a core's cache
+BLOCK = 2**20  # numbers of any other block
+COMPONENTS = 1024  # of one block, at most
+FLOOR = -600.0  # of a log share; exp of less is slow (subnormal) and adds nothing
+QUADRATURE_LIMIT = 2048  # components of a 1-D law above which its curve is sampled instead
+
+Want = Literal["density", "mean", "spread"]
+
+
+class _Sums(NamedTuple):
+    """Sums over components for b examples, with exp(top) factored out of the last two."""
+
+    top: Tensor  # [b], the largest log weight
+    mass: Tensor  # [b], equation (1)
+    terms: Tensor  # [b, 0], or [b, d]: equation (3) less c, or [b, d + 1]: and the sum of (4)
+
+    def plus(self, other: _Sums) -> _Sums:
+        top = torch.maximum(self.top, other.top)
+        mine, its = (self.top - top).exp(), (other.top - top).exp()
+        terms = mine[:, None] * self.terms + its[:, None] * other.terms
+        return _Sums(top, mine * self.mass + its * other.mass, terms)
+
+
+class _Parts(NamedTuple):
+    """The components on one device; those of weight zero are left out."""
+
+    log_weights: Tensor  # [k]
+    means: Tensor  # [k, d], from the mixture's mean, in each component's eigenvectors if any
+    variances: Tensor  # l [k, c], c = d, or c = 1 for multiples of the identity
+    vectors: Tensor | None  # [k, d, d], the eigenvectors of full covariances
+    widest: Tensor  # [c], the largest variance
+    origin: Tensor  # [d], the mixture's mean
+
+
+class _Diagonal:
+    """Components `which` with C_j = diag(l_j) at one level, equations (5) and (6)."""
+
+    def __init__(
+        self, parts: _Parts, which: slice, noise: float, linear: float, want: Want
+    ) -> None:
+        means, variances = parts.means[which], parts.variances[which]
+        self.columns = variances.shape[1]
+        each = means.shape[1] // self.columns  # coordinates that a column of l stands for
+        wide = variances + noise
+        logs = each * wide.log().sum(dim=1) + (means**2 / wide).sum(dim=1)
+        bias = (parts.log_weights[which] - logs / 2)[:, None]
+        excess = (parts.widest - variances) / (parts.widest + noise) / wide
+        keys = [means / wide, -excess / 2, bias] if bool(excess.any()) else [means / wide, bias]
+        self.keys = torch.cat(keys, dim=1).T  # [d + c + 1, k], or [d + 1, k] without an excess
+        self.values: Tensor | None = None  # [k, d + c + 1], twice that for the spread
+        if want != "density":
+            keep = noise / wide  # H
+            drift = keep * (variances - linear) / (linear + noise)  # D
+            pull = keep * means
+            columns = [pull, drift, torch.ones_like(bias)]
+            if want == "spread":
+                own = each * (keep * variances).sum(dim=1) + (pull**2).sum(dim=1)
+                columns += [pull * drift, drift**2, own[:, None]]
+            self.values = torch.cat(columns, dim=1)
+
+    def sums(self, x: Tensor) -> _Sums:
+        """Return the sums over these components at x [b, d], from the mixture's mean."""
+        d, c = x.shape[1], self.columns
+        squares = _squares(x, c)
+        one = torch.ones_like(x[:, :1])
+        features = [x, squares, one] if len(self.keys) > d + 1 else [x, one]
+        logits = torch.cat(features, dim=1) @ self.keys
+        top = logits.detach().amax(dim=1)  # a constant to autograd, for it cancels in the end
+        share = logits.sub_(top[:, None]).clamp_(min=FLOOR).exp_()
+        if self.values is None:
+            return _Sums(top, share.sum(dim=1), x[:, :0])
+        out = share @ self.values
+        shift = out[:, :d] + out[:, d : d + c] * x
+        if out.shape[1] > d + c + 1:
+            cross, square, own = torch.split(out[:, d + c + 1 :], [d, c, 1], dim=1)
+            spread = own[:, 0] + 2 * (cross * x).sum(dim=1) + (square * squares).sum(dim=1)
+            shift = torch.cat([shift, spread[:, None]], dim=1)
+        return _Sums(top, out[:, d + c], shift)
+
+
+class _Rotated:
+    """Component j with a full C_j at one level: equations (5) and (6) in its eigenvectors."""
+
+    def __init__(self, parts: _Parts, j: int, noise: float, linear: float, want: Want) -> None:
+        assert parts.vectors is not None
+        self.vectors, self.mean, self.want = parts.vectors[j], parts.means[j], want
+        self.wide = parts.variances[j] + noise
+        self.bias = parts.log_weights[j] - self.wide.log().sum() / 2
+        if want != "density":
+            keep = noise / self.wide
+            self.drift = keep * (parts.variances[j] - linear) / (linear + noise)
+            self.pull, self.own = keep * self.mean, (keep * parts.variances[j]).sum()
+
+    def sums(self, x: Tensor) -> _Sums:
+        """Return this component's terms at x [b, d], from the mixture's mean."""
+        e = x @ self.vectors
+        top = self.bias - ((e - self.mean) ** 2 / self.wide).sum(dim=1) / 2
+        if self.want == "density":
+            return _Sums(top, torch.ones_like(top), x[:, :0])
+        place = self.pull + self.drift * e
+        terms = place @ self.vectors.T
+        if self.want == "spread":
+            terms = torch.cat([terms, (self.own + (place**2).sum(dim=1))[:, None]], dim=1)
+        return _Sums(top, torch.ones_like(top), terms)
+
+
+class GaussianMixture(Law):
+    """The law sum_j w_j N(mu_j, C_j), equations (1) to (4).
+
+    weights: w [k], nonnegative, summing to one within 1e-6; means: mu [k, d]; covariances: a
+    number (times the identity, for all), [k] (a number each), [k, d] (a diagonal each) or
+    [k, d, d]; when k = d, an array [k, k] is k diagonals. Any may be degenerate or zero. Raises
+    InputError for anything else, a matrix shared by all components included.
+    """
+
+    kind = "mixture"
+
+    def __init__(self, weights: Any, means: Any, covariances: Any) -> None:
+        self.means = as_array("means", means)
+        rule = "must have shape [k, d]; in one dimension [[m1], [m2], ...]"
+        require(self.means.ndim == 2, "means", rule, self.means.shape)
+        k, self.dimension = self.means.shape
+        self.weights = _weights(weights, k)
+        self.covariances = as_array("covariances", covariances)
+        self._variances, self._vectors = _variances(self.covariances, k, self.dimension)
+        self.mean = self.weights @ self.means
+        each = self.dimension // self._variances.shape[1]
+        own = each * self._variances.sum(axis=1)
+        apart = ((self.means - self.mean) ** 2).sum(axis=1)
+        self.variance = float(self.weights @ (own + apart))
+        self.has_density = bool((self._variances[self.weights > 0] > 0).all())
+        arrays = (self.weights, self.means, self.covariances)
+        self.fingerprint = sha256_of(f"law {self.kind}", *arrays)
+
+    def _sample(self, count: int, seed: int, first: int) -> Tensor:
+        source = NoiseSource(seed, "law")
+        shares = np.cumsum(self.weights)
+        chosen = source.uniform(0, first, count) * shares[-1]
+        j = np.searchsorted(shares, chosen, side="right")  # right: never a weight of zero
+        x = self.means[j]
+        if self._variances.any():
+            z = source.normal(1, first, count, self.dimension).numpy()
+            step = np.sqrt(self._variances[j]) * z
+            x += step if self._vectors is None else _turned(step, self._vectors, j)
+        return torch.from_numpy(x)
+
+    def to_json(self) -> Json:
+        """Return the law as the content of a law.json file."""
+        names = ("weights", "means", "covariances")
+        fields = {name: getattr(self, name).tolist() for name in names}
+        return {"format": FORMAT, "law": "mixture", **fields}
+
+    def _covariance(self) -> Array:
+        apart = self.means - self.mean
+        total = (self.weights[:, None] * apart).T @ apart
+        if self._vectors is None:
+            own = np.diag(np.broadcast_to(self.weights @ self._variances, (self.dimension,)))
+            return np.asarray(total + own)
+        for w, values, vectors in zip(self.weights, self._variances, self._vectors, strict=True):
+            total += w * (vectors * values) @ vectors.T
+        return np.asarray(total)
+
+    def _log_prob(self, x: Tensor, noise: float) -> Tensor:
+        return torch.cat(
+            [self._density(*found, noise) for found in self._sums(x, noise, "density")]
+        )
+
+    def _posterior(self, x: Tensor, noise: float, spread: bool) -> tuple[Tensor, Tensor]:
+        found = self._sums(x, noise, "spread" if spread else "mean")
+        means, spreads = zip(*(self._moments(*part, noise) for part in found), strict=True)
+        return torch.cat(means), torch.cat(spreads)
+
+    def _density(self, x: Tensor, sums: _Sums, noise: float) -> Tensor:
+        log = sums.top + sums.mass.log() - self.dimension / 2 * math.log(2 * math.pi)
+        if self._vectors is None:
+            widest = self._parts(x).widest
+            log = log - (_squares(x, len(widest)) / (widest + noise)).sum(dim=1) / 2
+        return log
+
+    def _moments(self, x: Tensor, sums: _Sums, noise: float) -> tuple[Tensor, Tensor]:
+        d, linear = self.dimension, self.variance / self.dimension
+        terms = sums.terms / sums.mass[:, None]
+        shift = terms[:, :d]
+        mean = self._parts(x).origin + linear / (linear + noise) * x + shift
+        between = terms[:, d:].sum(dim=1) - (shift**2).sum(dim=1)
+        return mean, between.clamp_min(0.0)
+
+    def _sums(self, x: Tensor, noise: float, want: Want) -> list[tuple[Tensor, _Sums]]:
+        """Return places from the mixture's mean, a part at a time, and the sums there."""
+        parts = self._parts(x)
+        linear = self.variance / self.dimension
+        k = len(parts.log_weights)
+        size = 1 if parts.vectors is not None else max(1, min(COMPONENTS, BLOCK // self.dimension))
+        rows = max(32, min(PAIRS // min(size, k), BLOCK // self.dimension))
+        examples = [part - parts.origin for part in torch.split(x, rows)]
+        found: list[_Sums] = []
+        for first in range(0, k, size):
+            block: _Diagonal | _Rotated
+            if parts.vectors is None:
+                block = _Diagonal(parts, slice(first, first + size), noise, linear, want)
+            else:
+                block = _Rotated(parts, first, noise, linear, want)
+            new = [block.sums(part) for part in examples]
+            found = [a.plus(b) for a, b in zip(found, new, strict=True)] if found else new
+        return list(zip(examples, found, strict=True))
+
+    def _exact_curve(self, levels: Array) -> Array | None:
+        used = self.weights > 0
+        w, variances = self.weights[used], self._variances[used]
+        if (self.dimension > 1 and len(w) > 1) or len(w) > QUADRATURE_LIMIT:
+            return None
+        each = self.dimension // variances.shape[1]
+        own = [each * w @ (variances / (1 + s * variances)).sum(axis=1) for s in levels]
+        if len(w) == 1:
+            return np.array(own)
+        line = _Line(w, self.means[used, 0], variances[:, 0])
+        return np.array([a + line.between(1 / s, a) for s, a in zip(levels, own, strict=True)])
+
+    def _parts(self, like: Tensor) -> _Parts:
+        cached: _Parts | None = self.__dict__.get("_cached")
+        if cached is None or cached.means.device != like.device:
+            used = self.weights > 0
+            means, variances = (self.means - self.mean)[used], self._variances[used]
+            vectors = None if self._vectors is None else self._vectors[used]
+            if vectors is not None:
+                means = np.einsum("kd,kde->ke", means, vectors)
+            logs, widest = np.log(self.weights[used]), variances.max(axis=0)
+            arrays = (logs, means, variances, vectors, widest, self.mean)
+            placed = [a if a is None else torch.as_tensor(a, device=like.device) for a in arrays]
+            cached = self._cached = _Parts._make(placed)
+        return cached
+
+
+class _Line(NamedTuple):
+    """The components of a 1-D mixture, each [k], for the integral of equation (4).
+
+    E tr Cov = sum_j w_j t_j + integral of sum_j w_j N(x; mu_j, l_j + v) (m_j(x) - m(x))^2 dx.
+    """
+
+    weights: Array
+    means: Array
+    variances: Array
+
+    def between(self, noise: float, own: float) -> float:
+        """Return the integral; `own` is the sum before it, which sets the precision asked."""
+        scale = np.sqrt(self.variances + noise)
+        order = np.sort(self.means)
+        reach = np.array([0.0, 1.5, 3.0, 6.0, 10.0, 15.0])  # beyond 15 is less than exp(-112)
+        near = self.means + np.concatenate([-reach, reach])[:, None] * scale
+        # Halfway between neighbours the posterior changes sides, however far both are.
+        edges = np.concatenate([near.ravel(), (order[1:] + order[:-1]) / 2])
+        cell = scale.min() / 2
+        return integrate(
+            lambda x: self._density(x, noise), np.unique(np.round(edges / cell)) * cell, own
+        )
+
+    def _density(self, x: Array, noise: float) -> Array:
+        return np.concatenate(
+            [self._near(part, noise) for part in np.split(x, range(512, len(x), 512))]
+        )
+
+    def _near(self, x: Array, noise: float) -> Array:
+        wide = self.variances + noise
+        reach = 39 * np.sqrt(wide)  # exp(-39^2 / 2) is zero in float64
+        seen = (self.means + reach >= x.min()) & (self.means - reach <= x.max())
+        w, mu, wide = self.weights[seen], self.means[seen], wide[seen]
+        away = x[:, None] - mu
+        p = w / np.sqrt(2 * np.pi * wide) * np.exp(-(away**2) / (2 * wide))  # [n, k]
+        guess = mu + self.variances[seen] / wide * away
+        # From the likeliest guess, so that a posterior on one component is exactly a zero.
+        guess -= np.take_along_axis(guess, p.argmax(axis=1, keepdims=True), axis=1)
+        mass = p.sum(axis=1)
+        mean = (p * guess).sum(axis=1) / np.where(mass > 0, mass, 1.0)
+        return np.asarray((p * (guess - mean[:, None]) ** 2).sum(axis=1))
+
+
+def _squares(x: Tensor, columns: int) -> Tensor:
+    """Return x^2 [b, d], or its sum [b, 1] when one column stands for all coordinates."""
+    return x**2 if columns == x.shape[1] else (x**2).sum(dim=1, keepdim=True)
+
+
+def _weights(value: Any, k: int) -> Array:
+    weights = as_array("weights", value)
+    require(weights.shape == (k,), "weights", f"must have shape [{k}], as means do", weights.shape)
+    require(bool((weights >= 0).all()), "weights", "must not be negative", float(weights.min()))
+    total = math.fsum(weights)
+    require(abs(total - 1) <= 1e-6, "weights", "must sum to one within 1e-6", total)
+    # Weights read back from a file already sum to one up to rounding and must not move again.
+    return weights if abs(total - 1) <= 1e-15 else weights / total
+
+
+def _variances(given: Array, k: int, d: int) -> tuple[Array, Array | None]:
+    """Return l [k, 1] or [k, d], and the eigenvectors [k, d, d] of full covariances."""
+    if given.shape not in ((), (k,), (k, d), (k, d, d)):
+        rule = f"must be a number or have shape [{k}], [{k}, {d}] or [{k}, {d}, {d}]"
+        refuse("covariances", rule, given.shape, "Give one for each component")
+    if given.ndim == 3 and d > 1:
+        return eigen_form("covariances", given)
+    worst = float(given.min())
+    hint = "An array [k, d] holds a diagonal for each component" if given.ndim == 2 else ""
+    require(worst >= 0, "covariances", "must not be negative", worst, hint)
+    columns = given.reshape(k, d) if given.ndim > 1 else np.broadcast_to(given, (k,)).reshape(k, 1)
+    return columns, None
+
+
+def _turned(step: Array, vectors: Array, of_row: np.ndarray) -> Array:
+    """Return U_j step for each row, j = of_row [n], a component at a time."""
+    out = np.empty_like(step)
+    for j in np.unique(of_row):
+        rows = of_row == j
+        out[rows] = step[rows] @ vectors[j].T
+    return out

@@ -1,0 +1,366 @@
+"""The audit: everything that planning, certifying and reporting need, from one pass."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._checks import InputError, require, require_count, require_levels
+from .._files import read_beside, read_format, sha256_of_file, write_json, write_tensors
+from .._typing import Array, Json, Levels, PathLike, Progress, Tensor
+from ..basis import Basis, coordinate_basis, dct_basis
+from ..data import Dataset
+from ..denoise.base import Denoiser
+from ..law.base import Law
+from ..moments import (
+    Moments,
+    measure_moments,
+    moments_from_covariance,
+    moments_from_tensors,
+)
+from ..montecarlo import Estimate
+from .bands import COARSE, FINE, Bands, bands_by_variance
+from .curve import Curve, Examples, Frame, measure_curve
+from .probe import Probe, probe
+
+if TYPE_CHECKING:
+    from ..plan.plan import Plan
+
+LEVELS = 65  # every 0.25 in log-SNR over the default range
+DRAWN = 1000  # paths a small data set is given in all, by drawing noise more than once
+LAW_EXAMPLES = 20_000
+FULL_LIMIT = 128  # dimensions up to which the full covariance is measured
+MOMENT_SHARE = 4  # one example in so many is set aside for moments when there are no others
+
+
+@dataclass(frozen=True)
+class LawExamples:
+    """Draws of a law, as examples: draw i under `seed` is the same in every batch."""
+
+    law: Law
+    count: int
+    seed: int
+
+    def __len__(self) -> int:
+        return self.count
+
+    def batch(self, rows: slice) -> Tensor:
+        """Return draws rows.start..rows.stop-1, [b, d]."""
+        return self.law.sample(rows.stop - rows.start, seed=self.seed, first=rows.start)
+
+    def batch_labels(self, rows: slice) -> None:
+        """Return None: a law has no labels."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Examples first..first+count-1 of others."""
+
+    examples: Examples
+    first: int
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
+    def batch(self, rows: slice) -> Tensor:
+        """Return the examples of these rows."""
+        return self.examples.batch(slice(self.first + rows.start, self.first + rows.stop))
+
+    def batch_labels(self, rows: slice) -> Tensor | None:
+        """Return their labels."""
+        return self.examples.batch_labels(slice(self.first + rows.start, self.first + rows.stop))
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What was measured of one model on one data set.
+
+    curve: the error curve; frame: the coordinates it is measured in; memorisation: error on
+    training examples [K+1, B] or None; about: the record (fingerprints, seed, counts, calls).
+    """
+
+    curve: Curve
+    frame: Frame
+    memorisation: Array | None
+    about: Json
+
+    @property
+    def probe(self) -> Probe | None:
+        """The probe of the score error; None for exact denoisers, which have none."""
+        if self.about["exact"]:
+            return None
+        if "_probe" not in self.__dict__:
+            object.__setattr__(self, "_probe", probe(self.curve))
+        return self.__dict__["_probe"]  # type: ignore[no-any-return]
+
+    @property
+    def levels(self) -> Levels:
+        """The measured SNRs [K]."""
+        return self.curve.levels[1:]
+
+    def total(self) -> Estimate:
+        """Return the curve M(s) with its standard error at `levels`, [K]."""
+        value, se, degrees = self.curve.total()
+        return Estimate(value[1:], se[1:], degrees)
+
+    def plan(self, **options: Any) -> Plan:
+        """Return a plan made from this audit; options as `girsanov.plan.plan.make_plan`."""
+        from ..plan.plan import make_plan  # the room below: an audit knows its most natural use
+
+        return make_plan(self, **options)
+
+    def save(self, path: PathLike) -> None:
+        """Write `path` (JSON, to read) and its arrays beside it (safetensors)."""
+        target = Path(path)
+        arrays = target.with_suffix(".safetensors")
+        curve = self.curve
+        tensors = {f"errors.{name}": value for name, value in curve.errors.items()}
+        tensors |= {f"bands.{name}": b.index for name, (_, b) in self.frame.bases.items()}
+        tensors |= {
+            "levels": curve.levels,
+            "shares": curve.shares,
+            "traces": curve.traces,
+            "second_moments": curve.second_moments,
+            "probe_bands": self.frame.probe_bands.index,
+        }
+        optional = {
+            "products": curve.products,
+            "full": curve.full,
+            "memorisation": self.memorisation,
+        }
+        tensors |= {name: value for name, value in optional.items() if value is not None}
+        tensors |= {f"moments.{k}": v for k, v in self.frame.moments.tensors().items()}
+        write_tensors(arrays, tensors)
+        write_json(
+            target,
+            {
+                "format": "girsanov/audit/1",
+                **self.about,
+                **self.summary(),
+                "bases": list(self.frame.bases),
+                "arrays": sha256_of_file(arrays),
+            },
+        )
+
+    def summary(self) -> Json:
+        """Return the curve as JSON lists: levels, error and standard error."""
+        total = self.total()
+        out: Json = {
+            "levels": self.levels.tolist(),
+            "error": total.value.tolist(),
+            "standard_error": total.se.tolist(),
+        }
+        if self.probe is not None:
+            gain = self.probe.gain()
+            out["probe"] = {
+                "gain": gain.value.tolist(),
+                "standard_error": gain.se.tolist(),
+                "linear_denoiser": (self.probe.linear @ self.probe.shares).tolist(),
+            }
+        return out
+
+
+def audit(
+    denoiser: Denoiser,
+    data: Dataset | Law,
+    *,
+    train: Dataset | None = None,
+    levels: int | Levels = LEVELS,
+    examples: int | None = None,
+    draws: int | None = None,
+    seed: int = 0,
+    batch_size: int = 512,
+    progress: Progress | None = None,
+) -> Audit:
+    """Return the audit of `denoiser` on held-out `data`: one streamed pass, n K draws calls.
+
+    data: held-out examples, or the law itself; train: the training data, for the moments and
+    for what the model has memorised; levels: how many, or the SNRs; examples: use only the
+    first so many; draws: noise paths per example; progress(done, total) counts network calls.
+    """
+    begun = time.perf_counter()
+    source = _examples(denoiser, data, examples, seed)
+    moments, source, origin = _moments(denoiser, data, train, source)
+    require(
+        moments.basis.dimension == math.prod(denoiser.shape),
+        "data",
+        f"must hold examples of shape {denoiser.shape}, which the model takes",
+        moments.basis.dimension,
+    )
+    frame = make_frame(moments, denoiser.shape)
+    grid = _grid(denoiser, levels)
+    count = draws if draws is not None else max(1, math.ceil(DRAWN / len(source)))
+    full = math.prod(denoiser.shape) <= FULL_LIMIT
+    passes = 2 if train is not None else 1
+
+    def part(index: int) -> Progress | None:
+        if progress is None:
+            return None
+        return lambda done, total: progress(done + index * total, passes * total)
+
+    curve = measure_curve(
+        denoiser,
+        source,
+        grid,
+        frame,
+        draws=count,
+        seed=seed,
+        batch_size=batch_size,
+        full=full,
+        progress=part(0),
+    )
+    memorisation = None
+    if train is not None:
+        seen = _train_examples(denoiser, train, len(source))
+        again = measure_curve(
+            denoiser,
+            seen,
+            grid,
+            frame,
+            draws=count,
+            seed=seed,
+            batch_size=batch_size,
+            progress=part(1),
+        )
+        memorisation = again.traces[:, :, 0]
+    from .. import __version__
+
+    about = {
+        "girsanov": __version__,
+        "model": denoiser.fingerprint,
+        "data": data.fingerprint,
+        "data_name": getattr(data, "name", type(data).__name__),
+        "exact": denoiser.exact,
+        "shape": list(denoiser.shape),
+        "examples": len(source),
+        "draws": count,
+        "seed": seed,
+        "calls": passes * len(source) * count * len(grid),
+        "moments_from": origin,
+        "seconds": round(time.perf_counter() - begun, 3),
+    }
+    return Audit(curve, frame, memorisation, about)
+
+
+def make_frame(moments: Moments, shape: tuple[int, ...]) -> Frame:
+    """Return the coordinates to measure in: the moments' basis, single coordinates, cosines."""
+    others: dict[str, tuple[Basis, Bands]] = {}
+    candidates = [coordinate_basis(moments.basis.dimension)]
+    if 2 <= len(shape) <= 3:
+        candidates.append(dct_basis(shape))
+    for basis in candidates:
+        if basis.kind != moments.basis.kind:
+            others[basis.kind] = (basis, bands_by_variance(_variances(moments, basis), FINE))
+    return Frame(
+        moments,
+        bands_by_variance(moments.variances, FINE),
+        bands_by_variance(moments.variances, COARSE),
+        others,
+    )
+
+
+def _variances(moments: Moments, basis: Basis) -> Array:
+    """Return the variances of the coordinates of another `basis`, where they are known."""
+    if moments.basis.kind != "pca":
+        return np.ones(basis.dimension)
+    import torch
+
+    axes = torch.as_tensor(np.asarray(moments.basis.factors[0])).T.contiguous()  # rows u_i
+    return np.asarray(moments.variances @ basis.to_coordinates(axes).numpy() ** 2)
+
+
+def _grid(denoiser: Denoiser, levels: int | Levels) -> Levels:
+    if isinstance(levels, int | np.integer):
+        return np.geomspace(*denoiser.snr_range, require_count("levels", levels, at_least=2))
+    return require_levels("levels", levels, at_least=2)
+
+
+def _examples(
+    denoiser: Denoiser, data: Dataset | Law, examples: int | None, seed: int
+) -> Examples:
+    if isinstance(data, Law):
+        return LawExamples(data, require_count("examples", examples or LAW_EXAMPLES), seed)
+    standardisation = getattr(denoiser, "standardisation", None)
+    own = data if standardisation is None else data.with_standardisation(standardisation)
+    if examples is None:
+        return own
+    require_count("examples", examples)
+    require(
+        examples <= len(own), "examples", f"must be at most the {len(own)} in the data", examples
+    )
+    return Part(own, 0, examples)
+
+
+def _train_examples(denoiser: Denoiser, train: Dataset, most: int) -> Examples:
+    own = _examples(denoiser, train, None, 0)
+    return Part(own, 0, min(most, len(own)))
+
+
+def _moments(
+    denoiser: Denoiser, data: Dataset | Law, train: Dataset | None, source: Examples
+) -> tuple[Moments, Examples, str]:
+    """Return moments from examples that are not audited, the examples left, and their origin."""
+    if isinstance(data, Law):
+        return moments_from_covariance(data.mean, data.covariance()), source, "law"
+    if getattr(denoiser, "moments", None) is not None:
+        return denoiser.moments, source, "model"  # type: ignore[attr-defined]
+    if train is not None:
+        return _measured(_examples(denoiser, train, None, 0), denoiser), source, "train"
+    aside = len(source) // MOMENT_SHARE
+    kept = Part(source, aside, len(source) - aside)
+    return _measured(Part(source, 0, aside), denoiser), kept, "held-out, set aside"
+
+
+def _measured(examples: Examples, denoiser: Denoiser, chunk: int = 1024) -> Moments:
+    rows = (slice(a, min(a + chunk, len(examples))) for a in range(0, len(examples), chunk))
+    return measure_moments((examples.batch(r) for r in rows), denoiser.shape)
+
+
+def load_audit(path: PathLike) -> Audit:
+    """Return the audit saved in `path`; refuse files that are not one, or were changed."""
+    about = read_format(path, "audit")
+    t = read_beside(path, about.get("arrays"), "girsanov audit")
+    moments = moments_from_tensors(
+        {k[8:]: v for k, v in t.items() if k[:8] == "moments."}, str(path)
+    )
+    try:
+        return _from_arrays(about, t, moments)
+    except (KeyError, IndexError, ValueError, TypeError) as cause:
+        if isinstance(cause, InputError):
+            raise
+        raise InputError(
+            f"{path}: is not a whole audit ({cause!r}). Run girsanov audit again"
+        ) from cause
+
+
+def _from_arrays(about: Json, t: dict[str, Array], moments: Moments) -> Audit:
+    names = about["bases"]
+    made = make_frame(moments, tuple(about["shape"]))
+    bands = {name: Bands(t[f"bands.{name}"]) for name in names}
+    frame = Frame(
+        moments,
+        bands[names[0]],
+        Bands(t["probe_bands"]),
+        {name: (basis, bands[name]) for name, (basis, _) in made.others.items()},
+    )
+    curve = Curve(
+        t["levels"],
+        t["shares"],
+        {name: t[f"errors.{name}"] for name in names},
+        {name: b.sizes for name, b in bands.items()},
+        t["traces"],
+        t["second_moments"],
+        t["products"],
+        frame.probe_bands.sizes,
+        t.get("full"),
+    )
+    drop = ("format", "arrays", "bases", "levels", "error", "standard_error", "probe")
+    return Audit(
+        curve, frame, t.get("memorisation"), {k: v for k, v in about.items() if k not in drop}
+    )

@@ -1,0 +1,51 @@
+"""Bands: coordinates of similar variance that are measured together in large dimensions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from .._typing import Array, Tensor
+
+FINE = 256  # bands for the errors: single coordinates up to this dimension
+COARSE = 16  # bands for the probe, whose coefficients must be fitted
+
+
+@dataclass(frozen=True)
+class Bands:
+    """A partition of d coordinates; index: the band of each coordinate, int [d]."""
+
+    index: Array
+
+    @property
+    def count(self) -> int:
+        """The number of bands J."""
+        return int(self.index.max()) + 1
+
+    @property
+    def sizes(self) -> Array:
+        """The number of coordinates in each band, float64 [J]."""
+        return np.bincount(self.index, minlength=self.count).astype(np.float64)
+
+    def average(self, rows: Tensor) -> Tensor:
+        """Return the mean over each band of rows [B, d], as [B, J]."""
+        out = torch.zeros(len(rows), self.count, dtype=rows.dtype, device=rows.device)
+        out.index_add_(1, torch.as_tensor(self.index, device=rows.device), rows)
+        return out / torch.as_tensor(self.sizes, dtype=rows.dtype, device=rows.device)
+
+    def spread(self, values: Array) -> Array:
+        """Return values [..., J] given to each coordinate of the band, [..., d]."""
+        return np.asarray(values[..., self.index])
+
+
+def bands_by_variance(variances: Array, most: int) -> Bands:
+    """Return at most `most` bands of neighbouring variance; the largest variances come finest."""
+    d = len(variances)
+    rank = np.empty(d, dtype=np.int64)
+    rank[np.argsort(-variances, kind="stable")] = np.arange(d)
+    if d <= most:
+        return Bands(np.arange(d))
+    edges = np.unique(np.geomspace(1, d + 1, most + 1).astype(np.int64))  # ranks + 1
+    return Bands(np.searchsorted(edges, rank + 1, side="right") - 1)

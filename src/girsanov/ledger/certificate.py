@@ -1,0 +1,62 @@
+r"""From nats to statements that people can use.
+
+    TV <= min( sqrt(K/2), sqrt(1 - e^-K) )      Pinsker; Bretagnolle and Huber (1979)       (1)
+
+at the resolution sigma = 1/sqrt(s_N) where the sampler stops; inverted for a target,
+
+    K = max( 2 TV^2, -log(1 - TV^2) ).                                                     (2)
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from .._checks import require, require_number
+from .._typing import Json
+from ..montecarlo import Estimate
+
+Kind = Literal["exact", "estimate", "upper bound", "lower bound", "unknown"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a ledger, in nats: a value, its interval, and what kind of number it is.
+
+    value: None when unknown; low, high: ends of the 95 % interval, None where there is none.
+    """
+
+    name: str
+    value: float | None
+    low: float | None
+    high: float | None
+    kind: Kind
+    note: str
+
+    def to_json(self) -> Json:
+        """Return this entry as a JSON object."""
+        return asdict(self)
+
+
+def estimate_entry(name: str, groups: Estimate, note: str, exact: bool = False) -> Entry:
+    """Return an estimate with its 95 % interval; a share of the KL is never below zero."""
+    if exact:
+        return Entry(
+            name, float(groups.value), float(groups.value), float(groups.value), "exact", note
+        )
+    low, high = groups.interval()
+    return Entry(name, float(groups.value), max(0.0, float(low)), float(high), "estimate", note)
+
+
+def tv_from_kl(kl: float) -> float:
+    """Return the total variation (1) that a KL of `kl` >= 0 nats allows, in [0, 1]."""
+    require(kl >= 0, "kl", "must be >= 0 nats", kl)
+    return min(math.sqrt(kl / 2), math.sqrt(-math.expm1(-kl)))
+
+
+def kl_from_tv(tv: float) -> float:
+    """Return the largest KL in nats that certifies total variation `tv` in (0, 1), (2)."""
+    require_number("tv", tv, above=0.0)
+    require(tv < 1, "tv", "must lie in (0, 1)", tv)
+    return max(2 * tv**2, -math.log1p(-(tv**2)))

@@ -1,0 +1,284 @@
+r"""The error curve of a denoiser: one streamed pass over held-out examples.
+
+Every example x0 walks one Brownian path Y_s = s x0 + B_s through all levels, x_s = Y_s / s, and
+leaves at each level the residual r = x0 - m(x_s, s) and the noise n = x0 - x_s. Kept are sums
+over B groups of examples (batch means), so memory does not grow with the data:
+
+    M_b(s)  = mean of (u_j . r)^2 over the coordinates j of band b,                       (1)
+    traces  = E|r|^2, E[n . r], E[x0 . r],                                                (2)
+    S_b(s)  = mean of v v^T per coordinate, v = (1, n, r, r_previous, x0 - mean, r_linear), (3)
+
+(1) prices the x0 and gaussian holds, (2) the score and relative ones, (3) feeds the probe.
+r_linear is the residual of the linear (Wiener) denoiser mean + lambda s/(1 + lambda s)(x - mean)
+per coordinate of the basis, which needs no network. Level 0 is s = 0, where the best prediction is the mean of the data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from .._checks import InputError, require, require_count, require_levels
+from .._typing import Array, Levels, Progress, Tensor
+from ..basis import Basis
+from ..denoise.base import Denoiser
+from ..moments import Moments
+from ..montecarlo import Estimate, group_estimate
+from ..noise import NoiseSource
+from .bands import Bands
+
+GROUPS = 16  # enough for Student's t to be close to the normal, few enough to store
+FOLDS = 4  # coarser groups for the full covariance, which costs d^2 numbers a level
+VECTOR = ("one", "n", "r", "r_previous", "x0", "r_linear")
+PAIRS = [(a, b) for a in range(len(VECTOR)) for b in range(a, len(VECTOR))]
+
+
+class Examples(Protocol):
+    """Standardised examples that can be read in slices: a Dataset, or draws of a law."""
+
+    def __len__(self) -> int:
+        """The number of examples."""
+        ...
+
+    def batch(self, rows: slice) -> Tensor:
+        """Return the examples of these rows, [b, *shape]."""
+        ...
+
+    def batch_labels(self, rows: slice) -> Tensor | None:
+        """Return their labels [b], or None."""
+        ...
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The coordinates errors are measured in: a basis, how it is banded, and the mean.
+
+    basis, bands, probe_bands: for the main basis; others: further bases with their bands.
+    """
+
+    moments: Moments
+    bands: Bands
+    probe_bands: Bands
+    others: dict[str, tuple[Basis, Bands]]
+
+    @property
+    def bases(self) -> dict[str, tuple[Basis, Bands]]:
+        """All bases by name, the main one first."""
+        return {self.moments.basis.kind: (self.moments.basis, self.bands), **self.others}
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Group means of the residual's moments at levels[0] = 0 < levels[1] < ... < levels[K].
+
+    levels: [K+1]; shares: of the examples in each group [B]; errors: by basis name, (1) as
+    [K+1, B, J]; sizes: coordinates in each band, by basis name [J]; traces: (2) as [K+1, B, 3];
+    second_moments: E|x0|^2 [B]; products: (3) as [K+1, B, P, 21], upper triangles; full: E[r r^T] by fold [K+1, F, d, d];
+    probe_sizes: [P]; exact: True when these are expectations, not averages.
+    """
+
+    levels: Array
+    shares: Array
+    errors: dict[str, Array]
+    sizes: dict[str, Array]
+    traces: Array
+    second_moments: Array
+    products: Array | None = None
+    probe_sizes: Array | None = None
+    full: Array | None = None
+    exact: bool = False
+
+    @property
+    def main(self) -> str:
+        """The name of the basis that everything but its alternatives is computed in."""
+        return next(iter(self.errors))
+
+    @property
+    def dimension(self) -> int:
+        """The dimension d."""
+        return int(self.sizes[self.main].sum())
+
+    def total(self) -> Estimate:
+        """Return M(s) = E|x0 - m|^2 at every level with its standard error, [K+1]."""
+        if self.exact:
+            return Estimate(self.traces[:, 0, 0], np.zeros(len(self.levels)))
+        return group_estimate(self.traces[:, :, 0].T, self.shares)
+
+    def keep(self, groups: Array) -> Curve:
+        """Return the curve of the examples in these groups only (a boolean mask [B])."""
+        shares = self.shares[groups] / self.shares[groups].sum()
+        return Curve(
+            self.levels,
+            shares,
+            {k: v[:, groups] for k, v in self.errors.items()},
+            self.sizes,
+            self.traces[:, groups],
+            self.second_moments[groups],
+            None if self.products is None else self.products[:, groups],
+            self.probe_sizes,
+            self.full,
+            self.exact,
+        )
+
+    def mean_errors(self, basis: str) -> Array:
+        """Return (1) averaged over all groups, [K+1, J]."""
+        require(basis in self.errors, "basis", f"must be one of {', '.join(self.errors)}", basis)
+        return np.asarray(np.einsum("kbj,b->kj", self.errors[basis], self.shares))
+
+    def mean_traces(self) -> Array:
+        """Return (2) averaged over all groups, [K+1, 3]."""
+        return np.asarray(np.einsum("kbt,b->kt", self.traces, self.shares))
+
+
+def measure_curve(
+    denoiser: Denoiser,
+    examples: Examples,
+    levels: Levels,
+    frame: Frame,
+    *,
+    draws: int = 1,
+    seed: int = 0,
+    batch_size: int = 512,
+    full: bool = False,
+    progress: Progress | None = None,
+) -> Curve:
+    """Return the error curve of `denoiser` on `examples`, in one pass of n * K * draws calls.
+
+    levels: SNRs [K]; draws: noise paths per example, which count as one unit for the standard
+    errors; full: also measure E[r r^T]; progress(done, total) counts network calls.
+    """
+    grid = require_levels("levels", levels)
+    n, draws = len(examples), require_count("draws", draws)
+    require(n >= 2 * GROUPS, "data", f"must hold at least {2 * GROUPS} examples to audit", n)
+    sums = _Sums(frame, len(grid) + 1, full)
+    source, total, done = NoiseSource(seed, "audit"), n * draws * len(grid), 0
+    for begin in range(0, n, batch_size):
+        rows = slice(begin, min(begin + batch_size, n))
+        x0 = examples.batch(rows).to(denoiser.dtype).to(denoiser.device)
+        require(
+            tuple(x0.shape[1:]) == denoiser.shape,
+            "data",
+            f"must hold examples of shape {denoiser.shape}, which the model takes",
+            tuple(x0.shape[1:]),
+        )
+        label = examples.batch_labels(rows) if denoiser.classes else None
+        for draw in range(draws):
+            for k, n_k, m in _walk(denoiser, x0, grid, label, source, draw, begin):
+                sums.add(k, rows, float(grid[k - 1]), x0.reshape(len(x0), -1), n_k, m)
+                done += len(x0)
+                if progress is not None:
+                    progress(done, total)
+    return sums.curve(grid, n)
+
+
+def _walk(
+    denoiser: Denoiser,
+    x0: Tensor,
+    grid: Levels,
+    label: Tensor | None,
+    source: NoiseSource,
+    draw: int,
+    begin: int,
+) -> Iterator[tuple[int, Tensor, Tensor]]:
+    """Yield (k, noise, prediction) along one Brownian path, noisiest level first."""
+    b, d = len(x0), int(np.prod(denoiser.shape))
+    noise = torch.zeros(b, d, dtype=denoiser.dtype, device=denoiser.device)  # B_s
+    previous = 0.0
+    with torch.inference_mode():
+        for k, s in enumerate(grid.tolist(), start=1):
+            z = source.normal(draw * len(grid) + k - 1, begin, b, d).to(noise)
+            noise = noise + z * (s - previous) ** 0.5
+            n_k = noise / -s
+            x = x0 - n_k.view_as(x0)
+            m = denoiser(x, s, label)
+            if m.shape != x.shape or not bool(torch.isfinite(m).all()):
+                raise InputError(
+                    f"denoiser: must return finite values of shape {tuple(x.shape)} at SNR {s:.6g}; "
+                    f"got shape {tuple(m.shape)}"
+                    + ("" if m.shape != x.shape else " with NaN or inf")
+                )
+            yield k, n_k, m.reshape(b, d)
+            previous = s
+
+
+class _Sums:
+    """Running group sums of (1), (2) and (3), in float64."""
+
+    def __init__(self, frame: Frame, levels: int, full: bool) -> None:
+        d = frame.moments.basis.dimension
+        self.frame = frame
+        self.mean = torch.as_tensor(frame.moments.mean)
+        self.counts = torch.zeros(levels, GROUPS, dtype=torch.float64)
+        self.errors = {
+            name: torch.zeros(levels, GROUPS, bands.count, dtype=torch.float64)
+            for name, (_, bands) in frame.bases.items()
+        }
+        self.traces = torch.zeros(levels, GROUPS, 3, dtype=torch.float64)
+        shape = (levels, GROUPS, frame.probe_bands.count, len(PAIRS))
+        self.products = torch.zeros(shape, dtype=torch.float64)
+        self.full = torch.zeros(levels, FOLDS, d, d, dtype=torch.float64) if full else None
+        self.previous: Tensor | None = None
+
+    def add(self, k: int, rows: slice, snr: float, x0: Tensor, n: Tensor, m: Tensor) -> None:
+        """Add one level of one batch: x0, n, m are [b, d]."""
+        if k == 1:  # level 0 costs no call: predict the mean, with no noise to speak of
+            centred = (x0 - self.mean.to(x0)).double()
+            self._add(0, rows, 0.0, x0.double(), torch.zeros_like(centred), centred, centred)
+            self.previous = centred
+        r = (x0 - m).double()
+        assert self.previous is not None
+        self._add(k, rows, snr, x0.double(), n.double(), r, self.previous)
+        self.previous = r
+
+    def _add(
+        self, k: int, rows: slice, snr: float, x0: Tensor, n: Tensor, r: Tensor, before: Tensor
+    ) -> None:
+        group = torch.arange(rows.start, rows.stop, device=r.device) % GROUPS
+        member = torch.nn.functional.one_hot(group, GROUPS).T.to(r)  # [B, b]
+        self.counts[k] += member.sum(1).cpu()
+        traces = torch.stack([(a * r).sum(1) for a in (r, n, x0)], dim=1)
+        self.traces[k] += (member @ traces).cpu()
+        for name, (basis, bands) in self.frame.bases.items():
+            c = basis.to_coordinates(r)
+            self.errors[name][k] += bands.average(member @ c.square()).cpu()
+            if name == self.frame.moments.basis.kind:
+                coordinates = [basis.to_coordinates(v) for v in (n, before, x0 - self.mean.to(x0))]
+                self._add_products(k, member, snr, c, *coordinates)
+        if self.full is not None:
+            for fold in range(FOLDS):
+                part = r[group % FOLDS == fold]
+                self.full[k, fold] += (part.T @ part).cpu()
+
+    def _add_products(
+        self, k: int, member: Tensor, snr: float, r: Tensor, n: Tensor, before: Tensor, x0: Tensor
+    ) -> None:
+        signal = torch.as_tensor(snr * self.frame.moments.variances).to(r)
+        keep = signal / (1 + signal)
+        vector = [torch.ones_like(r), n, r, before, x0, x0 - keep * (x0 - n)]
+        for p, (a, b) in enumerate(PAIRS):
+            rows = member @ (vector[a] * vector[b])
+            self.products[k, :, :, p] += self.frame.probe_bands.average(rows).cpu()
+
+    def curve(self, grid: Levels, examples: int) -> Curve:
+        """Return the group means."""
+        counts = self.counts[0]
+        by_group = counts[None, :, None]
+        folds = torch.stack([counts[f::FOLDS].sum() for f in range(FOLDS)])
+        traces = (self.traces / by_group).numpy()
+        # |x0|^2 = 2 x0.(x0 - mean) - |x0 - mean|^2 + |mean|^2, all of it measured at level 0
+        square = 2 * traces[0, :, 2] - traces[0, :, 0] + float(self.mean @ self.mean)
+        return Curve(
+            levels=np.concatenate([[0.0], grid]),
+            shares=(counts / counts.sum()).numpy(),
+            errors={name: (e / by_group).numpy() for name, e in self.errors.items()},
+            sizes={name: bands.sizes for name, (_, bands) in self.frame.bases.items()},
+            traces=traces,
+            second_moments=square,
+            products=(self.products / by_group[..., None]).numpy(),
+            probe_sizes=self.frame.probe_bands.sizes,
+            full=None if self.full is None else (self.full / folds[None, :, None, None]).numpy(),
+        )

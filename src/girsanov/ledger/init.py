@@ -1,0 +1,44 @@
+r"""What it costs to start at s_0 from a Gaussian instead of the noised data.
+
+The start is the cell from s = 0, where the best prediction is the mean, so that with
+M_j(0) = E(u_j . (x0 - mean))^2 measured on held-out data
+
+    gaussian   N(mean, diag(v) + 1/s_0):  (3) of discretise.py with delta = s_0;            (1)
+    mean       N(mean, 1/s_0):            1/2 s_0 sum_j M_j(0);                             (2)
+    standard   N(0, I) in OU coordinates, the paper's start:
+               1/2 [alpha^2 (E|x0|^2 - d) + d log(1 + s_0)],  alpha^2 = s_0/(1 + s_0),      (3)
+
+each less 1/2 int_0^{s_0} M ds, as every cell. (3) is KL(q_T | N(0, I)) exactly: theory of
+arXiv 2209.11215 with constants, the compensation identity.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .._checks import require_choice
+from .._typing import Array
+from .curve import Curve
+from .discretise import gaussian_cell
+
+STARTS = ("gaussian", "mean", "standard")
+
+
+def start_cost(curve: Curve, snr: Array | float, start: str, variances: Array) -> Array:
+    """Return the cost of starting at `snr` by group, [..., B] for snr [...].
+
+    start: ``gaussian``, ``mean`` or ``standard``; variances: v of the gaussian start by band of
+    the main basis, [J].
+    """
+    s = np.asarray(snr, dtype=np.float64)[..., None]  # [..., 1] against groups [B]
+    errors, sizes = curve.errors[curve.main][0], curve.sizes[curve.main]
+    match require_choice("start", start, STARTS):
+        case "gaussian":
+            return gaussian_cell(
+                np.broadcast_to(s, (*s.shape[:-1], len(errors))), variances, errors, sizes
+            )
+        case "mean":
+            return np.asarray(s * (errors @ sizes) / 2)
+        case _:
+            d = curve.dimension
+            return np.asarray((s / (1 + s) * (curve.second_moments - d) + d * np.log1p(s)) / 2)

@@ -1,0 +1,123 @@
+r"""Mean and variances of the data in an orthonormal basis, from one streamed pass.
+
+    mean = E x,    variances_j = u_j^T Cov(x) u_j,                                         (1)
+
+with u_j the principal axes up to a few thousand dimensions and cosines beyond. They start the
+sampler (a Gaussian with these moments), give the linear (Wiener) denoiser, and order the bands.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ._checks import InputError, require
+from ._files import read_tensors, write_tensors
+from ._typing import Array, PathLike, Tensor
+from .basis import PCA_LIMIT, Basis, coordinate_basis, dct_basis, pca_basis
+
+
+@dataclass(frozen=True)
+class Moments:
+    """First two moments of the standardised, flattened data.
+
+    mean: [d]; basis: U; variances: of each coordinate of `basis`, [d]; count: examples used,
+    0 when known exactly.
+    """
+
+    mean: Array
+    basis: Basis
+    variances: Array
+    count: int
+
+    @property
+    def variance(self) -> float:
+        """The total variance V = tr Cov(x)."""
+        return float(self.variances.sum())
+
+    @property
+    def second_moment(self) -> float:
+        """The second moment m2^2 = E|x|^2."""
+        return self.variance + float(self.mean @ self.mean)
+
+    def tensors(self) -> dict[str, np.ndarray]:
+        """Return these moments as named arrays."""
+        out = {
+            "mean": self.mean,
+            "variances": self.variances,
+            "count": np.array([self.count]),
+            "shape": np.array(self.basis.shape),
+        }
+        if self.basis.kind == "pca":
+            out["pca"] = np.asarray(self.basis.factors[0])
+        return out
+
+    def save(self, path: PathLike) -> None:
+        """Write these moments as safetensors."""
+        write_tensors(path, self.tensors())
+
+
+def load_moments(path: PathLike) -> Moments:
+    """Return the moments saved in `path`; refuse a file that does not hold them."""
+    return moments_from_tensors(read_tensors(path), str(path))
+
+
+def moments_from_tensors(t: dict[str, np.ndarray], argument: str) -> Moments:
+    """Return the moments whose `tensors()` are `t`; refuse what cannot be moments."""
+    names = ("mean", "variances", "count", "shape")
+    if not set(names) <= t.keys():
+        raise InputError(f"{argument}: must hold {', '.join(names)}; got {sorted(t)}")
+    d = t["mean"].size
+    flat = t["mean"].shape == t["variances"].shape == (d,)
+    require(flat and d > 0, argument, "must hold a mean and variances [d]", t["variances"].shape)
+    if "pca" in t:
+        require(t["pca"].shape == (d, d), argument, "must hold a square basis", t["pca"].shape)
+        basis = Basis("pca", (d,), (t["pca"].astype(np.float64),))
+    else:
+        basis = structured_basis(tuple(int(n) for n in t["shape"]))
+        require(basis.dimension == d, argument, f"must have a shape of {d} numbers", t["shape"])
+    return Moments(t["mean"], basis, t["variances"], int(t["count"][0]))
+
+
+def structured_basis(shape: tuple[int, ...]) -> Basis:
+    """Return the basis for items too large for a dense one: cosines for images, else identity."""
+    return dct_basis(shape) if 2 <= len(shape) <= 3 else coordinate_basis(math.prod(shape))
+
+
+def moments_from_covariance(mean: Array, covariance: Array, count: int = 0) -> Moments:
+    """Return moments with principal axes from a mean [d] and a covariance [d, d]."""
+    basis, variances = pca_basis(covariance)
+    return Moments(np.asarray(mean, dtype=np.float64), basis, variances, count)
+
+
+def measure_moments(batches: Iterable[Tensor], shape: tuple[int, ...]) -> Moments:
+    """Return the moments of the examples in `batches` (each [b, *shape]), one pass, in float64."""
+    d, count = math.prod(shape), 0
+    dense = d <= PCA_LIMIT
+    basis = None if dense else structured_basis(shape)
+    origin: Tensor | None = None  # the first example: sums around it do not cancel
+    first, second = (
+        torch.zeros(d, dtype=torch.float64),
+        torch.zeros((d, d) if dense else d).double(),
+    )
+    for batch in batches:
+        x = batch.reshape(len(batch), d).double().cpu()
+        x = x if basis is None else basis.to_coordinates(x)
+        origin = x[0].clone() if origin is None else origin
+        x = x - origin
+        count += len(x)
+        first += x.sum(0)
+        second += x.T @ x if dense else x.square().sum(0)
+    if origin is None or count < 2:
+        raise InputError(f"data: must hold at least 2 examples to measure moments; got {count}")
+    mean = first / count
+    if basis is None:
+        covariance = (second - count * torch.outer(mean, mean)) / (count - 1)
+        return moments_from_covariance((mean + origin).numpy(), covariance.numpy(), count)
+    variances = ((second - count * mean**2) / (count - 1)).clamp_(min=0).numpy()
+    centre = basis.from_coordinates((mean + origin)[None])[0].numpy()
+    return Moments(centre, basis, variances, count)

@@ -1,0 +1,58 @@
+r"""Means with standard errors, and the intervals they buy.
+
+With group means g_1..g_B of B disjoint groups of independent examples (batch means),
+
+    mean = sum_b w_b g_b,    se^2 = sum_b w_b^2 (g_b - mean)^2 * B / (B - 1),          (1)
+
+w_b the group's share of the examples; the interval uses Student's t with B - 1 degrees.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from ._typing import Array
+
+
+class Estimate(NamedTuple):
+    """A measured value with its standard error; `degrees` of freedom, inf when known exactly.
+
+    value, se: float or array of one shape, in the same unit.
+    """
+
+    value: Any
+    se: Any
+    degrees: float = math.inf
+
+    def interval(self, confidence: float = 0.95) -> tuple[Any, Any]:
+        """Return the two-sided interval `value ± t se` at this confidence."""
+        half = quantile(0.5 + confidence / 2, self.degrees) * np.asarray(self.se)
+        return self.value - half, self.value + half
+
+
+def quantile(probability: float, degrees: float) -> float:
+    """Return the quantile of Student's t (the normal's when `degrees` is infinite)."""
+    law = stats.norm if math.isinf(degrees) else stats.t(degrees)
+    return float(law.ppf(probability))
+
+
+def mean_estimate(values: Array, axis: int = 0) -> Estimate:
+    """Return the mean of independent `values` [n, ...] along `axis` with its standard error."""
+    n = values.shape[axis]
+    spread = (
+        values.std(axis=axis, ddof=1) if n > 1 else np.full(values.mean(axis=axis).shape, np.inf)
+    )
+    return Estimate(values.mean(axis=axis), spread / math.sqrt(n), max(n - 1, 1))
+
+
+def group_estimate(groups: Array, weights: Array) -> Estimate:
+    """Return equation (1) for `groups` [B, ...] with shares `weights` [B] that sum to one."""
+    count = len(weights)
+    w = np.reshape(weights, (count,) + (1,) * (groups.ndim - 1))
+    mean = (w * groups).sum(axis=0)
+    variance = (w**2 * (groups - mean) ** 2).sum(axis=0) * count / max(count - 1, 1)
+    return Estimate(mean, np.sqrt(variance), max(count - 1, 1))

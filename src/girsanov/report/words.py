@@ -1,0 +1,66 @@
+"""Numbers as people read them: three digits, a true minus, powers of ten, intervals in words."""
+
+from __future__ import annotations
+
+import math
+
+from ..ledger.certificate import Entry
+
+SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+PLAIN = (1e-3, 1e5)  # magnitudes written without a power of ten
+NAMES = {"init": "Initialisation", "discretisation": "Discretisation", "score": "Score error"}
+MEANINGS = {
+    "init": "the price of starting from a Gaussian instead of the noised data",
+    "discretisation": "the price of taking a finite number of steps",
+    "score": "the price of the model not being the best denoiser there is",
+}
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Return `value` with so many significant digits: 5.26, −0.0312, 4.10 × 10⁻⁶."""
+    if value == 0:
+        return "0"
+    if not math.isfinite(value):
+        return ("−" if value < 0 else "") + "∞"
+    sign, size = ("−" if value < 0 else ""), abs(value)
+    mantissa, exponent = f"{size:.{digits - 1}e}".split("e")
+    if PLAIN[0] <= float(f"{mantissa}e{exponent}") < PLAIN[1]:
+        decimals = max(0, digits - 1 - int(exponent))
+        return f"{sign}{size:.{decimals}f}"
+    return f"{sign}{mantissa} × 10{str(int(exponent)).translate(SUPERSCRIPT)}"
+
+
+def count(value: int) -> str:
+    """Return a whole number with thin spaces between thousands."""
+    return f"{value:,}".replace(",", "\u2009") if abs(value) >= 10_000 else str(value)
+
+
+def span(entry: Entry) -> tuple[float, float]:
+    """Return the ends of an entry's interval in nats; 0 and infinity where it has none."""
+    low = 0.0 if entry.low is None else entry.low
+    return low, math.inf if entry.high is None else max(low, entry.high)
+
+
+def value_of(entry: Entry) -> str:
+    """Return an entry's value in words: 0.142, at least 1.18, at most 3, unknown."""
+    if entry.value is not None and entry.kind not in ("lower bound", "upper bound"):
+        return number(entry.value)
+    low, high = span(entry)
+    if entry.kind == "lower bound":
+        return f"≥ {number(low)}"
+    return "unknown" if math.isinf(high) else f"≤ {number(high)}"
+
+
+def interval_of(entry: Entry) -> str:
+    """Return an entry's interval in words: 0.023 to 0.288, exact, 1.18 and up, none."""
+    low, high = span(entry)
+    if entry.kind == "exact":
+        return "exact"
+    if math.isinf(high):
+        return "none" if entry.low is None else f"{number(low)} and up"
+    return f"{number(low)} to {number(high)}"
+
+
+def name_of(entry: Entry) -> str:
+    """Return an entry's name for a heading."""
+    return NAMES.get(entry.name, entry.name.capitalize())

@@ -1,0 +1,1 @@
+"""Drawing samples: grids, holds and the one loop."""

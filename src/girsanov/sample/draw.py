@@ -1,0 +1,54 @@
+"""`sample`: from a model and a plan to samples in the data's own units."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from .._checks import require, require_count
+from .._typing import Progress
+from ..denoise.base import Denoiser
+from .holds import Recipe
+from .run import BATCH, HasRecipe, sample_batches
+
+
+def sample(
+    denoiser: Denoiser,
+    plan: Recipe | HasRecipe,
+    count: int,
+    *,
+    seed: int = 0,
+    label: int | torch.Tensor | None = None,
+    batch_size: int = BATCH,
+    any_model: bool = False,
+    progress: Progress | None = None,
+) -> np.ndarray:
+    """Return `count` samples in the units and type of the data the model was trained on.
+
+    plan: made from an audit of this very model, which is checked by fingerprint unless
+    `any_model`; seed: sample i is the same under one seed for every count and batch size;
+    label: the class to draw, or one per sample [count]; progress(done, total) counts network
+    calls times samples. Samples of a law come back as they are, float64 [count, d].
+    """
+    require_count("count", count)
+    check_model(denoiser, plan, any_model)
+    batches = sample_batches(denoiser, plan, count, seed=seed, batch_size=batch_size, label=label,
+                             progress=progress)
+    return np.concatenate([in_units(denoiser, x) for x in batches])
+
+
+def check_model(denoiser: Denoiser, plan: Recipe | HasRecipe, any_model: bool = False) -> None:
+    """Refuse a plan that was made for another model."""
+    wanted = getattr(plan, "about", {}).get("model", denoiser.fingerprint)
+    require(any_model or wanted == denoiser.fingerprint, "plan",
+            f"was made for the model with fingerprint {wanted[:12]}…", denoiser.fingerprint[:12] + "…",
+            "Audit and plan this model, or say that any model will do (--any-model)")
+
+
+def in_units(denoiser: Denoiser, x: torch.Tensor) -> np.ndarray:
+    """Return standardised samples [b, *shape] in the units of the training data."""
+    standardisation: Any = getattr(denoiser, "standardisation", None)
+    values = x.cpu().numpy()
+    return values if standardisation is None else np.asarray(standardisation.decode(values))

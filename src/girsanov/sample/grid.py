@@ -1,0 +1,47 @@
+r"""Grids that people choose by hand, to be compared with planned ones.
+
+A grid is the increasing SNRs s_0 < ... < s_N that a sampler visits. Between s_first and s_last:
+
+    uniform log-SNR:   log s_k linear in k,                                               (1)
+    Karras et al. 2022: s_k^(-1/(2 rho)) linear in k,   rho = 7,                          (2)
+    uniform time:      s_k = snr(t_k) with t_k linear in k, for any process.              (3)
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .._checks import require, require_count, require_number
+from .._typing import Levels
+from ..process import ScalarProcess
+
+
+def _ends(first: float, last: float, count: int) -> tuple[float, float, int]:
+    low = require_number("first", first, above=0.0)
+    high = require_number("last", last, above=low)
+    return low, high, require_count("count", count, at_least=2)
+
+
+def log_uniform_grid(first: float, last: float, count: int) -> Levels:
+    """Return `count` SNRs by equation (1), both ends included."""
+    low, high, n = _ends(first, last, count)
+    return np.asarray(np.geomspace(low, high, n))
+
+
+def karras_grid(first: float, last: float, count: int, rho: float = 7.0) -> Levels:
+    """Return `count` SNRs by equation (2), both ends included."""
+    low, high, n = _ends(first, last, count)
+    power = -1 / (2 * require_number("rho", rho, above=0.0))
+    grid = np.linspace(low**power, high**power, n) ** (1 / power)
+    grid[0], grid[-1] = low, high
+    return np.asarray(grid)
+
+
+def time_grid(process: ScalarProcess, first: float, last: float, count: int) -> Levels:
+    """Return `count` SNRs by equation (3), both ends included."""
+    low, high, n = _ends(first, last, count)
+    times = np.linspace(float(process.time(low)), float(process.time(high)), n)
+    require(bool((np.diff(times) < 0).all()), "process", "must have an SNR that falls with time")
+    grid = process.snr(times)
+    grid[0], grid[-1] = low, high
+    return np.asarray(grid)

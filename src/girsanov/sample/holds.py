@@ -1,0 +1,138 @@
+r"""What a step freezes: the coefficients of one stochastic step from SNR s to s' > s.
+
+In the coordinates x = x0 + z/sqrt(s), every hold is linear in the state, the prediction m and
+fresh noise,
+
+    x' = a x + b m + c xi,    xi ~ N(0, I),    delta = s' - s.                            (1)
+
+x0 and gaussian (Analytic-DPM, Bao et al. 2022, with a measured covariance diag(v) in a basis):
+
+    a = s/s',   b = delta/s',   c_j = sqrt(delta (1 + delta v_j)) / s'.                   (2)
+
+score: the exponential integrator of Chen et al. (arXiv 2209.11215), Ornstein-Uhlenbeck reverse
+SDE with the score frozen for the OU time h = (log(1 + 1/s) - log(1 + 1/s'))/2:
+
+    X' = e^h X + 2 (e^h - 1) score + sqrt(e^2h - 1) xi,    x = X/alpha,                   (3)
+
+and relative, with score + X frozen (Conforti, Durmus, Silveri):
+
+    X' = e^-h X + 2 (1 - e^-h)(score + X) + sqrt(1 - e^-2h) xi.                           (4)
+
+The start is the step (2) from s = 0, where the best prediction is the data's mean.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+
+from .._checks import require, require_choice, require_levels
+from .._typing import Array
+from ..basis import Basis
+
+Hold = Literal["score", "relative", "x0", "gaussian"]
+HOLDS: tuple[str, ...] = get_args(Hold)
+Start = Literal["gaussian", "mean", "standard"]
+Last = Literal["denoise", "sample"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """The coefficients a, b, c of equation (1) for one step out of SNR `snr`.
+
+    noise: c, a number, or one per coordinate of `basis` [d]; `basis` None means the identity.
+    """
+
+    snr: float
+    state: float
+    prediction: float
+    noise: float | Array
+    basis: Basis | None = None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A whole sampler: where it starts and its steps; one network call a step.
+
+    mean: centre of the starting Gaussian, [d] or a number; start_noise: its standard deviation,
+    a number or one per coordinate of `start_basis`; end: SNR of the law that the last state
+    has before a denoising last step, the resolution that a certificate speaks of.
+    """
+
+    mean: float | Array
+    start_noise: float | Array
+    start_basis: Basis | None
+    steps: tuple[Step, ...]
+    end: float
+
+
+def ou_time(snr: Array | float) -> Array:
+    """Return the Ornstein-Uhlenbeck time t = log(1 + 1/s)/2 of an SNR."""
+    return np.asarray(np.log1p(1 / np.asarray(snr, dtype=np.float64)) / 2)
+
+
+def gaussian_step(
+    snr: float, snr_next: float, variance: float | Array = 0.0, basis: Basis | None = None
+) -> Step:
+    """Return the step (2); variance: v, of x0 given the state, 0 for the x0 hold."""
+    delta = snr_next - snr
+    noise = np.sqrt(delta * (1 + delta * np.asarray(variance))) / snr_next
+    return Step(snr, snr / snr_next, delta / snr_next, _scalar(noise), basis)
+
+
+def score_step(snr: float, snr_next: float) -> Step:
+    """Return the step (3) of the paper."""
+    h = float(ou_time(snr) - ou_time(snr_next))
+    b = -2 * np.expm1(-h) * (1 + snr)
+    # alpha'^2 = s'/(1 + s'), and 1/sigma^2 = 1 + s turns the score into (m - x)/sigma^2 / alpha
+    noise = np.sqrt(np.expm1(2 * h) * (1 + snr_next) / snr_next)
+    return Step(snr, 1 - b, b, float(noise))
+
+
+def relative_step(snr: float, snr_next: float) -> Step:
+    """Return the step (4)."""
+    h = float(ou_time(snr) - ou_time(snr_next))
+    b = -2 * np.exp(-h) * np.expm1(-h) * (1 + snr)
+    noise = np.sqrt(-np.expm1(-2 * h) * (1 + snr_next) / snr_next)
+    return Step(snr, float(2 * np.exp(-h) - np.exp(-2 * h) - b), float(b), float(noise))
+
+
+def recipe(
+    hold: str,
+    levels: Array,
+    *,
+    start: tuple[float | Array, float | Array, Basis | None],
+    variances: Array | None = None,
+    bases: tuple[Basis | None, ...] | None = None,
+    last: str = "denoise",
+) -> Recipe:
+    """Return the sampler that visits `levels` [N+1] with this `hold`.
+
+    start: centre, standard deviation and basis of the starting Gaussian; variances: v of the
+    gaussian hold, [N] or [N, d], with the basis of each step in `bases`; last: ``denoise`` calls
+    the network once more at the last level and returns its prediction (N + 1 calls), ``sample``
+    returns the state there (N calls).
+    """
+    grid = require_levels("levels", levels, at_least=1 if last == "denoise" else 2)
+    kind = require_choice("hold", hold, HOLDS)
+    require_choice("last", last, ("denoise", "sample"))
+    given = (variances is not None) == (kind == "gaussian")
+    require(given, "variances", "must be given for the gaussian hold, and for no other", hold)
+    cells = list(zip(grid[:-1].tolist(), grid[1:].tolist(), strict=True))
+    if kind == "gaussian":
+        v = np.asarray(variances, dtype=np.float64)
+        require(len(v) == len(cells), "variances", f"must have {len(cells)} rows", v.shape)
+        u = bases or (None,) * len(cells)
+        steps = [gaussian_step(s, t, v[k], u[k]) for k, (s, t) in enumerate(cells)]
+    else:
+        make = {"x0": gaussian_step, "score": score_step, "relative": relative_step}[kind]
+        steps = [make(s, t) for s, t in cells]
+    if last == "denoise":
+        steps.append(Step(float(grid[-1]), 0.0, 1.0, 0.0))
+    return Recipe(*start, tuple(steps), float(grid[-1]))
+
+
+def _scalar(value: Array) -> float | Array:
+    return float(value) if np.ndim(value) == 0 else value

@@ -1,0 +1,129 @@
+r"""The one loop over levels: x <- a x + b m(x, s) + c xi.
+
+Noise belongs to the sample (`noise.py`): step 0 of sample i is its start, step k + 1 the noise
+of its k-th step, so the batch size changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from .._checks import InputError, require, require_count
+from .._typing import Array, Progress, Tensor
+from ..basis import Basis
+from ..denoise.base import Denoiser
+from ..noise import NoiseSource
+from .holds import Recipe
+
+BATCH = 1000
+
+
+class HasRecipe(Protocol):
+    """A plan: anything that can say which recipe it stands for."""
+
+    def recipe(self) -> Recipe:
+        """Return the sampler."""
+        ...
+
+
+def sample_batches(
+    denoiser: Denoiser,
+    plan: Recipe | HasRecipe,
+    count: int,
+    *,
+    seed: int = 0,
+    first: int = 0,
+    batch_size: int = BATCH,
+    label: int | Tensor | None = None,
+    progress: Progress | None = None,
+) -> Iterator[Tensor]:
+    """Yield samples first..first+count-1 under `seed`, standardised, in batches [b, *shape].
+
+    label: one class for all, or one per sample [count]; progress(done, total) counts network
+    calls times samples.
+    """
+    total = require_count("count", count)
+    size = require_count("batch_size", batch_size)
+    require_count("first", first, at_least=0)
+    labels = _labels(denoiser, label, total)
+    steps = plan if isinstance(plan, Recipe) else plan.recipe()
+    source = NoiseSource(seed, "sample")
+    tick = _Ticker(progress, total * len(steps.steps))
+    for begin in range(0, total, size):
+        b = min(size, total - begin)
+        part = None if labels is None else labels[begin : begin + b]
+        yield _run(denoiser, steps, source, first + begin, b, part, tick)
+
+
+def sample_standardised(
+    denoiser: Denoiser, plan: Recipe | HasRecipe, count: int, **options: object
+) -> Tensor:
+    """Return `count` samples [count, *shape] in standardised units; options as `sample_batches`."""
+    return torch.cat(list(sample_batches(denoiser, plan, count, **options)))  # type: ignore[arg-type]
+
+
+class _Ticker:
+    def __init__(self, progress: Progress | None, total: int) -> None:
+        self.progress, self.total, self.done = progress, total, 0
+
+    def add(self, count: int) -> None:
+        self.done += count
+        if self.progress is not None:
+            self.progress(self.done, self.total)
+
+
+def _labels(denoiser: Denoiser, label: int | Tensor | None, count: int) -> Tensor | None:
+    if label is None:
+        return None
+    require(denoiser.classes > 0, "label", "must be left out: this model takes no labels", label)
+    labels = torch.full((count,), label) if isinstance(label, int) else label
+    require(len(labels) == count, "label", f"must be one label, or {count} of them", len(labels))
+    inside = bool(((labels >= 0) & (labels < denoiser.classes)).all())
+    require(inside, "label", f"must lie in 0..{denoiser.classes - 1}", label)
+    return labels
+
+
+def _run(
+    denoiser: Denoiser,
+    plan: Recipe,
+    source: NoiseSource,
+    first: int,
+    count: int,
+    label: Tensor | None,
+    tick: _Ticker,
+) -> Tensor:
+    d = int(np.prod(denoiser.shape))
+    options = {"dtype": denoiser.dtype, "device": denoiser.device}
+
+    def draw(step: int) -> Tensor:
+        return source.normal(step, first, count, d).to(**options)
+
+    with torch.inference_mode():
+        x = coloured(draw(0), plan.start_noise, plan.start_basis)
+        x = x + torch.as_tensor(plan.mean, **options)
+        for k, step in enumerate(plan.steps, start=1):
+            m = denoiser(x.view(count, *denoiser.shape), step.snr, label).reshape(count, d)
+            x = x.mul_(step.state).add_(m, alpha=step.prediction)
+            if np.any(step.noise):
+                x += coloured(draw(k), step.noise, step.basis)
+            tick.add(count)
+    if not bool(torch.isfinite(x).all()):
+        raise InputError(
+            "denoiser: gave NaN or infinite values while sampling. Check its weights and dtype"
+        )
+    return x.view(count, *denoiser.shape)
+
+
+def coloured(z: Tensor, scale: float | Array, basis: Basis | None) -> Tensor:
+    """Return U (scale * z) for standard normals z [B, d]: noise of covariance U scale^2 U^T.
+
+    z may be overwritten.
+    """
+    if isinstance(scale, float):
+        return z.mul_(scale)
+    z = z.mul_(torch.as_tensor(scale, dtype=z.dtype, device=z.device))
+    return z if basis is None else basis.from_coordinates(z)

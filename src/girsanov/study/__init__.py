@@ -1,0 +1,1 @@
+"""Studies: the demo, and statements checked one by one."""

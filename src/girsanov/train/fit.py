@@ -1,0 +1,244 @@
+"""`fit`: a data set in, a denoiser out, with a folder that a stopped run goes on from."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from .._checks import refuse, require, require_choice, require_count, require_number
+from .._files import write_text
+from .._typing import Json, PathLike, Progress, Tensor
+from ..data.dataset import Dataset
+from ..denoise.mlp import ResidualMLP, mlp_size
+from ..denoise.network import NetworkDenoiser
+from ..denoise.unet import build_unet
+from ..moments import measure_moments
+from ..noise import NoiseSource
+from .checkpoint import json_line, load_checkpoint, require_free
+from .loop import Trainer
+from .objective import OBJECTIVES, build_objective
+from .options import TrainOptions
+
+MINUTES = 3.0
+SMALL_IMAGE = 16 * 16  # values an image may have for the MLP to be the better buy
+FEWEST = 10  # examples a data set must hold
+CHUNK = 1024  # examples read at once to measure moments
+TIMED_STEPS, TIMED_SECONDS = 40, 2.0  # the warm-up that turns minutes into steps
+NETWORKS = ("auto", "mlp", "unet")
+RATES = {"mlp": 1e-3, "unet": 3e-4}
+BATCHES = {"mlp": 256, "unet": 32}
+ZERO_AT_START = ("outward.weight", "modulation.weight", "conv_out.weight")
+EMBEDDINGS = ("label.weight", "class_embedding.weight")
+
+
+def fit(  # noqa: PLR0913 - the public face: one keyword a choice
+    train: Dataset,
+    *,
+    out: PathLike | None = None,
+    held_out: Dataset | None = None,
+    minutes: float | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    network: str = "auto",
+    objective: str = "ledger",
+    batch_size: int | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+    options: TrainOptions | None = None,
+) -> NetworkDenoiser:
+    """Return a denoiser trained on `train`, and save it in `out`.
+
+    The loss is an unbiased estimate of 1/2 int M(s) ds in nats (`train.objective`), and the
+    weights returned are the averaged ones with the least held-out value of it.
+
+    train: the examples; held_out: measures the run and stops it early, None sets a tenth of
+    `train` aside; out: a new folder, in diffusers' layout, with log.jsonl and checkpoint/;
+    minutes or steps: how long, 3 minutes if neither, minutes become a number of steps after a
+    short timing; seed: of all randomness; network: ``mlp``, ``unet`` (images, needs diffusers)
+    or ``auto``; objective: ``ledger``, ``log-ledger`` or ``edm``; batch_size: examples a step;
+    resume: go on from out/checkpoint if there is one; progress: called with (steps done, of
+    how many). Raises InputError for data too small, a folder in use, a checkpoint of another
+    run, or a loss that stays not finite (after saving the best weights so far).
+    """
+    options = options or TrainOptions()
+    kind = _network_kind(network, train.shape)
+    batch_size = require_count("batch_size", batch_size or BATCHES[kind])
+    folder = _folder(out, resume)
+    asked: Json = {
+        "minutes": _minutes(minutes, steps), "steps": steps,
+        "seed": require_count("seed", seed, 0), "network": kind,
+        "objective": require_choice("objective", objective, OBJECTIVES),
+        "batch_size": batch_size, "options": options.to_json(),
+    }  # fmt: skip
+    parts = _parts(train, held_out, seed)
+    asked["data"] = [part.fingerprint for part in parts]
+    saved = load_checkpoint(folder / "checkpoint") if folder and resume else None
+    if folder and saved:
+        saved.require_settings(asked, folder / "checkpoint")
+    trainer = _trainer(parts, kind, asked, options)
+    if folder and saved:
+        trainer.restore(saved, folder / "checkpoint")
+    total = trainer.steps if saved else steps or _steps_in(trainer, asked["minutes"])
+    _run(trainer, total, (folder, asked), progress)
+    return trainer.model
+
+
+def _run(
+    trainer: Trainer, total: int, where: tuple[Path | None, Json], progress: Progress | None
+) -> None:
+    folder, asked = where
+
+    def keep() -> None:
+        if folder:
+            trainer.checkpoint(asked).save(folder / "checkpoint")
+            write_text(folder / "log.jsonl", "".join(map(json_line, trainer.counters.log)))
+
+    try:
+        trainer.run(total, keep, progress)
+    finally:
+        if trainer.counters.stopped:
+            trainer.use_best()
+            trainer.model.seal()
+            trainer.model.training = _record(trainer, asked)
+            if folder:
+                trainer.model.save(folder)
+
+
+def _network_kind(network: str, shape: tuple[int, ...]) -> str:
+    kind = require_choice("network", network, NETWORKS)
+    if kind != "auto":
+        return kind
+    return "unet" if len(shape) == 3 and math.prod(shape) > SMALL_IMAGE else "mlp"
+
+
+def _folder(out: PathLike | None, resume: bool) -> Path | None:
+    if out is None:
+        require(not resume, "resume", "needs out=, the folder of the run to go on with", resume)
+        return None
+    require_free(Path(out), resume)
+    return Path(out)
+
+
+def _minutes(minutes: float | None, steps: int | None) -> float | None:
+    if steps is None:
+        return MINUTES if minutes is None else require_number("minutes", minutes, above=0.0)
+    require_count("steps", steps)
+    require(minutes is None, "minutes", "cannot be given together with steps", minutes)
+    return None
+
+
+def _parts(train: Dataset, held_out: Dataset | None, seed: int) -> tuple[Dataset, Dataset]:
+    require(len(train) >= FEWEST, "train", f"must hold at least {FEWEST} examples", len(train))
+    units = train.standardisation
+    if held_out is not None:
+        same = held_out.shape == train.shape
+        require(same, "held_out", f"must have examples of shape {train.shape}", held_out.shape)
+        require(len(held_out) > 1, "held_out", "must hold at least 2 examples", len(held_out))
+        if train.labels is not None and held_out.labels is not None:
+            names = held_out.label_names
+            require(
+                names == train.label_names,
+                "held_out",
+                f"must have the labels of the training data, {train.label_names}",
+                names,
+            )
+        return train, held_out.with_standardisation(units)
+    count = max(2, round(len(train) / 10))
+    first, second = train.split(1 - count / len(train), seed=seed)
+    return first.with_standardisation(units), second.with_standardisation(units)
+
+
+def _trainer(
+    parts: tuple[Dataset, Dataset], kind: str, asked: Json, options: TrainOptions
+) -> Trainer:
+    train = parts[0]
+    moments = measure_moments(_chunks(train), train.shape)
+    require(moments.variance > 0, "train", "must hold examples that differ; they are all equal")
+    names = label_names(train)
+    network = build_network(kind, train.shape, len(names), options)
+    initialise(network, asked["seed"])
+    low, high = options.log_snr
+    model = NetworkDenoiser(
+        network, train.shape, "v" if kind == "unet" else options.preconditioning, moments,
+        train.standardisation, (math.exp(low), math.exp(high)), names,
+    ).to(options.device or ("cuda" if torch.cuda.is_available() else "cpu"))  # fmt: skip
+    objective = build_objective(asked["objective"], moments, options.log_snr)
+    return Trainer(
+        model, objective, parts, seed=asked["seed"], batch_size=asked["batch_size"],
+        options=options, rate=options.learning_rate or RATES[kind],
+    )  # fmt: skip
+
+
+def label_names(train: Dataset) -> tuple[str, ...]:
+    """Return one name a class, () for data without labels."""
+    return () if train.labels is None else tuple(train.label_names)
+
+
+def _chunks(data: Dataset) -> Iterator[Tensor]:
+    for first in range(0, len(data), CHUNK):
+        yield data.batch(slice(first, min(first + CHUNK, len(data))))
+
+
+def build_network(
+    kind: str, shape: tuple[int, ...], classes: int, options: TrainOptions
+) -> nn.Module:
+    """Return an untrained network of this kind without touching the global random state."""
+    with torch.random.fork_rng(devices=[]):
+        if kind == "unet":
+            return build_unet(shape, classes, options.width)  # type: ignore[no-any-return]
+        d = math.prod(shape)
+        width, depth = mlp_size(d)
+        mlp = ResidualMLP(d, options.width or width, options.depth or depth, classes=classes)
+    mlp.dropout = options.dropout
+    return mlp
+
+
+def initialise(network: nn.Module, seed: int) -> None:
+    """Set the weights from `seed`: normal with variance 1 / fan-in (1 for a label's vector),
+    gains 1, shifts 0.
+
+    The last layer starts at zero, so that the network starts as its preconditioning.
+    """
+    source = NoiseSource(seed, "weights")
+    with torch.no_grad():
+        for i, (name, p) in enumerate(sorted(network.named_parameters())):
+            if p.ndim == 1:
+                p.fill_(1.0 if name.endswith("weight") else 0.0)
+            elif name.endswith(ZERO_AT_START):
+                p.zero_()
+            else:
+                fan = p[0].numel()
+                z = source.normal(i, 0, len(p), fan).reshape(p.shape)
+                p.copy_(z if name.endswith(EMBEDDINGS) else z / math.sqrt(fan))
+
+
+def _steps_in(trainer: Trainer, minutes: Any) -> int:
+    """Return how many steps fit in `minutes`, from a few steps on a copy thrown away."""
+    trial = trainer.like(copy.deepcopy(trainer.model), copy.deepcopy(trainer.objective))
+    trial.step()  # the first one pays for allocations
+    start, done = time.perf_counter(), 0
+    while done < 2 or (done < TIMED_STEPS and time.perf_counter() - start < TIMED_SECONDS):
+        trial.step()
+        done += 1
+    each = (time.perf_counter() - start) / done
+    return max(20, int(float(minutes) * 60 / (each * 1.15)))  # evaluations take the rest
+
+
+def _record(trainer: Trainer, asked: Json) -> Json:
+    c = trainer.counters
+    if c.best_step == 0 and not c.log:
+        refuse("train", "stopped before the first evaluation")
+    return {
+        **asked, "steps": trainer.steps, "steps_run": c.step, "best_step": c.best_step,
+        "skipped_steps": c.skipped, "seconds": c.seconds, "examples": len(trainer.train),
+        "parameters": sum(p.numel() for p in trainer.parameters),
+        "held_out_ledger": next((e for e in c.log if e["step"] == c.best_step), None),
+        "linear_ledger": c.log[0],
+    }  # fmt: skip

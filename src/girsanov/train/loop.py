@@ -1,0 +1,339 @@
+r"""Training: one step, one loop, and the state that a resumed run takes up again.
+
+Every random number is addressed by (seed, step): the noise of each example, the levels, the
+hidden labels, and one permutation of the examples for each epoch; so a run stopped and resumed
+gives the weights of one that was never stopped. The learning rate rises over the first steps and
+falls to zero by half a cosine; the weights kept are the average with the power profile
+
+    theta_k <- b_k theta_k-1 + (1 - b_k) w_k,   b_k = (1 - 1/k)^(g + 1),                  (1)
+
+whose width is a fixed share of the run (Karras et al., 2024).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .._checks import InputError
+from .._typing import Array, Json, Progress, Tensor
+from ..data.dataset import Dataset
+from ..denoise.mlp import ResidualMLP
+from ..denoise.network import NetworkDenoiser, weights_of
+from ..noise import NoiseSource
+from .checkpoint import Checkpoint, damaged, whole_step
+from .objective import Objective, stratified
+from .options import TrainOptions
+from .validation import ledger, squared_errors
+
+HIDDEN = 0.1  # share of labels hidden in training, so that "no label" is learnt too
+BAD_STEPS = 20  # in a row whose loss is not finite before training gives up
+VALIDATION_LEVELS = 17
+
+
+@dataclass
+class Counters:
+    """What a run has counted; JSON in a checkpoint.
+
+    step: steps done; bad: in a row, not finite; skipped: in all; stale: evaluations since the
+    best; best_step, best: where the lowest held-out ledger was and its value; loss_sum,
+    loss_count: since the last evaluation; seconds: trained, over all sessions; stopped: whether
+    it came to its end; log: one entry an evaluation.
+    """
+
+    step: int = 0
+    bad: int = 0
+    skipped: int = 0
+    stale: int = 0
+    best_step: int = 0
+    best: float = math.inf
+    loss_sum: float = 0.0
+    loss_count: int = 0
+    seconds: float = 0.0
+    stopped: bool = False
+    log: list[Json] = field(default_factory=list)
+
+
+class Trainer:
+    """One run of `steps` steps of `batch_size` examples of `train`.
+
+    model: the untrained denoiser, which is trained in place; objective: what weighs its error;
+    held_out: measured from time to time; seed: of all randomness.
+    """
+
+    def __init__(
+        self, model: NetworkDenoiser, objective: Objective, parts: tuple[Dataset, Dataset], *,
+        seed: int, batch_size: int, options: TrainOptions, rate: float = 1e-3,
+    ) -> None:  # fmt: skip
+        self.model, self.objective, self.options = model, objective, options
+        self.train, self.held_out = parts
+        self.seed, self.batch_size, self.steps = seed, batch_size, 1
+        self.parameters = list(model.network.parameters())
+        self.rate = rate
+        decay = options.weight_decay
+        self.adam = torch.optim.AdamW(self.parameters, rate, weight_decay=decay)
+        self.average = [p.detach().clone() for p in self.parameters]
+        self.best = [p.detach().clone() for p in self.parameters]
+        self.counters = Counters()
+        self._orders: dict[int, NDArray[np.int64]] = {}
+        self._noise, self._uniform, self._hide, self._shuffle = (
+            NoiseSource(seed, f"train {use}") for use in ("noise", "level", "label", "shuffle")
+        )
+
+    def like(self, model: NetworkDenoiser, objective: Objective) -> Trainer:
+        """Return a fresh run of the same kind for another model and objective."""
+        return Trainer(
+            model, objective, (self.train, self.held_out), seed=self.seed,
+            batch_size=self.batch_size, options=self.options, rate=self.rate,
+        )  # fmt: skip
+
+    # --- one step -----------------------------------------------------------------------------
+
+    def step(self) -> None:
+        """Draw a batch, go down its gradient once, and average the weights."""
+        k = self.counters.step
+        reseed(self.model.network, self._noise.seed, k)
+        self.model.network.train()
+        loss, log_snr, errors = self._loss(k)
+        self.model.network.eval()
+        self.adam.zero_grad(set_to_none=True)
+        (loss / math.prod(self.model.shape)).backward()  # type: ignore[no-untyped-call]
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.options.clip)
+        nats, good = float(loss.detach()), bool(torch.isfinite(loss) & torch.isfinite(norm))
+        with whole_step():
+            self.counters.step = k + 1
+            self.counters.bad = 0 if good else self.counters.bad + 1
+            if not good:
+                self.counters.skipped += 1
+                return
+            self._descend(k)
+            self.objective.observe(log_snr, errors)
+            self.counters.loss_sum += nats
+            self.counters.loss_count += 1
+
+    def _loss(self, k: int) -> tuple[Tensor, Array, Array]:
+        rows, b, model = self.rows(k), self.batch_size, self.model
+        x0 = self.train.batch(rows)
+        z = self._noise.normal(k, 0, b, math.prod(model.shape)).reshape(x0.shape)
+        log_snr, weights = self.objective.draw(stratified(self._uniform.uniform(k, 0, b)))
+        snr = torch.from_numpy(np.exp(log_snr))
+        sigma = snr.rsqrt().float().reshape(-1, *[1] * (x0.ndim - 1))
+        noisy, x0 = ((x0 + sigma * z).to(model.device), x0.to(model.device))
+        r = (model.denoise(noisy, snr.to(model.device), self._labels(k, rows)) - x0).flatten(1)
+        if self.objective.by_coordinate:
+            errors = model.moments.basis.to_coordinates(r).square()
+        else:
+            errors = r.square().sum(dim=1)
+        weighted = errors * torch.from_numpy(weights).to(errors)
+        return weighted.sum() / b, log_snr, errors.detach().double().cpu().numpy()
+
+    def _descend(self, k: int) -> None:
+        for group in self.adam.param_groups:
+            group["lr"] = self.rate * self._shape_of_rate(k)
+        self.adam.step()
+        keep = (1 - 1 / (k + 1)) ** (self.options.averaging + 1)
+        with torch.no_grad():
+            for mean, weight in zip(self.average, self.parameters, strict=True):
+                mean.lerp_(weight, 1 - keep)
+
+    def _shape_of_rate(self, k: int) -> float:
+        rise = min(1.0, (k + 1) / max(1.0, self.options.warm_up * self.steps))
+        return rise * 0.5 * (1 + math.cos(math.pi * k / self.steps))
+
+    def _labels(self, k: int, rows: NDArray[np.int64]) -> Tensor | None:
+        if not self.model.classes:
+            return None
+        label = self.train.batch_labels(rows)
+        assert label is not None  # `fit` made a model with classes because there are labels
+        hidden = torch.from_numpy(self._hide.uniform(k, 0, self.batch_size) < HIDDEN)
+        return torch.where(hidden, self.model.classes, label).to(self.model.device)
+
+    def rows(self, k: int) -> NDArray[np.int64]:
+        """Return the rows of step k: the next stretch of the permuted epochs, end to end."""
+        n = len(self.train)
+        place = np.arange(k * self.batch_size, (k + 1) * self.batch_size)
+        epochs = range(int(place[0] // n), int(place[-1] // n) + 1)
+        old = self._orders
+        self._orders = {e: old[e] if e in old else self._order(e) for e in epochs}
+        return np.concatenate([self._orders[e][place[place // n == e] % n] for e in epochs])
+
+    def _order(self, epoch: int) -> NDArray[np.int64]:
+        keys = self._shuffle.uniform(epoch, 0, len(self.train))
+        return np.argsort(keys, kind="stable").astype(np.int64)
+
+    # --- the loop -----------------------------------------------------------------------------
+
+    def run(self, steps: int, keep: Any = None, progress: Progress | None = None) -> None:
+        """Go from where the counters are to `steps`, or to where the held-out ledger says stop.
+
+        keep: called after each evaluation and on Ctrl-C, to write a checkpoint.
+        """
+        self.steps = steps
+        every = max(1, steps // self.options.evaluations)
+        self._begin_validation()
+        try:
+            while True:
+                if self._due(every):
+                    self._evaluate()
+                    if keep:
+                        keep()
+                if self.counters.step >= steps or self.counters.stale >= self.options.patience:
+                    self.counters.stopped = True
+                    return
+                self._timed_step()
+                if progress:
+                    progress(self.counters.step, steps)
+        except KeyboardInterrupt:
+            if keep:
+                keep()
+            raise
+
+    def _due(self, every: int) -> bool:
+        step, log = self.counters.step, self.counters.log
+        logged = bool(log) and log[-1]["step"] == step  # before a run was stopped here
+        return not logged and (step % every == 0 or step == self.steps)
+
+    def _timed_step(self) -> None:
+        start = time.perf_counter()
+        self.step()
+        self.counters.seconds += time.perf_counter() - start
+        if self.counters.bad >= BAD_STEPS:
+            self.counters.stopped = True
+            raise InputError(
+                f"train: the loss was not finite {BAD_STEPS} times in a row at step "
+                f"{self.counters.step}. Look for extreme values in the data or lower learning_rate"
+            )
+
+    def _begin_validation(self) -> None:
+        self.log_snrs = np.linspace(*self.options.log_snr, VALIDATION_LEVELS)
+        # an evaluation costs a third of a step an example: all of them about a tenth of the run
+        share = 0.3 * self.steps * self.batch_size
+        afford = int(share / (self.options.evaluations * VALIDATION_LEVELS))
+        count = min(len(self.held_out), max(32, min(afford, 512)))
+        keys = NoiseSource(self.seed, "validation rows").uniform(0, 0, len(self.held_out))
+        rows = np.sort(np.argsort(keys, kind="stable")[:count])
+        self.examples = self.held_out.batch(rows)
+        self.labels = self.held_out.batch_labels(rows) if self.model.classes else None
+
+    def _evaluate(self) -> None:
+        start = time.perf_counter()
+        with _Lent(self.parameters, self.average):
+            errors = squared_errors(
+                self.model, self.examples, self.labels, self.log_snrs, seed=self.seed
+            )
+        value, se, _ = ledger(errors, self.log_snrs)
+        with whole_step():
+            self._log(value, se, start)
+
+    def _log(self, value: float, se: float, start: float) -> None:
+        c = self.counters
+        c.stale += 1
+        if value < c.best:
+            c.best, c.best_step, c.stale = float(value), c.step, 0
+            self.best = [w.clone() for w in self.average]
+        c.seconds += time.perf_counter() - start
+        c.log.append({
+            "step": c.step, "seconds": round(c.seconds, 3),
+            "loss": c.loss_sum / c.loss_count if c.loss_count else None,
+            "held_out_ledger": _finite(value), "se": _finite(se),
+        })  # fmt: skip
+        c.loss_sum, c.loss_count = 0.0, 0
+
+    def use_best(self) -> None:
+        """Put the best averaged weights into the network."""
+        with torch.no_grad():
+            for weight, value in zip(self.parameters, self.best, strict=True):
+                weight.copy_(value)
+
+    # --- checkpoints --------------------------------------------------------------------------
+
+    def checkpoint(self, settings: Json) -> Checkpoint:
+        """Return all that `restore` needs."""
+        tensors = self._tensors()
+        progress = {**vars(self.counters), "best": _finite(self.counters.best)}
+        return Checkpoint(settings, {**progress, "steps": self.steps}, tensors)
+
+    def _tensors(self) -> dict[str, np.ndarray]:
+        parts: dict[str, Mapping[str, np.ndarray]] = {
+            "network": weights_of(self.model.network),
+            "average": _numbered(self.average),
+            "best": _numbered(self.best),
+            "objective": self.objective.state(),
+            "adam.exp_avg": _numbered(self._moment("exp_avg")),
+            "adam.exp_avg_sq": _numbered(self._moment("exp_avg_sq")),
+        }
+        return {f"{a}.{b}": value for a, part in parts.items() for b, value in part.items()}
+
+    def _moment(self, part: str) -> list[Tensor]:
+        state = self.adam.state
+        return [state[p].get(part, torch.zeros_like(p)) for p in self.parameters]
+
+    def restore(self, saved: Checkpoint, folder: Path) -> None:
+        """Take up the run of a checkpoint."""
+        try:
+            progress = dict(saved.progress)
+            self.steps = int(progress.pop("steps"))
+            best = progress.pop("best")
+            self.counters = Counters(**progress, best=math.inf if best is None else best)
+        except (KeyError, TypeError, ValueError) as cause:
+            raise damaged(folder, cause) from cause
+        weights = saved.take("network", weights_of(self.model.network))
+        self.model.network.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()})
+        self.average = self._taken(saved, "average", self.average)
+        self.best = self._taken(saved, "best", self.best)
+        self.objective.restore(saved.take("objective", self.objective.state()))
+        self._restore_adam(saved)
+
+    def _restore_adam(self, saved: Checkpoint) -> None:
+        first = self._taken(saved, "adam.exp_avg", self.parameters)
+        second = self._taken(saved, "adam.exp_avg_sq", self.parameters)
+        done = float(self.counters.step - self.counters.skipped)
+        if done:
+            for p, m, v in zip(self.parameters, first, second, strict=True):
+                self.adam.state[p] = {"step": torch.tensor(done), "exp_avg": m, "exp_avg_sq": v}
+
+    def _taken(self, saved: Checkpoint, part: str, like: list[Any]) -> list[Tensor]:
+        found = saved.take(part, _numbered(like))
+        return [torch.from_numpy(found[str(i)]).to(p) for i, p in enumerate(like)]
+
+
+def reseed(network: Any, seed: int, step: int) -> None:
+    """Make the dropout of a step depend on nothing but (seed, step)."""
+    if isinstance(network, ResidualMLP) and network.dropout:
+        device = network.outward.weight.device
+        if network.generator.device != device:
+            network.generator = torch.Generator(device)
+        bits = NoiseSource(seed, "train dropout").uniform(step, 0, 1)[0]
+        network.generator.manual_seed(int(bits * 2**53))
+
+
+class _Lent:
+    """Other weights lent to a network for the length of a block."""
+
+    def __init__(self, parameters: list[Any], values: list[Tensor]) -> None:
+        self.parameters, self.values = parameters, values
+
+    def __enter__(self) -> None:
+        self.own = [p.data for p in self.parameters]
+        for p, value in zip(self.parameters, self.values, strict=True):
+            p.data = value
+
+    def __exit__(self, *_: object) -> None:
+        for p, value in zip(self.parameters, self.own, strict=True):
+            p.data = value
+
+
+def _numbered(tensors: list[Any]) -> dict[str, np.ndarray]:
+    return {str(i): t.detach().cpu().numpy() for i, t in enumerate(tensors)}
+
+
+def _finite(value: Any) -> float | None:
+    return float(value) if math.isfinite(value) else None

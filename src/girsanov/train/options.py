@@ -1,0 +1,55 @@
+"""What can be asked of a training run beside its length, seed, network and objective."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from .._checks import require, require_choice, require_count, require_number
+from .._typing import Json
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """The knobs that rarely need turning.
+
+    learning_rate: at its top; weight_decay: of AdamW; dropout: of the MLP; warm_up: share of the steps over which
+    the rate rises; clip: largest norm of the gradient of the loss in nats per dimension;
+    averaging: g of equation (1); evaluations: of the held-out ledger, in a whole run;
+    patience: evaluations without a better one before stopping; log_snr: range trained;
+    preconditioning: ``wiener`` or ``edm``, for the MLP; width: of the MLP, or of the
+    UNet's finest level; depth: of the MLP; None picks them; device: None takes an accelerator
+    when there is one.
+    """
+
+    learning_rate: float | None = None
+    weight_decay: float = 0.01
+    dropout: float = 0.0
+    warm_up: float = 0.03
+    clip: float = 1.0
+    averaging: float = 16.97
+    evaluations: int = 20
+    patience: int = 6
+    log_snr: tuple[float, float] = (-7.0, 9.0)
+    preconditioning: str = "wiener"
+    width: int | None = None
+    depth: int | None = None
+    device: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse values that no run can use."""
+        low, high = (require_number("log_snr", value) for value in self.log_snr)
+        require(low < high, "log_snr", "must be an increasing pair", self.log_snr)
+        require_number("weight_decay", self.weight_decay, above=-1e-300)
+        dropout = require_number("dropout", self.dropout)
+        require(0 <= dropout < 1, "dropout", "must lie in [0, 1)", dropout)
+        require_number("clip", self.clip, above=0.0)
+        require_number("averaging", self.averaging, above=0.0)
+        require_count("evaluations", self.evaluations)
+        require_count("patience", self.patience)
+        require_choice("preconditioning", self.preconditioning, ("wiener", "edm"))
+        if self.learning_rate is not None:
+            require_number("learning_rate", self.learning_rate, above=0.0)
+
+    def to_json(self) -> Json:
+        """Return these options as JSON."""
+        return {**asdict(self), "log_snr": list(self.log_snr)}

@@ -1,0 +1,152 @@
+"""Parquet files and data frames: the same columns, and what is refused."""
+
+import datetime
+import decimal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from girsanov._checks import InputError, MissingExtra
+from girsanov.data import load_data, parquet_files
+
+COLUMNS = {
+    "price": np.array([1.5, 9.0, -2.0], "f4"),
+    "rooms": np.array([2, 30, 1], "i2"),
+    "town": ["Ulm", "Bonn", "Ulm"],
+    "sold": [True, False, True],
+}
+DTYPE = [("price", "f4"), ("rooms", "i2"), ("town", "U4"), ("sold", "?")]
+
+
+def stored(tmp_path, columns):
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table(columns), path)
+    return path
+
+
+def expected():
+    rows = np.empty(3, DTYPE)
+    for name, values in COLUMNS.items():
+        rows[name] = values
+    return rows
+
+
+def test_parquet_keeps_types_and_values(tmp_path):
+    data = load_data(stored(tmp_path, COLUMNS))
+    raw = data.raw(slice(None))
+    assert raw.dtype == DTYPE
+    np.testing.assert_array_equal(raw, expected())
+    back = data.standardisation.decode(data.batch(slice(None)))
+    assert back.dtype == DTYPE
+    assert back["town"].tolist() == COLUMNS["town"]
+
+
+def test_parquet_reads_categories_and_labels(tmp_path):
+    towns = pa.array(COLUMNS["town"]).dictionary_encode()
+    data = load_data(stored(tmp_path, {**COLUMNS, "town": towns}), labels="town")
+    assert data.label_names == ("Bonn", "Ulm")
+    assert data.labels.tolist() == [1, 0, 1]
+
+
+def test_a_frame_is_the_same_table(tmp_path):
+    frame = pd.DataFrame(COLUMNS)
+    same = load_data(stored(tmp_path, COLUMNS)).fingerprint
+    assert load_data(frame).fingerprint == same
+    assert load_data(frame.astype({"town": "category"})).fingerprint == same
+    assert load_data(frame.astype({"town": "string", "rooms": "Int16"})).shape == (5,)
+
+
+def test_a_frame_by_duck_typing():
+    class Column:
+        def __init__(self, values):
+            self.values = values
+
+        def to_numpy(self):
+            return np.array(self.values)
+
+    class Frame:  # as polars: columns is a list of names
+        columns = ("a", "b")
+        to_numpy = None
+
+        def __getitem__(self, name):
+            return Column({"a": [1, 2], "b": ["x", "y"]}[name])
+
+    data = load_data(Frame(), labels="b")
+    assert data.raw(slice(None))["a"].tolist() == [1, 2]
+    assert data.label_names == ("x", "y")
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        ([1.0, None], "must not have missing values"),
+        (["a", None], "must not have missing values"),
+        ([1.0, float("nan")], "must hold finite numbers below 1e150"),
+        ([datetime.date(2020, 1, 1)] * 2, "must hold numbers or text; got date32"),
+        ([decimal.Decimal("1.5")] * 2, "must hold numbers or text; got decimal128"),
+        ([[1], [2]], "must hold numbers or text; got list"),
+        (["", "b"], "must not have empty text"),
+    ],
+)
+def test_bad_parquet_columns_are_refused(tmp_path, column, message):
+    with pytest.raises(InputError, match=f"column 'bad': {message}") as caught:
+        load_data(stored(tmp_path, {"good": [1, 2], "bad": pa.array(column)}))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        ([1.0, None], "got nan at row 1"),
+        (["a", None], "must not have missing values; row 1 has one"),
+        (pd.array([1, None], "Int64"), "got nan at row 1"),
+        (pd.array(["a", None], "string"), "must not have missing values; row 1"),
+        (pd.to_datetime(["2020-01-01", "2020-01-02"]), "must not hold dates"),
+        ([datetime.date(2020, 1, 1)] * 2, "must hold numbers or text; got date"),
+        (["a", 1], "must hold numbers or text; got int, str"),
+        ([1j, 2j], "real numbers"),
+        ([np.zeros(2), np.zeros(2)], "must hold numbers or text; got ndarray"),
+    ],
+)
+def test_bad_frame_columns_are_refused(column, message):
+    frame = pd.DataFrame({"good": [1, 2], "bad": column})
+    with pytest.raises(InputError, match=f"column 'bad'.*{message}") as caught:
+        load_data(frame)
+    assert "\n" not in str(caught.value)
+
+
+def test_bad_frames_are_refused():
+    with pytest.raises(InputError, match="must not repeat a column's name; got a"):
+        load_data(pd.DataFrame([[1, 2], [3, 4]], columns=["a", "a"]))
+    with pytest.raises(InputError, match="at least 2 rows; got 1"):
+        load_data(pd.DataFrame({"a": [1]}))
+    with pytest.raises(InputError, match="at least one column"):
+        load_data(pd.DataFrame())
+
+
+def test_broken_files_are_refused(tmp_path):
+    path = stored(tmp_path, COLUMNS)
+    whole = path.read_bytes()
+    for content in (b"x,y\n1,2\n", whole[: len(whole) // 2], whole[:40] + b"\x00" * 200):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match="must be a whole Parquet file") as caught:
+            load_data(path)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_would_unpack_too_large_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(parquet_files, "UNPACK_LIMIT", 10_000)
+    path = stored(tmp_path, {"a": np.zeros(2000), "b": np.zeros(2000)})
+    assert path.stat().st_size < 10_000
+    with pytest.raises(InputError, match="at most 10000 bytes of numbers; got 32000"):
+        load_data(path)
+
+
+def test_without_pyarrow_the_extra_is_named(tmp_path, monkeypatch):
+    path = stored(tmp_path, COLUMNS)
+    monkeypatch.setitem(__import__("sys").modules, "pyarrow.parquet", None)
+    with pytest.raises(MissingExtra, match=r"girsanov\[parquet\]"):
+        load_data(path)

@@ -1,0 +1,50 @@
+"""The residual network: what its output may depend on."""
+
+import pytest
+import torch
+
+from girsanov import _checks
+from girsanov.denoise.mlp import ResidualMLP, level_features, mlp_size
+
+
+def network(classes=0):
+    torch.manual_seed(3)  # torch's own start, not `initialise`: no layer is zero
+    return ResidualMLP(5, 16, 2, classes=classes, embedding=8)
+
+
+def test_each_row_is_its_own():
+    net, x, level = network(), torch.randn(6, 5), torch.linspace(-7, 9, 6)
+    whole = net(x, level)
+    alone = torch.cat([net(x[i : i + 1], level[i : i + 1]) for i in range(6)])
+    torch.testing.assert_close(whole, alone, rtol=1e-5, atol=1e-6)
+
+
+def test_the_level_and_the_label_matter():
+    net, x, level = network(classes=3), torch.randn(4, 5), torch.full((4,), 1.0)
+    one = net(x, level, torch.tensor([0, 0, 0, 0]))
+    assert (net(x, level + 1, torch.tensor([0, 0, 0, 0])) - one).abs().min() > 1e-6
+    assert (net(x, level, torch.tensor([1, 1, 1, 1])) - one).abs().min() > 1e-6
+
+
+def test_no_label_is_the_last_embedding():
+    net, x, level = network(classes=3), torch.randn(4, 5), torch.full((4,), 1.0)
+    torch.testing.assert_close(net(x, level), net(x, level, torch.full((4,), 3)))
+
+
+def test_level_features_tell_all_levels_apart():
+    features = level_features(torch.linspace(-7, 9, 200))
+    gaps = torch.cdist(features, features) + 10 * torch.eye(200)
+    assert gaps.min() > 1e-2
+
+
+def test_size_grows_with_the_dimension_and_is_bounded():
+    widths = [mlp_size(d)[0] for d in (1, 64, 256, 10_000)]
+    assert widths == sorted(widths)
+    assert widths[0] >= 64
+    assert widths[-1] <= 1024
+
+
+@pytest.mark.parametrize("size", [0, -1, 2**17, 1.5])
+def test_refuses_sizes_that_are_none(size):
+    with pytest.raises(_checks.InputError, match="width"):
+        ResidualMLP(5, size, 2)
