@@ -48,3 +48,26 @@ def test_size_grows_with_the_dimension_and_is_bounded():
 def test_refuses_sizes_that_are_none(size):
     with pytest.raises(_checks.InputError, match="width"):
         ResidualMLP(5, size, 2)
+
+
+def test_dropout_acts_in_training_only_and_follows_its_generator():
+    net, x, level = network(), torch.randn(4, 5), torch.full((4,), 1.0)
+    plain = net.eval()(x, level)
+    net.dropout = 0.5
+    torch.testing.assert_close(net(x, level), plain)
+    net.train()
+    draws = []
+    for seed in (1, 1, 2):
+        net.generator.manual_seed(seed)
+        draws.append(net(x, level))
+    torch.testing.assert_close(draws[0], draws[1])
+    assert (draws[0] - draws[2]).abs().max() > 1e-3
+
+
+def test_dropout_keeps_the_mean():
+    net, u = network().train(), torch.ones(200, 200)
+    net.dropout = 0.3
+    kept = net._dropped(u)
+    se = (0.3 / 0.7 / u.numel()) ** 0.5
+    assert abs(float(kept.mean()) - 1) < 5 * se
+    assert kept.unique().tolist() == pytest.approx([0.0, 1 / 0.7])

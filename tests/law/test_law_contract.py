@@ -179,8 +179,9 @@ def test_wrong_arguments_are_refused():
     for bad in (torch.ones(3), torch.ones(12, 1)):
         with pytest.raises(InputError, match=r"snr: must be a number or have shape \[12\]"):
             law.denoise(x, bad)
-    with pytest.raises(InputError, match="snr: must be positive"):
-        law.denoise(x, torch.tensor([1.0] * 11 + [0.0]))
+    for bad in (0.0, -1.0, torch.nan):
+        with pytest.raises(InputError, match="snr: must be positive"):
+            law.denoise(x, torch.tensor([1.0] * 11 + [bad]))
     with pytest.raises(InputError, match="seed: must be a whole number"):
         law.sample(3, seed=-1)
     with pytest.raises(InputError, match="count: must be a whole number"):

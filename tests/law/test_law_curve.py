@@ -9,7 +9,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from scipy import integrate, stats
+from scipy import integrate, special
 
 from girsanov._checks import InputError
 from girsanov.law import Gaussian, GaussianMixture, Points
@@ -36,24 +36,26 @@ SOLIDS = {
 over_solids = pytest.mark.parametrize("law", SOLIDS.values(), ids=SOLIDS.keys())
 
 
+def nodes(edges, count=400):
+    """Gauss-Legendre nodes and weights on each panel."""
+    x, w = np.polynomial.legendre.leggauss(count)
+    half = np.diff(edges)[:, None] / 2
+    return (edges[:-1, None] + half + half * x).ravel(), (half * w).ravel()
+
+
 def brute(law, snr):
-    """M(s) = E X_0^2 - E m^2 by the trapezoid rule on 2^16 nodes about each component."""
-    w, mu = law.weights, law.means[:, 0]
-    values = np.broadcast_to(law._variances[:, 0], mu.shape)
+    """M(s) = E tr Cov(X_0 | x) on a fixed mesh as fine as the thinnest component near each."""
+    w, mu, values = law.weights, law.means[:, 0], law._variances[:, 0]
     wide = values + 1 / snr
-    m0 = law.mean[0]
-    total = 0.0
-    z = np.linspace(-12, 12, 2**16)
-    for j in range(len(w)):
-        x = mu[j] + math.sqrt(wide[j]) * z
-        logs = np.log(w) - np.log(wide) / 2 - (x[:, None] - mu) ** 2 / (2 * wide)
-        r = np.exp(logs - logs.max(axis=1, keepdims=True))
-        r /= r.sum(axis=1, keepdims=True)
-        guess = mu - m0 + values / wide * (x[:, None] - mu)
-        m = (r * guess).sum(axis=1)
-        spread = (r * (values / snr / wide + (guess - m[:, None]) ** 2)).sum(axis=1)
-        total += w[j] * (spread * stats.norm.pdf(z)).sum() * (z[1] - z[0])
-    return total
+    edges = mu + np.sqrt(wide) * np.linspace(-20, 20, 161)[:, None]
+    x, dx = nodes(np.unique(edges), 30)
+    away = x[:, None] - mu
+    logs = np.log(w) - np.log(2 * math.pi * wide) / 2 - away**2 / (2 * wide)
+    r = special.softmax(logs, axis=1)
+    guess = mu - law.mean[0] + values / wide * away
+    m = (r * guess).sum(axis=1)
+    spread = (r * (values / snr / wide + (guess - m[:, None]) ** 2)).sum(axis=1)
+    return (dx * np.exp(special.logsumexp(logs, axis=1)) * spread).sum()
 
 
 @over_lines
@@ -66,19 +68,17 @@ def test_a_line_is_integrated_exactly(law, snr):
 
 
 def test_the_integral_is_scipys():
+    """M(s) = E X_0^2 - E m^2, by adaptive quadrature of a function written out here."""
+    w, mu, values = np.array([0.3, 0.7]), np.array([-1.5, 1.0]), np.array([0.04, 0.15])
     for snr in (0.1, 5.0, 80.0):
-        weigh = (
-            stats.norm(0, math.sqrt(0.04 + 1 / snr)).pdf,
-            stats.norm(0, math.sqrt(0.15 + 1 / snr)).pdf,
-        )
+        wide = values + 1 / snr
 
-        def rule(x, weigh=weigh, snr=snr):
-            p = np.array([0.3 * weigh[0](x + 1.5), 0.7 * weigh[1](x - 1.0)])
-            gain = np.array([0.04, 0.15]) / (np.array([0.04, 0.15]) + 1 / snr)
-            m = p @ (np.array([-1.5, 1.0]) + gain * (x - np.array([-1.5, 1.0]))) / p.sum()
-            return m**2 * p.sum()
+        def rule(x, wide=wide):
+            p = w * np.exp(-((x - mu) ** 2) / (2 * wide)) / np.sqrt(2 * math.pi * wide)
+            return (p @ (mu + values / wide * (x - mu))) ** 2 / p.sum()
 
-        square, _ = integrate.quad(rule, -30, 30, points=[-1.5, 0, 1], epsabs=1e-13, limit=400)
+        ends = (-1.5 - 12 * math.sqrt(wide[0]), 1.0 + 12 * math.sqrt(wide[1]))
+        square, _ = integrate.quad(rule, *ends, points=[-1.5, 0, 1], epsabs=1e-12, limit=400)
         assert THEORY.curve([snr]).value[0] == pytest.approx(1.492 - square, rel=1e-9)
 
 
@@ -121,8 +121,9 @@ def test_many_components_on_a_line():
     assert longer.curve([1.0], examples=50).se[0] > 0
 
 
-@over_lines
-def test_sampling_agrees_with_the_integral(law):
+@pytest.mark.parametrize("name", sorted(LINES.keys() - {"tilted"}))  # 1e-6 is never drawn
+def test_sampling_agrees_with_the_integral(name):
+    law = LINES[name]
     levels = np.array([1e-3, 0.5, 3.0, 20.0])
     exact = law.curve(levels).value
     found = law._measured_curve(levels, 20_000, 1, 3000)
@@ -143,7 +144,7 @@ def test_the_curve_is_the_mean_squared_error(law):  # equation (5), without Rao 
 
 
 @over_solids
-def test_neither_batches_nor_threads_change_a_measured_curve(law):
+def test_batches_do_not_change_a_measured_curve(law):
     levels = [0.1, 5.0]
     whole = law.curve(levels, examples=500, seed=2, batch_size=500)
     parts = law.curve(levels, examples=500, seed=2, batch_size=77)
@@ -176,13 +177,6 @@ def test_the_curve_is_twice_the_slope_of_information(law):  # I-MMSE
     t, w = nodes(np.linspace(math.log(low), math.log(high), 5), 24)
     area = (w * np.exp(t) * law.curve(np.exp(t)).value).sum() / 2
     assert information(high) - information(low) == pytest.approx(area, rel=1e-7)
-
-
-def nodes(edges, count=400):
-    """Gauss-Legendre nodes and weights on each panel."""
-    x, w = np.polynomial.legendre.leggauss(count)
-    half = np.diff(edges)[:, None] / 2
-    return (edges[:-1, None] + half + half * x).ravel(), (half * w).ravel()
 
 
 @over_lines

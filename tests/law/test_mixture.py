@@ -193,7 +193,7 @@ rng = np.random.default_rng(0)
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 start = peak()
 means = rng.normal(size=(k, d))
-law = GaussianMixture(np.full(k, 1 / k), means, {covariances})
+law = GaussianMixture(np.full(k, 1 / k), means, rng.uniform(0.01, 0.02, (k, d)))
 x = law.sample(64, seed=0)
 near = law.denoise(x + 0.01 * torch.from_numpy(rng.normal(size=(64, d))), 1e4)
 assert (near - x).abs().max() < 0.1, (near - x).abs().max()
@@ -202,11 +202,9 @@ print(peak() - start)
 """
 
 
-@pytest.mark.parametrize("covariances", ["0.01", "rng.uniform(0.01, 0.02, (k, d))"])
-def test_ten_thousand_components_in_a_thousand_dimensions_fit_a_gigabyte(covariances):
-    code = MEMORY.format(covariances=covariances)
+def test_ten_thousand_components_in_a_thousand_dimensions_fit_a_gigabyte():
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+        [sys.executable, "-c", MEMORY], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     assert float(done.stdout) < 1024, "MiB above what importing takes"
@@ -258,8 +256,10 @@ def test_refusals(weights, means, covariances, message):
 def test_weights_are_made_to_sum_to_one_once():
     law = GaussianMixture([0.3, 0.7000005], [[0.0], [1.0]], 1.0)
     assert math.fsum(law.weights) == pytest.approx(1.0, abs=1e-15)
-    again = GaussianMixture(law.weights, law.means, law.covariances)
-    assert again.fingerprint == law.fingerprint
+    for seed in range(20):
+        given = np.random.default_rng(seed).uniform(size=9)
+        once = GaussianMixture(given / given.sum() + 1e-8, np.eye(9), 1.0).weights
+        np.testing.assert_array_equal(GaussianMixture(once, np.eye(9), 1.0).weights, once)
 
 
 def test_parameters_cannot_be_changed_under_the_fingerprint():

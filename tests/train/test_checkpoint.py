@@ -88,6 +88,13 @@ def test_refuses_a_damaged_checkpoint(out, damage):
     assert "\n" not in str(caught.value)
 
 
+def test_refuses_to_resume_a_model_whose_checkpoint_is_gone(out):
+    for path in (out / "checkpoint").iterdir():
+        path.unlink()
+    with pytest.raises(InputError, match="resume it if checkpoint/ is there"):
+        fit(table(), out=out, resume=True, **ASKED)
+
+
 def test_resume_without_a_checkpoint_starts(tmp_path):
     assert fit(table(), out=tmp_path / "m", resume=True, **ASKED).training["steps_run"] == 4
 

@@ -1,6 +1,7 @@
 """Training: what is learnt, what is repeatable, what stops it."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from girsanov.law.mixture import GaussianMixture
 from girsanov.train import TrainOptions, fit
 from girsanov.train import loop as loop_module
 
+fit_module = sys.modules["girsanov.train.fit"]  # the name `fit` of the room is the function
 SMALL = TrainOptions(width=16, depth=1, evaluations=5)
 
 
@@ -191,6 +193,14 @@ def test_labels_are_learnt_and_some_are_hidden():
     assert guess[0] + 0.5 < unlabelled < guess[1] - 0.5
 
 
+def test_dropout_grows_with_the_times_an_example_is_seen():
+    for steps, want in ((45, 0.02), (450, 0.2), (4500, 0.3)):  # 72 of 80 examples train
+        trainer = trainer_of(steps=steps, batch_size=32)
+        assert trainer.model.network.dropout == pytest.approx(want)
+    options = TrainOptions(width=16, depth=1, dropout=0.0)
+    assert fit(table(), steps=2, batch_size=32, options=options).training["dropout"] == 0
+
+
 def test_log_and_record(tmp_path):
     done = []
     model = fit(
@@ -224,6 +234,20 @@ def test_held_out_is_measured_in_the_units_of_the_training_data():
     got = trainer[0].held_out.batch(slice(0, 20)).numpy()
     want = (x[40:] + 100 - x[:40].mean(0)) / x[:40].std(0)
     np.testing.assert_allclose(got, want, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("shape", "installed", "kind"),
+    [
+        ((64,), True, "mlp"),
+        ((1, 8, 8), True, "unet"),
+        ((1, 8, 8), False, "mlp"),
+        ((3, 32, 32), False, "unet"),  # and the import then says what to install
+    ],
+)
+def test_auto_network(monkeypatch, shape, installed, kind):
+    monkeypatch.setattr(fit_module, "find_spec", lambda _: object() if installed else None)
+    assert fit_module._network_kind("auto", shape) == kind
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ GAIN = 0.7  # the denoiser below is wrong on purpose: its error differs from the
 
 def crooked(x, snr):
     """Return a fixed wrong denoiser: a share of the way from the mean to the exact one."""
-    mean, v = torch.from_numpy(MEAN), torch.from_numpy(np.diag(COVARIANCE))
+    mean, v = torch.from_numpy(MEAN), torch.from_numpy(np.diag(COVARIANCE).copy())
     s = torch.as_tensor(snr).reshape(-1, 1)
     return mean + GAIN * s * v / (1 + s * v) * (x - mean)
 

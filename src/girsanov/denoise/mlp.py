@@ -88,5 +88,5 @@ def level_features(log_snr: Tensor) -> Tensor:
 
 def mlp_size(dimension: int) -> tuple[int, int]:
     """Return the width and depth that train well in a few CPU minutes at this dimension."""
-    width = 64 * math.ceil(min(max(4 * dimension, 128), 1024) / 64)
+    width = 64 * math.ceil(min(max(8 * dimension, 128), 1024) / 64)
     return width, 3

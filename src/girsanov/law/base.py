@@ -118,7 +118,8 @@ class Law(ABC):
 
         In closed form or by quadrature where the law allows (se 0), else the mean of (2) over
         `examples` samples of `seed`; `batch_size` bounds the memory and not the result. All
-        levels share the samples and their noise, so that the measured curve is smooth.
+        levels share the samples and their noise, so that the measured curve is smooth. What has a
+        probability below 1 / examples may be missed without showing in the standard error.
         """
         s = require_levels("levels", levels)
         require_count("examples", examples, at_least=2)

@@ -72,17 +72,15 @@ class _Parts(NamedTuple):
 
 
 class _Diagonal:
-    """Components `which` with C_j = diag(l_j) at one level, equations (5) and (6)."""
+    """Components `js` with C_j = diag(l_j) at one level, equations (5) and (6)."""
 
-    def __init__(
-        self, parts: _Parts, which: slice, noise: float, linear: float, want: Want
-    ) -> None:
-        means, variances = parts.means[which], parts.variances[which]
+    def __init__(self, parts: _Parts, js: slice, noise: float, linear: float, want: Want) -> None:
+        means, variances = parts.means[js], parts.variances[js]
         self.columns = variances.shape[1]
         each = means.shape[1] // self.columns  # coordinates that a column of l stands for
         wide = variances + noise
         logs = each * wide.log().sum(dim=1) + (means**2 / wide).sum(dim=1)
-        bias = (parts.log_weights[which] - logs / 2)[:, None]
+        bias = (parts.log_weights[js] - logs / 2)[:, None]
         excess = (parts.widest - variances) / (parts.widest + noise) / wide
         keys = [means / wide, -excess / 2, bias] if bool(excess.any()) else [means / wide, bias]
         self.keys = torch.cat(keys, dim=1).T  # [d + c + 1, k], or [d + 1, k] without an excess

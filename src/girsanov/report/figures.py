@@ -134,7 +134,7 @@ def _curve(audit: Audit, plans: Sequence[Plan], ident: str, width: float) -> Mar
     others = _other_curves(audit, scale)
     tall = 300.0 if width > NARROW else 240.0
     x = noise_axis(audit, width)
-    y = _curve_axis([value + half, *(v for _, v in others)], tall)
+    y = curve_axis([value + half, *(v for _, v in others)], tall)
     at = x(audit.levels**-0.5)
     gap = RUG * min(len(plans), 4) + (5.0 if plans else 0.0)
     parts = [frame(x, y, "noise level σ", "error per coordinate × SNR", gap=gap)]
@@ -169,7 +169,8 @@ def _other_curves(audit: Audit, scale: Array) -> list[tuple[str, Array]]:
     return out
 
 
-def _curve_axis(curves: Sequence[Array], tall: float) -> Axis:
+def curve_axis(curves: Sequence[Array], tall: float) -> Axis:
+    """Return the axis that fits: linear from 0, or a log one for a curve far above 1."""
     top = max(float(np.max(c)) for c in curves)
     if top > TALLEST:
         least = min(float(np.min(c[c > 0], initial=top)) for c in curves)

@@ -11,12 +11,13 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from .._typing import Array
-from .svg import NARROW, Axis, dots, el, linear_ticks, responsive, svg, tick_label
+from .svg import NARROW, Axis, dots, el, responsive, svg
 from .words import number
 
 FEW = 12  # whole numbers with at most so many values are drawn as bars, one a value
 MOST_BARS = 10
 TAIL = 0.001  # share of the numbers on either side that the axis may leave out
+LONG = 6  # letters of a label from which only the two outer ones fit
 POINTS = 400
 CELL = (224.0, 120.0)  # pixels of one histogram
 
@@ -80,9 +81,13 @@ def _title(name: str) -> Markup:
 
 def _base(x: Axis, y: Axis) -> Markup:
     parts = [el("path", d=f"M{x.start:.1f} {y.start:.1f}H{x.end:.1f}", class_="axis")]
-    for value in linear_ticks(x.low, x.high, 5):
-        at = min(max(x(value), x.start + 8), x.end - 8)
-        parts.append(el("text", tick_label(value), x=at, y=y.start + 16, class_="mid tick"))
+    ticks = x.ticks(5)
+    if max((len(label) for _, label in ticks), default=0) > LONG:
+        ticks = ticks[:: len(ticks) - 1] if len(ticks) > 1 else ticks
+    for value, label in ticks:
+        edge = 3.3 * len(label)  # half of its width
+        at = min(max(x(value), edge), CELL[0] - edge)
+        parts.append(el("text", label, x=at, y=y.start + 16, class_="mid tick"))
     return el("g", *parts, aria_hidden="true")
 
 
@@ -126,7 +131,7 @@ def _bars(pair: Sequence[Column | None], name: str, ident: str) -> Markup:
             if share is not None:
                 d = f"M{left:.1f} {y.start:.1f}V{y(share[k]):.1f}h{box:.1f}V{y.start:.1f}"
                 parts.append(el("path", d=d, class_=kind))
-        room = max(1, int(wide / 6.5))
+        room = max(1, int(wide / 7.5))
         text = str(value)
         text = text if len(text) <= room else text[: max(1, room - 1)] + "…"
         middle = left + box / 2

@@ -17,6 +17,7 @@ from markupsafe import Markup, escape
 
 from .words import SUPERSCRIPT
 
+ROUND = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)
 WIDE, NARROW = 720.0, 330.0  # drawn twice, so that text keeps its size on a phone
 
 
@@ -84,7 +85,7 @@ class Axis:
         """Return at most about `most` round values with their labels."""
         found = log_ticks(self.low, self.high, most) if self.log else None
         values = found or linear_ticks(self.low, self.high, most)
-        return [(v, tick_label(v)) for v in values]
+        return list(zip(values, tick_labels(values), strict=True))
 
 
 def linear_ticks(low: float, high: float, most: int) -> list[float]:
@@ -93,7 +94,7 @@ def linear_ticks(low: float, high: float, most: int) -> list[float]:
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(m * power for m in (1, 2, 5, 10) if m * power >= rough * (1 - 1e-9))
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [float(f"{k * step:.12g}") for k in range(first, last + 1)]
+    return [float(f"{k * step:.15g}") for k in range(first, last + 1)]
 
 
 def log_ticks(low: float, high: float, most: int) -> list[float]:
@@ -108,12 +109,22 @@ def log_ticks(low: float, high: float, most: int) -> list[float]:
     return inside[::stride] if len(inside) >= 2 else []
 
 
-def tick_label(value: float) -> str:
+def tick_labels(values: Sequence[float]) -> list[str]:
+    """Return labels with as few digits as tell the values apart."""
+    labels: list[str] = []
+    for digits in range(3, 16):
+        labels = [tick_label(v, digits) for v in values]
+        if len(set(labels)) == len(labels):
+            break
+    return labels
+
+
+def tick_label(value: float, digits: int = 3) -> str:
     """Return 0.01, 0.5, 20, 10⁻⁶: as short as can be."""
-    if value == 0 or 1e-3 <= abs(value) < 1e5:
-        return f"{value:.6g}".replace("-", "−")
-    mantissa, exponent = f"{value:.3e}".split("e")
-    lead = f"{float(mantissa):g}".replace("-", "−")
+    if value == 0 or 1e-3 <= abs(value) < 1e6:
+        return f"{value:.{max(digits, 6)}g}".replace("-", "−")
+    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+    lead = f"{float(mantissa):.{digits}g}".replace("-", "−")
     power = f"10{str(int(exponent)).translate(SUPERSCRIPT)}"
     return power if lead == "1" else f"{lead}·{power}"
 
@@ -163,9 +174,7 @@ def frame(x: Axis, y: Axis, x_label: str, y_label: str, *, gap: float = 0.0) -> 
     return el("g", *parts, aria_hidden="true")
 
 
-def rounded_up(
-    value: float, choices: Sequence[float] = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)
-) -> float:
+def rounded_up(value: float) -> float:
     """Return the least round number that is at least `value` > 0."""
     power = 10.0 ** math.floor(math.log10(value))
-    return next((c * power for c in choices if c * power >= value * (1 - 1e-9)), 10 * power)
+    return next((m * power for m in ROUND if m * power >= value * (1 - 1e-9)), 10 * power)

@@ -89,11 +89,12 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
 
 def require_free(out: Path, resume: bool) -> None:
     """Refuse to train over a model or a run that is already in `out`, unless it is resumed."""
-    if resume:
+    if resume and (out / "checkpoint" / "state.json").is_file():
         return
     for name in ("girsanov.json", "model_index.json", "checkpoint/state.json"):
-        require(not (out / name).exists(), "out", "must not hold a model or a run already",
-                str(out), "Choose another folder, remove it, or resume it")  # fmt: skip
+        remedy = "Choose another folder, remove it, or resume it if checkpoint/ is there"
+        taken = (out / name).exists()
+        require(not taken, "out", "must not hold a model or a run already", str(out), remedy)
 
 
 @contextmanager

@@ -6,13 +6,14 @@ import copy
 import math
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from .._checks import refuse, require, require_choice, require_count, require_number
+from .._checks import require, require_choice, require_count, require_number
 from .._files import write_text
 from .._typing import Json, PathLike, Progress, Tensor
 from ..data.dataset import Dataset
@@ -27,13 +28,14 @@ from .objective import OBJECTIVES, build_objective
 from .options import TrainOptions
 
 MINUTES = 3.0
-SMALL_IMAGE = 16 * 16  # values an image may have for the MLP to be the better buy
+SMALL_IMAGE = 16 * 16  # values an image may have for the MLP to serve when diffusers is missing
 FEWEST = 10  # examples a data set must hold
+MOST_DROPOUT = 0.3
 CHUNK = 1024  # examples read at once to measure moments
 TIMED_STEPS, TIMED_SECONDS = 40, 2.0  # the warm-up that turns minutes into steps
 NETWORKS = ("auto", "mlp", "unet")
-RATES = {"mlp": 1e-3, "unet": 3e-4}
-BATCHES = {"mlp": 256, "unet": 32}
+RATE = 1e-3  # of the MLP and of a UNet whose finest level is 32 wide
+BATCHES = {"mlp": 256, "unet": 64}
 ZERO_AT_START = ("outward.weight", "modulation.weight", "conv_out.weight")
 EMBEDDINGS = ("label.weight", "class_embedding.weight")
 
@@ -62,10 +64,12 @@ def fit(  # noqa: PLR0913 - the public face: one keyword a choice
     `train` aside; out: a new folder, in diffusers' layout, with log.jsonl and checkpoint/;
     minutes or steps: how long, 3 minutes if neither, minutes become a number of steps after a
     short timing; seed: of all randomness; network: ``mlp``, ``unet`` (images, needs diffusers)
-    or ``auto``; objective: ``ledger``, ``log-ledger`` or ``edm``; batch_size: examples a step;
-    resume: go on from out/checkpoint if there is one; progress: called with (steps done, of
-    how many). Raises InputError for data too small, a folder in use, a checkpoint of another
-    run, or a loss that stays not finite (after saving the best weights so far).
+    or ``auto`` (the UNet for images if diffusers is installed: it learns more in as many
+    minutes and answers several times slower; else the MLP); objective: ``ledger``,
+    ``log-ledger`` or ``edm``; batch_size: examples a step; resume: go on from out/checkpoint if
+    there is one; progress: called with (steps done, of how many). Raises InputError for data too
+    small, a folder in use, a checkpoint of another run, or a loss that stays not finite (after
+    saving the best weights so far).
     """
     options = options or TrainOptions()
     kind = _network_kind(network, train.shape)
@@ -86,6 +90,7 @@ def fit(  # noqa: PLR0913 - the public face: one keyword a choice
     if folder and saved:
         trainer.restore(saved, folder / "checkpoint")
     total = trainer.steps if saved else steps or _steps_in(trainer, asked["minutes"])
+    set_dropout(trainer, total)
     _run(trainer, total, (folder, asked), progress)
     return trainer.model
 
@@ -115,7 +120,10 @@ def _network_kind(network: str, shape: tuple[int, ...]) -> str:
     kind = require_choice("network", network, NETWORKS)
     if kind != "auto":
         return kind
-    return "unet" if len(shape) == 3 and math.prod(shape) > SMALL_IMAGE else "mlp"
+    if len(shape) != 3:
+        return "mlp"
+    missing = find_spec("diffusers") is None
+    return "mlp" if missing and math.prod(shape) <= SMALL_IMAGE else "unet"
 
 
 def _folder(out: PathLike | None, resume: bool) -> Path | None:
@@ -172,8 +180,14 @@ def _trainer(
     objective = build_objective(asked["objective"], moments, options.log_snr)
     return Trainer(
         model, objective, parts, seed=asked["seed"], batch_size=asked["batch_size"],
-        options=options, rate=options.learning_rate or RATES[kind],
+        options=options, rate=options.learning_rate or _rate(network),
     )  # fmt: skip
+
+
+def _rate(network: Any) -> float:
+    if isinstance(network, ResidualMLP):
+        return RATE
+    return RATE * min(1.0, 32 / int(network.config.block_out_channels[0]))
 
 
 def label_names(train: Dataset) -> tuple[str, ...]:
@@ -195,9 +209,7 @@ def build_network(
             return build_unet(shape, classes, options.width)  # type: ignore[no-any-return]
         d = math.prod(shape)
         width, depth = mlp_size(d)
-        mlp = ResidualMLP(d, options.width or width, options.depth or depth, classes=classes)
-    mlp.dropout = options.dropout
-    return mlp
+        return ResidualMLP(d, options.width or width, options.depth or depth, classes=classes)
 
 
 def initialise(network: nn.Module, seed: int) -> None:
@@ -219,9 +231,19 @@ def initialise(network: nn.Module, seed: int) -> None:
                 p.copy_(z if name.endswith(EMBEDDINGS) else z / math.sqrt(fan))
 
 
+def set_dropout(trainer: Trainer, steps: int) -> None:
+    """Give the MLP the dropout asked for, or one that grows with the times an example is seen."""
+    network, asked = trainer.model.network, trainer.options.dropout
+    if isinstance(network, ResidualMLP):
+        seen = steps * trainer.batch_size / len(trainer.train)
+        network.dropout = min(seen / 1000, MOST_DROPOUT) if asked is None else asked
+
+
 def _steps_in(trainer: Trainer, minutes: Any) -> int:
     """Return how many steps fit in `minutes`, from a few steps on a copy thrown away."""
     trial = trainer.like(copy.deepcopy(trainer.model), copy.deepcopy(trainer.objective))
+    if isinstance(trial.model.network, ResidualMLP):
+        trial.model.network.dropout = MOST_DROPOUT  # what it may cost
     trial.step()  # the first one pays for allocations
     start, done = time.perf_counter(), 0
     while done < 2 or (done < TIMED_STEPS and time.perf_counter() - start < TIMED_SECONDS):
@@ -232,13 +254,12 @@ def _steps_in(trainer: Trainer, minutes: Any) -> int:
 
 
 def _record(trainer: Trainer, asked: Json) -> Json:
-    c = trainer.counters
-    if c.best_step == 0 and not c.log:
-        refuse("train", "stopped before the first evaluation")
+    c, network = trainer.counters, trainer.model.network
     return {
         **asked, "steps": trainer.steps, "steps_run": c.step, "best_step": c.best_step,
         "skipped_steps": c.skipped, "seconds": c.seconds, "examples": len(trainer.train),
         "parameters": sum(p.numel() for p in trainer.parameters),
         "held_out_ledger": next((e for e in c.log if e["step"] == c.best_step), None),
+        "dropout": network.dropout if isinstance(network, ResidualMLP) else 0.0,
         "linear_ledger": c.log[0],
     }  # fmt: skip

@@ -12,18 +12,19 @@ from .._typing import Json
 class TrainOptions:
     """The knobs that rarely need turning.
 
-    learning_rate: at its top; weight_decay: of AdamW; dropout: of the MLP; warm_up: share of the steps over which
-    the rate rises; clip: largest norm of the gradient of the loss in nats per dimension;
-    averaging: g of equation (1); evaluations: of the held-out ledger, in a whole run;
-    patience: evaluations without a better one before stopping; log_snr: range trained;
-    preconditioning: ``wiener`` or ``edm``, for the MLP; width: of the MLP, or of the
-    UNet's finest level; depth: of the MLP; None picks them; device: None takes an accelerator
-    when there is one.
+    learning_rate: at its top, None for 1e-3, less for wide UNets; weight_decay: of AdamW;
+    dropout: of the MLP, None for a thousandth for each time an example is seen, at most 0.3;
+    warm_up: share of the steps over which the rate rises; clip: largest norm of the gradient of
+    the loss in nats per dimension; averaging: g of equation (1) of `train.loop`; evaluations:
+    of the held-out ledger, in a whole run; patience: evaluations without a better one before
+    stopping; log_snr: range trained; preconditioning: ``wiener`` or ``edm``, for the MLP;
+    width: of the MLP, or of the UNet's finest level; depth: of the MLP; None picks them;
+    device: None takes an accelerator when there is one.
     """
 
     learning_rate: float | None = None
-    weight_decay: float = 0.01
-    dropout: float = 0.0
+    weight_decay: float = 0.5
+    dropout: float | None = None
     warm_up: float = 0.03
     clip: float = 1.0
     averaging: float = 16.97
@@ -40,7 +41,7 @@ class TrainOptions:
         low, high = (require_number("log_snr", value) for value in self.log_snr)
         require(low < high, "log_snr", "must be an increasing pair", self.log_snr)
         require_number("weight_decay", self.weight_decay, above=-1e-300)
-        dropout = require_number("dropout", self.dropout)
+        dropout = require_number("dropout", self.dropout or 0.0)
         require(0 <= dropout < 1, "dropout", "must lie in [0, 1)", dropout)
         require_number("clip", self.clip, above=0.0)
         require_number("averaging", self.averaging, above=0.0)

@@ -1,0 +1,204 @@
+import dataclasses
+import html
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from girsanov import InputError
+from girsanov.report.page import render, report
+from girsanov.report.words import number
+
+HOSTILE = "<script>alert(1)</script>"
+VOID = {"meta", "img", "br", "link", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """Every tag closed in order, every reference and header remembered."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.tags, self.references, self.ids, self.headers = [], set(), [], [], []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        given = dict(attrs)
+        self.references += [given[k] for k in ("src", "href", "action", "data") if k in given]
+        self.ids += [given["id"]] if "id" in given else []
+        if tag == "th":
+            self.headers.append(given.get("scope"))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def text_of(page):
+    return html.unescape(re.sub(r"<[^>]+>", " ", page))
+
+
+@pytest.fixture(scope="module")
+def full(wrong_audit, wrong_plans):
+    rng = np.random.default_rng(1)
+    return render(
+        wrong_audit,
+        *wrong_plans,
+        samples=rng.normal(size=(300, 2)),
+        data=rng.normal(size=(300, 2)),
+        commands=["girsanov audit model --data digits", "girsanov plan audit.json"],
+    )
+
+
+def test_it_is_well_formed_and_self_contained(full):
+    page = Page(full)
+    assert page.references == []
+    assert not page.tags & {"script", "link", "iframe", "object", "embed", "form", "base"}
+    assert "://" not in full
+    assert "url(" not in re.sub(r"url\(#[\w-]+\)", "", full)
+    assert len(page.ids) == len(set(page.ids))
+    assert page.headers
+    assert set(page.headers) <= {"col", "row"}
+    assert len(full) < 1_000_000
+
+
+def test_every_number_of_the_ledger_is_there_with_its_interval(full, wrong_plans):
+    text = text_of(full)
+    for plan in wrong_plans:
+        for entry in plan.ledger:
+            low, high = entry.low, entry.high
+            if entry.value is not None:
+                assert number(entry.value) in text
+                assert f"{number(low)} to {number(max(low, high))}" in text
+            else:
+                assert f"≥ {number(low)}" in text
+            assert entry.note in text or plan is not wrong_plans[0]
+
+
+def test_sections_come_in_order(full):
+    titles = [t for t in re.findall(r"<h2>(.*?)</h2>", full)]
+    wanted = [
+        "The ledger",
+        "The plans compared",
+        "The error curve",
+        "How many steps",
+        "Samples next to data",
+        "What was run",
+    ]
+    assert [t for t in titles if t in wanted] == wanted
+
+
+def test_what_was_run(full, wrong_audit, wrong_plans):
+    text = text_of(full)
+    about = wrong_audit.about
+    for key in ("girsanov", "model", "data", "moments_from", "data_name"):
+        assert str(about[key]) in text
+    for level in wrong_plans[0].levels:
+        assert number(float(level), 5) in text
+    assert "girsanov plan audit.json" in text
+
+
+def test_an_audit_without_plan_samples_or_probe(exact_audit):
+    text = render(exact_audit)
+    Page(text)
+    assert "No plan was given" in text
+    assert "What a correction gains" not in text
+    assert "Samples" not in text
+
+
+def test_an_exact_denoiser_reads_well(exact_audit, exact_plan):
+    text = text_of(render(exact_audit, exact_plan))
+    assert "It is the sampler: the denoiser is exact" in text
+    assert "total variation of at most" in text
+    assert "unknown" not in text
+    assert "best linear denoiser" not in text
+
+
+def test_a_grid_by_hand_has_no_frontier(exact_audit, exact_plan):
+    text = render(exact_audit, dataclasses.replace(exact_plan, frontier=[]))
+    Page(text)
+    assert "How many steps" not in text
+
+
+def test_memorisation_is_drawn(wrong_audit):
+    seen = dataclasses.replace(wrong_audit, memorisation=wrong_audit.curve.traces[:, :, 0])
+    assert "on training examples" in render(seen)
+
+
+def test_hostile_names_are_escaped(exact_audit, exact_plan):
+    audit = dataclasses.replace(
+        exact_audit, about={**exact_audit.about, "data_name": HOSTILE, "moments_from": HOSTILE}
+    )
+    entry = dataclasses.replace(exact_plan.ledger[0], name=HOSTILE, note=HOSTILE)
+    plan = dataclasses.replace(
+        exact_plan,
+        ledger=(entry, *exact_plan.ledger[1:]),
+        about={**exact_plan.about, "why": HOSTILE},
+    )
+    rows = np.zeros(40, dtype=[(HOSTILE, "f8"), ("</title>", "U30")])
+    rows[HOSTILE], rows["</title>"] = np.arange(40), HOSTILE
+    text = render(audit, plan, samples=rows, data=rows, commands=[HOSTILE])
+    assert "script" not in Page(text).tags
+    assert "<script" not in text.lower()
+    assert text_of(text).count("alert(1)") >= 6
+
+
+def test_the_same_input_gives_the_same_page(wrong_audit, wrong_plans):
+    assert render(wrong_audit, *wrong_plans) == render(wrong_audit, *wrong_plans)
+
+
+def test_pictures_are_embedded(exact_audit, exact_plan):
+    images = np.random.default_rng(0).integers(0, 256, (70, 8, 8, 3)).astype(np.uint8)
+    text = render(exact_audit, exact_plan, samples=images)
+    assert [r[:22] for r in Page(text).references] == ["data:image/png;base64,"]
+    assert 'alt="48 pictures from the samples, in a grid"' in text
+    assert len(text) < 1_000_000
+
+
+def test_report_writes_the_page(exact_audit, exact_plan, tmp_path):
+    path = report(exact_audit, exact_plan, out=str(tmp_path / "new" / "report.html"))
+    assert path.read_text(encoding="utf-8") == render(exact_audit, exact_plan)
+    assert [p.name for p in path.parent.iterdir()] == ["report.html"]
+
+
+def test_mistakes_are_refused(exact_audit, exact_plan, wrong_plans):
+    with pytest.raises(InputError, match="plan: must be of the model that was audited; got ffff"):
+        render(exact_audit, wrong_plans[0])
+    with pytest.raises(InputError, match="commands: must be a list of commands"):
+        render(exact_audit, exact_plan, commands="girsanov demo")
+    with pytest.raises(InputError, match="plans: must be at most 12; got 13"):
+        render(exact_audit, *[exact_plan] * 13)
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+FLAGS = (
+    "headless no-sandbox disable-gpu disable-quic no-first-run disable-sync "
+    "disable-background-networking disable-component-update enable-logging=stderr"
+)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
+def test_a_phone_shows_it_without_scrolling_sideways_or_errors(full, tmp_path):
+    measure = "document.title = frame.contentDocument.documentElement.scrollWidth + ' wide'"
+    host = tmp_path / "host.html"
+    host.write_text(
+        f'<iframe id="frame" style="width:390px;height:9000px;border:0" '
+        f'srcdoc="{html.escape(full)}" onload="{measure}"></iframe>',
+        encoding="utf-8",
+    )
+    flags = [f"--{flag}" for flag in f"{FLAGS} user-data-dir={tmp_path}/profile".split()]
+    done = subprocess.run(
+        [CHROMIUM, *flags, "--dump-dom", host.as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=True,
+    )
+    assert "<title>390 wide</title>" in done.stdout
+    assert "CONSOLE" not in done.stderr

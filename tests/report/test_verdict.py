@@ -1,0 +1,96 @@
+import pytest
+
+from girsanov.ledger.certificate import Entry, tv_from_kl
+from girsanov.report.verdict import advice, certificate, sampler_share, verdict
+
+
+def estimate(name, value, half):
+    return Entry(name, value, max(0.0, value - half), value + half, "estimate", "")
+
+
+def bound(low):
+    return Entry("score", None, low, None, "lower bound", "")
+
+
+EXACT = Entry("score", 0.0, 0.0, 0.0, "exact", "")
+
+
+def test_the_samplers_share_adds_the_ends_of_the_intervals(with_ledger):
+    plan = with_ledger(estimate("init", 0.5, 0.2), estimate("discretisation", 2.0, 0.3), bound(9))
+    assert sampler_share(plan) == pytest.approx((2.5, 2.0, 3.0))
+
+
+@pytest.mark.parametrize(
+    ("disc", "half", "low", "begins"),
+    [
+        (2.0, 0.3, 2.5, "It is the model: its score error costs at least 2.50 nats"),
+        (2.0, 0.3, 2.0, "Too close to call: the sampler costs 2.10 nats"),
+        (2.0, 0.3, 1.0, "The sampler is the larger known part: it costs 2.10 nats"),
+        (2.0, 0.3, 0.0, "As far as can be seen it is the sampler"),
+        (0.002, 0.001, 0.0, "Neither stands out"),
+    ],
+)
+def test_the_words_follow_equations_1_to_3(with_ledger, disc, half, low, begins):
+    init = Entry("init", 0.1, 0.1, 0.1, "exact", "")
+    if disc < 0.01:
+        init = Entry("init", 0.0, 0.0, 0.0, "exact", "")
+    plan = with_ledger(init, estimate("discretisation", disc, half), bound(low))
+    assert verdict(plan).startswith(begins)
+
+
+def test_a_larger_sampler_never_acquits_the_model(with_ledger):
+    plan = with_ledger(estimate("init", 0.0, 0.0), estimate("discretisation", 9.0, 1.0), bound(1))
+    assert "at least 1.00 nats, and how much more cannot be known" in verdict(plan)
+
+
+@pytest.mark.parametrize(
+    ("init", "disc", "part"),
+    [
+        (0.1, 0.9, "most of it from the steps"),
+        (0.9, 0.1, "most of it from the start"),
+        (0.5, 0.5, "from the start and the steps alike"),
+    ],
+)
+def test_an_exact_denoiser_leaves_the_sampler(with_ledger, init, disc, part):
+    plan = with_ledger(estimate("init", init, 0.01), estimate("discretisation", disc, 0.01), EXACT)
+    assert verdict(plan).startswith("It is the sampler: the denoiser is exact")
+    assert part in verdict(plan)
+
+
+def test_an_exact_denoiser_with_enough_steps(with_ledger):
+    plan = with_ledger(estimate("init", 1e-4, 0), estimate("discretisation", 1e-3, 1e-4), EXACT)
+    assert verdict(plan).startswith("Neither: the denoiser is exact")
+
+
+def test_an_unmeasured_sampler_gets_no_verdict(with_ledger):
+    plan = with_ledger(Entry("init", None, None, None, "unknown", ""), bound(1))
+    assert "nothing can be said" in verdict(plan)
+
+
+def test_the_certificate_is_the_ends_sum(with_ledger):
+    plan = with_ledger(estimate("init", 0.01, 0), estimate("discretisation", 0.02, 0.01), EXACT)
+    assert "at most 0.0400 nats" in certificate(plan)
+    assert f"at most {tv_from_kl(0.04):.3f}" in certificate(plan)
+    plan = with_ledger(estimate("init", 0.01, 0), estimate("discretisation", 0.02, 0.01), bound(1))
+    assert certificate(plan).startswith("No total is given")
+
+
+def test_advice_compares_with_the_cheapest_number_of_steps(with_ledger, exact_plan):
+    n = exact_plan.steps
+    rows = [
+        {"steps": n, "above_best": 0.5, "standard_error": 0.05},
+        {"steps": n + 3, "above_best": 0.0, "standard_error": 0.0},
+    ]
+    parts = estimate("init", 0.0, 0), estimate("discretisation", 0.5, 0.1), bound(1)
+    plan = with_ledger(*parts, frontier=rows)
+    assert f"takes {n + 3} steps instead of {n}" in advice(plan)
+    assert "0.400 to 0.600" in advice(plan)
+    rows[0]["standard_error"] = 0.3
+    assert advice(with_ledger(*parts, frontier=rows)).startswith("No other number of steps")
+    assert advice(with_ledger(*parts)) == ""
+
+
+def test_advice_names_the_spacing_when_steps_do_not_explain_the_cost(with_ledger, exact_plan):
+    rows = [{"steps": exact_plan.steps, "above_best": 0.0, "standard_error": 0.0}]
+    parts = estimate("init", 0.0, 0), estimate("discretisation", 5.0, 0.1), bound(1)
+    assert "spacing of those levels" in advice(with_ledger(*parts, frontier=rows))
