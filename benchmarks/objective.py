@@ -26,7 +26,7 @@ from girsanov.train import TrainOptions, fit
 from girsanov.train.validation import ledger, squared_errors
 
 VARIANTS = [
-    ("ledger", "wiener"), ("log-ledger", "wiener"), ("edm", "wiener"), ("ledger", "edm"),
+    ("ledger", "wiener"), ("edm", "wiener"), ("ledger", "edm"),
     ("edm", "edm"),
 ]  # fmt: skip
 TOPS = (4.5, 8.0, 9.0)

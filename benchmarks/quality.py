@@ -17,14 +17,12 @@ import warnings
 
 import numpy as np
 import ot
-import torch
 from scipy import linalg
 from sklearn.neural_network import MLPClassifier
 
 import girsanov as gv
 from girsanov.ledger.audit import audit as measure
-from girsanov.plan.cost import STARTS
-from girsanov.sample.run import sample_standardised
+from girsanov.sampling.run import sample_standardised
 
 DIRECTIONS = 128
 
@@ -90,7 +88,9 @@ def main() -> None:
     options = parser.parse_args()
     data = gv.load_data("digits").without_labels()
     train, held_out = data.split(1500 / 1797, seed=0)
-    model = gv.load_model(options.model) if options.model else gv.fit(train, minutes=options.minutes)
+    model = (
+        gv.load_model(options.model) if options.model else gv.fit(train, minutes=options.minutes)
+    )
     audit = measure(model, held_out, train=train)
     units = data.with_standardisation(model.standardisation)
     x = units.batch(slice(None)).reshape(len(data), -1).double().numpy()
@@ -105,12 +105,27 @@ def main() -> None:
             scores = []
             for seed in range(options.seeds):
                 draws = sample_standardised(model, plan, options.samples, seed=seed)
-                scores.append(judge.against_data(draws.reshape(options.samples, -1).double().numpy()))
+                scores.append(
+                    judge.against_data(draws.reshape(options.samples, -1).double().numpy())
+                )
             mean, se = np.mean(scores, 0), np.std(scores, 0, ddof=1) / options.seeds**0.5
-            rows.append({"steps": steps, "hold": hold, "covariance": covariance, "grid": grid,
-                         "fd": mean[0], "fd_se": se[0], "sw": mean[1], "sw_se": se[1]})
-            print(f"{steps:3d} {hold:9s} {covariance or '-':10s} {grid:16s} "
-                  f"fd {mean[0]:6.3f} ± {se[0]:.3f}  sw {mean[1]:.4f} ± {se[1]:.4f}", flush=True)
+            rows.append(
+                {
+                    "steps": steps,
+                    "hold": hold,
+                    "covariance": covariance,
+                    "grid": grid,
+                    "fd": mean[0],
+                    "fd_se": se[0],
+                    "sw": mean[1],
+                    "sw_se": se[1],
+                }
+            )
+            print(
+                f"{steps:3d} {hold:9s} {covariance or '-':10s} {grid:16s} "
+                f"fd {mean[0]:6.3f} ± {se[0]:.3f}  sw {mean[1]:.4f} ± {se[1]:.4f}",
+                flush=True,
+            )
     if options.json:
         with open(options.json, "w") as file:
             json.dump(rows, file, indent=1)

@@ -11,31 +11,48 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from ._checks import InputError, MissingExtra
-    from .basis import Basis
-    from .data import Dataset, Standardisation, load_data, write_samples
-    from .denoise.base import Denoiser
-    from .denoise.exact import ExactDenoiser
-    from .denoise.load import load_model
-    from .denoise.parametrise import from_x0, to_x0
-    from .law import Gaussian, GaussianMixture, Law, Points, read_law
-    from .ledger.audit import Audit, audit, load_audit
-    from .ledger.certificate import Entry, kl_from_tv, tv_from_kl
-    from .montecarlo import Estimate
-    from .plan.plan import Plan, evaluate_grid, load_plan, make_plan
-    from .process import (
-        Cosine,
-        Flow,
-        OrnsteinUhlenbeck,
-        ScalarProcess,
-        VarianceExploding,
-        VariancePreserving,
-    )
-    from .report.page import report
-    from .sample.draw import sample
-    from .sample.grid import karras_grid, log_uniform_grid, time_grid
-    from .sample.holds import Recipe, recipe
-    from .train import fit
+    from ._checks import InputError as InputError
+    from ._checks import MissingExtra as MissingExtra
+    from .basis import Basis as Basis
+    from .data import Dataset as Dataset
+    from .data import Standardisation as Standardisation
+    from .data import load_data as load_data
+    from .data import write_samples as write_samples
+    from .denoise.base import Denoiser as Denoiser
+    from .denoise.exact import ExactDenoiser as ExactDenoiser
+    from .denoise.load import load_model as load_model
+    from .denoise.parametrise import from_x0 as from_x0
+    from .denoise.parametrise import to_x0 as to_x0
+    from .law import Gaussian as Gaussian
+    from .law import GaussianMixture as GaussianMixture
+    from .law import Law as Law
+    from .law import Points as Points
+    from .law import read_law as read_law
+    from .ledger.audit import Audit as Audit
+    from .ledger.audit import audit as audit
+    from .ledger.audit import load_audit as load_audit
+    from .ledger.certificate import Entry as Entry
+    from .ledger.certificate import kl_from_tv as kl_from_tv
+    from .ledger.certificate import tv_from_kl as tv_from_kl
+    from .montecarlo import Estimate as Estimate
+    from .plan.make import evaluate_grid as evaluate_grid
+    from .plan.make import make_plan as make_plan
+    from .plan.plan import Plan as Plan
+    from .plan.plan import load_plan as load_plan
+    from .process import Cosine as Cosine
+    from .process import Flow as Flow
+    from .process import OrnsteinUhlenbeck as OrnsteinUhlenbeck
+    from .process import ScalarProcess as ScalarProcess
+    from .process import VarianceExploding as VarianceExploding
+    from .process import VariancePreserving as VariancePreserving
+    from .reporting.page import report as report
+    from .sampling.draw import sample as sample
+    from .sampling.grid import karras_grid as karras_grid
+    from .sampling.grid import log_uniform_grid as log_uniform_grid
+    from .sampling.grid import time_grid as time_grid
+    from .sampling.holds import Recipe as Recipe
+    from .sampling.holds import recipe as recipe
+    from .train import fit as fit
 
 _HOME = {
     "._checks": ("InputError", "MissingExtra"),
@@ -49,21 +66,27 @@ _HOME = {
     ".ledger.audit": ("Audit", "audit", "load_audit"),
     ".ledger.certificate": ("Entry", "kl_from_tv", "tv_from_kl"),
     ".montecarlo": ("Estimate",),
-    ".plan.plan": ("Plan", "evaluate_grid", "load_plan", "make_plan"),
+    ".plan.make": ("evaluate_grid", "make_plan"),
+    ".plan.plan": ("Plan", "load_plan"),
     ".process": (
-        "Cosine", "Flow", "OrnsteinUhlenbeck", "ScalarProcess", "VarianceExploding",
+        "Cosine",
+        "Flow",
+        "OrnsteinUhlenbeck",
+        "ScalarProcess",
+        "VarianceExploding",
         "VariancePreserving",
     ),
-    ".report.page": ("report",),
-    ".sample.draw": ("sample",),
-    ".sample.grid": ("karras_grid", "log_uniform_grid", "time_grid"),
-    ".sample.holds": ("Recipe", "recipe"),
+    ".reporting.page": ("report",),
+    ".sampling.draw": ("sample",),
+    ".sampling.grid": ("karras_grid", "log_uniform_grid", "time_grid"),
+    ".sampling.holds": ("Recipe", "recipe"),
     ".train": ("fit",),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 
-__all__ = [  # noqa: PLE0604 - the table above is the one list
-    "__version__", *sorted(_MODULE),
+__all__ = [
+    "__version__",
+    *sorted(_MODULE),
 ]
 
 

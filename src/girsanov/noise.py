@@ -36,6 +36,8 @@ class NoiseSource:
 
     def normal(self, step: int, first: int, count: int, size: int) -> Tensor:
         """Return z for samples first..first+count-1 at `step`, float32 [count, size]."""
+        if count == 0 or size == 0:
+            return torch.empty(count, size)
         blocks = -(-size // LANES)
         words = self._bits(step, first * blocks, count * blocks * 4).view(np.uint32)
         u = words.astype(np.float32).reshape(count * blocks, 2, LANES // 2)
@@ -54,6 +56,7 @@ class NoiseSource:
         return np.asarray((words >> np.uint64(11)) * 2.0**-53)
 
     def _bits(self, step: int, first_block: int, words: int) -> np.ndarray:
+        require_count("first", first_block, at_least=0)
         key = np.array([self.seed, (self.stream << 32) | step], dtype=np.uint64)
         counter = np.array([first_block, 0, 0, 0], dtype=np.uint64)
         return np.asarray(np.random.Philox(key=key, counter=counter).random_raw(words))

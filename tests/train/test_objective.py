@@ -44,7 +44,7 @@ def batch_loss(objective, step, size=64):
     snr = torch.from_numpy(np.exp(log_snr))
     x = x0 + torch.from_numpy(rng.normal(size=(size, 3))) / snr.sqrt()[:, None]
     errors = (MOMENTS.basis.to_coordinates(crooked(x, snr) - x0) ** 2).numpy()
-    errors = errors if objective.by_coordinate else errors.sum(axis=1)
+    errors = errors.sum(axis=1)
     loss = (weights * errors).sum() / size
     objective.observe(log_snr, errors)
     return loss
@@ -85,9 +85,8 @@ def test_cells_follow_the_standard_deviation_of_the_loss():  # equation (4)
     np.testing.assert_allclose(mass, want, rtol=0.35)
 
 
-@pytest.mark.parametrize("name", ["ledger", "log-ledger"])
-def test_levels_follow_their_density(name):
-    objective = build_objective(name, MOMENTS, ENDS)
+def test_levels_follow_their_density():
+    objective = build_objective("ledger", MOMENTS, ENDS)
     u = stratified(np.full(200_000, 0.5))
     log_snr, _ = objective.draw(u)
     counts = np.histogram(log_snr, objective.edges)[0] / len(u)
@@ -96,34 +95,7 @@ def test_levels_follow_their_density(name):
     assert log_snr.max() <= ENDS[1]
 
 
-def test_log_ledger_weights_are_its_slope():  # equation (2), by a difference quotient
-    objective = build_objective("log-ledger", MOMENTS, ENDS)
-    log_snr, weights = objective.draw(np.array([0.3, 0.6, 0.9]))
-    cell = objective._cell(log_snr)
-    density = objective.mass()[cell] / (objective.edges[1] - objective.edges[0])
-    m = (objective.sums / objective.examples[:, None])[cell]
-    s, h = np.exp(log_snr)[:, None], 1.0
-
-    def entry(errors):
-        return np.log1p(math.expm1(h) * s * errors) / (2 * h)
-
-    step = 1e-6 * m
-    slope = (entry(m + step) - entry(m - step)) / (2 * step)
-    np.testing.assert_allclose(weights, slope / density[:, None], rtol=1e-6)
-
-
-def test_log_ledger_learns_the_curve():
-    objective = build_objective("log-ledger", MOMENTS, ENDS)
-    for step in range(400):
-        batch_loss(objective, step)
-    centres = (objective.edges[1:] + objective.edges[:-1]) / 2
-    got = objective.sums / objective.examples[:, None]
-    want = np.array([crooked_errors(c) for c in centres])[:, ::1]
-    # a cell has some 200 remembered examples, each worth a relative sqrt(2)
-    assert np.median(np.abs(got / want - 1)) < 0.15
-
-
-def test_edm_levels_and_weights():  # equation (3)
+def test_edm_levels_and_weights():  # equation (2)
     objective = build_objective("edm", MOMENTS, ENDS)
     log_snr, weights = objective.draw(stratified(np.full(4000, 0.5)))
     law = stats.truncnorm((-7 - 2.4) / 2.4, (9 - 2.4) / 2.4, loc=2.4, scale=2.4)
@@ -143,7 +115,7 @@ def test_state_round_trip(name):
 
 
 def test_refuses_an_unknown_objective():
-    with pytest.raises(InputError, match="must be one of ledger, log-ledger, edm; got x"):
+    with pytest.raises(InputError, match="must be one of edm, ledger; got x"):
         build_objective("x", MOMENTS, ENDS)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -47,14 +47,16 @@ def _top(
 def fit(
     data: Annotated[str, typer.Argument(help=f"Training data: {DATA.rsplit(',', 1)[0]}.")],
     out: Out,
-    minutes: Annotated[Optional[float], typer.Option(help="Train for so long (default 3).")] = None,
-    steps: Annotated[Optional[int], typer.Option(help="Or for so many steps.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Train for so long (default 3).")] = None,
+    steps: Annotated[int | None, typer.Option(help="Or for so many steps.")] = None,
     held_out: Annotated[float, typer.Option(help="Share kept back for the audit; 0: none.")] = 0.2,
-    labels: Annotated[Optional[str], typer.Option(help="Column that holds the classes.")] = None,
-    conditional: Annotated[bool, typer.Option(help="Learn the classes, if data has them.")] = False,
+    labels: Annotated[str | None, typer.Option(help="Column that holds the classes.")] = None,
+    conditional: Annotated[
+        bool, typer.Option(help="Learn the classes, if data has them.")
+    ] = False,
     network: Annotated[str, typer.Option(help="auto, mlp or unet.")] = "auto",
-    objective: Annotated[Optional[str], typer.Option(help="ledger, log-ledger or edm.")] = None,
-    batch_size: Annotated[Optional[int], typer.Option(help="Examples a step.")] = None,
+    objective: Annotated[str | None, typer.Option(help="edm or ledger.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Examples a step.")] = None,
     seed: Seed = 0,
     resume: Annotated[bool, typer.Option(help="Go on with the run in --out.")] = False,
     json: AsJson = False,
@@ -64,13 +66,25 @@ def fit(
 
     with show.progress("fit") as tick:
         model = work.fit_command(
-            data, out, labels=labels if labels or not conditional else None, held_out=held_out,
-            conditional=conditional or labels is not None, seed=seed, progress=tick,
-            minutes=minutes, steps=steps, network=network, batch_size=batch_size, resume=resume,
+            data,
+            out,
+            labels=labels if labels or not conditional else None,
+            held_out=held_out,
+            conditional=conditional or labels is not None,
+            seed=seed,
+            progress=tick,
+            minutes=minutes,
+            steps=steps,
+            network=network,
+            batch_size=batch_size,
+            resume=resume,
             **({"objective": objective} if objective else {}),
         )
-    show.result(json, {"model": str(out), "fingerprint": model.fingerprint, **model.training},
-                lambda: show.fitted(model, out))
+    show.result(
+        json,
+        {"model": str(out), "fingerprint": model.fingerprint, **model.training},
+        lambda: show.fitted(model, out),
+    )
 
 
 @app.command()
@@ -78,11 +92,11 @@ def audit(
     model: Model,
     data: Annotated[str, typer.Option(help=f"Held-out data: {DATA}.")],
     out: Out = Path("audit.json"),
-    train_data: Annotated[Optional[str], typer.Option(help="Training data: memorisation.")] = None,
-    labels: Annotated[Optional[str], typer.Option(help="Column that holds the classes.")] = None,
-    examples: Annotated[Optional[int], typer.Option(help="Use only so many examples.")] = None,
+    train_data: Annotated[str | None, typer.Option(help="Training data: memorisation.")] = None,
+    labels: Annotated[str | None, typer.Option(help="Column that holds the classes.")] = None,
+    examples: Annotated[int | None, typer.Option(help="Use only so many examples.")] = None,
     levels: Annotated[int, typer.Option(help="Noise levels to measure.")] = 65,
-    draws: Annotated[Optional[int], typer.Option(help="Noise paths per example.")] = None,
+    draws: Annotated[int | None, typer.Option(help="Noise paths per example.")] = None,
     batch_size: Annotated[int, typer.Option(help="Examples a network call.")] = 512,
     seed: Seed = 0,
     json: AsJson = False,
@@ -93,42 +107,60 @@ def audit(
     require(out.suffix == ".json", "--out", "must end in .json", str(out))
     with show.progress("audit") as tick:
         done = work.audit_command(
-            model, data, train_data, labels, levels=levels, examples=examples, draws=draws,
-            batch_size=batch_size, seed=seed, progress=tick,
+            model,
+            data,
+            train_data,
+            labels,
+            levels=levels,
+            examples=examples,
+            draws=draws,
+            batch_size=batch_size,
+            seed=seed,
+            progress=tick,
         )
     done.save(out)
-    show.result(json, {"audit": str(out), **done.about, **done.summary()},
-                lambda: show.audited(done, out))
+    show.result(
+        json, {"audit": str(out), **done.about, **done.summary()}, lambda: show.audited(done, out)
+    )
 
 
 @app.command()
 def plan(
     audit: Annotated[Path, typer.Argument(help="What `girsanov audit` wrote.")],
     out: Out = Path("plan.json"),
-    steps: Annotated[Optional[int], typer.Option(help="Network calls a sample may cost.")] = None,
-    kl: Annotated[Optional[float], typer.Option(help="Or nats the sampler may add.")] = None,
-    tv: Annotated[Optional[float], typer.Option(help="Or total variation it may add.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Network calls a sample may cost.")] = None,
+    kl: Annotated[float | None, typer.Option(help="Or nats the sampler may add.")] = None,
+    tv: Annotated[float | None, typer.Option(help="Or total variation it may add.")] = None,
     sampler: Annotated[str, typer.Option(help="gaussian, x0, score or relative.")] = "gaussian",
     covariance: Annotated[
-        Optional[str], typer.Option(help="scalar, coordinate, pca, dct or full (gaussian only).")
+        str | None, typer.Option(help="scalar, coordinate, pca, dct or full (gaussian only).")
     ] = None,
     resolution: Annotated[
-        Optional[float], typer.Option(help="Noise level at which to stop (standardised units).")
+        float | None, typer.Option(help="Noise level at which to stop (standardised units).")
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Find the best grid for a number of steps, the fewest steps for a target, or neither: the best."""
+    """Find the best grid for a number of steps, the fewest steps for a target, or the best."""
+    from ..ledger.audit import load_audit
+    from ..plan.make import make_plan
     from . import show
 
-    from ..ledger.audit import load_audit
-    from ..plan.plan import make_plan
-
     require(out.suffix == ".json", "--out", "must end in .json", str(out))
-    made = make_plan(load_audit(audit), steps=steps, kl=kl, tv=tv, sampler=sampler,
-                     covariance=covariance, resolution=resolution)
+    made = make_plan(
+        load_audit(audit),
+        steps=steps,
+        kl=kl,
+        tv=tv,
+        sampler=sampler,
+        covariance=covariance,
+        resolution=resolution,
+    )
     made.save(out)
-    show.result(json, {"plan": str(out), **made.summary(), "why": made.about["why"]},
-                lambda: show.planned(made, out))
+    show.result(
+        json,
+        {"plan": str(out), **made.summary(), "why": made.about["why"]},
+        lambda: show.planned(made, out),
+    )
 
 
 @app.command()
@@ -138,8 +170,10 @@ def sample(
     count: Annotated[int, typer.Option(help="Samples to draw.")],
     out: Annotated[str, typer.Option(help=".npy, .npz, .csv, .parquet, or FOLDER/ of images.")],
     seed: Seed = 0,
-    batch_size: Annotated[int, typer.Option(help="Samples a network call; changes nothing.")] = 1000,
-    label: Annotated[Optional[str], typer.Option(help="Class to draw, by name.")] = None,
+    batch_size: Annotated[
+        int, typer.Option(help="Samples a network call; changes nothing.")
+    ] = 1000,
+    label: Annotated[str | None, typer.Option(help="Class to draw, by name.")] = None,
     any_model: Annotated[bool, typer.Option(help="Use a plan of another model.")] = False,
     force: Force = False,
     json: AsJson = False,
@@ -149,19 +183,30 @@ def sample(
 
     with show.progress("sample") as tick:
         drawn = work.sample_command(
-            model, plan, count, out, label=label, force=force, seed=seed, batch_size=batch_size,
-            any_model=any_model, progress=tick,
+            model,
+            plan,
+            count,
+            out,
+            label=label,
+            force=force,
+            seed=seed,
+            batch_size=batch_size,
+            any_model=any_model,
+            progress=tick,
         )
-    show.result(json, {"samples": out, "count": count, "shape": list(drawn.shape), "seed": seed},
-                lambda: show.sampled(drawn, out))
+    show.result(
+        json,
+        {"samples": out, "count": count, "shape": list(drawn.shape), "seed": seed},
+        lambda: show.sampled(drawn, out),
+    )
 
 
 @app.command()
 def report(
     audit: Annotated[Path, typer.Argument(help="What `girsanov audit` wrote.")],
-    plan: Annotated[Optional[list[Path]], typer.Option(help="A plan (may be repeated).")] = None,
-    samples: Annotated[Optional[str], typer.Option(help="What `girsanov sample` wrote.")] = None,
-    data: Annotated[Optional[str], typer.Option(help="Data to show beside the samples.")] = None,
+    plan: Annotated[list[Path] | None, typer.Option(help="A plan (may be repeated).")] = None,
+    samples: Annotated[str | None, typer.Option(help="What `girsanov sample` wrote.")] = None,
+    data: Annotated[str | None, typer.Option(help="Data to show beside the samples.")] = None,
     out: Out = Path("report.html"),
     json: AsJson = False,
 ) -> None:
@@ -180,9 +225,8 @@ def demo(
     json: AsJson = False,
 ) -> None:
     """Do all of it on scikit-learn's digits: fit, audit, plan, sample, report."""
-    from . import show
-
     from ..study.demo import run_demo
+    from . import show
 
     with show.stages() as stage:
         done = run_demo(out, minutes=minutes, seed=seed, stage=stage)
@@ -196,7 +240,9 @@ def doctor(json: AsJson = False) -> None:
     from .doctor import examine
 
     findings = examine()
-    show.result(json, {"findings": [f._asdict() for f in findings]}, lambda: show.examined(findings))
+    show.result(
+        json, {"findings": [f._asdict() for f in findings]}, lambda: show.examined(findings)
+    )
     if any(f.state == "broken" for f in findings):
         raise typer.Exit(1)
 

@@ -37,8 +37,9 @@ def _installed(module: str) -> bool:
 
 def _try(code: str) -> subprocess.CompletedProcess[str]:
     # a broken binary package can kill the interpreter that imports it, so another one does
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
-                          timeout=SECONDS, check=False)
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=SECONDS, check=False
+    )
 
 
 def _package(name: str, extra: str | None) -> Finding:
@@ -57,15 +58,21 @@ def _vision() -> Finding:
     if tried.returncode == 0:
         return Finding("UNet2DModel", "ok", "image networks can be built")
     if "torchvision" in tried.stderr:
-        return Finding("UNet2DModel", "broken", "torchvision does not match torch, which breaks "
-                       "diffusers; girsanov does not need it: pip uninstall torchvision")
+        return Finding(
+            "UNet2DModel",
+            "broken",
+            "torchvision does not match torch, which breaks "
+            "diffusers; girsanov does not need it: pip uninstall torchvision",
+        )
     lines = tried.stderr.strip().splitlines() or ["no message"]
     return Finding("UNet2DModel", "broken", lines[-1])
 
 
 def _machine() -> Finding:
-    code = ("import torch, os; print(os.cpu_count(), 'CPU cores,', torch.get_num_threads(), "
-            "'torch threads,', torch.cuda.get_device_name() if torch.cuda.is_available() else 'no CUDA')")
+    code = (
+        "import torch, os; print(os.cpu_count(), 'CPU cores,', torch.get_num_threads(), "
+        "'torch threads,', 'CUDA' if torch.cuda.is_available() else 'no CUDA')"
+    )
     tried = _try(code)
     state = "ok" if tried.returncode == 0 else "broken"
     return Finding("machine", state, tried.stdout.strip() or "torch cannot be asked")

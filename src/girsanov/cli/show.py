@@ -37,11 +37,23 @@ def progress(name: str) -> Iterator[Progress]:
 @contextmanager
 def stages() -> Iterator[Callable[[str], Progress]]:
     """Yield a function that opens a named bar and returns its callback."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     console = _console(stderr=True)
-    columns = (TextColumn("{task.description:10s}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"),
-               TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description:10s}"),
+        BarColumn(),
+        TextColumn("{task.percentage:3.0f} %"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
 
         def stage(name: str) -> Any:
@@ -76,8 +88,13 @@ def ledger(plan: Plan) -> None:
     from rich.table import Table
 
     table = Table(title=None, box=None, pad_edge=False, header_style="bold")
-    for name, justify in (("ledger (nats)", "left"), ("value", "right"), ("95 % interval", "right"),
-                          ("kind", "left"), ("", "left")):
+    for name, justify in (
+        ("ledger (nats)", "left"),
+        ("value", "right"),
+        ("95 % interval", "right"),
+        ("kind", "left"),
+        ("", "left"),
+    ):
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
     for e in plan.ledger:
         if e.kind == "lower bound":
@@ -92,11 +109,15 @@ def fitted(model: Any, out: Path) -> None:
     """Print what was trained."""
     last = model.training.get("held_out_ledger", {})
     console = _console()
-    console.print(f"trained {model.training.get('steps_run')} steps on "
-                  f"{model.training.get('examples')} examples in {model.training.get('seconds', 0):.0f} s")
+    console.print(
+        f"trained {model.training.get('steps_run')} steps on "
+        f"{model.training.get('examples')} examples in {model.training.get('seconds', 0):.0f} s"
+    )
     if "held_out_ledger" in last:
-        console.print(f"validation ledger {last['held_out_ledger']:.1f} ± {1.96 * last['se']:.1f} nats "
-                      "(1/2 of the error's integral over SNR)")
+        console.print(
+            f"validation ledger {last['held_out_ledger']:.1f} ± {1.96 * last['se']:.1f} nats "
+            "(1/2 of the error's integral over SNR)"
+        )
     wrote(out)
 
 
@@ -107,13 +128,19 @@ def audited(audit: Audit, out: Path) -> None:
     about, total = audit.about, audit.total()
     share = audit.levels * total.value / math.prod(about["shape"])
     console = _console()
-    console.print(f"{about['examples']} examples x {about['draws']} draws x {len(audit.levels)} levels: "
-                  f"{about['calls']} network calls in {about['seconds']:.1f} s")
+    console.print(
+        f"{about['examples']} examples x {about['draws']} draws x {len(audit.levels)} levels: "
+        f"{about['calls']} network calls in {about['seconds']:.1f} s"
+    )
     console.print("error x SNR per dimension, noisy to clean")
-    console.print(f"  {sparkline(share[:: max(1, len(share) // 65)])}  "
-                  f"noise {audit.levels[0] ** -0.5:.3g} .. {audit.levels[-1] ** -0.5:.3g}")
+    console.print(
+        f"  {sparkline(share[:: max(1, len(share) // 65)])}  "
+        f"noise {audit.levels[0] ** -0.5:.3g} .. {audit.levels[-1] ** -0.5:.3g}"
+    )
     relative = float(np.median(total.se / total.value))
-    console.print(f"relative standard error of the curve {100 * relative:.1f} % (median over levels)")
+    console.print(
+        f"relative standard error of the curve {100 * relative:.1f} % (median over levels)"
+    )
     wrote(out)
 
 
@@ -147,7 +174,9 @@ def examined(findings: list[Finding]) -> None:
     """Print the doctor's findings."""
     console = _console()
     for f in findings:
-        mark = {"ok": "[green]ok[/]", "absent": "[yellow]absent[/]", "broken": "[red]broken[/]"}[f.state]
+        mark = {"ok": "[green]ok[/]", "absent": "[yellow]absent[/]", "broken": "[red]broken[/]"}[
+            f.state
+        ]
         console.print(f"{mark:18s} {f.name:14s} {f.detail}", soft_wrap=True)
 
 

@@ -18,9 +18,8 @@ from ..law.read import read_law
 from ..ledger.audit import Audit, load_audit
 from ..ledger.audit import audit as measure
 from ..plan.plan import load_plan
-from ..report.page import report as write_report
-from ..sample.draw import check_model, in_units
-from ..sample.run import sample_batches
+from ..reporting.page import report as write_report
+from ..sampling.draw import check_model, sample
 from ..train import fit
 
 
@@ -30,7 +29,13 @@ def read_source(source: str, labels: str | None = None) -> Dataset | Law:
 
 
 def fit_command(
-    source: str, out: Path, *, labels: str | None, held_out: float, conditional: bool, seed: int,
+    source: str,
+    out: Path,
+    *,
+    labels: str | None,
+    held_out: float,
+    conditional: bool,
+    seed: int,
     **options: Any,
 ) -> NetworkDenoiser:
     """Train on a data set, keeping the share `held_out` of it back for the audit."""
@@ -40,8 +45,13 @@ def fit_command(
     if not conditional:
         data = data.without_labels()
     else:
-        require(data.labels is not None, source, "has no labels to learn", None,
-                "Name their column with --labels")
+        require(
+            data.labels is not None,
+            source,
+            "has no labels to learn",
+            None,
+            "Name their column with --labels",
+        )
     train = data.split(1 - share, seed=seed)[0] if share else data
     return fit(train, out=out, seed=seed, **options)
 
@@ -71,15 +81,28 @@ def _parts(denoiser: Denoiser, data: Dataset, source: str) -> tuple[Dataset, Dat
     if not lineage or lineage["of"] != data.fingerprint:
         return data, None
     if lineage.get("fraction") is None:
-        refuse(source, "is the data this model was trained on, which says nothing about new data",
-               None, "Give held-out data, or train again with --held-out 0.2")
+        refuse(
+            source,
+            "is the data this model was trained on, which says nothing about new data",
+            None,
+            "Give held-out data, or train again with --held-out 0.2",
+        )
     train, held_out = data.split(lineage["fraction"], seed=lineage["seed"])
     return held_out, train
 
 
 def sample_command(
-    model: str, plan_path: Path, count: int, out: str, *, label: str | None, force: bool, seed: int,
-    batch_size: int, any_model: bool, progress: Progress | None,
+    model: str,
+    plan_path: Path,
+    count: int,
+    out: str,
+    *,
+    label: str | None,
+    force: bool,
+    seed: int,
+    batch_size: int,
+    any_model: bool,
+    progress: Progress | None,
 ) -> np.ndarray:
     """Draw samples and write them; everything that can be refused is refused before the work."""
     denoiser, plan = load_model(model), load_plan(plan_path)
@@ -87,17 +110,28 @@ def sample_command(
     standardisation = getattr(denoiser, "standardisation", None) or _plain(denoiser)
     code = None if label is None else _label(denoiser, label)
     check_destination(out, standardisation, force=force)
-    batches = sample_batches(denoiser, plan, count, seed=seed, batch_size=batch_size, label=code,
-                             progress=progress)
-    drawn = np.concatenate([in_units(denoiser, x) for x in batches])
+    drawn = sample(
+        denoiser,
+        plan,
+        count,
+        seed=seed,
+        batch_size=batch_size,
+        label=code,
+        any_model=any_model,
+        progress=progress,
+    )
     write_samples(drawn, standardisation, out, force=force)
     return drawn
 
 
 def _label(denoiser: Denoiser, label: str) -> int:
     names = list(getattr(denoiser, "label_names", ()))
-    require(label in names, "--label", "must be one of " + (", ".join(names) or "none: this model "
-            "takes no labels"), label)
+    require(
+        label in names,
+        "--label",
+        "must be one of " + (", ".join(names) or "none: this model takes no labels"),
+        label,
+    )
     return names.index(label)
 
 
@@ -106,7 +140,7 @@ def _plain(denoiser: Denoiser) -> Any:
     from ..data.standardise import VectorStandardisation
 
     d = denoiser.shape[0]
-    return VectorStandardisation(np.zeros(d), np.ones(d), np.dtype(np.float64))
+    return VectorStandardisation((d,), np.dtype(np.float64), np.zeros(d), np.ones(d))
 
 
 def report_command(
@@ -115,7 +149,9 @@ def report_command(
     """Write the page for an audit, its plans, and samples beside data when they are given."""
     require(out.suffix in (".html", ".htm"), "--out", "must end in .html", str(out))
     write_report(
-        load_audit(audit_path), *[load_plan(p) for p in plans], out=out,
+        load_audit(audit_path),
+        *[load_plan(p) for p in plans],
+        out=out,
         samples=None if samples is None else load_data(samples),
         data=None if data is None else load_data(data),
     )

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from .._checks import refuse, require, require_count, require_number
 from .._files import sha256_of
-from .._typing import Tensor
+from .._typing import Json, Tensor
 from .standardise import Standardisation
 from .streaming import Index, Rows
 
@@ -28,8 +28,11 @@ class Dataset:
 
     rows: where the rows live; labels: [n] codes into `label_names`; index: which rows, in which
     order (None: all); given: a standardisation that replaces the learnt one; teacher: the data
-    set whose standardisation this one shares. Made by `load_data` and `split`.
+    set whose standardisation this one shares; lineage: for a part, how it was split off.
+    Made by `load_data` and `split`.
     """
+
+    lineage: Json | None = None
 
     def __init__(
         self,
@@ -103,6 +106,8 @@ class Dataset:
         order = np.random.default_rng(require_count("seed", seed, 0)).permutation(n)
         first = self._part(order[:count], f"{self.name} ({fraction:g}, seed {seed})", None)
         rest = self._part(order[count:], f"{self.name} (rest of {fraction:g}, seed {seed})", first)
+        first.lineage = {"of": self.fingerprint, "fraction": fraction, "seed": seed, "part": 0}
+        rest.lineage = {**first.lineage, "part": 1}
         return first, rest
 
     def _part(self, order: Index, name: str, teacher: Dataset | None) -> Dataset:

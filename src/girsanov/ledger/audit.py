@@ -12,20 +12,19 @@ import numpy as np
 
 from .._checks import InputError, require, require_count, require_levels
 from .._files import read_beside, read_format, sha256_of_file, write_json, write_tensors
-from .._typing import Array, Json, Levels, PathLike, Progress, Tensor
-from ..basis import Basis, coordinate_basis, dct_basis
+from .._typing import Array, Json, Levels, PathLike, Progress
 from ..data import Dataset
 from ..denoise.base import Denoiser
 from ..law.base import Law
 from ..moments import (
     Moments,
-    measure_moments,
-    moments_from_covariance,
     moments_from_tensors,
 )
 from ..montecarlo import Estimate
-from .bands import COARSE, FINE, Bands, bands_by_variance
-from .curve import Curve, Examples, Frame, measure_curve
+from .bands import Bands
+from .curve import Curve, measure_curve
+from .examples import held_out_examples, moments_for, training_examples
+from .frame import Frame, make_frame
 from .probe import Probe, probe
 
 if TYPE_CHECKING:
@@ -33,48 +32,7 @@ if TYPE_CHECKING:
 
 LEVELS = 65  # every 0.25 in log-SNR over the default range
 DRAWN = 1000  # paths a small data set is given in all, by drawing noise more than once
-LAW_EXAMPLES = 20_000
 FULL_LIMIT = 128  # dimensions up to which the full covariance is measured
-MOMENT_SHARE = 4  # one example in so many is set aside for moments when there are no others
-
-
-@dataclass(frozen=True)
-class LawExamples:
-    """Draws of a law, as examples: draw i under `seed` is the same in every batch."""
-
-    law: Law
-    count: int
-    seed: int
-
-    def __len__(self) -> int:
-        return self.count
-
-    def batch(self, rows: slice) -> Tensor:
-        """Return draws rows.start..rows.stop-1, [b, d]."""
-        return self.law.sample(rows.stop - rows.start, seed=self.seed, first=rows.start)
-
-    def batch_labels(self, rows: slice) -> None:
-        """Return None: a law has no labels."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """Examples first..first+count-1 of others."""
-
-    examples: Examples
-    first: int
-    count: int
-
-    def __len__(self) -> int:
-        return self.count
-
-    def batch(self, rows: slice) -> Tensor:
-        """Return the examples of these rows."""
-        return self.examples.batch(slice(self.first + rows.start, self.first + rows.stop))
-
-    def batch_labels(self, rows: slice) -> Tensor | None:
-        """Return their labels."""
-        return self.examples.batch_labels(slice(self.first + rows.start, self.first + rows.stop))
 
 
 @dataclass(frozen=True)
@@ -110,8 +68,8 @@ class Audit:
         return Estimate(value[1:], se[1:], degrees)
 
     def plan(self, **options: Any) -> Plan:
-        """Return a plan made from this audit; options as `girsanov.plan.plan.make_plan`."""
-        from ..plan.plan import make_plan  # the room below: an audit knows its most natural use
+        """Return a plan made from this audit; options as `girsanov.make_plan`."""
+        from ..plan.make import make_plan  # the room below: an audit knows its most natural use
 
         return make_plan(self, **options)
 
@@ -120,7 +78,7 @@ class Audit:
         target = Path(path)
         arrays = target.with_suffix(".safetensors")
         curve = self.curve
-        tensors = {f"errors.{name}": value for name, value in curve.errors.items()}
+        tensors: dict[str, Any] = {f"errors.{name}": value for name, value in curve.errors.items()}
         tensors |= {f"bands.{name}": b.index for name, (_, b) in self.frame.bases.items()}
         tensors |= {
             "levels": curve.levels,
@@ -185,8 +143,8 @@ def audit(
     first so many; draws: noise paths per example; progress(done, total) counts network calls.
     """
     begun = time.perf_counter()
-    source = _examples(denoiser, data, examples, seed)
-    moments, source, origin = _moments(denoiser, data, train, source)
+    source = held_out_examples(denoiser, data, examples, seed)
+    moments, source, origin = moments_for(denoiser, data, train, source)
     require(
         moments.basis.dimension == math.prod(denoiser.shape),
         "data",
@@ -217,7 +175,7 @@ def audit(
     )
     memorisation = None
     if train is not None:
-        seen = _train_examples(denoiser, train, len(source))
+        seen = training_examples(denoiser, train, len(source))
         again = measure_curve(
             denoiser,
             seen,
@@ -248,78 +206,10 @@ def audit(
     return Audit(curve, frame, memorisation, about)
 
 
-def make_frame(moments: Moments, shape: tuple[int, ...]) -> Frame:
-    """Return the coordinates to measure in: the moments' basis, single coordinates, cosines."""
-    others: dict[str, tuple[Basis, Bands]] = {}
-    candidates = [coordinate_basis(moments.basis.dimension)]
-    if 2 <= len(shape) <= 3:
-        candidates.append(dct_basis(shape))
-    for basis in candidates:
-        if basis.kind != moments.basis.kind:
-            others[basis.kind] = (basis, bands_by_variance(_variances(moments, basis), FINE))
-    return Frame(
-        moments,
-        bands_by_variance(moments.variances, FINE),
-        bands_by_variance(moments.variances, COARSE),
-        others,
-    )
-
-
-def _variances(moments: Moments, basis: Basis) -> Array:
-    """Return the variances of the coordinates of another `basis`, where they are known."""
-    if moments.basis.kind != "pca":
-        return np.ones(basis.dimension)
-    import torch
-
-    axes = torch.as_tensor(np.asarray(moments.basis.factors[0])).T.contiguous()  # rows u_i
-    return np.asarray(moments.variances @ basis.to_coordinates(axes).numpy() ** 2)
-
-
 def _grid(denoiser: Denoiser, levels: int | Levels) -> Levels:
     if isinstance(levels, int | np.integer):
         return np.geomspace(*denoiser.snr_range, require_count("levels", levels, at_least=2))
     return require_levels("levels", levels, at_least=2)
-
-
-def _examples(
-    denoiser: Denoiser, data: Dataset | Law, examples: int | None, seed: int
-) -> Examples:
-    if isinstance(data, Law):
-        return LawExamples(data, require_count("examples", examples or LAW_EXAMPLES), seed)
-    standardisation = getattr(denoiser, "standardisation", None)
-    own = data if standardisation is None else data.with_standardisation(standardisation)
-    if examples is None:
-        return own
-    require_count("examples", examples)
-    require(
-        examples <= len(own), "examples", f"must be at most the {len(own)} in the data", examples
-    )
-    return Part(own, 0, examples)
-
-
-def _train_examples(denoiser: Denoiser, train: Dataset, most: int) -> Examples:
-    own = _examples(denoiser, train, None, 0)
-    return Part(own, 0, min(most, len(own)))
-
-
-def _moments(
-    denoiser: Denoiser, data: Dataset | Law, train: Dataset | None, source: Examples
-) -> tuple[Moments, Examples, str]:
-    """Return moments from examples that are not audited, the examples left, and their origin."""
-    if isinstance(data, Law):
-        return moments_from_covariance(data.mean, data.covariance()), source, "law"
-    if getattr(denoiser, "moments", None) is not None:
-        return denoiser.moments, source, "model"  # type: ignore[attr-defined]
-    if train is not None:
-        return _measured(_examples(denoiser, train, None, 0), denoiser), source, "train"
-    aside = len(source) // MOMENT_SHARE
-    kept = Part(source, aside, len(source) - aside)
-    return _measured(Part(source, 0, aside), denoiser), kept, "held-out, set aside"
-
-
-def _measured(examples: Examples, denoiser: Denoiser, chunk: int = 1024) -> Moments:
-    rows = (slice(a, min(a + chunk, len(examples))) for a in range(0, len(examples), chunk))
-    return measure_moments((examples.batch(r) for r in rows), denoiser.shape)
 
 
 def load_audit(path: PathLike) -> Audit:
@@ -339,7 +229,7 @@ def load_audit(path: PathLike) -> Audit:
         ) from cause
 
 
-def _from_arrays(about: Json, t: dict[str, Array], moments: Moments) -> Audit:
+def _from_arrays(about: Json, t: dict[str, Any], moments: Moments) -> Audit:
     names = about["bases"]
     made = make_frame(moments, tuple(about["shape"]))
     bands = {name: Bands(t[f"bands.{name}"]) for name in names}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from .._typing import Array, Tensor
 
@@ -17,7 +18,7 @@ COARSE = 16  # bands for the probe, whose coefficients must be fitted
 class Bands:
     """A partition of d coordinates; index: the band of each coordinate, int [d]."""
 
-    index: Array
+    index: NDArray[np.int64]
 
     @property
     def count(self) -> int:
@@ -48,4 +49,4 @@ def bands_by_variance(variances: Array, most: int) -> Bands:
     if d <= most:
         return Bands(np.arange(d))
     edges = np.unique(np.geomspace(1, d + 1, most + 1).astype(np.int64))  # ranks + 1
-    return Bands(np.searchsorted(edges, rank + 1, side="right") - 1)
+    return Bands(np.asarray(np.searchsorted(edges, rank + 1, side="right") - 1, dtype=np.int64))

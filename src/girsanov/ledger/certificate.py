@@ -39,14 +39,10 @@ class Entry:
         return asdict(self)
 
 
-def estimate_entry(name: str, groups: Estimate, note: str, exact: bool = False) -> Entry:
-    """Return an estimate with its 95 % interval; a share of the KL is never below zero."""
-    if exact:
-        return Entry(
-            name, float(groups.value), float(groups.value), float(groups.value), "exact", note
-        )
-    low, high = groups.interval()
-    return Entry(name, float(groups.value), max(0.0, float(low)), float(high), "estimate", note)
+def estimate_entry(name: str, groups: Estimate, note: str) -> Entry:
+    """Return an estimate with its 95 % interval, both cut at zero: no share of a KL is below."""
+    value, low, high = (max(0.0, float(x)) for x in (groups.value, *groups.interval()))
+    return Entry(name, value, low, high, "estimate", note)
 
 
 def tv_from_kl(kl: float) -> float:

@@ -10,7 +10,8 @@ over B groups of examples (batch means), so memory does not grow with the data:
 
 (1) prices the x0 and gaussian holds, (2) the score and relative ones, (3) feeds the probe.
 r_linear is the residual of the linear (Wiener) denoiser mean + lambda s/(1 + lambda s)(x - mean)
-per coordinate of the basis, which needs no network. Level 0 is s = 0, where the best prediction is the mean of the data.
+per coordinate of the basis, which needs no network. Level 0 is s = 0, where the best prediction
+is the mean of the data.
 """
 
 from __future__ import annotations
@@ -24,12 +25,10 @@ import torch
 
 from .._checks import InputError, require, require_count, require_levels
 from .._typing import Array, Levels, Progress, Tensor
-from ..basis import Basis
 from ..denoise.base import Denoiser
-from ..moments import Moments
 from ..montecarlo import Estimate, group_estimate
 from ..noise import NoiseSource
-from .bands import Bands
+from .frame import Frame
 
 GROUPS = 16  # enough for Student's t to be close to the normal, few enough to store
 FOLDS = 4  # coarser groups for the full covariance, which costs d^2 numbers a level
@@ -54,31 +53,13 @@ class Examples(Protocol):
 
 
 @dataclass(frozen=True)
-class Frame:
-    """The coordinates errors are measured in: a basis, how it is banded, and the mean.
-
-    basis, bands, probe_bands: for the main basis; others: further bases with their bands.
-    """
-
-    moments: Moments
-    bands: Bands
-    probe_bands: Bands
-    others: dict[str, tuple[Basis, Bands]]
-
-    @property
-    def bases(self) -> dict[str, tuple[Basis, Bands]]:
-        """All bases by name, the main one first."""
-        return {self.moments.basis.kind: (self.moments.basis, self.bands), **self.others}
-
-
-@dataclass(frozen=True)
 class Curve:
     """Group means of the residual's moments at levels[0] = 0 < levels[1] < ... < levels[K].
 
     levels: [K+1]; shares: of the examples in each group [B]; errors: by basis name, (1) as
     [K+1, B, J]; sizes: coordinates in each band, by basis name [J]; traces: (2) as [K+1, B, 3];
-    second_moments: E|x0|^2 [B]; products: (3) as [K+1, B, P, 21], upper triangles; full: E[r r^T] by fold [K+1, F, d, d];
-    probe_sizes: [P]; exact: True when these are expectations, not averages.
+    second_moments: E|x0|^2 [B]; products: (3) as [K+1, B, P, 21], upper triangles; full:
+    E[r r^T] by fold [K+1, F, d, d]; probe_sizes: [P]; exact: True when these are expectations.
     """
 
     levels: Array
@@ -197,7 +178,7 @@ def _walk(
             m = denoiser(x, s, label)
             if m.shape != x.shape or not bool(torch.isfinite(m).all()):
                 raise InputError(
-                    f"denoiser: must return finite values of shape {tuple(x.shape)} at SNR {s:.6g}; "
+                    f"denoiser: must give finite values of shape {tuple(x.shape)} at SNR {s:.4g}; "
                     f"got shape {tuple(m.shape)}"
                     + ("" if m.shape != x.shape else " with NaN or inf")
                 )

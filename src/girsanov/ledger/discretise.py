@@ -29,7 +29,7 @@ import numpy as np
 
 from .._checks import refuse, require
 from .._typing import Array
-from ..sample.holds import ou_time
+from ..sampling.holds import ou_time
 from .curve import FOLDS, Curve
 
 COVARIANCES = ("scalar", "coordinate", "pca", "dct", "full")
@@ -85,7 +85,7 @@ def cells(curve: Curve, hold: str, covariance: str | None) -> Array:
             ]
         )
     cost[np.tril_indices(len(s))] = np.inf
-    return cost
+    return np.asarray(cost)
 
 
 def trace_cell(

@@ -6,9 +6,9 @@ can cost on any grid,
     excess = cost(grid) - R,   R = min( min over grids on the measured levels, 1/2 int M^ ds ), (1)
 
 split at the first level s_0: init = start - R(0, s_0), discretisation = cells - R(s_0, s_N). What
-is left, R - 1/2 int M ds >= 0, is the score error. With an exact denoiser M^ = M, R is the integral
-and both shares are exact; with a learned one R can be below the integral, because the measured
-covariance absorbs part of the score error.
+is left, R - 1/2 int M ds >= 0, is the score error. With an exact denoiser M^ = M, R is that
+integral and both shares are exact; with a learned one R can be below the integral, because the
+measured covariance absorbs part of the score error.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ..ledger.audit import Audit
 from ..ledger.discretise import cells, half_integral, path_cost
 from ..ledger.init import start_cost
 from ..montecarlo import Estimate, group_estimate
-from ..sample.holds import HOLDS
+from ..sampling.holds import HOLDS
 from .allocate import Allocation, shortest_paths
 
 MOST = 256  # levels a plan may visit

@@ -11,8 +11,8 @@ from .._typing import Json, PathLike, Progress
 from ..data import load_data, write_samples
 from ..ledger.audit import audit
 from ..plan.plan import Plan
-from ..report.page import report
-from ..sample.draw import sample
+from ..reporting.page import report
+from ..sampling.draw import sample
 from ..train import fit
 
 HELD_OUT = 0.2
@@ -46,12 +46,25 @@ def run_demo(
     """
     begun, folder = time.perf_counter(), Path(out)
     open_bar = stage or (lambda name: None)  # type: ignore[return-value,unused-ignore]
-    files = {name: str(folder / path) for name, path in {
-        "model": "model", "audit": "audit.json", "plan": "plan.json", "samples": "samples.npy",
-        "report": "report.html"}.items()}
+    files = {
+        name: str(folder / path)
+        for name, path in {
+            "model": "model",
+            "audit": "audit.json",
+            "plan": "plan.json",
+            "samples": "samples.npy",
+            "report": "report.html",
+        }.items()
+    }
     train, held_out = load_data("digits").without_labels().split(1 - HELD_OUT, seed=seed)
-    model = fit(train, out=files["model"], minutes=minutes, seed=seed, resume=True,
-                progress=open_bar("fit"))
+    model = fit(
+        train,
+        out=files["model"],
+        minutes=minutes,
+        seed=seed,
+        resume=True,
+        progress=open_bar("fit"),
+    )
     measured = audit(model, held_out, train=train, seed=seed, progress=open_bar("audit"))
     measured.save(files["audit"])
     plan = measured.plan()
@@ -68,5 +81,7 @@ def run_demo(
         f"--data digits --out {files['report']}",
     )
     real = held_out.raw(slice(0, SHOWN))
-    report(measured, plan, out=files["report"], samples=drawn[:SHOWN], data=real, commands=commands)
+    report(
+        measured, plan, out=files["report"], samples=drawn[:SHOWN], data=real, commands=commands
+    )
     return Demo(plan, files, time.perf_counter() - begun)

@@ -49,7 +49,7 @@ def fit(  # noqa: PLR0913 - the public face: one keyword a choice
     steps: int | None = None,
     seed: int = 0,
     network: str = "auto",
-    objective: str = "ledger",
+    objective: str = "edm",
     batch_size: int | None = None,
     resume: bool = False,
     progress: Progress | None = None,
@@ -65,8 +65,8 @@ def fit(  # noqa: PLR0913 - the public face: one keyword a choice
     minutes or steps: how long, 3 minutes if neither, minutes become a number of steps after a
     short timing; seed: of all randomness; network: ``mlp``, ``unet`` (images, needs diffusers)
     or ``auto`` (the UNet for images if diffusers is installed: it learns more in as many
-    minutes and answers several times slower; else the MLP); objective: ``ledger``,
-    ``log-ledger`` or ``edm``; batch_size: examples a step; resume: go on from out/checkpoint if
+    minutes and answers several times slower; else the MLP); objective: ``edm`` or ``ledger``;
+    batch_size: examples a step; resume: go on from out/checkpoint if
     there is one; progress: called with (steps done, of how many). Raises InputError for data too
     small, a folder in use, a checkpoint of another run, or a loss that stays not finite (after
     saving the best weights so far).
@@ -83,6 +83,7 @@ def fit(  # noqa: PLR0913 - the public face: one keyword a choice
     }  # fmt: skip
     parts = _parts(train, held_out, seed)
     asked["data"] = [part.fingerprint for part in parts]
+    asked["lineage"] = train.lineage or {"of": train.fingerprint, "fraction": None, "seed": 0}
     saved = load_checkpoint(folder / "checkpoint") if folder and resume else None
     if folder and saved:
         saved.require_settings(asked, folder / "checkpoint")

@@ -128,10 +128,7 @@ class Trainer:
         sigma = snr.rsqrt().float().reshape(-1, *[1] * (x0.ndim - 1))
         noisy, x0 = ((x0 + sigma * z).to(model.device), x0.to(model.device))
         r = (model.denoise(noisy, snr.to(model.device), self._labels(k, rows)) - x0).flatten(1)
-        if self.objective.by_coordinate:
-            errors = model.moments.basis.to_coordinates(r).square()
-        else:
-            errors = r.square().sum(dim=1)
+        errors = r.square().sum(dim=1)
         weighted = errors * torch.from_numpy(weights).to(errors)
         return weighted.sum() / b, log_snr, errors.detach().double().cpu().numpy()
 

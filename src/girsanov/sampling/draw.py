@@ -34,17 +34,22 @@ def sample(
     """
     require_count("count", count)
     check_model(denoiser, plan, any_model)
-    batches = sample_batches(denoiser, plan, count, seed=seed, batch_size=batch_size, label=label,
-                             progress=progress)
+    batches = sample_batches(
+        denoiser, plan, count, seed=seed, batch_size=batch_size, label=label, progress=progress
+    )
     return np.concatenate([in_units(denoiser, x) for x in batches])
 
 
 def check_model(denoiser: Denoiser, plan: Recipe | HasRecipe, any_model: bool = False) -> None:
     """Refuse a plan that was made for another model."""
     wanted = getattr(plan, "about", {}).get("model", denoiser.fingerprint)
-    require(any_model or wanted == denoiser.fingerprint, "plan",
-            f"was made for the model with fingerprint {wanted[:12]}…", denoiser.fingerprint[:12] + "…",
-            "Audit and plan this model, or say that any model will do (--any-model)")
+    require(
+        any_model or wanted == denoiser.fingerprint,
+        "plan",
+        f"was made for the model with fingerprint {wanted[:12]}…",
+        denoiser.fingerprint[:12] + "…",
+        "Audit and plan this model, or say that any model will do (--any-model)",
+    )
 
 
 def in_units(denoiser: Denoiser, x: torch.Tensor) -> np.ndarray:

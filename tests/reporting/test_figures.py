@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from girsanov.ledger.certificate import Entry
-from girsanov.report.figures import (
+from girsanov.reporting.figures import (
     curve_axis,
     curve_figure,
     frontier_figure,
@@ -13,7 +13,7 @@ from girsanov.report.figures import (
     ledger_figure,
     noise_axis,
 )
-from girsanov.report.svg import NARROW, WIDE
+from girsanov.reporting.svg import NARROW, WIDE
 
 
 def entry(name, value, high=None, kind="estimate"):

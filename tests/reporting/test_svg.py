@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from girsanov.report.svg import (
+from girsanov.reporting.svg import (
     Axis,
     dots,
     el,

@@ -1,7 +1,7 @@
 import pytest
 
 from girsanov.ledger.certificate import Entry, tv_from_kl
-from girsanov.report.verdict import advice, certificate, sampler_share, verdict
+from girsanov.reporting.verdict import advice, certificate, sampler_share, verdict
 
 
 def estimate(name, value, half):

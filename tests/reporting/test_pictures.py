@@ -7,7 +7,7 @@ from PIL import Image
 
 from girsanov import InputError
 from girsanov.data import load_data
-from girsanov.report.pictures import montage, pictures, rows_of, to_pixels
+from girsanov.reporting.pictures import montage, pictures, rows_of, to_pixels
 
 RNG = np.random.default_rng(0)
 

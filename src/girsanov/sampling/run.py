@@ -62,7 +62,7 @@ def sample_batches(
 def sample_standardised(
     denoiser: Denoiser, plan: Recipe | HasRecipe, count: int, **options: object
 ) -> Tensor:
-    """Return `count` samples [count, *shape] in standardised units; options as `sample_batches`."""
+    """Return samples [count, *shape] in standardised units; options as `sample_batches`."""
     return torch.cat(list(sample_batches(denoiser, plan, count, **options)))  # type: ignore[arg-type]
 
 
@@ -97,14 +97,13 @@ def _run(
     tick: _Ticker,
 ) -> Tensor:
     d = int(np.prod(denoiser.shape))
-    options = {"dtype": denoiser.dtype, "device": denoiser.device}
 
     def draw(step: int) -> Tensor:
-        return source.normal(step, first, count, d).to(**options)
+        return source.normal(step, first, count, d).to(denoiser.device, denoiser.dtype)
 
     with torch.inference_mode():
         x = coloured(draw(0), plan.start_noise, plan.start_basis)
-        x = x + torch.as_tensor(plan.mean, **options)
+        x = x + torch.as_tensor(plan.mean).to(x)
         for k, step in enumerate(plan.steps, start=1):
             m = denoiser(x.view(count, *denoiser.shape), step.snr, label).reshape(count, d)
             x = x.mul_(step.state).add_(m, alpha=step.prediction)

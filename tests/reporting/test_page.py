@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from girsanov import InputError
-from girsanov.report.page import render, report
-from girsanov.report.words import number
+from girsanov.reporting.page import render, report
+from girsanov.reporting.words import number
 
 HOSTILE = "<script>alert(1)</script>"
 VOID = {"meta", "img", "br", "link", "input", "hr"}

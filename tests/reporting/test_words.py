@@ -3,7 +3,7 @@ import math
 import pytest
 
 from girsanov.ledger.certificate import Entry
-from girsanov.report.words import count, interval_of, number, span, value_of
+from girsanov.reporting.words import count, interval_of, number, span, value_of
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,56 @@
+"""The coordinates that errors are measured in: bases, their bands, and the mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from .._typing import Array
+from ..basis import Basis, coordinate_basis, dct_basis
+from ..moments import Moments
+from .bands import COARSE, FINE, Bands, bands_by_variance
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The coordinates errors are measured in: a basis, how it is banded, and the mean.
+
+    basis, bands, probe_bands: for the main basis; others: further bases with their bands.
+    """
+
+    moments: Moments
+    bands: Bands
+    probe_bands: Bands
+    others: dict[str, tuple[Basis, Bands]]
+
+    @property
+    def bases(self) -> dict[str, tuple[Basis, Bands]]:
+        """All bases by name, the main one first."""
+        return {self.moments.basis.kind: (self.moments.basis, self.bands), **self.others}
+
+
+def make_frame(moments: Moments, shape: tuple[int, ...]) -> Frame:
+    """Return the coordinates to measure in: the moments' basis, single coordinates, cosines."""
+    others: dict[str, tuple[Basis, Bands]] = {}
+    candidates = [coordinate_basis(moments.basis.dimension)]
+    if 2 <= len(shape) <= 3:
+        candidates.append(dct_basis(shape))
+    for basis in candidates:
+        if basis.kind != moments.basis.kind:
+            others[basis.kind] = (basis, bands_by_variance(_variances(moments, basis), FINE))
+    return Frame(
+        moments,
+        bands_by_variance(moments.variances, FINE),
+        bands_by_variance(moments.variances, COARSE),
+        others,
+    )
+
+
+def _variances(moments: Moments, basis: Basis) -> Array:
+    """Return the variances of the coordinates of another `basis`, where they are known."""
+    if moments.basis.kind != "pca":
+        return np.ones(basis.dimension)
+    axes = torch.as_tensor(np.asarray(moments.basis.factors[0])).T.contiguous()  # rows u_i
+    return np.asarray(moments.variances @ basis.to_coordinates(axes).numpy() ** 2)

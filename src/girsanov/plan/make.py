@@ -1,0 +1,233 @@
+"""Making a plan: the grid for a number of steps, for a target, or the best number of steps."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .._checks import (
+    InputError,
+    refuse,
+    require,
+    require_choice,
+    require_count,
+    require_levels,
+    require_number,
+)
+from .._typing import Array, Json, Levels
+from ..basis import Basis
+from ..ledger.audit import Audit
+from ..ledger.certificate import Entry, estimate_entry, kl_from_tv
+from ..ledger.discretise import COVARIANCES
+from ..ledger.init import STARTS
+from ..montecarlo import Estimate, group_estimate, quantile
+from ..sampling.holds import HOLDS
+from .cost import Prices, prices
+from .plan import Plan
+
+ENOUGH = 0.5  # the best number of steps leaves the sampler this share of the score error's bound
+LEAST = 0.1  # nats; a sampler's share below it is not worth more steps
+BLUR = 0.05  # share of the data's standard deviation that a denoised last step may leave out
+
+
+def make_plan(
+    audit: Audit,
+    *,
+    steps: int | None = None,
+    kl: float | None = None,
+    tv: float | None = None,
+    sampler: str = "gaussian",
+    covariance: str | None = None,
+    start: str | None = None,
+    last: str = "denoise",
+    resolution: float | None = None,
+) -> Plan:
+    """Return the best grid for a number of `steps` (network calls), or the fewest for a target.
+
+    kl, tv: what the sampler may add in nats or total variation, at 95 % confidence; without
+    steps, kl or tv the best number of steps is chosen: the fewest past which the sampler is no
+    longer what limits the model. resolution: noise level sigma at which to stop; default: the
+    coarsest at which a denoised last step misses at most 5 % of the data's standard deviation,
+    or the finest measured. Raises `InputError` when a target cannot be reached, with what can.
+    """
+    require(
+        sum(x is not None for x in (steps, kl, tv)) <= 1,
+        "steps, kl, tv",
+        "only one of them can be given",
+        {"steps": steps, "kl": kl, "tv": tv},
+    )
+    require_choice("last", last, ("denoise", "sample"))
+    _check_covariance(sampler, covariance)
+    if start is not None:
+        require_choice("start", start, STARTS)
+    price = prices(audit, sampler, covariance, start)
+    end = _end(audit, resolution)
+    extra = 1 if last == "sample" else 0  # the last level is then visited without a call
+    frontier = _frontier(price, end, extra)
+    if steps is not None:
+        count, why = require_count("steps", steps), "the number of steps was given"
+    elif kl is not None or tv is not None:
+        target = kl_from_tv(tv) if tv is not None else require_number("kl", kl, above=0.0)
+        count, why = _fewest(price, end, extra, frontier, target)
+    else:
+        count, why = _best(price, end, extra, frontier)
+    nodes = price.allocation.grid(count + extra, end - 1) + 1
+    return plan_on(price, nodes, last=last, frontier=frontier, why=why)
+
+
+def evaluate_grid(audit: Audit, levels: Levels, **options: Any) -> Plan:
+    """Return the plan that visits given `levels` (each moved to the nearest measured one).
+
+    options: sampler, covariance, start, last as `make_plan`; its ledger prices the grid as it is.
+    """
+    grid = require_levels("levels", levels)
+    near = np.abs(np.log(audit.levels)[None] - np.log(grid)[:, None]).argmin(axis=1)
+    nodes = np.unique(near) + 1
+    last = options.pop("last", "denoise")
+    price = prices(audit, options.pop("sampler", "gaussian"), **options)
+    return plan_on(price, nodes, last=last, frontier=[], why="the grid was given")
+
+
+def plan_on(price: Prices, nodes: Array, *, last: str, frontier: list[Json], why: str) -> Plan:
+    """Return the plan for a grid of level indices 1..K."""
+    audit, curve, frame = price.audit, price.audit.curve, price.audit.frame
+    variances, axes = _variances(price, nodes[:-1])
+    banded = np.bincount(frame.bands.index, frame.moments.variances) / frame.bands.sizes
+    levels = curve.levels[nodes]
+    about = {"why": why, "audit": audit.about, "model": audit.about["model"]}
+    return Plan(
+        price.hold,
+        price.covariance,
+        price.start,
+        last,
+        levels,
+        frame.moments,
+        np.sqrt(frame.bands.spread(banded) + 1 / levels[0]),
+        variances,
+        axes,
+        ledger(price, nodes),
+        frontier,
+        about,
+    )
+
+
+def ledger(price: Prices, nodes: Array) -> tuple[Entry, ...]:
+    """Return the entries init, discretisation and score of a grid, in nats."""
+    exact = bool(price.audit.about["exact"])
+    init, cell = price.excess(nodes)
+    noise = price.audit.curve.levels[nodes[0]] ** -0.5
+    rows = [
+        estimate_entry("init", init, f"from a {price.start} start at noise level {noise:.3g}"),
+        estimate_entry(
+            "discretisation", cell, f"{len(nodes)} levels, above what an ideal grid would cost"
+        ),
+    ]
+    if exact:
+        return (*rows, Entry("score", 0.0, 0.0, 0.0, "exact", "the denoiser is exact"))
+    low = _lower_end(score_bound(price, nodes))
+    note = "found by correcting the denoiser on held-out data; the rest cannot be known from data"
+    return (*rows, Entry("score", None, low, None, "lower bound", note))
+
+
+def score_bound(price: Prices, nodes: Array) -> Estimate:
+    """Return a lower bound on the score error in nats: R - 1/2 int (M^ - gain) ds."""
+    probe = price.audit.probe
+    assert probe is not None
+    first, last = int(nodes[0]), int(nodes[-1])
+    s = price.audit.levels[:last]
+    weights = np.gradient(np.log(s)) * s / 2 if last > 1 else np.zeros(last)  # trapezoid in log s
+    if last > 1:
+        weights[[0, -1]] /= 2
+    gain = price._refold(weights @ probe.gains[:last])
+    reference = price.reference(0, first) + price.reference(first, last)
+    return group_estimate(reference - price.integral(last) + gain, price.folds)
+
+
+def _check_covariance(sampler: str, covariance: str | None) -> None:
+    require_choice("sampler", sampler, HOLDS)
+    if covariance is not None:
+        require_choice("covariance", covariance, COVARIANCES)
+        require(sampler == "gaussian", "covariance", "belongs to the gaussian sampler", sampler)
+
+
+def _end(audit: Audit, resolution: float | None) -> int:
+    if resolution is None:
+        error, variance = audit.total().value, float(audit.curve.total().value[0])
+        fine = np.flatnonzero(error <= BLUR**2 * variance)
+        return int(fine[0]) + 1 if len(fine) else len(audit.levels)
+    sigma = require_number("resolution", resolution, above=0.0)
+    noise = audit.levels**-0.5
+    inside = noise[-1] * (1 - 1e-9) <= sigma <= noise[0]
+    require(
+        inside, "resolution", f"must lie in the measured {noise[-1]:.4g}..{noise[0]:.4g}", sigma
+    )
+    return int(np.abs(np.log(noise) - math.log(sigma)).argmin()) + 1
+
+
+def _frontier(price: Prices, end: int, extra: int) -> list[Json]:
+    """Return, for every number of network calls, the cross-fitted cost above the cheapest."""
+    most = min(len(price.allocation.costs), end) - extra
+    nodes = [price.allocation.grid(n + extra, end - 1) + 1 for n in range(1, most + 1)]
+    costs = np.stack([sum(price.groups(path)) for path in nodes])  # [N, B]
+    best = int((costs @ price.folds).argmin())
+    above = [group_estimate(row - costs[best], price.folds) for row in costs]
+    return [
+        {"steps": n + 1, "above_best": float(e.value), "standard_error": float(e.se)}
+        for n, e in enumerate(above)
+    ]
+
+
+def _fewest(
+    price: Prices, end: int, extra: int, frontier: list[Json], target: float
+) -> tuple[int, str]:
+    reached = math.inf
+    for row in frontier:
+        nodes = price.allocation.grid(row["steps"] + extra, end - 1) + 1
+        init, cell = price.excess(nodes)
+        value = max(0.0, float(init.interval()[1])) + max(0.0, float(cell.interval()[1]))
+        reached = min(reached, value)
+        if value <= target:
+            return row[
+                "steps"
+            ], f"the fewest steps whose init and discretisation stay below {target:.4g} nats"
+    refuse(
+        "kl",
+        f"cannot be reached at this resolution: the least is {reached:.4g} nats",
+        target,
+        "Ask for a coarser --resolution, or audit more examples or levels",
+    )
+
+
+def _best(price: Prices, end: int, extra: int, frontier: list[Json]) -> tuple[int, str]:
+    nodes = price.allocation.grid(frontier[-1]["steps"] + extra, end - 1) + 1
+    bound = 0.0 if price.audit.about["exact"] else _lower_end(score_bound(price, nodes))
+    for row in frontier:
+        enough = max(ENOUGH * bound, 2 * row["standard_error"], LEAST)
+        if row["above_best"] <= enough:
+            return row["steps"], (
+                f"with more steps the sampler could gain {row['above_best']:.2g} nats at most, "
+                f"against a score error of at least {bound:.2g}"
+            )
+    raise InputError("audit: has no level to plan on")
+
+
+def _lower_end(bound: Estimate) -> float:
+    return max(0.0, float(bound.value - quantile(0.975, bound.degrees) * bound.se))
+
+
+def _variances(price: Prices, here: Array) -> tuple[Array | None, tuple[Basis, ...]]:
+    if price.hold != "gaussian":
+        return None, ()
+    curve, frame = price.audit.curve, price.audit.frame
+    if price.covariance == "scalar":
+        return curve.mean_traces()[here, 0] / curve.dimension, ()
+    if price.covariance == "full":
+        assert curve.full is not None
+        values, vectors = np.linalg.eigh(curve.full[here].mean(axis=1))
+        d = curve.dimension
+        return np.maximum(values, 0), tuple(Basis("pca", (d,), (v,)) for v in vectors)
+    name = str(price.covariance)
+    basis, bands = frame.bases[name]
+    return bands.spread(curve.mean_errors(name)[here]), (basis,) if len(here) else ()
