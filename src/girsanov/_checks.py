@@ -48,8 +48,12 @@ def require_number(argument: str, value: Any, above: float = -math.inf) -> float
         value, bool
     )
     rule = "must be a finite number" + (f" > {above:g}" if above > -math.inf else "")
-    require(bool(real and math.isfinite(value) and value > above), argument, rule, value)
-    return float(value)
+    try:
+        number = float(value) if real else math.nan
+    except OverflowError:  # a whole number beyond float64
+        number = math.nan
+    require(math.isfinite(number) and number > above, argument, rule, value)
+    return number
 
 
 def require_choice(argument: str, value: Any, choices: Iterable[str]) -> str:

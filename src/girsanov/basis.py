@@ -63,10 +63,12 @@ class Basis:
     def _factors(self, like: Tensor) -> list[Tensor | None]:
         key = (like.dtype, like.device)
         if key not in self._cache:
-            self._cache[key] = [
-                None if f is None else torch.as_tensor(f, dtype=like.dtype, device=like.device)
-                for f in self.factors
-            ]
+            # a factor made in inference mode could never be differentiated through again
+            with torch.inference_mode(False):
+                self._cache[key] = [
+                    None if f is None else torch.as_tensor(f, dtype=like.dtype, device=like.device)
+                    for f in self.factors
+                ]
         return self._cache[key]
 
 

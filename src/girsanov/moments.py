@@ -74,6 +74,10 @@ def moments_from_tensors(t: dict[str, np.ndarray], argument: str) -> Moments:
     d = t["mean"].size
     flat = t["mean"].shape == t["variances"].shape == (d,)
     require(flat and d > 0, argument, "must hold a mean and variances [d]", t["variances"].shape)
+    good = bool(np.isfinite(t["mean"] + t["variances"]).all() and (t["variances"] >= 0).all())
+    require(good, argument, "must hold a finite mean and variances that are not negative")
+    sizes = t["count"].shape == (1,) and t["shape"].ndim == 1
+    require(sizes, argument, "must hold one count and a flat shape", t["count"].shape)
     if "pca" in t:
         require(t["pca"].shape == (d, d), argument, "must hold a square basis", t["pca"].shape)
         basis = Basis("pca", (d,), (t["pca"].astype(np.float64),))

@@ -2,9 +2,10 @@ r"""Means with standard errors, and the intervals they buy.
 
 With group means g_1..g_B of B disjoint groups of independent examples (batch means),
 
-    mean = sum_b w_b g_b,    se^2 = sum_b w_b^2 (g_b - mean)^2 * B / (B - 1),          (1)
+    mean = sum_b w_b g_b,    se^2 = sum_b w_b^2 (g_b - mean)^2 / (1 - sum_b w_b^2),    (1)
 
-w_b the group's share of the examples; the interval uses Student's t with B - 1 degrees.
+w_b the group's share of the examples, which makes se^2 unbiased for any shares (with equal ones
+the divisor is (B - 1)/B); the interval uses Student's t with B - 1 degrees.
 """
 
 from __future__ import annotations
@@ -50,9 +51,14 @@ def mean_estimate(values: Array, axis: int = 0) -> Estimate:
 
 
 def group_estimate(groups: Array, weights: Array) -> Estimate:
-    """Return equation (1) for `groups` [B, ...] with shares `weights` [B] that sum to one."""
+    """Return equation (1) for `groups` [B, ...] with shares `weights` [B] that sum to one.
+
+    One group alone says nothing of its spread: its standard error is infinite.
+    """
     count = len(weights)
     w = np.reshape(weights, (count,) + (1,) * (groups.ndim - 1))
     mean = (w * groups).sum(axis=0)
-    variance = (w**2 * (groups - mean) ** 2).sum(axis=0) * count / max(count - 1, 1)
-    return Estimate(mean, np.sqrt(variance), max(count - 1, 1))
+    if count < 2:
+        return Estimate(mean, np.full(np.shape(mean), np.inf), 1)
+    variance = (w**2 * (groups - mean) ** 2).sum(axis=0) / (1 - float(np.sum(w**2)))
+    return Estimate(mean, np.sqrt(variance), count - 1)

@@ -16,7 +16,7 @@ import zlib
 import numpy as np
 import torch
 
-from ._checks import require_count
+from ._checks import require, require_count
 from ._typing import Tensor
 
 LANES = 8  # normals a Philox block of four 64-bit words yields
@@ -31,7 +31,7 @@ class NoiseSource:
 
     def __init__(self, seed: int, stream: str) -> None:
         self.seed = require_count("seed", seed, at_least=0)
-        require_count("2**63 - seed", 2**63 - self.seed)
+        require(self.seed < 2**63, "seed", "must be below 2**63", seed)
         self.stream = zlib.crc32(stream.encode())
 
     def normal(self, step: int, first: int, count: int, size: int) -> Tensor:
@@ -57,6 +57,8 @@ class NoiseSource:
 
     def _bits(self, step: int, first_block: int, words: int) -> np.ndarray:
         require_count("first", first_block, at_least=0)
+        # a step of 33 bits would run into the key's half that separates the streams
+        require(0 <= step < 2**32, "step", "must lie in 0..2**32 - 1", step)
         key = np.array([self.seed, (self.stream << 32) | step], dtype=np.uint64)
         counter = np.array([first_block, 0, 0, 0], dtype=np.uint64)
         return np.asarray(np.random.Philox(key=key, counter=counter).random_raw(words))

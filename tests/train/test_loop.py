@@ -117,6 +117,23 @@ def test_early_stopping_keeps_the_best(tmp_path, monkeypatch):
     assert load_model(tmp_path / "m").fingerprint == model.fingerprint
 
 
+def test_without_early_stopping_the_last_weights_are_kept(monkeypatch):
+    values = iter([9.0, 5.0, 3.0, 4.0, 3.5, 8.0])
+    seen = {}
+
+    def scripted(model, *_, **__):
+        value = next(values)
+        seen[value] = {k: v.copy() for k, v in weights_of(model.network).items()}
+        return np.full((2, loop_module.VALIDATION_LEVELS), value)
+
+    monkeypatch.setattr(loop_module, "squared_errors", scripted)
+    options = TrainOptions(width=16, depth=1, evaluations=5, patience=1, early_stopping=False)
+    model = fit(table(), steps=10, batch_size=16, options=options)
+    assert model.training["steps_run"] == 10
+    for name, value in weights_of(model.network).items():
+        np.testing.assert_array_equal(value, seen[8.0][name])
+
+
 def test_learns_a_mixture_nearly_as_well_as_can_be():
     law = GaussianMixture([0.7, 0.3], [[-2.0, 1.0], [3.0, 0.0]], [[0.3, 0.2], [0.1, 0.5]])
     x = law.sample(6000, seed=1).numpy()

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from .._checks import require
+from . import outputs
 
-# typer reads these annotations at run time, where Optional is what it understands everywhere
-app = typer.Typer(
-    name="girsanov",
-    help="Diffusion sampling with an error budget: measure, plan, sample, report.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
+app = typer.Typer(name="girsanov", add_completion=False, pretty_exceptions_enable=False)
 
+DATA = ".npy, .npz, .csv, .parquet, a folder of images, or digits"
 Model = Annotated[str, typer.Argument(help="A model folder, or a law in a .json file.")]
-Out = Annotated[Path, typer.Option(help="Where to write.")]
-Seed = Annotated[int, typer.Option(help="Seed of all randomness.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
-Force = Annotated[bool, typer.Option(help="Replace the output if it exists.")]
-DATA = ".npy, .npz, .csv, .parquet, a folder of images, digits, or law.json"
+AuditFile = Annotated[Path, typer.Argument(help="What `girsanov audit` wrote.")]
+Labels = Annotated[
+    str | None, typer.Option(help="Column (or array of a .npz) that holds the classes.")
+]
+Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of all randomness.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace the output, whatever it is.")]
 
 
 def _version(asked: bool) -> None:
@@ -34,52 +30,67 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def _top(
+    context: typer.Context,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
-    """Measure what limits your diffusion model, plan its sampling, draw samples, report."""
+    """Measure what limits a diffusion model, plan its sampling, draw samples, report."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 @app.command()
 def fit(
-    data: Annotated[str, typer.Argument(help=f"Training data: {DATA.rsplit(',', 1)[0]}.")],
-    out: Out,
+    context: typer.Context,
+    data: Annotated[str, typer.Argument(help=f"Training data: {DATA}.")],
+    out: Annotated[Path, typer.Option(help="A new folder for the model.")],
     minutes: Annotated[float | None, typer.Option(help="Train for so long (default 3).")] = None,
-    steps: Annotated[int | None, typer.Option(help="Or for so many steps.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Or for so many steps.")] = None,
     held_out: Annotated[float, typer.Option(help="Share kept back for the audit; 0: none.")] = 0.2,
-    labels: Annotated[str | None, typer.Option(help="Column that holds the classes.")] = None,
     conditional: Annotated[
-        bool, typer.Option(help="Learn the classes, if data has them.")
+        bool, typer.Option("--conditional", help="Learn the classes that come with the data.")
     ] = False,
+    labels: Labels = None,
     network: Annotated[str, typer.Option(help="auto, mlp or unet.")] = "auto",
-    objective: Annotated[str | None, typer.Option(help="edm or ledger.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Examples a step.")] = None,
+    objective: Annotated[str, typer.Option(help="edm or ledger.")] = "edm",
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Examples a step.")] = None,
     seed: Seed = 0,
-    resume: Annotated[bool, typer.Option(help="Go on with the run in --out.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     json: AsJson = False,
 ) -> None:
-    """Train a denoiser on DATA; part of it is kept back, and `audit` will find that part."""
+    """Train a denoiser on DATA; a share is kept back, and `girsanov audit` will find it.
+
+    Labels are learnt with --conditional or --labels, and are left aside otherwise.
+    """
+    outputs.require_place(out, folder=True)
     from . import show, work
 
-    with show.progress("fit") as tick:
-        model = work.fit_command(
-            data,
-            out,
-            labels=labels if labels or not conditional else None,
-            held_out=held_out,
-            conditional=conditional or labels is not None,
-            seed=seed,
-            progress=tick,
-            minutes=minutes,
-            steps=steps,
-            network=network,
-            batch_size=batch_size,
-            resume=resume,
-            **({"objective": objective} if objective else {}),
-        )
+    try:
+        with show.progress("fit") as tick:
+            model = work.fit_command(
+                data,
+                out,
+                # minutes depend on the machine; the steps they came to give this model again
+                lambda steps: outputs.typed(context, "minutes", "resume", "json", steps=steps),
+                labels=labels,
+                held_out=held_out,
+                conditional=conditional,
+                seed=seed,
+                minutes=minutes,
+                steps=steps,
+                network=network,
+                objective=objective,
+                batch_size=batch_size,
+                resume=resume,
+                progress=tick,
+            )
+    except KeyboardInterrupt:
+        show.stopped(out)
+        raise
     show.result(
         json,
         {"model": str(out), "fingerprint": model.fingerprint, **model.training},
@@ -89,22 +100,29 @@ def fit(
 
 @app.command()
 def audit(
+    context: typer.Context,
     model: Model,
-    data: Annotated[str, typer.Option(help=f"Held-out data: {DATA}.")],
-    out: Out = Path("audit.json"),
-    train_data: Annotated[str | None, typer.Option(help="Training data: memorisation.")] = None,
-    labels: Annotated[str | None, typer.Option(help="Column that holds the classes.")] = None,
-    examples: Annotated[int | None, typer.Option(help="Use only so many examples.")] = None,
-    levels: Annotated[int, typer.Option(help="Noise levels to measure.")] = 65,
-    draws: Annotated[int | None, typer.Option(help="Noise paths per example.")] = None,
-    batch_size: Annotated[int, typer.Option(help="Examples a network call.")] = 512,
+    data: Annotated[str, typer.Option(help=f"Held-out data: {DATA}, or law.json.")],
+    out: Annotated[Path, typer.Option(help="Where to write.")] = Path("audit.json"),
+    train_data: Annotated[
+        str | None, typer.Option(help="Training data, to measure memorisation.")
+    ] = None,
+    labels: Labels = None,
+    examples: Annotated[int | None, typer.Option(min=1, help="Use only so many examples.")] = None,
+    levels: Annotated[int, typer.Option(min=2, help="Noise levels to measure.")] = 65,
+    draws: Annotated[int | None, typer.Option(min=1, help="Noise paths per example.")] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Examples a network call.")] = 512,
     seed: Seed = 0,
+    force: Force = False,
     json: AsJson = False,
 ) -> None:
-    """Measure MODEL on held-out data, in one pass; everything else is computed from it."""
+    """Measure MODEL on held-out data in one pass, from which everything else is computed.
+
+    Given the file that MODEL was fitted on, only the share kept back is used.
+    """
+    outputs.require_result(out, "audit", force)
     from . import show, work
 
-    require(out.suffix == ".json", "--out", "must end in .json", str(out))
     with show.progress("audit") as tick:
         done = work.audit_command(
             model,
@@ -118,6 +136,7 @@ def audit(
             seed=seed,
             progress=tick,
         )
+    work.remember(done, model, outputs.typed(context, "force", "json"))
     done.save(out)
     show.result(
         json, {"audit": str(out), **done.about, **done.summary()}, lambda: show.audited(done, out)
@@ -126,9 +145,12 @@ def audit(
 
 @app.command()
 def plan(
-    audit: Annotated[Path, typer.Argument(help="What `girsanov audit` wrote.")],
-    out: Out = Path("plan.json"),
-    steps: Annotated[int | None, typer.Option(help="Network calls a sample may cost.")] = None,
+    context: typer.Context,
+    audit: AuditFile,
+    out: Annotated[Path, typer.Option(help="Where to write.")] = Path("plan.json"),
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Network calls a sample may cost.")
+    ] = None,
     kl: Annotated[float | None, typer.Option(help="Or nats the sampler may add.")] = None,
     tv: Annotated[float | None, typer.Option(help="Or total variation it may add.")] = None,
     sampler: Annotated[str, typer.Option(help="gaussian, x0, score or relative.")] = "gaussian",
@@ -138,14 +160,15 @@ def plan(
     resolution: Annotated[
         float | None, typer.Option(help="Noise level at which to stop (standardised units).")
     ] = None,
+    force: Force = False,
     json: AsJson = False,
 ) -> None:
-    """Find the best grid for a number of steps, the fewest steps for a target, or the best."""
+    """Find the best grid for a number of steps, the fewest for a target, or the best number."""
+    outputs.require_result(out, "plan", force)
     from ..ledger.audit import load_audit
     from ..plan.make import make_plan
     from . import show
 
-    require(out.suffix == ".json", "--out", "must end in .json", str(out))
     made = make_plan(
         load_audit(audit),
         steps=steps,
@@ -155,6 +178,9 @@ def plan(
         covariance=covariance,
         resolution=resolution,
     )
+    before = made.about["audit"]
+    commands = [*before.get("commands", ()), outputs.typed(context, "force", "json")]
+    made.about["audit"] = {**before, "commands": commands}
     made.save(out)
     show.result(
         json,
@@ -165,20 +191,28 @@ def plan(
 
 @app.command()
 def sample(
+    context: typer.Context,
     model: Model,
     plan: Annotated[Path, typer.Option(help="What `girsanov plan` wrote.")],
-    count: Annotated[int, typer.Option(help="Samples to draw.")],
+    count: Annotated[int, typer.Option(min=1, help="Samples to draw.")],
     out: Annotated[str, typer.Option(help=".npy, .npz, .csv, .parquet, or FOLDER/ of images.")],
     seed: Seed = 0,
     batch_size: Annotated[
-        int, typer.Option(help="Samples a network call; changes nothing.")
+        int, typer.Option(min=1, help="Samples a network call; changes nothing.")
     ] = 1000,
-    label: Annotated[str | None, typer.Option(help="Class to draw, by name.")] = None,
-    any_model: Annotated[bool, typer.Option(help="Use a plan of another model.")] = False,
+    label: Annotated[str | None, typer.Option(help="The one class to draw, by name.")] = None,
+    any_model: Annotated[
+        bool, typer.Option("--any-model", help="Use a plan of another model.")
+    ] = False,
     force: Force = False,
     json: AsJson = False,
 ) -> None:
-    """Draw samples with a plan, in the data's own units and types."""
+    """Draw samples with a plan, in the data's own units and types.
+
+    A model with classes draws them as often as they occur in its training data, and writes them
+    along, unless --label names one.
+    """
+    outputs.require_place(Path(out))
     from . import show, work
 
     with show.progress("sample") as tick:
@@ -187,6 +221,7 @@ def sample(
             plan,
             count,
             out,
+            outputs.typed(context, "force", "json"),
             label=label,
             force=force,
             seed=seed,
@@ -194,26 +229,30 @@ def sample(
             any_model=any_model,
             progress=tick,
         )
-    show.result(
-        json,
-        {"samples": out, "count": count, "shape": list(drawn.shape), "seed": seed},
-        lambda: show.sampled(drawn, out),
-    )
+    content = {"samples": out, "count": count, "shape": list(drawn.values.shape), "seed": seed}
+    show.result(json, {**content, "labels": drawn.tally}, lambda: show.sampled(drawn, out))
 
 
 @app.command()
 def report(
-    audit: Annotated[Path, typer.Argument(help="What `girsanov audit` wrote.")],
+    context: typer.Context,
+    audit: AuditFile,
     plan: Annotated[list[Path] | None, typer.Option(help="A plan (may be repeated).")] = None,
     samples: Annotated[str | None, typer.Option(help="What `girsanov sample` wrote.")] = None,
-    data: Annotated[str | None, typer.Option(help="Data to show beside the samples.")] = None,
-    out: Out = Path("report.html"),
+    data: Annotated[
+        str | None, typer.Option(help="Data, or law.json, to show beside the samples.")
+    ] = None,
+    labels: Labels = None,
+    out: Annotated[Path, typer.Option(help="Where to write.")] = Path("report.html"),
+    force: Force = False,
     json: AsJson = False,
 ) -> None:
-    """Write one self-contained page with the ledger, the curve, the plan and the samples."""
+    """Write one self-contained page with the ledger, the curve, the plans and the samples."""
+    outputs.require_page(out, force)
     from . import show, work
 
-    work.report_command(audit, plan or [], samples, data, out)
+    command = outputs.typed(context, "force", "json")
+    work.report_command(audit, plan or [], samples, data, labels=labels, out=out, command=command)
     show.result(json, {"report": str(out)}, lambda: show.wrote(out))
 
 
@@ -221,21 +260,26 @@ def report(
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for everything it makes.")] = Path("demo"),
     minutes: Annotated[float, typer.Option(help="Training time.")] = 2.5,
+    network: Annotated[str, typer.Option(help="auto, mlp or unet.")] = "auto",
     seed: Seed = 0,
     json: AsJson = False,
 ) -> None:
-    """Do all of it on scikit-learn's digits: fit, audit, plan, sample, report."""
+    """Do all of it on scikit-learn's digits: fit, audit, plan, sample, report.
+
+    Run again with the same options, it goes on where it was stopped.
+    """
+    outputs.require_place(out, folder=True)
     from ..study.demo import run_demo
     from . import show
 
     with show.stages() as stage:
-        done = run_demo(out, minutes=minutes, seed=seed, stage=stage)
+        done = run_demo(out, minutes=minutes, network=network, seed=seed, stage=stage)
     show.result(json, done.to_json(), lambda: show.demonstrated(done))
 
 
 @app.command()
 def doctor(json: AsJson = False) -> None:
-    """Say what is installed and what is wrong with it."""
+    """Say what is installed and what is wrong with it; exit 1 if something is."""
     from . import show
     from .doctor import examine
 
@@ -245,8 +289,3 @@ def doctor(json: AsJson = False) -> None:
     )
     if any(f.state == "broken" for f in findings):
         raise typer.Exit(1)
-
-
-def run(arguments: list[str]) -> Any:
-    """Run the command line on `arguments` in this process, for tests."""
-    return app(arguments, standalone_mode=False)

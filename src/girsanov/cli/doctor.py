@@ -6,8 +6,24 @@ import subprocess
 import sys
 from typing import NamedTuple
 
-CORE = ("torch", "numpy", "scipy", "safetensors", "typer", "rich", "tqdm", "jinja2", "PIL")
-EXTRAS = {"diffusers": "diffusers", "pyarrow": "parquet", "sklearn": "demo"}
+from .. import __version__
+
+CORE = {
+    "torch": "torch",
+    "numpy": "numpy",
+    "scipy": "scipy",
+    "safetensors": "safetensors",
+    "typer": "typer",
+    "rich": "rich",
+    "tqdm": "tqdm",
+    "jinja2": "Jinja2",
+    "PIL": "pillow",
+}  # module and the package that brings it
+EXTRAS = {
+    "diffusers": ("diffusers", "diffusers"),
+    "pyarrow": ("pyarrow", "parquet"),
+    "sklearn": ("scikit-learn", "demo"),
+}  # module, package and our extra
 SECONDS = 120  # a first import of torch from a cold disk takes tens of seconds
 
 
@@ -21,9 +37,12 @@ class Finding(NamedTuple):
 
 def examine() -> list[Finding]:
     """Return findings for Python, every dependency and the machine."""
-    found = [Finding("python", "ok", sys.version.split()[0])]
-    found += [_package(name, None) for name in CORE]
-    found += [_package(name, extra) for name, extra in EXTRAS.items()]
+    found = [
+        Finding("girsanov", "ok", __version__),
+        Finding("python", "ok", sys.version.split()[0]),
+    ]
+    found += [_package(module, package, None) for module, package in CORE.items()]
+    found += [_package(module, *names) for module, names in EXTRAS.items()]
     if _installed("diffusers"):
         found.append(_vision())
     return [*found, _machine()]
@@ -37,20 +56,33 @@ def _installed(module: str) -> bool:
 
 def _try(code: str) -> subprocess.CompletedProcess[str]:
     # a broken binary package can kill the interpreter that imports it, so another one does
-    return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=SECONDS, check=False
-    )
+    command = [sys.executable, "-c", code]
+    try:
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(command, 1, "", f"no answer in {SECONDS} s")
 
 
-def _package(name: str, extra: str | None) -> Finding:
-    if not _installed(name):
+def _package(module: str, package: str, extra: str | None) -> Finding:
+    if not _installed(module):
         install = f'pip install "girsanov[{extra}]"' if extra else "pip install girsanov"
-        return Finding(name, "absent" if extra else "broken", f"not installed; {install}")
-    tried = _try(f"import {name}; print(getattr({name}, '__version__', ''))")
+        return Finding(package, "absent" if extra else "broken", f"not installed; {install}")
+    tried = _try(f"import {module}")
     if tried.returncode == 0:
-        return Finding(name, "ok", tried.stdout.strip())
+        return Finding(package, "ok", _version(package))
     lines = tried.stderr.strip().splitlines() or [f"exit code {tried.returncode}"]
-    return Finding(name, "broken", f"does not import: {lines[-1]}")
+    return Finding(package, "broken", f"does not import: {lines[-1]}")
+
+
+def _version(package: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "version unknown"
 
 
 def _vision() -> Finding:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Sequence
 
 from .._checks import InputError
 
@@ -10,17 +12,53 @@ MISTAKE, INTERRUPTED = 2, 130
 
 
 def main() -> None:
-    """Run the command line; a user's mistake is one line on stderr and exit code 2."""
-    from .commands import app
+    """Run the command line and exit: 0, 2 after a user's mistake, 130 after Ctrl-C."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal without UTF-8 is no reason to stop
+    sys.exit(run(sys.argv[1:]))
 
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line on `arguments` and return its exit code.
+
+    A user's mistake becomes one line on stderr; anything else that fails is ours and is raised.
+    """
     try:
-        app()
+        from .commands import app
+
+        code = app(list(arguments), prog_name="girsanov", standalone_mode=False)
+        sys.stdout.flush()
+        if code == INTERRUPTED:  # typer has caught Ctrl-C and made this of it
+            raise KeyboardInterrupt
+        return code if isinstance(code, int) else 0
     except InputError as mistake:
-        print(f"girsanov: {mistake}", file=sys.stderr)  # noqa: T201
-        sys.exit(MISTAKE)
+        return _say(str(mistake), MISTAKE)
     except KeyboardInterrupt:
-        print("girsanov: interrupted", file=sys.stderr)  # noqa: T201
-        sys.exit(INTERRUPTED)
+        return _say("interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        # whoever read stdout has enough; Python would complain once more when it closes it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as cause:
+        if not cause.filename:
+            raise
+        return _say(f"{cause.filename}: cannot be used ({cause.strerror})", MISTAKE)
+    except Exception as cause:
+        # typer carries click in one version and imports it in another, so its usage errors have
+        # no class that could be named here
+        if type(cause).__name__ == "Abort":
+            return _say("interrupted", INTERRUPTED)
+        if not hasattr(cause, "format_message"):
+            raise
+        context = getattr(cause, "ctx", None)
+        command = context.command_path if context else "girsanov"
+        return _say(f"{cause.format_message().rstrip('.')}. See {command} --help", MISTAKE)
+
+
+def _say(text: str, code: int) -> int:
+    sys.stderr.write(f"girsanov: {' '.join(text.split())}\n")
+    return code
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..plan.plan import Plan
     from ..study.demo import Demo
     from .doctor import Finding
+    from .work import Drawn
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 
@@ -83,35 +84,43 @@ def number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3g}"
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a count with its noun."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def ledger(plan: Plan) -> None:
-    """Print the ledger of a plan as a table."""
+    """Print the ledger of a plan as a table, and its notes below."""
     from rich.table import Table
 
-    table = Table(title=None, box=None, pad_edge=False, header_style="bold")
-    for name, justify in (
-        ("ledger (nats)", "left"),
-        ("value", "right"),
-        ("95 % interval", "right"),
-        ("kind", "left"),
-        ("", "left"),
-    ):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("ledger (nats)")
+    table.add_column("value", justify="right")
+    table.add_column("95 % interval", justify="right")
+    table.add_column("kind")
     for e in plan.ledger:
         if e.kind == "lower bound":
             value, interval = f">= {number(e.low)}", "unknown above"
         else:
             value, interval = number(e.value), f"{number(e.low)} .. {number(e.high)}"
-        table.add_row(e.name, value, interval, e.kind, e.note)
-    _console().print(table)
+        table.add_row(e.name, value, interval, e.kind)
+    console = _console()
+    console.print(table)
+    for e in plan.ledger:
+        console.print(f"[dim]{e.name}: {e.note}[/]")
 
 
 def fitted(model: Any, out: Path) -> None:
     """Print what was trained."""
     last = model.training.get("held_out_ledger", {})
     console = _console()
+    run = model.training
+    early = (
+        "" if run["steps_run"] == run["steps"] else f" of {run['steps']}, enough by validation,"
+    )
     console.print(
-        f"trained {model.training.get('steps_run')} steps on "
-        f"{model.training.get('examples')} examples in {model.training.get('seconds', 0):.0f} s"
+        f"trained {counted(run['steps_run'], 'step')}{early} on "
+        f"{run['examples']} examples in {run['seconds']:.0f} s"
     )
     if "held_out_ledger" in last:
         console.print(
@@ -132,11 +141,9 @@ def audited(audit: Audit, out: Path) -> None:
         f"{about['examples']} examples x {about['draws']} draws x {len(audit.levels)} levels: "
         f"{about['calls']} network calls in {about['seconds']:.1f} s"
     )
-    console.print("error x SNR per dimension, noisy to clean")
-    console.print(
-        f"  {sparkline(share[:: max(1, len(share) // 65)])}  "
-        f"noise {audit.levels[0] ** -0.5:.3g} .. {audit.levels[-1] ** -0.5:.3g}"
-    )
+    low, high = audit.levels[-1] ** -0.5, audit.levels[0] ** -0.5
+    console.print(f"error x SNR per dimension, from noise {high:.3g} to {low:.3g}")
+    console.print(f"  {sparkline(share[:: -(-len(share) // 65)])}")
     relative = float(np.median(total.se / total.value))
     console.print(
         f"relative standard error of the curve {100 * relative:.1f} % (median over levels)"
@@ -148,17 +155,31 @@ def planned(plan: Plan, out: Path | None) -> None:
     """Print the plan's sampler, levels and ledger."""
     console = _console()
     sampler = plan.sampler + (f" + {plan.covariance}" if plan.covariance else "")
-    console.print(f"{plan.steps} steps, {sampler} hold, {plan.about['why']}", soft_wrap=True)
+    console.print(f"{counted(plan.steps, 'step')}, {sampler} hold: {plan.about['why']}")
     console.print("noise levels " + " ".join(f"{s**-0.5:.3g}" for s in plan.levels))
     ledger(plan)
     if out is not None:
         wrote(out)
 
 
-def sampled(drawn: Any, out: str) -> None:
+def sampled(drawn: Drawn, out: str) -> None:
     """Print what was drawn."""
-    _console().print(f"drew {len(drawn)} samples of shape {tuple(drawn.shape[1:])}, {drawn.dtype}")
+    values = drawn.values
+    form = f" of shape {values.shape[1:]}" if values.ndim > 1 else ""
+    kind = f"columns {', '.join(values.dtype.names)}" if values.dtype.names else str(values.dtype)
+    console = _console()
+    console.print(f"drew {len(values)} samples{form}, {kind}")
+    if drawn.tally:
+        console.print("  ".join(f"{name}: {n}" for name, n in drawn.tally.items()), markup=False)
     wrote(out)
+
+
+def stopped(out: Path) -> None:
+    """Say on stderr how to go on with a run that was stopped, if it can be gone on with."""
+    if (out / "checkpoint" / "state.json").is_file():
+        _console(stderr=True).print(
+            f"{out} keeps the run; the same command with --resume goes on", soft_wrap=True
+        )
 
 
 def demonstrated(demo: Demo) -> None:
@@ -167,19 +188,20 @@ def demonstrated(demo: Demo) -> None:
     console = _console()
     console.print(f"took {demo.seconds:.0f} s")
     for name, path in demo.files.items():
-        console.print(f"{name:8s} {path}", soft_wrap=True)
+        console.print(f"{name:8s} {path}", soft_wrap=True, markup=False)
 
 
 def examined(findings: list[Finding]) -> None:
     """Print the doctor's findings."""
-    console = _console()
+    from rich.table import Table
+
+    colours = {"ok": "green", "absent": "yellow", "broken": "red"}
+    table = Table.grid(padding=(0, 2))
     for f in findings:
-        mark = {"ok": "[green]ok[/]", "absent": "[yellow]absent[/]", "broken": "[red]broken[/]"}[
-            f.state
-        ]
-        console.print(f"{mark:18s} {f.name:14s} {f.detail}", soft_wrap=True)
+        table.add_row(f"[{colours[f.state]}]{f.state}[/]", f.name, f.detail)
+    _console().print(table)
 
 
 def wrote(path: Path | str) -> None:
     """Print the path that was written."""
-    _console().print(f"wrote {path}", soft_wrap=True)
+    _console().print(f"wrote {path}", soft_wrap=True, markup=False)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 
-from .._checks import refuse, require, require_number
+from .._checks import InputError, refuse, require, require_number
+from .._files import read_json
 from .._typing import Progress
 from ..data import Dataset, check_destination, load_data, write_samples
+from ..data.standardise import Standardisation, VectorStandardisation
 from ..denoise.base import Denoiser
 from ..denoise.load import load_model
 from ..denoise.network import NetworkDenoiser
@@ -17,10 +21,15 @@ from ..law.base import Law
 from ..law.read import read_law
 from ..ledger.audit import Audit, load_audit
 from ..ledger.audit import audit as measure
+from ..ledger.curve import GROUPS
+from ..noise import NoiseSource
 from ..plan.plan import load_plan
 from ..reporting.page import report as write_report
 from ..sampling.draw import check_model, sample
 from ..train import fit
+from .outputs import read_origin, write_origin
+
+SHOWN = 4000  # draws of a law that a report shows beside samples
 
 
 def read_source(source: str, labels: str | None = None) -> Dataset | Law:
@@ -31,6 +40,7 @@ def read_source(source: str, labels: str | None = None) -> Dataset | Law:
 def fit_command(
     source: str,
     out: Path,
+    command: Callable[[int], str],
     *,
     labels: str | None,
     held_out: float,
@@ -38,22 +48,30 @@ def fit_command(
     seed: int,
     **options: Any,
 ) -> NetworkDenoiser:
-    """Train on a data set, keeping the share `held_out` of it back for the audit."""
+    """Train on a data set, keeping the share `held_out` of it back for the audit.
+
+    command: the line that fits this model again, for the number of steps it took. It and the
+    share of each label are recorded in the model.
+    """
+    share = require_number("--held-out", held_out)
+    require(0 <= share < 1, "--held-out", "must be a share, at least 0 and below 1", share)
     data = load_data(source, labels=labels)
-    share = require_number("--held-out", held_out, above=-1e-300)
-    require(share < 1, "--held-out", "must be a share below 1", share)
-    if not conditional:
-        data = data.without_labels()
+    if conditional or labels is not None:
+        remedy = "Name their column with --labels"
+        require(data.labels is not None, source, "has no labels to learn", None, remedy)
     else:
-        require(
-            data.labels is not None,
-            source,
-            "has no labels to learn",
-            None,
-            "Name their column with --labels",
-        )
-    train = data.split(1 - share, seed=seed)[0] if share else data
-    return fit(train, out=out, seed=seed, **options)
+        data = data.without_labels()
+    train, kept = data.split(1 - share, seed=seed) if share else (data, None)
+    if kept is not None and len(kept) < 2 * GROUPS:
+        rule = f"keeps {len(kept)} examples back, and an audit needs {2 * GROUPS}"
+        refuse("--held-out", rule, share, "Give a larger share, or 0 and audit on other data")
+    model = fit(train, out=out, seed=seed, **options)
+    model.training["command"] = command(model.training["steps"])
+    if train.labels is not None:
+        counts = np.bincount(train.labels, minlength=len(train.label_names))
+        model.training["label_shares"] = (counts / len(train)).tolist()
+    model.save(out)
+    return model
 
 
 def audit_command(
@@ -65,19 +83,21 @@ def audit_command(
     if isinstance(data, Dataset):
         data, train = _parts(denoiser, data, source)
     if train_source is not None:
-        train = load_data(train_source, labels=labels)
+        train = _for_model(denoiser, load_data(train_source, labels=labels), train_source)
     return measure(denoiser, data, train=train, **options)
+
+
+def remember(audit: Audit, model: str, command: str) -> None:
+    """Record in an audit the commands that lead to it."""
+    folder = Path(model) / "girsanov.json"
+    fitted = read_json(folder)["training"].get("command") if folder.is_file() else None
+    audit.about["commands"] = [c for c in (fitted, command) if c]
 
 
 def _parts(denoiser: Denoiser, data: Dataset, source: str) -> tuple[Dataset, Dataset | None]:
     """Return the held-out and training parts of the very file a model was trained on."""
+    data = _for_model(denoiser, data, source)
     lineage = getattr(denoiser, "training", {}).get("lineage")
-    if not denoiser.classes:
-        data = data.without_labels()
-    elif data.labels is not None:
-        data = data.with_label_names(denoiser.label_names)  # type: ignore[attr-defined]
-    else:
-        refuse(source, "has no labels, which this model needs", None, "Name them with --labels")
     if not lineage or lineage["of"] != data.fingerprint:
         return data, None
     if lineage.get("fraction") is None:
@@ -91,67 +111,152 @@ def _parts(denoiser: Denoiser, data: Dataset, source: str) -> tuple[Dataset, Dat
     return held_out, train
 
 
+def _for_model(denoiser: Denoiser, data: Dataset, source: str) -> Dataset:
+    """Return data in the units of a model and with the labels it knows."""
+    if not denoiser.classes:
+        data = data.without_labels()
+    elif data.labels is None:
+        refuse(source, "has no labels, which this model needs", None, "Name them with --labels")
+    try:
+        if denoiser.classes:
+            data = data.with_label_names(denoiser.label_names)  # type: ignore[attr-defined]
+        return data.with_standardisation(_units(denoiser))
+    except InputError as cause:
+        raise InputError(f"{source}: does not fit the model; {cause}") from cause
+
+
+class Drawn(NamedTuple):
+    """Samples in the data's units, and how many were drawn of each label."""
+
+    values: np.ndarray
+    tally: dict[str, int]
+
+
 def sample_command(
     model: str,
     plan_path: Path,
     count: int,
     out: str,
+    command: str,
     *,
     label: str | None,
     force: bool,
     seed: int,
-    batch_size: int,
     any_model: bool,
+    batch_size: int,
     progress: Progress | None,
-) -> np.ndarray:
-    """Draw samples and write them; everything that can be refused is refused before the work."""
+) -> Drawn:
+    """Draw samples and write them; everything that can be refused is refused before the work.
+
+    A record of how they were drawn goes beside them.
+    """
     denoiser, plan = load_model(model), load_plan(plan_path)
     check_model(denoiser, plan, any_model)
-    standardisation = getattr(denoiser, "standardisation", None) or _plain(denoiser)
-    code = None if label is None else _label(denoiser, label)
-    check_destination(out, standardisation, force=force)
-    drawn = sample(
+    d = int(np.prod(denoiser.shape))
+    rule = f"must be of examples of {d} numbers, as this model's are"
+    require(plan.moments.basis.dimension == d, "plan", rule, plan.moments.basis.dimension)
+    standardisation = _units(denoiser)
+    names = tuple(getattr(denoiser, "label_names", ()))
+    codes = _codes(denoiser, names, label, count, seed)
+    written = codes if label is None else None  # of one class there is nothing to tell apart
+    check_destination(out, standardisation, force=force, labelled=written is not None)
+    values = sample(
         denoiser,
         plan,
         count,
         seed=seed,
         batch_size=batch_size,
-        label=code,
+        label=None if codes is None else torch.from_numpy(codes),
         any_model=any_model,
         progress=progress,
     )
-    write_samples(drawn, standardisation, out, force=force)
-    return drawn
-
-
-def _label(denoiser: Denoiser, label: str) -> int:
-    names = list(getattr(denoiser, "label_names", ()))
-    require(
-        label in names,
-        "--label",
-        "must be one of " + (", ".join(names) or "none: this model takes no labels"),
-        label,
+    write_samples(values, standardisation, out, labels=written, label_names=names, force=force)
+    tally = (
+        {}
+        if codes is None
+        else dict(zip(names, np.bincount(codes, minlength=len(names)).tolist(), strict=True))
     )
-    return names.index(label)
+    origin = {"model": denoiser.fingerprint, "count": count, "seed": seed, "label": label}
+    column = None if written is None else _label_column(out, values)
+    write_origin(out, {"command": command, **origin, "label_column": column})
+    return Drawn(values, tally)
 
 
-def _plain(denoiser: Denoiser) -> Any:
-    """Return the standardisation of a law's samples: none, for vectors of its dimension."""
-    from ..data.standardise import VectorStandardisation
+def _codes(
+    denoiser: Denoiser, names: tuple[str, ...], label: str | None, count: int, seed: int
+) -> np.ndarray | None:
+    """Return a label per sample, the same for sample i under one seed whatever the count."""
+    if label is not None:
+        known = ", ".join(names) or "left out: this model takes no labels"
+        require(label in names, "--label", f"must be {'one of ' if names else ''}{known}", label)
+        return np.full(count, names.index(label), np.int64)
+    if not denoiser.classes:
+        return None
+    shares = getattr(denoiser, "training", {}).get("label_shares")
+    if shares is None:
+        rule = f"must be one of {', '.join(names)}: how often each occurs was not recorded"
+        refuse("--label", rule, "no label")
+    edges = np.cumsum(np.asarray(shares, dtype=np.float64))
+    draws = NoiseSource(seed, "label").uniform(0, 0, count) * edges[-1]
+    return np.asarray(np.searchsorted(edges, draws, side="right"), np.int64)
 
+
+def _label_column(out: str, values: np.ndarray) -> str | None:
+    """Return what `write_samples` calls the labels in a file; a folder of images needs no name."""
+    suffix = Path(out).suffix.lower()
+    if suffix == ".npz":
+        return "y"
+    name = "label"
+    while name in (values.dtype.names or ()):
+        name += "_"
+    return name if suffix in (".csv", ".parquet") else None
+
+
+def _units(denoiser: Denoiser) -> Standardisation:
+    """Return the standardisation of a model; a law's does nothing to vectors of its dimension."""
+    if not denoiser.exact:
+        return denoiser.standardisation  # type: ignore[attr-defined, no-any-return]
     d = denoiser.shape[0]
     return VectorStandardisation((d,), np.dtype(np.float64), np.zeros(d), np.ones(d))
 
 
 def report_command(
-    audit_path: Path, plans: list[Path], samples: str | None, data: str | None, out: Path
+    audit_path: Path,
+    plans: list[Path],
+    samples: str | None,
+    data: str | None,
+    *,
+    labels: str | None,
+    out: Path,
+    command: str,
 ) -> None:
-    """Write the page for an audit, its plans, and samples beside data when they are given."""
-    require(out.suffix in (".html", ".htm"), "--out", "must end in .html", str(out))
+    """Write the page for an audit, its plans, and samples beside data when they are given.
+
+    It lists the commands recorded in all of these, and `command`, which made it of them.
+    """
+    audit, made = load_audit(audit_path), [load_plan(path) for path in plans]
+    origin = {} if samples is None else read_origin(samples)
+    recorded = [audit.about, *[plan.about["audit"] for plan in made]]
+    commands = [line for record in recorded for line in record.get("commands", ())]
+    commands += [origin["command"]] if "command" in origin else []
+    shown = None if samples is None else load_data(samples, labels=origin.get("label_column"))
+    beside = None if data is None else read_source(data, labels)
+    given = beside.sample(SHOWN, seed=0).numpy() if isinstance(beside, Law) else beside
     write_report(
-        load_audit(audit_path),
-        *[load_plan(p) for p in plans],
+        audit,
+        *made,
         out=out,
-        samples=None if samples is None else load_data(samples),
-        data=None if data is None else load_data(data),
+        samples=shown if shown is None or given is None else _alike(shown, given),
+        data=given,
+        commands=list(dict.fromkeys([*commands, command])),
     )
+
+
+def _alike(samples: Dataset, data: Dataset | np.ndarray) -> Dataset | np.ndarray:
+    """Return samples as the vectors they were before a table made columns x0, x1, ... of them."""
+    rows = samples.raw(slice(None))
+    names = rows.dtype.names
+    table = (data.raw(slice(0, 1)) if isinstance(data, Dataset) else data).dtype.names
+    if table or names != tuple(f"x{k}" for k in range(len(names or ()))):
+        return samples
+    return np.stack([rows[name] for name in names], axis=1)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._checks import InputError, require, require_count, require_levels
+from .._checks import InputError, require_count, require_levels
 from .._files import read_beside, read_format, sha256_of_file, write_json, write_tensors
 from .._typing import Array, Json, Levels, PathLike, Progress
 from ..data import Dataset
@@ -23,7 +23,7 @@ from ..moments import (
 from ..montecarlo import Estimate
 from .bands import Bands
 from .curve import Curve, measure_curve
-from .examples import held_out_examples, moments_for, training_examples
+from .examples import held_out_examples, moments_for, require_shape, training_examples
 from .frame import Frame, make_frame
 from .probe import Probe, probe
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 LEVELS = 65  # every 0.25 in log-SNR over the default range
 DRAWN = 1000  # paths a small data set is given in all, by drawing noise more than once
 FULL_LIMIT = 128  # dimensions up to which the full covariance is measured
+RECORD = {"model": str, "data": str, "exact": bool, "shape": list, "examples": int, "seed": int}
 
 
 @dataclass(frozen=True)
@@ -144,18 +145,16 @@ def audit(
     """
     begun = time.perf_counter()
     source = held_out_examples(denoiser, data, examples, seed)
+    require_shape("data", source, denoiser)
+    seen = None if train is None else training_examples(denoiser, train, len(source))
+    if seen is not None:
+        require_shape("train", seen, denoiser)
     moments, source, origin = moments_for(denoiser, data, train, source)
-    require(
-        moments.basis.dimension == math.prod(denoiser.shape),
-        "data",
-        f"must hold examples of shape {denoiser.shape}, which the model takes",
-        moments.basis.dimension,
-    )
     frame = make_frame(moments, denoiser.shape)
     grid = _grid(denoiser, levels)
     count = draws if draws is not None else max(1, math.ceil(DRAWN / len(source)))
     full = math.prod(denoiser.shape) <= FULL_LIMIT
-    passes = 2 if train is not None else 1
+    passes = 2 if seen is not None else 1
 
     def part(index: int) -> Progress | None:
         if progress is None:
@@ -174,8 +173,7 @@ def audit(
         progress=part(0),
     )
     memorisation = None
-    if train is not None:
-        seen = training_examples(denoiser, train, len(source))
+    if seen is not None:
         again = measure_curve(
             denoiser,
             seen,
@@ -230,6 +228,11 @@ def load_audit(path: PathLike) -> Audit:
 
 
 def _from_arrays(about: Json, t: dict[str, Any], moments: Moments) -> Audit:
+    for name, kind in RECORD.items():
+        if not isinstance(about[name], kind):
+            raise TypeError(f"{name} is {about[name]!r}")
+    if math.prod(about["shape"]) != moments.basis.dimension:
+        raise ValueError(f"shape is {about['shape']}")
     names = about["bases"]
     made = make_frame(moments, tuple(about["shape"]))
     bands = {name: Bands(t[f"bands.{name}"]) for name in names}

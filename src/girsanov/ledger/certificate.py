@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Literal, get_args
 
-from .._checks import require, require_number
+from .._checks import require, require_choice, require_number
 from .._typing import Json
 from ..montecarlo import Estimate
 
@@ -37,6 +37,18 @@ class Entry:
     def to_json(self) -> Json:
         """Return this entry as a JSON object."""
         return asdict(self)
+
+
+def entry_from_json(content: Json) -> Entry:
+    """Return the entry whose `to_json` is `content`; raises TypeError or InputError if none is."""
+    entry = Entry(**content)
+    for name in ("value", "low", "high"):
+        if getattr(entry, name) is not None:
+            require_number(name, getattr(entry, name))
+    require_choice("kind", entry.kind, get_args(Kind))
+    for name in ("name", "note"):
+        require(isinstance(getattr(entry, name), str), name, "must be text", getattr(entry, name))
+    return entry
 
 
 def estimate_entry(name: str, groups: Estimate, note: str) -> Entry:

@@ -192,7 +192,7 @@ class _Sums:
     def __init__(self, frame: Frame, levels: int, full: bool) -> None:
         d = frame.moments.basis.dimension
         self.frame = frame
-        self.mean = torch.as_tensor(frame.moments.mean)
+        self.mean = torch.tensor(frame.moments.mean)
         self.counts = torch.zeros(levels, GROUPS, dtype=torch.float64)
         self.errors = {
             name: torch.zeros(levels, GROUPS, bands.count, dtype=torch.float64)

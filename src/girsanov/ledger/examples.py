@@ -60,7 +60,8 @@ def held_out_examples(
 ) -> Examples:
     """Return the first `examples` of the data (None: all), in the model's units."""
     if isinstance(data, Law):
-        return LawExamples(data, require_count("examples", examples or LAW_EXAMPLES), seed)
+        count = LAW_EXAMPLES if examples is None else require_count("examples", examples)
+        return LawExamples(data, count, seed)
     _refuse_training_data(denoiser, data)
     standardisation = getattr(denoiser, "standardisation", None)
     own = data if standardisation is None else data.with_standardisation(standardisation)
@@ -74,16 +75,26 @@ def held_out_examples(
 
 
 def _refuse_training_data(denoiser: Denoiser, data: Dataset) -> None:
-    """Refuse the very examples a model was trained on: they say nothing about new ones."""
-    lineage = getattr(denoiser, "training", {}).get("lineage") or {}
-    whole = lineage.get("fraction") is None and lineage.get("of") == data.fingerprint
-    if whole or (data.lineage is not None and data.lineage == lineage):
+    """Refuse data with examples the model was trained on: they say nothing about new ones."""
+    seen = getattr(denoiser, "training", {}).get("lineage") or {}
+    own = data.lineage or {}
+    related = seen.get("of") in (data.fingerprint, own.get("of"))
+    same_split = all(seen.get(k) == own.get(k) for k in ("of", "fraction", "seed"))
+    disjoint = same_split and seen.get("part") != own.get("part")
+    if seen and related and not disjoint:
         refuse(
             "data",
-            f"is what this model was trained on ({data.name})",
+            f"is what this model was trained on, or shares examples with it ({data.name})",
             None,
             "Audit on held-out data, and give this as the training data",
         )
+
+
+def require_shape(argument: str, examples: Examples, denoiser: Denoiser) -> None:
+    """Refuse examples of another shape than the denoiser takes."""
+    shape = tuple(examples.batch(slice(0, 1)).shape[1:])
+    rule = f"must hold examples of shape {denoiser.shape}, which the model takes"
+    require(shape == denoiser.shape, argument, rule, shape)
 
 
 def training_examples(denoiser: Denoiser, train: Dataset, most: int) -> Examples:

@@ -28,6 +28,7 @@ from ..montecarlo import Estimate, group_estimate
 from .curve import PAIRS, VECTOR, Curve
 
 RIDGE = 1e-9  # of the mean square of each feature: keeps collinear features solvable
+CANCELS = 1e-6  # a feature this small beside what it is the difference of is rounding, over RIDGE
 
 
 def _row(**weights: float) -> list[float]:
@@ -102,9 +103,14 @@ def _form(left: Array, gram: Array, right: Array) -> Array:
 
 
 def _fit(gram: Array) -> Array:
-    """Return beta [..., 5] that predicts the residual from the features, least squares."""
+    """Return beta [..., 5] that predicts the residual from the features, least squares.
+
+    Features that vanish, as m - m_linear of a linear denoiser, get no coefficient.
+    """
     normal = FEATURES @ gram @ FEATURES.T
-    scale = np.sqrt(np.maximum(np.einsum("...ii->...i", normal), 1e-300))
+    square = np.einsum("...ii->...i", normal)
+    terms = np.einsum("...ii->...i", gram) @ FEATURES.T**2
+    scale = np.sqrt(np.where(square > CANCELS * terms, square, np.inf))
     unit = normal / scale[..., :, None] / scale[..., None, :] + RIDGE * np.eye(len(FEATURES))
     right = (FEATURES @ (gram @ TARGET)[..., None])[..., 0] / scale
     return np.asarray(np.linalg.solve(unit, right[..., None])[..., 0] / scale)

@@ -21,7 +21,7 @@ import numpy as np
 from .._checks import require_choice
 from .._typing import Array
 from ..ledger.audit import Audit
-from ..ledger.discretise import cells, half_integral, path_cost
+from ..ledger.discretise import cells, half_integral, leave_one_out, path_cost
 from ..ledger.init import start_cost
 from ..montecarlo import Estimate, group_estimate
 from ..sampling.holds import HOLDS
@@ -110,12 +110,18 @@ class Prices:
 
     @cached_property
     def _integrals(self) -> Array:
+        """Return 1/2 int M over each cell, [B, K], as the pseudo-values of the jackknife.
+
+        The integral is concave in the curve: that of a small group's curve is too small on
+        average, and would make the discretisation look larger than it is.
+        """
         curve = self.audit.curve
-        errors, sizes = curve.errors[curve.main], curve.sizes[curve.main]
-        by_group = [
-            half_integral(curve.levels, errors[:, b], sizes) for b in range(len(curve.shares))
-        ]
-        return np.stack(by_group)  # [B, K]
+        levels, errors, sizes = curve.levels, curve.errors[curve.main], curve.sizes[curve.main]
+        whole = half_integral(levels, curve.mean_errors(curve.main), sizes)
+        others = leave_one_out(errors, curve.shares)
+        without = [half_integral(levels, others[:, b], sizes) for b in range(len(curve.shares))]
+        w = curve.shares[:, None]
+        return np.asarray(whole + (1 - w) / w * (whole - np.stack(without)))
 
     def integral(self, last: int) -> Array:
         """Return 1/2 int of the measured error from 0 to level `last`, by group."""

@@ -19,7 +19,7 @@ from .._checks import (
 from .._typing import Array, Json, Levels
 from ..basis import Basis
 from ..ledger.audit import Audit
-from ..ledger.certificate import Entry, estimate_entry, kl_from_tv
+from ..ledger.certificate import Entry, estimate_entry, kl_from_tv, tv_from_kl
 from ..ledger.discretise import COVARIANCES
 from ..ledger.init import STARTS
 from ..montecarlo import Estimate, group_estimate, quantile
@@ -68,9 +68,11 @@ def make_plan(
     frontier = _frontier(price, end, extra)
     if steps is not None:
         count, why = require_count("steps", steps), "the number of steps was given"
+        rule = f"must be at most {len(frontier)}, the levels there are up to this resolution"
+        require(count <= len(frontier), "steps", rule, steps, "Audit with more --levels")
     elif kl is not None or tv is not None:
         target = kl_from_tv(tv) if tv is not None else require_number("kl", kl, above=0.0)
-        count, why = _fewest(price, end, extra, frontier, target)
+        count, why = _fewest(price, end, extra, frontier, target, "kl" if tv is None else "tv")
     else:
         count, why = _best(price, end, extra, frontier)
     nodes = price.allocation.grid(count + extra, end - 1) + 1
@@ -169,6 +171,8 @@ def _end(audit: Audit, resolution: float | None) -> int:
 def _frontier(price: Prices, end: int, extra: int) -> list[Json]:
     """Return, for every number of network calls, the cross-fitted cost above the cheapest."""
     most = min(len(price.allocation.costs), end) - extra
+    rule = "leaves one level, and a sampled last step (last = sample) needs two"
+    require(most >= 1, "resolution", rule, f"{price.audit.levels[end - 1] ** -0.5:.4g}")
     nodes = [price.allocation.grid(n + extra, end - 1) + 1 for n in range(1, most + 1)]
     costs = np.stack([sum(price.groups(path)) for path in nodes])  # [N, B]
     best = int((costs @ price.folds).argmin())
@@ -180,7 +184,7 @@ def _frontier(price: Prices, end: int, extra: int) -> list[Json]:
 
 
 def _fewest(
-    price: Prices, end: int, extra: int, frontier: list[Json], target: float
+    price: Prices, end: int, extra: int, frontier: list[Json], target: float, argument: str
 ) -> tuple[int, str]:
     reached = math.inf
     for row in frontier:
@@ -193,9 +197,10 @@ def _fewest(
                 "steps"
             ], f"the fewest steps whose init and discretisation stay below {target:.4g} nats"
     refuse(
-        "kl",
-        f"cannot be reached at this resolution: the least is {reached:.4g} nats",
-        target,
+        argument,
+        f"cannot be reached at this resolution: the least is {reached:.4g} nats, "
+        f"a total variation of {tv_from_kl(reached):.4g}",
+        f"{target:.4g} nats",
         "Ask for a coarser --resolution, or audit more examples or levels",
     )
 

@@ -10,16 +10,21 @@ import numpy as np
 
 from .._checks import (
     InputError,
+    require,
     require_choice,
     require_levels,
+    require_number,
 )
 from .._files import read_beside, read_format, sha256_of_file, write_json, write_tensors
 from .._typing import Array, Json, Levels, PathLike
 from ..basis import Basis, coordinate_basis, dct_basis
-from ..ledger.certificate import Entry
+from ..ledger.certificate import Entry, entry_from_json
+from ..ledger.discretise import COVARIANCES
 from ..ledger.init import STARTS
 from ..moments import Moments, moments_from_tensors
 from ..sampling.holds import HOLDS, Recipe, recipe
+
+ABOUT = ("why", "audit", "model")  # and, of a plan made on the command line, the command
 
 
 @dataclass(frozen=True)
@@ -130,10 +135,11 @@ def load_plan(path: PathLike) -> Plan:
             t["start_noise"],
             t.get("variances"),
             axes,
-            tuple(Entry(**e) for e in content["ledger"]),
+            tuple(entry_from_json(e) for e in content["ledger"]),
             content["frontier"],
-            {k: content[k] for k in ("why", "audit", "model")},
+            {k: content[k] for k in (*ABOUT, *({"command"} & content.keys()))},
         )
+        _check_whole(plan, content)
         plan.recipe()
     except (KeyError, TypeError, ValueError, AttributeError) as cause:
         raise InputError(
@@ -142,9 +148,40 @@ def load_plan(path: PathLike) -> Plan:
     return plan
 
 
+def _check_whole(plan: Plan, content: Json) -> None:
+    """Refuse what was added to a plan, and what was edited where only its arrays count."""
+    names = {"format", "axes", "arrays", *plan.summary(), *plan.about}
+    require(content.keys() == names, "fields", "must be those of a plan", sorted(content))
+    choices = COVARIANCES if plan.sampler == "gaussian" else (None,)
+    require(plan.covariance in choices, "covariance", "must fit the sampler", plan.covariance)
+    kinds = {"why": str, "model": str, "command": str, "audit": dict, "frontier": list}
+    for name in kinds.keys() & names:
+        rule = f"must be a {kinds[name].__name__}"
+        require(isinstance(content[name], kinds[name]), name, rule, content[name])
+    for row in plan.frontier:
+        for name in ("steps", "above_best", "standard_error"):
+            require_number(f"frontier {name}", row[name])
+    for name in ("steps", "levels"):
+        require(content[name] == plan.summary()[name], name, "must agree with the arrays")
+    d, cells = plan.moments.basis.dimension, len(plan.levels) - 1
+    require(plan.start_noise.shape == (d,), "start_noise", f"must have shape [{d}]")
+    if plan.variances is not None:
+        rule = f"must have shape [{cells}] or [{cells}, {d}]"
+        require(plan.variances.shape in ((cells,), (cells, d)), "variances", rule)
+    one = plan.sampler == "gaussian" and plan.covariance != "scalar"
+    bases = cells if plan.covariance == "full" else min(cells, int(one))
+    require(len(plan.axes) == bases, "axes", f"must be {bases} bases", len(plan.axes))
+    same = math.isclose(content["resolution"], plan.resolution, rel_tol=1e-9)
+    require(same, "resolution", "must agree with the arrays", content["resolution"])
+
+
 def _axes(content: Json, matrix: Array | None, moments: Moments) -> Basis:
     kind = require_choice("axes", content["kind"], ("coordinate", "pca", "dct"))
+    d = moments.basis.dimension
     if kind == "pca":
-        return Basis("pca", (moments.basis.dimension,), (matrix,))
+        good = matrix is not None and matrix.shape == (d, d)
+        require(good, "axes", f"must have a matrix [{d}, {d}]")
+        return Basis("pca", (d,), (matrix,))
     shape = tuple(int(n) for n in content["shape"])
-    return dct_basis(shape) if kind == "dct" else coordinate_basis(math.prod(shape))
+    require(math.prod(shape) == d, "axes", f"must have {d} coordinates", shape)
+    return dct_basis(shape) if kind == "dct" else coordinate_basis(d)

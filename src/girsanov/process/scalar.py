@@ -96,24 +96,27 @@ class VariancePreserving(ScalarProcess):
     def from_rate(cls, beta: Callable[[float], float], end: float) -> VariancePreserving:
         """Return the process of any positive rate beta(t) on (0, end], by quadrature and roots."""
         require_number("end", end, above=0.0)
-        edges = np.linspace(0.0, end, 257)
+        edges, last = np.linspace(0.0, end, 257), end * (1 + 1e-12)
         rates = np.array([beta(float(t)) for t in edges])
         require(bool((rates > 0).all()), "beta", "must be positive on [0, end]", rates.min())
-        parts = [integrate.quad(beta, a, b)[0] for a, b in itertools.pairwise(edges)]
+
+        def area(a: float, b: float) -> float:
+            return float(integrate.quad(beta, a, b, epsabs=0.0, epsrel=1e-11)[0])
+
+        parts = [area(a, b) for a, b in itertools.pairwise(edges)]
         table = np.concatenate([[0.0], np.cumsum(parts)])
 
         def integral(t: float) -> float:
             cell = min(int(t / end * 256), 255)
-            return float(table[cell] + integrate.quad(beta, edges[cell], t)[0])
+            return float(table[cell] + area(edges[cell], t))
 
         def inverse(b: float) -> float:
-            require(b <= table[-1], "snr", "lies beyond the end of this process", b)
-            return float(optimize.brentq(lambda t: integral(t) - b, 0.0, end, xtol=1e-15))
+            # no absolute tolerance: at high SNR the time itself is as small as 1e-13
+            xtol = float(np.finfo(np.float64).tiny)
+            return float(optimize.brentq(lambda t: integral(t) - b, 0.0, last, xtol=xtol))
 
         return cls(
-            np.vectorize(integral, otypes=[float]),
-            np.vectorize(inverse, otypes=[float]),
-            end * (1 + 1e-12),
+            np.vectorize(integral, otypes=[float]), np.vectorize(inverse, otypes=[float]), last
         )
 
     def alpha(self, t: Array | float) -> Array:
@@ -130,7 +133,12 @@ class VariancePreserving(ScalarProcess):
 
     def time(self, snr: Array | float) -> Array:
         """Return the time with B(t) = log(1 + 1/snr)."""
-        return np.asarray(self.inverse(np.log1p(1 / _checked_snr(snr))))
+        b = np.log1p(1 / _checked_snr(snr))
+        if np.isfinite(self.end):
+            last = float(self.integral(np.asarray(self.end)))
+            rule = f"must be at least {1 / np.expm1(last):g}, where this process ends"
+            require(bool((b <= last).all()), "snr", rule, snr)
+        return np.asarray(self.inverse(b))
 
 
 def OrnsteinUhlenbeck() -> VariancePreserving:

@@ -73,6 +73,11 @@ def ou_time(snr: Array | float) -> Array:
     return np.asarray(np.log1p(1 / np.asarray(snr, dtype=np.float64)) / 2)
 
 
+def _ou_step(snr: float, snr_next: float) -> float:
+    """Return h of (3): e^2h - 1 = delta / (s (1 + s')), where a difference of times cancels."""
+    return float(np.log1p((snr_next - snr) / (snr * (1 + snr_next))) / 2)
+
+
 def gaussian_step(
     snr: float, snr_next: float, variance: float | Array = 0.0, basis: Basis | None = None
 ) -> Step:
@@ -84,7 +89,7 @@ def gaussian_step(
 
 def score_step(snr: float, snr_next: float) -> Step:
     """Return the step (3) of the paper."""
-    h = float(ou_time(snr) - ou_time(snr_next))
+    h = _ou_step(snr, snr_next)
     b = -2 * np.expm1(-h) * (1 + snr)
     # alpha'^2 = s'/(1 + s'), and 1/sigma^2 = 1 + s turns the score into (m - x)/sigma^2 / alpha
     noise = np.sqrt(np.expm1(2 * h) * (1 + snr_next) / snr_next)
@@ -93,7 +98,7 @@ def score_step(snr: float, snr_next: float) -> Step:
 
 def relative_step(snr: float, snr_next: float) -> Step:
     """Return the step (4)."""
-    h = float(ou_time(snr) - ou_time(snr_next))
+    h = _ou_step(snr, snr_next)
     b = -2 * np.exp(-h) * np.expm1(-h) * (1 + snr)
     noise = np.sqrt(-np.expm1(-2 * h) * (1 + snr_next) / snr_next)
     return Step(snr, float(2 * np.exp(-h) - np.exp(-2 * h) - b), float(b), float(noise))
@@ -123,8 +128,11 @@ def recipe(
     cells = list(zip(grid[:-1].tolist(), grid[1:].tolist(), strict=True))
     if kind == "gaussian":
         v = np.asarray(variances, dtype=np.float64)
-        require(len(v) == len(cells), "variances", f"must have {len(cells)} rows", v.shape)
         u = bases or (None,) * len(cells)
+        rows = v.ndim in (1, 2) and len(v) == len(u) == len(cells)
+        require(rows, "variances", f"must have {len(cells)} rows", v.shape)
+        good = bool((v >= 0).all() and np.isfinite(v).all())
+        require(good, "variances", "must be finite and not negative")
         steps = [gaussian_step(s, t, v[k], u[k]) for k, (s, t) in enumerate(cells)]
     else:
         make = {"x0": gaussian_step, "score": score_step, "relative": relative_step}[kind]

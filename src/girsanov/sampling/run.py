@@ -80,8 +80,12 @@ def _labels(denoiser: Denoiser, label: int | Tensor | None, count: int) -> Tenso
     if label is None:
         return None
     require(denoiser.classes > 0, "label", "must be left out: this model takes no labels", label)
-    labels = torch.full((count,), label) if isinstance(label, int) else label
-    require(len(labels) == count, "label", f"must be one label, or {count} of them", len(labels))
+    labels = torch.as_tensor(label)
+    whole = not (labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool)
+    require(whole, "label", "must be whole numbers", labels.dtype)
+    labels = labels.long().repeat(count) if labels.ndim == 0 else labels.long()
+    rule = f"must be one label, or {count} of them"
+    require(labels.shape == (count,), "label", rule, tuple(labels.shape))
     inside = bool(((labels >= 0) & (labels < denoiser.classes)).all())
     require(inside, "label", f"must lie in 0..{denoiser.classes - 1}", label)
     return labels
@@ -103,10 +107,11 @@ def _run(
 
     with torch.inference_mode():
         x = coloured(draw(0), plan.start_noise, plan.start_basis)
-        x = x + torch.as_tensor(plan.mean).to(x)
+        x = x + torch.tensor(plan.mean).to(x)
         for k, step in enumerate(plan.steps, start=1):
             m = denoiser(x.view(count, *denoiser.shape), step.snr, label).reshape(count, d)
-            x = x.mul_(step.state).add_(m, alpha=step.prediction)
+            # not in place: a denoiser may return the very tensor it was given
+            x = x.mul(step.state).add_(m, alpha=step.prediction)
             if np.any(step.noise):
                 x += coloured(draw(k), step.noise, step.basis)
             tick.add(count)

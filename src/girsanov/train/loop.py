@@ -182,7 +182,7 @@ class Trainer:
                     self._evaluate()
                     if keep:
                         keep()
-                if self.counters.step >= steps or self.counters.stale >= self.options.patience:
+                if self.counters.step >= steps or self._stale():
                     self.counters.stopped = True
                     return
                 self._timed_step()
@@ -192,6 +192,9 @@ class Trainer:
             if keep:
                 keep()
             raise
+
+    def _stale(self) -> bool:
+        return self.options.early_stopping and self.counters.stale >= self.options.patience
 
     def _due(self, every: int) -> bool:
         step, log = self.counters.step, self.counters.log
@@ -233,7 +236,7 @@ class Trainer:
     def _log(self, value: float, se: float, start: float) -> None:
         c = self.counters
         c.stale += 1
-        if value < c.best:
+        if value < c.best or not self.options.early_stopping:
             c.best, c.best_step, c.stale = float(value), c.step, 0
             self.best = [w.clone() for w in self.average]
         c.seconds += time.perf_counter() - start

@@ -16,7 +16,8 @@ class TrainOptions:
     dropout: of the MLP, None for a thousandth for each time an example is seen, at most 0.3;
     warm_up: share of the steps over which the rate rises; clip: largest norm of the gradient of
     the loss in nats per dimension; averaging: g of equation (1) of `train.loop`; evaluations:
-    of the held-out ledger, in a whole run; patience: evaluations without a better one before
+    of the held-out ledger, in a whole run; early_stopping: keep the weights that are best on
+    held-out data, not the last ones; patience: evaluations without a better one before
     stopping; log_snr: range trained; preconditioning: ``wiener`` or ``edm``, for the MLP;
     width: of the MLP, or of the UNet's finest level; depth: of the MLP; None picks them;
     device: None takes an accelerator when there is one.
@@ -29,6 +30,7 @@ class TrainOptions:
     clip: float = 1.0
     averaging: float = 16.97
     evaluations: int = 20
+    early_stopping: bool = True
     patience: int = 6
     log_snr: tuple[float, float] = (-7.0, 9.0)
     preconditioning: str = "wiener"

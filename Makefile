@@ -1,0 +1,58 @@
+# make demo    all of girsanov on real data, in a few minutes, into demo/
+# make test    what CI runs: lint, format, types, tests
+# make study   the slow tests
+# make format  let ruff put the code in order
+# make clean   remove what these made
+#
+# Everything lives in .venv, which is made on first use. Another Python: make PYTHON=python3.12 test
+
+PYTHON ?= python3
+DEMO ?= demo
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+CHECKED := src tests benchmarks
+
+.PHONY: demo test study format clean
+.DEFAULT_GOAL := demo
+
+demo: .venv/.installed
+	$(BIN)/girsanov demo --out $(DEMO)
+
+test: .venv/.dev
+	$(BIN)/ruff check $(CHECKED)
+	$(BIN)/ruff format --check $(CHECKED)
+	$(BIN)/mypy
+	$(PYTEST) -n 2
+
+study: .venv/.dev
+	$(PYTEST) -m slow
+
+format: .venv/.dev
+	$(BIN)/ruff check --fix $(CHECKED)
+	$(BIN)/ruff format $(CHECKED)
+
+clean:
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# The stamps: an install is repeated when what it was made from has changed, and at no other time.
+.venv/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "girsanov needs Python 3.11 or newer, and '$(PYTHON)' is" \
+	    "$$($(PYTHON) --version 2>&1 || echo 'not there'). Try: make PYTHON=python3.12" >&2; \
+	  exit 1; }
+	@$(PYTHON) -m venv .venv || { \
+	  echo "'$(PYTHON) -m venv' failed; on Debian and Ubuntu: apt install python3-venv" >&2; \
+	  exit 1; }
+	$(PIP) install --quiet --upgrade 'pip>=25.1'
+	@touch $@
+
+# torch comes first and alone: it is most of the download, and a later failure then keeps it
+.venv/.installed: .venv/.made pyproject.toml constraints.txt
+	$(PIP) install --quiet -c constraints.txt torch
+	$(PIP) install --quiet -c constraints.txt -e '.[all]'
+	@touch $@
+
+.venv/.dev: .venv/.installed
+	$(PIP) install --quiet -c constraints.txt --group dev
+	@touch $@

@@ -1,0 +1,102 @@
+"""Where results go, refused before any work when they cannot be written; how they were made."""
+
+from __future__ import annotations
+
+import shlex
+import tempfile
+from pathlib import Path
+
+import typer
+
+from .._checks import InputError, refuse, require
+from .._files import read_json, write_json
+from .._typing import Json
+
+SIGNATURE = "Written by girsanov"  # what our page says of itself
+ORIGIN = "samples"  # girsanov/samples/1, the record beside drawn samples
+
+
+def require_place(out: Path, folder: bool = False) -> None:
+    """Refuse a path that cannot be written to, by writing a file that has no name there.
+
+    folder: whether `out` is a folder that files will go into.
+    """
+    inside = out / "file" if folder else out
+    parent = next(p for p in inside.absolute().parents if p.exists())
+    what, remedy = f"--out {out}", "Choose another path"
+    require(parent.is_dir(), what, f"cannot be written: {parent} is a file", None, remedy)
+    try:
+        tempfile.TemporaryFile(dir=parent).close()
+    except OSError as cause:
+        rule = f"cannot be written: {parent} takes no files ({cause.strerror})"
+        refuse(what, rule, None, remedy)
+
+
+def require_result(out: Path, kind: str, force: bool) -> None:
+    """Refuse `out` for an audit or a plan unless it is new, or holds another one of its kind.
+
+    Their arrays go beside them, NAME.safetensors, which is protected in the same way.
+    """
+    require(out.suffix == ".json", "--out", "must end in .json", str(out))
+    require_place(out)
+    require(not out.is_dir(), f"--out {out}", "must be a file, and is a folder")
+    beside = out.with_suffix(".safetensors")
+    taken = next((path for path in (out, beside) if path.exists()), None)
+    ours = out.is_file() and format_of(out) == f"girsanov/{kind}/1"
+    if taken and not ours and not force:
+        refuse(str(taken), f"exists and is not of a girsanov {kind}", None, "Use --force")
+
+
+def require_page(out: Path, force: bool) -> None:
+    """Refuse `out` for a page unless it is new, or holds a page of ours."""
+    require(out.suffix in (".html", ".htm"), "--out", "must end in .html", str(out))
+    require_place(out)
+    require(not out.is_dir(), f"--out {out}", "must be a file, and is a folder")
+    if out.exists() and not force:
+        ours = SIGNATURE in out.read_text(encoding="utf-8", errors="replace")
+        require(ours, str(out), "exists and is not a page of girsanov's", None, "Use --force")
+
+
+def format_of(path: Path) -> str:
+    """Return the "format" of a JSON file, empty for any other file."""
+    try:
+        return str(read_json(path).get("format", ""))
+    except InputError:
+        return ""
+
+
+def typed(context: typer.Context, *without: str, **instead: object) -> str:
+    """Return the command that was typed, as a line for a shell.
+
+    without: parameters to leave out; instead: options to add, by name.
+    """
+    words = ["girsanov", str(context.info_name)]
+    for parameter in context.command.params:
+        name = str(parameter.name)
+        source = context.get_parameter_source(name)
+        if name in (*without, *instead) or source is None or source.name != "COMMANDLINE":
+            continue
+        given = context.params[name]
+        for value in given if isinstance(given, list | tuple) else [given]:
+            words += [] if parameter.param_type_name == "argument" else [parameter.opts[0]]
+            words += [] if value is True else [str(value)]
+    for name, value in instead.items():
+        words += [f"--{name}", str(value)]
+    return shlex.join(words)
+
+
+def origin_path(samples: str) -> Path:
+    """Return where the record of drawn samples is kept: NAME.origin.json beside them."""
+    bare = Path(samples.rstrip("/"))
+    return bare.with_name(bare.name + ".origin.json")
+
+
+def write_origin(samples: str, content: Json) -> None:
+    """Record how samples were drawn."""
+    write_json(origin_path(samples), {"format": f"girsanov/{ORIGIN}/1", **content})
+
+
+def read_origin(samples: str) -> Json:
+    """Return how samples were drawn, empty when that is not known."""
+    path = origin_path(samples)
+    return read_json(path) if format_of(path) == f"girsanov/{ORIGIN}/1" else {}

@@ -1,0 +1,160 @@
+"""How the command line behaves in a terminal, a pipe and a program."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+import girsanov as gv
+
+COMMANDS = ("fit", "audit", "plan", "sample", "report", "demo", "doctor")
+
+
+def shell(*arguments, cwd=None, **environment):
+    """Run the command line in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "girsanov.cli.main", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env={**os.environ, **environment},
+        check=False,
+        timeout=120,
+    )
+
+
+def test_nothing_heavy_is_imported_for_help():
+    code = (
+        "import sys, girsanov.cli.commands; "
+        "print([m for m in ('torch', 'scipy', 'diffusers', 'sklearn') if m in sys.modules])"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "[]"
+
+
+def test_help_is_quick():
+    times = []
+    for _ in range(3):
+        start = time.process_time(), os.times()
+        shell("fit", "--help")
+        end = os.times()
+        times.append(end.children_user - start[1].children_user)
+    assert min(times) < 0.5  # of processor time, so that a busy machine changes nothing
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself_in_80_columns(command):
+    said = shell(command, "--help", COLUMNS="80", TERMINAL_WIDTH="80", NO_COLOR="1")
+    assert said.returncode == 0
+    assert said.stderr == ""
+    assert "--json" in said.stdout
+    assert max(map(len, said.stdout.splitlines())) <= 80
+    assert "\x1b" not in said.stdout
+
+
+def test_without_arguments_the_commands_are_listed(girsanov):
+    said = girsanov()
+    assert said.code == 0
+    assert all(name in said.out for name in COMMANDS)
+    assert girsanov("--version").out == f"girsanov {gv.__version__}\n"
+
+
+def test_every_command_prints_one_json_object(girsanov, vectors):
+    lines = (
+        f"fit {vectors} --out model --steps 20 --network mlp",
+        f"audit model --data {vectors} --levels 9 --draws 2",
+        "plan audit.json --steps 2",
+        "sample model --plan plan.json --count 3 --out new.npy",
+        "report audit.json --plan plan.json",
+    )
+    keys = ("model", "audit", "plan", "samples", "report")
+    for line, key in zip(lines, keys, strict=True):
+        said = girsanov(*line.split(), "--json")
+        assert said.code == 0
+        assert key in said.json
+        assert said.err == ""
+
+
+def test_what_people_read_fits_80_columns(girsanov, vectors, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("NO_COLOR", "1")
+    for line in (
+        f"fit {vectors} --out model --steps 20 --network mlp",
+        f"audit model --data {vectors} --levels 30 --draws 2",
+        "plan audit.json --steps 20",
+        "sample model --plan plan.json --count 3 --out new.npy",
+    ):
+        said = girsanov(*line.split())
+        plain = re.sub(r"\x1b\[[0-9;]*m", "", said.out)
+        assert max(map(len, plain.splitlines())) <= 80
+        assert not re.search(r"\x1b\[[0-9;]*3[0-9]m", said.out)  # no colour
+
+
+def test_the_ledger_is_shown(girsanov, law):
+    girsanov("audit", law, "--data", law, "--examples", 400)
+    out = girsanov("plan", "audit.json", "--steps", 1).out
+    assert "1 step, gaussian" in out
+    for word in ("init", "discretisation", "score", "95 % interval", "exact"):
+        assert word in out
+
+
+def test_the_doctor_knows_what_is_installed(girsanov):
+    said = girsanov("doctor", "--json")
+    found = {f["name"]: f for f in said.json["findings"]}
+    assert found["torch"]["state"] == "ok"
+    assert found["girsanov"]["detail"] == gv.__version__
+    assert said.code == int(any(f["state"] == "broken" for f in found.values()))
+
+
+def test_the_doctor_tells_absent_from_broken(girsanov, monkeypatch):
+    import girsanov.cli.doctor as room
+
+    monkeypatch.setattr(room, "CORE", {"numpy": "numpy", "no_such_module": "nothing"})
+    monkeypatch.setattr(room, "EXTRAS", {"no_such_extra": ("none", "parquet")})
+    monkeypatch.setattr(room, "_vision", lambda: room.Finding("UNet2DModel", "ok", ""))
+    said = girsanov("doctor")
+    assert said.code == 1
+    assert re.search(r"broken +nothing +not installed; pip install girsanov", said.out)
+    assert re.search(r"absent +none +not installed; pip install \"girsanov\[parquet\]\"", said.out)
+
+
+def test_ctrl_c_stops_with_130_and_keeps_the_run(here, vectors):
+    command = [sys.executable, "-m", "girsanov.cli.main", "fit", vectors, "--out", "model",
+               "--steps", "20000", "--network", "mlp"]  # fmt: skip
+    running = subprocess.Popen(command, cwd=here, stderr=subprocess.PIPE, stdout=subprocess.PIPE,
+                               text=True)  # fmt: skip
+    kept = here / "model" / "checkpoint" / "state.json"
+    for _ in range(600):
+        if kept.is_file():
+            break
+        time.sleep(0.05)
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=60)
+    assert running.returncode == 130, err
+    assert out == ""
+    assert err.splitlines()[-1] == "girsanov: interrupted"
+    assert "--resume goes on" in err
+    assert json.loads(kept.read_text())["progress"]["step"] > 0
+    assert not (here / "model" / "girsanov.json").exists()
+
+
+def test_a_reader_that_has_enough_is_no_fault(here, law):
+    line = f"{sys.executable} -m girsanov.cli.main audit {law} --data {law} --examples 100 --json"
+    said = subprocess.run(["bash", "-c", f"set -o pipefail; {line} | head -c 1"],
+                          capture_output=True, text=True, cwd=here, check=False)  # fmt: skip
+    assert "Traceback" not in said.stderr
+
+
+def test_a_terminal_without_unicode_is_served(here, law):
+    said = shell("audit", law, "--data", law, "--examples", "100", cwd=here,
+                 PYTHONIOENCODING="ascii")  # fmt: skip
+    assert said.returncode == 0, said.stderr
+    assert "wrote audit.json" in said.stdout

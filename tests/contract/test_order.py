@@ -1,0 +1,62 @@
+"""Weak order of every hold on a Gaussian law, in closed form: no sampling, no tolerance of luck.
+
+The exact denoiser of a Gaussian is affine, so mean and covariance propagate through the steps.
+"""
+
+import numpy as np
+import pytest
+from catalogue import LAWS, gaussian_recipe, output_of
+
+from girsanov.process import OrnsteinUhlenbeck
+from girsanov.sampling.grid import karras_grid, log_uniform_grid, time_grid
+
+LAW = LAWS["gaussian"]
+FIRST, LAST = 0.01, 100.0
+STEPS = np.array([200, 400, 800, 1600])
+GRIDS = {
+    "log": lambda n: log_uniform_grid(FIRST, LAST, n + 1),
+    "karras": lambda n: karras_grid(FIRST, LAST, n + 1),
+    "ou time": lambda n: time_grid(OrnsteinUhlenbeck(), 0.05, 5.0, n + 1),
+}
+over_grids = pytest.mark.parametrize("grid", GRIDS.values(), ids=GRIDS.keys())
+
+
+def errors(hold, grid, steps):
+    levels = grid(steps)
+    mean, covariance = output_of(LAW, gaussian_recipe(LAW, levels, hold))
+    exact = LAW.covariance() + np.eye(3) / levels[-1]
+    return np.abs(mean - LAW.mean).max(), np.linalg.norm(covariance - exact)
+
+
+def slopes(values):
+    return -np.diff(np.log(values)) / np.diff(np.log(STEPS))
+
+
+@over_grids
+@pytest.mark.parametrize("hold", ["score", "relative", "x0"])
+def test_first_order_in_the_covariance(hold, grid):
+    found = slopes([errors(hold, grid, n)[1] for n in STEPS])
+    np.testing.assert_allclose(found, 1.0, atol=0.15)
+
+
+@over_grids
+def test_first_order_in_the_mean(grid):
+    found = slopes([errors("relative", grid, n)[0] for n in STEPS])
+    np.testing.assert_allclose(found, 1.0, atol=0.15)
+    for hold in ("score", "x0", "gaussian"):
+        assert errors(hold, grid, 200)[0] < 1e-11  # these keep the mean at any step
+
+
+@over_grids
+@pytest.mark.parametrize("steps", [1, 3, 200])
+def test_the_gaussian_hold_has_no_error(grid, steps):
+    assert errors("gaussian", grid, steps)[1] < 1e-10
+
+
+def test_the_signs_of_the_errors():
+    """x0 adds too little noise, score too much: their errors have opposite signs."""
+    levels = GRIDS["log"](50)
+    exact = LAW.covariance() + np.eye(3) / levels[-1]
+    for hold, sign in (("x0", -1), ("score", 1)):
+        _, covariance = output_of(LAW, gaussian_recipe(LAW, levels, hold))
+        assert (sign * np.linalg.eigvalsh(covariance - exact) > 0).all(), hold

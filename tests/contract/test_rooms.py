@@ -1,0 +1,264 @@
+"""The shape of the house: imports run one way, files and functions stay small, nothing unsafe."""
+
+import ast
+import functools
+import re
+from pathlib import Path
+
+import pytest
+
+import girsanov
+
+HOUSE = Path(girsanov.__file__).parent
+ROOMS = [  # top to bottom: a file imports only from rooms above its own, or from its own
+    *("_checks", "_typing", "_files", "montecarlo", "noise", "basis", "moments"),
+    *("process", "law", "data", "denoise", "sampling", "ledger", "plan", "train"),
+    *("reporting", "study", "cli"),
+]
+# an audit offers to make a plan, its most natural use: inside one method, not at import
+DOORS = {("ledger/audit.py", "plan")}
+FILES = sorted(str(p.relative_to(HOUSE)) for p in HOUSE.rglob("*.py"))
+over_files = pytest.mark.parametrize("name", FILES)
+
+
+@functools.cache
+def tree(name):
+    return ast.parse((HOUSE / name).read_text(encoding="utf-8"))
+
+
+def room(name):
+    return Path(name).parts[0].removesuffix(".py")
+
+
+def imported_rooms(node, name):
+    """Rooms that an import statement of the file `name` reaches."""
+    if isinstance(node, ast.Import):
+        dotted = [alias.name.split(".") for alias in node.names]
+    elif node.level:
+        base = ["girsanov", *Path(name).parts[:-1]]
+        base = base[: len(base) - node.level + 1] + (node.module.split(".") if node.module else [])
+        dotted = [[*base, alias.name] for alias in node.names]
+    else:
+        dotted = [[*node.module.split("."), alias.name] for alias in node.names]
+    return [d[1] for d in dotted if d[0] == "girsanov" and len(d) > 1 and d[1] != "__version__"]
+
+
+def imports(name):
+    return [n for n in ast.walk(tree(name)) if isinstance(n, ast.Import | ast.ImportFrom)]
+
+
+def for_types_only(name):
+    """Import nodes under `if TYPE_CHECKING`, which run nothing."""
+    guards = [
+        n
+        for n in ast.walk(tree(name))
+        if isinstance(n, ast.If) and getattr(n.test, "id", "") == "TYPE_CHECKING"
+    ]
+    return {id(m) for guard in guards for m in ast.walk(guard)}
+
+
+def at_import(name):
+    """Nodes that run when the file is imported: all but the bodies of functions."""
+    found, queue = [], [tree(name)]
+    while queue:
+        node = queue.pop()
+        found.append(node)
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            queue += ast.iter_child_nodes(node)
+    return found
+
+
+def test_every_room_is_known():
+    assert {room(n) for n in FILES} - {"__init__"} == set(ROOMS)
+
+
+@over_files
+def test_imports_run_one_way(name):
+    if name == "__init__.py":
+        return  # the front door: names every room, imports each when first used (test below)
+    here = ROOMS.index(room(name))
+    typing_only = for_types_only(name)
+    for node in imports(name):
+        for there in imported_rooms(node, name):
+            if (name, there) in DOORS:
+                assert id(node) in typing_only or node not in at_import(name)
+            else:
+                assert ROOMS.index(there) <= here, f"{name}:{node.lineno} imports {there}"
+
+
+def test_the_import_walk_sees():  # or the test above could not fail
+    def rooms_of(line, name):
+        return imported_rooms(ast.parse(line).body[0], name)
+
+    assert rooms_of("from ..plan.make import x", "ledger/audit.py") == ["plan"]
+    assert rooms_of("from .. import plan, noise", "ledger/audit.py") == ["plan", "noise"]
+    assert rooms_of("from . import plan", "moments.py") == ["plan"]
+    assert rooms_of("from .basis import Basis", "moments.py") == ["basis"]
+    assert rooms_of("from .holds import Step", "sampling/run.py") == ["sampling"]
+    assert rooms_of("import girsanov.cli.main", "noise.py") == ["cli"]
+    assert rooms_of("from girsanov.cli import main", "noise.py") == ["cli"]
+    assert rooms_of("from numpy import linalg", "noise.py") == []
+    assert len(imports("ledger/audit.py")) > 10
+
+
+def test_the_one_open_door_is_in_use():
+    used = {
+        (name, there)
+        for name, there in DOORS
+        if any(there in imported_rooms(node, name) for node in imports(name))
+    }
+    assert used == DOORS
+
+
+def test_the_front_door_imports_nothing_at_once():
+    typing_only = for_types_only("__init__.py")
+    eager = [
+        n
+        for n in at_import("__init__.py")
+        if isinstance(n, ast.Import | ast.ImportFrom) and id(n) not in typing_only
+    ]
+    assert not [r for n in eager for r in imported_rooms(n, "__init__.py")]
+
+
+def test_every_public_name_can_be_had():
+    assert set(girsanov.__all__) <= set(dir(girsanov))
+    for name in girsanov.__all__:
+        assert getattr(girsanov, name) is not None
+    with pytest.raises(AttributeError, match="has no attribute 'schedule'"):
+        girsanov.schedule  # noqa: B018
+
+
+@over_files
+def test_files_stay_small(name):
+    lines = (HOUSE / name).read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 350
+    pragma = re.compile(r"  # (type: ignore|noqa).*$")
+    assert max((len(pragma.sub("", line)) for line in lines), default=0) <= 99
+
+
+@over_files
+def test_functions_stay_small(name):
+    """At most 60 lines of a function besides its docstring, and at most 9 parameters."""
+    for node in ast.walk(tree(name)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            has_doc = ast.get_docstring(node) is not None
+            doc = node.body[0].end_lineno - node.body[0].lineno + 1 if has_doc else 0
+            length = node.end_lineno - node.lineno + 1 - doc
+            assert length <= 60, f"{name}:{node.lineno} {node.name} has {length} lines"
+
+
+def test_types_are_promised():
+    assert (HOUSE / "py.typed").is_file()
+
+
+@over_files
+def test_every_file_opens_with_a_docstring(name):
+    assert ast.get_docstring(tree(name))
+
+
+# randomness
+
+SEEDED = {"default_rng", "Philox", "Generator", "SeedSequence"}  # with arguments
+TORCH_DRAWS = {
+    *("rand", "randn", "randint", "randperm", "normal"),
+    *("bernoulli", "multinomial", "poisson", "rand_like", "randn_like"),
+    *("randint_like", "manual_seed", "seed", "normal_", "uniform_"),
+    *("bernoulli_", "random_", "exponential_", "cauchy_", "log_normal_"),
+    *("geometric_"),
+}
+
+
+def dotted(node):
+    if isinstance(node, ast.Name):
+        return node.id
+    return f"{dotted(node.value)}.{node.attr}" if isinstance(node, ast.Attribute) else ""
+
+
+def global_draws(source):
+    """Calls in `source` that read or set a random state which nobody passed in."""
+    bad = []
+    for node in ast.walk(source):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            named = [a.name for a in node.names] + [getattr(node, "module", "") or ""]
+            bad += ["random"] if "random" in named and not getattr(node, "level", 0) else []
+        if not isinstance(node, ast.Call):
+            continue
+        name = dotted(node.func)
+        last = name.rpartition(".")[2] or getattr(node.func, "attr", "")
+        given = any(k.arg == "generator" for k in node.keywords)
+        if name.startswith(("np.random.", "numpy.random.")):
+            bad += [] if last in SEEDED and (node.args or node.keywords) else [name]
+        elif name.startswith("torch.") or last.endswith("_"):
+            bad += [name] if last in TORCH_DRAWS and not given else []
+    return bad
+
+
+@over_files
+def test_no_global_random_state(name):
+    assert not global_draws(tree(name))
+
+
+@pytest.mark.parametrize(
+    ("line", "bad"),
+    [
+        ("np.random.normal(size=3)", True),
+        ("np.random.default_rng()", True),
+        ("np.random.default_rng(seed)", False),
+        ("torch.randn(3)", True),
+        ("torch.randn(3, generator=g)", False),
+        ("torch.nn.init.normal_(w)", True),
+        ("w.data.uniform_(-1, 1)", True),
+        ("f(x)[0].normal_()", True),
+        ("torch.manual_seed(0)", True),
+        ("g.manual_seed(0)", False),
+        ("source.normal(0, 0, 1, 1)", False),
+        ("import random", True),
+        ("from numpy import random", True),
+    ],
+)
+def test_the_search_for_random_calls_sees(line, bad):
+    assert bool(global_draws(ast.parse(line))) == bad
+
+
+@over_files
+def test_noise_alone_makes_generators_of_numbers(name):
+    """Philox belongs to noise.py; data.split shuffles rows with a seeded generator."""
+    users = {"noise.py", "data/dataset.py"}
+    calls = [dotted(n.func) for n in ast.walk(tree(name)) if isinstance(n, ast.Call)]
+    assert name in users or not any(c.startswith("np.random.") for c in calls)
+
+
+# safety and habits
+
+
+@over_files
+def test_nothing_is_unpickled(name):
+    for node in ast.walk(tree(name)):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            modules = [a.name for a in node.names] + [getattr(node, "module", "") or ""]
+            assert not {"pickle", "dill", "joblib", "cloudpickle", "marshal"} & set(modules)
+        if isinstance(node, ast.Call):
+            called = dotted(node.func)
+            assert called not in ("torch.load", "eval", "exec", "torch.save")
+            allowed = [k.value for k in node.keywords if k.arg == "allow_pickle"]
+            assert all(isinstance(v, ast.Constant) and v.value is False for v in allowed)
+            if called in ("np.load", "np.save", "np.lib.format.read_array", "np.savez"):
+                assert allowed or called == "np.savez"
+
+
+@over_files
+def test_optional_packages_are_not_imported_at_once(name):
+    heavy = {"diffusers", "matplotlib", "sklearn", "pyarrow", "pandas", "transformers"}
+    skip = for_types_only(name)
+    for node in at_import(name):
+        if isinstance(node, ast.Import | ast.ImportFrom) and id(node) not in skip:
+            module = getattr(node, "module", None)
+            names = [module] if module else [a.name for a in node.names]
+            assert not heavy & {n.split(".")[0] for n in names if n}
+
+
+@over_files
+def test_no_loose_ends(name):
+    text = (HOUSE / name).read_text(encoding="utf-8")
+    assert not re.search(r"\b(TODO|FIXME|XXX|HACK)\b", text)
+    assert not re.search(r"^\s*(print|breakpoint)\(", text, re.M) or name.startswith("cli/")

@@ -1,0 +1,131 @@
+"""Where examples and moments come from, and which data are refused as held-out."""
+
+import numpy as np
+import pytest
+import torch
+
+from girsanov._checks import InputError
+from girsanov.data import load_data
+from girsanov.denoise.exact import ExactDenoiser
+from girsanov.law import Gaussian, GaussianMixture
+from girsanov.ledger.examples import (
+    LawExamples,
+    Part,
+    held_out_examples,
+    moments_for,
+    training_examples,
+)
+
+LAW = GaussianMixture([0.3, 0.7], [[-1.5, 0.0], [1.0, 2.0]], [0.04, 0.15])
+
+
+def table(n=200, seed=0):
+    rng = np.random.default_rng(seed)
+    return load_data(rng.gamma(2.0, size=(n, 3)), labels=np.arange(n) % 4)
+
+
+class Trained:
+    """As much of a trained denoiser as the origin of examples depends on."""
+
+    shape, classes = (3,), 0
+
+    def __init__(self, lineage=None, standardisation=None, moments=None):
+        self.training = {"lineage": lineage}
+        if standardisation is not None:
+            self.standardisation = standardisation
+        if moments is not None:
+            self.moments = moments
+
+
+def whole(data):
+    return {"of": data.fingerprint, "fraction": None, "seed": 0}
+
+
+def test_draws_of_a_law_do_not_depend_on_the_slice():
+    source = LawExamples(LAW, 50, 3)
+    rows = source.batch(slice(0, 50))
+    assert len(source) == 50
+    assert torch.allclose(source.batch(slice(17, 31)), rows[17:31], rtol=0, atol=1e-14)
+    assert not torch.equal(LawExamples(LAW, 50, 4).batch(slice(0, 50)), rows)
+    assert source.batch_labels(slice(0, 5)) is None
+
+
+def test_parts_count_from_their_first_example():
+    data = table()
+    part = Part(data, 20, 100)
+    assert len(part) == 100
+    assert torch.equal(part.batch(slice(5, 9)), data.batch(slice(25, 29)))
+    assert torch.equal(part.batch_labels(slice(5, 9)), data.batch_labels(slice(25, 29)))
+
+
+def test_examples_limit_what_is_read():
+    data = table()
+    assert len(held_out_examples(Trained(), data, None, 0)) == 200
+    assert len(held_out_examples(Trained(), data, 64, 0)) == 64
+    assert len(held_out_examples(ExactDenoiser(LAW), LAW, None, 0)) == 20_000
+    with pytest.raises(InputError, match="examples: must be at most the 200 in the data; got 201"):
+        held_out_examples(Trained(), data, 201, 0)
+    for law_or_data in (data, LAW):
+        with pytest.raises(InputError, match="examples: must be a whole number"):
+            held_out_examples(Trained(), law_or_data, 0, 0)
+
+
+def test_examples_come_in_the_units_of_the_model():
+    data, other = table(), table(seed=9)
+    model = Trained(standardisation=other.standardisation)
+    expected = other.standardisation.encode(data.raw(slice(0, 4)))
+    got = held_out_examples(model, data, None, 0).batch(slice(0, 4))
+    assert torch.equal(got, torch.from_numpy(expected))
+    assert not torch.equal(got, data.batch(slice(0, 4)))
+    assert torch.equal(training_examples(model, data, 7).batch(slice(0, 4)), got)
+    assert len(training_examples(model, data, 7)) == 7
+
+
+def test_held_out_part_of_the_training_data_is_taken():
+    first, rest = table().split(0.75, seed=2)
+    assert len(held_out_examples(Trained(first.lineage), rest, None, 0)) == 50
+    assert len(held_out_examples(Trained(rest.lineage), first, None, 0)) == 150
+    assert len(held_out_examples(Trained(first.lineage), table(seed=5), None, 0)) == 200
+
+
+def test_training_data_is_refused_as_held_out():
+    data = table()
+    first, rest = data.split(0.75, seed=2)
+    other, other_rest = data.split(0.75, seed=3)
+    cases = [
+        (whole(data), data),
+        (first.lineage, first),
+        (first.lineage, data),  # holds the training part
+        (whole(data), rest),  # a part of what was all trained on
+        (first.lineage, other),  # another split of the same rows overlaps
+        (first.lineage, other_rest),
+    ]
+    for lineage, given in cases:
+        with pytest.raises(InputError, match="data: is what this model was trained on"):
+            held_out_examples(Trained(lineage), given, None, 0)
+
+
+def test_moments_never_come_from_audited_examples():
+    data, train = table(), table(seed=9)
+    source = held_out_examples(Trained(), data, None, 0)
+    moments, kept, origin = moments_for(Trained(), data, None, source)
+    assert origin == "held-out, set aside"
+    assert len(kept) == 150
+    aside = data.batch(slice(0, 50)).double().numpy()
+    assert moments.mean == pytest.approx(aside.mean(axis=0))
+    assert moments.variance == pytest.approx(aside.var(axis=0, ddof=1).sum())
+    assert torch.equal(kept.batch(slice(0, 3)), data.batch(slice(50, 53)))
+    moments, kept, origin = moments_for(Trained(), data, train, source)
+    assert (origin, kept) == ("train", source)
+    assert moments.mean == pytest.approx(train.batch(slice(0, 200)).double().numpy().mean(axis=0))
+    own = moments
+    moments, kept, origin = moments_for(Trained(moments=own), data, train, source)
+    assert (moments, kept, origin) == (own, source, "model")
+
+
+def test_moments_of_a_law_are_its_own():
+    law = Gaussian([1.0, 2.0], [[2.0, 0.5], [0.5, 1.0]])
+    source = LawExamples(law, 100, 0)
+    moments, kept, origin = moments_for(ExactDenoiser(law), law, None, source)
+    assert (kept, origin, moments.count) == (source, "law", 0)
+    assert moments.variances == pytest.approx(np.linalg.eigvalsh(law.covariance())[::-1])

@@ -1,0 +1,176 @@
+"""The lower bound on the score error: equations (1), (2) of probe.py on known laws."""
+
+import numpy as np
+import pytest
+import torch
+
+from girsanov._checks import InputError
+from girsanov.denoise.exact import ExactDenoiser
+from girsanov.law import Gaussian, GaussianMixture
+from girsanov.ledger.audit import audit
+from girsanov.ledger.exact import exact_curve
+from girsanov.ledger.probe import probe
+from girsanov.plan.cost import prices
+from girsanov.plan.make import score_bound
+
+LAWS = {
+    "line": GaussianMixture([0.3, 0.7], [[-1.5], [1.0]], [0.04, 0.15]),
+    "plane": GaussianMixture(
+        [0.25, 0.75],
+        [[-1.0, 2.0], [1.5, 0.5]],
+        [[[0.5, 0.3], [0.3, 0.4]], [[0.05, -0.02], [-0.02, 0.2]]],
+    ),
+}
+GRID = np.geomspace(0.02, 100, 13)
+N = 2000
+
+
+class Denoiser(ExactDenoiser):
+    """The exact denoiser, made wrong by `error`(m, x, s)."""
+
+    exact = False
+
+    def __init__(self, law, error):
+        super().__init__(law)
+        self.error = error
+
+    def __call__(self, x, snr, label=None):
+        m = self.law.denoise(x, snr)
+        return self.error(m, x, snr, self.law)
+
+
+def network(d):
+    """A fixed random function of (x, log s), which no affine correction undoes."""
+    rng = np.random.default_rng(5)
+    into, out = (
+        torch.as_tensor(rng.normal(size=(d + 1, 32))),
+        torch.as_tensor(rng.normal(size=(32, d))),
+    )
+
+    def error(m, x, s, law):
+        level = torch.full_like(x[:, :1], np.log(s))
+        return m + 0.1 * torch.tanh(torch.cat([2 * x, level], 1) @ into) @ out / 4
+
+    return error
+
+
+ERRORS = {
+    "scaled": lambda m, x, s, law: 0.8 * m + 0.2 * torch.tensor(law.mean),
+    "shifted": lambda m, x, s, law: m + 0.2,
+    "noisy": lambda m, x, s, law: m + 0.3 * (x - m) * s / (1 + s),  # part of the noise is kept
+    "linear": lambda m, x, s, law: (
+        torch.tensor(law.mean) + s * law.variance / law.dimension
+        / (1 + s * law.variance / law.dimension) * (x - torch.tensor(law.mean))
+    ),
+    "network": lambda m, x, s, law: network(law.dimension)(m, x, s, law),
+}  # fmt: skip
+AFFINE = ("scaled", "shifted", "noisy")
+MEASURED = {}
+
+
+def measured(name, error):
+    """The audit and the true eps^2(s) [K] with its standard error, by Monte Carlo."""
+    if (name, error) not in MEASURED:
+        law = LAWS[name]
+        denoiser = Denoiser(law, ERRORS[error])
+        x0 = law.sample(20_000, seed=77)
+        z = torch.as_tensor(np.random.default_rng(8).normal(size=x0.shape))
+        off = []
+        for s in GRID:
+            x = x0 + z / s**0.5
+            off.append(((denoiser(x, float(s)) - law.denoise(x, float(s))) ** 2).sum(1).numpy())
+        off = np.array(off)
+        report = audit(denoiser, law, levels=GRID, examples=N, seed=2)
+        MEASURED[name, error] = report, off.mean(1), off.std(1) / len(x0) ** 0.5
+    return MEASURED[name, error]
+
+
+def half_log_integral(values):
+    """1/2 int values ds by the trapezium rule in log s, as plan/make.py sums gains."""
+    return np.trapezoid(values.T * GRID, np.log(GRID)) / 2
+
+
+@pytest.mark.parametrize("error", ERRORS)
+@pytest.mark.parametrize("name", LAWS)
+def test_gain_never_exceeds_the_score_error(name, error):
+    report, truth, se = measured(name, error)
+    gain = report.probe.gain()
+    assert (gain.value - 4.5 * np.hypot(gain.se, se) <= truth).all()
+
+
+@pytest.mark.parametrize("error", AFFINE)
+@pytest.mark.parametrize("name", LAWS)
+def test_gain_finds_most_of_an_affine_error(name, error):
+    report, truth, _ = measured(name, error)
+    total = half_log_integral(report.probe.gains).mean()
+    assert 0.5 * half_log_integral(truth) < total < 1.2 * half_log_integral(truth)
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_gain_of_a_linear_denoiser_is_its_distance_from_the_best_linear_one(name):
+    # (2) spans the lines, and the line before on the path knows nothing more of x0
+    report, _, _ = measured(name, "linear")
+    lam, s = np.linalg.eigvalsh(LAWS[name].covariance()), GRID[:, None]
+    keep = s * lam.mean() / (1 + s * lam.mean())
+    best = lam / (1 + s * lam)
+    truth = ((1 - keep) ** 2 * lam + keep**2 / s - best).sum(axis=1)
+    gain = report.probe.gain()
+    assert (gain.value <= truth + 4.5 * gain.se + 1e-9).all()
+    found, there = half_log_integral(gain.value), half_log_integral(truth)
+    assert found == pytest.approx(there, rel=0.2, abs=0.02)
+
+
+@pytest.mark.parametrize("error", ERRORS)
+@pytest.mark.parametrize("name", LAWS)
+def test_ledger_bound_stays_below_the_true_score_share(name, error):
+    report, truth, _ = measured(name, error)
+    price = prices(report, "gaussian", "pca")
+    nodes = np.arange(1, len(GRID) + 1)
+    bound = score_bound(price, nodes)
+    low = bound.interval()[0]
+    # R <= 1/2 int M^, so the share R - 1/2 int M is at most 1/2 int eps^2 (and below s_0 little)
+    assert low <= half_log_integral(truth) + 0.02
+    assert np.isfinite(bound.se)
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_exact_denoisers_gain_nothing(name):
+    law = LAWS[name]
+    report = audit(ExactDenoiser(law), law, levels=GRID, examples=N, seed=4)
+    found = probe(report.curve)
+    gain = found.gain()
+    assert (np.abs(gain.value) <= 5 * gain.se + 1e-12).all()
+    assert (gain.value < 0.02 * report.total().value).all()
+    assert report.probe is None  # there is nothing to probe
+    se = found.defect.std(axis=1, ddof=1) / found.defect.shape[1] ** 0.5
+    assert (np.abs(found.defect.mean(axis=1)) < 5 * se).all()
+
+
+def test_martingale_defect_shows_a_wrong_denoiser():  # theory 11.3
+    report, _, _ = measured("line", "noisy")
+    defect = report.probe.defect[:7].sum(axis=0)
+    assert abs(defect.mean()) > 5 * defect.std(ddof=1) / len(defect) ** 0.5
+
+
+def test_linear_denoiser_has_the_wiener_error():
+    law = LAWS["plane"]
+    report, _, _ = measured("plane", "shifted")
+    lam = np.linalg.eigvalsh(law.covariance())
+    wiener = (lam / (1 + GRID[:, None] * lam)).sum(axis=1)
+    got = report.probe.linear
+    se = got.std(axis=1, ddof=1) / got.shape[1] ** 0.5
+    assert (np.abs(got.mean(axis=1) - wiener) < 4.5 * se).all()
+
+
+def test_a_denoiser_worse_than_a_line_is_caught():
+    law = LAWS["plane"]
+    broken = Denoiser(law, lambda m, x, s, law: m + (x - m) * (3 if s < 1 else 0))
+    report = audit(broken, law, levels=GRID, examples=500)
+    gain, total = report.probe.gain(), report.total().value
+    assert (gain.value[GRID < 1] > 0.8 * total[GRID < 1]).all()
+    assert (np.abs(gain.value[GRID > 10]) < 0.1 * total[GRID > 10]).all()
+
+
+def test_probe_of_an_exact_curve_is_refused():
+    with pytest.raises(InputError, match="curve: must be measured, not exact, to be probed"):
+        probe(exact_curve(Gaussian([0.0], 1.0), GRID))

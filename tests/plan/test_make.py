@@ -1,0 +1,271 @@
+"""Plans: the number asked for, the fewest for a target, the best, and what is refused."""
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from girsanov._checks import InputError
+from girsanov.denoise.exact import ExactDenoiser
+from girsanov.law import GaussianMixture
+from girsanov.ledger.audit import audit
+from girsanov.ledger.certificate import kl_from_tv
+from girsanov.plan.cost import prices
+from girsanov.plan.make import evaluate_grid, make_plan
+
+LAW = GaussianMixture(
+    [0.25, 0.75],
+    [[-1.0, 2.0], [1.5, 0.5]],
+    [[[0.5, 0.3], [0.3, 0.4]], [[0.05, -0.02], [-0.02, 0.2]]],
+)
+GRID = np.geomspace(0.02, 2000, 33)
+SAMPLERS = [("x0", None), ("score", None), ("relative", None)] + [
+    ("gaussian", c) for c in ("scalar", "pca", "coordinate", "full")
+]
+
+
+class Wrong(ExactDenoiser):
+    exact = False
+
+    def __call__(self, x, snr, label=None):
+        return 0.85 * self.law.denoise(x, snr) + 0.1
+
+
+@pytest.fixture(scope="module")
+def exact():
+    return audit(ExactDenoiser(LAW), LAW, levels=GRID, examples=4000, seed=1)
+
+
+@pytest.fixture(scope="module")
+def wrong():
+    return audit(Wrong(LAW), LAW, levels=GRID, examples=4000, seed=1)
+
+
+def upper(plan):
+    """The upper ends of init and discretisation."""
+    return sum(e.high for e in plan.ledger[:2])
+
+
+@pytest.mark.parametrize("last", ["denoise", "sample"])
+@pytest.mark.parametrize(("sampler", "covariance"), SAMPLERS)
+def test_plan_has_the_steps_asked_for(exact, sampler, covariance, last):
+    for steps in (1, 2, 7):
+        plan = make_plan(exact, steps=steps, sampler=sampler, covariance=covariance, last=last)
+        recipe = plan.recipe()
+        assert plan.steps == len(recipe.steps) == steps
+        assert len(plan.levels) == steps + (last == "sample")
+        assert set(plan.levels) <= set(GRID)
+        assert (np.diff(plan.levels) > 0).all()
+        assert [s.snr for s in recipe.steps] == plan.levels[:steps].tolist()
+        assert recipe.end == plan.levels[-1]
+
+
+def test_grid_of_a_plan_is_the_shortest_path(exact):
+    plan = make_plan(exact, steps=6, sampler="x0")
+    price = prices(exact, "x0")
+    end = int(np.searchsorted(GRID, plan.levels[-1]))
+    rng = np.random.default_rng(0)
+
+    def total(indices):
+        start = price.starts(GRID[indices[0]]) @ exact.curve.shares
+        return start + sum(price.cell[i, j] for i, j in pairwise(indices))
+
+    best = total(np.searchsorted(GRID, plan.levels))
+    for _ in range(200):
+        other = np.append(np.sort(rng.choice(end, size=5, replace=False)), end)
+        assert total(other) >= best - 1e-12
+
+
+def test_ledger_of_an_exact_denoiser(exact):
+    previous = math.inf
+    for steps in (2, 4, 8, 16):
+        init, cell, score = make_plan(exact, steps=steps).ledger
+        assert [e.name for e in (init, cell, score)] == ["init", "discretisation", "score"]
+        assert (score.value, score.kind) == (0.0, "exact")
+        for e in (init, cell):
+            assert 0 <= e.low <= e.value <= e.high
+            assert e.kind == "estimate"
+        assert init.value + cell.value < previous
+        previous = init.value + cell.value
+
+
+def test_ledger_of_a_wrong_denoiser_bounds_its_score_error(wrong):
+    score = make_plan(wrong, steps=8).ledger[2]
+    assert (score.value, score.high, score.kind) == (None, None, "lower bound")
+    # 0.85 m + 0.1 is off by .15 |m - 2/3|: eps^2 = .0225 E|m - (2/3, 2/3)|^2
+    s = np.geomspace(1e-3, 1 / make_plan(wrong, steps=8).resolution ** 2, 60)
+    m2 = LAW.variance + ((LAW.mean - 2 / 3) ** 2).sum() - LAW.curve(s).value
+    truth = np.trapezoid(0.0225 * m2 * s, np.log(s)) / 2
+    assert 0 < score.low < 1.1 * truth
+
+
+@pytest.mark.parametrize("sampler", ["gaussian", "x0", "relative"])
+def test_targets_are_met_with_the_fewest_steps(exact, sampler):
+    for target in (3.0, 0.8):
+        plan = make_plan(exact, kl=target, sampler=sampler, resolution=0.2)
+        assert upper(plan) <= target
+        assert plan.steps > 1 or target == 3.0
+        for steps in range(1, plan.steps):
+            fewer = make_plan(exact, steps=steps, sampler=sampler, resolution=0.2)
+            assert upper(fewer) > target
+        assert f"{target:.4g} nats" in plan.about["why"]
+
+
+def test_tv_is_asked_for_through_kl(exact):
+    one = make_plan(exact, tv=0.5, resolution=0.3)
+    two = make_plan(exact, kl=kl_from_tv(0.5), resolution=0.3)
+    assert one.summary() == two.summary()
+    assert make_plan(exact, tv=0.3, resolution=0.3).steps > one.steps
+
+
+def test_unreachable_targets_say_what_can_be_reached(exact):
+    with pytest.raises(InputError, match=r"the least is [\d.e-]+ nats") as error:
+        make_plan(exact, kl=1e-4)
+    reached = float(str(error.value).split("the least is ")[1].split()[0])
+    plan = make_plan(exact, kl=1.001 * reached)
+    assert upper(plan) == pytest.approx(reached, rel=1e-3)
+    with pytest.raises(InputError, match="tv: cannot be reached"):
+        make_plan(exact, tv=1e-3)
+
+
+@pytest.mark.parametrize("report", ["exact", "wrong"])
+def test_frontier_is_what_the_plans_cost(report, request):
+    report = request.getfixturevalue(report)
+    plan = make_plan(report, steps=5)
+    assert [row["steps"] for row in plan.frontier] == list(range(1, len(plan.frontier) + 1))
+    above = np.array([row["above_best"] for row in plan.frontier])
+    assert above.min() == 0
+    assert above[0] > 0
+    if report.about["exact"]:  # of a wrong denoiser, too many steps cost more (theory 11.2)
+        assert (np.diff(above) < 0.01).all()
+    price = prices(report, "gaussian")
+    for steps in (2, 9):
+        other = make_plan(report, steps=steps)
+        assert other.frontier == plan.frontier
+        init, cell = price.excess(np.searchsorted(GRID, other.levels) + 1)
+        first, second = price.excess(np.searchsorted(GRID, plan.levels) + 1)
+        if report.about["exact"]:  # one reference for all: differences of ledgers are exact
+            gap = init.value + cell.value - first.value - second.value
+            assert gap == pytest.approx(above[steps - 1] - above[4])
+
+
+@pytest.mark.parametrize("report", ["exact", "wrong"])
+def test_best_number_of_steps_is_the_first_that_is_enough(report, request):
+    report = request.getfixturevalue(report)
+    plan = make_plan(report)
+    left = [row["above_best"] for row in plan.frontier]
+    bound = plan.ledger[2].low
+    for row in plan.frontier[: plan.steps - 1]:
+        assert row["above_best"] > max(0.1, 2 * row["standard_error"])
+    enough = max(0.1, 0.51 * bound, 2 * plan.frontier[plan.steps - 1]["standard_error"])
+    assert left[plan.steps - 1] <= enough + 0.02
+    assert "score error" in plan.about["why"]
+
+
+def test_default_resolution_misses_a_twentieth_of_the_spread(exact):
+    plan = make_plan(exact, steps=4)
+    curve = exact.total().value
+    end = int(np.searchsorted(GRID, plan.levels[-1]))
+    limit = 0.05**2 * exact.curve.total().value[0]
+    assert curve[end] <= limit < curve[end - 1]
+    coarse = audit(ExactDenoiser(LAW), LAW, levels=[0.1, 1.0, 5.0], examples=200)
+    assert make_plan(coarse, steps=2).levels[-1] == 5.0
+
+
+def test_resolution_is_moved_to_the_nearest_level(exact):
+    for index in (3, 20, 32):
+        sigma = GRID[index] ** -0.5
+        assert make_plan(exact, steps=2, resolution=1.02 * sigma).resolution == pytest.approx(
+            sigma
+        )
+    for sigma in (GRID[-1] ** -0.5 * 0.99, GRID[0] ** -0.5 * 1.01):
+        with pytest.raises(InputError, match="resolution: must lie in the measured"):
+            make_plan(exact, steps=2, resolution=sigma)
+    for ends in (GRID[-1] ** -0.5, GRID[0] ** -0.5):  # as a user copies them from a message
+        make_plan(exact, steps=1, resolution=ends)
+
+
+@pytest.mark.parametrize("bad", [0, -1.0, math.nan, math.inf, "fine", True])
+def test_numbers_that_are_none_are_refused(exact, bad):
+    with pytest.raises(InputError, match="resolution: must be a finite number > 0"):
+        make_plan(exact, steps=2, resolution=bad)
+    with pytest.raises(InputError, match="kl: must be a finite number > 0"):
+        make_plan(exact, kl=bad)
+    if bad != True or bad is not True:  # noqa: E712
+        with pytest.raises(InputError, match="steps: must be a whole number >= 1"):
+            make_plan(exact, steps=bad)
+
+
+def test_one_goal_at_a_time(exact):
+    for goals in ({"steps": 3, "kl": 1.0}, {"kl": 1.0, "tv": 0.1}, {"steps": 3, "tv": 0.1}):
+        with pytest.raises(InputError, match="steps, kl, tv: only one of them can be given"):
+            make_plan(exact, **goals)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"sampler": "heun"}, "sampler: must be one of score, relative, x0, gaussian"),
+        ({"covariance": "block"}, "covariance: must be one of scalar"),
+        ({"sampler": "x0", "covariance": "pca"}, "covariance: belongs to the gaussian sampler"),
+        ({"covariance": "dct"}, "covariance: must be one that the audit measured"),
+        ({"start": "prior"}, "start: must be one of gaussian, mean, standard"),
+        ({"last": "keep"}, "last: must be one of denoise, sample"),
+        ({"steps": 500}, "steps: must be at most"),
+    ],
+)
+def test_options_that_do_not_exist_are_refused(exact, options, message):
+    with pytest.raises(InputError, match=message):
+        make_plan(exact, **{"steps": 3, **options})
+
+
+@pytest.mark.parametrize("last", ["denoise", "sample"])
+def test_most_steps_are_told_and_possible(exact, last):
+    with pytest.raises(InputError, match=r"steps: must be at most (\d+)") as error:
+        make_plan(exact, steps=400, resolution=0.5, last=last)
+    assert "got 400" in str(error.value)
+    most = int(str(error.value).split("at most ")[1].split(",")[0])
+    assert make_plan(exact, steps=most, resolution=0.5, last=last).steps == most
+    with pytest.raises(InputError, match=f"must be at most {most},"):
+        make_plan(exact, steps=most + 1, resolution=0.5, last=last)
+
+
+@pytest.mark.parametrize("goal", [{}, {"steps": 1}, {"kl": 9.0}])
+def test_the_coarsest_resolution_has_one_level(exact, goal):
+    coarsest = {"resolution": GRID[0] ** -0.5, **goal}
+    assert make_plan(exact, **coarsest).steps == 1
+    with pytest.raises(InputError, match="resolution: leaves one level, and a sampled last"):
+        make_plan(exact, last="sample", **coarsest)
+
+
+def test_given_grids_are_priced_as_they_are(exact):
+    planned = make_plan(exact, steps=6)
+    same = evaluate_grid(exact, planned.levels)
+    assert same.ledger == planned.ledger
+    assert np.array_equal(same.variances, planned.variances)
+    for other in (np.geomspace(0.05, 300, 6), [0.5, 1.0, 2.0], [3.0]):
+        plan = evaluate_grid(exact, other, sampler="x0")
+        assert set(plan.levels) <= set(GRID)
+        assert plan.ledger[0].value >= 0
+    with pytest.raises(InputError, match="levels: must be positive, finite and strictly incr"):
+        evaluate_grid(exact, [2.0, 1.0])
+
+
+def test_planned_grids_beat_a_hand_made_one(exact):
+    planned = make_plan(exact, steps=8, sampler="x0", resolution=GRID[-1] ** -0.5)
+    by_hand = evaluate_grid(exact, GRID[[0, 4, 8, 12, 18, 24, 28, 32]], sampler="x0")
+    assert sum(e.value for e in planned.ledger[:2]) < sum(e.value for e in by_hand.ledger[:2])
+
+
+def test_start_and_covariance_are_those_measured(exact):
+    plan = make_plan(exact, steps=4, covariance="pca")
+    lam = np.linalg.eigvalsh(LAW.covariance())[::-1]
+    assert plan.start_noise == pytest.approx(np.sqrt(lam + 1 / plan.levels[0]))
+    nodes = np.searchsorted(GRID, plan.levels[:-1]) + 1
+    assert plan.variances == pytest.approx(exact.curve.mean_errors("pca")[nodes])
+    full = make_plan(exact, steps=4, covariance="full")
+    for k, (basis, values) in enumerate(zip(full.axes, full.variances, strict=True)):
+        matrix = basis.factors[0] * values @ basis.factors[0].T
+        here = np.searchsorted(GRID, full.levels[k]) + 1
+        assert matrix == pytest.approx(exact.curve.full[here].mean(axis=0))
