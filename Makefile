@@ -1,4 +1,4 @@
-# make demo    all of girsanov on real data, in a few minutes, into demo/
+# make demo    all of girsanov on real data, in a few minutes, into out/demo/
 # make test    what CI runs: lint, format, types, tests
 # make study   the slow tests
 # make format  let ruff put the code in order
@@ -7,14 +7,16 @@
 # Everything lives in .venv, which is made on first use. Another Python: make PYTHON=python3.12 test
 
 PYTHON ?= python3
-DEMO ?= demo
+DEMO ?= out/demo
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 CHECKED := src tests benchmarks
 
-.PHONY: demo test study format clean
-.DEFAULT_GOAL := demo
+.PHONY: help demo test study format clean
+
+help:
+	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
 demo: .venv/.installed
 	$(BIN)/girsanov demo --out $(DEMO)
@@ -37,9 +39,10 @@ clean:
 
 # The stamps: an install is repeated when what it was made from has changed, and at no other time.
 .venv/.made:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	  echo "girsanov needs Python 3.11 or newer, and '$(PYTHON)' is" \
-	    "$$($(PYTHON) --version 2>&1 || echo 'not there'). Try: make PYTHON=python3.12" >&2; \
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  found=$$($(PYTHON) --version 2>/dev/null) || found="missing or broken"; \
+	  echo "girsanov needs Python 3.11 or newer, and $(PYTHON) is $$found." \
+	    "Try: make PYTHON=python3.12" >&2; \
 	  exit 1; }
 	@$(PYTHON) -m venv .venv || { \
 	  echo "'$(PYTHON) -m venv' failed; on Debian and Ubuntu: apt install python3-venv" >&2; \

@@ -1,6 +1,6 @@
 """Quality of samples against number of network calls, on real data, for holds and grids.
 
-    python benchmarks/quality.py [--minutes 3] [--model FOLDER] [--network mlp] [--last] [--json FILE]
+    python benchmarks/quality.py [--minutes 3] [--model FOLDER] [--network mlp] [--last] [--json F]
 
 One network, trained by `girsanov.fit` on scikit-learn's digits (or given), is sampled with every
 hold on hand grids and planned ones. Columns: fd, Frechet distance in the 32 features of a small

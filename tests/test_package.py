@@ -53,7 +53,7 @@ def test_the_version_is_said_once():
 def test_the_makefile_names_no_private_path():
     for name in ("Makefile", ".ci/run", "constraints.txt", "pyproject.toml"):
         text = (ROOT / name).read_text()
-        for place in ("/work", "/root", "/home", "/opt", "/tmp", "file:", "http"):
+        for place in ("/work", "/root", "/home", "/opt", "/tmp", "://"):
             assert place not in text, (name, place)
 
 

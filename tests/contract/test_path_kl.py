@@ -26,7 +26,7 @@ from girsanov.ledger.exact import exact_curve
 from girsanov.ledger.init import start_cost
 from girsanov.plan.cost import prices
 from girsanov.plan.make import plan_on
-from girsanov.sampling.holds import ou_time
+from girsanov.sampling.holds import ou_time, recipe
 
 THEORY = GaussianMixture([0.3, 0.7], [[-1.5], [1.0]], [0.04, 0.15])
 LAWS = {
@@ -165,6 +165,18 @@ def test_kernel_holds_cost_the_likelihood_ratio_of_their_chain(name, hold, covar
     nodes = np.arange(1, len(GRID) + 1)
     recipe = plan_on(price, nodes, last="sample", frontier=[], why="").recipe()
     agree(formula(price, nodes, name), chain_kl(LAWS[name], denoiser, recipe, GRID))
+
+
+@pytest.mark.parametrize("factor", [0.1, 0.3, 4.0])
+def test_kernels_of_another_variance_cost_their_likelihood_ratio(factor):  # equation (3)
+    curve, (information, se) = exact_curve(THEORY, GRID), half_information("line")
+    error = curve.traces[1:-1, 0, 0]
+    v = THEORY.variance
+    start = (THEORY.mean, (v + 1 / GRID[0]) ** 0.5, None)
+    steps = recipe("gaussian", GRID, start=start, variances=factor * error, last="sample")
+    cells = gaussian_cell(np.diff(GRID), factor * error[:, None], error[:, None], np.ones(1))
+    cost = cells.sum() + math.log1p(GRID[0] * v) / 2 - information
+    agree((cost, se), chain_kl(THEORY, ExactDenoiser(THEORY), steps, GRID))
 
 
 @pytest.mark.parametrize("wrong", [False, True], ids=["exact", "wrong"])

@@ -107,6 +107,25 @@ def test_gain_finds_most_of_an_affine_error(name, error):
 
 
 @pytest.mark.parametrize("name", LAWS)
+def test_gain_finds_a_shift_at_every_level(name):  # the constant of equation (2)
+    report, truth, _ = measured(name, "shifted")
+    gain = report.probe.gain()
+    assert (gain.value > 0.7 * truth - 4.5 * gain.se).all()
+    assert gain.value[-1] == pytest.approx(truth[-1], rel=0.1)
+
+
+def test_gain_is_measured_on_examples_that_did_not_fit_it():
+    law, gains = LAWS["plane"], []
+    for seed in range(40):
+        options = {"levels": GRID[::4], "examples": 64, "draws": 1, "seed": seed}
+        gains.append(probe(audit(ExactDenoiser(law), law, **options).curve).gain().value)
+    gains = np.array(gains)
+    se = gains.std(axis=0, ddof=1) / len(gains) ** 0.5
+    assert (gains.mean(axis=0) < 3 * se).all()
+    assert (gains.mean(axis=0) < 0).any()  # a fit to noise costs, on other examples
+
+
+@pytest.mark.parametrize("name", LAWS)
 def test_gain_of_a_linear_denoiser_is_its_distance_from_the_best_linear_one(name):
     # (2) spans the lines, and the line before on the path knows nothing more of x0
     report, _, _ = measured(name, "linear")

@@ -24,6 +24,7 @@ EXTRAS = {
     "pyarrow": ("pyarrow", "parquet"),
     "sklearn": ("scikit-learn", "demo"),
 }  # module, package and our extra
+VISION = "from diffusers import UNet2DModel"
 SECONDS = 120  # a first import of torch from a cold disk takes tens of seconds
 
 
@@ -41,10 +42,14 @@ def examine() -> list[Finding]:
         Finding("girsanov", "ok", __version__),
         Finding("python", "ok", sys.version.split()[0]),
     ]
-    found += [_package(module, package, None) for module, package in CORE.items()]
-    found += [_package(module, *names) for module, names in EXTRAS.items()]
-    if _installed("diffusers"):
-        found.append(_vision())
+    modules = [m for m in (*CORE, *EXTRAS) if _installed(m)]
+    vision = [VISION] if "diffusers" in modules else []
+    # one process when all is well, which is quick; one for each when not, to know which it was
+    whole = _try("; ".join([f"import {m}" for m in modules] + vision)).returncode == 0
+    found += [_package(module, (package, None), whole) for module, package in CORE.items()]
+    found += [_package(module, names, whole) for module, names in EXTRAS.items()]
+    if vision:
+        found.append(_vision(whole))
     return [*found, _machine()]
 
 
@@ -65,12 +70,13 @@ def _try(code: str) -> subprocess.CompletedProcess[str]:
         return subprocess.CompletedProcess(command, 1, "", f"no answer in {SECONDS} s")
 
 
-def _package(module: str, package: str, extra: str | None) -> Finding:
+def _package(module: str, names: tuple[str, str | None], known_good: bool) -> Finding:
+    package, extra = names
     if not _installed(module):
         install = f'pip install "girsanov[{extra}]"' if extra else "pip install girsanov"
         return Finding(package, "absent" if extra else "broken", f"not installed; {install}")
-    tried = _try(f"import {module}")
-    if tried.returncode == 0:
+    tried = None if known_good else _try(f"import {module}")
+    if tried is None or tried.returncode == 0:
         return Finding(package, "ok", _version(package))
     lines = tried.stderr.strip().splitlines() or [f"exit code {tried.returncode}"]
     return Finding(package, "broken", f"does not import: {lines[-1]}")
@@ -85,9 +91,9 @@ def _version(package: str) -> str:
         return "version unknown"
 
 
-def _vision() -> Finding:
-    tried = _try("from diffusers import UNet2DModel")
-    if tried.returncode == 0:
+def _vision(known_good: bool) -> Finding:
+    tried = None if known_good else _try(VISION)
+    if tried is None or tried.returncode == 0:
         return Finding("UNet2DModel", "ok", "image networks can be built")
     if "torchvision" in tried.stderr:
         return Finding(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import shlex
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from .._checks import InputError, refuse, require
-from .._files import read_json, write_json
-from .._typing import Json
+
+if TYPE_CHECKING:
+    from .._typing import Json
 
 SIGNATURE = "Written by girsanov"  # what our page says of itself
 ORIGIN = "samples"  # girsanov/samples/1, the record beside drawn samples
@@ -59,6 +61,8 @@ def require_page(out: Path, force: bool) -> None:
 
 def format_of(path: Path) -> str:
     """Return the "format" of a JSON file, empty for any other file."""
+    from .._files import read_json  # imports torch, which --help must not wait for
+
     try:
         return str(read_json(path).get("format", ""))
     except InputError:
@@ -93,10 +97,14 @@ def origin_path(samples: str) -> Path:
 
 def write_origin(samples: str, content: Json) -> None:
     """Record how samples were drawn."""
+    from .._files import write_json
+
     write_json(origin_path(samples), {"format": f"girsanov/{ORIGIN}/1", **content})
 
 
 def read_origin(samples: str) -> Json:
     """Return how samples were drawn, empty when that is not known."""
+    from .._files import read_json
+
     path = origin_path(samples)
     return read_json(path) if format_of(path) == f"girsanov/{ORIGIN}/1" else {}

@@ -168,7 +168,7 @@ def sampled(drawn: Drawn, out: str) -> None:
     form = f" of shape {values.shape[1:]}" if values.ndim > 1 else ""
     kind = f"columns {', '.join(values.dtype.names)}" if values.dtype.names else str(values.dtype)
     console = _console()
-    console.print(f"drew {len(values)} samples{form}, {kind}")
+    console.print(f"drew {len(values)} samples{form}, {kind}", markup=False)
     if drawn.tally:
         console.print("  ".join(f"{name}: {n}" for name, n in drawn.tally.items()), markup=False)
     wrote(out)
@@ -193,13 +193,13 @@ def demonstrated(demo: Demo) -> None:
 
 def examined(findings: list[Finding]) -> None:
     """Print the doctor's findings."""
-    from rich.table import Table
+    from rich.markup import escape
 
     colours = {"ok": "green", "absent": "yellow", "broken": "red"}
-    table = Table.grid(padding=(0, 2))
+    console = _console()
     for f in findings:
-        table.add_row(f"[{colours[f.state]}]{f.state}[/]", f.name, f.detail)
-    _console().print(table)
+        line = f"[{colours[f.state]}]{f.state:6s}[/]  {f.name:12s}  {escape(f.detail)}"
+        console.print(line, soft_wrap=True)  # so that a command in it can be copied
 
 
 def wrote(path: Path | str) -> None:

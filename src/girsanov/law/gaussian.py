@@ -107,7 +107,8 @@ class Gaussian(Law):
         cached = self.__dict__.get("_cached")
         if cached is None or cached[0].device != like.device:
             arrays = (self.mean, self._values, self._vectors)
-            cached = [a if a is None else torch.tensor(a, device=like.device) for a in arrays]
+            with torch.inference_mode(False):  # kept for calls that may want a gradient
+                cached = [a if a is None else torch.tensor(a, device=like.device) for a in arrays]
             self._cached = cached
         return cached[0], cached[1], cached[2]
 

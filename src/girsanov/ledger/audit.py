@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -150,58 +151,34 @@ def audit(
     if seen is not None:
         require_shape("train", seen, denoiser)
     moments, source, origin = moments_for(denoiser, data, train, source)
-    frame = make_frame(moments, denoiser.shape)
-    grid = _grid(denoiser, levels)
+    frame, grid = make_frame(moments, denoiser.shape), _grid(denoiser, levels)
     count = draws if draws is not None else max(1, math.ceil(DRAWN / len(source)))
-    full = math.prod(denoiser.shape) <= FULL_LIMIT
-    passes = 2 if seen is not None else 1
-
-    def part(index: int) -> Progress | None:
-        if progress is None:
-            return None
-        return lambda done, total: progress(done + index * total, passes * total)
-
-    curve = measure_curve(
-        denoiser,
-        source,
-        grid,
-        frame,
-        draws=count,
-        seed=seed,
+    parts = [len(part) * count * len(grid) for part in (source, seen or ())]
+    measure = partial(
+        measure_curve, denoiser, levels=grid, frame=frame, draws=count, seed=seed,
         batch_size=batch_size,
-        full=full,
-        progress=part(0),
-    )
+    )  # fmt: skip
+    full = math.prod(denoiser.shape) <= FULL_LIMIT
+    curve = measure(source, full=full, progress=_shifted(progress, 0, sum(parts)))
     memorisation = None
     if seen is not None:
-        again = measure_curve(
-            denoiser,
-            seen,
-            grid,
-            frame,
-            draws=count,
-            seed=seed,
-            batch_size=batch_size,
-            progress=part(1),
-        )
+        again = measure(seen, progress=_shifted(progress, parts[0], sum(parts)))
         memorisation = again.traces[:, :, 0]
     from .. import __version__
 
     about = {
-        "girsanov": __version__,
-        "model": denoiser.fingerprint,
-        "data": data.fingerprint,
-        "data_name": getattr(data, "name", type(data).__name__),
-        "exact": denoiser.exact,
-        "shape": list(denoiser.shape),
-        "examples": len(source),
-        "draws": count,
-        "seed": seed,
-        "calls": passes * len(source) * count * len(grid),
-        "moments_from": origin,
+        "girsanov": __version__, "model": denoiser.fingerprint, "data": data.fingerprint,
+        "data_name": getattr(data, "name", type(data).__name__), "exact": denoiser.exact,
+        "shape": list(denoiser.shape), "examples": len(source), "draws": count, "seed": seed,
+        "calls": sum(parts), "moments_from": origin,
         "seconds": round(time.perf_counter() - begun, 3),
-    }
+    }  # fmt: skip
     return Audit(curve, frame, memorisation, about)
+
+
+def _shifted(progress: Progress | None, before: int, total: int) -> Progress | None:
+    """Return a callback that counts on from `before` of `total`."""
+    return None if progress is None else lambda done, _: progress(before + done, total)
 
 
 def _grid(denoiser: Denoiser, levels: int | Levels) -> Levels:
