@@ -13,7 +13,7 @@ from .._checks import InputError, refuse, require, require_number
 from .._files import read_json
 from .._typing import Progress
 from ..data import Dataset, check_destination, load_data, write_samples
-from ..data.standardise import Standardisation, VectorStandardisation
+from ..data.standardise import Standardisation
 from ..denoise.base import Denoiser
 from ..denoise.load import load_model
 from ..denoise.network import NetworkDenoiser
@@ -67,9 +67,6 @@ def fit_command(
         refuse("--held-out", rule, share, "Give a larger share, or 0 and audit on other data")
     model = fit(train, out=out, seed=seed, **options)
     model.training["command"] = command(model.training["steps"])
-    if train.labels is not None:
-        counts = np.bincount(train.labels, minlength=len(train.label_names))
-        model.training["label_shares"] = (counts / len(train)).tolist()
     model.save(out)
     return model
 
@@ -213,11 +210,8 @@ def _label_column(out: str, values: np.ndarray) -> str | None:
 
 
 def _units(denoiser: Denoiser) -> Standardisation:
-    """Return the standardisation of a model; a law's does nothing to vectors of its dimension."""
-    if not denoiser.exact:
-        return denoiser.standardisation  # type: ignore[attr-defined, no-any-return]
-    d = denoiser.shape[0]
-    return VectorStandardisation((d,), np.dtype(np.float64), np.zeros(d), np.ones(d))
+    """Return the standardisation that every denoiser `load_model` returns has."""
+    return denoiser.standardisation  # type: ignore[attr-defined, no-any-return]
 
 
 def report_command(

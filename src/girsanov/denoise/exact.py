@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from .._checks import require
 from .._typing import Tensor
+from ..data.standardise import VectorStandardisation
 from ..law.base import Law
 
 
@@ -17,7 +19,12 @@ class ExactDenoiser:
 
     def __init__(self, law: Law, dtype: torch.dtype = torch.float64) -> None:
         self.law = law
-        self.shape: tuple[int, ...] = (law.dimension,)
+        d = law.dimension
+        self.shape: tuple[int, ...] = (d,)
+        # a law speaks in its own units, so nothing is shifted or scaled
+        self.standardisation = VectorStandardisation(
+            (d,), np.dtype(np.float64), np.zeros(d), np.ones(d)
+        )
         self.dtype = dtype
         self.device = torch.device("cpu")
         self.fingerprint = law.fingerprint

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ..plan.plan import Plan
 
 LEVELS = 65  # every 0.25 in log-SNR over the default range
-DRAWN = 1000  # paths a small data set is given in all, by drawing noise more than once
+DRAWN = 600  # paths a small data set is given in all, by drawing noise more than once
 FULL_LIMIT = 128  # dimensions up to which the full covariance is measured
 RECORD = {"model": str, "data": str, "exact": bool, "shape": list, "examples": int, "seed": int}
 
@@ -153,13 +153,12 @@ def audit(
     moments, source, origin = moments_for(denoiser, data, train, source)
     frame, grid = make_frame(moments, denoiser.shape), _grid(denoiser, levels)
     count = draws if draws is not None else max(1, math.ceil(DRAWN / len(source)))
-    parts = [len(part) * count * len(grid) for part in (source, seen or ())]
+    parts = [len(source) * count * len(grid), len(seen or ()) * len(grid)]
     measure = partial(
-        measure_curve, denoiser, levels=grid, frame=frame, draws=count, seed=seed,
-        batch_size=batch_size,
+        measure_curve, denoiser, levels=grid, frame=frame, seed=seed, batch_size=batch_size,
     )  # fmt: skip
     full = math.prod(denoiser.shape) <= FULL_LIMIT
-    curve = measure(source, full=full, progress=_shifted(progress, 0, sum(parts)))
+    curve = measure(source, draws=count, full=full, progress=_shifted(progress, 0, sum(parts)))
     memorisation = None
     if seen is not None:
         again = measure(seen, progress=_shifted(progress, parts[0], sum(parts)))

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -262,5 +263,13 @@ def _record(trainer: Trainer, asked: Json) -> Json:
         "parameters": sum(p.numel() for p in trainer.parameters),
         "held_out_ledger": next((e for e in c.log if e["step"] == c.best_step), None),
         "dropout": network.dropout if isinstance(network, ResidualMLP) else 0.0,
-        "linear_ledger": c.log[0],
+        "linear_ledger": c.log[0], "label_shares": _label_shares(trainer.train),
     }  # fmt: skip
+
+
+def _label_shares(train: Dataset) -> list[float] | None:
+    """Return the share of each class in the training data, for samples without a label."""
+    if train.labels is None:
+        return None
+    counts = np.bincount(train.labels, minlength=len(train.label_names))
+    return [float(share) for share in counts / len(train)]
