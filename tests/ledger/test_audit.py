@@ -63,7 +63,7 @@ def test_record_says_what_was_done(report):
     assert report.total().value.shape == (6,)
 
 
-@pytest.mark.parametrize(("examples", "draws"), [(40, 25), (300, 4), (1000, 1), (1001, 1)])
+@pytest.mark.parametrize(("examples", "draws"), [(40, 15), (299, 3), (600, 1), (601, 1)])
 def test_small_data_is_given_more_noise(examples, draws):
     law = Gaussian([0.0], 1.0)
     assert audit(ExactDenoiser(law), law, levels=2, examples=examples).about["draws"] == draws
@@ -108,7 +108,7 @@ def test_progress_covers_both_passes():
 def test_memorisation_is_the_error_on_training_examples():
     train = table(seed=1)
     report = audit(Network(), table(), train=train, levels=[0.5, 5.0], draws=2)
-    alone = audit(Network(), train, train=table(seed=1), levels=[0.5, 5.0], draws=2)
+    alone = audit(Network(), train, train=table(seed=1), levels=[0.5, 5.0], draws=1)
     assert report.about["moments_from"] == "train"
     assert report.memorisation == pytest.approx(alone.curve.traces[:, :, 0])
     assert audit(Network(), table(), levels=2, draws=1).memorisation is None

@@ -47,7 +47,7 @@ def test_refuses_a_folder_in_use(out):
     [
         ({"seed": 1}, "holds a run with seed = 0; got 1"),
         ({"steps": 5}, "holds a run with steps = 4; got 5"),
-        ({"objective": "edm"}, "holds a run with objective"),
+        ({"objective": "ledger"}, "holds a run with objective"),
         ({"options": TrainOptions(width=8, depth=1)}, "holds a run with options"),
     ],
 )

@@ -84,6 +84,7 @@ def fit(  # noqa: PLR0913 - the public face: one keyword a choice
     }  # fmt: skip
     parts = _parts(train, held_out, seed)
     asked["data"] = [part.fingerprint for part in parts]
+    asked["label_shares"] = _label_shares(train)
     asked["lineage"] = train.lineage or {"of": train.fingerprint, "fraction": None, "seed": 0}
     saved = load_checkpoint(folder / "checkpoint") if folder and resume else None
     if folder and saved:
@@ -263,7 +264,7 @@ def _record(trainer: Trainer, asked: Json) -> Json:
         "parameters": sum(p.numel() for p in trainer.parameters),
         "held_out_ledger": next((e for e in c.log if e["step"] == c.best_step), None),
         "dropout": network.dropout if isinstance(network, ResidualMLP) else 0.0,
-        "linear_ledger": c.log[0], "label_shares": _label_shares(trainer.train),
+        "linear_ledger": c.log[0],
     }  # fmt: skip
 
 
