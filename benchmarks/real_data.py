@@ -1,6 +1,6 @@
 """The main job on a real table and a real image folder.
 
-    python benchmarks/real_data.py [table|images] [--minutes 1.5] [--out out/real] [--json FILE]
+    python benchmarks/real_data.py [table|images] [--steps 1500] [--out out/real] [--json FILE]
 
 table: scikit-learn's breast cancer data as a .csv with its diagnosis as a text column. Each
 marginal of the samples is compared with held-out rows by the Kolmogorov-Smirnov statistic, next
@@ -52,10 +52,10 @@ def write_tiles(folder: Path) -> None:
             Image.fromarray(tile).save(place / f"{k:05d}.png")
 
 
-def whole_job(source, minutes: float, out: Path, network: str):
+def whole_job(source, steps: int, out: Path, network: str):
     """Fit, audit, plan, sample and report; return the parts, the model, the plan, the samples."""
     train, held_out = gv.load_data(str(source)).without_labels().split(0.8, seed=0)
-    model = gv.fit(train, minutes=minutes, network=network)
+    model = gv.fit(train, steps=steps, network=network)
     audit = gv.audit(model, held_out, train=train)
     plan = audit.plan()
     drawn = gv.sample(model, plan, 2000, seed=0)
@@ -67,11 +67,11 @@ def whole_job(source, minutes: float, out: Path, network: str):
     return train, held_out, model, audit, plan, drawn
 
 
-def table(out: Path, minutes: float) -> dict:
+def table(out: Path, steps: int) -> dict:
     """Return the marginals' distances for the table."""
     path = out / "breast_cancer.csv"
     write_table(path)
-    train, held_out, _, _, plan, drawn = whole_job(path, minutes, out / "table.html", "mlp")
+    train, held_out, _, _, plan, drawn = whole_job(path, steps, out / "table.html", "mlp")
     real, seen = held_out.raw(slice(None)), train.raw(slice(None))
     names = [n for n in real.dtype.names if real.dtype[n].kind != "U"]
     ours = [stats.ks_2samp(drawn[n], real[n]).statistic for n in names]
@@ -96,10 +96,10 @@ def table(out: Path, minutes: float) -> dict:
     return result
 
 
-def images(out: Path, minutes: float) -> dict:
+def images(out: Path, steps: int) -> dict:
     """Return the sliced W2 of tiles, in units of [-1, 1]."""
     write_tiles(out / "tiles")
-    parts = whole_job(out / "tiles", minutes, out / "images.html", "auto")
+    parts = whole_job(out / "tiles", steps, out / "images.html", "auto")
     train, held_out, model, audit, plan, _ = parts
     real, seen = (
         p.batch(slice(None)).reshape(len(p), -1).double().numpy()
@@ -117,11 +117,11 @@ def images(out: Path, minutes: float) -> dict:
             seen[:2000], real, n_projections=128, seed=0
         )
     }
-    for steps in (8, 16):
-        grid = gv.log_uniform_grid(audit.levels[0], audit.levels[-1], steps)
+    for calls in (8, 16):
+        grid = gv.log_uniform_grid(audit.levels[0], audit.levels[-1], calls)
         start = (model.moments.mean, float(grid[0] ** -0.5), None)
-        rows[f"x0, uniform log-SNR, {steps}"] = distance(gv.recipe("x0", grid, start=start))
-        rows[f"gaussian + pca, planned, {steps}"] = distance(audit.plan(steps=steps))
+        rows[f"x0, uniform log-SNR, {calls}"] = distance(gv.recipe("x0", grid, start=start))
+        rows[f"gaussian + pca, planned, {calls}"] = distance(audit.plan(steps=calls))
     print(json.dumps({"plan_steps": plan.steps, **rows}, indent=1, default=float))
     return rows
 
@@ -129,13 +129,13 @@ def images(out: Path, minutes: float) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("which", nargs="*", default=["table", "images"])
-    parser.add_argument("--minutes", type=float, default=1.5)
+    parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--out", type=Path, default=Path("out/real"))
     parser.add_argument("--json")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     jobs = {"table": table, "images": images}
-    result = {name: jobs[name](options.out, options.minutes) for name in options.which}
+    result = {name: jobs[name](options.out, options.steps) for name in options.which}
     if options.json:
         Path(options.json).write_text(json.dumps(result, indent=1, default=float))
 
