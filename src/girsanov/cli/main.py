@@ -13,6 +13,8 @@ MISTAKE, INTERRUPTED = 2, 130
 
 def main() -> None:
     """Run the command line and exit: 0, 2 after a user's mistake, 130 after Ctrl-C."""
+    # threads that wait asleep: on a busy machine, spinning ones cost ten times the work
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal without UTF-8 is no reason to stop

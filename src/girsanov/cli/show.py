@@ -124,9 +124,11 @@ def fitted(model: Any, out: Path) -> None:
     )
     if "held_out_ledger" in last:
         console.print(
-            f"validation ledger {last['held_out_ledger']:.1f} ± {1.96 * last['se']:.1f} nats "
-            "(1/2 of the error's integral over SNR)"
+            f"error on validation data {last['held_out_ledger']:.1f} ± {1.96 * last['se']:.1f} "
+            "nats (1/2 of its integral over SNR)"
         )
+    if run["best_step"] == 0:
+        console.print("[yellow]it is no better than before training: give it more --minutes[/]")
     wrote(out)
 
 

@@ -123,7 +123,7 @@ def ledger(price: Prices, nodes: Array) -> tuple[Entry, ...]:
     rows = [
         estimate_entry("init", init, f"from a {price.start} start at noise level {noise:.3g}"),
         estimate_entry(
-            "discretisation", cell, f"{len(nodes)} levels, above what an ideal grid would cost"
+            "discretisation", cell, f"what {len(nodes)} levels cost beyond an ideal grid"
         ),
     ]
     if exact:
@@ -200,7 +200,7 @@ def _fewest(
         argument,
         f"cannot be reached at this resolution: the least is {reached:.4g} nats, "
         f"a total variation of {tv_from_kl(reached):.4g}",
-        f"{target:.4g} nats",
+        f"{target:.4g} nats" if argument == "kl" else f"{tv_from_kl(target):.4g}",
         "Ask for a coarser --resolution, or audit more examples or levels",
     )
 

@@ -33,6 +33,7 @@ SMALL_IMAGE = 16 * 16  # values an image may have for the MLP to serve when diff
 FEWEST = 10  # examples a data set must hold
 MOST_DROPOUT = 0.3
 CHUNK = 1024  # examples read at once to measure moments
+LATE = 1.1  # of the minutes asked for, after which a run ends where it is
 TIMED_STEPS, TIMED_SECONDS = 40, 2.0  # the warm-up that turns minutes into steps
 NETWORKS = ("auto", "mlp", "unet")
 RATE = 1e-3  # of the MLP and of a UNet whose finest level is 32 wide
@@ -109,7 +110,8 @@ def _run(
             write_text(folder / "log.jsonl", "".join(map(json_line, trainer.counters.log)))
 
     try:
-        trainer.run(total, keep, progress)
+        limit = math.inf if asked["minutes"] is None else 60 * LATE * asked["minutes"]
+        trainer.run(total, keep, progress, limit)
     finally:
         if trainer.counters.stopped:
             trainer.use_best()
@@ -248,12 +250,13 @@ def _steps_in(trainer: Trainer, minutes: Any) -> int:
     if isinstance(trial.model.network, ResidualMLP):
         trial.model.network.dropout = MOST_DROPOUT  # what it may cost
     trial.step()  # the first one pays for allocations
-    start, done = time.perf_counter(), 0
-    while done < 2 or (done < TIMED_STEPS and time.perf_counter() - start < TIMED_SECONDS):
+    took: list[float] = []
+    while len(took) < 3 or (len(took) < TIMED_STEPS and sum(took) < TIMED_SECONDS):
+        start = time.perf_counter()
         trial.step()
-        done += 1
-    each = (time.perf_counter() - start) / done
-    return max(20, int(float(minutes) * 60 / (each * 1.15)))  # evaluations take the rest
+        took.append(time.perf_counter() - start)
+    # the median, not the mean: a busy moment of the machine is no reason to train little
+    return max(20, int(float(minutes) * 60 / (float(np.median(took)) * 1.15)))  # and evaluations
 
 
 def _record(trainer: Trainer, asked: Json) -> Json:

@@ -168,21 +168,29 @@ class Trainer:
 
     # --- the loop -----------------------------------------------------------------------------
 
-    def run(self, steps: int, keep: Any = None, progress: Progress | None = None) -> None:
+    def run(
+        self,
+        steps: int,
+        keep: Any = None,
+        progress: Progress | None = None,
+        seconds: float = math.inf,
+    ) -> None:
         """Go from where the counters are to `steps`, or to where the held-out ledger says stop.
 
-        keep: called after each evaluation and on Ctrl-C, to write a checkpoint.
+        keep: called after each evaluation and on Ctrl-C, to write a checkpoint; seconds: of
+        training after which the run ends early, because the machine is slower than it was.
         """
         self.steps = steps
         every = max(1, steps // self.options.evaluations)
         self._begin_validation()
         try:
             while True:
-                if self._due(every):
+                late = self.counters.seconds >= seconds
+                if self._due(1 if late else every):
                     self._evaluate()
                     if keep:
                         keep()
-                if self.counters.step >= steps or self._stale():
+                if self.counters.step >= steps or late or self._stale():
                     self.counters.stopped = True
                     return
                 self._timed_step()
@@ -194,7 +202,10 @@ class Trainer:
             raise
 
     def _stale(self) -> bool:
-        return self.options.early_stopping and self.counters.stale >= self.options.patience
+        # the averaged weights of a young run trail behind, so its first half is never judged
+        c = self.counters
+        old = 2 * c.step >= self.steps and c.stale >= self.options.patience
+        return self.options.early_stopping and old
 
     def _due(self, every: int) -> bool:
         step, log = self.counters.step, self.counters.log
