@@ -87,6 +87,17 @@ def read_format(path: PathLike, kind: str) -> Json:
     return content
 
 
+def require_free(path: PathLike, kind: str, force: bool = False) -> Path:
+    """Return `path` if it ends in .json and holds nothing, a file of this `kind`, or `force`."""
+    target = Path(path)
+    require(target.suffix == ".json", str(path), "must end in .json", target.suffix or "no suffix")
+    if target.exists() and not force:
+        found = read_json(target).get("format", "no format")
+        ours = str(found).startswith(f"girsanov/{kind}/")
+        require(ours, str(path), f"holds something else than a {kind}", found, "Choose a name")
+    return target
+
+
 def write_tensors(
     path: PathLike, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None
 ) -> None:

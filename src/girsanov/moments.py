@@ -82,6 +82,8 @@ def moments_from_tensors(t: dict[str, np.ndarray], argument: str) -> Moments:
         require(t["pca"].shape == (d, d), argument, "must hold a square basis", t["pca"].shape)
         basis = Basis("pca", (d,), (t["pca"].astype(np.float64),))
     else:
+        fits = math.prod(int(n) for n in t["shape"]) == d
+        require(fits, argument, f"must have a shape of {d} numbers", t["shape"])
         basis = structured_basis(tuple(int(n) for n in t["shape"]))
         require(basis.dimension == d, argument, f"must have a shape of {d} numbers", t["shape"])
     return Moments(t["mean"], basis, t["variances"], int(t["count"][0]))

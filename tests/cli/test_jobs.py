@@ -143,7 +143,7 @@ def test_labels_that_were_not_counted_must_be_named(girsanov, planned, mistake, 
     del content["training"]["label_shares"]  # as in a model that Python's gv.fit made
     record.write_text(json.dumps(content))
     line = mistake("sample", "model", "--plan", "plan.json", "--count", 5, "--out", "x.csv")
-    assert "--label: must be one of ash, beech, oak: how often each occurs" in line
+    assert "label: must be one of ash, beech, oak: how often each occurs" in line
 
 
 def test_a_folder_of_images_with_classes(girsanov, planned, here):

@@ -149,7 +149,7 @@ def formula(price, nodes, name):
     return total.mean() - information, math.hypot(total.std(ddof=1) / len(total) ** 0.5, se)
 
 
-def agree(one, two, sharp=0.06):
+def agree(one, two, sharp=0.09):
     (a, sa), (b, sb) = one, two
     se = math.hypot(sa, sb)
     assert se < sharp * max(abs(a), 0.3)  # else the comparison says nothing

@@ -9,7 +9,7 @@ from girsanov.denoise.exact import ExactDenoiser
 from girsanov.law import Gaussian, GaussianMixture
 from girsanov.ledger.curve import FOLDS, GROUPS, PAIRS, measure_curve
 from girsanov.ledger.exact import exact_curve
-from girsanov.ledger.examples import LawExamples
+from girsanov.ledger.examples import FAR, LawExamples
 from girsanov.ledger.frame import make_frame
 from girsanov.moments import moments_from_covariance
 
@@ -42,7 +42,7 @@ def run(denoiser, **options):
 @pytest.fixture(scope="module")
 def recorded():
     """A curve, and the noise n and residual r behind it, [draws, K, N, 2], and x0 [N, 2]."""
-    denoiser, x0 = Recorder(LAW), LAW.sample(N, seed=3)
+    denoiser, x0 = Recorder(LAW), LAW.sample(N, seed=3, first=FAR)
     curve = run(denoiser, draws=2, batch_size=64, full=True)
     n, r = torch.zeros(2, 2, 3, N, 2, dtype=torch.float64)
     for i, (s, x, m) in enumerate(denoiser.calls):

@@ -137,7 +137,7 @@ def audit(
             progress=tick,
         )
     work.remember(done, model, outputs.typed(context, "force", "json"))
-    done.save(out)
+    done.save(out, force=True)
     show.result(
         json, {"audit": str(out), **done.about, **done.summary()}, lambda: show.audited(done, out)
     )
@@ -181,7 +181,7 @@ def plan(
     before = made.about["audit"]
     commands = [*before.get("commands", ()), outputs.typed(context, "force", "json")]
     made.about["audit"] = {**before, "commands": commands}
-    made.save(out)
+    made.save(out, force=True)
     show.result(
         json,
         {"plan": str(out), **made.summary(), "why": made.about["why"]},

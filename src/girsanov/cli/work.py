@@ -22,10 +22,9 @@ from ..law.read import read_law
 from ..ledger.audit import Audit, load_audit
 from ..ledger.audit import audit as measure
 from ..ledger.curve import GROUPS
-from ..noise import NoiseSource
 from ..plan.plan import load_plan
 from ..reporting.page import report as write_report
-from ..sampling.draw import check_model, sample
+from ..sampling.draw import check_model, proportional_labels, sample
 from ..train import fit
 from .outputs import read_origin, write_origin
 
@@ -189,13 +188,7 @@ def _codes(
         return np.full(count, names.index(label), np.int64)
     if not denoiser.classes:
         return None
-    shares = getattr(denoiser, "training", {}).get("label_shares")
-    if shares is None:
-        rule = f"must be one of {', '.join(names)}: how often each occurs was not recorded"
-        refuse("--label", rule, "no label")
-    edges = np.cumsum(np.asarray(shares, dtype=np.float64))
-    draws = NoiseSource(seed, "label").uniform(0, 0, count) * edges[-1]
-    return np.asarray(np.searchsorted(edges, draws, side="right"), np.int64)
+    return proportional_labels(denoiser, count, seed).numpy()
 
 
 def _label_column(out: str, values: np.ndarray) -> str | None:

@@ -100,10 +100,11 @@ class Dataset:
         """
         fraction = require_number("fraction", fraction)
         require(0 < fraction < 1, "fraction", "must lie strictly between 0 and 1", fraction)
-        count, n = round(fraction * len(self)), len(self)
+        seed, n = require_count("seed", seed, 0), len(self)
+        count = round(fraction * n)
         if not 0 < count < n:
             refuse("fraction", f"must leave rows in both parts of {n} rows", fraction)
-        order = np.random.default_rng(require_count("seed", seed, 0)).permutation(n)
+        order = np.random.default_rng(seed).permutation(n)
         first = self._part(order[:count], f"{self.name} ({fraction:g}, seed {seed})", None)
         rest = self._part(order[count:], f"{self.name} (rest of {fraction:g}, seed {seed})", first)
         first.lineage = {"of": self.fingerprint, "fraction": fraction, "seed": seed, "part": 0}
@@ -153,7 +154,7 @@ class Dataset:
         label_names: tuple[str, ...],
         given: Standardisation | None,
     ) -> Dataset:
-        return Dataset(
+        copy = Dataset(
             self._rows,
             self.name,
             labels=labels,
@@ -162,3 +163,5 @@ class Dataset:
             given=given,
             teacher=self._teacher,
         )
+        copy.lineage = self.lineage
+        return copy

@@ -95,6 +95,7 @@ class NetworkDenoiser:
         guess that does not know the label (one training example in ten had its label hidden).
         """
         self._check(x, label)
+        label = None if label is None else label.to(x.device)
         with torch.no_grad():
             return self.denoise(x, snr, label, network=self._infer)
 

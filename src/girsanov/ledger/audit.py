@@ -6,13 +6,19 @@ import math
 import time
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._checks import InputError, require_count, require_levels
-from .._files import read_beside, read_format, sha256_of_file, write_json, write_tensors
+from .._files import (
+    read_beside,
+    read_format,
+    require_free,
+    sha256_of_file,
+    write_json,
+    write_tensors,
+)
 from .._typing import Array, Json, Levels, PathLike, Progress
 from ..data import Dataset
 from ..denoise.base import Denoiser
@@ -75,9 +81,12 @@ class Audit:
 
         return make_plan(self, **options)
 
-    def save(self, path: PathLike) -> None:
-        """Write `path` (JSON, to read) and its arrays beside it (safetensors)."""
-        target = Path(path)
+    def save(self, path: PathLike, *, force: bool = False) -> None:
+        """Write `path` (JSON, to read) and its arrays beside it (safetensors).
+
+        force: replace a file that holds something else than an audit.
+        """
+        target = require_free(path, "audit", force)
         arrays = target.with_suffix(".safetensors")
         curve = self.curve
         tensors: dict[str, Any] = {f"errors.{name}": value for name, value in curve.errors.items()}
@@ -144,15 +153,18 @@ def audit(
     for what the model has memorised; levels: how many, or the SNRs; examples: use only the
     first so many; draws: noise paths per example; progress(done, total) counts network calls.
     """
-    begun = time.perf_counter()
+    begun, seed = time.perf_counter(), require_count("seed", seed, at_least=0)
     source = held_out_examples(denoiser, data, examples, seed)
     require_shape("data", source, denoiser)
     seen = None if train is None else training_examples(denoiser, train, len(source))
     if seen is not None:
         require_shape("train", seen, denoiser)
     moments, source, origin = moments_for(denoiser, data, train, source)
+    # exact for this very law: the posterior mean of another one is a model like any other
+    exact = denoiser.exact and isinstance(data, Law) and data.fingerprint == denoiser.fingerprint
     frame, grid = make_frame(moments, denoiser.shape), _grid(denoiser, levels)
-    count = draws if draws is not None else max(1, math.ceil(DRAWN / len(source)))
+    count = max(1, math.ceil(DRAWN / len(source))) if draws is None else draws
+    count = require_count("draws", count)
     parts = [len(source) * count * len(grid), len(seen or ()) * len(grid)]
     measure = partial(
         measure_curve, denoiser, levels=grid, frame=frame, seed=seed, batch_size=batch_size,
@@ -167,7 +179,7 @@ def audit(
 
     about = {
         "girsanov": __version__, "model": denoiser.fingerprint, "data": data.fingerprint,
-        "data_name": getattr(data, "name", type(data).__name__), "exact": denoiser.exact,
+        "data_name": getattr(data, "name", type(data).__name__), "exact": exact,
         "shape": list(denoiser.shape), "examples": len(source), "draws": count, "seed": seed,
         "calls": sum(parts), "moments_from": origin,
         "seconds": round(time.perf_counter() - begun, 3),

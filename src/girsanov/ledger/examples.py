@@ -2,34 +2,48 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
 
 from .._checks import refuse, require, require_count
 from .._typing import Tensor
-from ..data import Dataset
+from ..data import Dataset, Standardisation
 from ..denoise.base import Denoiser
 from ..law.base import Law
 from ..moments import Moments, measure_moments, moments_from_covariance
+from ..noise import NoiseSource
 from .curve import Examples
 
 LAW_EXAMPLES = 20_000
 MOMENT_SHARE = 4  # one example in so many is set aside for moments when there are no others
 
 
+FAR = 2**40  # draws of a law are audited from here on, far from any a model was trained on
+
+
 @dataclass(frozen=True)
 class LawExamples:
-    """Draws of a law, as examples: draw i under `seed` is the same in every batch."""
+    """Draws of a law in a model's units: draw i under `seed` is the same in every batch."""
 
     law: Law
     count: int
     seed: int
+    standardisation: Standardisation | None = None
 
     def __len__(self) -> int:
+        """The number of draws."""
         return self.count
 
     def batch(self, rows: slice) -> Tensor:
         """Return draws rows.start..rows.stop-1, [b, d]."""
-        return self.law.sample(rows.stop - rows.start, seed=self.seed, first=rows.start)
+        x = self.law.sample(rows.stop - rows.start, seed=self.seed, first=FAR + rows.start)
+        if self.standardisation is None:
+            return x
+        return torch.from_numpy(self.standardisation.encode(x.numpy()))
 
     def batch_labels(self, rows: slice) -> None:
         """Return None: a law has no labels."""
@@ -37,41 +51,54 @@ class LawExamples:
 
 @dataclass(frozen=True)
 class Part:
-    """Examples first..first+count-1 of others."""
+    """Some of the examples of a data set, in any order; order: their row numbers."""
 
-    examples: Examples
-    first: int
-    count: int
+    examples: Dataset | Part
+    order: NDArray[np.int64]
 
     def __len__(self) -> int:
-        return self.count
+        """The number of examples."""
+        return len(self.order)
 
-    def batch(self, rows: slice) -> Tensor:
+    def batch(self, rows: slice | NDArray[np.int64]) -> Tensor:
         """Return the examples of these rows."""
-        return self.examples.batch(slice(self.first + rows.start, self.first + rows.stop))
+        return self.examples.batch(self.order[rows])
 
-    def batch_labels(self, rows: slice) -> Tensor | None:
+    def batch_labels(self, rows: slice | NDArray[np.int64]) -> Tensor | None:
         """Return their labels."""
-        return self.examples.batch_labels(slice(self.first + rows.start, self.first + rows.stop))
+        return self.examples.batch_labels(self.order[rows])
 
 
 def held_out_examples(
     denoiser: Denoiser, data: Dataset | Law, examples: int | None, seed: int
 ) -> Examples:
-    """Return the first `examples` of the data (None: all), in the model's units."""
+    """Return `examples` of the data chosen by `seed` (None: all), in the model's units."""
     if isinstance(data, Law):
         count = LAW_EXAMPLES if examples is None else require_count("examples", examples)
-        return LawExamples(data, count, seed)
+        require(denoiser.classes == 0, "data", "must have labels, which this model needs", "a law")
+        rule = f"must hold examples of shape {denoiser.shape}, which the model takes"
+        require(data.dimension == math.prod(denoiser.shape), "data", rule, (data.dimension,))
+        units = None if denoiser.exact else getattr(denoiser, "standardisation", None)
+        return LawExamples(data, count, seed, units)
     _refuse_training_data(denoiser, data)
+    own = _in_units("data", denoiser, data)
+    return own if examples is None else _some(own, require_count("examples", examples), seed)
+
+
+def _in_units(argument: str, denoiser: Denoiser, data: Dataset) -> Dataset:
+    """Return data in the model's units and with its labels' codes, or refuse."""
+    if denoiser.classes:
+        require(data.labels is not None, argument, "must have labels, which this model needs")
+        data = data.with_label_names(denoiser.label_names)  # type: ignore[attr-defined]
     standardisation = getattr(denoiser, "standardisation", None)
-    own = data if standardisation is None else data.with_standardisation(standardisation)
-    if examples is None:
-        return own
-    require_count("examples", examples)
-    require(
-        examples <= len(own), "examples", f"must be at most the {len(own)} in the data", examples
-    )
-    return Part(own, 0, examples)
+    return data if standardisation is None else data.with_standardisation(standardisation)
+
+
+def _some(data: Dataset, count: int, seed: int) -> Part:
+    """Return `count` rows chosen by `seed`: files are often sorted, so never the first ones."""
+    require(count <= len(data), "examples", f"must be at most the {len(data)} in the data", count)
+    keys = NoiseSource(seed, "examples").uniform(0, 0, len(data))
+    return Part(data, np.sort(np.argsort(keys, kind="stable")[:count]).astype(np.int64))
 
 
 def _refuse_training_data(denoiser: Denoiser, data: Dataset) -> None:
@@ -97,29 +124,26 @@ def require_shape(argument: str, examples: Examples, denoiser: Denoiser) -> None
     require(shape == denoiser.shape, argument, rule, shape)
 
 
-def training_examples(denoiser: Denoiser, train: Dataset, most: int) -> Examples:
-    """Return at most `most` training examples, in the model's units."""
-    own = (
-        train.with_standardisation(denoiser.standardisation)
-        if hasattr(denoiser, "standardisation")
-        else train
-    )
-    return Part(own, 0, min(most, len(own)))
+def training_examples(denoiser: Denoiser, train: Dataset, most: int, seed: int = 0) -> Examples:
+    """Return at most `most` training examples chosen by `seed`, in the model's units."""
+    return _some(_in_units("train", denoiser, train), min(most, len(train)), seed)
 
 
 def moments_for(
     denoiser: Denoiser, data: Dataset | Law, train: Dataset | None, source: Examples
 ) -> tuple[Moments, Examples, str]:
     """Return moments from examples that are not audited, the examples left, and their origin."""
-    if isinstance(data, Law):
-        return moments_from_covariance(data.mean, data.covariance()), source, "law"
     if getattr(denoiser, "moments", None) is not None:
         return denoiser.moments, source, "model"  # type: ignore[attr-defined]
+    if isinstance(data, Law):
+        return moments_from_covariance(data.mean, data.covariance()), source, "law"
     if train is not None:
         return _measured(training_examples(denoiser, train, len(train)), denoiser), source, "train"
+    assert isinstance(source, Dataset | Part)
+    order = NoiseSource(0, "set aside").uniform(0, 0, len(source)).argsort(kind="stable")
     aside = len(source) // MOMENT_SHARE
-    kept = Part(source, aside, len(source) - aside)
-    return _measured(Part(source, 0, aside), denoiser), kept, "held-out, set aside"
+    kept = Part(source, np.sort(order[aside:]))
+    return _measured(Part(source, np.sort(order[:aside])), denoiser), kept, "held-out, set aside"
 
 
 def _measured(examples: Examples, denoiser: Denoiser, chunk: int = 1024) -> Moments:

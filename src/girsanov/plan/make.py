@@ -119,9 +119,13 @@ def ledger(price: Prices, nodes: Array) -> tuple[Entry, ...]:
     """Return the entries init, discretisation and score of a grid, in nats."""
     exact = bool(price.audit.about["exact"])
     init, cell = price.excess(nodes)
-    noise = price.audit.curve.levels[nodes[0]] ** -0.5
+    level = price.audit.curve.levels[nodes[0]]
+    started = f"from a {price.start} start at noise level {level**-0.5:.3g}"
+    if not exact:
+        most = group_estimate(price.starts(level), price.audit.curve.shares).interval()[1]
+        started += f", beyond this model's best way there; the start's own KL is below {most:.3g}"
     rows = [
-        estimate_entry("init", init, f"from a {price.start} start at noise level {noise:.3g}"),
+        estimate_entry("init", init, started),
         estimate_entry(
             "discretisation", cell, f"what {len(nodes)} levels cost beyond an ideal grid"
         ),
@@ -212,7 +216,7 @@ def _best(price: Prices, end: int, extra: int, frontier: list[Json]) -> tuple[in
         enough = max(ENOUGH * bound, 2 * row["standard_error"], LEAST)
         if row["above_best"] <= enough:
             return row["steps"], (
-                f"with more steps the sampler could gain {row['above_best']:.2g} nats at most, "
+                f"more would save {row['above_best']:.2g} ± {2 * row['standard_error']:.1g} nats, "
                 f"against a score error of at least {bound:.2g}"
             )
     raise InputError("audit: has no level to plan on")

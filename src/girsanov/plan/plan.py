@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
@@ -15,7 +14,14 @@ from .._checks import (
     require_levels,
     require_number,
 )
-from .._files import read_beside, read_format, sha256_of_file, write_json, write_tensors
+from .._files import (
+    read_beside,
+    read_format,
+    require_free,
+    sha256_of_file,
+    write_json,
+    write_tensors,
+)
 from .._typing import Array, Json, Levels, PathLike
 from ..basis import Basis, coordinate_basis, dct_basis
 from ..ledger.certificate import Entry, entry_from_json
@@ -79,9 +85,12 @@ class Plan:
             last=self.last,
         )
 
-    def save(self, path: PathLike) -> None:
-        """Write `path` (JSON, to read) and its arrays beside it (safetensors)."""
-        arrays = Path(path).with_suffix(".safetensors")
+    def save(self, path: PathLike, *, force: bool = False) -> None:
+        """Write `path` (JSON, to read) and its arrays beside it (safetensors).
+
+        force: replace a file that holds something else than a plan.
+        """
+        arrays = require_free(path, "plan", force).with_suffix(".safetensors")
         tensors = {f"moments.{k}": v for k, v in self.moments.tensors().items()}
         tensors |= {"levels": self.levels, "start_noise": self.start_noise}
         if self.variances is not None:

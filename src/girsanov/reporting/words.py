@@ -10,8 +10,8 @@ SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 PLAIN = (1e-3, 1e5)  # magnitudes written without a power of ten
 NAMES = {"init": "Initialisation", "discretisation": "Discretisation", "score": "Score error"}
 MEANINGS = {
-    "init": "the price of starting from a Gaussian instead of the noised data",
-    "discretisation": "the price of taking a finite number of steps",
+    "init": "the price of a Gaussian start, beyond the best way this model has to get there",
+    "discretisation": "the price of a finite number of steps, beyond an ideal grid",
     "score": "the price of the model not being the best denoiser there is",
 }
 

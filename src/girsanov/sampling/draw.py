@@ -10,6 +10,7 @@ import torch
 from .._checks import require, require_count
 from .._typing import Progress
 from ..denoise.base import Denoiser
+from ..noise import NoiseSource
 from .holds import Recipe
 from .run import BATCH, HasRecipe, sample_batches
 
@@ -29,15 +30,34 @@ def sample(
 
     plan: made from an audit of this very model, which is checked by fingerprint unless
     `any_model`; seed: sample i is the same under one seed for every count and batch size;
-    label: the class to draw, or one per sample [count]; progress(done, total) counts network
+    label: the class to draw, or one per sample [count], by default as often as each occurred in
+    the training data; progress(done, total) counts network
     calls times samples. Samples of a law come back as they are, float64 [count, d].
     """
     require_count("count", count)
     check_model(denoiser, plan, any_model)
+    if label is None and denoiser.classes:
+        label = proportional_labels(denoiser, count, seed)
     batches = sample_batches(
         denoiser, plan, count, seed=seed, batch_size=batch_size, label=label, progress=progress
     )
     return np.concatenate([in_units(denoiser, x) for x in batches])
+
+
+def proportional_labels(denoiser: Denoiser, count: int, seed: int) -> torch.Tensor:
+    """Return a label per sample [count], in the proportions of the training data.
+
+    Label i is the same under one seed for every count. Raises InputError when the model does
+    not say how often each label occurred.
+    """
+    shares = getattr(denoiser, "training", {}).get("label_shares")
+    known = isinstance(shares, list) and len(shares) == denoiser.classes and sum(shares) > 0
+    names = ", ".join(getattr(denoiser, "label_names", ())) or f"0..{denoiser.classes - 1}"
+    rule = f"must be one of {names}: how often each occurs was not recorded"
+    require(known, "label", rule, "no label")
+    edges = np.cumsum(np.asarray(shares, dtype=np.float64))
+    draws = NoiseSource(seed, "label").uniform(0, 0, count) * edges[-1]
+    return torch.from_numpy(np.searchsorted(edges, draws, side="right").astype(np.int64))
 
 
 def check_model(denoiser: Denoiser, plan: Recipe | HasRecipe, any_model: bool = False) -> None:

@@ -78,7 +78,7 @@ def fit(  # noqa: PLR0913 - the public face: one keyword a choice
     batch_size = require_count("batch_size", batch_size or BATCHES[kind])
     folder = _folder(out, resume)
     asked: Json = {
-        "minutes": _minutes(minutes, steps), "steps": steps,
+        "minutes": _minutes(minutes, steps), "steps": steps if steps is None else int(steps),
         "seed": require_count("seed", seed, 0), "network": kind,
         "objective": require_choice("objective", objective, OBJECTIVES),
         "batch_size": batch_size, "options": options.to_json(),
