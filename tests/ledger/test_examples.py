@@ -27,7 +27,7 @@ def table(n=200, seed=0):
 class Trained:
     """As much of a trained denoiser as the origin of examples depends on."""
 
-    shape, classes = (3,), 0
+    shape, classes, exact = (3,), 0, False
 
     def __init__(self, lineage=None, standardisation=None, moments=None):
         self.training = {"lineage": lineage}
