@@ -98,9 +98,9 @@ def trainer_of(**asked):
     return caught[0]
 
 
-def test_early_stopping_keeps_the_best(tmp_path, monkeypatch):
-    values = iter([9.0, 5.0, 3.0, 4.0, 3.5, 8.0, 1.0])
-    seen = {}
+def script_evaluations(monkeypatch, script):
+    """Let the evaluations give these values; return the weights that each one saw, by value."""
+    values, seen = iter(script), {}
 
     def scripted(model, *_, **__):
         value = next(values)
@@ -108,6 +108,11 @@ def test_early_stopping_keeps_the_best(tmp_path, monkeypatch):
         return np.full((2, loop_module.VALIDATION_LEVELS), value)
 
     monkeypatch.setattr(loop_module, "squared_errors", scripted)
+    return seen
+
+
+def test_early_stopping_keeps_the_best(tmp_path, monkeypatch):
+    seen = script_evaluations(monkeypatch, [9.0, 5.0, 3.0, 4.0, 3.5, 8.0, 1.0])
     options = TrainOptions(width=16, depth=1, evaluations=10, patience=3)
     model = fit(table(), out=tmp_path / "m", steps=20, batch_size=16, options=options)
     assert model.training["best_step"] == 4
@@ -118,15 +123,7 @@ def test_early_stopping_keeps_the_best(tmp_path, monkeypatch):
 
 
 def test_without_early_stopping_the_last_weights_are_kept(monkeypatch):
-    values = iter([9.0, 5.0, 3.0, 4.0, 3.5, 8.0])
-    seen = {}
-
-    def scripted(model, *_, **__):
-        value = next(values)
-        seen[value] = {k: v.copy() for k, v in weights_of(model.network).items()}
-        return np.full((2, loop_module.VALIDATION_LEVELS), value)
-
-    monkeypatch.setattr(loop_module, "squared_errors", scripted)
+    seen = script_evaluations(monkeypatch, [9.0, 5.0, 3.0, 4.0, 3.5, 8.0])
     options = TrainOptions(width=16, depth=1, evaluations=5, patience=1, early_stopping=False)
     model = fit(table(), steps=10, batch_size=16, options=options)
     assert model.training["steps_run"] == 10

@@ -20,8 +20,6 @@ from .curve import Examples
 
 LAW_EXAMPLES = 20_000
 MOMENT_SHARE = 4  # one example in so many is set aside for moments when there are no others
-
-
 FAR = 2**40  # draws of a law are audited from here on, far from any a model was trained on
 
 

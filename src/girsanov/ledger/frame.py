@@ -26,6 +26,11 @@ class Frame:
     others: dict[str, tuple[Basis, Bands]]
 
     @property
+    def variances(self) -> Array:
+        """The data's variance in each band of the main basis, [J]."""
+        return np.bincount(self.bands.index, self.moments.variances) / self.bands.sizes
+
+    @property
     def bases(self) -> dict[str, tuple[Basis, Bands]]:
         """All bases by name, the main one first."""
         return {self.moments.basis.kind: (self.moments.basis, self.bands), **self.others}

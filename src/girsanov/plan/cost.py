@@ -61,9 +61,7 @@ class Prices:
 
     def starts(self, levels: Array) -> Array:
         """Return the cost by group of starting at each of `levels`, [..., B]."""
-        frame = self.audit.frame
-        variances = np.bincount(frame.bands.index, frame.moments.variances) / frame.bands.sizes
-        return start_cost(self.audit.curve, levels, self.start, variances)
+        return start_cost(self.audit.curve, levels, self.start, self.audit.frame.variances)
 
     @cached_property
     def allocation(self) -> Allocation:
@@ -78,11 +76,12 @@ class Prices:
         """
         curve = self.audit.curve
         return (
-            self._refold(self.starts(curve.levels[nodes[0]])),
+            self.refold(self.starts(curve.levels[nodes[0]])),
             path_cost(curve, nodes, self.hold, self.covariance),
         )
 
-    def _refold(self, by_group: Array) -> Array:
+    def refold(self, by_group: Array) -> Array:
+        """Return means by group [B] as means by fold, in which this sampler is priced."""
         count = len(self.folds)
         if count == len(by_group):
             return by_group
@@ -93,7 +92,7 @@ class Prices:
 
     def reference(self, first: int, last: int) -> Array:
         """Return R of equation (1) from level `first` to `last` by group; 0 means s = 0."""
-        integral = self._refold(self._integrals[:, first:last].sum(axis=1))
+        integral = self.refold(self._integrals[:, first:last].sum(axis=1))
         if self.audit.about["exact"]:
             return integral
         if first == 0:
@@ -125,7 +124,7 @@ class Prices:
 
     def integral(self, last: int) -> Array:
         """Return 1/2 int of the measured error from 0 to level `last`, by group."""
-        return self._refold(self._integrals[:, :last].sum(axis=1))
+        return self.refold(self._integrals[:, :last].sum(axis=1))
 
     def excess(self, nodes: Array) -> tuple[Estimate, Estimate]:
         """Return the init and discretisation shares (1) of a grid of level indices 1..K."""

@@ -96,7 +96,6 @@ def plan_on(price: Prices, nodes: Array, *, last: str, frontier: list[Json], why
     """Return the plan for a grid of level indices 1..K."""
     audit, curve, frame = price.audit, price.audit.curve, price.audit.frame
     variances, axes = _variances(price, nodes[:-1])
-    banded = np.bincount(frame.bands.index, frame.moments.variances) / frame.bands.sizes
     levels = curve.levels[nodes]
     about = {"why": why, "audit": audit.about, "model": audit.about["model"]}
     return Plan(
@@ -106,7 +105,7 @@ def plan_on(price: Prices, nodes: Array, *, last: str, frontier: list[Json], why
         last,
         levels,
         frame.moments,
-        np.sqrt(frame.bands.spread(banded) + 1 / levels[0]),
+        np.sqrt(frame.bands.spread(frame.variances) + 1 / levels[0]),
         variances,
         axes,
         ledger(price, nodes),
@@ -146,7 +145,7 @@ def score_bound(price: Prices, nodes: Array) -> Estimate:
     weights = np.gradient(np.log(s)) * s / 2 if last > 1 else np.zeros(last)  # trapezoid in log s
     if last > 1:
         weights[[0, -1]] /= 2
-    gain = price._refold(weights @ probe.gains[:last])
+    gain = price.refold(weights @ probe.gains[:last])
     reference = price.reference(0, first) + price.reference(first, last)
     return group_estimate(reference - price.integral(last) + gain, price.folds)
 
@@ -197,9 +196,8 @@ def _fewest(
         value = max(0.0, float(init.interval()[1])) + max(0.0, float(cell.interval()[1]))
         reached = min(reached, value)
         if value <= target:
-            return row[
-                "steps"
-            ], f"the fewest steps whose init and discretisation stay below {target:.4g} nats"
+            why = f"the fewest steps whose init and discretisation stay below {target:.4g} nats"
+            return row["steps"], why
     refuse(
         argument,
         f"cannot be reached at this resolution: the least is {reached:.4g} nats, "
