@@ -27,7 +27,8 @@ def run(arguments: Sequence[str]) -> int:
     A user's mistake becomes one line on stderr; anything else that fails is ours and is raised.
     """
     try:
-        from .commands import app
+        from . import commands  # noqa: F401  (a module registers its commands on the one app)
+        from .options import app
 
         code = app(list(arguments), prog_name="girsanov", standalone_mode=False)
         sys.stdout.flush()

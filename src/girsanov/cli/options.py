@@ -1,0 +1,41 @@
+"""The application and the options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(name="girsanov", add_completion=False, pretty_exceptions_enable=False)
+
+DATA = ".npy, .npz, .csv, .parquet, a folder of images, or digits"
+Model = Annotated[str, typer.Argument(help="A model folder, or a law in a .json file.")]
+AuditFile = Annotated[Path, typer.Argument(help="What `girsanov audit` wrote.")]
+Labels = Annotated[
+    str | None, typer.Option(help="Column (or array of a .npz) that holds the classes.")
+]
+Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of all randomness.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace the output, whatever it is.")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from .. import __version__
+
+        typer.echo(f"girsanov {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _top(
+    context: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Measure what limits a diffusion model, plan its sampling, draw samples, report."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
