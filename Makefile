@@ -35,7 +35,7 @@ format: .venv/.dev
 	$(BIN)/ruff format $(CHECKED)
 
 clean:
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis out
 
 # The stamps: an install is repeated when what it was made from has changed, and at no other time.
 .venv/.made:

@@ -118,6 +118,18 @@ def test_labels_become_sub_folders(tmp_path):
     np.testing.assert_array_equal(data.raw(slice(None)), PICTURES[[0, 2, 1]])
 
 
+def test_labels_that_need_the_same_folder_name_get_their_own(tmp_path):
+    names = ("a/b", "a:b", "A_B", "c")
+    labels = np.arange(4)
+    pictures = np.repeat(PICTURES[:1], 4, axis=0)
+    write_samples(
+        pictures, standardisation(PICTURES), tmp_path / "out", labels=labels, label_names=names
+    )
+    folders = listing(tmp_path / "out")[::2]
+    assert sorted(folders) == ["A_B", "a_b_2", "a_b_3", "c"]
+    assert load_data(tmp_path / "out").labels.tolist() == [0, 1, 2, 3]
+
+
 def test_folder_is_open_to_others_as_the_umask_says(tmp_path):
     old = os.umask(0o022)
     try:

@@ -9,6 +9,7 @@ from safetensors.numpy import load_file, save_file
 
 from girsanov._checks import InputError
 from girsanov.data import load_data
+from girsanov.denoise.base import per_call
 from girsanov.denoise.exact import ExactDenoiser
 from girsanov.denoise.load import load_model
 from girsanov.law.gaussian import Gaussian
@@ -157,3 +158,21 @@ def test_refuses_what_is_no_model(tmp_path):
     (tmp_path / "pipe" / "model_index.json").write_text('{"_class_name": "DDPMPipeline"}')
     with pytest.raises(InputError, match=r"pipeline \(DDPMPipeline\) that is recognised"):
         load_model(tmp_path / "pipe")
+
+
+def test_a_device_this_machine_lacks_is_refused_in_one_line(tmp_path):
+    path = tmp_path / "law.json"
+    path.write_text(json.dumps(Gaussian([1.0], 2.0).to_json()))
+    for name in ("tpu", "cuda:97", "no such thing"):
+        with pytest.raises(InputError, match="device: must be a device of this machine: cpu"):
+            load_model(path, device=name)
+    assert load_model(path, device="cpu").exact
+
+
+def test_a_network_call_holds_fewer_examples_when_they_are_large():
+    small, large = (
+        ExactDenoiser(Gaussian([0.0], 1.0)),
+        ExactDenoiser(Gaussian(np.zeros(2**12), 1.0)),
+    )
+    assert per_call(small, 512) == 512
+    assert per_call(large, 512) == 2**8

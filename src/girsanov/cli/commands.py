@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from . import outputs
-from .options import DATA, AsJson, AuditFile, Force, Labels, Model, Seed, app
+from .options import DATA, AsJson, AuditFile, Device, Force, Labels, Model, Seed, app
 
 
 @app.command()
@@ -79,7 +79,10 @@ def audit(
     examples: Annotated[int | None, typer.Option(min=1, help="Use only so many examples.")] = None,
     levels: Annotated[int, typer.Option(min=2, help="Noise levels to measure.")] = 65,
     draws: Annotated[int | None, typer.Option(min=1, help="Noise paths per example.")] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Examples a network call.")] = 512,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Examples a network call (default: up to 512).")
+    ] = None,
+    device: Device = None,
     seed: Seed = 0,
     force: Force = False,
     json: AsJson = False,
@@ -97,6 +100,7 @@ def audit(
             data,
             train_data,
             labels,
+            device=device,
             levels=levels,
             examples=examples,
             draws=draws,
@@ -166,8 +170,10 @@ def sample(
     out: Annotated[str, typer.Option(help=".npy, .npz, .csv, .parquet, or FOLDER/ of images.")],
     seed: Seed = 0,
     batch_size: Annotated[
-        int, typer.Option(min=1, help="Samples a network call; changes nothing.")
-    ] = 1000,
+        int | None,
+        typer.Option(min=1, help="Samples a network call (default: up to 1000); changes nothing."),
+    ] = None,
+    device: Device = None,
     label: Annotated[str | None, typer.Option(help="The one class to draw, by name.")] = None,
     any_model: Annotated[
         bool, typer.Option("--any-model", help="Use a plan of another model.")
@@ -194,6 +200,7 @@ def sample(
             force=force,
             seed=seed,
             batch_size=batch_size,
+            device=device,
             any_model=any_model,
             progress=tick,
         )

@@ -15,6 +15,9 @@ AuditFile = Annotated[Path, typer.Argument(help="What `girsanov audit` wrote.")]
 Labels = Annotated[
     str | None, typer.Option(help="Column (or array of a .npz) that holds the classes.")
 ]
+Device = Annotated[
+    str | None, typer.Option(help="cpu, cuda, cuda:1, ... (default: a GPU if there is one).")
+]
 Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of all randomness.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace the output, whatever it is.")]

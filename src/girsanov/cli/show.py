@@ -139,10 +139,10 @@ def audited(audit: Audit, out: Path) -> None:
     about, total = audit.about, audit.total()
     share = audit.levels * total.value / math.prod(about["shape"])
     console = _console()
-    console.print(
-        f"{about['examples']} examples x {about['draws']} draws x {len(audit.levels)} levels: "
-        f"{about['calls']} network calls in {about['seconds']:.1f} s"
-    )
+    again = about["calls"] - about["examples"] * about["draws"] * len(audit.levels)
+    seen = f", and {again // len(audit.levels)} training examples once" if again else ""
+    spent = f"{about['examples']} examples x {about['draws']} draws x {len(audit.levels)} levels"
+    console.print(f"{spent}{seen}: {about['calls']} network calls in {about['seconds']:.1f} s")
     low, high = audit.levels[-1] ** -0.5, audit.levels[0] ** -0.5
     console.print(f"error x SNR per dimension, from noise {high:.3g} to {low:.3g}")
     console.print(f"  {sparkline(share[:: -(-len(share) // 65)])}")

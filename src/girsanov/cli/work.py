@@ -71,10 +71,16 @@ def fit_command(
 
 
 def audit_command(
-    model: str, source: str, train_source: str | None, labels: str | None, **options: Any
+    model: str,
+    source: str,
+    train_source: str | None,
+    labels: str | None,
+    *,
+    device: str | None,
+    **options: Any,
 ) -> Audit:
     """Audit a model on data; of the file it was trained on, only the part kept back is used."""
-    denoiser = load_model(model)
+    denoiser = load_model(model, device=device)
     data, train = read_source(source, labels), None
     if isinstance(data, Dataset):
         data, train = _parts(denoiser, data, source)
@@ -139,14 +145,15 @@ def sample_command(
     force: bool,
     seed: int,
     any_model: bool,
-    batch_size: int,
+    batch_size: int | None,
+    device: str | None,
     progress: Progress | None,
 ) -> Drawn:
     """Draw samples and write them; everything that can be refused is refused before the work.
 
     A record of how they were drawn goes beside them.
     """
-    denoiser, plan = load_model(model), load_plan(plan_path)
+    denoiser, plan = load_model(model, device=device), load_plan(plan_path)
     check_model(denoiser, plan, any_model)
     d = int(np.prod(denoiser.shape))
     rule = f"must be of examples of {d} numbers, as this model's are"

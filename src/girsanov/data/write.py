@@ -9,6 +9,7 @@ sub-folders; a `.npy` has no room for them.
 from __future__ import annotations
 
 import csv
+import itertools
 import os
 import re
 import tempfile
@@ -196,8 +197,9 @@ def _write_folder(
         with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as place:
             fresh, old = Path(place, "new"), Path(place, "old")
             fresh.mkdir()
+            names = {} if labels is None else _folder_names(np.unique(labels).tolist())
             for row, image in enumerate(images):
-                folder = fresh if labels is None else fresh / _folder_name(str(labels[row]))
+                folder = fresh if labels is None else fresh / names[labels[row]]
                 folder.mkdir(exist_ok=True)
                 picture = Image.fromarray(_picture(image, standardisation))
                 picture.save(folder / f"{row:06d}.png")
@@ -218,9 +220,16 @@ def _swap(fresh: Path, target: Path, old: Path) -> None:
         raise
 
 
-def _folder_name(label: str) -> str:
-    safe = re.sub(r'[/\\:*?"<>|\x00-\x1f]', "_", label).strip(". ")
-    return safe or "_"
+def _folder_names(labels: Sequence[Any]) -> dict[Any, str]:
+    """Return a folder's name a label, never one name for two, whatever a file system allows."""
+    names: dict[Any, str] = {}
+    taken: set[str] = set()  # in one case: some file systems do not tell a from A
+    for label in labels:
+        safe = re.sub(r'[/\\:*?"<>|\x00-\x1f]', "_", str(label)).strip(". ") or "_"
+        choices = itertools.chain([safe], (f"{safe}_{k}" for k in itertools.count(2)))
+        names[label] = next(name for name in choices if name.casefold() not in taken)
+        taken.add(names[label].casefold())
+    return names
 
 
 def _picture(image: NDArray[Any], standardisation: ImageStandardisation) -> NDArray[np.uint8]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -29,3 +30,11 @@ class Denoiser(Protocol):
     def __call__(self, x: Tensor, snr: float | Tensor, label: Tensor | None = None) -> Tensor:
         """Return m [B, *shape] for x [B, *shape], snr (float or [B]) and label [B] or None."""
         ...
+
+
+NUMBERS = 2**20  # in one network call: the feature maps of a UNet then stay within about 2 GiB
+
+
+def per_call(denoiser: Denoiser, most: int) -> int:
+    """Return how many examples a network call should hold: `most`, fewer if they are large."""
+    return max(1, min(most, NUMBERS // math.prod(denoiser.shape)))

@@ -32,16 +32,18 @@ FIELDS: dict[str, type] = {
 }  # fmt: skip
 
 
-def load_model(path: PathLike) -> Denoiser:
+def load_model(path: PathLike, *, device: str | None = None) -> Denoiser:
     """Return the denoiser in `path`: a `NetworkDenoiser`, or the `ExactDenoiser` of a law.
 
-    path: a model folder that `fit` wrote, or a law's JSON file. Raises InputError in one line
+    path: a model folder that `fit` wrote, or a law's JSON file; device: where a network runs,
+    by default a GPU if there is one (laws run on the CPU). Raises InputError in one line
     for anything else, naming what is accepted; pickles are never opened.
     """
     path = Path(path)
     require(path.exists(), f"model {path}", f"must exist: {ACCEPTED}")
+    place = _device(device)
     if path.is_dir():
-        return _from_folder(path)
+        return _from_folder(path).to(place)
     if path.suffix.lower() in PICKLES:
         refuse(
             f"model {path}", f"must be {ACCEPTED}", f"a {path.suffix} file, a pickle that can run "
@@ -50,6 +52,21 @@ def load_model(path: PathLike) -> Denoiser:
     if path.suffix.lower() != ".json":
         refuse(f"model {path}", f"must be {ACCEPTED}", path.name)
     return ExactDenoiser(read_law(path))
+
+
+def _device(name: str | None) -> torch.device:
+    """Return the device of this name, or refuse one that this machine does not have."""
+    usable = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+    if name is None:
+        return torch.device(usable[-1])
+    rule = f"must be a device of this machine: {' or '.join(usable)}"
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        refuse("device", rule, name)
+    there = device.type in usable and (device.index or 0) < max(1, torch.cuda.device_count())
+    require(there, "device", rule, name)
+    return device
 
 
 def _from_folder(folder: Path) -> NetworkDenoiser:

@@ -128,8 +128,9 @@ class NetworkDenoiser:
 
     def to(self, device: torch.device | str) -> NetworkDenoiser:
         """Move the network to a device and return this denoiser."""
-        self.network.to(device)
-        self.seal()
+        if torch.device(device) != self.device:
+            self.network.to(device)
+            self.seal()
         return self
 
     def save(self, folder: PathLike) -> None:

@@ -21,7 +21,7 @@ from .._files import (
 )
 from .._typing import Array, Json, Levels, PathLike, Progress
 from ..data import Dataset
-from ..denoise.base import Denoiser
+from ..denoise.base import Denoiser, per_call
 from ..law.base import Law
 from ..moments import (
     Moments,
@@ -37,6 +37,7 @@ from .probe import Probe, probe
 if TYPE_CHECKING:
     from ..plan.plan import Plan
 
+BATCH = 512  # examples a network call, at most
 LEVELS = 65  # every 0.25 in log-SNR over the default range
 DRAWN = 600  # paths a small data set is given in all, by drawing noise more than once
 FULL_LIMIT = 128  # dimensions up to which the full covariance is measured
@@ -144,14 +145,15 @@ def audit(
     examples: int | None = None,
     draws: int | None = None,
     seed: int = 0,
-    batch_size: int = 512,
+    batch_size: int | None = None,
     progress: Progress | None = None,
 ) -> Audit:
     """Return the audit of `denoiser` on held-out `data`: one streamed pass, n K draws calls.
 
     data: held-out examples, or the law itself; train: the training data, for the moments and
     for what the model has memorised; levels: how many, or the SNRs; examples: use only the
-    first so many; draws: noise paths per example; progress(done, total) counts network calls.
+    first so many; draws: noise paths per example; batch_size: examples a network call, by default
+    512, fewer if they are large; progress(done, total) counts network calls.
     """
     begun, seed = time.perf_counter(), require_count("seed", seed, at_least=0)
     source = held_out_examples(denoiser, data, examples, seed)
@@ -166,8 +168,9 @@ def audit(
     count = max(1, math.ceil(DRAWN / len(source))) if draws is None else draws
     count = require_count("draws", count)
     parts = [len(source) * count * len(grid), len(seen or ()) * len(grid)]
+    size = per_call(denoiser, BATCH) if batch_size is None else batch_size
     measure = partial(
-        measure_curve, denoiser, levels=grid, frame=frame, seed=seed, batch_size=batch_size,
+        measure_curve, denoiser, levels=grid, frame=frame, seed=seed, batch_size=size,
     )  # fmt: skip
     full = math.prod(denoiser.shape) <= FULL_LIMIT
     curve = measure(source, draws=count, full=full, progress=_shifted(progress, 0, sum(parts)))

@@ -12,7 +12,7 @@ from .._typing import Progress
 from ..denoise.base import Denoiser
 from ..noise import NoiseSource
 from .holds import Recipe
-from .run import BATCH, HasRecipe, sample_batches
+from .run import HasRecipe, sample_batches
 
 
 def sample(
@@ -22,7 +22,7 @@ def sample(
     *,
     seed: int = 0,
     label: int | torch.Tensor | None = None,
-    batch_size: int = BATCH,
+    batch_size: int | None = None,
     any_model: bool = False,
     progress: Progress | None = None,
 ) -> np.ndarray:

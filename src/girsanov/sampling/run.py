@@ -15,7 +15,7 @@ import torch
 from .._checks import InputError, require, require_count
 from .._typing import Array, Progress, Tensor
 from ..basis import Basis
-from ..denoise.base import Denoiser
+from ..denoise.base import Denoiser, per_call
 from ..noise import NoiseSource
 from .holds import Recipe
 
@@ -37,17 +37,19 @@ def sample_batches(
     *,
     seed: int = 0,
     first: int = 0,
-    batch_size: int = BATCH,
+    batch_size: int | None = None,
     label: int | Tensor | None = None,
     progress: Progress | None = None,
 ) -> Iterator[Tensor]:
     """Yield samples first..first+count-1 under `seed`, standardised, in batches [b, *shape].
 
+    batch_size: by default 1000, fewer if the samples are large; it changes nothing;
     label: one class for all, or one per sample [count]; progress(done, total) counts network
     calls times samples.
     """
     total = require_count("count", count)
-    size = require_count("batch_size", batch_size)
+    size = per_call(denoiser, BATCH) if batch_size is None else batch_size
+    require_count("batch_size", size)
     require_count("first", first, at_least=0)
     labels = _labels(denoiser, label, total)
     steps = plan if isinstance(plan, Recipe) else plan.recipe()

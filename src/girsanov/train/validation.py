@@ -17,11 +17,11 @@ import numpy as np
 import torch
 
 from .._typing import Array, Tensor
-from ..denoise.base import Denoiser
+from ..denoise.base import Denoiser, per_call
 from ..montecarlo import Estimate, mean_estimate
 from ..noise import NoiseSource
 
-CALL = 512  # examples in one network call
+CALL = 512  # examples in one network call, at most
 
 
 def squared_errors(
@@ -30,10 +30,11 @@ def squared_errors(
 ) -> Array:  # fmt: skip
     """Return squared errors of `x0` [n, *shape]: [n, K], or [n, K, d] in a `basis`."""
     source = NoiseSource(seed, "validation")
+    size = per_call(denoiser, CALL)
     levels = [
         torch.cat([
-            _errors(denoiser, x0, label, slice(a, a + CALL), (source, k, level), basis)
-            for a in range(0, len(x0), CALL)
+            _errors(denoiser, x0, label, slice(a, a + size), (source, k, level), basis)
+            for a in range(0, len(x0), size)
         ])
         for k, level in enumerate(log_snrs)
     ]  # fmt: skip
