@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from .sampling.grid import time_grid as time_grid
     from .sampling.holds import Recipe as Recipe
     from .sampling.holds import recipe as recipe
+    from .sampling.solvers import solver_recipe as solver_recipe
     from .train import fit as fit
 
 _HOME = {
@@ -80,6 +81,7 @@ _HOME = {
     ".sampling.draw": ("sample",),
     ".sampling.grid": ("karras_grid", "log_uniform_grid", "time_grid"),
     ".sampling.holds": ("Recipe", "recipe"),
+    ".sampling.solvers": ("solver_recipe",),
     ".train": ("fit",),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}

@@ -1,7 +1,7 @@
 r"""What a step freezes: the coefficients of one stochastic step from SNR s to s' > s.
 
 In the coordinates x = x0 + z/sqrt(s), every hold is linear in the state, the prediction m and
-fresh noise,
+fresh noise (a solver, `solvers.py`, instead of noise in the prediction of the step before),
 
     x' = a x + b m + c xi,    xi ~ N(0, I),    delta = s' - s.                            (1)
 
@@ -42,7 +42,8 @@ Last = Literal["denoise", "sample"]
 class Step:
     """The coefficients a, b, c of equation (1) for one step out of SNR `snr`.
 
-    noise: c, a number, or one per coordinate of `basis` [d]; `basis` None means the identity.
+    noise: c, a number, or one per coordinate of `basis` [d]; `basis` None means the identity;
+    history: the coefficient of the prediction that the step before it made.
     """
 
     snr: float
@@ -50,6 +51,7 @@ class Step:
     prediction: float
     noise: float | Array
     basis: Basis | None = None
+    history: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,10 @@ class Recipe:
     start_basis: Basis | None
     steps: tuple[Step, ...]
     end: float
+
+    def __post_init__(self) -> None:
+        first = bool(self.steps) and self.steps[0].history == 0
+        require(first, "steps", "must begin with one that needs no prediction before it")
 
 
 def ou_time(snr: Array | float) -> Array:

@@ -1,4 +1,4 @@
-r"""The one loop over levels: x <- a x + b m(x, s) + c xi.
+r"""The one loop over levels: x <- a x + b m(x, s) + h m_before + c xi.
 
 Noise belongs to the sample (`noise.py`): step 0 of sample i is its start, step k + 1 the noise
 of its k-th step, so the batch size changes nothing.
@@ -6,8 +6,8 @@ of its k-th step, so the batch size changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -110,18 +110,48 @@ def _run(
     with torch.inference_mode():
         x = coloured(draw(0), plan.start_noise, plan.start_basis)
         x = x + torch.tensor(plan.mean).to(x)
-        for k, step in enumerate(plan.steps, start=1):
-            m = denoiser(x.view(count, *denoiser.shape), step.snr, label).reshape(count, d)
-            # not in place: a denoiser may return the very tensor it was given
-            x = x.mul(step.state).add_(m, alpha=step.prediction)
-            if np.any(step.noise):
-                x += coloured(draw(k), step.noise, step.basis)
+        for visit in walk(denoiser, plan, x, label, draw):
+            x = visit.after
             tick.add(count)
     if not bool(torch.isfinite(x).all()):
         raise InputError(
             "denoiser: gave NaN or infinite values while sampling. Check its weights and dtype"
         )
     return x.view(count, *denoiser.shape)
+
+
+class Visit(NamedTuple):
+    """One step of the loop: the state, the prediction there, the next state; [b, d] each."""
+
+    state: Tensor
+    prediction: Tensor
+    after: Tensor
+
+
+def walk(
+    denoiser: Denoiser,
+    plan: Recipe,
+    x: Tensor,
+    label: Tensor | None = None,
+    draw: Callable[[int], Tensor] | None = None,
+) -> Iterator[Visit]:
+    """Yield every step from the states `x` [b, d] on.
+
+    draw: returns the normals [b, d] of a step, 1 for the first; None where no step adds noise.
+    """
+    before = x  # never used: a recipe's first step has no history
+    for k, step in enumerate(plan.steps, start=1):
+        m = denoiser(x.view(len(x), *denoiser.shape), step.snr, label).reshape(x.shape)
+        # not in place: a denoiser may return the very tensor it was given
+        after = x.mul(step.state).add_(m, alpha=step.prediction)
+        if step.history:
+            after.add_(before, alpha=step.history)
+        if k < len(plan.steps) and plan.steps[k].history:
+            before = m.clone()  # a denoiser may write its next answer where this one is
+        if draw is not None and np.any(step.noise):
+            after += coloured(draw(k), step.noise, step.basis)
+        yield Visit(x, m, after)
+        x = after
 
 
 def coloured(z: Tensor, scale: float | Array, basis: Basis | None) -> Tensor:
