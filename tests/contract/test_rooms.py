@@ -224,7 +224,7 @@ def test_the_search_for_random_calls_sees(line, bad):
 @over_files
 def test_noise_alone_makes_generators_of_numbers(name):
     """Philox belongs to noise.py; data.split shuffles rows with a seeded generator."""
-    users = {"noise.py", "data/dataset.py"}
+    users = {"noise.py", "data/lineage.py"}
     calls = [dotted(n.func) for n in ast.walk(tree(name)) if isinstance(n, ast.Call)]
     assert name in users or not any(c.startswith("np.random.") for c in calls)
 

@@ -35,8 +35,8 @@ class Network:
     exact, classes, fingerprint = False, 0, "f" * 64
     dtype, device, snr_range = torch.float32, torch.device("cpu"), (0.01, 1e3)
 
-    def __init__(self, shape=(3,), lineage=None):
-        self.shape, self.training = shape, {"lineage": lineage}
+    def __init__(self, shape=(3,), seen=()):
+        self.shape, self.training = shape, {"seen": [data.lineage for data in seen]}
 
     def __call__(self, x, snr, label=None):
         return x * snr / (1 + snr)
@@ -108,7 +108,9 @@ def test_progress_covers_both_passes():
 def test_memorisation_is_the_error_on_training_examples():
     train = table(seed=1)
     report = audit(Network(), table(), train=train, levels=[0.5, 5.0], draws=2)
-    alone = audit(Network(), train, train=table(seed=1), levels=[0.5, 5.0], draws=1)
+    network = Network()
+    network.moments = report.frame.moments
+    alone = audit(network, train, levels=[0.5, 5.0], draws=1)
     assert report.about["moments_from"] == "train"
     assert report.memorisation == pytest.approx(alone.curve.traces[:, :, 0])
     assert audit(Network(), table(), levels=2, draws=1).memorisation is None
@@ -223,9 +225,9 @@ def test_too_few_examples_are_refused():
 
 def test_training_data_is_refused_as_held_out():
     first, rest = table().split(0.5)
-    with pytest.raises(InputError, match="data: is what this model was trained on"):
-        audit(Network(lineage=first.lineage), first)
-    assert audit(Network(lineage=first.lineage), rest, train=first, levels=2).memorisation.any()
+    with pytest.raises(InputError, match="data: holds 150 of 150 examples that this model saw"):
+        audit(Network(seen=[first]), first)
+    assert audit(Network(seen=[first]), rest, train=first, levels=2).memorisation.any()
 
 
 def test_nan_data_or_denoisers_are_refused():

@@ -13,6 +13,7 @@ from girsanov.ledger.examples import (
     Part,
     held_out_examples,
     moments_for,
+    refuse_overlap,
     training_examples,
 )
 
@@ -29,16 +30,12 @@ class Trained:
 
     shape, classes, exact = (3,), 0, False
 
-    def __init__(self, lineage=None, standardisation=None, moments=None):
-        self.training = {"lineage": lineage}
+    def __init__(self, *seen, standardisation=None, moments=None):
+        self.training = {"seen": [data.lineage for data in seen]}
         if standardisation is not None:
             self.standardisation = standardisation
         if moments is not None:
             self.moments = moments
-
-
-def whole(data):
-    return {"of": data.fingerprint, "fraction": None, "seed": 0}
 
 
 def test_draws_of_a_law_do_not_depend_on_the_slice():
@@ -106,26 +103,45 @@ def test_examples_come_in_the_units_of_the_model():
 
 def test_held_out_part_of_the_training_data_is_taken():
     first, rest = table().split(0.75, seed=2)
-    assert len(held_out_examples(Trained(first.lineage), rest, None, 0)) == 50
-    assert len(held_out_examples(Trained(rest.lineage), first, None, 0)) == 150
-    assert len(held_out_examples(Trained(first.lineage), table(seed=5), None, 0)) == 200
+    assert len(held_out_examples(Trained(first), rest, None, 0)) == 50
+    assert len(held_out_examples(Trained(rest), first, None, 0)) == 150
+    assert len(held_out_examples(Trained(first), table(seed=5), None, 0)) == 200
 
 
-def test_training_data_is_refused_as_held_out():
+def test_data_the_model_has_seen_is_refused_and_counted():
     data = table()
     first, rest = data.split(0.75, seed=2)
     other, other_rest = data.split(0.75, seed=3)
+    inner, inner_rest = first.split(0.5, seed=4)
     cases = [
-        (whole(data), data),
-        (first.lineage, first),
-        (first.lineage, data),  # holds the training part
-        (whole(data), rest),  # a part of what was all trained on
-        (first.lineage, other),  # another split of the same rows overlaps
-        (first.lineage, other_rest),
+        ((data,), data, 200),
+        ((first,), first, 150),
+        ((first,), data, 150),  # holds the training part
+        ((data,), rest, 50),  # a part of what was all trained on
+        ((first,), inner, 75),  # a part of the part trained on
+        ((inner,), data, 75),  # trained on a part of a part of the whole file
+        ((inner,), first, 75),
+        ((inner, rest), rest, 50),  # the second stopped the training early
+        ((first.without_labels(),), first, 150),
     ]
-    for lineage, given in cases:
-        with pytest.raises(InputError, match="data: is what this model was trained on"):
-            held_out_examples(Trained(lineage), given, None, 0)
+    for seen, given, shared in cases:
+        text = f"data: holds {shared} of {len(given)} examples that this model saw in training"
+        with pytest.raises(InputError, match=text):
+            held_out_examples(Trained(*seen), given, None, 0)
+    for given in (other, other_rest):  # another split of the same rows overlaps by chance
+        a, b = (set(map(bytes, part.raw(slice(None)))) for part in (first, given))
+        with pytest.raises(InputError, match=f"data: holds {len(a & b)} of {len(given)} examples"):
+            held_out_examples(Trained(first), given, None, 0)
+    for unseen in (rest, inner_rest, rest.split(0.5)[1]):
+        assert len(held_out_examples(Trained(inner), unseen, None, 0)) == len(unseen)
+
+
+def test_held_out_data_shared_with_the_training_data_given_is_refused():
+    first, rest = table().split(0.75, seed=2)
+    refuse_overlap(rest, first)
+    refuse_overlap(LAW, first)
+    with pytest.raises(InputError, match="data: holds 50 of 50 examples that are also in the tra"):
+        refuse_overlap(rest, table())
 
 
 def test_moments_never_come_from_audited_examples():

@@ -9,6 +9,7 @@ import torch
 
 from girsanov._checks import InputError
 from girsanov.data import load_data
+from girsanov.data.lineage import shared_rows
 from girsanov.denoise.load import load_model
 from girsanov.denoise.network import weights_of
 from girsanov.law.mixture import GaussianMixture
@@ -297,3 +298,14 @@ def test_options_refuse():
         TrainOptions(log_snr=(3.0, 1.0))
     with pytest.raises(InputError, match="learning_rate: must be a finite number > 0"):
         TrainOptions(learning_rate=0.0)
+
+
+def test_the_record_names_every_example_that_was_seen(tmp_path):
+    train, stop = table().split(0.6, seed=1)
+    stop, fresh = stop.split(0.5, seed=2)
+    asked = {"steps": 2, "batch_size": 16, "options": SMALL}
+    model = fit(train, held_out=stop, out=tmp_path / "m", **asked)
+    seen = load_model(tmp_path / "m").training["seen"]
+    assert seen == model.training["seen"]
+    assert [shared_rows(part.lineage, seen) for part in (train, stop, fresh)] == [48, 16, 0]
+    assert fit(train, **asked).training["seen"] == seen[:1]

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from .._checks import refuse, require, require_count, require_number
 from .._files import sha256_of
 from .._typing import Json, Tensor
+from .lineage import cut
 from .standardise import Standardisation
 from .streaming import Index, Rows
 
@@ -28,11 +29,11 @@ class Dataset:
 
     rows: where the rows live; labels: [n] codes into `label_names`; index: which rows, in which
     order (None: all); given: a standardisation that replaces the learnt one; teacher: the data
-    set whose standardisation this one shares; lineage: for a part, how it was split off.
+    set whose standardisation this one shares.
     Made by `load_data` and `split`.
     """
 
-    lineage: Json | None = None
+    _splits: tuple[Json, ...] = ()  # how this part was split off the whole
 
     def __init__(
         self,
@@ -75,6 +76,20 @@ class Dataset:
         index = () if self._index is None else (self._index,)
         return sha256_of("dataset", self._rows.fingerprint, *labels, *index)
 
+    @cached_property
+    def lineage(self) -> Json:
+        """Which rows of which file these are: its fingerprint, length and the splits since.
+
+        of, fraction, seed, part: of the last split (fraction and part None for a whole file).
+        """
+        last = self._splits[-1] if self._splits else {"of": self.fingerprint, "seed": 0}
+        return {
+            "root": self._rows.fingerprint,
+            "rows": len(self._rows),
+            "splits": [[s["fraction"], s["seed"], s["part"]] for s in self._splits],
+            **{k: last.get(k) for k in ("of", "fraction", "seed", "part")},
+        }
+
     def raw(self, rows: Selection) -> NDArray[Any]:
         """Return rows in the user's own units, type and layout, [b, ...]."""
         if self._index is not None:
@@ -101,14 +116,14 @@ class Dataset:
         fraction = require_number("fraction", fraction)
         require(0 < fraction < 1, "fraction", "must lie strictly between 0 and 1", fraction)
         seed, n = require_count("seed", seed, 0), len(self)
-        count = round(fraction * n)
-        if not 0 < count < n:
+        if not 0 < round(fraction * n) < n:
             refuse("fraction", f"must leave rows in both parts of {n} rows", fraction)
-        order = np.random.default_rng(seed).permutation(n)
-        first = self._part(order[:count], f"{self.name} ({fraction:g}, seed {seed})", None)
-        rest = self._part(order[count:], f"{self.name} (rest of {fraction:g}, seed {seed})", first)
-        first.lineage = {"of": self.fingerprint, "fraction": fraction, "seed": seed, "part": 0}
-        rest.lineage = {**first.lineage, "part": 1}
+        chosen, others = cut(n, fraction, seed)
+        first = self._part(chosen, f"{self.name} ({fraction:g}, seed {seed})", None)
+        rest = self._part(others, f"{self.name} (rest of {fraction:g}, seed {seed})", first)
+        split = {"of": self.fingerprint, "fraction": fraction, "seed": seed}
+        first._splits = (*self._splits, {**split, "part": 0})
+        rest._splits = (*self._splits, {**split, "part": 1})
         return first, rest
 
     def _part(self, order: Index, name: str, teacher: Dataset | None) -> Dataset:
@@ -163,5 +178,5 @@ class Dataset:
             given=given,
             teacher=self._teacher,
         )
-        copy.lineage = self.lineage
+        copy._splits = self._splits
         return copy

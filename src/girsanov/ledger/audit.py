@@ -30,7 +30,13 @@ from ..moments import (
 from ..montecarlo import Estimate
 from .bands import Bands
 from .curve import Curve, measure_curve
-from .examples import held_out_examples, moments_for, require_shape, training_examples
+from .examples import (
+    held_out_examples,
+    moments_for,
+    refuse_overlap,
+    require_shape,
+    training_examples,
+)
 from .frame import Frame, make_frame
 from .probe import Probe, probe
 
@@ -156,6 +162,7 @@ def audit(
     512, fewer if they are large; progress(done, total) counts network calls.
     """
     begun, seed = time.perf_counter(), require_count("seed", seed, at_least=0)
+    refuse_overlap(data, train)
     source = held_out_examples(denoiser, data, examples, seed)
     require_shape("data", source, denoiser)
     seen = None if train is None else training_examples(denoiser, train, len(source))

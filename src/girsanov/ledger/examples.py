@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .._checks import refuse, require, require_count
+from .._checks import require, require_count
 from .._typing import Tensor
 from ..data import Dataset, Standardisation
+from ..data.lineage import shared_rows
 from ..denoise.base import Denoiser
 from ..law.base import Law
 from ..moments import Moments, measure_moments, moments_from_covariance
@@ -100,19 +102,23 @@ def _some(data: Dataset, count: int, seed: int) -> Part:
 
 
 def _refuse_training_data(denoiser: Denoiser, data: Dataset) -> None:
-    """Refuse data with examples the model was trained on: they say nothing about new ones."""
-    seen = getattr(denoiser, "training", {}).get("lineage") or {}
-    own = data.lineage or {}
-    related = seen.get("of") in (data.fingerprint, own.get("of"))
-    same_split = all(seen.get(k) == own.get(k) for k in ("of", "fraction", "seed"))
-    disjoint = same_split and seen.get("part") != own.get("part")
-    if seen and related and not disjoint:
-        refuse(
-            "data",
-            f"is what this model was trained on, or shares examples with it ({data.name})",
-            None,
-            "Audit on held-out data, and give this as the training data",
-        )
+    """Refuse data with examples the model has seen: they say nothing about new ones."""
+    record = getattr(denoiser, "training", {})
+    seen = record.get("seen") or [record.get("lineage")]
+    _refuse_shared(data, seen, "this model saw in training or to choose its weights")
+
+
+def refuse_overlap(data: Dataset | Law, train: Dataset | None) -> None:
+    """Refuse held-out data that shares examples with the training data given beside it."""
+    if train is not None and isinstance(data, Dataset):
+        _refuse_shared(data, [train.lineage], "are also in the training data given")
+
+
+def _refuse_shared(data: Dataset, seen: list[Any], where: str) -> None:
+    shared = shared_rows(data.lineage, seen)
+    remedy = "Audit on held-out data, and give this as the training data"
+    rule = f"holds {shared} of {len(data)} examples that {where} ({data.name})"
+    require(shared == 0, "data", rule, None, remedy)
 
 
 def require_shape(argument: str, examples: Examples, denoiser: Denoiser) -> None:

@@ -86,7 +86,9 @@ def fit(  # noqa: PLR0913 - the public face: one keyword a choice
     parts = _parts(train, held_out, seed)
     asked["data"] = [part.fingerprint for part in parts]
     asked["label_shares"] = _label_shares(train)
-    asked["lineage"] = train.lineage or {"of": train.fingerprint, "fraction": None, "seed": 0}
+    asked["lineage"] = train.lineage
+    # what only stopped the run early has been seen too: an audit on it would flatter the model
+    asked["seen"] = [part.lineage for part in (train, held_out) if part is not None]
     saved = load_checkpoint(folder / "checkpoint") if folder and resume else None
     if folder and saved:
         saved.require_settings(asked, folder / "checkpoint")
