@@ -138,3 +138,35 @@ def test_scale_in_units():
     assert load_data(SMALL).standardisation.scale_in_units is None
     one = load_data(SMALL[["rooms"]]).standardisation
     assert one.scale_in_units == pytest.approx(np.std([2, 2, 5]))
+
+
+@pytest.mark.parametrize(
+    ("values", "decimals"),
+    [
+        ([17.99, 20.5, 3.0, -1.01], 2),
+        ([100.0, 250.0, 7.0], 0),
+        ([0.1, 1 / 3, 2.0], None),
+        ([1e-7, 0.5, 1.0], None),
+        ([1e15 + 0.5, 0.25, 3.0], 2),
+    ],
+)
+@pytest.mark.parametrize("kind", ["f4", "f8"])
+def test_samples_have_the_decimals_of_their_column(values, decimals, kind):
+    raw = np.array(values, kind).view([("v", kind)])
+    s = load_data(raw).standardisation
+    if not (kind == "f4" and abs(values[0]) > 1e9):  # float32 has no halves there
+        assert s.columns[0].decimals == decimals
+    again = Standardisation.from_json(json.loads(json.dumps(s.to_json())))
+    drawn = again.decode(np.random.default_rng(3).normal(size=(200, 1)))["v"]
+    if decimals is None:
+        assert len(np.unique(drawn)) == 200
+    else:
+        np.testing.assert_array_equal(drawn, drawn.astype("f8").round(decimals).astype(kind))
+
+
+def test_decimals_that_are_none_are_refused():
+    content = load_data(np.array([(1.5,), (2.5,)], [("v", "f8")])).standardisation.to_json()
+    for wrong in (-1, 7, "2", 1.5):
+        content["columns"][0]["decimals"] = wrong
+        with pytest.raises(InputError, match="0 to 6 decimals"):
+            Standardisation.from_json(content)

@@ -7,7 +7,8 @@ A category column with K values of frequencies p_1..p_K becomes K coordinates
 whose variances p_k (1 - p_k) / c^2 add up to one: a block weighs as much as one column of
 numbers. It decodes to the k with the largest p_k + c x_k. With one value only, c = 0 and stands
 for 1. Which values exist is part of the table and taken from all of it; the frequencies, like
-means and deviations, are learnt. Integers are rounded, and clipped to their dtype only.
+means and deviations, are learnt. Integers are rounded, and clipped to their dtype only; a column
+of floating-point numbers that were all written with at most 6 decimals is rounded to as many.
 """
 
 from __future__ import annotations
@@ -25,21 +26,30 @@ from .._typing import Array, Json
 from .standardise import Standardisation
 from .units import cast, number_dtype, reduce_units, restore_units
 
+MOST_DECIMALS = 6  # more are the digits of arithmetic, and no rule of whoever wrote the numbers
+
 
 @dataclass(frozen=True)
 class NumberColumn:
-    """A column of numbers: its name, the user's dtype, its mean and deviation (0 if constant)."""
+    """A column of numbers: its name, the user's dtype, its mean and deviation (0 if constant).
+
+    decimals: that its values are given to, None if to more than `MOST_DECIMALS`.
+    """
 
     name: str
     dtype: np.dtype[Any]
     mean: float
     scale: float
+    decimals: int | None = None
     width: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         """Refuse numbers that cannot be a mean and a deviation."""
         good = math.isfinite(self.mean) and math.isfinite(self.scale) and self.scale >= 0
         require(good, "standardisation", f"must have a finite mean and scale >= 0 for {self.name}")
+        some = self.decimals is None or self.decimals in range(MOST_DECIMALS + 1)
+        rule = f"must have 0 to {MOST_DECIMALS} decimals for {self.name}"
+        require(some, "standardisation", rule, self.decimals)
 
     def encode(self, values: NDArray[Any]) -> NDArray[np.float32]:
         """Return values [b] standardised, [b, 1]."""
@@ -49,12 +59,13 @@ class NumberColumn:
 
     def decode(self, x: Array) -> NDArray[Any]:
         """Return x [b, 1] in the user's units and dtype, [b]."""
-        return cast(restore_units(x[:, 0], self.mean, self.scale), self.dtype)
+        values = restore_units(x[:, 0], self.mean, self.scale)
+        return cast(values if self.decimals is None else values.round(self.decimals), self.dtype)
 
     def to_json(self) -> Json:
         """Return the fields as JSON values."""
         number = {"name": self.name, "dtype": self.dtype.str}
-        return {**number, "mean": self.mean, "scale": self.scale}
+        return {**number, "mean": self.mean, "scale": self.scale, "decimals": self.decimals}
 
 
 @dataclass(frozen=True)
@@ -186,4 +197,16 @@ def _read_column(content: Json) -> Column:
         categories = tuple(str(c) for c in content["categories"])
         return CategoryColumn(name, categories, tuple(float(p) for p in content["frequencies"]))
     dtype = number_dtype(content["dtype"])
-    return NumberColumn(name, dtype, float(content["mean"]), float(content["scale"]))
+    mean, scale = float(content["mean"]), float(content["scale"])
+    return NumberColumn(name, dtype, mean, scale, content.get("decimals"))
+
+
+def decimals_of(values: NDArray[Any], before: int = 0) -> int | None:
+    """Return to how many decimals, at least `before`, all values [b] are given, None if to more.
+
+    A value counts as given to k decimals if it is the nearest of its dtype to one that is.
+    """
+    for k in range(before, MOST_DECIMALS + 1):
+        if np.array_equal(values.astype(np.float64).round(k).astype(values.dtype), values):
+            return k
+    return None

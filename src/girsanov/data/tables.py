@@ -16,7 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._checks import refuse, require
-from .columns import CategoryColumn, Column, NumberColumn, TableStandardisation
+from .columns import (
+    CategoryColumn,
+    Column,
+    NumberColumn,
+    TableStandardisation,
+    decimals_of,
+)
 from .streaming import Index, Rows, column_statistics, require_usable, row_chunks
 
 CATEGORY_LIMIT = 1000  # distinct values; each is a coordinate of the model
@@ -212,4 +218,15 @@ def _learn_column(name: str, values: Values, index: Index | None) -> Column:
         counts = np.bincount(codes, minlength=len(values.names))
         return CategoryColumn(name, values.names, tuple((counts / len(codes)).tolist()))
     found = column_statistics(_chunks(values, index))
-    return NumberColumn(name, values.dtype, float(found.mean[0]), float(found.deviation[0]))
+    mean, deviation = float(found.mean[0]), float(found.deviation[0])
+    # of all rows, as categories are: the form of the table, nothing learnt from it
+    decimals = _decimals(values) if values.dtype.kind == "f" else None
+    return NumberColumn(name, values.dtype, mean, deviation, decimals)
+
+
+def _decimals(values: NDArray[Any]) -> int | None:
+    most: int | None = 0
+    for chunk in _chunks(values, None):
+        if most is not None:
+            most = decimals_of(chunk, most)
+    return most
