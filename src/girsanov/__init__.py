@@ -53,6 +53,9 @@ if TYPE_CHECKING:
     from .sampling.holds import Recipe as Recipe
     from .sampling.holds import recipe as recipe
     from .sampling.solvers import solver_recipe as solver_recipe
+    from .sampling.langevin import Langevin as Langevin
+    from .sampling.langevin import LangevinRun as LangevinRun
+    from .sampling.langevin import sample_langevin as sample_langevin
     from .train import fit as fit
 
 _HOME = {
@@ -82,6 +85,7 @@ _HOME = {
     ".sampling.grid": ("karras_grid", "log_uniform_grid", "time_grid"),
     ".sampling.holds": ("Recipe", "recipe"),
     ".sampling.solvers": ("solver_recipe",),
+    ".sampling.langevin": ("Langevin", "LangevinRun", "sample_langevin"),
     ".train": ("fit",),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
