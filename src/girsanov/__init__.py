@@ -52,10 +52,10 @@ if TYPE_CHECKING:
     from .sampling.grid import time_grid as time_grid
     from .sampling.holds import Recipe as Recipe
     from .sampling.holds import recipe as recipe
-    from .sampling.solvers import solver_recipe as solver_recipe
     from .sampling.langevin import Langevin as Langevin
     from .sampling.langevin import LangevinRun as LangevinRun
     from .sampling.langevin import sample_langevin as sample_langevin
+    from .sampling.solvers import solver_recipe as solver_recipe
     from .train import fit as fit
 
 _HOME = {

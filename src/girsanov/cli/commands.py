@@ -79,6 +79,9 @@ def audit(
     examples: Annotated[int | None, typer.Option(min=1, help="Use only so many examples.")] = None,
     levels: Annotated[int, typer.Option(min=2, help="Noise levels to measure.")] = 65,
     draws: Annotated[int | None, typer.Option(min=1, help="Noise paths per example.")] = None,
+    trajectories: Annotated[
+        int, typer.Option(min=0, help="Of the teacher, to plan ddim, heun, dpmpp-2m on; 256 do.")
+    ] = 0,
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Examples a network call (default: up to 512).")
     ] = None,
@@ -104,6 +107,7 @@ def audit(
             levels=levels,
             examples=examples,
             draws=draws,
+            trajectories=trajectories,
             batch_size=batch_size,
             seed=seed,
             progress=tick,

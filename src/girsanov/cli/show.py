@@ -136,11 +136,16 @@ def audited(audit: Audit, out: Path) -> None:
     """Print the curve in one line and what was spent."""
     import numpy as np
 
+    from ..ledger.trajectories import teacher_calls
+
     about, total = audit.about, audit.total()
     share = audit.levels * total.value / math.prod(about["shape"])
     console = _console()
+    paths = about.get("trajectories", 0)
     again = about["calls"] - about["examples"] * about["draws"] * len(audit.levels)
+    again -= paths * teacher_calls(len(audit.levels))
     seen = f", and {again // len(audit.levels)} training examples once" if again else ""
+    seen += f", and {paths} trajectories of the teacher" if paths else ""
     spent = f"{about['examples']} examples x {about['draws']} draws x {len(audit.levels)} levels"
     console.print(f"{spent}{seen}: {about['calls']} network calls in {about['seconds']:.1f} s")
     low, high = audit.levels[-1] ** -0.5, audit.levels[0] ** -0.5

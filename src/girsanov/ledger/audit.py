@@ -39,6 +39,12 @@ from .examples import (
 )
 from .frame import Frame, make_frame
 from .probe import Probe, probe
+from .trajectories import (
+    Trajectories,
+    measure_trajectories,
+    teacher_calls,
+    trajectories_from_tensors,
+)
 
 if TYPE_CHECKING:
     from ..plan.plan import Plan
@@ -55,13 +61,15 @@ class Audit:
     """What was measured of one model on one data set.
 
     curve: the error curve; frame: the coordinates it is measured in; memorisation: error on
-    training examples [K+1, B] or None; about: the record (fingerprints, seed, counts, calls).
+    training examples [K+1, B] or None; about: the record (fingerprints, seed, counts, calls);
+    trajectories: of the teacher, which deterministic solvers are planned on, or None.
     """
 
     curve: Curve
     frame: Frame
     memorisation: Array | None
     about: Json
+    trajectories: Trajectories | None = None
 
     @property
     def probe(self) -> Probe | None:
@@ -112,6 +120,7 @@ class Audit:
         }
         tensors |= {name: value for name, value in optional.items() if value is not None}
         tensors |= {f"moments.{k}": v for k, v in self.frame.moments.tensors().items()}
+        tensors |= {} if self.trajectories is None else self.trajectories.tensors()
         write_tensors(arrays, tensors)
         write_json(
             target,
@@ -142,7 +151,7 @@ class Audit:
         return out
 
 
-def audit(
+def audit(  # noqa: PLR0913
     denoiser: Denoiser,
     data: Dataset | Law,
     *,
@@ -150,6 +159,7 @@ def audit(
     levels: int | Levels = LEVELS,
     examples: int | None = None,
     draws: int | None = None,
+    trajectories: int = 0,
     seed: int = 0,
     batch_size: int | None = None,
     progress: Progress | None = None,
@@ -158,8 +168,10 @@ def audit(
 
     data: held-out examples, or the law itself; train: the training data, for the moments and
     for what the model has memorised; levels: how many, or the SNRs; examples: use only the
-    first so many; draws: noise paths per example; batch_size: examples a network call, by default
-    512, fewer if they are large; progress(done, total) counts network calls.
+    first so many; draws: noise paths per example; trajectories: of the teacher, to plan
+    deterministic solvers on (256 will do; 4 K + 1 calls and 8 K d bytes each); batch_size:
+    examples a network call, by default 512, fewer if they are large; progress(done, total)
+    counts network calls.
     """
     begun, seed = time.perf_counter(), require_count("seed", seed, at_least=0)
     refuse_overlap(data, train)
@@ -174,7 +186,9 @@ def audit(
     frame, grid = make_frame(moments, denoiser.shape), _grid(denoiser, levels)
     count = max(1, math.ceil(DRAWN / len(source))) if draws is None else draws
     count = require_count("draws", count)
+    paths = require_count("trajectories", trajectories, at_least=0)
     parts = [len(source) * count * len(grid), len(seen or ()) * len(grid)]
+    parts.append(paths * teacher_calls(len(grid)))
     size = per_call(denoiser, BATCH) if batch_size is None else batch_size
     measure = partial(
         measure_curve, denoiser, levels=grid, frame=frame, seed=seed, batch_size=size,
@@ -185,16 +199,22 @@ def audit(
     if seen is not None:
         again = measure(seen, progress=_shifted(progress, parts[0], sum(parts)))
         memorisation = again.traces[:, :, 0]
+    teacher = None
+    if paths:
+        tick = _shifted(progress, sum(parts[:2]), sum(parts))
+        teacher = measure_trajectories(
+            denoiser, frame, grid, paths, seed=seed, batch_size=size, progress=tick
+        )
     from .. import __version__
 
     about = {
         "girsanov": __version__, "model": denoiser.fingerprint, "data": data.fingerprint,
         "data_name": getattr(data, "name", type(data).__name__), "exact": exact,
         "shape": list(denoiser.shape), "examples": len(source), "draws": count, "seed": seed,
-        "calls": sum(parts), "moments_from": origin,
+        "calls": sum(parts), "moments_from": origin, "trajectories": paths,
         "seconds": round(time.perf_counter() - begun, 3),
     }  # fmt: skip
-    return Audit(curve, frame, memorisation, about)
+    return Audit(curve, frame, memorisation, about, teacher)
 
 
 def _shifted(progress: Progress | None, before: int, total: int) -> Progress | None:
@@ -252,6 +272,6 @@ def _from_arrays(about: Json, t: dict[str, Any], moments: Moments) -> Audit:
         t.get("full"),
     )
     drop = ("format", "arrays", "bases", "levels", "error", "standard_error", "probe")
-    return Audit(
-        curve, frame, t.get("memorisation"), {k: v for k, v in about.items() if k not in drop}
-    )
+    record = {k: v for k, v in about.items() if k not in drop}
+    paths = trajectories_from_tensors(t, (len(curve.levels) - 1, curve.dimension))
+    return Audit(curve, frame, t.get("memorisation"), record, paths)
