@@ -40,12 +40,15 @@ if TYPE_CHECKING:
     from .plan.plan import Plan as Plan
     from .plan.plan import load_plan as load_plan
     from .process import Cosine as Cosine
+    from .process import CriticallyDampedLangevin as CriticallyDampedLangevin
     from .process import Flow as Flow
     from .process import OrnsteinUhlenbeck as OrnsteinUhlenbeck
     from .process import ScalarProcess as ScalarProcess
     from .process import VarianceExploding as VarianceExploding
     from .process import VariancePreserving as VariancePreserving
     from .reporting.page import report as report
+    from .sampling.cld import cld_recipe as cld_recipe
+    from .sampling.cld import strang_recipe as strang_recipe
     from .sampling.draw import sample as sample
     from .sampling.grid import karras_grid as karras_grid
     from .sampling.grid import log_uniform_grid as log_uniform_grid
@@ -74,6 +77,7 @@ _HOME = {
     ".plan.plan": ("Plan", "load_plan"),
     ".process": (
         "Cosine",
+        "CriticallyDampedLangevin",
         "Flow",
         "OrnsteinUhlenbeck",
         "ScalarProcess",
@@ -81,6 +85,7 @@ _HOME = {
         "VariancePreserving",
     ),
     ".reporting.page": ("report",),
+    ".sampling.cld": ("cld_recipe", "strang_recipe"),
     ".sampling.draw": ("sample",),
     ".sampling.grid": ("karras_grid", "log_uniform_grid", "time_grid"),
     ".sampling.holds": ("Recipe", "recipe"),

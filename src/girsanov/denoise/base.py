@@ -32,6 +32,11 @@ class Denoiser(Protocol):
         ...
 
 
+def process_of(denoiser: Denoiser) -> str:
+    """Return ``cld`` for a model that takes (x, w) of phase space [B, 2, *shape], else ``vp``."""
+    return str(getattr(denoiser, "process", "vp"))
+
+
 NUMBERS = 2**20  # in one network call: the feature maps of a UNet then stay within about 2 GiB
 
 

@@ -1,6 +1,8 @@
 """Forward processes: clocks that translate a time t into a signal-to-noise ratio and back."""
 
+from .augmented import CriticallyDampedLangevin
 from .scalar import (
+    Clock,
     Cosine,
     Flow,
     OrnsteinUhlenbeck,
@@ -10,7 +12,9 @@ from .scalar import (
 )
 
 __all__ = [
+    "Clock",
     "Cosine",
+    "CriticallyDampedLangevin",
     "Flow",
     "OrnsteinUhlenbeck",
     "ScalarProcess",

@@ -17,6 +17,7 @@ import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from scipy import integrate, optimize
@@ -31,6 +32,18 @@ def _checked_snr(snr: Array | float) -> Array:
         bool((s > 0).all() and np.isfinite(s).all()), "snr", "must be positive and finite", snr
     )
     return s
+
+
+class Clock(Protocol):
+    """What a grid needs of a process: its SNR at a time, and the time of an SNR."""
+
+    def snr(self, t: Array | float) -> Array:
+        """Return the SNR at time t."""
+        ...
+
+    def time(self, snr: Array | float) -> Array:
+        """Return the time t with this SNR."""
+        ...
 
 
 class ScalarProcess(ABC):

@@ -13,7 +13,7 @@ import numpy as np
 
 from .._checks import require, require_count, require_number
 from .._typing import Levels
-from ..process import ScalarProcess
+from ..process import Clock
 
 
 def _ends(first: float, last: float, count: int) -> tuple[float, float, int]:
@@ -37,7 +37,7 @@ def karras_grid(first: float, last: float, count: int, rho: float = 7.0) -> Leve
     return np.asarray(grid)
 
 
-def time_grid(process: ScalarProcess, first: float, last: float, count: int) -> Levels:
+def time_grid(process: Clock, first: float, last: float, count: int) -> Levels:
     """Return `count` SNRs by equation (3), both ends included."""
     low, high, n = _ends(first, last, count)
     times = np.linspace(float(process.time(low)), float(process.time(high)), n)

@@ -36,6 +36,21 @@ Hold = Literal["score", "relative", "x0", "gaussian"]
 HOLDS: tuple[str, ...] = get_args(Hold)
 Start = Literal["gaussian", "mean", "standard"]
 Last = Literal["denoise", "sample"]
+PROCESSES = ("vp", "cld")
+
+
+@dataclass(frozen=True)
+class Complement:
+    """A step's second row: x' gains `into` w, and w' = state x + own w + prediction m + shared
+    (c xi of x') + noise xi_2, for the coordinate w across x in phase space.
+    """
+
+    into: float
+    state: float
+    own: float
+    prediction: float
+    shared: float
+    noise: float
 
 
 @dataclass(frozen=True)
@@ -43,7 +58,8 @@ class Step:
     """The coefficients a, b, c of equation (1) for one step out of SNR `snr`.
 
     noise: c, a number, or one per coordinate of `basis` [d]; `basis` None means the identity;
-    history: the coefficient of the prediction that the step before it made.
+    history: the coefficient of the prediction that the step before it made; complement: the
+    rest of a step in phase space (`cld.py`).
     """
 
     snr: float
@@ -52,6 +68,7 @@ class Step:
     noise: float | Array
     basis: Basis | None = None
     history: float = 0.0
+    complement: Complement | None = None
 
 
 @dataclass(frozen=True)
@@ -60,7 +77,8 @@ class Recipe:
 
     mean: centre of the starting Gaussian, [d] or a number; start_noise: its standard deviation,
     a number or one per coordinate of `start_basis`; end: SNR of the law that the last state
-    has before a denoising last step, the resolution that a certificate speaks of.
+    has before a denoising last step, the resolution that a certificate speaks of; process: ``vp``
+    for any scalar process, ``cld`` for phase space, where w starts at N(0, I).
     """
 
     mean: float | Array
@@ -68,6 +86,7 @@ class Recipe:
     start_basis: Basis | None
     steps: tuple[Step, ...]
     end: float
+    process: str = "vp"
 
     def __post_init__(self) -> None:
         first = bool(self.steps) and self.steps[0].history == 0

@@ -1,5 +1,6 @@
 r"""The one loop over levels: x <- a x + b m(x, s) + h m_before + c xi.
 
+In phase space (`cld.py`) a second coordinate w goes along, which x takes up and a model may see.
 Noise belongs to the sample (`noise.py`): step 0 of sample i is its start, step k + 1 the noise
 of its k-th step, so the batch size changes nothing.
 """
@@ -15,8 +16,9 @@ import torch
 from .._checks import InputError, require, require_count
 from .._typing import Array, Progress, Tensor
 from ..basis import Basis
-from ..denoise.base import Denoiser, per_call
+from ..denoise.base import Denoiser, per_call, process_of
 from ..noise import NoiseSource
+from .cld import follow, require_alike
 from .holds import Recipe
 
 BATCH = 1000
@@ -53,6 +55,7 @@ def sample_batches(
     require_count("first", first, at_least=0)
     labels = _labels(denoiser, label, total)
     steps = plan if isinstance(plan, Recipe) else plan.recipe()
+    require_alike(steps.process, process_of(denoiser))
     source = NoiseSource(seed, "sample")
     tick = _Ticker(progress, total * len(steps.steps))
     for begin in range(0, total, size):
@@ -102,15 +105,16 @@ def _run(
     label: Tensor | None,
     tick: _Ticker,
 ) -> Tensor:
-    d = int(np.prod(denoiser.shape))
+    d, rows = int(np.prod(denoiser.shape)), 2 if plan.process == "cld" else 1
 
     def draw(step: int) -> Tensor:
-        return source.normal(step, first, count, d).to(denoiser.device, denoiser.dtype)
+        return source.normal(step, first, count, rows * d).to(denoiser.device, denoiser.dtype)
 
     with torch.inference_mode():
-        x = coloured(draw(0), plan.start_noise, plan.start_basis)
+        z = draw(0)
+        x = coloured(z[:, :d], plan.start_noise, plan.start_basis)
         x = x + torch.tensor(plan.mean).to(x)
-        for visit in walk(denoiser, plan, x, label, draw):
+        for visit in walk(denoiser, plan, x, label, draw, z[:, d:] if rows == 2 else None):
             x = visit.after
             tick.add(count)
     if not bool(torch.isfinite(x).all()):
@@ -134,14 +138,19 @@ def walk(
     x: Tensor,
     label: Tensor | None = None,
     draw: Callable[[int], Tensor] | None = None,
+    w: Tensor | None = None,
 ) -> Iterator[Visit]:
     """Yield every step from the states `x` [b, d] on.
 
-    draw: returns the normals [b, d] of a step, 1 for the first; None where no step adds noise.
+    draw: returns the normals [b, d] of a step, 1 for the first; None where no step adds noise;
+    w: the second coordinate of phase space [b, d], for which `draw` returns [b, 2 d].
     """
-    before = x  # never used: a recipe's first step has no history
+    before, d = x, x.shape[1]  # before is never used: a recipe's first step has no history
+    whole = process_of(denoiser) == "cld"
     for k, step in enumerate(plan.steps, start=1):
-        m = denoiser(x.view(len(x), *denoiser.shape), step.snr, label).reshape(x.shape)
+        seen = torch.stack((x, w), 1) if whole and w is not None else x
+        seen = seen.view(*seen.shape[:-1], *denoiser.shape)
+        m = denoiser(seen, step.snr, label).reshape(x.shape)
         # not in place: a denoiser may return the very tensor it was given
         after = x.mul(step.state).add_(m, alpha=step.prediction)
         if step.history:
@@ -149,7 +158,12 @@ def walk(
         if k < len(plan.steps) and plan.steps[k].history:
             before = m.clone()  # a denoiser may write its next answer where this one is
         if draw is not None and np.any(step.noise):
-            after += coloured(draw(k), step.noise, step.basis)
+            z = draw(k)
+            noise = coloured(z if w is None else z[:, :d], step.noise, step.basis)
+            after += noise
+            if step.complement is not None and w is not None:
+                after.add_(w, alpha=step.complement.into)
+                w = follow(step.complement, w, x, m, (noise, z[:, d:]))
         yield Visit(x, m, after)
         x = after
 
