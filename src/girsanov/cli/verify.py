@@ -1,0 +1,113 @@
+"""`girsanov verify`: the paper's statements, one by one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from . import outputs
+from .options import AsJson, Force, Seed, app
+
+if TYPE_CHECKING:
+    from ..study.verify import Verification
+
+RESULTS = "results.json"
+FORMAT = "girsanov/verify/1"
+
+
+@app.command()
+def verify(
+    statements: Annotated[
+        list[str] | None, typer.Argument(help="Which ones, by name; all when none is named.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the page and the results.")] = Path(
+        "verify"
+    ),
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer cases, within a minute.")] = False,
+    names: Annotated[bool, typer.Option("--list", help="List the statements, run none.")] = False,
+    seed: Seed = 0,
+    force: Force = False,
+    json: AsJson = False,
+) -> None:
+    """Check the statements of arXiv 2209.11215 against laws whose truth is known.
+
+    Writes OUT/index.html and OUT/results.json; exit 1 when a statement fails.
+    """
+    if names:
+        return _list(json)
+    outputs.require_place(out, folder=True)
+    _require_ours(out, force)
+    from ..study.verify import verify as run
+    from . import show
+
+    with show.stages() as stage:
+        bar = stage("verify")
+        done = run(statements or (), quick=quick, seed=seed, progress=lambda k, n, _: bar(k, n))
+    files = done.save(out)
+    content = {**done.to_json(), "files": files}
+    show.result(json, content, lambda: _show(done, files))
+    if not done.holds:
+        raise typer.Exit(1)
+
+
+def _require_ours(out: Path, force: bool) -> None:
+    from .._checks import refuse
+
+    results = out / RESULTS
+    for path in (out / "index.html", results):
+        if path.exists() and not force and outputs.format_of(results) != FORMAT:
+            refuse(str(path), "exists and is not of girsanov verify", None, "Use --force")
+
+
+def _list(as_json: bool) -> None:
+    from ..study.verify import statements
+    from . import show
+
+    known = statements()
+    content = {"statements": [{"name": n, "title": s.title} for n, s in known.items()]}
+
+    def table() -> None:
+        for name, s in known.items():
+            typer.echo(f"{name:22s} {s.title} ({s.paper})")
+
+    show.result(as_json, content, table)
+
+
+def _show(run: Verification, files: dict[str, str]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    signs = {"=": "", "<=": "<= ", ">=": ">= "}
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("statement", "shown by"):
+        table.add_column(name)
+    for name in ("claimed", "measured", "ratio"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("holds?", no_wrap=True)
+    table.add_column("rows", justify="right", no_wrap=True)
+    for outcome in run.outcomes:
+        result, head = outcome.result, outcome.result.headline
+        held = sum(row.holds for row in result.rows)
+        table.add_row(
+            outcome.statement.name,
+            head.what,
+            f"{signs[head.relation]}{head.claimed:.3g}",
+            f"{head.measured:.3g}",
+            "-" if head.ratio is None else f"{head.ratio:.3g}",
+            "[green]yes[/]" if result.holds else "[bold red]no[/]",
+            f"{held}/{len(result.rows)}",
+        )
+    console = Console(highlight=False)
+    console.print(table)
+    for outcome in run.outcomes:
+        for row in outcome.result.rows:
+            if not row.holds:
+                text = (
+                    f"{outcome.statement.name}: {row.what}: claimed {signs[row.relation]}"
+                    f"{row.claimed:.6g}, measured {row.measured:.6g}, allowed {row.tolerance:.2g}"
+                )
+                console.print(text, style="red", markup=False)
+    console.print(f"took {run.seconds:.0f} s; wrote {files['page']} and {files['results']}",
+                  soft_wrap=True, markup=False)  # fmt: skip

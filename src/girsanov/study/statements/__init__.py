@@ -1,0 +1,6 @@
+"""One file a statement; each ends with its `STATEMENT`."""
+
+MODULES = (
+    "convergence",
+    "identity",
+)

@@ -1,0 +1,114 @@
+"""Running the statements: which there are, what came out of each, and the page about it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from .. import __version__
+from .._checks import require
+from .._files import write_json, write_text
+from .._typing import Json, PathLike
+from .statement import Result, Statement
+from .statements import MODULES
+
+FORMAT = "girsanov/verify/1"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A statement, what came out, and the seconds it took."""
+
+    statement: Statement
+    result: Result
+    seconds: float
+
+    def to_json(self) -> Json:
+        """Return the outcome as a JSON object."""
+        s, r = self.statement, self.result
+        return {
+            "name": s.name,
+            "title": s.title,
+            "paper": s.paper,
+            "claim": s.claim,
+            "criterion": s.criterion,
+            "holds": r.holds,
+            "words": r.words,
+            "headline": r.headline.to_json(),
+            "rows": [row.to_json() for row in r.rows],
+            "seconds": round(self.seconds, 2),
+        }
+
+
+@dataclass(frozen=True)
+class Verification:
+    """All outcomes of one run."""
+
+    outcomes: tuple[Outcome, ...]
+    quick: bool
+    seed: int
+    seconds: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether every statement holds."""
+        return all(o.result.holds for o in self.outcomes)
+
+    def to_json(self) -> Json:
+        """Return the run as a JSON object."""
+        return {
+            "format": FORMAT,
+            "girsanov": __version__,
+            "quick": self.quick,
+            "seed": self.seed,
+            "seconds": round(self.seconds, 1),
+            "holds": self.holds,
+            "comparisons": sum(len(o.result.rows) for o in self.outcomes),
+            "statements": [o.to_json() for o in self.outcomes],
+        }
+
+    def save(self, out: PathLike) -> dict[str, str]:
+        """Write index.html and results.json into folder `out` and return their paths."""
+        from .page import render
+
+        page, results = Path(out) / "index.html", Path(out) / "results.json"
+        write_text(page, render(self))
+        write_json(results, self.to_json())
+        return {"page": str(page), "results": str(results)}
+
+
+def statements() -> dict[str, Statement]:
+    """Return every statement by name, in the order of the page."""
+    modules = [import_module(f"{__package__}.statements.{name}") for name in MODULES]
+    return {m.STATEMENT.name: m.STATEMENT for m in modules}
+
+
+def verify(
+    names: Sequence[str] = (),
+    *,
+    quick: bool = False,
+    seed: int = 0,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> Verification:
+    """Check the statements `names` (all when empty) and return what came out.
+
+    quick: fewer cases and draws; seed: of all randomness; progress(done, total, next name) is
+    called before each statement and at the end. Raises InputError for a name that there is not.
+    """
+    known = statements()
+    for name in names:
+        require(name in known, "statement", "must be one of " + ", ".join(known), name)
+    chosen = [known[n] for n in known if not names or n in names]
+    begun, done = time.perf_counter(), []
+    for k, statement in enumerate(chosen):
+        if progress is not None:
+            progress(k, len(chosen), statement.name)
+        at = time.perf_counter()
+        result = statement.run(quick, seed)
+        done.append(Outcome(statement, result, time.perf_counter() - at))
+    if progress is not None:
+        progress(len(chosen), len(chosen), "")
+    return Verification(tuple(done), quick, seed, time.perf_counter() - begun)

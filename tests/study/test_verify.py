@@ -1,0 +1,112 @@
+"""The frame of `girsanov verify`: rows decide, pages and exit codes follow."""
+
+import json
+import math
+
+import pytest
+from markupsafe import Markup
+
+from girsanov._checks import InputError
+from girsanov.cli.main import run
+from girsanov.study import verify as room
+from girsanov.study.chart import Series, chart
+from girsanov.study.statement import Result, Row, Statement, printed
+from girsanov.study.statements import MODULES
+
+
+@pytest.mark.parametrize(
+    ("row", "holds"),
+    [
+        (Row("", 1.0, 1.05, "=", 0.1), True),
+        (Row("", 1.0, 1.15, "=", 0.1), False),
+        (Row("", 1.0, 0.85, "=", 0.1), False),
+        (Row("", 1.0, 0.1, "<="), True),
+        (Row("", 1.0, 1.01, "<="), False),
+        (Row("", 1.0, 1.01, "<=", 0.02), True),
+        (Row("", 1.0, 1.01, ">="), True),
+        (Row("", 1.0, 0.99, ">="), False),
+        (Row("", 1.0, math.nan, "<="), False),
+        (Row("", 1.0, math.nan, ">="), False),
+        (Row("", 1.0, math.nan, "=", 1.0), False),
+    ],
+)
+def test_a_row_holds_by_its_numbers(row, holds):
+    assert row.holds is holds
+
+
+def test_printed_figures_allow_their_rounding():
+    assert printed("", "2.67e-3", 2.674e-3).holds
+    assert not printed("", "2.67e-3", 2.69e-3).holds
+    assert printed("", ".0255", 0.02551).tolerance == pytest.approx(1e-4)
+    assert printed("", "4", 4.9).holds
+    assert printed("", ".10", 0.14, se=0.01).holds
+
+
+def test_a_relation_must_be_known():
+    with pytest.raises(InputError, match="relation: must be one of"):
+        Row("", 1.0, 1.0, "<")
+
+
+def statement(name, measured):
+    row = Row("a number", 1.0, measured, "<=")
+    return Statement(
+        name, f"Title of {name}", "Theorem 0", "a < b", "it is", lambda quick, seed: Result(
+            [row, Row("another", 0.0, 0.0)], row, "words & <signs>",
+            chart(name, "t", [Series("curve", [1, 2], [1.0, 3.0])], ("x", "y")),
+        )
+    )  # fmt: skip
+
+
+@pytest.fixture
+def two(monkeypatch):
+    made = {s.name: s for s in (statement("good", 0.5), statement("bad", 2.0))}
+    monkeypatch.setattr(room, "statements", lambda: made)
+    return made
+
+
+def test_a_run_that_holds(two, tmp_path, capsys):
+    out = tmp_path / "here"
+    assert run(["verify", "good", "--out", str(out)]) == 0
+    assert "yes" in capsys.readouterr().out
+    page = (out / "index.html").read_text()
+    assert "The statement holds" in page
+    assert "words &amp; &lt;signs&gt;" in page
+    assert "http" not in page.replace("http://www.w3.org", "")
+    results = json.loads((out / "results.json").read_text())
+    assert results["format"] == "girsanov/verify/1"
+    assert [s["name"] for s in results["statements"]] == ["good"]
+
+
+def test_a_run_that_fails(two, tmp_path, capsys):
+    out = tmp_path / "here"
+    assert run(["verify", "--out", str(out), "--json"]) == 1
+    content = json.loads(capsys.readouterr().out)
+    assert content["holds"] is False
+    assert [s["holds"] for s in content["statements"]] == [True, False]
+    assert content["statements"][1]["headline"]["ratio"] == 2.0
+    assert "1 of 2 statements does not hold" in (out / "index.html").read_text()
+    assert run(["verify", "bad", "--out", str(out)]) == 1  # ours to replace
+    assert "a number: claimed <= 1, measured 2" in capsys.readouterr().out.replace("\n", " ")
+
+
+def test_mistakes(two, tmp_path, capsys):
+    assert run(["verify", "ugly", "--out", str(tmp_path / "x")]) == 2
+    assert "statement: must be one of good, bad; got ugly" in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
+    (tmp_path / "index.html").write_text("mine")
+    assert run(["verify", "good", "--out", str(tmp_path)]) == 2
+    assert "is not of girsanov verify" in capsys.readouterr().err
+    assert (tmp_path / "index.html").read_text() == "mine"
+    assert run(["verify", "good", "--out", str(tmp_path), "--force"]) == 0
+
+
+def test_every_statement_is_listed(capsys):
+    assert run(["verify", "--list", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)["statements"]
+    assert len(listed) == len(MODULES) == len({s["name"] for s in listed})
+
+
+def test_charts_leave_out_what_is_not_positive_on_a_log_axis():
+    drawn = chart("c", "t", [Series("s", [1, 10], [0.0, 5.0], 2, "both")], ("x", "y"), log="xy")
+    assert isinstance(drawn, Markup)
+    assert "nan" not in drawn
