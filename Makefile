@@ -1,6 +1,7 @@
 # make demo    all of girsanov on real data, in a few minutes, into out/demo/
 # make test    what CI runs: lint, format, types, tests
 # make study   the slow tests
+# make fuzz    100,000 damaged and hostile files through every reader
 # make format  let ruff put the code in order
 # make clean   remove what these made
 #
@@ -13,7 +14,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 CHECKED := src tests benchmarks
 
-.PHONY: help demo test study format clean
+.PHONY: help demo test study fuzz format clean
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -29,6 +30,9 @@ test: .venv/.dev
 
 study: .venv/.dev
 	$(PYTEST) -m slow
+
+fuzz: .venv/.dev
+	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz/fuzz.py --inputs 100000
 
 format: .venv/.dev
 	$(BIN)/ruff check --fix $(CHECKED)

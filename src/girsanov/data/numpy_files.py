@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -16,7 +17,10 @@ from .._checks import InputError, refuse, require
 UNPACK_LIMIT = 4 * 2**30  # bytes; a .npz is held in memory, so what is larger must be .npy
 DATA_KEYS = ("x", "data", "images")
 LABEL_KEYS = ("y", "labels", "label")
-BROKEN = (ValueError, EOFError, OverflowError, TypeError, SyntaxError, KeyError, MemoryError)
+BROKEN = (
+    ValueError, EOFError, OverflowError, TypeError, SyntaxError, KeyError, MemoryError,
+    tokenize.TokenError,  # NumPy tokenizes a header that it cannot parse
+)  # fmt: skip
 
 
 class NpzContent(NamedTuple):

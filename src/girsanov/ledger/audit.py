@@ -45,6 +45,7 @@ from .trajectories import (
     teacher_calls,
     trajectories_from_tensors,
 )
+from .whole import require_whole
 
 if TYPE_CHECKING:
     from ..plan.plan import Plan
@@ -235,6 +236,7 @@ def load_audit(path: PathLike) -> Audit:
     moments = moments_from_tensors(
         {k[8:]: v for k, v in t.items() if k[:8] == "moments."}, str(path)
     )
+    require_whole(str(path), t, moments.basis.dimension)
     try:
         return _from_arrays(about, t, moments)
     except (KeyError, IndexError, ValueError, TypeError) as cause:

@@ -22,6 +22,7 @@ from .._files import read_json, read_tensors, write_json, write_tensors
 from .._typing import Json
 
 FORMAT = "girsanov/checkpoint/1"
+LOGGED = ("step", "seconds", "loss", "held_out_ledger", "se")
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,9 @@ class Checkpoint:
                 f"holds a run with {key} = {before!r}", now,
                 "Resume with what it was started with, or train into another folder",
             )  # fmt: skip
+        steps = self.progress.get("steps")
+        whole = settings["steps"] in (None, steps)
+        require(whole, str(folder), "must hold as many steps as its run was asked for", steps)
 
     def take(self, prefix: str, like: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return the tensors named `prefix`.*, which must have the names and shapes of `like`."""
@@ -116,6 +120,20 @@ def whole_step() -> Iterator[None]:
 def json_line(entry: Json) -> str:
     """Return one line of log.jsonl."""
     return json.dumps(entry, allow_nan=False) + "\n"
+
+
+def require_log(log: Any) -> None:
+    """Raise TypeError unless `log` is a list of what the training loop writes at evaluations."""
+    if not isinstance(log, list) or not log:
+        raise TypeError("log must be a list of evaluations")
+    for entry in log:
+        if not isinstance(entry, dict) or entry.keys() != set(LOGGED):
+            raise TypeError(f"log must hold {', '.join(LOGGED)}")
+        for name, value in entry.items():
+            missing = value is None and name not in ("step", "seconds")
+            whole = isinstance(value, int) and not isinstance(value, bool)
+            if not (missing or whole or (isinstance(value, float) and name != "step")):
+                raise TypeError(f"log holds {name} = {value!r}")
 
 
 def damaged(folder: Path, cause: Exception) -> InputError:

@@ -29,7 +29,7 @@ from ..data.dataset import Dataset
 from ..denoise.mlp import ResidualMLP
 from ..denoise.network import NetworkDenoiser, weights_of
 from ..noise import NoiseSource
-from .checkpoint import Checkpoint, damaged, whole_step
+from .checkpoint import Checkpoint, damaged, require_log, whole_step
 from .objective import Objective, stratified
 from .options import TrainOptions
 from .validation import ledger, squared_errors
@@ -264,8 +264,6 @@ class Trainer:
             for weight, value in zip(self.parameters, self.best, strict=True):
                 weight.copy_(value)
 
-    # --- checkpoints --------------------------------------------------------------------------
-
     def checkpoint(self, settings: Json) -> Checkpoint:
         """Return all that `restore` needs."""
         tensors = self._tensors()
@@ -293,8 +291,9 @@ class Trainer:
             progress = dict(saved.progress)
             self.steps = int(progress.pop("steps"))
             best = progress.pop("best")
+            require_log(progress.get("log"))
             self.counters = Counters(**progress, best=math.inf if best is None else best)
-        except (KeyError, TypeError, ValueError) as cause:
+        except (KeyError, TypeError, ValueError, OverflowError) as cause:
             raise damaged(folder, cause) from cause
         weights = saved.take("network", weights_of(self.model.network))
         self.model.network.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()})

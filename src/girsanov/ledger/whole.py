@@ -1,0 +1,80 @@
+r"""What the arrays of an audit file must be: named sizes that agree, and numbers that can be such.
+
+A file can be damaged, edited or hostile and still carry the right SHA-256. Sizes: K1 levels with
+the one at s = 0, B groups, d coordinates, J bands of the main basis, P of the probe, F folds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from .._checks import require
+from .._typing import Array
+from .curve import PAIRS
+
+FORMS: dict[str, tuple[str, ...]] = {
+    "levels": ("K1",), "shares": ("B",), "second_moments": ("B",), "traces": ("K1", "B", "3"),
+    "probe_bands": ("d",), "products": ("K1", "B", "P", str(len(PAIRS))),
+    "full": ("K1", "F", "d", "d"), "memorisation": ("K1", "B"),
+}  # fmt: skip
+OPTIONAL = ("full", "memorisation")
+POSITIVE = ("shares", "second_moments", "memorisation")  # not negative, that is
+
+
+def require_whole(path: str, arrays: Mapping[str, np.ndarray], dimension: int) -> None:
+    """Refuse arrays of an audit that do not fit together or cannot have been measured.
+
+    dimension: d of the moments beside them. Raises InputError that names the file and the array.
+    """
+    sizes = {"d": dimension}
+    for name, form in {**FORMS, **_forms_by_basis(arrays)}.items():
+        if name not in arrays:
+            require(name in OPTIONAL, path, f"must hold {name}")
+            continue
+        _require_form(path, name, arrays[name], form, sizes)
+    _require_levels(path, arrays["levels"])
+    share = float(arrays["shares"].sum())
+    require(abs(share - 1) < 1e-6, path, "must have shares that add up to 1", share)
+    for name in arrays:
+        if name in POSITIVE or name.startswith("errors."):
+            low = float(arrays[name].min(initial=0.0))
+            require(low >= 0, path, f"must have {name} that are not negative", low)
+
+
+def _forms_by_basis(arrays: Mapping[str, np.ndarray]) -> dict[str, tuple[str, ...]]:
+    """Return the form of the bands of each basis, and of the errors in them."""
+    bases = [name[6:] for name in arrays if name.startswith("bands.")]
+    forms: dict[str, tuple[str, ...]] = {f"bands.{basis}": ("d",) for basis in bases}
+    return forms | {f"errors.{basis}": ("K1", "B", f"J.{basis}") for basis in bases}
+
+
+def _require_form(
+    path: str, name: str, value: Array, form: tuple[str, ...], sizes: dict[str, int]
+) -> None:
+    bands = name == "probe_bands" or name.startswith("bands.")
+    kind = value.dtype == (np.int64 if bands else np.float64)
+    require(kind, path, f"must have {name} in {'int64' if bands else 'float64'}", value.dtype)
+    known = [int(n) if n.isdigit() else sizes.get(n) for n in form]
+    fits = value.ndim == len(form) and all(
+        want in (None, got) for want, got in zip(known, value.shape, strict=True)
+    )
+    shape = ", ".join(
+        n if size is None else str(size) for n, size in zip(form, known, strict=True)
+    )
+    require(fits and value.size > 0, path, f"must have {name} of shape [{shape}]", value.shape)
+    sizes |= {n: got for n, got in zip(form, value.shape, strict=True) if not n.isdigit()}
+    if bands:
+        used = np.unique(value)
+        good = used[0] == 0 and used[-1] == len(used) - 1
+        require(bool(good), path, f"must number the bands in {name} from 0 without gaps")
+        sizes["P" if name == "probe_bands" else f"J.{name[6:]}"] = len(used)
+    else:
+        good = bool(np.isfinite(value).all())
+        require(good, path, f"must have finite {name}; it holds NaN or infinity")
+
+
+def _require_levels(path: str, levels: Array) -> None:
+    rising = len(levels) > 2 and levels[0] == 0 and bool((np.diff(levels) > 0).all())
+    require(rising, path, "must have levels that start at 0 and increase, 2 or more of them")
