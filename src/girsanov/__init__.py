@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from ._checks import InputError as InputError
     from ._checks import MissingExtra as MissingExtra
     from .basis import Basis as Basis
+    from .comparison.compare import Comparison as Comparison
+    from .comparison.compare import compare as compare
     from .data import Dataset as Dataset
     from .data import Standardisation as Standardisation
     from .data import load_data as load_data
@@ -64,6 +66,7 @@ if TYPE_CHECKING:
 _HOME = {
     "._checks": ("InputError", "MissingExtra"),
     ".basis": ("Basis",),
+    ".comparison.compare": ("Comparison", "compare"),
     ".data": ("Dataset", "Standardisation", "load_data", "write_samples"),
     ".denoise.base": ("Denoiser",),
     ".denoise.exact": ("ExactDenoiser",),

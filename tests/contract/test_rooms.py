@@ -13,7 +13,7 @@ HOUSE = Path(girsanov.__file__).parent
 ROOMS = [  # top to bottom: a file imports only from rooms above its own, or from its own
     *("_checks", "_typing", "_files", "montecarlo", "noise", "basis", "moments"),
     *("process", "law", "data", "denoise", "sampling", "ledger"),
-    *("bounds", "compare", "plan", "interop", "train"),
+    *("bounds", "comparison", "plan", "interop", "train"),
     *("reporting", "study", "cli"),
 ]
 # an audit offers to make a plan, its most natural use: inside one method, not at import

@@ -1,0 +1,80 @@
+r"""The Frechet distance: equation (1) of `bures.py`, squared, in features of the rows.
+
+The features are given; or, when the data has labels, the last hidden layer of a small classifier
+trained on them; or else the leading principal coordinates of the data that hold `SHARE` of its
+variance, each divided by its deviation. As everywhere, what is reported is the square.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .._checks import need
+from .._typing import Array
+from .bures import bures, bures_squared, moments, principal_axes
+from .jackknife import Squared
+
+SHARE = 0.95
+MOST = 32  # principal coordinates
+LAYERS = (128, 32)
+EPOCHS = 60
+
+Features = Callable[[Array], Array]  # rows [n, d] to features [n, f]
+
+
+class Frechet:
+    """The Frechet distance in `features`; note: which they are, in words."""
+
+    name = "frechet"
+
+    def __init__(self, features: Features, note: str) -> None:
+        self.features, self.note = features, note
+
+    def squared(self, x: Array, y: Array) -> Squared:
+        """Return the distance of x [n, d] and y [m, d]."""
+        return bures_squared(self.features(x), self.features(y))
+
+    def plugin(self, x: Array, y: Array) -> float:
+        """Return the distance of x and y as computed."""
+        return bures(*moments(self.features(x)), *moments(self.features(y)))
+
+
+def builtin(data: Array, labels: np.ndarray | None, *, seed: int = 0) -> Frechet:
+    """Return the distance in features learnt from data [m, d] and labels [m], if it has them."""
+    if labels is None or len(np.unique(labels)) < 2:
+        return principal(data)
+    return Frechet(
+        classifier_features(data, labels, seed=seed),
+        f"in {LAYERS[-1]} features of a classifier trained on the labels of {len(data)} rows",
+    )
+
+
+def classifier_features(data: Array, labels: np.ndarray, *, seed: int = 0) -> Features:
+    """Return the last hidden layer of a classifier trained on data [m, d] with labels [m]."""
+    network: Any = need("sklearn.neural_network", "compare").MLPClassifier
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # stopping before it has converged is what is asked for
+        net = network(LAYERS, random_state=seed % 2**32, max_iter=EPOCHS).fit(data, labels)
+    layers = list(zip(net.coefs_[:-1], net.intercepts_[:-1], strict=True))
+
+    def features(x: Array) -> Array:
+        for weight, bias in layers:
+            x = np.maximum(x @ weight + bias, 0)
+        return x
+
+    return features
+
+
+def principal(data: Array) -> Frechet:
+    """Return the distance in the leading principal coordinates of data [m, d], each scaled."""
+    axes, variances, _ = principal_axes(data, len(data))
+    total = np.cumsum(variances) / max(float(variances.sum()), np.finfo(float).tiny)
+    count = min(MOST, int(np.searchsorted(total, SHARE)) + 1, len(variances))
+    scaled = axes[:, :count] / np.sqrt(np.maximum(variances[:count], np.finfo(float).tiny))
+    held = 100 * total[count - 1]
+    note = f"in {count} principal coordinates of the data ({held:.0f} % of its variance), scaled"
+    return Frechet(lambda x: x @ scaled, note)

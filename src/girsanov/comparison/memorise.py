@@ -1,0 +1,50 @@
+r"""Whether samples repeat training examples: an exact test that no quality of samples can fool.
+
+Take as many training as held-out examples, h of each, and let c_j count the samples whose
+nearest of all 2h is example j. A model that has not memorised cannot tell the two sorts apart,
+so whichever sort j is, c_j is the same:
+
+    share = sum of c_j over training examples / sum of all c_j                            (1)
+
+has mean 1/2, and dealing the sorts out again at random gives its law exactly. Samples that share
+an example are no independent witnesses, so the standard error counts examples:
+
+    se^2 = sum_j c_j^2 (t_j - share)^2 / (sum_j c_j)^2,    t_j = 1 for training examples. (2)
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .._typing import Array
+from ..montecarlo import Estimate
+from ..noise import NoiseSource
+from .mmd import square_distances
+
+DEALS = 1999
+
+
+class Memorisation(NamedTuple):
+    """share: equation (1) with (2); p_value: how often chance alone gives as much or more."""
+
+    share: Estimate
+    p_value: float
+
+
+def memorisation(x: Array, train: Array, held_out: Array, *, seed: int = 0) -> Memorisation:
+    """Return equation (1) for samples x [n, d], training [.., d] and held-out examples [.., d]."""
+    h = min(len(train), len(held_out))
+    source = NoiseSource(seed, "memorisation")
+    order = source.uniform(0, 0, 2 * h).argsort(kind="stable")  # so that no tie favours a sort
+    examples = np.concatenate([train[:h], held_out[:h]])[order]
+    sort = (order < h).astype(np.float64)
+    near = [square.argmin(axis=1) for _, square in square_distances(x, examples)]
+    counts = np.bincount(np.concatenate(near), minlength=2 * h) / len(x)
+    share = float(counts @ sort)
+    se = float(np.sqrt(np.square(counts * (sort - share)).sum()))
+    deals = [source.uniform(k, 0, 2 * h).argsort(kind="stable") for k in range(1, DEALS + 1)]
+    others = np.array([counts[deal[:h]].sum() for deal in deals])
+    p_value = (1 + np.count_nonzero(others >= share - 1e-12)) / (1 + DEALS)
+    return Memorisation(Estimate(share, se), float(p_value))
