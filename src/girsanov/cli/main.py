@@ -27,7 +27,8 @@ def run(arguments: Sequence[str]) -> int:
     A user's mistake becomes one line on stderr; anything else that fails is ours and is raised.
     """
     try:
-        from . import commands, verify  # noqa: F401  (a module registers its commands on the app)
+        # a module registers its commands on the one app
+        from . import commands, compare, verify  # noqa: F401
         from .options import app
 
         code = app(list(arguments), prog_name="girsanov", standalone_mode=False)

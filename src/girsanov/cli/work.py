@@ -83,7 +83,7 @@ def audit_command(
     denoiser = load_model(model, device=device)
     data, train = read_source(source, labels), None
     if isinstance(data, Dataset):
-        data, train = _parts(denoiser, data, source)
+        data, train = parts(denoiser, data, source)
     if train_source is not None:
         train = _for_model(denoiser, load_data(train_source, labels=labels), train_source)
     return measure(denoiser, data, train=train, **options)
@@ -96,12 +96,18 @@ def remember(audit: Audit, model: str, command: str) -> None:
     audit.about["commands"] = [c for c in (fitted, command) if c]
 
 
-def _parts(denoiser: Denoiser, data: Dataset, source: str) -> tuple[Dataset, Dataset | None]:
-    """Return the held-out and training parts of the very file a model was trained on."""
-    data = _for_model(denoiser, data, source)
+def parts(
+    denoiser: Denoiser, data: Dataset, source: str, *, labelled: bool = False
+) -> tuple[Dataset, Dataset | None]:
+    """Return the held-out and training parts of the very file a model was trained on.
+
+    labelled: keep labels that the model does not know.
+    """
+    known = _for_model(denoiser, data, source)
+    whole = data.with_standardisation(_units(denoiser)) if labelled else known
     lineage = getattr(denoiser, "training", {}).get("lineage")
-    if not lineage or lineage["of"] != data.fingerprint:
-        return data, None
+    if not lineage or lineage["of"] != known.fingerprint:
+        return whole, None
     if lineage.get("fraction") is None:
         refuse(
             source,
@@ -109,7 +115,7 @@ def _parts(denoiser: Denoiser, data: Dataset, source: str) -> tuple[Dataset, Dat
             None,
             "Give held-out data, or train again with --held-out 0.2",
         )
-    train, held_out = data.split(lineage["fraction"], seed=lineage["seed"])
+    train, held_out = whole.split(lineage["fraction"], seed=lineage["seed"])
     return held_out, train
 
 
@@ -240,13 +246,13 @@ def report_command(
         audit,
         *made,
         out=out,
-        samples=shown if shown is None or given is None else _alike(shown, given),
+        samples=shown if shown is None or given is None else alike(shown, given),
         data=given,
         commands=list(dict.fromkeys([*commands, command])),
     )
 
 
-def _alike(samples: Dataset, data: Dataset | np.ndarray) -> Dataset | np.ndarray:
+def alike(samples: Dataset, data: Dataset | np.ndarray) -> Dataset | np.ndarray:
     """Return samples as the vectors they were before a table made columns x0, x1, ... of them."""
     rows = samples.raw(slice(None))
     names = rows.dtype.names

@@ -14,6 +14,7 @@ an example are no independent witnesses, so the standard error counts examples:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +24,8 @@ from ..montecarlo import Estimate
 from ..noise import NoiseSource
 from .mmd import square_distances
 
-DEALS = 1999
+DEALS = 999
+NUMBERS = 2**18  # drawn at a time
 
 
 class Memorisation(NamedTuple):
@@ -44,7 +46,15 @@ def memorisation(x: Array, train: Array, held_out: Array, *, seed: int = 0) -> M
     counts = np.bincount(np.concatenate(near), minlength=2 * h) / len(x)
     share = float(counts @ sort)
     se = float(np.sqrt(np.square(counts * (sort - share)).sum()))
-    deals = [source.uniform(k, 0, 2 * h).argsort(kind="stable") for k in range(1, DEALS + 1)]
-    others = np.array([counts[deal[:h]].sum() for deal in deals])
+    others = np.concatenate([counts[deal].sum(axis=1) for deal in _deals(2 * h, source)])
     p_value = (1 + np.count_nonzero(others >= share - 1e-12)) / (1 + DEALS)
     return Memorisation(Estimate(share, se), float(p_value))
+
+
+def _deals(count: int, source: NoiseSource) -> Iterator[np.ndarray]:
+    """Yield which half of `count` examples is the training half, [b, count / 2], `DEALS` times."""
+    block = max(1, NUMBERS // count)
+    for first in range(0, DEALS, block):
+        size = min(block, DEALS - first)
+        keys = source.uniform(1, first * count, size * count).reshape(size, count)
+        yield keys.argsort(axis=1, kind="stable")[:, : count // 2]

@@ -1,0 +1,118 @@
+"""`girsanov compare`: how close samples are to data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .options import DATA, AsJson, Labels, Seed, app
+
+if TYPE_CHECKING:
+    from ..comparison.compare import Comparison, Row
+
+MEASURES = "sliced-w2, gaussian-w2, mmd, classifier, frechet or memorisation"
+
+
+@app.command()
+def compare(
+    samples: Annotated[str, typer.Argument(help="What `girsanov sample` wrote, or any data.")],
+    data: Annotated[str, typer.Argument(help=f"Data to compare with: {DATA}, or law.json.")],
+    by: Annotated[
+        list[str] | None, typer.Option(help=f"{MEASURES} (may be repeated; default: all).")
+    ] = None,
+    features: Annotated[
+        str, typer.Option(help="builtin, or a .npz with features of all samples and all data.")
+    ] = "builtin",
+    model: Annotated[
+        str | None,
+        typer.Option(help="Of the data this MODEL was fitted on, use the part kept back."),
+    ] = None,
+    train_data: Annotated[
+        str | None, typer.Option(help="Training data, to look for memorisation.")
+    ] = None,
+    labels: Labels = None,
+    rows: Annotated[int, typer.Option(min=1, help="Use at most so many rows of each.")] = 10_000,
+    seed: Seed = 0,
+    json: AsJson = False,
+) -> None:
+    """Say how close SAMPLES are to DATA, each measure with its interval and its floor.
+
+    The floor is the same distance between two halves of DATA.
+    """
+    from ..comparison.compare import compare as measure
+    from . import show
+
+    drawn, real, train = _sets(samples, data, train_data, model, labels)
+    with show.progress("compare") as tick:
+        found = measure(
+            drawn,
+            real,
+            by=by,
+            features=features,
+            train=train,
+            rows=rows,
+            seed=seed,
+            progress=tick,
+        )
+    show.result(json, found.to_json(), lambda: compared(found))
+
+
+def _sets(
+    samples: str, data: str, train_data: str | None, model: str | None, labels: str | None
+) -> tuple[Any, Any, Any]:
+    """Return samples, data and training data (or None) as `compare` takes them."""
+    from ..data import Dataset, load_data
+    from ..denoise.load import load_model
+    from .outputs import read_origin
+    from .work import alike, parts, read_source
+
+    real, train = read_source(data, labels), None
+    if model is not None and isinstance(real, Dataset):
+        real, train = parts(load_model(model), real, data, labelled=True)
+    if train_data is not None:
+        train = load_data(train_data, labels=labels)
+    drawn = load_data(samples, labels=read_origin(samples).get("label_column"))
+    return alike(drawn, real) if isinstance(real, Dataset) else drawn, real, train
+
+
+def compared(found: Comparison) -> None:
+    """Print a comparison as a table, and below it what each measure is."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from .show import number
+
+    about, console = found.about, Console(highlight=False)
+    console.print(
+        f"{about['samples']} samples and {about['data']} examples of {about['dimension']} "
+        f"numbers, in {about['units']}"
+    )
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("measure")
+    headings = (
+        "distance", f"{100 * about['confidence']:.3g} % interval", "computed", "halves", "p",
+    )  # fmt: skip
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in found.rows:
+        floor = "-" if row.floor is None else number(row.floor[0])
+        interval = f"{number(row.low)} .. {number(row.high)}"
+        cells = (number(row.value), interval, number(row.computed), floor, number(row.p_value))
+        table.add_row(row.name, *cells)
+    console.print(table)
+    console.print(
+        "[dim]distance: of the two laws; computed: of these rows, larger by chance alone; "
+        f"halves: the same of two halves of the data, {about['data'] // 2} rows each[/]"
+    )
+    for row in found.rows:
+        console.print(f"[dim]{row.name}: {row.note}; {verdict(row)}[/]")
+
+
+def verdict(row: Row) -> str:
+    """Return in words whether a measure tells the samples from the data."""
+    if row.name == "memorisation":
+        told = row.p_value is not None and row.p_value <= 0.05
+        return "samples repeat training examples" if told else "no sign of repeated examples"
+    told = row.low > 0 if row.p_value is None else row.p_value <= 0.05
+    return "it tells samples from data" if told else "it cannot tell samples from data"
