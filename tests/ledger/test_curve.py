@@ -7,7 +7,7 @@ import torch
 from girsanov._checks import InputError
 from girsanov.denoise.exact import ExactDenoiser
 from girsanov.law import Gaussian, GaussianMixture
-from girsanov.ledger.curve import FOLDS, GROUPS, PAIRS, measure_curve
+from girsanov.ledger.curve import FOLDS, GROUPS, measure_curve, pairs
 from girsanov.ledger.exact import exact_curve
 from girsanov.ledger.examples import FAR, LawExamples
 from girsanov.ledger.frame import make_frame
@@ -94,9 +94,9 @@ def test_products_feed_the_probe_with_plain_means(recorded):  # (3)
     variances, axes = variances[::-1], axes[:, ::-1]
     n, r, c = n @ axes, r @ axes, np.broadcast_to((x0 - LAW.mean) @ axes, n.shape)
     before = np.concatenate([c[:, :1], r[:, :-1]], axis=1)
-    keep = (GRID[:, None] * variances / (1 + GRID[:, None] * variances))[:, None]
-    vector = [np.ones_like(r), n, r, before, c, c - keep * (c - n)]
-    expected = np.stack([by_group(vector[a] * vector[b]) for a, b in PAIRS], axis=-1)
+    vector = [np.ones_like(r), n, r, before, c]
+    expected = np.stack([by_group(vector[a] * vector[b]) for a, b in pairs(5)], axis=-1)
+    assert curve.probe_variances == pytest.approx(variances)
     assert curve.products[1:] == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
 

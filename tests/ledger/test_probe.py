@@ -1,5 +1,7 @@
 """The lower bound on the score error: equations (1), (2) of probe.py on known laws."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 import torch
@@ -8,8 +10,11 @@ from girsanov._checks import InputError
 from girsanov.denoise.exact import ExactDenoiser
 from girsanov.law import Gaussian, GaussianMixture
 from girsanov.ledger.audit import audit
+from girsanov.ledger.correct import gain, normal_equations
+from girsanov.ledger.discretise import half_integral
 from girsanov.ledger.exact import exact_curve
 from girsanov.ledger.probe import probe
+from girsanov.montecarlo import group_estimate
 from girsanov.plan.cost import prices
 from girsanov.plan.make import score_bound
 
@@ -139,17 +144,67 @@ def test_gain_of_a_linear_denoiser_is_its_distance_from_the_best_linear_one(name
     assert found == pytest.approx(there, rel=0.2, abs=0.02)
 
 
-@pytest.mark.parametrize("error", ERRORS)
-@pytest.mark.parametrize("name", LAWS)
-def test_ledger_bound_stays_below_the_true_score_share(name, error):
-    report, truth, _ = measured(name, error)
+@cache
+def dense(name):
+    """Levels from 0 and 1/2 int_0^s M ds up to each, by (8) of discretise.py on many levels."""
+    law = LAWS[name]
+    levels = np.geomspace(1e-3, 20, 60)
+    errors = np.concatenate([[law.variance], law.curve(levels).value])[:, None] / law.dimension
+    grid, sizes = np.concatenate([[0.0], levels]), np.array([1.0 * law.dimension])
+    return grid, np.concatenate([[0.0], half_integral(grid, errors, sizes).cumsum()])
+
+
+def true_integral(name, level):
+    return np.interp(level, *dense(name))
+
+
+def score_shares(name, error, levels, seed):
+    """The bound in nats and R - 1/2 int M, up to noise level 0.25, by group."""
+    law, grid = LAWS[name], np.geomspace(1e-3, 16, levels)
+    report = audit(Denoiser(law, ERRORS[error]), law, levels=grid, examples=600, seed=seed)
     price = prices(report, "gaussian", "pca")
-    nodes = np.arange(1, len(GRID) + 1)
-    bound = score_bound(price, nodes)
-    low = bound.interval()[0]
-    # R <= 1/2 int M^, so the share R - 1/2 int M is at most 1/2 int eps^2 (and below s_0 little)
-    assert low <= half_log_integral(truth) + 0.02
-    assert np.isfinite(bound.se)
+    shares = price.reference(0, 1) + price.reference(1, levels) - true_integral(name, 16)
+    return score_bound(price, np.arange(1, levels + 1)), group_estimate(shares, price.folds)
+
+
+@pytest.mark.parametrize("seed", [11, 12, 13])
+@pytest.mark.parametrize("error", [*AFFINE, "network"])
+@pytest.mark.parametrize("name", LAWS)
+def test_ledger_bound_is_below_the_true_score_error_and_half_of_an_affine_one(name, error, seed):
+    bound, truth = score_shares(name, error, 33, seed)
+    assert bound.value - 4.5 * bound.se <= truth.value
+    if error in ("scaled", "shifted"):
+        assert bound.value >= 0.5 * truth.value
+        assert bound.interval()[0] > 0
+
+
+def test_ledger_bound_grows_with_the_levels():  # (2) is loose by less when they are closer
+    (few, _), (many, truth) = (score_shares("line", "noisy", k, 14) for k in (17, 129))
+    assert few.value < many.value <= truth.value + 4.5 * many.se
+    assert few.value < 0 < many.value
+
+
+@pytest.mark.parametrize("levels", [3, 5, 9])
+@pytest.mark.parametrize("name", LAWS)
+def test_the_ceiling_holds_between_few_levels(name, levels):  # (2)
+    law = LAWS[name]
+    grid = np.geomspace(0.01, 20, levels)
+    report = audit(Denoiser(law, ERRORS["noisy"]), law, levels=grid, examples=600)
+    ceiling = report.probe.ceiling(report.curve.levels).sum(axis=1)
+    found = group_estimate(ceiling, report.curve.shares)
+    truth = true_integral(name, 20)
+    assert found.value + 4.5 * found.se >= truth
+    assert found.se < 0.1 * found.value
+
+
+def test_the_ceiling_of_a_gaussian_law_is_its_integral():  # (2) is an equality for it
+    law = Gaussian([0.3, -1.0], [[2.0, 0.4], [0.4, 0.1]])
+    report = audit(Denoiser(law, ERRORS["scaled"]), law, levels=[0.1, 1.0, 30.0], examples=4000)
+    ceiling = report.probe.ceiling(report.curve.levels).sum(axis=1)
+    found = group_estimate(ceiling, report.curve.shares)
+    truth = np.log1p(30.0 * np.linalg.eigvalsh(law.covariance())).sum() / 2
+    assert abs(found.value - truth) < 4.5 * found.se
+    assert found.se < 0.02 * truth
 
 
 @pytest.mark.parametrize("name", LAWS)
@@ -165,10 +220,29 @@ def test_exact_denoisers_gain_nothing(name):
     assert (np.abs(found.defect.mean(axis=1)) < 5 * se).all()
 
 
-def test_martingale_defect_shows_a_wrong_denoiser():  # theory 11.3
+@pytest.mark.parametrize("error", ["noisy", "shifted", "scaled"])
+@pytest.mark.parametrize("name", LAWS)
+def test_martingale_defect_bounds_the_score_error(name, error):  # (3), theory 11.3
+    report, truth, se = measured(name, error)
+    found = report.probe
+    defect, bound = found.martingale(), found.martingale_bound()
+    assert (bound <= truth + 4.5 * se).all()
+    low, high = defect.interval(0.975)
+    assert ((bound > 0) == ((low > 0) | (high < 0))).all()
+    if error == "noisy":
+        assert (bound > 0).any()
+
+
+def test_martingale_bound_is_what_the_previous_prediction_alone_gains():
     report, _, _ = measured("line", "noisy")
-    defect = report.probe.defect[:7].sum(axis=0)
-    assert abs(defect.mean()) > 5 * defect.std(ddof=1) / len(defect) ** 0.5
+    normal = normal_equations(report.curve, ("one", "previous"))
+    whole = normal.averaged(np.arange(16), report.curve.shares)
+    beta = np.zeros_like(whole.right)
+    beta[..., 1] = whole.right[..., 1] / whole.matrix[..., 1, 1]
+    found = report.probe
+    defect = found.martingale().value
+    between = found.between @ found.shares
+    assert gain(beta, whole)[:, 0] == pytest.approx(defect**2 / (4 * between), rel=1e-9)
 
 
 def test_linear_denoiser_has_the_wiener_error():

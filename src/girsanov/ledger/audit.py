@@ -272,6 +272,7 @@ def _from_arrays(about: Json, t: dict[str, Any], moments: Moments) -> Audit:
         t["products"],
         frame.probe_bands.sizes,
         t.get("full"),
+        probe_variances=frame.probe_variances,
     )
     drop = ("format", "arrays", "bases", "levels", "error", "standard_error", "probe")
     record = {k: v for k, v in about.items() if k not in drop}

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from .._typing import Array, Tensor
 
 FINE = 256  # bands for the errors: single coordinates up to this dimension
-COARSE = 16  # bands for the probe, whose coefficients must be fitted
+PROBED = 64  # bands whose products are kept, from which corrections are fitted and priced
+COARSE = 16  # pools of these, for examples too few to fit each by itself
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,11 @@ over B groups of examples (batch means), so memory does not grow with the data:
 
     M_b(s)  = mean of (u_j . r)^2 over the coordinates j of band b,                       (1)
     traces  = E|r|^2, E[n . r], E[x0 . r],                                                (2)
-    S_b(s)  = mean of v v^T per coordinate, v = (1, n, r, r_previous, x0 - mean, r_linear), (3)
+    S_b(s)  = mean of v v^T per coordinate, v = (1, n, r, r_previous, x0 - mean[, r_ref]), (3)
 
-(1) prices the x0 and gaussian holds, (2) the score and relative ones, (3) feeds the probe.
-r_linear is the residual of the linear (Wiener) denoiser mean + lambda s/(1 + lambda s)(x - mean)
-per coordinate of the basis, which needs no network. Level 0 is s = 0, where the best prediction
-is the mean of the data.
+(1) prices the x0 and gaussian holds, (2) the score and relative ones, (3) feeds the probe and
+the calibration; r_ref is the residual of a second, reference denoiser on the same paths. Level 0
+is s = 0, where the best prediction is the mean of the data.
 """
 
 from __future__ import annotations
@@ -32,8 +31,12 @@ from .frame import Frame
 
 GROUPS = 16  # enough for Student's t to be close to the normal, few enough to store
 FOLDS = 4  # coarser groups for the full covariance, which costs d^2 numbers a level
-VECTOR = ("one", "n", "r", "r_previous", "x0", "r_linear")
-PAIRS = [(a, b) for a in range(len(VECTOR)) for b in range(a, len(VECTOR))]
+VECTOR = ("one", "n", "r", "r_previous", "x0", "r_reference")
+
+
+def pairs(width: int) -> list[tuple[int, int]]:
+    """Return the upper triangle of a matrix of this width, row by row."""
+    return [(a, b) for a in range(width) for b in range(a, width)]
 
 
 class Examples(Protocol):
@@ -58,8 +61,9 @@ class Curve:
 
     levels: [K+1]; shares: of the examples in each group [B]; errors: by basis name, (1) as
     [K+1, B, J]; sizes: coordinates in each band, by basis name [J]; traces: (2) as [K+1, B, 3];
-    second_moments: E|x0|^2 [B]; products: (3) as [K+1, B, P, 21], upper triangles; full:
-    E[r r^T] by fold [K+1, F, d, d]; probe_sizes: [P]; exact: True when these are expectations.
+    second_moments: E|x0|^2 [B]; products: (3) as [K+1, B, P, 15 or 21], upper triangles; full:
+    E[r r^T] by fold [K+1, F, d, d]; probe_sizes: [P]; exact: True when these are expectations;
+    probe_variances: the data's variance in each band of the products [P].
     """
 
     levels: Array
@@ -72,6 +76,7 @@ class Curve:
     probe_sizes: Array | None = None
     full: Array | None = None
     exact: bool = False
+    probe_variances: Array | None = None
 
     @property
     def main(self) -> str:
@@ -103,6 +108,7 @@ class Curve:
             self.probe_sizes,
             self.full,
             self.exact,
+            self.probe_variances,
         )
 
     def mean_errors(self, basis: str) -> Array:
@@ -115,7 +121,7 @@ class Curve:
         return np.asarray(np.einsum("kbt,b->kt", self.traces, self.shares))
 
 
-def measure_curve(
+def measure_curve(  # noqa: PLR0913 - one keyword a choice
     denoiser: Denoiser,
     examples: Examples,
     levels: Levels,
@@ -125,17 +131,19 @@ def measure_curve(
     seed: int = 0,
     batch_size: int = 512,
     full: bool = False,
+    reference: Denoiser | None = None,
     progress: Progress | None = None,
 ) -> Curve:
     """Return the error curve of `denoiser` on `examples`, in one pass of n * K * draws calls.
 
     levels: SNRs [K]; draws: noise paths per example, which count as one unit for the standard
-    errors; full: also measure E[r r^T]; progress(done, total) counts network calls.
+    errors; full: also measure E[r r^T]; reference: a second denoiser to call on the same paths;
+    progress(done, total) counts calls of `denoiser`.
     """
     grid = require_levels("levels", levels)
     n, draws = len(examples), require_count("draws", draws)
     require(n >= 2 * GROUPS, "data", f"must hold at least {2 * GROUPS} examples to audit", n)
-    sums = _Sums(frame, len(grid) + 1, full)
+    sums = _Sums(frame, len(grid) + 1, full, reference is not None)
     source, total, done = NoiseSource(seed, "audit"), n * draws * len(grid), 0
     for begin in range(0, n, batch_size):
         rows = slice(begin, min(begin + batch_size, n))
@@ -149,7 +157,9 @@ def measure_curve(
         label = examples.batch_labels(rows) if denoiser.classes else None
         for draw in range(draws):
             for k, n_k, m in _walk(denoiser, x0, grid, label, source, draw, begin):
-                sums.add(k, rows, float(grid[k - 1]), x0.reshape(len(x0), -1), n_k, m)
+                flat, s = x0.reshape(len(x0), -1), float(grid[k - 1])
+                other = None if reference is None else _call(reference, x0, n_k, s, label)
+                sums.add(k, rows, flat, n_k, m, other)
                 done += len(x0)
                 if progress is not None:
                     progress(done, total)
@@ -169,27 +179,33 @@ def _walk(
     b, d = len(x0), int(np.prod(denoiser.shape))
     noise = torch.zeros(b, d, dtype=denoiser.dtype, device=denoiser.device)  # B_s
     previous = 0.0
+    for k, s in enumerate(grid.tolist(), start=1):
+        z = source.normal(draw * len(grid) + k - 1, begin, b, d).to(noise)
+        noise = noise + z * (s - previous) ** 0.5
+        n_k = noise / -s
+        yield k, n_k, _call(denoiser, x0, n_k, s, label)
+        previous = s
+
+
+def _call(
+    denoiser: Denoiser, x0: Tensor, noise: Tensor, snr: float, label: Tensor | None
+) -> Tensor:
+    """Return m(x0 - noise, snr) as [b, d], refusing what is not finite."""
+    x = (x0 - noise.view_as(x0)).to(denoiser.dtype).to(denoiser.device)
     with torch.inference_mode():
-        for k, s in enumerate(grid.tolist(), start=1):
-            z = source.normal(draw * len(grid) + k - 1, begin, b, d).to(noise)
-            noise = noise + z * (s - previous) ** 0.5
-            n_k = noise / -s
-            x = x0 - n_k.view_as(x0)
-            m = denoiser(x, s, label)
-            if m.shape != x.shape or not bool(torch.isfinite(m).all()):
-                raise InputError(
-                    f"denoiser: must give finite values of shape {tuple(x.shape)} at SNR {s:.4g}; "
-                    f"got shape {tuple(m.shape)}"
-                    + ("" if m.shape != x.shape else " with NaN or inf")
-                )
-            yield k, n_k, m.reshape(b, d)
-            previous = s
+        m = denoiser(x, snr, label if denoiser.classes else None)
+    if m.shape != x.shape or not bool(torch.isfinite(m).all()):
+        raise InputError(
+            f"denoiser: must give finite values of shape {tuple(x.shape)} at SNR {snr:.4g}; "
+            f"got shape {tuple(m.shape)}" + ("" if m.shape != x.shape else " with NaN or inf")
+        )
+    return m.reshape(len(x0), -1).to(x0)
 
 
 class _Sums:
     """Running group sums of (1), (2) and (3), in float64."""
 
-    def __init__(self, frame: Frame, levels: int, full: bool) -> None:
+    def __init__(self, frame: Frame, levels: int, full: bool, reference: bool) -> None:
         d = frame.moments.basis.dimension
         self.frame = frame
         self.mean = torch.tensor(frame.moments.mean)
@@ -199,24 +215,27 @@ class _Sums:
             for name, (_, bands) in frame.bases.items()
         }
         self.traces = torch.zeros(levels, GROUPS, 3, dtype=torch.float64)
-        shape = (levels, GROUPS, frame.probe_bands.count, len(PAIRS))
+        self.pairs = pairs(len(VECTOR) if reference else len(VECTOR) - 1)
+        shape = (levels, GROUPS, frame.probe_bands.count, len(self.pairs))
         self.products = torch.zeros(shape, dtype=torch.float64)
         self.full = torch.zeros(levels, FOLDS, d, d, dtype=torch.float64) if full else None
         self.previous: Tensor | None = None
 
-    def add(self, k: int, rows: slice, snr: float, x0: Tensor, n: Tensor, m: Tensor) -> None:
-        """Add one level of one batch: x0, n, m are [b, d]."""
+    def add(
+        self, k: int, rows: slice, x0: Tensor, n: Tensor, m: Tensor, other: Tensor | None
+    ) -> None:
+        """Add one level of one batch: x0, n, m and the reference's prediction are [b, d]."""
+        centred = (x0 - self.mean.to(x0)).double()
         if k == 1:  # level 0 costs no call: predict the mean, with no noise to speak of
-            centred = (x0 - self.mean.to(x0)).double()
-            self._add(0, rows, 0.0, x0.double(), torch.zeros_like(centred), centred, centred)
             self.previous = centred
+            again = centred if other is not None else None
+            self._add(0, rows, x0.double(), torch.zeros_like(centred), centred, again)
         r = (x0 - m).double()
-        assert self.previous is not None
-        self._add(k, rows, snr, x0.double(), n.double(), r, self.previous)
+        self._add(k, rows, x0.double(), n.double(), r, None if other is None else x0 - other)
         self.previous = r
 
     def _add(
-        self, k: int, rows: slice, snr: float, x0: Tensor, n: Tensor, r: Tensor, before: Tensor
+        self, k: int, rows: slice, x0: Tensor, n: Tensor, r: Tensor, other: Tensor | None
     ) -> None:
         group = torch.arange(rows.start, rows.stop, device=r.device) % GROUPS
         member = torch.nn.functional.one_hot(group, GROUPS).T.to(r)  # [B, b]
@@ -227,20 +246,18 @@ class _Sums:
             c = basis.to_coordinates(r)
             self.errors[name][k] += bands.average(member @ c.square()).cpu()
             if name == self.frame.moments.basis.kind:
-                coordinates = [basis.to_coordinates(v) for v in (n, before, x0 - self.mean.to(x0))]
-                self._add_products(k, member, snr, c, *coordinates)
+                assert self.previous is not None
+                given = [n, self.previous, x0 - self.mean.to(x0)]
+                given += [] if other is None else [other.double()]
+                n_c, *others = (basis.to_coordinates(v) for v in given)
+                self._add_products(k, member, [torch.ones_like(c), n_c, c, *others])
         if self.full is not None:
             for fold in range(FOLDS):
                 part = r[group % FOLDS == fold]
                 self.full[k, fold] += (part.T @ part).cpu()
 
-    def _add_products(
-        self, k: int, member: Tensor, snr: float, r: Tensor, n: Tensor, before: Tensor, x0: Tensor
-    ) -> None:
-        signal = torch.as_tensor(snr * self.frame.moments.variances).to(r)
-        keep = signal / (1 + signal)
-        vector = [torch.ones_like(r), n, r, before, x0, x0 - keep * (x0 - n)]
-        for p, (a, b) in enumerate(PAIRS):
+    def _add_products(self, k: int, member: Tensor, vector: list[Tensor]) -> None:
+        for p, (a, b) in enumerate(self.pairs):
             rows = member @ (vector[a] * vector[b])
             self.products[k, :, :, p] += self.frame.probe_bands.average(rows).cpu()
 
@@ -262,4 +279,5 @@ class _Sums:
             products=(self.products / by_group[..., None]).numpy(),
             probe_sizes=self.frame.probe_bands.sizes,
             full=None if self.full is None else (self.full / folds[None, :, None, None]).numpy(),
+            probe_variances=self.frame.probe_variances,
         )

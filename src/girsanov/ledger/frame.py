@@ -10,7 +10,7 @@ import torch
 from .._typing import Array
 from ..basis import Basis, coordinate_basis, dct_basis
 from ..moments import Moments
-from .bands import COARSE, FINE, Bands, bands_by_variance
+from .bands import FINE, PROBED, Bands, bands_by_variance
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,11 @@ class Frame:
         return np.bincount(self.bands.index, self.moments.variances) / self.bands.sizes
 
     @property
+    def probe_variances(self) -> Array:
+        """The data's variance in each of the probe's bands, [P]."""
+        return np.bincount(self.probe_bands.index, self.moments.variances) / self.probe_bands.sizes
+
+    @property
     def bases(self) -> dict[str, tuple[Basis, Bands]]:
         """All bases by name, the main one first."""
         return {self.moments.basis.kind: (self.moments.basis, self.bands), **self.others}
@@ -48,7 +53,7 @@ def make_frame(moments: Moments, shape: tuple[int, ...]) -> Frame:
     return Frame(
         moments,
         bands_by_variance(moments.variances, FINE),
-        bands_by_variance(moments.variances, COARSE),
+        bands_by_variance(moments.variances, PROBED),
         others,
     )
 

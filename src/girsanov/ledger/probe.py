@@ -1,148 +1,131 @@
 r"""A certified lower bound on the score error, from data alone.
 
-For any correction g of the denoiser that is a function of the noisy state and was fitted on
+For any correction g of the denoiser that is a function of the noisy path and was fitted on
 other examples,
 
     E|x0 - m|^2 - E|x0 - m - g|^2 <= E|m - m*|^2 = eps^2(s),                               (1)
 
 because the best possible correction is m* - m, m* = E[x0 | x_s]. The gain on the left is
-measured; it needs no ground truth. Here g is affine in what the pass already knows,
+measured; it needs no ground truth. Here g is affine in what the pass knows (`correct.py`), and
+the gain is measured on the group of examples that was left out.
 
-    g = beta . f,   f = (1, m - x, m_previous - m, m - mean, m_linear - m),               (2)
+Between measured levels the error of m* is bounded too. Its errors M_j per coordinate obey
+M_j' <= -M_j^2, so with C_j >= M_j the error of the corrected denoiser at the level before,
 
-with m_previous the prediction at the level before on the same Brownian path (given x_s it says
-nothing more about x0) and m_linear the linear (Wiener) denoiser of the data. The coefficients
-are shared by all coordinates, or by a band of them, or zero, whichever wins on the examples
-that fit them; the gain is then measured on the group that was left out.
+    1/2 int_s^{s'} M <= 1/2 sum_j log(1 + (s' - s) C_j),                                   (2)
+
+the ceiling that the score bound of a ledger is counted from; few levels make it loose, never
+wrong. An exact denoiser is a martingale along the path: with m_t at the noisier level before,
+
+    defect = E|x0 - m_t|^2 - E|x0 - m_s|^2 - E|m_s - m_t|^2 = 2 E (m* - m_s).(m_s - m_t)    (3)
+
+vanishes for it, and eps^2(s) >= defect^2 / (4 E|m_s - m_t|^2).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .._checks import require
 from .._typing import Array
 from ..montecarlo import Estimate, group_estimate
-from .curve import PAIRS, VECTOR, Curve
-
-RIDGE = 1e-9  # of the mean square of each feature: keeps collinear features solvable
-CANCELS = 1e-6  # a feature this small beside what it is the difference of is rounding, over RIDGE
-
-
-def _row(**weights: float) -> list[float]:
-    return [weights.get(name, 0.0) for name in VECTOR]
-
-
-# equation (2) in terms of the residuals that the pass keeps: x0 - x = n, x0 - m = r, ...
-FEATURES = np.array(
-    [
-        _row(one=1),
-        _row(n=1, r=-1),
-        _row(r=1, r_previous=-1),
-        _row(x0=1, r=-1),
-        _row(r=1, r_linear=-1),
-    ]
-)
-TARGET = np.array(_row(r=1))
+from .correct import NAMES, Rule, cross_fitted, gain, matrices, normal_equations
+from .curve import Curve
+from .discretise import leave_one_out
 
 
 @dataclass(frozen=True)
 class Probe:
     """What the corrected denoiser gains, by level and group.
 
-    gains: E|x0 - m|^2 - E|x0 - m - g|^2, cross-fitted, [K, B]; linear: error of the linear
-    denoiser [K, B]; defect: E|r_previous|^2 - E|r|^2 - E|m - m_previous|^2, which vanishes for
-    an exact denoiser, [K, B] (entry 0 compares with the mean of the data).
+    gains: E|x0 - m|^2 - E|x0 - m - g|^2, cross-fitted, [K, B]; corrected: E|x0 - m - g|^2 per
+    coordinate with level 0 (the mean) first, [K+1, B, P]; linear: error of the linear denoiser
+    [K, B]; defect: equation (3) [K, B], entry 0 with the mean of the data as m_t; between:
+    E|m_s - m_t|^2 [K, B]; reference: E|x0 - m|^2 less the reference model's, [K, B] or None.
     """
 
     gains: Array
+    corrected: Array
     linear: Array
     defect: Array
+    between: Array
     shares: Array
+    sizes: Array
+    reference: Array | None = None
 
     def gain(self) -> Estimate:
         """Return the gain at every level, a lower bound on eps^2(s), [K]."""
         return group_estimate(self.gains.T, self.shares)
 
+    def martingale(self) -> Estimate:
+        """Return the defect (3) at every level, [K], 0 for an exact denoiser."""
+        return group_estimate(self.defect.T, self.shares)
+
+    def martingale_bound(self) -> Array:
+        """Return the lower bound on eps^2(s) from (3) at 95 % confidence, [K]."""
+        low, high = self.martingale().interval(0.975)
+        nearest = np.maximum(np.maximum(low, -high), 0.0)
+        most = group_estimate(self.between.T, self.shares).interval(0.975)[1]
+        return np.asarray(nearest**2 / (4 * most))
+
+    def gain_over_reference(self) -> Estimate | None:
+        """Return how much worse than the reference the model's error is, [K], a bound as (1)."""
+        if self.reference is None:
+            return None
+        return group_estimate(self.reference.T, self.shares)
+
+    def ceiling(self, levels: Array) -> Array:
+        """Return the right of (2) for every cell of `levels` [K+1], [B, K].
+
+        By group as the pseudo-values of the jackknife: a small group's own value is too low on
+        average, since the logarithm is concave.
+        """
+
+        def cells(errors: Array) -> Array:
+            return np.asarray(np.log1p(np.diff(levels)[:, None] * errors) @ self.sizes / 2)
+
+        w = self.shares[:, None]
+        corrected = self.corrected[:-1]
+        whole = cells(np.einsum("kbp,b->kp", corrected, self.shares))
+        others = leave_one_out(corrected, self.shares)
+        without = np.stack([cells(others[:, b]) for b in range(len(self.shares))])
+        return np.asarray(whole + (1 - w) / w * (whole - without))
+
+    def less(self, taken: Array) -> Probe:
+        """Return the probe of a denoiser whose error [K, B] is lower by `taken` already."""
+        return replace(self, gains=self.gains - taken)
+
 
 def probe(curve: Curve) -> Probe:
-    """Return the probe of a measured curve: equations (1) and (2), cross-fitted over groups."""
+    """Return the probe of a measured curve: equations (1) to (3), cross-fitted over groups."""
     require(curve.products is not None, "curve", "must be measured, not exact, to be probed")
-    assert curve.products is not None
-    assert curve.probe_sizes is not None
-    gram, sizes = _matrices(curve.products[1:]), curve.probe_sizes  # [K, B, P, 6, 6]
-    groups = np.arange(gram.shape[1])
-    gains = np.stack(
-        [
-            _gain(_fit_and_choose(gram, groups[groups != g], curve.shares, sizes), gram[:, g])
-            @ sizes
-            for g in groups
-        ],
-        axis=1,
-    )
-    r, before = VECTOR.index("r"), VECTOR.index("r_previous")
-    between = np.array(_row(r=1, r_previous=-1))
-    square = gram[..., before, before] - gram[..., r, r] - _form(between, gram, between)
-    linear = gram[..., VECTOR.index("r_linear"), VECTOR.index("r_linear")]
-    return Probe(gains, linear @ sizes, square @ sizes, curve.shares)
-
-
-def _matrices(products: Array) -> Array:
-    """Return [..., 6, 6] symmetric matrices from their upper triangles [..., 21]."""
-    n = len(VECTOR)
-    out = np.empty((*products.shape[:-1], n, n))
-    for p, (a, b) in enumerate(PAIRS):
-        out[..., a, b] = out[..., b, a] = products[..., p]
-    return out
-
-
-def _form(left: Array, gram: Array, right: Array) -> Array:
-    return np.asarray(np.einsum("a,...ab,b->...", left, gram, right))
-
-
-def _fit(gram: Array) -> Array:
-    """Return beta [..., 5] that predicts the residual from the features, least squares.
-
-    Features that vanish, as m - m_linear of a linear denoiser, get no coefficient.
-    """
-    normal = FEATURES @ gram @ FEATURES.T
-    square = np.einsum("...ii->...i", normal)
-    terms = np.einsum("...ii->...i", gram) @ FEATURES.T**2
-    scale = np.sqrt(np.where(square > CANCELS * terms, square, np.inf))
-    unit = normal / scale[..., :, None] / scale[..., None, :] + RIDGE * np.eye(len(FEATURES))
-    right = (FEATURES @ (gram @ TARGET)[..., None])[..., 0] / scale
-    return np.asarray(np.linalg.solve(unit, right[..., None])[..., 0] / scale)
-
-
-def _gain(beta: Array, gram: Array) -> Array:
-    """Return 2 beta.b - beta.A beta on `gram`: what the correction takes off the error."""
-    weights = beta @ FEATURES
-    return np.asarray(
-        np.einsum("...a,...ab,b->...", 2 * weights, gram, TARGET)
-        - np.einsum("...a,...ab,...b->...", weights, gram, weights)
+    gram = matrices(curve.products)  # type: ignore[arg-type]  # [K+1, B, P, V, V]
+    names = NAMES if gram.shape[-1] == len(NAMES) else NAMES[:-1]
+    sizes, normal = np.asarray(curve.probe_sizes), normal_equations(curve, names)
+    gains = np.moveaxis(gain(cross_fitted(normal, curve, Rule()), normal), 0, 1)  # [K, B, P]
+    errors = gram[..., 2, 2]
+    n, r, before, x0 = np.eye(gram.shape[-1])[1:5]
+    signal = curve.levels[1:, None, None, None] * np.asarray(curve.probe_variances)[:, None]
+    keep = signal / (1 + signal)  # [K, 1, P, 1]
+    measured = gram[1:]
+    between = _square(measured, r - before) @ sizes
+    reference = None
+    if len(names) == len(NAMES):
+        reference = (errors[1:] - measured[..., 5, 5]) @ sizes
+    return Probe(
+        gains @ sizes,
+        np.concatenate([errors[:1], np.maximum(errors[1:] - gains, 0.0)]),
+        _square(measured, keep * n + (1 - keep) * x0) @ sizes,
+        (measured[..., 3, 3] - errors[1:]) @ sizes - between,
+        between,
+        curve.shares,
+        sizes,
+        reference,
     )
 
 
-def _fit_and_choose(gram: Array, groups: Array, shares: Array, sizes: Array) -> Array:
-    """Return beta [K, P, 5] fitted on `groups`, each band free to keep the raw denoiser."""
-
-    def mean(part: Array) -> Array:
-        return np.asarray(
-            np.einsum("kbpij,b->kpij", gram[:, part], shares[part] / shares[part].sum())
-        )
-
-    def candidates(matrices: Array) -> Array:  # [3, K, P, 5]: raw, shared by all bands, banded
-        shared = _fit(np.einsum("kpij,p->kij", matrices, sizes / sizes.sum()))
-        banded = _fit(matrices)
-        return np.stack(
-            [np.zeros_like(banded), np.broadcast_to(shared[:, None], banded.shape), banded]
-        )
-
-    halves = mean(groups[::2]), mean(groups[1::2])
-    score = _gain(candidates(halves[0]), halves[1]) + _gain(candidates(halves[1]), halves[0])
-    best = score.argmax(axis=0)  # [K, P]
-    return np.asarray(
-        np.take_along_axis(candidates(mean(groups)), best[None, ..., None], axis=0)[0]
-    )
+def _square(gram: Array, row: Array) -> Array:
+    """Return row . gram row, [...]."""
+    return np.asarray(((gram @ row[..., None])[..., 0] * row).sum(axis=-1))

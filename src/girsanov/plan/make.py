@@ -137,17 +137,13 @@ def ledger(price: Prices, nodes: Array) -> tuple[Entry, ...]:
 
 
 def score_bound(price: Prices, nodes: Array) -> Estimate:
-    """Return a lower bound on the score error in nats: R - 1/2 int (M^ - gain) ds."""
+    """Return a lower bound on the score error in nats: R less the probe's ceiling of 1/2 int M."""
     probe = price.audit.probe
     assert probe is not None
     first, last = int(nodes[0]), int(nodes[-1])
-    s = price.audit.levels[:last]
-    weights = np.gradient(np.log(s)) * s / 2 if last > 1 else np.zeros(last)  # trapezoid in log s
-    if last > 1:
-        weights[[0, -1]] /= 2
-    gain = price.refold(weights @ probe.gains[:last])
+    ceiling = price.refold(probe.ceiling(price.audit.curve.levels)[:, :last].sum(axis=1))
     reference = price.reference(0, first) + price.reference(first, last)
-    return group_estimate(reference - price.integral(last) + gain, price.folds)
+    return group_estimate(reference - ceiling, price.folds)
 
 
 def _check_covariance(sampler: str, covariance: str | None) -> None:

@@ -1,0 +1,174 @@
+r"""Corrections of a denoiser, affine in what the measuring pass knows, fitted and judged apart.
+
+Per level and band of coordinates, a correction g = beta . f of the denoiser m has the features
+
+    f = (1, m - x, m_previous - m, m - mean, m_linear - m, m_reference - m),               (1)
+
+or some of them: m_previous the prediction at the level before on the same Brownian path (given
+x_s it says nothing more about x0), m_linear = mean + lambda s/(1 + lambda s)(x - mean) the linear
+(Wiener) denoiser with lambda the band's variance, m_reference another model's prediction. With
+r = x0 - m, N = E f f^T and b = E f r, what a correction takes off the error is
+
+    E|r|^2 - E|r - g|^2 = 2 beta . b - beta . N beta.                                      (2)
+
+Coefficients are fitted to every band by itself, to pools of neighbouring bands, or to all bands
+together, and the denoiser is kept as it is unless one of them takes more than a margin off the
+error of examples that did not fit it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._typing import Array
+from .bands import COARSE, bands_by_variance
+from .curve import Curve, pairs
+
+RIDGE = 1e-9  # of the mean square of each feature: keeps collinear features solvable
+CANCELS = 1e-6  # a feature this small beside what it is the difference of is rounding, over RIDGE
+NAMES = ("one", "noise", "previous", "mean", "linear", "reference")
+
+
+@dataclass(frozen=True)
+class Normal:
+    """Moments of the features, by group, level and band or their averages.
+
+    matrix: N [..., F, F]; right: b [..., F]; terms: mean square of what each feature is the
+    difference of [..., F]; error: E r^2 per coordinate [...].
+    """
+
+    matrix: Array
+    right: Array
+    terms: Array
+    error: Array
+
+    def pooled(self, how: Array) -> Normal:
+        """Return averages over bands by the weights `how` [P, Q], [..., Q] for [..., P]."""
+        return Normal(
+            np.einsum("...pij,pq->...qij", self.matrix, how),
+            np.einsum("...pi,pq->...qi", self.right, how),
+            np.einsum("...pi,pq->...qi", self.terms, how),
+            self.error @ how,
+        )
+
+    def averaged(self, groups: Array, shares: Array) -> Normal:
+        """Return averages over some of the groups, which are the first axis."""
+        w = shares[groups] / shares[groups].sum()
+        parts = (self.matrix, self.right, self.terms, self.error)
+        return Normal(*(np.tensordot(w, part[groups], axes=1) for part in parts))
+
+
+def normal_equations(curve: Curve, names: tuple[str, ...]) -> Normal:
+    """Return the moments of the named features (1) from a curve's products, [B, K, P, ...]."""
+    gram = np.moveaxis(matrices(curve.products[1:]), 1, 0)  # type: ignore[index]
+    rows = _rows(curve, names, gram.shape[-1])  # [K, P, F, V]
+    half = rows @ gram
+    square = np.einsum("...ii->...i", gram)
+    return Normal(
+        half @ np.swapaxes(rows, -1, -2),
+        half[..., 2],
+        (rows**2 @ square[..., None])[..., 0],
+        gram[..., 2, 2],
+    )
+
+
+def matrices(products: Array) -> Array:
+    """Return symmetric matrices [..., V, V] from their upper triangles [..., V (V + 1)/2]."""
+    n = int(np.sqrt(2 * products.shape[-1]))
+    out = np.empty((*products.shape[:-1], n, n))
+    for p, (a, b) in enumerate(pairs(n)):
+        out[..., a, b] = out[..., b, a] = products[..., p]
+    return out
+
+
+def _rows(curve: Curve, names: tuple[str, ...], width: int) -> Array:
+    """Return the features in terms of v = (1, n, r, r_previous, x0 - mean, r_reference)."""
+    signal = curve.levels[1:, None] * np.asarray(curve.probe_variances)
+    keep = signal / (1 + signal)  # [K, P]
+    one, n, r, before, x0, other = np.eye(6)
+    rows = {
+        "one": one,
+        "noise": n - r,
+        "previous": r - before,
+        "mean": x0 - r,
+        "linear": r - keep[..., None] * n - (1 - keep[..., None]) * x0,
+        "reference": r - other,
+    }
+    out = [np.broadcast_to(rows[name], (*keep.shape, 6)) for name in names]
+    return np.stack(out, axis=-2)[..., :width]
+
+
+def solve(normal: Normal, weight: Array | float = 0.0) -> Array:
+    """Return beta [..., F], least squares with a prior at zero of this weight.
+
+    weight: E r^2 over the number of examples makes a standard normal prior of every coefficient
+    but the constant's, so that a feature too small to tell is left alone. Features that vanish,
+    as m - m_linear of a linear denoiser, get no coefficient.
+    """
+    square = np.einsum("...ii->...i", normal.matrix)
+    scale = np.sqrt(np.where(square > CANCELS * normal.terms, square, np.inf))
+    count = scale.shape[-1]
+    prior = np.asarray(weight)[..., None] * (np.arange(count) > 0) / scale**2
+    unit = normal.matrix / scale[..., :, None] / scale[..., None, :]
+    unit = unit + np.eye(count) * (RIDGE + prior[..., None, :])
+    return np.asarray(np.linalg.solve(unit, (normal.right / scale)[..., None])[..., 0] / scale)
+
+
+def gain(beta: Array, normal: Normal) -> Array:
+    """Return what correction (2) takes off the error per coordinate, [...]."""
+    bent = np.einsum("...i,...ij,...j->...", beta, normal.matrix, beta)
+    return np.asarray(2 * np.einsum("...i,...i->...", beta, normal.right) - bent)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How a correction is chosen: margin of the error it must take off, examples behind it.
+
+    examples: how many independent ones there are, for the prior of `solve`; 0 for no prior.
+    """
+
+    margin: float = 0.0
+    examples: int = 0
+
+
+def choose(normal: Normal, groups: Array, curve: Curve, rule: Rule) -> Array:
+    """Return beta [K, P, F] fitted on `groups` and chosen by cross-fitting within them."""
+    whole = normal.averaged(groups, curve.shares)
+    halves = [normal.averaged(part, curve.shares) for part in (groups[::2], groups[1::2])]
+    share = float(curve.shares[groups].sum())
+    score = sum(
+        np.stack([gain(beta, judge) for beta in candidates(fit, curve, rule, share / 2)])
+        for fit, judge in (halves, halves[::-1])
+    )
+    needed = rule.margin * (halves[0].error + halves[1].error)
+    fits = candidates(whole, curve, rule, share)
+    best = score.argmax(axis=0)[None]  # type: ignore[union-attr]
+    enough = np.take_along_axis(score, best, axis=0)[0] > needed  # type: ignore[arg-type]
+    chosen = np.take_along_axis(fits, best[..., None], axis=0)[0]
+    return np.where(enough[..., None], chosen, 0.0)
+
+
+def candidates(normal: Normal, curve: Curve, rule: Rule, share: float) -> Array:
+    """Return beta [3, K, P, F]: shared by all bands, by pools of bands, and each band's own.
+
+    share: of all examples, how many are behind `normal`.
+    """
+    sizes = np.asarray(curve.probe_sizes)
+    count = len(sizes)
+    pools = bands_by_variance(np.asarray(curve.probe_variances), COARSE).index
+    out = []
+    for index in (np.zeros(count, np.int64), pools, np.arange(count)):
+        member = np.equal.outer(index, np.arange(index.max() + 1)).astype(np.float64)
+        behind = sizes @ member  # coordinates
+        part = normal.pooled(member * sizes[:, None] / behind)
+        n = rule.examples * share * behind
+        out.append(solve(part, part.error / n if rule.examples else 0.0)[:, index])
+    return np.stack(out)
+
+
+def cross_fitted(normal: Normal, curve: Curve, rule: Rule) -> Array:
+    """Return the correction each group is judged by, fitted on all others, [B, K, P, F]."""
+    groups = np.arange(len(curve.shares))
+    return np.stack([choose(normal, groups[groups != g], curve, rule) for g in groups])
