@@ -12,14 +12,15 @@ import numpy as np
 
 from .._checks import require
 from .._typing import Array
-from .curve import PAIRS
+from .curve import VECTOR, pairs
 
 FORMS: dict[str, tuple[str, ...]] = {
     "levels": ("K1",), "shares": ("B",), "second_moments": ("B",), "traces": ("K1", "B", "3"),
-    "probe_bands": ("d",), "products": ("K1", "B", "P", str(len(PAIRS))),
+    "probe_bands": ("d",), "products": ("K1", "B", "P", "V"),
     "full": ("K1", "F", "d", "d"), "memorisation": ("K1", "B"),
 }  # fmt: skip
 OPTIONAL = ("full", "memorisation")
+WIDTHS = [len(pairs(len(VECTOR) - 1)), len(pairs(len(VECTOR)))]  # without and with a reference
 POSITIVE = ("shares", "second_moments", "memorisation")  # not negative, that is
 
 
@@ -34,6 +35,8 @@ def require_whole(path: str, arrays: Mapping[str, np.ndarray], dimension: int) -
             require(name in OPTIONAL, path, f"must hold {name}")
             continue
         _require_form(path, name, arrays[name], form, sizes)
+    width = f"must have products of {WIDTHS[0]} or {WIDTHS[1]} pairs"
+    require(sizes["V"] in WIDTHS, path, width, sizes["V"])
     _require_levels(path, arrays["levels"])
     share = float(arrays["shares"].sum())
     require(abs(share - 1) < 1e-6, path, "must have shares that add up to 1", share)
