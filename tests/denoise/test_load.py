@@ -140,7 +140,7 @@ def test_refuses_bad_weights(folder, what):
 
 
 def test_refuses_what_is_no_model(tmp_path):
-    with pytest.raises(InputError, match="must exist: a model folder that"):
+    with pytest.raises(InputError, match="must exist: a model folder, a diffusers pipeline"):
         load_model(tmp_path / "nothing")
     for name in ("model.pt", "model.PKL", "model.ckpt", "model.bin"):
         (tmp_path / name).write_bytes(b"x")
@@ -150,13 +150,10 @@ def test_refuses_what_is_no_model(tmp_path):
     with pytest.raises(InputError, match=r"or a law in a \.json file; got model\.txt"):
         load_model(tmp_path / "model.txt")
     (tmp_path / "pipe").mkdir()
-    with pytest.raises(InputError, match=r"got a folder without girsanov\.json"):
+    with pytest.raises(InputError, match=r"got another folder"):
         load_model(tmp_path / "pipe")
     (tmp_path / "pipe" / "pytorch_model.bin").write_bytes(b"x")
     with pytest.raises(InputError, match=r"with the pickle pytorch_model\.bin"):
-        load_model(tmp_path / "pipe")
-    (tmp_path / "pipe" / "model_index.json").write_text('{"_class_name": "DDPMPipeline"}')
-    with pytest.raises(InputError, match=r"pipeline \(DDPMPipeline\) that is recognised"):
         load_model(tmp_path / "pipe")
 
 

@@ -1,4 +1,4 @@
-"""`load_model`: a folder of ours or a law file in, a denoiser out, or a refusal in one line."""
+"""`load_model`: a folder of ours, a pipeline or a law file in; a denoiser out, or a refusal."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ from .base import Denoiser
 from .exact import ExactDenoiser
 from .mlp import ResidualMLP
 from .network import FORMAT, WEIGHTS, NetworkDenoiser
+from .pipeline_folder import HUB, load_pipeline
 
 PICKLES = (".pt", ".pth", ".bin", ".pkl", ".pickle", ".ckpt")
-ACCEPTED = "a model folder that `girsanov fit` wrote, or a law in a .json file"
+ACCEPTED = "a model folder, a diffusers pipeline folder, or a law in a .json file"
 COMPONENTS = {"ResidualMLP": "network", "UNet2DModel": "unet"}
 FIELDS: dict[str, type] = {
     "preconditioning": str, "shape": list, "snr_range": list, "label_names": list,
@@ -33,17 +34,20 @@ FIELDS: dict[str, type] = {
 
 
 def load_model(path: PathLike, *, device: str | None = None) -> Denoiser:
-    """Return the denoiser in `path`: a `NetworkDenoiser`, or the `ExactDenoiser` of a law.
+    """Return the denoiser in `path`: of a network, of a diffusers pipeline, or of a law.
 
-    path: a model folder that `fit` wrote, or a law's JSON file; device: where a network runs,
+    path: a model folder that `fit` wrote, a diffusers pipeline folder (or ``hub:owner/name``,
+    the only thing that is ever fetched), or a law's JSON file; device: where a network runs,
     by default a GPU if there is one (laws run on the CPU). Raises InputError in one line
     for anything else, naming what is accepted; pickles are never opened.
     """
+    place = _device(device)
+    if str(path).startswith(HUB):
+        return load_pipeline(path, device=place)
     path = Path(path)
     require(path.exists(), f"model {path}", f"must exist: {ACCEPTED}")
-    place = _device(device)
     if path.is_dir():
-        return _from_folder(path).to(place)
+        return _from_folder(path, place)
     if path.suffix.lower() in PICKLES:
         refuse(
             f"model {path}", f"must be {ACCEPTED}", f"a {path.suffix} file, a pickle that can run "
@@ -69,17 +73,14 @@ def _device(name: str | None) -> torch.device:
     return device
 
 
-def _from_folder(folder: Path) -> NetworkDenoiser:
+def _from_folder(folder: Path, place: torch.device) -> Denoiser:
     if (folder / "girsanov.json").is_file():
-        return _read(folder)
-    if (folder / "model_index.json").is_file():
-        name = read_json(folder / "model_index.json").get("_class_name", "unnamed")
-        refuse(
-            f"model {folder}", f"must be {ACCEPTED}", f"a diffusers pipeline ({shown(str(name))}) "
-            "that is recognised but cannot be read yet", "Train one with: girsanov fit",
-        )  # fmt: skip
+        return _read(folder).to(place)
+    marks = ("model_index.json", "config.json", "scheduler")
+    if any((folder / name).exists() for name in marks):
+        return load_pipeline(folder, device=place)
     pickles = sorted(p.name for p in folder.iterdir() if p.suffix.lower() in PICKLES)
-    got = f"a folder with the pickle {pickles[0]}" if pickles else "a folder without girsanov.json"
+    got = f"a folder with the pickle {pickles[0]}" if pickles else "another folder"
     refuse(f"model {folder}", f"must be {ACCEPTED}", got)
 
 

@@ -1,0 +1,153 @@
+r"""The network of a diffusers pipeline as a denoiser, called as its own pipeline calls it.
+
+    m(x, s) = clip( x0( F(g x, t(s), condition), x, s ) ),                                (1)
+
+g, t and x0 from the scheduler (`pipeline_clock.py`), F the first C channels of the output, and
+clip what the scheduler does to a prediction: to an interval (`clip_sample`) or to a quantile of
+each item (`thresholding`). As data lie in the interval, clipping never makes (1) worse.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from .._checks import refuse, require
+from .._files import sha256_of
+from .._typing import Array, Json, Tensor
+from .pipeline_clock import Clock, clock_of, own_config
+from .pipeline_notes import notes_on
+
+Conditions = Callable[[Tensor | None, int], Json]  # (label [B] or None, B) -> keyword arguments
+
+
+@dataclass(eq=False)
+class PipelineDenoiser:
+    """A network of diffusers and the scheduler it was trained with, equation (1).
+
+    shape: of one item, channels first, in [-1, 1] (or of one latent); conditions: what the
+    network is told besides x and t; label_names: one a class; any_level: whether levels between
+    the trained ones may be asked for, at an interpolated timestep; notes: what of the pipeline's
+    own sampler differs from a planned one, in words.
+    """
+
+    network: nn.Module
+    scheduler: Any
+    shape: tuple[int, ...]
+    conditions: Conditions | None = None
+    label_names: tuple[str, ...] = ()
+    any_level: bool = False
+    pipeline: str = ""
+    vae: Any = None
+    notes: tuple[str, ...] = ()
+    training: Json = field(default_factory=dict)
+    exact = False
+    standardisation = None  # a pipeline does not say which units its images had
+
+    def __post_init__(self) -> None:
+        self.clock: Clock = clock_of(self.scheduler)
+        self.clipping = clip_of(own_config(self.scheduler))
+        self.classes = len(self.label_names)
+        self.snr_range = self.clock.snr_range
+        self.network.eval().requires_grad_(False)
+        self.dtype = torch.float32  # of the arithmetic around the network, whatever its weights
+        self.seal()
+        self.notes = (*self.notes, *notes_on(self.scheduler, self.weights_dtype, self.pipeline))
+
+    def seal(self) -> None:
+        """Take note of the weights' precision, place and fingerprint, after they changed."""
+        weight = next(self.network.parameters())
+        self.weights_dtype, self.device = weight.dtype, weight.device
+        self.fingerprint = self._fingerprint()
+
+    @property
+    def levels(self) -> Array | None:
+        """The SNRs it was trained at, increasing; None when its time is continuous."""
+        return self.clock.snrs
+
+    def _fingerprint(self) -> str:
+        decisive = {"clock": self.clock.to_json(), "clip": self.clipping,
+                    "shape": list(self.shape), "network": _config(self.network)}  # fmt: skip
+        parts: list[bytes | str | np.ndarray] = [json.dumps(decisive, sort_keys=True, default=str)]
+        for name, value in sorted(self.network.state_dict().items()):
+            raw = value.detach().cpu().contiguous().reshape(-1)
+            parts += [name, str(value.dtype), raw.view(torch.uint8).numpy()]
+        return sha256_of(*parts)
+
+    def __call__(self, x: Tensor, snr: float | Tensor, label: Tensor | None = None) -> Tensor:
+        """Return m(x, snr) [B, *shape] without a gradient.
+
+        snr: float or [B]; label: int64 [B], or None for a network that needs no condition.
+        """
+        require(x.shape[1:] == self.shape, "x", f"must be [B, {self.shape}]", tuple(x.shape))
+        self._check_label(label)
+        s = torch.as_tensor(snr, dtype=torch.float64).reshape(-1).cpu().numpy()
+        with torch.no_grad():
+            return self.clip(self.clock.x0(self.output(x, s, label), x, s))
+
+    def output(self, x: Tensor, snr: Array, label: Tensor | None = None) -> Tensor:
+        """Return what the network says of g x at these SNRs ([B] or [1]), its mean half only."""
+        shape = (-1, *[1] * (x.ndim - 1))
+        g = torch.as_tensor(self.clock.scale(snr), device=x.device, dtype=x.dtype).reshape(shape)
+        time = torch.as_tensor(self.clock.time(snr, self.any_level), device=x.device)
+        whole = self.levels is not None and not self.any_level
+        time = time.to(torch.int64 if whole else torch.float32).expand(len(x))
+        told = {} if self.conditions is None else self.conditions(label, len(x))
+        raw = self.network((g * x).to(self.weights_dtype), time, **told)
+        return raw.sample[:, : self.shape[0]].to(x.dtype)  # type: ignore[no-any-return]
+
+    def clip(self, m: Tensor) -> Tensor:
+        """Return a prediction as this pipeline's sampler uses it."""
+        return clipped(m, self.clipping)
+
+    def _check_label(self, label: Tensor | None) -> None:
+        if label is None:
+            return
+        require(self.classes > 0, "label", "must be None: this model has no classes", label)
+        good = bool(((label >= 0) & (label < self.classes)).all())
+        require(good, "label", f"must lie in 0..{self.classes - 1}", label.tolist())
+
+    def to(self, device: torch.device | str) -> PipelineDenoiser:
+        """Move the network to a device and return this denoiser."""
+        self.network.to(device)
+        weight = next(self.network.parameters())
+        self.device = weight.device
+        return self
+
+
+def clip_of(config: Mapping[str, Any]) -> Json:
+    """Return what a scheduler of this configuration does to its predictions of x0."""
+    if config.get("thresholding"):
+        return {"quantile": float(config.get("dynamic_thresholding_ratio", 0.995)),
+                "most": float(config.get("sample_max_value", 1.0))}  # fmt: skip
+    return (
+        {"range": float(config.get("clip_sample_range", 1.0))} if config.get("clip_sample") else {}
+    )
+
+
+def clipped(m: Tensor, clip: Json) -> Tensor:
+    """Return predictions m [B, *] clipped: to +-range, or to a quantile of |m| and rescaled.
+
+    The second is the dynamic thresholding of Imagen (Saharia et al., 2022), per item.
+    """
+    if "range" in clip:
+        return m.clamp(-clip["range"], clip["range"])
+    if "quantile" not in clip:
+        return m
+    flat = m.reshape(len(m), -1).float()
+    edge = torch.quantile(flat.abs(), clip["quantile"], dim=1, keepdim=True)
+    edge = edge.clamp(1.0, max(1.0, clip["most"]))
+    return (flat.clamp(-edge, edge) / edge).to(m.dtype).reshape(m.shape)
+
+
+def _config(network: nn.Module) -> Json:
+    content: Any = getattr(network, "config", None)
+    if content is None:
+        refuse("network", "must be a model of diffusers", type(network).__name__)
+    return {k: v for k, v in dict(content).items() if not k.startswith("_")}
