@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from .denoise.load import load_model as load_model
     from .denoise.parametrise import from_x0 as from_x0
     from .denoise.parametrise import to_x0 as to_x0
+    from .denoise.pipeline import PipelineDenoiser as PipelineDenoiser
+    from .denoise.pipeline_folder import from_pipeline as from_pipeline
+    from .denoise.pipeline_folder import load_pipeline as load_pipeline
     from .law import Gaussian as Gaussian
     from .law import GaussianMixture as GaussianMixture
     from .law import Law as Law
@@ -71,6 +74,8 @@ _HOME = {
     ".denoise.base": ("Denoiser",),
     ".denoise.exact": ("ExactDenoiser",),
     ".denoise.load": ("load_model",),
+    ".denoise.pipeline": ("PipelineDenoiser",),
+    ".denoise.pipeline_folder": ("from_pipeline", "load_pipeline"),
     ".denoise.parametrise": ("from_x0", "to_x0"),
     ".law": ("Gaussian", "GaussianMixture", "Law", "Points", "read_law"),
     ".ledger.audit": ("Audit", "audit", "load_audit"),

@@ -8,7 +8,7 @@ from catalogue import LAWS, agree, gaussian_recipe
 import girsanov as gv
 from girsanov._checks import InputError
 from girsanov.denoise.exact import ExactDenoiser
-from girsanov.sampling.draw import check_model, in_units, sample
+from girsanov.sampling.draw import check_model, in_units, sample, units_of
 from girsanov.sampling.holds import recipe
 
 PLAN = recipe("x0", [0.1, 1.0, 10.0], start=(0.0, 3.0, None))
@@ -54,7 +54,9 @@ def test_samples_come_back_in_the_units_of_the_data():
     assert x.dtype == np.int32
     assert x.shape == (25, 1, 2)
     np.testing.assert_allclose(x[:, 0], 1000 * raw + 7, atol=0.5001)
-    np.testing.assert_array_equal(in_units(Model(law), torch.zeros(1, 2)), [[[7, 7]]])
+    np.testing.assert_array_equal(
+        in_units(units_of(Model(law), None), torch.zeros(1, 2)), [[[7, 7]]]
+    )
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 64, 1000])

@@ -155,6 +155,8 @@ def audited(audit: Audit, out: Path) -> None:
     console.print(
         f"relative standard error of the curve {100 * relative:.1f} % (median over levels)"
     )
+    for note in about.get("notes", ()):
+        console.print(f"note: {note}", markup=False)
     wrote(out)
 
 

@@ -13,8 +13,7 @@ from .._checks import InputError, refuse, require, require_number
 from .._files import read_json
 from .._typing import Progress
 from ..data import Dataset, check_destination, load_data, write_samples
-from ..data.standardise import Standardisation
-from ..denoise.base import Denoiser
+from ..denoise.base import Denoiser, names_for
 from ..denoise.load import load_model
 from ..denoise.network import NetworkDenoiser
 from ..law.base import Law
@@ -24,7 +23,7 @@ from ..ledger.audit import audit as measure
 from ..ledger.curve import GROUPS
 from ..plan.plan import load_plan
 from ..reporting.page import report as write_report
-from ..sampling.draw import check_model, proportional_labels, sample
+from ..sampling.draw import check_model, proportional_labels, sample, units_of
 from ..train import fit
 from .outputs import read_origin, write_origin
 
@@ -127,8 +126,9 @@ def _for_model(denoiser: Denoiser, data: Dataset, source: str) -> Dataset:
         refuse(source, "has no labels, which this model needs", None, "Name them with --labels")
     try:
         if denoiser.classes:
-            data = data.with_label_names(denoiser.label_names)  # type: ignore[attr-defined]
-        return data.with_standardisation(_units(denoiser))
+            data = data.with_label_names(names_for(denoiser, data.label_names))
+        units = denoiser.standardisation  # type: ignore[attr-defined]
+        return data if units is None else data.with_standardisation(units)
     except InputError as cause:
         raise InputError(f"{source}: does not fit the model; {cause}") from cause
 
@@ -164,7 +164,9 @@ def sample_command(
     d = int(np.prod(denoiser.shape))
     rule = f"must be of examples of {d} numbers, as this model's are"
     require(plan.moments.basis.dimension == d, "plan", rule, plan.moments.basis.dimension)
-    standardisation = _units(denoiser)
+    standardisation = units_of(denoiser, plan)
+    require(standardisation is not None, "plan", "must record the units of the audited data")
+    assert standardisation is not None
     names = tuple(getattr(denoiser, "label_names", ()))
     codes = _codes(denoiser, names, label, count, seed)
     written = codes if label is None else None  # of one class there is nothing to tell apart
@@ -213,11 +215,6 @@ def _label_column(out: str, values: np.ndarray) -> str | None:
     while name in (values.dtype.names or ()):
         name += "_"
     return name if suffix in (".csv", ".parquet") else None
-
-
-def _units(denoiser: Denoiser) -> Standardisation:
-    """Return the standardisation that every denoiser `load_model` returns has."""
-    return denoiser.standardisation  # type: ignore[attr-defined, no-any-return]
 
 
 def report_command(

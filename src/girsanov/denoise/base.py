@@ -43,3 +43,16 @@ NUMBERS = 2**20  # in one network call: the feature maps of a UNet then stay wit
 def per_call(denoiser: Denoiser, most: int) -> int:
     """Return how many examples a network call should hold: `most`, fewer if they are large."""
     return max(1, min(most, NUMBERS // math.prod(denoiser.shape)))
+
+
+def names_for(denoiser: Denoiser, given: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the label names to code data by: the model's own.
+
+    A pipeline's classes often are mere numbers; data with other names, sorted, are then taken
+    for its first classes in that order, as image folders are when they are trained on.
+    """
+    own: tuple[str, ...] = denoiser.label_names  # type: ignore[attr-defined]
+    numbered = own == tuple(str(k) for k in range(len(own)))
+    if not numbered or len(given) > len(own) or set(given) <= set(own):
+        return own
+    return (*given, *(f"class {k}" for k in range(len(given), len(own))))

@@ -54,6 +54,8 @@ class PipelineDenoiser:
         self.clock: Clock = clock_of(self.scheduler)
         self.clipping = clip_of(own_config(self.scheduler))
         self.classes = len(self.label_names)
+        if self.classes and "label_shares" not in self.training:
+            self.training["label_shares"] = [1.0] * self.classes  # it does not record any
         self.snr_range = self.clock.snr_range
         self.network.eval().requires_grad_(False)
         self.dtype = torch.float32  # of the arithmetic around the network, whatever its weights
@@ -70,6 +72,15 @@ class PipelineDenoiser:
     def levels(self) -> Array | None:
         """The SNRs it was trained at, increasing; None when its time is continuous."""
         return self.clock.snrs
+
+    def describe(self) -> Json:
+        """Return what an audit records: clock, trained levels, clipping, class and notes."""
+        return {
+            "pipeline": {"class": self.pipeline, "clock": self.clock.to_json(),
+                         "clip": self.clipping, "scheduler": type(self.scheduler).__name__},
+            "trained_levels": None if self.levels is None else self.levels.tolist(),
+            "notes": list(self.notes),
+        }  # fmt: skip
 
     def _fingerprint(self) -> str:
         decisive = {"clock": self.clock.to_json(), "clip": self.clipping,

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from .._checks import InputError, require_count, require_levels
+from .._checks import InputError, require_count
 from .._files import (
     read_beside,
     read_format,
@@ -39,6 +37,7 @@ from .examples import (
 )
 from .frame import Frame, make_frame
 from .probe import Probe, probe
+from .trained import levels_to_audit, said_of
 from .trajectories import (
     Trajectories,
     measure_trajectories,
@@ -168,7 +167,8 @@ def audit(  # noqa: PLR0913
     """Return the audit of `denoiser` on held-out `data`: one streamed pass, n K draws calls.
 
     data: held-out examples, or the law itself; train: the training data, for the moments and
-    for what the model has memorised; levels: how many, or the SNRs; examples: use only the
+    for what the model has memorised; levels: how many, or the SNRs (of a discrete-time network,
+    the nearest it was trained at); examples: use only the
     first so many; draws: noise paths per example; trajectories: of the teacher, to plan
     deterministic solvers on (256 will do; 4 K + 1 calls and 8 K d bytes each); batch_size:
     examples a network call, by default 512, fewer if they are large; progress(done, total)
@@ -184,7 +184,7 @@ def audit(  # noqa: PLR0913
     moments, source, origin = moments_for(denoiser, data, train, source)
     # exact for this very law: the posterior mean of another one is a model like any other
     exact = denoiser.exact and isinstance(data, Law) and data.fingerprint == denoiser.fingerprint
-    frame, grid = make_frame(moments, denoiser.shape), _grid(denoiser, levels)
+    frame, grid = make_frame(moments, denoiser.shape), levels_to_audit(denoiser, levels)
     count = max(1, math.ceil(DRAWN / len(source))) if draws is None else draws
     count = require_count("draws", count)
     paths = require_count("trajectories", trajectories, at_least=0)
@@ -215,18 +215,13 @@ def audit(  # noqa: PLR0913
         "calls": sum(parts), "moments_from": origin, "trajectories": paths,
         "seconds": round(time.perf_counter() - begun, 3),
     }  # fmt: skip
+    about |= said_of(denoiser, data)
     return Audit(curve, frame, memorisation, about, teacher)
 
 
 def _shifted(progress: Progress | None, before: int, total: int) -> Progress | None:
     """Return a callback that counts on from `before` of `total`."""
     return None if progress is None else lambda done, _: progress(before + done, total)
-
-
-def _grid(denoiser: Denoiser, levels: int | Levels) -> Levels:
-    if isinstance(levels, int | np.integer):
-        return np.geomspace(*denoiser.snr_range, require_count("levels", levels, at_least=2))
-    return require_levels("levels", levels, at_least=2)
 
 
 def load_audit(path: PathLike) -> Audit:

@@ -14,7 +14,7 @@ from .._checks import require, require_count
 from .._typing import Tensor
 from ..data import Dataset, Standardisation
 from ..data.lineage import shared_rows
-from ..denoise.base import Denoiser
+from ..denoise.base import Denoiser, names_for
 from ..law.base import Law
 from ..moments import Moments, measure_moments, moments_from_covariance
 from ..noise import NoiseSource
@@ -89,7 +89,7 @@ def _in_units(argument: str, denoiser: Denoiser, data: Dataset) -> Dataset:
     """Return data in the model's units and with its labels' codes, or refuse."""
     if denoiser.classes:
         require(data.labels is not None, argument, "must have labels, which this model needs")
-        data = data.with_label_names(denoiser.label_names)  # type: ignore[attr-defined]
+        data = data.with_label_names(names_for(denoiser, data.label_names))
     standardisation = getattr(denoiser, "standardisation", None)
     return data if standardisation is None else data.with_standardisation(standardisation)
 

@@ -26,6 +26,7 @@ from ..sampling.draw import proportional_labels
 from ..sampling.run import coloured, walk
 from ..sampling.solvers import solver_recipe
 from .frame import Frame
+from .trained import moved_to_trained
 
 REFINE = 2  # cells of the teacher's grid between two levels
 ENOUGH = 256  # trajectories: half to plan on, half to judge by
@@ -86,7 +87,8 @@ def measure_trajectories(
     """
     n, refine = require_count("trajectories", count), require_count("refine", refine)
     d, done, total = frame.moments.basis.dimension, 0, count * teacher_calls(len(levels), refine)
-    teacher = solver_recipe("heun", refined(levels, refine), start=(0.0, 1.0, None))
+    fine = moved_to_trained(denoiser, refined(levels, refine))
+    teacher = solver_recipe("heun", fine, start=(0.0, 1.0, None))
     labels = proportional_labels(denoiser, n, seed) if denoiser.classes else None
     states, predictions = (np.empty((len(levels), n, d), np.float32) for _ in range(2))
     for begin in range(0, n, batch_size):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 
 from .._checks import require, require_count
 from .._typing import Progress
+from ..data.standardise import Standardisation
 from ..denoise.base import Denoiser
 from ..noise import NoiseSource
 from .holds import Recipe
@@ -41,7 +40,8 @@ def sample(
     batches = sample_batches(
         denoiser, plan, count, seed=seed, batch_size=batch_size, label=label, progress=progress
     )
-    return np.concatenate([in_units(denoiser, x) for x in batches])
+    units = units_of(denoiser, plan)
+    return np.concatenate([in_units(units, x) for x in batches])
 
 
 def proportional_labels(denoiser: Denoiser, count: int, seed: int) -> torch.Tensor:
@@ -72,8 +72,14 @@ def check_model(denoiser: Denoiser, plan: Recipe | HasRecipe, any_model: bool = 
     )
 
 
-def in_units(denoiser: Denoiser, x: torch.Tensor) -> np.ndarray:
-    """Return standardised samples [b, *shape] in the units of the training data."""
-    standardisation: Any = getattr(denoiser, "standardisation", None)
+def units_of(denoiser: Denoiser, plan: Recipe | HasRecipe) -> Standardisation | None:
+    """Return the units of a model's data; a pipeline's are those of the data it was audited on."""
+    own: Standardisation | None = getattr(denoiser, "standardisation", None)
+    recorded = getattr(plan, "about", {}).get("audit", {}).get("units")
+    return Standardisation.from_json(recorded) if own is None and recorded else own
+
+
+def in_units(units: Standardisation | None, x: torch.Tensor) -> np.ndarray:
+    """Return standardised samples [b, *shape] in the units of the data."""
     values = x.cpu().numpy()
-    return values if standardisation is None else np.asarray(standardisation.decode(values))
+    return values if units is None else np.asarray(units.decode(values))

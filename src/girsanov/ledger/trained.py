@@ -1,0 +1,65 @@
+"""Levels that a discrete-time network was trained at, and what a pipeline says of itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._checks import require_count, require_levels
+from .._typing import Array, Json, Levels
+from ..data import Dataset
+from ..denoise.base import Denoiser
+from ..law.base import Law
+
+NUDGE = 1e-9  # relative; a denoiser takes levels within 1e-6 of a trained one for it
+
+
+def levels_to_audit(denoiser: Denoiser, levels: int | Levels) -> Levels:
+    """Return the SNRs to measure at: so many over the model's range, or those given.
+
+    Of a discrete-time network, the nearest that it was trained at, each once.
+    """
+    if isinstance(levels, int | np.integer):
+        count = require_count("levels", levels, at_least=2)
+        grid = np.geomspace(*denoiser.snr_range, count)
+    else:
+        grid = require_levels("levels", levels, at_least=2)
+    known = trained_levels(denoiser)
+    if known is None:
+        return grid
+    return require_levels("levels", known[np.unique(_nearest(known, grid))], at_least=2)
+
+
+def trained_levels(denoiser: Denoiser) -> Array | None:
+    """Return the SNRs this network must be asked at, increasing; None when any will do."""
+    return None if getattr(denoiser, "any_level", False) else getattr(denoiser, "levels", None)
+
+
+def moved_to_trained(denoiser: Denoiser, grid: Levels) -> Levels:
+    """Return `grid` with every level moved to the nearest trained one, still increasing.
+
+    Levels that meet are kept apart by less than the denoiser can tell.
+    """
+    known = trained_levels(denoiser)
+    if known is None:
+        return grid
+    moved = known[_nearest(known, grid)]
+    for k in range(1, len(moved)):
+        moved[k] = max(moved[k], moved[k - 1] * (1 + NUDGE))
+    return np.asarray(moved)
+
+
+def _nearest(known: Array, grid: Levels) -> Any:
+    return np.abs(np.log(known)[None] - np.log(grid)[:, None]).argmin(axis=1)
+
+
+def said_of(denoiser: Denoiser, data: Dataset | Law) -> Json:
+    """Return what an audit records of a pipeline: its levels, clock, units and notes."""
+    pipeline = getattr(denoiser, "describe", None)
+    if pipeline is None:
+        return {}
+    about: Json = dict(pipeline())
+    if getattr(denoiser, "standardisation", None) is None and isinstance(data, Dataset):
+        about["units"] = data.standardisation.to_json()
+    return about
