@@ -103,7 +103,7 @@ def parts(
     labelled: keep labels that the model does not know.
     """
     known = _for_model(denoiser, data, source)
-    whole = data.with_standardisation(_units(denoiser)) if labelled else known
+    whole = _in_units(denoiser, data) if labelled else known
     lineage = getattr(denoiser, "training", {}).get("lineage")
     if not lineage or lineage["of"] != known.fingerprint:
         return whole, None
@@ -127,10 +127,15 @@ def _for_model(denoiser: Denoiser, data: Dataset, source: str) -> Dataset:
     try:
         if denoiser.classes:
             data = data.with_label_names(names_for(denoiser, data.label_names))
-        units = denoiser.standardisation  # type: ignore[attr-defined]
-        return data if units is None else data.with_standardisation(units)
+        return _in_units(denoiser, data)
     except InputError as cause:
         raise InputError(f"{source}: does not fit the model; {cause}") from cause
+
+
+def _in_units(denoiser: Denoiser, data: Dataset) -> Dataset:
+    """Return data in the units of a model; a pipeline takes images in [-1, 1] as they are."""
+    units = denoiser.standardisation  # type: ignore[attr-defined]
+    return data if units is None else data.with_standardisation(units)
 
 
 class Drawn(NamedTuple):
