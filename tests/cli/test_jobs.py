@@ -220,3 +220,12 @@ def test_minutes_are_recorded_as_the_steps_they_came_to(girsanov, vectors):
     assert said["minutes"] == 0.003
     expected = f"girsanov fit {vectors} --out model --network mlp --steps {said['steps']}"
     assert said["command"] == expected
+
+
+def test_a_calibrated_plan_is_carried_to_the_samples(girsanov, planned, vectors, here):
+    planned(vectors)
+    said = girsanov("plan", "audit.json", "--steps", "3", "--calibrate", "--force", "--json")
+    assert said.json["calibrated"] is True
+    girsanov("sample", "model", "--plan", "plan.json", "--count", "20", "--out", "c.npy")
+    plan = gv.load_audit("audit.json").plan(steps=3, calibrate=True)
+    assert np.array_equal(np.load(here / "c.npy"), gv.sample(gv.load_model("model"), plan, 20))

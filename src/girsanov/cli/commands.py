@@ -136,6 +136,10 @@ def plan(
     resolution: Annotated[
         float | None, typer.Option(help="Noise level at which to stop (standardised units).")
     ] = None,
+    calibrate: Annotated[
+        bool,
+        typer.Option("--calibrate", help="Correct the model as the audited examples advise."),
+    ] = False,
     force: Force = False,
     json: AsJson = False,
 ) -> None:
@@ -153,6 +157,7 @@ def plan(
         sampler=sampler,
         covariance=covariance,
         resolution=resolution,
+        calibrate=calibrate,
     )
     before = made.about["audit"]
     commands = [*before.get("commands", ()), outputs.typed(context, "force", "json")]

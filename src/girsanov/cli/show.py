@@ -165,6 +165,9 @@ def planned(plan: Plan, out: Path | None) -> None:
     console = _console()
     sampler = plan.sampler + (f" + {plan.covariance}" if plan.covariance else "")
     console.print(f"{counted(plan.steps, 'step')}, {sampler} hold: {plan.about['why']}")
+    if plan.calibration is not None:
+        share = 100 * plan.calibration.share
+        console.print(f"the model is calibrated at {share:.0f} % of its coordinates and levels")
     console.print("noise levels " + " ".join(f"{s**-0.5:.3g}" for s in plan.levels))
     ledger(plan)
     if out is not None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .._checks import InputError, require_count
+from .._checks import InputError, require, require_count
 from .._files import (
     read_beside,
     read_format,
@@ -20,6 +20,7 @@ from .._files import (
 from .._typing import Array, Json, Levels, PathLike, Progress
 from ..data import Dataset
 from ..denoise.base import Denoiser, per_call
+from ..denoise.calibrate import Calibration
 from ..law.base import Law
 from ..moments import (
     Moments,
@@ -27,6 +28,7 @@ from ..moments import (
 )
 from ..montecarlo import Estimate
 from .bands import Bands
+from .calibrated import calibrate
 from .curve import Curve, measure_curve
 from .examples import (
     held_out_examples,
@@ -62,7 +64,8 @@ class Audit:
 
     curve: the error curve; frame: the coordinates it is measured in; memorisation: error on
     training examples [K+1, B] or None; about: the record (fingerprints, seed, counts, calls);
-    trajectories: of the teacher, which deterministic solvers are planned on, or None.
+    trajectories: of the teacher, which deterministic solvers are planned on, or None;
+    calibration: what the denoiser was corrected by before all this, or None.
     """
 
     curve: Curve
@@ -70,6 +73,7 @@ class Audit:
     memorisation: Array | None
     about: Json
     trajectories: Trajectories | None = None
+    calibration: Calibration | None = None
 
     @property
     def probe(self) -> Probe | None:
@@ -90,6 +94,26 @@ class Audit:
         value, se, degrees = self.curve.total()
         return Estimate(value[1:], se[1:], degrees)
 
+    def calibrated(self) -> Audit:
+        """Return the audit of the same denoiser corrected as this audit's examples advise.
+
+        The correction is fitted by cross-fitting (`ledger/calibrated.py`) and needs no network
+        call; the curve is that of examples which did not fit it. Plans made from it carry the
+        correction, and `sample` applies it. Raises InputError for an exact denoiser.
+        """
+        require(not self.about["exact"], "calibrate", "is not for an exact denoiser")
+        if self.calibration is not None:
+            return self
+        if "_calibrated" not in self.__dict__:
+            curve, frame, found = calibrate(self.curve, self.frame, int(self.about["examples"]))
+            made = Audit(curve, frame, self.memorisation, {**self.about, "calibrated": True},
+                         None, found)  # fmt: skip
+            taken = (self.curve.traces - curve.traces)[1:, :, 0]
+            assert self.probe is not None
+            object.__setattr__(made, "_probe", self.probe.less(taken))
+            object.__setattr__(self, "_calibrated", made)
+        return self.__dict__["_calibrated"]  # type: ignore[no-any-return]
+
     def plan(self, **options: Any) -> Plan:
         """Return a plan made from this audit; options as `girsanov.make_plan`."""
         from ..plan.make import make_plan  # the room below: an audit knows its most natural use
@@ -101,6 +125,8 @@ class Audit:
 
         force: replace a file that holds something else than an audit.
         """
+        rule = "cannot be saved: save the audit it was made from, which says the same"
+        require(self.calibration is None, "calibrated audit", rule)
         target = require_free(path, "audit", force)
         arrays = target.with_suffix(".safetensors")
         curve = self.curve

@@ -21,6 +21,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._typing import Array
 from .bands import COARSE, bands_by_variance
@@ -53,7 +54,7 @@ class Normal:
             self.error @ how,
         )
 
-    def averaged(self, groups: Array, shares: Array) -> Normal:
+    def averaged(self, groups: NDArray[np.int64], shares: Array) -> Normal:
         """Return averages over some of the groups, which are the first axis."""
         w = shares[groups] / shares[groups].sum()
         parts = (self.matrix, self.right, self.terms, self.error)
@@ -63,7 +64,7 @@ class Normal:
 def normal_equations(curve: Curve, names: tuple[str, ...]) -> Normal:
     """Return the moments of the named features (1) from a curve's products, [B, K, P, ...]."""
     gram = np.moveaxis(matrices(curve.products[1:]), 1, 0)  # type: ignore[index]
-    rows = _rows(curve, names, gram.shape[-1])  # [K, P, F, V]
+    rows = feature_rows(curve, names, gram.shape[-1])  # [K, P, F, V]
     half = rows @ gram
     square = np.einsum("...ii->...i", gram)
     return Normal(
@@ -83,7 +84,7 @@ def matrices(products: Array) -> Array:
     return out
 
 
-def _rows(curve: Curve, names: tuple[str, ...], width: int) -> Array:
+def feature_rows(curve: Curve, names: tuple[str, ...], width: int) -> Array:
     """Return the features in terms of v = (1, n, r, r_previous, x0 - mean, r_reference)."""
     signal = curve.levels[1:, None] * np.asarray(curve.probe_variances)
     keep = signal / (1 + signal)  # [K, P]
@@ -133,7 +134,7 @@ class Rule:
     examples: int = 0
 
 
-def choose(normal: Normal, groups: Array, curve: Curve, rule: Rule) -> Array:
+def choose(normal: Normal, groups: NDArray[np.int64], curve: Curve, rule: Rule) -> Array:
     """Return beta [K, P, F] fitted on `groups` and chosen by cross-fitting within them."""
     whole = normal.averaged(groups, curve.shares)
     halves = [normal.averaged(part, curve.shares) for part in (groups[::2], groups[1::2])]

@@ -18,7 +18,7 @@ from functools import cached_property
 
 import numpy as np
 
-from .._checks import require_choice
+from .._checks import require, require_choice
 from .._typing import Array
 from ..ledger.audit import Audit
 from ..ledger.discretise import cells, half_integral, leave_one_out, path_cost
@@ -141,6 +141,9 @@ def prices(
 ) -> Prices:
     """Return the prices of a `sampler` (a hold); defaults fill in covariance and start."""
     require_choice("sampler", sampler, HOLDS)
+    if sampler == "relative":
+        rule = "cannot be calibrated in so many dimensions, whose bands hold several"
+        require(not np.isnan(audit.curve.traces).any(), "sampler", rule, sampler)
     if sampler == "gaussian":
         covariance = covariance or audit.curve.main
     return Prices(audit, sampler, covariance, start or STARTS[sampler])

@@ -32,7 +32,7 @@ LEAST = 0.1  # nats; a sampler's share below it is not worth more steps
 BLUR = 0.05  # share of the data's standard deviation that a denoised last step may leave out
 
 
-def make_plan(
+def make_plan(  # noqa: PLR0913 - the public face: one keyword a choice
     audit: Audit,
     *,
     steps: int | None = None,
@@ -43,6 +43,7 @@ def make_plan(
     start: str | None = None,
     last: str = "denoise",
     resolution: float | None = None,
+    calibrate: bool = False,
 ) -> Plan:
     """Return the best grid for a number of `steps` (network calls), or the fewest for a target.
 
@@ -50,8 +51,11 @@ def make_plan(
     steps, kl or tv the best number of steps is chosen: the fewest past which the sampler is no
     longer what limits the model. resolution: noise level sigma at which to stop; default: the
     coarsest at which a denoised last step misses at most 5 % of the data's standard deviation,
-    or the finest measured. Raises `InputError` when a target cannot be reached, with what can.
+    or the finest measured. calibrate: plan for the denoiser corrected on the audited examples
+    (`Audit.calibrated`); the plan carries the correction. Raises `InputError` when a target
+    cannot be reached, with what can.
     """
+    audit = audit.calibrated() if calibrate else audit
     require(
         sum(x is not None for x in (steps, kl, tv)) <= 1,
         "steps, kl, tv",
@@ -82,8 +86,10 @@ def make_plan(
 def evaluate_grid(audit: Audit, levels: Levels, **options: Any) -> Plan:
     """Return the plan that visits given `levels` (each moved to the nearest measured one).
 
-    options: sampler, covariance, start, last as `make_plan`; its ledger prices the grid as it is.
+    options: sampler, covariance, start, last, calibrate as `make_plan`; its ledger prices the
+    grid as it is.
     """
+    audit = audit.calibrated() if options.pop("calibrate", False) else audit
     grid = require_levels("levels", levels)
     near = np.abs(np.log(audit.levels)[None] - np.log(grid)[:, None]).argmin(axis=1)
     nodes = np.unique(near) + 1
@@ -111,6 +117,7 @@ def plan_on(price: Prices, nodes: Array, *, last: str, frontier: list[Json], why
         ledger(price, nodes),
         frontier,
         about,
+        audit.calibration,
     )
 
 

@@ -24,6 +24,7 @@ from .._files import (
 )
 from .._typing import Array, Json, Levels, PathLike
 from ..basis import Basis, coordinate_basis, dct_basis
+from ..denoise.calibrate import Calibration, calibration_from_tensors
 from ..ledger.certificate import Entry, entry_from_json
 from ..ledger.discretise import COVARIANCES
 from ..ledger.init import STARTS
@@ -40,7 +41,8 @@ class Plan:
     sampler: a hold; covariance: of the gaussian hold; start, last: how it begins and ends;
     levels: SNRs at which the network is called [N] (and one more where it is not, when
     last = ``sample``); variances: v of each step [N-1, d] with `axes`, one basis for all or
-    one per step; ledger: entries in nats; frontier: cost above the best for other step counts.
+    one per step; ledger: entries in nats; frontier: cost above the best for other step counts;
+    calibration: how the denoiser is to be corrected, which `sample` does, or None.
     """
 
     sampler: str
@@ -55,6 +57,7 @@ class Plan:
     ledger: tuple[Entry, ...]
     frontier: list[Json]
     about: Json = field(default_factory=dict)
+    calibration: Calibration | None = None
 
     @property
     def steps(self) -> int:
@@ -98,6 +101,9 @@ class Plan:
         for k, basis in enumerate(self.axes):
             if basis.kind == "pca":
                 tensors[f"axes.{k}"] = np.asarray(basis.factors[0])
+        if self.calibration is not None:
+            own = self.calibration.tensors()
+            tensors |= {f"calibration.{name}": value for name, value in own.items()}
         write_tensors(arrays, tensors)
         write_json(
             path,
@@ -117,6 +123,7 @@ class Plan:
             "covariance": self.covariance,
             "start": self.start,
             "last": self.last,
+            "calibrated": self.calibration is not None,
             "steps": self.steps,
             "resolution": self.resolution,
             "levels": self.levels.tolist(),
@@ -147,6 +154,7 @@ def load_plan(path: PathLike) -> Plan:
             tuple(entry_from_json(e) for e in content["ledger"]),
             content["frontier"],
             {k: content[k] for k in (*ABOUT, *({"command"} & content.keys()))},
+            _calibration(t, moments) if content["calibrated"] else None,
         )
         _check_whole(plan, content)
         plan.recipe()
@@ -170,7 +178,7 @@ def _check_whole(plan: Plan, content: Json) -> None:
     for row in plan.frontier:
         for name in ("steps", "above_best", "standard_error"):
             require_number(f"frontier {name}", row[name])
-    for name in ("steps", "levels"):
+    for name in ("steps", "levels", "calibrated"):
         require(content[name] == plan.summary()[name], name, "must agree with the arrays")
     d, cells = plan.moments.basis.dimension, len(plan.levels) - 1
     require(plan.start_noise.shape == (d,), "start_noise", f"must have shape [{d}]")
@@ -182,6 +190,11 @@ def _check_whole(plan: Plan, content: Json) -> None:
     require(len(plan.axes) == bases, "axes", f"must be {bases} bases", len(plan.axes))
     same = math.isclose(content["resolution"], plan.resolution, rel_tol=1e-9)
     require(same, "resolution", "must agree with the arrays", content["resolution"])
+
+
+def _calibration(tensors: dict[str, Array], moments: Moments) -> Calibration:
+    own = {k[12:]: v for k, v in tensors.items() if k.startswith("calibration.")}
+    return calibration_from_tensors(own, moments)
 
 
 def _axes(content: Json, matrix: Array | None, moments: Moments) -> Basis:

@@ -17,6 +17,7 @@ from .._checks import InputError, require, require_count
 from .._typing import Array, Progress, Tensor
 from ..basis import Basis
 from ..denoise.base import Denoiser, per_call, process_of
+from ..denoise.calibrate import CalibratedDenoiser
 from ..noise import NoiseSource
 from .cld import follow, require_alike
 from .holds import Recipe
@@ -45,9 +46,9 @@ def sample_batches(
 ) -> Iterator[Tensor]:
     """Yield samples first..first+count-1 under `seed`, standardised, in batches [b, *shape].
 
-    batch_size: by default 1000, fewer if the samples are large; it changes nothing;
-    label: one class for all, or one per sample [count]; progress(done, total) counts network
-    calls times samples.
+    A plan with a calibration corrects the denoiser by it. batch_size: by default 1000, fewer if
+    the samples are large; it changes nothing; label: one class for all, or one per sample
+    [count]; progress(done, total) counts network calls times samples.
     """
     total = require_count("count", count)
     size = per_call(denoiser, BATCH) if batch_size is None else batch_size
@@ -56,6 +57,9 @@ def sample_batches(
     labels = _labels(denoiser, label, total)
     steps = plan if isinstance(plan, Recipe) else plan.recipe()
     require_alike(steps.process, process_of(denoiser))
+    calibration = getattr(plan, "calibration", None)
+    if calibration is not None:
+        denoiser = CalibratedDenoiser(denoiser, calibration)
     source = NoiseSource(seed, "sample")
     tick = _Ticker(progress, total * len(steps.steps))
     for begin in range(0, total, size):

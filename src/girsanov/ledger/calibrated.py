@@ -1,0 +1,80 @@
+r"""The calibration that a measured curve buys, and the curve of the calibrated denoiser.
+
+The correction g = c + a' (m - mean) + w (m_linear - m) of `correct.py` uses what a sampler has
+after one network call. It is kept, band by band and level by level, only where it takes more than
+a margin of the error off examples that did not fit it; a prior holds coefficients that the
+examples cannot tell at zero. The errors of the corrected denoiser are those of each group of
+examples under the correction that was fitted and chosen without it,
+
+    E|r - g|^2 = E|r|^2 - 2 beta . b + beta . N beta,                                      (1)
+
+so the curve is an honest one of the whole procedure, and needs no further network call. The
+weights for sampling come from all groups.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from .._checks import require
+from .._typing import Array
+from ..denoise.calibrate import RAW, Calibration
+from .correct import Rule, choose, cross_fitted, feature_rows, gain, matrices, normal_equations
+from .curve import Curve
+from .frame import Frame
+
+MARGIN = 0.02  # of the error that a correction must take off, or the denoiser stays as it is
+NAMES = ("one", "mean", "linear")
+
+
+def calibrate(curve: Curve, frame: Frame, examples: int) -> tuple[Curve, Frame, Calibration]:
+    """Return the curve of the calibrated denoiser, its frame, and the calibration.
+
+    curve: measured, with products; examples: how many independent ones are behind it. The curve
+    has the probe's bands of the main basis alone; its third trace, which only the relative hold
+    needs, is known where every coordinate is a band, else NaN.
+    """
+    require(curve.products is not None, "curve", "must be measured, not exact, to be calibrated")
+    normal, rule = normal_equations(curve, NAMES), Rule(MARGIN, examples)
+    betas = cross_fitted(normal, curve, rule)  # [B, K, P, F]
+    errors = np.maximum(normal.error - gain(betas, normal), 0.0)  # [B, K, P]
+    weights = _weights(choose(normal, np.arange(len(curve.shares)), curve, rule))
+    found = Calibration(curve.levels[1:], weights, frame.probe_bands.index, frame.moments)
+    bands = {curve.main: np.asarray(curve.probe_sizes)}
+    start = matrices(curve.products[:1])[..., 2, 2]  # type: ignore[index]
+    by_band = np.concatenate([start, np.swapaxes(errors, 0, 1)])
+    corrected = replace(
+        curve, errors={curve.main: by_band}, sizes=bands, full=None, products=None,
+        traces=np.concatenate([curve.traces[:1], _traces(curve, frame, betas)]),
+    )  # fmt: skip
+    return corrected, Frame(frame.moments, frame.probe_bands, frame.probe_bands, {}), found
+
+
+def _weights(beta: Array) -> Array:
+    """Return a, w, c of the calibration from the coefficients c, a', w of g, [K, P, 3]."""
+    constant, of_mean, of_linear = np.moveaxis(beta, -1, 0)
+    weights = np.stack([1 + of_mean - of_linear, of_linear, constant], axis=-1)
+    return np.where((beta == 0).all(axis=-1)[..., None], RAW, weights)
+
+
+def _traces(curve: Curve, frame: Frame, betas: Array) -> Array:
+    """Return E|r'|^2, E[n . r'] and E[x0 . r'] of r' = r - g, [K, B, 3]."""
+    gram = np.moveaxis(matrices(curve.products[1:]), 1, 0)[..., :5, :5]  # type: ignore[index]
+    one, n, r, _, x0 = np.eye(5)
+    rest = r - (betas[..., None, :] @ feature_rows(curve, NAMES, 5))[..., 0, :]  # [B, K, P, V]
+    along = gram @ rest[..., None]  # E[v r']
+    sizes = np.asarray(curve.probe_sizes)
+    square = (along[..., 0] * rest).sum(axis=-1) @ sizes
+    noise, state = (along[..., 0] @ row @ sizes for row in (n, x0))
+    mean = frame.moments.mean[None]
+    centre = frame.moments.basis.to_coordinates(torch.tensor(mean)).numpy()[0]
+    if len(sizes) == curve.dimension:
+        at = np.empty(len(sizes))
+        at[frame.probe_bands.index] = centre
+        state = state + along[..., 0] @ one @ at
+    else:
+        state = np.full_like(state, np.nan)
+    return np.stack([square, noise, state], axis=-1).swapaxes(0, 1)
