@@ -10,13 +10,17 @@ from scipy import stats
 from girsanov._checks import InputError
 from girsanov.denoise.exact import ExactDenoiser
 from girsanov.law import Gaussian, Points
+from girsanov.sampling.cld import cld_recipe
 from girsanov.sampling.grid import log_uniform_grid
 from girsanov.sampling.holds import recipe
 from girsanov.sampling.run import sample_standardised
+from girsanov.sampling.solvers import solver_recipe
+from girsanov.study import output_law
 from girsanov.study.output_law import (
     Density,
     denoised,
     even_probabilities,
+    exact_denoise,
     gaussian_kl,
     gaussian_output,
     gaussian_tv,
@@ -107,3 +111,39 @@ def test_only_lines_and_plain_steps():
     plan = recipe("x0", LEVELS, start=(0.0, 7.0, None))
     with pytest.raises(InputError, match="law: must be on a line"):
         line_output(Points([[0.0, 1.0], [1.0, 0.0]]), plan)
+
+
+@pytest.mark.parametrize("make", ["heun", "dpmpp-2m", "cld score", "cld x0"])
+def test_moments_of_samplers_with_a_memory(make):
+    """History and the second coordinate of phase space, against the loop itself."""
+    law, n = Gaussian([1.0, -0.5], np.array([[0.5, 0.2], [0.2, 0.3]])), 40_000
+    levels, start = log_uniform_grid(0.05, 20.0, 6), (0.3, 4.0, None)
+    if make.startswith("cld"):
+        plan = cld_recipe(make[4:], levels, start=start, last="sample")
+    else:
+        plan = solver_recipe(make, levels, start=start, last="sample")
+    x = sample_standardised(ExactDenoiser(law), plan, n, seed=8, batch_size=n).numpy()
+    mean, cov = gaussian_output(law, plan)
+    agree(x.mean(0), mean, x.std(0) / math.sqrt(n))
+    product = (x - mean)[:, :, None] * (x - mean)[:, None, :]
+    agree(product.mean(0), cov, product.std(0) / math.sqrt(n))
+
+
+@pytest.mark.parametrize("hold", ["score", "x0"])
+def test_densities_do_not_depend_on_the_points(hold, monkeypatch):
+    """Also where the score is steep: the mixture between its modes at high SNR."""
+    levels = np.geomspace(0.02, 1e4, 25)
+    plan = recipe(hold, levels, start=START, last="sample")
+    x = np.linspace(-8, 8, 3001)
+    one = line_output(LINE, plan, x)
+    monkeypatch.setattr(output_law, "SPACING", 0.25)
+    assert total_variation(one, line_output(LINE, plan, x)) < 1e-6
+
+
+def test_a_wrong_denoiser_may_be_asked():
+    law = Gaussian([0.5], 0.4)
+    plan = recipe("score", LEVELS, start=START, last="sample")
+    shifted = Gaussian([1.5], 0.4)
+    one = line_output(law, plan, denoise=lambda x, s: exact_denoise(shifted, x, s))
+    two = line_output(shifted, plan)
+    np.testing.assert_allclose(one.p, two.p)

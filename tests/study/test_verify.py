@@ -110,3 +110,19 @@ def test_charts_leave_out_what_is_not_positive_on_a_log_axis():
     drawn = chart("c", "t", [Series("s", [1, 10], [0.0, 5.0], 2, "both")], ("x", "y"), log="xy")
     assert isinstance(drawn, Markup)
     assert "nan" not in drawn
+
+
+@pytest.mark.parametrize("name", ["convergence", "outputs", "score_error"])
+def test_statements_hold_when_quick(name):
+    """Some of the quick run; `girsanov verify --quick` is all of it."""
+    outcome = room.verify([name], quick=True).outcomes[0]
+    failing = [r.what for r in outcome.result.rows if not r.holds]
+    assert not failing
+    assert outcome.result.headline.holds
+
+
+@pytest.mark.slow
+def test_all_statements_hold():
+    run_of_all = room.verify(quick=True)
+    failing = [r.what for o in run_of_all.outcomes for r in o.result.rows if not r.holds]
+    assert run_of_all.holds, failing

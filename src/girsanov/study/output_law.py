@@ -15,7 +15,9 @@ scale of the noise that made them. A last step without noise is a push-forward o
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,11 +29,15 @@ from .._typing import Array
 from ..basis import Basis
 from ..law.base import Law
 from ..law.gaussian import Gaussian
-from ..sampling.holds import Recipe, Step
+from ..sampling.holds import Complement, Recipe, Step
 
+Guess = Callable[[Array, float], Array]
 SPACING = 0.4  # of the noise's standard deviation
 REACH = 9.0  # standard deviations that a density is followed to
+FEW = "Stop at a lower SNR"
 RESOLUTION = 4000  # points of the density that is returned
+MOST = 300_000  # points of any other, which is enough up to an SNR of about 1e7
+BLOCK = 2**20  # numbers of a block of the sum
 
 
 @dataclass(frozen=True)
@@ -57,36 +63,81 @@ class Density:
         return float(np.trapezoid(of * self.p, self.x) / np.trapezoid(self.p, self.x))
 
 
-def gaussian_output(law: Gaussian, plan: Recipe) -> tuple[Array, Array]:
-    """Return mean [d] and covariance [d, d] of what `plan` makes of a Gaussian law, (1)."""
-    _plain(plan)
-    eye, target = np.eye(law.dimension), law.covariance()
-    mean = np.array(np.broadcast_to(plan.mean, law.mean.shape))
-    covariance = _coloured(plan.start_noise, plan.start_basis, eye)
+def gaussian_output(law: Gaussian, plan: Recipe, *, phase: bool = False) -> tuple[Array, Array]:
+    """Return mean [d] and covariance [d, d] of what `plan` makes of a Gaussian law, (1).
+
+    phase: also of the second coordinate w of phase space, [2 d] and [2 d, 2 d]. Holds and solvers
+    in scalar processes and in phase space: (1) for the joint state (x, w, last prediction).
+    """
+    d, eye, target = law.dimension, np.eye(law.dimension), law.covariance()
+    mean, cov = np.zeros(3 * d), np.zeros((3 * d, 3 * d))
+    mean[:d] = plan.mean
+    cov[:d, :d] = _coloured(plan.start_noise, plan.start_basis, eye)
+    cov[d : 2 * d, d : 2 * d] = eye
     for step in plan.steps:
         shrink = target @ np.linalg.inv(target + eye / step.snr)
-        jacobian = step.state * eye + step.prediction * shrink
-        mean = step.state * mean + step.prediction * (law.mean + shrink @ (mean - law.mean))
-        covariance = jacobian @ covariance @ jacobian.T
-        covariance = covariance + _coloured(step.noise, step.basis, eye)
-    return mean, covariance
+        matrix, shift, noise = _joint_step(step, shrink, law.mean - shrink @ law.mean)
+        mean, cov = matrix @ mean + shift, matrix @ cov @ matrix.T + noise
+    size = 2 * d if phase else d
+    return mean[:size], cov[:size, :size]
 
 
-def line_output(law: Law, plan: Recipe, points: Array | None = None) -> Density:
+def _joint_step(step: Step, shrink: Array, offset: Array) -> tuple[Array, Array, Array]:
+    """Return the affine map of (x, w, p) by one step and its noise's covariance."""
+    d, eye = len(shrink), np.eye(len(shrink))
+    c = step.complement or Complement(0.0, 0.0, 1.0, 0.0, 0.0, 0.0)
+    zero = np.zeros((d, d))
+    matrix = np.block(
+        [
+            [step.state * eye + step.prediction * shrink, c.into * eye, step.history * eye],
+            [c.state * eye + c.prediction * shrink, c.own * eye, zero],
+            [shrink, zero, zero],
+        ]
+    )
+    shift = np.concatenate([step.prediction * offset, c.prediction * offset, offset])
+    one = _coloured(step.noise, step.basis, eye)
+    noise = np.zeros((3 * d, 3 * d))
+    noise[: 2 * d, : 2 * d] = np.block(
+        [[one, c.shared * one], [c.shared * one, c.shared**2 * one + c.noise**2 * eye]]
+    )
+    return matrix, shift, noise
+
+
+def line_output(
+    law: Law, plan: Recipe, points: Array | None = None, denoise: Guess | None = None
+) -> Density:
     """Return the density (2) of what `plan` makes of a law on a line, before a denoising step.
 
-    points: where, increasing; chosen if None. The steps must have noise, but for a last step
-    that only denoises, which is left out: `denoised` applies it.
+    points: where, evenly spaced; chosen if None; denoise(x [n], snr): the exact one if None. The
+    steps must have noise, but for a last step that only denoises, which is left out: `denoised`
+    applies it.
     """
     _plain(plan)
     require(law.dimension == 1, "law", "must be on a line", law.dimension)
+    guess = denoise or (lambda at, snr: exact_denoise(law, at, snr))
     steps = [s for s in plan.steps if float(np.max(s.noise)) > 0]
     mean, scale = float(np.mean(plan.mean)), float(np.max(plan.start_noise))
-    x = mean + scale * np.linspace(-REACH, REACH, 1 + round(2 * REACH / SPACING))
+    first = scale / 64  # fine enough for any first step's map
+    x = np.arange(mean - REACH * scale, mean + REACH * scale, first)
     now = Density(x, _normal(x - mean, scale))
-    for k, step in enumerate(steps):
-        last = k == len(steps) - 1
-        now = _push(law, now, step, points if last else None, last)
+    place = _moved(now.x, steps[0], guess)
+    for step, after in itertools.zip_longest(steps, steps[1:]):
+        c = float(np.max(step.noise))
+        if after is None:
+            even = _even(place, now.p, c, RESOLUTION) if points is None else points
+            return _push(now, place, c, even)
+        trial = _push(now, place, c, _even(place, now.p, c))
+        there = _moved(trial.x, after, guess)
+        # where the next map stretches, its noise must still be resolved
+        stretch = np.abs(np.diff(there) / np.diff(trial.x))
+        seen = trial.p[1:] > 1e-12 * trial.p.max()
+        need = SPACING * float(np.max(after.noise)) / float(stretch[seen].max())
+        if need < trial.x[1] - trial.x[0]:
+            count = math.ceil((trial.x[-1] - trial.x[0]) / need)
+            require(count <= MOST, "plan", f"needs {count} points, more than {MOST}", remedy=FEW)
+            trial = _push(now, place, c, _even(place, now.p, c, count))
+            there = _moved(trial.x, after, guess)
+        now, place = trial, there
     return now
 
 
@@ -95,7 +146,7 @@ def denoised(law: Law, density: Density, snr: float) -> Density:
 
     Only `quantiles` of what is returned mean anything; m increases with x on a line.
     """
-    return _Moved(_denoise(law, density.x, snr), density.p, density.x)
+    return _Moved(exact_denoise(law, density.x, snr), density.p, density.x)
 
 
 @dataclass(frozen=True)
@@ -156,27 +207,36 @@ def gaussian_tv(variance: float, target: float, dimension: int = 1) -> float:
     return float(inside)
 
 
-def _push(law: Law, now: Density, step: Step, points: Array | None, last: bool) -> Density:
-    c = float(np.max(step.noise))
-    place = step.state * now.x + step.prediction * _denoise(law, now.x, step.snr)
+def _moved(x: Array, step: Step, guess: Guess) -> Array:
+    return np.asarray(step.state * x + step.prediction * guess(x, step.snr))
+
+
+def _even(place: Array, p: Array, c: float, count: int | None = None) -> Array:
+    """Return even points that hold what is at `place` with density p once noise c is added."""
+    seen = place[p > 1e-18 * p.max()]
+    low, high = float(seen.min()) - REACH * c, float(seen.max()) + REACH * c
+    return np.linspace(low, high, count or 2 + math.ceil((high - low) / (SPACING * c)))
+
+
+def _push(now: Density, place: Array, c: float, points: Array) -> Density:
+    """Return (2) at even `points`, from mass at `place`; only what is within REACH c is summed."""
     weight = now.p * np.gradient(now.x)
     weight = weight / weight.sum()
     seen = weight > 1e-18 * weight.max()
-    place, weight = place[seen], weight[seen]
-    if points is None:
-        low, high = place.min() - REACH * c, place.max() + REACH * c
-        count = RESOLUTION if last else 2 + math.ceil((high - low) / (SPACING * c))
-        points = np.linspace(low, high, count)
-    out = np.concatenate(
-        [
-            _normal(part[:, None] - place, c) @ weight
-            for part in np.array_split(points, -(-len(points) // 512))
-        ]
-    )
+    place, weight, gap = place[seen], weight[seen], float(points[1] - points[0])
+    reach = math.ceil(REACH * c / gap)
+    nearest = np.round((place - points[0]) / gap).astype(np.int64)
+    out = np.zeros(len(points))
+    for part in np.array_split(np.arange(len(place)), -(-len(place) * (2 * reach + 1) // BLOCK)):
+        at = nearest[part, None] + np.arange(-reach, reach + 1)
+        mass = _normal(points[0] + gap * at - place[part, None], c) * weight[part, None]
+        inside = (at >= 0) & (at < len(points))
+        out += np.bincount(at[inside], mass[inside], minlength=len(points))
     return Density(points, out)
 
 
-def _denoise(law: Law, x: Array, snr: float) -> Array:
+def exact_denoise(law: Law, x: Array, snr: float) -> Array:
+    """Return m(x, snr) [n] at points [n] of a line."""
     return law.denoise(torch.from_numpy(np.ascontiguousarray(x))[:, None], snr)[:, 0].numpy()
 
 
@@ -190,5 +250,5 @@ def _coloured(scale: float | Array, basis: Basis | None, eye: Array) -> Array:
 
 
 def _plain(plan: Recipe) -> None:
-    scalar = all(s.history == 0 for s in plan.steps)
-    require(scalar, "plan", "must take steps that need no prediction before them")
+    alone = all(s.history == 0 and s.complement is None for s in plan.steps)
+    require(alone, "plan", "must take steps that need x and its prediction alone")

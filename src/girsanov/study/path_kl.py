@@ -38,10 +38,8 @@ SKEWED = GaussianMixture([0.3, 0.7], [[-1.5], [1.0]], [0.04, 0.15])  # theory.md
 
 
 def ou_levels(time: float, steps: int, first: float = FIRST) -> Array:
-    """Return the SNRs of `steps` equal steps of Ornstein-Uhlenbeck time from `time` to 0."""
-    times = np.linspace(time, 0.0, steps + 1)
-    times[-1] = first
-    return np.asarray(1 / np.expm1(2 * times))
+    """Return the SNRs of `steps` equal steps of Ornstein-Uhlenbeck time from `time` to `first`."""
+    return np.asarray(1 / np.expm1(2 * np.linspace(time, first, steps + 1)))
 
 
 def half_information(law: Law, low: float, high: float, cells: int = 14) -> float:
@@ -51,6 +49,18 @@ def half_information(law: Law, low: float, high: float, cells: int = 14) -> floa
     half = np.diff(edges)[:, None] / 2
     s, ds = np.exp(edges[:-1, None] + half * (1 + x)).ravel(), (half * w).ravel()
     return float((law.curve(s).value * s) @ ds / 2)
+
+
+def start_kl(law: Law, snr: float, start: str) -> float:
+    """Return the KL of q at SNR `snr` from its start: ``standard`` N(0, I) or ``mean`` N(mu, 1/s).
+
+    theory 1.4; both less 1/2 int_0^s M ds.
+    """
+    d, low = law.dimension, snr * 1e-8
+    known = half_information(law, low, snr, 10) + law.variance * low / 2
+    if start == "mean":
+        return snr * law.variance / 2 - known
+    return (snr / (1 + snr) * (law.second_moment - d) + d * math.log1p(snr)) / 2 - known
 
 
 def discretisation(law: Law, levels: Array, hold: str, variances: Array | None = None) -> float:

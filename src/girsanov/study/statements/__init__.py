@@ -3,4 +3,10 @@
 MODULES = (
     "convergence",
     "identity",
+    "outputs",
+    "score_error",
+    "support",
+    "langevin",
+    "grids",
+    "order",
 )

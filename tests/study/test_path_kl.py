@@ -1,0 +1,79 @@
+"""Path KL by its closed form and by Monte Carlo, where a third way knows the answer."""
+
+import math
+
+import numpy as np
+import pytest
+from catalogue import LAWS, agree
+
+from girsanov.law import Gaussian
+from girsanov.study.fit import exponent
+from girsanov.study.path_kl import (
+    SKEWED,
+    chain_monte_carlo,
+    discretisation,
+    half_information,
+    monte_carlo,
+    ou_levels,
+    start_kl,
+)
+
+
+def test_half_information_of_a_gaussian():
+    law = Gaussian([0.5, 2.0], np.array([0.2, 3.0]))
+    exact = sum(math.log((1 + 50 * v) / (1 + 0.1 * v)) / 2 for v in (0.2, 3.0))
+    assert half_information(law, 0.1, 50.0) == pytest.approx(exact, rel=1e-10)
+
+
+def test_the_standard_normal_pays_for_frozen_scores_alone():
+    """Theory section 5: 2 (h - 1 + e^-h) d a step, and nothing when score + x is frozen."""
+    law, levels = Gaussian([0.0, 0.0], 1.0), ou_levels(2.0, 10)
+    exact = 10 * 2 * (0.2 - 1 + math.exp(-0.2)) * 2
+    assert discretisation(law, levels, "score") == pytest.approx(exact, abs=1e-6)
+    assert discretisation(law, levels, "relative") == pytest.approx(0, abs=1e-6)
+
+
+def test_the_start_of_a_gaussian():
+    law, s = Gaussian([0.7], 0.3), 0.05
+    alpha2 = s / (1 + s)
+    v = alpha2 * 0.3 + 1 - alpha2
+    exact = (v + alpha2 * 0.49 - 1 - math.log(v)) / 2
+    assert start_kl(law, s, "standard") == pytest.approx(exact, rel=1e-6)
+    ratio = 1 + s * 0.3
+    assert start_kl(law, s, "mean") == pytest.approx((ratio - 1 - math.log(ratio)) / 2, rel=1e-6)
+
+
+@pytest.mark.parametrize("hold", ["score", "relative"])
+def test_monte_carlo_agrees_off_the_origin(hold):
+    law, levels = LAWS["mixture 1-D"], ou_levels(2.0, 8, 0.05)
+    found = monte_carlo(law, levels, hold, count=4000, seed=2)
+    agree(found.value, discretisation(law, levels, hold), found.se)
+
+
+def test_a_wrong_score_costs_its_error_more():
+    """A score off by a constant e costs T e^2 on top, whatever the law: no cross term."""
+    law, levels, e = SKEWED, ou_levels(1.0, 5, 0.05), 0.7
+
+    def wrong(x, s):
+        return law.denoise(x, s) + e / ((1 + s) * math.sqrt(s / (1 + s)))
+
+    found = monte_carlo(law, levels, "score", denoise=wrong, count=4000)
+    expected = discretisation(law, levels, "score") + 0.95 * e**2
+    agree(found.value, expected, found.se)
+
+
+def test_chains_of_kernels():
+    levels = np.geomspace(0.1, 20.0, 6)
+    v = np.full(5, 0.2)
+    found = chain_monte_carlo(SKEWED, levels, v, count=20_000, seed=1)
+    agree(found.value, discretisation(SKEWED, levels, "gaussian", v), found.se)
+
+
+def test_exponents():
+    x = np.array([1.0, 2.0, 4.0, 8.0])
+    exact = exponent(x, 3 * x**-1.5)
+    assert exact.value == pytest.approx(-1.5)
+    assert exact.se < 1e-12
+    bent = exponent(x, x + x**2)
+    low, high = bent.interval()
+    assert 1 < low < bent.value < high < 2
