@@ -102,6 +102,17 @@ def test_any_slice_equals_the_whole(size):
         assert torch.equal(part, whole[first : first + count])
 
 
+@pytest.mark.parametrize("size", [1, 8, 13, 64])
+def test_several_steps_at_once_are_those_one_by_one(size):
+    source = NoiseSource(11, "steps")
+    for step, first, count in ((0, 0, 1), (5, 17, 3), (2**31, 1000, 40)):
+        together = source.normals(step, 7, first, count, size)
+        apart = [source.normal(step + k, first, count, size) for k in range(7)]
+        assert torch.equal(together, torch.stack(apart))
+    with pytest.raises(InputError, match="step: must lie in"):
+        source.normals(2**32 - 3, 4, 0, 1, 1)
+
+
 def test_uniforms_slice_and_fill_the_unit_interval():
     source = NoiseSource(11, "uniform")
     u = source.uniform(0, 0, 1_000_000)
@@ -117,8 +128,8 @@ def test_uniforms_slice_and_fill_the_unit_interval():
 
 
 def test_normals_are_box_muller_of_the_addressed_words():  # equation (1), in float64
-    key = np.array([7, (zlib.crc32(b"gold") << 32) | 9], dtype=np.uint64)
-    raw = np.random.Philox(key=key, counter=np.array([12, 0, 0, 0], np.uint64)).random_raw(4)
+    key = np.array([7, zlib.crc32(b"gold")], dtype=np.uint64)
+    raw = np.random.Philox(key=key, counter=np.array([12, 9, 0, 0], np.uint64)).random_raw(4)
     words = (raw.view(np.uint32).astype(np.float64) + 0.5) / 2**32
     radius, angle = np.sqrt(-2 * np.log(words[:4])), 2 * np.pi * words[4:]
     expected = np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])

@@ -1,6 +1,6 @@
 r"""Noise that belongs to the sample: sample i under seed S is the same in every batch.
 
-A Philox counter is addressed as (seed, stream, step) x (sample i, block of 8 coordinates), and
+A Philox counter is addressed as (seed, stream) x (step, sample i, block of 8 coordinates), and
 its 32-bit words become normals by Box and Muller (1958),
 
     z = sqrt(-2 log u) (cos 2 pi v, sin 2 pi v),    u, v uniform,                        (1)
@@ -36,29 +36,44 @@ class NoiseSource:
 
     def normal(self, step: int, first: int, count: int, size: int) -> Tensor:
         """Return z for samples first..first+count-1 at `step`, float32 [count, size]."""
+        return self.normals(step, 1, first, count, size)[0]
+
+    def normals(self, step: int, steps: int, first: int, count: int, size: int) -> Tensor:
+        """Return z of `steps` steps from `step` on, float32 [steps, count, size].
+
+        They are those of `normal`; together they cost less, if the arrays are small.
+        """
         if count == 0 or size == 0:
-            return torch.empty(count, size)
+            return torch.empty(steps, count, size)
         blocks = -(-size // LANES)
-        words = self._bits(step, first * blocks, count * blocks * 4).view(np.uint32)
-        u = words.astype(np.float32).reshape(count * blocks, 2, LANES // 2)
+        words = self._bits(step, steps, first * blocks, count * blocks * 4).view(np.uint32)
+        u = words.astype(np.float32).reshape(-1, 2, LANES // 2)
         u += np.float32(0.5)
         u *= np.float32(2.0**-32)
-        radius = np.sqrt(np.float32(-2) * np.log(u[:, 0]))
-        angle = u[:, 1] * np.float32(2 * np.pi)
-        z = np.empty((count * blocks, LANES), np.float32)
+        radius, angle = np.log(u[:, 0]), u[:, 1]
+        radius *= np.float32(-2)
+        np.sqrt(radius, out=radius)
+        angle *= np.float32(2 * np.pi)
+        z = np.empty((len(u), LANES), np.float32)
         np.multiply(radius, np.cos(angle), out=z[:, : LANES // 2])
         np.multiply(radius, np.sin(angle), out=z[:, LANES // 2 :])
-        return torch.from_numpy(z.reshape(count, -1)[:, :size])
+        return torch.from_numpy(z.reshape(steps, count, -1)[:, :, :size])
 
     def uniform(self, step: int, first: int, count: int) -> np.ndarray:
         """Return one uniform in [0, 1) for each of these samples at `step`, float64 [count]."""
-        words = self._bits(step, first, count * 4).reshape(count, 4)[:, 0]
+        words = self._bits(step, 1, first, count * 4).reshape(count, 4)[:, 0]
         return np.asarray((words >> np.uint64(11)) * 2.0**-53)
 
-    def _bits(self, step: int, first_block: int, words: int) -> np.ndarray:
+    def _bits(self, step: int, steps: int, first_block: int, words: int) -> np.ndarray:
+        """Return `words` 64-bit words of each step, four a block, flat."""
         require_count("first", first_block, at_least=0)
-        # a step of 33 bits would run into the key's half that separates the streams
-        require(0 <= step < 2**32, "step", "must lie in 0..2**32 - 1", step)
-        key = np.array([self.seed, (self.stream << 32) | step], dtype=np.uint64)
-        counter = np.array([first_block, 0, 0, 0], dtype=np.uint64)
-        return np.asarray(np.random.Philox(key=key, counter=counter).random_raw(words))
+        inside = step >= 0 and step + steps <= 2**32
+        require(inside, "step", "must lie in 0..2**32 - 1", step)
+        key = np.array([self.seed, self.stream], dtype=np.uint64)
+        counter = np.array([first_block, step, 0, 0], dtype=np.uint64)
+        philox = np.random.Philox(key=key, counter=counter)
+        parts = [philox.random_raw(words)]
+        while len(parts) < steps:
+            philox.advance(2**64 - words // 4)  # to the same block of the next step
+            parts.append(philox.random_raw(words))
+        return np.concatenate(parts) if steps > 1 else np.asarray(parts[0])

@@ -7,6 +7,7 @@ of its k-th step, so the batch size changes nothing.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
@@ -23,6 +24,7 @@ from .cld import follow, require_alike
 from .holds import Recipe
 
 BATCH = 1000
+AHEAD = 2**14  # normals drawn at once, unless one step needs more
 
 
 class HasRecipe(Protocol):
@@ -109,11 +111,8 @@ def _run(
     label: Tensor | None,
     tick: _Ticker,
 ) -> Tensor:
-    d, rows = int(np.prod(denoiser.shape)), 2 if plan.process == "cld" else 1
-
-    def draw(step: int) -> Tensor:
-        return source.normal(step, first, count, rows * d).to(denoiser.device, denoiser.dtype)
-
+    d, rows = math.prod(denoiser.shape), 2 if plan.process == "cld" else 1
+    draw = _Normals(source, (first, count, rows * d), _noisy(plan), denoiser)
     with torch.inference_mode():
         z = draw(0)
         x = coloured(z[:, :d], plan.start_noise, plan.start_basis)
@@ -126,6 +125,35 @@ def _run(
             "denoiser: gave NaN or infinite values while sampling. Check its weights and dtype"
         )
     return x.view(count, *denoiser.shape)
+
+
+def _noisy(plan: Recipe) -> int:
+    """Return the number of the last step that adds noise, 0 (the start) if none does."""
+    return max((k for k, s in enumerate(plan.steps, start=1) if np.any(s.noise)), default=0)
+
+
+class _Normals:
+    """The normals [b, size] of steps 0..last of a batch, in any order that goes up.
+
+    A few steps are drawn at once while the batch is small: the price of a call to NumPy is then
+    not paid for every step.
+    """
+
+    def __init__(
+        self, source: NoiseSource, where: tuple[int, int, int], last: int, denoiser: Denoiser
+    ) -> None:
+        self.source, self.where, self.last = source, where, last
+        self.place = denoiser.device, denoiser.dtype
+        self.ahead = max(1, AHEAD // (where[1] * where[2]))
+        self.begin, self.block = 0, torch.empty(0)
+
+    def __call__(self, step: int) -> Tensor:
+        """Return those of `step`, which may be overwritten."""
+        if step >= self.begin + len(self.block):
+            steps = max(1, min(self.ahead, self.last + 1 - step))
+            self.begin = step
+            self.block = self.source.normals(step, steps, *self.where).to(*self.place)
+        return self.block[step - self.begin]
 
 
 class Visit(NamedTuple):
@@ -150,10 +178,12 @@ def walk(
     w: the second coordinate of phase space [b, d], for which `draw` returns [b, 2 d].
     """
     before, d = x, x.shape[1]  # before is never used: a recipe's first step has no history
-    whole = process_of(denoiser) == "cld"
+    whole, shape = process_of(denoiser) == "cld", denoiser.shape
+    scales = _scales(plan, x)
     for k, step in enumerate(plan.steps, start=1):
         seen = torch.stack((x, w), 1) if whole and w is not None else x
-        seen = seen.view(*seen.shape[:-1], *denoiser.shape)
+        if len(shape) > 1:
+            seen = seen.view(*seen.shape[:-1], *shape)
         m = denoiser(seen, step.snr, label).reshape(x.shape)
         # not in place: a denoiser may return the very tensor it was given
         after = x.mul(step.state).add_(m, alpha=step.prediction)
@@ -161,9 +191,10 @@ def walk(
             after.add_(before, alpha=step.history)
         if k < len(plan.steps) and plan.steps[k].history:
             before = m.clone()  # a denoiser may write its next answer where this one is
-        if draw is not None and np.any(step.noise):
+        scale = scales[k - 1]
+        if draw is not None and scale is not None:
             z = draw(k)
-            noise = coloured(z if w is None else z[:, :d], step.noise, step.basis)
+            noise = coloured(z if w is None else z[:, :d], scale, step.basis)
             after += noise
             if step.complement is not None and w is not None:
                 after.add_(w, alpha=step.complement.into)
@@ -172,12 +203,24 @@ def walk(
         x = after
 
 
-def coloured(z: Tensor, scale: float | Array, basis: Basis | None) -> Tensor:
+def _scales(plan: Recipe, like: Tensor) -> list[float | Tensor | None]:
+    """Return the noise of every step ready for use, None where there is none."""
+    arrays = [step.noise for step in plan.steps if isinstance(step.noise, np.ndarray)]
+    rows = iter(torch.as_tensor(np.array(arrays)).to(like).unbind() if arrays else ())
+    return [
+        next(rows) if isinstance(step.noise, np.ndarray) else step.noise or None
+        for step in plan.steps
+    ]
+
+
+def coloured(z: Tensor, scale: float | Array | Tensor, basis: Basis | None) -> Tensor:
     """Return U (scale * z) for standard normals z [B, d]: noise of covariance U scale^2 U^T.
 
     z may be overwritten.
     """
     if isinstance(scale, float):
         return z.mul_(scale)
-    z = z.mul_(torch.as_tensor(scale, dtype=z.dtype, device=z.device))
+    if not isinstance(scale, torch.Tensor):
+        scale = torch.as_tensor(scale, dtype=z.dtype, device=z.device)
+    z = z.mul_(scale)
     return z if basis is None else basis.from_coordinates(z)
