@@ -1,0 +1,26 @@
+"""What theorems promise before anything is measured, with every constant, and the fewest steps.
+
+Say what is known of the data in `Facts`; `compare_bounds` asks every theorem, `steps_for` one.
+"""
+
+from .any_law import any_law as any_law
+from .any_law import certificate as certificate
+from .chen2023_cld import theorem6 as theorem6
+from .chen2023_ddpm import discretisation as discretisation
+from .chen2023_ddpm import relative_hold as relative_hold
+from .chen2023_ddpm import theorem2 as theorem2
+from .chen2023_ddpm import theorem2_on_grid as theorem2_on_grid
+from .chen2023_lower import theorem7 as theorem7
+from .chen2023_support import delta_for_w2 as delta_for_w2
+from .chen2023_support import early_stopping_w2 as early_stopping_w2
+from .chen2023_support import hessian_bounds as hessian_bounds
+from .chen2023_support import project_ball as project_ball
+from .chen2023_support import projected_w2 as projected_w2
+from .chen2023_support import projection_targets as projection_targets
+from .facts import Facts as Facts
+from .invert import THEOREMS as THEOREMS
+from .invert import steps_for as steps_for
+from .result import Bound as Bound
+from .result import Rate as Rate
+from .table import Row as Row
+from .table import compare_bounds as compare_bounds
