@@ -18,6 +18,10 @@ CLOSED = {
     "square": lambda h: h - 2 * (1 - mp.exp(-h)) + (1 - mp.exp(-2 * h)) / 2,
     "c": lambda h: 1 - (1 + h) * mp.exp(-h),
     "e": lambda h: h - 2 * h * mp.exp(-h),
+    "lag": lambda h: (
+        h - 2 * h * mp.exp(-h) + mp.mpf(1) / 2 - mp.exp(-2 * h) * (h**2 + mp.mpf(1) / 2)
+    ),
+    "turn": lambda h: (h - 1 + mp.exp(-2 * h) * (h**2 + h + 1)) / 2,
     "exp_excess": lambda h: mp.exp(h) - 1 - h,
 }
 
@@ -37,11 +41,23 @@ def test_log_excess_against_fifty_digits(x):
     assert float(of.log_excess(x)) == pytest.approx(true, rel=1e-12)
 
 
+def test_integrals_of_critically_damped_steps():
+    for h in (0.02, 0.5, 3.0):
+        u = h * (np.polynomial.legendre.leggauss(30)[0] + 1) / 2
+        w = h * np.polynomial.legendre.leggauss(30)[1] / 2
+        late = u**2 * np.exp(-2 * u) + (1 - (1 - u) * np.exp(-u)) ** 2
+        assert of.lag(h) == pytest.approx(w @ late, rel=1e-9)
+        curve = (h - u) * np.exp(-2 * u) * (u**2 + (1 - u) ** 2)
+        assert of.turn(h) == pytest.approx(w @ curve, rel=1e-9)
+
+
 def test_inequalities_of_the_table():
     h = np.geomspace(1e-8, 1.59, 500)
     assert (of.kappa(h) <= h).all()
     assert (of.kappa(h) >= 0).all()
-    assert (of.phi(h) <= h**2 * (1 + 1e-12)).all()
+    short = h[h <= 1.5]  # at 1.55 and beyond it is false
+    assert (of.phi(short) <= short**2 * (1 + 1e-12)).all()
+    assert of.phi(1.55) > 1.55**2
     assert np.allclose(h - of.a(h), 2 * of.b(h), rtol=1e-9, atol=1e-16)
     assert of.a(of.LONGEST) > 0 > of.a(of.LONGEST + 1e-3)
     assert np.isinf(of.phi(2.0))

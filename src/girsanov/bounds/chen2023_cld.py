@@ -10,7 +10,7 @@ noise, so that
 Freezing the v-score over N equal steps h, with J = E S S^T by (2) and c_h, e_h of steps.py,
 
     D = 2 { int J_vv + sum_j [ e_h J_vv(jh) + 2 c_h J_xv(jh) ] },             exact,        (3)
-    D <= T (4 L^2 d h + 10/3 L d h^2),          L at all times,                             (4a)
+    D <= 2 N d (L lag_h + 4 L^2 turn_h)  <=  T (4 L^2 d h + 10/3 L d h^2),   L at all times, (4a)
     D <= 4 d N h (1 - e^-h) + 2 { FI_0 P_1 + sum_{j<N} F(jh) (P_{j+1} - q_j)_+
          + F(Nh) (-q_N)_+ } + 2 (d - m2^2)(G(Nh) - sum_j q_j),                              (4b)
 
@@ -80,7 +80,7 @@ def uniform_discretisation(facts: Facts, form: str, steps: int, *, time: float) 
     d, h = facts.dimension, time / steps
     if require_choice("form", form, FORMS) == "4a":
         lip = facts.lipschitz_at(0.0)
-        return time * (4 * lip**2 * d * h + 10 / 3 * lip * d * h**2)
+        return 2 * steps * d * (lip * float(of.lag(h)) + 4 * lip**2 * float(of.turn(h)))
     first = facts.fisher(0.0)
     if math.isinf(first) or steps > MOST:
         return math.inf

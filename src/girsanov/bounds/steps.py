@@ -5,13 +5,16 @@ With h > 0 the time of a step of the Ornstein-Uhlenbeck process dX = -X dt + sqr
     a_h     = 2 (1 - e^-h) - h,                    the weight of I(t) in an exact path KL,  (1)
     b_h     = h - 1 + e^-h,                        half of what is left, h - a_h = 2 b_h,   (2)
     kappa_h = 1/2 - a_h / (e^2h - 1),              0 <= kappa_h <= h,                       (3)
-    phi_h   = -1/2 log(1 - 2 kappa_h) - kappa_h,   <= h^2, for h below LONGEST,             (4)
+    phi_h   = -1/2 log(1 - 2 kappa_h) - kappa_h,   <= h^2 for h <= 3/2, and infinite from
+                                                   LONGEST on,                              (4)
     square_h = int_0^h (1 - e^-u)^2 du,                                                     (5)
     c_h     = 1 - (1 + h) e^-h,                    of critically damped Langevin steps,     (6)
-    e_h     = h - 2 h e^-h,                        likewise: the weight of J_vv.            (7)
+    e_h     = h - 2 h e^-h,                        likewise: the weight of J_vv,            (7)
+    lag_h   = int_0^h u^2 e^-2u + (1 - (1 - u) e^-u)^2 du,      about 5 h^3/3,              (8)
+    turn_h  = int_0^h (h - w) e^-2w (w^2 + (1 - w)^2) dw,       about h^2/2.                (9)
 
-The closed forms of (2)-(6) are differences that vanish to second or third order: below 0.1
-their Taylor series is summed instead.
+The closed forms of all but (1) and (7) are differences that vanish to second or third order:
+below 0.1 their Taylor series is summed instead.
 """
 
 from __future__ import annotations
@@ -40,6 +43,12 @@ _B = _taylor(lambda n: (-1.0) ** n, 2)
 _SQUARE = _taylor(lambda n: 2 * (-1.0) ** n - (-2.0) ** n / 2, 3)
 _C = _taylor(lambda n: -((-1.0) ** n) * (1 - n), 2)
 _KAPPA = _taylor(lambda n: 2.0 ** (n - 1) + 2 * (-1.0) ** n, 2)
+_LAG = _taylor(
+    lambda n: -2 * n * (-1.0) ** (n - 1) - (-2.0) ** n / 2 - n * (n - 1) * (-2.0) ** (n - 2), 3
+)
+_TURN = _taylor(
+    lambda n: ((-2.0) ** n + n * (-2.0) ** (n - 1) + n * (n - 1) * (-2.0) ** (n - 2)) / 2, 2
+)
 _EXP = _taylor(lambda n: 1.0, 2)
 
 
@@ -91,6 +100,16 @@ def e(h: Array | float) -> Array:
     """Return equation (7)."""
     h = np.asarray(h, dtype=np.float64)
     return np.asarray(h - 2 * h * np.exp(-h))
+
+
+def lag(h: Array | float) -> Array:
+    """Return equation (8)."""
+    return _either(h, _LAG, lambda x: x - 2 * x * np.exp(-x) + 0.5 - np.exp(-2 * x) * (x**2 + 0.5))
+
+
+def turn(h: Array | float) -> Array:
+    """Return equation (9)."""
+    return _either(h, _TURN, lambda x: (x - 1 + np.exp(-2 * x) * (x**2 + x + 1)) / 2)
 
 
 def exp_excess(x: Array | float) -> Array:

@@ -1,0 +1,74 @@
+"""`girsanov bounds`: theorems side by side, and a plan beside them."""
+
+import numpy as np
+import pytest
+
+import girsanov as gv
+
+SHARE = ("--dimension", 10, "--second-moment", 25, "--tv", 0.1)
+
+
+@pytest.fixture
+def audited(here):
+    law = gv.GaussianMixture([0.3, 0.7], [[-1.5], [1.0]], [0.04, 0.15])
+    gv.audit(gv.ExactDenoiser(law), law, examples=2000, levels=33).save(here / "audit.json")
+    return law
+
+
+def test_a_row_for_every_theorem(girsanov):
+    said = girsanov("bounds", *SHARE, "--radius", 5, "--w2", 0.5, "--json")
+    assert said.code == 0
+    steps = {r["theorem"]: r["bound"]["steps"] for r in said.json["rows"] if r["bound"]}
+    assert steps["theorem2-2a"] > 1e13
+    assert steps["gaussian"] == pytest.approx(1.06e4, rel=0.01)
+    assert said.json["measured"] is None
+
+
+def test_the_table_names_assumptions_and_rates(girsanov):
+    given = ("--dimension", 1, "--second-moment", 1, "--radius", 1, "--tv", 0.2, "--w2", 0.5)
+    shown = " ".join(girsanov("bounds", *given).out.split())
+    for word in ("Theorem 2, (2c)", "Assumption 2", "its constants are unknown", "assumes that"):
+        assert word in shown
+    given = (*given[:4], "--tv", 0.2, "--w2", 0.5)
+    assert "theorem2-2a: does not apply" in " ".join(girsanov("bounds", *given).out.split())
+
+
+def test_one_paper_only(girsanov):
+    said = girsanov("bounds", *SHARE, "--lipschitz", 4, "--paper", "conforti2025", "--json")
+    assert [r["paper"] for r in said.json["rows"]] == ["conforti2025"]
+    assert said.json["rows"][0]["bound"]["stop"] == 0
+
+
+def test_measured_beside_asked(girsanov, audited):
+    said = girsanov("bounds", "--tv", 0.2, "--w2", 0.3, "--audit", "audit.json", "--json").json
+    assert said["dimension"] == 1
+    assert said["second_moment"] == pytest.approx(audited.second_moment, rel=0.1)
+    measured = said["measured"]
+    fewest = min(r["bound"]["steps"] for r in said["rows"] if r["bound"])
+    assert measured["steps"] < fewest / 2
+    # the plan stops where the theorems do: W2 0.3 from the data
+    assert np.sqrt(measured["resolution"] ** 2) == pytest.approx(0.3, rel=0.15)
+    out = girsanov("bounds", "--tv", 0.2, "--w2", 0.3, "--audit", "audit.json").out
+    assert "the theorems ask for N =" in out
+    assert "measured:" in out
+
+
+def test_a_target_beyond_the_audit_is_said(girsanov, audited):
+    said = girsanov("bounds", "--tv", 1e-4, "--w2", 0.3, "--audit", "audit.json", "--json").json
+    assert "this TV cannot be certified" in said["measured"]["words"]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (("--tv", 0.1), "dimension: must be given"),
+        (("--tv", 0.1, "--dimension", 2), "second-moment: must be given"),
+        ((*SHARE,), "w2: must be given unless lipschitz is"),
+        ((*SHARE, "--lipschitz", 0.1), "lipschitz: must be at least 0.4"),
+        ((*SHARE, "--radius", 2, "--w2", 0.1), "radius: must be at least 5"),
+        ((*SHARE, "--w2", 0.5, "--paper", "mine"), "paper: must be one of chen2023"),
+        (("--dimension", 2, "--second-moment", 2, "--w2", 0.5, "--tv", 1.5), "tv: must lie in"),
+    ],
+)
+def test_mistakes(mistake, given, message):
+    assert message in mistake("bounds", *given)
