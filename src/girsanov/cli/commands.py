@@ -24,6 +24,9 @@ def fit(
     ] = False,
     labels: Labels = None,
     network: Annotated[str, typer.Option(help="auto, mlp or unet.")] = "auto",
+    process: Annotated[
+        str, typer.Option(help="vp, or cld: learn on positions and velocities.")
+    ] = "vp",
     objective: Annotated[str, typer.Option(help="edm or ledger.")] = "edm",
     batch_size: Annotated[int | None, typer.Option(min=1, help="Examples a step.")] = None,
     seed: Seed = 0,
@@ -51,6 +54,7 @@ def fit(
                 minutes=minutes,
                 steps=steps,
                 network=network,
+                process=process,
                 objective=objective,
                 batch_size=batch_size,
                 resume=resume,

@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 import torch
 
 from .._typing import Tensor
+from ..noise import NoiseSource
 
 
 @runtime_checkable
@@ -35,6 +36,19 @@ class Denoiser(Protocol):
 def process_of(denoiser: Denoiser) -> str:
     """Return ``cld`` for a model that takes (x, w) of phase space [B, 2, *shape], else ``vp``."""
     return str(getattr(denoiser, "process", "vp"))
+
+
+def in_phase_space(
+    denoiser: Denoiser, x: Tensor, source: NoiseSource, step: int, first: int = 0
+) -> Tensor:
+    """Return the noisy x [B, *shape] as this model takes it: with w ~ N(0, I) in phase space.
+
+    source, step, first: where the noise w of these samples comes from.
+    """
+    if process_of(denoiser) != "cld":
+        return x
+    w = source.normal(step, first, len(x), x[0].numel())
+    return torch.stack([x, w.reshape(x.shape).to(x)], 1)
 
 
 NUMBERS = 2**20  # in one network call: the feature maps of a UNet then stay within about 2 GiB

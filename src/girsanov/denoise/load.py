@@ -21,7 +21,7 @@ from ..moments import Moments, load_moments
 from .base import Denoiser
 from .exact import ExactDenoiser
 from .mlp import ResidualMLP
-from .network import FORMAT, WEIGHTS, NetworkDenoiser
+from .network import FORMAT, WEIGHTS, NetworkDenoiser, phases_of
 from .pipeline_folder import HUB, load_pipeline
 
 PICKLES = (".pt", ".pth", ".bin", ".pkl", ".pickle", ".ckpt")
@@ -133,6 +133,10 @@ def _assembled(folder: Path, record: Json, parts: tuple[nn.Module, Moments]) -> 
     names = tuple(str(name) for name in record["label_names"])
     known = _classes(network)
     require(len(names) == known, where, f"must name the {known} classes of its network", names)
+    phases = phases_of(network)
+    require((phases == 2) == (record.get("process", "vp") == "cld") and phases in (1, 2), where,
+            f"must have the process of its network, {'vp' if phases == 1 else 'cld'}",
+            record.get("process"))  # fmt: skip
     return NetworkDenoiser(
         network, shape, record["preconditioning"], moments,
         Standardisation.from_json(record["standardisation"]), (low, high), names,
@@ -199,7 +203,7 @@ def _width(network: nn.Module) -> tuple[int, ...]:
     config: Any = network.config
     size = config.sample_size
     sides = (size, size) if isinstance(size, int) else tuple(size)
-    return (config.in_channels, *sides)
+    return (config.out_channels, *sides)
 
 
 def _classes(network: nn.Module) -> int:

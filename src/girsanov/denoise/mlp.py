@@ -18,7 +18,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from .._checks import require_count
+from .._checks import require_choice, require_count
 from .._typing import Json, Tensor
 
 FREQUENCIES = 16  # of log s, geometric between SLOWEST and FASTEST cycles per unit of log s
@@ -30,32 +30,36 @@ class ResidualMLP(nn.Module):
     """Equations (1) to (3).
 
     dimension: d of the flattened example; width: of h; depth: blocks K; classes: labels
-    0..classes-1, 0 for none; embedding: size of e. `dropout`, 0 unless set, is D's share and
+    0..classes-1, 0 for none; embedding: size of e; phases: numbers shown for each one
+    predicted, 2 in phase space. `dropout`, 0 unless set, is D's share and
     `generator` its source; neither is part of the saved network.
     """
 
     def __init__(
-        self, dimension: int, width: int, depth: int, *, classes: int = 0, embedding: int = 128
-    ) -> None:
+        self, dimension: int, width: int, depth: int, *,
+        classes: int = 0, embedding: int = 128, phases: int = 1,
+    ) -> None:  # fmt: skip
         super().__init__()
         sizes = {"dimension": dimension, "width": width, "depth": depth, "embedding": embedding}
         for name, value in sizes.items():
             require_count(name, value)
             require_count(f"{LARGEST} - {name}", LARGEST - value)
         self.config: Json = {**sizes, "classes": require_count("classes", classes, at_least=0)}
+        require_choice("phases", str(phases), ("1", "2"))
+        self.config |= {} if phases == 1 else {"phases": phases}
         self.dropout, self.generator = 0.0, torch.Generator()
         self.level = nn.Sequential(
             nn.Linear(2 * FREQUENCIES + 1, embedding), nn.SiLU(), nn.Linear(embedding, embedding)
         )
         self.label = nn.Embedding(classes + 1, embedding) if classes else None
         self.modulation = nn.Linear(embedding, 2 * depth * width)
-        self.inward = nn.Linear(dimension, width)
+        self.inward = nn.Linear(phases * dimension, width)
         self.first = nn.ModuleList(nn.Linear(width, width) for _ in range(depth))
         self.second = nn.ModuleList(nn.Linear(width, width) for _ in range(depth))
         self.outward = nn.Linear(width, dimension)
 
     def forward(self, x: Tensor, log_snr: Tensor, label: Tensor | None = None) -> Tensor:
-        """Return F [B, d] for x [B, d], log_snr [B] and labels [B] (None: no label)."""
+        """Return F [B, d] for x [B, phases d], log_snr [B] and labels [B] (None: no label)."""
         e = self._embed(log_snr, label)
         gains, shifts = self.modulation(e).chunk(2, dim=-1)
         gains, shifts = (p.reshape(len(e), len(self.first), -1).unbind(1) for p in (gains, shifts))

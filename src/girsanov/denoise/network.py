@@ -3,6 +3,10 @@ r"""A trained network as a denoiser, and the folder it lives in.
 The folder has diffusers' layout: `model_index.json`, one sub-folder a component with
 `config.json` and `diffusion_pytorch_model.safetensors`, the scheduler of an image network, and
 beside them `girsanov.json` and `moments.safetensors`. The weights are the averaged ones.
+
+A network of phase space (critically damped Langevin diffusion) is shown (x, w) of (5) of
+`process/augmented.py`, one map away from (X, V): x as any network is, and the noise w beside it,
+in the same coordinates. Where it learns to leave w aside it is an ordinary network.
 """
 
 from __future__ import annotations
@@ -22,7 +26,7 @@ from .._typing import Json, PathLike, Tensor
 from ..data.standardise import Standardisation
 from ..moments import Moments
 from .mlp import ResidualMLP
-from .precondition import LinearPreconditioning, Preconditioning, VPreconditioning, log_range
+from .precondition import Call, LinearPreconditioning, Preconditioning, VPreconditioning, log_range
 from .unet import build_scheduler
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
@@ -37,6 +41,7 @@ class NetworkDenoiser:
     ``wiener``, ``edm`` (MLP) or ``v`` (UNet); moments, standardisation: of the training data;
     snr_range: lowest and highest trained SNR; label_names: one a class, empty when it takes no
     labels; training: what was run; scheduler: of diffusers, for ``v`` only, None builds it.
+    `process` is ``cld`` when the network is shown twice the numbers it predicts, else ``vp``.
     """
 
     network: nn.Module
@@ -52,6 +57,7 @@ class NetworkDenoiser:
 
     def __post_init__(self) -> None:
         self.classes = len(self.label_names)
+        self.process = "cld" if phases_of(self.network) == 2 else "vp"
         self.network.eval()
         if self.preconditioning == "v" and self.scheduler is None:
             self.scheduler = build_scheduler(self.snr_range)
@@ -104,7 +110,17 @@ class NetworkDenoiser:
     ) -> Tensor:
         """Return m(x, snr) unchecked and with gradients, as training needs it."""
         s = torch.as_tensor(snr, dtype=torch.float64, device=x.device).reshape(-1)
-        return self._surroundings.denoise(network or self._network_call, x, s, label)
+        call = network or self._network_call
+        if self.process == "cld":
+            x, w = x.unbind(1)
+            call = self._beside(call, w)
+        return self._surroundings.denoise(call, x, s, label)
+
+    def _beside(self, call: Call, w: Tensor) -> Call:
+        """Return a call that shows the network w beside its input."""
+        if isinstance(self._surroundings, LinearPreconditioning):
+            w = self._surroundings.basis.to_coordinates(w.flatten(1))
+        return lambda x, level, label: call(torch.cat([x, w.to(x)], 1), level, label)
 
     def _infer(self, x: Tensor, level: Tensor, label: Tensor | None) -> Tensor:
         # only the network runs in inference mode: what the caller gets is an ordinary tensor
@@ -119,7 +135,13 @@ class NetworkDenoiser:
         return self.network(x, level, class_labels=label).sample  # type: ignore[no-any-return]
 
     def _check(self, x: Tensor, label: Tensor | None) -> None:
-        require(x.shape[1:] == self.shape, "x", f"must be [B, {self.shape}]", tuple(x.shape))
+        whole = (2, *self.shape) if self.process == "cld" else self.shape
+        rule = f"must be [B, {whole}]" + (
+            ", both coordinates of phase space, in which this model was trained (process cld)"
+            if self.process == "cld"
+            else ""
+        )
+        require(x.shape[1:] == whole, "x", rule, tuple(x.shape))
         if label is None:
             return
         require(self.classes > 0, "label", "must be None: this model has no classes", label)
@@ -154,6 +176,7 @@ class NetworkDenoiser:
         return {
             "format": FORMAT,
             **self._decisive(),
+            "process": self.process,
             "label_names": list(self.label_names),
             "standardisation": self.standardisation.to_json(),
             "training": self.training,
@@ -164,6 +187,14 @@ class NetworkDenoiser:
 def weights_of(network: nn.Module) -> dict[str, np.ndarray]:
     """Return a network's state by name, as arrays on the CPU."""
     return {name: value.detach().cpu().numpy() for name, value in network.state_dict().items()}
+
+
+def phases_of(network: nn.Module) -> int:
+    """Return how many numbers a network is shown for each that it predicts: 1, or 2."""
+    config: Any = getattr(network, "config", {})
+    if isinstance(network, ResidualMLP):
+        return int(config.get("phases", 1))
+    return int(config.in_channels // config.out_channels)
 
 
 def network_config(network: nn.Module) -> Json:
@@ -190,8 +221,9 @@ def component(network: nn.Module) -> tuple[str, Json]:
     if isinstance(network, ResidualMLP):
         return "network", {"_class_name": "Girsanov", "network": ["girsanov", "ResidualMLP"]}
     version = network_config(network)["_diffusers_version"]
+    name = "DDPMPipeline" if phases_of(network) == 1 else "Girsanov"  # diffusers has no such one
     return "unet", {
-        "_class_name": "DDPMPipeline",
+        "_class_name": name,
         "_diffusers_version": version,
         "scheduler": ["diffusers", "DDPMScheduler"],
         "unet": ["diffusers", "UNet2DModel"],

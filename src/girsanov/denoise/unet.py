@@ -22,13 +22,17 @@ from ..process import Cosine
 TIMESTEPS = 1000
 
 
-def build_unet(shape: tuple[int, ...], classes: int = 0, base: int | None = None) -> Any:
+def build_unet(
+    shape: tuple[int, ...], classes: int = 0, base: int | None = None, phases: int = 1
+) -> Any:
     """Return an untrained `diffusers.UNet2DModel` for images of `shape` [C, H, W].
 
     Widths are multiples of `base`, which follows the image size if None; with classes, label
-    number `classes` stands for "no label".
+    number `classes` stands for "no label"; phases: how many images are shown as one.
     """
-    return need("diffusers", "diffusers").UNet2DModel(**unet_config(shape, classes, base))
+    config = unet_config(shape, classes, base)
+    config["in_channels"] *= phases
+    return need("diffusers", "diffusers").UNet2DModel(**config)
 
 
 def unet_config(shape: tuple[int, ...], classes: int = 0, base: int | None = None) -> Json:

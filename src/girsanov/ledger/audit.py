@@ -19,7 +19,7 @@ from .._files import (
 )
 from .._typing import Array, Json, Levels, PathLike, Progress
 from ..data import Dataset
-from ..denoise.base import Denoiser, per_call
+from ..denoise.base import Denoiser, per_call, process_of
 from ..denoise.calibrate import Calibration
 from ..law.base import Law
 from ..moments import (
@@ -242,6 +242,7 @@ def audit(  # noqa: PLR0913
         "seconds": round(time.perf_counter() - begun, 3),
     }  # fmt: skip
     about |= said_of(denoiser, data)
+    about |= {} if process_of(denoiser) == "vp" else {"process": process_of(denoiser)}
     return Audit(curve, frame, memorisation, about, teacher)
 
 

@@ -10,21 +10,23 @@ over B groups of examples (batch means), so memory does not grow with the data:
 
 (1) prices the x0 and gaussian holds, (2) the score and relative ones, (3) feeds the probe and
 the calibration; r_ref is the residual of a second, reference denoiser on the same paths. Level 0
-is s = 0, where the best prediction is the mean of the data.
+is s = 0, where the best prediction is the mean of the data. A model of phase space is shown
+w ~ N(0, I) as well, which by (5) of `process/augmented.py` draws (X, V) from the forward process;
+(2) then goes on with E[w . r], which is 0 for a denoiser that knows w to be noise.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
 
 from .._checks import InputError, require, require_count, require_levels
 from .._typing import Array, Levels, Progress, Tensor
-from ..denoise.base import Denoiser
+from ..denoise.base import Denoiser, process_of
 from ..montecarlo import Estimate, group_estimate
 from ..noise import NoiseSource
 from .frame import Frame
@@ -60,10 +62,10 @@ class Curve:
     """Group means of the residual's moments at levels[0] = 0 < levels[1] < ... < levels[K].
 
     levels: [K+1]; shares: of the examples in each group [B]; errors: by basis name, (1) as
-    [K+1, B, J]; sizes: coordinates in each band, by basis name [J]; traces: (2) as [K+1, B, 3];
-    second_moments: E|x0|^2 [B]; products: (3) as [K+1, B, P, 15 or 21], upper triangles; full:
-    E[r r^T] by fold [K+1, F, d, d]; probe_sizes: [P]; exact: True when these are expectations;
-    probe_variances: the data's variance in each band of the products [P].
+    [K+1, B, J]; sizes: coordinates in each band, by basis name [J]; traces: (2) as
+    [K+1, B, 3 or 4]; second_moments: E|x0|^2 [B]; products: (3) as [K+1, B, P, 15 or 21], upper
+    triangles; full: E[r r^T] by fold [K+1, F, d, d]; probe_sizes: [P]; exact: True when these are
+    expectations; probe_variances: the data's variance in each band of the products [P].
     """
 
     levels: Array
@@ -117,7 +119,7 @@ class Curve:
         return np.asarray(np.einsum("kbj,b->kj", self.errors[basis], self.shares))
 
     def mean_traces(self) -> Array:
-        """Return (2) averaged over all groups, [K+1, 3]."""
+        """Return (2) averaged over all groups, [K+1, 3 or 4]."""
         return np.asarray(np.einsum("kbt,b->kt", self.traces, self.shares))
 
 
@@ -143,7 +145,11 @@ def measure_curve(  # noqa: PLR0913 - one keyword a choice
     grid = require_levels("levels", levels)
     n, draws = len(examples), require_count("draws", draws)
     require(n >= 2 * GROUPS, "data", f"must hold at least {2 * GROUPS} examples to audit", n)
-    sums = _Sums(frame, len(grid) + 1, full, reference is not None)
+    process = process_of(denoiser)
+    rule = f"must be a model of the same process, {process}"
+    alike = reference is None or process_of(reference) == process
+    require(alike, "reference", rule, None if reference is None else process_of(reference))
+    sums = _Sums(frame, len(grid) + 1, full, reference is not None, process)
     source, total, done = NoiseSource(seed, "audit"), n * draws * len(grid), 0
     for begin in range(0, n, batch_size):
         rows = slice(begin, min(begin + batch_size, n))
@@ -156,14 +162,25 @@ def measure_curve(  # noqa: PLR0913 - one keyword a choice
         )
         label = examples.batch_labels(rows) if denoiser.classes else None
         for draw in range(draws):
-            for k, n_k, m in _walk(denoiser, x0, grid, label, source, draw, begin):
-                flat, s = x0.reshape(len(x0), -1), float(grid[k - 1])
-                other = None if reference is None else _call(reference, x0, n_k, s, label)
-                sums.add(k, rows, flat, n_k, m, other)
+            for level in _walk(denoiser, x0, grid, label, source, draw, begin):
+                s = float(grid[level.k - 1])
+                other = None
+                if reference is not None:
+                    other = _call(reference, x0, (level.noise, level.across), s, label)
+                sums.add(level, rows, x0.reshape(len(x0), -1), other)
                 done += len(x0)
                 if progress is not None:
                     progress(done, total)
     return sums.curve(grid, n)
+
+
+class _Level(NamedTuple):
+    """One level of a batch: its number k, and n, m and w (None but in phase space), [b, d]."""
+
+    k: int
+    noise: Tensor
+    prediction: Tensor
+    across: Tensor | None
 
 
 def _walk(
@@ -174,26 +191,35 @@ def _walk(
     source: NoiseSource,
     draw: int,
     begin: int,
-) -> Iterator[tuple[int, Tensor, Tensor]]:
-    """Yield (k, noise, prediction) along one Brownian path, noisiest level first."""
+) -> Iterator[_Level]:
+    """Yield the levels along one Brownian path, noisiest first."""
     b, d = len(x0), int(np.prod(denoiser.shape))
     noise = torch.zeros(b, d, dtype=denoiser.dtype, device=denoiser.device)  # B_s
-    previous = 0.0
+    previous, whole = 0.0, process_of(denoiser) == "cld"
+    beside = NoiseSource(source.seed, "audit complement")
     for k, s in enumerate(grid.tolist(), start=1):
         z = source.normal(draw * len(grid) + k - 1, begin, b, d).to(noise)
         noise = noise + z * (s - previous) ** 0.5
         n_k = noise / -s
-        yield k, n_k, _call(denoiser, x0, n_k, s, label)
+        step = draw * len(grid) + k - 1
+        w = beside.normal(step, begin, b, d).to(noise) if whole else None
+        yield _Level(k, n_k, _call(denoiser, x0, (n_k, w), s, label), w)
         previous = s
 
 
 def _call(
-    denoiser: Denoiser, x0: Tensor, noise: Tensor, snr: float, label: Tensor | None
+    denoiser: Denoiser,
+    x0: Tensor,
+    state: tuple[Tensor, Tensor | None],
+    snr: float,
+    label: Tensor | None,
 ) -> Tensor:
-    """Return m(x0 - noise, snr) as [b, d], refusing what is not finite."""
+    """Return m(x0 - n, snr) as [b, d], refusing what is not finite; state: n, and w or None."""
+    noise, w = state
     x = (x0 - noise.view_as(x0)).to(denoiser.dtype).to(denoiser.device)
+    seen = x if w is None else torch.stack([x, w.view_as(x0).to(x)], 1)
     with torch.inference_mode():
-        m = denoiser(x, snr, label if denoiser.classes else None)
+        m = denoiser(seen, snr, label if denoiser.classes else None)
     if m.shape != x.shape or not bool(torch.isfinite(m).all()):
         raise InputError(
             f"denoiser: must give finite values of shape {tuple(x.shape)} at SNR {snr:.4g}; "
@@ -205,7 +231,9 @@ def _call(
 class _Sums:
     """Running group sums of (1), (2) and (3), in float64."""
 
-    def __init__(self, frame: Frame, levels: int, full: bool, reference: bool) -> None:
+    def __init__(
+        self, frame: Frame, levels: int, full: bool, reference: bool, process: str
+    ) -> None:
         d = frame.moments.basis.dimension
         self.frame = frame
         self.mean = torch.tensor(frame.moments.mean)
@@ -214,42 +242,44 @@ class _Sums:
             name: torch.zeros(levels, GROUPS, bands.count, dtype=torch.float64)
             for name, (_, bands) in frame.bases.items()
         }
-        self.traces = torch.zeros(levels, GROUPS, 3, dtype=torch.float64)
+        count = 4 if process == "cld" else 3
+        self.traces = torch.zeros(levels, GROUPS, count, dtype=torch.float64)
         self.pairs = pairs(len(VECTOR) if reference else len(VECTOR) - 1)
         shape = (levels, GROUPS, frame.probe_bands.count, len(self.pairs))
         self.products = torch.zeros(shape, dtype=torch.float64)
         self.full = torch.zeros(levels, FOLDS, d, d, dtype=torch.float64) if full else None
         self.previous: Tensor | None = None
 
-    def add(
-        self, k: int, rows: slice, x0: Tensor, n: Tensor, m: Tensor, other: Tensor | None
-    ) -> None:
-        """Add one level of one batch: x0, n, m and the reference's prediction are [b, d]."""
-        centred = (x0 - self.mean.to(x0)).double()
-        if k == 1:  # level 0 costs no call: predict the mean, with no noise to speak of
+    def add(self, level: _Level, rows: slice, x0: Tensor, other: Tensor | None) -> None:
+        """Add one level of one batch: x0 and the reference's prediction are [b, d]."""
+        centred, none = (x0 - self.mean.to(x0)).double(), torch.zeros_like(x0).double()
+        given = [level.noise.double(), x0.double()]
+        given += [] if level.across is None else [level.across.double()]
+        if level.k == 1:  # level 0 costs no call: predict the mean, with no noise to speak of
             self.previous = centred
             again = centred if other is not None else None
-            self._add(0, rows, x0.double(), torch.zeros_like(centred), centred, again)
-        r = (x0 - m).double()
-        self._add(k, rows, x0.double(), n.double(), r, None if other is None else x0 - other)
+            self._add(0, rows, [none, given[1], none][: len(given)], centred, again)
+        r = (x0 - level.prediction).double()
+        self._add(level.k, rows, given, r, None if other is None else x0 - other)
         self.previous = r
 
     def _add(
-        self, k: int, rows: slice, x0: Tensor, n: Tensor, r: Tensor, other: Tensor | None
+        self, k: int, rows: slice, given: list[Tensor], r: Tensor, other: Tensor | None
     ) -> None:
+        n, x0 = given[:2]
         group = torch.arange(rows.start, rows.stop, device=r.device) % GROUPS
         member = torch.nn.functional.one_hot(group, GROUPS).T.to(r)  # [B, b]
         self.counts[k] += member.sum(1).cpu()
-        traces = torch.stack([(a * r).sum(1) for a in (r, n, x0)], dim=1)
+        traces = torch.stack([(a * r).sum(1) for a in (r, *given)], dim=1)
         self.traces[k] += (member @ traces).cpu()
         for name, (basis, bands) in self.frame.bases.items():
             c = basis.to_coordinates(r)
             self.errors[name][k] += bands.average(member @ c.square()).cpu()
             if name == self.frame.moments.basis.kind:
                 assert self.previous is not None
-                given = [n, self.previous, x0 - self.mean.to(x0)]
-                given += [] if other is None else [other.double()]
-                n_c, *others = (basis.to_coordinates(v) for v in given)
+                known = [n, self.previous, x0 - self.mean.to(x0)]
+                known += [] if other is None else [other.double()]
+                n_c, *others = (basis.to_coordinates(v) for v in known)
                 self._add_products(k, member, [torch.ones_like(c), n_c, c, *others])
         if self.full is not None:
             for fold in range(FOLDS):

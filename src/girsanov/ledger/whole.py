@@ -15,7 +15,7 @@ from .._typing import Array
 from .curve import VECTOR, pairs
 
 FORMS: dict[str, tuple[str, ...]] = {
-    "levels": ("K1",), "shares": ("B",), "second_moments": ("B",), "traces": ("K1", "B", "3"),
+    "levels": ("K1",), "shares": ("B",), "second_moments": ("B",), "traces": ("K1", "B", "T"),
     "probe_bands": ("d",), "products": ("K1", "B", "P", "V"),
     "full": ("K1", "F", "d", "d"), "memorisation": ("K1", "B"),
 }  # fmt: skip
@@ -37,6 +37,8 @@ def require_whole(path: str, arrays: Mapping[str, np.ndarray], dimension: int) -
         _require_form(path, name, arrays[name], form, sizes)
     width = f"must have products of {WIDTHS[0]} or {WIDTHS[1]} pairs"
     require(sizes["V"] in WIDTHS, path, width, sizes["V"])
+    width = "must have 3 traces, or 4 of a model of phase space"
+    require(sizes["T"] in (3, 4), path, width, sizes["T"])
     _require_levels(path, arrays["levels"])
     share = float(arrays["shares"].sum())
     require(abs(share - 1) < 1e-6, path, "must have shares that add up to 1", share)

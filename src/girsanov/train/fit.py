@@ -23,6 +23,7 @@ from ..denoise.network import NetworkDenoiser
 from ..denoise.unet import build_unet
 from ..moments import measure_moments
 from ..noise import NoiseSource
+from ..sampling.holds import PROCESSES
 from .checkpoint import json_line, load_checkpoint, require_free
 from .loop import Trainer
 from .objective import OBJECTIVES, build_objective
@@ -51,6 +52,7 @@ def fit(  # noqa: PLR0913 - the public face: one keyword a choice
     steps: int | None = None,
     seed: int = 0,
     network: str = "auto",
+    process: str = "vp",
     objective: str = "edm",
     batch_size: int | None = None,
     resume: bool = False,
@@ -67,7 +69,9 @@ def fit(  # noqa: PLR0913 - the public face: one keyword a choice
     minutes or steps: how long, 3 minutes if neither, minutes become a number of steps after a
     short timing; seed: of all randomness; network: ``mlp``, ``unet`` (images, needs diffusers)
     or ``auto`` (the UNet for images if diffusers is installed: it learns more in as many
-    minutes and answers several times slower; else the MLP); objective: ``edm`` or ``ledger``;
+    minutes and answers several times slower; else the MLP); process: ``vp``, or ``cld`` to learn
+    on (x, v) of critically damped Langevin diffusion by hybrid score matching, which leaves v_0
+    out of the target (Dockhorn et al., 2022); objective: ``edm`` or ``ledger``;
     batch_size: examples a step; resume: go on from out/checkpoint if
     there is one; progress: called with (steps done, of how many). Raises InputError for data too
     small, a folder in use, a checkpoint of another run, or a loss that stays not finite (after
@@ -80,6 +84,7 @@ def fit(  # noqa: PLR0913 - the public face: one keyword a choice
     asked: Json = {
         "minutes": _minutes(minutes, steps), "steps": steps if steps is None else int(steps),
         "seed": require_count("seed", seed, 0), "network": kind,
+        "process": require_choice("process", process, PROCESSES),
         "objective": require_choice("objective", objective, OBJECTIVES),
         "batch_size": batch_size, "options": options.to_json(),
     }  # fmt: skip
@@ -177,7 +182,8 @@ def _trainer(
     moments = measure_moments(_chunks(train), train.shape)
     require(moments.variance > 0, "train", "must hold examples that differ; they are all equal")
     names = label_names(train)
-    network = build_network(kind, train.shape, len(names), options)
+    phases = 2 if asked["process"] == "cld" else 1
+    network = build_network(kind, train.shape, len(names), options, phases=phases)
     initialise(network, asked["seed"])
     low, high = options.log_snr
     model = NetworkDenoiser(
@@ -208,15 +214,17 @@ def _chunks(data: Dataset) -> Iterator[Tensor]:
 
 
 def build_network(
-    kind: str, shape: tuple[int, ...], classes: int, options: TrainOptions
+    kind: str, shape: tuple[int, ...], classes: int, options: TrainOptions, *, phases: int = 1
 ) -> nn.Module:
     """Return an untrained network of this kind without touching the global random state."""
     with torch.random.fork_rng(devices=[]):
         if kind == "unet":
-            return build_unet(shape, classes, options.width)  # type: ignore[no-any-return]
+            return build_unet(shape, classes, options.width, phases)  # type: ignore[no-any-return]
         d = math.prod(shape)
         width, depth = mlp_size(d)
-        return ResidualMLP(d, options.width or width, options.depth or depth, classes=classes)
+        return ResidualMLP(
+            d, options.width or width, options.depth or depth, classes=classes, phases=phases
+        )
 
 
 def initialise(network: nn.Module, seed: int) -> None:

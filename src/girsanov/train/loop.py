@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from .._checks import InputError
 from .._typing import Array, Json, Progress, Tensor
 from ..data.dataset import Dataset
+from ..denoise.base import in_phase_space
 from ..denoise.mlp import ResidualMLP
 from ..denoise.network import NetworkDenoiser, weights_of
 from ..noise import NoiseSource
@@ -37,6 +38,7 @@ from .validation import ledger, squared_errors
 HIDDEN = 0.1  # share of labels hidden in training, so that "no label" is learnt too
 BAD_STEPS = 20  # in a row whose loss is not finite before training gives up
 VALIDATION_LEVELS = 17
+STREAMS = ("noise", "level", "label", "shuffle", "complement")  # of the random numbers
 
 
 @dataclass
@@ -73,19 +75,18 @@ class Trainer:
         self, model: NetworkDenoiser, objective: Objective, parts: tuple[Dataset, Dataset], *,
         seed: int, batch_size: int, options: TrainOptions, rate: float = 1e-3,
     ) -> None:  # fmt: skip
-        self.model, self.objective, self.options = model, objective, options
+        self.model, self.objective, self.options, self.rate = model, objective, options, rate
         self.train, self.held_out = parts
         self.seed, self.batch_size, self.steps = seed, batch_size, 1
         self.parameters = list(model.network.parameters())
-        self.rate = rate
         decay = options.weight_decay
         self.adam = torch.optim.AdamW(self.parameters, rate, weight_decay=decay)
         self.average = [p.detach().clone() for p in self.parameters]
         self.best = [p.detach().clone() for p in self.parameters]
         self.counters = Counters()
         self._orders: dict[int, NDArray[np.int64]] = {}
-        self._noise, self._uniform, self._hide, self._shuffle = (
-            NoiseSource(seed, f"train {use}") for use in ("noise", "level", "label", "shuffle")
+        self._noise, self._uniform, self._hide, self._shuffle, self._across = (
+            NoiseSource(seed, f"train {use}") for use in STREAMS
         )
 
     def like(self, model: NetworkDenoiser, objective: Objective) -> Trainer:
@@ -94,8 +95,6 @@ class Trainer:
             model, objective, (self.train, self.held_out), seed=self.seed,
             batch_size=self.batch_size, options=self.options, rate=self.rate,
         )  # fmt: skip
-
-    # --- one step -----------------------------------------------------------------------------
 
     def step(self) -> None:
         """Draw a batch, go down its gradient once, and average the weights."""
@@ -126,8 +125,9 @@ class Trainer:
         log_snr, weights = self.objective.draw(stratified(self._uniform.uniform(k, 0, b)))
         snr = torch.from_numpy(np.exp(log_snr))
         sigma = snr.rsqrt().float().reshape(-1, *[1] * (x0.ndim - 1))
-        noisy, x0 = ((x0 + sigma * z).to(model.device), x0.to(model.device))
-        r = (model.denoise(noisy, snr.to(model.device), self._labels(k, rows)) - x0).flatten(1)
+        noisy = in_phase_space(model, (x0 + sigma * z).to(model.device), self._across, k)
+        m = model.denoise(noisy, snr.to(model.device), self._labels(k, rows))
+        r = (m - x0.to(model.device)).flatten(1)
         errors = r.square().sum(dim=1)
         weighted = errors * torch.from_numpy(weights).to(errors)
         return weighted.sum() / b, log_snr, errors.detach().double().cpu().numpy()

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from .._typing import Array, Tensor
-from ..denoise.base import Denoiser, per_call
+from ..denoise.base import Denoiser, in_phase_space, per_call
 from ..montecarlo import Estimate, mean_estimate
 from ..noise import NoiseSource
 
@@ -49,6 +49,8 @@ def _errors(
     x = x0[rows]
     z = source.normal(k, rows.start, len(x), x[0].numel()).reshape(x.shape)
     noisy = (x + math.exp(-level / 2) * z).to(denoiser.device, denoiser.dtype)
+    beside = NoiseSource(source.seed, "validation complement")
+    noisy = in_phase_space(denoiser, noisy, beside, k, rows.start)
     known = None if label is None else label[rows].to(denoiser.device)
     r = (denoiser(noisy, math.exp(level), known).cpu() - x).flatten(1).double()
     return r.square().sum(dim=1) if basis is None else basis.to_coordinates(r).square()
