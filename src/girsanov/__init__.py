@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from .plan.make import make_plan as make_plan
     from .plan.plan import Plan as Plan
     from .plan.plan import load_plan as load_plan
+    from .plan.solve import measure_distance as measure_distance
     from .process import Cosine as Cosine
     from .process import CriticallyDampedLangevin as CriticallyDampedLangevin
     from .process import Flow as Flow
@@ -83,6 +84,7 @@ _HOME = {
     ".montecarlo": ("Estimate",),
     ".plan.make": ("evaluate_grid", "make_plan"),
     ".plan.plan": ("Plan", "load_plan"),
+    ".plan.solve": ("measure_distance",),
     ".process": (
         "Cosine",
         "CriticallyDampedLangevin",

@@ -134,6 +134,12 @@ def test_refusals(audited):
     with pytest.raises(InputError, match="trajectories: must be a whole number >= 0; got -1"):
         gv.audit(gv.ExactDenoiser(LAW), LAW, levels=4, examples=64, trajectories=-1)
 
+    class Phase(gv.ExactDenoiser):
+        process = "cld"
+
+    with pytest.raises(InputError, match="trajectories: are of the flow in x alone"):
+        measure_trajectories(Phase(LAW), FRAME, LEVELS, 2)
+
     class Broken(gv.ExactDenoiser):
         def __call__(self, x, snr, label=None):
             return x * float("nan")

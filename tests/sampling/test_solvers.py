@@ -18,10 +18,10 @@ from girsanov.sampling.run import sample_standardised, walk
 from girsanov.sampling.solvers import (
     ORDERS,
     SOLVERS,
-    ddim_step,
-    heun_correction,
-    multistep,
+    network_calls,
     solver_recipe,
+    solver_step,
+    weights,
 )
 
 FIRST, LAST = 0.02, 200.0
@@ -49,7 +49,9 @@ def test_coefficients_in_many_digits(s, t):  # equations (2), (3), (4), from sig
         before, here, there = (1 / mpmath.sqrt(mpmath.mpf(v)) for v in (s / 3, s, t))
         r = there / here
         ratio = mpmath.log(here / there) / mpmath.log(before / here)
-        one, heun, two = ddim_step(s, t), heun_correction(s, t), multistep(s / 3, s, t)
+        (one,), (two,) = solver_step("ddim", None, s, t), solver_step("dpmpp-2m", s / 3, s, t)
+        first, heun = solver_step("heun", s / 3, s, t)
+        assert (first, solver_step("dpmpp-2m", None, s, t)) == (one, [one])
         b = (1 / r - 1) / 2
         expected = {
             one: (s, r, 1 - r, 0),
@@ -70,11 +72,25 @@ def test_heun_is_algorithm_1_of_karras():  # x' = x + (sigma' - sigma)(d + d')/2
     d_next = (guess - m_next) / nearer
     expected = x + (nearer - sigma) * (d + d_next) / 2
     s, t = sigma**-2, nearer**-2
-    one, two = ddim_step(s, t), heun_correction(s, t)
+    one, two = solver_step("heun", None, s, t)
     state = one.state * x + one.prediction * m
     assert state == pytest.approx(guess, rel=1e-13)
     found = two.state * state + two.prediction * m_next + two.history * m
     assert found == pytest.approx(expected, rel=1e-13)
+
+
+@over_solvers
+def test_weights_are_the_steps_put_together(solver):
+    x, m, m_before, m_after = np.random.default_rng(1).normal(size=4)
+    s, t = np.array([0.3, 2.0]), np.array([0.5, 90.0])
+    w = weights(solver, s / 7, s, t)
+    whole = w.state * x + w.prediction * m + w.history * m_before + w.corrector * m_after
+    for k in range(2):
+        y, predictions = x, [m_before, m, m_after]
+        for i, step in enumerate(solver_step(solver, s[k] / 7, s[k], t[k])):
+            now, before = predictions[i + 1], predictions[i]
+            y = step.state * y + step.prediction * now + step.history * before
+        assert y == pytest.approx(whole[k], rel=1e-12)
 
 
 # what must be exact
@@ -216,6 +232,7 @@ def test_network_calls_are_counted(solver, last):
     levels = log_uniform_grid(0.1, 9.0, 5)
     plan = solver_recipe(solver, levels, start=(0.0, 1.0, None), last=last)
     assert len(plan.steps) == 4 * (2 if solver == "heun" else 1) + (last == "denoise")
+    assert network_calls(solver, 5, last) == len(plan.steps)
     assert plan.end == levels[-1]
     assert all(step.noise == 0.0 for step in plan.steps)
 

@@ -18,9 +18,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .._checks import InputError, require_count
+from .._checks import InputError, require, require_count
 from .._typing import Levels, Progress, Tensor
-from ..denoise.base import Denoiser
+from ..denoise.base import Denoiser, process_of
 from ..noise import NoiseSource
 from ..sampling.draw import proportional_labels
 from ..sampling.run import coloured, walk
@@ -86,6 +86,8 @@ def measure_trajectories(
     total) counts network calls.
     """
     n, refine = require_count("trajectories", count), require_count("refine", refine)
+    rule = "are of the flow in x alone, and this model takes phase space (x, w)"
+    require(process_of(denoiser) != "cld", "trajectories", rule)
     d, done, total = frame.moments.basis.dimension, 0, count * teacher_calls(len(levels), refine)
     fine = moved_to_trained(denoiser, refined(levels, refine))
     teacher = solver_recipe("heun", fine, start=(0.0, 1.0, None))

@@ -24,8 +24,10 @@ from ..ledger.discretise import COVARIANCES
 from ..ledger.init import STARTS
 from ..montecarlo import Estimate, group_estimate, quantile
 from ..sampling.holds import HOLDS
+from ..sampling.solvers import SOLVERS
 from .cost import Prices, prices
 from .plan import Plan
+from .solve import plan_solver, refuse_for_solver
 
 ENOUGH = 0.5  # the best number of steps leaves the sampler this share of the score error's bound
 LEAST = 0.1  # nats; a sampler's share below it is not worth more steps
@@ -38,6 +40,7 @@ def make_plan(  # noqa: PLR0913 - the public face: one keyword a choice
     steps: int | None = None,
     kl: float | None = None,
     tv: float | None = None,
+    distance: float | None = None,
     sampler: str = "gaussian",
     covariance: str | None = None,
     start: str | None = None,
@@ -47,6 +50,8 @@ def make_plan(  # noqa: PLR0913 - the public face: one keyword a choice
 ) -> Plan:
     """Return the best grid for a number of `steps` (network calls), or the fewest for a target.
 
+    sampler: a hold, or a deterministic solver (`plan.solve`), which has a `distance` to its
+    teacher in place of nats (the audit needs trajectories).
     kl, tv: what the sampler may add in nats or total variation, at 95 % confidence; without
     steps, kl or tv the best number of steps is chosen: the fewest past which the sampler is no
     longer what limits the model. resolution: noise level sigma at which to stop; default: the
@@ -55,6 +60,14 @@ def make_plan(  # noqa: PLR0913 - the public face: one keyword a choice
     (`Audit.calibrated`); the plan carries the correction. Raises `InputError` when a target
     cannot be reached, with what can.
     """
+    if sampler in SOLVERS:
+        rule = "is for stochastic samplers: the trajectories are those of the model as it is"
+        require(not calibrate or audit.calibration is not None, "calibrate", rule, sampler)
+        refuse_for_solver(sampler, kl=kl, tv=tv, covariance=covariance, start=start)
+        return plan_solver(
+            audit, sampler, steps=steps, distance=distance, resolution=resolution, last=last
+        )
+    require(distance is None, "distance", "is for ddim, heun and dpmpp-2m", distance)
     audit = audit.calibrated() if calibrate else audit
     require(
         sum(x is not None for x in (steps, kl, tv)) <= 1,

@@ -30,6 +30,8 @@ from ..ledger.discretise import COVARIANCES
 from ..ledger.init import STARTS
 from ..moments import Moments, moments_from_tensors
 from ..sampling.holds import HOLDS, Recipe, recipe
+from ..sampling.solvers import SOLVERS, network_calls, solver_recipe
+from .distance import Distance, distance_from_json
 
 ABOUT = ("why", "audit", "model")  # and, of a plan made on the command line, the command
 
@@ -38,11 +40,12 @@ ABOUT = ("why", "audit", "model")  # and, of a plan made on the command line, th
 class Plan:
     """A grid and a sampler for one model, with the ledger they promise.
 
-    sampler: a hold; covariance: of the gaussian hold; start, last: how it begins and ends;
-    levels: SNRs at which the network is called [N] (and one more where it is not, when
+    sampler: a hold or a solver; covariance: of the gaussian hold; start, last: how it begins and
+    ends; levels: SNRs at which the network is called [N] (and one more where it is not, when
     last = ``sample``); variances: v of each step [N-1, d] with `axes`, one basis for all or
     one per step; ledger: entries in nats; frontier: cost above the best for other step counts;
     calibration: how the denoiser is to be corrected, which `sample` does, or None.
+    distance: of a solver to its teacher, which takes the place of a ledger's nats.
     """
 
     sampler: str
@@ -58,11 +61,12 @@ class Plan:
     frontier: list[Json]
     about: Json = field(default_factory=dict)
     calibration: Calibration | None = None
+    distance: Distance | None = None
 
     @property
     def steps(self) -> int:
         """The number of network calls a sample costs."""
-        return len(self.levels) - (self.last == "sample")
+        return network_calls(self.sampler, len(self.levels), self.last)
 
     @property
     def resolution(self) -> float:
@@ -77,6 +81,9 @@ class Plan:
             "mean": (self.moments.mean, float(self.levels[0] ** -0.5), None),
             "standard": (0.0, float(np.sqrt(1 + 1 / self.levels[0])), None),
         }
+        if self.sampler in SOLVERS:
+            start = begin[self.start]
+            return solver_recipe(self.sampler, self.levels, start=start, last=self.last)
         cells = len(self.levels) - 1
         bases = tuple(self.axes) * cells if len(self.axes) == 1 else tuple(self.axes)
         return recipe(
@@ -129,6 +136,7 @@ class Plan:
             "levels": self.levels.tolist(),
             "ledger": [e.to_json() for e in self.ledger],
             "frontier": self.frontier,
+            **({} if self.distance is None else {"distance": self.distance.to_json()}),
         }
 
 
@@ -142,7 +150,7 @@ def load_plan(path: PathLike) -> Plan:
     try:
         axes = tuple(_axes(a, t.get(f"axes.{k}"), moments) for k, a in enumerate(content["axes"]))
         plan = Plan(
-            require_choice("sampler", content["sampler"], HOLDS),
+            require_choice("sampler", content["sampler"], (*HOLDS, *SOLVERS)),
             content["covariance"],
             require_choice("start", content["start"], STARTS),
             require_choice("last", content["last"], ("denoise", "sample")),
@@ -155,6 +163,7 @@ def load_plan(path: PathLike) -> Plan:
             content["frontier"],
             {k: content[k] for k in (*ABOUT, *({"command"} & content.keys()))},
             _calibration(t, moments) if content["calibrated"] else None,
+            distance_from_json(content["distance"]) if "distance" in content else None,
         )
         _check_whole(plan, content)
         plan.recipe()
@@ -169,6 +178,8 @@ def _check_whole(plan: Plan, content: Json) -> None:
     """Refuse what was added to a plan, and what was edited where only its arrays count."""
     names = {"format", "axes", "arrays", *plan.summary(), *plan.about}
     require(content.keys() == names, "fields", "must be those of a plan", sorted(content))
+    judged = (plan.distance is not None) == (plan.sampler in SOLVERS)
+    require(judged, "distance", "must come with a solver, and with nothing else", plan.sampler)
     choices = COVARIANCES if plan.sampler == "gaussian" else (None,)
     require(plan.covariance in choices, "covariance", "must fit the sampler", plan.covariance)
     kinds = {"why": str, "model": str, "command": str, "audit": dict, "frontier": list}

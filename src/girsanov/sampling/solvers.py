@@ -20,8 +20,7 @@ A last prediction m is (2) down to sigma' = 0.
 
 from __future__ import annotations
 
-from itertools import pairwise
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -35,39 +34,59 @@ SOLVERS: tuple[str, ...] = get_args(Solver)
 ORDERS = {"ddim": 1, "heun": 2, "dpmpp-2m": 2}  # error of the end point ~ h^order
 
 
-def _length(snr: float, snr_next: float) -> float:
-    """Return h, where a difference of logarithms cancels."""
-    return float(np.log1p((snr_next - snr) / snr) / 2)
+class Weights(NamedTuple):
+    """A whole step as x' = state x + prediction m + history m_b + corrector m_p; arrays alike."""
+
+    state: Array
+    prediction: Array
+    history: Array
+    corrector: Array
 
 
-def ddim_step(snr: float, snr_next: float) -> Step:
-    """Return the step (2)."""
-    h = _length(snr, snr_next)
-    return Step(snr, float(np.exp(-h)), float(-np.expm1(-h)), 0.0)
+def weights(
+    solver: str, before: Array | float | None, snr: Array | float, snr_next: Array | float
+) -> Weights:
+    """Return the factors of (2), (3) or (4) for steps from `snr` to `snr_next`, in float64.
+
+    before: the level that the step before came from, which (4) needs; None for a first step.
+    """
+    # where a difference of logarithms would cancel
+    h = np.asarray(np.log1p((np.asarray(snr_next) - snr) / snr) / 2)
+    q, none = -np.expm1(-h), np.zeros_like(h)
+    if solver == "heun":
+        b = np.expm1(h) / 2  # q/(1 - q) = e^h - 1
+        return Weights(np.exp(-h), q - b, none, b)
+    if solver == "ddim" or before is None:
+        return Weights(np.exp(-h), q, none, none)
+    ratio = h / np.log1p((np.asarray(snr) - before) / before)
+    return Weights(np.exp(-h), q * (1 + ratio), -q * ratio, none)
 
 
-def heun_correction(snr: float, snr_next: float) -> Step:
-    """Return the step (3), out of `snr_next` and after (2) from `snr` to it."""
-    b = float(np.expm1(_length(snr, snr_next)) / 2)  # q/(1 - q) = e^h - 1
-    return Step(snr_next, 1.0, b, 0.0, history=-b)
+def solver_step(solver: str, before: float | None, snr: float, snr_next: float) -> list[Step]:
+    """Return the network calls of one step: one, or two with heun."""
+    w = weights(solver, before, snr, snr_next)
+    if solver != "heun":
+        return [Step(snr, float(w.state), float(w.prediction), 0.0, history=float(w.history))]
+    b = float(w.corrector)
+    predictor = solver_step("ddim", None, snr, snr_next)
+    return [*predictor, Step(snr_next, 1.0, b, 0.0, history=-b)]
 
 
-def multistep(before: float, snr: float, snr_next: float) -> Step:
-    """Return the step (4), whose step before came from the SNR `before`."""
-    h = _length(snr, snr_next)
-    q, ratio = float(-np.expm1(-h)), h / (2 * _length(before, snr))
-    return Step(snr, float(np.exp(-h)), q * (1 + ratio), 0.0, history=-q * ratio)
+def network_calls(solver: str, levels: int, last: str) -> int:
+    """Return what a sample costs on a grid of so many levels."""
+    return (levels - 1) * (2 if solver == "heun" else 1) + (last == "denoise")
 
 
 def solver_steps(solver: str, levels: Array) -> list[Step]:
     """Return the steps of a `solver` through `levels` [N+1]: N network calls, 2N with heun."""
+    require_choice("solver", solver, SOLVERS)
     grid = levels.tolist()
-    if require_choice("solver", solver, SOLVERS) == "heun":
-        return [f(s, t) for s, t in pairwise(grid) for f in (ddim_step, heun_correction)]
-    steps = [ddim_step(s, t) for s, t in pairwise(grid)]
-    if solver == "dpmpp-2m":
-        steps[1:] = [multistep(*three) for three in zip(grid, grid[1:], grid[2:], strict=False)]
-    return steps
+    before = [None, *grid]
+    return [
+        step
+        for three in zip(before, grid, grid[1:], strict=False)
+        for step in solver_step(solver, *three)
+    ]
 
 
 def solver_recipe(
