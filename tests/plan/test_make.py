@@ -206,7 +206,7 @@ def test_one_goal_at_a_time(exact):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"sampler": "heun"}, "sampler: must be one of score, relative, x0, gaussian"),
+        ({"sampler": "euler"}, "sampler: must be one of score, relative, x0, gaussian, ddim"),
         ({"covariance": "block"}, "covariance: must be one of scalar"),
         ({"sampler": "x0", "covariance": "pca"}, "covariance: belongs to the gaussian sampler"),
         ({"covariance": "dct"}, "covariance: must be one that the audit measured"),

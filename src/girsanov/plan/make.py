@@ -167,7 +167,7 @@ def score_bound(price: Prices, nodes: Array) -> Estimate:
 
 
 def _check_covariance(sampler: str, covariance: str | None) -> None:
-    require_choice("sampler", sampler, HOLDS)
+    require_choice("sampler", sampler, (*HOLDS, *SOLVERS))
     if covariance is not None:
         require_choice("covariance", covariance, COVARIANCES)
         require(sampler == "gaussian", "covariance", "belongs to the gaussian sampler", sampler)

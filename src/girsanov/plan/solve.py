@@ -194,8 +194,8 @@ def _predicted(audit: Audit, choice: Choice, nodes: Indices) -> Distance:
         mean_estimate(costs),
         "predicted",
         float(audit.levels[judge.end]),
-        "one-step errors on teacher's trajectories that chose nothing, carried to the end by "
-        "a linear flow; where trajectories part, more. A run on the model measures it",
+        "from one-step errors carried to the end by a linear flow, which tells it within a factor "
+        "of about three; the interval is that of the prediction. A run of the model measures it",
     )
 
 
