@@ -35,6 +35,7 @@ from .trajectories import MOST, Indices, Paths, Teacher, teacher_of
 LEAST = 16  # trajectories, of which half choose and half judge
 CHOOSE, JUDGE = slice(0, None, 2), slice(1, None, 2)
 ENOUGH = 0.05  # of the data's standard deviation: a distance below it is not worth more steps
+ROUGH = 3.0  # the factor within which a distance is predicted
 NONE = "no path KL exists: a deterministic solver adds no noise. Its distance is given instead"
 
 
@@ -102,7 +103,8 @@ def plan_solver(
     least = math.inf
     for count in choice.counts:
         predicted = choice.predicted(choice.nodes(count))
-        plan = _made(audit, choice, count, why, denoiser) if predicted <= target else None
+        hope = predicted <= target * (1.0 if denoiser is None else ROUGH)
+        plan = _made(audit, choice, count, why, denoiser) if hope else None
         if plan is not None and plan.distance is not None and plan.distance.high <= target:
             return plan
         least = min(least, plan.distance.high if plan and plan.distance else predicted)
