@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from .denoise.pipeline import PipelineDenoiser as PipelineDenoiser
     from .denoise.pipeline_folder import from_pipeline as from_pipeline
     from .denoise.pipeline_folder import load_pipeline as load_pipeline
+    from .interop.scheduler import GirsanovScheduler as GirsanovScheduler
+    from .interop.scheduler import SchedulerMixin as SchedulerMixin
     from .law import Gaussian as Gaussian
     from .law import GaussianMixture as GaussianMixture
     from .law import Law as Law
@@ -78,6 +80,7 @@ _HOME = {
     ".denoise.pipeline": ("PipelineDenoiser",),
     ".denoise.pipeline_folder": ("from_pipeline", "load_pipeline"),
     ".denoise.parametrise": ("from_x0", "to_x0"),
+    ".interop.scheduler": ("GirsanovScheduler", "SchedulerMixin"),
     ".law": ("Gaussian", "GaussianMixture", "Law", "Points", "read_law"),
     ".ledger.audit": ("Audit", "audit", "load_audit"),
     ".ledger.certificate": ("Entry", "kl_from_tv", "tv_from_kl"),

@@ -1,0 +1,1 @@
+"""Plans put back into diffusers: the scheduler, and exports for other samplers."""

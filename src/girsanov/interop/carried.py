@@ -1,0 +1,145 @@
+r"""What a scheduler carries: grids for many numbers of calls, and the covariance at each level.
+
+A plan for N calls is a grid, and with the gaussian hold a covariance U diag(v) U^T at each of its
+levels. Plans of one audit share the axes U, the start and, where they visit the same level, v, so
+that all of them together are one table of v by level, and lists of places in it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._checks import refuse, require, require_count
+from .._typing import Array, Json, Levels
+from ..basis import Basis
+from ..plan.plan import Plan
+from ..sampling.holds import HOLDS, Recipe, recipe
+from ..sampling.solvers import SOLVERS, solver_recipe
+from .pack import pack, pack_basis, pack_rows, unpack, unpack_basis, unpack_rows
+
+
+@dataclass(frozen=True)
+class Carried:
+    """Plans of one model, made alike but for their number of calls.
+
+    sampler, last: of every plan; levels: all that are visited, increasing [K]; grids: places in
+    `levels` for each number of network calls; variances: v at each level [K, d] or [K, 1], None
+    but for the gaussian hold; axes: U of v; mean, spread, start_axes: the Gaussian that the
+    sampler starts from is mean + U diag(spread + 1/s_0) U^T, [d] each.
+    """
+
+    sampler: str
+    last: str
+    levels: Levels
+    grids: dict[int, tuple[int, ...]]
+    variances: Array | None
+    axes: Basis | None
+    mean: Array
+    spread: Array
+    start_axes: Basis | None
+
+    def recipe(self, calls: int) -> Recipe:
+        """Return the sampler for `calls` network calls, or for the most carried below it."""
+        grid = np.array(self.grids[self.nearest(calls)])
+        levels = self.levels[grid]
+        start = (self.mean, np.sqrt(self.spread + 1 / levels[0]), self.start_axes)
+        if self.sampler in SOLVERS:
+            return solver_recipe(self.sampler, levels, start=start, last=self.last)
+        if self.variances is None:
+            return recipe(self.sampler, levels, start=start, last=self.last)
+        rows = self.variances[grid[:-1]]
+        rows = rows[:, 0] if rows.shape[1] == 1 else rows
+        bases = None if self.axes is None else (self.axes,) * len(rows)
+        return recipe("gaussian", levels, start=start, variances=rows, bases=bases,
+                      last=self.last)  # fmt: skip
+
+    def nearest(self, calls: int) -> int:
+        """Return `calls`, or the largest number below it that there is a grid for."""
+        require_count("num_inference_steps", calls)
+        known = [n for n in self.grids if n <= calls]
+        rule = f"must be at least {min(self.grids)}, the fewest network calls planned for"
+        require(bool(known), "num_inference_steps", rule, calls)
+        return max(known)
+
+    def to_json(self) -> Json:
+        """Return all of it as JSON values."""
+        same = self.axes is not None and self.axes is self.start_axes
+        return {
+            "sampler": self.sampler,
+            "last": self.last,
+            "levels": self.levels.tolist(),
+            "grids": {str(n): list(grid) for n, grid in self.grids.items()},
+            "variances": None if self.variances is None else pack_rows(self.variances),
+            "axes": "start" if same else pack_basis(self.axes),
+            "mean": pack(self.mean),
+            "spread": pack(self.spread),
+            "start_axes": pack_basis(self.start_axes),
+        }
+
+    @classmethod
+    def from_json(cls, content: Json) -> Carried:
+        """Return what `to_json` described."""
+        start_axes, rows = unpack_basis(content["start_axes"]), content["variances"]
+        axes = start_axes if content["axes"] == "start" else unpack_basis(content["axes"])
+        return cls(
+            content["sampler"], content["last"], np.asarray(content["levels"], np.float64),
+            {int(n): tuple(grid) for n, grid in content["grids"].items()},
+            None if rows is None else unpack_rows(rows, "variances"), axes,
+            unpack(content["mean"], "mean"), unpack(content["spread"], "spread"), start_axes,
+        )  # fmt: skip
+
+
+def carry(plans: Sequence[Plan]) -> Carried:
+    """Return what a scheduler needs of `plans`, which differ in their number of calls only."""
+    first = plans[0]
+    require(first.sampler in (*HOLDS, *SOLVERS), "plan", "must be of a hold or a solver",
+            first.sampler)  # fmt: skip
+    if first.covariance == "full":
+        refuse("plan", "has a full covariance, whose axes differ at each level", None,
+               "Plan with --covariance pca, dct or coordinate")  # fmt: skip
+    alike = all((p.sampler, p.covariance, p.last) == (first.sampler, first.covariance, first.last)
+                for p in plans)  # fmt: skip
+    require(alike, "plans", "must have one sampler, covariance and last step")
+    levels = np.unique(np.concatenate([p.levels for p in plans]))
+    place = {float(s): k for k, s in enumerate(levels)}
+    mean, spread, axes = _start(max(plans, key=lambda p: p.levels[0]))
+    return Carried(
+        first.sampler, first.last, levels,
+        {p.steps: tuple(place[float(s)] for s in p.levels) for p in plans},
+        _table(plans, place), next((p.axes[0] for p in plans if p.axes), None), mean, spread, axes,
+    )  # fmt: skip
+
+
+def _table(plans: Sequence[Plan], place: dict[float, int]) -> Array | None:
+    """Return v by level; levels that are only ever the last one have none, and keep zeros."""
+    rows = {float(s): v for p in plans if p.variances is not None
+            for s, v in zip(p.levels[:-1], p.variances, strict=True)}  # fmt: skip
+    if plans[0].sampler != "gaussian":
+        return None
+    width = max((np.size(v) for v in rows.values()), default=1)
+    table = np.zeros((len(place), width))
+    for s, v in rows.items():
+        table[place[s]] = v
+    return table
+
+
+def _start(plan: Plan) -> tuple[Array, Array, Basis | None]:
+    """Return mean, spread and axes of the Gaussian that a plan starts from."""
+    d = plan.moments.basis.dimension
+    if plan.start == "gaussian":
+        spread = np.maximum(plan.start_noise**2 - 1 / plan.levels[0], 0.0)
+        return plan.moments.mean, spread, plan.moments.basis
+    mean = plan.moments.mean if plan.start == "mean" else np.zeros(d)
+    return mean, np.full(d, 0.0 if plan.start == "mean" else 1.0), None
+
+
+def shape_of(plan: Plan) -> tuple[int, ...]:
+    """Return the shape of one item of the plan's model."""
+    shape = tuple(int(n) for n in plan.about["audit"].get("shape", ()))
+    d = plan.moments.basis.dimension
+    require(math.prod(shape) == d, "plan", f"must record a shape of {d} numbers", shape)
+    return shape

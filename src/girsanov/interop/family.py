@@ -1,0 +1,65 @@
+"""All the plans behind one: the audit it was made from, asked again for every number of calls."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .._checks import InputError, require
+from .._files import read_json
+from .._typing import PathLike
+from ..ledger.audit import Audit, load_audit
+from ..plan.make import make_plan
+from ..plan.plan import Plan, load_plan
+
+COUNTS = (*range(1, 33), 36, 40, 50, 64, 80, 100)  # numbers of network calls with a grid
+
+
+def plans_like(plan: Plan, audit: Audit | None, most: int = COUNTS[-1]) -> list[Plan]:
+    """Return the plans of this `audit` made like `plan` for every number of calls in `COUNTS`.
+
+    They end at the same level. Without an audit, or where there are no more levels, `plan` alone
+    stands for all. Raises InputError when the plan is of another audit.
+    """
+    if audit is None:
+        return [plan]
+    made_from = plan.about["audit"]
+    same = all(made_from.get(k) == audit.about.get(k) for k in ("model", "data", "seed", "calls"))
+    require(same, "audit", "must be the one the plan was made from", None, "Plan again from it")
+    found = {plan.steps: plan}
+    for count in (n for n in COUNTS if n <= most and n != plan.steps):
+        try:
+            found[count] = make_plan(
+                audit, steps=count, sampler=plan.sampler, covariance=plan.covariance,
+                start=plan.start, last=plan.last, resolution=plan.resolution,
+            )  # fmt: skip
+        except InputError:
+            if count > plan.steps:  # no more levels
+                break
+    return [found[n] for n in sorted(found)]
+
+
+def read_family(plan: Plan | PathLike, audit: Audit | PathLike | None) -> list[Plan]:
+    """Return `plans_like` for a plan and an audit that may be files.
+
+    A plan file without `audit` finds the audit it was made from among the files beside it.
+    """
+    made = plan if isinstance(plan, Plan) else load_plan(plan)
+    if audit is None and not isinstance(plan, Plan):
+        audit = _beside(Path(plan), made)
+    whole = audit if audit is None or isinstance(audit, Audit) else load_audit(audit)
+    return plans_like(made, whole)
+
+
+def _beside(path: Path, plan: Plan) -> Audit | None:
+    wanted = plan.about["audit"]
+    for file in sorted(path.absolute().parent.glob("*.json")):
+        try:
+            content = read_json(file)
+        except InputError:
+            continue
+        ours = content.get("format") == "girsanov/audit/1"
+        if ours and all(
+            content.get(k) == wanted.get(k) for k in ("model", "data", "seed", "calls")
+        ):
+            return load_audit(file)
+    return None

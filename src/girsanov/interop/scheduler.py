@@ -1,0 +1,251 @@
+r"""A scheduler of diffusers that runs planned grids with the measured covariance.
+
+A diffusers sampler keeps the state g x of a noisy item x = x0 + z/sqrt(s) (`pipeline_clock.py`)
+and calls `step` with the network's output. Here `step` turns both into x and the prediction m,
+and does what the plan says (`sampling/holds.py`, `sampling/solvers.py`):
+
+    x' = a x + b m + b_h m_before + c xi,    state' = alpha' x'.                          (1)
+
+A plan starts from mean + U sqrt(v + 1/s_0) U^T z, and a pipeline from z. One that calls
+`scale_model_input` has its z made into that start there. One that does not (`DDPMPipeline`,
+`DDIMPipeline`) has shown the network z itself by the time `step` is first called; that output is
+left aside, z is made into the start, and the plan for one call less follows.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+
+from .._checks import InputError, need, refuse, require
+from .._typing import Json, PathLike, Tensor
+from ..denoise.pipeline import clip_of, clipped
+from ..denoise.pipeline_clock import Clock, clock_of, own_config
+from ..ledger.audit import Audit
+from ..plan.plan import Plan
+from ..sampling.holds import Recipe
+from ..sampling.run import coloured
+from .carried import Carried, carry, shape_of
+from .family import read_family
+
+_diffusers: Any = need("diffusers", "diffusers")
+_configuration = need("diffusers.configuration_utils", "diffusers")
+_schedulers = need("diffusers.schedulers.scheduling_utils", "diffusers")
+_random = need("diffusers.utils.torch_utils", "diffusers")
+
+SchedulerMixin: Any = _diffusers.SchedulerMixin  # diffusers looks for it in a package
+ConfigMixin: Any = _diffusers.ConfigMixin
+OUTPUTS = {"x0": "sample", "v": "v_prediction", "velocity": "flow_prediction"}
+
+
+class GirsanovScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]
+    """Equation (1) for any number of network calls, from plans that it carries in its file.
+
+    Made by `from_plan`; saved and loaded by diffusers as ``scheduler_config.json``.
+    plans: `Carried` as JSON; clock: of the network's own scheduler; clip: what that does to
+    predictions; shape: of one item, which the covariance was measured on.
+    """
+
+    order = 1
+    config_name = "scheduler_config.json"
+    _compatibles: list[str] = []  # noqa: RUF012  (diffusers' own name; nothing can replace it)
+
+    @_configuration.register_to_config  # type: ignore[untyped-decorator]
+    def __init__(
+        self,
+        plans: Json | None = None,
+        clock: Json | None = None,
+        clip: Json | None = None,
+        shape: list[int] | None = None,
+        num_train_timesteps: int = 1000,
+        prediction_type: str = "epsilon",
+        about: Json | None = None,
+    ) -> None:
+        if plans is None or clock is None or shape is None:
+            refuse("scheduler", "must be made with GirsanovScheduler.from_plan", "no plans")
+        self._drawn: Tensor | None = None
+        self._before: Tensor | None = None
+        self._plans, self._clock = Carried.from_json(plans), Clock.from_json(clock)
+        self._shape, self._clip = tuple(shape), clip or {}
+        self.num_inference_steps = self._plans.nearest(max(self._plans.grids))
+        self.set_timesteps(self.num_inference_steps)
+
+    @classmethod
+    def from_plan(
+        cls,
+        plan: Plan | PathLike,
+        *,
+        audit: Audit | PathLike | None = None,
+        scheduler: Any = None,
+    ) -> GirsanovScheduler:
+        """Return the scheduler that runs `plan`, and its like for other numbers of calls.
+
+        audit: the one the plan was made from, which gives the grids for other numbers of calls;
+        by default it is looked for beside the plan's file. scheduler: the pipeline's own, for
+        plans of models that are not pipelines of diffusers' making.
+        """
+        plans = read_family(plan, audit)
+        clock, clip = _told(plans[0], scheduler)
+        made = plans[-1].about
+        made_here: GirsanovScheduler = cls(
+            plans=carry(plans).to_json(), clock=clock.to_json(), clip=clip,
+            shape=list(shape_of(plans[0])), num_train_timesteps=clock.steps,
+            prediction_type=OUTPUTS.get(clock.output, clock.output),
+            about={"girsanov": made["audit"].get("girsanov"), "model": made["model"]},
+        )  # fmt: skip
+        return made_here
+
+    @property
+    def init_noise_sigma(self) -> float:
+        """1: a pipeline's own noise is what the start is made of."""
+        return 1.0
+
+    def set_timesteps(
+        self, num_inference_steps: int, device: str | torch.device | None = None, **_: Any
+    ) -> None:
+        """Choose the grid for so many network calls, or for the most there is below it."""
+        self.num_inference_steps = num_inference_steps
+        self._calls = self._plans.nearest(num_inference_steps)
+        self._use(self._plans.recipe(self._calls))
+        self.timesteps = self._times(self._recipe).to(device)
+        self._cursor, self._late, self._drawn = 0, 0, None
+
+    def set_begin_index(self, begin_index: int = 0) -> None:
+        """Begin at a later step, with a state that `add_noise` made of an image."""
+        self._cursor = begin_index
+
+    def _use(self, recipe: Recipe) -> None:
+        self._recipe = recipe
+        self._before = None
+
+    def _times(self, recipe: Recipe) -> Tensor:
+        times = self._clock.time(np.array([step.snr for step in recipe.steps]), any_level=True)
+        whole = bool((times == np.rint(times)).all())
+        return torch.from_numpy(times).to(torch.int64 if whole else torch.float32)
+
+    def scale_model_input(self, sample: Tensor, timestep: Any = None) -> Tensor:
+        """Return what the network sees; at first, the start made of the pipeline's noise."""
+        step = self._recipe.steps[self._cursor]
+        if self._cursor == 0:
+            sample = self._drawn = self._start(sample)
+        s = np.array([step.snr])
+        factor = float(self._clock.scale(s)[0] / self._clock.alpha(s)[0])
+        return (sample * factor).to(sample.dtype)
+
+    def step(
+        self, model_output: Tensor, timestep: Any, sample: Tensor,
+        generator: Any = None, return_dict: bool = True, **_: Any,
+    ) -> Any:  # fmt: skip
+        """Return the next state by equation (1), the clean items at the last step.
+
+        generator: one, or one an item; further arguments that other schedulers take (`eta`,
+        `use_clipped_model_output`) mean nothing here.
+        """
+        if self._cursor == 0 and self._drawn is None and self._calls > min(self._plans.grids):
+            after = self._late_start(sample)
+        else:
+            after = self._step(model_output, timestep, sample, generator)
+        if not return_dict:
+            return (after,)
+        return _schedulers.SchedulerOutput(prev_sample=after)
+
+    def _late_start(self, sample: Tensor) -> Tensor:
+        """Return the start of the plan for one call less: the network has seen bare noise."""
+        self._use(self._plans.recipe(self._calls - 1))
+        times = self._times(self._recipe).to(self.timesteps)
+        self._late = len(self.timesteps) - len(times)
+        # in place: the pipeline is going through this very tensor
+        self.timesteps[self._late :] = times
+        self.timesteps[: self._late] = self.timesteps[0]
+        start = self._drawn = self._start(sample)
+        return start
+
+    def _start(self, z: Tensor) -> Tensor:
+        r, (x, _) = self._recipe, self._flat(z, 1.0)
+        x = coloured(x.clone(), r.start_noise, r.start_basis) + torch.tensor(r.mean).to(x)
+        return (x * self._alpha(r.steps[0].snr)).reshape(z.shape).to(z.dtype)
+
+    def _step(self, output: Tensor, timestep: Any, sample: Tensor, generator: Any) -> Tensor:
+        k, steps = self._cursor, self._recipe.steps
+        require(k < len(steps), "step", f"must be called {len(self.timesteps)} times after "
+                "set_timesteps", k + 1 + self._late)  # fmt: skip
+        self._require_time(timestep, k)
+        if k == 0 and self._drawn is not None and not self._late:
+            # what the network saw, where the pipeline keeps its noise; once, where it saw two
+            sample = self._drawn[: len(sample)]
+        step, last = steps[k], k + 1 == len(steps)
+        x, shape = self._flat(sample, self._alpha(step.snr))
+        m = self._prediction(output, x, step.snr, shape)
+        # without a step before (an image to begin from), m stands for its prediction
+        before = m if self._before is None else self._before
+        after = step.state * x + step.prediction * m + step.history * before
+        if np.any(step.noise):
+            z = self._noise(sample, generator).reshape(x.shape)
+            after = after + coloured(z, step.noise, step.basis)
+        self._cursor, self._before = k + 1, m
+        scale = 1.0 if last else self._alpha(steps[k + 1].snr)
+        return (after * scale).reshape(shape).to(sample.dtype)
+
+    def _prediction(self, output: Tensor, x: Tensor, snr: float, shape: torch.Size) -> Tensor:
+        channels = self._shape[0]
+        out = output[:, :channels].reshape(x.shape).to(x)
+        m = self._clock.x0(out, x, np.array([snr]))
+        return clipped(m.reshape(shape), self._clip).reshape(x.shape)
+
+    def _noise(self, sample: Tensor, generator: Any) -> Tensor:
+        # in float32 whatever the pipeline's precision, so that the noise does not depend on it
+        made = _random.randn_tensor(
+            sample.shape, generator=generator, device=sample.device, dtype=torch.float32
+        )
+        return made  # type: ignore[no-any-return]
+
+    def _alpha(self, snr: float) -> float:
+        return float(self._clock.alpha(np.array([snr]))[0])
+
+    def _flat(self, sample: Tensor, alpha: float) -> tuple[Tensor, torch.Size]:
+        right = tuple(sample.shape[1:]) == self._shape
+        require(right, "sample", f"must be [B, {self._shape}], the shape of the audited items",
+                tuple(sample.shape), "Audit the pipeline at this size")  # fmt: skip
+        return sample.reshape(len(sample), math.prod(self._shape)).float() / alpha, sample.shape
+
+    def _require_time(self, timestep: Any, k: int) -> None:
+        """Refuse to go on when the network was asked at another time than planned."""
+        want = float(self.timesteps[k + self._late])
+        got = float(torch.as_tensor(timestep).reshape(-1)[0])
+        if abs(got - want) > 1e-3 * max(1.0, abs(want)):
+            raise InputError(
+                f"timestep: must be {want:g} at step {k + 1 + self._late}; got {got:g}. This "
+                "pipeline keeps timesteps of its own; use girsanov export --to timesteps"
+            )
+
+    def add_noise(self, original_samples: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
+        """Return items noised to the levels of `timesteps` [B], as states."""
+        known = self._times(self._recipe)
+        near = (known[None] - timesteps.cpu().to(known).reshape(-1, 1)).abs().argmin(dim=1)
+        s = np.array([self._recipe.steps[int(k)].snr for k in near])
+        alpha, sigma = (
+            torch.as_tensor(v, dtype=original_samples.dtype, device=original_samples.device)
+            .reshape(-1, *[1] * (original_samples.ndim - 1))
+            for v in (self._clock.alpha(s), self._clock.alpha(s) * s**-0.5)
+        )  # fmt: skip
+        return alpha * original_samples + sigma * noise
+
+    def __len__(self) -> int:
+        """The number of training timesteps."""
+        return int(self.config.num_train_timesteps)
+
+
+def _told(plan: Plan, scheduler: Any) -> tuple[Clock, Json]:
+    """Return the clock and the clipping of the plan's pipeline, or of the scheduler given."""
+    if scheduler is not None:
+        return clock_of(scheduler), clip_of(own_config(scheduler))
+    recorded = plan.about["audit"].get("pipeline")
+    require(recorded is not None, "plan", "must be of a diffusers pipeline", None,
+            "Give its own scheduler: from_plan(plan, scheduler=pipe.scheduler)")  # fmt: skip
+    return Clock.from_json(recorded["clock"]), dict(recorded["clip"])
+
+
+GirsanovScheduler.__module__ = "girsanov"  # the name that model_index.json keeps for ever
