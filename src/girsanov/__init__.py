@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from .plan.plan import Plan as Plan
     from .plan.plan import load_plan as load_plan
     from .plan.solve import measure_distance as measure_distance
+    from .plan.tournament import tournament as tournament
     from .process import Cosine as Cosine
     from .process import CriticallyDampedLangevin as CriticallyDampedLangevin
     from .process import Flow as Flow
@@ -88,6 +89,7 @@ _HOME = {
     ".plan.make": ("evaluate_grid", "make_plan"),
     ".plan.plan": ("Plan", "load_plan"),
     ".plan.solve": ("measure_distance",),
+    ".plan.tournament": ("tournament",),
     ".process": (
         "Cosine",
         "CriticallyDampedLangevin",

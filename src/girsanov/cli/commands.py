@@ -144,33 +144,46 @@ def plan(
         bool,
         typer.Option("--calibrate", help="Correct the model as the audited examples advise."),
     ] = False,
+    by: Annotated[
+        str | None,
+        typer.Option(help="Let samples decide: sliced-w2, gaussian-w2, mmd or frechet."),
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="With --by: what draws the samples.")] = None,
+    data: Annotated[
+        str | None, typer.Option(help="With --by: held-out data to compare them with.")
+    ] = None,
+    labels: Labels = None,
+    candidates: Annotated[
+        list[str] | None, typer.Option(help="With --by: a sampler to try (may be repeated).")
+    ] = None,
+    calls: Annotated[
+        int | None, typer.Option(min=1, help="With --by: network calls to spend.")
+    ] = None,
+    seed: Seed = 0,
     force: Force = False,
     json: AsJson = False,
 ) -> None:
-    """Find the best grid for a number of steps, the fewest for a target, or the best number."""
-    outputs.require_result(out, "plan", force)
-    from ..ledger.audit import load_audit
-    from ..plan.make import make_plan
-    from . import show
+    """Find the best grid for a number of steps, the fewest for a target, or the best number.
 
-    made = make_plan(
-        load_audit(audit),
-        steps=steps,
-        kl=kl,
-        tv=tv,
-        sampler=sampler,
-        covariance=covariance,
-        resolution=resolution,
-        calibrate=calibrate,
-    )
+    With --by, samplers, end levels and grids compete: all draw samples under one seed, and
+    those closest to held-out data win.
+    """
+    outputs.require_result(out, "plan", force)
+    from . import show, tournament
+
+    usual = {"steps": steps, "kl": kl, "tv": tv, "sampler": sampler, "covariance": covariance}
+    usual |= {"resolution": resolution, "calibrate": calibrate}
+    contest = {"model": model, "data": data, "labels": labels, "candidates": candidates}
+    made = tournament.planned(audit, by, usual, {**contest, "calls": calls, "seed": seed})
     before = made.about["audit"]
     commands = [*before.get("commands", ()), outputs.typed(context, "force", "json")]
     made.about["audit"] = {**before, "commands": commands}
     made.save(out, force=True)
+    told = {k: v for k, v in made.about.items() if k in ("why", "tournament")}
     show.result(
         json,
-        {"plan": str(out), **made.summary(), "why": made.about["why"]},
-        lambda: show.planned(made, out),
+        {"plan": str(out), **made.summary(), **told},
+        lambda: tournament.shown(made, out),
     )
 
 

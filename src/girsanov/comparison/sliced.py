@@ -10,6 +10,8 @@ spread is the standard error of the mean over u, and a frame of d covers all of 
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from .._checks import require_count
@@ -18,31 +20,31 @@ from ..noise import NoiseSource
 from .jackknife import GROUPS, Squared, groups_of, pseudo_values
 
 DIRECTIONS = 256
+PER_COORDINATE = 32  # directions, where that is fewer
 FRAME = 16  # directions in a frame, or d when that is less
-NUMBERS = 2**22  # projections held at a time: 32 MiB
+BLOCK = 32  # directions looked along at a time
 
 
 class SlicedW2:
-    """Sliced W2 over `count` fixed directions of R^d drawn with `seed`."""
+    """Sliced W2 over at most `count` fixed directions of R^d drawn with `seed`."""
 
     name = "sliced-w2"
 
     def __init__(self, dimension: int, count: int = DIRECTIONS, seed: int = 0) -> None:
-        wanted = require_count("directions", count)
+        wanted = min(require_count("directions", count), PER_COORDINATE * dimension)
         self.width = min(dimension, FRAME, wanted)
         self.directions = directions(dimension, -(-wanted // self.width), self.width, seed)
         self.note = f"over {self.directions.shape[1]} directions"
         if dimension == 1:
             self.directions, self.note = np.ones((1, 1)), "of one coordinate"
+        self._seen: tuple[Array, list[Lines]] | None = None
 
     def squared(self, x: Array, y: Array) -> Squared:
         """Return equation (1) squared for x [n, d] and y [m, d]."""
-        block = max(1, NUMBERS // (len(x) + len(y)))
-        parts = [
-            _replicates(x @ u, y @ u)
-            for u in np.split(self.directions, range(block, self.directions.shape[1], block), 1)
-        ]
-        each = np.concatenate(parts, axis=1)  # [1 + B, L]
+        if self._seen is None or self._seen[0] is not y:
+            self._seen = (y, [lines(y @ u) for u in self._blocks()])  # candidates share their data
+        pairs = zip(self._blocks(), self._seen[1], strict=True)
+        each = np.concatenate([_replicates(lines(x @ u), seen) for u, seen in pairs], axis=1)
         pseudo = pseudo_values(each[0], each[1:])
         frames = pseudo.mean(axis=0).reshape(-1, self.width).mean(axis=1)
         spread = frames.std(ddof=1) / len(frames) ** 0.5 if len(frames) > 1 else 0.0
@@ -51,11 +53,19 @@ class SlicedW2:
     def plugin(self, x: Array, y: Array) -> float:
         """Return equation (1) squared as computed."""
         coupling = Coupling(len(x), len(y))
-        parts = [
-            coupling.squared(np.sort((x @ u).T), np.sort((y @ u).T))
-            for u in np.split(self.directions, range(FRAME, self.directions.shape[1], FRAME), 1)
-        ]
+        parts = [coupling.squared(np.sort((x @ u).T), np.sort((y @ u).T)) for u in self._blocks()]
         return float(np.concatenate(parts).mean())
+
+    def _blocks(self) -> list[Array]:
+        """Return the directions, so many at a time as keep projections of 10,000 rows small."""
+        return np.split(self.directions, range(BLOCK, self.directions.shape[1], BLOCK), axis=1)
+
+
+class Lines(NamedTuple):
+    """One set seen along lines: sorted values and the group of each, [L, n]."""
+
+    values: Array
+    groups: np.ndarray
 
 
 class Coupling:
@@ -81,19 +91,20 @@ def directions(dimension: int, frames: int, width: int, seed: int) -> Array:
     return np.concatenate([np.linalg.qr(draw)[0] for draw in draws], axis=1)
 
 
-def _replicates(x: Array, y: Array) -> Array:
+def lines(projected: Array) -> Lines:
+    """Return projections [n, L] sorted along each line."""
+    order = np.argsort(projected.T, axis=1)
+    groups = groups_of(len(projected)).astype(np.int8)
+    return Lines(np.take_along_axis(projected.T, order, axis=1), groups[order])
+
+
+def _replicates(x: Lines, y: Lines) -> Array:
     """Return W2^2 of each line with all rows and without each group, [1 + B, L]."""
-    (xs, of_x), (ys, of_y) = _sorted(x), _sorted(y)
-    found = [Coupling(len(x), len(y)).squared(xs, ys)]
-    rest = Coupling(len(x) - len(x) // GROUPS, len(y) - len(y) // GROUPS)
-    lines = len(xs)
+    count, n, m = len(x.values), x.values.shape[1], y.values.shape[1]
+    found = [Coupling(n, m).squared(x.values, y.values)]
+    rest = Coupling(n - n // GROUPS, m - m // GROUPS)
     for g in range(GROUPS):
         # the same number of rows leaves every line, so what stays is again a rectangle
-        kept_x, kept_y = xs[of_x != g].reshape(lines, -1), ys[of_y != g].reshape(lines, -1)
-        found.append(rest.squared(kept_x, kept_y))
+        kept = (s.values[s.groups != g].reshape(count, -1) for s in (x, y))
+        found.append(rest.squared(*kept))
     return np.stack(found)
-
-
-def _sorted(x: Array) -> tuple[Array, np.ndarray]:
-    order = np.argsort(x.T, axis=1)
-    return np.take_along_axis(x.T, order, axis=1), groups_of(len(x)).astype(np.int8)[order]

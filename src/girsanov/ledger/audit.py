@@ -55,6 +55,7 @@ BATCH = 512  # examples a network call, at most
 LEVELS = 65  # every 0.25 in log-SNR over the default range
 DRAWN = 600  # paths a small data set is given in all, by drawing noise more than once
 FULL_LIMIT = 128  # dimensions up to which the full covariance is measured
+SAMPLED = "Candidates draw samples, which are compared with held-out data"
 RECORD = {"model": str, "data": str, "exact": bool, "shape": list, "examples": int, "seed": int}
 
 
@@ -115,9 +116,18 @@ class Audit:
         return self.__dict__["_calibrated"]  # type: ignore[no-any-return]
 
     def plan(self, **options: Any) -> Plan:
-        """Return a plan made from this audit; options as `girsanov.make_plan`."""
-        from ..plan.make import make_plan  # the room below: an audit knows its most natural use
+        """Return a plan made from this audit; options as `girsanov.make_plan`.
 
+        With `by`, `model` and `data`, the choice between samplers is made by samples; options
+        then as `girsanov.tournament`.
+        """
+        from ..plan.make import make_plan  # the room below: an audit knows its most natural use
+        from ..plan.tournament import tournament
+
+        if "by" in options:
+            for name in ("model", "data"):
+                require(name in options, name, "must be given with by", None, SAMPLED)
+            return tournament(self, options.pop("model"), options.pop("data"), **options)
         return make_plan(self, **options)
 
     def save(self, path: PathLike, *, force: bool = False) -> None:

@@ -33,7 +33,8 @@ from ..sampling.holds import HOLDS, Recipe, recipe
 from ..sampling.solvers import SOLVERS, network_calls, solver_recipe
 from .distance import Distance, distance_from_json
 
-ABOUT = ("why", "audit", "model")  # and, of a plan made on the command line, the command
+ABOUT = ("why", "audit", "model")
+EXTRA = ("command", "tournament")  # of a plan made on the command line, or by a tournament
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,7 @@ def load_plan(path: PathLike) -> Plan:
             axes,
             tuple(entry_from_json(e) for e in content["ledger"]),
             content["frontier"],
-            {k: content[k] for k in (*ABOUT, *({"command"} & content.keys()))},
+            {k: content[k] for k in (*ABOUT, *(k for k in EXTRA if k in content))},
             _calibration(t, moments) if content["calibrated"] else None,
             distance_from_json(content["distance"]) if "distance" in content else None,
         )
@@ -183,6 +184,7 @@ def _check_whole(plan: Plan, content: Json) -> None:
     choices = COVARIANCES if plan.sampler == "gaussian" else (None,)
     require(plan.covariance in choices, "covariance", "must fit the sampler", plan.covariance)
     kinds = {"why": str, "model": str, "command": str, "audit": dict, "frontier": list}
+    kinds["tournament"] = dict
     for name in kinds.keys() & names:
         rule = f"must be a {kinds[name].__name__}"
         require(isinstance(content[name], kinds[name]), name, rule, content[name])

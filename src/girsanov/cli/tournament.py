@@ -1,0 +1,109 @@
+"""`girsanov plan --by`: the wiring of a tournament, and its table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .._checks import refuse, require
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .._typing import Json
+    from ..ledger.audit import Audit
+    from ..plan.plan import Plan
+
+ALONE = ("kl", "tv", "covariance", "resolution", "calibrate")  # each candidate has its own
+NEEDS = ("model", "data", "candidates", "calls")  # what means nothing without --by
+
+
+def planned(path: Path, by: str | None, usual: Json, contest: Json) -> Plan:
+    """Return the plan for an audit: as `make_plan` makes it, or the winner of a tournament.
+
+    usual: options of `make_plan`; contest: those of a tournament.
+    """
+    for name in ALONE if by is not None else ():
+        rule = "cannot be given with --by, whose candidates try several"
+        require(not usual[name], f"--{name}", rule, usual[name])
+    for name in NEEDS if by is None else ():
+        remedy = "Give --by sliced-w2"
+        require(contest[name] is None, f"--{name}", "belongs to --by", contest[name], remedy)
+    from ..ledger.audit import load_audit
+    from ..plan.make import make_plan
+    from .show import progress
+
+    if by is None:
+        return make_plan(load_audit(path), **usual)
+    with progress("plan") as tick:
+        options = {**contest, "steps": usual["steps"], "progress": tick}
+        return by_samples(load_audit(path), by, **options)
+
+
+def by_samples(
+    audit: Audit,
+    by: str,
+    *,
+    model: str | None,
+    data: str | None,
+    labels: str | None,
+    **options: Any,
+) -> Plan:
+    """Return the winner of a tournament for a model on the held-out part of its data."""
+    from ..comparison.frechet import builtin
+    from ..comparison.vectors import ROWS, chosen_rows, vectors
+    from ..data import Dataset
+    from ..denoise.load import load_model
+    from ..plan.tournament import tournament
+    from .work import parts, read_source
+
+    if model is None or data is None:
+        missing = "--model" if model is None else "--data"
+        refuse(missing, "must be given with --by, whose candidates draw samples to be compared")
+    denoiser, source = load_model(model), read_source(data, labels)
+    measure: Any = by
+    if isinstance(source, Dataset):
+        source, train = parts(denoiser, source, data, labelled=True)
+        if by == "frechet" and train is not None and train.labels is not None:
+            # features must not know the rows that they are to judge samples by
+            rows = chosen_rows(train, ROWS, seed=0, argument="train")
+            measure = builtin(vectors(train, argument="train"), train.labels[rows])
+    given = {name: value for name, value in options.items() if value is not None}
+    return tournament(audit, denoiser, source, by=measure, **given)
+
+
+def shown(plan: Plan, out: Path) -> None:
+    """Print a plan, after the table of the tournament that it won."""
+    from .show import planned
+
+    if "tournament" in plan.about:
+        table(plan)
+    planned(plan, out)
+
+
+def table(plan: Plan) -> None:
+    """Print the candidates of a tournament, the best first."""
+    from rich.console import Console
+    from rich.table import Table
+
+    told, console = plan.about["tournament"], Console(highlight=False)
+    rows = Table(box=None, pad_edge=False, header_style="bold")
+    rows.add_column("candidate")
+    for heading in ("samples", told["by"], "95 % interval", "behind"):
+        rows.add_column(heading, justify="right", no_wrap=True)
+    for row in told["table"]:
+        if row["failure"]:
+            rows.add_row(row["candidate"], "failed", "", "", "")
+            continue
+        interval = f"{row['low']:.2g} .. {row['high']:.2g}"
+        half = (row["behind_high"] - row["behind_low"]) / 2
+        behind = "chosen" if row["won"] else f"{row['behind']:.2g} ± {half:.1g}"
+        cells = (str(row["samples"]), f"{row['value']:.3g}", interval, behind)
+        rows.add_row(row["candidate"], *cells, style="bold" if row["won"] else None)
+    console.print(rows)
+    console.print(
+        f"[dim]{told['by']} {told['note']}, to {told['examples']} held-out examples; "
+        f"{told['calls']} network calls; behind: of the squared distance, on the same samples; "
+        "the chosen one's own figure is flattered by the choice"
+        + (f"; left out: {told['left_out']}" if told["left_out"] else "")
+        + "[/]"
+    )

@@ -1,0 +1,146 @@
+"""Who enters a tournament: samplers, end levels and grids, each with as many network calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._checks import InputError, refuse, require
+from .._typing import Levels
+from ..ledger.audit import Audit
+from ..ledger.discretise import COVARIANCES
+from ..process import Cosine, VariancePreserving
+from ..sampling.grid import karras_grid, log_uniform_grid, time_grid
+from ..sampling.holds import HOLDS
+from .make import evaluate_grid, make_plan
+from .plan import Plan
+
+ENDS = (0.2, 0.1, 0.05, 0.025, 0.0)  # shares of the data's deviation a last prediction may miss
+HAND_ENDS = (0.1, 0.05)  # those at which the gaussian hold is tried on hand grids
+ENTRANTS = ("gaussian", "x0")
+
+
+class Candidate(NamedTuple):
+    """A plan under the name it has in the table."""
+
+    name: str
+    plan: Plan
+
+    @property
+    def certified(self) -> bool:
+        """Whether there is a path KL of this sampler: of a deterministic solver there is none."""
+        return self.plan.sampler in HOLDS
+
+
+def candidates(
+    audit: Audit,
+    steps: int,
+    only: Sequence[str] | Mapping[str, Plan] | None = None,
+    *,
+    corrected: bool = False,
+) -> list[Candidate]:
+    """Return all that can be made with `steps` network calls.
+
+    only: names of samplers, or plans by name that are taken as they are; corrected: whether
+    plans for the calibrated model enter too. What cannot be made at
+    this number of steps, such as more levels than there are to a coarse end, is left out.
+    """
+    if isinstance(only, Mapping):
+        require(bool(only), "candidates", "must not be empty")
+        return [Candidate(name, plan) for name, plan in only.items()]
+    wanted = ENTRANTS if only is None else tuple(only)
+    for name in wanted:
+        known = ", ".join(HOLDS)
+        require(name in HOLDS, "candidates", f"must be among {known}, or plans by name", name)
+    found: dict[str, Plan] = {}
+    refused: InputError | None = None
+    for name, make in _recipes(audit, steps, wanted, corrected):
+        try:
+            found.setdefault(name, make())
+        except InputError as cause:
+            refused = cause
+    if not found:
+        refuse("steps", f"leave no candidate ({refused})", steps)
+    return _different(found)
+
+
+def end(audit: Audit, share: float) -> float:
+    """Return the coarsest noise level at which a denoised last step misses at most this share of
+    the data's standard deviation, or the finest measured.
+    """
+    error, variance = audit.total().value, float(audit.curve.total().value[0])
+    fine = np.flatnonzero(error <= share**2 * variance)
+    return float(audit.levels[fine[0] if len(fine) else -1] ** -0.5)
+
+
+def hand_grids(first: float, last: float, steps: int) -> dict[str, Levels]:
+    """Return the grids that people choose by hand between two SNRs, by name."""
+    if steps < 2:
+        return {}
+    return {
+        "Karras": karras_grid(first, last, steps),
+        "cosine": time_grid(Cosine(), first, last, steps),
+        "uniform log-SNR": log_uniform_grid(first, last, steps),
+        "linear beta": time_grid(VariancePreserving.linear(), first, last, steps),
+    }
+
+
+Maker = tuple[str, Callable[[], Plan]]
+
+
+def _recipes(audit: Audit, steps: int, wanted: Sequence[str], corrected: bool) -> Iterator[Maker]:
+    """Yield names and what makes their plans; the usual end first, so that it names a tie."""
+    finest = float(audit.levels[-1] ** -0.5)
+    for sampler in wanted:
+        if sampler == "gaussian":
+            yield from _gaussian(audit, steps)
+            if corrected and not audit.about["exact"]:
+                yield from _calibrated(audit, steps)
+        else:
+            yield f"{sampler}, planned", partial(make_plan, audit, steps=steps, sampler=sampler)
+            yield from _by_hand(audit, steps, sampler, finest, sampler)
+
+
+def _gaussian(audit: Audit, steps: int) -> Iterator[Maker]:
+    for covariance in _covariances(audit):
+        plan = partial(make_plan, audit, steps=steps, covariance=covariance)
+        yield f"gaussian + {covariance}, planned", plan
+    name = f"gaussian + {audit.curve.main}"
+    for sigma in dict.fromkeys(end(audit, share) for share in ENDS):
+        plan = partial(make_plan, audit, steps=steps, resolution=sigma)
+        yield f"{name}, planned to {sigma:.3g}", plan
+    for sigma in dict.fromkeys(end(audit, share) for share in HAND_ENDS):
+        yield from _by_hand(audit, steps, "gaussian", sigma, name)
+
+
+def _calibrated(audit: Audit, steps: int) -> Iterator[Maker]:
+    name = f"gaussian + {audit.curve.main}, calibrated"
+    for sigma in dict.fromkeys(end(audit, share) for share in HAND_ENDS):
+        plan = partial(make_plan, audit, steps=steps, resolution=sigma, calibrate=True)
+        yield f"{name}, planned to {sigma:.3g}", plan
+
+
+def _by_hand(audit: Audit, steps: int, sampler: str, sigma: float, name: str) -> Iterator[Maker]:
+    for grid, levels in hand_grids(float(audit.levels[0]), sigma**-2, steps).items():
+        plan = partial(evaluate_grid, audit, levels, sampler=sampler)
+        yield f"{name}, {grid} to {sigma:.3g}", plan
+
+
+def _covariances(audit: Audit) -> list[str]:
+    measured = {"scalar", *audit.curve.errors} | (
+        {"full"} if audit.curve.full is not None else set()
+    )
+    return [name for name in COVARIANCES if name in measured]
+
+
+def _different(found: dict[str, Plan]) -> list[Candidate]:
+    """Return candidates without those that visit the same levels with the same covariance."""
+    seen: dict[Any, Candidate] = {}
+    for name, plan in found.items():
+        visits = (plan.start, plan.last, tuple(plan.levels))
+        key = (plan.sampler, plan.covariance, plan.calibration is None, *visits)
+        seen.setdefault(key, Candidate(name, plan))
+    return list(seen.values())
