@@ -29,7 +29,7 @@ from girsanov.bounds.chen2023_ddpm import (
 )
 
 GMM = Line(np.array([0.3, 0.7]), np.array([-1.5, 1.0]), np.array([0.04, 0.15]))
-ROUNDING = 1e-9  # of the integral of I, of which D is the small difference
+ROUNDING = 1e-12  # of the integral of I, of which D is the small difference
 
 
 def uniform(n, time):
