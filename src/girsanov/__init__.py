@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .ledger.certificate import Entry as Entry
     from .ledger.certificate import kl_from_tv as kl_from_tv
     from .ledger.certificate import tv_from_kl as tv_from_kl
+    from .ledger.resolution import Certificate as Certificate
     from .montecarlo import Estimate as Estimate
     from .plan.make import evaluate_grid as evaluate_grid
     from .plan.make import make_plan as make_plan
@@ -85,6 +86,7 @@ _HOME = {
     ".law": ("Gaussian", "GaussianMixture", "Law", "Points", "read_law"),
     ".ledger.audit": ("Audit", "audit", "load_audit"),
     ".ledger.certificate": ("Entry", "kl_from_tv", "tv_from_kl"),
+    ".ledger.resolution": ("Certificate",),
     ".montecarlo": ("Estimate",),
     ".plan.make": ("evaluate_grid", "make_plan"),
     ".plan.plan": ("Plan", "load_plan"),

@@ -170,6 +170,8 @@ def planned(plan: Plan, out: Path | None) -> None:
         console.print(f"the model is calibrated at {share:.0f} % of its coordinates and levels")
     console.print("noise levels " + " ".join(f"{s**-0.5:.3g}" for s in plan.levels))
     ledger(plan)
+    if plan.promised is not None:
+        console.print(f"certificate: {plan.promised.words()}")
     if out is not None:
         wrote(out)
 

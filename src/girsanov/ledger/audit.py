@@ -252,6 +252,9 @@ def audit(  # noqa: PLR0913
         "seconds": round(time.perf_counter() - begun, 3),
     }  # fmt: skip
     about |= said_of(denoiser, data)
+    units = getattr(denoiser, "standardisation", None) or getattr(data, "standardisation", None)
+    if units is not None and units.scale_in_units:
+        about["scale"] = units.scale_in_units  # user units in one of the units of the curve
     about |= {} if process_of(denoiser) == "vp" else {"process": process_of(denoiser)}
     return Audit(curve, frame, memorisation, about, teacher)
 

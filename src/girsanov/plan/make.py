@@ -27,6 +27,7 @@ from ..sampling.holds import HOLDS
 from ..sampling.solvers import SOLVERS
 from .cost import Prices, prices
 from .plan import Plan
+from .promise import promise
 from .solve import plan_solver, refuse_for_solver
 
 ENOUGH = 0.5  # the best number of steps leaves the sampler this share of the score error's bound
@@ -117,6 +118,7 @@ def plan_on(price: Prices, nodes: Array, *, last: str, frontier: list[Json], why
     variances, axes = _variances(price, nodes[:-1])
     levels = curve.levels[nodes]
     about = {"why": why, "audit": audit.about, "model": audit.about["model"]}
+    entries = ledger(price, nodes)
     return Plan(
         price.hold,
         price.covariance,
@@ -127,10 +129,11 @@ def plan_on(price: Prices, nodes: Array, *, last: str, frontier: list[Json], why
         np.sqrt(frame.bands.spread(frame.variances) + 1 / levels[0]),
         variances,
         axes,
-        ledger(price, nodes),
+        entries,
         frontier,
         about,
         audit.calibration,
+        promised=promise(price, curve, nodes, entries, last=last),
     )
 
 

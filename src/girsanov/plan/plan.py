@@ -28,6 +28,7 @@ from ..denoise.calibrate import Calibration, calibration_from_tensors
 from ..ledger.certificate import Entry, entry_from_json
 from ..ledger.discretise import COVARIANCES
 from ..ledger.init import STARTS
+from ..ledger.resolution import Certificate, certificate_from_json
 from ..moments import Moments, moments_from_tensors
 from ..sampling.holds import HOLDS, Recipe, recipe
 from ..sampling.solvers import SOLVERS, network_calls, solver_recipe
@@ -45,8 +46,9 @@ class Plan:
     ends; levels: SNRs at which the network is called [N] (and one more where it is not, when
     last = ``sample``); variances: v of each step [N-1, d] with `axes`, one basis for all or
     one per step; ledger: entries in nats; frontier: cost above the best for other step counts;
-    calibration: how the denoiser is to be corrected, which `sample` does, or None.
-    distance: of a solver to its teacher, which takes the place of a ledger's nats.
+    calibration: how the denoiser is to be corrected, which `sample` does, or None;
+    distance: of a solver to its teacher, which takes the place of a ledger's nats; promised:
+    what `certificate` returns, None for a solver.
     """
 
     sampler: str
@@ -63,6 +65,7 @@ class Plan:
     about: Json = field(default_factory=dict)
     calibration: Calibration | None = None
     distance: Distance | None = None
+    promised: Certificate | None = None
 
     @property
     def steps(self) -> int:
@@ -73,6 +76,16 @@ class Plan:
     def resolution(self) -> float:
         """The noise level sigma = 1/sqrt(s_N) down to which the ledger speaks."""
         return float(self.levels[-1] ** -0.5)
+
+    def certificate(self) -> Certificate:
+        """Return what is certified of the samples: KL and TV level by level, and W2.
+
+        Raises InputError for a deterministic solver, of which the path KL says nothing.
+        """
+        rule = f"has none: the path KL says nothing of the {self.sampler} sampler"
+        require(self.promised is not None, "certificate", rule)
+        assert self.promised is not None
+        return self.promised
 
     def recipe(self) -> Recipe:
         """Return the sampler this plan stands for."""
@@ -136,6 +149,7 @@ class Plan:
             "resolution": self.resolution,
             "levels": self.levels.tolist(),
             "ledger": [e.to_json() for e in self.ledger],
+            "certificate": None if self.promised is None else self.promised.to_json(),
             "frontier": self.frontier,
             **({} if self.distance is None else {"distance": self.distance.to_json()}),
         }
@@ -165,6 +179,7 @@ def load_plan(path: PathLike) -> Plan:
             {k: content[k] for k in (*ABOUT, *(k for k in EXTRA if k in content))},
             _calibration(t, moments) if content["calibrated"] else None,
             distance_from_json(content["distance"]) if "distance" in content else None,
+            _certificate(content["certificate"], t["levels"]),
         )
         _check_whole(plan, content)
         plan.recipe()
@@ -208,6 +223,16 @@ def _check_whole(plan: Plan, content: Json) -> None:
 def _calibration(tensors: dict[str, Array], moments: Moments) -> Calibration:
     own = {k[12:]: v for k, v in tensors.items() if k.startswith("calibration.")}
     return calibration_from_tensors(own, moments)
+
+
+def _certificate(content: Json | None, levels: Levels) -> Certificate | None:
+    if content is None:
+        return None
+    made = certificate_from_json(content)
+    noise = np.array([at.noise for at in made.levels])
+    same = noise.shape == levels.shape and np.allclose(noise, levels**-0.5, rtol=1e-9, atol=0)
+    require(bool(same), "certificate", "must be of the levels of the plan")
+    return made
 
 
 def _axes(content: Json, matrix: Array | None, moments: Moments) -> Basis:

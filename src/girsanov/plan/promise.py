@@ -1,0 +1,78 @@
+"""What a plan promises of its samples: the certificate of its grid, from the prices of it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .._typing import Array
+from ..ledger.certificate import Entry
+from ..ledger.curve import Curve
+from ..ledger.resolution import Certificate, certify, kl_entry, w2_entry
+from ..montecarlo import Estimate, group_estimate
+from .cost import Prices
+
+
+def promise(
+    price: Prices, curve: Curve, nodes: Array, entries: tuple[Entry, ...], *, last: str
+) -> Certificate:
+    """Return the certificate of a grid of nodes 1..K of `curve`: (1) of ledger/resolution.py.
+
+    entries: the grid's ledger, of which the finest level promises the sum; what it adds to the
+    price of the grid as given (for having chosen it, for levels not measured) is added at every
+    level.
+    """
+    parts = [_partial(price, curve, nodes[: k + 1]) for k in range(len(nodes))]
+    shares = [e for e in entries if e.name != "score"]
+    whole = np.array([[e.low or 0.0, e.value or 0.0, e.high or 0.0] for e in shares]).sum(axis=0)
+    more = whole - parts[-1]
+    more = np.array([min(0.0, more[0]), max(0.0, more[1]), max(0.0, more[2])])
+    note = _note(price, curve)
+    rows = [
+        (float(curve.levels[node]), kl_entry(*(part + more), certain=curve.exact, note=note))
+        for node, part in zip(nodes, parts, strict=True)
+    ]
+    scale = price.audit.about.get("scale")
+    return certify(
+        rows,
+        _w2(curve, int(nodes[-1]), last),
+        scale=float(scale) if isinstance(scale, int | float) and scale > 0 else None,
+        holds=_holds(price, entries),
+    )
+
+
+def _partial(price: Prices, curve: Curve, nodes: Array) -> Array:
+    """Return low, value and high of the path KL up to the last of `nodes`.
+
+    The ends of both shares' intervals are added, which keeps 95 % by the union bound or better.
+    """
+    shares = price.excess(nodes)
+    if curve.exact:
+        return np.full(3, sum(float(e.value) for e in shares))
+    ends = [(e.interval()[0], e.value, e.interval()[1]) for e in shares]
+    return np.asarray(np.array(ends, dtype=np.float64).sum(axis=0))
+
+
+def _w2(curve: Curve, node: int, last: str) -> Entry:
+    snr = float(curve.levels[node])
+    if last == "sample":
+        return w2_entry(None, snr, curve.dimension)
+    by_group = curve.errors[curve.main][node] @ curve.sizes[curve.main]
+    if curve.exact:
+        return w2_entry(Estimate(float(by_group @ curve.shares), 0.0), snr, curve.dimension)
+    return w2_entry(group_estimate(by_group, curve.shares), snr, curve.dimension)
+
+
+def _note(price: Prices, curve: Curve) -> str:
+    sure = "the error curve is exact" if curve.exact else "95 % interval"
+    exact = bool(price.audit.about["exact"])
+    return f"of the state at this level; {sure}" + (
+        "" if exact else ", up to the model's score error"
+    )
+
+
+def _holds(price: Prices, entries: tuple[Entry, ...]) -> str:
+    if price.audit.about["exact"]:
+        return "it holds for this law and its exact denoiser"
+    low = next((e.low for e in entries if e.name == "score"), None)
+    least = "" if not low else f", which is at least {low:.3g} nats"
+    return f"KL and TV hold up to the model's score error{least}"
