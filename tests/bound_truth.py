@@ -30,9 +30,15 @@ class Spectrum:
         return (1 / (self.values * np.exp(-2 * t) - np.expm1(-2 * t))) @ self.counts
 
     def integral(self, first, last):
-        """The integral of I over times: 1/2 sum log of (e^2t + l - 1), last over first."""
-        ends = [self.values * math.exp(-2 * t) - math.expm1(-2 * t) for t in (first, last)]
-        return float((last - first + np.log(ends[1] / ends[0]) / 2) @ self.counts)
+        """The integral of I over times: 1/2 sum log of (e^2t + l - 1), last over first.
+
+        Written so that short times lose no digits, of which D takes only a small share.
+        """
+        growth = math.expm1(2 * (last - first))
+        return (
+            float(np.log1p(growth / (1 + (self.values - 1) * math.exp(-2 * first))) @ self.counts)
+            / 2
+        )
 
     def kl(self, time):
         """KL(q_t | N(0, I)), in a form that keeps its digits near zero."""
