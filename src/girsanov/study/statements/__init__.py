@@ -3,10 +3,16 @@
 MODULES = (
     "convergence",
     "identity",
+    "theorem2",
     "outputs",
     "score_error",
     "support",
+    "steps_needed",
+    "theorem6",
+    "theorem7",
+    "cld_or_ddpm",
     "langevin",
     "grids",
+    "coverage",
     "order",
 )
