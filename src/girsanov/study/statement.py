@@ -11,6 +11,7 @@ a figure that is only known in print.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -46,8 +47,8 @@ class Row:
         """Whether equation (1) or (2) is true; never for numbers that are not finite."""
         gap = self.measured - self.claimed
         if self.relation == "=":
-            return abs(gap) <= self.tolerance
-        return gap <= self.tolerance if self.relation == "<=" else gap >= -self.tolerance
+            return bool(abs(gap) <= self.tolerance)
+        return bool(gap <= self.tolerance if self.relation == "<=" else gap >= -self.tolerance)
 
     @property
     def ratio(self) -> float | None:
@@ -58,14 +59,19 @@ class Row:
         """Return the row with its verdict as a JSON object."""
         return {
             "what": self.what,
-            "claimed": self.claimed,
-            "measured": self.measured,
+            "claimed": _finite(self.claimed),
+            "measured": _finite(self.measured),
             "relation": self.relation,
-            "tolerance": self.tolerance,
-            "ratio": self.ratio,
+            "tolerance": _finite(self.tolerance),
+            "ratio": _finite(self.ratio),
             "holds": self.holds,
             "source": self.source,
         }
+
+
+def _finite(value: float | None) -> float | None:
+    """Return a number that JSON has: null for what is not finite."""
+    return float(value) if value is not None and math.isfinite(value) else None
 
 
 @dataclass(frozen=True)

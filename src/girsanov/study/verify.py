@@ -75,8 +75,8 @@ class Verification:
         from .page import render
 
         page, results = Path(out) / "index.html", Path(out) / "results.json"
+        write_json(results, self.to_json())  # first: by it a later run knows the folder as ours
         write_text(page, render(self))
-        write_json(results, self.to_json())
         return {"page": str(page), "results": str(results)}
 
 

@@ -57,13 +57,13 @@ class Draws:
 def gaussian_case(rng: Draws) -> tuple[float, Array, float]:
     """Return the exact D of a random Gaussian and sampler, its bounds, and its rounding."""
     kinds = rng.whole(1, 4)
-    values = 10 ** rng.uniform(-6, 2, kinds)
+    values: Array = np.asarray(10 ** rng.uniform(-6, 2, kinds))
     many = np.floor(rng.uniform(1, 3072 / kinds, kinds))
     counts: Array = many if rng.one(0, 1) < 0.5 else np.ones(kinds)
     h, steps = 10 ** rng.one(-6, 0), rng.whole(1, 60)
     time = h * steps
-    t: Array = h * np.arange(1, steps + 1)
-    inside = 1 + (values[:, None] - 1) * np.exp(-2 * t)  # variance at t
+    t = np.asarray(h * np.arange(1, steps + 1), dtype=np.float64)
+    inside: Array = values[:, None] * np.exp(-2 * t) - np.expm1(-2 * t)  # variance at t
     integral = counts @ (time + np.log(inside[:, -1] / values) / 2)
     information = counts @ (1 / inside)
     exact = float(integral - weights.a(np.array([h]))[0] * information.sum())
@@ -90,7 +90,7 @@ def random_mixture(rng: Draws) -> GaussianMixture:
     """Return a mixture on a line of two to five components of very different widths."""
     k = rng.whole(2, 6)
     w = -np.log(1 - rng.uniform(0, 1, k))  # shares of exponentials are uniform on the simplex
-    means, widths = rng.uniform(-4, 4, k)[:, None], 10 ** rng.uniform(-2.5, 0.5, k)
+    means, widths = rng.uniform(-4, 4, k)[:, None], 10.0 ** rng.uniform(-2.5, 0.5, k)
     return GaussianMixture(w / w.sum(), means, widths)
 
 

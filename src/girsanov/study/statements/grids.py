@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from scipy import interpolate
 
 from ..._typing import Array
 from ...law import Gaussian
@@ -44,11 +45,13 @@ def best(law: Law, hold: str, steps: tuple[int, ...], candidates: int) -> dict[i
 
 def limits(law: Law) -> tuple[float, float]:
     """Return Lambda^2/4 of (1) and (2), by quadrature in log s."""
-    s = np.geomspace(LOW, HIGH, 4001)
-    m = np.asarray(law.curve(s).value)
-    slope = -np.gradient(m, np.log(s)) * s  # -M' s^2
-    one = np.trapezoid(np.sqrt(np.maximum(slope, 0)), np.log(s))
-    two = np.trapezoid(np.sqrt(np.maximum(slope - (s * m) ** 2, 0)), np.log(s))
+    nodes = np.linspace(math.log(LOW), math.log(HIGH), 301)
+    curve = interpolate.CubicSpline(nodes, law.curve(np.exp(nodes)).value)
+    x = np.linspace(nodes[0], nodes[-1], 6001)
+    s, m = np.exp(x), curve(x)
+    slope = -curve(x, 1) * s  # -M' s^2
+    one = np.trapezoid(np.sqrt(np.maximum(slope, 0)), x)
+    two = np.trapezoid(np.sqrt(np.maximum(slope - (s * m) ** 2, 0)), x)
     return float(one) ** 2 / 4, float(two) ** 2 / 4
 
 

@@ -72,6 +72,8 @@ def run(quick: bool, seed: int) -> Result:
                         miss, ">=", -K * se[-1]))  # fmt: skip
         series.append(Series(NAMES[method], steps, share, tone, "line",
                              share - 1.96 * se, share + 1.96 * se))  # fmt: skip
+        if quick and method != "mala":
+            continue
         near, error = chains(CLOSE, method, [last], count, seed)
         exact = right_mass(CLOSE, 512)
         rows.append(Row(f"{NAMES[method]}, modes close together: mass right of 0", exact,

@@ -74,7 +74,7 @@ def error(make: Make, steps: int, first: float = FIRST) -> float:
 
 def run(quick: bool, seed: int) -> Result:
     """Fit (1) for every sampler; deterministic."""
-    counts = np.array([100, 200, 400] if quick else [50, 100, 200, 400, 800])
+    counts = np.array([100, 200, 400, 800] if quick else [50, 100, 200, 400, 800])
     late = counts[-3:]
     rows, series = [], []
     for k, (name, (order, make)) in enumerate(samplers().items()):
