@@ -1,4 +1,12 @@
-"""What a plan promises of its samples: the certificate of its grid, from the prices of it."""
+r"""What a plan promises of its samples: the certificate of its grid, from the prices of it.
+
+Of an exact curve the integral in the path KL is known between two ends, coordinate by coordinate:
+-M_j' = E (Cov^2)_jj >= M_j^2 (single crossing) gives over a stretch of length delta
+
+    -log(1 - delta M_j(s'))  <=  int_s^{s'} M_j  <=  log(1 + delta M_j(s)),                (1)
+
+so that what is certified is certain, however few levels the curve has.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +15,7 @@ import numpy as np
 from .._typing import Array
 from ..ledger.certificate import Entry
 from ..ledger.curve import Curve
+from ..ledger.discretise import half_integral
 from ..ledger.resolution import Certificate, certify, kl_entry, w2_entry
 from ..montecarlo import Estimate, group_estimate
 from .cost import Prices
@@ -21,11 +30,13 @@ def promise(
     price of the grid as given (for having chosen it, for levels not measured) is added at every
     level.
     """
-    parts = [_partial(price, curve, nodes[: k + 1]) for k in range(len(nodes))]
-    shares = [e for e in entries if e.name != "score"]
-    whole = np.array([[e.low or 0.0, e.value or 0.0, e.high or 0.0] for e in shares]).sum(axis=0)
-    more = whole - parts[-1]
-    more = np.array([min(0.0, more[0]), max(0.0, more[1]), max(0.0, more[2])])
+    partial = _certain if curve.exact else _estimated
+    parts = [partial(price, curve, nodes[: k + 1]) for k in range(len(nodes))]
+    more = np.zeros(3)
+    if not curve.exact:
+        shares = [[e.low, e.value, e.high] for e in entries if e.name != "score"]
+        more = np.array(shares, dtype=np.float64).sum(axis=0) - parts[-1]
+        more = np.array([min(0.0, more[0]), max(0.0, more[1]), max(0.0, more[2])])
     note = _note(price, curve)
     rows = [
         (float(curve.levels[node]), kl_entry(*(part + more), certain=curve.exact, note=note))
@@ -40,14 +51,23 @@ def promise(
     )
 
 
-def _partial(price: Prices, curve: Curve, nodes: Array) -> Array:
+def _certain(price: Prices, curve: Curve, nodes: Array) -> Array:
+    """Return low, value and high of the path KL up to the last of `nodes`, by equation (1)."""
+    start, cell = price.groups(nodes)
+    errors, sizes = curve.mean_errors(curve.main)[: int(nodes[-1]) + 1], curve.sizes[curve.main]
+    delta = np.diff(curve.levels[: len(errors)])[:, None]
+    least = float((-np.log1p(-delta * errors[1:]) @ sizes).sum() / 2)
+    most = float((np.log1p(delta * errors[:-1]) @ sizes).sum() / 2)
+    between = float(half_integral(curve.levels[: len(errors)], errors, sizes).sum())
+    return float((start + cell) @ curve.shares) - np.array([most, between, least])
+
+
+def _estimated(price: Prices, curve: Curve, nodes: Array) -> Array:
     """Return low, value and high of the path KL up to the last of `nodes`.
 
     The ends of both shares' intervals are added, which keeps 95 % by the union bound or better.
     """
     shares = price.excess(nodes)
-    if curve.exact:
-        return np.full(3, sum(float(e.value) for e in shares))
     ends = [(e.interval()[0], e.value, e.interval()[1]) for e in shares]
     return np.asarray(np.array(ends, dtype=np.float64).sum(axis=0))
 

@@ -1,0 +1,141 @@
+"""Does the certificate keep its promise? Random laws, grids and holds, the truth against it.
+
+    python benchmarks/coverage.py [--exact 1000] [--measured 250] [--json FILE]
+
+Laws: Gaussians in 1 to 10 dimensions with any covariance and mean, and mixtures on a line. Holds:
+score, relative, x0 and gaussian with every start. Compared with the upper end of the certificate:
+
+    output KL   KL(noised law | law of the sampler's output): moments in closed form for
+                Gaussians, densities propagated on a grid of points for mixtures;
+    path KL     of the whole path, the number that the certificate estimates: closed form for
+                Gaussians, entropies by quadrature for mixtures.
+
+With exact curves nothing may exceed the certificate. With measured ones (small audits) the path KL
+may, in no more cases than the confidence allows; the interval is Clopper and Pearson's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import binomtest
+
+sys.path.append(str(Path(__file__).parents[1] / "tests"))
+
+from certificate_truth import exact_audit, output_kl, path_kl, random_grid, random_law
+
+import girsanov as gv
+from girsanov.ledger.audit import audit
+from girsanov.plan.plan import Plan
+
+HOLDS = ("score", "relative", "x0", "gaussian")
+ROUNDING = 1e-9
+
+
+def exact_cases(count: int, rng: np.random.Generator) -> list[dict[str, float | str]]:
+    """Certificates from exact curves."""
+    rows = []
+    for k in range(count):
+        law = random_law(rng)
+        levels = np.geomspace(*np.sort(10 ** rng.uniform(-2.5, 3.5, 2)), int(rng.integers(3, 60)))
+        made, hold = exact_audit(law, levels), HOLDS[k % 4]
+        options = {"sampler": hold, "last": "sample", "start": str(rng.choice(gv_starts()))}
+        if hold == "gaussian":
+            options["covariance"] = "scalar"
+        plan = gv.evaluate_grid(made, random_grid(levels, rng), **options)
+        rows.append(_row(law, plan))
+    return rows
+
+
+def measured_cases(count: int, rng: np.random.Generator, chosen: bool) -> list[dict[str, object]]:
+    """Certificates from small audits; chosen: of planned grids instead of random ones."""
+    rows = []
+    for k in range(count):
+        law, seed = random_law(rng, most=4), int(rng.integers(2**31))
+        levels = np.geomspace(0.02, 10 ** rng.uniform(1, 3), int(rng.integers(12, 32)))
+        made = audit(gv.ExactDenoiser(law), law, levels=levels,
+                     examples=int(rng.integers(200, 1200)), seed=seed)  # fmt: skip
+        hold = HOLDS[k % 4]
+        if chosen:
+            steps = int(rng.integers(2, 8))
+            plan = made.plan(steps=steps, sampler=hold, last="sample")
+        else:
+            plan = gv.evaluate_grid(made, random_grid(levels, rng), sampler=hold, last="sample")
+        rows.append(_row(law, plan))
+    return rows
+
+
+def gv_starts() -> tuple[str, ...]:
+    """The starts that a sampler may have."""
+    from girsanov.ledger.init import STARTS
+
+    return STARTS
+
+
+def _row(law: gv.Law, plan: Plan) -> dict[str, float | str]:
+    """The certificate at the last level and at one before it, and the truth there."""
+    made = plan.certificate()
+    early = max(1, len(plan.levels) // 2)
+    recipe = plan.recipe()
+    cut = replace(recipe, steps=recipe.steps[:early], end=float(plan.levels[early]))
+    return {
+        "law": type(law).__name__, "d": law.dimension, "hold": plan.sampler,
+        "high": made.kl.high or 0.0, "low": made.kl.low or 0.0,
+        "path": path_kl(law, plan, len(plan.levels) - 1), "output": output_kl(law, recipe),
+        "early high": made.levels[early].kl.high or 0.0,
+        "early output": output_kl(law, cut), "early path": path_kl(law, plan, early),
+    }  # fmt: skip
+
+
+def report(name: str, rows: list[dict[str, float | str]]) -> dict[str, object]:
+    """Print and return how often the truth exceeds the certificate."""
+    out: dict[str, object] = {"name": name, "cases": len(rows)}
+    for truth, promise in (
+        ("output", "high"), ("path", "high"), ("early output", "early high"),
+        ("early path", "early high"),
+    ):  # fmt: skip
+        beyond = [r for r in rows if r[truth] > r[promise] * (1 + ROUNDING) + ROUNDING]
+        test = binomtest(len(beyond), len(rows))
+        low, high = test.proportion_ci(0.95, method="exact")
+        ratio = np.median([r[promise] / max(float(r[truth]), 1e-12) for r in rows])
+        out[truth] = {"violations": len(beyond), "interval": [low, high], "median": ratio}
+        print(
+            f"{name:18s} {truth:12s} {len(beyond):3d} of {len(rows)} beyond "
+            f"(95 % interval of the rate {low:.4f} .. {high:.4f}); certificate/truth {ratio:.3g}"
+        )
+        for row in beyond[:3]:
+            print(
+                "    ", {k: v if isinstance(v, str) else float(f"{v:.6g}") for k, v in row.items()}
+            )
+    return out
+
+
+def main() -> None:
+    """Run the study."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--exact", type=int, default=1000)
+    parser.add_argument("--measured", type=int, default=250)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    begun, rng = time.perf_counter(), np.random.default_rng(options.seed)
+    parts = {"exact curves": exact_cases(options.exact, rng)}
+    if options.measured:
+        parts["measured, given"] = measured_cases(options.measured, rng, chosen=False)
+        parts["measured, planned"] = measured_cases(options.measured // 2, rng, chosen=True)
+    found = [report(name, rows) for name, rows in parts.items()]
+    assert all(math.isfinite(float(r["high"])) for rows in parts.values() for r in rows)
+    print(f"{time.perf_counter() - begun:.0f} s")
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    main()
