@@ -34,11 +34,12 @@ class Spectrum:
 
         Written so that short times lose no digits, of which D takes only a small share.
         """
-        growth = math.expm1(2 * (last - first))
-        return (
-            float(np.log1p(growth / (1 + (self.values - 1) * math.exp(-2 * first))) @ self.counts)
-            / 2
-        )
+        span, wide = last - first, 1 + (self.values - 1) * math.exp(-2 * first)
+        if span > 1:
+            logs = 2 * span + np.log1p((wide - 1) * math.exp(-2 * span)) - np.log(wide)
+        else:
+            logs = np.log1p(math.expm1(2 * span) / wide)
+        return float(logs @ self.counts) / 2
 
     def kl(self, time):
         """KL(q_t | N(0, I)), in a form that keeps its digits near zero."""

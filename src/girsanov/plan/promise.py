@@ -30,10 +30,12 @@ def promise(
     price of the grid as given (for having chosen it, for levels not measured) is added at every
     level.
     """
-    partial = _certain if curve.exact else _estimated
+    # (1) needs the truth at every node; between measured levels the entries have it bracketed
+    certain = curve.exact and bool(np.isin(curve.levels[nodes], price.audit.levels).all())
+    partial = _certain if certain else _estimated
     parts = [partial(price, curve, nodes[: k + 1]) for k in range(len(nodes))]
     more = np.zeros(3)
-    if not curve.exact:
+    if not certain:
         shares = [[e.low, e.value, e.high] for e in entries if e.name != "score"]
         more = np.array(shares, dtype=np.float64).sum(axis=0) - parts[-1]
         more = np.array([min(0.0, more[0]), max(0.0, more[1]), max(0.0, more[2])])
@@ -54,11 +56,12 @@ def promise(
 def _certain(price: Prices, curve: Curve, nodes: Array) -> Array:
     """Return low, value and high of the path KL up to the last of `nodes`, by equation (1)."""
     start, cell = price.groups(nodes)
-    errors, sizes = curve.mean_errors(curve.main)[: int(nodes[-1]) + 1], curve.sizes[curve.main]
-    delta = np.diff(curve.levels[: len(errors)])[:, None]
+    known, sizes = price.audit.curve, curve.sizes[curve.main]
+    levels = known.levels[known.levels <= curve.levels[nodes[-1]]]
+    errors, delta = known.mean_errors(curve.main)[: len(levels)], np.diff(levels)[:, None]
     least = float((-np.log1p(-delta * errors[1:]) @ sizes).sum() / 2)
     most = float((np.log1p(delta * errors[:-1]) @ sizes).sum() / 2)
-    between = float(half_integral(curve.levels[: len(errors)], errors, sizes).sum())
+    between = float(half_integral(levels, errors, sizes).sum())
     return float((start + cell) @ curve.shares) - np.array([most, between, least])
 
 
