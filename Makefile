@@ -3,6 +3,7 @@
 # make study   the slow tests
 # make fuzz    100,000 damaged and hostile files through every reader
 # make format  let ruff put the code in order
+# make docs    the pages, into out/site/
 # make clean   remove what these made
 #
 # Everything lives in .venv, which is made on first use. Another Python: make PYTHON=python3.12 test
@@ -14,7 +15,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 CHECKED := src tests benchmarks
 
-.PHONY: help demo test study fuzz format clean
+.PHONY: help demo test study fuzz docs format clean
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -33,6 +34,9 @@ study: .venv/.dev
 
 fuzz: .venv/.dev
 	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz/fuzz.py --inputs 100000
+
+docs: .venv/.dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --site-dir out/site
 
 format: .venv/.dev
 	$(BIN)/ruff check --fix $(CHECKED)

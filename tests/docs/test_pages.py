@@ -1,0 +1,77 @@
+"""Every code block of the README and of the pages runs, in order, one page a folder."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+import girsanov
+from girsanov.cli.main import run
+
+ROOT = Path(__file__).parent.parent.parent
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.M | re.S)
+# what a reader runs for minutes is run for seconds here, and is otherwise the same
+QUICK = "--steps 30 --network mlp"
+SHORTER = [
+    (r" +#.*$", ""),
+    (r"--minutes [\d.]+", QUICK),
+    (r"minutes=[\d.]+", 'steps=30, network="mlp"'),
+    (rf"^(girsanov fit (?:(?!{QUICK}|--steps).)*)$", rf"\1 {QUICK}"),
+    (r"^(girsanov audit (?:(?!--levels).)*)$", r"\1 --levels 17 --draws 1"),
+]
+LEFT_OUT = ("make ", ". .venv", "pip ")  # installing and testing, which is how this came to run
+
+
+def blocks(page: Path) -> list[tuple[str, str]]:
+    """Python and shell blocks, in order."""
+    found = BLOCK.findall(page.read_text(encoding="utf-8"))
+    return [(kind, code) for kind, code in found if kind in ("python", "bash")]
+
+
+def shorter(code: str) -> str:
+    for pattern, instead in SHORTER:
+        code = re.sub(pattern, instead, code, flags=re.M)
+    return code
+
+
+def run_shell(code: str) -> None:
+    for line in code.replace("\\\n", " ").splitlines():
+        words = shlex.split(line, comments=True)
+        if words and not line.startswith(LEFT_OUT):
+            assert words[0] == "girsanov", f"cannot run {line!r} here"
+            assert run(words[1:]) == 0, line
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_code_block_runs(page, tmp_path, monkeypatch):
+    pytest.importorskip("sklearn")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    for kind, code in blocks(page):
+        if kind == "bash":
+            run_shell(shorter(code))
+        else:
+            exec(compile(shorter(code), str(page), "exec"), names)
+
+
+@pytest.mark.skipif(find_spec("mkdocs") is None, reason="needs mkdocs")
+def test_the_site_builds_without_a_warning(tmp_path):
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet",
+               "--site-dir", str(tmp_path / "site")]  # fmt: skip
+    said = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+    )  # fmt: skip
+    assert said.returncode == 0, said.stdout + said.stderr
+    page = (tmp_path / "site" / "reference" / "index.html").read_text(encoding="utf-8")
+    for name in set(girsanov.__all__) - {"__version__"}:
+        assert f'id="girsanov.{name}"' in page, f"{name} is not in docs/reference"
+    assert not re.findall(r'<(?:script|img|link rel="stylesheet")[^>]+="https?:[^"]+"', page)
