@@ -121,6 +121,16 @@ def test_statements_hold_when_quick(name):
     assert outcome.result.headline.holds
 
 
+def test_a_statement_fails_when_a_formula_is_wrong(monkeypatch):
+    from girsanov.study.statements import theorem7
+
+    right = theorem7.discretisation
+    monkeypatch.setattr(theorem7, "discretisation", lambda *a: 1.01 * right(*a))
+    result = theorem7.run(True, 0)
+    assert not result.holds
+    assert all("ddpm" in r.what for r in result.rows if not r.holds)
+
+
 @pytest.mark.slow
 def test_all_statements_hold():
     run_of_all = room.verify(quick=True)

@@ -81,15 +81,13 @@ def _show(run: Verification, files: dict[str, str]) -> None:
 
     signs = {"=": "", "<=": "<= ", ">=": ">= "}
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("statement", "shown by"):
-        table.add_column(name)
+    table.add_column("statement", no_wrap=True)
+    table.add_column("shown by")
     for name in ("claimed", "measured", "ratio"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("holds?", no_wrap=True)
-    table.add_column("rows", justify="right", no_wrap=True)
     for outcome in run.outcomes:
         result, head = outcome.result, outcome.result.headline
-        held = sum(row.holds for row in result.rows)
         table.add_row(
             outcome.statement.name,
             head.what,
@@ -97,10 +95,10 @@ def _show(run: Verification, files: dict[str, str]) -> None:
             f"{head.measured:.3g}",
             "-" if head.ratio is None else f"{head.ratio:.3g}",
             "[green]yes[/]" if result.holds else "[bold red]no[/]",
-            f"{held}/{len(result.rows)}",
         )
     console = Console(highlight=False)
     console.print(table)
+    rows = sum(len(o.result.rows) for o in run.outcomes)
     for outcome in run.outcomes:
         for row in outcome.result.rows:
             if not row.holds:
@@ -109,5 +107,6 @@ def _show(run: Verification, files: dict[str, str]) -> None:
                     f"{row.claimed:.6g}, measured {row.measured:.6g}, allowed {row.tolerance:.2g}"
                 )
                 console.print(text, style="red", markup=False)
-    console.print(f"took {run.seconds:.0f} s; wrote {files['page']} and {files['results']}",
-                  soft_wrap=True, markup=False)  # fmt: skip
+    console.print(f"{rows} comparisons took {run.seconds:.0f} s")
+    for path in files.values():
+        console.print(f"wrote {path}", soft_wrap=True, markup=False)
