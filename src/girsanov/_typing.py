@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor as Tensor
 
 Array = NDArray[np.float64]  # float64, any shape
+Indices = NDArray[np.int64]  # [N], places in an array of levels
 Levels = NDArray[np.float64]  # [K], increasing SNRs
 Json = dict[str, Any]
 PathLike = str | Path

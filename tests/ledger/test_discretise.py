@@ -165,5 +165,5 @@ def test_covariances_that_were_not_measured_are_refused(plane):
         cells(plane.curve, "gaussian", "dct")
     with pytest.raises(InputError, match="covariance: full was not measured"):
         cells(exact_curve(THEORY, [1.0, 2.0]), "gaussian", "full")
-    with pytest.raises(InputError, match="hold: must be score, relative or x0"):
+    with pytest.raises(InputError, match="hold: must be one of score, relative, x0"):
         cells(plane.curve, "karras", None)

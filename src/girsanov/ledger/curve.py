@@ -23,6 +23,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from .._checks import InputError, require, require_count, require_levels
 from .._typing import Array, Levels, Progress, Tensor
@@ -96,7 +97,7 @@ class Curve:
             return Estimate(self.traces[:, 0, 0], np.zeros(len(self.levels)))
         return group_estimate(self.traces[:, :, 0].T, self.shares)
 
-    def keep(self, groups: Array) -> Curve:
+    def keep(self, groups: NDArray[np.bool_]) -> Curve:
         """Return the curve of the examples in these groups only (a boolean mask [B])."""
         shares = self.shares[groups] / self.shares[groups].sum()
         return Curve(

@@ -20,19 +20,34 @@ Q = E[score^ . score] by Tweedie, P' and Q' the same for score + X.
 The integral of a curve between measured levels takes 1/M linear in s, which is exact for a
 Gaussian coordinate and keeps the single-crossing property of every error curve:
 
-    int_{s}^{s'} M = delta log(M/M') / (1/M' - 1/M).                                      (8)
+    int_{s}^{s'} M = delta log(M/M') / (1/M' - 1/M) = delta (phi M + phi' M'),            (8)
+    phi = (e^l - 1 - l)/(e^l - 1)^2,  l = log(M/M'),  phi' the same at -l:
+
+(8) is homogeneous in (M, M'), so the pooled phi carry every group's mean to its share of the
+integral (Euler), as in refine.py.
+
+The x0 hold may be planned for another objective than KL, with weight u^-a in its cells (a = 1 is
+close to a W2 error: theory 11.7), and without the integral, which is the same for every grid,
+
+    1/2 int_s^s' u^-a (M_k - M(u)) du  ->  1/2 M_k int_s^s' u^-a du.                      (9)
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from .._checks import refuse, require
-from .._typing import Array
-from ..sampling.holds import ou_time
-from .curve import FOLDS, Curve
+from .._typing import Array, Indices, Levels
+from .curve import Curve
 
 COVARIANCES = ("scalar", "coordinate", "pca", "dct", "full")
+DIGITS = 280.0  # decimal exponents a product may reach before its logarithm is taken
+ROWS = 16  # of cells computed together: what fits a processor's cache
+
+# (snr [...], snr_next [...], traces [..., 3], dimension, E|x0|^2 [...]) -> cost [...]
+CellRule = Callable[[Array, Array, Array, int, Array], Array]
 
 
 def gaussian_cell(delta: Array, variance: Array, error: Array, sizes: Array) -> Array:
@@ -40,6 +55,61 @@ def gaussian_cell(delta: Array, variance: Array, error: Array, sizes: Array) -> 
     gain = 1 + delta[..., None] * variance
     terms = np.log(gain) + delta[..., None] * (error - variance) / gain
     return np.asarray(terms @ sizes / 2)
+
+
+def x0_cell(
+    snr: Array, snr_next: Array, traces: Array, dimension: int, second_moment: Array
+) -> Array:
+    """Return equation (4) for steps from `snr` to `snr_next`, [...], traces [..., 3]."""
+    return np.asarray((snr_next - snr) * traces[..., 0] / 2)
+
+
+def score_cell(
+    snr: Array, snr_next: Array, traces: Array, dimension: int, second_moment: Array
+) -> Array:
+    """Return equation (6); traces: E|r|^2, E[n . r], E[x0 . r], [..., 3]."""
+    power, cross, length, h = _drift(snr, snr_next, traces, dimension)
+    return np.asarray(h * power + 2 * np.expm1(-h) * cross + length)
+
+
+def relative_cell(
+    snr: Array, snr_next: Array, traces: Array, dimension: int, second_moment: Array
+) -> Array:
+    """Return equation (7); traces as `score_cell`, second_moment: E|x0|^2, [...]."""
+    power, cross, length, h = _drift(snr, snr_next, traces, dimension)
+    d, alpha2 = dimension, snr / (1 + snr)
+    state = d + alpha2 * (second_moment - d)  # E|X|^2
+    # E[score^ . X], with E[n . x0] = 0
+    drift_state = snr * (traces[..., 1] - d / snr - traces[..., 2])
+    power, cross = power + 2 * drift_state + state, cross + drift_state - d + state
+    walk = (second_moment - d) / 2 * (snr_next / (1 + snr_next) - alpha2) - d * h
+    return np.asarray(h * power - 2 * np.expm1(h) * cross + length + walk)
+
+
+def _drift(s: Array, t: Array, traces: Array, d: int) -> tuple[Array, Array, Array, Array]:
+    """Return P, Q, d/2 log(s'/s) and h of equation (6)."""
+    h = np.log1p((t - s) / (s * (1 + t))) / 2
+    # m - x = n - r, E|n|^2 = d/s, and (alpha/sigma^2)^2 = s(1 + s)
+    power = s * (1 + s) * (d / s - 2 * traces[..., 1] + traces[..., 0])
+    cross = s * (1 + s) * (d / s - traces[..., 1])
+    return power, cross, d / 2 * np.log(t / s), h
+
+
+# the cells of a process and a hold; x0 and gaussian depend on SNRs alone, so on no process
+# (theory 6.1), and the gaussian hold has cells of its own, (2), (3) and (5)
+RULES: dict[tuple[str, str], CellRule] = {
+    ("vp", "score"): score_cell,
+    ("vp", "relative"): relative_cell,
+    ("vp", "x0"): x0_cell,
+    ("cld", "x0"): x0_cell,
+}
+
+
+def rule_for(process: str, hold: str) -> CellRule:
+    """Return the cost of a cell of `hold` under `process`, from the traces of the curve."""
+    known = ", ".join(h for p, h in RULES if p == process)
+    require((process, hold) in RULES, "hold", f"must be one of {known} here", hold)
+    return RULES[process, hold]
 
 
 def errors_for(curve: Curve, covariance: str) -> tuple[Array, Array]:
@@ -57,96 +127,115 @@ def errors_for(curve: Curve, covariance: str) -> tuple[Array, Array]:
     return curve.errors[covariance], curve.sizes[covariance]
 
 
-def cells(curve: Curve, hold: str, covariance: str | None) -> Array:
+def spectrum(full: Array) -> Array:
+    """Return the eigenvalues of the mean over folds of E[r r^T], [L, F, d, d] -> [L, d]."""
+    return np.asarray(np.maximum(np.linalg.eigvalsh(full.mean(axis=1)), 0.0))
+
+
+def folded_spectra(full: Array) -> tuple[Array, Array]:
+    """Return equation (5) as (3): variances of the other folds, and errors along their axes.
+
+    full: E[r r^T] by fold, [L, F, d, d]; both results are [L, F, d].
+    """
+    others = (full.sum(axis=1, keepdims=True) - full) / (full.shape[1] - 1)
+    values, axes = np.linalg.eigh(others)
+    return np.maximum(values, 0.0), np.einsum("lfij,lfij->lfj", axes, full @ axes)
+
+
+def cells(curve: Curve, hold: str, covariance: str | None, process: str = "vp") -> Array:
     """Return the cost of every cell between levels 1..K of `curve`, [K, K], inf below.
 
     Entry [i, j] is the step from levels[i + 1] to levels[j + 1]; all groups are used, and
     equations (2), (4)-(7).
     """
     s = curve.levels[1:]
-    delta = np.maximum(s[None, :] - s[:, None], 0.0)
-    if hold == "gaussian" and covariance == "full":
+    if hold != "gaussian":
+        cost = _trace_cells(curve, rule_for(process, hold))
+    elif covariance == "full" and "full" not in curve.errors:
         require(curve.full is not None, "covariance", "full was not measured by this audit")
         assert curve.full is not None
-        spectrum = np.linalg.eigvalsh(curve.full[1:].mean(axis=1))  # [K, d]
-        cost = np.log1p(delta[..., None] * np.maximum(spectrum, 0)[:, None]).sum(-1) / 2
-    elif hold == "gaussian":
-        errors, sizes = errors_for(curve, covariance or "scalar")
-        mean = np.einsum("kbj,b->kj", errors, curve.shares)[1:]
-        cost = np.stack([np.log1p(delta[i][:, None] * mean[i]) @ sizes / 2 for i in range(len(s))])
+        values = spectrum(curve.full[1:])
+        cost = _log_cells(s, values, np.ones(values.shape[1]))
     else:
-        traces, second_moment = curve.mean_traces()[1:], curve.second_moments @ curve.shares
-        cost = np.stack(
-            [
-                trace_cell(
-                    hold, s[i], np.maximum(s, s[i]), traces[i], curve.dimension, second_moment
-                )
-                for i in range(len(s))
-            ]
-        )
+        errors, sizes = errors_for(curve, covariance or "scalar")
+        cost = _log_cells(s, np.einsum("kbj,b->kj", errors[1:], curve.shares), sizes)
     cost[np.tril_indices(len(s))] = np.inf
+    return cost
+
+
+def weighted_cells(levels: Levels, error: Array, weight: float) -> Array:
+    """Return equation (9) for every cell between `levels` [K] with M = error [K], [K, K]."""
+    power = 1 - weight
+    grown = np.log(levels) if power == 0 else levels**power / power
+    cost = (grown[None, :] - grown[:, None]) * error[:, None] / 2
+    cost[np.tril_indices(len(levels))] = np.inf
     return np.asarray(cost)
 
 
-def trace_cell(
-    hold: str, snr: float, snr_next: Array, traces: Array, dimension: int, second_moment: Array
+def _trace_cells(curve: Curve, rule: CellRule) -> Array:
+    s, traces = curve.levels[1:], curve.mean_traces()[1:]
+    second_moment = curve.second_moments @ curve.shares
+    cost = np.empty((len(s), len(s)))
+    for i, t in enumerate(traces):
+        cost[i, i:] = rule(s[i], s[i:], t, curve.dimension, second_moment)
+    return cost
+
+
+def _log_cells(s: Levels, error: Array, sizes: Array) -> Array:
+    """Return equation (2) for every cell: one logarithm for many bands of one size."""
+    factor = 1 + s[-1] * error.max(axis=0, initial=0.0)  # the largest gain of each band
+    cost = np.zeros((len(s), len(s)))
+    for a in range(0, len(s), ROWS):
+        rows, ahead = slice(a, a + ROWS), s[a:]
+        delta = np.maximum(ahead[None, :] - s[rows, None], 0.0)
+        gain, digits, size = np.ones_like(delta), 0.0, sizes[0]
+        for m, f, n in zip(error[rows].T, np.log10(factor), sizes, strict=True):
+            if n != size or digits + f > DIGITS:
+                cost[rows, a:] += size / 2 * np.log(gain)
+                gain, digits, size = np.ones_like(delta), 0.0, n
+            gain *= 1 + delta * m[:, None]
+            digits += f
+        cost[rows, a:] += size / 2 * np.log(gain)
+    return cost
+
+
+def path_cost(
+    curve: Curve, nodes: Indices, hold: str, covariance: str | None, process: str = "vp"
 ) -> Array:
-    """Return equations (4), (6), (7) for steps from `snr` to each of `snr_next`.
-
-    traces: E|r|^2, E[n . r], E[x0 . r], [..., 3], and second_moment: E|x0|^2, [...], broadcast
-    against `snr_next`.
-    """
-    rr, nr, xr = traces[..., 0], traces[..., 1], traces[..., 2]
-    d, s, t = dimension, snr, np.asarray(snr_next, dtype=np.float64)
-    if hold == "x0":
-        return np.asarray((t - s) * rr / 2)
-    h = ou_time(s) - ou_time(t)
-    # m - x = n - r, E|n|^2 = d/s, and (alpha/sigma^2)^2 = s(1 + s)
-    power = s * (1 + s) * (d / s - 2 * nr + rr)
-    cross = s * (1 + s) * (d / s - nr)
-    length = d / 2 * np.log(t / s)
-    if hold == "score":
-        return np.asarray(h * power + 2 * np.expm1(-h) * cross + length)
-    require(hold == "relative", "hold", "must be score, relative or x0 here", hold)
-    alpha2 = s / (1 + s)
-    state = d + alpha2 * (second_moment - d)  # E|X|^2
-    drift_state = s * (nr - d / s - xr)  # E[score^ . X], with E[n . x0] = 0
-    power = power + 2 * drift_state + state
-    cross = cross + drift_state - d + state
-    walk = (second_moment - d) / 2 * (t / (1 + t) - alpha2) - d * h
-    return np.asarray(h * power - 2 * np.expm1(h) * cross + length + walk)
+    """Return the cost of visiting levels[nodes], cross-fitted: one number a group, [B] or [F]."""
+    here, there = nodes[:-1], nodes[1:]
+    return np.asarray(cell_costs(curve, here, there, hold, covariance, process=process).sum(0))
 
 
-def path_cost(curve: Curve, nodes: Array, hold: str, covariance: str | None) -> Array:
-    """Return the cost of visiting levels[nodes], cross-fitted: one number a group, [B] or [F].
+def cell_costs(
+    curve: Curve,
+    here: Indices,
+    there: Indices,
+    hold: str,
+    covariance: str | None,
+    *,
+    process: str = "vp",
+) -> Array:
+    """Return the cost of the cells levels[here] -> levels[there] by group, [N, B] or [N, F].
 
     The gaussian hold's variances come from the other groups' examples (3), so the mean over
     groups is an honest estimate of what a sampler with measured variances pays.
     """
-    here, there = nodes[:-1], nodes[1:]
-    delta = curve.levels[there] - curve.levels[here]
+    s, t = curve.levels[here], curve.levels[there]
     if hold != "gaussian":
-        steps = [
-            trace_cell(
-                hold,
-                curve.levels[i],
-                curve.levels[j],
-                curve.traces[i],
-                curve.dimension,
-                curve.second_moments,
-            )
-            for i, j in zip(here, there, strict=True)
-        ]
-        return np.asarray(np.sum(steps, axis=0)) if steps else np.zeros(len(curve.shares))
-    if covariance == "full":
-        return _full_path_cost(curve, here, delta)
+        rule = rule_for(process, hold)
+        return rule(
+            s[:, None], t[:, None], curve.traces[here], curve.dimension, curve.second_moments
+        )
+    if covariance == "full" and "full" not in curve.errors:
+        require(curve.full is not None, "covariance", "full was not measured by this audit")
+        assert curve.full is not None
+        return gaussian_cell(
+            (t - s)[:, None], *folded_spectra(curve.full[here]), np.ones(curve.dimension)
+        )
     errors, sizes = errors_for(curve, covariance or "scalar")
     measured = errors[here]  # [N, B, J]
-    return np.asarray(
-        gaussian_cell(delta[:, None], leave_one_out(measured, curve.shares), measured, sizes).sum(
-            0
-        )
-    )
+    return gaussian_cell((t - s)[:, None], leave_one_out(measured, curve.shares), measured, sizes)
 
 
 def leave_one_out(measured: Array, shares: Array) -> Array:
@@ -157,27 +246,28 @@ def leave_one_out(measured: Array, shares: Array) -> Array:
     return np.asarray(((measured * w).sum(1, keepdims=True) - w * measured) / (1 - w))
 
 
-def _full_path_cost(curve: Curve, here: Array, delta: Array) -> Array:
-    require(curve.full is not None, "covariance", "full was not measured by this audit")
-    assert curve.full is not None
-    d, out = curve.dimension, np.zeros(FOLDS)
-    total = curve.full[here].sum(axis=1)
-    for fold in range(FOLDS):
-        other = (total - curve.full[here, fold]) / (FOLDS - 1)
-        gain = np.eye(d) + delta[:, None, None] * other
-        excess = delta[:, None, None] * (curve.full[here, fold] - other)
-        solved = np.linalg.solve(gain, excess)
-        out[fold] = (np.linalg.slogdet(gain)[1] + np.trace(solved, axis1=1, axis2=2)).sum() / 2
-    return out
-
-
 def half_integral(levels: Array, errors: Array, sizes: Array) -> Array:
     """Return 1/2 int M ds over each cell by equation (8): errors [K+1, J] -> [K]."""
-    here, there = np.maximum(errors[:-1], 1e-300), np.maximum(errors[1:], 1e-300)
-    ratio = np.log(here / there)
-    # (1 - M'/M) / log(M/M'), by its series where that is 0/0
-    close = np.abs(ratio) < 1e-4
-    slope = np.where(
-        close, 1 - ratio / 2 + ratio**2 / 6, -np.expm1(-ratio) / np.where(close, 1.0, ratio)
-    )
-    return np.asarray(np.diff(levels) * ((there / slope) @ sizes) / 2)
+    return np.asarray(half_integrals(levels, errors[:, None], np.ones(1), sizes)[:, 0])
+
+
+def half_integrals(levels: Array, errors: Array, shares: Array, sizes: Array) -> Array:
+    """Return each group's share of 1/2 int M ds over each cell, [K, B], by equation (8).
+
+    errors: [K+1, B, J] with `shares` [B]; the shares of the groups average to the integral of
+    the pooled curve.
+    """
+    mean = np.maximum(np.einsum("kbj,b->kj", errors, shares), 1e-300)
+    ratio = np.log(mean[:-1] / mean[1:])
+    left = _phi(ratio)[:, None] * errors[:-1] + _phi(-ratio)[:, None] * errors[1:]
+    return np.asarray(np.diff(levels)[:, None] * (left @ sizes) / 2)
+
+
+def _phi(ratio: Array) -> Array:
+    """Return phi(l) of equation (8), by its series where the closed form is 0/0."""
+    close = np.abs(ratio) < 1e-3
+    x = np.where(close, 1.0, ratio)
+    small = np.exp(-np.abs(x))  # e^l itself can exceed float64
+    square = np.expm1(-np.abs(x)) ** 2
+    closed = np.where(x > 0, small - (1 + x) * small**2, small - 1 - x) / square
+    return np.where(close, 0.5 - ratio / 3 + ratio**2 / 12, closed)

@@ -4,7 +4,18 @@ With w(i, j) the cost of the cell from level i to level j and f_1(j) = start_j,
 
     f_n(j) = min_{i < j} f_{n-1}(i) + w(i, j),                                            (1)
 
-the best grid of n levels that ends at j (dynamic programming; exact for any costs).
+the best grid of n levels that ends at j (dynamic programming; exact for any costs). Where
+
+    w(i, j) + w(i', j') <= w(i, j') + w(i', j),    i < i' < j < j',    (Monge)            (2)
+
+the best i of (1) does not fall as j grows, so that a few columns j bound the search of all
+others (divide and conquer) and the answer is the same. (2) holds when it does for neighbours,
+i' = i + 1 and j' = j + 1, which is checked on the cells at hand; elsewhere every i is tried.
+
+The cheapest path of any number of cells, when each may also be left out at the price e_j of the
+stretch from j - 1 to j, is the recursion
+
+    f(j) = min( f(j - 1) + e_j, min_{i < j} f(i) + w(i, j) ).                             (3)
 """
 
 from __future__ import annotations
@@ -14,7 +25,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._checks import require, require_count
-from .._typing import Array
+from .._typing import Array, Indices
+
+STRIDE = 24  # columns searched first; those between are searched within their neighbours' answers
+BLOCK = 128  # columns of the full programme at a time: a triangle needs half of a square
+ROUNDING = 1e-12  # of the largest cost: what may violate (2) by rounding alone
 
 
 @dataclass(frozen=True)
@@ -22,9 +37,9 @@ class Allocation:
     """All best grids of up to n levels; costs: f_n(j) [n, K]; parents: the i of (1) [n, K]."""
 
     costs: Array
-    parents: Array
+    parents: Indices
 
-    def grid(self, count: int, last: int) -> Array:
+    def grid(self, count: int, last: int) -> Indices:
         """Return the indices of the best `count` levels that end at index `last`."""
         require_count("count", count)
         most = len(self.costs)
@@ -45,9 +60,81 @@ class Allocation:
 def shortest_paths(start: Array, cell: Array, most: int) -> Allocation:
     """Return equation (1) for start costs [K] and cell costs [K, K], for up to `most` levels."""
     count = min(require_count("most", most), len(start))
-    costs, parents = [np.asarray(start, dtype=np.float64)], [np.full(len(start), -1)]
-    for _ in range(1, count):
-        through = costs[-1][:, None] + cell
-        parents.append(through.argmin(axis=0))
-        costs.append(np.take_along_axis(through, parents[-1][None], axis=0)[0])
-    return Allocation(np.stack(costs), np.stack(parents))
+    columns = np.array(cell.T, dtype=np.float64, order="C")  # [j, i]: each search is one stretch
+    columns[np.triu_indices(len(start))] = np.inf
+    search = _divided if is_monge(cell) else _full
+    costs, parents = np.empty((count, len(start))), np.empty((count, len(start)), dtype=np.int64)
+    costs[0], parents[0] = start, -1
+    for n in range(1, count):
+        costs[n], parents[n] = search(costs[n - 1], columns)
+    return Allocation(costs, parents)
+
+
+def is_monge(cell: Array) -> bool:
+    """Return whether cells [K, K] satisfy (2), up to rounding; infinite costs are forbidden."""
+    if len(cell) < 4:
+        return False  # nothing to divide
+    inner, outer = cell[:-1, :-1] + cell[1:, 1:], cell[:-1, 1:] + cell[1:, :-1]
+    size = np.abs(cell[np.isfinite(cell)]).max(initial=0.0)
+    bad = inner > outer + ROUNDING * size
+    return not bool(np.triu(bad, 2).any())
+
+
+def _full(before: Array, columns: Array) -> tuple[Array, Indices]:
+    """Return one layer of (1), trying every i."""
+    parents = np.zeros(len(before), dtype=np.int64)
+    for a in range(0, len(before), BLOCK):
+        b = min(a + BLOCK, len(before))
+        parents[a:b] = (columns[a:b, :b] + before[:b]).argmin(axis=1)
+    return _cost(before, columns, parents), parents
+
+
+def _divided(before: Array, columns: Array) -> tuple[Array, Indices]:
+    """Return one layer of (1) under (2): some columns first, then those between them."""
+    size = len(before)
+    some = np.arange(STRIDE - 1, size, STRIDE)
+    known = (columns[some] + before).argmin(axis=1)
+    # what cannot be reached has no best i: too early a column bounds nothing from below, too
+    # late a one nothing from above
+    reached = np.isfinite(_cost(before, columns[some], known))
+    first = int(reached.argmax()) if reached.any() else len(some)
+    late = ~reached & (np.arange(len(some)) > first)
+    known = np.where(late, size - 1, np.where(reached, known, 0))
+    parents = np.empty(size, dtype=np.int64)
+    edges = np.concatenate([[0], some + 1, [size]])
+    # where rounding decides between equals, answers may cross: the windows then hold both
+    low = np.concatenate([[0], np.minimum.accumulate(known[::-1])[::-1]])
+    high = np.concatenate([np.maximum.accumulate(known), [size - 1]])
+    late_or_none = np.concatenate([~reached, [True]])
+    for a, b, x, y, open_end in zip(
+        edges[:-1].tolist(),
+        edges[1:].tolist(),
+        low.tolist(),
+        high.tolist(),
+        late_or_none.tolist(),
+        strict=True,
+    ):
+        top = size if open_end else y + 1
+        parents[a:b] = (columns[a:b, x:top] + before[x:top]).argmin(axis=1) + x
+    return _cost(before, columns, parents), parents
+
+
+def _cost(before: Array, columns: Array, parents: Indices) -> Array:
+    return np.asarray(columns[np.arange(len(parents)), parents] + before[parents])
+
+
+def cheapest_path(columns: Array, left_out: Array, first: int) -> tuple[Array, Indices]:
+    """Return equation (3) from index `first` to every index: f [K] and where each step began.
+
+    columns: w(i, j) as [j, i], [K, K]; left_out: e_j, the price of the stretch that ends at
+    index j + 1, [K - 1]. A stretch that was left out began at -1.
+    """
+    count = len(columns)
+    cost, parents = np.full(count, np.inf), np.full(count, -1)
+    cost[first] = 0.0
+    for j in range(first + 1, count):
+        through = cost[first:j] + columns[j, first:j]
+        i = int(through.argmin())
+        dense = cost[j - 1] + left_out[j - 1]
+        cost[j], parents[j] = (through[i], i + first) if through[i] < dense else (dense, -1)
+    return cost, parents

@@ -1,0 +1,167 @@
+r"""How many steps: the fewest for a target, or the best number, from the cost of every number."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from .._checks import InputError, refuse, require
+from .._typing import Indices, Json
+from ..ledger.certificate import Entry, Kind, estimate_entry, tv_from_kl
+from ..montecarlo import Estimate
+from .between import left_open
+from .choose import MOST
+from .cost import Prices
+
+ENOUGH = 0.5  # the best number of steps leaves the sampler this share of the score error's bound
+LEAST = 0.02  # nats a dimension; less is not worth twice as many steps
+EVERY = 32  # every number of steps up to here is priced, and some beyond
+SOME = (40, 48, 64, 96, 128, 192, MOST)
+
+
+def counts_up_to(price: Prices, end: int, extra: int) -> list[int]:
+    """Return the numbers of network calls for which there is a grid that ends at node `end`.
+
+    extra: 1 when the last level is visited without a call. Raises `InputError` if there is none.
+    """
+    most = min(MOST, end if price.menu.allowed is None else MOST)
+    every = [n for n in (*range(1, EVERY + 1), *SOME) if n + extra <= most]
+    every = sorted({*every, most - extra} - {0})
+    good = [n for n in every if price.choice().reachable(n + extra, end)]
+    where = f"{price.levels[end - 1] ** -0.5:.4g}"
+    if not good and price.menu == type(price.menu)(weight=price.menu.weight):
+        rule = "leaves one level, and a sampled last step (last = sample) needs two"
+        refuse("resolution", rule, where)
+    rule = f"leave no grid of at most {MOST} levels that ends at noise level {where}"
+    require(bool(good), "among, keep, widest", rule)
+    return good
+
+
+def require_steps(price: Prices, steps: int, end: int, extra: int) -> None:
+    """Refuse a number of steps for which there is no grid, with what there is."""
+    if steps + extra <= MOST and price.choice().reachable(steps + extra, end):
+        return
+    good = counts_up_to(price, end, extra)
+    least = f"at least {good[0]} and " if good[0] > 1 and steps < good[0] else ""
+    most = max(
+        n
+        for n in range(good[-1], MOST + 1)
+        if n == good[-1] or (n + extra <= MOST and price.choice().reachable(n + extra, end))
+    )
+    rule = f"must be {least}at most {most}, the levels there are up to this resolution"
+    refuse("steps", rule, steps, "Audit with more --levels")
+
+
+def frontier(price: Prices, end: int, extra: int, steps: int | None = None) -> list[Json]:
+    """Return, for numbers of network calls, the cost above the cheapest.
+
+    steps: a number that must be among them. All grids are chosen by the same examples, which
+    takes little from their differences.
+    """
+    counts = sorted({*counts_up_to(price, end, extra), *([steps] if steps else [])})
+    grids = [price.choice().nodes(n + extra, end) for n in counts]
+    costs = np.stack([sum(price.groups(nodes)) for nodes in grids])  # [N, B]
+    best = int((costs @ price.folds).argmin())
+    above = [price.estimate(row - costs[best]) for row in costs]
+    return [
+        {"steps": n, "above_best": float(e.value), "standard_error": float(e.se)}
+        for n, e in zip(counts, above, strict=True)
+    ]
+
+
+def sampler_entries(
+    price: Prices, nodes: Indices, shares: tuple[Estimate, Estimate]
+) -> tuple[Entry, Entry]:
+    """Return the entries init and discretisation, their intervals widened between levels."""
+    exact, opens = price.curve.exact, left_open(price, nodes)
+    found = f"what {len(nodes)} levels cost beyond an ideal grid"
+    entries = []
+    for name, share, note, gap in zip(
+        ("init", "discretisation"), shares, (_started(price, nodes), found), opens, strict=True
+    ):
+        entry = estimate_entry(name, share, note)
+        assert entry.low is not None
+        assert entry.high is not None
+        kind: Kind = "exact" if exact and gap.below + gap.above < 1e-12 else "estimate"
+        beside = f"; {max(gap.below, gap.above):.2g} for levels that were not measured"
+        entries.append(
+            replace(
+                entry,
+                low=max(0.0, entry.low - gap.below),
+                high=entry.high + gap.above,
+                kind=kind,
+                note=note + (beside if kind == "estimate" else ""),
+            )
+        )
+    return entries[0], entries[1]
+
+
+def _started(price: Prices, nodes: Indices) -> str:
+    level = price.curve.levels[nodes[0]]
+    note = f"from a {price.start} start at noise level {level**-0.5:.3g}"
+    if price.exact:
+        return note
+    most = price.estimate(price.refold(price.starts(level))).interval()[1]
+    return f"{note}, beyond this model's best way there; the start's own KL is below {most:.3g}"
+
+
+def fewest(price: Prices, end: int, extra: int, target: float, argument: str) -> tuple[int, str]:
+    """Return the fewest steps whose init and discretisation stay below `target` nats.
+
+    Every number is tried up to 32; beyond, some, and those before the first that is enough are
+    halved until the fewest is found, costs falling with the number. Raises `InputError` with
+    what can be reached.
+    """
+    reached, before = math.inf, 0
+    for count in counts_up_to(price, end, extra):
+        value = _upper(price, count + extra, end)
+        reached = min(reached, value)
+        if value <= target:
+            while count - before > 1:
+                middle = (before + count) // 2
+                enough = _upper(price, middle + extra, end) <= target
+                before, count = (before, middle) if enough else (middle, count)
+            return count, (
+                f"the fewest steps whose init and discretisation stay below {target:.4g} nats"
+            )
+        before = count
+    refuse(
+        argument,
+        f"cannot be reached at this resolution: the least is {reached:.4g} nats, "
+        f"a total variation of {tv_from_kl(reached):.4g}",
+        f"{target:.4g} nats" if argument == "kl" else f"{tv_from_kl(target):.4g}",
+        "Ask for a coarser --resolution, or audit more examples or levels",
+    )
+
+
+def _upper(price: Prices, levels: int, end: int) -> float:
+    """Return the upper ends of init and discretisation of the best grid, added."""
+    nodes = price.choice().nodes(levels, end)
+    entries = sampler_entries(price, nodes, price.planned(levels, end))
+    return sum(float(e.high or 0.0) for e in entries)
+
+
+def best(rows: list[Json], bound: float, dimension: int) -> tuple[int, str]:
+    """Return the fewest steps past which the sampler is no longer what limits the model.
+
+    rows: the frontier; bound: a lower bound on the score error in nats. Twice as many steps must
+    not save more than half of that bound, than can be measured, or than `LEAST` a dimension.
+    """
+    last = rows[-1]
+    for row in rows:
+        within = [r["above_best"] for r in rows if r["steps"] <= 2 * row["steps"]]
+        saved = row["above_best"] - min(within)
+        if saved <= max(ENOUGH * bound, 2 * row["standard_error"], LEAST * dimension):
+            why = (
+                f"twice as many would save {saved:.2g} ± {2 * row['standard_error']:.1g} nats "
+                f"in {dimension} dimensions, against a score error of at least {bound:.2g}"
+            )
+            if last["above_best"] > max(LEAST * dimension, 4 * last["standard_error"]):
+                why += (
+                    f"; {last['steps']} steps would cost {last['above_best']:.2g} more than the "
+                    "cheapest number, because long steps cover part of the score error"
+                )
+            return row["steps"], why
+    raise InputError("audit: has no level to plan on")
