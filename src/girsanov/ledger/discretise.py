@@ -40,6 +40,7 @@ import numpy as np
 
 from .._checks import refuse, require
 from .._typing import Array, Indices, Levels
+from .cld import cld_relative_cell, cld_score_cell
 from .curve import Curve
 
 COVARIANCES = ("scalar", "coordinate", "pca", "dct", "full")
@@ -101,6 +102,8 @@ RULES: dict[tuple[str, str], CellRule] = {
     ("vp", "score"): score_cell,
     ("vp", "relative"): relative_cell,
     ("vp", "x0"): x0_cell,
+    ("cld", "score"): cld_score_cell,
+    ("cld", "relative"): cld_relative_cell,
     ("cld", "x0"): x0_cell,
 }
 

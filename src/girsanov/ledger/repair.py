@@ -80,12 +80,12 @@ def repaired(curve: Curve, groups: NDArray[np.bool_], *, exact: bool) -> tuple[C
             farthest = float((np.abs(fixed - mean)[shift] / se[shift]).max(initial=0.0))
     total = errors[curve.main] @ curve.sizes[curve.main]
     traces = part.mean_traces()
-    beyond = 0.0 if exact else traces - traces[:, :1]
+    beyond = np.zeros_like(traces) if exact else traces - traces[:, :1]
     one = replace(
         part,
         shares=np.ones(1),
         errors=errors,
-        traces=(total + beyond)[:, None] * np.ones(3),
+        traces=(total + beyond)[:, None],
         second_moments=np.array([part.second_moments @ part.shares]),
         products=None,
         full=None,

@@ -8,7 +8,7 @@ ledger/refine.py, band by band,
 delta = s' - s, and a cell at s costs something between its prices at M- and M+. The interval then
 holds the truth for certain. A measured curve is priced once more without every second level: the
 interpolation is of second order, so leaving out half the levels changes it about three times as
-much as what the whole curve misses; the larger change of both halves is taken.
+much as what the whole curve misses; half of the larger change of both halves is taken.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from ..ledger.curve import Curve
 from ..ledger.discretise import cell_costs, half_integral, spectrum
 from ..ledger.refine import refined, thinned
 from .cost import Prices
+
+MISSED = 0.5  # share of the change by every second level that the whole curve is taken to miss
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def _thinned(price: Prices, nodes: Indices) -> tuple[Open, Open]:
         for variant in _variants(price)
     ]
     whole, *halves = np.array(prices)
-    init, cell = np.abs(np.array(halves) - whole).max(axis=0)
+    init, cell = MISSED * np.abs(np.array(halves) - whole).max(axis=0)
     return Open(float(init), float(init)), Open(float(cell), float(cell))
 
 
@@ -89,7 +91,7 @@ def reference_open(price: Prices, first: int, last: int) -> float:
         _reference(price, variant, 0, first) + _reference(price, variant, first, last)
         for variant in _variants(price)
     ]
-    return float(np.abs(np.array(found[1:]) - found[0]).max())
+    return float(MISSED * np.abs(np.array(found[1:]) - found[0]).max())
 
 
 def _cells(price: Prices, curve: Curve, here: Indices, there: Indices) -> float:
