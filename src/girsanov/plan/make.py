@@ -61,6 +61,8 @@ def make_plan(  # noqa: PLR0913 - the public face: one keyword a choice
     if sampler in SOLVERS:
         rule = "is for stochastic samplers: the trajectories are those of the model as it is"
         require(not calibrate or audit.calibration is not None, "calibrate", rule, sampler)
+        rule = "belong to the holds: a solver is planned on the levels of its trajectories"
+        require(not limits, ", ".join(limits) or "limits", rule, sampler)
         refuse_for_solver(sampler, kl=kl, tv=tv, covariance=covariance, start=start)
         return plan_solver(
             audit, sampler, steps=steps, distance=distance, resolution=resolution, last=last

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._typing import Array
+from .._typing import Array, Indices
 from ..ledger.certificate import Entry
 from ..ledger.curve import Curve
 from ..ledger.discretise import half_integral
@@ -22,7 +22,7 @@ from .cost import Prices
 
 
 def promise(
-    price: Prices, curve: Curve, nodes: Array, entries: tuple[Entry, ...], *, last: str
+    price: Prices, curve: Curve, nodes: Indices, entries: tuple[Entry, ...], *, last: str
 ) -> Certificate:
     """Return the certificate of a grid of nodes 1..K of `curve`: (1) of ledger/resolution.py.
 
@@ -53,7 +53,7 @@ def promise(
     )
 
 
-def _certain(price: Prices, curve: Curve, nodes: Array) -> Array:
+def _certain(price: Prices, curve: Curve, nodes: Indices) -> Array:
     """Return low, value and high of the path KL up to the last of `nodes`, by equation (1)."""
     start, cell = price.groups(nodes)
     known, sizes = price.audit.curve, curve.sizes[curve.main]
@@ -65,7 +65,7 @@ def _certain(price: Prices, curve: Curve, nodes: Array) -> Array:
     return float((start + cell) @ curve.shares) - np.array([most, between, least])
 
 
-def _estimated(price: Prices, curve: Curve, nodes: Array) -> Array:
+def _estimated(price: Prices, curve: Curve, nodes: Indices) -> Array:
     """Return low, value and high of the path KL up to the last of `nodes`.
 
     The ends of both shares' intervals are added, which keeps 95 % by the union bound or better.
