@@ -1,0 +1,160 @@
+"""Do tournaments choose well, and is the default plan right? On digits and on a table.
+
+    python benchmarks/tournament.py [digits|table] [--model FOLDER] [--steps 4 8 16] [--json FILE]
+
+A network is trained (or given), audited on held-out rows, and every candidate of a tournament is
+judged on fresh samples and on data that no tournament saw: the training rows, of which there are
+more (what the network has memorised of them is the same for all candidates). Columns: sw, sliced
+W2; fd, Frechet distance in the features of a classifier of the labels (digits) or in principal
+coordinates (table); both are the distance of the two laws, freed of what chance adds, with the
+standard error of the difference from the default plan on the same samples and data. Then who wins
+tournaments by sw and by fd on the held-out rows, and what the winner costs beyond the best there
+was. `--ends` judges nothing but where a plan stops: shares of the data's standard deviation that
+its last prediction may miss.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+
+from real_data import write_table
+
+import girsanov as gv
+from girsanov.comparison.frechet import builtin
+from girsanov.comparison.sliced import SlicedW2
+from girsanov.comparison.vectors import vectors
+from girsanov.plan.candidates import candidates, end, hand_grids
+from girsanov.plan.tournament import tournament
+from girsanov.sampling.run import sample_standardised
+
+ENDS = (0.3, 0.2, 0.15, 0.1, 0.07, 0.05, 0.035, 0.025)
+
+
+class Field:
+    """One data set, its network and audit, and how samples are judged."""
+
+    def __init__(self, name: str, model: str | None, train_steps: int) -> None:
+        data = gv.load_data(name if name == "digits" else str(table_file()))
+        share = 1500 / 1797 if name == "digits" else 0.8
+        train, self.held_out = data.split(share, seed=0)
+        bare = train.without_labels()
+        network = "unet" if name == "digits" else "mlp"
+        self.model = (
+            gv.load_model(model) if model else gv.fit(bare, steps=train_steps, network=network)
+        )
+        self.audit = gv.audit(self.model, self.held_out.without_labels(), train=bare)
+        units = train.with_standardisation(self.model.standardisation)
+        self.seen = vectors(units, argument="train")
+        everything = units.batch(slice(None)).reshape(len(train), -1).double().numpy()
+        self.measures = {
+            "sw": SlicedW2(everything.shape[1]),
+            "fd": builtin(everything, train.labels),
+        }
+
+    def judge(self, plan, samples: int, seed: int) -> dict:
+        """Return the squared distances of fresh samples to the rows no tournament saw."""
+        x = sample_standardised(self.model, plan, samples, seed=1000 + seed)
+        x = x.reshape(samples, -1).double().numpy()
+        return {name: m.squared(x, self.seen) for name, m in self.measures.items()}
+
+
+def table_file() -> Path:
+    """Return the breast cancer data as a .csv."""
+    path = Path(tempfile.gettempdir()) / "girsanov_breast_cancer.csv"
+    if not path.exists():
+        write_table(path)
+    return path
+
+
+def line(name: str, found: dict, base: dict) -> dict:
+    """Print and return one plan's distances, and the errors of their differences from `base`."""
+    row: dict = {"plan": name}
+    for key, squared in found.items():
+        gap = squared.pseudo - base[key].pseudo
+        value = max(0.0, float(squared.pseudo.mean()))
+        error = float(gap.std(ddof=1) / len(gap) ** 0.5)
+        if key == "sw":  # as roots
+            value = value**0.5
+            error = error / (2 * max(value, 1e-9))
+        row |= {key: value, f"{key}_se": error, f"{key}_behind": float(gap.mean())}
+    print(
+        f"  {name:44s} sw {row['sw']:.4f} ± {row['sw_se']:.4f}  fd {row['fd']:.3f} ± "
+        f"{row['fd_se']:.3f}",
+        flush=True,
+    )
+    return row
+
+
+def judged(field: Field, plans: dict, options) -> tuple[list[dict], dict]:
+    """Judge plans, the first of which is what the others are compared with."""
+    found = {
+        name: field.judge(plan, options.samples, options.seed) for name, plan in plans.items()
+    }
+    base = next(iter(found.values()))
+    return [line(name, squared, base) for name, squared in found.items()], found
+
+
+def ends(field: Field, steps: int, options) -> list[dict]:
+    """Judge where the default sampler stops, next to the x0 hold on a uniform log-SNR grid."""
+    plans = {"default": field.audit.plan(steps=steps)}
+    for share in ENDS:
+        sigma = end(field.audit, share)
+        plans[f"misses {share:g}: to {sigma:.3g}"] = field.audit.plan(
+            steps=steps, resolution=sigma
+        )
+    grids = hand_grids(field.audit.levels[0], field.audit.levels[-1], steps)
+    for name in ("uniform log-SNR", "cosine"):
+        grid = grids[name]
+        start = (field.model.moments.mean, float(grid[0] ** -0.5), None)
+        plans[f"x0, {name}"] = gv.recipe("x0", grid, start=start)
+    return judged(field, plans, options)[0]
+
+
+def contest(field: Field, steps: int, options) -> list[dict]:
+    """Judge every candidate, then ask tournaments by each measure."""
+    plans = {"default": field.audit.plan(steps=steps)}
+    plans |= {c.name: c.plan for c in candidates(field.audit, steps)}
+    rows, found = judged(field, plans, options)
+    for key, measure in field.measures.items():
+        won = tournament(
+            field.audit, field.model, field.held_out.without_labels(), by=measure, steps=steps,
+            calls=options.calls, seed=options.seed,
+        )  # fmt: skip
+        name = next(r["candidate"] for r in won.about["tournament"]["table"] if r["won"])
+        best = min(found, key=lambda n: found[n][key].pseudo.mean())
+        gap = found[name][key].pseudo - found[best][key].pseudo
+        print(
+            f"  tournament by {key}: {name}; best here: {best}; behind (squared) "
+            f"{gap.mean():.5f} ± {gap.std(ddof=1) / len(gap) ** 0.5:.5f}",
+            flush=True,
+        )
+        rows.append({"tournament": key, "winner": name, "best": best, "behind": gap.mean()})
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("which", nargs="?", choices=["digits", "table"], default="digits")
+    parser.add_argument("--model", help="a folder fitted on the same split, in place of training")
+    parser.add_argument("--train-steps", type=int, default=2400)
+    parser.add_argument("--steps", type=int, nargs="+", default=[4, 8, 16])
+    parser.add_argument("--samples", type=int, default=1000)
+    parser.add_argument("--calls", type=int, default=50_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--ends", action="store_true")
+    parser.add_argument("--json")
+    options = parser.parse_args()
+    field = Field(options.which, options.model, options.train_steps)
+    result = {}
+    for steps in options.steps:
+        print(f"{options.which}, {steps} calls", flush=True)
+        result[steps] = (ends if options.ends else contest)(field, steps, options)
+    if options.json:
+        Path(options.json).write_text(json.dumps(result, indent=1, default=float))
+
+
+if __name__ == "__main__":
+    main()
