@@ -193,6 +193,22 @@ def test_the_calibrated_model_enters_for_data_that_the_audit_has_not_seen(tmp_pa
     assert gv.load_plan(tmp_path / "plan.json").calibration is not None
 
 
+def test_solvers_enter_when_there_are_trajectories_to_plan_them_on(audit, tmp_path):
+    with pytest.raises(gv.InputError, match="candidates: takes trajectories"):
+        candidates(audit, 5, ["ddim"])
+    paths = gv.audit(MODEL, LAW, levels=17, examples=300, trajectories=32)
+    found = candidates(paths, 5, ["dpmpp-2m", "heun"])
+    assert {c.plan.sampler for c in found} == {"dpmpp-2m", "heun"}
+    assert not any(c.certified for c in found)
+    assert all(c.plan.steps <= 5 for c in found)
+    assert max(c.plan.steps for c in found if c.plan.sampler == "heun") == 5
+    made = {c.name: c.plan for c in found[:2]} | {"x0": paths.plan(steps=2, sampler="x0")}
+    won = tournament(paths, MODEL, LAW, candidates=made, calls=4000)
+    assert won.sampler == "dpmpp-2m"
+    won.save(tmp_path / "plan.json")
+    assert gv.load_plan(tmp_path / "plan.json").sampler == "dpmpp-2m"
+
+
 def test_ends_miss_at_most_their_share(audit):
     sigmas = [end(audit, share) for share in (0.2, 0.1, 0.05, 0.0)]
     assert sigmas == sorted(sigmas, reverse=True)

@@ -15,8 +15,10 @@ from ..ledger.discretise import COVARIANCES
 from ..process import Cosine, VariancePreserving
 from ..sampling.grid import karras_grid, log_uniform_grid, time_grid
 from ..sampling.holds import HOLDS
+from ..sampling.solvers import SOLVERS
 from .make import evaluate_grid, make_plan
 from .plan import Plan
+from .solve import solver_on_grid
 
 ENDS = (0.2, 0.1, 0.05, 0.025, 0.0)  # shares of the data's deviation a last prediction may miss
 HAND_ENDS = (0.1, 0.05)  # those at which the gaussian hold is tried on hand grids
@@ -51,10 +53,15 @@ def candidates(
     if isinstance(only, Mapping):
         require(bool(only), "candidates", "must not be empty")
         return [Candidate(name, plan) for name, plan in only.items()]
-    wanted = ENTRANTS if only is None else tuple(only)
+    solvers = () if audit.trajectories is None else SOLVERS
+    wanted = (*ENTRANTS, *solvers) if only is None else tuple(only)
     for name in wanted:
-        known = ", ".join(HOLDS)
-        require(name in HOLDS, "candidates", f"must be among {known}, or plans by name", name)
+        known = ", ".join((*HOLDS, *SOLVERS))
+        rule = f"must be among {known}, or plans by name"
+        require(name in (*HOLDS, *SOLVERS), "candidates", rule, name)
+        rule = "takes trajectories to be planned on, which this audit has none of"
+        met = name in HOLDS or audit.trajectories is not None
+        require(met, "candidates", rule, name, "Audit with --trajectories 256")
     found: dict[str, Plan] = {}
     refused: InputError | None = None
     for name, make in _recipes(audit, steps, wanted, corrected):
@@ -102,6 +109,8 @@ def _recipes(audit: Audit, steps: int, wanted: Sequence[str], corrected: bool) -
         else:
             yield f"{sampler}, planned", partial(make_plan, audit, steps=steps, sampler=sampler)
             yield from _by_hand(audit, steps, sampler, finest, sampler)
+        if sampler in SOLVERS:  # hand grids are often meant to stop at a noise that can be seen
+            yield from _by_hand(audit, steps, sampler, end(audit, HAND_ENDS[0]), sampler)
 
 
 def _gaussian(audit: Audit, steps: int) -> Iterator[Maker]:
@@ -124,8 +133,13 @@ def _calibrated(audit: Audit, steps: int) -> Iterator[Maker]:
 
 
 def _by_hand(audit: Audit, steps: int, sampler: str, sigma: float, name: str) -> Iterator[Maker]:
-    for grid, levels in hand_grids(float(audit.levels[0]), sigma**-2, steps).items():
-        plan = partial(evaluate_grid, audit, levels, sampler=sampler)
+    visits = (steps + 1) // 2 if sampler == "heun" else steps  # two calls a level but the last
+    for grid, levels in hand_grids(float(audit.levels[0]), sigma**-2, visits).items():
+        plan = (
+            partial(solver_on_grid, audit, sampler, levels)
+            if sampler in SOLVERS
+            else partial(evaluate_grid, audit, levels, sampler=sampler)
+        )
         yield f"{name}, {grid} to {sigma:.3g}", plan
 
 

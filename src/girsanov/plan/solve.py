@@ -18,8 +18,15 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from .._checks import refuse, require, require_choice, require_count, require_number
-from .._typing import Array
+from .._checks import (
+    refuse,
+    require,
+    require_choice,
+    require_count,
+    require_levels,
+    require_number,
+)
+from .._typing import Array, Levels
 from ..denoise.base import Denoiser
 from ..ledger.audit import Audit
 from ..ledger.certificate import Entry
@@ -95,7 +102,7 @@ def plan_solver(
     choice = _choice(audit, solver, resolution, last)
     if steps is not None:
         count = choice.levels_for(require_count("steps", steps))
-        return _made(audit, choice, count, "the number of steps was given", denoiser)
+        return _made(audit, choice, choice.nodes(count), "the number of steps was given", denoiser)
     spread = math.sqrt(audit.frame.moments.variance / audit.curve.dimension)
     target = ENOUGH * spread if distance is None else require_number("distance", distance, above=0)
     why = f"the fewest steps whose distance to the teacher stays below {target:.3g}"
@@ -104,13 +111,13 @@ def plan_solver(
     for count in choice.counts:
         predicted = choice.predicted(choice.nodes(count))
         hope = predicted <= target * (1.0 if denoiser is None else ROUGH)
-        plan = _made(audit, choice, count, why, denoiser) if hope else None
+        plan = _made(audit, choice, choice.nodes(count), why, denoiser) if hope else None
         if plan is not None and plan.distance is not None and plan.distance.high <= target:
             return plan
         least = min(least, plan.distance.high if plan and plan.distance else predicted)
     if distance is None:
         why = f"more cannot be planned; the distance stays above {target:.3g}"
-        return _made(audit, choice, choice.counts[-1], why, denoiser)
+        return _made(audit, choice, choice.nodes(choice.counts[-1]), why, denoiser)
     rule = f"cannot be reached for certain on these levels: the nearest is {least:.3g}"
     refuse("distance", rule, distance, "Audit with more --levels and --trajectories")
 
@@ -152,9 +159,18 @@ def _trajectories(audit: Audit) -> Trajectories:
     return paths
 
 
-def _made(audit: Audit, choice: Choice, count: int, why: str, denoiser: Denoiser | None) -> Plan:
-    """Return the plan of `count` levels, with its distance and the ledger that has none."""
-    nodes = choice.nodes(count)
+def solver_on_grid(audit: Audit, solver: str, levels: Levels, *, last: str = "denoise") -> Plan:
+    """Return the plan of a solver on given `levels`, each moved to the nearest measured one."""
+    grid = require_levels("levels", levels)
+    choice = _choice(audit, require_choice("sampler", solver, SOLVERS), None, last)
+    near = np.abs(np.log(audit.levels)[None] - np.log(grid)[:, None]).argmin(axis=1)
+    return _made(audit, choice, np.unique(near), "the grid was given", None)
+
+
+def _made(
+    audit: Audit, choice: Choice, nodes: Indices, why: str, denoiser: Denoiser | None
+) -> Plan:
+    """Return the plan that visits `nodes`, with its distance and the ledger that has none."""
     levels, frame = audit.levels[nodes], audit.frame
     about = {"why": why, "audit": audit.about, "model": audit.about["model"]}
     plan = Plan(

@@ -126,16 +126,19 @@ def tournament(
     sizes = rounds(costs, require_count("calls", calls), math.prod(model.shape))
     left, spent = _play(ground, entrants, sizes, progress)
     winner = choose(left)
+    table = [standing(e, winner) for e in sorted(entrants, key=_place)]
     about = {
         "by": ground.measure.name, "note": ground.measure.note, "calls": spent, "seed": seed,
         "left_out": "" if fresh else SEEN, "confidence": CONFIDENCE,
         "data": data.fingerprint, "examples": len(reference),
-        "table": [standing(e, winner) for e in sorted(entrants, key=_place)],
+        "table": table,
     }  # fmt: skip
     plan = winner.candidate.plan
     why = f"closest to held-out data by {ground.measure.name} of {len(entrants)} candidates"
     if winner is not left[0]:
         why += f", and has a path KL, unlike {left[0].candidate.name}, which is no closer for sure"
+    tied = sum(row.get("behind_low", 1) <= 0 for row in table) - 1
+    why += f"; {tied} others cannot be told from it" if tied > 0 else ""
     return replace(plan, about={**plan.about, "why": why, "tournament": about})
 
 
