@@ -12,6 +12,7 @@ from scipy import integrate
 from girsanov.law import Gaussian, GaussianMixture
 from girsanov.ledger.cld import CLD, cld_relative_cell, cld_score_cell
 from girsanov.ledger.exact import exact_curve
+from girsanov.sampling.cld import cld_recipe
 
 RULES = {"score": cld_score_cell, "relative": cld_relative_cell}
 THEORY = GaussianMixture([0.3, 0.7], [[-1.5], [1.0]], [0.04, 0.15])  # of theory section 9
@@ -197,6 +198,57 @@ def test_cells_cost_the_time_integral_of_their_error(name, model, hold):
     se = math.hypot(gap.std() / n**0.5, slack)
     assert se < 0.08 * float(total.mean())  # else the comparison says nothing
     assert abs(gap.mean() + information) < 4 * se
+
+
+def normal_logpdf(gap, covariance):
+    """log N(gap; 0, covariance) [n] for gap [n, k]."""
+    root = np.linalg.cholesky(covariance)
+    unit = np.linalg.solve(root, gap.T)
+    return (
+        -(unit**2).sum(0) / 2 - np.log(np.diag(root)).sum() - len(root) / 2 * math.log(2 * math.pi)
+    )
+
+
+@pytest.mark.parametrize("hold", ["x0", "gaussian"])
+def test_bridge_holds_cost_the_likelihood_ratio_of_their_chain_as_ddpm(hold):
+    """Theory 6.1: by 2-D likelihoods of (x, w) the KL is DDPM's formula on the same SNRs."""
+    law, n = THEORY, 20_000
+    levels = np.array([0.05, 0.3, 1.0, 3.0, 10.0, 40.0])
+    times = CLD.time(levels)
+    states, _ = forward(law, times, n, seed=6)
+    z = states[:, :, :, 0].numpy()  # [K, n, 2]
+    error = law.curve(levels[:-1]).value
+    v = 0.7 * error if hold == "gaussian" else 0 * error
+    begin = (law.mean, (law.variance + 1 / levels[0]) ** 0.5, None)
+    extra = {"variances": v} if hold == "gaussian" else {}
+    plan = cld_recipe(hold, levels, start=begin, last="sample", **extra)
+    gap = z[0] - np.array([law.mean[0], 0.0])
+    log_p = normal_logpdf(gap, np.diag([law.variance + 1 / levels[0], 1.0]))
+    log_q = law.log_prob(states[-1][:, 0], float(levels[-1])).numpy()
+    log_q = log_q + normal_logpdf(z[-1][:, 1:], np.eye(1))
+    for k, step in enumerate(plan.steps):
+        read, h = CLD.statistics(times[k]), times[k] - times[k + 1]
+        back = read @ CLD.transition(h) @ CLD.axes(times[k + 1])
+        log_q = log_q + normal_logpdf(z[k] - z[k + 1] @ back.T, read @ CLD.noise(h) @ read.T)
+        m, c = law.denoise(states[k][:, 0], step.snr).numpy()[:, 0], step.complement
+        x, w = z[k].T
+        mean = np.stack(
+            [step.state * x + step.prediction * m + c.into * w,
+             c.state * x + c.own * w + c.prediction * m], axis=1,
+        )  # fmt: skip
+        factor = np.array([[step.noise, 0.0], [c.shared * step.noise, c.noise]])
+        log_p = log_p + normal_logpdf(z[k + 1] - mean, factor @ factor.T)
+    delta, x0 = np.diff(levels), np.log1p(levels[0] * law.variance) / 2
+    cells = np.log1p(delta * v) + delta * (error - v) / (1 + delta * v)
+    s, ds = np.polynomial.legendre.leggauss(10)
+    edges = np.concatenate([[0.0], np.geomspace(0.02, levels[-1], 17)])
+    half = np.diff(edges)[:, None] / 2
+    s, ds = (edges[:-1, None] + half * (1 + s)).ravel(), (half * ds).ravel()
+    formula = x0 + cells.sum() / 2 - law.curve(s).value @ ds / 2
+    ratio = log_q - log_p
+    se = ratio.std() / n**0.5
+    assert se < 0.05 * formula
+    assert abs(ratio.mean() - formula) < 4 * se
 
 
 def test_a_finer_grid_costs_less_and_a_free_denoiser_of_w_needs_no_fourth_trace():

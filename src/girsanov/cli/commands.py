@@ -134,6 +134,9 @@ def plan(
     kl: Annotated[float | None, typer.Option(help="Or nats the sampler may add.")] = None,
     tv: Annotated[float | None, typer.Option(help="Or total variation it may add.")] = None,
     sampler: Annotated[str, typer.Option(help="gaussian, x0, score or relative.")] = "gaussian",
+    process: Annotated[
+        str | None, typer.Option(help="Sample as vp or cld (default: as the model was trained).")
+    ] = None,
     covariance: Annotated[
         str | None, typer.Option(help="scalar, coordinate, pca, dct or full (gaussian only).")
     ] = None,
@@ -172,7 +175,7 @@ def plan(
     from . import show, tournament
 
     usual = {"steps": steps, "kl": kl, "tv": tv, "sampler": sampler, "covariance": covariance}
-    usual |= {"resolution": resolution, "calibrate": calibrate}
+    usual |= {"resolution": resolution, "calibrate": calibrate, "process": process}
     contest = {"model": model, "data": data, "labels": labels, "candidates": candidates}
     made = tournament.planned(audit, by, usual, {**contest, "calls": calls, "seed": seed})
     before = made.about["audit"]

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from ..ledger.audit import Audit
     from ..plan.plan import Plan
 
-ALONE = ("kl", "tv", "covariance", "resolution", "calibrate")  # each candidate has its own
+# each candidate has its own of these
+ALONE = ("kl", "tv", "covariance", "resolution", "calibrate", "process")
 NEEDS = ("model", "data", "candidates", "calls")  # what means nothing without --by
 
 

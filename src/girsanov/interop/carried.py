@@ -98,6 +98,8 @@ def carry(plans: Sequence[Plan]) -> Carried:
     first = plans[0]
     require(first.sampler in (*HOLDS, *SOLVERS), "plan", "must be of a hold or a solver",
             first.sampler)  # fmt: skip
+    scalar = all(p.process == "vp" for p in plans)
+    require(scalar, "plan", "must be of process vp: a scheduler has no velocities", "cld")
     if first.covariance == "full":
         refuse("plan", "has a full covariance, whose axes differ at each level", None,
                "Plan with --covariance pca, dct or coordinate")  # fmt: skip

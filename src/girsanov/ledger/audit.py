@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .._checks import InputError, require, require_count
+from .._checks import InputError, require, require_choice, require_count
 from .._files import (
     read_beside,
     read_format,
@@ -27,6 +27,7 @@ from ..moments import (
     moments_from_tensors,
 )
 from ..montecarlo import Estimate
+from ..sampling.holds import PROCESSES
 from .bands import Bands
 from .calibrated import calibrate
 from .curve import Curve, measure_curve
@@ -103,6 +104,8 @@ class Audit:
         correction, and `sample` applies it. Raises InputError for an exact denoiser.
         """
         require(not self.about["exact"], "calibrate", "is not for an exact denoiser")
+        scalar = self.about.get("process", "vp") == "vp"
+        require(scalar, "calibrate", "is not for a model trained in phase space (process cld)")
         if self.calibration is not None:
             return self
         if "_calibrated" not in self.__dict__:
@@ -114,6 +117,23 @@ class Audit:
             object.__setattr__(made, "_probe", self.probe.less(taken))
             object.__setattr__(self, "_calibrated", made)
         return self.__dict__["_calibrated"]  # type: ignore[no-any-return]
+
+    def in_process(self, process: str | None) -> Audit:
+        """Return this audit for sampling as ``vp`` or ``cld``; None: as the model was trained.
+
+        Any model samples as cld, through the statistic that tells all about x0; one trained in
+        phase space samples as cld alone.
+        """
+        own = self.about.get("process", "vp")
+        wanted = own if process is None else require_choice("process", process, PROCESSES)
+        rule = "must be cld, in which this model was trained"
+        require(wanted == "cld" or own == "vp", "process", rule, process)
+        if wanted == own:
+            return self
+        made = replace(self, about={**self.about, "process": wanted})
+        if "_probe" in self.__dict__:
+            object.__setattr__(made, "_probe", self.probe)
+        return made
 
     def plan(self, **options: Any) -> Plan:
         """Return a plan made from this audit; options as `girsanov.make_plan`.

@@ -27,7 +27,7 @@ from dataclasses import replace
 import numpy as np
 
 from .._typing import Array, Indices, Levels
-from .curve import Curve
+from .curve import Curve, as_error
 
 TINY = 1e-300  # stands for an error of zero, whose reciprocal is not a number
 SAME = 1e-9  # relative distance below which two levels are one
@@ -97,9 +97,10 @@ def refined(
         errors[name] = a[:, None] * measured[i] + b[:, None] * measured[i + 1]
     total = errors[curve.main] @ curve.sizes[curve.main]
     # E[n . r] and E[x0 . r] equal the error for an exact denoiser; what they differ by is linear
-    beyond = curve.traces - curve.traces[:, :, :1]
+    like = as_error(curve.traces)
+    beyond = curve.traces - curve.traces[:, :, :1] * like
     share = w[:, None, None]
-    traces = total[:, :, None] + (1 - share) * beyond[i] + share * beyond[i + 1]
+    traces = total[:, :, None] * like + (1 - share) * beyond[i] + share * beyond[i + 1]
     return replace(curve, levels=fine, errors=errors, traces=traces, products=None, full=None)
 
 

@@ -22,7 +22,7 @@ from scipy.optimize import isotonic_regression
 
 from .._typing import Array, Levels
 from ..montecarlo import group_estimate
-from .curve import Curve
+from .curve import Curve, as_error
 
 LIMIT = 2.0  # standard errors: what two of three levels or more would not reach by chance
 SLACK = 1e-9  # relative: breaking (1) by rounding is no breaking
@@ -80,12 +80,13 @@ def repaired(curve: Curve, groups: NDArray[np.bool_], *, exact: bool) -> tuple[C
             farthest = float((np.abs(fixed - mean)[shift] / se[shift]).max(initial=0.0))
     total = errors[curve.main] @ curve.sizes[curve.main]
     traces = part.mean_traces()
-    beyond = np.zeros_like(traces) if exact else traces - traces[:, :1]
+    like = as_error(traces)
+    beyond = np.zeros_like(traces) if exact else traces - traces[:, :1] * like
     one = replace(
         part,
         shares=np.ones(1),
         errors=errors,
-        traces=(total + beyond)[:, None],
+        traces=(total * like + beyond)[:, None],
         second_moments=np.array([part.second_moments @ part.shares]),
         products=None,
         full=None,

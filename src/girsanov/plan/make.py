@@ -37,6 +37,7 @@ def make_plan(  # noqa: PLR0913 - the public face: one keyword a choice
     tv: float | None = None,
     distance: float | None = None,
     sampler: str = "gaussian",
+    process: str | None = None,
     covariance: str | None = None,
     start: str | None = None,
     last: str = "denoise",
@@ -54,10 +55,14 @@ def make_plan(  # noqa: PLR0913 - the public face: one keyword a choice
     distance that stopping there may leave; default: the coarsest at which a denoised last step
     misses at most 5 % of the data's standard deviation, or the finest measured. calibrate: plan
     for the denoiser corrected on the audited examples (`Audit.calibrated`); the plan carries the
-    correction. among, keep, widest: restrict the levels (`plan.levels.Limits`); weight: a of the
-    x0 hold's objective s^-a, 1 unless a KL or TV is asked for. Raises `InputError` when a target
-    cannot be reached, with what can.
+    correction. process: ``cld`` to sample in phase space (`Audit.in_process`). among, keep,
+    widest: restrict the levels (`plan.levels.Limits`); weight: a of the x0 hold's objective s^-a,
+    1 unless a KL or TV is asked for. Raises `InputError` when a target cannot be reached, with
+    what can.
     """
+    scalar = (process or audit.about.get("process", "vp")) == "vp"
+    rule = f"must be one of {', '.join(HOLDS)} with process cld"
+    require(scalar or sampler in HOLDS, "sampler", rule, sampler)
     if sampler in SOLVERS:
         rule = "is for stochastic samplers: the trajectories are those of the model as it is"
         require(not calibrate or audit.calibration is not None, "calibrate", rule, sampler)
@@ -68,7 +73,7 @@ def make_plan(  # noqa: PLR0913 - the public face: one keyword a choice
             audit, sampler, steps=steps, distance=distance, resolution=resolution, last=last
         )
     require(distance is None, "distance", "is for ddim, heun and dpmpp-2m", distance)
-    audit = audit.calibrated() if calibrate else audit
+    audit = (audit.calibrated() if calibrate else audit).in_process(process)
     require(
         sum(x is not None for x in (steps, kl, tv)) <= 1,
         "steps, kl, tv",
@@ -122,10 +127,11 @@ def _priced(
 def evaluate_grid(audit: Audit, levels: Levels, **options: Any) -> Plan:
     """Return the plan that visits given `levels`, each priced where it is.
 
-    options: sampler, covariance, start, last, calibrate as `make_plan`. Raises `InputError` for
-    levels finer than the finest measured, of which the audit says nothing.
+    options: sampler, process, covariance, start, last, calibrate as `make_plan`. Raises
+    `InputError` for levels finer than the finest measured, of which the audit says nothing.
     """
     audit = audit.calibrated() if options.pop("calibrate", False) else audit
+    audit = audit.in_process(options.pop("process", None))
     grid = require_levels("levels", levels)
     finest = audit.levels[-1]
     rule = f"must not be finer than the finest measured, SNR {finest:.6g}"

@@ -30,7 +30,8 @@ from ..ledger.discretise import COVARIANCES
 from ..ledger.init import STARTS
 from ..ledger.resolution import Certificate, certificate_from_json
 from ..moments import Moments, moments_from_tensors
-from ..sampling.holds import HOLDS, Recipe, recipe
+from ..sampling.cld import cld_recipe
+from ..sampling.holds import HOLDS, PROCESSES, Recipe, recipe
 from ..sampling.solvers import SOLVERS, network_calls, solver_recipe
 from .distance import Distance, distance_from_json
 
@@ -87,6 +88,11 @@ class Plan:
         assert self.promised is not None
         return self.promised
 
+    @property
+    def process(self) -> str:
+        """The process it samples as: ``vp`` (any scalar one) or ``cld``."""
+        return str(self.about.get("audit", {}).get("process", "vp"))
+
     def recipe(self) -> Recipe:
         """Return the sampler this plan stands for."""
         main = self.moments.basis
@@ -100,7 +106,10 @@ class Plan:
             return solver_recipe(self.sampler, self.levels, start=start, last=self.last)
         cells = len(self.levels) - 1
         bases = tuple(self.axes) * cells if len(self.axes) == 1 else tuple(self.axes)
-        return recipe(
+        make = {"vp": recipe, "cld": cld_recipe}[
+            require_choice("process", self.process, PROCESSES)
+        ]
+        return make(
             self.sampler,
             self.levels,
             start=begin[self.start],
@@ -141,6 +150,7 @@ class Plan:
         """Return what a person or a program wants to know of this plan, as JSON."""
         return {
             "sampler": self.sampler,
+            "process": self.process,
             "covariance": self.covariance,
             "start": self.start,
             "last": self.last,
@@ -192,6 +202,7 @@ def load_plan(path: PathLike) -> Plan:
 
 def _check_whole(plan: Plan, content: Json) -> None:
     """Refuse what was added to a plan, and what was edited where only its arrays count."""
+    content = {"process": "vp", **content}  # a plan of the first versions has but one
     names = {"format", "axes", "arrays", *plan.summary(), *plan.about}
     require(content.keys() == names, "fields", "must be those of a plan", sorted(content))
     judged = (plan.distance is not None) == (plan.sampler in SOLVERS)
@@ -206,7 +217,7 @@ def _check_whole(plan: Plan, content: Json) -> None:
     for row in plan.frontier:
         for name in ("steps", "above_best", "standard_error"):
             require_number(f"frontier {name}", row[name])
-    for name in ("steps", "levels", "calibrated"):
+    for name in ("steps", "levels", "calibrated", "process"):
         require(content[name] == plan.summary()[name], name, "must agree with the arrays")
     d, cells = plan.moments.basis.dimension, len(plan.levels) - 1
     require(plan.start_noise.shape == (d,), "start_noise", f"must have shape [{d}]")
