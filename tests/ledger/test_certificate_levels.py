@@ -118,7 +118,7 @@ def test_certificates_that_contradict_themselves_are_refused():
 def test_a_learned_model_is_promised_up_to_its_score_error():
     wrong = gv.Gaussian([4.0], 0.01)  # a denoiser of another law
     audit = gv.audit(gv.ExactDenoiser(wrong), LAW, examples=1500, levels=33)
-    plan = audit.plan(steps=8)
+    plan = gv.evaluate_grid(audit, audit.levels[::4])
     made = plan.certificate()
     assert "up to the model's score error, which is at least" in made.holds
     assert "up to the model's score error" in made.kl.note
