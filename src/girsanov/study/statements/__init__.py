@@ -5,6 +5,7 @@ MODULES = (
     "identity",
     "theorem2",
     "outputs",
+    "promises",
     "score_error",
     "support",
     "steps_needed",
