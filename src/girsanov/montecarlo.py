@@ -41,6 +41,12 @@ def quantile(probability: float, degrees: float) -> float:
     return float(law.ppf(probability))
 
 
+def trapezium(points: Array) -> Array:
+    """Return the weights of the trapezium rule on increasing `points` [n]; 0 for one point."""
+    half = np.diff(points) / 2
+    return np.asarray(np.concatenate([half, [0.0]]) + np.concatenate([[0.0], half]))
+
+
 def mean_estimate(values: Array, axis: int = 0) -> Estimate:
     """Return the mean of independent `values` [n, ...] along `axis` with its standard error."""
     n = values.shape[axis]

@@ -116,6 +116,29 @@ def test_memorisation_is_the_error_on_training_examples():
     assert audit(Network(), table(), levels=2, draws=1).memorisation is None
 
 
+def test_memorisation_in_nats_is_the_integral_of_the_gap_with_an_interval():
+    found = []
+    for seed in range(8):  # a denoiser that knows nothing of the training data memorises nothing
+        first, rest = table(n=400, seed=seed).split(0.5)
+        report = audit(Network(), rest, train=first, levels=[0.5, 1.0, 5.0], draws=1)
+        nats = report.memorised()
+        gap = (report.curve.traces[1:, :, 0] - report.memorisation[1:]) @ report.curve.shares
+        assert nats.value == pytest.approx(
+            np.trapezoid(gap * report.levels, np.log(report.levels)) / 2
+        )
+        assert report.memorised(1.0).value != nats.value
+        assert (
+            report.summary()["memorised"]["low"]
+            < nats.value
+            < report.summary()["memorised"]["high"]
+        )
+        found.append((nats.value, nats.se))
+    value, se = np.transpose(found)
+    assert abs(value.mean()) < 4.5 * np.sqrt((se**2).sum()) / 8
+    assert (np.abs(value) > 2.5 * se).sum() <= 2
+    assert audit(Network(), rest, levels=2, draws=1).memorised() is None
+
+
 @pytest.mark.parametrize("source", ["law", "data"])
 def test_saved_audit_is_the_same(tmp_path, report, source):
     if source == "data":

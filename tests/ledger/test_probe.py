@@ -9,7 +9,7 @@ import torch
 from girsanov._checks import InputError
 from girsanov.denoise.exact import ExactDenoiser
 from girsanov.law import Gaussian, GaussianMixture
-from girsanov.ledger.audit import audit
+from girsanov.ledger.audit import audit, load_audit
 from girsanov.ledger.correct import gain, normal_equations
 from girsanov.ledger.discretise import half_integral
 from girsanov.ledger.exact import exact_curve
@@ -267,3 +267,41 @@ def test_a_denoiser_worse_than_a_line_is_caught():
 def test_probe_of_an_exact_curve_is_refused():
     with pytest.raises(InputError, match="curve: must be measured, not exact, to be probed"):
         probe(exact_curve(Gaussian([0.0], 1.0), GRID))
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_a_better_model_gives_a_better_bound(name):
+    law, options = LAWS[name], {"levels": GRID, "examples": N, "seed": 2}
+    exact = ExactDenoiser(law)
+    wrong = Denoiser(law, lambda m, x, s, law: m + 0.3 * torch.sin(5 * x))  # far from affine
+    alone, report = audit(wrong, law, **options), audit(wrong, law, reference=exact, **options)
+    assert report.about["calls"] == 2 * alone.about["calls"]
+    assert report.total().value == pytest.approx(alone.total().value)
+    over = report.probe.gain_over_reference()
+    same_paths = audit(exact, law, **options).total().value
+    assert over.value == pytest.approx(alone.total().value - same_paths, abs=1e-6)
+    truth = 0.045 * law.dimension * np.ones(5)  # E sin^2 = 1/2 where the noise is wide
+    assert (np.abs(over.value[:5] - truth) < 4.5 * over.se[:5] + 0.1 * truth).all()
+    with_it, without = report.probe.gain(), alone.probe.gain()
+    assert (with_it.value[:5] < 1.1 * truth + 4.5 * with_it.se[:5]).all()
+    assert with_it.value.sum() > 1.2 * without.value.sum() > 0
+    assert alone.probe.gain_over_reference() is None
+
+
+def test_a_reference_that_does_not_fit_is_refused():
+    law, other = LAWS["line"], LAWS["plane"]
+    with pytest.raises(InputError, match=r"reference: must take examples of shape \(1,\)"):
+        audit(Denoiser(law, ERRORS["noisy"]), law, reference=ExactDenoiser(other), examples=64)
+
+
+def test_a_reference_is_saved_with_the_audit(tmp_path):
+    law = LAWS["line"]
+    wrong, exact = Denoiser(law, ERRORS["noisy"]), ExactDenoiser(law)
+    report = audit(wrong, law, reference=exact, levels=5, examples=64)
+    report.save(tmp_path / "audit.json")
+    again = load_audit(tmp_path / "audit.json")
+    assert again.summary() == report.summary()
+    assert again.about == report.about
+    assert again.probe.gain_over_reference().value == pytest.approx(
+        report.summary()["reference_gain"]["value"]
+    )

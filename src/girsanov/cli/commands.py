@@ -86,6 +86,9 @@ def audit(
     trajectories: Annotated[
         int, typer.Option(min=0, help="Of the teacher, to plan ddim, heun, dpmpp-2m on; 256 do.")
     ] = 0,
+    reference: Annotated[
+        str | None, typer.Option(help="A better model, for a higher bound on MODEL's error.")
+    ] = None,
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Examples a network call (default: up to 512).")
     ] = None,
@@ -112,15 +115,18 @@ def audit(
             examples=examples,
             draws=draws,
             trajectories=trajectories,
+            reference=reference,
             batch_size=batch_size,
             seed=seed,
             progress=tick,
         )
     work.remember(done, model, outputs.typed(context, "force", "json"))
     done.save(out, force=True)
-    show.result(
-        json, {"audit": str(out), **done.about, **done.summary()}, lambda: show.audited(done, out)
-    )
+    from ..reporting.helps import audit_spoken
+
+    said = audit_spoken(done)
+    content = {"audit": str(out), **done.about, **done.summary(), "verdict": said}
+    show.result(json, content, lambda: show.audited(done, out), said)
 
 
 @app.command()
@@ -182,12 +188,13 @@ def plan(
     commands = [*before.get("commands", ()), outputs.typed(context, "force", "json")]
     made.about["audit"] = {**before, "commands": commands}
     made.save(out, force=True)
+    from ..ledger.audit import load_audit
+    from ..reporting.helps import spoken
+
+    said = spoken(load_audit(audit), made)
     told = {k: v for k, v in made.about.items() if k in ("why", "tournament")}
-    show.result(
-        json,
-        {"plan": str(out), **made.summary(), **told},
-        lambda: tournament.shown(made, out),
-    )
+    content = {"plan": str(out), **made.summary(), **told, "verdict": said}
+    show.result(json, content, lambda: tournament.shown(made, out), said)
 
 
 @app.command()

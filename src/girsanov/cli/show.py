@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,11 +64,15 @@ def stages() -> Iterator[Callable[[str], Progress]]:
         yield stage
 
 
-def result(as_json: bool, content: dict[str, Any], show: Callable[[], None]) -> None:
-    """Print `content` as one JSON object, or call `show`."""
+def result(
+    as_json: bool, content: dict[str, Any], show: Callable[[], None], said: Sequence[str] = ()
+) -> None:
+    """Print `content` as one JSON object, or the sentences `said` first and call `show`."""
     if as_json:
         sys.stdout.write(json.dumps(content, allow_nan=False) + "\n")
     else:
+        for line in said:
+            _console().print(line, style="bold", markup=False)
         show()
 
 
@@ -144,6 +148,8 @@ def audited(audit: Audit, out: Path) -> None:
     paths = about.get("trajectories", 0)
     again = about["calls"] - about["examples"] * about["draws"] * len(audit.levels)
     again -= paths * teacher_calls(len(audit.levels))
+    if about.get("reference"):
+        again -= about["examples"] * about["draws"] * len(audit.levels)
     seen = f", and {again // len(audit.levels)} training examples once" if again else ""
     seen += f", and {paths} trajectories of the teacher" if paths else ""
     spent = f"{about['examples']} examples x {about['draws']} draws x {len(audit.levels)} levels"
@@ -155,6 +161,13 @@ def audited(audit: Audit, out: Path) -> None:
     console.print(
         f"relative standard error of the curve {100 * relative:.1f} % (median over levels)"
     )
+    memorised = audit.memorised()
+    if memorised is not None:
+        low, high = memorised.interval()
+        console.print(
+            f"on training examples the error is {memorised.value:.3g} nats lower (95 % interval "
+            f"{low:.3g} to {high:.3g}): memorisation, down to noise {audit.levels[-1] ** -0.5:.3g}"
+        )
     for note in about.get("notes", ()):
         console.print(f"note: {note}", markup=False)
     wrote(out)

@@ -76,6 +76,7 @@ def audit_command(
     labels: str | None,
     *,
     device: str | None,
+    reference: str | None = None,
     **options: Any,
 ) -> Audit:
     """Audit a model on data; of the file it was trained on, only the part kept back is used."""
@@ -85,7 +86,8 @@ def audit_command(
         data, train = parts(denoiser, data, source)
     if train_source is not None:
         train = _for_model(denoiser, load_data(train_source, labels=labels), train_source)
-    return measure(denoiser, data, train=train, **options)
+    other = None if reference is None else load_model(reference, device=device)
+    return measure(denoiser, data, train=train, reference=other, **options)
 
 
 def remember(audit: Audit, model: str, command: str) -> None:

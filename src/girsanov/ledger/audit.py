@@ -19,7 +19,7 @@ from .._files import (
 )
 from .._typing import Array, Json, Levels, PathLike, Progress
 from ..data import Dataset
-from ..denoise.base import Denoiser, per_call, process_of
+from ..denoise.base import Denoiser, per_call
 from ..denoise.calibrate import Calibration
 from ..law.base import Law
 from ..moments import (
@@ -35,12 +35,14 @@ from .examples import (
     held_out_examples,
     moments_for,
     refuse_overlap,
+    require_reference,
     require_shape,
     training_examples,
 )
 from .frame import Frame, make_frame
+from .memorised import memorised
 from .probe import Probe, probe
-from .trained import levels_to_audit, said_of
+from .trained import levels_to_audit, named, said_of
 from .trajectories import (
     Trajectories,
     measure_trajectories,
@@ -204,7 +206,26 @@ class Audit:
                 "standard_error": gain.se.tolist(),
                 "linear_denoiser": (self.probe.linear @ self.probe.shares).tolist(),
             }
+            out["martingale"] = {
+                **_lists(self.probe.martingale()),
+                "lower_bound": self.probe.martingale_bound().tolist(),
+            }
+            other = self.probe.gain_over_reference()
+            out |= {} if other is None else {"reference_gain": _lists(other)}
+        memorised = self.memorised()
+        if memorised is not None:
+            low, high = memorised.interval()
+            out["memorised"] = {"nats": memorised.value, "low": float(low), "high": float(high)}
         return out
+
+    def memorised(self, resolution: float = 0.0) -> Estimate | None:
+        """Return what the model has memorised, in nats down to noise level `resolution`.
+
+        None without training data; see `ledger/memorised.py`.
+        """
+        if self.memorisation is None:
+            return None
+        return memorised(self.curve, self.memorisation, resolution)
 
 
 def audit(  # noqa: PLR0913
@@ -216,6 +237,7 @@ def audit(  # noqa: PLR0913
     examples: int | None = None,
     draws: int | None = None,
     trajectories: int = 0,
+    reference: Denoiser | None = None,
     seed: int = 0,
     batch_size: int | None = None,
     progress: Progress | None = None,
@@ -224,19 +246,18 @@ def audit(  # noqa: PLR0913
 
     data: held-out examples, or the law itself; train: the training data, for the moments and
     for what the model has memorised; levels: how many, or the SNRs (of a discrete-time network,
-    the nearest it was trained at); examples: use only the
-    first so many; draws: noise paths per example; trajectories: of the teacher, to plan
-    deterministic solvers on (256 will do; 4 K + 1 calls and 8 K d bytes each); batch_size:
-    examples a network call, by default 512, fewer if they are large; progress(done, total)
-    counts network calls.
+    the nearest it was trained at); examples: use only so many; draws: noise paths per example;
+    trajectories: of the teacher, to plan deterministic solvers on (256 will do; 4 K + 1 calls
+    and 8 K d bytes each); reference: a second, better model, called on the same paths for a
+    higher bound on the score error of this one; batch_size: examples a network call, by default
+    512, fewer if they are large; progress(done, total) counts network calls.
     """
     begun, seed = time.perf_counter(), require_count("seed", seed, at_least=0)
     refuse_overlap(data, train)
     source = held_out_examples(denoiser, data, examples, seed)
+    require_reference(denoiser, reference, data)
     require_shape("data", source, denoiser)
     seen = None if train is None else training_examples(denoiser, train, len(source))
-    if seen is not None:
-        require_shape("train", seen, denoiser)
     moments, source, origin = moments_for(denoiser, data, train, source)
     # exact for this very law: the posterior mean of another one is a model like any other
     exact = denoiser.exact and isinstance(data, Law) and data.fingerprint == denoiser.fingerprint
@@ -251,7 +272,8 @@ def audit(  # noqa: PLR0913
         measure_curve, denoiser, levels=grid, frame=frame, seed=seed, batch_size=size,
     )  # fmt: skip
     full = math.prod(denoiser.shape) <= FULL_LIMIT
-    curve = measure(source, draws=count, full=full, progress=_shifted(progress, 0, sum(parts)))
+    tick = _shifted(progress, 0, sum(parts))
+    curve = measure(source, draws=count, full=full, reference=reference, progress=tick)
     memorisation = None
     if seen is not None:
         again = measure(seen, progress=_shifted(progress, parts[0], sum(parts)))
@@ -268,15 +290,16 @@ def audit(  # noqa: PLR0913
         "girsanov": __version__, "model": denoiser.fingerprint, "data": data.fingerprint,
         "data_name": getattr(data, "name", type(data).__name__), "exact": exact,
         "shape": list(denoiser.shape), "examples": len(source), "draws": count, "seed": seed,
-        "calls": sum(parts), "moments_from": origin, "trajectories": paths,
+        "calls": sum(parts) + parts[0] * (reference is not None),
+        "moments_from": origin, "trajectories": paths,
         "seconds": round(time.perf_counter() - begun, 3),
     }  # fmt: skip
-    about |= said_of(denoiser, data)
-    units = getattr(denoiser, "standardisation", None) or getattr(data, "standardisation", None)
-    if units is not None and units.scale_in_units:
-        about["scale"] = units.scale_in_units  # user units in one of the units of the curve
-    about |= {} if process_of(denoiser) == "vp" else {"process": process_of(denoiser)}
+    about |= said_of(denoiser, data) | named(denoiser, data, reference)
     return Audit(curve, frame, memorisation, about, teacher)
+
+
+def _lists(found: Estimate) -> Json:
+    return {"value": found.value.tolist(), "standard_error": found.se.tolist()}
 
 
 def _shifted(progress: Progress | None, before: int, total: int) -> Progress | None:
@@ -329,7 +352,8 @@ def _from_arrays(about: Json, t: dict[str, Any], moments: Moments) -> Audit:
         t.get("full"),
         probe_variances=frame.probe_variances,
     )
-    drop = ("format", "arrays", "bases", "levels", "error", "standard_error", "probe")
+    drop = ("format", "arrays", "bases", "levels", "error", "standard_error", "probe",
+            "martingale", "reference_gain", "memorised")  # fmt: skip
     record = {k: v for k, v in about.items() if k not in drop}
     paths = trajectories_from_tensors(t, (len(curve.levels) - 1, curve.dimension))
     return Audit(curve, frame, t.get("memorisation"), record, paths)

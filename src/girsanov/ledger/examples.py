@@ -108,6 +108,25 @@ def _refuse_training_data(denoiser: Denoiser, data: Dataset) -> None:
     _refuse_shared(data, seen, "this model saw in training or to choose its weights")
 
 
+def require_reference(denoiser: Denoiser, reference: Denoiser | None, data: Dataset | Law) -> None:
+    """Refuse a reference that cannot be called on the same paths, or that has seen the data."""
+    if reference is None:
+        return
+    rule = f"must take examples of shape {denoiser.shape}, as the model does"
+    require(reference.shape == denoiser.shape, "reference", rule, reference.shape)
+    names, own = (tuple(getattr(m, "label_names", ())) for m in (reference, denoiser))
+    same = reference.classes == denoiser.classes and names == own
+    require(same, "reference", "must know the same labels as the model", names or "no labels")
+    units = [getattr(m, "standardisation", None) for m in (reference, denoiser)]
+    alike = units[0] is units[1] or len({repr(u and u.to_json()) for u in units}) == 1
+    remedy = "Train both on the same data"
+    require(alike, "reference", "must work in the same units as the model", None, remedy)
+    if isinstance(data, Dataset):
+        record = getattr(reference, "training", {})
+        seen = record.get("seen") or [record.get("lineage")]
+        _refuse_shared(data, seen, "the reference saw in training")
+
+
 def refuse_overlap(data: Dataset | Law, train: Dataset | None) -> None:
     """Refuse held-out data that shares examples with the training data given beside it."""
     if train is not None and isinstance(data, Dataset):
@@ -130,7 +149,9 @@ def require_shape(argument: str, examples: Examples, denoiser: Denoiser) -> None
 
 def training_examples(denoiser: Denoiser, train: Dataset, most: int, seed: int = 0) -> Examples:
     """Return at most `most` training examples chosen by `seed`, in the model's units."""
-    return _some(_in_units("train", denoiser, train), min(most, len(train)), seed)
+    own = _in_units("train", denoiser, train)
+    require_shape("train", own, denoiser)
+    return _some(own, min(most, len(train)), seed)
 
 
 def moments_for(

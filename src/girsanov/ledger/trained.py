@@ -9,7 +9,7 @@ import numpy as np
 from .._checks import require_count, require_levels
 from .._typing import Array, Json, Levels
 from ..data import Dataset
-from ..denoise.base import Denoiser
+from ..denoise.base import Denoiser, process_of
 from ..law.base import Law
 
 NUDGE = 1e-9  # relative; a denoiser takes levels within 1e-6 of a trained one for it
@@ -63,3 +63,14 @@ def said_of(denoiser: Denoiser, data: Dataset | Law) -> Json:
     if getattr(denoiser, "standardisation", None) is None and isinstance(data, Dataset):
         about["units"] = data.standardisation.to_json()
     return about
+
+
+def named(denoiser: Denoiser, data: Dataset | Law, reference: Denoiser | None) -> Json:
+    """Return the record of the units, of a process that is not a scalar one, of a reference."""
+    out: Json = {}
+    units = getattr(denoiser, "standardisation", None) or getattr(data, "standardisation", None)
+    if units is not None and units.scale_in_units:
+        out["scale"] = units.scale_in_units  # user units in one of the units of the curve
+    if process_of(denoiser) != "vp":
+        out["process"] = process_of(denoiser)
+    return out if reference is None else {**out, "reference": reference.fingerprint}

@@ -132,14 +132,25 @@ def evaluate_grid(audit: Audit, levels: Levels, **options: Any) -> Plan:
     """
     audit = audit.calibrated() if options.pop("calibrate", False) else audit
     audit = audit.in_process(options.pop("process", None))
+    last = options.pop("last", "denoise")
+    price, nodes = grid_prices(audit, levels, **options)
+    return plan_on(price, nodes, last=last, frontier=[], why="the grid was given")
+
+
+def grid_prices(
+    audit: Audit, levels: Levels, *, sampler: str = "gaussian", **options: Any
+) -> tuple[Prices, Indices]:
+    """Return the prices of a sampler, and the nodes in them that given `levels` are.
+
+    options: covariance, start as `make_plan`.
+    """
     grid = require_levels("levels", levels)
     finest = audit.levels[-1]
     rule = f"must not be finer than the finest measured, SNR {finest:.6g}"
     require(bool(grid[-1] <= finest * (1 + SAME)), "levels", rule, float(grid[-1]))
-    last = options.pop("last", "denoise")
-    price = prices(audit, options.pop("sampler", "gaussian"), levels=grid, **options)
+    price = prices(audit, sampler, levels=grid, **options)
     nodes = np.unique(np.abs(np.log(price.levels)[None] - np.log(grid)[:, None]).argmin(axis=1))
-    return plan_on(price, nodes + 1, last=last, frontier=[], why="the grid was given")
+    return price, nodes + 1
 
 
 def plan_on(

@@ -23,6 +23,7 @@ from ..ledger.audit import Audit
 from ..ledger.certificate import Entry
 from ..plan.plan import Plan
 from .figures import curve_figure, frontier_figure, gain_figure, half_width, ledger_figure
+from .helps import helps
 from .pictures import Shown, pictures
 from .verdict import advice, certificate, sampler_share, verdict
 from .words import MEANINGS, count, interval_of, name_of, number, value_of
@@ -75,7 +76,7 @@ def render(
         about=audit.about,
         dimension=audit.curve.dimension,
         exact=bool(audit.about["exact"]),
-        verdict=_verdict(plans[0]) if plans else None,
+        verdict=_verdict(audit, plans[0]) if plans else None,
         ledger=_ledger(plans[0]) if plans else None,
         curve=_curve(audit, plans),
         frontiers=_frontiers(plans),
@@ -104,9 +105,10 @@ def _template() -> Template:
     return made.from_string(_shipped("page.html.j2"))
 
 
-def _verdict(plan: Plan) -> Json:
+def _verdict(audit: Audit, plan: Plan) -> Json:
     return {
         "sentence": verdict(plan),
+        "helps": helps(audit, plan),
         "advice": advice(plan),
         "certificate": certificate(plan),
         "numbers": [_entry(e) for e in plan.ledger],

@@ -18,7 +18,7 @@ import torch
 
 from .._typing import Array, Tensor
 from ..denoise.base import Denoiser, in_phase_space, per_call
-from ..montecarlo import Estimate, mean_estimate
+from ..montecarlo import Estimate, mean_estimate, trapezium
 from ..noise import NoiseSource
 
 CALL = 512  # examples in one network call, at most
@@ -58,6 +58,4 @@ def _errors(
 
 def ledger(errors: Array, log_snrs: Array) -> Estimate:
     """Return equation (1) in nats from errors [n, K]."""
-    half = np.diff(log_snrs) / 2
-    weights = np.concatenate([half, [0.0]]) + np.concatenate([[0.0], half])
-    return mean_estimate(errors @ (weights * np.exp(log_snrs)) / 2)
+    return mean_estimate(errors @ (trapezium(log_snrs) * np.exp(log_snrs)) / 2)

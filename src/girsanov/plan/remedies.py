@@ -1,0 +1,120 @@
+r"""What would help a plan most, in nats: another grid, more steps, a longer range, a correction.
+
+With cost(.) the cross-fitted path cost by group of examples, G the plan's grid, B the best one of
+as many steps, S the best one of any number, C the best of as many for the calibrated denoiser,
+all up to the same resolution,
+
+    grid          cost(G) - cost(B),                                                       (1)
+    steps         cost(B) - cost(S),                                                       (2)
+    calibration   cost(B) - cost(C),                                                       (3)
+
+with standard errors of the differences, group by group, since all share their examples. A longer
+range of noise levels saves at most the entry init of the ledger, when the plan starts at the
+noisiest level measured; more training at least what the entry score is bounded by from below.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._typing import Array
+from ..ledger.audit import Audit
+from ..montecarlo import group_estimate
+from .make import grid_prices, make_plan
+from .plan import Plan
+
+MOST_OF = 2 / 3  # of what the probe finds of the score error lies between the levels named
+
+
+class Remedy(NamedTuple):
+    """One thing that would lower the KL: by how many nats, with the ends of a 95 % interval.
+
+    name: ``grid``, ``steps``, ``calibration``, ``range`` or ``training``; value: None where only
+    ends are known; high: infinite where nothing is known from above; about: what words need.
+    """
+
+    name: str
+    value: float | None
+    low: float
+    high: float
+    about: dict[str, Any]
+
+
+def remedies(audit: Audit, plan: Plan) -> list[Remedy]:
+    """Return what would help a plan made from this audit, the surest first.
+
+    They are in the order of the low ends of their intervals and may overlap: together they need
+    not save the sum. Plans of deterministic solvers are not priced in nats and get training only.
+    """
+    own = audit.calibrated() if plan.calibration is not None else audit
+    found = _of_sampler(audit, own, plan) if plan.ledger[0].name == "init" else []
+    score = next((e for e in plan.ledger if e.name == "score"), None)
+    if score is not None and score.kind == "lower bound":
+        about = {"noise": _where(own)}
+        found.append(Remedy("training", None, score.low or 0.0, math.inf, about))
+    return sorted(found, key=lambda r: -r.low)
+
+
+def _of_sampler(audit: Audit, own: Audit, plan: Plan) -> list[Remedy]:
+    same: dict[str, Any] = {
+        "sampler": plan.sampler, "covariance": plan.covariance, "start": plan.start,
+    }  # fmt: skip
+    rest = {"resolution": plan.resolution, "last": plan.last, **same}
+    best = make_plan(own, steps=plan.steps, **rest)
+    most = min(best.frontier, key=lambda row: float(row["above_best"]))["steps"]
+    more = make_plan(own, steps=most, **rest)
+    given, at_best, at_more = (_cost(own, p, same) for p in (plan, best, more))
+    shares = _folds(own, plan, same)
+    noisier = float(best.levels[0] ** -0.5) if best.levels[0] < 0.5 * plan.levels[0] else None
+    found = [
+        _saved("grid", given - at_best, shares, {"start": noisier}),
+        _saved("steps", at_best - at_more, shares, {"steps": most}),
+    ]
+    init = plan.ledger[0]
+    if plan.levels[0] <= own.levels[0] * 1.001 and init.value is not None:
+        about = {"noise": float(own.levels[0] ** -0.5)}
+        found.append(Remedy("range", init.value, init.low or 0.0, init.high or math.inf, about))
+    fits = plan.covariance in (None, "scalar", own.curve.main) and plan.sampler != "relative"
+    if plan.calibration is None and not own.about["exact"] and fits:
+        corrected = make_plan(own, steps=plan.steps, calibrate=True, **rest)
+        at_corrected = _cost(own.calibrated(), corrected, same)
+        share = own.calibrated().calibration.share  # type: ignore[union-attr]
+        found.append(_saved("calibration", at_best - at_corrected, shares, {"share": share}))
+    return found
+
+
+def _cost(audit: Audit, plan: Plan, same: dict[str, Any]) -> Array:
+    price, nodes = grid_prices(audit, plan.levels, **same)
+    start, cells = price.groups(nodes)
+    return start + cells
+
+
+def _folds(audit: Audit, plan: Plan, same: dict[str, Any]) -> Array:
+    return grid_prices(audit, plan.levels, **same)[0].folds
+
+
+def _saved(name: str, by_group: Array, shares: Array, about: dict[str, Any]) -> Remedy:
+    found = group_estimate(by_group, shares)
+    low, high = found.interval()
+    return Remedy(name, float(found.value), float(low), float(high), about)
+
+
+def _where(audit: Audit) -> tuple[float, float] | None:
+    """Return the shortest range of noise levels with most of what the probe finds, or None."""
+    assert audit.probe is not None
+    gain, s = audit.probe.gain(), audit.levels
+    sure = np.where(gain.value > 2 * gain.se, gain.value, 0.0) * np.gradient(np.log(s)) * s
+    total = np.concatenate([[0.0], np.cumsum(sure)])
+    if total[-1] <= 0:
+        return None
+    ends = [
+        (j - i, i, j)
+        for i in range(len(s))
+        for j in range(i, len(s))
+        if total[j + 1] - total[i] >= MOST_OF * total[-1]
+    ]
+    _, first, last = min(ends)
+    return float(s[last] ** -0.5), float(s[first] ** -0.5)

@@ -1,0 +1,93 @@
+"""What would help most, in words: the remedies of a plan, with their numbers.
+
+One remedy is said to help most only where the interval of the next one ends below the start of
+its own; where they overlap, both are named and the data cannot tell.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from .._checks import InputError
+from ..ledger.audit import Audit
+from ..plan.plan import Plan
+from ..plan.remedies import Remedy, remedies
+from .verdict import NEGLIGIBLE, verdict
+from .words import number
+
+
+def spoken(audit: Audit, plan: Plan) -> list[str]:
+    """Return the verdict on a plan and what would help it most, one sentence each."""
+    said = [verdict(plan)] if plan.ledger[0].name == "init" else []
+    return [*said, *filter(None, [helps(audit, plan)])]
+
+
+def helps(audit: Audit, plan: Plan) -> str:
+    """Return what would help a plan most, "" where this audit cannot price it."""
+    try:
+        return help_most(remedies(audit, plan), plan.steps)
+    except InputError:
+        return ""
+
+
+def audit_spoken(audit: Audit) -> list[str]:
+    """Return the verdict on a model sampled with the best number of steps, [] if none is known."""
+    try:
+        plan = audit.plan()
+    except InputError:
+        return []
+    steps = f"Sampled with {plan.steps} step{'s' if plan.steps != 1 else ''} (gaussian hold): "
+    first, *rest = spoken(audit, plan)
+    return [steps + first[0].lower() + first[1:], *rest]
+
+
+def help_most(found: Sequence[Remedy], steps: int) -> str:
+    """Return one sentence on what would lower the KL most, for a plan of so many steps."""
+    sure = [r for r in found if r.low > NEGLIGIBLE]
+    if not sure:
+        return (
+            "Nothing that was measured would clearly help: neither another grid, other steps, a "
+            "longer range of noise levels nor a correction of the model saves more than "
+            f"{number(NEGLIGIBLE)} nats for certain."
+        )
+    first, *rest = sure
+    told = f"What would help most is {_words(first, steps)}."
+    close = [r for r in rest if r.high >= first.low and math.isfinite(r.high)]
+    if close:
+        told += f" The data cannot tell this from {_words(close[0], steps)}."
+    others = [r for r in rest if r not in close[:1]]
+    if others:
+        told += " Then: " + "; ".join(_words(r, steps) for r in others) + "."
+    return told
+
+
+def _words(remedy: Remedy, steps: int) -> str:
+    saves = f"{_nats(remedy)} (95 % interval {number(remedy.low)} to {number(remedy.high)})"
+    about = remedy.about
+    match remedy.name:
+        case "grid":
+            start = about["start"]
+            from_there = f", from noise level {number(start)} on" if start else ""
+            return f"a better grid of as many steps{from_there}, which saves {saves}"
+        case "steps":
+            kind = "more" if about["steps"] > steps else "fewer"
+            return f"{kind} steps: {about['steps']} would save {saves}"
+        case "calibration":
+            return f"calibration (plan --calibrate), which saves {saves}"
+        case "range":
+            noise = number(about["noise"])
+            return (
+                f"a longer range of noise levels: starting at the noisiest one measured, {noise}, "
+                f"costs {saves}"
+            )
+        case _:
+            where = about["noise"]
+            there = "" if where is None else " to ".join(number(noise) for noise in where)
+            there = there and f", above all at noise levels {there}"
+            least = number(remedy.low)
+            return f"more training{there}: the score error costs at least {least} nats"
+
+
+def _nats(remedy: Remedy) -> str:
+    return f"{number(remedy.value or 0.0)} nats"
