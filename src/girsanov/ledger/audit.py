@@ -200,18 +200,7 @@ class Audit:
             "standard_error": total.se.tolist(),
         }
         if self.probe is not None:
-            gain = self.probe.gain()
-            out["probe"] = {
-                "gain": gain.value.tolist(),
-                "standard_error": gain.se.tolist(),
-                "linear_denoiser": (self.probe.linear @ self.probe.shares).tolist(),
-            }
-            out["martingale"] = {
-                **_lists(self.probe.martingale()),
-                "lower_bound": self.probe.martingale_bound().tolist(),
-            }
-            other = self.probe.gain_over_reference()
-            out |= {} if other is None else {"reference_gain": _lists(other)}
+            out |= self.probe.summary()
         memorised = self.memorised()
         if memorised is not None:
             low, high = memorised.interval()
@@ -296,10 +285,6 @@ def audit(  # noqa: PLR0913
     }  # fmt: skip
     about |= said_of(denoiser, data) | named(denoiser, data, reference)
     return Audit(curve, frame, memorisation, about, teacher)
-
-
-def _lists(found: Estimate) -> Json:
-    return {"value": found.value.tolist(), "standard_error": found.se.tolist()}
 
 
 def _shifted(progress: Progress | None, before: int, total: int) -> Progress | None:

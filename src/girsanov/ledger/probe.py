@@ -29,7 +29,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .._checks import require
-from .._typing import Array
+from .._typing import Array, Json
 from ..montecarlo import Estimate, group_estimate
 from .correct import NAMES, Rule, cross_fitted, gain, matrices, normal_equations
 from .curve import Curve
@@ -93,9 +93,27 @@ class Probe:
         without = np.stack([cells(others[:, b]) for b in range(len(self.shares))])
         return np.asarray(whole + (1 - w) / w * (whole - without))
 
+    def summary(self) -> Json:
+        """Return the gain, the martingale defect and a reference's gain as JSON lists."""
+        gain, other = self.gain(), self.gain_over_reference()
+        bound = self.martingale_bound().tolist()
+        out: Json = {
+            "probe": {
+                "gain": gain.value.tolist(),
+                "standard_error": gain.se.tolist(),
+                "linear_denoiser": (self.linear @ self.shares).tolist(),
+            },
+            "martingale": {**_lists(self.martingale()), "lower_bound": bound},
+        }
+        return out if other is None else {**out, "reference_gain": _lists(other)}
+
     def less(self, taken: Array) -> Probe:
         """Return the probe of a denoiser whose error [K, B] is lower by `taken` already."""
         return replace(self, gains=self.gains - taken)
+
+
+def _lists(found: Estimate) -> Json:
+    return {"value": found.value.tolist(), "standard_error": found.se.tolist()}
 
 
 def probe(curve: Curve) -> Probe:
