@@ -157,6 +157,43 @@ def test_plans_that_were_tampered_with_are_refused(audit, tmp_path):
         gv.load_plan(tmp_path / "plan.json")
 
 
+# a model that is to be corrected
+
+
+class Scaled(gv.ExactDenoiser):
+    """The exact denoiser, too short where it is noisy."""
+
+    exact, fingerprint = False, "c" * 64
+
+    def __call__(self, x, snr, label=None):
+        return super().__call__(x, snr) * (0.6 if snr < 0.1 else 1.0)
+
+
+def test_a_calibrated_plan_follows_the_corrected_model(tmp_path):
+    wrong = Scaled(LAW)
+    raw = gv.audit(wrong, LAW, levels=17, examples=2000, draws=1, trajectories=64)
+    with pytest.raises(InputError, match="calibrate: needs the model"):
+        raw.plan(sampler="dpmpp-2m", steps=9, calibrate=True)
+    plan = raw.plan(sampler="dpmpp-2m", steps=9, calibrate=True, denoiser=wrong)
+    assert plan.calibration is not None
+    assert plan.distance.kind == "measured"
+    plan.save(tmp_path / "plan.json")
+    again = gv.load_plan(tmp_path / "plan.json")
+    assert again.distance == plan.distance
+    # the corrected samples are nearer to those of the exact denoiser than the raw ones
+    fine = gv.log_uniform_grid(raw.levels[0], raw.levels[-1], 400)
+    start = (plan.moments.mean, np.sqrt(spread(plan, raw.levels[0]) ** 2), plan.moments.basis)
+    truth = gv.solver_recipe("dpmpp-2m", fine, start=start)
+    x = sample_standardised(DENOISER, truth, 300, seed=2)
+    far = [
+        float(((sample_standardised(wrong, p, 300, seed=2) - x) ** 2).mean())
+        for p in (raw.plan(sampler="dpmpp-2m", steps=17, resolution=raw.levels[-1] ** -0.5), again)
+    ]
+    assert far[1] < 0.5 * far[0]
+    with pytest.raises(InputError, match="audit: must be calibrated"):
+        gv.measure_distance(wrong, plan, raw)
+
+
 def test_refusals(audit):
     none = dataclasses.replace(audit, trajectories=None)
     with pytest.raises(InputError, match=r"none of\. Audit with --trajectories 256"):
@@ -166,6 +203,8 @@ def test_refusals(audit):
             audit.plan(sampler="ddim", **{name: value})
     with pytest.raises(InputError, match="distance: is for ddim, heun and dpmpp-2m"):
         audit.plan(distance=0.1)
+    with pytest.raises(InputError, match="model: is for ddim, heun and dpmpp-2m"):
+        audit.plan(denoiser=DENOISER)
     with pytest.raises(InputError, match="steps, distance: only one"):
         audit.plan(sampler="ddim", steps=4, distance=0.1)
     with pytest.raises(InputError, match=r"steps: must lie in 1\.\.33 for ddim"):

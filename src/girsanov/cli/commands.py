@@ -139,7 +139,16 @@ def plan(
     ] = None,
     kl: Annotated[float | None, typer.Option(help="Or nats the sampler may add.")] = None,
     tv: Annotated[float | None, typer.Option(help="Or total variation it may add.")] = None,
-    sampler: Annotated[str, typer.Option(help="gaussian, x0, score or relative.")] = "gaussian",
+    distance: Annotated[
+        float | None, typer.Option(help="Or distance of a solver to its teacher (standardised).")
+    ] = None,
+    sampler: Annotated[
+        str,
+        typer.Option(
+            help="gaussian, x0, score or relative; or, after audit --trajectories, the "
+            "deterministic ddim, heun or dpmpp-2m."
+        ),
+    ] = "gaussian",
     process: Annotated[
         str | None, typer.Option(help="Sample as vp or cld (default: as the model was trained).")
     ] = None,
@@ -157,7 +166,10 @@ def plan(
         str | None,
         typer.Option(help="Let samples decide: sliced-w2, gaussian-w2, mmd or frechet."),
     ] = None,
-    model: Annotated[str | None, typer.Option(help="With --by: what draws the samples.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="What draws samples with --by, or measures a solver's distance."),
+    ] = None,
     data: Annotated[
         str | None, typer.Option(help="With --by: held-out data to compare them with.")
     ] = None,
@@ -182,6 +194,7 @@ def plan(
 
     usual = {"steps": steps, "kl": kl, "tv": tv, "sampler": sampler, "covariance": covariance}
     usual |= {"resolution": resolution, "calibrate": calibrate, "process": process}
+    usual |= {"distance": distance}
     contest = {"model": model, "data": data, "labels": labels, "candidates": candidates}
     made = tournament.planned(audit, by, usual, {**contest, "calls": calls, "seed": seed})
     before = made.about["audit"]

@@ -103,7 +103,9 @@ def ledger(plan: Plan) -> None:
     table.add_column("95 % interval", justify="right")
     table.add_column("kind")
     for e in plan.ledger:
-        if e.kind == "lower bound":
+        if e.kind == "unknown":
+            value, interval = "unknown", "none"
+        elif e.kind == "lower bound":
             value, interval = f">= {number(e.low)}", "unknown above"
         else:
             value, interval = number(e.value), f"{number(e.low)} .. {number(e.high)}"
@@ -177,11 +179,18 @@ def planned(plan: Plan, out: Path | None) -> None:
     """Print the plan's sampler, levels and ledger."""
     console = _console()
     sampler = plan.sampler + (f" + {plan.covariance}" if plan.covariance else "")
-    console.print(f"{counted(plan.steps, 'step')}, {sampler} hold: {plan.about['why']}")
+    kind = "hold" if plan.distance is None else "solver"
+    console.print(f"{counted(plan.steps, 'step')}, {sampler} {kind}: {plan.about['why']}")
     if plan.calibration is not None:
         share = 100 * plan.calibration.share
         console.print(f"the model is calibrated at {share:.0f} % of its coordinates and levels")
     console.print("noise levels " + " ".join(f"{s**-0.5:.3g}" for s in plan.levels))
+    if plan.distance is not None:
+        found = plan.distance
+        ends = f"(95 % interval {number(found.low)} to {number(found.high)})"
+        console.print(f"{found.kind} distance to the teacher {number(found.value)} {ends}, "
+                      "root mean square in standardised units, not nats")  # fmt: skip
+        console.print(f"[dim]{found.note}[/]")
     ledger(plan)
     if plan.promised is not None:
         console.print(f"certificate: {plan.promised.words()}")

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from ..plan.plan import Plan
 
 # each candidate has its own of these
-ALONE = ("kl", "tv", "covariance", "resolution", "calibrate", "process")
-NEEDS = ("model", "data", "candidates", "calls")  # what means nothing without --by
+ALONE = ("kl", "tv", "distance", "covariance", "resolution", "calibrate", "process")
+NEEDS = ("data", "candidates", "calls")  # what means nothing without --by
 
 
 def planned(path: Path, by: str | None, usual: Json, contest: Json) -> Plan:
@@ -29,12 +29,16 @@ def planned(path: Path, by: str | None, usual: Json, contest: Json) -> Plan:
     for name in NEEDS if by is None else ():
         remedy = "Give --by sliced-w2"
         require(contest[name] is None, f"--{name}", "belongs to --by", contest[name], remedy)
+    from ..denoise.load import load_model
     from ..ledger.audit import load_audit
     from ..plan.make import make_plan
     from .show import progress
 
     if by is None:
-        return make_plan(load_audit(path), **usual)
+        model = contest["model"]  # which measures a solver's distance to its teacher
+        return make_plan(
+            load_audit(path), **usual, denoiser=None if model is None else load_model(model)
+        )
     with progress("plan") as tick:
         options = {**contest, "steps": usual["steps"], "progress": tick}
         return by_samples(load_audit(path), by, **options)

@@ -10,6 +10,7 @@ import numpy as np
 from .._checks import require, require_choice, require_count, require_levels, require_number
 from .._typing import Array, Indices, Json, Levels
 from ..basis import Basis
+from ..denoise.base import Denoiser
 from ..ledger.audit import Audit
 from ..ledger.certificate import Entry, kl_from_tv
 from ..ledger.discretise import COVARIANCES
@@ -24,7 +25,7 @@ from .goals import best, fewest, frontier, require_steps, sampler_entries
 from .levels import Limits, offer
 from .plan import Plan
 from .promise import promise
-from .solve import plan_solver, refuse_for_solver
+from .solve import calibrated_teacher, plan_solver, refuse_for_solver
 
 X0_WEIGHT = 1.0  # of the x0 hold when no KL is asked for: closer to W2 (theory 11.7)
 
@@ -43,12 +44,14 @@ def make_plan(  # noqa: PLR0913 - the public face: one keyword a choice
     last: str = "denoise",
     resolution: float | None = None,
     calibrate: bool = False,
+    denoiser: Denoiser | None = None,
     **limits: Unpack[Limits],
 ) -> Plan:
     """Return the best grid for a number of `steps` (network calls), or the fewest for a target.
 
     sampler: a hold, or a deterministic solver (`plan.solve`), which has a `distance` to its
-    teacher in place of nats (the audit needs trajectories).
+    teacher in place of nats: predicted from the audit's trajectories, or measured with the
+    audited `denoiser`.
     kl, tv: what the sampler may add in nats or total variation, at 95 % confidence; without
     steps, kl or tv the best number of steps is chosen: the fewest past which the sampler is no
     longer what limits the model. resolution: noise level sigma at which to stop; w2: or the W2
@@ -64,15 +67,16 @@ def make_plan(  # noqa: PLR0913 - the public face: one keyword a choice
     rule = f"must be one of {', '.join(HOLDS)} with process cld"
     require(scalar or sampler in HOLDS, "sampler", rule, sampler)
     if sampler in SOLVERS:
-        rule = "is for stochastic samplers: the trajectories are those of the model as it is"
-        require(not calibrate or audit.calibration is not None, "calibrate", rule, sampler)
+        audit = calibrated_teacher(audit, denoiser) if calibrate else audit
         rule = "belong to the holds: a solver is planned on the levels of its trajectories"
         require(not limits, ", ".join(limits) or "limits", rule, sampler)
         refuse_for_solver(sampler, kl=kl, tv=tv, covariance=covariance, start=start)
         return plan_solver(
-            audit, sampler, steps=steps, distance=distance, resolution=resolution, last=last
-        )
-    require(distance is None, "distance", "is for ddim, heun and dpmpp-2m", distance)
+            audit, sampler, steps=steps, distance=distance, resolution=resolution, last=last,
+            denoiser=denoiser,
+        )  # fmt: skip
+    for name, value in (("distance", distance), ("model", denoiser)):
+        require(value is None, name, "is for ddim, heun and dpmpp-2m", sampler)
     audit = (audit.calibrated() if calibrate else audit).in_process(process)
     require(
         sum(x is not None for x in (steps, kl, tv)) <= 1,

@@ -28,9 +28,15 @@ from .._checks import (
 )
 from .._typing import Array, Levels
 from ..denoise.base import Denoiser
+from ..denoise.calibrate import CalibratedDenoiser
 from ..ledger.audit import Audit
 from ..ledger.certificate import Entry
-from ..ledger.trajectories import Trajectories, start_noise, start_points
+from ..ledger.trajectories import (
+    Trajectories,
+    measure_trajectories,
+    start_noise,
+    start_points,
+)
 from ..montecarlo import group_estimate, mean_estimate, quantile
 from ..sampling.draw import proportional_labels
 from ..sampling.run import walk
@@ -120,6 +126,30 @@ def plan_solver(
         return _made(audit, choice, choice.nodes(choice.counts[-1]), why, denoiser)
     rule = f"cannot be reached for certain on these levels: the nearest is {least:.3g}"
     refuse("distance", rule, distance, "Audit with more --levels and --trajectories")
+
+
+def calibrated_teacher(audit: Audit, denoiser: Denoiser | None) -> Audit:
+    """Return the calibrated audit with trajectories of the corrected denoiser, which are new.
+
+    denoiser: the audited model, without which they cannot be measured.
+    """
+    count, rule = len(_trajectories(audit)), "needs the model, whose corrected trajectories differ"
+    if denoiser is None:
+        refuse("calibrate", rule, None, "Give --model, or in Python denoiser=")
+    made = audit.calibrated()
+    assert made.calibration is not None
+    paths = measure_trajectories(
+        CalibratedDenoiser(denoiser, made.calibration),
+        made.frame,
+        made.levels,
+        count,
+        seed=int(audit.about["seed"]),
+    )
+    out = replace(made, trajectories=paths)
+    object.__setattr__(
+        out, "_probe", made.probe
+    )  # what the correction has left, not measured anew
+    return out
 
 
 def refuse_for_solver(solver: str, **given: object) -> None:
@@ -242,6 +272,10 @@ def measure_distance(denoiser: Denoiser, plan: Plan, audit: Audit) -> Plan:
     denoiser: the audited model; costs steps times half the audit's trajectories network calls.
     """
     paths, kept = _trajectories(audit), plan.distance
+    if plan.calibration is not None:
+        corrected = audit.calibration is not None
+        rule = "must be calibrated, and have trajectories so, as the plan's denoiser is"
+        require(corrected, "audit", rule)
     same = denoiser.fingerprint == audit.about["model"] == plan.about["model"]
     require(same, "denoiser", "must be the model that was audited and planned for")
     require(kept is not None, "plan", "must be of a deterministic solver", plan.sampler)
@@ -257,6 +291,8 @@ def end_misses(
 ) -> Array:
     """Return |x - x_teacher|^2 / d of the judging half's end points under `plan`, [n]."""
     assert plan.distance is not None
+    if plan.calibration is not None:
+        denoiser = CalibratedDenoiser(denoiser, plan.calibration)
     seed, d = int(audit.about["seed"]), plan.moments.basis.dimension
     end = int(np.abs(np.log(audit.levels) - math.log(plan.distance.end)).argmin())
     goal = (paths.predictions if plan.last == "denoise" else paths.states)[end, JUDGE]
