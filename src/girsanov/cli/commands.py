@@ -8,7 +8,21 @@ from typing import Annotated
 import typer
 
 from . import outputs
-from .options import DATA, AsJson, AuditFile, Device, Force, Labels, Model, Seed, app
+from .options import (
+    DATA,
+    AsJson,
+    AuditFile,
+    Device,
+    Distance,
+    Force,
+    Judge,
+    Labels,
+    Model,
+    Process,
+    Sampler,
+    Seed,
+    app,
+)
 
 
 @app.command()
@@ -139,19 +153,9 @@ def plan(
     ] = None,
     kl: Annotated[float | None, typer.Option(help="Or nats the sampler may add.")] = None,
     tv: Annotated[float | None, typer.Option(help="Or total variation it may add.")] = None,
-    distance: Annotated[
-        float | None, typer.Option(help="Or distance of a solver to its teacher (standardised).")
-    ] = None,
-    sampler: Annotated[
-        str,
-        typer.Option(
-            help="gaussian, x0, score or relative; or, after audit --trajectories, the "
-            "deterministic ddim, heun or dpmpp-2m."
-        ),
-    ] = "gaussian",
-    process: Annotated[
-        str | None, typer.Option(help="Sample as vp or cld (default: as the model was trained).")
-    ] = None,
+    distance: Distance = None,
+    sampler: Sampler = "gaussian",
+    process: Process = None,
     covariance: Annotated[
         str | None, typer.Option(help="scalar, coordinate, pca, dct or full (gaussian only).")
     ] = None,
@@ -166,10 +170,7 @@ def plan(
         str | None,
         typer.Option(help="Let samples decide: sliced-w2, gaussian-w2, mmd or frechet."),
     ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(help="What draws samples with --by, or measures a solver's distance."),
-    ] = None,
+    model: Judge = None,
     data: Annotated[
         str | None, typer.Option(help="With --by: held-out data to compare them with.")
     ] = None,

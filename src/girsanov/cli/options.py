@@ -18,6 +18,22 @@ Labels = Annotated[
 Device = Annotated[
     str | None, typer.Option(help="cpu, cuda, cuda:1, ... (default: a GPU if there is one).")
 ]
+Sampler = Annotated[
+    str,
+    typer.Option(
+        help="gaussian, x0, score or relative; or, after audit --trajectories, the deterministic "
+        "ddim, heun or dpmpp-2m."
+    ),
+]
+Judge = Annotated[
+    str | None, typer.Option(help="What draws samples with --by, or measures a solver's distance.")
+]
+Process = Annotated[
+    str | None, typer.Option(help="Sample as vp or cld (default: as the model was trained).")
+]
+Distance = Annotated[
+    float | None, typer.Option(help="Or distance of a solver to its teacher (standardised).")
+]
 Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of all randomness.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace the output, whatever it is.")]
