@@ -53,7 +53,7 @@ def chains(law: Law, method: str, steps: list[int], count: int, seed: int) -> tu
 
 def run(quick: bool, seed: int) -> Result:
     """Exact masses for DDPM, shares of independent chains for Langevin."""
-    count, last = (400, 256) if quick else (2000, 4096)
+    count, last = (400, 256) if quick else (1000, 2048)
     true = float(APART.weights[1])
     calls = [n for n in (2, 4, 8, 16, 32, 64, 128, 256) if n <= last // 2]
     mass = np.array([right_mass(APART, n) for n in calls])
