@@ -13,14 +13,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import warnings
 
 import numpy as np
-import ot
-from scipy import linalg
-from sklearn.neural_network import MLPClassifier
 
 import girsanov as gv
+from girsanov.comparison.frechet import builtin
+from girsanov.comparison.sliced import SlicedW2
 from girsanov.sampling.run import sample_standardised
 from girsanov.train import TrainOptions
 
@@ -32,24 +30,14 @@ class Judge:
 
     def __init__(self, data: np.ndarray, labels: np.ndarray) -> None:
         self.data = data
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            net = MLPClassifier((128, 32), random_state=0, max_iter=60).fit(data, labels)
-        self.layers = list(zip(net.coefs_[:-1], net.intercepts_[:-1], strict=True))
-
-    def features(self, x: np.ndarray) -> np.ndarray:
-        for weight, bias in self.layers:
-            x = np.maximum(x @ weight + bias, 0)
-        return x
+        self.features = builtin(data, labels)
+        self.lines = SlicedW2(data.shape[1], DIRECTIONS)
 
     def frechet(self, x: np.ndarray, y: np.ndarray) -> float:
-        a, b = self.features(x), self.features(y)
-        ca, cb = np.cov(a.T), np.cov(b.T)
-        root = linalg.sqrtm(ca @ cb).real  # features that are never active make it singular
-        return float(((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(ca + cb - 2 * root))
+        return self.features.plugin(x, y)
 
     def sliced(self, x: np.ndarray, y: np.ndarray) -> float:
-        return float(ot.sliced_wasserstein_distance(x, y, n_projections=DIRECTIONS, seed=0))
+        return self.lines.plugin(x, y) ** 0.5
 
     def against_data(self, x: np.ndarray) -> tuple[float, float]:
         return self.frechet(x, self.data), self.sliced(x, self.data)
@@ -114,7 +102,6 @@ def main() -> None:
     parser.add_argument("--steps", type=int, nargs="+", default=[2, 4, 8, 16, 32])
     parser.add_argument("--json")
     options = parser.parse_args()
-    warnings.filterwarnings("ignore", category=linalg.LinAlgWarning)
     data = gv.load_data("digits").without_labels()
     train, held_out = data.split(1500 / 1797, seed=0)
     model = gv.load_model(options.model) if options.model else fitted(train, options)

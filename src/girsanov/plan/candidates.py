@@ -42,13 +42,14 @@ def candidates(
     steps: int,
     only: Sequence[str] | Mapping[str, Plan] | None = None,
     *,
-    corrected: bool = False,
+    fresh: bool = False,
 ) -> list[Candidate]:
     """Return all that can be made with `steps` network calls.
 
-    only: names of samplers, or plans by name that are taken as they are; corrected: whether
-    plans for the calibrated model enter too. What cannot be made at
-    this number of steps, such as more levels than there are to a coarse end, is left out.
+    only: names of samplers, or plans by name that are taken as they are; fresh: whether samples
+    will be judged by examples that the audit has not seen. If not, what it fits to its examples
+    with many numbers a level does not enter: calibrations and full covariances. What cannot be
+    made at this number of steps, such as more levels than there are to a coarse end, is left out.
     """
     if isinstance(only, Mapping):
         require(bool(only), "candidates", "must not be empty")
@@ -64,7 +65,7 @@ def candidates(
         require(met, "candidates", rule, name, "Audit with --trajectories 256")
     found: dict[str, Plan] = {}
     refused: InputError | None = None
-    for name, make in _recipes(audit, steps, wanted, corrected):
+    for name, make in _recipes(audit, steps, wanted, fresh):
         try:
             found.setdefault(name, make())
         except InputError as cause:
@@ -98,13 +99,13 @@ def hand_grids(first: float, last: float, steps: int) -> dict[str, Levels]:
 Maker = tuple[str, Callable[[], Plan]]
 
 
-def _recipes(audit: Audit, steps: int, wanted: Sequence[str], corrected: bool) -> Iterator[Maker]:
+def _recipes(audit: Audit, steps: int, wanted: Sequence[str], fresh: bool) -> Iterator[Maker]:
     """Yield names and what makes their plans; the usual end first, so that it names a tie."""
     finest = float(audit.levels[-1] ** -0.5)
     for sampler in wanted:
         if sampler == "gaussian":
-            yield from _gaussian(audit, steps)
-            if corrected and not audit.about["exact"]:
+            yield from _gaussian(audit, steps, fresh)
+            if fresh and not audit.about["exact"]:
                 yield from _calibrated(audit, steps)
         else:
             yield f"{sampler}, planned", partial(make_plan, audit, steps=steps, sampler=sampler)
@@ -113,8 +114,10 @@ def _recipes(audit: Audit, steps: int, wanted: Sequence[str], corrected: bool) -
             yield from _by_hand(audit, steps, sampler, end(audit, HAND_ENDS[0]), sampler)
 
 
-def _gaussian(audit: Audit, steps: int) -> Iterator[Maker]:
+def _gaussian(audit: Audit, steps: int, fresh: bool) -> Iterator[Maker]:
     for covariance in _covariances(audit):
+        if covariance == "full" and not (fresh or audit.about["exact"]):
+            continue
         plan = partial(make_plan, audit, steps=steps, covariance=covariance)
         yield f"gaussian + {covariance}, planned", plan
     name = f"gaussian + {audit.curve.main}"

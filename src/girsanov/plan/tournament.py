@@ -51,7 +51,7 @@ REFERENCE = 4000  # held-out rows that samples are compared with, at most
 LAST = 4  # candidates of the last round, at most
 CONFIDENCE = 0.95
 FAR = 2**40  # seeds from here on draw of a law what no audit has drawn
-SEEN = "calibrated candidates, since the audit that calibrates them saw these very examples"
+SEEN = "calibrations and full covariances, which the audit fitted to these very examples"
 
 
 @dataclass(frozen=True)
@@ -112,14 +112,14 @@ def tournament(
     by: ``sliced-w2``, ``gaussian-w2``, ``mmd`` or ``frechet``, or a measure; steps: network
     calls a sample, by default the best number of `make_plan`; candidates: names of samplers, or
     plans by name (`plan/candidates.py`); calls: network calls spent in all, at most; data: the
-    reference, which the model was not trained on; plans for the calibrated model enter if the
-    audit has not seen it either. The table is ``plan.about["tournament"]``.
+    reference, which the model was not trained on; calibrations and full covariances enter
+    only if the audit has not seen it either. The table is ``plan.about["tournament"]``.
     Raises `InputError` when `calls` are too few, with how many are needed.
     """
     usual = make_plan(audit, steps=steps)
     check_model(model, usual)
     fresh = is_fresh(audit, data)
-    entrants = [Entrant(c) for c in enter(audit, usual.steps, candidates, corrected=fresh)]
+    entrants = [Entrant(c) for c in enter(audit, usual.steps, candidates, fresh=fresh)]
     reference, labels = _reference(model, data, seed)
     ground = Ground(model, _measure(by, reference, labels, seed), reference, seed)
     costs = [e.candidate.plan.steps for e in entrants]
