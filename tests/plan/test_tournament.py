@@ -99,7 +99,9 @@ def test_the_table_says_what_it_is_based_on(plan, audit):
 
 
 def test_common_noise_makes_differences_sharper_than_distances(audit):
-    made = {str(n): audit.plan(steps=n, sampler="x0") for n in (6, 7)}
+    levels = np.geomspace(0.1, 100, 6)
+    grids = {"one": levels, "two": levels ** (1 + 0.05 * np.sin(levels))}
+    made = {name: gv.evaluate_grid(audit, grid, sampler="x0") for name, grid in grids.items()}
     found = tournament(audit, MODEL, LAW, candidates=made, calls=8000)
     won, lost = rows(found)
     apart = lost["behind_high"] - lost["behind_low"]
@@ -203,7 +205,7 @@ def test_solvers_enter_when_there_are_trajectories_to_plan_them_on(audit, tmp_pa
     assert not any(c.certified for c in found)
     assert all(c.plan.steps <= 5 for c in found)
     assert max(c.plan.steps for c in found if c.plan.sampler == "heun") == 5
-    made = {c.name: c.plan for c in found[:2]} | {"x0": paths.plan(steps=2, sampler="x0")}
+    made = {c.name: c.plan for c in found[:2]}
     won = tournament(paths, MODEL, LAW, candidates=made, calls=4000)
     assert won.sampler == "dpmpp-2m"
     won.save(tmp_path / "plan.json")
