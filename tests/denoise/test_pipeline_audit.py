@@ -15,6 +15,7 @@ import pipelines  # noqa: E402
 import girsanov as gv  # noqa: E402
 from girsanov.cli.main import run  # noqa: E402
 from girsanov.denoise.pipeline_folder import from_pipeline  # noqa: E402
+from girsanov.denoise.pipeline_units import units_for  # noqa: E402
 from girsanov.ledger.trained import levels_to_audit, moved_to_trained  # noqa: E402
 
 
@@ -56,6 +57,17 @@ def test_given_levels_move_to_trained_ones(model):
     moved = moved_to_trained(model, asked)
     assert (np.diff(moved) > 0).all()
     assert np.isfinite(model.clock.time(moved)).all()
+
+
+@pytest.mark.parametrize(("scale", "offset", "ends"), [
+    (1 / 255, 0.0, (0.0, 1.0)), (2 / 255, -1.0, (-1.0, 1.0)), (1.0, 0.0, None)])  # fmt: skip
+def test_pictures_keep_the_range_they_were_given_in(model, images, scale, offset, ends):
+    """Neither part of a split is stretched to its own brightest pixel."""
+    x = (images * scale + offset).astype(np.float32).clip(-1, 255)
+    low = (x * 0.5).astype(np.float32) if ends else x  # no pixel reaches the end of the range
+    units = units_for(model, gv.load_data(low))
+    want = ends or (float(x.min()), float(x.max()))
+    assert (units.low, units.high) == want
 
 
 def test_labels_of_other_names_are_taken_in_order(images):

@@ -16,6 +16,7 @@ from made import pipelines  # noqa: E402
 
 import girsanov as gv  # noqa: E402
 from girsanov._checks import InputError  # noqa: E402
+from girsanov.denoise.calibrate import CalibratedDenoiser  # noqa: E402
 from girsanov.interop.carried import Carried, carry  # noqa: E402
 from girsanov.sampling.run import coloured  # noqa: E402
 
@@ -32,7 +33,7 @@ def pipe():
 @pytest.fixture(scope="module")
 def files(pipe, tmp_path_factory):
     folder = tmp_path_factory.mktemp("plans")
-    model, audit = made.audited(pipe)
+    model, audit = made.audited(pipe, trajectories=16)
     audit.save(folder / "audit.json")
     audit.plan(steps=5).save(folder / "plan.json")
     return model, audit, folder / "plan.json"
@@ -83,6 +84,38 @@ def test_it_is_the_plan(pipe, files, covariance):
     same = seeded(2)
     noises = (torch.randn(z.shape, generator=same) for _ in range(9))
     torch.testing.assert_close(got, by_hand(model, plan.recipe(), z, noises), rtol=0, atol=2e-4)
+
+
+def test_calibrated_plans_correct_the_prediction(pipe, files):
+    model, audit, _ = files
+    plan = audit.plan(steps=4, calibrate=True)
+    assert plan.calibration.share > 0.5  # a network of random weights needs it
+    scheduler = gv.GirsanovScheduler.from_plan(plan, audit=audit)
+    scheduler = type(scheduler).from_config(json.loads(scheduler.to_json_string()))
+    scheduler.set_timesteps(4)
+    z = torch.randn(3, *made.SHAPE, generator=seeded(1))
+    got, same = loop(scheduler, pipe.unet, z, seeded(2)), seeded(2)
+    noises = (torch.randn(z.shape, generator=same) for _ in range(9))
+    right = CalibratedDenoiser(model, plan.calibration)
+    torch.testing.assert_close(got, by_hand(right, plan.recipe(), z, noises), rtol=0, atol=5e-4)
+    plain = by_hand(model, plan.recipe(), z, (torch.randn(z.shape, generator=seeded(k))
+                                              for k in range(9)))  # fmt: skip
+    assert float((got - plain).abs().max()) > 0.01
+
+
+@pytest.mark.parametrize("solver", ["ddim", "dpmpp-2m", "heun"])
+def test_solvers(pipe, files, solver):
+    model, audit, _ = files
+    plan = audit.plan(steps=7, sampler=solver)
+    scheduler = gv.GirsanovScheduler.from_plan(plan, audit=audit)
+    scheduler.set_timesteps(7)
+    spy = made.Spy(pipe.unet)
+    z = torch.randn(3, *made.SHAPE, generator=seeded(1))
+    got = loop(scheduler, spy, z)
+    assert len(spy.times) == plan.steps == 7
+    torch.testing.assert_close(got, by_hand(model, plan.recipe(), z, iter([])), rtol=0, atol=2e-4)
+    again = loop(scheduler, pipe.unet, z) if scheduler.set_timesteps(7) is None else None
+    assert torch.equal(got, again)  # nothing is drawn on the way
 
 
 @pytest.mark.parametrize("hold", ["x0", "score", "relative"])

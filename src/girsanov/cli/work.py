@@ -16,6 +16,7 @@ from ..data import Dataset, check_destination, load_data, write_samples
 from ..denoise.base import Denoiser, names_for
 from ..denoise.load import load_model
 from ..denoise.network import NetworkDenoiser
+from ..denoise.pipeline_units import in_units_of
 from ..law.base import Law
 from ..law.read import read_law
 from ..ledger.audit import Audit, load_audit
@@ -105,7 +106,7 @@ def parts(
     labelled: keep labels that the model does not know.
     """
     known = _for_model(denoiser, data, source)
-    whole = _in_units(denoiser, data) if labelled else known
+    whole = in_units_of(denoiser, data) if labelled else known
     lineage = getattr(denoiser, "training", {}).get("lineage")
     if not lineage or lineage["of"] != known.fingerprint:
         return whole, None
@@ -129,15 +130,9 @@ def _for_model(denoiser: Denoiser, data: Dataset, source: str) -> Dataset:
     try:
         if denoiser.classes:
             data = data.with_label_names(names_for(denoiser, data.label_names))
-        return _in_units(denoiser, data)
+        return in_units_of(denoiser, data)
     except InputError as cause:
         raise InputError(f"{source}: does not fit the model; {cause}") from cause
-
-
-def _in_units(denoiser: Denoiser, data: Dataset) -> Dataset:
-    """Return data in the units of a model; a pipeline takes images in [-1, 1] as they are."""
-    units = denoiser.standardisation  # type: ignore[attr-defined]
-    return data if units is None else data.with_standardisation(units)
 
 
 class Drawn(NamedTuple):

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from .._checks import refuse, require, require_count
-from .._typing import Array, Json, Levels
+from .._typing import Array, Json, Levels, Tensor
 from ..basis import Basis
 from ..plan.plan import Plan
 from ..sampling.holds import HOLDS, Recipe, recipe
@@ -28,8 +29,10 @@ class Carried:
 
     sampler, last: of every plan; levels: all that are visited, increasing [K]; grids: places in
     `levels` for each number of network calls; variances: v at each level [K, d] or [K, 1], None
-    but for the gaussian hold; axes: U of v; mean, spread, start_axes: the Gaussian that the
-    sampler starts from is mean + U diag(spread + 1/s_0) U^T, [d] each.
+    but for the gaussian hold; axes: U of v; mean, main: mean [d] and axes of the data's moments;
+    start: ``gaussian``, with spread + 1/s_0 along the main axes, ``mean`` or ``standard``;
+    calibration: the weights (a, w keep, c) of `denoise/calibrate.py` at each level [K, 3, d], or
+    None.
     """
 
     sampler: str
@@ -39,14 +42,16 @@ class Carried:
     variances: Array | None
     axes: Basis | None
     mean: Array
+    main: Basis
+    start: str
     spread: Array
-    start_axes: Basis | None
+    calibration: Array | None = None
 
     def recipe(self, calls: int) -> Recipe:
         """Return the sampler for `calls` network calls, or for the most carried below it."""
         grid = np.array(self.grids[self.nearest(calls)])
         levels = self.levels[grid]
-        start = (self.mean, np.sqrt(self.spread + 1 / levels[0]), self.start_axes)
+        start = self._start(float(levels[0]))
         if self.sampler in SOLVERS:
             return solver_recipe(self.sampler, levels, start=start, last=self.last)
         if self.variances is None:
@@ -56,6 +61,23 @@ class Carried:
         bases = None if self.axes is None else (self.axes,) * len(rows)
         return recipe("gaussian", levels, start=start, variances=rows, bases=bases,
                       last=self.last)  # fmt: skip
+
+    def _start(self, snr: float) -> tuple[float | Array, float | Array, Basis | None]:
+        if self.start == "gaussian":
+            return self.mean, np.sqrt(self.spread + 1 / snr), self.main
+        if self.start == "mean":
+            return self.mean, snr**-0.5, None
+        return 0.0, float(np.sqrt(1 + 1 / snr)), None
+
+    def corrected(self, m: Tensor, x: Tensor, snr: float) -> Tensor:
+        """Return the calibrated prediction for m and x [B, d] at a carried level."""
+        if self.calibration is None:
+            return m
+        weights = self.calibration[int(np.abs(np.log(self.levels / snr)).argmin())]
+        a, w, c = torch.as_tensor(weights, dtype=m.dtype, device=m.device)
+        mean = torch.tensor(self.mean).to(m)
+        of_m, of_x = (self.main.to_coordinates(v - mean) for v in (m, x))
+        return mean + self.main.from_coordinates(a * of_m + w * of_x + c)
 
     def nearest(self, calls: int) -> int:
         """Return `calls`, or the largest number below it that there is a grid for."""
@@ -67,29 +89,36 @@ class Carried:
 
     def to_json(self) -> Json:
         """Return all of it as JSON values."""
-        same = self.axes is not None and self.axes is self.start_axes
+        same = self.axes is not None and _equal(self.axes, self.main)
         return {
             "sampler": self.sampler,
             "last": self.last,
             "levels": self.levels.tolist(),
             "grids": {str(n): list(grid) for n, grid in self.grids.items()},
             "variances": None if self.variances is None else pack_rows(self.variances),
-            "axes": "start" if same else pack_basis(self.axes),
+            "axes": "main" if same else pack_basis(self.axes),
             "mean": pack(self.mean),
+            "main": pack_basis(self.main),
+            "start": self.start,
             "spread": pack(self.spread),
-            "start_axes": pack_basis(self.start_axes),
-        }
+            "calibration": None if self.calibration is None
+            else [pack_rows(self.calibration[:, k]) for k in range(3)],
+        }  # fmt: skip
 
     @classmethod
     def from_json(cls, content: Json) -> Carried:
         """Return what `to_json` described."""
-        start_axes, rows = unpack_basis(content["start_axes"]), content["variances"]
-        axes = start_axes if content["axes"] == "start" else unpack_basis(content["axes"])
+        main, rows = unpack_basis(content["main"]), content["variances"]
+        axes = main if content["axes"] == "main" else unpack_basis(content["axes"])
+        parts = content.get("calibration")
+        weights = parts and np.stack([unpack_rows(p, "calibration") for p in parts], axis=1)
+        assert main is not None
         return cls(
             content["sampler"], content["last"], np.asarray(content["levels"], np.float64),
             {int(n): tuple(grid) for n, grid in content["grids"].items()},
             None if rows is None else unpack_rows(rows, "variances"), axes,
-            unpack(content["mean"], "mean"), unpack(content["spread"], "spread"), start_axes,
+            unpack(content["mean"], "mean"), main, content["start"],
+            unpack(content["spread"], "spread"), weights,
         )  # fmt: skip
 
 
@@ -108,12 +137,20 @@ def carry(plans: Sequence[Plan]) -> Carried:
     require(alike, "plans", "must have one sampler, covariance and last step")
     levels = np.unique(np.concatenate([p.levels for p in plans]))
     place = {float(s): k for k, s in enumerate(levels)}
-    mean, spread, axes = _start(max(plans, key=lambda p: p.levels[0]))
+    calibration = first.calibration
+    weights = None if calibration is None else calibration.at(levels)
     return Carried(
         first.sampler, first.last, levels,
         {p.steps: tuple(place[float(s)] for s in p.levels) for p in plans},
-        _table(plans, place), next((p.axes[0] for p in plans if p.axes), None), mean, spread, axes,
+        _table(plans, place), next((p.axes[0] for p in plans if p.axes), None), first.moments.mean,
+        first.moments.basis, first.start, _spread(max(plans, key=lambda p: p.levels[0])), weights,
     )  # fmt: skip
+
+
+def _equal(one: Basis, two: Basis) -> bool:
+    same = (one.kind, one.shape) == (two.kind, two.shape)
+    return same and all(a is b or np.array_equal(a, b)  # type: ignore[arg-type]
+                        for a, b in zip(one.factors, two.factors, strict=True))  # fmt: skip
 
 
 def _table(plans: Sequence[Plan], place: dict[float, int]) -> Array | None:
@@ -129,14 +166,11 @@ def _table(plans: Sequence[Plan], place: dict[float, int]) -> Array | None:
     return table
 
 
-def _start(plan: Plan) -> tuple[Array, Array, Basis | None]:
-    """Return mean, spread and axes of the Gaussian that a plan starts from."""
-    d = plan.moments.basis.dimension
-    if plan.start == "gaussian":
-        spread = np.maximum(plan.start_noise**2 - 1 / plan.levels[0], 0.0)
-        return plan.moments.mean, spread, plan.moments.basis
-    mean = plan.moments.mean if plan.start == "mean" else np.zeros(d)
-    return mean, np.full(d, 0.0 if plan.start == "mean" else 1.0), None
+def _spread(plan: Plan) -> Array:
+    """Return the variances of the data along the main axes that a gaussian start adds."""
+    if plan.start != "gaussian":
+        return np.zeros(plan.moments.basis.dimension)
+    return np.asarray(np.maximum(plan.start_noise**2 - 1 / plan.levels[0], 0.0))
 
 
 def shape_of(plan: Plan) -> tuple[int, ...]:

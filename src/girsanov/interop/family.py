@@ -10,15 +10,16 @@ from .._typing import PathLike
 from ..ledger.audit import Audit, load_audit
 from ..plan.make import make_plan
 from ..plan.plan import Plan, load_plan
+from ..sampling.solvers import SOLVERS
 
 COUNTS = (*range(1, 33), 36, 40, 50, 64, 80, 100)  # numbers of network calls with a grid
 
 
 def plans_like(plan: Plan, audit: Audit | None, most: int = COUNTS[-1]) -> list[Plan]:
-    """Return the plans of this `audit` made like `plan` for every number of calls in `COUNTS`.
+    """Return the plans of this `audit` made like `plan`, for every number of calls in `COUNTS`.
 
-    They end at the same level. Without an audit, or where there are no more levels, `plan` alone
-    stands for all. Raises InputError when the plan is of another audit.
+    Stochastic ones end at the same level. Without an audit, or where there are no more levels,
+    `plan` alone stands for all. Raises InputError when the plan is of another audit.
     """
     if audit is None:
         return [plan]
@@ -28,14 +29,20 @@ def plans_like(plan: Plan, audit: Audit | None, most: int = COUNTS[-1]) -> list[
     found = {plan.steps: plan}
     for count in (n for n in COUNTS if n <= most and n != plan.steps):
         try:
-            found[count] = make_plan(
-                audit, steps=count, sampler=plan.sampler, covariance=plan.covariance,
-                start=plan.start, last=plan.last, resolution=plan.resolution,
-            )  # fmt: skip
+            found[count] = _like(plan, audit, count)
         except InputError:
             if count > plan.steps:  # no more levels
                 break
     return [found[n] for n in sorted(found)]
+
+
+def _like(plan: Plan, audit: Audit, count: int) -> Plan:
+    if plan.sampler in SOLVERS:  # the level where it stops belongs to the number of calls
+        return make_plan(audit, steps=count, sampler=plan.sampler, last=plan.last)
+    return make_plan(
+        audit, steps=count, sampler=plan.sampler, covariance=plan.covariance, start=plan.start,
+        last=plan.last, resolution=plan.resolution, calibrate=plan.calibration is not None,
+    )  # fmt: skip
 
 
 def read_family(plan: Plan | PathLike, audit: Audit | PathLike | None) -> list[Plan]:

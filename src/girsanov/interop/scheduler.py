@@ -193,7 +193,8 @@ class GirsanovScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]
         channels = self._shape[0]
         out = output[:, :channels].reshape(x.shape).to(x)
         m = self._clock.x0(out, x, np.array([snr]))
-        return clipped(m.reshape(shape), self._clip).reshape(x.shape)
+        m = clipped(m.reshape(shape), self._clip).reshape(x.shape)
+        return self._plans.corrected(m, x, snr)
 
     def _noise(self, sample: Tensor, generator: Any) -> Tensor:
         # in float32 whatever the pipeline's precision, so that the noise does not depend on it

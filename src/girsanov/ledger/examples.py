@@ -15,6 +15,7 @@ from .._typing import Tensor
 from ..data import Dataset, Standardisation
 from ..data.lineage import shared_rows
 from ..denoise.base import Denoiser, names_for
+from ..denoise.pipeline_units import in_units_of
 from ..law.base import Law
 from ..moments import Moments, measure_moments, moments_from_covariance
 from ..noise import NoiseSource
@@ -90,8 +91,7 @@ def _in_units(argument: str, denoiser: Denoiser, data: Dataset) -> Dataset:
     if denoiser.classes:
         require(data.labels is not None, argument, "must have labels, which this model needs")
         data = data.with_label_names(names_for(denoiser, data.label_names))
-    standardisation = getattr(denoiser, "standardisation", None)
-    return data if standardisation is None else data.with_standardisation(standardisation)
+    return in_units_of(denoiser, data)
 
 
 def _some(data: Dataset, count: int, seed: int) -> Part:

@@ -10,6 +10,7 @@ from .._checks import require_count, require_levels
 from .._typing import Array, Json, Levels
 from ..data import Dataset
 from ..denoise.base import Denoiser, process_of
+from ..denoise.pipeline_units import units_for
 from ..law.base import Law
 
 NUDGE = 1e-9  # relative; a denoiser takes levels within 1e-6 of a trained one for it
@@ -61,7 +62,7 @@ def said_of(denoiser: Denoiser, data: Dataset | Law) -> Json:
         return {}
     about: Json = dict(pipeline())
     if getattr(denoiser, "standardisation", None) is None and isinstance(data, Dataset):
-        about["units"] = data.standardisation.to_json()
+        about["units"] = units_for(denoiser, data).to_json()
     return about
 
 
