@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .data import write_samples as write_samples
     from .denoise.base import Denoiser as Denoiser
     from .denoise.exact import ExactDenoiser as ExactDenoiser
+    from .denoise.latents import encode_latents as encode_latents
     from .denoise.load import load_model as load_model
     from .denoise.parametrise import from_x0 as from_x0
     from .denoise.parametrise import to_x0 as to_x0
@@ -78,6 +79,7 @@ _HOME = {
     ".data": ("Dataset", "Standardisation", "load_data", "write_samples"),
     ".denoise.base": ("Denoiser",),
     ".denoise.exact": ("ExactDenoiser",),
+    ".denoise.latents": ("encode_latents",),
     ".denoise.load": ("load_model",),
     ".denoise.pipeline": ("PipelineDenoiser",),
     ".denoise.pipeline_folder": ("from_pipeline", "load_pipeline"),

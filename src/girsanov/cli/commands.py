@@ -125,6 +125,7 @@ def audit(
             train_data,
             labels,
             device=device,
+            cache=out.absolute().parent,
             levels=levels,
             examples=examples,
             draws=draws,

@@ -170,6 +170,10 @@ def audited(audit: Audit, out: Path) -> None:
             f"on training examples the error is {memorised.value:.3g} nats lower (95 % interval "
             f"{low:.3g} to {high:.3g}): memorisation, down to noise {audit.levels[-1] ** -0.5:.3g}"
         )
+    if "vae" in about:
+        lost = about["vae"]
+        console.print(f"autoencoder: {number(lost['value'])} ({number(lost['low'])} .. "
+                      f"{number(lost['high'])}), {lost['note']}")  # fmt: skip
     for note in about.get("notes", ()):
         console.print(f"note: {note}", markup=False)
     wrote(out)

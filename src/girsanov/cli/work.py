@@ -11,11 +11,13 @@ import torch
 
 from .._checks import InputError, refuse, require, require_number
 from .._files import read_json
-from .._typing import Progress
+from .._typing import Json, Progress
 from ..data import Dataset, check_destination, load_data, write_samples
 from ..denoise.base import Denoiser, names_for
+from ..denoise.latents import encode_latents
 from ..denoise.load import load_model
 from ..denoise.network import NetworkDenoiser
+from ..denoise.pipeline import PipelineDenoiser
 from ..denoise.pipeline_units import in_units_of
 from ..law.base import Law
 from ..law.read import read_law
@@ -77,10 +79,14 @@ def audit_command(
     labels: str | None,
     *,
     device: str | None,
+    cache: Path,
     reference: str | None = None,
     **options: Any,
 ) -> Audit:
-    """Audit a model on data; of the file it was trained on, only the part kept back is used."""
+    """Audit a model on data; of the file it was trained on, only the part kept back is used.
+
+    cache: the folder that keeps the latents of pictures, for latent pipelines.
+    """
     denoiser = load_model(model, device=device)
     data, train = read_source(source, labels), None
     if isinstance(data, Dataset):
@@ -88,7 +94,23 @@ def audit_command(
     if train_source is not None:
         train = _for_model(denoiser, load_data(train_source, labels=labels), train_source)
     other = None if reference is None else load_model(reference, device=device)
-    return measure(denoiser, data, train=train, reference=other, **options)
+    lost = None
+    if isinstance(denoiser, PipelineDenoiser) and isinstance(data, Dataset):
+        data, lost = _latents(denoiser, data, cache)
+        train = None if train is None else _latents(denoiser, train, cache)[0]
+    done = measure(denoiser, data, train=train, reference=other, **options)
+    if lost is not None:
+        done.about["vae"] = lost
+    return done
+
+
+def _latents(
+    denoiser: PipelineDenoiser, data: Dataset, cache: Path
+) -> tuple[Dataset, Json | None]:
+    """Return pictures as a latent pipeline's latents, and what that loses; others as they are."""
+    if denoiser.vae is None or data.shape == denoiser.shape:
+        return data, None
+    return encode_latents(denoiser, data, cache=cache)
 
 
 def remember(audit: Audit, model: str, command: str) -> None:

@@ -69,6 +69,8 @@ def said_of(denoiser: Denoiser, data: Dataset | Law) -> Json:
 def named(denoiser: Denoiser, data: Dataset | Law, reference: Denoiser | None) -> Json:
     """Return the record of the units, of a process that is not a scalar one, of a reference."""
     out: Json = {}
+    if hasattr(denoiser, "vae") and isinstance(data, Dataset):
+        data = data.with_standardisation(units_for(denoiser, data))
     units = getattr(denoiser, "standardisation", None) or getattr(data, "standardisation", None)
     if units is not None and units.scale_in_units:
         out["scale"] = units.scale_in_units  # user units in one of the units of the curve
