@@ -99,7 +99,7 @@ def _encoded(
 def encode(vae: Any, x: Tensor) -> Tensor:
     """Return z of (1) for pictures x [b, C, H, W] in [-1, 1], float32 on the CPU."""
     weight = next(vae.parameters())
-    made = vae.encode(x.to(weight.device, weight.dtype))
+    made, raw = vae.encode(x.to(weight.device, weight.dtype)), x
     if hasattr(made, "latent_dist"):
         raw = made.latent_dist.mode()
     elif hasattr(made, "latents"):
