@@ -15,6 +15,7 @@ call on the start. All figures are of one seed; the floor is that of two halves 
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 import time
 from dataclasses import replace
@@ -53,7 +54,8 @@ def drawn(network, scheduler, steps, count, scaled=True, seed=0):
     shape = (count, network.config.in_channels, *[network.config.sample_size] * 2)
     scheduler.set_timesteps(steps)
     x, calls = torch.randn(shape, generator=generator) * scheduler.init_noise_sigma, 0
-    options = {"generator": generator}
+    known = inspect.signature(scheduler.step).parameters
+    options = {"generator": generator} if "generator" in known else {}
     for t in scheduler.timesteps:
         seen = scheduler.scale_model_input(x, t) if scaled else x
         out, calls = network(seen, t).sample, calls + 1

@@ -99,7 +99,7 @@ def _encoded(
 def encode(vae: Any, x: Tensor) -> Tensor:
     """Return z of (1) for pictures x [b, C, H, W] in [-1, 1], float32 on the CPU."""
     weight = next(vae.parameters())
-    made, raw = vae.encode(x.to(weight.device, weight.dtype)), x
+    made = vae.encode(x.to(weight.device, weight.dtype))
     if hasattr(made, "latent_dist"):
         raw = made.latent_dist.mode()
     elif hasattr(made, "latents"):
@@ -107,7 +107,8 @@ def encode(vae: Any, x: Tensor) -> Tensor:
     else:
         refuse("autoencoder", "must give latents when it encodes", type(vae).__name__)
     shift, scaling = _scaling(vae)
-    return ((raw.float() - shift) * scaling).cpu()
+    z: Tensor = (raw.float() - shift) * scaling
+    return z.cpu()
 
 
 def decode(vae: Any, z: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from .._checks import InputError, require
 from .._files import read_json
 from .._typing import PathLike
 from ..ledger.audit import Audit, load_audit
-from ..plan.make import make_plan
+from ..plan.make import for_counts, make_plan
 from ..plan.plan import Plan, load_plan
 from ..sampling.solvers import SOLVERS
 
@@ -26,23 +26,25 @@ def plans_like(plan: Plan, audit: Audit | None, most: int = COUNTS[-1]) -> list[
     made_from = plan.about["audit"]
     same = all(made_from.get(k) == audit.about.get(k) for k in ("model", "data", "seed", "calls"))
     require(same, "audit", "must be the one the plan was made from", None, "Plan again from it")
-    found = {plan.steps: plan}
-    for count in (n for n in COUNTS if n <= most and n != plan.steps):
-        try:
-            found[count] = _like(plan, audit, count)
-        except InputError:
-            if count > plan.steps:  # no more levels
-                break
+    wanted = [n for n in COUNTS if n <= most and n != plan.steps]
+    if plan.sampler in SOLVERS:
+        others = _solved(plan, audit, wanted)
+    else:
+        others = for_counts(plan, audit, wanted)
+    found = {p.steps: p for p in [*others, plan]}
     return [found[n] for n in sorted(found)]
 
 
-def _like(plan: Plan, audit: Audit, count: int) -> Plan:
-    if plan.sampler in SOLVERS:  # the level where it stops belongs to the number of calls
-        return make_plan(audit, steps=count, sampler=plan.sampler, last=plan.last)
-    return make_plan(
-        audit, steps=count, sampler=plan.sampler, covariance=plan.covariance, start=plan.start,
-        last=plan.last, resolution=plan.resolution, calibrate=plan.calibration is not None,
-    )  # fmt: skip
+def _solved(plan: Plan, audit: Audit, counts: list[int]) -> list[Plan]:
+    """Return plans of a solver; the level where one stops belongs to its number of calls."""
+    made = []
+    for count in counts:
+        try:
+            made.append(make_plan(audit, steps=count, sampler=plan.sampler, last=plan.last))
+        except InputError:
+            if count > plan.steps:  # no more levels
+                break
+    return made
 
 
 def read_family(plan: Plan | PathLike, audit: Audit | PathLike | None) -> list[Plan]:

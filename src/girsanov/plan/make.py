@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Unpack
 
@@ -126,6 +127,27 @@ def _priced(
     site = offer(audit, last, resolution, limits)
     menu = replace(site.menu, weight=weight)
     return prices(audit, sampler, covariance, start, levels=site.levels, menu=menu), site.end
+
+
+def for_counts(plan: Plan, audit: Audit, counts: Iterable[int]) -> list[Plan]:
+    """Return a stochastic `plan` for other numbers of network calls: grids, but no ledgers.
+
+    audit: the one it was made from; counts that need more levels than there are, are left out.
+    """
+    audit = audit.calibrated() if plan.calibration is not None else audit
+    names = (plan.sampler, plan.covariance, plan.start)
+    price, end = _priced(audit, names, plan.last, plan.resolution, {}, None)
+    extra, frame = int(plan.last == "sample"), audit.frame
+    spread = frame.bands.spread(frame.variances)
+    made = []
+    for count in counts:
+        if not price.choice().reachable(count + extra, end):
+            continue
+        nodes = price.choice().nodes(count + extra, end)
+        levels, (variances, axes) = price.curve.levels[nodes], _variances(price, nodes[:-1])
+        made.append(replace(plan, levels=levels, start_noise=np.sqrt(spread + 1 / levels[0]),
+                            variances=variances, axes=axes, ledger=(), frontier=[]))  # fmt: skip
+    return made
 
 
 def evaluate_grid(audit: Audit, levels: Levels, **options: Any) -> Plan:
