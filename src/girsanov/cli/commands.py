@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -163,6 +163,21 @@ def plan(
     resolution: Annotated[
         float | None, typer.Option(help="Noise level at which to stop (standardised units).")
     ] = None,
+    w2: Annotated[
+        float | None, typer.Option(help="Or the W2 distance that stopping there may leave.")
+    ] = None,
+    among: Annotated[
+        list[float] | None, typer.Option(help="An SNR to choose from (repeat it; only these).")
+    ] = None,
+    keep: Annotated[
+        list[float] | None, typer.Option(help="An SNR that must be visited (may be repeated).")
+    ] = None,
+    widest: Annotated[
+        float | None, typer.Option(help="The most log-SNR between two levels.")
+    ] = None,
+    weight: Annotated[
+        float | None, typer.Option(help="a of the objective s^-a (x0 only); 0 is KL.")
+    ] = None,
     calibrate: Annotated[
         bool,
         typer.Option("--calibrate", help="Correct the model as the audited examples advise."),
@@ -194,9 +209,17 @@ def plan(
     outputs.require_result(out, "plan", force)
     from . import show, tournament
 
-    usual = {"steps": steps, "kl": kl, "tv": tv, "sampler": sampler, "covariance": covariance}
+    usual: dict[str, Any] = {
+        "steps": steps,
+        "kl": kl,
+        "tv": tv,
+        "sampler": sampler,
+        "covariance": covariance,
+    }
     usual |= {"resolution": resolution, "calibrate": calibrate, "process": process}
     usual |= {"distance": distance}
+    limits = {"w2": w2, "among": among, "keep": keep, "widest": widest, "weight": weight}
+    usual |= {name: value for name, value in limits.items() if value not in (None, [])}
     contest = {"model": model, "data": data, "labels": labels, "candidates": candidates}
     made = tournament.planned(audit, by, usual, {**contest, "calls": calls, "seed": seed})
     before = made.about["audit"]

@@ -23,9 +23,13 @@ def planned(path: Path, by: str | None, usual: Json, contest: Json) -> Plan:
 
     usual: options of `make_plan`; contest: those of a tournament.
     """
+    from ..plan.levels import Limits
+
     for name in ALONE if by is not None else ():
         rule = "cannot be given with --by, whose candidates try several"
         require(not usual[name], f"--{name}", rule, usual[name])
+    for name in Limits.__annotations__ if by is not None else ():
+        require(name not in usual, f"--{name}", "cannot be given with --by", usual.get(name))
     for name in NEEDS if by is None else ():
         remedy = "Give --by sliced-w2"
         require(contest[name] is None, f"--{name}", "belongs to --by", contest[name], remedy)

@@ -3,6 +3,7 @@ r"""How many steps: the fewest for a target, or the best number, from the cost o
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -12,24 +13,28 @@ from .._typing import Indices, Json
 from ..ledger.certificate import Entry, Kind, estimate_entry, tv_from_kl
 from ..montecarlo import Estimate
 from .between import left_open
-from .choose import MOST
+from .choose import MOST, SIZES
 from .cost import Prices
 
 ENOUGH = 0.5  # the best number of steps leaves the sampler this share of the score error's bound
 LEAST = 0.02  # nats a dimension; less is not worth twice as many steps
 EVERY = 32  # every number of steps up to here is priced, and some beyond
 SOME = (40, 48, 64, 96, 128, 192, MOST)
+USUAL = 64  # steps a frontier goes to unless more are asked for
 
 
-def counts_up_to(price: Prices, end: int, extra: int) -> list[int]:
+def counts_up_to(price: Prices, end: int, extra: int, limit: int = MOST) -> list[int]:
     """Return the numbers of network calls for which there is a grid that ends at node `end`.
 
-    extra: 1 when the last level is visited without a call. Raises `InputError` if there is none.
+    extra: 1 when the last level is visited without a call; limit: the most levels to try.
+    Raises `InputError` if there is none.
     """
-    most = min(MOST, end if price.menu.allowed is None else MOST)
+    most = min(limit, end if price.menu.allowed is None else limit)
     every = [n for n in (*range(1, EVERY + 1), *SOME) if n + extra <= most]
     every = sorted({*every, most - extra} - {0})
     good = [n for n in every if price.choice().reachable(n + extra, end)]
+    if not good and limit < MOST:  # many levels may have to be kept
+        return counts_up_to(price, end, extra)
     where = f"{price.levels[end - 1] ** -0.5:.4g}"
     if not good and price.menu == type(price.menu)(weight=price.menu.weight):
         rule = "leaves one level, and a sampled last step (last = sample) needs two"
@@ -60,7 +65,8 @@ def frontier(price: Prices, end: int, extra: int, steps: int | None = None) -> l
     steps: a number that must be among them. All grids are chosen by the same examples, which
     takes little from their differences.
     """
-    counts = sorted({*counts_up_to(price, end, extra), *([steps] if steps else [])})
+    limit = USUAL if steps is None or steps + extra <= USUAL else MOST
+    counts = sorted({*counts_up_to(price, end, extra, limit), *([steps] if steps else [])})
     grids = [price.choice().nodes(n + extra, end) for n in counts]
     costs = np.stack([sum(price.groups(nodes)) for nodes in grids])  # [N, B]
     best = int((costs @ price.folds).argmin())
@@ -115,7 +121,7 @@ def fewest(price: Prices, end: int, extra: int, target: float, argument: str) ->
     what can be reached.
     """
     reached, before = math.inf, 0
-    for count in counts_up_to(price, end, extra):
+    for count in _in_turn(price, end, extra):
         value = _upper(price, count + extra, end)
         reached = min(reached, value)
         if value <= target:
@@ -134,6 +140,16 @@ def fewest(price: Prices, end: int, extra: int, target: float, argument: str) ->
         f"{target:.4g} nats" if argument == "kl" else f"{tv_from_kl(target):.4g}",
         "Ask for a coarser --resolution, or audit more examples or levels",
     )
+
+
+def _in_turn(price: Prices, end: int, extra: int) -> Iterator[int]:
+    """Yield the counts of `counts_up_to`; the search for many levels waits until it is needed."""
+    done = 0
+    for limit in (*SIZES[:-1], MOST):
+        for count in counts_up_to(price, end, extra, limit):
+            if count > done:
+                yield count
+                done = count
 
 
 def _upper(price: Prices, levels: int, end: int) -> float:

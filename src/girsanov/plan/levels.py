@@ -112,9 +112,11 @@ def _places(levels: Levels, some: Levels) -> Any:
 
 def _check_kept(kept: tuple[int, ...], end: int, allowed: Any, levels: Levels) -> None:
     fits = allowed is None or set(kept) <= set(allowed.tolist())
-    require(fits, "keep", "must be among the levels that may be visited", levels[list(kept)])
+    require(
+        fits, "keep", "must be among the levels that may be visited", levels[list(kept)].tolist()
+    )
     rule = f"must not lie beyond the level where the plan ends, SNR {levels[end]:.6g}"
-    require(max(kept) <= end, "keep", rule, levels[max(kept)])
+    require(max(kept) <= end, "keep", rule, float(levels[max(kept)]))
 
 
 def _snr_of(audit: Audit, resolution: float) -> float:
