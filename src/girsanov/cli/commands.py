@@ -10,17 +10,22 @@ import typer
 from . import outputs
 from .options import (
     DATA,
+    W2,
+    Among,
     AsJson,
     AuditFile,
     Device,
     Distance,
     Force,
     Judge,
+    Keep,
     Labels,
     Model,
     Process,
     Sampler,
     Seed,
+    Weight,
+    Widest,
     app,
 )
 
@@ -163,21 +168,11 @@ def plan(
     resolution: Annotated[
         float | None, typer.Option(help="Noise level at which to stop (standardised units).")
     ] = None,
-    w2: Annotated[
-        float | None, typer.Option(help="Or the W2 distance that stopping there may leave.")
-    ] = None,
-    among: Annotated[
-        list[float] | None, typer.Option(help="An SNR to choose from (repeat it; only these).")
-    ] = None,
-    keep: Annotated[
-        list[float] | None, typer.Option(help="An SNR that must be visited (may be repeated).")
-    ] = None,
-    widest: Annotated[
-        float | None, typer.Option(help="The most log-SNR between two levels.")
-    ] = None,
-    weight: Annotated[
-        float | None, typer.Option(help="a of the objective s^-a (x0 only); 0 is KL.")
-    ] = None,
+    w2: W2 = None,
+    among: Among = None,
+    keep: Keep = None,
+    widest: Widest = None,
+    weight: Weight = None,
     calibrate: Annotated[
         bool,
         typer.Option("--calibrate", help="Correct the model as the audited examples advise."),

@@ -36,6 +36,17 @@ Distance = Annotated[
 ]
 Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of all randomness.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+W2 = Annotated[
+    float | None, typer.Option(help="Or the W2 distance that stopping there may leave.")
+]
+Among = Annotated[
+    list[float] | None, typer.Option(help="An SNR to choose from (repeat it; only these).")
+]
+Keep = Annotated[
+    list[float] | None, typer.Option(help="An SNR that must be visited (may be repeated).")
+]
+Widest = Annotated[float | None, typer.Option(help="The most log-SNR between two levels.")]
+Weight = Annotated[float | None, typer.Option(help="a of the objective s^-a (x0 only); 0 is KL.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace the output, whatever it is.")]
 
 
