@@ -153,7 +153,8 @@ def test_frontier_is_what_the_plans_cost(report, request):
     if report.about["exact"]:  # of a wrong denoiser, too many steps cost more (theory 11.2)
         assert (np.diff(above) < 0.01).all()
     else:
-        assert above[-1] > 0.01
+        many = make_plan(report, steps=200).frontier
+        assert many[-1]["above_best"] > max(0.01, 3 * many[-1]["standard_error"])
     many = make_plan(report, steps=37)  # one that is not among the usual ones
     row = next(r for r in many.frontier if r["steps"] == 37)
     assert many.steps == 37

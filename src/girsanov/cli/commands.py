@@ -14,6 +14,9 @@ from .options import (
     Among,
     AsJson,
     AuditFile,
+    Calls,
+    Candidates,
+    Covariance,
     Device,
     Distance,
     Force,
@@ -22,6 +25,7 @@ from .options import (
     Labels,
     Model,
     Process,
+    Resolution,
     Sampler,
     Seed,
     Weight,
@@ -162,12 +166,8 @@ def plan(
     distance: Distance = None,
     sampler: Sampler = "gaussian",
     process: Process = None,
-    covariance: Annotated[
-        str | None, typer.Option(help="scalar, coordinate, pca, dct or full (gaussian only).")
-    ] = None,
-    resolution: Annotated[
-        float | None, typer.Option(help="Noise level at which to stop (standardised units).")
-    ] = None,
+    covariance: Covariance = None,
+    resolution: Resolution = None,
     w2: W2 = None,
     among: Among = None,
     keep: Keep = None,
@@ -186,12 +186,8 @@ def plan(
         str | None, typer.Option(help="With --by: held-out data to compare them with.")
     ] = None,
     labels: Labels = None,
-    candidates: Annotated[
-        list[str] | None, typer.Option(help="With --by: a sampler to try (may be repeated).")
-    ] = None,
-    calls: Annotated[
-        int | None, typer.Option(min=1, help="With --by: network calls to spend.")
-    ] = None,
+    candidates: Candidates = None,
+    calls: Calls = None,
     seed: Seed = 0,
     force: Force = False,
     json: AsJson = False,
@@ -204,15 +200,9 @@ def plan(
     outputs.require_result(out, "plan", force)
     from . import show, tournament
 
-    usual: dict[str, Any] = {
-        "steps": steps,
-        "kl": kl,
-        "tv": tv,
-        "sampler": sampler,
-        "covariance": covariance,
-    }
-    usual |= {"resolution": resolution, "calibrate": calibrate, "process": process}
-    usual |= {"distance": distance}
+    usual: dict[str, Any] = {"steps": steps, "kl": kl, "tv": tv, "distance": distance}
+    usual |= {"sampler": sampler, "covariance": covariance, "process": process}
+    usual |= {"resolution": resolution, "calibrate": calibrate}
     limits = {"w2": w2, "among": among, "keep": keep, "widest": widest, "weight": weight}
     usual |= {name: value for name, value in limits.items() if value not in (None, [])}
     contest = {"model": model, "data": data, "labels": labels, "candidates": candidates}

@@ -36,6 +36,16 @@ Distance = Annotated[
 ]
 Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of all randomness.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Covariance = Annotated[
+    str | None, typer.Option(help="scalar, coordinate, pca, dct or full (gaussian only).")
+]
+Resolution = Annotated[
+    float | None, typer.Option(help="Noise level at which to stop (standardised units).")
+]
+Candidates = Annotated[
+    list[str] | None, typer.Option(help="With --by: a sampler to try (may be repeated).")
+]
+Calls = Annotated[int | None, typer.Option(min=1, help="With --by: network calls to spend.")]
 W2 = Annotated[
     float | None, typer.Option(help="Or the W2 distance that stopping there may leave.")
 ]
