@@ -13,6 +13,8 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from ._checks import InputError as InputError
     from ._checks import MissingExtra as MissingExtra
+    from ._processes import Processes as Processes
+    from ._processes import processes as processes
     from .basis import Basis as Basis
     from .comparison.compare import Comparison as Comparison
     from .comparison.compare import compare as compare
@@ -69,11 +71,13 @@ if TYPE_CHECKING:
     from .sampling.langevin import Langevin as Langevin
     from .sampling.langevin import LangevinRun as LangevinRun
     from .sampling.langevin import sample_langevin as sample_langevin
+    from .sampling.shards import sample_shards as sample_shards
     from .sampling.solvers import solver_recipe as solver_recipe
     from .train import fit as fit
 
 _HOME = {
     "._checks": ("InputError", "MissingExtra"),
+    "._processes": ("Processes", "processes"),
     ".basis": ("Basis",),
     ".comparison.compare": ("Comparison", "compare"),
     ".data": ("Dataset", "Standardisation", "load_data", "write_samples"),
@@ -108,6 +112,7 @@ _HOME = {
     ".sampling.draw": ("sample",),
     ".sampling.grid": ("karras_grid", "log_uniform_grid", "time_grid"),
     ".sampling.holds": ("Recipe", "recipe"),
+    ".sampling.shards": ("sample_shards",),
     ".sampling.solvers": ("solver_recipe",),
     ".sampling.langevin": ("Langevin", "LangevinRun", "sample_langevin"),
     ".train": ("fit",),

@@ -248,21 +248,25 @@ def sample(
     outputs.require_place(Path(out))
     from . import show, work
 
-    with show.progress("sample") as tick:
-        drawn = work.sample_command(
-            model,
-            plan,
-            count,
-            out,
-            outputs.typed(context, "force", "json"),
-            label=label,
-            force=force,
-            seed=seed,
-            batch_size=batch_size,
-            device=device,
-            any_model=any_model,
-            progress=tick,
-        )
+    try:
+        with show.progress("sample") as tick:
+            drawn = work.sample_command(
+                model,
+                plan,
+                count,
+                out,
+                outputs.typed(context, "force", "json"),
+                label=label,
+                force=force,
+                seed=seed,
+                batch_size=batch_size,
+                device=device,
+                any_model=any_model,
+                progress=tick,
+            )
+    except KeyboardInterrupt:
+        show.kept(outputs.parts_path(out))
+        raise
     content = {"samples": out, "count": count, "shape": list(drawn.values.shape), "seed": seed}
     show.result(json, {**content, "labels": drawn.tally}, lambda: show.sampled(drawn, out))
 

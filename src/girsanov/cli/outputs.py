@@ -95,6 +95,12 @@ def origin_path(samples: str) -> Path:
     return bare.with_name(bare.name + ".origin.json")
 
 
+def parts_path(samples: str) -> Path:
+    """Return where many samples are gathered: NAME.parts beside them."""
+    bare = Path(samples.rstrip("/"))
+    return bare.with_name(bare.name + ".parts")
+
+
 def write_origin(samples: str, content: Json) -> None:
     """Record how samples were drawn."""
     from .._files import write_json

@@ -222,6 +222,15 @@ def stopped(out: Path) -> None:
         )
 
 
+def kept(parts: Path) -> None:
+    """Say on stderr how to go on with samples that were stopped, if some are finished."""
+    if any(parts.glob("*.npy")):
+        _console(stderr=True).print(
+            f"{parts} keeps what is finished; the same command goes on",
+            soft_wrap=True, markup=False,
+        )  # fmt: skip
+
+
 def demonstrated(demo: Demo) -> None:
     """Print the demo's plan, ledger and files."""
     planned(demo.plan, None)

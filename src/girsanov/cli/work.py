@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,12 +25,15 @@ from ..law.read import read_law
 from ..ledger.audit import Audit, load_audit
 from ..ledger.audit import audit as measure
 from ..ledger.curve import GROUPS
-from ..plan.plan import load_plan
+from ..plan.plan import Plan, load_plan
 from ..reporting.page import report as write_report
 from ..sampling.draw import check_model, proportional_labels, sample, units_of
+from ..sampling.run import BATCH
+from ..sampling.shards import sample_shards
 from ..train import fit
-from .outputs import read_origin, write_origin
+from .outputs import parts_path, read_origin, write_origin
 
+SHARDED_ABOVE = 2 * BATCH  # samples; fewer are drawn in one go
 SHOWN = 4000  # draws of a law that a report shows beside samples
 
 
@@ -195,17 +199,20 @@ def sample_command(
     codes = _codes(denoiser, names, label, count, seed)
     written = codes if label is None else None  # of one class there is nothing to tell apart
     check_destination(out, standardisation, force=force, labelled=written is not None)
-    values = sample(
-        denoiser,
-        plan,
-        count,
-        seed=seed,
-        batch_size=batch_size,
-        label=None if codes is None else torch.from_numpy(codes),
-        any_model=any_model,
-        progress=progress,
+    options: dict[str, Any] = {"seed": seed, "batch_size": batch_size, "any_model": any_model}
+    options |= {"label": None if codes is None else torch.from_numpy(codes), "progress": progress}
+    write = partial(
+        write_samples,
+        standardisation=standardisation,
+        labels=written,
+        label_names=names,
+        force=force,
     )
-    write_samples(values, standardisation, out, labels=written, label_names=names, force=force)
+    if count > SHARDED_ABOVE:
+        values = _in_shards(denoiser, plan, count, out, write, force=force, **options)
+    else:
+        values = sample(denoiser, plan, count, **options)
+        write(values, path=out)
     tally = (
         {}
         if codes is None
@@ -215,6 +222,27 @@ def sample_command(
     column = None if written is None else _label_column(out, values)
     write_origin(out, {"command": command, **origin, "label_column": column})
     return Drawn(values, tally)
+
+
+def _in_shards(
+    denoiser: Denoiser,
+    plan: Plan,
+    count: int,
+    out: str,
+    write: Callable[..., None],
+    **options: Any,
+) -> np.ndarray:
+    """Draw samples into OUT.parts, which a stopped run keeps, and make one file of them."""
+    shards = sample_shards(denoiser, plan, count, parts_path(out), **options)
+    npy = Path(out).suffix.lower() == ".npy"
+    if npy:
+        shards.merge(out)
+        values: np.ndarray = np.load(out, mmap_mode="r", allow_pickle=False)
+    else:
+        values = np.concatenate(list(shards))
+        write(values, path=out)
+    shards.remove()
+    return values
 
 
 def _codes(

@@ -1,0 +1,218 @@
+"""Many samples in shards: files that a stopped run keeps, and several processes share.
+
+A shard holds samples k S .. (k+1) S - 1 in the units of the data. It is written under another
+name, brought to disk and then renamed, so that a file with a shard's name is a whole shard.
+Network calls are cut inside shards, whose size depends on the number of samples alone: the same
+batch size gives the same bits for any number of processes and of interruptions.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from .._checks import refuse, require, require_count
+from .._files import read_json, replacing, sha256_of, write_json
+from .._processes import ALONE, Processes
+from .._typing import Json, PathLike, Progress
+from ..basis import Basis
+from ..denoise.base import Denoiser
+from .draw import check_model, in_units, proportional_labels, units_of
+from .holds import Recipe
+from .run import BATCH, HasRecipe, sample_batches
+
+SHARDS = 1000  # files at most
+INDEX = "index.json"
+OURS = re.compile(r"\.?(\d{6}\.npy|index\.json)(\..*)?")
+
+
+@dataclass(frozen=True)
+class Shards:
+    """A folder of shards: `count` samples, `size` to each file but the last."""
+
+    folder: Path
+    count: int
+    size: int
+
+    def __len__(self) -> int:
+        """The number of shards."""
+        return -(-self.count // self.size)
+
+    def rows(self, k: int) -> int:
+        """Return how many samples shard `k` holds."""
+        return min(self.size, self.count - k * self.size)
+
+    def path(self, k: int) -> Path:
+        """Return where shard `k` is kept."""
+        return self.folder / f"{k:06d}.npy"
+
+    def open(self, k: int) -> np.ndarray | None:
+        """Return the samples of shard `k`, memory-mapped, or None if it is not there whole."""
+        try:
+            values = np.load(self.path(k), mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            return None
+        whole = isinstance(values, np.ndarray) and values.shape[:1] == (self.rows(k),)
+        return values if whole else None
+
+    def missing(self) -> list[int]:
+        """Return the numbers of the shards that are still to be drawn."""
+        return [k for k in range(len(self)) if self.open(k) is None]
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """Yield the samples of each shard in turn, memory-mapped."""
+        for k in range(len(self)):
+            values = self.open(k)
+            if values is None:
+                refuse(str(self.path(k)), "is not there, or not whole", None, "Sample again")
+            yield values
+
+    def merge(self, path: PathLike) -> None:
+        """Write all samples to one .npy file, whole or not at all, a shard at a time."""
+        first = next(iter(self))
+        form = (self.count, *first.shape[1:])
+        with replacing(path) as temporary:
+            made = np.lib.format.open_memmap(temporary, "w+", first.dtype, form)
+            begin = made.offset
+            del made  # its header is what was wanted: a map would crash on a full disk
+            with open(temporary, "r+b") as file:
+                file.seek(begin)
+                for values in self:
+                    file.write(np.ascontiguousarray(values).tobytes())
+
+    def remove(self) -> None:
+        """Remove the folder and what this module wrote in it, and nothing else."""
+        for file in self.folder.iterdir():
+            if OURS.fullmatch(file.name) and file.is_file():
+                file.unlink()
+        if not any(self.folder.iterdir()):
+            self.folder.rmdir()
+
+
+def shard_size(count: int) -> int:
+    """Return how many samples a shard holds: a default batch, more of them for many samples."""
+    return BATCH * max(1, -(-count // (BATCH * SHARDS)))
+
+
+def sample_shards(  # noqa: PLR0913
+    denoiser: Denoiser,
+    plan: Recipe | HasRecipe,
+    count: int,
+    folder: PathLike,
+    *,
+    seed: int = 0,
+    label: int | torch.Tensor | None = None,
+    batch_size: int | None = None,
+    any_model: bool = False,
+    force: bool = False,
+    processes: Processes = ALONE,
+    progress: Progress | None = None,
+) -> Shards:
+    """Draw the samples of `sample` into shards in `folder`, going on with what is there.
+
+    folder: new, empty, or with shards of the same model, plan, seed, labels and count, which
+    its index says; others are refused, or removed with `force`; processes: every process draws
+    its share and returns when all are done; the other arguments as for `sample`. Memory holds one
+    shard. Raises InputError also when a shard cannot be written.
+    """
+    shards = Shards(Path(folder), require_count("count", count), shard_size(count))
+    check_model(denoiser, plan, any_model)
+    if label is None and denoiser.classes:
+        label = proportional_labels(denoiser, count, seed)
+    labels = None if label is None else torch.as_tensor(label).long().expand(count)
+    if processes.rank == 0:
+        _begin(shards, _identity(denoiser, plan, seed, labels, shards), force)
+    processes.wait()
+    own = [k for k in shards.missing() if k % processes.count == processes.rank]
+    units = units_of(denoiser, plan)
+    done, total = 0, sum(shards.rows(k) for k in own)
+    for k in own:
+        first, rows = k * shards.size, shards.rows(k)
+        part = None if labels is None else labels[first : first + rows]
+        batches = sample_batches(
+            denoiser, plan, rows, seed=seed, first=first, batch_size=batch_size, label=part,
+            progress=_among(progress, done, rows, total),
+        )  # fmt: skip
+        _write(shards.path(k), np.concatenate([in_units(units, x) for x in batches]))
+        done += rows
+    processes.wait()
+    return shards
+
+
+def _among(progress: Progress | None, before: int, rows: int, total: int) -> Progress | None:
+    """Return the callback of one shard, which counts on from `before` of `total` samples."""
+    if progress is None:
+        return None
+    return lambda done, calls: progress(calls // rows * before + done, calls // rows * total)
+
+
+def _write(path: Path, values: np.ndarray) -> None:
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        np.save(file, values, allow_pickle=False)
+        file.flush()
+        os.fsync(file.fileno())  # or a power cut could leave the name without the content
+
+
+def _begin(shards: Shards, identity: Json, force: bool) -> None:
+    """Make the folder, or check that the shards in it are of this very job."""
+    folder, index = shards.folder, shards.folder / INDEX
+    what, remedy = str(folder), "Remove it, or use --force"
+    require(not folder.exists() or folder.is_dir(), what, "must be a folder", "a file")
+    held = [p for p in folder.iterdir()] if folder.exists() else []
+    foreign = next((p.name for p in held if not OURS.fullmatch(p.name)), None)
+    require(foreign is None, what, "holds something else than shards", foreign, "Move it away")
+    if held and (not index.is_file() or read_json(index) != identity):
+        rule = "holds shards of other samples"
+        require(force or not any(p.name[0] != "." for p in held), what, rule, None, remedy)
+        shards.remove()
+    write_json(index, identity)
+
+
+def _identity(
+    denoiser: Denoiser,
+    plan: Recipe | HasRecipe,
+    seed: int,
+    labels: torch.Tensor | None,
+    shards: Shards,
+) -> Json:
+    units = units_of(denoiser, plan)
+    codes = () if labels is None else (labels.contiguous().numpy(),)
+    return {
+        "format": "girsanov/shards/1",
+        "model": denoiser.fingerprint,
+        "plan": plan_fingerprint(plan),
+        "seed": seed,
+        "count": shards.count,
+        "shard": shards.size,
+        "labels": sha256_of(*codes),
+        "units": None if units is None else sha256_of(json.dumps(units.to_json())),
+    }
+
+
+def plan_fingerprint(plan: Recipe | HasRecipe) -> str:
+    """Return the SHA-256 of all that decides the samples: the recipe and the calibration."""
+    steps = plan if isinstance(plan, Recipe) else plan.recipe()
+    calibration = getattr(plan, "calibration", None)
+    return sha256_of(_told(steps), "" if calibration is None else calibration.fingerprint)
+
+
+def _told(value: Any) -> str:
+    """Return a text that two recipes share only if they are the same."""
+    if isinstance(value, np.ndarray):
+        return sha256_of(value)
+    if isinstance(value, Basis):
+        return f"{value.kind}{value.shape}{_told(value.factors)}"
+    if isinstance(value, tuple):
+        return f"({','.join(map(_told, value))})"
+    if hasattr(value, "__dataclass_fields__"):
+        fields = value.__dataclass_fields__
+        return f"{type(value).__name__}({','.join(_told(getattr(value, f)) for f in fields)})"
+    return repr(value)
