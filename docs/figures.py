@@ -69,8 +69,11 @@ def _colours(of: dict[str, str]) -> str:
 
 def tones() -> str:
     """Return the rules that give series 1 to 5 their colours."""
-    kinds = (".line.t{0}, .dots.t{0} {{ stroke: var(--t{0}); }}",
-             ".band.t{0} {{ fill: var(--t{0}); opacity: .18; }} .fill.t{0} {{ fill: var(--t{0}); }}")  # fmt: skip
+    kinds = (
+        ".line.t{0}, .dots.t{0} {{ stroke: var(--t{0}); }}",
+        ".band.t{0} {{ fill: var(--t{0}); opacity: .18; }}",
+        ".fill.t{0} {{ fill: var(--t{0}); }}",
+    )
     return " ".join(kind.format(k) for k in range(1, 6) for kind in kinds)
 
 
@@ -100,7 +103,7 @@ def write(name: str, drawing: Markup | str, keys: Sequence[tuple[str, int, str]]
     new = re.sub(r'viewBox="[^"]*"', f'xmlns="http://www.w3.org/2000/svg" viewBox="{box}"', head)
     body = inner[len(head) :]
     (IMG / f"{name}.svg").write_text(f"{new}{style}{paper}{legend}{body}\n", encoding="utf-8")
-    print(f"docs/img/{name}.svg")
+    sys.stdout.write(f"docs/img/{name}.svg\n")
 
 
 def draw(name: str, title: str, series: list[Series], labels: tuple[str, str], **how: str) -> None:

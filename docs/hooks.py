@@ -1,4 +1,4 @@
-"""Links to files of the repository outside docs/, which the site does not hold, become plain text."""
+"""Links to files outside docs/, which the site does not hold, become plain text."""
 
 from __future__ import annotations
 
