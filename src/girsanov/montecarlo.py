@@ -11,6 +11,7 @@ the divisor is (B - 1)/B); the interval uses Student's t with B - 1 degrees.
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,6 +36,7 @@ class Estimate(NamedTuple):
         return self.value - half, self.value + half
 
 
+@cache  # scipy builds a law anew in every call, which would be most of the time of a plan
 def quantile(probability: float, degrees: float) -> float:
     """Return the quantile of Student's t (the normal's when `degrees` is infinite)."""
     law = stats.norm if math.isinf(degrees) else stats.t(degrees)

@@ -86,7 +86,7 @@ def make_plan(  # noqa: PLR0913 - the public face: one keyword a choice
         {"steps": steps, "kl": kl, "tv": tv},
     )
     require_choice("last", last, ("denoise", "sample"))
-    price, end = _priced(audit, (sampler, covariance, start), last, resolution, limits, kl or tv)
+    price, end = priced(audit, (sampler, covariance, start), last, resolution, limits, kl or tv)
     extra = 1 if last == "sample" else 0  # the last level is then visited without a call
     rows: list[Json] = []
     if steps is not None:
@@ -106,7 +106,7 @@ def make_plan(  # noqa: PLR0913 - the public face: one keyword a choice
     return plan_on(price, nodes, last=last, frontier=rows, why=why, shares=shares)
 
 
-def _priced(
+def priced(
     audit: Audit,
     names: tuple[str, str | None, str | None],
     last: str,

@@ -25,10 +25,16 @@ def spoken(audit: Audit, plan: Plan) -> list[str]:
 
 def helps(audit: Audit, plan: Plan) -> str:
     """Return what would help a plan most, "" where this audit cannot price it."""
+    found = priced(audit, plan)
+    return "" if found is None else help_most(found, plan.steps)
+
+
+def priced(audit: Audit, plan: Plan) -> list[Remedy] | None:
+    """Return the remedies of a plan, None where this audit cannot price them."""
     try:
-        return help_most(remedies(audit, plan), plan.steps)
+        return remedies(audit, plan)
     except InputError:
-        return ""
+        return None
 
 
 def audit_spoken(audit: Audit) -> list[str]:

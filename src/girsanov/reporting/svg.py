@@ -40,8 +40,18 @@ def _short(value: Any) -> Any:
     return f"{value:.1f}".removesuffix(".0") if isinstance(value, float) else value
 
 
-def svg(ident: str, size: tuple[float, float], title: str, desc: str, *children: Any) -> Markup:
-    """Return a drawing with an accessible name; `ident` must be unique on the page."""
+def svg(
+    ident: str,
+    size: tuple[float, float],
+    title: str,
+    desc: str,
+    *children: Any,
+    **attributes: Any,
+) -> Markup:
+    """Return a drawing with an accessible name; `ident` must be unique on the page.
+
+    attributes: of the drawing, as `el` takes them.
+    """
     width, height = size
     return el(
         "svg",
@@ -51,6 +61,7 @@ def svg(ident: str, size: tuple[float, float], title: str, desc: str, *children:
         viewBox=f"0 0 {width:g} {height:g}",
         role="img",
         aria_labelledby=f"{ident}-title {ident}-desc",
+        **attributes,
     )
 
 

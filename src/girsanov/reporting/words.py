@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 
 from ..ledger.certificate import Entry
 
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+PART = re.compile(r"(?P<of>.*) \((?P<rest>rest of )?(?P<share>[0-9.]+), seed (?P<seed>[0-9]+)\)")
+SHARES = {"0.5": "half", "0.25": "quarter", "0.2": "fifth", "0.1": "tenth", "0.75": "three quarters"}
 PLAIN = (1e-3, 1e5)  # magnitudes written without a power of ten
 NAMES = {"init": "Initialisation", "discretisation": "Discretisation", "score": "Score error"}
 MEANINGS = {
@@ -64,3 +67,19 @@ def interval_of(entry: Entry) -> str:
 def name_of(entry: Entry) -> str:
     """Return an entry's name for a heading."""
     return NAMES.get(entry.name, entry.name.capitalize())
+
+
+def data_name(name: str) -> str:
+    """Return a data set's name in plain words: the held-out fifth of digits."""
+    found = PART.fullmatch(name)
+    if found is None:
+        return name
+    share = float(found["share"])
+    share = 1 - share if found["rest"] else share
+    words = SHARES.get(f"{share:.4g}", f"{100 * share:.3g} %")
+    return f"the {'held-out ' if found['rest'] else ''}{words} of {found['of']}"
+
+
+def plural(count: int, noun: str) -> str:
+    """Return a count with its noun."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"

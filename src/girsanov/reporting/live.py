@@ -1,0 +1,108 @@
+"""What the page's slider shows: the plans of every number of steps, as one island of JSON.
+
+The script (`live.js`) does no arithmetic but the places of pixels: values, words, axis ends and
+ticks are all made here, by the functions that draw the page without a script.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from markupsafe import Markup
+
+from .._checks import InputError
+from .._typing import Json
+from ..ledger.audit import Audit
+from ..plan.family import family
+from ..plan.plan import Plan
+from .certified import most_tv
+from .certified import said as said_of_tv
+from .verdict import certificate, sampler_share, verdict
+from .waterfall import TICKS, bars, ledger_ticks, reach
+from .words import interval_of, plural, value_of
+
+UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+
+
+def relatives(audit: Audit, plan: Plan, counts: Sequence[int] | None = None) -> list[Plan]:
+    """Return a plan's sampler at every number of steps; [] where the audit cannot price it."""
+    try:
+        return family(audit, plan, counts)
+    except InputError:
+        return []
+
+
+def live(audit: Audit, given: Plan, plans: Sequence[Plan]) -> Json | None:
+    """Return the content of the island; None when there is nothing to slide over."""
+    if len(plans) < 2:
+        return None
+    counts = [plan.steps for plan in plans]
+    near = min(range(len(plans)), key=lambda k: abs(counts[k] - given.steps))
+    same = plans[near].levels.shape == given.levels.shape
+    scaled = audit.levels * audit.total().value / audit.curve.dimension
+    return {
+        "given": near,
+        "own": bool(same and np.allclose(plans[near].levels, given.levels, rtol=1e-6)),
+        "curve": [_short(audit.levels**-0.5), _short(scaled)],
+        "plans": [state(plan) for plan in plans],
+    }
+
+
+def state(plan: Plan) -> Json:
+    """Return what the page shows of one plan."""
+    end, share = reach(plan.ledger), sampler_share(plan)
+    drawn = bars(plan.ledger)
+    noise = plan.levels**-0.5
+    tv = [] if plan.promised is None else most_tv(plan.promised)
+    return {
+        "steps": plan.steps,
+        "words": plural(plan.steps, "step"),
+        "sentence": verdict(plan),
+        "share": share.words(),
+        "certificate": certificate_words(plan),
+        "said": said_of_tv(noise.tolist(), tv) if tv else "",
+        "values": [value_of(e) for e in plan.ledger],
+        "intervals": [interval_of(e) for e in plan.ledger],
+        "notes": [e.note for e in plan.ledger],
+        "bars": [[*_short(b[:4]), int(b.open)] for b in drawn],
+        "reach": _short([end])[0],
+        "ticks": {size: ledger_ticks(end, size) for size in TICKS},
+        "noise": _short(noise),
+        "tv": _short(tv),
+        "cost": _short([share.value if plan.distance is None else plan.distance.value])[0] or 0,
+    }
+
+
+def certificate_words(plan: Plan) -> str:
+    """Return what is certified of a plan's samples, in words."""
+    if plan.promised is None:
+        return certificate(plan)
+    words = plan.promised.words()
+    return words[0].upper() + words[1:] + "."
+
+
+def _short(values: object) -> list[float | None]:
+    """Return values with five digits, None for what is not finite."""
+    out: list[float | None] = []
+    for v in np.asarray(values, dtype=object).tolist():
+        good = v is not None and math.isfinite(v)
+        out.append(float(f"{v:.5g}") if good else None)
+    return out
+
+
+def island(content: Json) -> Markup:
+    """Return JSON that no text in it can end the element of."""
+    text = json.dumps(content, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    for sign, code in UNSAFE.items():
+        text = text.replace(sign, code)
+    return Markup(text)
+
+
+def digest(script: str) -> str:
+    """Return the hash by which the page's policy lets this script run, and no other."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

@@ -1,0 +1,203 @@
+"""The sections of the page, each from an audit and plans to plain values for the template."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .._typing import Json
+from ..ledger.audit import Audit
+from ..ledger.certificate import Entry
+from ..ledger.trajectories import teacher_calls
+from ..plan.plan import Plan
+from ..plan.remedies import Remedy
+from .certified import certificate_figure
+from .figures import curve_figure, gain_figure, half_width
+from .helps import help_most, priced
+from .live import certificate_words, relatives
+from .spectrum import spectrum_figures
+from .total import FEW, Line, best_of, line, rises, total_figure
+from .verdict import advice, sampler_share, verdict
+from .waterfall import ledger_figure
+from .words import MEANINGS, count, data_name, interval_of, name_of, number, plural, value_of
+
+
+def verdict_section(audit: Audit, plan: Plan, found: list[Remedy] | None) -> Json:
+    """Return the verdict, what would help, and the three numbers."""
+    return {
+        "sentence": verdict(plan),
+        "helps": "" if found is None else help_most(found, plan.steps),
+        "advice": advice(plan),
+        "certificate": certificate_words(plan),
+        "numbers": [_entry(e) for e in plan.ledger],
+        "share": sampler_share(plan).words(),
+        "in_nats": plan.distance is None,
+        "why": plan.about.get("why", ""),
+        "steps": plan.steps,
+        "words": plural(plan.steps, "step"),
+    }
+
+
+def _entry(entry: Entry) -> Json:
+    return {
+        "name": name_of(entry),
+        "value": value_of(entry),
+        "interval": interval_of(entry),
+        "kind": entry.kind,
+        "meaning": MEANINGS.get(entry.name, ""),
+        "note": entry.note,
+    }
+
+
+def ledger_section(plan: Plan) -> Json:
+    """Return the waterfall and the rows of its table."""
+    return {
+        "figure": ledger_figure(plan.ledger),
+        "rows": [_entry(e) for e in plan.ledger],
+        "hatched": any(e.kind != "exact" and e.high is None for e in plan.ledger),
+    }
+
+
+def certificate_section(audit: Audit, plan: Plan) -> Json | None:
+    """Return total variation at every level, None for a sampler without a certificate."""
+    noise = audit.levels**-0.5
+    figure = certificate_figure(plan, (float(noise.min()), float(noise.max())))
+    return None if figure is None else {"figure": figure, "words": certificate_words(plan)}
+
+
+def curve_section(audit: Audit, plans: Sequence[Plan], found: list[Remedy] | None) -> Json:
+    """Return the error curve, what a correction gains, the spectrum, and the curve's table."""
+    total, probe = audit.total(), audit.probe
+    half = half_width(total)
+    columns: dict[str, Any] = {
+        "noise level": audit.levels**-0.5,
+        "SNR": audit.levels,
+        "error": total.value,
+        "± 95 %": half,
+    }
+    if probe is not None:
+        gain = probe.gain()
+        columns["linear denoiser"] = probe.linear @ probe.shares
+        columns["gain"] = gain.value
+        columns["gain ± 95 %"] = half_width(gain)
+    if audit.memorisation is not None:
+        columns["training examples"] = audit.memorisation[1:] @ audit.curve.shares
+    rows = np.stack([np.asarray(v, dtype=np.float64) for v in columns.values()], axis=1)
+    where = next((r.about["noise"] for r in found or () if r.name == "training"), None)
+    return {
+        "figure": curve_figure(audit, plans),
+        "gain": None if probe is None else gain_figure(audit, where),
+        "where": None if where is None else [number(noise) for noise in where],
+        "seen": audit.memorisation is not None,
+        "spectra": spectrum_figures(audit),
+        "columns": list(columns),
+        "rows": [[number(float(v)) for v in row] for row in rows],
+    }
+
+
+def total_section(audit: Audit, plans: Sequence[Plan], kin: Sequence[Plan]) -> Json | None:
+    """Return cost against steps of every different sampler; kin: the first plan's relatives."""
+    if not plans:
+        return None
+    first = plans[0]
+    kinds: dict[str, Plan] = {}
+    for plan in plans:
+        kinds.setdefault(sampler_of(plan), plan)
+    lines = [line(sampler_of(first), kin)]
+    for name, plan in list(kinds.items())[1:]:
+        if (plan.distance is None) == (first.distance is None):
+            lines.append(line(name, relatives(audit, plan, FEW)))
+    drawn: list[Line] = [one for one in lines if one is not None]
+    if not drawn or lines[0] is None:
+        return None
+    score = next((e for e in first.ledger if e.name == "score"), None)
+    bound = 0.0 if score is None or first.distance is not None else score.low or 0.0
+    return {
+        "figure": total_figure(drawn, first.steps, best_of(first), bound),
+        "names": [one.name for one in drawn],
+        "rises": rises(first),
+        "in_nats": first.distance is None,
+    }
+
+
+def sampler_of(plan: Plan) -> str:
+    """Return what a plan samples with, in words."""
+    name = plan.sampler + (f", {plan.covariance} covariance" if plan.covariance else "")
+    name += ", calibrated" if plan.calibration is not None else ""
+    return name + (", in phase space" if plan.process == "cld" else "")
+
+
+def plan_row(index: int, plan: Plan) -> Json:
+    """Return a row of the table that compares plans."""
+    share = sampler_share(plan)
+    whole = "unknown" if share.value is None else number(share.value)
+    ends = f"{number(share.low)} to {number(share.high)}" if math.isfinite(share.high) else "none"
+    entries = {e.name: {"value": value_of(e), "interval": interval_of(e)} for e in plan.ledger}
+    return {
+        "index": index,
+        "sampler": plan.sampler,
+        "covariance": sampler_of(plan).removeprefix(plan.sampler).removeprefix(", "),
+        "start": plan.start,
+        "steps": plan.steps,
+        "entries": [entries.get(k) for k in ("init", "discretisation", "score")],
+        "total": {"value": whole, "interval": ends},
+        "resolution": number(plan.resolution),
+        "why": plan.about.get("why", ""),
+    }
+
+
+def levels_section(index: int, plan: Plan) -> Json:
+    """Return the levels of a plan as a table."""
+    rows = [
+        {"step": k, "noise": number(float(s**-0.5), 5), "snr": number(float(s), 5)}
+        for k, s in enumerate(plan.levels, start=1)
+    ]
+    return {"index": index, "sampler": sampler_of(plan), "steps": plan.steps, "rows": rows}
+
+
+def run_section(audit: Audit, plans: Sequence[Plan]) -> list[tuple[str, str, bool]]:
+    """Return what was run as (what, value, whether it is code)."""
+    about = audit.about
+    shape = " × ".join(str(n) for n in about["shape"])
+    return [
+        ("girsanov", str(about["girsanov"]), False),
+        ("Model", str(about["model"]), True),
+        ("Data", str(about["data"]), True),
+        ("Name of the data", data_name(str(about["data_name"])), False),
+        ("Shape of one example", shape, False),
+        ("Examples", count(int(about["examples"])), False),
+        ("Noise paths per example", count(int(about["draws"])), False),
+        ("Noise levels", str(len(audit.levels)), False),
+        ("Network calls", calls_in_words(audit), False),
+        ("Seconds", number(float(about["seconds"])), False),
+        ("Seed", str(about["seed"]), False),
+        ("Moments from", str(about["moments_from"]), False),
+    ]
+
+
+def calls_in_words(audit: Audit) -> str:
+    """Return the network calls of an audit, and what they were spent on."""
+    about, levels = audit.about, len(audit.levels)
+    calls, main = int(about["calls"]), int(about["examples"]) * int(about["draws"]) * levels
+    parts = [f"{count(main)} for the curve ({about['examples']} × {about['draws']} × {levels})"]
+    if about.get("reference"):
+        parts.append(f"{count(main)} of the reference model")
+        main *= 2
+    teacher = int(about.get("trajectories", 0)) * teacher_calls(levels)
+    again = calls - main - teacher
+    if again:
+        parts.append(
+            f"{count(again)} for the same pass over {again // levels} training examples, which "
+            "tells memorisation"
+        )
+    if teacher:
+        parts.append(f"{count(teacher)} for the trajectories of deterministic solvers")
+    return f"{count(calls)}: {', '.join(parts)}" if len(parts) > 1 else count(calls)
+
+
+def remedies_of(audit: Audit, plans: Sequence[Plan]) -> list[Remedy] | None:
+    """Return what would help the first plan."""
+    return priced(audit, plans[0]) if plans else None

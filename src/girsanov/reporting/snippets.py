@@ -1,0 +1,89 @@
+"""How to use the plan: lines to copy, for Python, for a shell and for diffusers."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from markupsafe import Markup, escape
+
+from ..plan.plan import Plan
+from ..sampling.holds import HOLDS
+
+
+class Snippet(NamedTuple):
+    """Lines to copy: a title and code, in which the number of steps is marked as it moves."""
+
+    title: str
+    code: Markup
+
+
+def snippets(plan: Plan, commands: Sequence[str]) -> list[Snippet]:
+    """Return the lines that make, use and export a plan like this with any number of steps.
+
+    commands: those that were run; the files named are theirs where they can be found there.
+    """
+    audit = _after("audit", "--out", commands, "audit.json")
+    model = _positional("audit", commands, "model/")
+    out = _after("plan", "--out", commands, "plan.json")
+    count = Markup('<span data-live="count">{}</span>').format(plan.steps)
+    words = shlex.join(["girsanov", "plan", audit])
+    options = _options(plan)
+    shell = escape(f"{words} --steps ") + count + escape(
+        "".join(f" --{k} {v}" if v is not True else f" --{k}" for k, v in options.items())
+        + f" --out {shlex.quote(out)}\n"
+        + shlex.join(["girsanov", "sample", model, "--plan", out, "--count", "1000"])
+        + " --out samples.npy"
+    )
+    given = "".join(f", {k}={v!r}" for k, v in options.items())
+    python = escape(
+        f"import girsanov as gv\n\nplan = gv.load_audit({audit!r}).plan(steps="
+    ) + count + escape(
+        f"{given})\nx = gv.sample(gv.load_model({model!r}), plan, 1000, seed=0)"
+    )
+    found = [Snippet("From a shell", shell), Snippet("In Python", python)]
+    if plan.sampler in HOLDS and plan.process == "vp" and plan.calibration is None:
+        line = (
+            f"pipe.scheduler = gv.GirsanovScheduler.from_plan({out!r}, scheduler=pipe.scheduler)"
+        )
+        found.append(Snippet("In diffusers, any pipeline of this model", escape(line)))
+    return found
+
+
+def _options(plan: Plan) -> dict[str, str | float | bool]:
+    """Return what makes a plan besides its number of steps, where it is not the default."""
+    found: dict[str, str | float | bool] = {}
+    if plan.sampler != "gaussian":
+        found["sampler"] = plan.sampler
+    if plan.covariance is not None:
+        found["covariance"] = plan.covariance
+    if plan.calibration is not None:
+        found["calibrate"] = True
+    if plan.process != "vp":
+        found["process"] = plan.process
+    if plan.sampler in HOLDS:
+        found["resolution"] = float(f"{plan.resolution:.6g}")
+    return found
+
+
+def _words(name: str, commands: Sequence[str]) -> list[str]:
+    for command in commands:
+        try:
+            words = shlex.split(str(command))
+        except ValueError:
+            continue
+        if words[:2] == ["girsanov", name]:
+            return words[2:]
+    return []
+
+
+def _after(name: str, option: str, commands: Sequence[str], default: str) -> str:
+    words = _words(name, commands)
+    at = words.index(option) + 1 if option in words else len(words)
+    return words[at] if at < len(words) else default
+
+
+def _positional(name: str, commands: Sequence[str], default: str) -> str:
+    words = _words(name, commands)
+    return words[0] if words and not words[0].startswith("-") else default

@@ -1,0 +1,153 @@
+"""Cost against steps: what a sampler adds with the best grid of every number of steps.
+
+With an exact denoiser it falls for ever. With a learned one it can rise again: a long step adds
+the measured covariance of the error, score error included, and so covers part of what the model
+gets wrong, while many short steps follow the model. So the best number is marked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from markupsafe import Markup
+
+from ..plan.plan import Plan
+from .certified import place
+from .svg import NARROW, Axis, dots, el, frame, polyline, responsive, ribbon, svg
+from .verdict import sampler_share
+from .words import number, plural
+
+LEFT, RIGHT, TOP = 54.0, 12.0, 30.0
+DECADES = 1e-4  # of the largest cost, below which nothing is told apart
+FEW = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)  # numbers of steps for samplers to compare
+STYLES = ("model", "second", "third", "fourth")
+
+
+class Line(NamedTuple):
+    """One sampler: its name, numbers of steps [N], and cost with both ends of its interval."""
+
+    name: str
+    steps: list[int]
+    values: list[tuple[float, float, float]]
+    unit: str
+
+
+def line(name: str, plans: Sequence[Plan]) -> Line | None:
+    """Return the costs of plans of one sampler, None where they are not known."""
+    rows: list[tuple[float, float, float]] = []
+    for plan in plans:
+        share, far = sampler_share(plan), plan.distance
+        if far is not None:
+            rows.append((far.value, far.low, far.high))
+        elif share.value is not None:
+            rows.append((max(0.0, share.value), share.low, share.high))
+    if len(rows) < 2 or len(rows) != len(plans) or max(r[0] for r in rows) <= 0:
+        return None
+    unit = "nats" if plans[0].distance is None else "distance to the teacher"
+    return Line(name, [p.steps for p in plans], rows, unit)
+
+
+def best_of(plan: Plan) -> int | None:
+    """Return the number of steps whose best grid is the cheapest, None where it is not known."""
+    if len(plan.frontier) < 2:
+        return None
+    return int(min(plan.frontier, key=lambda row: float(row["above_best"]))["steps"])
+
+
+def rises(plan: Plan) -> str:
+    """Return in a sentence whether the cost rises again, for the sampler of a plan."""
+    best = best_of(plan)
+    if best is None:
+        return ""
+    last = plan.frontier[-1]
+    more, se = float(last["above_best"]), float(last["standard_error"])
+    if last["steps"] > best and more > 2 * se:
+        return (
+            f"Here it rises again: {last['steps']} steps cost {number(more)} ± {number(2 * se)} "
+            f"nats more than {best}, the cheapest."
+        )
+    return f"Here it does not clearly rise again up to {last['steps']} steps."
+
+
+def total_figure(
+    lines: Sequence[Line], chosen: int, best: int | None, bound: float = 0.0, ident: str = "total"
+) -> Markup:
+    """Return cost against steps, the `chosen` number and the best marked.
+
+    bound: lower bound on the score error in nats, drawn as a line when it is above 0.
+    """
+    return responsive(ident, lambda name, wide: _drawn(lines, chosen, best, bound, name, wide))
+
+
+def _drawn(
+    lines: Sequence[Line], chosen: int, best: int | None, bound: float, ident: str, width: float
+) -> Markup:
+    tall = 240.0 if width > NARROW else 210.0
+    values = np.array([v for item in lines for v in item.values])
+    counts = [n for item in lines for n in item.steps]
+    top = 1.2 * float(values.max())
+    floor = max(top * DECADES, 0.6 * float(values[:, 0][values[:, 0] > 0].min()))
+    x = Axis(min(counts), max(counts), LEFT, width - RIGHT, log=max(counts) > 16)
+    y = Axis(floor, top, TOP + tall, TOP, log=True)
+    unit = lines[0].unit
+    label = "nats the sampler adds" if unit == "nats" else unit
+    parts = [frame(x, y, "steps (network calls a sample)", label)]
+    if floor < bound < top:
+        parts.append(el("path", d=f"M{x.start:.1f} {y(bound):.1f}H{x.end:.1f}", class_="bound"))
+        told = "score error, at least"
+        parts.append(el("text", told, x=x.end, y=y(bound) - 6, class_="end tick over"))
+    for k, item in enumerate(lines[: len(STYLES)]):
+        at, rows = x(np.array(item.steps, dtype=float)), np.array(item.values)
+        if k == 0:
+            parts.append(el("path", d=ribbon(at, y(rows[:, 1]), y(rows[:, 2])), class_="band"))
+        parts.append(el("path", d=polyline(at, y(rows[:, 0])), class_=f"line {STYLES[k]}"))
+    first = lines[0]
+    at, cost = x(np.array(first.steps, dtype=float)), y(np.array([r[0] for r in first.values]))
+    parts.append(el("path", d=dots(at, cost), class_="dots model small"))
+    if best in first.steps and best != chosen:
+        k = first.steps.index(best)
+        parts.append(el("circle", cx=float(at[k]), cy=float(cost[k]), r=5.0, class_="best-dot"))
+        parts.append(
+            el("text", "best", x=float(at[k]), y=float(cost[k]) - 12, class_="mid tick over")
+        )
+    near = min(range(len(at)), key=lambda k: abs(first.steps[k] - chosen))
+    parts.append(mark(first.steps[near], (float(at[near]), float(cost[near])), x, y))
+    return svg(
+        ident,
+        (width, tall + TOP + 46),
+        "Cost against steps",
+        _said(first, best),
+        *parts,
+        data_live="total",
+        data_x=place(x),
+        data_y=place(y),
+    )
+
+
+def _said(first: Line, best: int | None) -> str:
+    (a, *_), (b, *_) = first.values[0], first.values[-1]
+    text = (
+        f"From {number(a)} at {first.steps[0]} steps to {number(b)} at {first.steps[-1]}, "
+        f"in {first.unit}."
+    )
+    return text + (f" The cheapest number is {best}." if best in first.steps else "")
+
+
+def mark(steps: int, at: tuple[float, float], x: Axis, y: Axis) -> Markup:
+    """Return the mark of the number of steps the page speaks of."""
+    left = at[0] - x.start > 70  # there is room: the curve falls towards it
+    return el(
+        "g",
+        el("path", d=f"M{at[0]:.1f} {y.start:.1f}V{y.end:.1f}", class_="chosen"),
+        el("circle", cx=at[0], cy=at[1], r=5.0, class_="chosen-dot"),
+        el(
+            "text",
+            plural(steps, "step"),
+            x=at[0] + (-8 if left else 8),
+            y=y.start - 10,
+            class_="end name over" if left else "name over",
+        ),
+        class_="mark",
+    )

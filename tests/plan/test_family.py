@@ -1,0 +1,31 @@
+import numpy as np
+import pytest
+
+from girsanov.plan.family import family
+from girsanov.plan.make import make_plan
+
+
+@pytest.mark.parametrize("options", [{}, {"sampler": "x0"}, {"last": "sample"}])
+def test_each_is_the_plan_for_its_number_of_steps(wrong, options):
+    given = make_plan(wrong, steps=4, **options)
+    found = {p.steps: p for p in family(wrong, given)}
+    assert {1, 2, 3, 4, 5, 9} <= set(found)
+    for steps in (1, 2, 4, 9):
+        alone = make_plan(wrong, steps=steps, resolution=given.resolution, **options)
+        np.testing.assert_allclose(found[steps].levels, alone.levels, rtol=1e-12)
+        for a, b in zip(found[steps].ledger, alone.ledger, strict=True):
+            assert (a.name, a.kind) == (b.name, b.kind)
+            np.testing.assert_allclose(*[[e.value or 0, e.low, e.high or 0] for e in (a, b)])
+        assert found[steps].certificate().to_json() == alone.certificate().to_json()
+
+
+def test_only_the_numbers_asked_for_that_have_a_grid(wrong):
+    given = make_plan(wrong, steps=4)
+    assert [p.steps for p in family(wrong, given, [3, 5, 10_000])] == [3, 5]
+
+
+def test_a_calibrated_plan_has_calibrated_relatives(wrong):
+    given = make_plan(wrong, steps=4, calibrate=True)
+    found = family(wrong, given, [4])[0]
+    assert found.calibration is not None
+    np.testing.assert_allclose(found.levels, given.levels)
