@@ -1,8 +1,29 @@
 import numpy as np
 import pytest
 
+from girsanov.denoise.exact import ExactDenoiser
+from girsanov.law import GaussianMixture
+from girsanov.ledger.audit import audit
 from girsanov.plan.family import family
 from girsanov.plan.make import make_plan
+
+LAW = GaussianMixture(
+    [0.25, 0.75],
+    [[-1.0, 2.0], [1.5, 0.5]],
+    [[[0.5, 0.3], [0.3, 0.4]], [[0.05, -0.02], [-0.02, 0.2]]],
+)
+
+
+class Wrong(ExactDenoiser):
+    exact = False
+
+    def __call__(self, x, snr, label=None):
+        return 0.85 * self.law.denoise(x, snr) + 0.1
+
+
+@pytest.fixture(scope="module")
+def wrong():
+    return audit(Wrong(LAW), LAW, levels=np.geomspace(0.02, 2000, 17), examples=1000, seed=1)
 
 
 @pytest.mark.parametrize("options", [{}, {"sampler": "x0"}, {"last": "sample"}])

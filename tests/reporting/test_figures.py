@@ -1,19 +1,16 @@
+import dataclasses
 import re
 
 import numpy as np
 import pytest
 
 from girsanov.ledger.certificate import Entry
-from girsanov.reporting.figures import (
-    curve_axis,
-    curve_figure,
-    frontier_figure,
-    gain_figure,
-    ledger_axis,
-    ledger_figure,
-    noise_axis,
-)
+from girsanov.reporting.certified import certificate_figure, most_tv
+from girsanov.reporting.figures import curve_axis, curve_figure, gain_figure, noise_axis
+from girsanov.reporting.spectrum import spectra, spectrum_figures
 from girsanov.reporting.svg import NARROW, WIDE
+from girsanov.reporting.total import line, rises, total_figure
+from girsanov.reporting.waterfall import ledger_figure, reach
 
 
 def entry(name, value, high=None, kind="estimate"):
@@ -41,20 +38,25 @@ def test_bars_are_a_waterfall_in_proportion():
 def test_only_what_is_unknown_is_hatched():
     known = [entry("init", 1.0), entry("discretisation", 3.0), entry("score", 0.0, kind="exact")]
     assert "unknown beyond" not in ledger_figure(known)
-    assert ledger_figure([*known[:2], bound(0.0)]).count("-hatch)") == 2  # wide and narrow
+    drawn = str(ledger_figure([*known[:2], bound(0.0)]))
+    hatched = re.findall(r'width="([\d.]+)" height="22" fill="url', drawn)
+    assert [float(w) > 0 for w in hatched] == [False, False, True] * 2  # wide and narrow
+
+
+def whiskers(figure):
+    return re.findall(r'<path d="([^"]*)" class="whisker"', str(figure))
 
 
 def test_whiskers_need_an_interval():
-    assert 'class="whisker"' in ledger_figure([entry("init", 1.0, high=2.0)])
-    assert 'class="whisker"' not in ledger_figure([entry("init", 1.0)])
+    assert all(whiskers(ledger_figure([entry("init", 1.0, high=2.0)])))
+    assert not any(whiskers(ledger_figure([entry("init", 1.0)])))
 
 
-def test_parts_that_differ_by_decades_get_a_log_axis():
-    assert not ledger_axis([entry("init", 1.0), bound(20.0)], WIDE).log
-    axis = ledger_axis([entry("init", 1e-4), bound(20.0)], WIDE)
-    assert axis.log
-    assert axis.low < 1e-4 < 20 < axis.high
-    assert "log scale" in ledger_figure([entry("init", 1e-4), bound(20.0)])
+def test_the_axis_reaches_past_everything_known():
+    ledger = [entry("init", 1.0, high=2.5), entry("discretisation", 3.0)]
+    assert reach(ledger) >= 4.0
+    assert reach([*ledger, bound(2.0)]) > 1.2 * 6.0
+    assert reach([entry("init", 1.0, high=9.0)]) >= 9.0
 
 
 @pytest.mark.parametrize("values", [(0.0, 0.0), (1e-300, 0.0), (-0.1, 0.2), (1e-12, 1e9)])
@@ -94,18 +96,45 @@ def test_a_curve_far_above_the_noise_gets_a_log_axis(wrong_audit):
     assert not curve_axis([np.minimum(scaled, 1.0)], 100.0).log
 
 
-def test_the_frontier_marks_the_chosen_steps(exact_plan):
-    drawn = frontier_figure(exact_plan.frontier, [exact_plan.steps])
-    assert drawn.count(f">{exact_plan.steps} steps</text>") == 2
+def test_cost_against_steps_marks_the_chosen_and_the_best(exact_audit, exact_plan):
+    plans = [exact_audit.plan(steps=n) for n in (2, 4, 6)]
+    drawn = total_figure([line("gaussian", plans)], 4, 6)
+    assert drawn.count(">4 steps</text>") == 2
     assert drawn.count("chosen-dot") == 2
-    assert "chosen-dot" not in frontier_figure(exact_plan.frontier, [10_000])
+    assert drawn.count("best-dot") == 2
+    assert "best-dot" not in total_figure([line("gaussian", plans)], 6, 6)
+    assert line("gaussian", plans[:1]) is None
 
 
-def test_a_frontier_with_nothing_to_show_is_left_out():
-    row = {"steps": 1, "above_best": 0.0, "standard_error": 0.0}
-    assert frontier_figure([], []) is None
-    assert frontier_figure([row], [1]) is None
-    assert frontier_figure([row, {**row, "steps": 2}], [1]) is None
+def test_it_is_said_when_more_steps_cost_more(exact_plan):
+    def row(steps, above, se):
+        return {"steps": steps, "above_best": above, "standard_error": se}
+
+    for se, said in ((0.1, "Here it rises again: 9 steps cost 1.00"), (0.6, "does not clearly")):
+        frontier = [row(1, 5.0, 0.1), row(4, 0.0, 0.0), row(9, 1.0, se)]
+        assert said in rises(dataclasses.replace(exact_plan, frontier=frontier))
+
+
+def test_the_certificate_is_drawn_where_it_is(exact_plan):
+    drawn = str(certificate_figure(exact_plan, (0.01, 30.0))).split('class="narrow"')[0]
+    path = re.search(r'<path d="(M[^"]*)" class="line model"', drawn).group(1)
+    points = np.array([p.split() for p in path[1:].split("L")], dtype=float)
+    slope = np.polyfit(most_tv(exact_plan.certificate()), points[:, 1], 1)
+    assert slope[0] == pytest.approx(-190, abs=1)  # the height of 0 to 1
+    assert [at.tv.high for at in exact_plan.certificate().levels] == most_tv(
+        exact_plan.certificate()
+    )
+    assert certificate_figure(dataclasses.replace(exact_plan, promised=None), (0.1, 1.0)) is None
+
+
+def test_a_spectrum_sums_to_the_curve(exact_audit):
+    rows = [3, 8]
+    total = exact_audit.levels[rows] * exact_audit.total().value[rows]
+    for basis in exact_audit.curve.errors:
+        found = spectra(exact_audit, basis, rows)
+        np.testing.assert_allclose(found.sum(axis=1), total, rtol=1e-9)
+        assert (np.diff(found, axis=1) <= 0).all()
+    assert len(spectrum_figures(exact_audit)) == len(exact_audit.curve.errors)
 
 
 def test_every_drawing_has_an_accessible_name_and_unique_ids(wrong_audit, wrong_plans):

@@ -53,7 +53,7 @@ def remedies(audit: Audit, plan: Plan) -> list[Remedy]:
     found = _of_sampler(audit, own, plan) if plan.ledger[0].name == "init" else []
     score = next((e for e in plan.ledger if e.name == "score"), None)
     if score is not None and score.kind == "lower bound":
-        about = {"noise": _where(own)}
+        about = {"noise": _where(own, float(plan.levels[-1]))}
         found.append(Remedy("training", None, score.low or 0.0, math.inf, about))
     return sorted(found, key=lambda r: -r.low)
 
@@ -102,11 +102,18 @@ def _saved(name: str, by_group: Array, shares: Array, about: dict[str, Any]) -> 
     return Remedy(name, float(found.value), float(low), float(high), about)
 
 
-def _where(audit: Audit) -> tuple[float, float] | None:
-    """Return the shortest range of noise levels with most of what the probe finds, or None."""
+def _where(audit: Audit, end: float) -> tuple[float, float] | None:
+    """Return the shortest range of noise levels with most of what the probe finds, or None.
+
+    end: the last SNR that the plan visits; what lies beyond it never reaches the samples.
+    """
     assert audit.probe is not None
     gain, s = audit.probe.gain(), audit.levels
-    sure = np.where(gain.value > 2 * gain.se, gain.value, 0.0) * np.gradient(np.log(s)) * s
+    sure = (
+        np.where((gain.value > 2 * gain.se) & (s <= end * 1.001), gain.value, 0.0)
+        * np.gradient(np.log(s))
+        * s
+    )
     total = np.concatenate([[0.0], np.cumsum(sure)])
     if total[-1] <= 0:
         return None

@@ -18,7 +18,7 @@ from .certified import certificate_figure
 from .figures import curve_figure, gain_figure, half_width
 from .helps import help_most, priced
 from .live import certificate_words, relatives
-from .spectrum import spectrum_figures
+from .spectrum import levels_shown, spectrum_figures
 from .total import FEW, Line, best_of, line, rises, total_figure
 from .verdict import advice, sampler_share, verdict
 from .waterfall import ledger_figure
@@ -93,6 +93,9 @@ def curve_section(audit: Audit, plans: Sequence[Plan], found: list[Remedy] | Non
         "where": None if where is None else [number(noise) for noise in where],
         "seen": audit.memorisation is not None,
         "spectra": spectrum_figures(audit),
+        "spectra_at": ", ".join(
+            number(float(s**-0.5)) for s in audit.levels[levels_shown(audit)][::-1]
+        ),
         "columns": list(columns),
         "rows": [[number(float(v)) for v in row] for row in rows],
     }

@@ -30,17 +30,21 @@ def snippets(plan: Plan, commands: Sequence[str]) -> list[Snippet]:
     count = Markup('<span data-live="count">{}</span>').format(plan.steps)
     words = shlex.join(["girsanov", "plan", audit])
     options = _options(plan)
-    shell = escape(f"{words} --steps ") + count + escape(
-        "".join(f" --{k} {v}" if v is not True else f" --{k}" for k, v in options.items())
-        + f" --out {shlex.quote(out)}\n"
-        + shlex.join(["girsanov", "sample", model, "--plan", out, "--count", "1000"])
-        + " --out samples.npy"
+    shell = (
+        escape(f"{words} --steps ")
+        + count
+        + escape(
+            "".join(f" --{k} {v}" if v is not True else f" --{k}" for k, v in options.items())
+            + f" --out {shlex.quote(out)}\n"
+            + shlex.join(["girsanov", "sample", model, "--plan", out, "--count", "1000"])
+            + " --out samples.npy"
+        )
     )
     given = "".join(f", {k}={v!r}" for k, v in options.items())
-    python = escape(
-        f"import girsanov as gv\n\nplan = gv.load_audit({audit!r}).plan(steps="
-    ) + count + escape(
-        f"{given})\nx = gv.sample(gv.load_model({model!r}), plan, 1000, seed=0)"
+    python = (
+        escape(f"import girsanov as gv\n\nplan = gv.load_audit({audit!r}).plan(steps=")
+        + count
+        + escape(f"{given})\nx = gv.sample(gv.load_model({model!r}), plan, 1000, seed=0)")
     )
     found = [Snippet("From a shell", shell), Snippet("In Python", python)]
     if plan.sampler in HOLDS and plan.process == "vp" and plan.calibration is None:

@@ -31,8 +31,9 @@ def levels_shown(audit: Audit) -> list[int]:
     """Return the indices of a few noise levels, where the error is neither nothing nor all."""
     scaled = audit.levels * audit.total().value / audit.curve.dimension
     inside = np.flatnonzero((scaled > 0.02) & (scaled < 0.98))
-    ends = (inside[0], inside[-1]) if len(inside) > LINES else (0, len(scaled) - 1)
-    return sorted({int(k) for k in np.linspace(*ends, LINES).round()})
+    few = len(inside) <= LINES
+    first, last = (0, len(scaled) - 1) if few else (int(inside[0]), int(inside[-1]))
+    return sorted({int(k) for k in np.linspace(first, last, LINES).round()})
 
 
 def spectra(audit: Audit, basis: str, rows: Sequence[int]) -> Array:

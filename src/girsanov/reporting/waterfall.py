@@ -39,8 +39,10 @@ def bars(ledger: Sequence[Entry]) -> list[Bar]:
     for entry in ledger:
         low, high = span(entry)
         known = max(0.0, low if entry.value is None else entry.value)
-        whisker = (low, high) if low < high < math.inf else (None, None)
-        out.append(Bar(begin, known, *whisker, math.isinf(high)))
+        ends = low < high < math.inf
+        out.append(
+            Bar(begin, known, low if ends else None, high if ends else None, math.isinf(high))
+        )
         begin += known
     return out
 
@@ -113,5 +115,3 @@ def _row(entry: Entry, bar: Bar, axis: Axis, top: float, ident: str) -> Markup:
         path = f"M{a:.1f} {m:.1f}H{b:.1f}M{a:.1f} {m - 4:.1f}v8M{b:.1f} {m - 4:.1f}v8"
     parts += [el("path", d=path, class_=kind) for kind in ("halo", "whisker")]
     return el("g", *parts, class_="row", data_y=y)
-
-

@@ -9,7 +9,13 @@ from ..ledger.certificate import Entry
 
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 PART = re.compile(r"(?P<of>.*) \((?P<rest>rest of )?(?P<share>[0-9.]+), seed (?P<seed>[0-9]+)\)")
-SHARES = {"0.5": "half", "0.25": "quarter", "0.2": "fifth", "0.1": "tenth", "0.75": "three quarters"}
+SHARES = {
+    "0.5": "half",
+    "0.25": "quarter",
+    "0.2": "fifth",
+    "0.1": "tenth",
+    "0.75": "three quarters",
+}
 PLAIN = (1e-3, 1e5)  # magnitudes written without a power of ten
 NAMES = {"init": "Initialisation", "discretisation": "Discretisation", "score": "Score error"}
 MEANINGS = {

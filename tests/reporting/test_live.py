@@ -1,0 +1,59 @@
+"""The plans embedded in the page: each is the plan for its number of steps, safely written."""
+
+import json
+
+import numpy as np
+import pytest
+
+from girsanov.plan.make import make_plan
+from girsanov.reporting.live import island, live, relatives, state
+from girsanov.reporting.page import render
+from girsanov.reporting.verdict import verdict
+
+
+@pytest.fixture(scope="module")
+def embedded(wrong_audit, wrong_plans):
+    page = render(wrong_audit, wrong_plans[0])
+    text = page.split('id="plans">')[1].split("</script>")[0]
+    return json.loads(text)
+
+
+def test_every_embedded_plan_is_the_one_made_for_its_steps(embedded, wrong_audit, wrong_plans):
+    given = wrong_plans[0]
+    counts = [p["steps"] for p in embedded["plans"]]
+    assert counts[:8] == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert counts[embedded["given"]] == given.steps
+    assert embedded["own"] is True
+    for told in embedded["plans"]:
+        plan = make_plan(wrong_audit, steps=told["steps"], resolution=given.resolution)
+        np.testing.assert_allclose(told["noise"], plan.levels**-0.5, rtol=1e-4)
+        assert told["sentence"] == verdict(plan)
+        for bar, entry in zip(told["bars"], plan.ledger, strict=True):
+            known = entry.low if entry.value is None else entry.value
+            assert bar[1] == pytest.approx(known, rel=1e-4)
+        highs = [at.tv.high for at in plan.certificate().levels]
+        np.testing.assert_allclose(told["tv"], highs, rtol=1e-4)
+
+
+def test_the_given_plan_is_what_the_static_page_shows(embedded, wrong_plans):
+    told = embedded["plans"][embedded["given"]]
+    assert told == json.loads(json.dumps(state(wrong_plans[0])))
+
+
+def test_a_sampler_that_cannot_be_priced_has_no_slider(exact_audit, exact_plan):
+    assert live(exact_audit, exact_plan, [exact_plan]) is None
+    other = [exact_plan, make_plan(exact_audit, steps=9)]
+    assert live(exact_audit, exact_plan, other)["given"] == 0
+
+
+def test_nothing_in_an_island_can_end_it():
+    hostile = "</script><script>alert(1)</script>&lt;<!--\u2028\u2029"
+    text = str(island({"words": hostile}))
+    assert not set(text) & set("<>&\u2028\u2029")
+    assert json.loads(text) == {"words": hostile}
+
+
+def test_relatives_end_where_the_plan_does(wrong_audit, wrong_plans):
+    found = relatives(wrong_audit, wrong_plans[0], [2, 5])
+    assert [p.steps for p in found] == [2, 5]
+    assert all(p.resolution == pytest.approx(wrong_plans[0].resolution) for p in found)
