@@ -136,7 +136,7 @@ def for_counts(plan: Plan, audit: Audit, counts: Iterable[int]) -> list[Plan]:
     """
     audit = audit.calibrated() if plan.calibration is not None else audit
     names = (plan.sampler, plan.covariance, plan.start)
-    price, end = _priced(audit, names, plan.last, plan.resolution, {}, None)
+    price, end = priced(audit, names, plan.last, plan.resolution, {}, None)
     extra, frame = int(plan.last == "sample"), audit.frame
     spread = frame.bands.spread(frame.variances)
     made = []
