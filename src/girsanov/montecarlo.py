@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from ._typing import Array
 
@@ -39,8 +39,9 @@ class Estimate(NamedTuple):
 @cache  # scipy builds a law anew in every call, which would be most of the time of a plan
 def quantile(probability: float, degrees: float) -> float:
     """Return the quantile of Student's t (the normal's when `degrees` is infinite)."""
-    law = stats.norm if math.isinf(degrees) else stats.t(degrees)
-    return float(law.ppf(probability))
+    if math.isinf(degrees):
+        return float(special.ndtri(probability))
+    return float(special.stdtrit(degrees, probability))
 
 
 def trapezium(points: Array) -> Array:

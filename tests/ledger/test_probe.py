@@ -16,7 +16,7 @@ from girsanov.ledger.exact import exact_curve
 from girsanov.ledger.probe import probe
 from girsanov.montecarlo import group_estimate
 from girsanov.plan.cost import prices
-from girsanov.plan.make import score_bound
+from girsanov.plan.score import score_bound
 
 LAWS = {
     "line": GaussianMixture([0.3, 0.7], [[-1.5], [1.0]], [0.04, 0.15]),

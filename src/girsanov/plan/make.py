@@ -17,15 +17,15 @@ from ..ledger.certificate import Entry, kl_from_tv
 from ..ledger.discretise import COVARIANCES
 from ..ledger.init import STARTS
 from ..ledger.refine import SAME, covariances
-from ..montecarlo import Estimate, quantile
+from ..montecarlo import Estimate
 from ..sampling.holds import HOLDS
 from ..sampling.solvers import SOLVERS
-from .between import reference_open
 from .cost import Prices, prices
 from .goals import best, fewest, frontier, require_steps, sampler_entries
 from .levels import Limits, offer
 from .plan import Plan
 from .promise import promise
+from .score import score_floor
 from .solve import calibrated_teacher, plan_solver, refuse_for_solver
 
 X0_WEIGHT = 1.0  # of the x0 hold when no KL is asked for: closer to W2 (theory 11.7)
@@ -98,7 +98,7 @@ def make_plan(  # noqa: PLR0913 - the public face: one keyword a choice
     else:
         rows = frontier(price, end, extra)
         nodes = price.choice().nodes(rows[-1]["steps"] + extra, end)
-        bound = 0.0 if price.exact else _lower_end(score_bound(price, nodes))
+        bound = 0.0 if price.exact else score_floor(price, nodes)
         count, why = best(rows, bound, price.curve.dimension)
     nodes = price.choice().nodes(count + extra, end)
     rows = rows or frontier(price, end, extra, count)
@@ -222,23 +222,9 @@ def ledger(
     rows = sampler_entries(price, nodes, shares or price.excess(nodes))
     if price.exact:
         return (*rows, Entry("score", 0.0, 0.0, 0.0, "exact", "the denoiser is exact"))
-    low = _lower_end(score_bound(price, nodes))
+    low = score_floor(price, nodes)
     note = "found by correcting the denoiser on held-out data; the rest cannot be known from data"
     return (*rows, Entry("score", None, low, None, "lower bound", note))
-
-
-def score_bound(price: Prices, nodes: Indices) -> Estimate:
-    """Return a lower bound on the score error in nats: R less the probe's ceiling of 1/2 int M.
-
-    What interpolation leaves open of R is taken off it.
-    """
-    probe = price.audit.probe
-    assert probe is not None
-    first, last = int(nodes[0]), int(nodes[-1])
-    levels = np.minimum(price.audit.curve.levels, price.curve.levels[last])
-    ceiling = price.refold(probe.ceiling(levels).sum(axis=1))
-    reference = price.reference(0, first) + price.reference(first, last)
-    return price.estimate(reference - ceiling - reference_open(price, first, last))
 
 
 def _check_covariance(sampler: str, covariance: str | None) -> None:
@@ -246,10 +232,6 @@ def _check_covariance(sampler: str, covariance: str | None) -> None:
     if covariance is not None:
         require_choice("covariance", covariance, COVARIANCES)
         require(sampler == "gaussian", "covariance", "belongs to the gaussian sampler", sampler)
-
-
-def _lower_end(bound: Estimate) -> float:
-    return max(0.0, float(bound.value - quantile(0.975, bound.degrees) * bound.se))
 
 
 def _variances(price: Prices, here: Indices) -> tuple[Array | None, tuple[Basis, ...]]:

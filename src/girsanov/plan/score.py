@@ -1,0 +1,72 @@
+r"""What is certain of a plan's score error, the entry R - 1/2 int M ds of the ledger.
+
+M is the error of the unknown exact denoiser, so whatever lies above 1/2 int M gives a lower bound:
+
+    score >= R - C,   C the probe's ceiling of 1/2 int M, by single crossing between levels, (1)
+    score >= R - R',  R' the same least cost as R, of the calibrated denoiser.              (2)
+
+(2) holds because no sampler's path KL is negative, whatever its denoiser, so that every cost is at
+least 1/2 int M. It loses less between the levels, where (1) takes the worst case; (1) knows
+features that a sampler cannot use. The larger of the two is taken, each at half the risk.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .._typing import Indices
+from ..montecarlo import Estimate, quantile
+from .between import reference_open
+from .cost import Prices, prices
+
+RISK = 0.025  # that the entry's lower end is above the truth, as of a two-sided 95 % interval
+
+
+def score_floor(price: Prices, nodes: Indices) -> float:
+    """Return the lower end of the score error of a grid in nats, at least 0."""
+    bounds = [b for b in (score_bound(price, nodes), corrected_bound(price, nodes)) if b]
+    ends = [b.value - quantile(1 - RISK / len(bounds), b.degrees) * b.se for b in bounds]
+    return max(0.0, float(max(ends)))
+
+
+def score_bound(price: Prices, nodes: Indices) -> Estimate:
+    """Return (1), less what interpolation leaves open of R."""
+    probe = price.audit.probe
+    assert probe is not None
+    first, last = int(nodes[0]), int(nodes[-1])
+    levels = np.minimum(price.audit.curve.levels, price.curve.levels[last])
+    ceiling = price.refold(probe.ceiling(levels).sum(axis=1))
+    reference = price.reference(0, first) + price.reference(first, last)
+    return price.estimate(reference - ceiling - reference_open(price, first, last))
+
+
+def corrected_bound(price: Prices, nodes: Indices) -> Estimate | None:
+    """Return (2), less what interpolation leaves open of both; None where there is no R'."""
+    better = _corrected(price)
+    if better is None:
+        return None
+    first, last = int(nodes[0]), int(nodes[-1])
+    parts = (p.reference(0, first) + p.reference(first, last) for p in (price, better))
+    left = sum(reference_open(p, first, last) for p in (price, better))
+    reference, least = parts
+    return price.estimate(reference - least - left)
+
+
+def _corrected(price: Prices) -> Prices | None:
+    """Return the prices of the calibrated denoiser on the same levels, once for all plans."""
+    if "corrected" not in price._cache:
+        price._cache["corrected"] = _priced_again(price)
+    found: Prices | None = price._cache["corrected"]
+    return found
+
+
+def _priced_again(price: Prices) -> Prices | None:
+    audit = price.audit
+    if price.process != "vp" or audit.calibration is not None or audit.curve.products is None:
+        return None
+    better = audit.calibrated()
+    known = price.covariance in (None, "scalar", *better.curve.errors)
+    if not known or np.isnan(better.curve.traces).any():
+        return None
+    sampler = (price.hold, price.covariance, price.start)
+    return prices(better, *sampler, levels=price.levels, menu=price.menu)
