@@ -179,10 +179,10 @@ def test_best_number_of_steps_is_the_first_that_is_enough(report, request):
     assert "score error" in plan.about["why"]
 
 
-def test_default_resolution_misses_a_twentieth_of_the_spread(exact):
+def test_default_resolution_misses_a_tenth_of_the_spread(exact):
     end = make_plan(exact, steps=4).levels[-1]
     curve = exact.total()
-    limit = 0.05**2 * exact.curve.total().value[0]
+    limit = 0.1**2 * exact.curve.total().value[0]
     around = np.interp(np.log(end), np.log(GRID), np.log(curve.value))
     assert math.exp(around) == pytest.approx(limit, rel=0.05)
     coarse = audit(ExactDenoiser(LAW), LAW, levels=[0.1, 1.0, 5.0], examples=200)

@@ -27,7 +27,7 @@ from .choose import Menu
 
 BETWEEN = 8  # levels that may be visited in each gap between measured ones
 ENOUGH = 1200  # levels in all, past which more do not pay for the search
-BLUR = 0.05  # share of the data's standard deviation that a denoised last step may leave out
+BLUR = 0.1  # share of the data's standard deviation that a denoised last step may leave out
 
 
 class Limits(TypedDict, total=False):

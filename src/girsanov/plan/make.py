@@ -57,7 +57,7 @@ def make_plan(  # noqa: PLR0913 - the public face: one keyword a choice
     steps, kl or tv the best number of steps is chosen: the fewest past which the sampler is no
     longer what limits the model. resolution: noise level sigma at which to stop; w2: or the W2
     distance that stopping there may leave; default: the coarsest at which a denoised last step
-    misses at most 5 % of the data's standard deviation, or the finest measured. calibrate: plan
+    misses at most 10 % of the data's standard deviation, or the finest measured. calibrate: plan
     for the denoiser corrected on the audited examples (`Audit.calibrated`); the plan carries the
     correction. process: ``cld`` to sample in phase space (`Audit.in_process`). among, keep,
     widest: restrict the levels (`plan.levels.Limits`); weight: a of the x0 hold's objective s^-a,
