@@ -4,6 +4,7 @@
     .venv/bin/python docs/figures.py table                    of benchmarks/README.md
     .venv/bin/python docs/figures.py verify                   of `girsanov verify --quick`
     .venv/bin/python docs/figures.py model AUDIT PLAN         of an audit and a plan of it
+    .venv/bin/python docs/figures.py picture                  of the README, from two of these
 
 Each file has its own colours, light and dark, and nothing in it is fetched.
 """
@@ -20,8 +21,10 @@ import numpy as np
 from markupsafe import Markup
 
 import girsanov as gv
-from girsanov.reporting.figures import curve_figure, frontier_figure, gain_figure, ledger_figure
-from girsanov.reporting.svg import el
+from girsanov.reporting.certified import certificate_figure
+from girsanov.reporting.figures import curve_figure, gain_figure
+from girsanov.reporting.svg import Axis, el, frame, svg
+from girsanov.reporting.waterfall import ledger_figure
 from girsanov.study.chart import Series, chart
 from girsanov.study.output_law import kl_divergence, law_density, line_output
 from girsanov.study.path_kl import SKEWED, discretisation, start_kl
@@ -59,7 +62,7 @@ path.rule, path.axis, .whisker, .halo, .hatching, .line, .dots, .rug, .chosen { 
 .dots.small { stroke-width: 5; } .rug { stroke: var(--accent); stroke-width: 1.5; }
 .chosen { stroke: var(--ink); stroke-dasharray: 3 4; }
 .chosen-dot { fill: var(--paper); stroke: var(--ink); stroke-width: 2; }
-.paper { fill: var(--paper); }
+.paper { fill: var(--paper); } .vacuous, .here { fill: var(--rule); opacity: .6; }
 """
 
 
@@ -221,8 +224,6 @@ def verify_figures() -> None:
 
 def budget(audit: gv.Audit, counts: Sequence[int]) -> None:
     """Draw init, discretisation and score of the plans for each number of steps, in nats."""
-    from girsanov.reporting.svg import Axis, frame, svg
-
     plans = [audit.plan(steps=n) for n in counts]
     entries = np.array([[max(0.0, float(e.value or e.low or 0.0)) for e in p.ledger]
                         for p in plans])  # fmt: skip
@@ -245,8 +246,23 @@ def budget(audit: gv.Audit, counts: Sequence[int]) -> None:
     drawing = svg(
         "budget", (width, tall + top + 46), "The ledger by number of steps", said, *parts
     )
-    write("budget", drawing, [("init", 2, "line"), ("discretisation", 1, "line"),
-                              ("score error, at least", 3, "line")])  # fmt: skip
+    keys = [
+        ("init", 2, "line"),
+        ("discretisation", 1, "line"),
+        ("score error, at least", 3, "line"),
+    ]
+    write("budget", drawing, keys if entries[:, 2].any() else keys[:2])
+
+
+def _frontier(plan: gv.Plan) -> None:
+    steps, cost, error = (
+        np.array([float(row[key]) for row in plan.frontier if row["above_best"] > 0])
+        for key in ("steps", "above_best", "standard_error")
+    )
+    low = np.maximum(cost - 2 * error, cost / 10)
+    draw("frontier", "Cost above the best number of steps", [
+        Series("", steps, cost, 1, "both", low=low, high=cost + 2 * error),
+    ], ("steps (network calls a sample)", "nats above the best"), log="xy")  # fmt: skip
 
 
 def model_figures(audit_path: str, plan_path: str) -> None:
@@ -255,14 +271,33 @@ def model_figures(audit_path: str, plan_path: str) -> None:
     write("ledger", ledger_figure(plan.ledger))
     write("curve", curve_figure(audit, [plan]))
     write("gain", gain_figure(audit))
-    drawn = frontier_figure(plan.frontier, [plan.steps])
-    if drawn is not None:
-        write("frontier", drawn)
+    noise = audit.levels**-0.5
+    certified = certificate_figure(plan, (float(noise.min()), float(noise.max())))
+    if certified is not None:
+        write("certificate", certified)
+    _frontier(plan)
     budget(audit, (2, 3, 4, 6, 8, 12, 16, 24, 32))
+
+
+def picture() -> None:
+    """Put budget.svg and quality.svg side by side with a question above each, for the README."""
+    parts = []
+    heads = ("Why are my samples wrong, in nats?", "What do planned levels buy?")
+    for k, (name, head) in enumerate(zip(("budget", "quality"), heads, strict=True)):
+        text = (IMG / f"{name}.svg").read_text(encoding="utf-8")
+        inner = text[text.index("</style>") + 8 : text.rindex("</svg>")]
+        inner = re.sub(r'<rect[^>]*class="paper"></rect>', "", inner)
+        inner = re.sub(r"<(title|desc)[^>]*>.*?</\1>", "", inner, flags=re.S)
+        moved = f"translate({10 + 750 * k} 76)"
+        parts.append(el("g", el("text", head, x=0.0, y=-46.0, class_="title"), Markup(inner),
+                        transform=moved))  # fmt: skip
+    said = "Left: init and discretisation by number of steps. Right: Fréchet distance by calls."
+    write("picture", svg("picture", (1490.0, 440.0), "The ledger, and what a plan buys", said,
+                         *parts))  # fmt: skip
 
 
 if __name__ == "__main__":
     IMG.mkdir(exist_ok=True)
     what, *rest = sys.argv[1:] or ["law"]
     {"law": law_figures, "table": table_figure, "verify": verify_figures,
-     "model": model_figures}[what](*rest)  # fmt: skip
+     "model": model_figures, "picture": picture}[what](*rest)  # fmt: skip
