@@ -7,13 +7,21 @@ are taken by gloo, on the CPU.
 
 from __future__ import annotations
 
+import importlib.util
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
+from datetime import timedelta
 
 import torch
 
+from ._checks import InputError
+from ._launched import launched
 from ._typing import Tensor
+
+MESSAGE = 500  # bytes of a mistake that other processes are told
+PATIENCE = timedelta(days=7)  # one process may have more to do than another
 
 
 @dataclass(frozen=True)
@@ -36,17 +44,26 @@ class Processes:
             for tensor in tensors:
                 torch.distributed.all_reduce(tensor)
 
-    def wait(self) -> None:
-        """Return when every process has come here."""
-        self.add(torch.zeros(1))
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Leave the block when every process does; a mistake in one becomes that of all."""
+        mistake = None
+        try:
+            yield
+        except InputError as found:
+            mistake = found
+            if self.count == 1:
+                raise
+        said = torch.zeros(self.count, MESSAGE, dtype=torch.int32)
+        text = str(mistake or "").encode()[:MESSAGE]
+        said[self.rank, : len(text)] = torch.tensor(list(text), dtype=torch.int32)
+        self.add(said)
+        texts = [bytes(row[row > 0].tolist()).decode(errors="replace") for row in said]
+        if any(texts):
+            raise InputError(next(filter(None, texts))) from mistake
 
 
 ALONE = Processes()
-
-
-def is_first() -> bool:
-    """Return whether this process prints and writes, before anything heavy is imported."""
-    return os.environ.get("RANK", "0") == "0" or not _launched()
 
 
 def processes() -> Processes:
@@ -55,18 +72,14 @@ def processes() -> Processes:
     From accelerate's state where accelerate is installed, else from torch.distributed; one
     process that no launcher started is alone.
     """
-    if not _launched():
+    if not launched():
         return ALONE
-    if find_spec("accelerate") is not None:
+    if importlib.util.find_spec("accelerate") is not None:
         from accelerate import PartialState
 
-        state = PartialState(backend="gloo")
+        state = PartialState(backend="gloo", timeout=PATIENCE)
         return Processes(state.process_index, state.num_processes, state.local_process_index)
     if not torch.distributed.is_initialized():
-        torch.distributed.init_process_group("gloo")
+        torch.distributed.init_process_group("gloo", timeout=PATIENCE)
     rank, count = torch.distributed.get_rank(), torch.distributed.get_world_size()
     return Processes(rank, count, int(os.environ.get("LOCAL_RANK", "0")))
-
-
-def _launched() -> bool:
-    return "RANK" in os.environ and os.environ.get("WORLD_SIZE", "1") != "1"

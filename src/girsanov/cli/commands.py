@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from .._launched import is_first
 from . import outputs
 from .options import (
     DATA,
@@ -144,6 +145,8 @@ def audit(
             seed=seed,
             progress=tick,
         )
+    if not is_first():
+        return
     work.remember(done, model, outputs.typed(context, "force", "json"))
     done.save(out, force=True)
     from ..reporting.helps import audit_spoken
@@ -267,6 +270,8 @@ def sample(
     except KeyboardInterrupt:
         show.kept(outputs.parts_path(out))
         raise
+    if drawn is None:
+        return
     content = {"samples": out, "count": count, "shape": list(drawn.values.shape), "seed": seed}
     show.result(json, {**content, "labels": drawn.tally}, lambda: show.sampled(drawn, out))
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from .._checks import InputError
+from .._launched import is_first
 
 MISTAKE, INTERRUPTED = 2, 130
 
@@ -61,7 +62,8 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _say(text: str, code: int) -> int:
-    sys.stderr.write(f"girsanov: {' '.join(text.split())}\n")
+    if is_first():
+        sys.stderr.write(f"girsanov: {' '.join(text.split())}\n")
     return code
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .._launched import is_first
 from .._typing import Progress
 
 if TYPE_CHECKING:
@@ -55,7 +56,9 @@ def stages() -> Iterator[Callable[[str], Progress]]:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+    with Progress(
+        *columns, console=console, disable=not (console.is_terminal and is_first())
+    ) as bars:
 
         def stage(name: str) -> Any:
             task = bars.add_task(name, total=None)

@@ -12,6 +12,7 @@ import torch
 
 from .._checks import InputError, refuse, require, require_number
 from .._files import read_json
+from .._processes import processes
 from .._typing import Json, Progress
 from ..data import Dataset, check_destination, load_data, write_samples
 from ..denoise.base import Denoiser, names_for
@@ -25,11 +26,11 @@ from ..law.read import read_law
 from ..ledger.audit import Audit, load_audit
 from ..ledger.audit import audit as measure
 from ..ledger.curve import GROUPS
-from ..plan.plan import Plan, load_plan
+from ..plan.plan import load_plan
 from ..reporting.page import report as write_report
 from ..sampling.draw import check_model, proportional_labels, sample, units_of
 from ..sampling.run import BATCH
-from ..sampling.shards import sample_shards
+from ..sampling.shards import Shards, sample_shards
 from ..train import fit
 from .outputs import parts_path, read_origin, write_origin
 
@@ -91,6 +92,8 @@ def audit_command(
 
     cache: the folder that keeps the latents of pictures, for latent pipelines.
     """
+    among = processes()
+    device = device or among.device
     denoiser = load_model(model, device=device)
     data, train = read_source(source, labels), None
     if isinstance(data, Dataset):
@@ -102,7 +105,7 @@ def audit_command(
     if isinstance(denoiser, PipelineDenoiser) and isinstance(data, Dataset):
         data, lost = _latents(denoiser, data, cache)
         train = None if train is None else _latents(denoiser, train, cache)[0]
-    done = measure(denoiser, data, train=train, reference=other, **options)
+    done = measure(denoiser, data, train=train, reference=other, processes=among, **options)
     if lost is not None:
         done.about["vae"] = lost
     return done
@@ -182,12 +185,14 @@ def sample_command(
     batch_size: int | None,
     device: str | None,
     progress: Progress | None,
-) -> Drawn:
+) -> Drawn | None:
     """Draw samples and write them; everything that can be refused is refused before the work.
 
-    A record of how they were drawn goes beside them.
+    A record of how they were drawn goes beside them. Of several processes, the first one
+    writes, and the others return None.
     """
-    denoiser, plan = load_model(model, device=device), load_plan(plan_path)
+    among = processes()
+    denoiser, plan = load_model(model, device=device or among.device), load_plan(plan_path)
     check_model(denoiser, plan, any_model)
     d = int(np.prod(denoiser.shape))
     rule = f"must be of examples of {d} numbers, as this model's are"
@@ -208,8 +213,12 @@ def sample_command(
         label_names=names,
         force=force,
     )
-    if count > SHARDED_ABOVE:
-        values = _in_shards(denoiser, plan, count, out, write, force=force, **options)
+    if count > SHARDED_ABOVE or among.count > 1:
+        options |= {"force": force, "processes": among}
+        shards = sample_shards(denoiser, plan, count, parts_path(out), **options)
+        if among.rank:
+            return None
+        values = _merged(shards, out, write)
     else:
         values = sample(denoiser, plan, count, **options)
         write(values, path=out)
@@ -224,16 +233,8 @@ def sample_command(
     return Drawn(values, tally)
 
 
-def _in_shards(
-    denoiser: Denoiser,
-    plan: Plan,
-    count: int,
-    out: str,
-    write: Callable[..., None],
-    **options: Any,
-) -> np.ndarray:
-    """Draw samples into OUT.parts, which a stopped run keeps, and make one file of them."""
-    shards = sample_shards(denoiser, plan, count, parts_path(out), **options)
+def _merged(shards: Shards, out: str, write: Callable[..., None]) -> np.ndarray:
+    """Make one file of shards, which a run that was stopped has kept, and remove them."""
     npy = Path(out).suffix.lower() == ".npy"
     if npy:
         shards.merge(out)

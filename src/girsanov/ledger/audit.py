@@ -17,15 +17,13 @@ from .._files import (
     write_json,
     write_tensors,
 )
+from .._processes import ALONE, Processes
 from .._typing import Array, Json, Levels, PathLike, Progress
 from ..data import Dataset
 from ..denoise.base import Denoiser, per_call
 from ..denoise.calibrate import Calibration
 from ..law.base import Law
-from ..moments import (
-    Moments,
-    moments_from_tensors,
-)
+from ..moments import Moments, moments_from_tensors
 from ..montecarlo import Estimate
 from ..sampling.holds import PROCESSES
 from .bands import Bands
@@ -229,6 +227,7 @@ def audit(  # noqa: PLR0913
     reference: Denoiser | None = None,
     seed: int = 0,
     batch_size: int | None = None,
+    processes: Processes = ALONE,
     progress: Progress | None = None,
 ) -> Audit:
     """Return the audit of `denoiser` on held-out `data`: one streamed pass, n K draws calls.
@@ -239,7 +238,8 @@ def audit(  # noqa: PLR0913
     trajectories: of the teacher, to plan deterministic solvers on (256 will do; 4 K + 1 calls
     and 8 K d bytes each); reference: a second, better model, called on the same paths for a
     higher bound on the score error of this one; batch_size: examples a network call, by default
-    512, fewer if they are large; progress(done, total) counts network calls.
+    512, fewer if they are large; processes: each measures its share (`girsanov.processes()`
+    under torchrun), and all return the whole audit; progress(done, total) counts network calls.
     """
     begun, seed = time.perf_counter(), require_count("seed", seed, at_least=0)
     refuse_overlap(data, train)
@@ -259,20 +259,21 @@ def audit(  # noqa: PLR0913
     size = per_call(denoiser, BATCH) if batch_size is None else batch_size
     measure = partial(
         measure_curve, denoiser, levels=grid, frame=frame, seed=seed, batch_size=size,
+        processes=processes,
     )  # fmt: skip
     full = math.prod(denoiser.shape) <= FULL_LIMIT
     tick = _shifted(progress, 0, sum(parts))
     curve = measure(source, draws=count, full=full, reference=reference, progress=tick)
     memorisation = None
     if seen is not None:
-        again = measure(seen, progress=_shifted(progress, parts[0], sum(parts)))
-        memorisation = again.traces[:, :, 0]
+        tick = _shifted(progress, parts[0], sum(parts))
+        memorisation = measure(seen, progress=tick).traces[:, :, 0]
     teacher = None
     if paths:
-        tick = _shifted(progress, sum(parts[:2]), sum(parts))
         teacher = measure_trajectories(
-            denoiser, frame, grid, paths, seed=seed, batch_size=size, progress=tick
-        )
+            denoiser, frame, grid, paths, seed=seed, batch_size=size, processes=processes,
+            progress=_shifted(progress, sum(parts[:2]), sum(parts)),
+        )  # fmt: skip
     from .. import __version__
 
     about = {

@@ -26,6 +26,7 @@ import torch
 from numpy.typing import NDArray
 
 from .._checks import InputError, require, require_count, require_levels
+from .._processes import ALONE, Processes
 from .._typing import Array, Levels, Progress, Tensor
 from ..denoise.base import Denoiser, process_of
 from ..montecarlo import Estimate, group_estimate
@@ -140,12 +141,14 @@ def measure_curve(  # noqa: PLR0913 - one keyword a choice
     batch_size: int = 512,
     full: bool = False,
     reference: Denoiser | None = None,
+    processes: Processes = ALONE,
     progress: Progress | None = None,
 ) -> Curve:
     """Return the error curve of `denoiser` on `examples`, in one pass of n * K * draws calls.
 
     levels: SNRs [K]; draws: noise paths per example, which count as one unit for the standard
     errors; full: also measure E[r r^T]; reference: a second denoiser to call on the same paths;
+    processes: each measures its share of the batches, and all return the curve of all of them;
     progress(done, total) counts calls of `denoiser`.
     """
     grid = require_levels("levels", levels)
@@ -157,26 +160,28 @@ def measure_curve(  # noqa: PLR0913 - one keyword a choice
     require(alike, "reference", rule, None if reference is None else process_of(reference))
     sums = _Sums(frame, len(grid) + 1, full, reference is not None, process)
     source, total, done = NoiseSource(seed, "audit"), n * draws * len(grid), 0
-    for begin in range(0, n, batch_size):
-        rows = slice(begin, min(begin + batch_size, n))
-        x0 = examples.batch(rows).to(denoiser.dtype).to(denoiser.device)
-        require(
-            tuple(x0.shape[1:]) == denoiser.shape,
-            "data",
-            f"must hold examples of shape {denoiser.shape}, which the model takes",
-            tuple(x0.shape[1:]),
-        )
-        label = examples.batch_labels(rows) if denoiser.classes else None
-        for draw in range(draws):
-            for level in _walk(denoiser, x0, grid, label, source, draw, begin):
-                s = float(grid[level.k - 1])
-                other = None
-                if reference is not None:
-                    other = _call(reference, x0, (level.noise, level.across), s, label)
-                sums.add(level, rows, x0.reshape(len(x0), -1), other)
-                done += len(x0)
-                if progress is not None:
-                    progress(done, total)
+    with processes.together():
+        for begin in range(processes.rank * batch_size, n, processes.count * batch_size):
+            rows = slice(begin, min(begin + batch_size, n))
+            x0 = examples.batch(rows).to(denoiser.dtype).to(denoiser.device)
+            require(
+                tuple(x0.shape[1:]) == denoiser.shape,
+                "data",
+                f"must hold examples of shape {denoiser.shape}, which the model takes",
+                tuple(x0.shape[1:]),
+            )
+            label = examples.batch_labels(rows) if denoiser.classes else None
+            for draw in range(draws):
+                for level in _walk(denoiser, x0, grid, label, source, draw, begin):
+                    s = float(grid[level.k - 1])
+                    other = None
+                    if reference is not None:
+                        other = _call(reference, x0, (level.noise, level.across), s, label)
+                    sums.add(level, rows, x0.reshape(len(x0), -1), other)
+                    done += len(x0)
+                    if progress is not None:
+                        progress(done, total)
+    sums.merge(processes)
     return sums.curve(grid, n)
 
 
@@ -296,6 +301,11 @@ class _Sums:
         for p, (a, b) in enumerate(self.pairs):
             rows = member @ (vector[a] * vector[b])
             self.products[k, :, :, p] += self.frame.probe_bands.average(rows).cpu()
+
+    def merge(self, processes: Processes) -> None:
+        """Add the sums of other processes, up to the rounding of that order of summation."""
+        full = [] if self.full is None else [self.full]
+        processes.add(self.counts, self.traces, self.products, *self.errors.values(), *full)
 
     def curve(self, grid: Levels, examples: int) -> Curve:
         """Return the group means."""

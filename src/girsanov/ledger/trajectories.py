@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from .._checks import InputError, require, require_count
+from .._processes import ALONE, Processes
 from .._typing import Levels, Progress, Tensor
 from ..denoise.base import Denoiser, process_of
 from ..noise import NoiseSource
@@ -78,11 +79,13 @@ def measure_trajectories(
     refine: int = REFINE,
     seed: int = 0,
     batch_size: int = 256,
+    processes: Processes = ALONE,
     progress: Progress | None = None,
 ) -> Trajectories:
     """Return `count` trajectories over `levels` [K]; count * teacher_calls(K) network calls.
 
-    A model with classes gets labels in the proportions of its training data; progress(done,
+    A model with classes gets labels in the proportions of its training data; processes: each
+    follows its share of the batches, and all return all trajectories; progress(done,
     total) counts network calls.
     """
     n, refine = require_count("trajectories", count), require_count("refine", refine)
@@ -92,8 +95,8 @@ def measure_trajectories(
     fine = moved_to_trained(denoiser, refined(levels, refine))
     teacher = solver_recipe("heun", fine, start=(0.0, 1.0, None))
     labels = proportional_labels(denoiser, n, seed) if denoiser.classes else None
-    states, predictions = (np.empty((len(levels), n, d), np.float32) for _ in range(2))
-    for begin in range(0, n, batch_size):
+    states, predictions = (np.zeros((len(levels), n, d), np.float32) for _ in range(2))
+    for begin in range(processes.rank * batch_size, n, processes.count * batch_size):
         rows = slice(begin, min(begin + batch_size, n))
         z = start_noise(seed, begin, rows.stop - begin, d).to(denoiser.device, denoiser.dtype)
         label = None if labels is None else labels[rows]
@@ -106,6 +109,7 @@ def measure_trajectories(
                 done += len(z)
                 if progress is not None:
                     progress(done, total)
+    processes.add(torch.from_numpy(states), torch.from_numpy(predictions))
     if not (np.isfinite(states).all() and np.isfinite(predictions).all()):
         raise InputError("denoiser: gave NaN or infinite values along the teacher's trajectories")
     return Trajectories(states, predictions)

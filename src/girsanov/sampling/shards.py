@@ -128,22 +128,22 @@ def sample_shards(  # noqa: PLR0913
     if label is None and denoiser.classes:
         label = proportional_labels(denoiser, count, seed)
     labels = None if label is None else torch.as_tensor(label).long().expand(count)
-    if processes.rank == 0:
-        _begin(shards, _identity(denoiser, plan, seed, labels, shards), force)
-    processes.wait()
+    with processes.together():
+        if processes.rank == 0:
+            _begin(shards, _identity(denoiser, plan, seed, labels, shards), force)
     own = [k for k in shards.missing() if k % processes.count == processes.rank]
     units = units_of(denoiser, plan)
     done, total = 0, sum(shards.rows(k) for k in own)
-    for k in own:
-        first, rows = k * shards.size, shards.rows(k)
-        part = None if labels is None else labels[first : first + rows]
-        batches = sample_batches(
-            denoiser, plan, rows, seed=seed, first=first, batch_size=batch_size, label=part,
-            progress=_among(progress, done, rows, total),
-        )  # fmt: skip
-        _write(shards.path(k), np.concatenate([in_units(units, x) for x in batches]))
-        done += rows
-    processes.wait()
+    with processes.together():
+        for k in own:
+            first, rows = k * shards.size, shards.rows(k)
+            part = None if labels is None else labels[first : first + rows]
+            batches = sample_batches(
+                denoiser, plan, rows, seed=seed, first=first, batch_size=batch_size, label=part,
+                progress=_among(progress, done, rows, total),
+            )  # fmt: skip
+            _write(shards.path(k), np.concatenate([in_units(units, x) for x in batches]))
+            done += rows
     return shards
 
 

@@ -1,0 +1,127 @@
+"""Under torchrun, two processes give what one gives: samples to the bit, audits to rounding."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+import girsanov as gv
+from girsanov.cli.main import run
+
+TWICE = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+
+
+def launch(folder: Path, command: list[str], launcher: list[str] = TWICE):
+    environment = {k: v for k, v in os.environ.items() if k not in ("RANK", "WORLD_SIZE")}
+    said = subprocess.run(
+        [*launcher, *command], cwd=folder, capture_output=True, text=True, timeout=200,
+        check=False, env={**environment, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    if "ermission" in said.stderr and "socket" in said.stderr:
+        pytest.skip("no ports may be opened here")
+    return said
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """A network, and its audit, plan and samples by one process."""
+    folder = tmp_path_factory.mktemp("alone")
+    np.save(folder / "x.npy", np.random.default_rng(4).gamma(2.0, size=(400, 3)))
+    audit = "audit model --data x.npy --levels 9 --draws 3 --trajectories 40 --batch-size 7"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        fit = "fit x.npy --out model --steps 40 --network mlp"
+        sample = "sample model --plan plan.json --count 2500 --seed 3 --out s.npy"
+        for line in (fit, audit, "plan audit.json --steps 6", sample):
+            assert run(line.split()) == 0
+    return folder
+
+
+SCRIPT = """
+import sys
+from girsanov.cli.main import run
+for line in (
+    "audit model --data x.npy --levels 9 --draws 3 --trajectories 40 --batch-size 7"
+    " --out two.json --json",
+    "sample model --plan plan.json --count 2500 --seed 3 --out two.npy --json",
+    "sample model --plan none.json --count 10 --out bad.npy",
+):
+    code = run(line.split())
+    sys.stderr.write(f"code {code}\\n")
+"""
+
+
+def test_two_processes_give_what_one_gives(alone):
+    (alone / "script.py").write_text(SCRIPT)
+    said = launch(alone, ["script.py"])
+    assert said.returncode == 0, said.stderr[-3000:]
+    printed = [json.loads(line) for line in said.stdout.splitlines()]
+    assert [next(iter(p)) for p in printed] == ["audit", "samples"]  # once, by the first
+    assert said.stderr.count("none.json: must be an existing JSON file") == 1
+    assert said.stderr.count("code 0") == 4
+    assert said.stderr.count("code 2") == 2
+    assert not list(alone.glob("*.parts"))
+    assert (alone / "two.npy").read_bytes() == (alone / "s.npy").read_bytes()
+    one, two = load_file(alone / "audit.safetensors"), load_file(alone / "two.safetensors")
+    assert one.keys() == two.keys()
+    for name, value in one.items():
+        scale = np.abs(value).max()
+        np.testing.assert_allclose(two[name], value, rtol=0, atol=1e-14 * scale, err_msg=name)
+    for name in ("trajectories.states", "trajectories.predictions", "levels", "shares"):
+        np.testing.assert_array_equal(one[name], two[name])
+
+
+MISTAKE = """
+from girsanov import InputError, processes
+here = processes()
+try:
+    with here.together():
+        if here.rank == 1:
+            raise InputError("disk: is full")
+except InputError as mistake:
+    print(f"{here.rank} {here.count} {mistake}\\n", end="", flush=True)
+with here.together():
+    pass
+"""
+HIDE = """
+import importlib.util as u
+find = u.find_spec
+u.find_spec = lambda name, *rest: None if name == "accelerate" else find(name, *rest)
+"""
+
+
+@pytest.mark.parametrize("hidden", ["", HIDE], ids=["accelerate", "torch alone"])
+def test_a_mistake_in_one_process_is_that_of_all(tmp_path, hidden):
+    (tmp_path / "script.py").write_text(hidden + MISTAKE)
+    said = launch(tmp_path, ["script.py"])
+    assert said.returncode == 0, said.stderr[-3000:]
+    assert sorted(said.stdout.splitlines()) == ["0 2 disk: is full", "1 2 disk: is full"]
+
+
+@pytest.mark.skipif(find_spec("accelerate") is None, reason="needs accelerate")
+def test_accelerate_launches_it_too(tmp_path):
+    (tmp_path / "script.py").write_text(MISTAKE)
+    launcher = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu"]
+    said = launch(tmp_path, ["script.py"], [*launcher, "--num_processes", "2"])
+    assert sorted(said.stdout.splitlines()) == ["0 2 disk: is full", "1 2 disk: is full"], (
+        said.stdout + said.stderr[-3000:]
+    )
+
+
+def test_one_process_is_alone(monkeypatch):
+    for name in ("RANK", "WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+    assert gv.processes() == gv.Processes(0, 1, 0)
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    assert gv.processes() == gv.Processes(0, 1, 0)
+    with pytest.raises(gv.InputError, match="alone"), gv.processes().together():
+        raise gv.InputError("alone: too")
