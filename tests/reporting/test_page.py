@@ -2,6 +2,7 @@ import dataclasses
 import html
 import re
 from html.parser import HTMLParser
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -189,3 +190,26 @@ def test_mistakes_are_refused(exact_audit, exact_plan, wrong_plans):
         render(exact_audit, exact_plan, commands="girsanov demo")
     with pytest.raises(InputError, match="plans: must be at most 12; got 13"):
         render(exact_audit, *[exact_plan] * 13)
+
+
+def test_two_models_are_compared(exact_audit, wrong_audit, wrong_plans):
+    text = render(wrong_audit, wrong_plans[0], others=[exact_audit])
+    Page(text)
+    words = text_of(text)
+    assert "Model 2 is the better one" in words
+    assert "The models compared" in words
+    assert len(text) < 1_000_000
+
+
+def test_figures_are_files(wrong_audit, wrong_plans, tmp_path, monkeypatch):
+    monkeypatch.setattr("girsanov.reporting.files.browser", lambda: None)
+    report(wrong_audit, wrong_plans[0], out=tmp_path / "r.html", figures=tmp_path / "figures")
+    names = {p.name for p in (tmp_path / "figures").iterdir()}
+    assert {"ledger.svg", "curve.svg", "certificate.svg", "total.svg", "training.svg"} <= names
+    assert {p.suffix for p in (tmp_path / "figures").iterdir()} == {".svg"}
+    for path in (tmp_path / "figures").iterdir():
+        text = path.read_text(encoding="utf-8")
+        root = ElementTree.fromstring(text)
+        assert root.get("width")
+        assert "var(" not in text
+        assert "rgb(" not in text

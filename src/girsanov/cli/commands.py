@@ -277,29 +277,6 @@ def sample(
 
 
 @app.command()
-def report(
-    context: typer.Context,
-    audit: AuditFile,
-    plan: Annotated[list[Path] | None, typer.Option(help="A plan (may be repeated).")] = None,
-    samples: Annotated[str | None, typer.Option(help="What `girsanov sample` wrote.")] = None,
-    data: Annotated[
-        str | None, typer.Option(help="Data, or law.json, to show beside the samples.")
-    ] = None,
-    labels: Labels = None,
-    out: Annotated[Path, typer.Option(help="Where to write.")] = Path("report.html"),
-    force: Force = False,
-    json: AsJson = False,
-) -> None:
-    """Write one self-contained page with the ledger, the curve, the plans and the samples."""
-    outputs.require_page(out, force)
-    from . import show, work
-
-    command = outputs.typed(context, "force", "json")
-    work.report_command(audit, plan or [], samples, data, labels=labels, out=out, command=command)
-    show.result(json, {"report": str(out)}, lambda: show.wrote(out))
-
-
-@app.command()
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for everything it makes.")] = Path("demo"),
     minutes: Annotated[float, typer.Option(help="Training time.")] = 2.5,

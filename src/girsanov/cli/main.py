@@ -29,7 +29,7 @@ def run(arguments: Sequence[str]) -> int:
     """
     try:
         # a module registers its commands on the one app
-        from . import bounds, commands, compare, export, verify  # noqa: F401
+        from . import bounds, commands, compare, export, report, verify  # noqa: F401
         from .options import app
 
         code = app(list(arguments), prog_name="girsanov", standalone_mode=False)

@@ -271,34 +271,40 @@ def _label_column(out: str, values: np.ndarray) -> str | None:
 
 
 def report_command(
-    audit_path: Path,
+    audits: list[Path],
     plans: list[Path],
     samples: str | None,
     data: str | None,
     *,
     labels: str | None,
     out: Path,
+    figures: Path | None,
     command: str,
+    progress: Progress | None = None,
 ) -> None:
-    """Write the page for an audit, its plans, and samples beside data when they are given.
+    """Write the page for audits, their plans, and samples beside data when they are given.
 
     It lists the commands recorded in all of these, and `command`, which made it of them.
     """
-    audit, made = load_audit(audit_path), [load_plan(path) for path in plans]
+    first, *others = [load_audit(path) for path in audits]
+    made = [load_plan(path) for path in plans]
     origin = {} if samples is None else read_origin(samples)
-    recorded = [audit.about, *[plan.about["audit"] for plan in made]]
+    recorded = [first.about, *[a.about for a in others], *[p.about["audit"] for p in made]]
     commands = [line for record in recorded for line in record.get("commands", ())]
     commands += [origin["command"]] if "command" in origin else []
     shown = None if samples is None else load_data(samples, labels=origin.get("label_column"))
     beside = None if data is None else read_source(data, labels)
     given = beside.sample(SHOWN, seed=0).numpy() if isinstance(beside, Law) else beside
     write_report(
-        audit,
+        first,
         *made,
         out=out,
+        others=others,
         samples=shown if shown is None or given is None else alike(shown, given),
         data=given,
         commands=list(dict.fromkeys([*commands, command])),
+        figures=figures,
+        progress=progress,
     )
 
 

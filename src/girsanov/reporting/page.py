@@ -17,9 +17,10 @@ from markupsafe import Markup
 
 from .._checks import require
 from .._files import write_text
-from .._typing import PathLike
+from .._typing import Json, PathLike, Progress
 from ..ledger.audit import Audit
 from ..plan.plan import Plan
+from .files import write_figures
 from .live import digest, island, live, relatives
 from .pictures import Shown, pictures
 from .sections import (
@@ -35,6 +36,7 @@ from .sections import (
     verdict_section,
 )
 from .snippets import snippets
+from .versus import versus
 from .words import count, data_name, number
 
 if TYPE_CHECKING:
@@ -47,33 +49,56 @@ def report(
     audit: Audit,
     *plans: Plan,
     out: PathLike,
+    others: Sequence[Audit] = (),
     samples: Shown | None = None,
     data: Shown | None = None,
     commands: Sequence[str] = (),
+    figures: PathLike | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """Write the page to `out` and return its path; the first plan is the one it speaks of.
 
-    samples, data: drawn next to each other when given: a Dataset, or an array in the user's own
-    units (structured for a table); commands: what to type to run it all again. Raises
-    `InputError` when a plan was made from another audit's model, or samples do not match data.
+    others: audits of further models, to compare with the first; their plans may be among
+    `plans`. samples, data: drawn next to each other when given: a Dataset, or an array in the
+    user's own units (structured for a table); commands: what to type to run it all again;
+    figures: a folder for every figure as a file (`write_figures`); progress(done, total) counts
+    those. Raises `InputError` when a plan was made from another audit's model, or samples do not
+    match data.
     """
-    text = render(audit, *plans, samples=samples, data=data, commands=commands)
-    write_text(out, text)
+    page = content(audit, *plans, others=others, samples=samples, data=data, commands=commands)
+    write_text(out, _template().render(**page))
+    if figures is not None:
+        write_figures(figures_of(page), figures, progress)
     return Path(out)
 
 
 def render(
     audit: Audit,
     *plans: Plan,
+    others: Sequence[Audit] = (),
     samples: Shown | None = None,
     data: Shown | None = None,
     commands: Sequence[str] = (),
 ) -> str:
     """Return the page as text; arguments as `report`. The same input gives the same page."""
+    page = content(audit, *plans, others=others, samples=samples, data=data, commands=commands)
+    return str(_template().render(**page))
+
+
+def content(
+    audit: Audit,
+    *plans: Plan,
+    others: Sequence[Audit],
+    samples: Shown | None,
+    data: Shown | None,
+    commands: Sequence[str],
+) -> Json:
+    """Return what the template needs, by name."""
+    models = {a.about["model"] for a in (audit, *others)}
     require(len(plans) <= PLANS, "plans", f"must be at most {PLANS}", len(plans))
     for plan in plans:
         require(
-            plan.about.get("model") == audit.about["model"],
+            plan.about.get("model") in models,
             "plan",
             "must be of the model that was audited",
             str(plan.about.get("model"))[:12] + "…",
@@ -81,32 +106,46 @@ def render(
         )
     require(not isinstance(commands, str), "commands", "must be a list of commands", commands)
     shown = pictures(samples, data)
+    beside = versus((audit, *others), plans)
+    plans = tuple(p for p in plans if p.about["model"] == audit.about["model"])
     found = remedies_of(audit, plans)
     kin = relatives(audit, plans[0]) if plans else []
     states = live(audit, plans[0], kin) if plans else None
     script = shipped("live.js")
-    return _template().render(
-        style=Markup(shipped("style.css")),  # ours, not the user's
-        script=Markup(script),
-        script_hash=digest(script),
-        about=audit.about,
-        name=data_name(str(audit.about["data_name"])),
-        exact=bool(audit.about["exact"]),
-        verdict=verdict_section(audit, plans[0], found) if plans else None,
-        ledger=ledger_section(plans[0]) if plans else None,
-        certificate=certificate_section(audit, plans[0]) if plans else None,
-        curve=curve_section(audit, plans, found),
-        total=total_section(audit, plans, kin),
-        sampler=sampler_of(plans[0]) if plans else "",
-        plans=[plan_row(k, plan) for k, plan in enumerate(plans, start=1)],
-        levels=[levels_section(k, plan) for k, plan in enumerate(plans, start=1)],
-        pictures=shown,
-        snippets=snippets(plans[0], commands) if plans else [],
-        run=run_section(audit, plans),
-        commands=[str(c) for c in commands],
-        island=None if states is None else island(states),
-        states=states,
-    )
+    return {
+        "style": Markup(shipped("style.css")),  # ours, not the user's
+        "script": Markup(script),
+        "script_hash": digest(script),
+        "about": audit.about,
+        "name": data_name(str(audit.about["data_name"])),
+        "exact": bool(audit.about["exact"]),
+        "verdict": verdict_section(audit, plans[0], found) if plans else None,
+        "ledger": ledger_section(plans[0]) if plans else None,
+        "certificate": certificate_section(audit, plans[0]) if plans else None,
+        "versus": beside,
+        "curve": curve_section(audit, plans, found),
+        "total": total_section(audit, plans, kin),
+        "sampler": sampler_of(plans[0]) if plans else "",
+        "plans": [plan_row(k, plan) for k, plan in enumerate(plans, start=1)],
+        "levels": [levels_section(k, plan) for k, plan in enumerate(plans, start=1)],
+        "pictures": shown,
+        "snippets": snippets(plans[0], commands) if plans else [],
+        "run": run_section(audit, plans),
+        "commands": [str(c) for c in commands],
+        "island": None if states is None else island(states),
+        "states": states,
+    }
+
+
+def figures_of(page: Json) -> dict[str, Markup]:
+    """Return every figure of the page's content by the name of its file."""
+    found = {name: (page[name] or {}).get("figure") for name in ("ledger", "certificate", "total")}
+    found |= {"curve": page["curve"]["figure"], "training": page["curve"]["gain"]}
+    for name, figure in page["curve"]["spectra"]:
+        found[f"spectrum-{name.split()[0]}"] = figure
+    for k, pair in enumerate((page["versus"] or {}).get("pairs", ()), start=2):
+        found |= {f"models-1-{k}": pair["curves"], f"ahead-1-{k}": pair["gain"]}
+    return {name: figure for name, figure in found.items() if figure is not None}
 
 
 def shipped(name: str) -> str:

@@ -25,7 +25,7 @@ def snippets(plan: Plan, commands: Sequence[str]) -> list[Snippet]:
     commands: those that were run; the files named are theirs where they can be found there.
     """
     audit = _after("audit", "--out", commands, "audit.json")
-    model = _positional("audit", commands, "model/")
+    model = positional("audit", commands, "model/")
     out = _after("plan", "--out", commands, "plan.json")
     count = Markup('<span data-live="count">{}</span>').format(plan.steps)
     words = shlex.join(["girsanov", "plan", audit])
@@ -88,6 +88,7 @@ def _after(name: str, option: str, commands: Sequence[str], default: str) -> str
     return words[at] if at < len(words) else default
 
 
-def _positional(name: str, commands: Sequence[str], default: str) -> str:
+def positional(name: str, commands: Sequence[str], default: str) -> str:
+    """Return the first argument of the command `name` among `commands`, or a default."""
     words = _words(name, commands)
     return words[0] if words and not words[0].startswith("-") else default

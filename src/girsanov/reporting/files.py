@@ -1,0 +1,112 @@
+"""The page's figures as files of their own: SVG always, PNG and PDF where there is a browser."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from markupsafe import Markup
+
+from .._checks import refuse
+from .._files import replacing, write_text
+from .._typing import PathLike, Progress
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--hide-scrollbars",
+    "--disable-background-networking",
+    "--force-device-scale-factor=2",
+    "--no-pdf-header-footer",
+)
+# what renderers without transparency in colours need; the page's light colours on white
+PLAIN = {"paper": "#fff", "soft": "#d6e6e6", "mid": "#9ac2c2"}
+WAIT = 60  # seconds for one picture
+
+
+def browser() -> str | None:
+    """Return the path of a Chromium, None if there is none."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+def standalone(drawing: Markup) -> str:
+    """Return a figure of the page, as it is on a wide screen, as an SVG file."""
+    found = re.search(r"<svg viewBox=\"0 0 ([\d.]+) ([\d.]+)\".*?</svg>", drawing, flags=re.S)
+    assert found is not None
+    width, height = found[1], found[2]
+    body = found[0].replace(
+        "<svg ",
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" ',
+        1,
+    )
+    ground = f'<rect width="{width}" height="{height}" fill="#fff"/>'
+    head, rest = body.split(">", 1)
+    return f"{head}><style>{_style()}</style>{ground}{rest}\n"
+
+
+@cache
+def _style() -> str:
+    """Return the rules for drawings, with the light colours in the place of their names."""
+    css = files(__package__).joinpath("style.css").read_text(encoding="utf-8")
+    colours = dict(re.findall(r"--(\w+): ([^;]+);", css.split("@media", 1)[0])) | PLAIN
+    rules = css[css.index("text { fill") : css.index(".legend {")]
+    rules = re.sub(r"var\(--(\w+)\)", lambda m: colours[m[1]], rules)
+    font = "text{font-family:system-ui,'Segoe UI',Roboto,'DejaVu Sans',sans-serif}"
+    return font + re.sub(r"\s*\n\s*", "", rules)
+
+
+def write_figures(
+    figures: Mapping[str, Markup], folder: PathLike, progress: Progress | None = None
+) -> list[Path]:
+    """Write each figure by its name into `folder` and return the paths, SVG first.
+
+    PNG (twice the pixels) and PDF are written where a Chromium is found, and only there.
+    Raises InputError when it fails.
+    """
+    place = Path(folder)
+    place.mkdir(parents=True, exist_ok=True)
+    drawn = {name: standalone(figure) for name, figure in figures.items()}
+    made = [place / f"{name}.svg" for name in drawn]
+    for path, text in zip(made, drawn.values(), strict=True):
+        write_text(path, text)
+    program = browser()
+    todo = [(path, kind) for path in made for kind in ("png", "pdf")] if program else []
+    for done, (path, kind) in enumerate(todo):
+        if progress is not None:
+            progress(done, len(todo))
+        made.append(_converted(str(program), path, kind))
+    if progress is not None:
+        progress(max(1, len(todo)), max(1, len(todo)))
+    return made
+
+
+def _converted(program: str, drawing: Path, kind: str) -> Path:
+    text = drawing.read_text(encoding="utf-8")
+    width, height = re.findall(r'(?:width|height)="([\d.]+)"', text)[:2]
+    page = (
+        f"<!doctype html><style>@page{{size:{width}px {height}px;margin:0}}"
+        f"body{{margin:0}}svg{{display:block}}</style>{text}"
+    )
+    out = drawing.with_suffix(f".{kind}")
+    with tempfile.TemporaryDirectory() as folder, replacing(out) as place:
+        source, made = Path(folder) / "page.html", Path(folder) / f"made.{kind}"
+        source.write_text(page, encoding="utf-8")
+        size = f"--window-size={round(float(width))},{round(float(height))}"
+        what = f"--screenshot={made}" if kind == "png" else f"--print-to-pdf={made}"
+        line = [program, *FLAGS, f"--user-data-dir={folder}/profile", size, what, source.as_uri()]
+        try:
+            subprocess.run(line, capture_output=True, timeout=WAIT, check=True)
+            place.write_bytes(made.read_bytes())
+        except (OSError, subprocess.SubprocessError) as cause:
+            remedy = "The SVG files are there; PNG and PDF need a Chromium that runs"
+            refuse(str(out), f"could not be drawn by {program} ({cause})", None, remedy)
+    return out

@@ -1,0 +1,210 @@
+r"""Two models compared: what can be known of their score errors exactly, and their ledgers.
+
+On one data distribution the error of the best denoiser, M*, is the same for both, so that
+
+    eps_A^2(s) - eps_B^2(s) = M_A(s) - M_B(s),
+    KL_score(A) - KL_score(B) = 1/2 int (M_A - M_B) ds,                                    (1)
+
+is measured, although neither score error is. With the same examples and noise it is paired.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from markupsafe import Markup
+
+from .._checks import InputError, require
+from .._typing import Array, Json
+from ..ledger.audit import Audit
+from ..montecarlo import Estimate, group_estimate, trapezium
+from ..plan.make import make_plan
+from ..plan.plan import Plan
+from .figures import LEFT, RIGHT, TOP, curve_axis, half_width
+from .live import certificate_words
+from .snippets import positional
+from .svg import NARROW, Axis, el, frame, polyline, responsive, ribbon, rounded_up, svg
+from .verdict import sampler_share, verdict
+from .words import interval_of, number, value_of
+
+SAME = ("data", "seed", "examples", "draws")  # records that make two audits a pair
+
+
+class Difference(NamedTuple):
+    """M_A - M_B where both were measured.
+
+    noise: levels from coarse to fine [K]; curves: s M/d of both [2, K]; gain: s (M_A - M_B)/2,
+    nats per e-fold of the noise level / 2, [K]; nats: (1); paired: whether on the same examples.
+    """
+
+    noise: Array
+    curves: Array
+    gain: Estimate
+    nats: Estimate
+    paired: bool
+
+
+def difference(a: Audit, b: Audit) -> Difference:
+    """Return equation (1) for two audits; raises InputError where they cannot be compared."""
+    shapes = [tuple(x.about["shape"]) for x in (a, b)]
+    require(shapes[0] == shapes[1], "audit", f"must be of shape {shapes[0]}", shapes[1])
+    units = _units(a, b)
+    logs = [np.log(x.levels / u**2) for x, u in zip((a, b), units, strict=True)]
+    low, high = max(x[0] for x in logs), min(x[-1] for x in logs)
+    require(low < high, "audit", "must share noise levels with the first")
+    at = np.unique(np.concatenate([x[(x >= low) & (x <= high)] for x in logs]))
+    rows = [
+        np.stack([np.interp(at, x, g) for g in (m.levels[:, None] * m.curve.traces[1:, :, 0]).T])
+        for x, m in zip(logs, (a, b), strict=True)
+    ]  # s M by group, [B, K]
+    same = len(logs[0]) == len(logs[1]) and np.allclose(logs[0], logs[1])
+    same = same and np.array_equal(a.curve.shares, b.curve.shares)
+    paired = bool(same and all(a.about[k] == b.about[k] for k in SAME))
+    half = trapezium(at)[:, None] / 2
+    found = [_between(w, rows, (a, b), paired) for w in (np.eye(len(at)) / 2, half)]
+    d = a.curve.dimension
+    both = np.stack([m.curve.shares @ r / d for m, r in zip((a, b), rows, strict=True)])
+    nats = Estimate(float(found[1].value[0]), float(found[1].se[0]), found[1].degrees)
+    return Difference(np.exp(-at / 2), both, found[0], nats, paired)
+
+
+def _units(a: Audit, b: Audit) -> tuple[float, float]:
+    """Return the user's units in one of each model's, 1 where they are not known of both."""
+    scales = [x.about.get("scale") for x in (a, b)]
+    if all(isinstance(s, int | float) and s > 0 for s in scales):
+        return float(scales[0]), float(scales[1])  # type: ignore[arg-type]
+    return 1.0, 1.0
+
+
+def _between(
+    weights: Array, rows: Sequence[Array], audits: tuple[Audit, Audit], paired: bool
+) -> Estimate:
+    """Return the mean of rows[0] - rows[1] times weights [K, J], with standard errors [J]."""
+    first, second = (row @ weights for row in rows)  # [B, J]
+    if paired:
+        return _mean(first - second, audits[0])
+    one, two = _mean(first, audits[0]), _mean(second, audits[1])
+    return Estimate(one.value - two.value, np.hypot(one.se, two.se), min(one.degrees, two.degrees))
+
+
+def _mean(by_group: Array, audit: Audit) -> Estimate:
+    if audit.curve.exact:
+        return Estimate(audit.curve.shares @ by_group, np.zeros(by_group.shape[1]))
+    return group_estimate(by_group, audit.curve.shares)
+
+
+def versus(audits: Sequence[Audit], plans: Sequence[Plan]) -> Json | None:
+    """Return the section that compares the first audit with each other one; None for one."""
+    if len(audits) < 2:
+        return None
+    kept = [_plan_for(audit, plans) for audit in audits]
+    rows = [_row(k, *pair) for k, pair in enumerate(zip(audits, kept, strict=True), start=1)]
+    pairs = []
+    for k, other in enumerate(audits[1:], start=2):
+        found = difference(audits[0], other)
+        pairs.append(
+            {
+                "words": in_words(found, k),
+                "curves": _curves_figure(found, f"versus-{k}"),
+                "gain": _gain_figure(found, k, f"ahead-{k}"),
+                "names": [rows[0]["name"], rows[k - 1]["name"]],
+            }
+        )
+    return {"rows": rows, "pairs": pairs, "same": len({a.about["data"] for a in audits}) == 1}
+
+
+def in_words(found: Difference, other: int) -> str:
+    """Return what (1) says of model 1 and model `other`, with its interval."""
+    value, (low, high) = float(found.nats.value), found.nats.interval()
+    ends = f"noise levels {number(float(found.noise[-1]))} to {number(float(found.noise[0]))}"
+    if low <= 0 <= high:
+        return (
+            f"Models 1 and {other} cannot be told apart: their score errors differ by "
+            f"{number(value)} nats (95 % interval {number(low)} to {number(high)}) over {ends}."
+        )
+    better, worse = (1, other) if value < 0 else (other, 1)
+    low, high = sorted((abs(low), abs(high)))
+    return (
+        f"Model {better} is the better one: its score error is {number(abs(value))} nats less "
+        f"than that of model {worse} (95 % interval {number(low)} to {number(high)}) over {ends}."
+    )
+
+
+def _plan_for(audit: Audit, plans: Sequence[Plan]) -> Plan | None:
+    own = [p for p in plans if p.about["model"] == audit.about["model"]]
+    if own or not plans:
+        return own[0] if own else None
+    like = plans[0]
+    try:
+        return make_plan(
+            audit, steps=like.steps, sampler=like.sampler, covariance=like.covariance,
+            start=like.start if like.distance is None else None, last=like.last,
+        )  # fmt: skip
+    except InputError:
+        return None
+
+
+def _row(index: int, audit: Audit, plan: Plan | None) -> Json:
+    model = str(audit.about["model"])
+    name = positional("audit", audit.about.get("commands", ()), "")
+    entries = [] if plan is None else [[value_of(e), interval_of(e)] for e in plan.ledger]
+    share = None if plan is None else sampler_share(plan)
+    return {
+        "name": f"{index}. {name or model[:8]}",
+        "model": model[:12],
+        "steps": "–" if plan is None else plan.steps,
+        "entries": entries or [["–", ""]] * 3,
+        "share": "–" if share is None or share.value is None else number(share.value),
+        "verdict": "" if plan is None else verdict(plan),
+        "certificate": "" if plan is None else certificate_words(plan),
+    }
+
+
+def _curves_figure(found: Difference, ident: str) -> Markup:
+    return responsive(ident, lambda name, width: _curves(found, name, width))
+
+
+def _x(found: Difference, width: float) -> Axis:
+    return Axis(float(found.noise[-1]), float(found.noise[0]), LEFT, width - RIGHT, log=True)
+
+
+def _curves(found: Difference, ident: str, width: float) -> Markup:
+    tall = 220.0 if width > NARROW else 200.0
+    x, y = _x(found, width), curve_axis(list(found.curves), tall)
+    at = x(found.noise)
+    lines = [
+        el("path", d=polyline(at, y(row)), class_=f"line {kind}")
+        for row, kind in zip(found.curves, ("model", "second"), strict=True)
+    ]
+    told = "Error times SNR per coordinate of both models at every noise level."
+    frames = frame(x, y, "noise level σ", "error per coordinate × SNR")
+    return svg(ident, (width, tall + TOP + 46), "Two error curves", told, frames, *lines)
+
+
+def _gain_figure(found: Difference, other: int, ident: str) -> Markup:
+    return responsive(ident, lambda name, width: _gain(found, other, name, width))
+
+
+def _gain(found: Difference, other: int, ident: str, width: float) -> Markup:
+    value, half = 2 * found.gain.value, 2 * half_width(found.gain)
+    most = max(float(np.max(np.abs(value) + half)), 1e-12)
+    tall, x = 150.0, _x(found, width)
+    top = rounded_up(most)
+    low = -top if float(np.min(value - half)) < -0.05 * top else 0.0
+    high = top if float(np.max(value + half)) > 0.05 * top else 0.0
+    y = Axis(low, high if high > low else top, TOP + tall, TOP)
+    at = x(found.noise)
+    words = f"nats per e-fold that model {other} is ahead"
+    told = f"Largest difference {number(float(value[np.argmax(np.abs(value))]))} nats per e-fold."
+    return svg(
+        ident,
+        (width, tall + TOP + 46),
+        f"Where model {other} is ahead",
+        told,
+        frame(x, y, "noise level σ", words),
+        el("path", d=ribbon(at, y(value - half), y(value + half)), class_="band"),
+        el("path", d=polyline(at, y(value)), class_="line model thin"),
+        el("path", d=f"M{x.start:.1f} {y(0.0):.1f}H{x.end:.1f}", class_="axis"),
+    )
