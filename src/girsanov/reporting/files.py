@@ -30,6 +30,7 @@ FLAGS = (
 )
 # what renderers without transparency in colours need; the page's light colours on white
 PLAIN = {"paper": "#fff", "soft": "#d6e6e6", "mid": "#9ac2c2"}
+PAD = 14.0  # pixels around a drawing, for words that reach over its edge
 WAIT = 60  # seconds for one picture
 
 
@@ -42,15 +43,14 @@ def standalone(drawing: Markup) -> str:
     """Return a figure of the page, as it is on a wide screen, as an SVG file."""
     found = re.search(r"<svg viewBox=\"0 0 ([\d.]+) ([\d.]+)\".*?</svg>", drawing, flags=re.S)
     assert found is not None
-    width, height = found[1], found[2]
-    body = found[0].replace(
-        "<svg ",
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" ',
-        1,
-    )
-    ground = f'<rect width="{width}" height="{height}" fill="#fff"/>'
-    head, rest = body.split(">", 1)
-    return f"{head}><style>{_style()}</style>{ground}{rest}\n"
+    width, height = float(found[1]) + 2 * PAD, float(found[2]) + 2 * PAD
+    size = f'width="{width:g}" height="{height:g}"'
+    view = f'viewBox="{-PAD:g} {-PAD:g} {width:g} {height:g}"'
+    rest = found[0].split('"', 2)[2]  # what follows the viewBox of the page
+    ground = f'<rect x="{-PAD:g}" y="{-PAD:g}" {size} fill="#fff"/>'
+    head, body = rest.split(">", 1)
+    start = f'<svg xmlns="http://www.w3.org/2000/svg" {size} {view}{head}>'
+    return f"{start}<style>{_style()}</style>{ground}{body}\n"
 
 
 @cache

@@ -20,7 +20,7 @@ from .verdict import sampler_share
 from .words import number, plural
 
 LEFT, RIGHT, TOP = 54.0, 12.0, 30.0
-DECADES = 1e-4  # of the largest cost, below which nothing is told apart
+DECADES = 1e-7  # of the largest cost, below which nothing is told apart
 FEW = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)  # numbers of steps for samplers to compare
 STYLES = ("model", "second", "third", "fourth")
 

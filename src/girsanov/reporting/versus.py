@@ -11,6 +11,7 @@ is measured, although neither score error is. With the same examples and noise i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -36,7 +37,8 @@ class Difference(NamedTuple):
     """M_A - M_B where both were measured.
 
     noise: levels from coarse to fine [K]; curves: s M/d of both [2, K]; gain: s (M_A - M_B)/2,
-    nats per e-fold of the noise level / 2, [K]; nats: (1); paired: whether on the same examples.
+    nats per e-fold of the noise level / 2, [K]; nats: (1); paired: whether on the same examples;
+    users: whether noise levels are in the data's own units.
     """
 
     noise: Array
@@ -44,6 +46,7 @@ class Difference(NamedTuple):
     gain: Estimate
     nats: Estimate
     paired: bool
+    users: bool
 
 
 def difference(a: Audit, b: Audit) -> Difference:
@@ -67,7 +70,7 @@ def difference(a: Audit, b: Audit) -> Difference:
     d = a.curve.dimension
     both = np.stack([m.curve.shares @ r / d for m, r in zip((a, b), rows, strict=True)])
     nats = Estimate(float(found[1].value[0]), float(found[1].se[0]), found[1].degrees)
-    return Difference(np.exp(-at / 2), both, found[0], nats, paired)
+    return Difference(np.exp(-at / 2), both, found[0], nats, paired, units != (1.0, 1.0))
 
 
 def _units(a: Audit, b: Audit) -> tuple[float, float]:
@@ -119,6 +122,7 @@ def in_words(found: Difference, other: int) -> str:
     """Return what (1) says of model 1 and model `other`, with its interval."""
     value, (low, high) = float(found.nats.value), found.nats.interval()
     ends = f"noise levels {number(float(found.noise[-1]))} to {number(float(found.noise[0]))}"
+    ends += " (in the data’s own units)" if found.users else ""
     if low <= 0 <= high:
         return (
             f"Models 1 and {other} cannot be told apart: their score errors differ by "
@@ -128,7 +132,8 @@ def in_words(found: Difference, other: int) -> str:
     low, high = sorted((abs(low), abs(high)))
     return (
         f"Model {better} is the better one: its score error is {number(abs(value))} nats less "
-        f"than that of model {worse} (95 % interval {number(low)} to {number(high)}) over {ends}."
+        f"than that of model {worse} (95 % interval {number(low)} to {number(high)}) over {ends}. "
+        f"So the score error of model {worse} is at least {number(low)} nats there."
     )
 
 
@@ -148,7 +153,7 @@ def _plan_for(audit: Audit, plans: Sequence[Plan]) -> Plan | None:
 
 def _row(index: int, audit: Audit, plan: Plan | None) -> Json:
     model = str(audit.about["model"])
-    name = positional("audit", audit.about.get("commands", ()), "")
+    name = Path(positional("audit", audit.about.get("commands", ()), "")).name
     entries = [] if plan is None else [[value_of(e), interval_of(e)] for e in plan.ledger]
     share = None if plan is None else sampler_share(plan)
     return {
@@ -170,6 +175,10 @@ def _x(found: Difference, width: float) -> Axis:
     return Axis(float(found.noise[-1]), float(found.noise[0]), LEFT, width - RIGHT, log=True)
 
 
+def _label(found: Difference) -> str:
+    return "noise level in the data’s units" if found.users else "noise level σ"
+
+
 def _curves(found: Difference, ident: str, width: float) -> Markup:
     tall = 220.0 if width > NARROW else 200.0
     x, y = _x(found, width), curve_axis(list(found.curves), tall)
@@ -179,7 +188,7 @@ def _curves(found: Difference, ident: str, width: float) -> Markup:
         for row, kind in zip(found.curves, ("model", "second"), strict=True)
     ]
     told = "Error times SNR per coordinate of both models at every noise level."
-    frames = frame(x, y, "noise level σ", "error per coordinate × SNR")
+    frames = frame(x, y, _label(found), "error per coordinate × SNR")
     return svg(ident, (width, tall + TOP + 46), "Two error curves", told, frames, *lines)
 
 
@@ -203,7 +212,7 @@ def _gain(found: Difference, other: int, ident: str, width: float) -> Markup:
         (width, tall + TOP + 46),
         f"Where model {other} is ahead",
         told,
-        frame(x, y, "noise level σ", words),
+        frame(x, y, _label(found), words),
         el("path", d=ribbon(at, y(value - half), y(value + half)), class_="band"),
         el("path", d=polyline(at, y(value)), class_="line model thin"),
         el("path", d=f"M{x.start:.1f} {y(0.0):.1f}H{x.end:.1f}", class_="axis"),
