@@ -2,6 +2,7 @@
 # make test    what CI runs: lint, format, types, tests
 # make study   the slow tests
 # make fuzz    100,000 damaged and hostile files through every reader
+# make check-dependencies   known vulnerabilities in what constraints.txt names; needs the network
 # make format  let ruff put the code in order
 # make docs    the pages, into out/site/
 # make clean   remove what these made
@@ -15,7 +16,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 CHECKED := src tests benchmarks
 
-.PHONY: help demo test study fuzz docs format clean
+.PHONY: help demo test study fuzz check-dependencies docs format clean
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -34,6 +35,12 @@ study: .venv/.dev
 
 fuzz: .venv/.dev
 	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz/fuzz.py --inputs 100000
+
+# in a place of its own: what it brings is no dependency of ours
+check-dependencies: .venv/.made
+	@$(PYTHON) -m venv .venv/audit
+	.venv/audit/bin/python -m pip --disable-pip-version-check install --quiet pip-audit
+	.venv/audit/bin/pip-audit --disable-pip --no-deps --requirement constraints.txt
 
 docs: .venv/.dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --site-dir out/site

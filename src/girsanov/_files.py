@@ -36,8 +36,9 @@ def replacing(path: PathLike) -> Iterator[Path]:
         yield temporary
         temporary.chmod(0o666 & ~_umask())
         os.replace(temporary, target)
-    except OSError as cause:
-        raise InputError(f"{path}: cannot be written ({cause.strerror or cause})") from cause
+    except (OSError, SafetensorError) as cause:
+        why = getattr(cause, "strerror", None) or cause
+        raise InputError(f"{path}: cannot be written ({why})") from cause
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -105,6 +106,17 @@ def write_tensors(
     arrays = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
     with replacing(path) as temporary:
         save_file(arrays, temporary, dict(metadata or {}))
+
+
+def write_pair(
+    path: PathLike, content: Mapping[str, Any], tensors: Mapping[str, np.ndarray]
+) -> None:
+    """Write `content` as JSON and arrays beside it, both or neither, tied by "arrays"."""
+    arrays = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
+    with replacing(path) as first, replacing(Path(path).with_suffix(".safetensors")) as second:
+        save_file(arrays, second)
+        tied = {**content, "arrays": sha256_of_file(second)}
+        first.write_text(json.dumps(tied, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def read_tensors(path: PathLike) -> dict[str, np.ndarray]:

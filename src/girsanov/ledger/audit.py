@@ -13,9 +13,7 @@ from .._files import (
     read_beside,
     read_format,
     require_free,
-    sha256_of_file,
-    write_json,
-    write_tensors,
+    write_pair,
 )
 from .._processes import ALONE, Processes
 from .._typing import Array, Json, Levels, PathLike, Progress
@@ -158,7 +156,6 @@ class Audit:
         rule = "cannot be saved: save the audit it was made from, which says the same"
         require(self.calibration is None, "calibrated audit", rule)
         target = require_free(path, "audit", force)
-        arrays = target.with_suffix(".safetensors")
         curve = self.curve
         tensors: dict[str, Any] = {f"errors.{name}": value for name, value in curve.errors.items()}
         tensors |= {f"bands.{name}": b.index for name, (_, b) in self.frame.bases.items()}
@@ -177,17 +174,8 @@ class Audit:
         tensors |= {name: value for name, value in optional.items() if value is not None}
         tensors |= {f"moments.{k}": v for k, v in self.frame.moments.tensors().items()}
         tensors |= {} if self.trajectories is None else self.trajectories.tensors()
-        write_tensors(arrays, tensors)
-        write_json(
-            target,
-            {
-                "format": "girsanov/audit/1",
-                **self.about,
-                **self.summary(),
-                "bases": list(self.frame.bases),
-                "arrays": sha256_of_file(arrays),
-            },
-        )
+        record = {"format": "girsanov/audit/1", **self.about, **self.summary()}
+        write_pair(target, {**record, "bases": list(self.frame.bases)}, tensors)
 
     def summary(self) -> Json:
         """Return the curve as JSON lists: levels, error and standard error."""

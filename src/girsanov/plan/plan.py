@@ -18,9 +18,7 @@ from .._files import (
     read_beside,
     read_format,
     require_free,
-    sha256_of_file,
-    write_json,
-    write_tensors,
+    write_pair,
 )
 from .._typing import Array, Json, Levels, PathLike
 from ..basis import Basis, coordinate_basis, dct_basis
@@ -123,7 +121,7 @@ class Plan:
 
         force: replace a file that holds something else than a plan.
         """
-        arrays = require_free(path, "plan", force).with_suffix(".safetensors")
+        require_free(path, "plan", force)
         tensors = {f"moments.{k}": v for k, v in self.moments.tensors().items()}
         tensors |= {"levels": self.levels, "start_noise": self.start_noise}
         if self.variances is not None:
@@ -134,17 +132,9 @@ class Plan:
         if self.calibration is not None:
             own = self.calibration.tensors()
             tensors |= {f"calibration.{name}": value for name, value in own.items()}
-        write_tensors(arrays, tensors)
-        write_json(
-            path,
-            {
-                "format": "girsanov/plan/1",
-                **self.summary(),
-                **self.about,
-                "axes": [{"kind": b.kind, "shape": list(b.shape)} for b in self.axes],
-                "arrays": sha256_of_file(arrays),
-            },
-        )
+        axes = [{"kind": b.kind, "shape": list(b.shape)} for b in self.axes]
+        record = {"format": "girsanov/plan/1", **self.summary(), **self.about, "axes": axes}
+        write_pair(path, record, tensors)
 
     def summary(self) -> Json:
         """Return what a person or a program wants to know of this plan, as JSON."""
