@@ -1,7 +1,8 @@
-"""Every code block of the README and of the pages runs, in order, one page a folder."""
+"""Every code block of the README, of the pages and of the notebooks runs, one page a folder."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -17,6 +18,7 @@ from girsanov.cli.main import run
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.M | re.S)
 # what a reader runs for minutes is run for seconds here, and is otherwise the same
 QUICK = "--steps 30 --network mlp"
@@ -60,6 +62,32 @@ def test_every_code_block_runs(page, tmp_path, monkeypatch):
             run_shell(shorter(code))
         else:
             exec(compile(shorter(code), str(page), "exec"), names)
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda p: p.name)
+def test_every_notebook_runs(notebook, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    assert not any(c.get("outputs") for c in cells), "is kept without outputs"
+    names: dict[str, object] = {"__name__": "notebook"}
+    for cell in cells:
+        if cell["cell_type"] == "code":
+            exec(compile("".join(cell["source"]), str(notebook), "exec"), names)
+
+
+def test_the_readme_is_short_and_its_links_lead_somewhere():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 220
+    inside = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
+    assert len(inside) > 5
+    for link in inside:
+        assert (ROOT / link).exists(), link
+
+
+def test_every_page_is_in_the_menu():
+    menu = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").split("nav:")[1]
+    for page in (ROOT / "docs").rglob("*.md"):
+        assert str(page.relative_to(ROOT / "docs")) in menu, page
 
 
 @pytest.mark.skipif(find_spec("mkdocs") is None, reason="needs mkdocs")
