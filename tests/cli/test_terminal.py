@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -88,6 +90,7 @@ def test_what_people_read_fits_80_columns(girsanov, vectors, monkeypatch):
         f"fit {vectors} --out model --steps 20 --network mlp",
         f"audit model --data {vectors} --levels 30 --draws 2",
         "plan audit.json --steps 20",
+        "plan audit.json --steps 20 --frontier",
         "sample model --plan plan.json --count 3 --out new.npy",
     ):
         said = girsanov(*line.split())
@@ -102,6 +105,33 @@ def test_the_ledger_is_shown(girsanov, law):
     assert "1 step, gaussian" in out
     for word in ("init", "discretisation", "score", "95 % interval", "exact"):
         assert word in out
+
+
+def test_a_plan_is_told_verdict_first(girsanov, law):
+    girsanov("audit", law, "--data", law, "--examples", 400, "--levels", 17)
+    out = girsanov("plan", "audit.json", "--steps", 6).out
+    told = json.loads(Path("plan.json").read_text())
+    assert out.startswith("It is the sampler: the denoiser is exact")
+    parts = [e["value"] for e in told["ledger"][:2]]
+    subtotal = next(line for line in out.splitlines() if line.startswith("  = sampler"))
+    assert f"{sum(parts):.3g}" in subtotal
+    finest = told["certificate"]["finest"]
+    row = next(line for line in out.splitlines() if line.startswith(f"{finest:.3g} "))
+    assert "says little" not in row
+    assert out.count("says little") < len(told["levels"])
+    assert re.search(r"cost against steps, 1 \.\. \d+, cheapest \d+: [▁▂▃▄▅▆▇█]{5,}", out)
+
+
+def test_the_frontier_is_a_table_when_asked_for(girsanov, law):
+    girsanov("audit", law, "--data", law, "--examples", 400, "--levels", 17)
+    out = girsanov("plan", "audit.json", "--steps", 6, "--frontier").out
+    rows = json.loads(Path("plan.json").read_text())["frontier"]
+    lines = out[out.index("nats above the cheapest") :].splitlines()[1:]
+    for row, line in zip(rows, lines, strict=False):
+        assert line.split()[:2] == [str(row["steps"]), f"{row['above_best']:.3g}"]
+        assert ("this plan" in line) == (row["steps"] == 6)
+    assert "cheapest" in "".join(lines)
+    assert "--frontier" not in Path("plan.json").read_text()
 
 
 def test_the_doctor_knows_what_is_installed(girsanov):

@@ -191,6 +191,9 @@ def plan(
     labels: Labels = None,
     candidates: Candidates = None,
     calls: Calls = None,
+    frontier: Annotated[
+        bool, typer.Option("--frontier", help="Print what every number of steps costs.")
+    ] = False,
     seed: Seed = 0,
     force: Force = False,
     json: AsJson = False,
@@ -211,7 +214,7 @@ def plan(
     contest = {"model": model, "data": data, "labels": labels, "candidates": candidates}
     made = tournament.planned(audit, by, usual, {**contest, "calls": calls, "seed": seed})
     before = made.about["audit"]
-    commands = [*before.get("commands", ()), outputs.typed(context, "force", "json")]
+    commands = [*before.get("commands", ()), outputs.typed(context, "force", "json", "frontier")]
     made.about["audit"] = {**before, "commands": commands}
     made.save(out, force=True)
     from ..ledger.audit import load_audit
@@ -220,7 +223,7 @@ def plan(
     said = spoken(load_audit(audit), made)
     told = {k: v for k, v in made.about.items() if k in ("why", "tournament")}
     content = {"plan": str(out), **made.summary(), **told, "verdict": said}
-    show.result(json, content, lambda: tournament.shown(made, out), said)
+    show.result(json, content, lambda: tournament.shown(made, out, whole=frontier), said)
 
 
 @app.command()

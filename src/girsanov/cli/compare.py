@@ -81,7 +81,7 @@ def compared(found: Comparison) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from .show import number
+    from .tables import number
 
     about, console = found.about, Console(highlight=False)
     console.print(

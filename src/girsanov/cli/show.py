@@ -12,6 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from .._launched import is_first
 from .._typing import Progress
+from .tables import (
+    certificate_table,
+    frontier_line,
+    frontier_table,
+    ledger_table,
+    noise_levels,
+    number,
+    sparkline,
+)
 
 if TYPE_CHECKING:
     from ..ledger.audit import Audit
@@ -19,8 +28,6 @@ if TYPE_CHECKING:
     from ..study.demo import Demo
     from .doctor import Finding
     from .work import Drawn
-
-BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 def _console(stderr: bool = False) -> Any:
@@ -79,18 +86,6 @@ def result(
         show()
 
 
-def sparkline(values: Any) -> str:
-    """Return values as a line of block characters, low to high."""
-    low, high = float(min(values)), float(max(values))
-    span = (high - low) or 1.0
-    return "".join(BLOCKS[min(7, int(8 * (float(v) - low) / span))] for v in values)
-
-
-def number(value: float | None) -> str:
-    """Return a value in three significant digits, or a dash."""
-    return "-" if value is None else f"{value:.3g}"
-
-
 def counted(count: int, noun: str) -> str:
     """Return a count with its noun."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
@@ -98,23 +93,8 @@ def counted(count: int, noun: str) -> str:
 
 def ledger(plan: Plan) -> None:
     """Print the ledger of a plan as a table, and its notes below."""
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("ledger (nats)")
-    table.add_column("value", justify="right")
-    table.add_column("95 % interval", justify="right")
-    table.add_column("kind")
-    for e in plan.ledger:
-        if e.kind == "unknown":
-            value, interval = "unknown", "none"
-        elif e.kind == "lower bound":
-            value, interval = f">= {number(e.low)}", "unknown above"
-        else:
-            value, interval = number(e.value), f"{number(e.low)} .. {number(e.high)}"
-        table.add_row(e.name, value, interval, e.kind)
     console = _console()
-    console.print(table)
+    console.print(ledger_table(plan))
     for e in plan.ledger:
         console.print(f"[dim]{e.name}: {e.note}[/]")
 
@@ -155,7 +135,11 @@ def audited(audit: Audit, out: Path) -> None:
     again -= paths * teacher_calls(len(audit.levels))
     if about.get("reference"):
         again -= about["examples"] * about["draws"] * len(audit.levels)
-    seen = f", and {again // len(audit.levels)} training examples once" if again else ""
+    seen = (
+        f", and {again // len(audit.levels)} training examples once for memorisation"
+        if again
+        else ""
+    )
     seen += f", and {paths} trajectories of the teacher" if paths else ""
     spent = f"{about['examples']} examples x {about['draws']} draws x {len(audit.levels)} levels"
     console.print(f"{spent}{seen}: {about['calls']} network calls in {about['seconds']:.1f} s")
@@ -182,8 +166,8 @@ def audited(audit: Audit, out: Path) -> None:
     wrote(out)
 
 
-def planned(plan: Plan, out: Path | None) -> None:
-    """Print the plan's sampler, levels and ledger."""
+def planned(plan: Plan, out: Path | None, *, whole: bool = False) -> None:
+    """Print the plan's sampler, levels, ledger and certificate; whole: and its frontier."""
     console = _console()
     sampler = plan.sampler + (f" + {plan.covariance}" if plan.covariance else "")
     kind = "hold" if plan.distance is None else "solver"
@@ -191,7 +175,7 @@ def planned(plan: Plan, out: Path | None) -> None:
     if plan.calibration is not None:
         share = 100 * plan.calibration.share
         console.print(f"the model is calibrated at {share:.0f} % of its coordinates and levels")
-    console.print("noise levels " + " ".join(f"{s**-0.5:.3g}" for s in plan.levels))
+    console.print(f"noise levels {noise_levels(plan)}")
     if plan.distance is not None:
         found = plan.distance
         ends = f"(95 % interval {number(found.low)} to {number(found.high)})"
@@ -200,7 +184,12 @@ def planned(plan: Plan, out: Path | None) -> None:
         console.print(f"[dim]{found.note}[/]")
     ledger(plan)
     if plan.promised is not None:
-        console.print(f"certificate: {plan.promised.words()}")
+        console.print(certificate_table(plan))
+        console.print(f"[dim]certificate: {plan.promised.words()}[/]")
+    if whole and plan.frontier:
+        console.print(frontier_table(plan))
+    elif frontier_line(plan):
+        console.print(frontier_line(plan))
     if out is not None:
         wrote(out)
 

@@ -80,13 +80,13 @@ def by_samples(
     return tournament(audit, denoiser, source, by=measure, **given)
 
 
-def shown(plan: Plan, out: Path) -> None:
-    """Print a plan, after the table of the tournament that it won."""
+def shown(plan: Plan, out: Path, *, whole: bool = False) -> None:
+    """Print a plan, after the table of the tournament that it won; whole: with its frontier."""
     from .show import planned
 
     if "tournament" in plan.about:
         table(plan)
-    planned(plan, out)
+    planned(plan, out, whole=whole)
 
 
 def table(plan: Plan) -> None:

@@ -1,0 +1,135 @@
+"""Tables of a plan for a terminal: the ledger, the certificate, and the cost of every number of
+steps. They fit 80 columns and say as much without colour."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..plan.plan import Plan
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+ROWS = 9  # of a table that thins out what it shows
+BAR = 24  # columns of the longest bar
+LISTED = 12  # noise levels that are printed before some are left out
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """Return values as a line of block characters, low to high."""
+    low, high = float(min(values)), float(max(values))
+    span = (high - low) or 1.0
+    return "".join(BLOCKS[min(7, int(8 * (float(v) - low) / span))] for v in values)
+
+
+def number(value: float | None) -> str:
+    """Return a value in three significant digits, or a dash."""
+    return "-" if value is None else f"{value:.3g}"
+
+
+def table(first: str, *others: str) -> Any:
+    """Return an empty table with one column of words and others of numbers."""
+    from rich.table import Table
+
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    made.add_column(first)
+    for name in others:
+        made.add_column(name, justify="right", no_wrap=True)
+    return made
+
+
+def ledger_table(plan: Plan) -> Any:
+    """Return the ledger as a table, with what init and discretisation are together."""
+    made = table("ledger (nats)", "value", "95 % interval")
+    made.add_column("kind")
+    for e in plan.ledger:
+        if e.kind == "unknown":
+            value, interval = "unknown", "none"
+        elif e.kind == "lower bound":
+            value, interval = f">= {number(e.low)}", "unknown above"
+        else:
+            value, interval = number(e.value), f"{number(e.low)} .. {number(e.high)}"
+        made.add_row(e.name, value, interval, e.kind)
+        if e.name == "discretisation":
+            _subtotal(made, plan)
+    return made
+
+
+def _subtotal(made: Any, plan: Plan) -> None:
+    from ..reporting.verdict import sampler_share
+
+    share = sampler_share(plan)
+    if share.value is not None and math.isfinite(share.high):
+        ends = f"{number(share.low)} .. {number(share.high)}"
+        made.add_row("  = sampler", number(share.value), ends, "both together", style="bold")
+
+
+def certificate_table(plan: Plan) -> Any | None:
+    """Return total variation at some of the levels, coarse to fine; None without a certificate."""
+    if plan.promised is None:
+        return None
+    from ..ledger.resolution import VACUOUS
+
+    made = table("certificate at noise", "KL at most", "TV at most")
+    for width in (BAR // 2, 11):
+        made.add_column("", width=width)
+    levels, finest = plan.promised.levels, plan.promised.finest()
+    shown = {*thinned(len(levels))} | ({levels.index(finest)} if finest else set())
+    for k in sorted(shown):
+        at = levels[k]
+        tv = 1.0 if at.tv.high is None else at.tv.high
+        words = "says little" if tv > VACUOUS else ""
+        cells = (f"{at.noise:.3g}", number(at.kl.high), f"{tv:.3g}", "█" * round(BAR * tv / 2))
+        made.add_row(*cells, words, style="dim" if words else None)
+    return made
+
+
+def thinned(count: int, most: int = ROWS) -> list[int]:
+    """Return at most `most` of the numbers 0..count-1, evenly, with both ends."""
+    if count <= most:
+        return list(range(count))
+    return sorted({round(k * (count - 1) / (most - 1)) for k in range(most)})
+
+
+def frontier_line(plan: Plan) -> str:
+    """Return cost against steps in one line, "" where there is none: a sparkline of logarithms."""
+    rows = plan.frontier
+    if len(rows) < 3:
+        return ""
+    best = min(rows, key=lambda r: float(r["above_best"]))["steps"]
+    least = max(1e-6, 1e-4 * max(float(r["above_best"]) for r in rows))
+    logs = [math.log(max(least, float(r["above_best"]))) for r in rows]
+    ends = f"{rows[0]['steps']} .. {rows[-1]['steps']}"
+    return f"cost against steps, {ends}, cheapest {best}: {sparkline(logs)}"
+
+
+def frontier_table(plan: Plan) -> Any | None:
+    """Return what every number of steps costs above the cheapest, None where there is none."""
+    rows = plan.frontier
+    if not rows:
+        return None
+    best = min(rows, key=lambda r: float(r["above_best"]))["steps"]
+    most = max(float(r["above_best"]) for r in rows) or 1.0
+    made = table("steps", "nats above the cheapest", "± 95 %")
+    made.add_column("")
+    for row in rows:
+        above, half = float(row["above_best"]), 2 * float(row["standard_error"])
+        marks = [
+            n for n, s in (("this plan", plan.steps), ("cheapest", best)) if s == row["steps"]
+        ]
+        bar = "█" * round(BAR * max(0.0, above) / most)
+        words = " ".join(filter(None, (bar, ", ".join(marks))))
+        cells = (str(row["steps"]), f"{above:.3g}", f"{half:.2g}", words)
+        made.add_row(*cells, style="bold" if marks else None)
+    return made
+
+
+def noise_levels(plan: Plan) -> str:
+    """Return the noise levels of a plan in a line; of many, the first and the last few."""
+    said = [f"{s**-0.5:.3g}" for s in plan.levels]
+    if len(said) > LISTED:
+        half = LISTED // 2
+        left = len(said) - 2 * half
+        said = [*said[:half], f"({left} more)", *said[-half:]]
+    return " ".join(said)
