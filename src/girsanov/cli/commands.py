@@ -21,6 +21,7 @@ from .options import (
     Device,
     Distance,
     Force,
+    Frontier,
     Judge,
     Keep,
     Labels,
@@ -191,9 +192,7 @@ def plan(
     labels: Labels = None,
     candidates: Candidates = None,
     calls: Calls = None,
-    frontier: Annotated[
-        bool, typer.Option("--frontier", help="Print what every number of steps costs.")
-    ] = False,
+    frontier: Frontier = False,
     seed: Seed = 0,
     force: Force = False,
     json: AsJson = False,

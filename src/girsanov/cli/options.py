@@ -57,6 +57,9 @@ Keep = Annotated[
 ]
 Widest = Annotated[float | None, typer.Option(help="The most log-SNR between two levels.")]
 Weight = Annotated[float | None, typer.Option(help="a of the objective s^-a (x0 only); 0 is KL.")]
+Frontier = Annotated[
+    bool, typer.Option("--frontier", help="Print what every number of steps costs.")
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace the output, whatever it is.")]
 
 
