@@ -15,6 +15,7 @@ from safetensors.numpy import load_file
 
 import girsanov as gv
 from girsanov.cli.main import run
+from girsanov.train import TrainOptions
 
 TWICE = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
 
@@ -77,6 +78,39 @@ def test_two_processes_give_what_one_gives(alone):
         np.testing.assert_allclose(two[name], value, rtol=0, atol=1e-14 * scale, err_msg=name)
     for name in ("trajectories.states", "trajectories.predictions", "levels", "shares"):
         np.testing.assert_array_equal(one[name], two[name])
+
+
+FIT_SCRIPT = """
+import girsanov as gv
+from girsanov.train import TrainOptions
+data = gv.load_data("x.npy").split(0.8, seed=2)[0].without_labels()
+options = TrainOptions(dropout=0.0, early_stopping=False)
+gv.fit(data, out="two", processes=gv.processes(), options=options, **{options})
+try:
+    gv.fit(data, processes=gv.processes(), minutes=0.1)
+except gv.InputError as mistake:
+    print("MISTAKE " * str(mistake).startswith("steps: must be given"), flush=True)
+"""
+
+
+def test_two_processes_learn_what_one_learns(alone, monkeypatch):
+    """Up to the order of summation: dropout, whose masks differ, is off in so short a run."""
+    monkeypatch.chdir(alone)
+    data = gv.load_data("x.npy").split(0.8, seed=2)[0].without_labels()
+    options = {"steps": 40, "network": "mlp", "batch_size": 33, "seed": 2}
+    one = gv.fit(data, options=TrainOptions(dropout=0.0, early_stopping=False), **options)
+    script = FIT_SCRIPT.format(options=options)
+    (alone / "fit.py").write_text(script)
+    said = launch(alone, ["fit.py"])
+    assert said.returncode == 0, said.stderr[-3000:]
+    two = gv.load_model(alone / "two")
+    assert two.training["steps_run"] == one.training["steps_run"] == 40
+    pairs = zip(one.network.parameters(), two.network.parameters(), strict=True)
+    for a, b in pairs:
+        scale = float(a.abs().max())
+        assert float((a - b).abs().max()) <= 1e-4 * scale
+    assert (alone / "two" / "girsanov.json").is_file()
+    assert said.stdout.count("MISTAKE") == 2
 
 
 MISTAKE = """

@@ -78,6 +78,8 @@ def result(
     as_json: bool, content: dict[str, Any], show: Callable[[], None], said: Sequence[str] = ()
 ) -> None:
     """Print `content` as one JSON object, or the sentences `said` first and call `show`."""
+    if not is_first():
+        return
     if as_json:
         sys.stdout.write(json.dumps(content, allow_nan=False) + "\n")
     else:

@@ -71,9 +71,11 @@ def fit_command(
     if kept is not None and len(kept) < 2 * GROUPS:
         rule = f"keeps {len(kept)} examples back, and an audit needs {2 * GROUPS}"
         refuse("--held-out", rule, share, "Give a larger share, or 0 and audit on other data")
-    model = fit(train, out=out, seed=seed, **options)
+    among = processes()
+    model = fit(train, out=out, seed=seed, processes=among, **options)
     model.training["command"] = command(model.training["steps"])
-    model.save(out)
+    if not among.rank:
+        model.save(out)
     return model
 
 

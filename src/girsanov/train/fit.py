@@ -16,6 +16,7 @@ from torch import nn
 
 from .._checks import require, require_choice, require_count, require_number
 from .._files import write_text
+from .._processes import ALONE, Processes
 from .._typing import Json, PathLike, Progress, Tensor
 from ..data.dataset import Dataset
 from ..denoise.mlp import ResidualMLP, mlp_size
@@ -56,6 +57,7 @@ def fit(  # noqa: PLR0913 - the public face: one keyword a choice
     objective: str = "edm",
     batch_size: int | None = None,
     resume: bool = False,
+    processes: Processes = ALONE,
     progress: Progress | None = None,
     options: TrainOptions | None = None,
 ) -> NetworkDenoiser:
@@ -73,12 +75,15 @@ def fit(  # noqa: PLR0913 - the public face: one keyword a choice
     on (x, v) of critically damped Langevin diffusion by hybrid score matching, which leaves v_0
     out of the target (Dockhorn et al., 2022); objective: ``edm`` or ``ledger``;
     batch_size: examples a step; resume: go on from out/checkpoint if
-    there is one; progress: called with (steps done, of how many). Raises InputError for data too
-    small, a folder in use, a checkpoint of another run, or a loss that stays not finite (after
-    saving the best weights so far).
+    there is one; processes: each takes its slice of every batch (for `steps`, not minutes) and
+    the first one writes; progress: called with (steps done, of how many). Raises InputError for
+    data too small, a folder in use, a checkpoint of another run, or a loss that stays not finite
+    (after saving the best weights so far).
     """
     options = options or TrainOptions()
     kind = _network_kind(network, train.shape)
+    together = processes.count == 1 or steps is not None  # clocks differ, and steps do not
+    require(together, "steps", "must be given where several processes train", None)
     batch_size = require_count("batch_size", batch_size or BATCHES[kind])
     folder = _folder(out, resume)
     asked: Json = {
@@ -97,11 +102,14 @@ def fit(  # noqa: PLR0913 - the public face: one keyword a choice
     saved = load_checkpoint(folder / "checkpoint") if folder and resume else None
     if folder and saved:
         saved.require_settings(asked, folder / "checkpoint")
-    trainer = _trainer(parts, kind, asked, options)
+    trainer = _trainer(parts, kind, asked, options, processes)
     if folder and saved:
         trainer.restore(saved, folder / "checkpoint")
     total = trainer.steps if saved else steps or _steps_in(trainer, asked["minutes"])
     set_dropout(trainer, total)
+    with processes.together():  # everything is read and refused before anything is written
+        enough = batch_size >= processes.count
+        require(enough, "batch_size", f"must be at least {processes.count}", batch_size)
     _run(trainer, total, (folder, asked), progress)
     return trainer.model
 
@@ -112,7 +120,7 @@ def _run(
     folder, asked = where
 
     def keep() -> None:
-        if folder:
+        if folder and not trainer.processes.rank:
             trainer.checkpoint(asked).save(folder / "checkpoint")
             write_text(folder / "log.jsonl", "".join(map(json_line, trainer.counters.log)))
 
@@ -124,7 +132,7 @@ def _run(
             trainer.use_best()
             trainer.model.seal()
             trainer.model.training = _record(trainer, asked)
-            if folder:
+            if folder and not trainer.processes.rank:
                 trainer.model.save(folder)
 
 
@@ -176,8 +184,9 @@ def _parts(train: Dataset, held_out: Dataset | None, seed: int) -> tuple[Dataset
 
 
 def _trainer(
-    parts: tuple[Dataset, Dataset], kind: str, asked: Json, options: TrainOptions
-) -> Trainer:
+    parts: tuple[Dataset, Dataset], kind: str, asked: Json, options: TrainOptions,
+    processes: Processes = ALONE,
+) -> Trainer:  # fmt: skip
     train = parts[0]
     moments = measure_moments(_chunks(train), train.shape)
     require(moments.variance > 0, "train", "must hold examples that differ; they are all equal")
@@ -189,11 +198,13 @@ def _trainer(
     model = NetworkDenoiser(
         network, train.shape, "v" if kind == "unet" else options.preconditioning, moments,
         train.standardisation, (math.exp(low), math.exp(high)), names,
-    ).to(options.device or ("cuda" if torch.cuda.is_available() else "cpu"))  # fmt: skip
+    )  # fmt: skip
+    usual = "cuda" if torch.cuda.is_available() else "cpu"
+    device = options.device or processes.device or usual
     objective = build_objective(asked["objective"], moments, options.log_snr)
     return Trainer(
-        model, objective, parts, seed=asked["seed"], batch_size=asked["batch_size"],
-        options=options, rate=options.learning_rate or _rate(network),
+        model.to(device), objective, parts, seed=asked["seed"], batch_size=asked["batch_size"],
+        options=options, rate=options.learning_rate or _rate(network), processes=processes,
     )  # fmt: skip
 
 

@@ -24,16 +24,17 @@ import torch
 from numpy.typing import NDArray
 
 from .._checks import InputError
+from .._processes import ALONE, Processes
 from .._typing import Array, Json, Progress, Tensor
 from ..data.dataset import Dataset
 from ..denoise.base import in_phase_space
-from ..denoise.mlp import ResidualMLP
 from ..denoise.network import NetworkDenoiser, weights_of
 from ..noise import NoiseSource
 from .checkpoint import Checkpoint, damaged, require_log, whole_step
 from .objective import Objective, stratified
 from .options import TrainOptions
 from .validation import ledger, squared_errors
+from .weights import Lent, add_gradients, finite_or_none, numbered, reseed
 
 HIDDEN = 0.1  # share of labels hidden in training, so that "no label" is learnt too
 BAD_STEPS = 20  # in a row whose loss is not finite before training gives up
@@ -68,15 +69,22 @@ class Trainer:
     """One run of `steps` steps of `batch_size` examples of `train`.
 
     model: the untrained denoiser, which is trained in place; objective: what weighs its error;
-    held_out: measured from time to time; seed: of all randomness.
+    held_out: measured from time to time; seed: of all randomness; processes: each takes its slice
+    of every batch, and the gradients are added, so that all hold the same weights.
     """
 
     def __init__(
         self, model: NetworkDenoiser, objective: Objective, parts: tuple[Dataset, Dataset], *,
         seed: int, batch_size: int, options: TrainOptions, rate: float = 1e-3,
+        processes: Processes = ALONE,
     ) -> None:  # fmt: skip
         self.model, self.objective, self.options, self.rate = model, objective, options, rate
         self.train, self.held_out = parts
+        self.processes = processes
+        first, after = (
+            batch_size * r // processes.count for r in (processes.rank, processes.rank + 1)
+        )
+        self.own = slice(first, after)  # of every batch
         self.seed, self.batch_size, self.steps = seed, batch_size, 1
         self.parameters = list(model.network.parameters())
         decay = options.weight_decay
@@ -99,14 +107,17 @@ class Trainer:
     def step(self) -> None:
         """Draw a batch, go down its gradient once, and average the weights."""
         k = self.counters.step
-        reseed(self.model.network, self._noise.seed, k)
+        reseed(self.model.network, self._noise.seed, k, self.processes.rank)
         self.model.network.train()
         loss, log_snr, errors = self._loss(k)
         self.model.network.eval()
         self.adam.zero_grad(set_to_none=True)
         (loss / math.prod(self.model.shape)).backward()  # type: ignore[no-untyped-call]
+        add_gradients(self.parameters, self.processes)
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.options.clip)
-        nats, good = float(loss.detach()), bool(torch.isfinite(loss) & torch.isfinite(norm))
+        total = loss.detach().double().cpu()
+        self.processes.add(total)
+        nats, good = float(total), bool(torch.isfinite(total) & torch.isfinite(norm).cpu())
         with whole_step():
             self.counters.step = k + 1
             self.counters.bad = 0 if good else self.counters.bad + 1
@@ -120,17 +131,27 @@ class Trainer:
 
     def _loss(self, k: int) -> tuple[Tensor, Array, Array]:
         rows, b, model = self.rows(k), self.batch_size, self.model
-        x0 = self.train.batch(rows)
-        z = self._noise.normal(k, 0, b, math.prod(model.shape)).reshape(x0.shape)
+        x0, own = self.train.batch(rows[self.own]), self.own
+        z = self._noise.normal(k, own.start, len(x0), math.prod(model.shape)).reshape(x0.shape)
         log_snr, weights = self.objective.draw(stratified(self._uniform.uniform(k, 0, b)))
-        snr = torch.from_numpy(np.exp(log_snr))
+        snr = torch.from_numpy(np.exp(log_snr[own]))
         sigma = snr.rsqrt().float().reshape(-1, *[1] * (x0.ndim - 1))
-        noisy = in_phase_space(model, (x0 + sigma * z).to(model.device), self._across, k)
+        x = (x0 + sigma * z).to(model.device)
+        noisy = in_phase_space(model, x, self._across, k, own.start)
         m = model.denoise(noisy, snr.to(model.device), self._labels(k, rows))
         r = (m - x0.to(model.device)).flatten(1)
         errors = r.square().sum(dim=1)
-        weighted = errors * torch.from_numpy(weights).to(errors)
-        return weighted.sum() / b, log_snr, errors.detach().double().cpu().numpy()
+        weighted = errors * torch.from_numpy(weights[own]).to(errors)
+        return weighted.sum() / b, log_snr, self._of_all(errors)
+
+    def _of_all(self, errors: Tensor) -> Array:
+        """Return the errors of the whole batch, of which this process has its slice."""
+        if self.processes.count == 1:
+            return errors.detach().double().cpu().numpy()
+        whole = torch.zeros(self.batch_size, dtype=torch.float64)
+        whole[self.own] = errors.detach().double().cpu()
+        self.processes.add(whole)
+        return whole.numpy()
 
     def _descend(self, k: int) -> None:
         for group in self.adam.param_groups:
@@ -148,9 +169,9 @@ class Trainer:
     def _labels(self, k: int, rows: NDArray[np.int64]) -> Tensor | None:
         if not self.model.classes:
             return None
-        label = self.train.batch_labels(rows)
+        label = self.train.batch_labels(rows[self.own])
         assert label is not None  # `fit` made a model with classes because there are labels
-        hidden = torch.from_numpy(self._hide.uniform(k, 0, self.batch_size) < HIDDEN)
+        hidden = torch.from_numpy(self._hide.uniform(k, 0, self.batch_size) < HIDDEN)[self.own]
         return torch.where(hidden, self.model.classes, label).to(self.model.device)
 
     def rows(self, k: int) -> NDArray[np.int64]:
@@ -236,11 +257,16 @@ class Trainer:
 
     def _evaluate(self) -> None:
         start = time.perf_counter()
-        with _Lent(self.parameters, self.average):
+        with Lent(self.parameters, self.average):
             errors = squared_errors(
                 self.model, self.examples, self.labels, self.log_snrs, seed=self.seed
             )
         value, se, _ = ledger(errors, self.log_snrs)
+        # one judge of when to stop: on other processors the last digits could differ
+        said = torch.tensor([value, se], dtype=torch.float64)
+        said = torch.zeros_like(said) if self.processes.rank else said
+        self.processes.add(said)
+        value, se = said.tolist()
         with whole_step():
             self._log(value, se, start)
 
@@ -254,7 +280,7 @@ class Trainer:
         c.log.append({
             "step": c.step, "seconds": round(c.seconds, 3),
             "loss": c.loss_sum / c.loss_count if c.loss_count else None,
-            "held_out_ledger": _finite(value), "se": _finite(se),
+            "held_out_ledger": finite_or_none(value), "se": finite_or_none(se),
         })  # fmt: skip
         c.loss_sum, c.loss_count = 0.0, 0
 
@@ -267,17 +293,17 @@ class Trainer:
     def checkpoint(self, settings: Json) -> Checkpoint:
         """Return all that `restore` needs."""
         tensors = self._tensors()
-        progress = {**vars(self.counters), "best": _finite(self.counters.best)}
+        progress = {**vars(self.counters), "best": finite_or_none(self.counters.best)}
         return Checkpoint(settings, {**progress, "steps": self.steps}, tensors)
 
     def _tensors(self) -> dict[str, np.ndarray]:
         parts: dict[str, Mapping[str, np.ndarray]] = {
             "network": weights_of(self.model.network),
-            "average": _numbered(self.average),
-            "best": _numbered(self.best),
+            "average": numbered(self.average),
+            "best": numbered(self.best),
             "objective": self.objective.state(),
-            "adam.exp_avg": _numbered(self._moment("exp_avg")),
-            "adam.exp_avg_sq": _numbered(self._moment("exp_avg_sq")),
+            "adam.exp_avg": numbered(self._moment("exp_avg")),
+            "adam.exp_avg_sq": numbered(self._moment("exp_avg_sq")),
         }
         return {f"{a}.{b}": value for a, part in parts.items() for b, value in part.items()}
 
@@ -311,39 +337,5 @@ class Trainer:
                 self.adam.state[p] = {"step": torch.tensor(done), "exp_avg": m, "exp_avg_sq": v}
 
     def _taken(self, saved: Checkpoint, part: str, like: list[Any]) -> list[Tensor]:
-        found = saved.take(part, _numbered(like))
+        found = saved.take(part, numbered(like))
         return [torch.from_numpy(found[str(i)]).to(p) for i, p in enumerate(like)]
-
-
-def reseed(network: Any, seed: int, step: int) -> None:
-    """Make the dropout of a step depend on nothing but (seed, step)."""
-    if isinstance(network, ResidualMLP) and network.dropout:
-        device = network.outward.weight.device
-        if network.generator.device != device:
-            network.generator = torch.Generator(device)
-        bits = NoiseSource(seed, "train dropout").uniform(step, 0, 1)[0]
-        network.generator.manual_seed(int(bits * 2**53))
-
-
-class _Lent:
-    """Other weights lent to a network for the length of a block."""
-
-    def __init__(self, parameters: list[Any], values: list[Tensor]) -> None:
-        self.parameters, self.values = parameters, values
-
-    def __enter__(self) -> None:
-        self.own = [p.data for p in self.parameters]
-        for p, value in zip(self.parameters, self.values, strict=True):
-            p.data = value
-
-    def __exit__(self, *_: object) -> None:
-        for p, value in zip(self.parameters, self.own, strict=True):
-            p.data = value
-
-
-def _numbered(tensors: list[Any]) -> dict[str, np.ndarray]:
-    return {str(i): t.detach().cpu().numpy() for i, t in enumerate(tensors)}
-
-
-def _finite(value: Any) -> float | None:
-    return float(value) if math.isfinite(value) else None
