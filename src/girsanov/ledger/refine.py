@@ -18,6 +18,13 @@ Single crossing also bounds what (1) can miss when M_i and M_i+1 are exact,
     1/M_i + s - s_i  <=  1/M(s)  <=  1/M_i+1 - (s_i+1 - s);                               (3)
 
 of a measured curve, what (1) misses is judged by leaving out every second level (`thinned`).
+
+A Gaussian coordinate's error falls at most as 1/s. Where the measured one falls faster, a far
+mode is being told apart; the last mistakes are few and large, and no small sample holds them in
+proportion. So a fall is taken to go on no faster than it began (`cautious`): at the end of a gap
+that follows a steep one, in log M against log s,
+
+    M(s_i+1)  >=  M_i (s_i+1/s_i)^-a,    a the slope before s_i, if a > STEEP.             (4)
 """
 
 from __future__ import annotations
@@ -25,12 +32,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._typing import Array, Indices, Levels
 from .curve import Curve, as_error
 
 TINY = 1e-300  # stands for an error of zero, whose reciprocal is not a number
 SAME = 1e-9  # relative distance below which two levels are one
+STEEP = 1.2  # slope of log M against log s; 1 is a Gaussian's, the rest is left to noise
 PICKS = ("between", "low", "high")
 
 
@@ -70,6 +79,31 @@ def thinned(curve: Curve, first: int) -> Curve:
         products=None,
         full=None if curve.full is None else curve.full[kept],
     )
+
+
+def steep(curve: Curve) -> NDArray[np.bool_]:
+    """Return in which gaps between the levels 1..K the error falls faster than `STEEP`, [K-1]."""
+    return np.asarray(_slopes(curve) > STEEP)
+
+
+def _slopes(curve: Curve) -> Array:
+    error = np.maximum(curve.mean_traces()[1:, 0], TINY)
+    return np.asarray(-np.diff(np.log(error)) / np.diff(np.log(curve.levels[1:])))
+
+
+def cautious(curve: Curve) -> Curve:
+    """Return the curve raised to (4) where its total lies below it, every band by one factor."""
+    slope = _slopes(curve)
+    gaps = np.diff(np.log(curve.levels[1:]))
+    factor = np.ones(len(curve.levels))
+    if len(slope) > 1:
+        more = np.where(slope[:-1] > STEEP, (slope[1:] - slope[:-1]) * gaps[1:], 0.0)
+        factor[3:] = np.exp(np.maximum(more, 0.0))
+    by = factor[:, None, None]
+    like = as_error(curve.traces)
+    raised = curve.traces + (by - 1) * curve.traces[:, :, :1] * like
+    errors = {name: e * by for name, e in curve.errors.items()}
+    return replace(curve, errors=errors, traces=raised)
 
 
 def position(measured: Levels, levels: Levels) -> tuple[Indices, Array]:

@@ -9,6 +9,11 @@ delta = s' - s, and a cell at s costs something between its prices at M- and M+.
 holds the truth for certain. A measured curve is priced once more without every second level: the
 interpolation is of second order, so leaving out half the levels changes it about three times as
 much as what the whole curve misses; half of the larger change of both halves is taken.
+
+The reference R of plan/choose.py is a minimum over paths. The path that some examples choose,
+priced by others, is on average dearer than the best, and priced by the examples that chose it
+cheaper (the mean of a minimum is at most the minimum of the means). The true R lies between, and
+an entry, which is above its estimate when R is below, may be higher by the distance of the two.
 """
 
 from __future__ import annotations
@@ -20,10 +25,11 @@ import numpy as np
 from .._typing import Array, Indices
 from ..ledger.curve import Curve
 from ..ledger.discretise import cell_costs, half_integral, spectrum
-from ..ledger.refine import refined, thinned
+from ..ledger.refine import SAME, cautious, position, refined, steep, thinned
+from .choose import Choice, Menu
 from .cost import Prices
 
-MISSED = 0.5  # share of the change by every second level that the whole curve is taken to miss
+MISSED = 1.0  # share of the change by every second level that the whole curve is taken to miss
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,36 @@ class Open:
 
 def left_open(price: Prices, nodes: Indices) -> tuple[Open, Open]:
     """Return what interpolation leaves open of a grid's init and discretisation."""
-    return _bracketed(price, nodes) if price.curve.exact else _thinned(price, nodes)
+    if price.curve.exact:
+        return _bracketed(price, nodes)
+    first, last = int(nodes[0]), int(nodes[-1])
+    init, cell = _thinned(price, nodes)
+    return (
+        Open(init.below, init.above + _chosen(price, 0, first)),
+        Open(cell.below, cell.above + _chosen(price, first, last)),
+    )
+
+
+def _chosen(price: Prices, first: int, last: int) -> float:
+    """Return how far the reference may lie below its estimate for having chosen its path."""
+    if price.exact:
+        return 0.0  # the integral, which no path can beat
+    value = float(price.reference(first, last) @ price.folds)
+    return max(0.0, value - _best(price).least(first, last))
+
+
+def _best(price: Prices) -> Choice:
+    """Return the search on the curve of all examples as it was measured, without repair.
+
+    In a steep gap and the next the error may fall as early as it can: to that at their end.
+    """
+    if "best" not in price._cache:
+        sampler = (price.hold, price.covariance, price.start, price.process)
+        price._cache["best"] = Choice(
+            _fallen(price), sampler, price.audit.frame.variances, Menu()
+        )
+    out: Choice = price._cache["best"]
+    return out
 
 
 def _pooled(curve: Curve) -> Curve:
@@ -52,7 +87,7 @@ def _pooled(curve: Curve) -> Curve:
 
 
 def _variants(price: Prices) -> list[Curve]:
-    """Return the pooled curve and the two without half of its levels, at all nodes."""
+    """Return the pooled curve, the two without half of its levels, and the cautious one."""
     if "variants" not in price._cache:
         whole = _pooled(price.audit.curve)
         if price.covariance == "full":
@@ -64,10 +99,29 @@ def _variants(price: Prices) -> list[Curve]:
         bases = tuple({price.covariance} & {*whole.errors}) if price.covariance else ()
         price._cache["variants"] = [
             refined(c, price.levels, bases=bases)
-            for c in (whole, thinned(whole, 1), thinned(whole, 2))
+            for c in (whole, thinned(whole, 1), thinned(whole, 2), cautious(whole))
         ]
     out: list[Curve] = price._cache["variants"]
     return out
+
+
+def _fallen(price: Prices) -> Curve:
+    curve, measured = _variants(price)[0], price.audit.curve
+    closed = steep(measured)
+    closed[1:] |= closed[:-1].copy()
+    i, w = position(measured.levels, curve.levels)
+    inside = np.flatnonzero((i > 0) & (w > 0) & (w < 1) & closed[np.maximum(i - 1, 0)])
+    if not len(inside):
+        return curve
+    ends = np.searchsorted(curve.levels, measured.levels[i[inside] + 1] * (1 - SAME))
+    errors = {name: e.copy() for name, e in curve.errors.items()}
+    for e in errors.values():
+        e[inside] = np.minimum(e[inside], e[ends])
+    traces = curve.traces.copy()
+    traces[inside] = np.where(
+        traces[inside, :, :1] > traces[ends, :, :1], traces[ends], traces[inside]
+    )
+    return replace(curve, errors=errors, traces=traces)
 
 
 def _thinned(price: Prices, nodes: Indices) -> tuple[Open, Open]:
@@ -78,18 +132,21 @@ def _thinned(price: Prices, nodes: Indices) -> tuple[Open, Open]:
             _cells(price, variant, nodes[:-1], nodes[1:])
             - _reference(price, variant, first, last),
         )
-        for variant in _variants(price)
+        for variant in _variants(price)[:3]
     ]
     whole, *halves = np.array(prices)
     init, cell = MISSED * np.abs(np.array(halves) - whole).max(axis=0)
-    return Open(float(init), float(init)), Open(float(cell), float(cell))
+    curve, _, _, careful = _variants(price)
+    here, there = nodes[:-1], nodes[1:]
+    fallen = max(0.0, _cells(price, careful, here, there) - _cells(price, curve, here, there))
+    return Open(float(init), float(init)), Open(float(cell), float(cell + fallen))
 
 
 def reference_open(price: Prices, first: int, last: int) -> float:
     """Return what interpolation leaves open of R from s = 0 to node `last` through `first`."""
     found = [
         _reference(price, variant, 0, first) + _reference(price, variant, first, last)
-        for variant in _variants(price)
+        for variant in _variants(price)[:3]
     ]
     return float(MISSED * np.abs(np.array(found[1:]) - found[0]).max())
 

@@ -54,6 +54,7 @@ class Choice:
     menu: Menu
     _found: dict[int, Allocation] = field(default_factory=dict, repr=False, compare=False)
     _paths: dict[int, Indices] = field(default_factory=dict, repr=False, compare=False)
+    _costs: dict[int, Array] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def cell(self) -> Array:
@@ -131,9 +132,18 @@ class Choice:
         dense, and -2 where no step of the path ends; [last + 1].
         """
         if first not in self._paths:
-            self._paths[first] = cheapest_path(self._columns, self.integrals, first)[1]
+            found = cheapest_path(self._columns, self.integrals, first)
+            self._costs[first], self._paths[first] = found
         parents, out, j = self._paths[first], np.full(last + 1, -2), last
         while j > first:
             out[j] = parents[j]
             j = j - 1 if parents[j] < 0 else int(parents[j])
         return out
+
+    def least(self, first: int, last: int) -> float:
+        """Return R(first, last) of (1) on the curve that chose the path: at most the true one.
+
+        The mean over examples of a least cost is at most the least mean cost.
+        """
+        self.reference(first, last)
+        return float(self._costs[first][last])

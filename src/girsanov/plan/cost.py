@@ -37,7 +37,7 @@ from ..ledger.discretise import (
     spectrum,
 )
 from ..ledger.init import start_cost
-from ..ledger.refine import merged, refined
+from ..ledger.refine import cautious, merged, refined
 from ..ledger.repair import Repair, repaired
 from ..montecarlo import Estimate, group_estimate
 from ..sampling.holds import HOLDS
@@ -114,6 +114,7 @@ class Prices:
             values = spectrum(measured.full[:, self._outside(fold, FOLDS)])
             one.errors["full"], one.sizes["full"] = values[:, None], np.ones(values.shape[1])
             bases = ("full",)
+        one = one if self.curve.exact else cautious(one)
         curve = refined(one, self.levels, bases=bases)
         sampler = (self.hold, self.covariance, self.start, self.process)
         return Choice(curve, sampler, self.audit.frame.variances, self.menu), done
@@ -191,17 +192,18 @@ class Prices:
     def planned(self, count: int, last: int) -> tuple[Estimate, Estimate]:
         """Return the shares (1) of the best grid of `count` levels to node `last`, cross-fitted.
 
-        The plan's own grid is chosen on all examples, on more than these, and is as good.
+        The plan's own grid is chosen on all examples, on more than these, and is as good. How
+        the whole is shared out is told by where that grid begins.
         """
-        parts = []
+        total: Array | float = 0.0
         for fold, mine in self._folded():
             nodes = self.choice(fold).nodes(count, last)
-            start, cell = self.groups(nodes)
-            first = int(nodes[0])
-            init = start - self._reference(fold, 0, first)
-            parts.append((mine, init, cell - self._reference(fold, first, last)))
-        init, cell = (np.sum([mine * part[k] for mine, *part in parts], axis=0) for k in (0, 1))
-        return self.estimate(init), self.estimate(cell)
+            first, found = int(nodes[0]), sum(self.groups(nodes))
+            least = self._reference(fold, 0, first) + self._reference(fold, first, last)
+            total = total + mine * (found - least)
+        first = int(self.choice().nodes(count, last)[0])
+        init = self.refold(self.starts(self.curve.levels[first])) - self.reference(0, first)
+        return self.estimate(init), self.estimate(np.asarray(total - init))
 
     def excess(self, nodes: Indices) -> tuple[Estimate, Estimate]:
         """Return the shares (1), init and discretisation, of a grid that was given."""

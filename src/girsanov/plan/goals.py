@@ -36,7 +36,7 @@ def counts_up_to(price: Prices, end: int, extra: int, limit: int = MOST) -> list
     if not good and limit < MOST:  # many levels may have to be kept
         return counts_up_to(price, end, extra)
     where = f"{price.levels[end - 1] ** -0.5:.4g}"
-    if not good and price.menu == type(price.menu)(weight=price.menu.weight):
+    if not good and end <= extra:
         rule = "leaves one level, and a sampled last step (last = sample) needs two"
         refuse("resolution", rule, where)
     rule = f"leave no grid of at most {MOST} levels that ends at noise level {where}"
