@@ -21,10 +21,10 @@ of a measured curve, what (1) misses is judged by leaving out every second level
 
 A Gaussian coordinate's error falls at most as 1/s. Where the measured one falls faster, a far
 mode is being told apart; the last mistakes are few and large, and no small sample holds them in
-proportion. So a fall is taken to go on no faster than it began (`cautious`): at the end of a gap
-that follows a steep one, in log M against log s,
+proportion. So a steep fall is not trusted to go on (`cautious`): at the end of a gap that follows
+one steeper than a = `STEEP`, in log M against log s, the error is taken to be at least
 
-    M(s_i+1)  >=  M_i (s_i+1/s_i)^-a,    a the slope before s_i, if a > STEEP.             (4)
+    M_i (s_i+1/s_i)^-a.                                                                   (4)
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def cautious(curve: Curve) -> Curve:
     gaps = np.diff(np.log(curve.levels[1:]))
     factor = np.ones(len(curve.levels))
     if len(slope) > 1:
-        more = np.where(slope[:-1] > STEEP, (slope[1:] - slope[:-1]) * gaps[1:], 0.0)
+        more = np.where(slope[:-1] > STEEP, (slope[1:] - STEEP) * gaps[1:], 0.0)
         factor[3:] = np.exp(np.maximum(more, 0.0))
     by = factor[:, None, None]
     like = as_error(curve.traces)

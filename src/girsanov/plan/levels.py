@@ -73,9 +73,7 @@ def offer(audit: Audit, last: str, resolution: float | None, limits: Limits) -> 
     if resolution is not None:
         asked = np.append(asked, _snr_of(audit, resolution))
     levels = merged(audit.levels, np.concatenate([dense, asked]))
-    allowed = (
-        _offered(audit, levels, asked) if among is None else _places(levels, np.sort(among))
-    )
+    allowed = _offered(audit, levels, asked) if among is None else _places(levels, np.sort(among))
     end = _end(audit, levels, last, resolution, limits.get("w2"))
     if allowed is not None:
         end = int(next((k for k in allowed if k >= end), allowed[-1]))
