@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from copy import deepcopy
 from random import Random
 from typing import Any
@@ -83,15 +84,21 @@ def _places(tree: Any) -> Any:
         yield from _places(value)
 
 
+def _large(value: float) -> float:
+    return value * 1e9 if abs(value) < 1e299 else value  # a whole number can exceed float64
+
+
 def _near(value: Any, random: Random) -> Any:
     """Return something of the same kind but wrong, or of another kind."""
     if random.random() < 0.5:
         if isinstance(value, bool):
             return not value
         if isinstance(value, int | float):
-            return random.choice(
-                (-value, value + 1, value * 1e9, 0, float("nan"), int(value or 0))
-            )
+            known = isinstance(value, int) or math.isfinite(
+                value
+            )  # or NaN by now
+            whole = int(value) if known else 0
+            return random.choice((-value, value + 1, _large(value), 0, float("nan"), whole))
         if isinstance(value, str):
             return value[: len(value) // 2] + random.choice(("", "x", "\x00", "ü"))
         if isinstance(value, list) and value:
