@@ -94,9 +94,7 @@ def _near(value: Any, random: Random) -> Any:
         if isinstance(value, bool):
             return not value
         if isinstance(value, int | float):
-            known = isinstance(value, int) or math.isfinite(
-                value
-            )  # or NaN by now
+            known = isinstance(value, int) or math.isfinite(value)  # or NaN by now
             whole = int(value) if known else 0
             return random.choice((-value, value + 1, _large(value), 0, float("nan"), whole))
         if isinstance(value, str):
