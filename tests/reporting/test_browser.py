@@ -9,10 +9,12 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from girsanov.plan.make import make_plan
 from girsanov.reporting.certified import certificate_figure
 from girsanov.reporting.figures import curve_figure
+from girsanov.reporting.files import write_figures
 from girsanov.reporting.live import certificate_words
 from girsanov.reporting.page import render
 from girsanov.reporting.verdict import verdict
@@ -182,3 +184,15 @@ def test_a_phone_shows_it_without_scrolling_sideways(page, tmp_path):
         f'srcdoc="{html.escape(page)}" onload="{measure}"></iframe>'
     )
     assert "<title>390 wide</title>" in browse(host, tmp_path)
+
+
+def test_figures_become_pictures_and_pages(wrong_plans, tmp_path):
+    made = write_figures({"ledger": ledger_figure(wrong_plans[0].ledger)}, tmp_path)
+    assert [p.name for p in made] == ["ledger.svg", "ledger.png", "ledger.pdf"]
+    drawing, picture, sheet = (p.read_bytes() for p in made)
+    width = float(re.search(rb'width="([0-9.]+)"', drawing)[1])
+    assert Image.open(made[1]).width == 2 * width
+    assert len({*Image.open(made[1]).convert("L").tobytes()}) > 10  # something is drawn
+    assert picture[:4] == b"\x89PNG"
+    assert sheet[:5] == b"%PDF-"
+    assert len(list(tmp_path.iterdir())) == 3

@@ -1,6 +1,9 @@
+import dataclasses
+
 import pytest
 
 from girsanov.ledger.certificate import Entry, tv_from_kl
+from girsanov.plan.distance import Distance
 from girsanov.reporting.verdict import advice, certificate, sampler_share, verdict
 
 
@@ -94,3 +97,10 @@ def test_advice_names_the_spacing_when_steps_do_not_explain_the_cost(with_ledger
     rows = [{"steps": exact_plan.steps, "above_best": 0.0, "standard_error": 0.0}]
     parts = estimate("init", 0.0, 0), estimate("discretisation", 5.0, 0.1), bound(1)
     assert "spacing of those levels" in advice(with_ledger(*parts, frontier=rows))
+
+
+def test_a_solver_is_judged_by_its_distance(exact_plan):
+    far = Distance(0.031, 0.02, 0.04, "predicted", 100.0, "")
+    plan = dataclasses.replace(exact_plan, distance=far, promised=None)
+    assert "has no cost in nats: with 6 steps its samples end 0.0310" in verdict(plan)
+    assert "Nothing in nats" in certificate(plan)

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from girsanov.ledger.certificate import Entry
-from girsanov.reporting.words import count, interval_of, number, span, value_of
+from girsanov.reporting.words import count, data_name, interval_of, number, span, value_of
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,10 @@ def test_entries_in_words(entry, value, interval):
 
 def test_an_interval_that_was_cut_at_zero_is_not_upside_down():
     assert span(Entry("init", -0.2, 0.0, -0.1, "estimate", "")) == (0.0, 0.0)
+
+
+def test_names_of_data_are_in_plain_words():
+    assert data_name("digits (rest of 0.8, seed 0)") == "the held-out fifth of digits"
+    assert data_name("digits (0.8, seed 0)") == "80 % of digits"
+    assert data_name("a (b) (rest of 0.63, seed 7)") == "the held-out 37 % of a (b)"
+    assert data_name("plain.npy") == "plain.npy"

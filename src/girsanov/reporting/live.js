@@ -52,7 +52,7 @@
       }
       for (const e of all(".halo, .whisker", row)) e.setAttribute("d", d);
       put(".over", free > 115 ? "unknown beyond" : "", row);
-      put(".value", `${plan.values[k]} nats`, row);
+      put(".value", plan.nats[k], row);
     });
   }
 

@@ -24,7 +24,7 @@ from .certified import most_tv
 from .certified import said as said_of_tv
 from .verdict import certificate, sampler_share, verdict
 from .waterfall import TICKS, bars, ledger_ticks, reach
-from .words import interval_of, plural, value_of
+from .words import interval_of, nats_of, plural, value_of
 
 UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
@@ -67,6 +67,7 @@ def state(plan: Plan) -> Json:
         "certificate": certificate_words(plan),
         "said": said_of_tv(noise.tolist(), tv) if tv else "",
         "values": [value_of(e) for e in plan.ledger],
+        "nats": [nats_of(e) for e in plan.ledger],
         "intervals": [interval_of(e) for e in plan.ledger],
         "notes": [e.note for e in plan.ledger],
         "bars": [[*_short(b[:4]), int(b.open)] for b in drawn],

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from ..ledger.certificate import Entry, tv_from_kl
 from ..plan.plan import Plan
-from .words import number, span
+from .words import number, plural, span
 
 NEGLIGIBLE = 0.01  # nats: a total variation of at most 0.07
 
@@ -59,6 +59,8 @@ def verdict(plan: Plan) -> str:
     The wording follows equations (1) to (3) of this module and claims no more than they do.
     """
     sampler, score = sampler_share(plan), entry_named(plan, "score")
+    if plan.distance is not None:
+        return _of_solver(plan)
     if sampler.value is None:
         return "What the sampler costs is not known, so nothing can be said."
     if score is not None and score.kind == "exact" and score.value == 0:
@@ -81,6 +83,16 @@ def verdict(plan: Plan) -> str:
         f"The sampler is the larger known part: it costs {sampler.words()}; "
         f"the model’s score error costs at least {model}, and how much more cannot be known "
         "from data."
+    )
+
+
+def _of_solver(plan: Plan) -> str:
+    far = plan.distance
+    assert far is not None
+    return (
+        f"A deterministic sampler has no cost in nats: with {plural(plan.steps, 'step')} its "
+        f"samples end {number(far.value)} (95 % interval {number(far.low)} to "
+        f"{number(far.high)}, {far.kind}) from the teacher’s, in standardised units."
     )
 
 
@@ -140,6 +152,11 @@ def advice(plan: Plan) -> str:
 
 def certificate(plan: Plan) -> str:
     """Return what the ledger says of the samples as a whole, where it says anything."""
+    if plan.distance is not None:
+        return (
+            "Nothing in nats or total variation can be promised of a deterministic sampler: it "
+            "adds no noise, so no path KL exists. What is known is its distance to the teacher."
+        )
     score = entry_named(plan, "score")
     high = math.inf if score is None else span(score)[1]
     total = sampler_share(plan).high + high

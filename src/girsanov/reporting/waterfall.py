@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from ..ledger.certificate import Entry
 from .svg import NARROW, Axis, el, hatch, linear_ticks, responsive, svg, tick_labels
-from .words import interval_of, name_of, span, value_of
+from .words import interval_of, name_of, nats_of, span
 
 ROW, RIGHT, BEYOND = 58.0, 12.0, 115.0  # BEYOND: pixels that the words "unknown beyond" take
 TICKS = {"wide": 7, "narrow": 4}
@@ -75,7 +75,7 @@ def _drawn(ledger: Sequence[Entry], ident: str, width: float) -> Markup:
         _row(entry, bar, axis, ROW * k, ident)
         for k, (entry, bar) in enumerate(zip(ledger, bars(ledger), strict=True))
     ]
-    told = "; ".join(f"{name_of(e)}: {value_of(e)} nats ({interval_of(e)})" for e in ledger)
+    told = "; ".join(f"{name_of(e)}: {nats_of(e)} ({interval_of(e)})" for e in ledger)
     return svg(
         ident,
         (width, bottom + 44),
@@ -104,7 +104,7 @@ def _row(entry: Entry, bar: Bar, axis: Axis, top: float, ident: str) -> Markup:
     said = "unknown beyond" if free > BEYOND else ""
     parts = [
         el("text", name_of(entry), x=axis.start, y=top + 18, class_="name"),
-        el("text", f"{value_of(entry)} nats", x=axis.end, y=top + 18, class_="end value"),
+        el("text", nats_of(entry), x=axis.end, y=top + 18, class_="end value"),
         el("rect", x=x1, y=y, width=free, height=tall, fill=f"url(#{ident}-hatch)", class_="open"),
         el("text", said, x=axis.end - 6, y=y + 15, class_="end over"),
         el("rect", x=x0, y=y, width=max(1.5, x1 - x0), height=tall, rx=2.0, class_="bar"),

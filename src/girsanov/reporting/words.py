@@ -60,6 +60,12 @@ def value_of(entry: Entry) -> str:
     return "unknown" if math.isinf(high) else f"≤ {number(high)}"
 
 
+def nats_of(entry: Entry) -> str:
+    """Return an entry's value with its unit."""
+    words = value_of(entry)
+    return words if words == "unknown" else f"{words} nats"
+
+
 def interval_of(entry: Entry) -> str:
     """Return an entry's interval in words: 0.023 to 0.288, exact, 1.18 and up, none."""
     low, high = span(entry)
@@ -83,7 +89,8 @@ def data_name(name: str) -> str:
     share = float(found["share"])
     share = 1 - share if found["rest"] else share
     words = SHARES.get(f"{share:.4g}", f"{100 * share:.3g} %")
-    return f"the {'held-out ' if found['rest'] else ''}{words} of {found['of']}"
+    kind = "the held-out " if found["rest"] else ""
+    return f"{kind}{words} of {found['of']}"
 
 
 def plural(count: int, noun: str) -> str:
