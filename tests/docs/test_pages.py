@@ -11,6 +11,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import girsanov
@@ -28,6 +29,7 @@ SHORTER = [
     (r"minutes=[\d.]+", 'steps=30, network="mlp"'),
     (rf"^(girsanov fit (?:(?!{QUICK}|--steps).)*)$", rf"\1 {QUICK}"),
     (r"^(girsanov audit (?:(?!--levels).)*)$", r"\1 --levels 17 --draws 1"),
+    (r"^(girsanov audit (?:(?!--examples).)*)$", r"\1 --examples 150"),
 ]
 LEFT_OUT = ("make ", ". .venv", "pip ")  # installing and testing, which is how this came to run
 
@@ -52,10 +54,32 @@ def run_shell(code: str) -> None:
             assert run(words[1:]) == 0, line
 
 
+def small_pipeline(folder: Path) -> None:
+    """Make what the page on diffusers says that its reader has: a pipeline and pictures."""
+    import torch
+    from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel
+    from PIL import Image
+
+    torch.manual_seed(0)
+    unet = UNet2DModel(
+        sample_size=8, in_channels=3, out_channels=3, layers_per_block=1, norm_num_groups=4,
+        block_out_channels=(8,), down_block_types=("DownBlock2D",), up_block_types=("UpBlock2D",),
+    )  # fmt: skip
+    DDPMPipeline(unet, DDPMScheduler()).save_pretrained(folder / "my-pipeline")
+    (folder / "held_out").mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (48, 8, 8, 3), dtype=np.uint8)
+    for k, picture in enumerate(pixels):
+        Image.fromarray(picture).save(folder / "held_out" / f"{k}.png")
+
+
+PREPARED = {"diffusers.md": small_pipeline}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_every_code_block_runs(page, tmp_path, monkeypatch):
     pytest.importorskip("sklearn")
     monkeypatch.chdir(tmp_path)
+    PREPARED.get(page.name, lambda _: None)(tmp_path)
     names: dict[str, object] = {}
     for kind, code in blocks(page):
         if kind == "bash":
