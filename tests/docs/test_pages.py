@@ -29,7 +29,7 @@ SHORTER = [
     (r"minutes=[\d.]+", 'steps=30, network="mlp"'),
     (rf"^(girsanov fit (?:(?!{QUICK}|--steps).)*)$", rf"\1 {QUICK}"),
     (r"^(girsanov audit (?:(?!--levels).)*)$", r"\1 --levels 17 --draws 1"),
-    (r"^(girsanov audit (?:(?!--examples).)*)$", r"\1 --examples 150"),
+    (r"^(girsanov audit (?:(?!--examples).)*)$", r"\1 --examples 100"),
 ]
 LEFT_OUT = ("make ", ". .venv", "pip ")  # installing and testing, which is how this came to run
 
