@@ -67,7 +67,8 @@ def _options(plan: Plan) -> dict[str, str | float | bool]:
     if plan.process != "vp":
         found["process"] = plan.process
     if plan.sampler in HOLDS:
-        found["resolution"] = float(f"{plan.resolution:.6g}")
+        # rounded up: below the finest level measured there is no plan
+        found["resolution"] = float(f"{plan.resolution * (1 + 1e-5):.6g}")
     return found
 
 
