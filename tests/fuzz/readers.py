@@ -220,7 +220,7 @@ def use_model(folder: Path) -> None:
     model = gv.load_model(folder / "model")
     x = torch.ones(2, *model.shape)
     label = torch.zeros(2, dtype=torch.int64) if model.classes else None
-    in_units(model, model(x, 1.0, label))
+    in_units(model.standardisation, model(x, 1.0, label))
     gv.audit(model, gv.load_data(ROWS * 1.1), levels=3, examples=40)
 
 
