@@ -67,7 +67,7 @@ def small_pipeline(folder: Path) -> None:
     )  # fmt: skip
     DDPMPipeline(unet, DDPMScheduler()).save_pretrained(folder / "my-pipeline")
     (folder / "held_out").mkdir()
-    pixels = np.random.default_rng(0).integers(0, 256, (48, 8, 8, 3), dtype=np.uint8)
+    pixels = np.random.default_rng(0).integers(0, 256, (100, 8, 8, 3), dtype=np.uint8)
     for k, picture in enumerate(pixels):
         Image.fromarray(picture).save(folder / "held_out" / f"{k}.png")
 
