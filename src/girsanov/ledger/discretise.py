@@ -191,12 +191,14 @@ def _log_cells(s: Levels, error: Array, sizes: Array) -> Array:
     for a in range(0, len(s), ROWS):
         rows, ahead = slice(a, a + ROWS), s[a:]
         delta = np.maximum(ahead[None, :] - s[rows, None], 0.0)
-        gain, digits, size = np.ones_like(delta), 0.0, sizes[0]
+        gain, digits, size, one = np.ones_like(delta), 0.0, sizes[0], np.empty_like(delta)
         for m, f, n in zip(error[rows].T, np.log10(factor), sizes, strict=True):
             if n != size or digits + f > DIGITS:
                 cost[rows, a:] += size / 2 * np.log(gain)
                 gain, digits, size = np.ones_like(delta), 0.0, n
-            gain *= 1 + delta * m[:, None]
+            np.multiply(delta, m[:, None], out=one)
+            one += 1
+            gain *= one
             digits += f
         cost[rows, a:] += size / 2 * np.log(gain)
     return cost

@@ -113,6 +113,7 @@ def _fallen(price: Prices) -> Curve:
     if not len(inside):
         return curve
     ends = np.searchsorted(curve.levels, measured.levels[i[inside] + 1] * (1 - SAME))
+    ends = np.minimum(ends, len(curve.levels) - 1)  # where the plan ends inside the gap
     errors = {name: e.copy() for name, e in curve.errors.items()}
     for e in errors.values():
         e[inside] = np.minimum(e[inside], e[ends])

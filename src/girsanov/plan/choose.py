@@ -99,6 +99,8 @@ class Choice:
             grown = np.log(s / s[0]) if weight == 1 else (s ** (1 - weight)) / (1 - weight)
             # from s = 0 the prediction is the mean: the same cell, less what no grid can avoid
             start, cell = error[0] * grown / 2, weighted_cells(s, error[1:], weight)
+        if self.menu.allowed is None and not self.menu.keep and np.isinf(self.menu.widest):
+            return start, cell
         places = np.arange(len(s)) if self.menu.allowed is None else self.menu.allowed
         start, cell = start[places].copy(), cell[np.ix_(places, places)]
         logs = np.log(s[places])
