@@ -15,7 +15,7 @@ What the errors at the ends of steep falls may be higher (`cautious`) is added a
 
 The reference R of plan/choose.py is a minimum over paths. The path that some examples choose,
 priced by others, is on average dearer than the best, and priced by the examples that chose it
-cheaper (the mean of a minimum is at most the minimum of the means). The true R lies between, and
+cheaper (the mean of a minimum is at most the minimum of the means). The true R of the levels offered lies between, and
 an entry, which is above its estimate when R is below, may be higher by the distance of the two.
 """
 
@@ -143,12 +143,16 @@ def _thinned(price: Prices, nodes: Indices) -> tuple[Open, Open]:
 
 
 def reference_open(price: Prices, first: int, last: int) -> float:
-    """Return what interpolation leaves open of R from s = 0 to node `last` through `first`."""
+    """Return what interpolation leaves open of R from s = 0 to node `last` through `first`.
+
+    Half of the change by every second level: the search for R follows what was measured, and has
+    not been led to places where the interpolation is most wrong, as a plan's grid has.
+    """
     found = [
         _reference(price, variant, 0, first) + _reference(price, variant, first, last)
         for variant in _variants(price)[:3]
     ]
-    return float(np.abs(np.array(found[1:]) - found[0]).max())
+    return float(np.abs(np.array(found[1:]) - found[0]).max() / 2)
 
 
 def _cells(price: Prices, curve: Curve, here: Indices, there: Indices) -> float:
