@@ -15,8 +15,9 @@ What the errors at the ends of steep falls may be higher (`cautious`) is added a
 
 The reference R of plan/choose.py is a minimum over paths. The path that some examples choose,
 priced by others, is on average dearer than the best, and priced by the examples that chose it
-cheaper (the mean of a minimum is at most the minimum of the means). The true R of the levels offered lies between, and
-an entry, which is above its estimate when R is below, may be higher by the distance of the two.
+cheaper (the mean of a minimum is at most the minimum of the means). The true R of the
+levels offered lies between, and an entry, which is above its estimate when R is below,
+may be higher by the distance of the two.
 """
 
 from __future__ import annotations
