@@ -7,6 +7,7 @@ are taken by gloo, on the CPU.
 
 from __future__ import annotations
 
+import atexit
 import importlib.util
 import os
 from collections.abc import Iterator
@@ -74,6 +75,8 @@ def processes() -> Processes:
     """
     if not launched():
         return ALONE
+    if not torch.distributed.is_initialized():
+        atexit.register(_leave)  # registered first: what joins below may have its own to run
     if importlib.util.find_spec("accelerate") is not None:
         from accelerate import PartialState
 
@@ -83,3 +86,9 @@ def processes() -> Processes:
         torch.distributed.init_process_group("gloo", timeout=PATIENCE)
     rank, count = torch.distributed.get_rank(), torch.distributed.get_world_size()
     return Processes(rank, count, int(os.environ.get("LOCAL_RANK", "0")))
+
+
+def _leave() -> None:
+    """Take leave of the other processes: a process that ends in their company may be aborted."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()

@@ -45,7 +45,8 @@ def unsafe(source: ast.AST) -> list[str]:
 @pytest.mark.parametrize("path", sorted(HOUSE.rglob("*.py")), ids=lambda p: p.stem)
 def test_no_line_could_run_what_it_reads(path):
     found = unsafe(ast.parse(path.read_text(encoding="utf-8")))
-    own = ["subprocess"] if path.name == "doctor.py" else []  # it tries imports, one at a time
+    # the doctor tries imports one at a time; figures in PNG or PDF are a browser's, when asked for
+    own = ["subprocess"] if path.name in ("doctor.py", "files.py") else []
     assert [name for name in found if name not in own] == []
 
 
