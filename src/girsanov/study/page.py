@@ -49,16 +49,10 @@ def _headline(run: Verification) -> str:
 
 
 def _statement(outcome: Outcome) -> Json:
-    s, r = outcome.statement, outcome.result
+    r = outcome.result
     head = _row(r.headline)
     return {
-        "name": s.name,
-        "title": s.title,
-        "paper": s.paper,
-        "claim": s.claim,
-        "criterion": s.criterion,
-        "holds": r.holds,
-        "words": r.words,
+        **outcome.to_json(),
         "figure": r.figure,
         "headline": head,
         "rows": [_row(row) for row in r.rows],
