@@ -98,11 +98,14 @@ def test_a_curve_far_above_the_noise_gets_a_log_axis(wrong_audit):
 
 def test_cost_against_steps_marks_the_chosen_and_the_best(exact_audit, exact_plan):
     plans = [exact_audit.plan(steps=n) for n in (2, 4, 6)]
-    drawn = total_figure([line("gaussian", plans)], 4, 6)
-    assert drawn.count(">4 steps</text>") == 2
+    falls = line("gaussian", plans)
+    rises_again = falls._replace(values=[falls.values[k] for k in (1, 2, 0)])
+    drawn = total_figure([rises_again], 6)
+    assert drawn.count(">6 steps</text>") == 2
     assert drawn.count("chosen-dot") == 2
     assert drawn.count("best-dot") == 2
-    assert "best-dot" not in total_figure([line("gaussian", plans)], 6, 6)
+    assert "best-dot" not in total_figure([rises_again], 4)
+    assert "best-dot" not in total_figure([falls], 4)  # the last of those drawn is no best number
     assert line("gaussian", plans[:1]) is None
 
 

@@ -101,7 +101,8 @@ def frontier_line(plan: Plan) -> str:
     least = max(1e-6, 1e-4 * max(float(r["above_best"]) for r in rows))
     logs = [math.log(max(least, float(r["above_best"]))) for r in rows]
     ends = f"{rows[0]['steps']} .. {rows[-1]['steps']}"
-    return f"cost against steps, {ends}, cheapest {best}: {sparkline(logs)}"
+    told = "still falling" if best == rows[-1]["steps"] else f"cheapest {best}"
+    return f"cost against steps, {ends}, {told}: {sparkline(logs)}"
 
 
 def frontier_table(plan: Plan) -> Any | None:

@@ -49,18 +49,17 @@ def line(name: str, plans: Sequence[Plan]) -> Line | None:
     return Line(name, [p.steps for p in plans], rows, unit)
 
 
-def best_of(plan: Plan) -> int | None:
-    """Return the number of steps whose best grid is the cheapest, None where it is not known."""
-    if len(plan.frontier) < 2:
-        return None
-    return int(min(plan.frontier, key=lambda row: float(row["above_best"]))["steps"])
+def _cheapest(drawn: Line) -> int | None:
+    """Return the number of steps after which the cost rises again, None where it never does."""
+    k = int(np.argmin([row[0] for row in drawn.values]))
+    return drawn.steps[k] if k < len(drawn.steps) - 1 else None
 
 
 def rises(plan: Plan) -> str:
     """Return in a sentence whether the cost rises again, for the sampler of a plan."""
-    best = best_of(plan)
-    if best is None:
+    if len(plan.frontier) < 2:
         return ""
+    best = int(min(plan.frontier, key=lambda row: float(row["above_best"]))["steps"])
     last = plan.frontier[-1]
     more, se = float(last["above_best"]), float(last["standard_error"])
     if last["steps"] > best and more > 2 * se:
@@ -72,18 +71,16 @@ def rises(plan: Plan) -> str:
 
 
 def total_figure(
-    lines: Sequence[Line], chosen: int, best: int | None, bound: float = 0.0, ident: str = "total"
+    lines: Sequence[Line], chosen: int, bound: float = 0.0, ident: str = "total"
 ) -> Markup:
-    """Return cost against steps, the `chosen` number and the best marked.
+    """Return cost against steps, the `chosen` number and, where it rises again, the best marked.
 
     bound: lower bound on the score error in nats, drawn as a line when it is above 0.
     """
-    return responsive(ident, lambda name, wide: _drawn(lines, chosen, best, bound, name, wide))
+    return responsive(ident, lambda name, wide: _drawn(lines, chosen, bound, name, wide))
 
 
-def _drawn(
-    lines: Sequence[Line], chosen: int, best: int | None, bound: float, ident: str, width: float
-) -> Markup:
+def _drawn(lines: Sequence[Line], chosen: int, bound: float, ident: str, width: float) -> Markup:
     tall = 240.0 if width > NARROW else 210.0
     values = np.array([v for item in lines for v in item.values])
     counts = [n for item in lines for n in item.steps]
@@ -103,10 +100,10 @@ def _drawn(
         if k == 0:
             parts.append(el("path", d=ribbon(at, y(rows[:, 1]), y(rows[:, 2])), class_="band"))
         parts.append(el("path", d=polyline(at, y(rows[:, 0])), class_=f"line {STYLES[k]}"))
-    first = lines[0]
+    first, best = lines[0], _cheapest(lines[0])
     at, cost = x(np.array(first.steps, dtype=float)), y(np.array([r[0] for r in first.values]))
     parts.append(el("path", d=dots(at, cost), class_="dots model small"))
-    if best in first.steps and best != chosen:
+    if best is not None and best != chosen:
         k = first.steps.index(best)
         parts.append(el("circle", cx=float(at[k]), cy=float(cost[k]), r=5.0, class_="best-dot"))
         parts.append(
@@ -118,7 +115,7 @@ def _drawn(
         ident,
         (width, tall + TOP + 46),
         "Cost against steps",
-        _said(first, best),
+        _said(first),
         *parts,
         data_live="total",
         data_x=place(x),
@@ -126,13 +123,14 @@ def _drawn(
     )
 
 
-def _said(first: Line, best: int | None) -> str:
+def _said(first: Line) -> str:
+    best = _cheapest(first)
     (a, *_), (b, *_) = first.values[0], first.values[-1]
     text = (
         f"From {number(a)} at {first.steps[0]} steps to {number(b)} at {first.steps[-1]}, "
         f"in {first.unit}."
     )
-    return text + (f" The cheapest number is {best}." if best in first.steps else "")
+    return text + (f" The cheapest number is {best}." if best is not None else "")
 
 
 def mark(steps: int, at: tuple[float, float], x: Axis, y: Axis) -> Markup:
