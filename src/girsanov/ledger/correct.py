@@ -47,18 +47,16 @@ class Normal:
 
     def pooled(self, how: Array) -> Normal:
         """Return averages over bands by the weights `how` [P, Q], [..., Q] for [..., P]."""
-        return Normal(
-            np.einsum("...pij,pq->...qij", self.matrix, how),
-            np.einsum("...pi,pq->...qi", self.right, how),
-            np.einsum("...pi,pq->...qi", self.terms, how),
-            self.error @ how,
-        )
+        flat = self.matrix.reshape(*self.right.shape[:-1], -1)  # one matrix product, not F^2
+        matrix = (how.T @ flat).reshape(*flat.shape[:-2], -1, *self.matrix.shape[-2:])
+        return Normal(matrix, how.T @ self.right, how.T @ self.terms, self.error @ how)
 
     def averaged(self, groups: NDArray[np.int64], shares: Array) -> Normal:
         """Return averages over some of the groups, which are the first axis."""
-        w = shares[groups] / shares[groups].sum()
+        w = np.zeros(len(shares))
+        w[groups] = shares[groups] / shares[groups].sum()
         parts = (self.matrix, self.right, self.terms, self.error)
-        return Normal(*(np.tensordot(w, part[groups], axes=1) for part in parts))
+        return Normal(*((w @ p.reshape(len(w), -1)).reshape(p.shape[1:]) for p in parts))
 
 
 def normal_equations(curve: Curve, names: tuple[str, ...]) -> Normal:
@@ -69,9 +67,9 @@ def normal_equations(curve: Curve, names: tuple[str, ...]) -> Normal:
     square = np.einsum("...ii->...i", gram)
     return Normal(
         half @ np.swapaxes(rows, -1, -2),
-        half[..., 2],
+        half[..., 2].copy(),
         (rows**2 @ square[..., None])[..., 0],
-        gram[..., 2, 2],
+        gram[..., 2, 2].copy(),
     )
 
 
@@ -119,8 +117,8 @@ def solve(normal: Normal, weight: Array | float = 0.0) -> Array:
 
 def gain(beta: Array, normal: Normal) -> Array:
     """Return what correction (2) takes off the error per coordinate, [...]."""
-    bent = np.einsum("...i,...ij,...j->...", beta, normal.matrix, beta)
-    return np.asarray(2 * np.einsum("...i,...i->...", beta, normal.right) - bent)
+    bent = (normal.matrix @ beta[..., None])[..., 0]
+    return np.asarray((beta * (2 * normal.right - bent)).sum(axis=-1))
 
 
 @dataclass(frozen=True)
