@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from .law import GaussianMixture as GaussianMixture
     from .law import Law as Law
     from .law import Points as Points
+    from .law import Sphere as Sphere
+    from .law import SwissRoll as SwissRoll
     from .law import read_law as read_law
     from .ledger.audit import Audit as Audit
     from .ledger.audit import audit as audit
@@ -89,7 +91,15 @@ _HOME = {
     ".denoise.pipeline_folder": ("from_pipeline", "load_pipeline"),
     ".denoise.parametrise": ("from_x0", "to_x0"),
     ".interop.scheduler": ("GirsanovScheduler", "SchedulerMixin"),
-    ".law": ("Gaussian", "GaussianMixture", "Law", "Points", "read_law"),
+    ".law": (
+        "Gaussian",
+        "GaussianMixture",
+        "Law",
+        "Points",
+        "Sphere",
+        "SwissRoll",
+        "read_law",
+    ),
     ".ledger.audit": ("Audit", "audit", "load_audit"),
     ".ledger.certificate": ("Entry", "kl_from_tv", "tv_from_kl"),
     ".ledger.resolution": ("Certificate",),

@@ -7,7 +7,15 @@ import pytest
 import torch
 
 from girsanov._checks import InputError
-from girsanov.law import Gaussian, GaussianMixture, Points, law_from_json, read_law
+from girsanov.law import (
+    Gaussian,
+    GaussianMixture,
+    Points,
+    Sphere,
+    SwissRoll,
+    law_from_json,
+    read_law,
+)
 
 RNG = np.random.default_rng(7)
 
@@ -32,6 +40,10 @@ LAWS = {
     "mixture full": GaussianMixture(SKEWED, MEANS3, FULL3),
     "points": Points(MEANS3 + 5.0, SKEWED),
     "points 1-D": Points([[0.0], [1.0], [4.0]]),
+    "circle": Sphere([2.0, -1.0], 1.5),
+    "sphere": Sphere([3.0, 0.5, -1.0, 2.0, 0.0], 0.7),
+    "swiss roll": SwissRoll(),
+    "swiss roll 3-D": SwissRoll(0.1, 21.0),
 }
 over_laws = pytest.mark.parametrize("law", LAWS.values(), ids=LAWS.keys())
 over_levels = pytest.mark.parametrize("snr", [0.02, 0.7, 6.0, 40.0])

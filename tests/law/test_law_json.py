@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 
 from girsanov._checks import InputError
-from girsanov.law import Gaussian, GaussianMixture, Points, law_from_json, read_law
+from girsanov.law import (
+    Gaussian,
+    GaussianMixture,
+    Points,
+    Sphere,
+    SwissRoll,
+    law_from_json,
+    read_law,
+)
 
 HEAD = {"format": "girsanov/law/1"}
 MIXTURE = {
@@ -28,6 +36,12 @@ def test_files_written_by_hand_are_read():
     law = law_from_json(HEAD | {"law": "points", "points": [[0, 0], [2, 4]]})
     assert isinstance(law, Points)
     np.testing.assert_array_equal(law.mean, [1, 2])
+    law = law_from_json(HEAD | {"law": "sphere", "centre": [1, 2]})
+    assert isinstance(law, Sphere)
+    assert law.radius == 1
+    law = law_from_json(HEAD | {"law": "swiss_roll", "height": 21})
+    assert isinstance(law, SwissRoll)
+    assert law.dimension == 3
 
 
 def test_numbers_come_back_to_the_last_digit(tmp_path):
@@ -66,6 +80,13 @@ def test_numbers_come_back_to_the_last_digit(tmp_path):
         (HEAD | MIXTURE | {"means": [["1"], ["2"]]}, "means: must be numbers"),
         (HEAD | MIXTURE | {"covariances": [math.nan, 1]}, "covariances: must be finite"),
         (HEAD | {"law": "points", "points": []}, "points: must not be empty"),
+        (HEAD | {"law": "sphere"}, "must have the fields centre and may have radius; got no"),
+        (HEAD | {"law": "sphere", "centre": [1]}, "centre: must have two numbers or more"),
+        (HEAD | {"law": "sphere", "centre": [0, 1], "radius": 0}, "radius: must be"),
+        (HEAD | {"law": "sphere", "centre": [0, 1], "radius": "1"}, "radius: must be"),
+        (HEAD | {"law": "sphere", "centre": [0, 1], "radius": 1e101}, "radius: must be at most"),
+        (HEAD | {"law": "swiss_roll", "scale": -1}, "scale: must be"),
+        (HEAD | {"law": "swiss_roll", "turns": 3}, "must have the fields format and law and may"),
     ],
 )
 def test_refusals(content, message, tmp_path):

@@ -6,3 +6,5 @@ from .mixture import GaussianMixture as GaussianMixture
 from .points import Points as Points
 from .read import law_from_json as law_from_json
 from .read import read_law as read_law
+from .sphere import Sphere as Sphere
+from .swiss_roll import SwissRoll as SwissRoll

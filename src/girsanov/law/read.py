@@ -6,6 +6,8 @@ Each holds "format": "girsanov/law/1" and one of
     "law": "mixture", "weights": [k], "means": [k, d], "covariances": number, [k], [k, d] or
                                                                      [k, d, d]
     "law": "points", "points": [n, d], "weights": [n] (equal if left out)
+    "law": "sphere", "centre": [d], "radius": number (1 if left out); a circle when d = 2
+    "law": "swiss_roll", "scale": number, "height": number (both may be left out)
 """
 
 from __future__ import annotations
@@ -20,11 +22,15 @@ from .base import FORMAT, Law
 from .gaussian import Gaussian
 from .mixture import GaussianMixture
 from .points import Points
+from .sphere import Sphere
+from .swiss_roll import SwissRoll
 
 KINDS: dict[str, tuple[Callable[..., Law], tuple[str, ...], tuple[str, ...]]] = {
     "gaussian": (Gaussian, ("mean", "covariance"), ()),
     "mixture": (GaussianMixture, ("weights", "means", "covariances"), ()),
     "points": (Points, ("points",), ("weights",)),
+    "sphere": (Sphere, ("centre",), ("radius",)),
+    "swiss_roll": (SwissRoll, (), ("scale", "height")),
 }  # what makes the law, the fields it needs, the fields it may have
 
 
@@ -39,7 +45,7 @@ def law_from_json(content: Any) -> Law:
     require(got == FORMAT, "law", f'must have "format": "{FORMAT}"', got)
     make, needed, optional = KINDS[require_choice("law", content.get("law"), KINDS)]
     fields = {name: value for name, value in content.items() if name not in ("format", "law")}
-    rule = f"must have the fields {', '.join(needed)}"
+    rule = f"must have the fields {', '.join(needed) or 'format and law'}"
     rule += f" and may have {', '.join(optional)}" if optional else ""
     missing = [name for name in needed if name not in fields]
     require(not missing, "law", rule, f"no {', '.join(missing)}")
