@@ -124,6 +124,14 @@ def test_format_is_checked(tmp_path):
         read_format(tmp_path / "b.json", "plan")
 
 
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+def test_what_is_no_number_of_json_is_in_no_file_of_ours(tmp_path, number):
+    (tmp_path / "a.json").write_text(f'{{"format": "girsanov/plan/1", "x": [{number}]}}')
+    with pytest.raises(InputError, match=r"must be valid JSON; -?(NaN|Infinity) is no number"):
+        read_format(tmp_path / "a.json", "plan")
+    assert len(read_json(tmp_path / "a.json")["x"]) == 1  # diffusers writes them, and is read
+
+
 def test_tensors_come_back_whatever_their_strides(tmp_path):
     base = np.arange(24.0).reshape(4, 6)
     arrays = {"turned": base.T, "reversed": base[::-1, ::2], "whole": np.arange(3)}

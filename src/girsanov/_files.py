@@ -60,23 +60,31 @@ def write_json(path: PathLike, content: Mapping[str, Any]) -> None:
     write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
-def read_json(path: PathLike, argument: str = "") -> Json:
-    """Return the JSON object in `path`, or refuse in one line."""
+def read_json(path: PathLike, argument: str = "", *, strict: bool = False) -> Json:
+    """Return the JSON object in `path`, or refuse in one line.
+
+    strict: refuse NaN and Infinity, which are no JSON, but which diffusers writes.
+    """
     what = f"{argument} {path}".strip()
     require(Path(path).is_file(), what, "must be an existing JSON file")
     size = Path(path).stat().st_size
     require(0 < size <= JSON_LIMIT, what, f"must hold 1 to {JSON_LIMIT} bytes", size)
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        text = Path(path).read_text(encoding="utf-8")
+        content = json.loads(text, parse_constant=_no_number if strict else None)
     except (ValueError, RecursionError) as cause:
         raise InputError(f"{what}: must be valid JSON; {cause}") from cause
     require(isinstance(content, dict), what, "must hold a JSON object", type(content).__name__)
     return dict(content)
 
 
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is no number of JSON")
+
+
 def read_format(path: PathLike, kind: str) -> Json:
     """Return the JSON object in `path` whose "format" must be girsanov/`kind`/1."""
-    content = read_json(path)
+    content = read_json(path, strict=True)
     expected = f"girsanov/{kind}/1"
     require(
         content.get("format") == expected,

@@ -71,22 +71,28 @@ def moments_from_tensors(t: dict[str, np.ndarray], argument: str) -> Moments:
     names = ("mean", "variances", "count", "shape")
     if not set(names) <= t.keys():
         raise InputError(f"{argument}: must hold {', '.join(names)}; got {sorted(t)}")
-    d = t["mean"].size
-    flat = t["mean"].shape == t["variances"].shape == (d,)
-    require(flat and d > 0, argument, "must hold a mean and variances [d]", t["variances"].shape)
-    good = bool(np.isfinite(t["mean"] + t["variances"]).all() and (t["variances"] >= 0).all())
+    plain = all(t[name].dtype.kind in "iuf" for name in names)
+    require(plain, argument, "must hold numbers", [str(t[name].dtype) for name in names])
+    mean, variances = (t[name].astype(np.float64) for name in ("mean", "variances"))
+    d = mean.size
+    flat = mean.shape == variances.shape == (d,)
+    require(flat and d > 0, argument, "must hold a mean and variances [d]", variances.shape)
+    good = bool(np.isfinite(mean + variances).all() and (variances >= 0).all())
     require(good, argument, "must hold a finite mean and variances that are not negative")
     sizes = t["count"].shape == (1,) and t["shape"].ndim == 1
     require(sizes, argument, "must hold one count and a flat shape", t["count"].shape)
     if "pca" in t:
-        require(t["pca"].shape == (d, d), argument, "must hold a square basis", t["pca"].shape)
+        square = t["pca"].shape == (d, d) and t["pca"].dtype.kind == "f"
+        require(square, argument, "must hold a square basis", t["pca"].shape)
+        finite = bool(np.isfinite(t["pca"]).all())
+        require(finite, argument, "must hold a finite basis; it holds NaN or infinity")
         basis = Basis("pca", (d,), (t["pca"].astype(np.float64),))
     else:
         fits = math.prod(int(n) for n in t["shape"]) == d
         require(fits, argument, f"must have a shape of {d} numbers", t["shape"])
         basis = structured_basis(tuple(int(n) for n in t["shape"]))
         require(basis.dimension == d, argument, f"must have a shape of {d} numbers", t["shape"])
-    return Moments(t["mean"], basis, t["variances"], int(t["count"][0]))
+    return Moments(mean, basis, variances, int(t["count"][0]))
 
 
 def structured_basis(shape: tuple[int, ...]) -> Basis:

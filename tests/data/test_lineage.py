@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from girsanov._checks import InputError
 from girsanov.data import load_data
 from girsanov.data.lineage import cut, rows_of, shared_rows
 
@@ -39,6 +40,18 @@ def test_shared_rows_are_counted_once_over_all_the_others():
 def test_another_file_or_no_lineage_shares_nothing(other):
     own = numbered().lineage
     assert shared_rows(own, [other, numbered(61).lineage]) == 0
+
+
+@pytest.mark.parametrize("others", [None, 3.5, "x", {}])
+def test_a_record_that_is_no_list_shares_nothing(others):
+    assert shared_rows(numbered().lineage, others) == 0
+
+
+@pytest.mark.parametrize("splits", [[[0.5, 1]], [[float("nan"), 0, 0]], [[0.5, -1, 0]], 7])
+def test_a_damaged_lineage_is_refused(splits):
+    own = numbered().lineage
+    with pytest.raises(InputError, match="lineage: must tell by which splits"):
+        shared_rows(own, [{**own, "splits": splits}])
 
 
 def test_a_cut_is_a_permutation_in_two():

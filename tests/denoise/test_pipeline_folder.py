@@ -141,6 +141,8 @@ def test_unknown_prediction_types(folder):
 def test_impossible_betas(folder):
     edit(folder / "scheduler" / "scheduler_config.json", trained_betas=[0.1, float("nan"), 0.1])
     says(folder, "alphas_cumprod")
+    edit(folder / "scheduler" / "scheduler_config.json", trained_betas=0.5)
+    says(folder, "alphas_cumprod, one a timestep")
 
 
 def test_weights_that_are_nan_or_missing(folder):

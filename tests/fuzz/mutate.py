@@ -114,7 +114,8 @@ def mutated_arrays(arrays: dict[str, np.ndarray], random: Random) -> dict[str, n
         elif random.random() < 0.12:
             del out[name]
         else:
-            out[name] = _changed(out[name], random)
+            with np.errstate(all="ignore"):
+                out[name] = _changed(out[name], random)
     return out
 
 

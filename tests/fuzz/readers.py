@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 from mutate import json_bytes, mutated_arrays, mutated_bytes, mutated_json
@@ -16,6 +18,8 @@ from safetensors.numpy import load_file, save_file
 
 import girsanov as gv
 from girsanov._files import sha256_of_file
+from girsanov.cli.work import parts
+from girsanov.sampling.shards import sample_shards
 from girsanov.train import TrainOptions
 from girsanov.train.checkpoint import load_checkpoint
 
@@ -221,7 +225,66 @@ def use_model(folder: Path) -> None:
     x = torch.ones(2, *model.shape)
     label = torch.zeros(2, dtype=torch.int64) if model.classes else None
     in_units(model.standardisation, model(x, 1.0, label))
-    gv.audit(model, gv.load_data(ROWS * 1.1), levels=3, examples=40)
+    held_out, _ = parts(model, gv.load_data(ROWS * 1.1), "x.npy")
+    gv.audit(model, held_out, levels=3, examples=40)
+
+
+def make_pipeline(folder: Path) -> None:
+    sys.path.append(str(Path(__file__).parent.parent / "denoise"))
+    from pipelines import ddpm
+
+    ddpm(classes=3).save_pretrained(folder / "pipeline")
+
+
+def spoil_pipeline(folder: Path, random: Random) -> None:
+    path = random.choice(sorted(p for p in (folder / "pipeline").rglob("*") if p.is_file()))
+    if path.suffix == ".json":
+        spoil_json(path.name)(path.parent, random)
+    elif random.random() < 0.5:
+        save_file(mutated_arrays(load_file(path), random), path)
+    elif random.random() < 0.2:
+        path.rename(path.with_suffix(".bin"))
+    else:
+        path.write_bytes(mutated_bytes(path.read_bytes(), random))
+
+
+def use_pipeline(folder: Path) -> None:
+    import torch
+
+    model = gv.load_model(folder / "pipeline")
+    x = torch.ones(2, *model.shape)
+    model(x, float(model.snr_range[0]), torch.zeros(2, dtype=torch.int64))
+
+
+def make_shards(folder: Path) -> None:
+    law = gv.Gaussian([1.0, -2.0], [[1.0, 0.3], [0.3, 0.5]])
+    (folder / "law.json").write_text(json.dumps(law.to_json()))
+    use_shards(folder)
+
+
+def spoil_shards(folder: Path, random: Random) -> None:
+    for name in random.sample(("index.json", "000000.npy", "000001.npy"), random.choice((1, 2))):
+        path = folder / "parts" / name
+        if name == "index.json" and random.random() < 0.5:
+            spoil_json(name)(path.parent, random)
+        else:
+            path.write_bytes(mutated_bytes(path.read_bytes(), random))
+
+
+def use_shards(folder: Path) -> None:
+    model = gv.load_model(folder / "law.json")
+    shards = sample_shards(model, _recipe(model), 1003, folder / "parts")
+    shards.merge(folder / "all.npy")
+    assert np.load(folder / "all.npy").shape == (1003, 2)
+
+
+def _recipe(model: gv.Denoiser) -> Any:
+    if "recipe" not in _RECIPES:
+        _RECIPES["recipe"] = gv.audit(model, model.law, levels=9, examples=64).plan(steps=2)  # type: ignore[attr-defined]
+    return _RECIPES["recipe"]
+
+
+_RECIPES: dict[str, Any] = {}
 
 
 def make_checkpoint(folder: Path) -> None:
@@ -258,6 +321,8 @@ READERS = {
     "audit": Reader(make_results, spoil_signed("audit"), use_audit),
     "plan": Reader(make_results, spoil_signed("plan"), use_plan),
     "model": Reader(make_model, spoil_model, use_model),
+    "pipeline": Reader(make_pipeline, spoil_pipeline, use_pipeline),
+    "shards": Reader(make_shards, spoil_shards, use_shards),
     "checkpoint": Reader(make_checkpoint, spoil_checkpoint, use_checkpoint),
 }
 

@@ -9,7 +9,14 @@ sys.path.append(str(Path(__file__).parent))
 from fuzz import fuzz
 from readers import READERS
 
-SLOW = ("audit", "plan", "model", "checkpoint")  # they train, audit or sample with what they read
+SLOW = (
+    "audit",
+    "plan",
+    "model",
+    "checkpoint",
+    "pipeline",
+    "shards",
+)  # they train, audit or sample with what they read
 
 
 @pytest.mark.parametrize("name", READERS)

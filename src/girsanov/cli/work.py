@@ -139,7 +139,7 @@ def parts(
     known = _for_model(denoiser, data, source)
     whole = in_units_of(denoiser, data) if labelled else known
     lineage = getattr(denoiser, "training", {}).get("lineage")
-    if not lineage or lineage["of"] != known.fingerprint:
+    if not isinstance(lineage, dict) or lineage.get("of") != known.fingerprint:
         return whole, None
     if lineage.get("fraction") is None:
         refuse(

@@ -11,12 +11,12 @@ row by row.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .._checks import InputError, shown
 from .._typing import Json
 
 
@@ -35,16 +35,21 @@ def rows_of(lineage: Json) -> NDArray[np.int64]:
     return rows
 
 
-def shared_rows(own: Json, others: Iterable[Any]) -> int:
+def shared_rows(own: Json, others: Any) -> int:
     """Return how many rows of the data with lineage `own` occur in any of `others`.
 
     Files are told apart by their rows' fingerprint; labels do not matter. What is no lineage,
     such as the record of a model trained elsewhere, shares nothing that could be known.
     """
-    same = [o for o in others if isinstance(o, dict) and o.get("root") == own["root"]]
+    told = others if isinstance(others, list | tuple) else ()  # a damaged record may hold anything
+    same = [o for o in told if isinstance(o, dict) and o.get("root") == own["root"]]
     if not same:
         return 0
     seen = np.zeros(int(own["rows"]), dtype=bool)
     for other in same:
-        seen[rows_of({**other, "rows": own["rows"]})] = True
+        try:
+            seen[rows_of({**other, "rows": own["rows"]})] = True
+        except (KeyError, IndexError, TypeError, ValueError, OverflowError) as cause:
+            rule = "must tell by which splits it was made"
+            raise InputError(f"lineage: {rule}; {shown(repr(cause))}") from cause
     return int(seen[rows_of(own)].sum())

@@ -95,7 +95,7 @@ class Standardisation(ABC):
             return known[str(kind)]._read(content)
         except InputError:
             raise
-        except (KeyError, TypeError, ValueError, AttributeError) as cause:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as cause:
             raise InputError(
                 f"standardisation: must be as girsanov wrote it; {shown(repr(cause))}"
             ) from cause

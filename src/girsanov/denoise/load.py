@@ -100,7 +100,7 @@ def _read(folder: Path) -> NetworkDenoiser:
 
 
 def _record(path: Path) -> Json:
-    record, where = read_json(path), str(path)
+    record, where = read_json(path, strict=True), str(path)
     require(record.get("format") == FORMAT, where, f'must have "format": "{FORMAT}"',
             record.get("format", "no format"))  # fmt: skip
     for name, kind in FIELDS.items():

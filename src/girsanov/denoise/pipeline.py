@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from .._checks import refuse, require
+from .._checks import InputError, refuse, require, shown
 from .._files import sha256_of
 from .._typing import Array, Json, Tensor
 from .pipeline_clock import Clock, clock_of, own_config
@@ -110,7 +110,13 @@ class PipelineDenoiser:
         whole = self.levels is not None and not self.any_level
         time = time.to(torch.int64 if whole else torch.float32).expand(len(x))
         told = {} if self.conditions is None else self.conditions(label, len(x))
-        raw = self.network((g * x).to(self.weights_dtype), time, **told)
+        try:
+            raw = self.network((g * x).to(self.weights_dtype), time, **told)
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as cause:  # what its configuration promised and its layers cannot do
+            rule = "has a network that fails when it is called"
+            raise InputError(f"model {self.pipeline}: {rule}; {shown(str(cause), 160)}") from cause
         return raw.sample[:, : self.shape[0]].to(x.dtype)  # type: ignore[no-any-return]
 
     def clip(self, m: Tensor) -> Tensor:

@@ -139,8 +139,7 @@ def build_scheduler(config: Json, where: str) -> Any:
         if name == "DPMSolverSDEScheduler":  # its sampler needs another package, its levels do not
             return diffusers.DDPMScheduler.from_config(config)
         refuse(where, "must be of a scheduler that can be built here", shown(str(cause)))
-    except (TypeError, ValueError, KeyError, NotImplementedError, RuntimeError,
-            AttributeError) as cause:  # fmt: skip
+    except Exception as cause:  # a damaged configuration fails anywhere, with any error
         raise InputError(
             f"{where}: must be a scheduler that can be built; {shown(str(cause))}"
         ) from cause
@@ -184,6 +183,7 @@ def _flow(steps: int, output: str) -> Clock:
 
 
 def _vp(kept: Array, output: str, config: Json, where: str) -> Clock:
+    require(kept.ndim == 1, where, "must have alphas_cumprod, one a timestep", kept.shape)
     if config.get("rescale_betas_zero_snr"):
         kept = np.append(kept[:-1], 0.0)  # some classes write 2^-24 there, to divide by it
     good = np.isfinite(kept).all() and (kept >= 0).all() and (kept < 1).all()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -164,8 +163,9 @@ def quietly(where: Path, load: Callable[[], Any]) -> Any:
     logs.set_verbosity_error()
     try:
         return load()
-    except (OSError, ValueError, TypeError, KeyError, RuntimeError, AttributeError,
-            json.JSONDecodeError) as cause:  # fmt: skip
+    except InputError:
+        raise
+    except Exception as cause:  # a damaged configuration fails anywhere, with any error
         raise InputError(f"{where}: cannot be read; {shown(str(cause), 160)}") from cause
     finally:
         logs.set_verbosity(level)

@@ -307,6 +307,8 @@ def _from_arrays(about: Json, t: dict[str, Any], moments: Moments) -> Audit:
         raise ValueError(f"shape is {about['shape']}")
     names = about["bases"]
     made = make_frame(moments, tuple(about["shape"]))
+    if names != list(made.bases):
+        raise ValueError(f"bases are {names}")
     bands = {name: Bands(t[f"bands.{name}"]) for name in names}
     frame = Frame(
         moments,

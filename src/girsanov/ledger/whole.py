@@ -12,6 +12,7 @@ import numpy as np
 
 from .._checks import require
 from .._typing import Array
+from .correct import matrices
 from .curve import VECTOR, pairs
 
 FORMS: dict[str, tuple[str, ...]] = {
@@ -21,6 +22,7 @@ FORMS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 OPTIONAL = ("full", "memorisation")
 WIDTHS = [len(pairs(len(VECTOR) - 1)), len(pairs(len(VECTOR)))]  # without and with a reference
+ROUNDING = 1e-6  # of a correlation, far above what sums in float64 lose
 POSITIVE = ("shares", "second_moments", "memorisation")  # not negative, that is
 
 
@@ -46,6 +48,22 @@ def require_whole(path: str, arrays: Mapping[str, np.ndarray], dimension: int) -
         if name in POSITIVE or name.startswith("errors."):
             low = float(arrays[name].min(initial=0.0))
             require(low >= 0, path, f"must have {name} that are not negative", low)
+    require(_are_moments(arrays["products"]), path, "must have products that are second moments")
+
+
+def _are_moments(products: Array) -> bool:
+    """Return whether every upper triangle [..., V] is of a matrix without negative eigenvalues."""
+    gram = matrices(products)
+    square = np.einsum("...ii->...i", gram)
+    if bool((square < 0).any()):
+        return False
+    scale = np.sqrt(np.where(square > 0, square, 1.0))
+    unit = gram / scale[..., :, None] / scale[..., None, :]
+    try:
+        np.linalg.cholesky(unit + ROUNDING * np.eye(gram.shape[-1]))
+    except np.linalg.LinAlgError:
+        return False
+    return True
 
 
 def _forms_by_basis(arrays: Mapping[str, np.ndarray]) -> dict[str, tuple[str, ...]]:

@@ -19,11 +19,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from .._checks import refuse, require, require_count
+from .._checks import InputError, refuse, require, require_count
 from .._files import read_json, replacing, sha256_of, write_json
 from .._processes import ALONE, Processes
 from .._typing import Json, PathLike, Progress
 from ..basis import Basis
+from ..data.numpy_files import read_npy
 from ..denoise.base import Denoiser
 from .draw import check_model, in_units, proportional_labels, units_of
 from .holds import Recipe
@@ -57,11 +58,10 @@ class Shards:
     def open(self, k: int) -> np.ndarray | None:
         """Return the samples of shard `k`, memory-mapped, or None if it is not there whole."""
         try:
-            values = np.load(self.path(k), mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError):
+            values = read_npy(self.path(k))
+        except (OSError, InputError):
             return None
-        whole = isinstance(values, np.ndarray) and values.shape[:1] == (self.rows(k),)
-        return values if whole else None
+        return values if values.shape[:1] == (self.rows(k),) else None
 
     def missing(self) -> list[int]:
         """Return the numbers of the shards that are still to be drawn."""

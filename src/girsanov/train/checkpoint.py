@@ -22,7 +22,6 @@ from .._files import read_json, read_tensors, write_json, write_tensors
 from .._typing import Json
 
 FORMAT = "girsanov/checkpoint/1"
-LOGGED = ("step", "seconds", "loss", "held_out_ledger", "se")
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
     path = folder / "state.json"
     if not path.is_file():
         return None
-    content = read_json(path)
+    content = read_json(path, strict=True)
     good = content.get("format") == FORMAT and isinstance(content.get("tensors"), str)
     parts = [content.get("settings"), content.get("progress")]
     require(good and all(isinstance(p, dict) for p in parts), str(path),
@@ -120,20 +119,6 @@ def whole_step() -> Iterator[None]:
 def json_line(entry: Json) -> str:
     """Return one line of log.jsonl."""
     return json.dumps(entry, allow_nan=False) + "\n"
-
-
-def require_log(log: Any) -> None:
-    """Raise TypeError unless `log` is a list of what the training loop writes at evaluations."""
-    if not isinstance(log, list) or not log:
-        raise TypeError("log must be a list of evaluations")
-    for entry in log:
-        if not isinstance(entry, dict) or entry.keys() != set(LOGGED):
-            raise TypeError(f"log must hold {', '.join(LOGGED)}")
-        for name, value in entry.items():
-            missing = value is None and name not in ("step", "seconds")
-            whole = isinstance(value, int) and not isinstance(value, bool)
-            if not (missing or whole or (isinstance(value, float) and name != "step")):
-                raise TypeError(f"log holds {name} = {value!r}")
 
 
 def damaged(folder: Path, cause: Exception) -> InputError:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,8 @@ from ..data.dataset import Dataset
 from ..denoise.base import in_phase_space
 from ..denoise.network import NetworkDenoiser, weights_of
 from ..noise import NoiseSource
-from .checkpoint import Checkpoint, damaged, require_log, whole_step
+from .checkpoint import Checkpoint, damaged, whole_step
+from .counters import Counters
 from .objective import Objective, stratified
 from .options import TrainOptions
 from .validation import ledger, squared_errors
@@ -40,29 +40,6 @@ HIDDEN = 0.1  # share of labels hidden in training, so that "no label" is learnt
 BAD_STEPS = 20  # in a row whose loss is not finite before training gives up
 VALIDATION_LEVELS = 17
 STREAMS = ("noise", "level", "label", "shuffle", "complement")  # of the random numbers
-
-
-@dataclass
-class Counters:
-    """What a run has counted; JSON in a checkpoint.
-
-    step: steps done; bad: in a row, not finite; skipped: in all; stale: evaluations since the
-    best; best_step, best: where the lowest held-out ledger was and its value; loss_sum,
-    loss_count: since the last evaluation; seconds: trained, over all sessions; stopped: whether
-    it came to its end; log: one entry an evaluation.
-    """
-
-    step: int = 0
-    bad: int = 0
-    skipped: int = 0
-    stale: int = 0
-    best_step: int = 0
-    best: float = math.inf
-    loss_sum: float = 0.0
-    loss_count: int = 0
-    seconds: float = 0.0
-    stopped: bool = False
-    log: list[Json] = field(default_factory=list)
 
 
 class Trainer:
@@ -317,8 +294,9 @@ class Trainer:
             progress = dict(saved.progress)
             self.steps = int(progress.pop("steps"))
             best = progress.pop("best")
-            require_log(progress.get("log"))
             self.counters = Counters(**progress, best=math.inf if best is None else best)
+            if not self.counters.log or self.counters.step > self.steps:
+                raise ValueError(f"step {self.counters.step} of {self.steps}, without a log")
         except (KeyError, TypeError, ValueError, OverflowError) as cause:
             raise damaged(folder, cause) from cause
         weights = saved.take("network", weights_of(self.model.network))
