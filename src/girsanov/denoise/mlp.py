@@ -59,7 +59,10 @@ class ResidualMLP(nn.Module):
         self.outward = nn.Linear(width, dimension)
 
     def forward(self, x: Tensor, log_snr: Tensor, label: Tensor | None = None) -> Tensor:
-        """Return F [B, d] for x [B, phases d], log_snr [B] and labels [B] (None: no label)."""
+        """Return F [B, d] for x [B, phases d], log_snr [B] or [1] and labels [B] or None.
+
+        One level for all spares the gains and shifts of every row, a quarter of the work.
+        """
         e = self._embed(log_snr, label)
         gains, shifts = self.modulation(e).chunk(2, dim=-1)
         gains, shifts = (p.reshape(len(e), len(self.first), -1).unbind(1) for p in (gains, shifts))

@@ -31,7 +31,7 @@ from ..moments import Moments
 from .parametrise import to_x0
 from .unet import scheduler_log_snr
 
-Call = Callable[[Tensor, Tensor, Tensor | None], Tensor]  # (input, level [B], label) -> output
+Call = Callable[[Tensor, Tensor, Tensor | None], Tensor]  # (input, level [B] or [1], label)
 
 
 class Preconditioning(Protocol):
@@ -40,7 +40,7 @@ class Preconditioning(Protocol):
     kind: str
 
     def denoise(self, network: Call, x: Tensor, snr: Tensor, label: Tensor | None) -> Tensor:
-        """Return m [B, *shape] for x [B, *shape], snr [B] float64 and label [B] or None."""
+        """Return m [B, *shape] for x [B, *shape], snr [B] or [1] float64, label [B] or None."""
         ...
 
 
@@ -66,8 +66,8 @@ class LinearPreconditioning:
         mean = self.mean.to(x)
         c = self.basis.to_coordinates(x.flatten(1) - mean)
         skip, out, inward = (f.to(c) for f in self.factors(snr))
-        level = snr.log().clamp(*self.log_range).to(self.dtype).expand(len(x))
-        f = network((inward * c).to(self.dtype), level.to(x.device), label)
+        level = snr.log().clamp(*self.log_range).to(x.device, self.dtype)
+        f = network((inward * c).to(self.dtype), level, label)
         m = mean + self.basis.from_coordinates(skip * c + out * f)
         return m.reshape(x.shape)
 

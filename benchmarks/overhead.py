@@ -1,0 +1,235 @@
+"""What `gv.sample` costs beyond the network calls it makes, beside diffusers and azula.
+
+    python benchmarks/overhead.py [--runs 7] [--batch 1000] [--device cpu] [--json FILE]
+
+Networks (a digits MLP, a UNet of a million parameters; planned steps, gaussian hold with PCA
+covariance): the time of a whole `gv.sample` over that of the bare calls of the torch module, on
+tensors that are ready and with one level for all rows, beside diffusers' loop around the same
+calls. `a level a row` is how most loops call a network; `denoiser` are the calls of m(x, s), with
+what surrounds the module; `noise` and `torch.randn` the normals of a run drawn alone.
+
+Steps: the network is `0.5 * x` of 64 numbers, so that the sampler is all there is to pay for.
+Microseconds a step of what remains of a run of 100 steps after its bare calls. azula takes part
+if it can be imported (`pip install --no-deps azula einops`).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+
+import numpy as np
+import torch
+from _table import Times, begin, finish, in_turns, options, show, table
+from diffusers import DDPMScheduler
+
+import girsanov as gv
+from girsanov.data.standardise import VectorStandardisation
+from girsanov.noise import NoiseSource
+from girsanov.train import TrainOptions
+
+STEPS, D = 100, 64
+REPEAT = {1: 10, 1000: 3}  # runs of the trivial network timed as one, by batch
+
+
+class Half:
+    """The trivial denoiser 0.5 x of D numbers."""
+
+    exact, classes, fingerprint, snr_range = False, 0, "half", (1e-4, 1e4)
+    shape, dtype = (D,), torch.float32
+
+    def __init__(self, device):
+        self.device = torch.device(device)
+        self.standardisation = VectorStandardisation(
+            (D,), np.dtype(np.float32), np.zeros(D), np.ones(D)
+        )
+
+    def __call__(self, x, snr, label=None):
+        return 0.5 * x
+
+
+@torch.inference_mode()
+def diffusers_loop(call, shape, scheduler, steps, device):
+    """Return samples by the loop that every diffusers pipeline has."""
+    generator = torch.Generator(device).manual_seed(0)
+    scheduler.set_timesteps(steps)
+    x = torch.randn(shape, generator=generator, device=device)
+    for t in scheduler.timesteps:
+        x = scheduler.step(call(x, t), t, x, generator=generator).prev_sample
+    return x
+
+
+def azula_sampler(device):
+    """Return azula's DDPMSampler around 0.5 x, or None."""
+    if not all(importlib.util.find_spec(name) for name in ("azula", "einops")):
+        print("azula cannot be imported: left out")
+        return None
+    from azula.denoise import Denoiser, DiracPosterior
+    from azula.noise import VPSchedule
+    from azula.sample import DDPMSampler
+
+    class HalfOfAzula(Denoiser):
+        def __init__(self):
+            super().__init__()
+            self.schedule = VPSchedule()
+
+        def forward(self, x_t, t):
+            return DiracPosterior(0.5 * x_t)
+
+    return DDPMSampler(HalfOfAzula(), steps=STEPS, silent=True, device=device)
+
+
+def bare_loop(x, steps, z):
+    """The least there can be: three operations in place, on coefficients and noise at hand."""
+    for _ in range(steps):
+        m = 0.5 * x
+        x = x.mul_(0.9).add_(m, alpha=0.1).add_(z, alpha=0.3)
+    return x
+
+
+def trivial(batch, given, azula):
+    """Return the times of samplers of `0.5 * x` at one batch size."""
+    device, half = given.device, Half(given.device)
+    levels = np.geomspace(2e-3, 300, STEPS)
+    plan = gv.recipe("x0", levels, start=(0.0, levels[0] ** -0.5, None))
+    scheduler = DDPMScheduler(clip_sample=False, prediction_type="sample")
+    x, source = torch.randn(batch, D, device=device), NoiseSource(0, "sample")
+    ahead = max(1, 2**14 // (batch * D))
+
+    @torch.inference_mode()
+    def calls():
+        for _ in range(STEPS):
+            half(x, 1.0)
+
+    def noise():
+        for k in range(0, STEPS, ahead):
+            source.normals(k, ahead, 0, batch, D).to(device)
+
+    who = {
+        "bare calls": calls,
+        "girsanov": lambda: gv.sample(half, plan, batch),
+        "diffusers DDPMScheduler": lambda: diffusers_loop(
+            lambda x, t: 0.5 * x, (batch, D), scheduler, STEPS, device
+        ),
+        "in place, noise at hand": torch.inference_mode()(
+            lambda: bare_loop(x.clone(), STEPS, torch.randn_like(x))
+        ),
+        "noise": noise,
+        "torch.randn": lambda: [torch.randn(batch, D, device=device) for _ in range(STEPS)],
+    }
+    if azula:
+        start = torch.randn(batch, D, device=device)
+        who["azula DDPMSampler"] = lambda: azula(start)
+    many = {name: _times(REPEAT.get(batch, 1), call) for name, call in who.items()}
+    return in_turns(many, given.runs)
+
+
+def _times(count, call):
+    return lambda: [call() for _ in range(count)] and None
+
+
+def steps_table(batch, given, azula):
+    """Print and return microseconds a step beyond the bare calls, and the ratio to ours."""
+    took = trivial(batch, given, azula)
+    count, rows = STEPS * REPEAT.get(batch, 1), []
+    ours = took["girsanov"]
+    for name, times in took.items():
+        alone = name in ("bare calls", "noise", "torch.randn")
+        less = None if alone else took["bare calls"]
+        each = times.each(count, less)
+        row = {"network": "0.5 x", "batch": batch, "who": name, "microseconds": each}
+        if not alone:
+            row["over ours"] = times.over(ours, less)
+        rows.append(row)
+    cells = (
+        (r["who"], show(r["microseconds"]["cpu"], 1), show(r["microseconds"]["wall"], 1),
+         show(r["over ours"]["cpu"]) if "over ours" in r else "")
+        for r in rows
+    )  # fmt: skip
+    print(f"\n0.5 x, d = {D}, batch {batch}: microseconds a step", end="")
+    table(("", "CPU", "wall", "over ours, CPU"), cells)
+    return rows
+
+
+def models(given):
+    """Yield (name, model, plan) of networks trained for a moment; what they cost is the same."""
+    train, held_out = gv.load_data("digits").without_labels().split(1500 / 1797, seed=0)
+    for name, width in (("mlp", None), ("unet", 40)):
+        if given.only not in (None, name):
+            continue
+        settings = TrainOptions(width=width, evaluations=1, device=given.device)
+        model = gv.fit(train, steps=10, network=name, options=settings)
+        audit = gv.audit(model, held_out, train=train, levels=17, draws=1)
+        yield name, model, audit.plan(steps=given.calls)
+
+
+def network_rows(name, model, plan, given):
+    """Print and return the table of one network."""
+    batch, device = given.batch, given.device
+    levels = plan.recipe().steps
+    shape = (batch, *model.shape)
+    x = torch.randn(shape, device=device)
+    inside = x.flatten(1) if name == "mlp" else x
+    level, source = torch.full((1,), 5.0, device=device), NoiseSource(0, "sample")
+    apart = level.repeat(batch)
+    scheduler, raw = DDPMScheduler(clip_sample=False, prediction_type="sample"), model.network
+    d = math.prod(model.shape)
+
+    @torch.inference_mode()
+    def network(level):
+        for _ in levels:
+            raw(inside, level)
+
+    def through(x, t):
+        out = raw(x, level)
+        return out if name == "mlp" else out.sample
+
+    took = in_turns({
+        "network": lambda: network(level),
+        "network, a level a row": lambda: network(apart),
+        "sample": lambda: gv.sample(model, plan, batch, batch_size=batch),
+        "denoiser": lambda: [model(x, step.snr) for step in levels],
+        "diffusers": lambda: diffusers_loop(
+            through, inside.shape, scheduler, len(levels), device
+        ),
+        "noise": lambda: [source.normal(k, 0, batch, d) for k in range(len(levels))],
+        "torch.randn": lambda: [torch.randn(batch, d, device=device) for _ in levels],
+    }, given.runs)  # fmt: skip
+    base = took["network"]
+    count = sum(p.numel() for p in raw.parameters())
+    rows = [
+        {"network": name, "parameters": count, "batch": batch, "who": who,
+         "ratio": times.over(base), "milliseconds": times.each(1000 * len(levels))}
+        for who, times in took.items()
+    ]  # fmt: skip
+    print(f"\n{name}, {count:,} parameters, batch {batch}, {len(levels)} calls", end="")
+    table(
+        ("", "ms a call, CPU", "over the network, CPU", "wall"),
+        ((r["who"], show(r["milliseconds"]["cpu"]), *(show(r["ratio"][c], 3) for c in clocks))
+         for r in rows),
+    )  # fmt: skip
+    return rows
+
+
+clocks = Times._fields[::-1]
+
+
+def main() -> None:
+    """Print and write the tables."""
+    parser = options(__doc__)
+    parser.add_argument("--batch", type=int, default=1000, help="of the networks")
+    parser.add_argument("--calls", type=int, default=16, help="of the networks")
+    parser.add_argument("--only", choices=["steps", "mlp", "unet"])
+    given = begin(parser)
+    rows = []
+    if given.only in (None, "steps"):
+        azula = azula_sampler(given.device)
+        for batch in REPEAT:
+            rows += steps_table(batch, given, azula)
+    for made in models(given):
+        rows += network_rows(*made, given)
+    finish(given, rows)
+
+
+if __name__ == "__main__":
+    main()
