@@ -14,7 +14,7 @@ DEMO ?= out/demo
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
-CHECKED := src tests benchmarks
+CHECKED := src tests benchmarks $(wildcard docs/*.py)
 
 .PHONY: help demo test study fuzz check-dependencies docs format clean
 
