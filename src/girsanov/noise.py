@@ -57,6 +57,16 @@ class NoiseSource:
         words = self._bits(step, 1, first, count * 4).reshape(count, 4)[:, 0]
         return np.asarray((words >> np.uint64(11)) * 2.0**-53)
 
+    def generators(self, first: int, count: int) -> list[torch.Generator]:
+        """Return a generator of torch, on the CPU, for each sample first..first+count-1.
+
+        For code that draws its noise itself, in whatever order.
+        """
+        made = [torch.Generator() for _ in range(count)]
+        for one, u in zip(made, self.uniform(0, first, count), strict=True):
+            one.manual_seed(int(u * 2.0**53))
+        return made
+
     def _bits(self, step: int, steps: int, first_block: int, words: int) -> np.ndarray:
         """Return `words` 64-bit words of each step, four a block, flat."""
         require_count("first", first_block, at_least=0)

@@ -172,8 +172,10 @@ def planned(plan: Plan, out: Path | None, *, whole: bool = False) -> None:
     """Print the plan's sampler, levels, ledger and certificate; whole: and its frontier."""
     console = _console()
     sampler = plan.sampler + (f" + {plan.covariance}" if plan.covariance else "")
-    kind = "hold" if plan.distance is None else "solver"
-    console.print(f"{counted(plan.steps, 'step')}, {sampler} {kind}: {plan.about['why']}")
+    kind = " hold" if plan.distance is None else " solver"
+    if plan.scheduler is not None:
+        sampler, kind = plan.scheduler["name"], ""
+    console.print(f"{counted(plan.steps, 'step')}, {sampler}{kind}: {plan.about['why']}")
     if plan.calibration is not None:
         share = 100 * plan.calibration.share
         console.print(f"the model is calibrated at {share:.0f} % of its coordinates and levels")

@@ -4,7 +4,12 @@ r"""The network of a diffusers pipeline as a denoiser, called as its own pipelin
 
 g, t and x0 from the scheduler (`pipeline_clock.py`), F the first C channels of the output, and
 clip what the scheduler does to a prediction: to an interval (`clip_sample`) or to a quantile of
-each item (`thresholding`). As data lie in the interval, clipping never makes (1) worse.
+each item (`thresholding`). As data lie in the interval, clipping never makes (1) worse. With
+classifier-free guidance (Ho and Salimans, 2022) F is replaced by
+
+    F(none) + W (F(condition) - F(none)),    W = 1 without guidance,                      (2)
+
+which is two evaluations of the network a call, and the denoiser of no data law.
 """
 
 from __future__ import annotations
@@ -34,7 +39,7 @@ class PipelineDenoiser:
     shape: of one item, channels first, in [-1, 1] (or of one latent); conditions: what the
     network is told besides x and t; label_names: one a class; any_level: whether levels between
     the trained ones may be asked for, at an interpolated timestep; notes: what of the pipeline's
-    own sampler differs from a planned one, in words.
+    own sampler differs from a planned one, in words; guidance: W of equation (2).
     """
 
     network: nn.Module
@@ -47,6 +52,7 @@ class PipelineDenoiser:
     vae: Any = None
     notes: tuple[str, ...] = ()
     training: Json = field(default_factory=dict)
+    guidance: float = 1.0
     exact = False
     standardisation = None  # a pipeline does not say which units its images had
 
@@ -60,7 +66,8 @@ class PipelineDenoiser:
         self.network.eval().requires_grad_(False)
         self.dtype = torch.float32  # of the arithmetic around the network, whatever its weights
         self.seal()
-        self.notes = (*self.notes, *notes_on(self.scheduler, self.weights_dtype, self.pipeline))
+        own = notes_on(self.scheduler, self.weights_dtype, self.pipeline, self.guidance)
+        self.notes = (*self.notes, *own)
 
     def seal(self) -> None:
         """Take note of the weights' precision, place and fingerprint, after they changed."""
@@ -80,11 +87,13 @@ class PipelineDenoiser:
                          "clip": self.clipping, "scheduler": type(self.scheduler).__name__},
             "trained_levels": None if self.levels is None else self.levels.tolist(),
             "notes": list(self.notes),
+            **({} if self.guidance == 1 else {"guidance": self.guidance}),
         }  # fmt: skip
 
     def _fingerprint(self) -> str:
-        decisive = {"clock": self.clock.to_json(), "clip": self.clipping,
+        decisive: Json = {"clock": self.clock.to_json(), "clip": self.clipping,
                     "shape": list(self.shape), "network": _config(self.network)}  # fmt: skip
+        decisive |= {} if self.guidance == 1 else {"guidance": self.guidance}
         parts: list[bytes | str | np.ndarray] = [json.dumps(decisive, sort_keys=True, default=str)]
         for name, value in sorted(self.network.state_dict().items()):
             raw = value.detach().cpu().contiguous().reshape(-1)
@@ -109,15 +118,30 @@ class PipelineDenoiser:
         time = torch.as_tensor(self.clock.time(snr, self.any_level), device=x.device)
         whole = self.levels is not None and not self.any_level
         time = time.to(torch.int64 if whole else torch.float32).expand(len(x))
-        told = {} if self.conditions is None else self.conditions(label, len(x))
+        return self.raw(g * x, time, label)[:, : self.shape[0]].to(x.dtype)
+
+    def raw(self, seen: Tensor, time: Tensor, label: Tensor | None) -> Tensor:
+        """Return the network's whole output for the state `seen` at times [B], by equation (2)."""
+        told = self._evaluated(seen, time, label)
+        if self.guidance == 1:
+            return told
+        c, none = self.shape[0], self._evaluated(seen, time, None)[:, : self.shape[0]]
+        return torch.cat([none + self.guidance * (told[:, :c] - none), told[:, c:]], dim=1)
+
+    def _evaluated(self, seen: Tensor, time: Tensor, label: Tensor | None) -> Tensor:
+        told = {} if self.conditions is None else self.conditions(label, len(seen))
         try:
-            raw = self.network((g * x).to(self.weights_dtype), time, **told)
+            made = self.network(seen.to(self.weights_dtype), timestep=time, **told)
         except torch.OutOfMemoryError:
             raise
         except Exception as cause:  # what its configuration promised and its layers cannot do
             rule = "has a network that fails when it is called"
             raise InputError(f"model {self.pipeline}: {rule}; {shown(str(cause), 160)}") from cause
-        return raw.sample[:, : self.shape[0]].to(x.dtype)  # type: ignore[no-any-return]
+        return made.sample  # type: ignore[no-any-return]
+
+    def shown(self, x: Tensor) -> Tensor:
+        """Return samples as the pipeline shows them: within [-1, 1], latents as they are."""
+        return x.clamp(-1, 1) if self.vae is None else x
 
     def clip(self, m: Tensor) -> Tensor:
         """Return a prediction as this pipeline's sampler uses it."""

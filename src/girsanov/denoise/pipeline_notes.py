@@ -17,11 +17,18 @@ GUIDED = {
 GRIDS = ("use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "use_lu_lambdas")
 
 
-def notes_on(scheduler: Any, dtype: torch.dtype, pipeline: str) -> tuple[str, ...]:
+def notes_on(
+    scheduler: Any, dtype: torch.dtype, pipeline: str, guidance: float = 1.0
+) -> tuple[str, ...]:
     """Return one sentence for each thing that makes a pipeline's sampler another than planned."""
     config = own_config(scheduler)
     found = [*_clipping(config), *_variance(config), *_levels(config)]
-    if pipeline in GUIDED:
+    if guidance != 1:
+        found.append(
+            f"guided with weight {guidance:g}, two evaluations of the network a call: a guided "
+            "field has no data law, so every figure is relative to the guided field"
+        )
+    elif pipeline in GUIDED:
         found.append(
             f"{pipeline} guides by default (guidance_scale={GUIDED[pipeline]:g}); a guided field "
             "has no data law, so what is measured here holds for guidance_scale=1"

@@ -79,6 +79,9 @@ def export(
     """
     require_choice("to", to, TARGETS)
     made, folder = (plan if isinstance(plan, Plan) else load_plan(plan)), Path(pipeline)
+    if made.scheduler is not None:
+        rule = f"must be diffusers: {made.scheduler['name']} spaces its own levels"
+        require(to == "diffusers", "--to", rule, to)
     require((folder / "model_index.json").is_file(), f"pipeline {folder}",
             "must be a folder with model_index.json")  # fmt: skip
     if not any_model:
@@ -113,18 +116,45 @@ def _export_folder(plan: Plan | PathLike, folder: Path, out: Path, force: bool) 
     own = build_scheduler(config, str(path))
     scheduler = GirsanovScheduler.from_plan(plan, scheduler=own)
     shutil.copytree(folder, out, dirs_exist_ok=True)
-    if index.get("_class_name") in FRESH:
+    kind = type(scheduler).__name__
+    if index.get("_class_name") in FRESH and kind != "DDIMScheduler":
         index["_class_name"] = "DDPMPipeline"
-    index["scheduler"] = ["girsanov", "GirsanovScheduler"]
+    ours = isinstance(scheduler, GirsanovScheduler)
+    index["scheduler"] = ["girsanov" if ours else "diffusers", kind]
     scheduler.save_pretrained(out / "scheduler")
     write_json(out / "model_index.json", index)
-    calls = sorted(scheduler.config["plans"]["grids"], key=int)
+    made = plan if isinstance(plan, Plan) else load_plan(plan)
+    calls = sorted(map(int, scheduler.config["plans"]["grids"])) if ours else [made.steps]
+    steps = scheduler.num_inference_steps if ours else made.steps
+    alone = ours or index.get("_class_name") != "DDPMPipeline" or _suits_ddpm(scheduler)
     use = [
         "from diffusers import DiffusionPipeline",
         f"pipe = DiffusionPipeline.from_pretrained({str(out)!r})",
-        f"pipe(num_inference_steps={scheduler.num_inference_steps})",
+        *([f"pipe(num_inference_steps={steps})"] if alone else loop(steps)),
     ]
-    return {"pipeline": str(out), "calls": [int(n) for n in calls], "python": use}
+    return {"pipeline": str(out), "scheduler": kind, "calls": calls, "python": use}
+
+
+def _suits_ddpm(scheduler: Any) -> bool:
+    """Return whether `DDPMPipeline`, which scales nothing and passes a generator, can run it."""
+    takes = "generator" in inspect.signature(scheduler.step).parameters
+    return takes and float(getattr(scheduler, "init_noise_sigma", 1.0)) == 1.0
+
+
+def loop(steps: int) -> list[str]:
+    """Return the loop that runs any scheduler on the network of a `DDPMPipeline`."""
+    return [
+        "# DDPMPipeline cannot run this scheduler, its loop can be written out",
+        "import torch",
+        "unet, scheduler, side = pipe.unet, pipe.scheduler, pipe.unet.config.sample_size",
+        f"scheduler.set_timesteps({steps})",
+        "x = scheduler.init_noise_sigma * torch.randn(16, unet.config.in_channels, side, side)",
+        "with torch.inference_mode():",
+        "    for t in scheduler.timesteps:",
+        "        out = unet(scheduler.scale_model_input(x, t), t).sample",
+        "        x = scheduler.step(out, t, x).prev_sample",
+        "images = (x / 2 + 0.5).clamp(0, 1)",
+    ]
 
 
 def _export_list(plan: Plan, folder: Path, out: Path, to: str, force: bool) -> Json:

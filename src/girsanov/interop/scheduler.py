@@ -23,9 +23,9 @@ import torch
 from .._checks import InputError, need, refuse, require
 from .._typing import Json, PathLike, Tensor
 from ..denoise.pipeline import clip_of, clipped
-from ..denoise.pipeline_clock import Clock, clock_of, own_config
+from ..denoise.pipeline_clock import Clock, build_scheduler, clock_of, own_config
 from ..ledger.audit import Audit
-from ..plan.plan import Plan
+from ..plan.plan import Plan, load_plan
 from ..sampling.holds import Recipe
 from ..sampling.run import coloured
 from .carried import Carried, carry, shape_of
@@ -80,23 +80,27 @@ class GirsanovScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]
         *,
         audit: Audit | PathLike | None = None,
         scheduler: Any = None,
-    ) -> GirsanovScheduler:
+    ) -> Any:
         """Return the scheduler that runs `plan`, and its like for other numbers of calls.
+
+        Where a tournament was won by what the pipeline had already, that scheduler of diffusers.
 
         audit: the one the plan was made from, which gives the grids for other numbers of calls;
         by default it is looked for beside the plan's file. scheduler: the pipeline's own, for
         plans of models that are not pipelines of diffusers' making.
         """
+        made = plan if isinstance(plan, Plan) else load_plan(plan)
+        if made.scheduler is not None:
+            return build_scheduler(made.scheduler["config"], "plan")
         plans = read_family(plan, audit)
         clock, clip = _told(plans[0], scheduler)
-        made = plans[-1].about
-        made_here: GirsanovScheduler = cls(
+        about = plans[-1].about
+        return cls(
             plans=carry(plans).to_json(), clock=clock.to_json(), clip=clip,
             shape=list(shape_of(plans[0])), num_train_timesteps=clock.steps,
             prediction_type=OUTPUTS.get(clock.output, clock.output),
-            about={"girsanov": made["audit"].get("girsanov"), "model": made["model"]},
+            about={"girsanov": about["audit"].get("girsanov"), "model": about["model"]},
         )  # fmt: skip
-        return made_here
 
     @property
     def init_noise_sigma(self) -> float:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -43,12 +45,14 @@ def candidates(
     only: Sequence[str] | Mapping[str, Plan] | None = None,
     *,
     fresh: bool = False,
+    own: Mapping[str, Plan] | None = None,
 ) -> list[Candidate]:
     """Return all that can be made with `steps` network calls.
 
     only: names of samplers, or plans by name that are taken as they are; fresh: whether samples
     will be judged by examples that the audit has not seen. If not, what it fits to its examples
-    with many numbers a level does not enter: calibrations and full covariances. What cannot be
+    with many numbers a level does not enter: calibrations and full covariances. own: what a
+    pipeline has already, which enters whatever `only` names. What cannot be
     made at this number of steps, such as more levels than there are to a coarse end, is left out.
     """
     if isinstance(only, Mapping):
@@ -72,7 +76,7 @@ def candidates(
             refused = cause
     if not found:
         refuse("steps", f"leave no candidate ({refused})", steps)
-    return _different(found)
+    return _different({**found, **(own or {})})
 
 
 def end(audit: Audit, share: float) -> float:
@@ -85,15 +89,21 @@ def end(audit: Audit, share: float) -> float:
 
 
 def hand_grids(first: float, last: float, steps: int) -> dict[str, Levels]:
-    """Return the grids that people choose by hand between two SNRs, by name."""
-    if steps < 2:
-        return {}
-    return {
-        "Karras": karras_grid(first, last, steps),
-        "cosine": time_grid(Cosine(), first, last, steps),
-        "uniform log-SNR": log_uniform_grid(first, last, steps),
-        "linear beta": time_grid(VariancePreserving.linear(), first, last, steps),
+    """Return the grids that people choose by hand between two SNRs, by name.
+
+    One whose process ends before `first`, as that of linear betas may, is left out.
+    """
+    makers: dict[str, Callable[[], Levels]] = {
+        "Karras": partial(karras_grid, first, last, steps),
+        "cosine": partial(time_grid, Cosine(), first, last, steps),
+        "uniform log-SNR": partial(log_uniform_grid, first, last, steps),
+        "linear beta": partial(time_grid, VariancePreserving.linear(), first, last, steps),
     }
+    found = {}
+    for name, make in makers.items() if steps >= 2 else ():
+        with suppress(InputError):
+            found[name] = make()
+    return found
 
 
 Maker = tuple[str, Callable[[], Plan]]
@@ -137,13 +147,24 @@ def _calibrated(audit: Audit, steps: int) -> Iterator[Maker]:
 
 def _by_hand(audit: Audit, steps: int, sampler: str, sigma: float, name: str) -> Iterator[Maker]:
     visits = (steps + 1) // 2 if sampler == "heun" else steps  # two calls a level but the last
-    for grid, levels in hand_grids(float(audit.levels[0]), sigma**-2, visits).items():
+    for grid, chosen in hand_grids(float(audit.levels[0]), sigma**-2, visits).items():
+        levels = _trained(audit, chosen)
         plan = (
             partial(solver_on_grid, audit, sampler, levels)
             if sampler in SOLVERS
             else partial(evaluate_grid, audit, levels, sampler=sampler)
         )
         yield f"{name}, {grid} to {sigma:.3g}", plan
+
+
+def _trained(audit: Audit, levels: Levels) -> Levels:
+    """Return the levels that a network of discrete time was trained at nearest to these."""
+    told = audit.about.get("trained_levels")
+    if told is None:
+        return levels
+    known: Levels = np.asarray(told, dtype=np.float64)
+    apart = np.abs(np.log(known)[None] - np.log(levels)[:, None])
+    return np.asarray(known[np.unique(apart.argmin(axis=1))])
 
 
 def _covariances(audit: Audit) -> list[str]:
@@ -158,6 +179,7 @@ def _different(found: dict[str, Plan]) -> list[Candidate]:
     seen: dict[Any, Candidate] = {}
     for name, plan in found.items():
         visits = (plan.start, plan.last, tuple(plan.levels))
-        key = (plan.sampler, plan.covariance, plan.calibration is None, *visits)
+        of = json.dumps(plan.scheduler and plan.scheduler["config"], sort_keys=True)
+        key = (plan.sampler, plan.covariance, plan.calibration is None, of, *visits)
         seen.setdefault(key, Candidate(name, plan))
     return list(seen.values())

@@ -9,6 +9,7 @@ import numpy as np
 
 from .._checks import (
     InputError,
+    refuse,
     require,
     require_choice,
     require_levels,
@@ -23,6 +24,7 @@ from .._files import (
 from .._typing import Array, Json, Levels, PathLike
 from ..basis import Basis, coordinate_basis, dct_basis
 from ..denoise.calibrate import Calibration, calibration_from_tensors
+from ..denoise.pipeline_own import OWN
 from ..ledger.certificate import Entry, entry_from_json
 from ..ledger.discretise import COVARIANCES
 from ..ledger.init import STARTS
@@ -34,14 +36,15 @@ from ..sampling.solvers import SOLVERS, network_calls, solver_recipe
 from .distance import Distance, distance_from_json
 
 ABOUT = ("why", "audit", "model")
-EXTRA = ("command", "tournament")  # of a plan made on the command line, or by a tournament
+EXTRA = ("command", "tournament", "scheduler")  # of the command line, or a tournament
 
 
 @dataclass(frozen=True)
 class Plan:
     """A grid and a sampler for one model, with the ledger they promise.
 
-    sampler: a hold or a solver; covariance: of the gaussian hold; start, last: how it begins and
+    sampler: a hold, a solver, or ``diffusers``: the scheduler that `scheduler` describes, which
+    diffusers itself runs; covariance: of the gaussian hold; start, last: how it begins and
     ends; levels: SNRs at which the network is called [N] (and one more where it is not, when
     last = ``sample``); variances: v of each step [N-1, d] with `axes`, one basis for all or
     one per step; ledger: entries in nats; frontier: cost above the best for other step counts;
@@ -69,7 +72,14 @@ class Plan:
     @property
     def steps(self) -> int:
         """The number of network calls a sample costs."""
+        if self.scheduler is not None:
+            return int(self.scheduler["calls"])
         return network_calls(self.sampler, len(self.levels), self.last)
+
+    @property
+    def scheduler(self) -> Json | None:
+        """Name, configuration and calls of the scheduler of diffusers that takes the steps."""
+        return self.about.get("scheduler") if self.sampler == OWN else None
 
     @property
     def resolution(self) -> float:
@@ -92,7 +102,10 @@ class Plan:
         return str(self.about.get("audit", {}).get("process", "vp"))
 
     def recipe(self) -> Recipe:
-        """Return the sampler this plan stands for."""
+        """Return the sampler this plan stands for; InputError where diffusers has it."""
+        if self.scheduler is not None:
+            rule = "has no recipe: a scheduler of diffusers takes its steps"
+            refuse("plan", rule, self.scheduler["name"], "Draw with girsanov.sample")
         main = self.moments.basis
         begin: dict[str, tuple[float | Array, float | Array, Basis | None]] = {
             "gaussian": (self.moments.mean, self.start_noise, main),
@@ -165,7 +178,7 @@ def load_plan(path: PathLike) -> Plan:
     try:
         axes = tuple(_axes(a, t.get(f"axes.{k}"), moments) for k, a in enumerate(content["axes"]))
         plan = Plan(
-            require_choice("sampler", content["sampler"], (*HOLDS, *SOLVERS)),
+            require_choice("sampler", content["sampler"], (*HOLDS, *SOLVERS, OWN)),
             content["covariance"],
             require_choice("start", content["start"], STARTS),
             require_choice("last", content["last"], ("denoise", "sample")),
@@ -182,7 +195,7 @@ def load_plan(path: PathLike) -> Plan:
             _certificate(content["certificate"], t["levels"]),
         )
         _check_whole(plan, content)
-        plan.recipe()
+        _ = plan.recipe() if plan.sampler != OWN else plan.scheduler
     except (KeyError, TypeError, ValueError, AttributeError) as cause:
         raise InputError(
             f"{path}: is not a whole plan ({cause}). Run girsanov plan again"
@@ -197,6 +210,12 @@ def _check_whole(plan: Plan, content: Json) -> None:
     require(content.keys() == names, "fields", "must be those of a plan", sorted(content))
     judged = (plan.distance is not None) == (plan.sampler in SOLVERS)
     require(judged, "distance", "must come with a solver, and with nothing else", plan.sampler)
+    own = plan.about.get("scheduler")
+    require((own is not None) == (plan.sampler == OWN), "scheduler", f"must come with {OWN}", own)
+    if own is not None:
+        parts = {"name": str, "config": dict, "calls": int}
+        good = isinstance(own, dict) and {k: type(v) for k, v in own.items()} == parts
+        require(good and own["calls"] > 0, "scheduler", f"must have {', '.join(parts)}", own)
     choices = COVARIANCES if plan.sampler == "gaussian" else (None,)
     require(plan.covariance in choices, "covariance", "must fit the sampler", plan.covariance)
     kinds = {"why": str, "model": str, "command": str, "audit": dict, "frontier": list}

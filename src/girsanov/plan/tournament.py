@@ -44,6 +44,7 @@ from ..sampling.run import sample_batches
 from .candidates import Candidate
 from .candidates import candidates as enter
 from .make import make_plan
+from .own import own_plans
 from .plan import Plan
 
 CALLS = 200_000
@@ -113,13 +114,17 @@ def tournament(
     calls a sample, by default the best number of `make_plan`; candidates: names of samplers, or
     plans by name (`plan/candidates.py`); calls: network calls spent in all, at most; data: the
     reference, which the model was not trained on; calibrations and full covariances enter
-    only if the audit has not seen it either. The table is ``plan.about["tournament"]``.
+    only if the audit has not seen it either. The schedulers that a pipeline's users would
+    take enter too, run by diffusers itself (`plan/own.py`); if one wins, the plan is it.
+    The table is ``plan.about["tournament"]``.
     Raises `InputError` when `calls` are too few, with how many are needed.
     """
     usual = make_plan(audit, steps=steps)
     check_model(model, usual)
     fresh = is_fresh(audit, data)
-    entrants = [Entrant(c) for c in enter(audit, usual.steps, candidates, fresh=fresh)]
+    own = own_plans(audit, model, usual.steps)
+    entered = enter(audit, usual.steps, candidates, fresh=fresh, own=own)
+    entrants = [Entrant(c) for c in entered]
     reference, labels = _reference(model, data, seed)
     ground = Ground(model, _measure(by, reference, labels, seed), reference, seed)
     costs = [e.candidate.plan.steps for e in entrants]
@@ -134,7 +139,8 @@ def tournament(
         "table": table,
     }  # fmt: skip
     plan = winner.candidate.plan
-    why = f"closest to held-out data by {ground.measure.name} of {len(entrants)} candidates"
+    who = f"{winner.candidate.name}, run by diffusers itself, is " if plan.scheduler else ""
+    why = f"{who}closest to held-out data by {ground.measure.name} of {len(entrants)} candidates"
     if winner is not left[0]:
         why += f", and has a path KL, unlike {left[0].candidate.name}, which is no closer for sure"
     tied = sum(row.get("behind_low", 1) <= 0 for row in table) - 1
@@ -233,7 +239,8 @@ def _draw(ground: Ground, plan: Plan, first: int, count: int, progress: Progress
     batches = sample_batches(
         model, plan, count, seed=ground.seed, first=first, label=labels, progress=progress
     )
-    return np.concatenate([b.reshape(len(b), -1).double().cpu().numpy() for b in batches])
+    shown = getattr(model, "shown", lambda x: x)  # a pipeline shows pictures within their range
+    return np.concatenate([shown(b).reshape(len(b), -1).double().cpu().numpy() for b in batches])
 
 
 def is_fresh(audit: Audit, data: Dataset | Law) -> bool:

@@ -27,6 +27,12 @@ def snippets(plan: Plan, commands: Sequence[str]) -> list[Snippet]:
     audit = _after("audit", "--out", commands, "audit.json")
     model = positional("audit", commands, "model/")
     out = _after("plan", "--out", commands, "plan.json")
+    if plan.scheduler is not None:  # it has one number of steps, and no audit makes it
+        drawn = f"x = gv.sample(gv.load_model({model!r}), gv.load_plan({out!r}), 1000, seed=0)"
+        put = f"pipe.scheduler = gv.GirsanovScheduler.from_plan({out!r})"
+        steps = f"pipe(num_inference_steps={plan.steps})"
+        return [Snippet("In Python", escape(f"import girsanov as gv\n\n{drawn}")),
+                Snippet("In diffusers", escape(f"{put}\n{steps}"))]  # fmt: skip
     count = Markup('<span data-live="count">{}</span>').format(plan.steps)
     words = shlex.join(["girsanov", "plan", audit])
     options = _options(plan)

@@ -61,6 +61,11 @@ def verdict(plan: Plan) -> str:
     sampler, score = sampler_share(plan), entry_named(plan, "score")
     if plan.distance is not None:
         return _of_solver(plan)
+    if plan.scheduler is not None:
+        return (
+            f"No plan was closer than {plan.scheduler['name']}, which diffusers runs by itself: "
+            "samples decided, and nothing in nats is known of its steps."
+        )
     if sampler.value is None:
         return "What the sampler costs is not known, so nothing can be said."
     if score is not None and score.kind == "exact" and score.value == 0:

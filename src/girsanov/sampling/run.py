@@ -19,6 +19,7 @@ from .._typing import Array, Progress, Tensor
 from ..basis import Basis
 from ..denoise.base import Denoiser, per_call, process_of
 from ..denoise.calibrate import CalibratedDenoiser
+from ..denoise.pipeline_own import own_batches
 from ..noise import NoiseSource
 from .cld import follow, require_alike
 from .holds import Recipe
@@ -48,7 +49,8 @@ def sample_batches(
 ) -> Iterator[Tensor]:
     """Yield samples first..first+count-1 under `seed`, standardised, in batches [b, *shape].
 
-    A plan with a calibration corrects the denoiser by it. batch_size: by default 1000, fewer if
+    A plan with a calibration corrects the denoiser by it; one with a scheduler is run by
+    diffusers. batch_size: by default 1000, fewer if
     the samples are large; it changes nothing; label: one class for all, or one per sample
     [count]; progress(done, total) counts network calls times samples.
     """
@@ -57,6 +59,13 @@ def sample_batches(
     require_count("batch_size", size)
     require_count("first", first, at_least=0)
     labels = _labels(denoiser, label, total)
+    scheduler = getattr(plan, "scheduler", None)
+    if scheduler is not None:
+        yield from own_batches(
+            denoiser, scheduler, total, seed=seed, first=first, size=size, label=labels,
+            progress=progress,
+        )  # fmt: skip
+        return
     steps = plan if isinstance(plan, Recipe) else plan.recipe()
     require_alike(steps.process, process_of(denoiser))
     calibration = getattr(plan, "calibration", None)

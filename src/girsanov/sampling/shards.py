@@ -199,6 +199,9 @@ def _identity(
 
 def plan_fingerprint(plan: Recipe | HasRecipe) -> str:
     """Return the SHA-256 of all that decides the samples: the recipe and the calibration."""
+    scheduler = getattr(plan, "scheduler", None)
+    if scheduler is not None:
+        return sha256_of("scheduler", json.dumps(scheduler, sort_keys=True))
     steps = plan if isinstance(plan, Recipe) else plan.recipe()
     calibration = getattr(plan, "calibration", None)
     return sha256_of(_told(steps), "" if calibration is None else calibration.fingerprint)
