@@ -112,7 +112,7 @@ def test_charts_leave_out_what_is_not_positive_on_a_log_axis():
     assert "nan" not in drawn
 
 
-@pytest.mark.parametrize("name", ["convergence", "outputs", "score_error"])
+@pytest.mark.parametrize("name", ["convergence", "order", "outputs", "score_error"])
 def test_statements_hold_when_quick(name):
     """Some of the quick run; `girsanov verify --quick` is all of it."""
     outcome = room.verify([name], quick=True).outcomes[0]

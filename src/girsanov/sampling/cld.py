@@ -38,7 +38,9 @@ from .._checks import require, require_choice, require_levels
 from .._typing import Array, Tensor
 from ..process import CriticallyDampedLangevin
 from .holds import HOLDS, Complement, Recipe, Step, recipe
+from .holds import ORDERS as HOLD_ORDERS
 
+ORDERS = {**HOLD_ORDERS, "strang": 1}  # weak, of x
 CLD = CriticallyDampedLangevin()
 TURN = np.array([[1.0, -1.0], [-1.0, 1.0]])  # of the velocity's sign, entry by entry
 

@@ -34,6 +34,7 @@ from ..basis import Basis
 
 Hold = Literal["score", "relative", "x0", "gaussian"]
 HOLDS: tuple[str, ...] = get_args(Hold)
+ORDERS = dict.fromkeys(HOLDS, 1)  # weak: error of the output's law ~ h^order
 Start = Literal["gaussian", "mean", "standard"]
 Last = Literal["denoise", "sample"]
 PROCESSES = ("vp", "cld")

@@ -24,7 +24,7 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -34,6 +34,8 @@ from ..denoise.base import Denoiser
 from ..noise import NoiseSource
 
 METHODS = ("lmc", "mala", "underdamped")
+# of the stationary law in the step; mala has that of the target at any step
+ORDERS = {"lmc": 1.0, "mala": math.inf, "underdamped": 2.0}
 PILOTS = 64  # chains that choose the step size, apart from the ones that are returned
 ROUNDS = 30  # of measuring the curvature and walking on
 WALK = 10  # steps of a round
@@ -78,7 +80,7 @@ class LangevinRun:
     warm_up_calls: int
 
 
-class _Target:
+class Target:
     """p_s of a denoiser: its score and, for a law, its log-density; counts calls."""
 
     def __init__(self, denoiser: Denoiser, snr: float | None) -> None:
@@ -101,10 +103,22 @@ class _Target:
         return torch.as_tensor(self.law.log_prob(x, self.snr))
 
 
+class Noise(Protocol):
+    """What a step of the chains draws."""
+
+    def normal(self, step: int, kind: str = "walk") -> Tensor:
+        """Return standard normals [count, d]."""
+        ...
+
+    def uniform(self, step: int) -> Tensor:
+        """Return uniforms [count]."""
+        ...
+
+
 class _Noise:
     """The normals and uniforms of chains first..first+count-1 under one name."""
 
-    def __init__(self, target: _Target, seed: int, name: str, first: int, count: int) -> None:
+    def __init__(self, target: Target, seed: int, name: str, first: int, count: int) -> None:
         self.sources = {k: NoiseSource(seed, f"{name}-{k}") for k in ("walk", "speed", "accept")}
         self.first, self.count, self.target = first, count, target
 
@@ -120,7 +134,7 @@ class _Noise:
 
 
 @dataclass
-class _Chain:
+class Chain:
     """Where some chains are: x, its score, and for (2) log p, for (3) the velocity."""
 
     x: Tensor
@@ -147,7 +161,7 @@ def sample_langevin(
     Gaussian the chains begin in. Raises InputError for `mala` without a known density, or when
     a chain leaves the finite numbers.
     """
-    target, wanted = _Target(denoiser, snr), _counts(steps)
+    target, wanted = Target(denoiser, snr), _counts(steps)
     require_count("count", count)
     require_count("batch_size", batch_size)
     width = require_number("start", start[1], above=0.0)
@@ -157,7 +171,7 @@ def sample_langevin(
     friction = chain.friction or 2 / width
     with torch.inference_mode():
         step = chain.step or _chosen_step(target, chain.method, start, seed)
-        warm_up, move = target.calls, _mover(target, chain.method, friction)
+        warm_up, move = target.calls, mover(target, chain.method, friction)
         parts, accepted, target.calls = [], 0.0, 0
         for first in range(0, count, batch_size):
             noise = _Noise(target, seed, "langevin", first, min(batch_size, count - first))
@@ -182,23 +196,25 @@ def _counts(steps: int | Sequence[int]) -> tuple[int, ...]:
     return wanted
 
 
-def _begin(target: _Target, method: str, noise: _Noise, start: tuple[float, float]) -> _Chain:
+def _begin(target: Target, method: str, noise: _Noise, start: tuple[float, float]) -> Chain:
     x = start[0] + start[1] * noise.normal(0)
     extra = noise.normal(0, "speed") if method == "underdamped" else x[:, :0]
     if method == "mala":
         extra = target.log_prob(x)
-    return _Chain(x, target.score(x), extra)
+    return Chain(x, target.score(x), extra)
 
 
-Move = Callable[[_Chain, _Noise, int, float], _Chain]
+Move = Callable[[Chain, Noise, int, float], Chain]
 
 
-def _mover(target: _Target, method: str, friction: float) -> Move:
-    def lmc(c: _Chain, noise: _Noise, k: int, h: float) -> _Chain:
+def mover(target: Target, method: str, friction: float) -> Move:
+    """Return the step (chain, noise, its number, h) of a method, equations (1) to (3)."""
+
+    def lmc(c: Chain, noise: Noise, k: int, h: float) -> Chain:
         x = c.x + h * c.score + math.sqrt(2 * h) * noise.normal(k)  # (1)
-        return _Chain(x, target.score(x), c.extra)
+        return Chain(x, target.score(x), c.extra)
 
-    def mala(c: _Chain, noise: _Noise, k: int, h: float) -> _Chain:
+    def mala(c: Chain, noise: Noise, k: int, h: float) -> Chain:
         xi = noise.normal(k)
         x = c.x + h * c.score + math.sqrt(2 * h) * xi
         score, log_p = target.score(x), target.log_prob(x)
@@ -207,27 +223,27 @@ def _mover(target: _Target, method: str, friction: float) -> Move:
         ratio = log_p - c.extra - back + xi.square().sum(1) / 2  # (2)
         take = noise.uniform(k).log() < ratio
         row = take[:, None]
-        return _Chain(
+        return Chain(
             torch.where(row, x, c.x),
             torch.where(row, score, c.score),
             torch.where(take, log_p, c.extra),
             c.accepted + float(take.sum()),
         )
 
-    def underdamped(c: _Chain, noise: _Noise, k: int, h: float) -> _Chain:
+    def underdamped(c: Chain, noise: Noise, k: int, h: float) -> Chain:
         keep, fresh = math.exp(-friction * h), math.sqrt(-math.expm1(-2 * friction * h))
         v = c.extra + h / 2 * c.score  # (3)
         x = c.x + h / 2 * v
         v = keep * v + fresh * noise.normal(k)
         x = x + h / 2 * v
         score = target.score(x)
-        return _Chain(x, score, v + h / 2 * score)
+        return Chain(x, score, v + h / 2 * score)
 
     return {"lmc": lmc, "mala": mala, "underdamped": underdamped}[method]
 
 
 def _walk(
-    c: _Chain, move: Move, noise: _Noise, step: float, wanted: tuple[int, ...]
+    c: Chain, move: Move, noise: _Noise, step: float, wanted: tuple[int, ...]
 ) -> tuple[Tensor, float]:
     """Return the states after each of `wanted` steps [len, b, d], and how many were accepted."""
     kept = []
@@ -238,15 +254,15 @@ def _walk(
     return torch.stack(kept), c.accepted
 
 
-def _chosen_step(target: _Target, method: str, start: tuple[float, float], seed: int) -> float:
+def _chosen_step(target: Target, method: str, start: tuple[float, float], seed: int) -> float:
     """Return the step size (4)."""
     noise = _Noise(target, seed, "langevin-pilot", 0, PILOTS)
     x = _begin(target, "lmc", noise, start).x
-    direction, largest, lmc = noise.normal(0, "speed"), 0.0, _mover(target, "lmc", 1.0)
+    direction, largest, lmc = noise.normal(0, "speed"), 0.0, mover(target, "lmc", 1.0)
     for k in range(ROUNDS):
         found, direction = _curvature(target, x, direction)
         largest = max(largest, found)
-        c = _Chain(x, target.score(x), x[:, :0])
+        c = Chain(x, target.score(x), x[:, :0])
         for j in range(WALK):
             c = lmc(c, noise, 1 + k * WALK + j, 0.1 / largest)
         x = c.x
@@ -255,7 +271,7 @@ def _chosen_step(target: _Target, method: str, start: tuple[float, float], seed:
     return _accepted_step(target, noise, x, 1 / largest)
 
 
-def _curvature(target: _Target, x: Tensor, direction: Tensor) -> tuple[float, Tensor]:
+def _curvature(target: Target, x: Tensor, direction: Tensor) -> tuple[float, Tensor]:
     """Return the largest |dS/dx u| over chains and a better u, one power iteration each."""
     u = direction / direction.norm(dim=1, keepdim=True).clamp_min(1e-30)
     small = 1e-3 * math.sqrt(target.size / target.snr)
@@ -263,9 +279,9 @@ def _curvature(target: _Target, x: Tensor, direction: Tensor) -> tuple[float, Te
     return max(float(change.norm(dim=1).max()), 1e-12), change
 
 
-def _accepted_step(target: _Target, noise: _Noise, x: Tensor, step: float) -> float:
+def _accepted_step(target: Target, noise: _Noise, x: Tensor, step: float) -> float:
     """Return the step whose acceptance is the wanted one (Robbins and Monro, averaged)."""
-    c, move = _Chain(x, target.score(x), target.log_prob(x)), _mover(target, "mala", 1.0)
+    c, move = Chain(x, target.score(x), target.log_prob(x)), mover(target, "mala", 1.0)
     log_step, late = math.log(step), []
     for k in range(1, TUNING + 1):
         before = c.accepted

@@ -8,6 +8,7 @@ MODULES = (
     "promises",
     "score_error",
     "support",
+    "manifolds",
     "steps_needed",
     "theorem6",
     "theorem7",
