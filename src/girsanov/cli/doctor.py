@@ -23,6 +23,7 @@ EXTRAS = {
     "diffusers": ("diffusers", "diffusers"),
     "pyarrow": ("pyarrow", "parquet"),
     "sklearn": ("scikit-learn", "demo"),
+    "datasets": ("datasets", "datasets"),
 }  # module, package and our extra
 VISION = "from diffusers import UNet2DModel"
 SECONDS = 120  # a first import of torch from a cold disk takes tens of seconds

@@ -9,7 +9,7 @@ import typer
 
 app = typer.Typer(name="girsanov", add_completion=False, pretty_exceptions_enable=False)
 
-DATA = ".npy, .npz, .csv, .parquet, a folder of images, or digits"
+DATA = ".npy, .npz, .csv, .parquet, a folder of images, .npy or .parquet files, or digits"
 Model = Annotated[str, typer.Argument(help="A model folder, or a law in a .json file.")]
 AuditFile = Annotated[Path, typer.Argument(help="What `girsanov audit` wrote.")]
 Labels = Annotated[

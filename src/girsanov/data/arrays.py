@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,11 +32,33 @@ from .streaming import (
 )
 
 
+class ArrayLike(Protocol):
+    """An array whose rows are asked for by number: NumPy's, or `Parts` of a folder."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """That of the numbers."""
+        ...
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(n, ...)."""
+        ...
+
+    def __len__(self) -> int:
+        """The number of rows n."""
+        ...
+
+    def __getitem__(self, index: Index, /) -> NDArray[Any]:
+        """Return rows `index` [b]."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class ArrayRows(Rows):
     """Rows of an array [n, ...]; layout None for vectors, else that of the images."""
 
-    values: NDArray[Any]
+    values: ArrayLike
     layout: Layout | None
 
     @property
@@ -75,17 +97,18 @@ class ArrayRows(Rows):
             yield self.take(rows)
 
 
-def array_rows(values: NDArray[Any], what: str) -> ArrayRows:
+def array_rows(values: ArrayLike, what: str) -> ArrayRows:
     """Return an array as rows; InputError, naming `what`, unless it is usable numbers."""
     if isinstance(values, np.ma.MaskedArray):
         require(not np.ma.is_masked(values), what, "must not have masked values")
     plain = values.dtype.kind in "biuf" and values.dtype.itemsize <= 8
     rule = "must hold real numbers of at most 64 bits"
     require(plain, what, rule, f"dtype {values.dtype}", "Convert it with astype")
-    require(values.ndim > 0, what, "must have rows", "a single number")
-    require(values.size > 0, what, "must not be empty", f"shape {values.shape}")
+    require(len(values.shape) > 0, what, "must have rows", "a single number")
+    require(math.prod(values.shape) > 0, what, "must not be empty", f"shape {values.shape}")
     require(len(values) > 1, what, "must have at least 2 rows", f"shape {values.shape}")
-    rows = ArrayRows(np.asarray(values), layout_of(values.shape, what))
+    given = np.asarray(values) if isinstance(values, np.ndarray) else values  # no mask by now
+    rows = ArrayRows(given, layout_of(values.shape, what))
     if values.dtype.kind == "f":
         for index in row_chunks(len(values), math.prod(values.shape[1:])):
             require_usable(rows.take(index), index, what)

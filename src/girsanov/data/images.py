@@ -80,10 +80,7 @@ class ImageRows(Rows):
     def _pixels(self, path: Path) -> NDArray[Any]:
         with opened(path) as image:
             require(image.size == self.size, str(path), f"must have size {self.size}", image.size)
-            if image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info:
-                white = Image.new("RGBA", image.size, "white")
-                image = Image.alpha_composite(white, image.convert("RGBA"))
-            return np.asarray(image.convert("L" if self.grey else "RGB"))
+            return flattened(image, self.grey)
 
     def learn(self, index: Index | None) -> ImageStandardisation:
         """Return the map of 0..255 to [-1, 1]; nothing is learnt from 8-bit files."""
@@ -95,6 +92,14 @@ class ImageRows(Rows):
         for path in self.paths:
             with open(path, "rb") as file:
                 yield hashlib.file_digest(file, "sha256").digest()
+
+
+def flattened(image: Image.Image, grey: bool) -> NDArray[Any]:
+    """Return the pixels, uint8 [H, W] or [H, W, 3]; what is transparent is laid on white."""
+    if image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info:
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image.convert("RGBA"))
+    return np.asarray(image.convert("L" if grey else "RGB"))
 
 
 @contextmanager

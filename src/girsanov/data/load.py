@@ -14,6 +14,8 @@ from .._checks import InputError, need, refuse, require, shown
 from .arrays import array_rows
 from .csv_files import read_csv
 from .dataset import Dataset
+from .folders import data_files, npy_rows, parquet_columns
+from .hugging_face import HUB, hub_set, is_saved, saved_set
 from .images import read_folder
 from .numpy_files import read_npy, read_npz
 from .parquet_files import read_parquet
@@ -28,7 +30,10 @@ from .tables import (
     table_rows,
 )
 
-ACCEPTED = ".npy, .npz, .csv, .parquet, a folder of images, or the word digits"
+ACCEPTED = (
+    ".npy, .npz, .csv, .parquet, a folder of images, of .npy or of .parquet files, "
+    "or the word digits"
+)
 NO_COLUMN = "must name a column of a table or an array of a .npz; this data has neither"
 
 
@@ -45,9 +50,11 @@ def load_data(
 ) -> Dataset:
     """Return a data set; its rows stay where they are and are read when asked for.
 
-    source: path to a `.npy` (memory-mapped), `.npz`, `.csv` (with a header), `.parquet` or a
-    folder of images (sub-folders are labels); the word ``digits`` (scikit-learn's); a NumPy
-    array (structured: a table), a torch tensor, or a data frame. Arrays are not copied.
+    source: path to a `.npy` (memory-mapped), `.npz`, `.csv` (with a header), `.parquet`, a
+    folder of images (sub-folders are labels), of `.npy` or of `.parquet` files (their rows end
+    to end), or of a saved Hugging Face data set; ``hub:owner/name@split``, the only thing that
+    is ever fetched; the word ``digits`` (scikit-learn's); a NumPy array (structured: a table), a
+    torch tensor, or a data frame. Arrays are not copied.
     labels: a table's column, a `.npz`'s array, or one label per row [n] (whole numbers or text).
     name: what to call it in reports; the file's name by default.
     Raises InputError, one line, for whatever cannot be used.
@@ -83,9 +90,10 @@ def _from_word(source: str, labels: str | None) -> Loaded:
     path = Path(source)
     if source == "digits":
         return _digits(labels)
+    if source.startswith(HUB):
+        return Loaded(*hub_set(source, labels))
     if path.is_dir():
-        require(labels is None, "labels", NO_COLUMN, labels)
-        return Loaded(*read_folder(path))
+        return _from_folder(path, labels)
     require(
         path.suffix.lower() in (".npy", ".npz", ".csv", ".parquet"),
         source,
@@ -104,6 +112,16 @@ def _from_word(source: str, labels: str | None) -> Loaded:
             return _from_columns(read_csv(path), labels, source)
         case _:
             return _from_columns(read_parquet(path), labels, source)
+
+
+def _from_folder(path: Path, labels: str | None) -> Loaded:
+    what, files = str(path), data_files(path)
+    if is_saved(path):
+        return Loaded(*saved_set(path, labels))
+    if files and files[0].suffix.lower() == ".parquet":
+        return _from_columns(parquet_columns(files, what), labels, what)
+    require(labels is None, "labels", NO_COLUMN, labels)
+    return Loaded(npy_rows(files, what)) if files else Loaded(*read_folder(path))
 
 
 def _digits(labels: str | None) -> Loaded:

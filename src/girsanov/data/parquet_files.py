@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from .._checks import InputError, need, require, shown
 from .numpy_files import UNPACK_LIMIT
 from .tables import Values, categorise, column, require_names
+
+BATCH = 2**16  # rows unpacked at a time, of a folder of files
 
 
 def read_parquet(path: Path) -> dict[str, Values]:
@@ -29,8 +32,28 @@ def read_parquet(path: Path) -> dict[str, Values]:
         if isinstance(cause, InputError):
             raise
         raise InputError(f"{path}: must be a whole Parquet file; {shown(str(cause))}") from cause
-    require_names(list(table.column_names), str(path))
-    return {name: _arrow_column(table[name], name, str(path)) for name in table.column_names}
+    return arrow_columns(table, str(path))
+
+
+def parquet_batches(path: Path) -> Iterator[dict[str, Values]]:
+    """Yield the columns of a Parquet file, at most `BATCH` rows at a time."""
+    parquet = need("pyarrow.parquet", "parquet")
+    arrow = need("pyarrow", "parquet")
+    require(path.stat().st_size > 0, str(path), "must not be empty", "0 bytes")
+    try:
+        with parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(BATCH):
+                yield arrow_columns(arrow.table(batch), str(path))
+    except (arrow.ArrowException, OSError, ValueError) as cause:
+        if isinstance(cause, InputError):
+            raise
+        raise InputError(f"{path}: must be a whole Parquet file; {shown(str(cause))}") from cause
+
+
+def arrow_columns(table: Any, what: str) -> dict[str, Values]:
+    """Return the columns of an Arrow table: numbers, or text as categories."""
+    require_names(list(table.column_names), what)
+    return {name: _arrow_column(table[name], name, what) for name in table.column_names}
 
 
 def _arrow_column(values: Any, name: str, what: str) -> Values:

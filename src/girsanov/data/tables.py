@@ -192,10 +192,15 @@ class Coder:
 
     def finish(self, codes: NDArray[np.int32]) -> Categories:
         """Return codes [n] renumbered so that they index the sorted texts."""
+        rank, names = self.ranked()
+        return Categories(rank[codes], names)
+
+    def ranked(self) -> tuple[NDArray[np.int32], tuple[str, ...]]:
+        """Return the place of each code among the sorted texts, and these."""
         names = sorted(self._codes)
         rank = np.empty(len(names), np.int32)
         rank[[self._codes[name] for name in names]] = np.arange(len(names), dtype=np.int32)
-        return Categories(rank[codes], tuple(names))
+        return rank, tuple(names)
 
     def _require_category(self, text: str) -> None:
         where = self._where

@@ -1,0 +1,136 @@
+"""A folder of `.npy` or `.parquet` files as one data set: the rows of all, file after file.
+
+Files are taken in the order of their names. `.npy` files stay where they are, memory-mapped, and
+are read when asked for; those of Parquet are unpacked once, a part of a file at a time, into a
+temporary file (`spool.py`), since a row of theirs cannot be read alone. A folder has the numbers
+and the fingerprint of the one file that held all of its rows in that order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._checks import require
+from .arrays import ArrayRows, array_rows
+from .numpy_files import read_npy
+from .parquet_files import parquet_batches
+from .spool import Spool
+from .streaming import Index
+from .tables import Categories, Coder, Values, require_names
+
+SUFFIXES = (".npy", ".parquet")
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """Arrays [n_k, ...] end to end, read where they are; what `ArrayRows` asks of an array."""
+
+    arrays: tuple[NDArray[Any], ...]
+    ends: NDArray[np.int64]  # rows up to and with each array
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """That of all arrays."""
+        return self.arrays[0].dtype
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(n, ...)."""
+        return (int(self.ends[-1]), *self.arrays[0].shape[1:])
+
+    def __len__(self) -> int:
+        """The number of rows n."""
+        return int(self.ends[-1])
+
+    def __getitem__(self, index: Index) -> NDArray[Any]:
+        """Return rows `index` [b] as a copy in memory."""
+        out = np.empty((len(index), *self.shape[1:]), self.dtype)
+        place = np.searchsorted(self.ends, index, side="right")
+        for k in np.unique(place).tolist():
+            chosen = place == k
+            before = self.ends[k] - len(self.arrays[k])
+            out[chosen] = self.arrays[k][index[chosen] - before]
+        return out
+
+
+def data_files(folder: Path) -> list[Path]:
+    """Return the `.npy` or `.parquet` files of a folder by name, none if it has neither.
+
+    Raises InputError for a folder with both kinds.
+    """
+    files = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file())
+    files = [p for p in files if not p.name.startswith(".")]
+    kinds = sorted({p.suffix.lower() for p in files})
+    require(len(kinds) < 2, str(folder), "must hold data files of one kind", " and ".join(kinds))
+    return files
+
+
+def npy_rows(files: list[Path], what: str) -> ArrayRows:
+    """Return the rows of `.npy` files, which must agree in dtype and in the shape of a row."""
+    arrays = [read_npy(path) for path in files]
+    first = arrays[0]
+    for path, array in zip(files, arrays, strict=True):
+        require(array.dtype.names is None, str(path), "must hold plain numbers", "named columns",
+                "Keep tables as Parquet files")  # fmt: skip
+        require(array.ndim > 0, str(path), "must have rows", "a single number")
+        same = (array.dtype, array.shape[1:]) == (first.dtype, first.shape[1:])
+        rule = f"must be like {files[0].name}, {first.dtype} of shape {first.shape[1:]}"
+        require(same, str(path), rule, f"{array.dtype} of shape {array.shape[1:]}")
+    kept = tuple(a for a in arrays if len(a)) or (first,)
+    return array_rows(Parts(kept, np.cumsum([len(a) for a in kept])), what)
+
+
+def parquet_columns(files: list[Path], what: str) -> dict[str, Values]:
+    """Return the columns of Parquet files that have the same ones, unpacked to a spool each."""
+    return gathered((part for path in files for part in parquet_batches(path)), what)
+
+
+def gathered(batches: Iterator[dict[str, Values]], what: str) -> dict[str, Values]:
+    """Return columns that come in batches of rows as columns on a temporary file each."""
+    columns: dict[str, Gathered] = {}
+    for batch in batches:
+        if not columns:
+            require_names(list(batch), what)
+            columns = {name: Gathered(f"{what} column {name!r}") for name in batch}
+        rule = "must have the same columns in all parts: " + ", ".join(columns)
+        require(list(batch) == list(columns), what, rule, ", ".join(batch))
+        for name, values in batch.items():
+            columns[name].append(values)
+    require(bool(columns), what, "must have rows", "none")
+    return {name: column.finish() for name, column in columns.items()}
+
+
+class Gathered:
+    """One column of numbers or of text, in batches."""
+
+    def __init__(self, where: str) -> None:
+        self.where, self.spool, self.coder = where, Spool(where), Coder(where)
+        self.text: bool | None = None
+
+    def append(self, values: Values) -> None:
+        """Keep values [b]; a column is of numbers or of text in all batches."""
+        text = isinstance(values, Categories)
+        self.text = text if self.text is None else self.text
+        kind = "text" if self.text else "numbers"
+        require(text == self.text, self.where, f"must hold {kind} in all parts", None)
+        if isinstance(values, Categories):
+            codes = np.array([self.coder.code(name) for name in values.names], np.int32)
+            values = codes[values.codes]
+        self.spool.append(values)
+
+    def finish(self) -> Values:
+        """Return the whole column [n], memory-mapped; text coded by its sorted values."""
+        values = self.spool.rows()
+        if not self.text:
+            return values
+        rank, names = self.coder.ranked()
+        for first in range(0, len(values), 2**20):
+            part = slice(first, first + 2**20)
+            values[part] = rank[values[part]]
+        return Categories(values, names)

@@ -1,0 +1,149 @@
+"""Data sets of Hugging Face `datasets` (the extra `datasets`): saved on this disk, or streamed.
+
+A folder that `save_to_disk` wrote is read as it is. Only a name of the form
+``hub:owner/name@split`` is ever fetched, as a stream, and not with `HF_HUB_OFFLINE=1`; no code
+of the data set's own is run. Rows come a batch at a time and are kept in a temporary file
+(`spool.py`). The rows are the one column of images or of arrays of one size, and other columns are
+then left aside; with no such column they are a table of the columns of numbers and text. The
+only column of class labels gives the labels, unless another one is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._checks import InputError, need, refuse, require, shown
+from .arrays import array_rows
+from .folders import gathered
+from .images import GREY, flattened
+from .parquet_files import arrow_columns
+from .spool import Spool
+from .streaming import Rows
+from .tables import Values, table_rows
+
+HUB = "hub:"
+BATCH = 256  # rows of pictures or arrays decoded at a time
+TABLE_BATCH = 2**14  # rows of a table
+PICTURES = ("Image",)
+ARRAYS = ("Array2D", "Array3D", "Sequence", "List", "LargeList")
+
+
+class Found(NamedTuple):
+    """Rows, and the labels that came with them: codes with names, a column, or nothing."""
+
+    rows: Rows
+    labels: Values | None = None
+    names: tuple[str, ...] | None = None
+
+
+def is_saved(folder: Path) -> bool:
+    """Return whether `save_to_disk` of Hugging Face datasets wrote this folder."""
+    return any((folder / name).is_file() for name in ("dataset_dict.json", "state.json"))
+
+
+def saved_set(folder: Path, labels: str | None) -> Found:
+    """Return the rows of a folder that `save_to_disk` wrote."""
+    what = str(folder)
+    if (folder / "dataset_dict.json").is_file():
+        parts = ", ".join(sorted(p.name for p in folder.iterdir() if p.is_dir()))
+        refuse(what, "holds several data sets", parts, f"Name one: {folder}/NAME")
+    library = need("datasets", "datasets")
+    with quiet(library, what):
+        found = library.load_from_disk(str(folder))
+        return rows_of(found, labels, what)
+
+
+def hub_set(name: str, labels: str | None) -> Found:
+    """Return the rows of ``hub:owner/name@split`` (by default train), fetched as a stream."""
+    library = need("datasets", "datasets")
+    place, _, split = name.removeprefix(HUB).partition("@")
+    require(bool(place), "source", "must name a data set: hub:owner/name@split", name)
+    with quiet(library, name):
+        found = library.load_dataset(place, split=split or "train", streaming=True)
+        return rows_of(found, labels, name)
+
+
+class quiet:
+    """Without the library's progress bars; whatever it raises becomes one line about `what`."""
+
+    def __init__(self, library: Any, what: str) -> None:
+        self.library, self.what = library, what
+
+    def __enter__(self) -> None:
+        self.library.disable_progress_bars()
+
+    def __exit__(self, kind: Any, cause: BaseException | None, _: Any) -> None:
+        # its errors come from many packages and share no class that could be named
+        if isinstance(cause, Exception) and not isinstance(cause, InputError):
+            text = f"cannot be read; {shown(str(cause) or type(cause).__name__, 160)}"
+            raise InputError(f"{self.what}: {text}") from cause
+
+
+def rows_of(found: Any, labels: str | None, what: str) -> Found:
+    """Return the rows and labels of a data set of the library's, map-style or streamed."""
+    kinds = {name: type(feature).__name__ for name, feature in (found.features or {}).items()}
+    require(bool(kinds), what, "must say which columns it has", "none")
+    require(labels is None or labels in kinds, "labels", "must be a column of " + what
+            + f" ({', '.join(kinds)})", labels)  # fmt: skip
+    classes = [name for name, kind in kinds.items() if kind == "ClassLabel"]
+    label = labels or (classes[0] if len(classes) == 1 else None)
+    wide = [n for n, kind in kinds.items() if kind in (*PICTURES, *ARRAYS) and n != label]
+    if not wide:
+        return _table(found, labels, label, what)
+    rule = "must have one column of pictures or arrays"
+    require(len(wide) == 1, what, rule, ", ".join(wide), "Select one with select_columns")
+    picture = kinds[wide[0]] in PICTURES
+    spool, codes = Spool(f"{what} column {wide[0]!r}"), Spool(f"{what} column {label!r}")
+    for batch in _batches(found, [wide[0], *([label] if label else [])], BATCH):
+        spool.append(_pictures(batch[wide[0]], spool) if picture else _arrays(batch[wide[0]]))
+        if label:
+            codes.append(np.asarray(batch[label]))
+    rows = array_rows(spool.rows(), what)
+    if label is None:
+        return Found(rows)
+    given = np.array(codes.rows())
+    return _named(Found(rows, given), found, label) if label in classes else Found(rows, given)
+
+
+def _batches(found: Any, names: list[str], size: int) -> Iterator[dict[str, list[Any]]]:
+    yield from found.select_columns(names).with_format(None).iter(batch_size=size)
+
+
+def _pictures(images: list[Any], spool: Spool) -> NDArray[Any]:
+    """Return pictures of one size as uint8, grey if the first of all is."""
+    shape = None if spool.form is None else spool.form[1]
+    grey = images[0].mode in GREY if shape is None else len(shape) == 2
+    for image in images:
+        require(not grey or image.mode in GREY, spool.what, "must be grey in all rows or in none",
+                f"mode {image.mode}")  # fmt: skip
+        size = images[0].size if shape is None else (shape[1], shape[0])
+        require(image.size == size, spool.what, f"must have size {size}", image.size)
+    return np.stack([flattened(image, grey) for image in images])
+
+
+def _arrays(values: Iterable[Any]) -> NDArray[Any]:
+    return np.asarray(list(values))  # ragged lists fail here, and are refused by `quiet`
+
+
+def _table(found: Any, labels: str | None, label: str | None, what: str) -> Found:
+    parts = found.with_format("arrow").iter(batch_size=TABLE_BATCH)
+    columns = gathered((arrow_columns(part, what) for part in parts), what)
+    given = None if label is None else columns.pop(label)
+    rows = table_rows(columns, what)
+    if given is None or label is None:
+        return Found(rows)
+    return Found(rows, given) if labels else _named(Found(rows, given), found, label)
+
+
+def _named(found: Found, source: Any, label: str) -> Found:
+    """Return class labels with the names that the data set gives them."""
+    names = tuple(str(name) for name in source.features[label].names)
+    codes = np.asarray(found.labels).astype(np.int64)
+    inside = bool(((codes >= 0) & (codes < len(names))).all())
+    require(inside, f"labels of {label}", f"must lie in 0..{len(names) - 1}", codes.min())
+    return Found(found.rows, codes, names)
