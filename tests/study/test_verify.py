@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 
 import pytest
 from markupsafe import Markup
@@ -136,3 +137,33 @@ def test_all_statements_hold():
     run_of_all = room.verify(quick=True)
     failing = [r.what for o in run_of_all.outcomes for r in o.result.rows if not r.holds]
     assert run_of_all.holds, failing
+
+
+def test_figures_in_print_are_set_beside_their_own(monkeypatch, tmp_path, capsys):
+    good = printed("a figure", ".44", 0.44, source="theory 9.3")
+    bad = printed("another", ".44", 0.48, source="theory 9.3, constants 1")
+    rows = [good, bad, Row("not in print", 1.0, 1.0)]
+    drawn = chart("c", "t", [Series("s", [1, 2], [1.0, 2.0])], ("x", "y"))
+    one = Statement("one", "One", "", "", "", lambda quick, seed: Result(rows, good, "", drawn))
+    monkeypatch.setattr(room, "statements", lambda: {"one": one})
+    assert run(["verify", "--tables", "--out", str(tmp_path)]) == 1
+    said = capsys.readouterr().out
+    assert "9.3 The paper's sampler" in said
+    assert "another" in said.partition("9.3 The paper")[2]
+    assert "1.317" in said  # what is to be corrected
+    (table,) = json.loads((tmp_path / "results.json").read_text())["tables"]
+    assert (table["table"], table["figures"], table["hold"]) == ("9.3", 2, 1)
+    assert 'id="table-9.3"' in (tmp_path / "index.html").read_text()
+
+
+def test_every_source_in_print_belongs_to_a_table():
+    import re
+
+    from girsanov.study import statements
+    from girsanov.study.tables import TABLES
+
+    folder = statements.__path__[0]
+    text = "".join(p.read_text() for p in sorted(Path(folder).glob("*.py")))
+    named = set(re.findall(r'"theory (\d[\d.]*)', text)) - {"9"}
+    assert named <= {t.number for t in TABLES}
+    assert {f"9.{k}" for k in range(1, 9)} <= named

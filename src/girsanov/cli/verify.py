@@ -11,6 +11,8 @@ from . import outputs
 from .options import AsJson, Force, Seed, app
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from ..study.verify import Verification
 
 RESULTS = "results.json"
@@ -27,6 +29,9 @@ def verify(
     ),
     quick: Annotated[bool, typer.Option("--quick", help="Fewer cases, within a minute.")] = False,
     names: Annotated[bool, typer.Option("--list", help="List the statements, run none.")] = False,
+    tables: Annotated[
+        bool, typer.Option("--tables", help="Also print the figures in print, table by table.")
+    ] = False,
     seed: Seed = 0,
     force: Force = False,
     json: AsJson = False,
@@ -47,7 +52,7 @@ def verify(
         done = run(statements or (), quick=quick, seed=seed, progress=lambda k, n, _: bar(k, n))
     files = done.save(out)
     content = {**done.to_json(), "files": files}
-    show.result(json, content, lambda: _show(done, files))
+    show.result(json, content, lambda: _show(done, files, tables))
     if not done.holds:
         raise typer.Exit(1)
 
@@ -75,7 +80,30 @@ def _list(as_json: bool) -> None:
     show.result(as_json, content, table)
 
 
-def _show(run: Verification, files: dict[str, str]) -> None:
+def _show_tables(run: Verification, console: Console) -> None:
+    """Print every figure in print beside the one of this run."""
+    from rich.table import Table
+
+    from ..study.tables import reproduced
+
+    for table, rows in reproduced(run):
+        shown = Table(box=None, pad_edge=False, header_style="bold")
+        shown.add_column(f"theory {table.number}", overflow="fold")
+        for name in ("in print", "measured", "allowed"):
+            shown.add_column(name, justify="right", no_wrap=True)
+        shown.add_column("holds?", no_wrap=True)
+        for _, row in rows:
+            said = "[green]yes[/]" if row.holds else "[bold red]no[/]"
+            sign = "" if row.relation == "=" else row.relation + " "
+            figures = f"{sign}{row.claimed:.5g}", f"{row.measured:.5g}", f"{row.tolerance:.2g}"
+            shown.add_row(row.what, *figures, said)
+        console.print(f"\n[bold]{table.number} {table.title}[/]")
+        console.print(shown)
+        for note in table.notes:
+            console.print(f"[dim]{note}[/]")
+
+
+def _show(run: Verification, files: dict[str, str], tables: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -98,6 +126,8 @@ def _show(run: Verification, files: dict[str, str]) -> None:
         )
     console = Console(highlight=False)
     console.print(table)
+    if tables:
+        _show_tables(run, console)
     rows = sum(len(o.result.rows) for o in run.outcomes)
     for outcome in run.outcomes:
         for row in outcome.result.rows:

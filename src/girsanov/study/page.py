@@ -11,6 +11,7 @@ from markupsafe import Markup
 from .._typing import Json
 from ..reporting.words import number
 from .statement import Row
+from .tables import Table, reproduced
 
 if TYPE_CHECKING:
     from .verify import Outcome, Verification
@@ -34,7 +35,8 @@ def render(run: Verification) -> str:
     about = run.to_json()
     return template.render(
         style=Markup(style),
-        about={k: v for k, v in about.items() if k != "statements"},
+        about={k: v for k, v in about.items() if k not in ("statements", "tables")},
+        tables=[_table(table, rows) for table, rows in reproduced(run)],
         headline=_headline(run),
         statements=[_statement(o) for o in run.outcomes],
     )
@@ -59,6 +61,17 @@ def _statement(outcome: Outcome) -> Json:
         "held": sum(row.holds for row in r.rows),
         "sources": any(row.source for row in r.rows),
         "seconds": number(outcome.seconds, 2),
+    }
+
+
+def _table(table: Table, rows: list[tuple[str, Row]]) -> Json:
+    """Return a table in print with its figures, those of one statement together."""
+    return {
+        "number": table.number,
+        "title": table.title,
+        "notes": table.notes,
+        "rows": [{**_row(row), "name": name} for name, row in rows],
+        "held": sum(row.holds for _, row in rows),
     }
 
 

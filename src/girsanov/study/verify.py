@@ -12,6 +12,7 @@ from .. import __version__
 from .._checks import require
 from .._files import write_json, write_text
 from .._typing import Json, PathLike
+from . import tables
 from .statement import Result, Statement
 from .statements import MODULES
 
@@ -67,6 +68,7 @@ class Verification:
             "seconds": round(self.seconds, 1),
             "holds": self.holds,
             "comparisons": sum(len(o.result.rows) for o in self.outcomes),
+            "tables": tables.to_json(self),
             "statements": [o.to_json() for o in self.outcomes],
         }
 

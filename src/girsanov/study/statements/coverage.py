@@ -29,6 +29,7 @@ from ..path_kl import discretisation, ou_levels
 from ..statement import Result, Row, Statement
 
 FORMS = ("(2a)", "(2b)", "(2c)", "any grid")
+SOURCE = "theory 9.2"
 ROUNDING = 1e-11  # of the integrals that are subtracted
 
 
@@ -141,7 +142,8 @@ def run(quick: bool, seed: int) -> Result:
         cases = [draw(Draws(seed, name, k)) for k in range(count)]
         for k, form in enumerate(forms):
             bad = sum(bool(b[k] < e * (1 - 1e-9) - r) for e, b, r in cases)
-            rows.append(Row(f"{form}: violations in {count} random {name}", 0, bad, "<="))
+            rows.append(Row(f"{form}: violations in {count} random {name}", 0, bad, "<=",
+                            source=SOURCE))  # fmt: skip
             good = [float(b[k] / e) for e, b, r in cases if e > 1e3 * r and math.isfinite(b[k])]
             ratios[f"{form}, {name}"] = np.sort(good)
     mixed: dict[str, list[tuple[float, float]]] = {}
@@ -150,7 +152,8 @@ def run(quick: bool, seed: int) -> Result:
             mixed.setdefault(name, []).append((low, high))
     for name, pairs in mixed.items():
         bad = sum(low > high + 1e-6 * (1 + abs(high)) for low, high in pairs)
-        rows.append(Row(f"{name}: violations in {len(pairs)} random mixtures", 0, bad, "<="))
+        rows.append(Row(f"{name}: violations in {len(pairs)} random mixtures", 0, bad, "<=",
+                        source=SOURCE))  # fmt: skip
     worst = sum(int(r.measured) for r in rows)
     head = Row("violations, all bounds and cases", 0, worst, "<=")
     shown = [k for k in ratios if len(ratios[k]) > 10]

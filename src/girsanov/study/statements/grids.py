@@ -85,9 +85,9 @@ def run(quick: bool, seed: int) -> Result:
     for n, one, two in table:
         if n in x0:
             rows.append(printed(f"mixture, x0 hold: N·D at N = {n}", one, n * x0[n],
-                                source=SOURCE, slack=slack * n))  # fmt: skip
+                                source=SOURCE, slack=slack * n * x0[n]))  # fmt: skip
             rows.append(printed(f"mixture, gaussian hold: N·D at N = {n}", two, n * gh[n],
-                                source=SOURCE, slack=slack * n))  # fmt: skip
+                                source=SOURCE, slack=slack * n * gh[n]))  # fmt: skip
     rows += _hand_rows(x0)
     figure = chart("grids", "Cost of the best grid times N", _series(x0, gh, limit, limit_g),
                    ("steps N", "N · min D, nats"), log="xy")  # fmt: skip

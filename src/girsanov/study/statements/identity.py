@@ -12,11 +12,21 @@ import math
 from typing import Any
 
 import numpy as np
+import torch
 
+from ..._typing import Tensor
 from ...law import Gaussian
 from ...law.base import Law
+from ...montecarlo import mean_estimate
 from ..chart import Series, chart
-from ..path_kl import SKEWED, chain_monte_carlo, discretisation, monte_carlo, ou_levels
+from ..path_kl import (
+    SKEWED,
+    chain_monte_carlo,
+    discretisation,
+    forward,
+    monte_carlo,
+    ou_levels,
+)
 from ..statement import K, Result, Row, Statement, printed
 
 SOURCE = "theory 9.1"
@@ -35,6 +45,7 @@ OU: list[tuple[str, Law, str, float, int, str, float, str]] = [
     ("relative hold, mixture, h = .05", SKEWED, "relative", 0.05, 40, ".2005", 0.0052, ".1945"),
     ("relative hold, mixture, h = .2", SKEWED, "relative", 0.2, 10, ".484", 0.010, ".4978"),
 ]
+EXTRAPOLATED_SE = 0.002  # of theory's two figures, as of its x0 hold beside them
 GRID = np.geomspace(0.02, 200.0, 25)
 # kernel variance v_k of x0, theory's Monte Carlo, its standard error, theory's formula
 KERNELS: list[tuple[str, Any, str, float, str]] = [
@@ -70,6 +81,61 @@ def kernel_rows(count: int, seed: int) -> list[Row]:
     return rows
 
 
+def extrapolation(count: int, seed: int, share: float, figure: str) -> list[Row]:
+    """Compare a two-step scheme, `share` of linear extrapolation in log s, with its cost.
+
+    Theory 6.3: with m_k + share u (m_k - m_k-1) held in place of m_k, u from 0 to 1 over the step,
+    the cost grows by 1/2 sum delta_k E(share u)^2 (M_k-1 - M_k).
+    """
+    gap = math.log(GRID[1] / GRID[0])
+    u, w = np.polynomial.legendre.leggauss(8)
+    u = (1 + u) / 2
+    w = w * np.exp(gap * u)  # of ds over a step
+    square = float(w @ u**2 / w.sum())
+    error, delta = np.asarray(SKEWED.curve(GRID).value), np.diff(GRID)
+    more = float(delta[1:] @ (error[:-2] - error[1:-1])) / 2 * share**2 * square
+    exact = discretisation(SKEWED, GRID, "x0") + more
+    inside = GRID[:-1, None] * np.exp(gap * u)  # [steps, nodes]
+    levels = np.concatenate([GRID[:-1, None], inside], axis=1)
+    x = forward(SKEWED, levels.ravel(), count, seed)
+    m = [SKEWED.denoise(at, float(s)) for at, s in zip(x, levels.ravel(), strict=True)]
+    total = torch.zeros(count, dtype=torch.float64)
+    for k, ds in enumerate(delta):
+        at = k * (len(u) + 1)
+        slope = m[at] - m[at - len(u) - 1] if k else torch.zeros_like(m[at])
+        for j, (here, weight) in enumerate(zip(u, w / w.sum(), strict=True), start=at + 1):
+            gap_j = m[j] - m[at] - share * here * slope
+            total += ds * weight / 2 * gap_j.square().sum(1)
+    found = mean_estimate(total.numpy())
+    name = f"extrapolation of two steps, {share:g} of it"
+    both = math.hypot(found.se, EXTRAPOLATED_SE)
+    return [
+        Row(f"{name}: Monte Carlo against the closed form", exact, found.value, "=", K * found.se),
+        printed(f"{name}: Monte Carlo", figure, found.value, se=both, source=SOURCE),
+    ]
+
+
+def aligned(count: int, seed: int) -> list[Row]:
+    """Compare the path KL with a score error along the score with its formula (theory 2.1)."""
+    law, h, eps = Gaussian([0.0], 0.3), 0.1, 0.2
+    levels = ou_levels(h * 20, 20)
+    information = 1 / (1 + (law.variance - 1) * np.exp(-2 * h * np.arange(1, 21)))
+    step = h - 1 + math.exp(-h)
+    exact = discretisation(law, levels, "score") + 20 * h * eps**2
+    exact += 2 * step * eps * float(np.sqrt(information).sum())
+
+    def denoise(x: Tensor, s: float) -> Tensor:
+        wide = law.variance + 1 / s  # score -x / wide, of size wide^-1/2; eps in OU coordinates
+        return law.denoise(x, s) - eps * x / math.sqrt(wide) / math.sqrt(s * (1 + s))
+
+    found = monte_carlo(law, levels, "score", denoise=denoise, count=count, seed=seed)
+    name, figure = "score error .2 along the score, N(0, .3)", ".4674183"
+    return [
+        Row(f"{name}: Monte Carlo against the formula", exact, found.value, "=", K * found.se),
+        printed(f"{name}: formula", figure, exact, source=SOURCE, slack=1e-6),
+    ]
+
+
 def _three(
     name: str, exact: float, found: float, se: float, theory: tuple[str, float, str]
 ) -> list[Row]:
@@ -87,6 +153,8 @@ def run(quick: bool, seed: int) -> Result:
     count = 2000 if quick else 10_000
     cases = [OU[k] for k in (0, 2, 4, 8)] if quick else OU
     rows = ou_rows(count, seed, cases) + kernel_rows(5 * count if quick else 10 * count, seed)
+    rows += extrapolation(count, seed, 1.0, ".669") + extrapolation(count, seed, 0.5, ".436")
+    rows += aligned(count, seed)
     own = [r for r in rows if not r.source]
     at = np.arange(1, len(own) + 1)
     measured, error = np.array([r.measured for r in own]), np.array([r.tolerance for r in own]) / K
