@@ -78,7 +78,7 @@ def ours(model, held_out, train, options):
     print(f"audits: {audit.about['calls']} and {right.about['calls']} network calls, "
           f"{time.perf_counter() - begun:.0f} s; the curve is known to {100 * spread:.0f} % "
           f"(median); calibrated at {100 * calibration.share:.0f} %")  # fmt: skip
-    gaussian = audit.plan(steps=8)
+    gaussian = audit.plan(steps=8, calibrate=False)
     for e in gaussian.ledger:
         print(f"  8 calls, {e.name}: {e.value} [{e.low}, {e.high}] nats, {e.kind}")
     make = gv.GirsanovScheduler.from_plan

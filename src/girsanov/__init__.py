@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from .ledger.certificate import tv_from_kl as tv_from_kl
     from .ledger.resolution import Certificate as Certificate
     from .montecarlo import Estimate as Estimate
-    from .plan.make import evaluate_grid as evaluate_grid
+    from .plan.given import evaluate_grid as evaluate_grid
     from .plan.make import make_plan as make_plan
     from .plan.plan import Plan as Plan
     from .plan.plan import load_plan as load_plan
@@ -104,7 +104,8 @@ _HOME = {
     ".ledger.certificate": ("Entry", "kl_from_tv", "tv_from_kl"),
     ".ledger.resolution": ("Certificate",),
     ".montecarlo": ("Estimate",),
-    ".plan.make": ("evaluate_grid", "make_plan"),
+    ".plan.given": ("evaluate_grid",),
+    ".plan.make": ("make_plan",),
     ".plan.plan": ("Plan", "load_plan"),
     ".plan.solve": ("measure_distance",),
     ".plan.tournament": ("tournament",),

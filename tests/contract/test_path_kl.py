@@ -25,7 +25,7 @@ from girsanov.ledger.discretise import gaussian_cell, half_integral, path_cost
 from girsanov.ledger.exact import exact_curve
 from girsanov.ledger.init import start_cost
 from girsanov.plan.cost import prices
-from girsanov.plan.make import plan_on
+from girsanov.plan.given import plan_on
 from girsanov.sampling.holds import ou_time, recipe
 
 THEORY = GaussianMixture([0.3, 0.7], [[-1.5], [1.0]], [0.04, 0.15])

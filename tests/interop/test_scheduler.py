@@ -76,7 +76,7 @@ def by_hand(model, recipe, z, noises):
 @pytest.mark.parametrize("covariance", ["pca", "dct", "coordinate", "scalar"])
 def test_it_is_the_plan(pipe, files, covariance):
     model, audit, _ = files
-    plan = audit.plan(steps=4, covariance=covariance)
+    plan = audit.plan(steps=4, covariance=covariance, calibrate=False)
     scheduler = gv.GirsanovScheduler.from_plan(plan, audit=audit)
     scheduler.set_timesteps(4)
     z = torch.randn(3, *made.SHAPE, generator=seeded(1))
@@ -121,7 +121,7 @@ def test_solvers(pipe, files, solver):
 @pytest.mark.parametrize("hold", ["x0", "score", "relative"])
 def test_other_holds(pipe, files, hold):
     model, audit, _ = files
-    plan = audit.plan(steps=6, sampler=hold)
+    plan = audit.plan(steps=6, sampler=hold, calibrate=False)
     scheduler = gv.GirsanovScheduler.from_plan(plan)
     scheduler.set_timesteps(6)
     z = torch.randn(2, *made.SHAPE, generator=seeded(1))
@@ -238,7 +238,7 @@ def test_edm_and_flow_states(files):
         pipe = diffusers.DDPMPipeline(network, own)
         model, audit = made.audited(pipe)
         assert audit.about["trained_levels"] is None
-        plan = audit.plan(steps=4)
+        plan = audit.plan(steps=4, calibrate=False)
         scheduler = gv.GirsanovScheduler.from_plan(plan)
         scheduler.set_timesteps(4)
         z = torch.randn(2, *made.SHAPE, generator=seeded(1))

@@ -8,7 +8,7 @@ from girsanov.ledger.curve import Curve
 from girsanov.ledger.discretise import gaussian_cell
 from girsanov.ledger.frame import make_frame
 from girsanov.moments import moments_from_covariance
-from girsanov.plan.make import grid_prices
+from girsanov.plan.given import grid_prices
 
 HEAVY = gv.GaussianMixture([0.98, 0.02], [[0.0], [10.0]], [0.01, 0.01])
 SKEWED = gv.GaussianMixture([0.3, 0.7], [[-1.5], [3.0]], [0.04, 0.15])

@@ -12,8 +12,9 @@ from girsanov.law import GaussianMixture
 from girsanov.ledger.audit import audit
 from girsanov.ledger.certificate import kl_from_tv
 from girsanov.plan.cost import prices
+from girsanov.plan.given import evaluate_grid
 from girsanov.plan.levels import offer
-from girsanov.plan.make import evaluate_grid, make_plan
+from girsanov.plan.make import make_plan
 
 LAW = GaussianMixture(
     [0.25, 0.75],

@@ -13,7 +13,8 @@ from girsanov.data import load_data
 from girsanov.denoise.exact import ExactDenoiser
 from girsanov.law import GaussianMixture
 from girsanov.ledger.audit import audit
-from girsanov.plan.make import evaluate_grid, make_plan
+from girsanov.plan.given import evaluate_grid
+from girsanov.plan.make import make_plan
 from girsanov.plan.plan import load_plan
 
 LAW = GaussianMixture([0.3, 0.7], [[-1.5, 0.0], [1.0, 2.0]], [0.04, 0.15])

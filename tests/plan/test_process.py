@@ -14,7 +14,8 @@ from girsanov.denoise.exact import ExactDenoiser
 from girsanov.interop.carried import carry
 from girsanov.law import Gaussian, GaussianMixture
 from girsanov.ledger.audit import audit
-from girsanov.plan.make import evaluate_grid, make_plan
+from girsanov.plan.given import evaluate_grid
+from girsanov.plan.make import make_plan
 from girsanov.plan.plan import load_plan
 from girsanov.process import CriticallyDampedLangevin
 from girsanov.sampling.draw import sample

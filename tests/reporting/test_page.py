@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from girsanov import InputError
-from girsanov.plan.make import evaluate_grid
+from girsanov.plan.given import evaluate_grid
 from girsanov.reporting.live import digest
 from girsanov.reporting.page import render, report, shipped
 from girsanov.reporting.words import number

@@ -15,6 +15,7 @@ from .options import (
     Among,
     AsJson,
     AuditFile,
+    Calibrate,
     Calls,
     Candidates,
     Covariance,
@@ -177,10 +178,7 @@ def plan(
     keep: Keep = None,
     widest: Widest = None,
     weight: Weight = None,
-    calibrate: Annotated[
-        bool,
-        typer.Option("--calibrate", help="Correct the model as the audited examples advise."),
-    ] = False,
+    calibrate: Calibrate = None,
     by: Annotated[
         str | None,
         typer.Option(help="Let samples decide: sliced-w2, gaussian-w2, mmd or frechet."),

@@ -45,6 +45,13 @@ Resolution = Annotated[
 Candidates = Annotated[
     list[str] | None, typer.Option(help="With --by: a sampler to try (may be repeated).")
 ]
+Calibrate = Annotated[
+    bool | None,
+    typer.Option(
+        "--calibrate/--no-calibrate",
+        help="Correct the model as the audited examples advise (default: where it is broken).",
+    ),
+]
 Calls = Annotated[int | None, typer.Option(min=1, help="With --by: network calls to spend.")]
 W2 = Annotated[
     float | None, typer.Option(help="Or the W2 distance that stopping there may leave.")

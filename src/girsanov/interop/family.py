@@ -8,9 +8,8 @@ from .._checks import InputError, require
 from .._files import read_json
 from .._typing import PathLike
 from ..ledger.audit import Audit, load_audit
-from ..plan.make import for_counts, make_plan
+from ..plan.family import family
 from ..plan.plan import Plan, load_plan
-from ..sampling.solvers import SOLVERS
 
 COUNTS = (*range(1, 33), 36, 40, 50, 64, 80, 100)  # numbers of network calls with a grid
 
@@ -27,24 +26,9 @@ def plans_like(plan: Plan, audit: Audit | None, most: int = COUNTS[-1]) -> list[
     same = all(made_from.get(k) == audit.about.get(k) for k in ("model", "data", "seed", "calls"))
     require(same, "audit", "must be the one the plan was made from", None, "Plan again from it")
     wanted = [n for n in COUNTS if n <= most and n != plan.steps]
-    if plan.sampler in SOLVERS:
-        others = _solved(plan, audit, wanted)
-    else:
-        others = for_counts(plan, audit, wanted)
+    others = family(audit, plan, wanted, ledgers=False)
     found = {p.steps: p for p in [*others, plan]}
     return [found[n] for n in sorted(found)]
-
-
-def _solved(plan: Plan, audit: Audit, counts: list[int]) -> list[Plan]:
-    """Return plans of a solver; the level where one stops belongs to its number of calls."""
-    made = []
-    for count in counts:
-        try:
-            made.append(make_plan(audit, steps=count, sampler=plan.sampler, last=plan.last))
-        except InputError:
-            if count > plan.steps:  # no more levels
-                break
-    return made
 
 
 def read_family(plan: Plan | PathLike, audit: Audit | PathLike | None) -> list[Plan]:

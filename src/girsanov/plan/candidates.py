@@ -18,7 +18,8 @@ from ..process import Cosine, VariancePreserving
 from ..sampling.grid import karras_grid, log_uniform_grid, time_grid
 from ..sampling.holds import HOLDS
 from ..sampling.solvers import SOLVERS
-from .make import evaluate_grid, make_plan
+from .given import evaluate_grid
+from .make import make_plan
 from .plan import Plan
 from .solve import solver_on_grid
 
@@ -125,14 +126,15 @@ def _recipes(audit: Audit, steps: int, wanted: Sequence[str], fresh: bool) -> It
 
 
 def _gaussian(audit: Audit, steps: int, fresh: bool) -> Iterator[Maker]:
+    make = partial(make_plan, audit, steps=steps, calibrate=False)
     for covariance in _covariances(audit):
         if covariance == "full" and not (fresh or audit.about["exact"]):
             continue
-        plan = partial(make_plan, audit, steps=steps, covariance=covariance)
+        plan = partial(make, covariance=covariance)
         yield f"gaussian + {covariance}, planned", plan
     name = f"gaussian + {audit.curve.main}"
     for sigma in dict.fromkeys(end(audit, share) for share in ENDS):
-        plan = partial(make_plan, audit, steps=steps, resolution=sigma)
+        plan = partial(make, resolution=sigma)
         yield f"{name}, planned to {sigma:.3g}", plan
     for sigma in dict.fromkeys(end(audit, share) for share in HAND_ENDS):
         yield from _by_hand(audit, steps, "gaussian", sigma, name)

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
-from typing import Any, Unpack
+from dataclasses import dataclass, replace
+from typing import Unpack
 
-import numpy as np
-
-from .._checks import require, require_choice, require_count, require_levels, require_number
-from .._typing import Array, Indices, Json, Levels
-from ..basis import Basis
+from .._checks import require, require_choice, require_count, require_number
+from .._typing import Indices, Json
 from ..denoise.base import Denoiser
 from ..ledger.audit import Audit
-from ..ledger.certificate import Entry, kl_from_tv
+from ..ledger.certificate import kl_from_tv
 from ..ledger.discretise import COVARIANCES
 from ..ledger.init import STARTS
-from ..ledger.refine import SAME, covariances
-from ..montecarlo import Estimate
 from ..sampling.holds import HOLDS
 from ..sampling.solvers import SOLVERS
+from .correction import WHY, advised
 from .cost import Prices, prices
-from .goals import best, fewest, frontier, require_steps, sampler_entries
+from .given import plan_on
+from .goals import best, fewest, frontier, require_steps
 from .levels import Limits, offer
 from .plan import Plan
-from .promise import promise
 from .score import score_floor
 from .solve import calibrated_teacher, plan_solver, refuse_for_solver
 
@@ -44,7 +39,7 @@ def make_plan(  # noqa: PLR0913 - the public face: one keyword a choice
     start: str | None = None,
     last: str = "denoise",
     resolution: float | None = None,
-    calibrate: bool = False,
+    calibrate: bool | None = None,
     denoiser: Denoiser | None = None,
     **limits: Unpack[Limits],
 ) -> Plan:
@@ -59,10 +54,10 @@ def make_plan(  # noqa: PLR0913 - the public face: one keyword a choice
     distance that stopping there may leave; default: the coarsest at which a denoised last step
     misses at most 10 % of the data's standard deviation, or the finest measured. calibrate: plan
     for the denoiser corrected on the audited examples (`Audit.calibrated`); the plan carries the
-    correction. process: ``cld`` to sample in phase space (`Audit.in_process`). among, keep,
-    widest: restrict the levels (`plan.levels.Limits`); weight: a of the x0 hold's objective s^-a,
-    1 unless a KL or TV is asked for. Raises `InputError` when a target cannot be reached, with
-    what can.
+    correction; by default only a denoiser that is proven to need it (`plan.correction`). process:
+    ``cld`` to sample in phase space (`Audit.in_process`). among, keep, widest: restrict the
+    levels (`plan.levels.Limits`); weight: a of the x0 hold's objective s^-a, 1 unless a KL or TV
+    is asked for. Raises `InputError` when a target cannot be reached, with what can.
     """
     scalar = (process or audit.about.get("process", "vp")) == "vp"
     rule = f"must be one of {', '.join(HOLDS)} with process cld"
@@ -78,32 +73,71 @@ def make_plan(  # noqa: PLR0913 - the public face: one keyword a choice
         )  # fmt: skip
     for name, value in (("distance", distance), ("model", denoiser)):
         require(value is None, name, "is for ddim, heun and dpmpp-2m", sampler)
-    audit = (audit.calibrated() if calibrate else audit).in_process(process)
-    require(
-        sum(x is not None for x in (steps, kl, tv)) <= 1,
-        "steps, kl, tv",
-        "only one of them can be given",
-        {"steps": steps, "kl": kl, "tv": tv},
-    )
+    target = {"steps": steps, "kl": kl, "tv": tv}
+    one = sum(x is not None for x in target.values()) <= 1
+    require(one, "steps, kl, tv", "only one of them can be given", target)
     require_choice("last", last, ("denoise", "sample"))
-    price, end = priced(audit, (sampler, covariance, start), last, resolution, limits, kl or tv)
-    extra = 1 if last == "sample" else 0  # the last level is then visited without a call
-    rows: list[Json] = []
-    if steps is not None:
-        count, why = require_count("steps", steps), "the number of steps was given"
-        require_steps(price, count, end, extra)
-    elif kl is not None or tv is not None:
-        target = kl_from_tv(tv) if tv is not None else require_number("kl", kl, above=0.0)
-        count, why = fewest(price, end, extra, target, "kl" if tv is None else "tv")
-    else:
-        rows = frontier(price, end, extra)
-        nodes = price.choice().nodes(rows[-1]["steps"] + extra, end)
-        bound = 0.0 if price.exact else score_floor(price, nodes)
-        count, why = best(rows, bound, price.curve.dimension)
-    nodes = price.choice().nodes(count + extra, end)
-    rows = rows or frontier(price, end, extra, count)
-    shares = price.planned(count + extra, end)
-    return plan_on(price, nodes, last=last, frontier=rows, why=why, shares=shares)
+    wish = Wish((sampler, covariance, start), last, resolution, limits, steps, kl, tv)
+    found = wish.search((audit.calibrated() if calibrate else audit).in_process(process))
+    if calibrate is None and advised(found.price, found.nodes):
+        found = wish.search(audit.calibrated().in_process(process))
+        found = replace(found, why=f"{found.why}; {WHY}")
+    return found.plan(last)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A grid that was found: the prices it was found by, its nodes 1..K, and why it is this."""
+
+    price: Prices
+    nodes: Indices
+    extra: int
+    rows: list[Json]
+    why: str
+
+    def plan(self, last: str) -> Plan:
+        """Return the plan on this grid, priced by examples that did not choose it."""
+        count, end = len(self.nodes), int(self.nodes[-1])
+        rows = self.rows or frontier(self.price, end, self.extra, count - self.extra)
+        shares = self.price.planned(count, end)
+        return plan_on(
+            self.price, self.nodes, last=last, frontier=rows, why=self.why, shares=shares
+        )
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is asked for of a stochastic plan, whatever the denoiser.
+
+    names: hold, covariance, start; the rest as in `make_plan`.
+    """
+
+    names: tuple[str, str | None, str | None]
+    last: str
+    resolution: float | None
+    limits: Limits
+    steps: int | None
+    kl: float | None
+    tv: float | None
+
+    def search(self, audit: Audit) -> Found:
+        """Return the grid that this audit answers with."""
+        steps, kl, tv, extra = self.steps, self.kl, self.tv, int(self.last == "sample")
+        # a sampled last level is visited without a call
+        price, end = priced(audit, self.names, self.last, self.resolution, self.limits, kl or tv)
+        rows: list[Json] = []
+        if steps is not None:
+            count, why = require_count("steps", steps), "the number of steps was given"
+            require_steps(price, count, end, extra)
+        elif kl is not None or tv is not None:
+            target = kl_from_tv(tv) if tv is not None else require_number("kl", kl, above=0.0)
+            count, why = fewest(price, end, extra, target, "kl" if tv is None else "tv")
+        else:
+            rows = frontier(price, end, extra)
+            nodes = price.choice().nodes(rows[-1]["steps"] + extra, end)
+            bound = 0.0 if price.exact else score_floor(price, nodes)
+            count, why = best(rows, bound, price.curve.dimension)
+        return Found(price, price.choice().nodes(count + extra, end), extra, rows, why)
 
 
 def priced(
@@ -129,121 +163,8 @@ def priced(
     return prices(audit, sampler, covariance, start, levels=site.levels, menu=menu), site.end
 
 
-def for_counts(plan: Plan, audit: Audit, counts: Iterable[int]) -> list[Plan]:
-    """Return a stochastic `plan` for other numbers of network calls: grids, but no ledgers.
-
-    audit: the one it was made from; counts that need more levels than there are, are left out.
-    """
-    audit = audit.calibrated() if plan.calibration is not None else audit
-    names = (plan.sampler, plan.covariance, plan.start)
-    price, end = priced(audit, names, plan.last, plan.resolution, {}, None)
-    extra, frame = int(plan.last == "sample"), audit.frame
-    spread = frame.bands.spread(frame.variances)
-    made = []
-    for count in counts:
-        if not price.choice().reachable(count + extra, end):
-            continue
-        nodes = price.choice().nodes(count + extra, end)
-        levels, (variances, axes) = price.curve.levels[nodes], _variances(price, nodes[:-1])
-        made.append(replace(plan, levels=levels, start_noise=np.sqrt(spread + 1 / levels[0]),
-                            variances=variances, axes=axes, ledger=(), frontier=[]))  # fmt: skip
-    return made
-
-
-def evaluate_grid(audit: Audit, levels: Levels, **options: Any) -> Plan:
-    """Return the plan that visits given `levels`, each priced where it is.
-
-    options: sampler, process, covariance, start, last, calibrate as `make_plan`. Raises
-    `InputError` for levels finer than the finest measured, of which the audit says nothing.
-    """
-    audit = audit.calibrated() if options.pop("calibrate", False) else audit
-    audit = audit.in_process(options.pop("process", None))
-    last = options.pop("last", "denoise")
-    price, nodes = grid_prices(audit, levels, **options)
-    return plan_on(price, nodes, last=last, frontier=[], why="the grid was given")
-
-
-def grid_prices(
-    audit: Audit, levels: Levels, *, sampler: str = "gaussian", **options: Any
-) -> tuple[Prices, Indices]:
-    """Return the prices of a sampler, and the nodes in them that given `levels` are.
-
-    options: covariance, start as `make_plan`.
-    """
-    grid = require_levels("levels", levels)
-    finest = audit.levels[-1]
-    rule = f"must not be finer than the finest measured, SNR {finest:.6g}"
-    require(bool(grid[-1] <= finest * (1 + SAME)), "levels", rule, float(grid[-1]))
-    price = prices(audit, sampler, levels=grid, **options)
-    nodes = np.unique(np.abs(np.log(price.levels)[None] - np.log(grid)[:, None]).argmin(axis=1))
-    return price, nodes + 1
-
-
-def plan_on(
-    price: Prices,
-    nodes: Indices,
-    *,
-    last: str,
-    frontier: list[Json],
-    why: str,
-    shares: tuple[Estimate, Estimate] | None = None,
-) -> Plan:
-    """Return the plan for a grid of nodes 1..K; shares: its cross-fitted init and cells.
-
-    Without shares the grid counts as given: its price is then free of any choice.
-    """
-    audit, curve, frame = price.audit, price.curve, price.audit.frame
-    variances, axes = _variances(price, nodes[:-1])
-    levels = curve.levels[nodes]
-    about = {"why": why, "audit": audit.about, "model": audit.about["model"]}
-    entries = ledger(price, nodes, shares)
-    return Plan(
-        price.hold,
-        price.covariance,
-        price.start,
-        last,
-        levels,
-        frame.moments,
-        np.sqrt(frame.bands.spread(frame.variances) + 1 / levels[0]),
-        variances,
-        axes,
-        entries,
-        frontier,
-        about,
-        audit.calibration,
-        promised=promise(price, curve, nodes, entries, last=last),
-    )
-
-
-def ledger(
-    price: Prices, nodes: Indices, shares: tuple[Estimate, Estimate] | None = None
-) -> tuple[Entry, ...]:
-    """Return the entries init, discretisation and score of a grid, in nats."""
-    rows = sampler_entries(price, nodes, shares or price.excess(nodes))
-    if price.exact:
-        return (*rows, Entry("score", 0.0, 0.0, 0.0, "exact", "the denoiser is exact"))
-    low = score_floor(price, nodes)
-    note = "found by correcting the denoiser on held-out data; the rest cannot be known from data"
-    return (*rows, Entry("score", None, low, None, "lower bound", note))
-
-
 def _check_covariance(sampler: str, covariance: str | None) -> None:
     require_choice("sampler", sampler, (*HOLDS, *SOLVERS))
     if covariance is not None:
         require_choice("covariance", covariance, COVARIANCES)
         require(sampler == "gaussian", "covariance", "belongs to the gaussian sampler", sampler)
-
-
-def _variances(price: Prices, here: Indices) -> tuple[Array | None, tuple[Basis, ...]]:
-    if price.hold != "gaussian":
-        return None, ()
-    curve, frame = price.curve, price.audit.frame
-    if price.covariance == "scalar":
-        return curve.mean_traces()[here, 0] / curve.dimension, ()
-    if price.covariance == "full":
-        d, full = curve.dimension, covariances(price.audit.curve, curve.levels[here])
-        values, vectors = np.linalg.eigh(full.mean(axis=1))
-        return np.maximum(values, 0), tuple(Basis("pca", (d,), (v,)) for v in vectors)
-    name = str(price.covariance)
-    basis, bands = frame.bases[name]
-    return bands.spread(curve.mean_errors(name)[here]), (basis,) if len(here) else ()

@@ -23,7 +23,8 @@ import numpy as np
 from .._typing import Array
 from ..ledger.audit import Audit
 from ..montecarlo import group_estimate
-from .make import grid_prices, make_plan
+from .given import grid_prices
+from .make import make_plan
 from .plan import Plan
 
 MOST_OF = 2 / 3  # of what the probe finds of the score error lies between the levels named
@@ -63,9 +64,9 @@ def _of_sampler(audit: Audit, own: Audit, plan: Plan) -> list[Remedy]:
         "sampler": plan.sampler, "covariance": plan.covariance, "start": plan.start,
     }  # fmt: skip
     rest = {"resolution": plan.resolution, "last": plan.last, **same}
-    best = make_plan(own, steps=plan.steps, **rest)
+    best = make_plan(own, steps=plan.steps, calibrate=False, **rest)
     most = min(best.frontier, key=lambda row: float(row["above_best"]))["steps"]
-    more = make_plan(own, steps=most, **rest)
+    more = make_plan(own, steps=most, calibrate=False, **rest)
     given, at_best, at_more = (_cost(own, p, same) for p in (plan, best, more))
     shares = _folds(own, plan, same)
     noisier = float(best.levels[0] ** -0.5) if best.levels[0] < 0.5 * plan.levels[0] else None

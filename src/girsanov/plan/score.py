@@ -42,7 +42,7 @@ def score_bound(price: Prices, nodes: Indices) -> Estimate:
 
 def corrected_bound(price: Prices, nodes: Indices) -> Estimate | None:
     """Return (2), less what interpolation leaves open of both; None where there is no R'."""
-    better = _corrected(price)
+    better = corrected(price)
     if better is None:
         return None
     first, last = int(nodes[0]), int(nodes[-1])
@@ -52,7 +52,7 @@ def corrected_bound(price: Prices, nodes: Indices) -> Estimate | None:
     return price.estimate(reference - least - left)
 
 
-def _corrected(price: Prices) -> Prices | None:
+def corrected(price: Prices) -> Prices | None:
     """Return the prices of the calibrated denoiser on the same levels, once for all plans."""
     if "corrected" not in price._cache:
         price._cache["corrected"] = _priced_again(price)
@@ -66,7 +66,8 @@ def _priced_again(price: Prices) -> Prices | None:
         return None
     better = audit.calibrated()
     known = price.covariance in (None, "scalar", *better.curve.errors)
-    if not known or np.isnan(better.curve.traces).any():
+    blind = price.hold == "relative" and np.isnan(better.curve.traces).any()
+    if not known or blind:
         return None
     sampler = (price.hold, price.covariance, price.start)
     return prices(better, *sampler, levels=price.levels, menu=price.menu)

@@ -12,6 +12,7 @@ between end points from the same noise, in standardised units: predicted from on
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -51,6 +52,7 @@ LEAST = 16  # trajectories, of which half choose and half judge
 CHOOSE, JUDGE = slice(0, None, 2), slice(1, None, 2)
 ENOUGH = 0.05  # of the data's standard deviation: a distance below it is not worth more steps
 ROUGH = 3.0  # the factor within which a distance is predicted
+GIVEN = "the number of steps was given"
 NONE = "no path KL exists: a deterministic solver adds no noise. Its distance is given instead"
 
 
@@ -68,9 +70,14 @@ class Choice(NamedTuple):
         """The numbers of levels that can be planned."""
         return range(2 if self.last == "sample" else 1, min(MOST, self.chooser.end + 1) + 1)
 
+    @property
+    def calls(self) -> list[int]:
+        """The network calls of each of `counts`."""
+        return [network_calls(self.solver, n, self.last) for n in self.counts]
+
     def levels_for(self, steps: int) -> int:
         """Return the most levels that cost at most so many network calls, or refuse."""
-        calls = [network_calls(self.solver, n, self.last) for n in self.counts]
+        calls = self.calls
         rule = f"must lie in {calls[0]}..{calls[-1]} for {self.solver} on these levels"
         require(calls[0] <= steps <= calls[-1], "steps", rule, steps)
         return max(n for n, c in zip(self.counts, calls, strict=True) if c <= steps)
@@ -110,7 +117,7 @@ def plan_solver(
     choice = _choice(audit, solver, resolution, last)
     if steps is not None:
         count = choice.levels_for(require_count("steps", steps))
-        return _made(audit, choice, choice.nodes(count), "the number of steps was given", denoiser)
+        return _made(audit, choice, choice.nodes(count), GIVEN, denoiser)
     spread = math.sqrt(audit.frame.moments.variance / audit.curve.dimension)
     target = ENOUGH * spread if distance is None else require_number("distance", distance, above=0)
     why = f"the fewest steps whose distance to the teacher stays below {target:.3g}"
@@ -128,6 +135,14 @@ def plan_solver(
         return _made(audit, choice, choice.nodes(choice.counts[-1]), why, denoiser)
     rule = f"cannot be reached for certain on these levels: the nearest is {least:.3g}"
     refuse("distance", rule, distance, "Audit with more --levels and --trajectories")
+
+
+def solver_plans(audit: Audit, solver: str, counts: Iterable[int], last: str) -> list[Plan]:
+    """Return the best grid of a solver for numbers of network calls, where there is one."""
+    choice = _choice(audit, solver, None, last)
+    least, most = choice.calls[0], choice.calls[-1]
+    fits = sorted({choice.levels_for(n) for n in counts if least <= n <= most})
+    return [_made(audit, choice, choice.nodes(n), GIVEN, None) for n in fits]
 
 
 def calibrated_teacher(audit: Audit, denoiser: Denoiser | None) -> Audit:

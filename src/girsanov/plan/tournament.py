@@ -119,7 +119,7 @@ def tournament(
     The table is ``plan.about["tournament"]``.
     Raises `InputError` when `calls` are too few, with how many are needed.
     """
-    usual = make_plan(audit, steps=steps)
+    usual = make_plan(audit, steps=steps, calibrate=False)
     check_model(model, usual)
     fresh = is_fresh(audit, data)
     own = own_plans(audit, model, usual.steps)

@@ -1,0 +1,63 @@
+r"""Whether the denoiser is to be corrected: by default one that a straight line beats.
+
+With K the path KL of the best grid of n levels to the same end, for the denoiser as it is and for
+the calibrated one (`ledger/calibrated.py`), whose correction each group of examples is judged by
+was fitted without it,
+
+    gain = K - K' = cost(best grid) - cost'(best grid'),                                   (1)
+
+because 1/2 int M ds of the unknown exact denoiser, which both lack, is the same. Its standard
+error is that of the difference, group by group.
+
+Nats are not samples: (1) was certain of networks whose samples came no closer to the data, or a
+little less close (`benchmarks/calibrate.py`). What calibration mends for the eye as well is a
+network that is broken where the noise hides the data: there the linear denoiser is nearly the
+best there is, so a network whose error is `BROKEN` times as large has failed. So both are asked
+for: (1) above 0 and, at some level with 1/s >= V/d, M^ > BROKEN M_linear, each for certain.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .._typing import Indices
+from ..ledger.audit import Audit
+from ..montecarlo import Estimate, group_estimate
+from .cost import Prices
+from .score import corrected
+
+BROKEN = 1.5  # times the error of the linear denoiser
+WHY = "calibrated, since a straight line beats this model where noise hides the data"
+SURE = 4.0  # standard errors, since the worst of many levels is looked at
+
+
+def gain(price: Prices, nodes: Indices) -> Estimate | None:
+    """Return (1) in nats for a grid of nodes 1..K; None where there is no calibrated price."""
+    better = None if price.exact else corrected(price)
+    if better is None:
+        return None
+    found = better.choice().nodes(len(nodes), int(nodes[-1]))
+    raw, mended = (start + cells for start, cells in (price.groups(nodes), better.groups(found)))
+    return price.estimate(raw - mended)
+
+
+def broken(audit: Audit) -> bool:
+    """Return whether a straight line certainly beats the model where noise hides the data."""
+    if audit.probe is None or audit.calibration is not None:
+        return False
+    variance = float(audit.curve.total().value[0]) / audit.curve.dimension
+    hidden = audit.levels * variance <= 1
+    behind = audit.curve.traces[1:, :, 0] - BROKEN * audit.probe.linear  # [K, B]
+    found = group_estimate(behind[hidden].T, audit.curve.shares)
+    return bool((np.asarray(found.value) > SURE * np.asarray(found.se)).any())
+
+
+def advised(price: Prices, nodes: Indices) -> bool:
+    """Return whether a plan on this grid is to be calibrated unless the user says otherwise.
+
+    Only plans for KL are: of another objective (the x0 hold's s^-a) the gain (1) says nothing.
+    """
+    if price.menu.weight or price.process != "vp" or not broken(price.audit):
+        return False
+    found = gain(price, nodes)
+    return found is not None and float(found.interval()[0]) > 0

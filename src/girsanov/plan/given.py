@@ -1,0 +1,120 @@
+"""A plan on a grid: its sampler's variances, its ledger and what it promises."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from .._checks import require, require_levels
+from .._typing import Array, Indices, Json, Levels
+from ..basis import Basis
+from ..ledger.audit import Audit
+from ..ledger.certificate import Entry
+from ..ledger.refine import SAME, covariances
+from ..montecarlo import Estimate
+from .cost import Prices, prices
+from .goals import sampler_entries
+from .plan import Plan
+from .promise import promise
+from .score import score_floor
+
+
+def evaluate_grid(audit: Audit, levels: Levels, **options: Any) -> Plan:
+    """Return the plan that visits given `levels`, each priced where it is.
+
+    options: sampler, process, covariance, start, last, calibrate as `make_plan`. Raises
+    `InputError` for levels finer than the finest measured, of which the audit says nothing.
+    """
+    audit = audit.calibrated() if options.pop("calibrate", False) else audit
+    audit = audit.in_process(options.pop("process", None))
+    last = options.pop("last", "denoise")
+    price, nodes = grid_prices(audit, levels, **options)
+    return plan_on(price, nodes, last=last, frontier=[], why="the grid was given")
+
+
+def grid_prices(
+    audit: Audit, levels: Levels, *, sampler: str = "gaussian", **options: Any
+) -> tuple[Prices, Indices]:
+    """Return the prices of a sampler, and the nodes in them that given `levels` are.
+
+    options: covariance, start as `make_plan`.
+    """
+    grid = require_levels("levels", levels)
+    finest = audit.levels[-1]
+    rule = f"must not be finer than the finest measured, SNR {finest:.6g}"
+    require(bool(grid[-1] <= finest * (1 + SAME)), "levels", rule, float(grid[-1]))
+    price = prices(audit, sampler, levels=grid, **options)
+    nodes = np.unique(np.abs(np.log(price.levels)[None] - np.log(grid)[:, None]).argmin(axis=1))
+    return price, nodes + 1
+
+
+def plan_on(
+    price: Prices,
+    nodes: Indices,
+    *,
+    last: str,
+    frontier: list[Json],
+    why: str,
+    shares: tuple[Estimate, Estimate] | None = None,
+) -> Plan:
+    """Return the plan for a grid of nodes 1..K; shares: its cross-fitted init and cells.
+
+    Without shares the grid counts as given: its price is then free of any choice.
+    """
+    entries = ledger(price, nodes, shares)
+    return replace(
+        bare(price, nodes, last=last, why=why),
+        ledger=entries,
+        frontier=frontier,
+        promised=promise(price, price.curve, nodes, entries, last=last),
+    )
+
+
+def bare(price: Prices, nodes: Indices, *, last: str, why: str) -> Plan:
+    """Return the plan for a grid of nodes 1..K without a ledger, which takes most of the time."""
+    audit, frame, levels = price.audit, price.audit.frame, price.curve.levels[nodes]
+    variances, axes = _variances(price, nodes[:-1])
+    return Plan(
+        price.hold,
+        price.covariance,
+        price.start,
+        last,
+        levels,
+        frame.moments,
+        np.sqrt(frame.bands.spread(frame.variances) + 1 / levels[0]),
+        variances,
+        axes,
+        (),
+        [],
+        {"why": why, "audit": audit.about, "model": audit.about["model"]},
+        audit.calibration,
+    )
+
+
+def ledger(
+    price: Prices, nodes: Indices, shares: tuple[Estimate, Estimate] | None = None
+) -> tuple[Entry, ...]:
+    """Return the entries init, discretisation and score of a grid, in nats."""
+    rows = sampler_entries(price, nodes, shares or price.excess(nodes))
+    if price.exact:
+        return (*rows, Entry("score", 0.0, 0.0, 0.0, "exact", "the denoiser is exact"))
+    low = score_floor(price, nodes)
+    note = "found by correcting the denoiser on held-out data; the rest cannot be known from data"
+    return (*rows, Entry("score", None, low, None, "lower bound", note))
+
+
+def _variances(price: Prices, here: Indices) -> tuple[Array | None, tuple[Basis, ...]]:
+    if price.hold != "gaussian":
+        return None, ()
+    curve, frame = price.curve, price.audit.frame
+    if price.covariance == "scalar":
+        return curve.mean_traces()[here, 0] / curve.dimension, ()
+    if price.covariance == "full":
+        d, full = curve.dimension, covariances(price.audit.curve, curve.levels[here])
+        values, vectors = np.linalg.eigh(full.mean(axis=1))
+        return np.maximum(values, 0), tuple(Basis("pca", (d,), (v,)) for v in vectors)
+    name = str(price.covariance)
+    basis, bands = frame.bases[name]
+    return bands.spread(curve.mean_errors(name)[here]), (basis,) if len(here) else ()

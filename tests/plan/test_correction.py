@@ -1,0 +1,122 @@
+"""The default of calibration: only for a denoiser that a straight line beats under much noise."""
+
+import numpy as np
+import pytest
+import torch
+
+from girsanov.denoise.calibrate import CalibratedDenoiser
+from girsanov.denoise.exact import ExactDenoiser
+from girsanov.law import GaussianMixture
+from girsanov.ledger.audit import audit
+from girsanov.plan.correction import advised, broken, gain
+from girsanov.plan.cost import prices
+from girsanov.plan.make import make_plan
+
+LAW = GaussianMixture(
+    [0.25, 0.75],
+    [[-1.0, 2.0], [1.5, 0.5]],
+    [[[0.5, 0.3], [0.3, 0.4]], [[0.05, -0.02], [-0.02, 0.2]]],
+)
+LEVELS = np.geomspace(0.01, 500, 25)
+
+
+class Wrong(ExactDenoiser):
+    """The exact denoiser with something done to its prediction; nothing knows that it is exact."""
+
+    exact = False
+
+    def __init__(self, law, change):
+        super().__init__(law)
+        self.change = change
+
+    def __call__(self, x, snr, label=None):
+        return self.change(self.law.denoise(x, snr), x, snr)
+
+
+CHANGES = {
+    "none": lambda m, x, s: m,
+    "scaled": lambda m, x, s: 0.8 * m,
+    "shifted": lambda m, x, s: m + 0.3,
+    # what dividing a network's noise prediction by a small alpha does (theory 12)
+    "noisy end": lambda m, x, s: m + 0.2 * (x - m) * (s < 3),
+    "fine end": lambda m, x, s: m + 0.3 * (x - m) * (s > 20),
+}
+
+
+@pytest.fixture(scope="module")
+def audits():
+    return {
+        name: audit(Wrong(LAW, change), LAW, levels=LEVELS, examples=1200, seed=5)
+        for name, change in CHANGES.items()
+    }
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_only_one_broken_where_noise_hides_the_data_is_calibrated_by_default(audits, name):
+    assert broken(audits[name]) == (name == "noisy end")
+    for options in ({"steps": 5}, {}):
+        plan = make_plan(audits[name], **options)
+        assert (plan.calibration is not None) == (name == "noisy end")
+        assert ("straight line" in plan.about["why"]) == (name == "noisy end")
+
+
+def test_it_can_be_asked_for_and_refused(audits):
+    assert make_plan(audits["shifted"], steps=4, calibrate=True).calibration is not None
+    assert make_plan(audits["noisy end"], steps=4, calibrate=False).calibration is None
+
+
+def test_of_another_objective_the_gain_says_nothing(audits):
+    assert make_plan(audits["noisy end"], steps=4, sampler="x0").calibration is None
+    assert make_plan(audits["noisy end"], steps=4, sampler="x0", weight=0).calibration is not None
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_equation_1_is_the_difference_of_path_kls(audits, name):
+    """The gain on fresh examples, for the grids and the correction that were chosen, agrees."""
+    price = prices(audits[name], "gaussian", levels=audits[name].levels)
+    nodes = price.choice().nodes(5, len(LEVELS) - 3)
+    found = gain(price, nodes)
+    low, high = found.interval(0.9999)
+    made = make_plan(audits[name], steps=5, calibrate=True, resolution=LEVELS[-4] ** -0.5)
+    raw = make_plan(audits[name], steps=5, calibrate=False, resolution=LEVELS[-4] ** -0.5)
+    fresh = [fresh_cost(CHANGES[name], plan) for plan in (raw, made)]
+    gap = fresh[0] - fresh[1]
+    error = gap.std(ddof=1) / len(gap) ** 0.5
+    # levels between the measured ones were open to the plans, not to `price`: a little room
+    assert low - 4 * error - 0.05 <= gap.mean() <= high + 4 * error + 0.05
+    if name in ("shifted", "noisy end"):
+        assert found.interval()[0] > 0
+    if name == "none":
+        assert found.interval()[0] <= 1e-9
+
+
+def fresh_cost(change, plan, count=4000):
+    """Return what each fresh example costs along the plan: theory 6.2 by coordinate, [n]."""
+    denoiser = Wrong(LAW, change)
+    if plan.calibration is not None:
+        denoiser = CalibratedDenoiser(denoiser, plan.calibration)
+    rng = np.random.default_rng(11)
+    x0 = LAW.sample(count, seed=77).double().reshape(count, -1)
+    (basis,) = plan.axes
+    s = plan.levels
+    spread = plan.start_noise**2 - 1 / s[0]  # variance of the start, without noise
+    along = plan.moments.basis.to_coordinates(x0 - torch.tensor(plan.moments.mean)).numpy()
+    out = kernel(along**2, spread, s[0])
+    for k in range(len(s) - 1):
+        x = x0 + torch.tensor(rng.normal(size=x0.shape)) / s[k] ** 0.5
+        miss = basis.to_coordinates(x0 - denoiser(x, float(s[k]))).numpy()
+        out = out + kernel(miss**2, plan.variances[k], s[k + 1] - s[k])
+    return out
+
+
+def kernel(square, variance, delta):
+    """Equation of theory 6.2 by coordinate: 1/2 (log(1 + dv) + d (r^2 - v)/(1 + dv)), summed."""
+    grown = 1 + delta * variance
+    return (np.log(grown) + delta * (square - variance) / grown).sum(axis=1) / 2
+
+
+def test_an_exact_denoiser_is_never_calibrated():
+    known = audit(ExactDenoiser(LAW), LAW, levels=LEVELS)
+    price = prices(known, "gaussian", levels=known.levels)
+    assert not advised(price, np.array([3, 9, 20]))
+    assert gain(price, np.array([3, 9, 20])) is None
