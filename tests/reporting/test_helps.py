@@ -103,7 +103,8 @@ def test_a_calibrated_plan_is_not_told_to_calibrate(bad):
     plan = bad.plan(steps=6, calibrate=True)
     found = remedies(bad, plan)
     assert "calibration" not in {r.name for r in found}
-    raw = named(remedies(bad, bad.plan(steps=6, resolution=plan.resolution, calibrate=False)), "calibration")
+    same = bad.plan(steps=6, resolution=plan.resolution, calibrate=False)
+    raw = named(remedies(bad, same), "calibration")
     assert raw.low > 0
 
 

@@ -57,8 +57,35 @@ def candidates(
     made at this number of steps, such as more levels than there are to a coarse end, is left out.
     """
     if isinstance(only, Mapping):
-        require(bool(only), "candidates", "must not be empty")
         return [Candidate(name, plan) for name, plan in only.items()]
+    found: dict[str, Plan] = {}
+    refused: InputError | None = None
+    for name, make in _recipes(audit, steps, _wanted(audit, only), fresh):
+        try:
+            found.setdefault(name, make())
+        except InputError as cause:
+            refused = cause
+    if not found:
+        refuse("steps", f"leave no candidate ({refused})", steps)
+    return _different({**found, **(own or {})})
+
+
+def costs_at_most(
+    audit: Audit,
+    steps: int,
+    only: Sequence[str] | Mapping[str, Plan] | None = None,
+    *,
+    fresh: bool = False,
+) -> list[int]:
+    """Return what a sample of each of `candidates` costs at most, before any is planned."""
+    if isinstance(only, Mapping):
+        require(bool(only), "candidates", "must not be empty")
+        return [plan.steps for plan in only.values()]
+    return [steps for _ in _recipes(audit, steps, _wanted(audit, only), fresh)]
+
+
+def _wanted(audit: Audit, only: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the names of the samplers that enter, checked."""
     solvers = () if audit.trajectories is None else SOLVERS
     wanted = (*ENTRANTS, *solvers) if only is None else tuple(only)
     for name in wanted:
@@ -68,16 +95,7 @@ def candidates(
         rule = "takes trajectories to be planned on, which this audit has none of"
         met = name in HOLDS or audit.trajectories is not None
         require(met, "candidates", rule, name, "Audit with --trajectories 256")
-    found: dict[str, Plan] = {}
-    refused: InputError | None = None
-    for name, make in _recipes(audit, steps, wanted, fresh):
-        try:
-            found.setdefault(name, make())
-        except InputError as cause:
-            refused = cause
-    if not found:
-        refuse("steps", f"leave no candidate ({refused})", steps)
-    return _different({**found, **(own or {})})
+    return wanted
 
 
 def end(audit: Audit, share: float) -> float:

@@ -41,7 +41,7 @@ from ..ledger.examples import held_out_examples, require_shape
 from ..montecarlo import Estimate, mean_estimate
 from ..sampling.draw import check_model, proportional_labels
 from ..sampling.run import sample_batches
-from .candidates import Candidate
+from .candidates import Candidate, costs_at_most
 from .candidates import candidates as enter
 from .make import make_plan
 from .own import own_plans
@@ -121,14 +121,18 @@ def tournament(
     """
     usual = make_plan(audit, steps=steps, calibrate=False)
     check_model(model, usual)
-    fresh = is_fresh(audit, data)
+    fresh, dimension = is_fresh(audit, data), math.prod(model.shape)
     own = own_plans(audit, model, usual.steps)
+    # too few calls are refused before the candidates are planned, which takes many times longer
+    most = costs_at_most(audit, usual.steps, candidates, fresh=fresh)
+    most += [] if isinstance(candidates, Mapping) else [p.steps for p in own.values()]
+    rounds(most, require_count("calls", calls), dimension)
     entered = enter(audit, usual.steps, candidates, fresh=fresh, own=own)
     entrants = [Entrant(c) for c in entered]
     reference, labels = _reference(model, data, seed)
     ground = Ground(model, _measure(by, reference, labels, seed), reference, seed)
     costs = [e.candidate.plan.steps for e in entrants]
-    sizes = rounds(costs, require_count("calls", calls), math.prod(model.shape))
+    sizes = rounds(costs, calls, dimension)
     left, spent = _play(ground, entrants, sizes, progress)
     winner = choose(left)
     table = [standing(e, winner) for e in sorted(entrants, key=_place)]
