@@ -12,7 +12,7 @@ import torch
 from scipy import integrate, special
 
 from girsanov._checks import InputError
-from girsanov.law import Gaussian, GaussianMixture, Points
+from girsanov.law import Gaussian, GaussianMixture, Points, line
 from girsanov.law import mixture as module
 
 RNG = np.random.default_rng(4)
@@ -105,8 +105,8 @@ def test_halving_the_panels_again_changes_nothing(law, monkeypatch):
         middles = (edges[1:] + edges[:-1]) / 2
         return integral(rule, np.sort(np.concatenate([edges, middles])), known)
 
-    integral = module.integrate
-    monkeypatch.setattr(module, "integrate", finer)
+    integral = line.integrate
+    monkeypatch.setattr(line, "integrate", finer)
     np.testing.assert_allclose(law.curve(levels).value, before, rtol=1e-11)
 
 

@@ -25,6 +25,7 @@ about 1e-8 of the law's size.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -34,8 +35,9 @@ from .._checks import refuse, require
 from .._files import sha256_of
 from .._typing import Array, Json, Tensor
 from ..noise import NoiseSource
-from .base import FORMAT, Law, as_array, integrate
+from .base import FORMAT, Law, as_array
 from .gaussian import eigen_form
+from .line import Line
 
 PAIRS = 2**18  # examples x components of one block: 2 MiB, which stays in a core's cache
 BLOCK = 2**20  # numbers of any other block
@@ -82,8 +84,10 @@ class _Diagonal:
         logs = each * wide.log().sum(dim=1) + (means**2 / wide).sum(dim=1)
         bias = (parts.log_weights[js] - logs / 2)[:, None]
         excess = (parts.widest - variances) / (parts.widest + noise) / wide
-        keys = [means / wide, -excess / 2, bias] if bool(excess.any()) else [means / wide, bias]
-        self.keys = torch.cat(keys, dim=1).T  # [d + c + 1, k], or [d + 1, k] without an excess
+        self.excess, self.want = bool(excess.any()), want
+        keys = [means / wide, -excess / 2, bias] if self.excess else [means / wide, bias]
+        # [d + c + 1, k], or [d + 1, k] without an excess; a transposed view would multiply slower
+        self.keys = torch.cat(keys, dim=1).T.contiguous()
         self.values: Tensor | None = None  # [k, d + c + 1], twice that for the spread
         if want != "density":
             keep = noise / wide  # H
@@ -98,17 +102,17 @@ class _Diagonal:
     def sums(self, x: Tensor) -> _Sums:
         """Return the sums over these components at x [b, d], from the mixture's mean."""
         d, c = x.shape[1], self.columns
-        squares = _squares(x, c)
+        squares = _squares(x, c) if self.excess or self.want == "spread" else x[:, :0]
         one = torch.ones_like(x[:, :1])
-        features = [x, squares, one] if len(self.keys) > d + 1 else [x, one]
+        features = [x, squares, one] if self.excess else [x, one]
         logits = torch.cat(features, dim=1) @ self.keys
         top = logits.detach().amax(dim=1)  # a constant to autograd, for it cancels in the end
         share = logits.sub_(top[:, None]).clamp_(min=FLOOR).exp_()
         if self.values is None:
             return _Sums(top, share.sum(dim=1), x[:, :0])
         out = share @ self.values
-        shift = out[:, :d] + out[:, d : d + c] * x
-        if out.shape[1] > d + c + 1:
+        shift = torch.addcmul(out[:, :d], out[:, d : d + c], x)
+        if self.want == "spread":
             cross, square, own = torch.split(out[:, d + c + 1 :], [d, c, 1], dim=1)
             spread = own[:, 0] + 2 * (cross * x).sum(dim=1) + (square * squares).sum(dim=1)
             shift = torch.cat([shift, spread[:, None]], dim=1)
@@ -198,14 +202,22 @@ class GaussianMixture(Law):
         return np.asarray(total)
 
     def _log_prob(self, x: Tensor, noise: float) -> Tensor:
-        return torch.cat(
-            [self._density(*found, noise) for found in self._sums(x, noise, "density")]
-        )
+        found = self._sums(x, noise, "density")
+        return torch.cat([self._density(*part, noise) for part in found])
 
     def _posterior(self, x: Tensor, noise: float, spread: bool) -> tuple[Tensor, Tensor]:
         found = self._sums(x, noise, "spread" if spread else "mean")
-        means, spreads = zip(*(self._moments(*part, noise) for part in found), strict=True)
-        return torch.cat(means), torch.cat(spreads)
+        moments = (self._moments(*part, noise) for part in found)
+        if x.requires_grad:
+            means, spreads = zip(*moments, strict=True)
+            return torch.cat(means), torch.cat(spreads)
+        mean, between = torch.empty_like(x), torch.empty_like(x[:, 0])
+        first = 0
+        for one, its in moments:  # copied as it comes: its memory serves the next part
+            rows = slice(first, first + len(one))
+            mean[rows], between[rows] = one, its
+            first = rows.stop
+        return mean, between
 
     def _density(self, x: Tensor, sums: _Sums, noise: float) -> Tensor:
         log = sums.top + sums.mass.log() - self.dimension / 2 * math.log(2 * math.pi)
@@ -218,28 +230,36 @@ class GaussianMixture(Law):
         d, linear = self.dimension, self.variance / self.dimension
         terms = sums.terms / sums.mass[:, None]
         shift = terms[:, :d]
-        mean = self._parts(x).origin + linear / (linear + noise) * x + shift
-        between = terms[:, d:].sum(dim=1) - (shift**2).sum(dim=1)
+        mean = (shift + self._parts(x).origin).add(x, alpha=linear / (linear + noise))
+        if terms.shape[1] == d:
+            return mean, x[:, 0]  # nobody asked for the spread
+        between = terms[:, d] - (shift**2).sum(dim=1)
         return mean, between.clamp_min(0.0)
 
-    def _sums(self, x: Tensor, noise: float, want: Want) -> list[tuple[Tensor, _Sums]]:
-        """Return places from the mixture's mean, a part at a time, and the sums there."""
+    def _sums(self, x: Tensor, noise: float, want: Want) -> Iterator[tuple[Tensor, _Sums]]:
+        """Yield places from the mixture's mean, a part at a time, and the sums there."""
         parts = self._parts(x)
         linear = self.variance / self.dimension
         k = len(parts.log_weights)
         size = 1 if parts.vectors is not None else max(1, min(COMPONENTS, BLOCK // self.dimension))
         rows = max(32, min(PAIRS // min(size, k), BLOCK // self.dimension))
-        examples = [part - parts.origin for part in torch.split(x, rows)]
-        found: list[_Sums] = []
+        examples = (part - parts.origin for part in torch.split(x, rows))
+
+        def block(first: int) -> _Diagonal | _Rotated:
+            if parts.vectors is not None:
+                return _Rotated(parts, first, noise, linear, want)
+            return _Diagonal(parts, slice(first, first + size), noise, linear, want)
+
+        if k <= size:  # a part at a time then stays in a cache from its place to its moments
+            whole = block(0)
+            yield from ((part, whole.sums(part)) for part in examples)
+            return
+        places, found = list(examples), list[_Sums]()
         for first in range(0, k, size):
-            block: _Diagonal | _Rotated
-            if parts.vectors is None:
-                block = _Diagonal(parts, slice(first, first + size), noise, linear, want)
-            else:
-                block = _Rotated(parts, first, noise, linear, want)
-            new = [block.sums(part) for part in examples]
+            one = block(first)
+            new = [one.sums(part) for part in places]
             found = [a.plus(b) for a, b in zip(found, new, strict=True)] if found else new
-        return list(zip(examples, found, strict=True))
+        yield from zip(places, found, strict=True)
 
     def _exact_curve(self, levels: Array) -> Array | None:
         used = self.weights > 0
@@ -250,7 +270,7 @@ class GaussianMixture(Law):
         own = [each * w @ (variances / (1 + s * variances)).sum(axis=1) for s in levels]
         if len(w) == 1:
             return np.array(own)
-        line = _Line(w, self.means[used, 0], variances[:, 0])
+        line = Line(w, self.means[used, 0], variances[:, 0])
         return np.array([a + line.between(1 / s, a) for s, a in zip(levels, own, strict=True)])
 
     def _parts(self, like: Tensor) -> _Parts:
@@ -266,49 +286,6 @@ class GaussianMixture(Law):
             placed = [a if a is None else torch.as_tensor(a, device=like.device) for a in arrays]
             cached = self._cached = _Parts._make(placed)
         return cached
-
-
-class _Line(NamedTuple):
-    """The components of a 1-D mixture, each [k], for the integral of equation (4).
-
-    E tr Cov = sum_j w_j t_j + integral of sum_j w_j N(x; mu_j, l_j + v) (m_j(x) - m(x))^2 dx.
-    """
-
-    weights: Array
-    means: Array
-    variances: Array
-
-    def between(self, noise: float, own: float) -> float:
-        """Return the integral; `own` is the sum before it, which sets the precision asked."""
-        scale = np.sqrt(self.variances + noise)
-        order = np.sort(self.means)
-        reach = np.array([0.0, 1.5, 3.0, 6.0, 10.0, 15.0])  # beyond 15 is less than exp(-112)
-        near = self.means + np.concatenate([-reach, reach])[:, None] * scale
-        # Halfway between neighbours the posterior changes sides, however far both are.
-        edges = np.concatenate([near.ravel(), (order[1:] + order[:-1]) / 2])
-        cell = scale.min() / 2
-        return integrate(
-            lambda x: self._density(x, noise), np.unique(np.round(edges / cell)) * cell, own
-        )
-
-    def _density(self, x: Array, noise: float) -> Array:
-        return np.concatenate(
-            [self._near(part, noise) for part in np.split(x, range(512, len(x), 512))]
-        )
-
-    def _near(self, x: Array, noise: float) -> Array:
-        wide = self.variances + noise
-        reach = 39 * np.sqrt(wide)  # exp(-39^2 / 2) is zero in float64
-        seen = (self.means + reach >= x.min()) & (self.means - reach <= x.max())
-        w, mu, wide = self.weights[seen], self.means[seen], wide[seen]
-        away = x[:, None] - mu
-        p = w / np.sqrt(2 * np.pi * wide) * np.exp(-(away**2) / (2 * wide))  # [n, k]
-        guess = mu + self.variances[seen] / wide * away
-        # From the likeliest guess, so that a posterior on one component is exactly a zero.
-        guess -= np.take_along_axis(guess, p.argmax(axis=1, keepdims=True), axis=1)
-        mass = p.sum(axis=1)
-        mean = (p * guess).sum(axis=1) / np.where(mass > 0, mass, 1.0)
-        return np.asarray((p * (guess - mean[:, None]) ** 2).sum(axis=1))
 
 
 def _squares(x: Tensor, columns: int) -> Tensor:
