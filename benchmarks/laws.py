@@ -43,6 +43,27 @@ def square(count, like):
         a @ a
 
 
+def measured(kind, snr, given):
+    """Return one row."""
+    law = mixture(kind, given.components, given.dimension)
+    x = law.sample(given.points, seed=1).to(given.device)
+    z = torch.randn(x.shape, generator=torch.Generator().manual_seed(0)).to(x)
+    x = x + z / snr**0.5
+    wide = torch.cat([x, x], dim=1) if kind == "a diagonal each" else x
+    keys = torch.randn(wide.shape[1], given.components, dtype=x.dtype, device=x.device)
+    count = round(2 * keys.numel() * len(x) / 1024**3)
+    took = in_turns({
+        "products": lambda: products(wide, keys),
+        "square": lambda: square(count, x),
+        "denoise": lambda: law.denoise(x, snr),
+    }, given.runs)  # fmt: skip
+    return {
+        "covariances": kind, "snr": snr, "share": took["products"].over(took["denoise"]),
+        "share of square": took["square"].over(took["denoise"]),
+        "seconds": {name: times.each(10**6) for name, times in took.items()},
+    }  # fmt: skip
+
+
 def main() -> None:
     """Print and write the table."""
     parser = options(__doc__, runs=5)
@@ -51,26 +72,7 @@ def main() -> None:
     parser.add_argument("--dimension", type=int, default=64)
     parser.add_argument("--snr", type=float, nargs="+", default=[1.0])
     given = begin(parser)
-    k, d, rows = given.components, given.dimension, []
-    for kind in KINDS:
-        law = mixture(kind, k, d)
-        for snr in given.snr:
-            x = law.sample(given.points, seed=1).to(given.device)
-            x = x + torch.randn(x.shape, generator=torch.Generator().manual_seed(0)) / snr**0.5
-            wide = torch.cat([x, x], dim=1) if kind == "a diagonal each" else x
-            keys = torch.randn(wide.shape[1], k, dtype=x.dtype, device=x.device)
-            count = round(2 * keys.numel() * len(x) / 1024**3)
-            took = in_turns({
-                "products": lambda: products(wide, keys),
-                "square": lambda: square(count, x),
-                "denoise": lambda: law.denoise(x, snr),
-            }, given.runs)  # fmt: skip
-            share = took["products"].over(took["denoise"])
-            whole = took["square"].over(took["denoise"])
-            rows.append({
-                "covariances": kind, "snr": snr, "share": share, "share of square": whole,
-                "seconds": {w: t.each(10**6) for w, t in took.items()},
-            })  # fmt: skip
+    rows = [measured(kind, snr, given) for kind in KINDS for snr in given.snr]
     table(
         ("covariances", "SNR", "share of products, CPU", "wall", "of square, CPU",
          "seconds, CPU"),

@@ -1,0 +1,243 @@
+"""Training: held-out ledger against time beside the usual diffusers loop, and what a step costs.
+
+    python benchmarks/training.py [--steps 800] [--seeds 1] [--network unet] [--json FILE]
+
+Same network, digits, split, batch, number of steps, top learning rate, warm-up and cosine for
+both. Theirs is the loop of diffusers' training example: uniform timesteps of a linear-beta
+DDPMScheduler, the squared error of epsilon, AdamW, clipping at 1, an exponential average of the
+weights (0.999, with its warm-up; the better of average and last weights counts). Ours is
+`gv.fit`'s. Both are measured on the same held-out images, noise and levels: 17 of the scheduler's
+own timesteps over log-SNR -7 to 9, where epsilon is turned into x0; 1/2 int M ds in nats. Time is
+of the training alone, in CPU seconds.
+
+Step: `Trainer.step` over the bare forward pass, backward pass and update of AdamW on tensors that
+are ready (in rounds, see `_table.py`).
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+
+import numpy as np
+import torch
+from _table import begin, finish, in_turns, options, show, table
+from diffusers import DDPMScheduler
+from diffusers.training_utils import EMAModel
+
+import girsanov as gv
+from girsanov.train import TrainOptions
+from girsanov.train.fit import _trainer, set_dropout
+from girsanov.train.validation import ledger, squared_errors
+from girsanov.train.weights import Lent
+
+BATCH = 64
+
+
+def log_snrs_of(scheduler):
+    """Return log s of every timestep, decreasing in t."""
+    kept = scheduler.alphas_cumprod.double()
+    return (kept / (1 - kept)).log()
+
+
+class Epsilon:
+    """The x0 prediction of a network that was trained to predict epsilon at whole timesteps."""
+
+    exact, classes, fingerprint, snr_range = False, 0, "epsilon", (1e-4, 1e4)
+
+    def __init__(self, network, scheduler, like):
+        self.network, self.shape = network, like.shape
+        self.dtype, self.device = like.dtype, like.device
+        self.log_snrs = log_snrs_of(scheduler)
+
+    def epsilon(self, x_t, t):
+        """Return epsilon at x_t [B, *shape] and timesteps t [B]."""
+        if hasattr(self.network, "config") and not isinstance(self.network.config, dict):
+            return self.network(x_t, t).sample
+        out = self.network(x_t.flatten(1), self.log_snrs[t.cpu()].to(x_t))
+        return out.view_as(x_t)
+
+    @torch.no_grad()
+    def __call__(self, x, snr, label=None):
+        t = int((self.log_snrs - math.log(snr)).abs().argmin())
+        alpha, sigma = (snr / (1 + snr)) ** 0.5, (1 / (1 + snr)) ** 0.5
+        eps = self.epsilon(alpha * x, torch.full((len(x),), t, device=x.device))
+        return x - sigma / alpha * eps
+
+
+class Theirs:
+    """The loop of diffusers' training example."""
+
+    def __init__(self, ours, data, steps, seed):
+        self.network = copy.deepcopy(ours.model.network)
+        self.scheduler = DDPMScheduler(num_train_timesteps=1000)
+        self.model = Epsilon(self.network, self.scheduler, ours.model)
+        self.data, self.steps, self.rate = data, steps, ours.rate
+        self.adam = torch.optim.AdamW(
+            self.network.parameters(), ours.rate, betas=(0.95, 0.999), weight_decay=1e-6
+        )
+        self.rise = ours.options.warm_up * steps
+        self.average = EMAModel(self.network.parameters(), decay=0.999, use_ema_warmup=True)
+        self.generator = torch.Generator().manual_seed(seed)
+        self.order = torch.empty(0, dtype=torch.long)
+
+    def step(self, k):
+        """Go down the gradient once."""
+        if len(self.order) < BATCH:
+            fresh = torch.randperm(len(self.data), generator=self.generator)
+            self.order = torch.cat([self.order, fresh])
+        rows, self.order = self.order[:BATCH], self.order[BATCH:]
+        x0 = self.data[rows].to(self.model.device)
+        noise = torch.randn(x0.shape, generator=self.generator).to(x0)
+        t = torch.randint(0, 1000, (BATCH,), generator=self.generator).to(x0.device)
+        shape = min(1.0, (k + 1) / self.rise) * 0.5 * (1 + math.cos(math.pi * k / self.steps))
+        for group in self.adam.param_groups:
+            group["lr"] = self.rate * shape
+        self.network.train()
+        x_t = self.scheduler.add_noise(x0, noise, t)
+        loss = torch.nn.functional.mse_loss(self.model.epsilon(x_t, t), noise)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.adam.step()
+        self.adam.zero_grad()
+        self.average.step(self.network.parameters())
+        self.network.eval()
+
+    def measured(self, measure):
+        """Return the better of the averaged and the last weights."""
+        last = measure(self.model)
+        self.average.store(self.network.parameters())
+        self.average.copy_to(self.network.parameters())
+        mean = measure(self.model)
+        self.average.restore(self.network.parameters())
+        return min(last, mean)
+
+
+class Ours:
+    """The trainer of `gv.fit`, a step at a time."""
+
+    def __init__(self, trainer):
+        self.trainer = trainer
+
+    def step(self, k):
+        """Go down the gradient once."""
+        self.trainer.step()
+
+    def measured(self, measure):
+        """Measure the averaged weights."""
+        with Lent(self.trainer.parameters, self.trainer.average):
+            return measure(self.trainer.model)
+
+
+def made(train, held_out, given, seed):
+    """Return a trainer as `gv.fit` makes it."""
+    asked = {"process": "vp", "objective": "edm", "seed": seed, "batch_size": BATCH}
+    settings = TrainOptions(device=given.device)
+    trainer = _trainer((train, held_out), given.network, asked, settings)
+    trainer.steps = given.steps
+    set_dropout(trainer, given.steps)
+    return trainer
+
+
+def judge(held_out, scheduler):
+    """Return what measures a denoiser on 17 of the scheduler's levels, increasing in log-SNR."""
+    trained = log_snrs_of(scheduler).numpy()
+    levels = np.sort(trained[[np.abs(trained - w).argmin() for w in np.linspace(-7, 9, 17)]])
+    x0 = held_out.batch(slice(None))
+    return lambda model: float(ledger(squared_errors(model, x0, None, levels, seed=1), levels)[0])
+
+
+def race(train, held_out, given, seed):
+    """Train both in turns, a stretch at a time; return {name: [(seconds, nats)]}."""
+    trainer = made(train, held_out, given, seed)
+    data = train.batch(slice(None))
+    theirs = Theirs(trainer, data, given.steps, seed)
+    measure = judge(held_out, theirs.scheduler)
+    runs = {"girsanov": Ours(trainer), "diffusers": theirs}
+    spent, found = dict.fromkeys(runs, 0.0), {name: [] for name in runs}
+    stretch = given.steps // given.evaluations
+    for first in range(0, given.steps - stretch + 1, stretch):
+        for name, run in runs.items():
+            begun = time.process_time()
+            for k in range(first, first + stretch):
+                run.step(k)
+            spent[name] += time.process_time() - begun
+            nats = run.measured(measure)
+            found[name].append((spent[name], nats))
+            print(f"  seed {seed}, step {first + stretch}, {name}: {nats:.1f} nats after "
+                  f"{spent[name]:.1f} s", flush=True)  # fmt: skip
+    return found
+
+
+def share(found):
+    """Return when ours was at their final ledger, as a share of their whole time, or None."""
+    (times, nats), (whole, final) = zip(*found["girsanov"], strict=True), found["diffusers"][-1]
+    for k, value in enumerate(nats):
+        if value <= final:
+            before = (times[k - 1], nats[k - 1]) if k else (0.0, math.inf)
+            if not math.isfinite(before[1]):
+                return times[k] / whole
+            part = (before[1] - final) / (before[1] - value)
+            return (before[0] + part * (times[k] - before[0])) / whole
+    return None
+
+
+def step_cost(train, held_out, given):
+    """Return times of our step and of the bare passes and update, ten of each a round."""
+    trainer = made(train, held_out, given, 0)
+    model = copy.deepcopy(trainer.model.network).train()
+    adam = torch.optim.AdamW(model.parameters(), 1e-3)
+    x = torch.randn(BATCH, *trainer.model.shape, device=trainer.model.device)
+    x = x if given.network == "unet" else x.flatten(1)
+    level, goal = torch.full((BATCH,), 5.0).to(x), torch.randn_like(x)
+
+    def bare():
+        for _ in range(10):
+            out = model(x, level)
+            out = out.sample if given.network == "unet" else out
+            adam.zero_grad(set_to_none=True)
+            (out - goal).square().mean().backward()
+            adam.step()
+
+    return in_turns(
+        {"bare": bare, "step": lambda: [trainer.step() for _ in range(10)]}, given.runs
+    )
+
+
+def main() -> None:
+    """Print and write both tables."""
+    parser = options(__doc__)
+    parser.add_argument("--steps", type=int, default=800)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--evaluations", type=int, default=16)
+    parser.add_argument("--network", choices=["unet", "mlp"], default="unet")
+    parser.add_argument("--only", choices=["race", "step"])
+    given = begin(parser)
+    train, held_out = gv.load_data("digits").without_labels().split(1500 / 1797, seed=0)
+    held_out = held_out.with_standardisation(train.standardisation)
+    rows = {}
+    if given.only != "race":
+        took = step_cost(train, held_out, given)
+        rows["step"] = took["step"].over(took["bare"])
+        each = {name: times.each(10_000)["cpu"] for name, times in took.items()}
+        cpu, wall = (show(rows["step"][clock], 3) for clock in ("cpu", "wall"))
+        print(f"{given.network}: a step {show(each['step'])} ms, bare {show(each['bare'])} ms")
+        print(f"ratio {cpu} (CPU), {wall} (wall)", flush=True)
+    if given.only != "step":
+        runs = [race(train, held_out, given, seed) for seed in range(given.seeds)]
+        rows["race"] = [
+            {"seed": k, "share": share(found), **found} for k, found in enumerate(runs)
+        ]
+        table(
+            ("seed", "their final ledger", "ours", "their time", "ours to theirs' final", "share"),
+            ((r["seed"], f"{r['diffusers'][-1][1]:.1f}", f"{r['girsanov'][-1][1]:.1f}",
+              f"{r['diffusers'][-1][0]:.0f} s",
+              "never" if r["share"] is None else f"{r['share'] * r['diffusers'][-1][0]:.0f} s",
+              "" if r["share"] is None else f"{r['share']:.2f}") for r in rows["race"]),
+        )  # fmt: skip
+    finish(given, rows)
+
+
+if __name__ == "__main__":
+    main()
