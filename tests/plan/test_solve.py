@@ -53,7 +53,7 @@ def test_predictions_are_of_the_size_of_what_is_measured(audit, solver):
         measured = distance_of(plan, audit)
         assert measured.kind == "measured"
         assert measured.low < measured.value < measured.high
-        assert 1 / 5 < measured.value / plan.distance.value < 5
+        assert plan.distance.low < measured.value < plan.distance.high
         assert plan.steps == len(plan.recipe().steps) == steps
 
 
@@ -97,10 +97,10 @@ def test_the_ledger_says_that_there_is_no_path_kl(audit):
 
 
 def test_a_distance_is_reached_with_the_fewest_steps(audit):
-    plan = audit.plan(sampler="dpmpp-2m", distance=0.02)
-    assert plan.distance.high <= 0.02
+    plan = audit.plan(sampler="dpmpp-2m", distance=0.03)
+    assert plan.distance.high <= 0.03
     fewer = audit.plan(sampler="dpmpp-2m", steps=plan.steps - 1)
-    assert fewer.distance.high > 0.02
+    assert fewer.distance.high > 0.03
     measured = plan_solver(audit, "dpmpp-2m", distance=0.06, denoiser=DENOISER)
     assert measured.distance.kind == "measured"
     assert measured.distance.high <= 0.06

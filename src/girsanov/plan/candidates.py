@@ -19,6 +19,7 @@ from ..sampling.grid import karras_grid, log_uniform_grid, time_grid
 from ..sampling.holds import HOLDS
 from ..sampling.solvers import SOLVERS
 from .given import evaluate_grid
+from .levels import fine_enough
 from .make import make_plan
 from .plan import Plan
 from .solve import solver_on_grid
@@ -102,9 +103,8 @@ def end(audit: Audit, share: float) -> float:
     """Return the coarsest noise level at which a denoised last step misses at most this share of
     the data's standard deviation, or the finest measured.
     """
-    error, variance = audit.total().value, float(audit.curve.total().value[0])
-    fine = np.flatnonzero(error <= share**2 * variance)
-    return float(audit.levels[fine[0] if len(fine) else -1] ** -0.5)
+    variance = float(audit.curve.total().value[0])
+    return float(audit.levels[fine_enough(audit.total().value, variance, share)] ** -0.5)
 
 
 def hand_grids(first: float, last: float, steps: int) -> dict[str, Levels]:

@@ -146,6 +146,14 @@ def _snr_of(audit: Audit, resolution: float) -> float:
     return float(np.clip(sigma**-2.0, audit.levels[0], audit.levels[-1]))
 
 
+def fine_enough(error: Array, variance: float, share: float) -> int:
+    """Return the first index at which a denoised last step misses at most this share of the
+    data's standard deviation, or the last; error: M(s) at the levels, in their order.
+    """
+    fine = np.flatnonzero(error <= share**2 * variance)
+    return int(fine[0]) if len(fine) else len(error) - 1
+
+
 def _end(
     audit: Audit, levels: Levels, last: str, resolution: float | None, w2: float | None
 ) -> int:
@@ -156,8 +164,7 @@ def _end(
     curve = refined(audit.curve, levels)
     total = group_estimate(curve.traces[1:, :, 0].T, curve.shares)
     if w2 is None:
-        fine = np.flatnonzero(total.value <= BLUR**2 * float(audit.curve.total().value[0]))
-        return int(fine[0]) if len(fine) else len(levels) - 1
+        return fine_enough(total.value, float(audit.curve.total().value[0]), BLUR)
     tolerance = require_number("w2", w2, above=0.0)
     square = (
         curve.dimension / levels

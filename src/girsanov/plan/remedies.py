@@ -51,7 +51,7 @@ def remedies(audit: Audit, plan: Plan) -> list[Remedy]:
     not save the sum. Plans of deterministic solvers are not priced in nats and get training only.
     """
     own = audit.calibrated() if plan.calibration is not None else audit
-    found = _of_sampler(audit, own, plan) if plan.ledger[0].name == "init" else []
+    found = _of_sampler(audit, own, plan) if plan.distance is None else []
     score = next((e for e in plan.ledger if e.name == "score"), None)
     if score is not None and score.kind == "lower bound":
         about = {"noise": _where(own, float(plan.levels[-1]))}

@@ -51,7 +51,8 @@ from .trajectories import MOST, Indices, Paths, Teacher, teacher_of
 LEAST = 16  # trajectories, of which half choose and half judge
 CHOOSE, JUDGE = slice(0, None, 2), slice(1, None, 2)
 ENOUGH = 0.05  # of the data's standard deviation: a distance below it is not worth more steps
-ROUGH = 3.0  # the factor within which a distance is predicted
+ROUGH = 3.0  # times too large a predicted distance has been, on mixtures
+UNDER = 2.0  # times too small: at most 1.7 were seen (benchmarks/solvers.py)
 GIVEN = "the number of steps was given"
 NONE = "no path KL exists: a deterministic solver adds no noise. Its distance is given instead"
 
@@ -255,13 +256,15 @@ def _predicted(audit: Audit, choice: Choice, nodes: Indices) -> Distance:
         for rows in _groups(len(paths))
     ]
     costs = np.array([part.path_cost(choice.solver, at) for part in parts])
-    return Distance.of(
+    found = Distance.of(
         mean_estimate(costs),
         "predicted",
         float(audit.levels[judge.end]),
-        "from one-step errors carried to the end by a linear flow, which tells it within a factor "
-        "of about three; the interval is that of the prediction. A run of the model measures it",
+        "from one-step errors carried to the end by a linear flow, which has been up to "
+        f"{ROUGH:g} times too large and 1.7 times too small: the interval allows {ROUGH:g} and "
+        f"{UNDER:g}, beside its 95 % over trajectories. A run of the model measures it",
     )
+    return replace(found, low=found.low / ROUGH, high=found.high * UNDER)
 
 
 def _groups(count: int, groups: int = 8) -> list[slice]:

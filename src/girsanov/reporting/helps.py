@@ -26,6 +26,9 @@ def spoken(audit: Audit, plan: Plan) -> list[str]:
 def helps(audit: Audit, plan: Plan) -> str:
     """Return what would help a plan most, "" where this audit cannot price it."""
     found = priced(audit, plan)
+    if plan.distance is not None and found is not None:  # nothing else of it is priced in nats
+        sure = [r for r in found if r.low > NEGLIGIBLE]
+        return f"What is known to help is {_words(sure[0], plan.steps)}." if sure else ""
     return "" if found is None else help_most(found, plan.steps)
 
 

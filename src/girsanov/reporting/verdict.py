@@ -94,11 +94,20 @@ def verdict(plan: Plan) -> str:
 def _of_solver(plan: Plan) -> str:
     far = plan.distance
     assert far is not None
-    return (
-        f"A deterministic sampler has no cost in nats: with {plural(plan.steps, 'step')} its "
-        f"samples end {number(far.value)} (95 % interval {number(far.low)} to "
-        f"{number(far.high)}, {far.kind}) from the teacher’s, in standardised units."
+    ends = f"{number(far.low)} to {number(far.high)}"
+    known = (
+        f"95 % interval {ends}, measured"
+        if far.kind == "measured"
+        else f"predicted, and known no better than {ends}; plan --model measures it"
     )
+    said = (
+        f"A deterministic sampler has no cost in nats: with {plural(plan.steps, 'step')} its "
+        f"samples end {number(far.value)} ({known}) from the teacher’s, in standardised units."
+    )
+    score = entry_named(plan, "score")
+    if score is not None and score.kind == "exact":
+        return f"{said} The denoiser is exact, so nothing but the steps and the end is in error."
+    return said
 
 
 def _with_exact_model(plan: Plan, sampler: Sampler) -> str:
