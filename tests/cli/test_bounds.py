@@ -58,11 +58,35 @@ def test_a_target_beyond_the_audit_is_said(girsanov, audited):
     assert "this TV cannot be certified" in said["measured"]["words"]
 
 
+def test_an_audit_alone_is_enough(girsanov, audited):
+    said = girsanov("bounds", "--audit", "audit.json", "--json").json
+    plan = gv.load_audit("audit.json").plan()
+    assert said["measured"]["steps"] == plan.steps
+    assert "taken from the audit: --tv" in said["taken"]
+    high = sum(e.high for e in plan.ledger if e.name in ("init", "discretisation"))
+    assert said["tv"] == pytest.approx(gv.tv_from_kl(high), rel=1e-9)
+    stops = {
+        r["bound"]["stop"] for r in said["rows"] if r["bound"] and r["theorem"][:8] == "theorem2"
+    }
+    for stop in stops:  # the theorems stop where the plan does
+        assert np.expm1(2 * stop) ** 0.5 == pytest.approx(plan.resolution, rel=1e-6)
+    assert "which promises this TV" in said["measured"]["words"]
+    shown = " ".join(girsanov("bounds", "--audit", "audit.json").out.split())
+    assert "with --radius, (2a), (4a) and the paper's own rate apply too" in shown
+    radius = ("--radius", 4)
+    shown = " ".join(girsanov("bounds", "--audit", "audit.json", *radius).out.split())
+    assert "the paper's own rate with constants 1 for" in shown
+    half = girsanov("bounds", "--audit", "audit.json", "--tv", 0.3, "--json").json
+    assert half["tv"] == 0.3
+    assert half["taken"].startswith("taken from the audit: --w2")
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
         (("--tv", 0.1), "dimension: must be given"),
         (("--tv", 0.1, "--dimension", 2), "second-moment: must be given"),
+        (SHARE[:4], "tv: must be given, or an --audit"),
         ((*SHARE,), "w2: must be given unless lipschitz is"),
         ((*SHARE, "--lipschitz", 0.1), "lipschitz: must be at least 0.4"),
         ((*SHARE, "--radius", 2, "--w2", 0.1), "radius: must be at least 5"),
