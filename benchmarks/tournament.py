@@ -140,13 +140,18 @@ def main() -> None:
     parser.add_argument("which", nargs="?", choices=["digits", "table"], default="digits")
     parser.add_argument("--model", help="a folder fitted on the same split, in place of training")
     parser.add_argument("--train-steps", type=int, default=2400)
-    parser.add_argument("--steps", type=int, nargs="+", default=[4, 8, 16])
-    parser.add_argument("--samples", type=int, default=1000)
-    parser.add_argument("--calls", type=int, default=50_000)
+    parser.add_argument("--steps", type=int, nargs="+", help="4 8, and 16 for the table")
+    parser.add_argument("--samples", type=int, help="fresh ones a candidate: 400, table 1000")
+    parser.add_argument("--calls", type=int, help="of a tournament: 30,000, table 50,000")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--ends", action="store_true")
     parser.add_argument("--json")
     options = parser.parse_args()
+    usual = {"steps": [4, 8], "samples": 400, "calls": 30_000}  # the UNet takes minutes of these
+    if options.which == "table":
+        usual = {"steps": [4, 8, 16], "samples": 1000, "calls": 50_000}
+    for name, value in usual.items():
+        setattr(options, name, getattr(options, name) or value)
     field = Field(options.which, options.model, options.train_steps)
     result = {}
     for steps in options.steps:

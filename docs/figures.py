@@ -185,22 +185,22 @@ def _outputs(law: gv.Law, counts: np.ndarray) -> None:
 
 
 def table_figure() -> None:
-    """Draw the Fréchet distances of benchmarks/README.md, first table of quality.py."""
+    """Draw the Fréchet distances of benchmarks/README.md, the tables of quality.py."""
     text = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
-    table = text.split("quality.py --train-steps")[1].split("\n\n")[1]
-    rows = [[c.strip(" *") for c in line.split("|")[1:-1]] for line in table.splitlines()[2:]]
+    blocks = text.split("`python benchmarks/quality.py --last")[1].split("\n\n")
     told = {
         ("x0", "uniform log-SNR"): ("x0 hold, uniform", 5),
         ("x0", "Karras"): ("x0 hold, Karras", 3),
-        ("x0", "cosine"): ("x0 hold, cosine", 2),
-        ("gaussian + pca", "planned"): ("planned, to 5 %", 1),
+        ("x0", "cosine = arctan"): ("x0 hold, cosine", 2),
+        ("gaussian", "planned"): ("planned, measured covariance", 1),
     }
+    tables = {head.split(":")[0]: table for head, table in itertools.pairwise(blocks)}
     series = []
-    for key, (label, tone) in told.items():
-        mine = [(int(r[0]), float(r[3].split()[0])) for r in rows if (r[1], r[2]) == key]
-        n, fd = zip(*mine, strict=True)
-        series.append(Series(label, n, fd, tone, "both"))
-    series.append(Series("data, two halves", [2, 16], [0.82, 0.82], 4, "dashed"))
+    for (sampler, grid), (label, tone) in told.items():
+        head, _, *lines = (line.split("|")[1:-1] for line in tables[sampler].splitlines())
+        row = next(line[1:] for line in lines if line[0].strip(" *") == grid)
+        n = [int(cell.split()[0]) for cell in head[1:]]
+        series.append(Series(label, n, [float(cell.split()[0]) for cell in row], tone, "both"))
     draw("quality", "Quality against network calls", series,
          ("network calls a sample", "Fréchet distance"), log="xy")  # fmt: skip
 
