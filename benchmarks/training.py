@@ -10,8 +10,9 @@ weights (0.999, with its warm-up; the better of average and last weights counts)
 own timesteps over log-SNR -7 to 9, where epsilon is turned into x0; 1/2 int M ds in nats. Time is
 of the training alone, in CPU seconds.
 
-Step: `Trainer.step` over the bare forward pass, backward pass and update of AdamW on tensors that
-are ready (in rounds, see `_table.py`).
+Step: `Trainer.step` (data, noise, levels, dropout, clipping, averaging of the weights) over the
+bare forward pass, backward pass and update of AdamW on tensors that are ready: the update as
+PyTorch does it by default, and fused, as ours is.
 """
 
 from __future__ import annotations
@@ -187,12 +188,13 @@ def step_cost(train, held_out, given):
     """Return times of our step and of the bare passes and update, ten of each a round."""
     trainer = made(train, held_out, given, 0)
     model = copy.deepcopy(trainer.model.network).train()
-    adam = torch.optim.AdamW(model.parameters(), 1e-3)
+    usual = torch.optim.AdamW(model.parameters(), 1e-3)
+    fused = torch.optim.AdamW(model.parameters(), 1e-3, fused=True)
     x = torch.randn(BATCH, *trainer.model.shape, device=trainer.model.device)
     x = x if given.network == "unet" else x.flatten(1)
     level, goal = torch.full((BATCH,), 5.0).to(x), torch.randn_like(x)
 
-    def bare():
+    def bare(adam):
         for _ in range(10):
             out = model(x, level)
             out = out.sample if given.network == "unet" else out
@@ -200,8 +202,12 @@ def step_cost(train, held_out, given):
             (out - goal).square().mean().backward()
             adam.step()
 
+    def ours():
+        for _ in range(10):
+            trainer.step()
+
     return in_turns(
-        {"bare": bare, "step": lambda: [trainer.step() for _ in range(10)]}, given.runs
+        {"bare": lambda: bare(usual), "bare, fused": lambda: bare(fused), "step": ours}, given.runs
     )
 
 
@@ -219,11 +225,13 @@ def main() -> None:
     rows = {}
     if given.only != "race":
         took = step_cost(train, held_out, given)
-        rows["step"] = took["step"].over(took["bare"])
+        rows["step"] = {name: took["step"].over(took[name]) for name in took}
         each = {name: times.each(10_000)["cpu"] for name, times in took.items()}
-        cpu, wall = (show(rows["step"][clock], 3) for clock in ("cpu", "wall"))
-        print(f"{given.network}: a step {show(each['step'])} ms, bare {show(each['bare'])} ms")
-        print(f"ratio {cpu} (CPU), {wall} (wall)", flush=True)
+        table(
+            ("", "ms, CPU", "our step over it, CPU", "wall"),
+            ((name, show(each[name]), show(r["cpu"]), show(r["wall"]))
+             for name, r in rows["step"].items()),
+        )  # fmt: skip
     if given.only != "step":
         runs = [race(train, held_out, given, seed) for seed in range(given.seeds)]
         rows["race"] = [
