@@ -210,7 +210,7 @@ def table_figure() -> None:
 
 def verify_figures() -> None:
     """Draw the figures of some statements, checked with fewer cases."""
-    names = ("cld_or_ddpm", "grids")
+    names = ("cld_or_ddpm", "grids", "langevin", "manifolds")
     for outcome in verify(names, quick=True).outcomes:
         figure = str(outcome.result.figure)
         keys = [
