@@ -125,3 +125,16 @@ def test_denoised_output_is_never_further():
             s = snr_at(t)
             assert denoised_w2(Facts(d, v), s) <= math.sqrt(d / s)
             assert denoised_w2(Facts(d, v), s) <= math.sqrt(v) * (1 + 1e-12)
+
+
+def test_arrays_are_projected_as_tensors_are():
+    x = np.random.default_rng(0).normal(size=(40, 2, 3)) * 3
+    centre = np.full((2, 3), 0.5)
+    found = project_ball(x, 2.0, centre)
+    assert isinstance(found, np.ndarray)
+    np.testing.assert_array_equal(found, project_ball(torch.from_numpy(x), 2.0, centre).numpy())
+    assert np.linalg.norm((found - centre).reshape(40, -1), axis=1).max() <= 2 + 1e-12
+    whole = project_ball(np.array([[3, 4], [0, 1]]), 2.0)
+    np.testing.assert_allclose(whole, [[1.2, 1.6], [0, 1]])
+    with pytest.raises(InputError, match=r"x: must have shape \[n, \.\.\.\]"):
+        project_ball(np.array([3.0, 4.0]), 1.0)

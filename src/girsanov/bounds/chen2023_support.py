@@ -22,15 +22,17 @@ or, with the exact denoiser m as last step, W2(m p, q)^2 <= M(s_delta) + 4 R^2 T
 from __future__ import annotations
 
 import math
+from typing import TypeVar
 
 import numpy as np
-from torch import Tensor
+import torch
 
 from .._checks import require, require_number
-from .._typing import Array
+from .._typing import Array, Tensor
 from .facts import Facts
 from .result import Rate
 
+Points = TypeVar("Points", Array, Tensor)
 PAPER = "Chen et al. 2023"
 
 
@@ -72,12 +74,17 @@ def hessian_bounds(radius: float, time: float, blur: float = 0.0) -> tuple[float
     return -1 / nu2, alpha2 * radius**2 / nu2**2 - 1 / nu2
 
 
-def project_ball(x: Tensor, radius: float, centre: Array | float = 0.0) -> Tensor:
+def project_ball(x: Points, radius: float, centre: Array | float = 0.0) -> Points:
     """Return the nearest points to x [n, ...] in the ball of `radius` about `centre` [...].
 
-    Corollary 5 projects on a ball of radius of order R; R itself is enough, equation (4).
+    x: an array, as `girsanov.sample` returns, or a tensor. Corollary 5 projects on a ball of
+    radius of order R; R itself is enough, equation (4).
     """
     require_number("radius", radius, above=0.0)
+    if isinstance(x, np.ndarray):
+        whole = x if x.dtype.kind == "f" else x.astype(np.float64)
+        return np.asarray(project_ball(torch.from_numpy(whole.copy()), radius, centre).numpy())
+    require(x.ndim > 1, "x", "must have shape [n, ...]", tuple(x.shape))
     middle = x.new_tensor(np.asarray(centre))
     away = x - middle
     length = away.flatten(1).norm(dim=1).view(-1, *(1,) * (x.ndim - 1))
