@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .data import Standardisation as Standardisation
     from .data import load_data as load_data
     from .data import write_samples as write_samples
+    from .denoise.arithmetic import in_precision as in_precision
     from .denoise.base import Denoiser as Denoiser
     from .denoise.exact import ExactDenoiser as ExactDenoiser
     from .denoise.latents import encode_latents as encode_latents
@@ -83,6 +84,7 @@ _HOME = {
     ".basis": ("Basis",),
     ".comparison.compare": ("Comparison", "compare"),
     ".data": ("Dataset", "Standardisation", "load_data", "write_samples"),
+    ".denoise.arithmetic": ("in_precision",),
     ".denoise.base": ("Denoiser",),
     ".denoise.exact": ("ExactDenoiser",),
     ".denoise.latents": ("encode_latents",),

@@ -80,6 +80,7 @@ def moments_from_tensors(t: dict[str, np.ndarray], argument: str) -> Moments:
     good = bool(np.isfinite(mean + variances).all() and (variances >= 0).all())
     require(good, argument, "must hold a finite mean and variances that are not negative")
     sizes = t["count"].shape == (1,) and t["shape"].ndim == 1
+    sizes = sizes and all(np.isfinite(t[name]).all() for name in ("count", "shape"))
     require(sizes, argument, "must hold one count and a flat shape", t["count"].shape)
     if "pca" in t:
         square = t["pca"].shape == (d, d) and t["pca"].dtype.kind == "f"

@@ -50,7 +50,7 @@ def mutated_json(content: Any, random: Random) -> Any:
     for _ in range(random.choice((1, 1, 2, 3))):
         places = list(_places(tree))
         if not places:
-            return random.choice(VALUES)
+            return deepcopy(random.choice(VALUES))
         parent, key = random.choice(places)
         match random.randrange(5):
             case 0 | 1:
@@ -58,9 +58,11 @@ def mutated_json(content: Any, random: Random) -> Any:
             case 2:
                 del parent[key]
             case 3 if isinstance(parent, dict):
-                parent[random.choice(("extra", "", "format", "levels"))] = random.choice(VALUES)
+                parent[random.choice(("extra", "", "format", "levels"))] = deepcopy(
+                    random.choice(VALUES)
+                )
             case 3:
-                parent.insert(key, random.choice(VALUES))
+                parent.insert(key, deepcopy(random.choice(VALUES)))
             case _:
                 other, place = random.choice(places)
                 try:
@@ -101,7 +103,7 @@ def _near(value: Any, random: Random) -> Any:
             return value[: len(value) // 2] + random.choice(("", "x", "\x00", "ü"))
         if isinstance(value, list) and value:
             return random.choice((value[:-1], value[::-1], [value], value + value[:1], []))
-    return random.choice(VALUES)
+    return deepcopy(random.choice(VALUES))
 
 
 def mutated_arrays(arrays: dict[str, np.ndarray], random: Random) -> dict[str, np.ndarray]:

@@ -18,6 +18,7 @@ from .options import (
     Calibrate,
     Calls,
     Candidates,
+    Compile,
     Covariance,
     Device,
     Distance,
@@ -27,6 +28,7 @@ from .options import (
     Keep,
     Labels,
     Model,
+    Precision,
     Process,
     Resolution,
     Sampler,
@@ -55,6 +57,10 @@ def fit(
     ] = "vp",
     objective: Annotated[str, typer.Option(help="edm or ledger.")] = "edm",
     batch_size: Annotated[int | None, typer.Option(min=1, help="Examples a step.")] = None,
+    precision: Annotated[
+        str, typer.Option(help="Of matrix products in the network: float32 or bfloat16.")
+    ] = "float32",
+    compiled: Compile = False,
     seed: Seed = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     json: AsJson = False,
@@ -83,6 +89,8 @@ def fit(
                 process=process,
                 objective=objective,
                 batch_size=batch_size,
+                precision=precision,
+                compiled=compiled,
                 resume=resume,
                 progress=tick,
             )
@@ -119,13 +127,16 @@ def audit(
         int | None, typer.Option(min=1, help="Examples a network call (default: up to 512).")
     ] = None,
     device: Device = None,
+    precision: Precision = "float32",
+    compiled: Compile = False,
     seed: Seed = 0,
     force: Force = False,
     json: AsJson = False,
 ) -> None:
     """Measure MODEL on held-out data in one pass, from which everything else is computed.
 
-    Given the file that MODEL was fitted on, only the share kept back is used.
+    Given the file that MODEL was fitted on, only the share kept back is used. With --precision,
+    MODEL is called in float32 as well, and the audit says what the rounding costs in nats.
     """
     outputs.require_result(out, "audit", force)
     from . import show, work
@@ -137,6 +148,8 @@ def audit(
             train_data,
             labels,
             device=device,
+            precision=precision,
+            compiled=compiled,
             cache=out.absolute().parent,
             levels=levels,
             examples=examples,
@@ -236,6 +249,8 @@ def sample(
         typer.Option(min=1, help="Samples a network call (default: up to 1000); changes nothing."),
     ] = None,
     device: Device = None,
+    precision: Precision = "float32",
+    compiled: Compile = False,
     label: Annotated[str | None, typer.Option(help="The one class to draw, by name.")] = None,
     any_model: Annotated[
         bool, typer.Option("--any-model", help="Use a plan of another model.")
@@ -264,6 +279,8 @@ def sample(
                 seed=seed,
                 batch_size=batch_size,
                 device=device,
+                precision=precision,
+                compiled=compiled,
                 any_model=any_model,
                 progress=tick,
             )

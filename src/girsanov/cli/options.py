@@ -18,6 +18,10 @@ Labels = Annotated[
 Device = Annotated[
     str | None, typer.Option(help="cpu, cuda, cuda:1, ... (default: a GPU if there is one).")
 ]
+Precision = Annotated[
+    str, typer.Option(help="Of matrix products in the network: float32, bfloat16 or float16.")
+]
+Compile = Annotated[bool, typer.Option("--compile", help="Compile the network (torch.compile).")]
 Sampler = Annotated[
     str,
     typer.Option(

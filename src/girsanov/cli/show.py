@@ -152,6 +152,11 @@ def audited(audit: Audit, out: Path) -> None:
     console.print(
         f"relative standard error of the curve {100 * relative:.1f} % (median over levels)"
     )
+    rounding = audit.rounding()
+    if rounding is not None:
+        low, high = rounding.interval()
+        kind = about["arithmetic"]["precision"]
+        console.print(f"{kind} costs {rounding.value:.3g} nats ({low:.3g} to {high:.3g})")
     memorised = audit.memorised()
     if memorised is not None:
         low, high = memorised.interval()

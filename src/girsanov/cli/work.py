@@ -15,6 +15,7 @@ from .._files import read_json
 from .._processes import processes
 from .._typing import Json, Progress
 from ..data import Dataset, check_destination, load_data, write_samples
+from ..denoise.arithmetic import in_precision
 from ..denoise.base import Denoiser, names_for
 from ..denoise.latents import encode_latents
 from ..denoise.load import load_model
@@ -31,7 +32,7 @@ from ..reporting.page import report as write_report
 from ..sampling.draw import check_model, proportional_labels, sample, units_of
 from ..sampling.run import BATCH
 from ..sampling.shards import Shards, sample_shards
-from ..train import fit
+from ..train import TrainOptions, fit
 from .outputs import parts_path, read_origin, write_origin
 
 SHARDED_ABOVE = 2 * BATCH  # samples; fewer are drawn in one go
@@ -52,6 +53,8 @@ def fit_command(
     held_out: float,
     conditional: bool,
     seed: int,
+    precision: str,
+    compiled: bool,
     **options: Any,
 ) -> NetworkDenoiser:
     """Train on a data set, keeping the share `held_out` of it back for the audit.
@@ -71,8 +74,8 @@ def fit_command(
     if kept is not None and len(kept) < 2 * GROUPS:
         rule = f"keeps {len(kept)} examples back, and an audit needs {2 * GROUPS}"
         refuse("--held-out", rule, share, "Give a larger share, or 0 and audit on other data")
-    among = processes()
-    model = fit(train, out=out, seed=seed, processes=among, **options)
+    among, knobs = processes(), TrainOptions(precision=precision, compiled=compiled)
+    model = fit(train, out=out, seed=seed, processes=among, options=knobs, **options)
     model.training["command"] = command(model.training["steps"])
     if not among.rank:
         model.save(out)
@@ -88,6 +91,8 @@ def audit_command(
     device: str | None,
     cache: Path,
     reference: str | None = None,
+    precision: str = "float32",
+    compiled: bool = False,
     **options: Any,
 ) -> Audit:
     """Audit a model on data; of the file it was trained on, only the part kept back is used.
@@ -103,6 +108,7 @@ def audit_command(
     if train_source is not None:
         train = _for_model(denoiser, load_data(train_source, labels=labels), train_source)
     other = None if reference is None else load_model(reference, device=device)
+    denoiser, other = _rounded(denoiser, other, precision, compiled)
     lost = None
     if isinstance(denoiser, PipelineDenoiser) and isinstance(data, Dataset):
         data, lost = _latents(denoiser, data, cache)
@@ -111,6 +117,17 @@ def audit_command(
     if lost is not None:
         done.about["vae"] = lost
     return done
+
+
+def _rounded(
+    denoiser: Denoiser, other: Denoiser | None, precision: str, compiled: bool
+) -> tuple[Denoiser, Denoiser | None]:
+    """Return a denoiser in this precision, and itself as it was as the reference beside it."""
+    made = in_precision(denoiser, precision, compiled=compiled)
+    rounded = made.fingerprint != denoiser.fingerprint
+    remedy = "Its place is taken by MODEL itself in float32; audit the reference by itself"
+    require(not rounded or other is None, "reference", "is not for --precision", None, remedy)
+    return made, denoiser if rounded else other
 
 
 def _latents(
@@ -186,6 +203,8 @@ def sample_command(
     any_model: bool,
     batch_size: int | None,
     device: str | None,
+    precision: str,
+    compiled: bool,
     progress: Progress | None,
 ) -> Drawn | None:
     """Draw samples and write them; everything that can be refused is refused before the work.
@@ -195,6 +214,7 @@ def sample_command(
     """
     among = processes()
     denoiser, plan = load_model(model, device=device or among.device), load_plan(plan_path)
+    denoiser = in_precision(denoiser, precision, compiled=compiled)
     check_model(denoiser, plan, any_model)
     d = int(np.prod(denoiser.shape))
     rule = f"must be of examples of {d} numbers, as this model's are"

@@ -110,7 +110,7 @@ class NetworkDenoiser:
     ) -> Tensor:
         """Return m(x, snr) unchecked and with gradients, as training needs it."""
         s = torch.as_tensor(snr, dtype=torch.float64, device=x.device).reshape(-1)
-        call = network or self._network_call
+        call = network or self.network_call
         if self.process == "cld":
             x, w = x.unbind(1)
             call = self._beside(call, w)
@@ -125,9 +125,10 @@ class NetworkDenoiser:
     def _infer(self, x: Tensor, level: Tensor, label: Tensor | None) -> Tensor:
         # only the network runs in inference mode: what the caller gets is an ordinary tensor
         with torch.inference_mode():
-            return self._network_call(x, level, label)
+            return self.network_call(x, level, label)
 
-    def _network_call(self, x: Tensor, level: Tensor, label: Tensor | None) -> Tensor:
+    def network_call(self, x: Tensor, level: Tensor, label: Tensor | None) -> Tensor:
+        """Return what the network says of its own inputs, with gradients."""
         if self.preconditioning != "v":
             return self.network(x, level, label)  # type: ignore[no-any-return]
         if self.classes and label is None:

@@ -53,7 +53,14 @@ def load_pipeline(
         dtype = torch.float32
     parts = _parts(folder, None if scheduler is None else Path(scheduler), dtype)
     require_finite(parts.network, str(folder))
-    return _assembled(parts, str(folder), any_level).to(place)
+    try:
+        return _assembled(parts, str(folder), any_level).to(place)
+    except (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError) as cause:
+        if isinstance(cause, InputError):
+            raise
+        raise InputError(
+            f"{folder}: has a configuration that cannot be; {cause!r:.160}"
+        ) from cause
 
 
 def from_pipeline(pipe: Any, *, any_level: bool = False) -> PipelineDenoiser:

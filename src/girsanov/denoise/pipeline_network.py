@@ -27,7 +27,9 @@ def shape_of(network: Any, vae: Any, where: str) -> tuple[int, ...]:
     half = config.get("out_channels") in (None, channels, 2 * channels)
     require(half, where, f"must predict {channels} or {2 * channels} channels",
             config.get("out_channels"), "Inpainting and upscaling are not read")  # fmt: skip
-    return (channels, *(int(n) for n in sides))
+    shape = (channels, *(int(n) for n in sides))
+    require(all(n > 0 for n in shape), where, "must have a sample_size of pixels", size)
+    return shape
 
 
 def null_class(network: Any) -> int | None:

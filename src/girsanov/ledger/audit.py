@@ -38,6 +38,7 @@ from .examples import (
 from .frame import Frame, make_frame
 from .memorised import memorised
 from .probe import Probe, probe
+from .rounding import rounding_cost
 from .trained import levels_to_audit, named, said_of
 from .trajectories import (
     Trajectories,
@@ -191,7 +192,20 @@ class Audit:
         if memorised is not None:
             low, high = memorised.interval()
             out["memorised"] = {"nats": memorised.value, "low": float(low), "high": float(high)}
+        rounding = self.rounding()
+        if rounding is not None:
+            low, high = rounding.interval()
+            out["rounding"] = {"nats": float(rounding.value), "low": float(low),
+                               "high": float(high)}  # fmt: skip
         return out
+
+    def rounding(self) -> Estimate | None:
+        """Return what fewer digits in the network cost, in nats (`ledger/rounding.py`).
+
+        None for a network in float32, and without itself in float32 as the reference.
+        """
+        known = self.about.get("arithmetic") and self.about.get("reference")
+        return rounding_cost(self.curve) if known else None
 
     def memorised(self, resolution: float = 0.0) -> Estimate | None:
         """Return what the model has memorised, in nats down to noise level `resolution`.
@@ -329,7 +343,7 @@ def _from_arrays(about: Json, t: dict[str, Any], moments: Moments) -> Audit:
         probe_variances=frame.probe_variances,
     )
     drop = ("format", "arrays", "bases", "levels", "error", "standard_error", "probe",
-            "martingale", "reference_gain", "memorised")  # fmt: skip
+            "martingale", "reference_gain", "memorised", "rounding")  # fmt: skip
     record = {k: v for k, v in about.items() if k not in drop}
     paths = trajectories_from_tensors(t, (len(curve.levels) - 1, curve.dimension))
     return Audit(curve, frame, t.get("memorisation"), record, paths)

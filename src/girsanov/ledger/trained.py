@@ -9,6 +9,7 @@ import numpy as np
 from .._checks import require_count, require_levels
 from .._typing import Array, Json, Levels
 from ..data import Dataset
+from ..denoise.arithmetic import arithmetic_of
 from ..denoise.base import Denoiser, process_of
 from ..denoise.pipeline_units import units_for
 from ..law.base import Law
@@ -76,4 +77,6 @@ def named(denoiser: Denoiser, data: Dataset | Law, reference: Denoiser | None) -
         out["scale"] = units.scale_in_units  # user units in one of the units of the curve
     if process_of(denoiser) != "vp":
         out["process"] = process_of(denoiser)
+    if arithmetic_of(denoiser):
+        out["arithmetic"] = arithmetic_of(denoiser)
     return out if reference is None else {**out, "reference": reference.fingerprint}

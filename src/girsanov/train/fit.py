@@ -201,6 +201,8 @@ def _trainer(
     )  # fmt: skip
     usual = "cuda" if torch.cuda.is_available() else "cpu"
     device = options.device or processes.device or usual
+    if options.compiled:
+        network.compile()
     objective = build_objective(asked["objective"], moments, options.log_snr)
     return Trainer(
         model.to(device), objective, parts, seed=asked["seed"], batch_size=asked["batch_size"],

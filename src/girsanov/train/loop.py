@@ -26,6 +26,7 @@ from .._checks import InputError
 from .._processes import ALONE, Processes
 from .._typing import Array, Json, Progress, Tensor
 from ..data.dataset import Dataset
+from ..denoise.arithmetic import rounded
 from ..denoise.base import in_phase_space
 from ..denoise.network import NetworkDenoiser, weights_of
 from ..noise import NoiseSource
@@ -117,7 +118,8 @@ class Trainer:
         sigma = snr.rsqrt().float().reshape(-1, *[1] * (x0.ndim - 1))
         x = (x0 + sigma * z).to(model.device)
         noisy = in_phase_space(model, x, self._across, k, own.start)
-        m = model.denoise(noisy, snr.to(model.device), self._labels(k, rows))
+        call = rounded(model.network_call, self.options.precision)
+        m = model.denoise(noisy, snr.to(model.device), self._labels(k, rows), network=call)
         r = (m - x0.to(model.device)).flatten(1)
         errors = r.square().sum(dim=1)
         weighted = errors * torch.from_numpy(weights[own]).to(errors)

@@ -20,7 +20,9 @@ class TrainOptions:
     held-out data, not the last ones; patience: evaluations without a better one before
     stopping; log_snr: range trained; preconditioning: ``wiener`` or ``edm``, for the MLP;
     width: of the MLP, or of the UNet's finest level; depth: of the MLP; None picks them;
-    device: None takes an accelerator when there is one.
+    device: None takes an accelerator when there is one; precision: of the network's matrix
+    products, ``float32`` or ``bfloat16`` (weights, sums and the optimiser stay in float32);
+    compiled: by `torch.compile`, which changes the last digits.
     """
 
     learning_rate: float | None = None
@@ -37,6 +39,8 @@ class TrainOptions:
     width: int | None = None
     depth: int | None = None
     device: str | None = None
+    precision: str = "float32"
+    compiled: bool = False
 
     def __post_init__(self) -> None:
         """Refuse values that no run can use."""
@@ -50,6 +54,8 @@ class TrainOptions:
         require_count("evaluations", self.evaluations)
         require_count("patience", self.patience)
         require_choice("preconditioning", self.preconditioning, ("wiener", "edm"))
+        # float16 would need its loss scaled, or gradients vanish
+        require_choice("precision", self.precision, ("float32", "bfloat16"))
         if self.learning_rate is not None:
             require_number("learning_rate", self.learning_rate, above=0.0)
 

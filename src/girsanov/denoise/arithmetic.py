@@ -1,0 +1,71 @@
+"""A network in fewer digits, or compiled: the same weights, another function.
+
+Matrix products run in bfloat16 or float16 under torch's autocast, on the device that the model
+is on; everything around the network keeps its own precision. What it predicts differs from what
+it predicted, so its fingerprint does, and a plan made for one is refused by the other: what the
+rounding costs is measured by an audit (`ledger/rounding.py`), and is no guess.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from .._checks import refuse, require_choice
+from .._files import sha256_of
+from .._typing import Json, Tensor
+from .base import Denoiser
+
+PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def in_precision(
+    denoiser: Denoiser, precision: str = "float32", *, compiled: bool = False
+) -> Denoiser:
+    """Return `denoiser` with its network in another precision, or compiled; weights are shared.
+
+    precision: ``float32`` (as it is), ``bfloat16`` or ``float16``; compiled: by `torch.compile`,
+    which changes the last digits only, hence no fingerprint. Raises InputError for a law, which
+    has no network.
+    """
+    kind = PRECISIONS[require_choice("precision", precision, PRECISIONS)]
+    if kind is None and not compiled:
+        return denoiser
+    network = getattr(denoiser, "network", None)
+    if not isinstance(network, nn.Module):
+        refuse("precision", "is of networks, and a law has none", precision)
+    made: Any = copy.copy(denoiser)
+    made.network = copy.copy(network)
+    if kind is not None:
+        made.network.forward = rounded(network.forward, precision)
+        made.fingerprint = sha256_of("precision", precision, denoiser.fingerprint)
+    if compiled:
+        made.network.compile()
+    made.arithmetic = {"precision": precision, "compiled": compiled}
+    return made  # type: ignore[no-any-return]
+
+
+def arithmetic_of(denoiser: Denoiser) -> Json | None:
+    """Return the precision of this denoiser's network and if it is compiled; None if usual."""
+    return getattr(denoiser, "arithmetic", None)
+
+
+def rounded(call: Callable[..., Any], precision: str) -> Callable[..., Any]:
+    """Return `call` of a network under autocast, its answer in float32; itself for float32."""
+    kind = PRECISIONS[precision]
+    if kind is None:
+        return call
+
+    def run(x: Tensor, *given: Any, **named: Any) -> Any:
+        with torch.autocast(x.device.type, dtype=kind):
+            answer = call(x, *given, **named)
+        if isinstance(answer, Tensor):
+            return answer.float()
+        answer.sample = answer.sample.float()
+        return answer
+
+    return run
