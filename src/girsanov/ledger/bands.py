@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -21,12 +22,12 @@ class Bands:
 
     index: NDArray[np.int64]
 
-    @property
+    @cached_property
     def count(self) -> int:
         """The number of bands J."""
         return int(self.index.max()) + 1
 
-    @property
+    @cached_property
     def sizes(self) -> Array:
         """The number of coordinates in each band, float64 [J]."""
         return np.bincount(self.index, minlength=self.count).astype(np.float64)

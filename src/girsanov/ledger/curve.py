@@ -298,9 +298,9 @@ class _Sums:
                 self.full[k, fold] += (part.T @ part).cpu()
 
     def _add_products(self, k: int, member: Tensor, vector: list[Tensor]) -> None:
-        for p, (a, b) in enumerate(self.pairs):
-            rows = member @ (vector[a] * vector[b])
-            self.products[k, :, :, p] += self.frame.probe_bands.average(rows).cpu()
+        rows = torch.cat([member @ (vector[a] * vector[b]) for a, b in self.pairs])  # [P B, d]
+        means = self.frame.probe_bands.average(rows).view(len(self.pairs), len(member), -1)
+        self.products[k] += means.permute(1, 2, 0).cpu()
 
     def merge(self, processes: Processes) -> None:
         """Add the sums of other processes, up to the rounding of that order of summation."""
