@@ -1,19 +1,23 @@
-"""How long planning takes: the search for all numbers of steps, and whole plans of an audit.
+"""How long planning takes: the search for all numbers of steps, plans of an audit, the command.
 
     python benchmarks/plan.py [--audit audit.json] [--levels 250 500 1000 2000] [--json FILE]
 
-The search: cells of every hold and the best grids of all sizes up to 256, on the exact curve of a
-mixture on a line. CPU seconds of one process (`time.process_time`).
+The search: cells of every hold and the best grids of all sizes up to 16, 64 and 256, on the exact
+curve of a mixture on a line. Whole plans, `girsanov plan` and `--help` of every command need no
+network; `--audit` is any audit of `girsanov audit`. Medians of `--runs`, CPU seconds;
+`docs/figures.py growth FILE` draws the search from the file of --json.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
+import subprocess
+import sys
+import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
+from _table import Times, begin, finish, in_turns, options, show, table, three
 
 import girsanov as gv
 from girsanov.ledger.discretise import cells
@@ -23,45 +27,114 @@ from girsanov.plan.allocate import is_monge, shortest_paths
 LAW = gv.GaussianMixture([0.3, 0.7], [[-1.5], [1.0]], [0.04, 0.15])
 HOLDS = ("x0", "gaussian", "score", "relative")
 GOALS = ({"steps": 16}, {"steps": 16, "sampler": "x0"}, {"kl": 8.0}, {})
+COMMANDS = (
+    "fit", "audit", "plan", "sample", "compare", "export", "report", "bounds", "verify", "demo",
+    "doctor",
+)  # fmt: skip
+RUN = "from girsanov.cli.main import main; main()"
 
 
-def search(hold: str, count: int, most: int) -> dict[str, object]:
+def search(hold: str, count: int, most: int, runs: int) -> dict[str, object]:
     """Time one search on `count` levels."""
     curve = exact_curve(LAW, np.geomspace(1e-3, 1e4, count))
-    begun = time.process_time()
-    cell = cells(curve, hold, "scalar" if hold == "gaussian" else None)
-    priced = time.process_time()
-    shortest_paths(np.zeros(count), cell, most)
-    done = time.process_time()
+    took = []
+    for _ in range(runs):
+        begun = time.process_time()
+        cell = cells(curve, hold, "scalar" if hold == "gaussian" else None)
+        priced = time.process_time()
+        shortest_paths(np.zeros(count), cell, most)
+        took.append((priced - begun, time.process_time() - priced))
+    priced, searched = np.array(took).T
     return {
         "hold": hold, "levels": count, "most": most, "divided": is_monge(cell),
-        "cells": round(priced - begun, 3), "search": round(done - priced, 3),
+        "cells": three(priced), "search": three(searched), "both": three(priced + searched),
     }  # fmt: skip
+
+
+def searches(given) -> list[dict[str, object]]:
+    """Print and return the growth with levels and steps."""
+    rows = [
+        search(hold, count, most, given.runs)
+        for hold in HOLDS for count in given.levels for most in given.most
+    ]  # fmt: skip
+    for most in given.most:
+        print(f"\nall numbers of steps to {most}: cells and search, seconds", end="")
+        table(
+            ("hold", *(f"{count} levels" for count in given.levels)),
+            ((hold, *(show(r["both"]) for r in rows if (r["hold"], r["most"]) == (hold, most)))
+             for hold in HOLDS),
+        )  # fmt: skip
+    return rows
+
+
+def plans(given) -> list[dict[str, object]]:
+    """Print and return how long whole plans of an audit take, intervals and verdict included."""
+    made = gv.load_audit(given.audit)
+
+    def work(goal):
+        return lambda: made.plan(**goal)
+
+    took = in_turns({str(goal): work(goal) for goal in GOALS}, given.runs)
+    rows = [{"goal": goal, "seconds": times.each(10**6)} for goal, times in took.items()]
+    table(("plan", "seconds, CPU"), ((r["goal"], show(r["seconds"]["cpu"])) for r in rows))
+    return rows
+
+
+def commands(given) -> list[dict[str, object]]:
+    """Print and return how long commands take as a user starts them."""
+    asked = {"import girsanov": ["-c", "import girsanov"], "import torch": ["-c", "import torch"]}
+    asked |= {name: ["-c", RUN, name, "--help"] for name in COMMANDS}
+    with tempfile.TemporaryDirectory() as folder:
+        if given.audit:
+            out = str(Path(folder) / "plan.json")
+            audit = str(given.audit.resolve())
+            asked["plan AUDIT --steps 16"] = [
+                "-c", RUN, "plan", audit, "--steps", "16", "--out", out, "--force",
+            ]  # fmt: skip
+        took = {name: started(words, given.runs) for name, words in asked.items()}
+    rows = [{"command": name, "seconds": times.each(10**6)} for name, times in took.items()]
+    table(
+        ("command", "seconds, CPU", "wall"),
+        ((r["command"] + (" --help" if r["command"] in COMMANDS else ""),
+          show(r["seconds"]["cpu"]), show(r["seconds"]["wall"])) for r in rows),
+    )  # fmt: skip
+    return rows
+
+
+def started(words: list[str], runs: int) -> Times:
+    """Return the times of a fresh interpreter."""
+    took = []
+    for _ in range(runs):
+        wall, cpu = time.perf_counter(), children()
+        subprocess.run([sys.executable, *words], check=True, capture_output=True)
+        took.append((time.perf_counter() - wall, children() - cpu))
+    return Times(*np.array(took).T)
+
+
+def children() -> float:
+    """Return the CPU seconds of processes that have ended."""
+    import resource
+
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def main() -> None:
     """Print and write the times."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = options(__doc__, runs=5)
     parser.add_argument("--audit", type=Path)
     parser.add_argument("--levels", type=int, nargs="+", default=[250, 500, 1000, 2000])
     parser.add_argument("--most", type=int, nargs="+", default=[16, 64, 256])
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
-    rows: list[dict[str, object]] = []
-    for hold in HOLDS:
-        rows += [search(hold, k, n) for k in options.levels for n in options.most]
-    if options.audit:
-        made = gv.load_audit(options.audit)
-        made.plan(steps=2)  # what is loaded once
-        for goal in GOALS:
-            begun = time.process_time()
-            plan = made.plan(**goal)
-            took = round(time.process_time() - begun, 3)
-            rows.append({"goal": goal, "steps": plan.steps, "seconds": took})
-    for row in rows:
-        print("  ".join(f"{k} {v}" for k, v in row.items()))
-    if options.json:
-        options.json.write_text(json.dumps(rows, indent=1))
+    parser.add_argument("--only", choices=["search", "plans", "commands"])
+    given = begin(parser)
+    rows: dict[str, list[dict[str, object]]] = {}
+    if given.only in (None, "search"):
+        rows["search"] = searches(given)
+    if given.audit and given.only in (None, "plans"):
+        rows["plans"] = plans(given)
+    if given.only in (None, "commands"):
+        rows["commands"] = commands(given)
+    finish(given, rows)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
     .venv/bin/python docs/figures.py law                      the theory's, of exact laws
     .venv/bin/python docs/figures.py table                    of benchmarks/README.md
+    .venv/bin/python docs/figures.py growth FILE              of benchmarks/plan.py --json FILE
     .venv/bin/python docs/figures.py verify                   of `girsanov verify --quick`
     .venv/bin/python docs/figures.py model AUDIT PLAN         of an audit and a plan of it
     .venv/bin/python docs/figures.py picture                  of the README, from two of these
@@ -12,6 +13,7 @@ Each file has its own colours, light and dark, and nothing in it is fetched.
 from __future__ import annotations
 
 import itertools
+import json
 import re
 import sys
 from collections.abc import Sequence
@@ -181,6 +183,22 @@ def _outputs(law: gv.Law, counts: np.ndarray) -> None:
     ], ("steps", "nats"), log="xy")  # fmt: skip
 
 
+# --- how planning grows -------------------------------------------------------------------------
+
+
+def growth_figure(file: str) -> None:
+    """Draw the seconds of a search against levels, for several largest numbers of steps."""
+    rows = json.loads(Path(file).read_text(encoding="utf-8"))["rows"]["search"]
+    rows = [row for row in rows if row["hold"] == "gaussian"]
+    series = []
+    for tone, most in enumerate(sorted({row["most"] for row in rows}), start=1):
+        mine = [row for row in rows if row["most"] == most]
+        levels, seconds = (np.array(v) for v in zip(
+            *((row["levels"], row["both"][0]) for row in mine), strict=True))  # fmt: skip
+        series.append(Series(f"all plans of up to {most} steps", levels, seconds, tone, "both"))
+    draw("growth", "How planning grows", series, ("measured levels", "CPU seconds"), log="xy")
+
+
 # --- the benchmarks' table ----------------------------------------------------------------------
 
 
@@ -299,5 +317,5 @@ def picture() -> None:
 if __name__ == "__main__":
     IMG.mkdir(exist_ok=True)
     what, *rest = sys.argv[1:] or ["law"]
-    {"law": law_figures, "table": table_figure, "verify": verify_figures,
+    {"law": law_figures, "table": table_figure, "growth": growth_figure, "verify": verify_figures,
      "model": model_figures, "picture": picture}[what](*rest)  # fmt: skip
