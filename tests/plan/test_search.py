@@ -11,6 +11,7 @@ from girsanov.ledger.audit import audit
 from girsanov.ledger.repair import repaired, single_crossing
 from girsanov.plan.allocate import _divided, _full, is_monge
 from girsanov.plan.cost import prices
+from girsanov.plan.make import make_plan
 
 LAWS = {
     "line": GaussianMixture([0.3, 0.7], [[-1.5], [1.0]], [0.04, 0.15]),
@@ -91,7 +92,7 @@ def test_repair_leaves_a_good_curve_alone_and_mends_a_dip(measured):
         step = np.diff(curve.levels)[:, None]
         assert (np.diff(bent, axis=0) >= step * (1 - 1e-6) - 1e-6 * bent[1:]).all()
     raw = curve.mean_errors(curve.main)
-    assert (done.moved > 0) == (not np.allclose(raw, mean, rtol=1e-8))
+    assert (done.share > 0) == (not np.allclose(raw, mean, rtol=1e-8))
 
 
 def test_single_crossing_is_the_nearest_curve_that_crosses_once():
@@ -103,3 +104,18 @@ def test_single_crossing_is_the_nearest_curve_that_crosses_once():
     dipped[1] = 1 / (0.5 + 2.5)  # as if s were 2.5 there: 1/M - s is .5, 2, .5, .5
     mended = single_crossing(s, dipped, np.ones(4))
     np.testing.assert_allclose(1 / mended - s, [0.5, 1.0, 1.0, 1.0], rtol=1e-12)  # pooled mean
+
+
+def test_a_plan_of_the_score_hold_says_that_no_grid_was_left_out():
+    """Beyond steps of ln 2 its cells are not Monge (theory 7.2): a mixture far apart shows it."""
+    law = GaussianMixture([0.5, 0.5], [[-20.0], [20.0]], [1.0, 1.0])
+    made = audit(ExactDenoiser(law), law, levels=np.geomspace(1e-6, 100, 97))
+    plans = [make_plan(made, steps=6, sampler=s, resolution=0.2) for s in ("score", "x0")]
+    notes = [plan.ledger[1].note for plan in plans]
+    assert ["ln 2" in note for note in notes] == [True, False]
+    price = prices(made, "score")
+    times = np.log1p(1 / price.levels) / 2
+    long = times[:, None] - times[None, :] > np.log(2)
+    masked = np.where(long, np.inf, price.cell)
+    assert is_monge(masked)
+    assert not is_monge(price.cell)

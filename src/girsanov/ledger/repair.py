@@ -30,13 +30,12 @@ SLACK = 1e-9  # relative: breaking (1) by rounding is no breaking
 
 @dataclass(frozen=True)
 class Repair:
-    """What was done to a curve: how many of its levels moved in some band, and how far at most.
+    """What was done to a curve: which share of its levels and bands moved, and how far at most.
 
-    levels: of how many; farthest: in standard errors (0 when nothing moved).
+    farthest: in standard errors (0 when nothing moved).
     """
 
-    moved: int
-    levels: int
+    share: float
     farthest: float
 
 
@@ -69,15 +68,15 @@ def repaired(curve: Curve, groups: NDArray[np.bool_], *, exact: bool) -> tuple[C
     exact: the denoiser is known to be exact, so that (1) holds whatever was measured.
     """
     part = curve.keep(groups)
-    errors, moved, farthest = {}, np.zeros(len(curve.levels), dtype=bool), 0.0
+    errors, done = {}, Repair(0.0, 0.0)
     for name, by_group in part.errors.items():
         mean, se, _ = group_estimate(np.moveaxis(by_group, 1, 0), part.shares)
         fixed = mean if curve.exact else _repair(curve.levels, mean, se, exact)
         errors[name] = fixed[:, None]
         if name == curve.main and not curve.exact:
             shift = np.abs(fixed - mean) > SLACK * mean
-            moved = shift.any(axis=1)
-            farthest = float((np.abs(fixed - mean)[shift] / se[shift]).max(initial=0.0))
+            farthest = (np.abs(fixed - mean)[shift] / se[shift]).max(initial=0.0)
+            done = Repair(float(shift.mean()), float(farthest))
     total = errors[curve.main] @ curve.sizes[curve.main]
     traces = part.mean_traces()
     like = as_error(traces)
@@ -91,7 +90,7 @@ def repaired(curve: Curve, groups: NDArray[np.bool_], *, exact: bool) -> tuple[C
         products=None,
         full=None,
     )
-    return one, Repair(int(moved.sum()), len(curve.levels) - 1, farthest)
+    return one, done
 
 
 def _repair(levels: Levels, mean: Array, se: Array, exact: bool) -> Array:

@@ -94,10 +94,13 @@ class Prices:
 
     def choice(self, fold: int | None = None) -> Choice:
         """Return the search on the examples outside `fold`, or on all of them."""
+        return self._chosen(fold)[0]
+
+    def _chosen(self, fold: int | None) -> tuple[Choice, Repair]:
         if ("choice", fold) not in self._cache:
-            self._cache["choice", fold] = self._choice(fold)[0]
-        choice: Choice = self._cache["choice", fold]
-        return choice
+            self._cache["choice", fold] = self._choice(fold)
+        found: tuple[Choice, Repair] = self._cache["choice", fold]
+        return found
 
     def _outside(self, fold: int | None, count: int) -> NDArray[np.bool_]:
         return np.asarray(np.arange(count) % FOLDS != (-1 if fold is None else fold))
@@ -122,7 +125,7 @@ class Prices:
     @property
     def repair(self) -> Repair:
         """What the repair of the whole curve moved."""
-        return self._choice(None)[1]
+        return self._chosen(None)[1]
 
     @property
     def cell(self) -> Array:

@@ -12,6 +12,7 @@ from .._checks import InputError, refuse, require
 from .._typing import Indices, Json
 from ..ledger.certificate import Entry, Kind, estimate_entry, tv_from_kl
 from ..montecarlo import Estimate
+from .allocate import is_monge
 from .between import left_open
 from .choose import MOST, SIZES
 from .cost import Prices
@@ -82,7 +83,9 @@ def sampler_entries(
 ) -> tuple[Entry, Entry]:
     """Return the entries init and discretisation, their intervals widened between levels."""
     exact, opens = price.curve.exact, left_open(price, nodes)
-    found = f"what {len(nodes)} levels cost beyond an ideal grid"
+    found = (
+        f"what {len(nodes)} levels cost beyond an ideal grid{_repaired(price)}{_searched(price)}"
+    )
     entries = []
     for name, share, note, gap in zip(
         ("init", "discretisation"), shares, (_started(price, nodes), found), opens, strict=True
@@ -102,6 +105,22 @@ def sampler_entries(
             )
         )
     return entries[0], entries[1]
+
+
+def _repaired(price: Prices) -> str:
+    """Return what the repair of the curve did to the choice; prices are of it as measured."""
+    done = price.repair
+    if not done.share:
+        return ""
+    far = f"by at most {done.farthest:.2g} standard errors"
+    return f", chosen with {done.share:.1%} of the curve repaired {far} (priced as measured)"
+
+
+def _searched(price: Prices) -> str:
+    """Return how a grid for the score hold was found where cells are not Monge: theory 7.2."""
+    if price.hold != "score" or is_monge(price.cell):
+        return ""
+    return ", found among all grids, since steps longer than ln 2 in time may break the Monge rule"
 
 
 def _started(price: Prices, nodes: Indices) -> str:
