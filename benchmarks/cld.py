@@ -1,6 +1,6 @@
 """Critically damped Langevin diffusion beside DDPM, on real data: ledgers and quality of samples.
 
-    python benchmarks/cld.py [--train-steps 1500] [--network mlp] [--model DIR] [--learned DIR]
+    python benchmarks/cld.py [--train-steps 1500] [--network mlp] [--keep DIR]
 
 Three samplers of scikit-learn's digits: a network trained as usual and sampled as usual (vp); the
 same network sampled in phase space through the statistic that tells all about x0 (derived); and a
@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import warnings
+from pathlib import Path
 
 import numpy as np
 from quality import Judge
@@ -23,6 +24,7 @@ from scipy import linalg
 
 import girsanov as gv
 from girsanov.sampling.run import sample_standardised
+from girsanov.train.options import TrainOptions
 
 HOLDS = ("gaussian", "x0", "relative", "score")
 
@@ -81,12 +83,40 @@ def run(options, judge, models, audits) -> list[dict]:
     return rows
 
 
+def network(name, process, train, options):
+    """Return the network called vp or learned: given, kept from a run before, or trained now."""
+    given = {"vp": options.model, "learned": options.learned}[name]
+    kept = Path(options.keep) / name if options.keep else None
+    if given or (kept and (kept / "girsanov.json").exists()):
+        return gv.load_model(given or kept)
+    more = TrainOptions(patience=options.patience)
+    return gv.fit(
+        train, steps=options.train_steps, network=options.network, process=process, out=kept,
+        options=more,
+    )  # fmt: skip
+
+
+def measured(name, model, held_out, options):
+    """Return the audit of a network, kept from a run before if it is of this very network."""
+    kept = Path(options.keep) / f"{name}.json" if options.keep else None
+    if kept and kept.exists():
+        found = gv.load_audit(kept)
+        if found.about["model"] == model.fingerprint:
+            return found
+    found = gv.audit(model, held_out)
+    if kept:
+        found.save(kept)
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--train-steps", type=int, default=1500)
     parser.add_argument("--network", default="mlp", help="mlp (under a minute each) or unet")
     parser.add_argument("--model", help="a folder trained on this split as vp")
     parser.add_argument("--learned", help="a folder trained on this split as cld")
+    parser.add_argument("--patience", type=int, default=6, help="of training, in evaluations")
+    parser.add_argument("--keep", help="a folder to keep networks and audits in, for later runs")
     parser.add_argument("--samples", type=int, default=2000)
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--steps", type=int, nargs="+", default=[8, 16, 32])
@@ -96,12 +126,11 @@ def main() -> None:
     warnings.filterwarnings("ignore", category=linalg.LinAlgWarning)
     data = gv.load_data("digits").without_labels()
     train, held_out = data.split(1500 / 1797, seed=0)
-    models = {}
-    for name, process, given in (("vp", "vp", options.model), ("learned", "cld", options.learned)):
-        models[name] = gv.load_model(given) if given else gv.fit(
-            train, steps=options.train_steps, network=options.network, process=process
-        )  # fmt: skip
-    audits = {name: gv.audit(model, held_out) for name, model in models.items()}
+    models = {
+        name: network(name, process, train, options)
+        for name, process in (("vp", "vp"), ("learned", "cld"))
+    }
+    audits = {name: measured(name, model, held_out, options) for name, model in models.items()}
     for name, audit in audits.items():
         value, se = nats(audit)
         print(f"{name}: held-out error {value:.1f} ± {se:.1f} nats", flush=True)

@@ -92,7 +92,7 @@ def test_a_run_that_fails(two, tmp_path, capsys):
 
 def test_mistakes(two, tmp_path, capsys):
     assert run(["verify", "ugly", "--out", str(tmp_path / "x")]) == 2
-    assert "statement: must be one of good, bad; got ugly" in capsys.readouterr().err
+    assert "statement: must be one of good, bad, or the paper's" in capsys.readouterr().err
     assert not (tmp_path / "x").exists()
     (tmp_path / "index.html").write_text("mine")
     assert run(["verify", "good", "--out", str(tmp_path)]) == 2
@@ -105,6 +105,16 @@ def test_every_statement_is_listed(capsys):
     assert run(["verify", "--list", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)["statements"]
     assert len(listed) == len(MODULES) == len({s["name"] for s in listed})
+
+
+def test_the_papers_names_are_known():
+    known = room.statements()
+    assert room._wanted(["Theorem 9", "theorem2"], known) == {"identity", "theorem2"}
+    for name, found in room.PAPER_NAMES.items():
+        assert room._wanted([name], known) == set(found)
+        assert name not in known
+    with pytest.raises(InputError, match="or the paper's \\(assumption1"):
+        room._wanted(["lemma1"], known)
 
 
 def test_charts_leave_out_what_is_not_positive_on_a_log_axis():

@@ -22,7 +22,10 @@ FORMAT = "girsanov/verify/1"
 @app.command()
 def verify(
     statements: Annotated[
-        list[str] | None, typer.Argument(help="Which ones, by name; all when none is named.")
+        list[str] | None,
+        typer.Argument(
+            help="Which ones, by name or as the paper says (theorem9, corollary5); else all."
+        ),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the page and the results.")] = Path(
         "verify"

@@ -17,6 +17,19 @@ from .statement import Result, Statement
 from .statements import MODULES
 
 FORMAT = "girsanov/verify/1"
+SUPPORT = ("support", "manifolds", "steps_needed")
+# the paper's names that are not a statement's own
+PAPER_NAMES = {
+    "assumption1": ("theorem2", "promises"),
+    "assumption2": ("convergence",),
+    "assumption3": ("score_error",),
+    "assumption4": ("theorem6",),
+    "assumption5": ("theorem6",),
+    "theorem9": ("identity",),
+    "corollary3": SUPPORT,
+    "corollary4": SUPPORT,
+    "corollary5": SUPPORT,
+}
 
 
 @dataclass(frozen=True)
@@ -88,6 +101,18 @@ def statements() -> dict[str, Statement]:
     return {m.STATEMENT.name: m.STATEMENT for m in modules}
 
 
+def _wanted(names: Sequence[str], known: dict[str, Statement]) -> set[str]:
+    """Return the statements that `names` call by their own names or by the paper's."""
+    wanted: set[str] = set()
+    for name in names:
+        plain = name.lower().replace(" ", "").replace("-", "_")
+        found = PAPER_NAMES.get(plain, (plain,))
+        rule = f"must be one of {', '.join(known)}, or the paper's ({', '.join(PAPER_NAMES)})"
+        require(all(f in known for f in found), "statement", rule, name)
+        wanted.update(found)
+    return wanted
+
+
 def verify(
     names: Sequence[str] = (),
     *,
@@ -97,13 +122,13 @@ def verify(
 ) -> Verification:
     """Check the statements `names` (all when empty) and return what came out.
 
+    names: statements, or what the paper calls them, such as ``theorem9`` or ``corollary5``;
     quick: fewer cases and draws; seed: of all randomness; progress(done, total, next name) is
     called before each statement and at the end. Raises InputError for a name that there is not.
     """
     known = statements()
-    for name in names:
-        require(name in known, "statement", "must be one of " + ", ".join(known), name)
-    chosen = [known[n] for n in known if not names or n in names]
+    wanted = _wanted(names, known)
+    chosen = [known[n] for n in known if not names or n in wanted]
     begun, done = time.perf_counter(), []
     for k, statement in enumerate(chosen):
         if progress is not None:
