@@ -6,11 +6,12 @@ import torch
 
 from girsanov.denoise.calibrate import CalibratedDenoiser
 from girsanov.denoise.exact import ExactDenoiser
-from girsanov.law import GaussianMixture
+from girsanov.law import Gaussian, GaussianMixture
 from girsanov.ledger.audit import audit
 from girsanov.plan.correction import advised, broken, gain
 from girsanov.plan.cost import prices
 from girsanov.plan.make import make_plan
+from girsanov.plan.score import corrected_bound
 
 LAW = GaussianMixture(
     [0.25, 0.75],
@@ -120,3 +121,16 @@ def test_an_exact_denoiser_is_never_calibrated():
     price = prices(known, "gaussian", levels=known.levels)
     assert not advised(price, np.array([3, 9, 20]))
     assert gain(price, np.array([3, 9, 20])) is None
+
+
+def test_where_bands_hold_several_coordinates_only_the_relative_hold_has_no_corrected_price():
+    law = Gaussian(np.linspace(-1, 1, 70), np.diag(np.geomspace(4, 0.01, 70)))
+    made = audit(
+        Wrong(law, CHANGES["scaled"]), law, levels=np.geomspace(0.05, 20, 9), examples=200
+    )
+    assert len(made.curve.probe_sizes) < 70
+    nodes = np.array([1, 8])
+    for hold in ("gaussian", "x0"):
+        assert gain(prices(made, hold), nodes).interval()[0] > 0
+        assert corrected_bound(prices(made, hold), nodes).value > 0
+    assert gain(prices(made, "relative"), nodes) is None
