@@ -238,22 +238,34 @@ def _mmd(sets: _Sets, confidence: float, seed: int) -> Row:
 
 def _classifier(sets: _Sets, confidence: float, seed: int) -> Row:
     told = classifier_test(sets.x, sets.y, seed=seed)
-    low, high = told.accuracy.interval(confidence)
     cuts = [
         float(classifier_test(*halves(sets.y, turn, seed), seed=seed, deals=2).accuracy.value)
         for turn in range(3)
     ]
-    return Row(
+    return _share(
         "classifier",
-        float(told.accuracy.value),
-        max(0.0, float(low)),
-        min(1.0, float(high)),
-        float(told.accuracy.value),
+        told.accuracy,
+        confidence,
         (float(np.mean(cuts)), min(cuts), max(cuts)),
         told.p_value,
         f"share told apart rightly of {min(len(sets.x), len(sets.y), CLASSIFIER_ROWS)} of each; "
         "chance is 1/2",
     )
+
+
+def _share(
+    name: str,
+    found: Estimate,
+    confidence: float,
+    floor: tuple[float, float, float] | None,
+    p_value: float,
+    note: str,
+) -> Row:
+    """Return the row of a share of rows, which as computed has no bias."""
+    low, high = found.interval(confidence)
+    value = float(found.value)
+    ends = max(0.0, float(low)), min(1.0, float(high))
+    return Row(name, value, *ends, value, floor, p_value, note)
 
 
 def _frechet(sets: _Sets, features: Any, confidence: float, seed: int) -> Row:
@@ -290,13 +302,10 @@ def _given(features: Any, sets: _Sets) -> tuple[Any, Any]:
 def _memorisation(sets: _Sets, confidence: float, seed: int) -> Row:
     assert sets.train is not None
     found = memorisation(sets.x, sets.train, sets.y, seed=seed)
-    low, high = found.share.interval(confidence)
-    return Row(
+    return _share(
         "memorisation",
-        float(found.share.value),
-        max(0.0, float(low)),
-        min(1.0, float(high)),
-        float(found.share.value),
+        found.share,
+        confidence,
         None,
         found.p_value,
         f"share of samples whose nearest of {min(len(sets.train), len(sets.y))} training and as "
