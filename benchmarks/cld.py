@@ -103,7 +103,7 @@ def measured(name, model, held_out, options):
         found = gv.load_audit(kept)
         if found.about["model"] == model.fingerprint:
             return found
-    found = gv.audit(model, held_out)
+    found = gv.audit(model, held_out, examples=options.examples)
     if kept:
         found.save(kept)
     return found
@@ -117,6 +117,7 @@ def main() -> None:
     parser.add_argument("--learned", help="a folder trained on this split as cld")
     parser.add_argument("--patience", type=int, default=6, help="of training, in evaluations")
     parser.add_argument("--keep", help="a folder to keep networks and audits in, for later runs")
+    parser.add_argument("--examples", type=int, help="that an audit uses (all held out)")
     parser.add_argument("--samples", type=int, default=2000)
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--steps", type=int, nargs="+", default=[8, 16, 32])

@@ -134,7 +134,7 @@ def test_arrays_are_projected_as_tensors_are():
     assert isinstance(found, np.ndarray)
     np.testing.assert_array_equal(found, project_ball(torch.from_numpy(x), 2.0, centre).numpy())
     assert np.linalg.norm((found - centre).reshape(40, -1), axis=1).max() <= 2 + 1e-12
-    whole = project_ball(np.array([[3, 4], [0, 1]]), 2.0)
+    whole = project_ball([[3, 4], [0, 1]], 2.0)
     np.testing.assert_allclose(whole, [[1.2, 1.6], [0, 1]])
     with pytest.raises(InputError, match=r"x: must have shape \[n, \.\.\.\]"):
         project_ball(np.array([3.0, 4.0]), 1.0)

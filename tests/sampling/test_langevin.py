@@ -196,3 +196,19 @@ def test_refusals():
         Langevin("hmc")
     with pytest.raises(gv.InputError, match="too long, the chains diverged"):
         run(LINE, "lmc", 2000, step=50.0, count=3, snr=SNR)
+
+
+def test_a_name_is_a_chain_and_a_law_is_no_denoiser():
+    law = Gaussian([0.7], 0.5)
+    given = {"steps": 20, "snr": 50.0, "seed": 3}
+    named = sample_langevin(ExactDenoiser(law), 40, chain="lmc", **given)
+    chain = Langevin("lmc")
+    assert torch.equal(
+        named.states, sample_langevin(ExactDenoiser(law), 40, chain=chain, **given).states
+    )
+    with pytest.raises(
+        gv.InputError, match=r"denoiser: must be a denoiser; got Gaussian\. For a law"
+    ):
+        sample_langevin(law, 40, chain="lmc", steps=3)
+    with pytest.raises(gv.InputError, match="method: must be one of lmc, mala, underdamped"):
+        sample_langevin(ExactDenoiser(law), 40, chain="hmc", steps=3)

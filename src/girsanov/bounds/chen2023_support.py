@@ -81,8 +81,9 @@ def project_ball(x: Points, radius: float, centre: Array | float = 0.0) -> Point
     radius of order R; R itself is enough, equation (4).
     """
     require_number("radius", radius, above=0.0)
-    if isinstance(x, np.ndarray):
-        whole = x if x.dtype.kind == "f" else x.astype(np.float64)
+    if not isinstance(x, Tensor):
+        whole = np.asarray(x)
+        whole = whole if whole.dtype.kind == "f" else whole.astype(np.float64)
         return np.asarray(project_ball(torch.from_numpy(whole.copy()), radius, centre).numpy())
     require(x.ndim > 1, "x", "must have shape [n, ...]", tuple(x.shape))
     middle = x.new_tensor(np.asarray(centre))

@@ -147,7 +147,7 @@ def sample_langevin(
     denoiser: Denoiser,
     count: int,
     *,
-    chain: Langevin,
+    chain: Langevin | str,
     steps: int | Sequence[int],
     snr: float | None = None,
     start: tuple[float, float] = (0.0, 1.0),
@@ -156,11 +156,15 @@ def sample_langevin(
 ) -> LangevinRun:
     """Return `count` chains on the law of `denoiser` blurred to SNR `snr`, equations (1) to (3).
 
-    steps: how many to take, or after which numbers of steps to keep the state; snr: s, by
-    default the highest that the denoiser was made for; start: mean and standard deviation of the
-    Gaussian the chains begin in. Raises InputError for `mala` without a known density, or when
-    a chain leaves the finite numbers.
+    chain: a method's name is enough; steps: how many to take, or after which numbers of steps to
+    keep the state; snr: s, by default the highest that the denoiser was made for; start: mean
+    and standard deviation of the Gaussian the chains begin in. Raises InputError for `mala`
+    without a known density, or when a chain leaves the finite numbers.
     """
+    remedy = "For a law, ExactDenoiser(law)"
+    known = hasattr(denoiser, "snr_range")
+    require(known, "denoiser", "must be a denoiser", type(denoiser).__name__, remedy)
+    chain = Langevin(chain) if isinstance(chain, str) else chain
     target, wanted = Target(denoiser, snr), _counts(steps)
     require_count("count", count)
     require_count("batch_size", batch_size)
