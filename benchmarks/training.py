@@ -28,6 +28,7 @@ from diffusers import DDPMScheduler
 from diffusers.training_utils import EMAModel
 
 import girsanov as gv
+from girsanov.denoise.mlp import ResidualMLP
 from girsanov.train import TrainOptions
 from girsanov.train.fit import _trainer, set_dropout
 from girsanov.train.validation import ledger, squared_errors
@@ -54,7 +55,7 @@ class Epsilon:
 
     def epsilon(self, x_t, t):
         """Return epsilon at x_t [B, *shape] and timesteps t [B]."""
-        if hasattr(self.network, "config") and not isinstance(self.network.config, dict):
+        if not isinstance(self.network, ResidualMLP):
             return self.network(x_t, t).sample
         out = self.network(x_t.flatten(1), self.log_snrs[t.cpu()].to(x_t))
         return out.view_as(x_t)
