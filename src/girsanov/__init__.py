@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .denoise.pipeline import PipelineDenoiser as PipelineDenoiser
     from .denoise.pipeline_folder import from_pipeline as from_pipeline
     from .denoise.pipeline_folder import load_pipeline as load_pipeline
+    from .denoise.pipeline_text import with_captions as with_captions
     from .interop.scheduler import GirsanovScheduler as GirsanovScheduler
     from .interop.scheduler import SchedulerMixin as SchedulerMixin
     from .law import Gaussian as Gaussian
@@ -91,6 +92,7 @@ _HOME = {
     ".denoise.load": ("load_model",),
     ".denoise.pipeline": ("PipelineDenoiser",),
     ".denoise.pipeline_folder": ("from_pipeline", "load_pipeline"),
+    ".denoise.pipeline_text": ("with_captions",),
     ".denoise.parametrise": ("from_x0", "to_x0"),
     ".interop.scheduler": ("GirsanovScheduler", "SchedulerMixin"),
     ".law": (

@@ -24,15 +24,21 @@ from .options import (
     Distance,
     Force,
     Frontier,
+    Guidance,
     Judge,
     Keep,
     Labels,
+    Levels,
     Model,
     Precision,
     Process,
+    Reference,
     Resolution,
     Sampler,
     Seed,
+    Spend,
+    TrainData,
+    Trajectories,
     Weight,
     Widest,
     app,
@@ -110,19 +116,15 @@ def audit(
     model: Model,
     data: Annotated[str, typer.Option(help=f"Held-out data: {DATA}, or law.json.")],
     out: Annotated[Path, typer.Option(help="Where to write.")] = Path("audit.json"),
-    train_data: Annotated[
-        str | None, typer.Option(help="Training data, to measure memorisation.")
-    ] = None,
+    train_data: TrainData = None,
     labels: Labels = None,
     examples: Annotated[int | None, typer.Option(min=1, help="Use only so many examples.")] = None,
-    levels: Annotated[int, typer.Option(min=2, help="Noise levels to measure.")] = 65,
+    levels: Levels = None,
     draws: Annotated[int | None, typer.Option(min=1, help="Noise paths per example.")] = None,
-    trajectories: Annotated[
-        int, typer.Option(min=0, help="Of the teacher, to plan ddim, heun, dpmpp-2m on; 256 do.")
-    ] = 0,
-    reference: Annotated[
-        str | None, typer.Option(help="A better model, for a higher bound on MODEL's error.")
-    ] = None,
+    trajectories: Trajectories = 0,
+    calls: Spend = None,
+    guidance: Guidance = 1.0,
+    reference: Reference = None,
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Examples a network call (default: up to 512).")
     ] = None,
@@ -156,6 +158,8 @@ def audit(
             draws=draws,
             trajectories=trajectories,
             reference=reference,
+            calls=calls,
+            guidance=guidance,
             batch_size=batch_size,
             seed=seed,
             progress=tick,

@@ -15,6 +15,21 @@ AuditFile = Annotated[Path, typer.Argument(help="What `girsanov audit` wrote.")]
 Labels = Annotated[
     str | None, typer.Option(help="Column (or array of a .npz) that holds the classes.")
 ]
+Levels = Annotated[int | None, typer.Option(min=2, help="Noise levels to measure (default 65).")]
+Trajectories = Annotated[
+    int, typer.Option(min=0, help="Of the teacher, to plan ddim, heun, dpmpp-2m on; 256 do.")
+]
+Spend = Annotated[
+    int | None, typer.Option(min=1, help="Spend at most so many network calls in all.")
+]
+TrainData = Annotated[str | None, typer.Option(help="Training data, to measure memorisation.")]
+Reference = Annotated[
+    str | None, typer.Option(help="A better model, for a higher bound on MODEL's error.")
+]
+Guidance = Annotated[
+    float,
+    typer.Option(help="Weight of classifier-free guidance, for pipelines; 1 is none."),
+]
 Device = Annotated[
     str | None, typer.Option(help="cpu, cuda, cuda:1, ... (default: a GPU if there is one).")
 ]

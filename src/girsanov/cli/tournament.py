@@ -40,11 +40,15 @@ def planned(path: Path, by: str | None, usual: Json, contest: Json) -> Plan:
 
     if by is None:
         model = contest["model"]  # which measures a solver's distance to its teacher
-        return make_plan(
-            load_audit(path), **usual, denoiser=None if model is None else load_model(model)
-        )
+        from .for_pipelines import guided
+
+        audit = load_audit(path)
+        weight = float(audit.about.get("guidance", 1.0))
+        denoiser = None if model is None else guided(load_model(model), weight)
+        return make_plan(audit, **usual, denoiser=denoiser)
     with progress("plan") as tick:
         options = {**contest, "steps": usual["steps"], "progress": tick}
+        options["cache"] = path.absolute().parent
         return by_samples(load_audit(path), by, **options)
 
 
@@ -55,6 +59,7 @@ def by_samples(
     model: str | None,
     data: str | None,
     labels: str | None,
+    cache: Path,
     **options: Any,
 ) -> Plan:
     """Return the winner of a tournament for a model on the held-out part of its data."""
@@ -62,16 +67,24 @@ def by_samples(
     from ..comparison.vectors import ROWS, chosen_rows, vectors
     from ..data import Dataset
     from ..denoise.load import load_model
+    from ..denoise.pipeline import PipelineDenoiser
     from ..plan.tournament import tournament
+    from .for_pipelines import guided, latents_of, told
     from .work import parts, read_source
 
     if model is None or data is None:
         missing = "--model" if model is None else "--data"
         refuse(missing, "must be given with --by, whose candidates draw samples to be compared")
-    denoiser, source = load_model(model), read_source(data, labels)
+    weight = float(audit.about.get("guidance", 1.0))
+    denoiser, source = guided(load_model(model), weight), read_source(data, labels)
+    if isinstance(source, Dataset):
+        denoiser = told(denoiser, (source,), data, cache)
     measure: Any = by
     if isinstance(source, Dataset):
         source, train = parts(denoiser, source, data, labelled=True)
+        if isinstance(denoiser, PipelineDenoiser):
+            source = latents_of(denoiser, source, cache)[0]
+            train = None if train is None else latents_of(denoiser, train, cache)[0]
         if by == "frechet" and train is not None and train.labels is not None:
             # features must not know the rows that they are to judge samples by
             rows = chosen_rows(train, ROWS, seed=0, argument="train")

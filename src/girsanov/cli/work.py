@@ -13,18 +13,17 @@ import torch
 from .._checks import InputError, refuse, require, require_number
 from .._files import read_json
 from .._processes import processes
-from .._typing import Json, Progress
+from .._typing import Progress
 from ..data import Dataset, check_destination, load_data, write_samples
 from ..denoise.arithmetic import in_precision
 from ..denoise.base import Denoiser, names_for
-from ..denoise.latents import encode_latents
 from ..denoise.load import load_model
 from ..denoise.network import NetworkDenoiser
 from ..denoise.pipeline import PipelineDenoiser
 from ..denoise.pipeline_units import in_units_of
 from ..law.base import Law
 from ..law.read import read_law
-from ..ledger.audit import Audit, load_audit
+from ..ledger.audit import LEVELS, Audit, load_audit
 from ..ledger.audit import audit as measure
 from ..ledger.curve import GROUPS
 from ..plan.plan import load_plan
@@ -33,6 +32,7 @@ from ..sampling.draw import check_model, proportional_labels, sample, units_of
 from ..sampling.run import BATCH
 from ..sampling.shards import Shards, sample_shards
 from ..train import TrainOptions, fit
+from .for_pipelines import guided, latents_of, prompted, told, within
 from .outputs import parts_path, read_origin, write_origin
 
 SHARDED_ABOVE = 2 * BATCH  # samples; fewer are drawn in one go
@@ -93,26 +93,37 @@ def audit_command(
     reference: str | None = None,
     precision: str = "float32",
     compiled: bool = False,
+    guidance: float = 1.0,
+    calls: int | None = None,
     **options: Any,
 ) -> Audit:
     """Audit a model on data; of the file it was trained on, only the part kept back is used.
 
-    cache: the folder that keeps the latents of pictures, for latent pipelines.
+    cache: the folder that keeps the latents and captions of pictures, for latent pipelines;
+    calls: network calls at most, shared out between levels and examples.
     """
     among = processes()
     device = device or among.device
-    denoiser = load_model(model, device=device)
+    denoiser = guided(load_model(model, device=device), guidance)
     data, train = read_source(source, labels), None
+    beside = None if train_source is None else load_data(train_source, labels=labels)
     if isinstance(data, Dataset):
+        denoiser = told(denoiser, (data, beside), source, cache)
         data, train = parts(denoiser, data, source)
     if train_source is not None:
-        train = _for_model(denoiser, load_data(train_source, labels=labels), train_source)
+        assert beside is not None
+        train = _for_model(denoiser, beside, train_source)
+    if calls is not None:
+        rule = "is for one model alone: leave --reference and --precision out"
+        require(reference is None and precision == "float32", "--calls", rule, calls)
+        options = within(calls, denoiser, data, train, options)
+    options["levels"] = options.get("levels") or LEVELS
     other = None if reference is None else load_model(reference, device=device)
     denoiser, other = _rounded(denoiser, other, precision, compiled)
     lost = None
     if isinstance(denoiser, PipelineDenoiser) and isinstance(data, Dataset):
-        data, lost = _latents(denoiser, data, cache)
-        train = None if train is None else _latents(denoiser, train, cache)[0]
+        data, lost = latents_of(denoiser, data, cache)
+        train = None if train is None else latents_of(denoiser, train, cache)[0]
     done = measure(denoiser, data, train=train, reference=other, processes=among, **options)
     if lost is not None:
         done.about["vae"] = lost
@@ -128,15 +139,6 @@ def _rounded(
     remedy = "Its place is taken by MODEL itself in float32; audit the reference by itself"
     require(not rounded or other is None, "reference", "is not for --precision", None, remedy)
     return made, denoiser if rounded else other
-
-
-def _latents(
-    denoiser: PipelineDenoiser, data: Dataset, cache: Path
-) -> tuple[Dataset, Json | None]:
-    """Return pictures as a latent pipeline's latents, and what that loses; others as they are."""
-    if denoiser.vae is None or data.shape == denoiser.shape:
-        return data, None
-    return encode_latents(denoiser, data, cache=cache)
 
 
 def remember(audit: Audit, model: str, command: str) -> None:
@@ -214,6 +216,7 @@ def sample_command(
     """
     among = processes()
     denoiser, plan = load_model(model, device=device or among.device), load_plan(plan_path)
+    denoiser = prompted(guided(denoiser, plan.guidance), label)
     denoiser = in_precision(denoiser, precision, compiled=compiled)
     check_model(denoiser, plan, any_model)
     d = int(np.prod(denoiser.shape))

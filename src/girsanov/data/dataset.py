@@ -159,6 +159,12 @@ class Dataset:
         table = np.asarray([code[name] for name in self.label_names], np.int64)
         return self._copy(table[self.labels], tuple(names), self._given)
 
+    def with_labels(self, codes: NDArray[np.int64], names: Sequence[str]) -> Dataset:
+        """Return the same rows with these labels: codes [n] into `names`."""
+        good = codes.shape == (len(self),) and bool((codes < len(names)).all())
+        require(good, "labels", f"must be {len(self)} codes below {len(names)}", codes.shape)
+        return self._copy(codes, tuple(names), self._given)
+
     def without_labels(self) -> Dataset:
         """Return the same rows with their labels forgotten."""
         return self._copy(None, (), self._given)

@@ -1,5 +1,8 @@
 """A folder of images, read when they are asked for; its sub-folders, sorted, are the labels.
 
+Where there is a metadata.csv, metadata.jsonl or captions.csv beside them (`captions.py`), its
+texts are the labels instead.
+
 Files are `.png`, `.jpg`, `.jpeg`, `.bmp`, `.webp` and `.gif`, sorted by name, all of one size.
 If every image is grey they are read as [H, W], else all as RGB [H, W, 3]; transparent pixels
 are laid on white, palettes and CMYK become RGB, 1-bit images become 0 and 255. Images of more
@@ -23,6 +26,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from .._checks import InputError, refuse, require
+from .captions import captions_of
 from .standardise import ImageStandardisation, Layout
 from .streaming import Index, Rows
 
@@ -143,6 +147,10 @@ def read_folder(path: Path) -> Folder:
     require(len(paths) > 1, what, "must hold at least 2 images", len(paths))
     headers = _headers(paths)
     rows = ImageRows(paths, headers[0].size, all(header.grey for header in headers))
+    texts = captions_of(path, paths)
+    if texts is not None:
+        names, codes = np.unique(np.array(texts, dtype=object), return_inverse=True)
+        return Folder(rows, codes.reshape(-1).astype(np.int64), tuple(str(n) for n in names))
     if loose:
         return Folder(rows, None, ())
     sizes = [len(found) for found in groups.values()]

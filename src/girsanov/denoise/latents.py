@@ -56,8 +56,9 @@ def encode_latents(
         latents, errors = _encoded(model, pictures, progress)
         if file is not None:
             write_tensors(file, {"latents": latents, "errors": errors})
-    names = None if data.labels is None else np.array(data.label_names)[data.labels]
-    made = load_data(latents, labels=names, name=f"latents of {data.name}")
+    made = load_data(latents, name=f"latents of {data.name}")
+    if data.labels is not None:
+        made = made.with_labels(data.labels, data.label_names)
     units = ImageStandardisation(model.shape, "chw", latents.dtype, -1.0, 1.0)
     made = made.with_standardisation(units)
     made.lineage = data.lineage

@@ -14,6 +14,7 @@ which is two evaluations of the network a call, and the denoiser of no data law.
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -23,13 +24,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from .._checks import InputError, refuse, require, shown
+from .._checks import InputError, refuse, require, require_number, shown
 from .._files import sha256_of
 from .._typing import Array, Json, Tensor
 from .pipeline_clock import Clock, clock_of, own_config
 from .pipeline_notes import notes_on
 
-Conditions = Callable[[Tensor | None, int], Json]  # (label [B] or None, B) -> keyword arguments
+# (label [B] or None, B, a tensor of the network's device and type) -> keyword arguments
+Conditions = Callable[[Tensor | None, int, Tensor], Json]
 
 
 @dataclass(eq=False)
@@ -39,7 +41,8 @@ class PipelineDenoiser:
     shape: of one item, channels first, in [-1, 1] (or of one latent); conditions: what the
     network is told besides x and t; label_names: one a class; any_level: whether levels between
     the trained ones may be asked for, at an interpolated timestep; notes: what of the pipeline's
-    own sampler differs from a planned one, in words; guidance: W of equation (2).
+    own sampler differs from a planned one, in words; guidance: W of equation (2); text: the
+    encoders of a pipeline that reads prompts (`pipeline_text.py`).
     """
 
     network: nn.Module
@@ -53,6 +56,7 @@ class PipelineDenoiser:
     notes: tuple[str, ...] = ()
     training: Json = field(default_factory=dict)
     guidance: float = 1.0
+    text: Any = None
     exact = False
     standardisation = None  # a pipeline does not say which units its images had
 
@@ -65,15 +69,31 @@ class PipelineDenoiser:
         self.snr_range = self.clock.snr_range
         self.network.eval().requires_grad_(False)
         self.dtype = torch.float32  # of the arithmetic around the network, whatever its weights
+        self.given = self.notes
         self.seal()
-        own = notes_on(self.scheduler, self.weights_dtype, self.pipeline, self.guidance)
-        self.notes = (*self.notes, *own)
 
     def seal(self) -> None:
-        """Take note of the weights' precision, place and fingerprint, after they changed."""
+        """Take note of what the weights, their precision or the guidance, once changed, mean."""
         weight = next(self.network.parameters())
         self.weights_dtype, self.device = weight.dtype, weight.device
         self.fingerprint = self._fingerprint()
+        own = notes_on(self.scheduler, self.weights_dtype, self.pipeline, self.guidance)
+        self.notes = (*self.given, *own)
+
+    def guided(self, weight: float) -> PipelineDenoiser:
+        """Return the denoiser guided with W = `weight`, equation (2); the network is shared.
+
+        Raises InputError for a network that cannot be asked without its condition.
+        """
+        made, weight = copy.copy(self), require_number("guidance", weight)
+        made.guidance = weight
+        if weight != 1:
+            remedy = "Leave guidance out"
+            if self.conditions is None:
+                refuse("guidance", "needs a network with a condition", weight, remedy)
+            self.conditions(None, 1, next(self.network.parameters()))  # refuses without "none"
+        made.seal()
+        return made
 
     @property
     def levels(self) -> Array | None:
@@ -129,9 +149,10 @@ class PipelineDenoiser:
         return torch.cat([none + self.guidance * (told[:, :c] - none), told[:, c:]], dim=1)
 
     def _evaluated(self, seen: Tensor, time: Tensor, label: Tensor | None) -> Tensor:
-        told = {} if self.conditions is None else self.conditions(label, len(seen))
+        seen = seen.to(self.weights_dtype)
+        told = {} if self.conditions is None else self.conditions(label, len(seen), seen)
         try:
-            made = self.network(seen.to(self.weights_dtype), timestep=time, **told)
+            made = self.network(seen, timestep=time, **told)
         except torch.OutOfMemoryError:
             raise
         except Exception as cause:  # what its configuration promised and its layers cannot do

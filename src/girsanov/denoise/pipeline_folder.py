@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +12,9 @@ from .._files import read_json
 from .._typing import Json, PathLike
 from .pipeline import PipelineDenoiser
 from .pipeline_clock import build_scheduler
-from .pipeline_network import CLASSES, conditions_of, label_names_of, shape_of
+from .pipeline_network import CLASSES, READERS, conditions_of, label_names_of, shape_of
+from .pipeline_quiet import quietly
+from .pipeline_text import TEXT, Text, text_of, with_captions
 
 PARTS = ("unet", "transformer", "model")
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
@@ -28,6 +29,7 @@ class Parts(NamedTuple):
     scheduler: Any
     vae: Any = None
     model_index: Json | None = None
+    text: Any = None
 
 
 def load_pipeline(
@@ -37,13 +39,15 @@ def load_pipeline(
     device: str | torch.device = "cpu",
     dtype: torch.dtype | None = None,
     any_level: bool = False,
+    guidance: float = 1.0,
 ) -> PipelineDenoiser:
     """Return the denoiser of a diffusers pipeline folder, of one `network` folder, or of a hub id.
 
     path: a folder with model_index.json, or with a network and a scheduler sub-folder, or a
     network's own folder (then `scheduler` names the other's); ``hub:owner/name`` is fetched, and
     nothing else ever is; dtype: of the network, default float32 on a CPU, else as stored;
-    any_level: allow levels between the trained ones. Raises InputError in one line for a folder
+    any_level: allow levels between the trained ones; guidance: weight of classifier-free
+    guidance, 1 for none. Raises InputError in one line for a folder
     without scheduler or safetensors, unknown classes, broken files and weights that are NaN.
     """
     place = torch.device(device)
@@ -54,19 +58,23 @@ def load_pipeline(
     parts = _parts(folder, None if scheduler is None else Path(scheduler), dtype)
     require_finite(parts.network, str(folder))
     try:
-        return _assembled(parts, str(folder), any_level).to(place)
+        made = _assembled(parts, str(folder), any_level).to(place)
     except (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError) as cause:
         if isinstance(cause, InputError):
             raise
         raise InputError(
             f"{folder}: has a configuration that cannot be; {cause!r:.160}"
         ) from cause
+    return made if guidance == 1 else made.guided(guidance)
 
 
-def from_pipeline(pipe: Any, *, any_level: bool = False) -> PipelineDenoiser:
+def from_pipeline(
+    pipe: Any, *, any_level: bool = False, guidance: float = 1.0
+) -> PipelineDenoiser:
     """Return the denoiser of a live diffusers pipeline; its network is used as it is, not copied.
 
-    pipe: a `DiffusionPipeline` with a scheduler and a `unet` or `transformer`.
+    pipe: a `DiffusionPipeline` with a scheduler and a `unet` or `transformer`; any_level,
+    guidance: as of `load_pipeline`.
     """
     components = getattr(pipe, "components", {})
     network = next((components[n] for n in PARTS if components.get(n) is not None), None)
@@ -75,9 +83,11 @@ def from_pipeline(pipe: Any, *, any_level: bool = False) -> PipelineDenoiser:
             type(pipe).__name__)  # fmt: skip
     require_finite(network, "pipeline")
     index = {**dict(getattr(pipe, "config", {})), "id2label": _named(pipe)}
+    text = Text(pipe) if type(network).__name__ in READERS else None
     parts = Parts(type(pipe).__name__, network, components["scheduler"], components.get("vae"),
-                  index)  # fmt: skip
-    return _assembled(parts, "pipeline", any_level)
+                  index, text)  # fmt: skip
+    made = _assembled(parts, "pipeline", any_level)
+    return made if guidance == 1 else made.guided(guidance)
 
 
 def _named(pipe: Any) -> Json:
@@ -90,11 +100,12 @@ def _named(pipe: Any) -> Json:
 
 def _assembled(parts: Parts, where: str, any_level: bool) -> PipelineDenoiser:
     shape = shape_of(parts.network, parts.vae, where)
-    return PipelineDenoiser(
+    made = PipelineDenoiser(
         parts.network, parts.scheduler, shape, conditions_of(parts.network, where),
         label_names_of(parts.network, parts.model_index or {}), any_level, parts.pipeline,
-        parts.vae,
+        parts.vae, text=parts.text,
     )  # fmt: skip
+    return made if parts.text is None else with_captions(made)
 
 
 def _fetched(name: str) -> Path:
@@ -118,9 +129,14 @@ def _parts(folder: Path, scheduler: Path | None, dtype: torch.dtype | None) -> P
     made = build_scheduler(read_json(path), str(path))
     vae = folder / "vae"
     autoencoder = _loaded(vae, dtype) if (vae / "config.json").is_file() else None
-    return Parts(
-        str(index.get("_class_name", "")), _loaded(place, dtype), made, autoencoder, index
-    )
+    network, text = _loaded(place, dtype), None
+    if type(network).__name__ in READERS:
+        rule = "must be a whole pipeline: its network reads text, which model_index.json places"
+        require(index.get("_class_name") in TEXT, f"model {folder}", rule,
+                index.get("_class_name"), "Known are " + ", ".join(TEXT))  # fmt: skip
+        loaded = {place.name: network, "scheduler": made, "vae": autoencoder}
+        text = text_of(folder, index, loaded, dtype)
+    return Parts(str(index.get("_class_name", "")), network, made, autoencoder, index, text)
 
 
 def _network_folder(folder: Path) -> Path:
@@ -161,21 +177,6 @@ def _variant(names: list[str]) -> str | None:
     """Return ``fp16`` of diffusion_pytorch_model.fp16.safetensors, None when plain ones exist."""
     parts = [name.split("-00")[0].removesuffix(".safetensors").split(".") for name in names]
     return None if any(len(p) == 1 for p in parts) else parts[0][1]
-
-
-def quietly(where: Path, load: Callable[[], Any]) -> Any:
-    """Return what `load` gives; what diffusers or torch raise becomes one line about `where`."""
-    logs = need("diffusers", "diffusers").utils.logging
-    level = logs.get_verbosity()
-    logs.set_verbosity_error()
-    try:
-        return load()
-    except InputError:
-        raise
-    except Exception as cause:  # a damaged configuration fails anywhere, with any error
-        raise InputError(f"{where}: cannot be read; {shown(str(cause), 160)}") from cause
-    finally:
-        logs.set_verbosity(level)
 
 
 def require_finite(network: Any, where: str) -> None:

@@ -10,7 +10,8 @@ from .._checks import refuse, require
 from .._typing import Json, Tensor
 from .pipeline import Conditions
 
-NETWORKS = ("UNet2DModel", "DiTTransformer2DModel", "Transformer2DModel")
+READERS = ("UNet2DConditionModel", "SD3Transformer2DModel")  # of text
+NETWORKS = ("UNet2DModel", "DiTTransformer2DModel", "Transformer2DModel", *READERS)
 VAES = ("AutoencoderKL", "AutoencoderTiny", "VQModel")
 CLASSES = (*NETWORKS, *VAES)
 
@@ -19,7 +20,7 @@ def shape_of(network: Any, vae: Any, where: str) -> tuple[int, ...]:
     """Return [C, H, W] of one item of this network."""
     config, name = network.config, type(network).__name__
     require(name in NETWORKS, where, "must have a network of " + ", ".join(NETWORKS), name,
-            "Networks that read text are not read yet")  # fmt: skip
+            "Other networks are not read yet")  # fmt: skip
     size = config.get("sample_size")
     require(size is not None, where, "must have a network with a sample_size", "none")
     sides = (size, size) if isinstance(size, int) else tuple(size)
@@ -34,7 +35,7 @@ def shape_of(network: Any, vae: Any, where: str) -> tuple[int, ...]:
 
 def null_class(network: Any) -> int | None:
     """Return the class that stands for "no label", None when the network has none."""
-    if type(network).__name__ == "UNet2DModel":
+    if type(network).__name__ in ("UNet2DModel", *READERS):
         return None
     return int(network.config["num_embeds_ada_norm"])
 
@@ -42,6 +43,8 @@ def null_class(network: Any) -> int | None:
 def label_names_of(network: Any, index: Json) -> tuple[str, ...]:
     """Return one name a class: of model_index.json's id2label, or 0, 1, ..."""
     config = network.config
+    if type(network).__name__ in READERS:
+        return ()
     unet = type(network).__name__ == "UNet2DModel"
     count = config.get("num_class_embeds") if unet else config.get("num_embeds_ada_norm")
     names = index.get("id2label") or {}
@@ -53,19 +56,20 @@ def label_names_of(network: Any, index: Json) -> tuple[str, ...]:
 def conditions_of(network: Any, where: str) -> Conditions | None:
     """Return what to tell this network about labels, None when it takes none."""
     config, unet = network.config, type(network).__name__ == "UNet2DModel"
+    if type(network).__name__ in READERS:
+        return None
     if unet and config.get("class_embed_type"):
         refuse(where, "must take whole-number classes or none", config["class_embed_type"])
     if not config.get("num_class_embeds" if unet else "num_embeds_ada_norm"):
         return None
     null = null_class(network)
 
-    def tell(label: Tensor | None, count: int) -> Json:
-        place = next(network.parameters()).device
+    def tell(label: Tensor | None, count: int, like: Tensor) -> Json:
         if label is None:
             require(
                 null is not None, "label", "must be given: this network has no unlabelled class"
             )
             label = torch.full((count,), null or 0)
-        return {"class_labels": label.to(place)}
+        return {"class_labels": label.to(like.device)}
 
     return tell

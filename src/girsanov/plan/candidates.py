@@ -134,7 +134,8 @@ def _recipes(audit: Audit, steps: int, wanted: Sequence[str], fresh: bool) -> It
     for sampler in wanted:
         if sampler == "gaussian":
             yield from _gaussian(audit, steps, fresh)
-            if fresh and not audit.about["exact"]:
+            guided = audit.about.get("guidance", 1.0) != 1  # calibrated, it would not be any more
+            if fresh and not audit.about["exact"] and not guided:
                 yield from _calibrated(audit, steps)
         else:
             yield f"{sampler}, planned", partial(make_plan, audit, steps=steps, sampler=sampler)

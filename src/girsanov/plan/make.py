@@ -62,6 +62,12 @@ def make_plan(  # noqa: PLR0913 - the public face: one keyword a choice
     scalar = (process or audit.about.get("process", "vp")) == "vp"
     rule = f"must be one of {', '.join(HOLDS)} with process cld"
     require(scalar or sampler in HOLDS, "sampler", rule, sampler)
+    if audit.about.get("guidance", 1.0) != 1:
+        rule = "can be promised of no guided field, which has no data law: give steps"
+        require(not (kl or tv), "kl, tv", rule, kl or tv)
+        rule = "would correct a guided field towards the data, and undo its guidance"
+        require(not calibrate, "calibrate", rule, calibrate)
+        calibrate = False
     if sampler in SOLVERS:
         audit = calibrated_teacher(audit, denoiser) if calibrate else audit
         rule = "belong to the holds: a solver is planned on the levels of its trajectories"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -36,6 +36,7 @@ from ..sampling.solvers import SOLVERS, network_calls, solver_recipe
 from .distance import Distance, distance_from_json
 
 ABOUT = ("why", "audit", "model")
+GUIDED = "relative to the guided field, which has no data law"
 EXTRA = ("command", "tournament", "scheduler")  # of the command line, or a tournament
 
 
@@ -69,6 +70,20 @@ class Plan:
     distance: Distance | None = None
     promised: Certificate | None = None
 
+    def __post_init__(self) -> None:
+        """Say of the ledger of a guided model what it is relative to; certify nothing of it."""
+        if self.guidance == 1:
+            return
+        told = tuple(e if e.note.startswith(GUIDED) else replace(e, note=f"{GUIDED}: {e.note}")
+                     for e in self.ledger)  # fmt: skip
+        object.__setattr__(self, "ledger", told)
+        object.__setattr__(self, "promised", None)
+
+    @property
+    def guidance(self) -> float:
+        """The weight of the guidance that the model was audited with, 1 for none."""
+        return float(self.about.get("audit", {}).get("guidance", 1.0))
+
     @property
     def steps(self) -> int:
         """The number of network calls a sample costs."""
@@ -92,6 +107,7 @@ class Plan:
         Raises InputError for a deterministic solver, of which the path KL says nothing.
         """
         rule = f"has none: the path KL says nothing of the {self.sampler} sampler"
+        rule = rule if self.guidance == 1 else "has none: a guided field has no data law"
         require(self.promised is not None, "certificate", rule)
         assert self.promised is not None
         return self.promised

@@ -79,6 +79,7 @@ def _of_sampler(audit: Audit, own: Audit, plan: Plan) -> list[Remedy]:
         about = {"noise": float(own.levels[0] ** -0.5)}
         found.append(Remedy("range", init.value, init.low or 0.0, init.high or math.inf, about))
     fits = plan.covariance in (None, "scalar", own.curve.main) and plan.sampler != "relative"
+    fits &= plan.guidance == 1
     if plan.calibration is None and not own.about["exact"] and fits:
         corrected = make_plan(own, steps=plan.steps, calibrate=True, **rest)
         at_corrected = _cost(own.calibrated(), corrected, same)

@@ -58,6 +58,13 @@ def verdict(plan: Plan) -> str:
 
     The wording follows equations (1) to (3) of this module and claims no more than they do.
     """
+    said = _verdict(plan)
+    if plan.guidance == 1:
+        return said
+    return f"Relative to the field guided with weight {plan.guidance:g}, not to data: {said}"
+
+
+def _verdict(plan: Plan) -> str:
     sampler, score = sampler_share(plan), entry_named(plan, "score")
     if plan.distance is not None:
         return _of_solver(plan)

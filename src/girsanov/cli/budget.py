@@ -1,0 +1,57 @@
+r"""`audit --calls N`: a number of network calls shared out between levels and examples.
+
+An audit of n examples with D noise paths each, K levels, T trajectories of the teacher and m
+training examples costs
+
+    n D K + m K + T (4 K - 3)                                                              (1)
+
+network calls. Trajectories are what was asked for; the finest of a few grids of levels that leaves
+`ENOUGH` noisy examples a level takes the rest, which is spent on examples before noise paths.
+"""
+
+from __future__ import annotations
+
+from .._checks import require
+from .._typing import Json
+from ..ledger.curve import GROUPS
+from ..ledger.examples import MOMENT_SHARE
+from ..ledger.trajectories import teacher_calls
+
+LEVELS = (65, 33, 17)
+ENOUGH = 192  # noisy examples a level: what lies between two levels then costs more than chance
+LEAST = 2 * GROUPS
+
+
+def shared_out(
+    calls: int,
+    *,
+    available: int,
+    train: int = 0,
+    aside: bool = True,
+    trajectories: int = 0,
+    levels: int | None = None,
+    teachers: int = 1,
+) -> Json:
+    """Return the levels, examples and draws of an audit that costs at most `calls` by (1).
+
+    available: held-out examples there are; train: training examples given beside them, of which
+    as many are measured for memorisation as held-out ones; aside: whether, without those, one
+    held-out example in four gives the moments; levels: a number to keep to; teachers: 2 where
+    trajectories will be measured again for the calibrated model. Raises InputError for too few
+    calls, with how many would do.
+    """
+    grids = LEVELS if levels is None else (levels,)
+    for k in grids:
+        paths = teachers * trajectories * teacher_calls(k) if trajectories else 0
+        left = (calls - paths) // k  # noisy examples, of both kinds
+        noisy = max(left // 2, left - train) if train else left
+        if noisy >= ENOUGH:
+            break
+    need = LEAST * (2 if train else 1) * k + paths
+    require(noisy >= LEAST, "calls", f"must be at least {need} for {trajectories} trajectories "
+            f"and {LEAST} examples at {k} levels", calls)  # fmt: skip
+    share = 1 / MOMENT_SHARE if aside and not train else 0.0
+    examples = min(available, int(noisy / (1 - share)))
+    measured = examples - examples // MOMENT_SHARE if share else examples
+    draws = max(1, (left - min(measured, train)) // measured)
+    return {"levels": k, "examples": examples, "draws": draws}

@@ -1,0 +1,65 @@
+"""`audit --calls N` never costs more than N, and spends most of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import girsanov as gv
+from girsanov._checks import InputError
+from girsanov.cli.budget import LEVELS, shared_out
+from girsanov.ledger.examples import MOMENT_SHARE
+from girsanov.ledger.trajectories import teacher_calls
+
+
+@pytest.mark.parametrize("aside", [True, False])
+@pytest.mark.parametrize("train", [0, 50, 5000])
+@pytest.mark.parametrize("available", [70, 400, 50_000])
+@pytest.mark.parametrize("trajectories", [0, 16, 64])
+@pytest.mark.parametrize("calls", [5_000, 25_000, 300_000])
+def test_the_cost_is_within_the_budget(calls, trajectories, available, train, aside):
+    given = {"available": available, "train": train, "trajectories": trajectories, "aside": aside}
+    try:
+        got = shared_out(calls, **given)
+    except InputError:
+        assert calls == 5_000
+        return
+    examples = got["examples"]
+    assert examples <= available
+    measured = examples - examples // MOMENT_SHARE if aside and not train else examples
+    cost = measured * got["draws"] * got["levels"] + min(measured, train) * got["levels"]
+    cost += trajectories * teacher_calls(got["levels"]) if trajectories else 0
+    assert cost <= calls
+    assert got["levels"] in LEVELS
+    if examples == available:
+        assert cost > 0.5 * calls - measured * got["levels"]
+    else:
+        assert cost > 0.8 * calls
+
+
+def test_an_audit_costs_what_it_may(girsanov, here):
+    rng = np.random.default_rng(0)
+    np.save(here / "x.npy", rng.gamma(2.0, size=(300, 4)))
+    fitted = girsanov("fit", "x.npy", "--out", "model", "--steps", 3, "--network", "mlp")
+    assert fitted.code == 0, fitted.err
+    np.save(here / "new.npy", rng.gamma(2.0, size=(400, 4)))
+    options = ("--data", "new.npy", "--calls", 25_000, "--trajectories", 16)
+    said = girsanov("audit", "model", *options, "--out", "a.json")
+    assert said.code == 0, said.err
+    about = gv.load_audit(here / "a.json").about
+    assert 15_000 < about["calls"] <= 25_000
+    assert about["trajectories"] == 16
+
+
+def test_mistakes(mistake, girsanov, law, here):
+    assert "--calls: is for audits on data" in mistake(
+        "audit", law, "--data", law, "--calls", 5000)  # fmt: skip
+    rng = np.random.default_rng(0)
+    np.save(here / "x.npy", rng.gamma(2.0, size=(300, 4)))
+    girsanov("fit", "x.npy", "--out", "model", "--steps", 3, "--network", "mlp")
+    np.save(here / "new.npy", rng.gamma(2.0, size=(400, 4)))
+    words = ("audit", "model", "--data", "new.npy", "--calls")
+    assert "--examples: cannot be given with --calls" in mistake(*words, 9999, "--examples", 40)
+    assert "calls: must be at least" in mistake(*words, 100)
+    assert "--guidance: is for a diffusers pipeline" in mistake(
+        "audit", "model", "--data", "new.npy", "--guidance", 2)  # fmt: skip
