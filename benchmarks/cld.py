@@ -50,6 +50,8 @@ def entries(plan) -> dict[str, float]:
 def judged(judge, model, plan, options):
     """Return fd, sw and their standard errors over seeds."""
     n = options.samples
+    if n == 0:
+        return np.full((2, 2), np.nan)
     scores = [
         judge.against_data(
             sample_standardised(model, plan, n, seed=s).reshape(n, -1).double().numpy()
@@ -118,7 +120,7 @@ def main() -> None:
     parser.add_argument("--patience", type=int, default=6, help="of training, in evaluations")
     parser.add_argument("--keep", help="a folder to keep networks and audits in, for later runs")
     parser.add_argument("--examples", type=int, help="that an audit uses (all held out)")
-    parser.add_argument("--samples", type=int, default=2000)
+    parser.add_argument("--samples", type=int, default=2000, help="0: the ledgers alone")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--steps", type=int, nargs="+", default=[8, 16, 32])
     parser.add_argument("--holds", nargs="+", default=HOLDS, choices=HOLDS)
