@@ -112,7 +112,7 @@ def test_shards_of_other_samples_are_refused(tmp_path):
     before = (folder / "000000.npy").read_bytes()
     other = recipe("x0", GRID * 1.001, start=(0.0, 7.0, None))
     for plan, count, seed in ((PLAN, COUNT, 1), (PLAN, COUNT + 1, 0), (other, COUNT, 0)):
-        with pytest.raises(InputError, match="holds shards of other samples"):
+        with pytest.raises(InputError, match="holds shards of another run"):
             sample_shards(exact, plan, count, folder, seed=seed)
     assert (folder / "000000.npy").read_bytes() == before
     sample_shards(exact, PLAN, COUNT, folder, seed=1, force=True)

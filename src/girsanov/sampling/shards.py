@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from .._checks import InputError, refuse, require, require_count
-from .._files import read_json, replacing, sha256_of, write_json
+from .._checks import InputError, refuse, require_count
+from .._files import replacing, sha256_of
+from .._parts import claim, remove, sign
 from .._processes import ALONE, Processes
 from .._typing import Json, PathLike, Progress
 from ..basis import Basis
@@ -31,7 +32,6 @@ from .holds import Recipe
 from .run import BATCH, HasRecipe, sample_batches
 
 SHARDS = 1000  # files at most
-INDEX = "index.json"
 OURS = re.compile(r"\.?(\d{6}\.npy|index\.json)(\..*)?")
 
 
@@ -90,11 +90,7 @@ class Shards:
 
     def remove(self) -> None:
         """Remove the folder and what this module wrote in it, and nothing else."""
-        for file in self.folder.iterdir():
-            if OURS.fullmatch(file.name) and file.is_file():
-                file.unlink()
-        if not any(self.folder.iterdir()):
-            self.folder.rmdir()
+        remove(self.folder, OURS)
 
 
 def shard_size(count: int) -> int:
@@ -130,7 +126,9 @@ def sample_shards(  # noqa: PLR0913
     labels = None if label is None else torch.as_tensor(label).long().expand(count)
     with processes.together():
         if processes.rank == 0:
-            _begin(shards, _identity(denoiser, plan, seed, labels, shards), force)
+            identity = _identity(denoiser, plan, seed, labels, shards)
+            claim(shards.folder, identity, OURS, force=force)
+            sign(shards.folder, identity)
     own = [k for k in shards.missing() if k % processes.count == processes.rank]
     units = units_of(denoiser, plan)
     done, total = 0, sum(shards.rows(k) for k in own)
@@ -159,21 +157,6 @@ def _write(path: Path, values: np.ndarray) -> None:
         np.save(file, values, allow_pickle=False)
         file.flush()
         os.fsync(file.fileno())  # or a power cut could leave the name without the content
-
-
-def _begin(shards: Shards, identity: Json, force: bool) -> None:
-    """Make the folder, or check that the shards in it are of this very job."""
-    folder, index = shards.folder, shards.folder / INDEX
-    what, remedy = str(folder), "Remove it, or use --force"
-    require(not folder.exists() or folder.is_dir(), what, "must be a folder", "a file")
-    held = [p for p in folder.iterdir()] if folder.exists() else []
-    foreign = next((p.name for p in held if not OURS.fullmatch(p.name)), None)
-    require(foreign is None, what, "holds something else than shards", foreign, "Move it away")
-    if held and (not index.is_file() or read_json(index) != identity):
-        rule = "holds shards of other samples"
-        require(force or not any(p.name[0] != "." for p in held), what, rule, None, remedy)
-        shards.remove()
-    write_json(index, identity)
 
 
 def _identity(
