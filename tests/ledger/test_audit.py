@@ -39,7 +39,8 @@ class Network:
         self.shape, self.training = shape, {"seen": [data.lineage for data in seen]}
 
     def __call__(self, x, snr, label=None):
-        return x * snr / (1 + snr)
+        level = torch.as_tensor(snr, dtype=x.dtype).reshape(-1, *[1] * (x.ndim - 1))
+        return x * level / (1 + level)
 
 
 def table(n=300, seed=0, columns=3):
@@ -54,7 +55,7 @@ def report():
 def test_record_says_what_was_done(report):
     about = report.about
     assert (about["examples"], about["draws"], about["seed"]) == (205, 2, 3)
-    assert about["calls"] == 205 * 2 * 6
+    assert about["calls"] == 205 * 2 * (6 + 5)  # levels and gaps
     assert about["model"] == about["data"] == LAW.fingerprint
     assert about["exact"] is False
     assert about["moments_from"] == "law"
@@ -101,7 +102,8 @@ def test_progress_covers_both_passes():
         Network(), table(), train=table(seed=1), levels=3, draws=1,
         progress=lambda *a: seen.append(a),
     )  # fmt: skip
-    assert seen[-1] == (2 * 300 * 3, 2 * 300 * 3)
+    total = 300 * (3 + 2) + 300 * 3  # of the training data, no gaps
+    assert seen[-1] == (total, total)
     assert [a for a, _ in seen] == sorted(a for a, _ in seen)
 
 

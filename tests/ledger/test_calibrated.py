@@ -32,13 +32,14 @@ class Wrong(ExactDenoiser):
         self.error, self.fingerprint = error, "f" * 64
 
     def __call__(self, x, snr, label=None):
-        return self.error(self.law.denoise(x, snr), x, snr)
+        level = torch.as_tensor(snr, dtype=torch.float64).reshape(-1, 1)
+        return self.error(self.law.denoise(x, snr), x, level)
 
 
 ERRORS = {
     "scaled": lambda m, x, s: 0.7 * m,
     "shifted": lambda m, x, s: m + 0.3,
-    "broken at the noisy end": lambda m, x, s: m + (x - m) * (3 if s < 1 else 0),
+    "broken at the noisy end": lambda m, x, s: m + (x - m) * 3 * (s < 1),
     "exact": lambda m, x, s: m,
 }
 MADE = {}

@@ -7,10 +7,11 @@ import torch
 from girsanov._checks import InputError
 from girsanov.denoise.exact import ExactDenoiser
 from girsanov.law import Gaussian, GaussianMixture
-from girsanov.ledger.curve import FOLDS, GROUPS, measure_curve, pairs
+from girsanov.ledger.curve import FOLDS, GROUPS, pairs
 from girsanov.ledger.exact import exact_curve
 from girsanov.ledger.examples import FAR, LawExamples
 from girsanov.ledger.frame import make_frame
+from girsanov.ledger.measure import measure_curve
 from girsanov.moments import moments_from_covariance
 
 LAW = GaussianMixture(

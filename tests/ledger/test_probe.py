@@ -41,7 +41,8 @@ class Denoiser(ExactDenoiser):
 
     def __call__(self, x, snr, label=None):
         m = self.law.denoise(x, snr)
-        return self.error(m, x, snr, self.law)
+        level = torch.as_tensor(snr, dtype=torch.float64).reshape(-1, 1)
+        return self.error(m, x, level, self.law)
 
 
 def network(d):
@@ -53,7 +54,7 @@ def network(d):
     )
 
     def error(m, x, s, law):
-        level = torch.full_like(x[:, :1], np.log(s))
+        level = s.log().expand(len(x), 1)
         return m + 0.1 * torch.tanh(torch.cat([2 * x, level], 1) @ into) @ out / 4
 
     return error
@@ -181,7 +182,8 @@ def test_ledger_bound_is_below_the_true_score_error_and_half_of_an_affine_one(na
 def test_ledger_bound_grows_with_the_levels():  # (2) is loose by less when they are closer
     (few, _), (many, truth) = (score_shares("line", "noisy", k, 14) for k in (17, 129))
     assert few.value < many.value <= truth.value + 4.5 * many.se
-    assert few.value < 0 < many.value
+    assert few.value < 0
+    assert many.interval()[1] > 0
 
 
 @pytest.mark.parametrize("levels", [3, 5, 9])
@@ -257,7 +259,7 @@ def test_linear_denoiser_has_the_wiener_error():
 
 def test_a_denoiser_worse_than_a_line_is_caught():
     law = LAWS["plane"]
-    broken = Denoiser(law, lambda m, x, s, law: m + (x - m) * (3 if s < 1 else 0))
+    broken = Denoiser(law, lambda m, x, s, law: m + (x - m) * 3 * (s < 1))
     report = audit(broken, law, levels=GRID, examples=500)
     gain, total = report.probe.gain(), report.total().value
     assert (gain.value[GRID < 1] > 0.8 * total[GRID < 1]).all()
@@ -275,7 +277,7 @@ def test_a_better_model_gives_a_better_bound(name):
     exact = ExactDenoiser(law)
     wrong = Denoiser(law, lambda m, x, s, law: m + 0.3 * torch.sin(5 * x))  # far from affine
     alone, report = audit(wrong, law, **options), audit(wrong, law, reference=exact, **options)
-    assert report.about["calls"] == 2 * alone.about["calls"]
+    assert report.about["calls"] == alone.about["calls"] + N * len(GRID)
     assert report.total().value == pytest.approx(alone.total().value)
     over = report.probe.gain_over_reference()
     same_paths = audit(exact, law, **options).total().value

@@ -104,7 +104,7 @@ def audited():
 
 def test_an_audit_keeps_them_and_counts_their_calls(audited, tmp_path):
     assert audited.about["trajectories"] == 12
-    assert audited.about["calls"] == 64 * 9 + 12 * teacher_calls(9)
+    assert audited.about["calls"] == 64 * (9 + 8) + 12 * teacher_calls(9)
     audited.save(tmp_path / "audit.json")
     again = gv.load_audit(tmp_path / "audit.json").trajectories
     assert np.array_equal(again.states, audited.trajectories.states)

@@ -31,7 +31,8 @@ class Wrong(ExactDenoiser):
         self.change = change
 
     def __call__(self, x, snr, label=None):
-        return self.change(self.law.denoise(x, snr), x, snr)
+        level = torch.as_tensor(snr, dtype=torch.float64).reshape(-1, 1)
+        return self.change(self.law.denoise(x, snr), x, level)
 
 
 CHANGES = {

@@ -9,7 +9,7 @@ from scipy.stats import binom
 
 sys.path.append(str(Path(__file__).parent))
 
-from coverage_truth import RANGES, Scaled, true_audit, true_shares
+from coverage_truth import RANGES, Scaled, Truth, true_shares
 
 import girsanov as gv
 
@@ -20,7 +20,7 @@ def beyond(name, scale, sampler, seeds, *, planned, examples):
     """How many of `seeds` intervals of init and of discretisation miss the truth."""
     law, low, high = RANGES[name]
     denoiser = Scaled(law, scale, 0.0 if scale == 1 else 0.1)
-    truth, missed = true_audit(denoiser, low, high), np.zeros(2, dtype=int)
+    truth, missed = Truth(denoiser, law), np.zeros(2, dtype=int)
     weight = {"weight": 0.0} if sampler == "x0" else {}
     for seed in range(seeds):
         data = gv.load_data(law.sample(examples, seed=1000 + seed))
@@ -31,7 +31,7 @@ def beyond(name, scale, sampler, seeds, *, planned, examples):
         else:
             grid = np.geomspace(2 * low, 0.7 * high, 7)
             plan = gv.evaluate_grid(audit, grid, sampler=sampler)
-        found = zip(plan.ledger[:2], true_shares(truth, plan), strict=True)
+        found = zip(plan.ledger[:2], true_shares(truth, audit, plan), strict=True)
         missed += [not e.low - 1e-6 <= value <= e.high + 1e-6 for e, value in found]
     return missed
 
@@ -51,14 +51,12 @@ CASES = [
 
 @pytest.mark.parametrize(("name", "scale", "sampler", "planned"), CASES)
 def test_intervals_hold_the_truth(name, scale, sampler, planned):
-    missed = beyond(name, scale, sampler, 6, planned=planned, examples=400)
-    assert missed.max() <= allowed(6)
+    missed = beyond(name, scale, sampler, 3, planned=planned, examples=400)
+    assert missed.max() <= allowed(3)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "scale", "sampler", "planned"), CASES)
 def test_intervals_hold_the_truth_in_many_audits(name, scale, sampler, planned):
     missed = beyond(name, scale, sampler, 60, planned=planned, examples=400)
-    if (name, scale, sampler, planned) == ("skewed", 0.8, "gaussian", True) and missed[1] > 9:
-        pytest.xfail(f"{missed[1]} of 60 miss: R of a wrong denoiser inside a steep fall")
     assert missed.max() <= allowed(60)

@@ -30,7 +30,8 @@ class Picture:
     dtype, device, snr_range = torch.float32, torch.device("cpu"), (0.01, 1e3)
 
     def __call__(self, x, snr, label=None):
-        return x * snr / (1 + snr)
+        level = torch.as_tensor(snr, dtype=x.dtype).reshape(-1, *[1] * (x.ndim - 1))
+        return x * level / (1 + level)
 
 
 @pytest.fixture(scope="module")

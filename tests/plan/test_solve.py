@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 import girsanov as gv
 from girsanov._checks import InputError
@@ -166,7 +167,8 @@ class Scaled(gv.ExactDenoiser):
     exact, fingerprint = False, "c" * 64
 
     def __call__(self, x, snr, label=None):
-        return super().__call__(x, snr) * (0.6 if snr < 0.1 else 1.0)
+        early = torch.as_tensor(snr).reshape(-1, 1) < 0.1
+        return super().__call__(x, snr) * torch.where(early, 0.6, 1.0)
 
 
 def test_a_calibrated_plan_follows_the_corrected_model(tmp_path):

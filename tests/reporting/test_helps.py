@@ -31,7 +31,8 @@ class Model(ExactDenoiser):
         self.error = error
 
     def __call__(self, x, snr, label=None):
-        return self.error(self.law.denoise(x, snr), x, snr)
+        level = torch.as_tensor(snr, dtype=torch.float64).reshape(-1, 1)
+        return self.error(self.law.denoise(x, snr), x, level)
 
 
 def measured(error=lambda m, x, s: m, levels=GRID):
@@ -47,7 +48,7 @@ def good():
 def bad():
     # its error jumps twice, which is told from a sampler's share on levels that lie close
     fine = np.geomspace(1e-3, 1e3, 97)
-    return measured(lambda m, x, s: 0.5 * m + 0.5 if 1 < s < 30 else m, levels=fine)
+    return measured(lambda m, x, s: torch.where((s > 1) & (s < 30), 0.5 * m + 0.5, m), levels=fine)
 
 
 def named(found, name):

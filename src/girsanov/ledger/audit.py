@@ -9,12 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .._checks import InputError, require, require_choice, require_count
-from .._files import (
-    read_beside,
-    read_format,
-    require_free,
-    write_pair,
-)
+from .._files import read_beside, read_format, require_free, write_pair
 from .._processes import ALONE, Processes
 from .._typing import Array, Json, Levels, PathLike, Progress
 from ..data import Dataset
@@ -26,7 +21,7 @@ from ..montecarlo import Estimate
 from ..sampling.holds import PROCESSES
 from .bands import Bands
 from .calibrated import calibrate
-from .curve import Curve, measure_curve
+from .curve import GROUPS, Curve
 from .examples import (
     held_out_examples,
     moments_for,
@@ -36,10 +31,12 @@ from .examples import (
     training_examples,
 )
 from .frame import Frame, make_frame
+from .inside import places
+from .measure import measure_curve
 from .memorised import memorised
 from .probe import Probe, probe
 from .rounding import rounding_cost
-from .trained import levels_to_audit, named, said_of
+from .trained import levels_to_audit, named, said_of, trained_levels
 from .trajectories import (
     Trajectories,
     measure_trajectories,
@@ -159,6 +156,7 @@ class Audit:
         target = require_free(path, "audit", force)
         curve = self.curve
         tensors: dict[str, Any] = {f"errors.{name}": value for name, value in curve.errors.items()}
+        tensors |= {f"bends.{name}": value for name, value in curve.bends.items()}
         tensors |= {f"bands.{name}": b.index for name, (_, b) in self.frame.bases.items()}
         tensors |= {
             "levels": curve.levels,
@@ -167,12 +165,9 @@ class Audit:
             "second_moments": curve.second_moments,
             "probe_bands": self.frame.probe_bands.index,
         }
-        optional = {
-            "products": curve.products,
-            "full": curve.full,
-            "memorisation": self.memorisation,
-        }
-        tensors |= {name: value for name, value in optional.items() if value is not None}
+        optional = (("products", curve.products), ("full", curve.full),
+                    ("memorisation", self.memorisation))  # fmt: skip
+        tensors |= {name: value for name, value in optional if value is not None}
         tensors |= {f"moments.{k}": v for k, v in self.frame.moments.tensors().items()}
         tensors |= {} if self.trajectories is None else self.trajectories.tensors()
         record = {"format": "girsanov/audit/1", **self.about, **self.summary()}
@@ -232,7 +227,7 @@ def audit(  # noqa: PLR0913
     processes: Processes = ALONE,
     progress: Progress | None = None,
 ) -> Audit:
-    """Return the audit of `denoiser` on held-out `data`: one streamed pass, n K draws calls.
+    """Return the audit of `denoiser` on held-out `data`: one pass, n (2 K - 1) draws calls.
 
     data: held-out examples, or the law itself; train: the training data, for the moments and
     for what the model has memorised; levels: how many, or the SNRs (of a discrete-time network,
@@ -253,10 +248,10 @@ def audit(  # noqa: PLR0913
     # exact for this very law: the posterior mean of another one is a model like any other
     exact = denoiser.exact and isinstance(data, Law) and data.fingerprint == denoiser.fingerprint
     frame, grid = make_frame(moments, denoiser.shape), levels_to_audit(denoiser, levels)
-    count = max(1, math.ceil(DRAWN / len(source))) if draws is None else draws
-    count = require_count("draws", count)
+    count = require_count("draws", -(-DRAWN // len(source)) if draws is None else draws)
     paths = require_count("trajectories", trajectories, at_least=0)
-    parts = [len(source) * count * len(grid), len(seen or ()) * len(grid)]
+    between = places(grid, GROUPS, seed, trained_levels(denoiser))
+    parts = [len(source) * count * (len(grid) + between.gaps), len(seen or ()) * len(grid)]
     parts.append(paths * teacher_calls(len(grid)))
     size = per_call(denoiser, BATCH) if batch_size is None else batch_size
     measure = partial(
@@ -264,8 +259,8 @@ def audit(  # noqa: PLR0913
         processes=processes,
     )  # fmt: skip
     full = math.prod(denoiser.shape) <= FULL_LIMIT
-    tick = _shifted(progress, 0, sum(parts))
-    curve = measure(source, draws=count, full=full, reference=reference, progress=tick)
+    given: dict[str, Any] = {"full": full, "reference": reference, "between": between}
+    curve = measure(source, draws=count, progress=_shifted(progress, 0, sum(parts)), **given)
     memorisation = None
     if seen is not None:
         tick = _shifted(progress, parts[0], sum(parts))
@@ -282,7 +277,7 @@ def audit(  # noqa: PLR0913
         "girsanov": __version__, "model": denoiser.fingerprint, "data": data.fingerprint,
         "data_name": getattr(data, "name", type(data).__name__), "exact": exact,
         "shape": list(denoiser.shape), "examples": len(source), "draws": count, "seed": seed,
-        "calls": sum(parts) + parts[0] * (reference is not None),
+        "calls": sum(parts) + len(source) * count * len(grid) * (reference is not None),
         "moments_from": origin, "trajectories": paths,
         "seconds": round(time.perf_counter() - begun, 3),
     }  # fmt: skip
@@ -341,6 +336,7 @@ def _from_arrays(about: Json, t: dict[str, Any], moments: Moments) -> Audit:
         frame.probe_bands.sizes,
         t.get("full"),
         probe_variances=frame.probe_variances,
+        bends={name: t[f"bends.{name}"] for name in ("total", "traces", *names)},
     )
     drop = ("format", "arrays", "bases", "levels", "error", "standard_error", "probe",
             "martingale", "reference_gain", "memorised", "rounding")  # fmt: skip

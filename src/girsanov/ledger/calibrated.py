@@ -34,7 +34,8 @@ def calibrate(curve: Curve, frame: Frame, examples: int) -> tuple[Curve, Frame, 
     """Return the curve of the calibrated denoiser, its frame, and the calibration.
 
     curve: measured, with products; examples: how many independent ones are behind it. The curve
-    has the probe's bands of the main basis alone; its third trace, which only the relative hold
+    has the probe's bands of the main basis alone, which bend between the levels as the denoiser's
+    error did in all; its third trace, which only the relative hold
     needs, is known where every coordinate is a band, else NaN.
     """
     require(curve.products is not None, "curve", "must be measured, not exact, to be calibrated")
@@ -49,6 +50,7 @@ def calibrate(curve: Curve, frame: Frame, examples: int) -> tuple[Curve, Frame, 
     corrected = replace(
         curve, errors={curve.main: by_band}, sizes=bands, full=None, products=None,
         traces=np.concatenate([curve.traces[:1], _traces(curve, frame, betas)]),
+        bends={name: bend for name, bend in curve.bends.items() if name == "total"},
     )  # fmt: skip
     return corrected, Frame(frame.moments, frame.probe_bands, frame.probe_bands, {}), found
 

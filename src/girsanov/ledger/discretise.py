@@ -220,11 +220,13 @@ def cell_costs(
     covariance: str | None,
     *,
     process: str = "vp",
+    more: Array | float = 0.0,
 ) -> Array:
     """Return the cost of the cells levels[here] -> levels[there] by group, [N, B] or [N, F].
 
     The gaussian hold's variances come from the other groups' examples (3), so the mean over
-    groups is an honest estimate of what a sampler with measured variances pays.
+    groups is an honest estimate of what a sampler with measured variances pays; more: what is
+    added to each of them, [N, 1, J].
     """
     s, t = curve.levels[here], curve.levels[there]
     if hold != "gaussian":
@@ -240,7 +242,8 @@ def cell_costs(
         )
     errors, sizes = errors_for(curve, covariance or "scalar")
     measured = errors[here]  # [N, B, J]
-    return gaussian_cell((t - s)[:, None], leave_one_out(measured, curve.shares), measured, sizes)
+    others = np.maximum(leave_one_out(measured, curve.shares), 0.0) + more
+    return gaussian_cell((t - s)[:, None], others, measured, sizes)
 
 
 def leave_one_out(measured: Array, shares: Array) -> Array:

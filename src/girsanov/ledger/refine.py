@@ -13,18 +13,24 @@ homogeneous in (M_i, M_i+1), so by Euler's theorem it is its own derivative at t
 and (2) with the pooled a, b interpolates the mean of every group: their average is the pooled
 curve exactly, their spread its standard error, and small groups bring no bias of a harmonic mean.
 
-Single crossing also bounds what (1) can miss when M_i and M_i+1 are exact,
+What (1) misses was measured at random places in every gap and is added: the bends of inside.py.
+So the integral over a gap is measured, not interpolated, and only its share of a part of the gap,
+or the error at one place, is told by the two bumps. Bands that were not measured there (those of
+a calibrated denoiser, the full covariance) bend as the sum of all does, in proportion.
 
-    1/M_i + s - s_i  <=  1/M(s)  <=  1/M_i+1 - (s_i+1 - s);                               (3)
+An error that falls steeply is made by fewer and fewer examples (a far mode is told apart), and no
+sample holds the last of them in proportion. As the mean of n numbers that are q in k cases and
+else 0 has se^2/M = q/n, one mistake more of the size they had at level i would add
 
-of a measured curve, what (1) misses is judged by leaving out every second level (`thinned`).
+    u_i = max( se_i^2 / M_i,  u_i-1 min(1, M_i-1 / M_i-2) )                               (4)
 
-A Gaussian coordinate's error falls at most as 1/s. Where the measured one falls faster, a far
-mode is being told apart; the last mistakes are few and large, and no small sample holds them in
-proportion. So a steep fall is not trusted to go on (`cautious`): at the end of a gap that follows
-one steeper than a = `STEEP`, in log M against log s, the error is taken to be at least
+to the error after it: nothing where many err, much where few do (`unseen`). The second term is
+for levels where nobody in the sample errs any more: mistakes go on to die out as fast as the error
+fell when it was last seen to fall.
 
-    M_i (s_i+1/s_i)^-a.                                                                   (4)
+Of exact curves nothing is measured between the levels; single crossing bounds what (1) misses,
+
+    1/M_i + s - s_i  <=  1/M(s)  <=  1/M_i+1 - (s_i+1 - s).                               (3)
 """
 
 from __future__ import annotations
@@ -32,15 +38,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .._typing import Array, Indices, Levels
+from ..montecarlo import group_estimate
 from .curve import Curve, as_error
+from .discretise import half_integrals
+from .inside import Places, bends, bumps
 
 TINY = 1e-300  # stands for an error of zero, whose reciprocal is not a number
 SAME = 1e-9  # relative distance below which two levels are one
-STEEP = 1.2  # slope of log M against log s; 1 is a Gaussian's, the rest is left to noise
-PICKS = ("between", "low", "high")
+POINTS = 8  # of Gauss and Legendre, for a bump over a stretch
 
 
 def merged(measured: Levels, others: Levels) -> Levels:
@@ -64,48 +71,6 @@ def denser(levels: Levels, between: int) -> Levels:
     return np.append(inner.ravel(), levels[-1])
 
 
-def thinned(curve: Curve, first: int) -> Curve:
-    """Return the curve with every second level only, from index `first` (1 or 2), and both ends.
-
-    The levels s = 0 and the last stay, so that it speaks of the same stretch.
-    """
-    top = len(curve.levels) - 1
-    kept = np.unique(np.concatenate([[0], np.arange(first, top, 2), [top]]))
-    return replace(
-        curve,
-        levels=curve.levels[kept],
-        errors={name: e[kept] for name, e in curve.errors.items()},
-        traces=curve.traces[kept],
-        products=None,
-        full=None if curve.full is None else curve.full[kept],
-    )
-
-
-def steep(curve: Curve) -> NDArray[np.bool_]:
-    """Return in which gaps between the levels 1..K the error falls faster than `STEEP`, [K-1]."""
-    return np.asarray(_slopes(curve) > STEEP)
-
-
-def _slopes(curve: Curve) -> Array:
-    error = np.maximum(curve.mean_traces()[1:, 0], TINY)
-    return np.asarray(-np.diff(np.log(error)) / np.diff(np.log(curve.levels[1:])))
-
-
-def cautious(curve: Curve) -> Curve:
-    """Return the curve raised to (4) where its total lies below it, every band by one factor."""
-    slope = _slopes(curve)
-    gaps = np.diff(np.log(curve.levels[1:]))
-    factor = np.ones(len(curve.levels))
-    if len(slope) > 1:
-        more = np.where(slope[:-1] > STEEP, (slope[1:] - STEEP) * gaps[1:], 0.0)
-        factor[3:] = np.exp(np.maximum(more, 0.0))
-    by = factor[:, None, None]
-    like = as_error(curve.traces)
-    raised = curve.traces + (by - 1) * curve.traces[:, :, :1] * like
-    errors = {name: e * by for name, e in curve.errors.items()}
-    return replace(curve, errors=errors, traces=raised)
-
-
 def position(measured: Levels, levels: Levels) -> tuple[Indices, Array]:
     """Return for each of `levels` the i and the w of equation (1); measured: [K+1], from 0."""
     above = np.searchsorted(measured, levels, side="right")
@@ -126,16 +91,108 @@ def refined(
     i, w = position(curve.levels, fine)
     errors = {}
     for name in dict.fromkeys((curve.main, *bases)):
-        measured = curve.errors[name]
-        a, b = _weights(curve, curve.mean_errors(name), fine, i, w, pick)
-        errors[name] = a[:, None] * measured[i] + b[:, None] * measured[i + 1]
+        plain, mean = _plain(curve, name, fine, pick)
+        errors[name] = plain + _bent(curve, name, mean, fine)
     total = errors[curve.main] @ curve.sizes[curve.main]
     # E[n . r] and E[x0 . r] equal the error for an exact denoiser; what they differ by is linear
     like = as_error(curve.traces)
     beyond = curve.traces - curve.traces[:, :, :1] * like
     share = w[:, None, None]
     traces = total[:, :, None] * like + (1 - share) * beyond[i] + share * beyond[i + 1]
-    return replace(curve, levels=fine, errors=errors, traces=traces, products=None, full=None)
+    if "traces" in curve.bends:
+        traces = traces + _bent(curve, "traces", np.ones((len(fine), 1)), fine)
+    none: dict[str, Array] = {}
+    return replace(
+        curve, levels=fine, errors=errors, traces=traces, products=None, full=None, bends=none
+    )
+
+
+def _plain(curve: Curve, name: str, fine: Levels, pick: str = "between") -> tuple[Array, Array]:
+    """Return (2), or an end of (3), by group [L, B, J] and of all [L, J]."""
+    i, w = position(curve.levels, fine)
+    measured, mean = curve.errors[name], curve.mean_errors(name)
+    a, b = _weights(curve, mean, fine, i, w, pick)
+    return a[:, None] * measured[i] + b[:, None] * measured[i + 1], a * mean[i] + b * mean[i + 1]
+
+
+def _bent(curve: Curve, name: str, mean: Array, fine: Levels) -> Array:
+    """Return what the bumps of inside.py add at `fine` [L], by group [L, B, J]; mean: (1)."""
+    if not curve.bends:
+        return np.zeros(1)
+    c = curve.bends.get(name, curve.bends["total"])
+    i, _ = position(curve.levels, fine)
+    form = _bumps(curve, fine, i)
+    return np.asarray(np.einsum("lq,lbjq->lbj", form, c[i]) * mean[:, None])
+
+
+def _bumps(curve: Curve, fine: Levels, i: Indices) -> Array:
+    """Return the two bumps at `fine` [L] in gaps i, [L, 2]; none in the first, from s = 0."""
+    inner = np.maximum(i, 1)
+    ends = curve.levels[inner], curve.levels[inner + 1]
+    form = bumps(np.clip(fine, *ends)[:, None], *ends)[:, 0]
+    return np.where(i[:, None] > 0, form, 0.0)
+
+
+def stretches(curve: Curve, levels: Levels) -> Array:
+    """Return each group's share of 1/2 int M over the stretches between 0 and `levels`, [L, B].
+
+    levels: must hold all the measured ones, or those up to the last of them.
+    """
+    fine, main = np.concatenate([[0.0], levels]), curve.main
+    plain, _ = _plain(curve, main, fine)
+    out = half_integrals(fine, plain, curve.shares, curve.sizes[main])
+    if not curve.bends or len(levels) < 2:
+        return out
+    nodes, weights = np.polynomial.legendre.leggauss(POINTS)
+    start, length = np.log(levels[:-1]), np.diff(np.log(levels)) / 2
+    s = np.exp(start[:, None] + length[:, None] * (1 + nodes)).ravel()
+    _, mean = _plain(curve, main, s)
+    more = _bent(curve, main, mean, s) @ curve.sizes[main]
+    more = (more * s[:, None]).reshape(len(start), POINTS, -1)
+    out[1:] += np.einsum("lqb,q->lb", more, weights) * length[:, None] / 2
+    return out
+
+
+def unseen(curve: Curve, name: str, levels: Levels) -> Array:
+    """Return what one mistake that no example made would add to the error at `levels`, [L, J].
+
+    name: of a basis, or "total". Equation (4), of the last measured level before each.
+    """
+    values = curve.traces[:, :, :1] if name == "total" else curve.errors[name]
+    if curve.exact or len(curve.shares) < 2:
+        return np.zeros((len(levels), values.shape[-1]))
+    mean, se, _ = group_estimate(np.moveaxis(values, 1, 0), curve.shares)
+    mean = np.maximum(mean, TINY)
+    one = np.asarray(se**2 / mean)
+    for k in range(2, len(one)):
+        one[k] = np.maximum(one[k], one[k - 1] * np.minimum(1.0, mean[k - 1] / mean[k - 2]))
+    before = np.searchsorted(curve.levels, levels * (1 - SAME)) - 1
+    return one[np.maximum(before, 0)]
+
+
+def bent(curve: Curve, at: Places, errors: dict[str, Array], traces: Array) -> Curve:
+    """Return the curve with its bends; errors: as measured at the places [K, B, J], traces too."""
+    count, groups = at.levels.shape
+    i = np.repeat(np.arange(count), groups)
+    w = (at.levels - curve.levels[:-1, None]) / np.diff(curve.levels)[:, None]
+    seen = {**errors, "total": traces[:, :, :1]}
+    known = {**curve.errors, "total": curve.traces[:, :, :1]}
+    found, share = {}, w[:, :, None]
+    for name, value in seen.items():
+        ends = known[name]
+        mean = np.einsum("kbj,b->kj", ends, curve.shares)
+        a, b = (
+            x.reshape(count, groups, -1)
+            for x in _weights(curve, mean, at.levels.ravel(), i, w.ravel(), "between")
+        )
+        missed = value - a * ends[:-1] - b * ends[1:]
+        shape = a * mean[:-1, None] + b * mean[1:, None]
+        found[name] = bends(at, curve.levels[1:], missed, shape, curve.shares)
+    like = as_error(curve.traces)
+    beyond, inside = (x - x[:, :, :1] * like for x in (curve.traces, traces))
+    missed = inside - (1 - share) * beyond[:-1] - share * beyond[1:]
+    found["traces"] = bends(at, curve.levels[1:], missed, np.ones_like(missed), curve.shares)
+    return replace(curve, bends=found)
 
 
 def _weights(

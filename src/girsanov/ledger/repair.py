@@ -6,7 +6,8 @@ The error of an exact denoiser has a single crossing with every Gaussian's: band
 
 (so M falls). A measured curve breaks (1) by chance, and a search for the best grid would find
 every dip. The repaired curve is the isotonic regression of (1), weighted by 1/se^2; of a learned
-denoiser, which may break (1) in truth, each level moves at most `LIMIT` standard errors.
+denoiser, which may break (1) in truth, each level moves at most `LIMIT` standard errors. What was
+measured between the levels (inside.py) bends the curve by what it exceeds as many of its own.
 
 Only the choice of levels is made on the repaired curve; prices are those of the measured one,
 from other examples than those that chose.
@@ -52,6 +53,17 @@ def single_crossing(levels: Levels, error: Array, weight: Array) -> Array:
     return out
 
 
+def cross_once(curve: Curve) -> None:
+    """Make a curve of one group, at any levels, cross once in every band and in all, in place."""
+    total = curve.traces[:, 0, :1] / curve.dimension
+    for error in (*(e[:, 0] for e in curve.errors.values()), total):
+        for j in np.flatnonzero(_broken(curve.levels, error)):
+            error[:, j] = single_crossing(curve.levels, error[:, j], error[:, j] ** 2 + 1e-300)
+    curve.traces[:, 0] += (curve.dimension * total - curve.traces[:, 0, :1]) * as_error(
+        curve.traces
+    )
+
+
 def _broken(levels: Levels, mean: Array) -> NDArray[np.bool_]:
     """Return which bands [J] of mean [K+1, J] break (1)."""
     with np.errstate(divide="ignore"):
@@ -82,15 +94,17 @@ def repaired(curve: Curve, groups: NDArray[np.bool_], *, exact: bool) -> tuple[C
     like = as_error(traces)
     beyond = np.zeros_like(traces) if exact else traces - traces[:, :1] * like
     one = replace(
-        part,
-        shares=np.ones(1),
-        errors=errors,
-        traces=(total * like + beyond)[:, None],
-        second_moments=np.array([part.second_moments @ part.shares]),
-        products=None,
-        full=None,
-    )
+        part.pooled(), errors=errors, traces=(total * like + beyond)[:, None], full=None,
+        bends={name: _shrunk(bend, part.shares) for name, bend in part.bends.items()},
+    )  # fmt: skip
     return one, done
+
+
+def _shrunk(bend: Array, shares: Array) -> Array:
+    """Return the mean over groups, less what `LIMIT` standard errors add to its square."""
+    mean, se, _ = group_estimate(np.moveaxis(bend, 1, 0), shares)
+    square = np.maximum(mean**2, 1e-300)
+    return np.asarray(mean * np.maximum(1 - (LIMIT * se) ** 2 / square, 0.0))[:, None]
 
 
 def _repair(levels: Levels, mean: Array, se: Array, exact: bool) -> Array:

@@ -1,7 +1,8 @@
 r"""What the arrays of an audit file must be: named sizes that agree, and numbers that can be such.
 
 A file can be damaged, edited or hostile and still carry the right SHA-256. Sizes: K1 levels with
-the one at s = 0, B groups, d coordinates, J bands of the main basis, P of the probe, F folds.
+the one at s = 0, K gaps between them, B groups, d coordinates, J bands of the main basis, P of
+the probe, F folds, T traces.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from .curve import VECTOR, pairs
 
 FORMS: dict[str, tuple[str, ...]] = {
     "levels": ("K1",), "shares": ("B",), "second_moments": ("B",), "traces": ("K1", "B", "T"),
-    "probe_bands": ("d",), "products": ("K1", "B", "P", "V"),
+    "probe_bands": ("d",), "bends.total": ("K", "B", "1", "2"),
+    "bends.traces": ("K", "B", "T", "2"), "products": ("K1", "B", "P", "V"),
     "full": ("K1", "F", "d", "d"), "memorisation": ("K1", "B"),
 }  # fmt: skip
 OPTIONAL = ("full", "memorisation")
@@ -41,6 +43,8 @@ def require_whole(path: str, arrays: Mapping[str, np.ndarray], dimension: int) -
     require(sizes["V"] in WIDTHS, path, width, sizes["V"])
     width = "must have 3 traces, or 4 of a model of phase space"
     require(sizes["T"] in (3, 4), path, width, sizes["T"])
+    rule = "must have bends of one gap fewer than levels"
+    require(sizes["K"] == sizes["K1"] - 1, path, rule, sizes["K"])
     _require_levels(path, arrays["levels"])
     share = float(arrays["shares"].sum())
     require(abs(share - 1) < 1e-6, path, "must have shares that add up to 1", share)
@@ -69,8 +73,12 @@ def _are_moments(products: Array) -> bool:
 def _forms_by_basis(arrays: Mapping[str, np.ndarray]) -> dict[str, tuple[str, ...]]:
     """Return the form of the bands of each basis, and of the errors in them."""
     bases = [name[6:] for name in arrays if name.startswith("bands.")]
-    forms: dict[str, tuple[str, ...]] = {f"bands.{basis}": ("d",) for basis in bases}
-    return forms | {f"errors.{basis}": ("K1", "B", f"J.{basis}") for basis in bases}
+    forms: dict[str, tuple[str, ...]] = {}
+    for basis in bases:
+        forms[f"bands.{basis}"] = ("d",)
+        forms[f"errors.{basis}"] = ("K1", "B", f"J.{basis}")
+        forms[f"bends.{basis}"] = ("K", "B", f"J.{basis}", "2")
+    return forms
 
 
 def _require_form(

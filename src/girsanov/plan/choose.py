@@ -2,11 +2,13 @@ r"""The search for levels, on the examples that may choose them.
 
 The curve is that of some groups of examples, repaired (ledger/repair.py) and interpolated
 (ledger/refine.py) at every level a plan may visit; the best grids of all sizes are shortest paths
-through its cells. The same search finds the least that this denoiser can cost on any grid,
+through its cells. Against them stands the reference, what this denoiser costs at the least,
 
     R(i, j) = min over paths from i to j of the sum of cells and of 1/2 int M^ over stretches,  (1)
 
-a stretch being what infinitely many levels cost in it (equation (8) of ledger/discretise.py).
+a stretch being what infinitely many levels cost in it. The paths visit measured levels and those
+of the grid it is held against, so that no grid costs less, and what stands in (1) was measured:
+the errors at these levels, and the integrals over the gaps between them (ledger/inside.py).
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import numpy as np
 
 from .._typing import Array, Indices
 from ..ledger.curve import Curve
-from ..ledger.discretise import cells, half_integral, weighted_cells
+from ..ledger.discretise import cells, weighted_cells
 from ..ledger.init import start_cost
 from .allocate import Allocation, cheapest_path, shortest_paths
 
@@ -45,16 +47,17 @@ class Choice:
     """The best grids and the reference (1) on one curve.
 
     curve: one group, at 0 and all levels; hold, covariance, start, process: the sampler;
-    variances: of the starting Gaussian by band.
+    variances: of the starting Gaussian by band; integrals: 1/2 int M over each stretch between
+    neighbouring levels [K]; measured: the nodes 0..K that were.
     """
 
     curve: Curve
     sampler: tuple[str, str | None, str, str]  # hold, covariance, start, process
     variances: Array
     menu: Menu
+    integrals: Array
+    measured: Indices
     _found: dict[int, Allocation] = field(default_factory=dict, repr=False, compare=False)
-    _paths: dict[int, Indices] = field(default_factory=dict, repr=False, compare=False)
-    _costs: dict[int, Array] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def cell(self) -> Array:
@@ -119,33 +122,22 @@ class Choice:
         columns[1:, 0] = self.starts
         return columns
 
-    @cached_property
-    def integrals(self) -> Array:
-        """1/2 int M over each stretch between neighbouring levels, [K]."""
-        main = self.curve.main
-        return half_integral(
-            self.curve.levels, self.curve.errors[main][:, 0], self.curve.sizes[main]
-        )
+    def reference(self, first: int, last: int, nodes: Indices) -> tuple[float, Indices]:
+        """Return (1) from node `first` to `last` on this curve, and where its steps began.
 
-    def reference(self, first: int, last: int) -> Indices:
-        """Return the path of (1) from node `first` to `last`: where each stretch's cell began.
-
-        Entry j is the beginning of the cell that ends at j, -1 where the stretch from j - 1 is
-        dense, and -2 where no step of the path ends; [last + 1].
+        nodes: of the grid it is held against. Entry j of the path is the beginning of the cell
+        that ends at node j, -1 where the stretch from j - 1 is dense, -2 elsewhere; [last + 1].
         """
-        if first not in self._paths:
-            found = cheapest_path(self._columns, self.integrals, first)
-            self._costs[first], self._paths[first] = found
-        parents, out, j = self._paths[first], np.full(last + 1, -2), last
-        while j > first:
-            out[j] = parents[j]
-            j = j - 1 if parents[j] < 0 else int(parents[j])
-        return out
-
-    def least(self, first: int, last: int) -> float:
-        """Return R(first, last) of (1) on the curve that chose the path: at most the true one.
-
-        The mean over examples of a least cost is at most the least mean cost.
-        """
-        self.reference(first, last)
-        return float(self._costs[first][last])
+        stops = np.unique(np.concatenate([self.measured, nodes, [first, last]]))
+        stops = stops[(stops >= first) & (stops <= last)]
+        dense = np.diff(np.concatenate([[0.0], self.integrals.cumsum()])[stops])
+        costs, parents = cheapest_path(self._columns[np.ix_(stops, stops)], dense, 0)
+        out, j = np.full(last + 1, -2), len(stops) - 1
+        while j > 0:
+            before = j - 1 if parents[j] < 0 else int(parents[j])
+            if parents[j] < 0:
+                out[stops[before] + 1 : stops[j] + 1] = -1
+            else:
+                out[stops[j]] = stops[before]
+            j = before
+        return float(costs[-1]), out

@@ -33,12 +33,11 @@ from ..ledger.discretise import (
     errors_for,
     folded_spectra,
     gaussian_cell,
-    half_integrals,
     spectrum,
 )
 from ..ledger.init import start_cost
-from ..ledger.refine import cautious, merged, refined
-from ..ledger.repair import Repair, repaired
+from ..ledger.refine import merged, refined, stretches, unseen
+from ..ledger.repair import Repair, cross_once, repaired
 from ..montecarlo import Estimate, group_estimate
 from ..sampling.holds import HOLDS
 from .allocate import Allocation
@@ -98,29 +97,64 @@ class Prices:
 
     def _chosen(self, fold: int | None) -> tuple[Choice, Repair]:
         if ("choice", fold) not in self._cache:
-            self._cache["choice", fold] = self._choice(fold)
+            measured = self.audit.curve
+            groups = self._outside(fold, len(measured.shares))
+            one, done = repaired(measured, groups, exact=self.exact)
+            self._cache["choice", fold] = self._choice(one, self._outside(fold, FOLDS)), done
         found: tuple[Choice, Repair] = self._cache["choice", fold]
         return found
 
     def _outside(self, fold: int | None, count: int) -> NDArray[np.bool_]:
         return np.asarray(np.arange(count) % FOLDS != (-1 if fold is None else fold))
 
-    def _choice(self, fold: int | None) -> tuple[Choice, Repair]:
-        measured, bases = (
-            self.audit.curve,
-            tuple(n for n in self.curve.errors if n == self.covariance),
-        )
-        one, done = repaired(measured, self._outside(fold, len(measured.shares)), exact=self.exact)
+    def variances(self, nodes: Indices) -> Array:
+        """Return the errors at nodes 1..K that a gaussian hold covers, as measured, [N, J]."""
         if self.covariance == "full":
-            require(measured.full is not None, "covariance", "full was not measured by this audit")
-            assert measured.full is not None
-            values = spectrum(measured.full[:, self._outside(fold, FOLDS)])
+            return np.asarray(np.maximum(self._spectra[0][nodes].mean(axis=1), 0.0))
+        errors, _ = errors_for(self.curve, str(self.covariance))
+        return np.asarray(
+            np.maximum(np.einsum("nbj,b->nj", errors[nodes], self.curve.shares), 0.0)
+        )
+
+    def unseen(self, nodes: Indices) -> Array:
+        """Return (4) of ledger/refine.py at nodes 1..K in the bands of this sampler, [N, J].
+
+        Along the axes of a full covariance it is what the total's is of one of d.
+        """
+        known = self.covariance if self.covariance in self.audit.curve.errors else "total"
+        one = unseen(self.audit.curve, str(known), self.curve.levels[nodes])
+        if self.covariance in ("scalar", "full"):
+            one = one / self.curve.dimension
+        return np.repeat(one, self.curve.dimension, axis=1) if self.covariance == "full" else one
+
+    def _choice(self, one: Curve, folds: NDArray[np.bool_], wary: bool = True) -> Choice:
+        """Return the search on a curve of one group, with the full covariance of some folds.
+
+        wary: count with one mistake more than was seen.
+        """
+        bases = tuple(n for n in self.curve.errors if n == self.covariance)
+        if self.covariance == "full":
+            full = self.audit.curve.full
+            require(full is not None, "covariance", "full was not measured by this audit")
+            assert full is not None
+            values = spectrum(full[:, folds])
             one.errors["full"], one.sizes["full"] = values[:, None], np.ones(values.shape[1])
             bases = ("full",)
-        one = one if self.curve.exact else cautious(one)
         curve = refined(one, self.levels, bases=bases)
+        for error in (*curve.errors.values(), curve.traces[:, :, 0]):
+            np.maximum(error, 0.0, out=error)  # what bends a curve may carry it below zero
+        if wary:
+            more = self.unseen(np.arange(1, len(curve.levels)))
+            if self.covariance in curve.errors:
+                curve.errors[str(self.covariance)][1:] += more[:, None]
+            else:
+                curve.traces[1:, :, 0] += more * (curve.dimension if self.covariance else 1)
+        if self.exact and not curve.exact:
+            cross_once(curve)
         sampler = (self.hold, self.covariance, self.start, self.process)
-        return Choice(curve, sampler, self.audit.frame.variances, self.menu), done
+        measured = np.flatnonzero(np.isin(curve.levels, self.audit.curve.levels))
+        return Choice(curve, sampler, self.audit.frame.variances, self.menu,
+                      stretches(one, self.levels)[:, 0], measured)  # fmt: skip
 
     @property
     def repair(self) -> Repair:
@@ -155,11 +189,13 @@ class Prices:
         """Return the sum of the cells from nodes `here` to `there` by group, [B] or [F]."""
         if self.covariance == "full":
             variance, error = self._spectra
+            variance = variance[here] + self.unseen(here)[:, None]
             delta = (self.curve.levels[there] - self.curve.levels[here])[:, None]
             sizes = np.ones(self.curve.dimension)
-            return np.asarray(gaussian_cell(delta, variance[here], error[here], sizes).sum(axis=0))
+            return np.asarray(gaussian_cell(delta, variance, error[here], sizes).sum(axis=0))
+        more = self.unseen(here)[:, None] if self.hold == "gaussian" else 0.0
         costs = cell_costs(
-            self.curve, here, there, self.hold, self.covariance, process=self.process
+            self.curve, here, there, self.hold, self.covariance, process=self.process, more=more
         )
         return np.asarray(costs.sum(axis=0))
 
@@ -172,9 +208,13 @@ class Prices:
         measured = self.audit.curve
         assert measured.full is not None
         variance, error = folded_spectra(measured.full)
+        bends = measured.bends
+        if bends:
+            bends = {"total": np.moveaxis(self.refold(np.moveaxis(bends["total"], 1, 0)), 0, 1)}
         even = replace(
             measured,
             shares=self.folds,
+            bends=bends,
             errors={"full": variance, "error": error},
             sizes={"full": np.ones(measured.dimension), "error": np.ones(measured.dimension)},
             traces=error.sum(axis=2, keepdims=True) * np.ones(3),
@@ -189,7 +229,7 @@ class Prices:
             return by_group
         w = self.curve.shares
         return np.array(
-            [np.average(by_group[f::count], weights=w[f::count]) for f in range(count)]
+            [np.average(by_group[f::count], axis=0, weights=w[f::count]) for f in range(count)]
         )
 
     def planned(self, count: int, last: int) -> tuple[Estimate, Estimate]:
@@ -202,19 +242,26 @@ class Prices:
         for fold, mine in self._folded():
             nodes = self.choice(fold).nodes(count, last)
             first, found = int(nodes[0]), sum(self.groups(nodes))
-            least = self._reference(fold, 0, first) + self._reference(fold, first, last)
+            least = self._reference(fold, 0, first, nodes) + self._reference(
+                fold, first, last, nodes
+            )
             total = total + mine * (found - least)
-        first = int(self.choice().nodes(count, last)[0])
-        init = self.refold(self.starts(self.curve.levels[first])) - self.reference(0, first)
+        own = self.choice().nodes(count, last)
+        init, _ = self.shares(own)
         return self.estimate(init), self.estimate(np.asarray(total - init))
 
     def excess(self, nodes: Indices) -> tuple[Estimate, Estimate]:
         """Return the shares (1), init and discretisation, of a grid that was given."""
+        init, cell = self.shares(nodes)
+        return self.estimate(init), self.estimate(cell)
+
+    def shares(self, nodes: Indices) -> tuple[Array, Array]:
+        """Return `excess` by group, [B] or [F] each."""
         start, cell = self.groups(nodes)
         first, last = int(nodes[0]), int(nodes[-1])
         return (
-            self.estimate(start - self.reference(0, first)),
-            self.estimate(cell - self.reference(first, last)),
+            start - self.reference(0, first, nodes),
+            cell - self.reference(first, last, nodes),
         )
 
     def _folded(self) -> list[tuple[int | None, Array]]:
@@ -224,19 +271,41 @@ class Prices:
             return [(None, np.ones(count))]
         return [(f, (~self._outside(f, count)).astype(float)) for f in range(FOLDS)]
 
-    def reference(self, first: int, last: int) -> Array:
-        """Return R from node `first` to `last` by group, cross-fitted; 0 means s = 0."""
-        if ("R", first, last) not in self._cache:
-            value = sum(mine * self._reference(fold, first, last) for fold, mine in self._folded())
-            self._cache["R", first, last] = np.asarray(value)
-        out: Array = self._cache["R", first, last]
+    def reference(self, first: int, last: int, nodes: Indices | None = None) -> Array:
+        """Return R from node `first` to `last` by group, cross-fitted; 0 means s = 0.
+
+        nodes: of the grid that it is held against.
+        """
+        grid = np.zeros(0, dtype=np.int64) if nodes is None else nodes
+        key = ("R", first, last, grid.tobytes())
+        if key not in self._cache:
+            parts = [mine * self._reference(f, first, last, grid) for f, mine in self._folded()]
+            self._cache[key] = np.sum(parts, axis=0)
+        out: Array = self._cache[key]
         return out
 
-    def _reference(self, fold: int | None, first: int, last: int) -> Array:
+    def optimism(self, first: int, last: int, nodes: Indices | None = None) -> float:
+        """Return how far R may lie below `reference` for having been searched for.
+
+        The path that some examples choose, priced by others, costs on average no less than the
+        best; the least that all examples find, priced by themselves, on average no more, as the
+        mean of a minimum is at most the minimum of the means. R lies between.
+        """
+        if self.exact:
+            return 0.0  # the integral, which no path can beat
+        if "least" not in self._cache:
+            whole = self.audit.curve.pooled()
+            self._cache["least"] = self._choice(whole, np.ones(FOLDS, dtype=bool), False)
+        grid = np.zeros(0, dtype=np.int64) if nodes is None else nodes
+        search: Choice = self._cache["least"]
+        above = float(self.reference(first, last, grid) @ self.folds)
+        return max(0.0, above - search.reference(first, last, grid)[0])
+
+    def _reference(self, fold: int | None, first: int, last: int, nodes: Indices) -> Array:
         """Return R by group on the path that the examples outside `fold` choose."""
         if self.exact:
             return self.refold(self._integrals[first:last].sum(axis=0))
-        began = self.choice(fold).reference(first, last)
+        _, began = self.choice(fold).reference(first, last, nodes)
         dense = np.flatnonzero(began == -1)
         total = self.refold(self._integrals[dense - 1].sum(axis=0))
         there = np.flatnonzero(began >= 0)
@@ -248,10 +317,7 @@ class Prices:
     @cached_property
     def _integrals(self) -> Array:
         """1/2 int of the measured error over each stretch between neighbours, [K, B]."""
-        main = self.curve.main
-        return half_integrals(
-            self.curve.levels, self.curve.errors[main], self.curve.shares, self.curve.sizes[main]
-        )
+        return stretches(self.audit.curve, self.levels)
 
     def integral(self, last: int) -> Array:
         """Return 1/2 int of the measured error from 0 to node `last`, by group."""

@@ -108,13 +108,13 @@ def ledger(
 def _variances(price: Prices, here: Indices) -> tuple[Array | None, tuple[Basis, ...]]:
     if price.hold != "gaussian":
         return None, ()
-    curve, frame = price.curve, price.audit.frame
+    curve, frame, more = price.curve, price.audit.frame, price.unseen(here)
     if price.covariance == "scalar":
-        return curve.mean_traces()[here, 0] / curve.dimension, ()
+        return (price.variances(here) + more)[:, 0], ()
     if price.covariance == "full":
         d, full = curve.dimension, covariances(price.audit.curve, curve.levels[here])
         values, vectors = np.linalg.eigh(full.mean(axis=1))
-        return np.maximum(values, 0), tuple(Basis("pca", (d,), (v,)) for v in vectors)
+        return np.maximum(values, 0) + more, tuple(Basis("pca", (d,), (v,)) for v in vectors)
     name = str(price.covariance)
     basis, bands = frame.bases[name]
-    return bands.spread(curve.mean_errors(name)[here]), (basis,) if len(here) else ()
+    return bands.spread(price.variances(here) + more), (basis,) if len(here) else ()

@@ -21,6 +21,7 @@ ENOUGH = 0.5  # the best number of steps leaves the sampler this share of the sc
 LEAST = 0.02  # nats a dimension; less is not worth twice as many steps
 EVERY = 32  # every number of steps up to here is priced, and some beyond
 SOME = (40, 48, 64, 96, 128, 192, MOST)
+CHANCE = "what a search can miss by chance"
 USUAL = 64  # steps a frontier goes to unless more are asked for
 
 
@@ -82,7 +83,9 @@ def sampler_entries(
     price: Prices, nodes: Indices, shares: tuple[Estimate, Estimate]
 ) -> tuple[Entry, Entry]:
     """Return the entries init and discretisation, their intervals widened between levels."""
-    exact, opens = price.curve.exact, left_open(price, nodes)
+    exact = price.curve.exact
+    low, high = shares[1].interval()
+    opens = left_open(price, nodes, float(high - low) / 2)
     found = (
         f"what {len(nodes)} levels cost beyond an ideal grid{_repaired(price)}{_searched(price)}"
     )
@@ -94,7 +97,9 @@ def sampler_entries(
         assert entry.low is not None
         assert entry.high is not None
         kind: Kind = "exact" if exact and gap.below + gap.above < 1e-12 else "estimate"
-        beside = f"; {max(gap.below, gap.above):.2g} for levels that were not measured"
+        beside = (
+            f"; {max(gap.below, gap.above):.2g} for {'levels not measured' if exact else CHANCE}"
+        )
         entries.append(
             replace(
                 entry,

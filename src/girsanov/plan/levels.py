@@ -2,9 +2,7 @@ r"""Which levels a plan may visit, and where it ends.
 
 The network takes any SNR, so that besides the measured levels a plan may visit `BETWEEN` more in
 every gap; a model that knows some levels only (trained in discrete time) is asked at those alone.
-Between two levels 1/M is taken linear, as of a Gaussian, whose error falls at most as 1/s. Where
-the measured one falls faster (a far mode is told apart), nothing says where in the gap it does:
-a search would find the place where the guess is most wrong, so such gaps offer their ends only.
+What the error does there was measured as well (ledger/inside.py).
 
 A plan that ends at s_N and denoises leaves, for any denoiser, by the coupling of x0 with m(x, s),
 
@@ -22,9 +20,9 @@ from typing import Any, TypedDict
 import numpy as np
 
 from .._checks import refuse, require, require_choice, require_levels, require_number
-from .._typing import Array, Indices, Levels
+from .._typing import Array, Levels
 from ..ledger.audit import Audit
-from ..ledger.refine import SAME, denser, merged, refined, steep
+from ..ledger.refine import SAME, denser, merged, refined
 from ..montecarlo import group_estimate
 from .choose import Menu
 
@@ -73,7 +71,7 @@ def offer(audit: Audit, last: str, resolution: float | None, limits: Limits) -> 
     if resolution is not None:
         asked = np.append(asked, _snr_of(audit, resolution))
     levels = merged(audit.levels, np.concatenate([dense, asked]))
-    allowed = _offered(audit, levels, asked) if among is None else _places(levels, np.sort(among))
+    allowed = None if among is None else _places(levels, np.sort(among))
     end = _end(audit, levels, last, resolution, limits.get("w2"))
     if allowed is not None:
         end = int(next((k for k in allowed if k >= end), allowed[-1]))
@@ -85,21 +83,6 @@ def offer(audit: Audit, last: str, resolution: float | None, limits: Limits) -> 
     if allowed is not None:
         allowed = allowed[allowed <= end]
     return Offer(levels[: end + 1], Menu(allowed, kept, widest), end + 1)
-
-
-def _offered(audit: Audit, levels: Levels, extra: Array) -> Indices | None:
-    """Return the places of the levels outside steep gaps, of the measured and of `extra`.
-
-    None when there is no steep gap.
-    """
-    closed = steep(audit.curve)
-    if not closed.any():
-        return None
-    gap = np.searchsorted(audit.levels, levels, side="right") - 1
-    inside = ~np.isin(levels, audit.levels) & closed[np.minimum(gap, len(closed) - 1)]
-    if len(extra):
-        inside[_places(levels, extra)] = False
-    return np.flatnonzero(~inside)
 
 
 def _check_names(limits: Limits) -> None:

@@ -7,16 +7,16 @@ M is the error of the unknown exact denoiser, so whatever lies above 1/2 int M g
 
 (2) holds because no sampler's path KL is negative, whatever its denoiser, so that every cost is at
 least 1/2 int M. It loses less between the levels, where (1) takes the worst case; (1) knows
-features that a sampler cannot use. The larger of the two is taken, each at half the risk.
+features that a sampler cannot use. R is taken as low, and R' as high, as their search may have
+left them. The larger of the two is taken, each at half the risk.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from .._typing import Indices
+from .._typing import Array, Indices
 from ..montecarlo import Estimate, quantile
-from .between import reference_open
 from .cost import Prices, prices
 
 RISK = 0.025  # that the entry's lower end is above the truth, as of a two-sided 95 % interval
@@ -30,26 +30,31 @@ def score_floor(price: Prices, nodes: Indices) -> float:
 
 
 def score_bound(price: Prices, nodes: Indices) -> Estimate:
-    """Return (1), less what interpolation leaves open of R."""
+    """Return (1), with R as low as its search may have left it too high."""
     probe = price.audit.probe
     assert probe is not None
-    first, last = int(nodes[0]), int(nodes[-1])
-    levels = np.minimum(price.audit.curve.levels, price.curve.levels[last])
+    levels = np.minimum(price.audit.curve.levels, price.curve.levels[nodes[-1]])
     ceiling = price.refold(probe.ceiling(levels).sum(axis=1))
-    reference = price.reference(0, first) + price.reference(first, last)
-    return price.estimate(reference - ceiling - reference_open(price, first, last))
+    return price.estimate(_reference(price, nodes) - ceiling - _optimism(price, nodes))
 
 
 def corrected_bound(price: Prices, nodes: Indices) -> Estimate | None:
-    """Return (2), less what interpolation leaves open of both; None where there is no R'."""
+    """Return (2), R as low as its search may have left it too high; None where there is no R'."""
     better = corrected(price)
     if better is None:
         return None
+    gap = _reference(price, nodes) - _reference(better, nodes)
+    return price.estimate(gap - _optimism(price, nodes))
+
+
+def _reference(price: Prices, nodes: Indices) -> Array:
     first, last = int(nodes[0]), int(nodes[-1])
-    parts = (p.reference(0, first) + p.reference(first, last) for p in (price, better))
-    left = sum(reference_open(p, first, last) for p in (price, better))
-    reference, least = parts
-    return price.estimate(reference - least - left)
+    return price.reference(0, first, nodes) + price.reference(first, last, nodes)
+
+
+def _optimism(price: Prices, nodes: Indices) -> float:
+    first, last = int(nodes[0]), int(nodes[-1])
+    return price.optimism(0, first, nodes) + price.optimism(first, last, nodes)
 
 
 def corrected(price: Prices) -> Prices | None:

@@ -1,0 +1,96 @@
+r"""The path that an example walks through the levels, and the calls along it.
+
+Every example x0 has one Brownian motion B, and is seen at level s as x_s = x0 + B_s / s. Between
+two levels s < t < s' it is seen once more, where given both ends
+
+    B_t ~ N( B_s + (t - s)/(s' - s) (B_s' - B_s),  (t - s)(s' - t)/(s' - s) ),            (1)
+
+so that the levels are those of a path without the stop. A model of phase space is shown
+w ~ N(0, I) as well, which by (5) of `process/augmented.py` draws (X, V) from the forward process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from .._checks import InputError
+from .._typing import Levels, Tensor
+from ..denoise.base import Denoiser, process_of
+from ..noise import NoiseSource
+from .inside import Places
+
+
+class Level(NamedTuple):
+    """One level of a batch: its number k, and n, m and w (None but in phase space), [b, d].
+
+    inside: seen in the gap that ends at level k.
+    """
+
+    k: int
+    noise: Tensor
+    prediction: Tensor
+    across: Tensor | None
+    inside: bool = False
+
+
+class Batch(NamedTuple):
+    """What is shown: x0 [b, *shape], labels [b] or None, the number of its first example."""
+
+    x0: Tensor
+    label: Tensor | None
+    first: int
+
+
+def walk(
+    denoiser: Denoiser, batch: Batch, grid: Levels, between: Places | None, *, seed: int, draw: int
+) -> Iterator[Level]:
+    """Yield the levels along one Brownian path, noisiest first, each followed by its gap's."""
+    b, d = len(batch.x0), int(np.prod(denoiser.shape))
+    noise = torch.zeros(b, d, dtype=denoiser.dtype, device=denoiser.device)  # B_s
+    path, gap, complement = (NoiseSource(seed, f"audit{n}") for n in ("", " gap", " complement"))
+    previous, whole = 0.0, process_of(denoiser) == "cld"
+
+    def normal(source: NoiseSource, step: int) -> Tensor:
+        return source.normal(step, batch.first, b, d).to(noise)
+
+    for k, s in enumerate(grid.tolist(), start=1):
+        step, before = draw * len(grid) + k - 1, noise
+        noise = before + normal(path, step) * (s - previous) ** 0.5
+        w = normal(complement, step) if whole else None
+        yield Level(k, noise / -s, call(denoiser, batch, (noise / -s, w), s), w)
+        if between is not None and between.weights[k - 1].any():
+            t = _own(between.levels[k - 1], batch.first, b).to(noise)[:, None]
+            share = (t - previous) / (s - previous)
+            spread = ((t - previous) * (s - t) / (s - previous)).clamp(min=0).sqrt()
+            n = (before + share * (noise - before) + spread * normal(gap, step)) / -t
+            m = call(denoiser, batch, (n, w), _own(between.levels[k - 1], batch.first, b))
+            yield Level(k, n, m, w, inside=True)
+        previous = s
+
+
+def _own(by_group: np.ndarray, first: int, count: int) -> Tensor:
+    """Return each example's value, of its group: example i is in group i mod B."""
+    return torch.from_numpy(by_group[np.arange(first, first + count) % len(by_group)])
+
+
+def call(
+    denoiser: Denoiser, batch: Batch, state: tuple[Tensor, Tensor | None], snr: float | Tensor
+) -> Tensor:
+    """Return m(x0 - n, snr) as [b, d], refusing what is not finite; state: n, and w or None."""
+    x0, label, _ = batch
+    noise, w = state
+    x = (x0 - noise.view_as(x0)).to(denoiser.dtype).to(denoiser.device)
+    seen = x if w is None else torch.stack([x, w.view_as(x0).to(x)], 1)
+    with torch.inference_mode():
+        m = denoiser(seen, snr, label if denoiser.classes else None)
+    if m.shape != x.shape or not bool(torch.isfinite(m).all()):
+        at = float(torch.as_tensor(snr).double().mean())
+        raise InputError(
+            f"denoiser: must give finite values of shape {tuple(x.shape)} at SNR {at:.4g}; "
+            f"got shape {tuple(m.shape)}" + ("" if m.shape != x.shape else " with NaN or inf")
+        )
+    return m.reshape(len(x0), -1).to(x0)
