@@ -242,9 +242,8 @@ class Prices:
         for fold, mine in self._folded():
             nodes = self.choice(fold).nodes(count, last)
             first, found = int(nodes[0]), sum(self.groups(nodes))
-            least = self._reference(fold, 0, first, nodes) + self._reference(
-                fold, first, last, nodes
-            )
+            least = self._reference(fold, 0, first, nodes)
+            least = least + self._reference(fold, first, last, nodes)
             total = total + mine * (found - least)
         own = self.choice().nodes(count, last)
         init, _ = self.shares(own)
@@ -259,10 +258,7 @@ class Prices:
         """Return `excess` by group, [B] or [F] each."""
         start, cell = self.groups(nodes)
         first, last = int(nodes[0]), int(nodes[-1])
-        return (
-            start - self.reference(0, first, nodes),
-            cell - self.reference(first, last, nodes),
-        )
+        return start - self.reference(0, first, nodes), cell - self.reference(first, last, nodes)
 
     def _folded(self) -> list[tuple[int | None, Array]]:
         """Return the folds with the groups they price, [B] or [F] of 0 and 1."""
@@ -287,9 +283,8 @@ class Prices:
     def optimism(self, first: int, last: int, nodes: Indices | None = None) -> float:
         """Return how far R may lie below `reference` for having been searched for.
 
-        The path that some examples choose, priced by others, costs on average no less than the
-        best; the least that all examples find, priced by themselves, on average no more, as the
-        mean of a minimum is at most the minimum of the means. R lies between.
+        A path chosen by some examples and priced by others costs on average no less than the best;
+        the least that all find and price themselves no more. R lies between.
         """
         if self.exact:
             return 0.0  # the integral, which no path can beat
