@@ -160,52 +160,39 @@ def table(path):
     print("| sampler | " + " | ".join(f"{n} calls" for n in counts) + " |")
     print("|---" * (len(counts) + 1) + "|")
     for name, row in rows.items():
-        cells = (
-            f"{row[n][0]:.2f} ± {spread(row[n][1:]):.2f}" if n in row else "failed" for n in counts
-        )
+        cells = (f"{row[n][0]:.2f} ± {spread(row[n][1:]):.2f}" if n in row else "" for n in counts)
         print(f"| {name} | " + " | ".join(cells) + " |")
-
-    def best(who, n):
-        return np.array(
-            min(
-                (row[n] for name, row in rows.items() if name.startswith(who) and n in row),
-                key=lambda v: v[0],
-            )
-        )
-
-    def ratio(top, bottom):
-        r = top / bottom
-        return f"{r[0]:.2f} ± {spread(r[1:]):.2f}"
-
     for who in ("our", "tenth"):
         if not any(name.startswith(who) for name in rows):
             continue
-        tops, bottoms = ([best(k, n) for n in counts] for k in (who, "their"))
-        mean = np.exp(np.mean(np.log(np.array(tops) / np.array(bottoms)), axis=0))
-        print(
-            f"\nbest of {who} to best of theirs: "
-            + ", ".join(ratio(a, b) for a, b in zip(tops, bottoms, strict=True))
-            + f"; geometric mean {mean[0]:.2f} ± {spread(mean[1:]):.2f} (goal .8)"
-        )
+        mine, theirs_too = best_of(rows, who), best_of(rows, "their")
+        both = sorted(mine.keys() & theirs_too.keys())
+        if both:
+            logs = [np.log(mine[n] / theirs_too[n]) for n in both]
+            mean = np.exp(np.mean(logs, axis=0))
+            print(f"\nbest of {who} to best of theirs: {ratios(mine, theirs_too)}; geometric mean "
+                  f"{mean[0]:.2f} ± {spread(mean[1:]):.2f} (goal .8)")  # fmt: skip
         for default, planned in PAIRS.items():
-            print(
-                f"planned {planned} to {default}: "
-                + ", ".join(
-                    ratio(rows[f"{who} {planned}"][n], rows[f"their {default}"][n]) for n in counts
-                )
-            )
-        for kind in ("gaussian", "gaussian, calibrated"):
-            mine = rows[f"{who} {kind}"]
-            print(
-                f"{kind} to DDIM leading: "
-                + ", ".join(ratio(mine[n], rows["their DDIM leading"][n]) for n in counts)
-                + "; to DDPM leading with twice the calls: "
-                + ", ".join(
-                    ratio(mine[n], rows["their DDPM leading"][2 * n])
-                    for n in counts
-                    if 2 * n in counts
-                )
-            )
+            pair = rows.get(f"{who} {planned}", {}), rows.get(f"their {default}", {})
+            print(f"planned {planned} to {default}: {ratios(*pair)}")
+        for kind in (f"{who} gaussian", f"{who} gaussian, calibrated"):
+            row, ddpm = rows.get(kind, {}), rows.get("their DDPM leading", {})
+            twice = {n: ddpm[2 * n] for n in row if 2 * n in ddpm}
+            print(f"{kind} to DDIM leading: {ratios(row, rows.get('their DDIM leading', {}))}; "
+                  f"to DDPM leading with twice the calls: {ratios(row, twice)}")  # fmt: skip
+
+
+def best_of(rows, who):
+    """Return the best row at each number of calls."""
+    mine = [row for name, row in rows.items() if name.startswith(who)]
+    counts = {n for row in mine for n in row}
+    return {n: min((row[n] for row in mine if n in row), key=lambda v: v[0]) for n in counts}
+
+
+def ratios(tops, bottoms):
+    """Return the ratios of two rows in words, at the numbers of calls that both have."""
+    both = [(n, tops[n] / bottoms[n]) for n in sorted(tops.keys() & bottoms.keys())]
+    return ", ".join(f"{n}: {r[0]:.2f} ± {spread(r[1:]):.2f}" for n, r in both) or "not run"
 
 
 def main() -> None:
