@@ -208,7 +208,8 @@ def _weights(
     if pick == "low":
         b = 1 / (1 - (curve.levels[i + 1] - levels)[:, None] * right)
         return np.where(share == 0, 1, zero), np.where(share == 0, 0, b)
-    with np.errstate(over="ignore"):  # a ratio beyond float64 has weight 0
+    # a ratio beyond float64 has weight 0; at the end itself, where it is 0 times that, see below
+    with np.errstate(over="ignore", invalid="ignore"):
         a = (1 - share) / ((1 - share) + share * (left / right)) ** 2
         b = share / ((1 - share) * (right / left) + share) ** 2
     return np.where(share == 0, 1, a), np.where(share == 0, 0, b)

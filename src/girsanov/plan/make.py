@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Unpack
 
 from .._checks import require, require_choice, require_count, require_number
-from .._typing import Indices, Json
+from .._typing import Array, Indices, Json
 from ..denoise.base import Denoiser
 from ..ledger.audit import Audit
 from ..ledger.certificate import kl_from_tv
@@ -97,15 +97,23 @@ class Found:
 
     price: Prices
     nodes: Indices
-    extra: int
-    rows: list[Json]
-    why: str
+    extra: int = 0
+    rows: list[Json] = field(default_factory=list)
+    why: str = ""
+
+    def cost(self) -> Array:
+        """Return the path cost of the grid by group of examples, [B] or [F]."""
+        start, cells = self.price.groups(self.nodes)
+        return start + cells
+
+    def frontier(self) -> list[Json]:
+        """Return what the best grids of other numbers of steps cost."""
+        count, end = len(self.nodes), int(self.nodes[-1])
+        return self.rows or frontier(self.price, end, self.extra, count - self.extra)
 
     def plan(self, last: str) -> Plan:
         """Return the plan on this grid, priced by examples that did not choose it."""
-        count, end = len(self.nodes), int(self.nodes[-1])
-        rows = self.rows or frontier(self.price, end, self.extra, count - self.extra)
-        shares = self.price.planned(count, end)
+        rows, shares = self.frontier(), self.price.planned(len(self.nodes), int(self.nodes[-1]))
         return plan_on(
             self.price, self.nodes, last=last, frontier=rows, why=self.why, shares=shares
         )

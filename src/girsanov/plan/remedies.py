@@ -24,7 +24,7 @@ from .._typing import Array
 from ..ledger.audit import Audit
 from ..montecarlo import group_estimate
 from .given import grid_prices
-from .make import make_plan
+from .make import Found, Wish
 from .plan import Plan
 
 MOST_OF = 2 / 3  # of what the probe finds of the score error lies between the levels named
@@ -63,13 +63,18 @@ def _of_sampler(audit: Audit, own: Audit, plan: Plan) -> list[Remedy]:
     same: dict[str, Any] = {
         "sampler": plan.sampler, "covariance": plan.covariance, "start": plan.start,
     }  # fmt: skip
-    rest = {"resolution": plan.resolution, "last": plan.last, **same}
-    best = make_plan(own, steps=plan.steps, calibrate=False, **rest)
-    most = min(best.frontier, key=lambda row: float(row["above_best"]))["steps"]
-    more = make_plan(own, steps=most, calibrate=False, **rest)
-    given, at_best, at_more = (_cost(own, p, same) for p in (plan, best, more))
-    shares = _folds(own, plan, same)
-    noisier = float(best.levels[0] ** -0.5) if best.levels[0] < 0.5 * plan.levels[0] else None
+    names = plan.sampler, plan.covariance, plan.start
+
+    def found_in(of: Audit, steps: int) -> Found:
+        return Wish(names, plan.last, plan.resolution, {}, steps, None, None).search(of)
+
+    price, nodes = grid_prices(own, plan.levels, **same)
+    best = found_in(own, plan.steps)
+    most = min(best.frontier(), key=lambda row: float(row["above_best"]))["steps"]
+    given, shares = Found(price, nodes).cost(), price.folds
+    at_best, at_more = best.cost(), found_in(own, most).cost()
+    first = float(best.price.curve.levels[best.nodes[0]])
+    noisier = first**-0.5 if first < 0.5 * plan.levels[0] else None
     found = [
         _saved("grid", given - at_best, shares, {"start": noisier}),
         _saved("steps", at_best - at_more, shares, {"steps": most}),
@@ -81,21 +86,10 @@ def _of_sampler(audit: Audit, own: Audit, plan: Plan) -> list[Remedy]:
     fits = plan.covariance in (None, "scalar", own.curve.main) and plan.sampler != "relative"
     fits &= plan.guidance == 1
     if plan.calibration is None and not own.about["exact"] and fits:
-        corrected = make_plan(own, steps=plan.steps, calibrate=True, **rest)
-        at_corrected = _cost(own.calibrated(), corrected, same)
+        at_corrected = found_in(own.calibrated(), plan.steps).cost()
         share = own.calibrated().calibration.share  # type: ignore[union-attr]
         found.append(_saved("calibration", at_best - at_corrected, shares, {"share": share}))
     return found
-
-
-def _cost(audit: Audit, plan: Plan, same: dict[str, Any]) -> Array:
-    price, nodes = grid_prices(audit, plan.levels, **same)
-    start, cells = price.groups(nodes)
-    return start + cells
-
-
-def _folds(audit: Audit, plan: Plan, same: dict[str, Any]) -> Array:
-    return grid_prices(audit, plan.levels, **same)[0].folds
 
 
 def _saved(name: str, by_group: Array, shares: Array, about: dict[str, Any]) -> Remedy:
