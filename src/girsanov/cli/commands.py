@@ -143,7 +143,8 @@ def audit(
     outputs.require_result(out, "audit", force)
     from . import show, work
 
-    with show.progress("audit") as tick:
+    kept = outputs.parts_path(str(out))
+    with show.going_on(kept), show.progress("audit") as tick:
         done = work.audit_command(
             model,
             data,
@@ -162,12 +163,15 @@ def audit(
             guidance=guidance,
             batch_size=batch_size,
             seed=seed,
+            keep=kept,
+            force=force,
             progress=tick,
         )
     if not is_first():
         return
     work.remember(done, model, outputs.typed(context, "force", "json"))
     done.save(out, force=True)
+    work.remove_sums(kept)
     from ..reporting.helps import audit_spoken
 
     said = audit_spoken(done)
@@ -270,27 +274,23 @@ def sample(
     outputs.require_place(Path(out))
     from . import show, work
 
-    try:
-        with show.progress("sample") as tick:
-            drawn = work.sample_command(
-                model,
-                plan,
-                count,
-                out,
-                outputs.typed(context, "force", "json"),
-                label=label,
-                force=force,
-                seed=seed,
-                batch_size=batch_size,
-                device=device,
-                precision=precision,
-                compiled=compiled,
-                any_model=any_model,
-                progress=tick,
-            )
-    except KeyboardInterrupt:
-        show.kept(outputs.parts_path(out))
-        raise
+    with show.going_on(outputs.parts_path(out)), show.progress("sample") as tick:
+        drawn = work.sample_command(
+            model,
+            plan,
+            count,
+            out,
+            outputs.typed(context, "force", "json"),
+            label=label,
+            force=force,
+            seed=seed,
+            batch_size=batch_size,
+            device=device,
+            precision=precision,
+            compiled=compiled,
+            any_model=any_model,
+            progress=tick,
+        )
     if drawn is None:
         return
     content = {"samples": out, "count": count, "shape": list(drawn.values.shape), "seed": seed}

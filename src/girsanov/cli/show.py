@@ -223,13 +223,18 @@ def stopped(out: Path) -> None:
         )
 
 
-def kept(parts: Path) -> None:
-    """Say on stderr how to go on with samples that were stopped, if some are finished."""
-    if any(parts.glob("*.npy")):
-        _console(stderr=True).print(
-            f"{parts} keeps what is finished; the same command goes on",
-            soft_wrap=True, markup=False,
-        )  # fmt: skip
+@contextmanager
+def going_on(parts: Path) -> Iterator[None]:
+    """On Ctrl-C, say on stderr how to go on with what was stopped, if some of it is finished."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if any(parts.glob("*.npy")) or any(parts.glob("*.safetensors")):
+            _console(stderr=True).print(
+                f"{parts} keeps what is finished; the same command goes on",
+                soft_wrap=True, markup=False,
+            )  # fmt: skip
+        raise
 
 
 def demonstrated(demo: Demo) -> None:

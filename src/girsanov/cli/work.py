@@ -26,6 +26,7 @@ from ..law.read import read_law
 from ..ledger.audit import LEVELS, Audit, load_audit
 from ..ledger.audit import audit as measure
 from ..ledger.curve import GROUPS
+from ..ledger.kept import remove_sums as remove_sums
 from ..plan.plan import load_plan
 from ..reporting.page import report as write_report
 from ..sampling.draw import check_model, proportional_labels, sample, units_of

@@ -32,17 +32,14 @@ from .examples import (
 )
 from .frame import Frame, make_frame
 from .inside import places
+from .kept import keep_sums
 from .measure import measure_curve
 from .memorised import memorised
 from .probe import Probe, probe
 from .rounding import rounding_cost
 from .trained import levels_to_audit, named, said_of, trained_levels
-from .trajectories import (
-    Trajectories,
-    measure_trajectories,
-    teacher_calls,
-    trajectories_from_tensors,
-)
+from .trajectories import Trajectories, measure_trajectories, teacher_calls
+from .trajectories import trajectories_from_tensors as paths_from_tensors
 from .whole import require_whole
 
 if TYPE_CHECKING:
@@ -183,15 +180,10 @@ class Audit:
         }
         if self.probe is not None:
             out |= self.probe.summary()
-        memorised = self.memorised()
-        if memorised is not None:
-            low, high = memorised.interval()
-            out["memorised"] = {"nats": memorised.value, "low": float(low), "high": float(high)}
-        rounding = self.rounding()
-        if rounding is not None:
-            low, high = rounding.interval()
-            out["rounding"] = {"nats": float(rounding.value), "low": float(low),
-                               "high": float(high)}  # fmt: skip
+        for name, found in (("memorised", self.memorised()), ("rounding", self.rounding())):
+            if found is not None:
+                low, high = found.interval()
+                out[name] = {"nats": float(found.value), "low": float(low), "high": float(high)}
         return out
 
     def rounding(self) -> Estimate | None:
@@ -224,6 +216,8 @@ def audit(  # noqa: PLR0913
     reference: Denoiser | None = None,
     seed: int = 0,
     batch_size: int | None = None,
+    keep: PathLike | None = None,
+    force: bool = False,
     processes: Processes = ALONE,
     progress: Progress | None = None,
 ) -> Audit:
@@ -235,8 +229,10 @@ def audit(  # noqa: PLR0913
     trajectories: of the teacher, to plan deterministic solvers on (256 will do; 4 K + 1 calls
     and 8 K d bytes each); reference: a second, better model, called on the same paths for a
     higher bound on the score error of this one; batch_size: examples a network call, by default
-    512, fewer if they are large; processes: each measures its share (`girsanov.processes()`
-    under torchrun), and all return the whole audit; progress(done, total) counts network calls.
+    512, fewer if they are large; keep: a folder in which a run that is stopped leaves its sums
+    and the same audit goes on from (yours to remove once it is saved); force: remove what another
+    audit left there; processes: each measures its share (`girsanov.processes()` under torchrun),
+    and all return the whole audit; progress(done, total) counts network calls.
     """
     begun, seed = time.perf_counter(), require_count("seed", seed, at_least=0)
     refuse_overlap(data, train)
@@ -245,7 +241,7 @@ def audit(  # noqa: PLR0913
     require_shape("data", source, denoiser)
     seen = None if train is None else training_examples(denoiser, train, len(source))
     moments, source, origin = moments_for(denoiser, data, train, source)
-    # exact for this very law: the posterior mean of another one is a model like any other
+    # exact for this very law: of another one it is a model like any other
     exact = denoiser.exact and isinstance(data, Law) and data.fingerprint == denoiser.fingerprint
     frame, grid = make_frame(moments, denoiser.shape), levels_to_audit(denoiser, levels)
     count = require_count("draws", -(-DRAWN // len(source)) if draws is None else draws)
@@ -259,12 +255,16 @@ def audit(  # noqa: PLR0913
         processes=processes,
     )  # fmt: skip
     full = math.prod(denoiser.shape) <= FULL_LIMIT
+    known = [m and m.fingerprint for m in (denoiser, data, train, reference)]
+    numbers = [len(source), len(seen or ()), seed, count, size, grid.tolist()]
+    kept = keep_sums(keep, [*known, *numbers], processes, force=force)
     given: dict[str, Any] = {"full": full, "reference": reference, "between": between}
-    curve = measure(source, draws=count, progress=_shifted(progress, 0, sum(parts)), **given)
+    given |= {"keep": kept("held-out"), "progress": _shifted(progress, 0, sum(parts))}
+    curve = measure(source, draws=count, **given)
     memorisation = None
     if seen is not None:
         tick = _shifted(progress, parts[0], sum(parts))
-        memorisation = measure(seen, progress=tick).traces[:, :, 0]
+        memorisation = measure(seen, progress=tick, keep=kept("training")).traces[:, :, 0]
     teacher = None
     if paths:
         teacher = measure_trajectories(
@@ -341,5 +341,5 @@ def _from_arrays(about: Json, t: dict[str, Any], moments: Moments) -> Audit:
     drop = ("format", "arrays", "bases", "levels", "error", "standard_error", "probe",
             "martingale", "reference_gain", "memorised", "rounding")  # fmt: skip
     record = {k: v for k, v in about.items() if k not in drop}
-    paths = trajectories_from_tensors(t, (len(curve.levels) - 1, curve.dimension))
+    paths = paths_from_tensors(t, (len(curve.levels) - 1, curve.dimension))
     return Audit(curve, frame, t.get("memorisation"), record, paths)

@@ -8,25 +8,43 @@ the same to the bit. The folder is removed when the audit is written.
 
 from __future__ import annotations
 
+import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from .._checks import InputError
-from .._files import read_tensors, write_tensors
+from .._files import read_tensors, sha256_of, write_tensors
 from .._parts import claim, remove, sign
 from .._processes import ALONE, Processes
-from .._typing import Json, Tensor
+from .._typing import Json, PathLike, Tensor
 
 SECONDS = 30.0  # between two files: what a kill may cost
 BATCHES = "batches"
-OURS = re.compile(r"\.?([a-z]+-\d+\.safetensors|index\.json)(\..*)?")
+OURS = re.compile(r"\.?([a-z-]+-\d+\.safetensors|index\.json)(\..*)?")
 FORMAT = "girsanov/sums/1"
+
+
+def keep_sums(
+    folder: PathLike | None, decisive: Sequence[Any], processes: Processes, *, force: bool
+) -> Callable[[str], Stage | None]:
+    """Return where an audit keeps the sums of the pass of a name, None if nowhere.
+
+    decisive: what its numbers follow from; the version and the number of processes, which the
+    order of summation follows, go along.
+    """
+    if folder is None:
+        return lambda name: None
+    from .. import __version__
+
+    told = sha256_of(json.dumps([__version__, processes.count, *decisive]))
+    return Kept(Path(folder), {"of": told}, processes, force).stage
 
 
 @dataclass
@@ -37,7 +55,6 @@ class Kept:
     identity: Json
     processes: Processes = ALONE
     force: bool = False
-    _last: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         """Refuse a folder with sums of another audit, or with anything else."""
@@ -46,14 +63,23 @@ class Kept:
             if self.processes.rank == 0:
                 claim(self.folder, self.identity, OURS, force=self.force)
 
-    def path(self, stage: str) -> Path:
-        """Return where this process keeps the sums of a pass."""
-        return self.folder / f"{stage}-{self.processes.rank}.safetensors"
+    def stage(self, name: str) -> Stage:
+        """Return where this process keeps the sums of the pass of this name."""
+        return Stage(self, self.folder / f"{name}-{self.processes.rank}.safetensors")
 
-    def begin(self, stage: str, sums: Mapping[str, Tensor]) -> int:
+
+@dataclass
+class Stage:
+    """The file of one process for one pass."""
+
+    kept: Kept
+    path: Path
+    last: float = field(default_factory=time.monotonic)
+
+    def begin(self, sums: Mapping[str, Tensor]) -> int:
         """Fill `sums` with those kept of this pass; return of how many batches they are."""
         try:
-            found = read_tensors(self.path(stage))
+            found = read_tensors(self.path)
         except InputError:
             return 0
         batches = found.pop(BATCHES, np.zeros(0))
@@ -65,15 +91,16 @@ class Kept:
             sums[name].copy_(torch.from_numpy(value))
         return int(batches[0])
 
-    def after(self, stage: str, batches: int, sums: Mapping[str, Tensor]) -> None:
+    def after(self, batches: int, sums: Mapping[str, Tensor]) -> None:
         """Keep the sums over the first `batches` batches of this process, if it is time to."""
-        if time.monotonic() - self._last < SECONDS:
+        if time.monotonic() - self.last < SECONDS:
             return
-        sign(self.folder, self.identity)
+        sign(self.kept.folder, self.kept.identity)
         arrays = {name: value.numpy() for name, value in sums.items()}
-        write_tensors(self.path(stage), {**arrays, BATCHES: np.array([batches])})
-        self._last = time.monotonic()
+        write_tensors(self.path, {**arrays, BATCHES: np.array([batches])})
+        self.last = time.monotonic()
 
-    def remove(self) -> None:
-        """Remove the folder, once the audit is written."""
-        remove(self.folder, OURS)
+
+def remove_sums(folder: PathLike) -> None:
+    """Remove the sums kept in a folder, once the audit is written."""
+    remove(Path(folder), OURS)

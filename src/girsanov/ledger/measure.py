@@ -12,6 +12,7 @@ from ..denoise.base import Denoiser, process_of
 from .curve import FOLDS, GROUPS, VECTOR, Curve, Examples, pairs
 from .frame import Frame
 from .inside import Places
+from .kept import Stage
 from .refine import bent
 from .walk import Batch, Level, call, walk
 
@@ -29,6 +30,7 @@ def measure_curve(  # noqa: PLR0913 - one keyword a choice
     reference: Denoiser | None = None,
     between: Places | None = None,
     processes: Processes = ALONE,
+    keep: Stage | None = None,
     progress: Progress | None = None,
 ) -> Curve:
     """Return the error curve of `denoiser` on `examples`, in one pass of n * K * draws calls.
@@ -37,6 +39,7 @@ def measure_curve(  # noqa: PLR0913 - one keyword a choice
     errors; full: also measure E[r r^T]; reference: a second denoiser to call on the same paths;
     between: where to look between the levels, one call more for each gap;
     processes: each measures its share of the batches, and all return the curve of all of them;
+    keep: where a stopped run leaves its sums (`kept.py`);
     progress(done, total) counts calls of `denoiser`.
     """
     grid = require_levels("levels", levels)
@@ -49,9 +52,15 @@ def measure_curve(  # noqa: PLR0913 - one keyword a choice
     sums = _Sums(frame, len(grid) + 1, full, reference is not None, process)
     looks = len(grid) + (0 if between is None else between.gaps)
     total, done = n * draws * looks, 0
+    whole = sums.tensors()
     with processes.together():
-        for begin in range(processes.rank * batch_size, n, processes.count * batch_size):
+        first = 0 if keep is None else keep.begin(whole)
+        own = range(processes.rank * batch_size, n, processes.count * batch_size)
+        for number, begin in enumerate(own, start=1):
             rows = slice(begin, min(begin + batch_size, n))
+            if number <= first:  # its sums were kept
+                done += (rows.stop - rows.start) * draws * looks
+                continue
             x0 = examples.batch(rows).to(denoiser.dtype).to(denoiser.device)
             require(
                 tuple(x0.shape[1:]) == denoiser.shape,
@@ -71,6 +80,8 @@ def measure_curve(  # noqa: PLR0913 - one keyword a choice
                     done += len(x0)
                     if progress is not None:
                         progress(done, total)
+            if keep is not None:
+                keep.after(number, whole)
     sums.merge(processes)
     return sums.curve(grid, between)
 
@@ -149,10 +160,15 @@ class _Sums:
         means = self.frame.probe_bands.average(rows).view(len(self.pairs), len(member), -1)
         self.products[k] += means.permute(1, 2, 0).cpu()
 
+    def tensors(self) -> dict[str, Tensor]:
+        """Return all sums by name; what is written into them counts."""
+        out = {"counts": self.counts, "traces": self.traces, "products": self.products}
+        out |= {f"errors.{name}": value for name, value in self.errors.items()}
+        return out if self.full is None else {**out, "full": self.full}
+
     def merge(self, processes: Processes) -> None:
         """Add the sums of other processes, up to the rounding of that order of summation."""
-        full = [] if self.full is None else [self.full]
-        processes.add(self.counts, self.traces, self.products, *self.errors.values(), *full)
+        processes.add(*self.tensors().values())
 
     def curve(self, grid: Levels, between: Places | None) -> Curve:
         """Return the group means."""
