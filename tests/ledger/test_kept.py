@@ -88,8 +88,9 @@ def test_sums_of_another_audit_are_refused_or_removed(model, parts, tmp_path, ot
     asked = {**ASKED, **other}
     with pytest.raises(gv.InputError, match="p: holds sums of another run"):
         gv.audit(model, parts[1], train=parts[0], keep=tmp_path / "p", **asked)
+    remove_sums(tmp_path / "p")
     alike(
-        gv.audit(model, parts[1], train=parts[0], keep=tmp_path / "p", force=True, **asked),
+        gv.audit(model, parts[1], train=parts[0], keep=tmp_path / "p", **asked),
         gv.audit(model, parts[1], train=parts[0], **asked),
     )
 

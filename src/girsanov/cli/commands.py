@@ -145,28 +145,12 @@ def audit(
 
     kept = outputs.parts_path(str(out))
     with show.going_on(kept), show.progress("audit") as tick:
-        done = work.audit_command(
-            model,
-            data,
-            train_data,
-            labels,
-            device=device,
-            precision=precision,
-            compiled=compiled,
-            cache=out.absolute().parent,
-            levels=levels,
-            examples=examples,
-            draws=draws,
-            trajectories=trajectories,
-            reference=reference,
-            calls=calls,
-            guidance=guidance,
-            batch_size=batch_size,
-            seed=seed,
-            keep=kept,
-            force=force,
-            progress=tick,
-        )
+        told: dict[str, Any] = {"levels": levels, "examples": examples, "draws": draws}
+        told |= {"trajectories": trajectories, "batch_size": batch_size, "seed": seed}
+        told |= {"precision": precision, "compiled": compiled, "reference": reference}
+        told |= {"calls": calls, "guidance": guidance, "device": device, "progress": tick}
+        told |= {"cache": out.absolute().parent, "keep": kept, "force": force}
+        done = work.audit_command(model, data, train_data, labels, **told)
     if not is_first():
         return
     work.remember(done, model, outputs.typed(context, "force", "json"))

@@ -91,6 +91,8 @@ def audit_command(
     *,
     device: str | None,
     cache: Path,
+    keep: Path,
+    force: bool,
     reference: str | None = None,
     precision: str = "float32",
     compiled: bool = False,
@@ -104,6 +106,9 @@ def audit_command(
     calls: network calls at most, shared out between levels and examples.
     """
     among = processes()
+    if force and not among.rank:
+        remove_sums(keep)
+    options["keep"] = keep
     device = device or among.device
     denoiser = guided(load_model(model, device=device), guidance)
     data, train = read_source(source, labels), None

@@ -108,7 +108,12 @@ def _record(path: Path) -> Json:
         require(isinstance(value, kind), where, f"must have {name}, of type {kind.__name__}",
                 "nothing" if value is None else value)  # fmt: skip
     known = record["network"].get("_class_name")
-    require(known in COMPONENTS, where, f"must name a network of {', '.join(COMPONENTS)}", known)
+    require(
+        isinstance(known, str) and known in COMPONENTS,
+        where,
+        f"must name a network of {', '.join(COMPONENTS)}",
+        known,
+    )
     return record
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -49,6 +50,7 @@ BATCH = 512  # examples a network call, at most
 LEVELS = 65  # every 0.25 in log-SNR over the default range
 DRAWN = 600  # paths a small data set is given in all, by drawing noise more than once
 FULL_LIMIT = 128  # dimensions up to which the full covariance is measured
+Measure = Callable[..., Curve]
 SAMPLED = "Candidates draw samples, which are compared with held-out data"
 RECORD = {"model": str, "data": str, "exact": bool, "shape": list, "examples": int, "seed": int}
 
@@ -217,7 +219,6 @@ def audit(  # noqa: PLR0913
     seed: int = 0,
     batch_size: int | None = None,
     keep: PathLike | None = None,
-    force: bool = False,
     processes: Processes = ALONE,
     progress: Progress | None = None,
 ) -> Audit:
@@ -230,9 +231,9 @@ def audit(  # noqa: PLR0913
     and 8 K d bytes each); reference: a second, better model, called on the same paths for a
     higher bound on the score error of this one; batch_size: examples a network call, by default
     512, fewer if they are large; keep: a folder in which a run that is stopped leaves its sums
-    and the same audit goes on from (yours to remove once it is saved); force: remove what another
-    audit left there; processes: each measures its share (`girsanov.processes()` under torchrun),
-    and all return the whole audit; progress(done, total) counts network calls.
+    and the same audit goes on from (yours to remove once it is saved); processes: each measures
+    its share (`girsanov.processes()` under torchrun), and all return the whole audit;
+    progress(done, total) counts network calls.
     """
     begun, seed = time.perf_counter(), require_count("seed", seed, at_least=0)
     refuse_overlap(data, train)
@@ -250,27 +251,21 @@ def audit(  # noqa: PLR0913
     parts = [len(source) * count * (len(grid) + between.gaps), len(seen or ()) * len(grid)]
     parts.append(paths * teacher_calls(len(grid)))
     size = per_call(denoiser, BATCH) if batch_size is None else batch_size
-    measure = partial(
-        measure_curve, denoiser, levels=grid, frame=frame, seed=seed, batch_size=size,
-        processes=processes,
-    )  # fmt: skip
+    alike: dict[str, Any] = {"seed": seed, "batch_size": size, "processes": processes}
+    measure: Measure = partial(measure_curve, denoiser, levels=grid, frame=frame, **alike)
     full = math.prod(denoiser.shape) <= FULL_LIMIT
-    known = [m and m.fingerprint for m in (denoiser, data, train, reference)]
     numbers = [len(source), len(seen or ()), seed, count, size, grid.tolist()]
-    kept = keep_sums(keep, [*known, *numbers], processes, force=force)
-    given: dict[str, Any] = {"full": full, "reference": reference, "between": between}
-    given |= {"keep": kept("held-out"), "progress": _shifted(progress, 0, sum(parts))}
-    curve = measure(source, draws=count, **given)
+    kept = keep_sums(keep, (denoiser, data, train, reference), numbers, processes)
+    curve = measure(
+        source, draws=count, full=full, reference=reference, between=between,
+        keep=kept("held-out"), progress=_shifted(progress, 0, sum(parts)),
+    )  # fmt: skip
     memorisation = None
     if seen is not None:
         tick = _shifted(progress, parts[0], sum(parts))
         memorisation = measure(seen, progress=tick, keep=kept("training")).traces[:, :, 0]
-    teacher = None
-    if paths:
-        teacher = measure_trajectories(
-            denoiser, frame, grid, paths, seed=seed, batch_size=size, processes=processes,
-            progress=_shifted(progress, sum(parts[:2]), sum(parts)),
-        )  # fmt: skip
+    teach = partial(measure_trajectories, denoiser, frame, grid, paths, **alike)
+    teacher = teach(progress=_shifted(progress, sum(parts[:2]), sum(parts))) if paths else None
     from .. import __version__
 
     about = {

@@ -32,19 +32,21 @@ FORMAT = "girsanov/sums/1"
 
 
 def keep_sums(
-    folder: PathLike | None, decisive: Sequence[Any], processes: Processes, *, force: bool
-) -> Callable[[str], Stage | None]:
+    folder: PathLike | None, parties: Sequence[Any], numbers: Sequence[Any],
+    processes: Processes,
+) -> Callable[[str], Stage | None]:  # fmt: skip
     """Return where an audit keeps the sums of the pass of a name, None if nowhere.
 
-    decisive: what its numbers follow from; the version and the number of processes, which the
-    order of summation follows, go along.
+    parties, numbers: the models and data, and all else that its numbers follow from; the version
+    and the number of processes, which the order of summation follows, go along.
     """
     if folder is None:
         return lambda name: None
     from .. import __version__
 
-    told = sha256_of(json.dumps([__version__, processes.count, *decisive]))
-    return Kept(Path(folder), {"of": told}, processes, force).stage
+    known = [party and party.fingerprint for party in parties]
+    told = sha256_of(json.dumps([__version__, processes.count, *known, *numbers]))
+    return Kept(Path(folder), {"of": told}, processes).stage
 
 
 @dataclass
@@ -54,14 +56,13 @@ class Kept:
     folder: Path
     identity: Json
     processes: Processes = ALONE
-    force: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a folder with sums of another audit, or with anything else."""
         self.identity = {"format": FORMAT, **self.identity}
         with self.processes.together():
             if self.processes.rank == 0:
-                claim(self.folder, self.identity, OURS, force=self.force)
+                claim(self.folder, self.identity, OURS)
 
     def stage(self, name: str) -> Stage:
         """Return where this process keeps the sums of the pass of this name."""

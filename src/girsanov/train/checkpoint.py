@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import InputError, require
+from .._checks import InputError, require, shown
 from .._files import read_json, read_tensors, write_json, write_tensors
 from .._typing import Json
 
@@ -55,7 +55,7 @@ class Checkpoint:
                 require(before == now, str(folder), "holds a run on other data", None, remedy)
             require(
                 before == now, str(folder),
-                f"holds a run with {key} = {before!r}", now,
+                f"holds a run with {key} = {shown(before)}", now,
                 "Resume with what it was started with, or train into another folder",
             )  # fmt: skip
         steps = self.progress.get("steps")
