@@ -136,7 +136,8 @@ def test_unreachable_targets_say_what_can_be_reached(exact):
         make_plan(exact, kl=1e-4)
     reached = float(str(error.value).split("the least is ")[1].split()[0])
     plan = make_plan(exact, kl=1.001 * reached)
-    assert upper(plan) == pytest.approx(reached, rel=1e-3)
+    # numbers between those that were tried may do a little better
+    assert 0.9 * reached < upper(plan) <= 1.001 * reached
     with pytest.raises(InputError, match="tv: cannot be reached"):
         make_plan(exact, tv=1e-3)
 
