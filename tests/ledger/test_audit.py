@@ -281,10 +281,10 @@ def test_memory_does_not_grow_with_the_number_of_examples():
     d = 192
     law = Gaussian(np.linspace(-1, 1, d), np.linspace(0.1, 2, d))
     peak = {}
-    for examples in (2_000, 2_000, 20_000):  # the first warms the allocator up
+    for examples in (2_000, 2_000, 40_000):  # the first warms the allocator up
         peak[examples] = peak_while_auditing(law, examples)
-    one_copy = 20_000 * d * 8 / 2**20  # 29 MiB: what holding the examples once would take
-    assert peak[20_000] - peak[2_000] < one_copy / 3
+    one_copy = 40_000 * d * 8 / 2**20  # 59 MiB: what holding the examples once would take
+    assert peak[40_000] - peak[2_000] < one_copy / 2  # the peak itself varies by some 10 MiB
 
 
 COVERED = Gaussian([0.5, -1.0], [[1.5, 0.4], [0.4, 0.3]])
