@@ -5,7 +5,7 @@ import pytest
 
 from girsanov._checks import InputError
 from girsanov.bounds import Facts, any_law, certificate
-from girsanov.bounds.any_law import geometric_discretisation
+from girsanov.bounds.any_law import geometric_discretisation, score_term
 from girsanov.law import Gaussian, GaussianMixture
 
 GMM = GaussianMixture([0.3, 0.7], [[-1.5], [1.0]], [0.04, 0.15])
@@ -87,3 +87,17 @@ def test_terms_of_the_bound():
         any_law(facts, "x0", 5, first=3.0, last=1.0)
     with pytest.raises(InputError, match="errors: must be a curve"):
         certificate(np.array([1.0, 2.0]), np.array([2.0, 2.5]), 2, "x0")
+
+
+@pytest.mark.parametrize("ends", [(1e-6, 0.3), (0.01, 400.0), (3.0, 1e9)])
+def test_a_score_error_costs_what_its_denoiser_does(ends):
+    for n in (1, 7, 400):
+        s = np.geomspace(*ends, n + 1)
+        # 1/2 sum delta eps^2 with eps = e/sqrt(s (1 + s)), from score = (alpha m - X)/sigma^2
+        true = 0.3**2 / 2 * np.sum(np.diff(s) / (s[:-1] * (1 + s[:-1])))
+        got = score_term(0.3, n, first=ends[0], last=ends[1])
+        assert true * (1 - 1e-12) <= got <= 2 * true
+    time = np.log1p(1 / ends[0]) / 2 - np.log1p(1 / ends[1]) / 2
+    assert score_term(0.3, 10**7, first=ends[0], last=ends[1]) == pytest.approx(
+        0.09 * time, rel=1e-4
+    )

@@ -111,3 +111,18 @@ def test_theorem_seven_is_exact_and_a_lower_bound():
     assert theorem6(facts, 60, time=6.0).discretisation >= theorem7(
         3, 60, time=6.0, process="cld"
     ) * (1 - 1e-12)
+
+
+@pytest.mark.parametrize("size", [1e6, 1e20, 1e100])
+def test_huge_numbers_lose_no_digits_of_4b(size):
+    # data far from the origin have the path KL of the same data at the origin
+    law, n = spectrum(0.5), 30
+    exact = exact_discretisation(1, law.information, n, time=3.0)
+    far = Facts(1, size, variance=0.5, information=2.0)
+    assert uniform_discretisation(far, "4b", n, time=3.0) > exact
+    # and data that are nearly points have at least that of a Gaussian
+    sharp = Facts(1, 1.0, information=size)
+    bound = uniform_discretisation(sharp, "4b", n, time=3.0)
+    point = exact_discretisation(1, spectrum(1 / size).information, n, time=3.0)
+    assert np.isfinite(bound)
+    assert bound > 0.99 * point

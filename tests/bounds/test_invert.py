@@ -76,6 +76,38 @@ def test_score_error_can_make_a_target_unreachable():
         steps_for("theorem2-2b", facts, tv=0.1, score_error=0.5)
 
 
+def test_a_score_error_costs_every_sampler_about_the_same():
+    facts = Facts(1, 1.0, radius=1.5)
+    for w2 in (0.05, 1.2):
+        found = [
+            steps_for(name, facts, tv=0.2, w2=w2, score_error=0.05)
+            for name in ("theorem2-2c", "x0", "gaussian")
+        ]
+        for bound in found:
+            assert bound.score > 0.999 * (bound.time - bound.stop) * 0.05**2
+            assert any("Assumption 3" in words for words in bound.assumptions)
+    with pytest.raises(InputError, match="cannot be promised by x0: the score error alone"):
+        steps_for("x0", facts, tv=0.2, w2=0.05, score_error=0.3)
+
+
+def test_targets_that_no_count_reaches_are_refused():
+    facts = Facts(2, 2.0, radius=2.0)
+    for target, message in (
+        ({"w2": 2.0}, "w2: is so large"),
+        ({"w2": 1e-50}, "w2: must be at least 1e-30"),
+        ({"w2": 0.1, "tv": 1e-40}, "tv: must be at least 1e-30"),
+        ({"w2": 0.1, "score_error": float("nan")}, "score_error: must be a finite number"),
+        ({"w2": 0.1, "score_error": -1.0}, "score_error: must be >= 0"),
+        ({"w2": 0.1, "score_error": 1e200}, "score_error: must be >= 0, at most 1e"),
+    ):
+        with pytest.raises(InputError, match=message):
+            compare_bounds(facts, **{"tv": 0.1, **target})
+    for wide in (Facts(2, 2.0, radius=1e100), Facts(2, 1e100)):
+        rows = compare_bounds(wide, tv=1e-30, w2=1e-30)
+        rates = [rate.to_json()["value"] for row in rows for rate in row.rates]
+        assert all(value is None or np.isfinite(value) for value in rates)
+
+
 def test_what_does_not_apply_is_said():
     with pytest.raises(InputError, match="theorem2-2a: does not apply: give lipschitz"):
         steps_for("theorem2-2a", Facts(2, 2.0), tv=0.1, w2=0.1)
@@ -115,6 +147,8 @@ def test_rates_are_labelled_and_ordered_as_the_papers_say():
         ({"radius": 1.0}, "radius: must be at least 1.73205"),
         ({"kl": -0.1}, "kl: must be >= 0"),
         ({"radius": float("inf")}, "radius: must be a finite number"),
+        ({"lipschitz": 1e300}, "lipschitz: must be at most 1e"),
+        ({"second_moment": 1e300}, "second_moment: must be at most 1e"),
     ],
 )
 def test_numbers_that_no_law_has_are_refused(given, message):

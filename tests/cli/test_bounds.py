@@ -92,6 +92,9 @@ def test_an_audit_alone_is_enough(girsanov, audited):
         ((*SHARE, "--radius", 2, "--w2", 0.1), "radius: must be at least 5"),
         ((*SHARE, "--w2", 0.5, "--paper", "mine"), "paper: must be one of chen2023"),
         (("--dimension", 2, "--second-moment", 2, "--w2", 0.5, "--tv", 1.5), "tv: must lie in"),
+        (("--dimension", 2, "--second-moment", 2, "--w2", 2, "--tv", 0.1), "w2: is so large"),
+        ((*SHARE, "--lipschitz", 1e300), "lipschitz: must be at most"),
+        ((*SHARE, "--lipschitz", 4, "--score-error", "nan"), "score_error: must be a finite"),
     ],
 )
 def test_mistakes(mistake, given, message):

@@ -7,6 +7,11 @@ With x = log(s_N/s_0)/N, b_0 = s_0 V/(d + s_0 V) and learned denoisers of error 
                                                                           ~ d l^2/(8N),     (2)
     start N(mean, 1/s_0):   KL_init <= 1/2 s_0 V,      E = 1/2 sum_k delta_k eps_k^2.       (3)
 
+A score of error e, in Ornstein-Uhlenbeck coordinates at every level, is a denoiser of error
+eps^2 = e^2/(s (1 + s)), and with t the time at s (sum below integral: 1/(1 + s) falls)
+
+    E = e^2/2 (e^x - 1) sum_k 1/(1 + s_k) <= e^2 (e^x - 1) [ (t_0 - t_N)/x + 1/(2 + 2 s_0) ]. (6)
+
 l = log(s_N/s_0). They follow from the single crossing of every error curve, 1/M - s/d
 nondecreasing: interior terms are functions of s M/d in [0, 1]. (1) is attained in the limit by
 N(0, v I) with v growing. From curves measured at the nodes of any grid, single crossing gives
@@ -49,6 +54,16 @@ def geometric_discretisation(
     return d / 2 * (2 * (n - 1) * bend + math.log1p(math.expm1(min(x, 300)) * b0))
 
 
+def score_term(error: float, steps: int, *, first: float, last: float) -> float:
+    """Return (6) in nats for a score of root mean square `error` at every level."""
+    ratio = math.log(last / first)
+    if ratio / steps > 300:
+        return math.inf if error else 0.0
+    grown = math.expm1(ratio / steps)
+    time = (math.log1p(1 / first) - math.log1p(1 / last)) / 2
+    return error**2 * grown * (time * steps / ratio + 1 / (2 + 2 * first))
+
+
 def any_law(
     facts: Facts,
     hold: str,
@@ -66,11 +81,10 @@ def any_law(
     n = require_count("steps", steps)
     require_levels("first, last", [first, last])
     eps = np.asarray(score_errors, dtype=np.float64)
-    if eps.any():
-        delta = np.diff(np.geomspace(first, last, n + 1))
-        error = float(np.sum(delta * eps**2) / 2)
+    if eps.ndim:
+        error = float(np.sum(np.diff(np.geomspace(first, last, n + 1)) * eps**2) / 2)
     else:
-        error = 0.0
+        error = (last - first) * float(eps) ** 2 / 2
     name = {"x0": "DDPM's small variance (x0 hold)", "gaussian": "Analytic-DPM (gaussian hold)"}
     learned = f"the denoiser's root mean square error is at most {eps.max():.3g}"
     return Bound(

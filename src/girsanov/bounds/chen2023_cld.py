@@ -11,11 +11,12 @@ Freezing the v-score over N equal steps h, with J = E S S^T by (2) and c_h, e_h 
 
     D = 2 { int J_vv + sum_j [ e_h J_vv(jh) + 2 c_h J_xv(jh) ] },             exact,        (3)
     D <= 2 N d (L lag_h + 4 L^2 turn_h)  <=  T (4 L^2 d h + 10/3 L d h^2),   L at all times, (4a)
-    D <= 4 d N h (1 - e^-h) + 2 { FI_0 P_1 + sum_{j<N} F(jh) (P_{j+1} - q_j)_+
-         + F(Nh) (-q_N)_+ } + 2 (d - m2^2)(G(Nh) - sum_j q_j),                              (4b)
+    D <= 4 d N h (1 - e^-h) + 2 { (I_0 - d) P_1 + sum_{j<=N} F(jh) (P_{j+1} - q_j)_+
+         + (m2^2 - d) sum_{j<=N} (q_j - P_{j+1})_+ },                                       (4b)
 
-with G = gammainc(3, 2t)/4, P_j its increments, q_j = e^-2t [ -e_h t^2 - 2 c_h t (1 + t) ] at
-t = jh, F(t) = m2^2 - d - d c/(1 + r c) and c = d/I_0 - 1. A v-score error eps adds
+with G = gammainc(3, 2t)/4, P_j its increments, P_{N+1} = 0, q_j = e^-2t [ -e_h t^2
+- 2 c_h t (1 + t) ] at t = jh, and F(t) = (d - d^2/I_0)/(r d/I_0 + 1 - r): the relative Fisher
+information over r is at most m2^2 - d + F. A v-score error eps adds
 
     E <= 2 T eps^2 + 2 sqrt(5) h T eps sqrt(I_max).                                         (5)
 """
@@ -33,7 +34,7 @@ from .._typing import Array
 from . import steps as of
 from .chen2023_ddpm import FISHER, SMOOTH, assumed, rate_tv
 from .chen2023_support import early_stopping_w2
-from .facts import Facts
+from .facts import Facts, require_error
 from .result import Bound
 
 FORMS = ("4a", "4b")
@@ -80,21 +81,20 @@ def uniform_discretisation(facts: Facts, form: str, steps: int, *, time: float) 
     d, h = facts.dimension, time / steps
     if require_choice("form", form, FORMS) == "4a":
         lip = facts.lipschitz_at(0.0)
-        return 2 * steps * d * (lip * float(of.lag(h)) + 4 * lip**2 * float(of.turn(h)))
+        return 2 * steps * d * (lip * float(of.lag(h)) + 4 * lip * lip * float(of.turn(h)))
     first = facts.fisher(0.0)
     if math.isinf(first) or steps > MOST:
         return math.inf
     t = h * np.arange(1, steps + 1)
-    grown = gammainc(3, 2 * np.concatenate([[0.0], t])) / 4
-    p = np.diff(grown)
+    p = np.append(np.diff(gammainc(3, 2 * np.concatenate([[0.0], t]))) / 4, 0.0)
     q = np.exp(-2 * t) * (-float(of.e(h)) * t**2 - 2 * float(of.c(h)) * t * (1 + t))
-    c = d / first - 1
-    f = facts.second_moment - d - d * c / (1 + gammaincc(3, 2 * t) * c)
-    f = np.maximum(f, 0.0)
-    inner = facts.relative_fisher(0.0) * p[0] + f[:-1] @ np.maximum(p[1:] - q[:-1], 0.0)
-    inner += f[-1] * max(-float(q[-1]), 0.0)
-    rest = 2 * (d - facts.second_moment) * float(grown[-1] - q.sum())
-    return float(-4 * d * steps * h * math.expm1(-h) + 2 * inner + rest)
+    share = d / first
+    f = d * (1 - share) / (gammaincc(3, 2 * t) * share + gammainc(3, 2 * t))
+    more = np.maximum(p[1:] - q, 0.0)
+    # (m2^2 - d) stands beside what is positive alone: sums with it would cancel
+    less = (facts.second_moment - d) * np.maximum(q - p[1:], 0.0).sum()
+    inner = (first - d) * p[0] + f @ more + less
+    return float(-4 * d * steps * h * math.expm1(-h) + 2 * inner)
 
 
 def theorem6(
@@ -112,7 +112,7 @@ def theorem6(
     """
     require_count("steps", steps)
     require_number("time", time, above=0.0)
-    require(require_number("score_error", score_error) >= 0, "score_error", "must be >= 0")
+    require_error(score_error)
     forms = FORMS if form is None else (require_choice("form", form, FORMS),)
     values = {f: uniform_discretisation(facts, f, steps, time=time) for f in forms}
     best = min(values, key=lambda f: values[f])

@@ -33,7 +33,7 @@ from .._checks import require, require_choice, require_count, require_number
 from .._typing import Array
 from . import steps as of
 from .chen2023_support import early_stopping_w2
-from .facts import Facts
+from .facts import Facts, require_error
 from .result import Bound, Rate
 
 PAPER = "Chen et al. 2023"
@@ -70,7 +70,7 @@ def uniform_discretisation(
     h = (time - stop) / n
     if require_choice("form", form, FORMS) == "2a":
         lip = facts.lipschitz_at(stop)
-        return n * d * (lip * float(of.square(h)) + lip**2 * float(of.b(2 * h)) / 2)
+        return n * d * (lip * float(of.square(h)) + lip * lip * float(of.b(2 * h)) / 2)
     first = facts.fisher(stop)
     if math.isinf(first):
         return math.inf
@@ -247,5 +247,5 @@ def _checked(steps: int, time: float, stop: float, score_error: float) -> tuple[
     t0 = require_number("stop", stop)
     require(t0 >= 0, "stop", "must be >= 0", stop)
     require_number("time", time, above=t0)
-    require(require_number("score_error", score_error) >= 0, "score_error", "must be >= 0")
+    require_error(score_error)
     return steps, t0

@@ -108,6 +108,10 @@ def projection_targets(facts: Facts, w2: float) -> tuple[float, float]:
     return delta_for_w2(facts, eps / math.sqrt(2)), min(1.0, eps**2 / (8 * facts.radius**2))
 
 
+def _exp(x: float) -> float:
+    return math.exp(x) if x < 700 else math.inf
+
+
 def corollary_rates(facts: Facts, tv: float, w2: float) -> tuple[Rate, ...]:
     """Return the paper's step counts for a support of radius R (constants 1), W2 projected last.
 
@@ -115,10 +119,10 @@ def corollary_rates(facts: Facts, tv: float, w2: float) -> tuple[Rate, ...]:
     """
     require(facts.radius is not None, "radius", "must be known for these corollaries")
     assert facts.radius is not None
-    d, r = facts.dimension, facts.radius
-    wide = max(r, math.sqrt(d)) ** 4
-    both = d**3 * r**4 * wide / (tv**2 * w2**8)
-    alone = d**3 * r**8 * wide / w2**12
+    d, r = math.log(facts.dimension), math.log(facts.radius)
+    wide, eps = max(4 * r, 2 * d), math.log(w2)
+    both = _exp(3 * d + 4 * r + wide - 2 * math.log(tv) - 8 * eps)
+    alone = _exp(3 * d + 8 * r + wide - 12 * eps)
     return (
         Rate(PAPER, "N ~ d^3 R^4 max(R, sqrt d)^4 / (TV^2 W2^8)", both, "steps"),
         Rate(PAPER, "N ~ d^3 R^8 max(R, sqrt d)^4 / W2^12, projected", alone, "steps"),

@@ -26,6 +26,14 @@ from .._checks import require, require_count, require_number
 from .._typing import Array
 
 SLACK = 1e-9  # relative rounding allowed to numbers that must agree
+LARGEST = 1e100  # of any number, so that no square of one overflows
+
+
+def require_error(score_error: float) -> float:
+    """Return a root mean square error of the score that is a number >= 0, at most LARGEST."""
+    good = 0 <= require_number("score_error", score_error) <= LARGEST
+    require(good, "score_error", f"must be >= 0, at most {LARGEST:g}", score_error)
+    return score_error
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,9 @@ class Facts:
         for name in ("information", "lipschitz", "radius"):
             if getattr(self, name) is not None:
                 require_number(name, getattr(self, name), above=0.0)
+        for name in ("second_moment", "kl", "information", "lipschitz", "radius"):
+            small = (getattr(self, name) or 0.0) <= LARGEST
+            require(small, name, f"must be at most {LARGEST:g}", getattr(self, name))
         v, radius = self.spread, self.radius
         require(v <= m2 * (1 + SLACK), "variance", "must be at most the second moment", v)
         if radius is not None:

@@ -17,16 +17,18 @@ from functools import partial
 
 import numpy as np
 
-from .._checks import InputError, refuse, require, require_choice, require_number
+from .._checks import InputError, refuse, require, require_choice
 from . import chen2023_cld, chen2023_ddpm
-from .any_law import any_law
+from .any_law import any_law, score_term
+from .chen2023_ddpm import EXACT, SCORE
 from .chen2023_support import delta_for_w2, early_stopping_w2, snr_at
-from .facts import Facts
+from .facts import Facts, require_error
 from .result import Bound, budget, fewest_steps
 
 SHARES = (0.03, 0.06, 0.1, 0.14, 0.18, 0.24, 0.3, 0.4)
 FEW = (0.13,)  # where a bound is a sum over all steps
 SUMMED = 2**21  # steps up to which such a sum is made
+FINEST = 1e-30  # of a target: no step count is given that could reach less
 SHORTEST = 1e-3  # time, of a sampler that could as well do nothing
 
 Promise = Callable[[int], Bound]
@@ -48,9 +50,7 @@ def steps_for(
     InputError when the theorem does not apply or nothing reaches the target.
     """
     require_choice("theorem", theorem, THEOREMS)
-    target = budget(tv)
-    stop = 0.0 if w2 is None else delta_for_w2(facts, require_number("w2", w2, above=0.0))
-    require(math.isfinite(stop), "w2", "is so large that pure noise meets it", w2)
+    target, stop = require_targets(facts, tv, w2, score_error)
     summed = theorem in ("theorem2-grid", "theorem6-4b")
     found = []
     for share in FEW if summed else SHARES:
@@ -62,6 +62,21 @@ def steps_for(
         bottom = "the score error alone costs more" if score_error else "too many steps to sum"
         refuse("tv", f"cannot be promised by {theorem}: {bottom}", tv)
     return best
+
+
+def require_targets(
+    facts: Facts, tv: float, w2: float | None, score_error: float = 0.0
+) -> tuple[float, float]:
+    """Return the KL that certifies `tv` and the time at which to stop for `w2`."""
+    target = budget(tv)
+    require(tv >= FINEST, "tv", f"must be at least {FINEST:g}", tv)
+    require_error(score_error)
+    if w2 is None:
+        return target, 0.0
+    stop = delta_for_w2(facts, w2)
+    require(math.isfinite(stop), "w2", "is so large that pure noise meets it", w2)
+    require(w2 >= FINEST, "w2", f"must be at least {FINEST:g}", w2)
+    return target, stop
 
 
 def _least(promise: Promise, target: float, most: float) -> Bound | None:
@@ -140,7 +155,12 @@ def _cld(facts: Facts, stop: float, time: float, score_error: float, form: str, 
 def _any_law(
     facts: Facts, hold: str, first: float, last: float, score_error: float, n: int
 ) -> Bound:
-    return any_law(facts, hold, n, first=first, last=last, score_errors=score_error)
+    bound = any_law(facts, hold, n, first=first, last=last)
+    if score_error == 0:
+        return bound
+    words = [SCORE.format(score_error) if w == EXACT else w for w in bound.assumptions]
+    cost = score_term(score_error, n, first=first, last=last)
+    return replace(bound, score=cost, assumptions=tuple(words))
 
 
 def _time(start: Callable[[float], float], stop: float, target: float) -> float:

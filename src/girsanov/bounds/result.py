@@ -27,8 +27,9 @@ class Rate:
     unit: str
 
     def to_json(self) -> Json:
-        """Return this rate as a JSON object, labelled as one."""
-        return {"kind": "rate, constants set to 1", **asdict(self)}
+        """Return this rate as a JSON object, labelled as one; null for what is infinite."""
+        value = self.value if math.isfinite(self.value) else None
+        return {"kind": "rate, constants set to 1", **asdict(self), "value": value}
 
 
 @dataclass(frozen=True)

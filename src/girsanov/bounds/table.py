@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from .._checks import InputError, require, require_choice
 from .._typing import Json
 from . import benton2024, chen2023_ddpm, chen_lee_lu2022, conforti2025, li_yan2024
-from .chen2023_support import corollary_rates, delta_for_w2
+from .chen2023_support import corollary_rates
 from .facts import Facts
-from .invert import PAPERS, THEOREMS, steps_for
+from .invert import PAPERS, THEOREMS, require_targets, steps_for
 from .result import Bound, Rate
 
 NAMES = (*PAPERS, "chen-lee-lu2022", "li-yan2024")
@@ -51,15 +51,16 @@ def compare_bounds(
     """
     if paper is not None:
         require_choice("paper", paper, NAMES)
+    stop = require_targets(facts, tv, w2, score_error)[1]
     known = facts.lipschitz is not None or facts.information is not None or w2 is not None
     require(known, "w2", "must be given unless lipschitz is: without a density one stops early")
     rows = []
     for name in THEOREMS:
         owner = next(p for p, names in PAPERS.items() if name in names)
         if paper in (None, owner):
-            rows.append(_row(owner, name, facts, tv, w2, score_error))
+            rows.append(_row(owner, name, facts, (tv, w2, stop), score_error))
     others = {
-        "chen-lee-lu2022": chen_lee_lu2022.rate_steps(facts, tv, _stop(facts, w2)),
+        "chen-lee-lu2022": chen_lee_lu2022.rate_steps(facts, tv, stop),
         "li-yan2024": (li_yan2024.rate_steps(facts, tv),),
     }
     for owner, rates in others.items():
@@ -68,14 +69,11 @@ def compare_bounds(
     return rows
 
 
-def _stop(facts: Facts, w2: float | None) -> float:
-    return 0.0 if w2 is None else delta_for_w2(facts, w2)
+Target = tuple[float, float | None, float]  # TV, W2 and the time at which W2 lets one stop
 
 
-def _row(
-    paper: str, theorem: str, facts: Facts, tv: float, w2: float | None, score_error: float
-) -> Row:
-    rates = _rates(paper, facts, tv, w2)
+def _row(paper: str, theorem: str, facts: Facts, target: Target, score_error: float) -> Row:
+    rates, (tv, w2, _) = _rates(paper, facts, target), target
     try:
         bound = steps_for(theorem, facts, tv=tv, w2=w2, score_error=score_error)
     except InputError as cause:
@@ -83,8 +81,8 @@ def _row(
     return Row(paper, theorem, bound, "", rates)
 
 
-def _rates(paper: str, facts: Facts, tv: float, w2: float | None) -> tuple[Rate, ...]:
-    stop = _stop(facts, w2)
+def _rates(paper: str, facts: Facts, target: Target) -> tuple[Rate, ...]:
+    tv, w2, stop = target
     if paper == "conforti2025":
         rate = conforti2025.rate_steps(facts, tv, stop)
         return () if rate is None else (rate,)
