@@ -9,7 +9,7 @@ along the curve, and that of y one along an interval, independent of it:
 
     m = int c(t) exp(-|x - c(t)|^2 s/2) dt / int exp(-|x - c(t)|^2 s/2) dt,              (2)
 
-by Gauss and Legendre on panels of at most PANEL noise levels, which is exact to rounding. So the
+by Gauss and Legendre on panels of about PANEL noise levels, which is exact to rounding. So the
 law at one level is a law on points, many enough for that level, and points.py does the sums.
 """
 
@@ -31,7 +31,7 @@ from .points import Points
 
 FIRST, LAST = 1.5 * math.pi, 4.5 * math.pi
 NODES = 16  # of a panel
-PANEL = 4.0  # noise levels that a panel may be long
+PANEL = 4.0  # noise levels that a panel is long, 5.4 at the outer end
 FINEST = 2**14  # panels at most; beyond, a level is too fine for (2)
 
 
