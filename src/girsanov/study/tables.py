@@ -65,8 +65,8 @@ TABLES = (
         "9.7",
         "Early stopping and projection",
         (
-            "The bounds on TV in print (.446, .338, .250) are by a form that is not said: (2c) "
-            "gives .456, .345 and .254, the exact path KL .387, .283 and .204.",
+            "The bounds on TV in print (.446, .338, .250) are (2c) at T = 3; at T = 4 it gives "
+            ".456, .345 and .254, the exact path KL .387, .283 and .204.",
         ),
     ),
     Table(
