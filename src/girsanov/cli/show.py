@@ -106,9 +106,8 @@ def fitted(model: Any, out: Path) -> None:
     last = model.training.get("held_out_ledger", {})
     console = _console()
     run = model.training
-    early = (
-        "" if run["steps_run"] == run["steps"] else f" of {run['steps']}, enough by validation,"
-    )
+    why = "the time was up" if run.get("out_of_time") else "enough by validation"
+    early = "" if run["steps_run"] == run["steps"] else f" of {run['steps']}, {why},"
     console.print(
         f"trained {counted(run['steps_run'], 'step')}{early} on "
         f"{run['examples']} examples in {run['seconds']:.0f} s"
@@ -127,23 +126,15 @@ def audited(audit: Audit, out: Path) -> None:
     """Print the curve in one line and what was spent."""
     import numpy as np
 
-    from ..ledger.trajectories import teacher_calls
-
     about, total = audit.about, audit.total()
     share = audit.levels * total.value / math.prod(about["shape"])
     console = _console()
     paths = about.get("trajectories", 0)
-    again = about["calls"] - about["examples"] * about["draws"] * len(audit.levels)
-    again -= paths * teacher_calls(len(audit.levels))
-    if about.get("reference"):
-        again -= about["examples"] * about["draws"] * len(audit.levels)
-    seen = (
-        f", and {again // len(audit.levels)} training examples once for memorisation"
-        if again
-        else ""
-    )
+    again, inside = about.get("training_examples", 0), about.get("levels_between", 0)
+    seen = f", and {again} training examples once for memorisation" if again else ""
     seen += f", and {paths} trajectories of the teacher" if paths else ""
     spent = f"{about['examples']} examples x {about['draws']} draws x {len(audit.levels)} levels"
+    spent += f" and {inside} between them" if inside else ""
     console.print(f"{spent}{seen}: {about['calls']} network calls in {about['seconds']:.1f} s")
     low, high = audit.levels[-1] ** -0.5, audit.levels[0] ** -0.5
     console.print(f"error x SNR per dimension, from noise {high:.3g} to {low:.3g}")
@@ -160,9 +151,10 @@ def audited(audit: Audit, out: Path) -> None:
     memorised = audit.memorised()
     if memorised is not None:
         low, high = memorised.interval()
+        told = "memorisation" if low > 0 else "no memorisation was found"
         console.print(
             f"on training examples the error is {memorised.value:.3g} nats lower (95 % interval "
-            f"{low:.3g} to {high:.3g}): memorisation, down to noise {audit.levels[-1] ** -0.5:.3g}"
+            f"{low:.3g} to {high:.3g}): {told}, down to noise {audit.levels[-1] ** -0.5:.3g}"
         )
     if "vae" in about:
         lost = about["vae"]

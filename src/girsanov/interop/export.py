@@ -22,9 +22,9 @@ import numpy as np
 from .._checks import refuse, require, require_choice
 from .._files import read_json, require_free, write_json
 from .._typing import Array, Json, PathLike
-from ..denoise.pipeline import PipelineDenoiser
+from ..denoise.base import Denoiser
+from ..denoise.load import load_model
 from ..denoise.pipeline_clock import Clock, build_scheduler, clock_of, own_config
-from ..denoise.pipeline_folder import load_pipeline
 from ..plan.plan import Plan, load_plan
 
 TARGETS = ("diffusers", "timesteps", "sigmas")
@@ -85,13 +85,13 @@ def export(
     require((folder / "model_index.json").is_file(), f"pipeline {folder}",
             "must be a folder with model_index.json")  # fmt: skip
     if not any_model:
-        _require_its_own(made, load_pipeline(folder))
+        _require_its_own(made, load_model(folder))
     if to == "diffusers":
         return _export_folder(plan, folder, Path(out), force)
     return _export_list(made, folder, Path(out), to, force)
 
 
-def _require_its_own(plan: Plan, model: PipelineDenoiser) -> None:
+def _require_its_own(plan: Plan, model: Denoiser) -> None:
     wanted = str(plan.about["model"])
     require(wanted == model.fingerprint, "plan",
             f"was made for the model with fingerprint {wanted[:12]}…",
@@ -125,9 +125,10 @@ def _export_folder(plan: Plan | PathLike, folder: Path, out: Path, force: bool) 
     write_json(out / "model_index.json", index)
     made = plan if isinstance(plan, Plan) else load_plan(plan)
     calls = sorted(map(int, scheduler.config["plans"]["grids"])) if ours else [made.steps]
-    steps = scheduler.num_inference_steps if ours else made.steps
+    steps = made.steps if made.steps in calls else scheduler.num_inference_steps
     alone = ours or index.get("_class_name") != "DDPMPipeline" or _suits_ddpm(scheduler)
     use = [
+        *(["import girsanov  # the home of the scheduler"] if ours else []),
         "from diffusers import DiffusionPipeline",
         f"pipe = DiffusionPipeline.from_pretrained({str(out)!r})",
         *([f"pipe(num_inference_steps={steps})"] if alone else loop(steps)),

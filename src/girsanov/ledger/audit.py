@@ -274,6 +274,7 @@ def audit(  # noqa: PLR0913
         "shape": list(denoiser.shape), "examples": len(source), "draws": count, "seed": seed,
         "calls": sum(parts) + len(source) * count * len(grid) * (reference is not None),
         "moments_from": origin, "trajectories": paths,
+        "levels_between": between.gaps, "training_examples": len(seen or ()),
         "seconds": round(time.perf_counter() - begun, 3),
     }  # fmt: skip
     about |= said_of(denoiser, data) | named(denoiser, data, reference)

@@ -184,16 +184,17 @@ def run_section(audit: Audit, plans: Sequence[Plan]) -> list[tuple[str, str, boo
 def calls_in_words(audit: Audit) -> str:
     """Return the network calls of an audit, and what they were spent on."""
     about, levels = audit.about, len(audit.levels)
-    calls, main = int(about["calls"]), int(about["examples"]) * int(about["draws"]) * levels
-    parts = [f"{count(main)} for the curve ({about['examples']} × {about['draws']} × {levels})"]
+    calls, paths = int(about["calls"]), int(about["examples"]) * int(about["draws"])
+    inside, seen = int(about.get("levels_between", 0)), int(about.get("training_examples", 0))
+    visited = f"({levels} + {inside})" if inside else str(levels)
+    told = f"({about['examples']} × {about['draws']} × {visited})"
+    parts = [f"{count(paths * (levels + inside))} for the curve {told}"]
     if about.get("reference"):
-        parts.append(f"{count(main)} of the reference model")
-        main *= 2
+        parts.append(f"{count(paths * levels)} of the reference model")
     teacher = int(about.get("trajectories", 0)) * teacher_calls(levels)
-    again = calls - main - teacher
-    if again:
+    if seen:
         parts.append(
-            f"{count(again)} for the same pass over {again // levels} training examples, which "
+            f"{count(seen * levels)} for the levels again on {seen} training examples, which "
             "tells memorisation"
         )
     if teacher:

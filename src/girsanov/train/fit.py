@@ -286,6 +286,7 @@ def _record(trainer: Trainer, asked: Json) -> Json:
     c, network = trainer.counters, trainer.model.network
     return {
         **asked, "steps": trainer.steps, "steps_run": c.step, "best_step": c.best_step,
+        "out_of_time": c.step < trainer.steps and not trainer.stale(),
         "skipped_steps": c.skipped, "seconds": c.seconds, "examples": len(trainer.train),
         "parameters": sum(p.numel() for p in trainer.parameters),
         "held_out_ledger": next((e for e in c.log if e["step"] == c.best_step), None),

@@ -192,7 +192,7 @@ class Trainer:
                     self._evaluate()
                     if keep:
                         keep()
-                if self.counters.step >= steps or late or self._stale():
+                if self.counters.step >= steps or late or self.stale():
                     self.counters.stopped = True
                     return
                 self._timed_step()
@@ -203,7 +203,8 @@ class Trainer:
                 keep()
             raise
 
-    def _stale(self) -> bool:
+    def stale(self) -> bool:
+        """Return whether validation has not improved for as long as the options allow."""
         # the averaged weights of a young run trail behind, so its first half is never judged
         c = self.counters
         old = 2 * c.step >= self.steps and c.stale >= self.options.patience
