@@ -27,12 +27,13 @@ def test_the_cost_is_within_the_budget(calls, trajectories, available, train, as
     examples = got["examples"]
     assert examples <= available
     measured = examples - examples // MOMENT_SHARE if aside and not train else examples
-    cost = measured * got["draws"] * got["levels"] + min(measured, train) * got["levels"]
+    each = 2 * got["levels"] - 1  # the levels and the gaps between them
+    cost = measured * got["draws"] * each + min(measured, train) * got["levels"]
     cost += trajectories * teacher_calls(got["levels"]) if trajectories else 0
     assert cost <= calls
     assert got["levels"] in LEVELS
     if examples == available:
-        assert cost > 0.5 * calls - measured * got["levels"]
+        assert cost > 0.5 * calls - measured * each
     else:
         assert cost > 0.8 * calls
 

@@ -154,7 +154,7 @@ def test_a_ready_folder(place, tmp_path, capsys):
     said = json.loads(capsys.readouterr().out)
     assert said["calls"][:5] == [1, 2, 3, 4, 5]
     names = {}
-    exec("\n".join(said["python"][:2]), names)
+    exec("\n".join(said["python"][:3]), names)
     pipe = quiet(names["pipe"])
     pipe.unet = spy = made.Spy(pipe.unet)
     images = pipe(num_inference_steps=6, output_type="np").images

@@ -3,10 +3,11 @@ r"""`audit --calls N`: a number of network calls shared out between levels and e
 An audit of n examples with D noise paths each, K levels, T trajectories of the teacher and m
 training examples costs
 
-    n D K + m K + T (4 K - 3)                                                              (1)
+    n D (2 K - 1) + m K + T (4 K - 3)                                                      (1)
 
-network calls. Trajectories are what was asked for; the finest of a few grids of levels that leaves
-`ENOUGH` noisy examples a level takes the rest, which is spent on examples before noise paths.
+network calls, fewer where a model knows no level between two. Trajectories are what was asked for;
+the finest of a few grids of levels that leaves `ENOUGH` noisy examples a level takes the rest,
+which is spent on examples before noise paths.
 """
 
 from __future__ import annotations
@@ -43,15 +44,15 @@ def shared_out(
     grids = LEVELS if levels is None else (levels,)
     for k in grids:
         paths = teachers * trajectories * teacher_calls(k) if trajectories else 0
-        left = (calls - paths) // k  # noisy examples, of both kinds
-        noisy = max(left // 2, left - train) if train else left
+        left, each = calls - paths, 2 * k - 1
+        noisy = max(left // (each + k), (left - train * k) // each) if train else left // each
         if noisy >= ENOUGH:
             break
-    need = LEAST * (2 if train else 1) * k + paths
+    need = LEAST * (each + (k if train else 0)) + paths
     require(noisy >= LEAST, "calls", f"must be at least {need} for {trajectories} trajectories "
             f"and {LEAST} examples at {k} levels", calls)  # fmt: skip
     share = 1 / MOMENT_SHARE if aside and not train else 0.0
     examples = min(available, int(noisy / (1 - share)))
     measured = examples - examples // MOMENT_SHARE if share else examples
-    draws = max(1, (left - min(measured, train)) // measured)
+    draws = max(1, (left - min(measured, train) * k) // (each * measured))
     return {"levels": k, "examples": examples, "draws": draws}
