@@ -51,7 +51,8 @@ def walk(
     """Yield the levels along one Brownian path, noisiest first, each followed by its gap's."""
     b, d = len(batch.x0), int(np.prod(denoiser.shape))
     noise = torch.zeros(b, d, dtype=denoiser.dtype, device=denoiser.device)  # B_s
-    path, gap, complement = (NoiseSource(seed, f"audit{n}") for n in ("", " gap", " complement"))
+    path, gap = NoiseSource(seed, "audit"), NoiseSource(seed, "audit gap")
+    complement = NoiseSource(seed, "audit complement")
     previous, whole = 0.0, process_of(denoiser) == "cld"
 
     def normal(source: NoiseSource, step: int) -> Tensor:
