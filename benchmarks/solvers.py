@@ -18,23 +18,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from common import ays_grid
 from quality import Judge
 
 import girsanov as gv
 from girsanov.ledger.trajectories import start_noise, start_points
 from girsanov.plan.solve import JUDGE
 from girsanov.sampling.run import walk
-
-AYS = (14.615, 6.475, 3.861, 2.697, 1.886, 1.396, 0.963, 0.652, 0.399, 0.152, 0.029)
-
-
-def ays_grid(low, high, count):
-    """Return the noise levels of Align Your Steps (Sabour et al. 2024), log-linearly rescaled."""
-    at = -2 * np.log(AYS)
-    share = np.interp(np.linspace(0, 1, count), np.linspace(0, 1, len(AYS)), at - at[0])
-    grid = low * (high / low) ** (share / (at[-1] - at[0]))
-    grid[0], grid[-1] = low, high
-    return grid
 
 
 def hand_grids(low, high, count):
