@@ -16,6 +16,7 @@ from .._typing import Array, Json, Levels, PathLike, Progress
 from ..data import Dataset
 from ..denoise.base import Denoiser, per_call
 from ..denoise.calibrate import Calibration
+from ..denoise.neighbours import Neighbours
 from ..law.base import Law
 from ..moments import Moments, moments_from_tensors
 from ..montecarlo import Estimate
@@ -26,6 +27,7 @@ from .curve import GROUPS, Curve
 from .examples import (
     held_out_examples,
     moments_for,
+    neighbours,
     refuse_overlap,
     require_reference,
     require_shape,
@@ -52,6 +54,7 @@ DRAWN = 600  # paths a small data set is given in all, by drawing noise more tha
 FULL_LIMIT = 128  # dimensions up to which the full covariance is measured
 Measure = Callable[..., Curve]
 SAMPLED = "Candidates draw samples, which are compared with held-out data"
+BENDS = ("total", "traces", "probe", "calibrated")
 RECORD = {"model": str, "data": str, "exact": bool, "shape": list, "examples": int, "seed": int}
 
 
@@ -229,11 +232,12 @@ def audit(  # noqa: PLR0913
     the nearest it was trained at); examples: use only so many; draws: noise paths per example;
     trajectories: of the teacher, to plan deterministic solvers on (256 will do; 4 K + 1 calls
     and 8 K d bytes each); reference: a second, better model, called on the same paths for a
-    higher bound on the score error of this one; batch_size: examples a network call, by default
-    512, fewer if they are large; keep: a folder in which a run that is stopped leaves its sums
-    and the same audit goes on from (yours to remove once it is saved); processes: each measures
-    its share (`girsanov.processes()` under torchrun), and all return the whole audit;
-    progress(done, total) counts network calls.
+    higher bound on the score error of this one; by default what examples that are not audited
+    say by themselves (`denoise/neighbours.py`), those of train first; batch_size: examples a
+    network call, by default 512, fewer if they are large; keep: a folder in which a run that is
+    stopped leaves its sums and the same audit goes on from (yours to remove once it is saved);
+    processes: each measures its share (`girsanov.processes()` under torchrun), and all return
+    the whole audit; progress(done, total) counts network calls.
     """
     begun, seed = time.perf_counter(), require_count("seed", seed, at_least=0)
     refuse_overlap(data, train)
@@ -241,7 +245,8 @@ def audit(  # noqa: PLR0913
     require_reference(denoiser, reference, data)
     require_shape("data", source, denoiser)
     seen = None if train is None else training_examples(denoiser, train, len(source))
-    moments, source, origin = moments_for(denoiser, data, train, source)
+    moments, origin, source, others = moments_for(denoiser, data, train, source)
+    beside = neighbours(denoiser, others) if reference is None else reference
     # exact for this very law: of another one it is a model like any other
     exact = denoiser.exact and isinstance(data, Law) and data.fingerprint == denoiser.fingerprint
     frame, grid = make_frame(moments, denoiser.shape), levels_to_audit(denoiser, levels)
@@ -255,9 +260,9 @@ def audit(  # noqa: PLR0913
     measure: Measure = partial(measure_curve, denoiser, levels=grid, frame=frame, **alike)
     full = math.prod(denoiser.shape) <= FULL_LIMIT
     numbers = [len(source), len(seen or ()), seed, count, size, grid.tolist()]
-    kept = keep_sums(keep, (denoiser, data, train, reference), numbers, processes)
+    kept = keep_sums(keep, (denoiser, data, train, beside), numbers, processes)
     curve = measure(
-        source, draws=count, full=full, reference=reference, between=between,
+        source, draws=count, full=full, reference=beside, between=between,
         keep=kept("held-out"), progress=_shifted(progress, 0, sum(parts)),
     )  # fmt: skip
     memorisation = None
@@ -272,11 +277,13 @@ def audit(  # noqa: PLR0913
         "girsanov": __version__, "model": denoiser.fingerprint, "data": data.fingerprint,
         "data_name": getattr(data, "name", type(data).__name__), "exact": exact,
         "shape": list(denoiser.shape), "examples": len(source), "draws": count, "seed": seed,
-        "calls": sum(parts) + len(source) * count * len(grid) * (reference is not None),
+        "calls": sum(parts) + parts[0] * (reference is not None),
         "moments_from": origin, "trajectories": paths,
         "levels_between": between.gaps, "training_examples": len(seen or ()),
         "seconds": round(time.perf_counter() - begun, 3),
     }  # fmt: skip
+    if isinstance(beside, Neighbours):
+        about["neighbours"] = len(beside.points)
     about |= said_of(denoiser, data) | named(denoiser, data, reference)
     return Audit(curve, frame, memorisation, about, teacher)
 
@@ -332,7 +339,7 @@ def _from_arrays(about: Json, t: dict[str, Any], moments: Moments) -> Audit:
         frame.probe_bands.sizes,
         t.get("full"),
         probe_variances=frame.probe_variances,
-        bends={name: t[f"bends.{name}"] for name in ("total", "traces", *names)},
+        bends={name: t[f"bends.{name}"] for name in BENDS + tuple(names)},
     )
     drop = ("format", "arrays", "bases", "levels", "error", "standard_error", "probe",
             "martingale", "reference_gain", "memorised", "rounding")  # fmt: skip

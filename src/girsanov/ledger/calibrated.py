@@ -22,35 +22,29 @@ import torch
 from .._checks import require
 from .._typing import Array
 from ..denoise.calibrate import RAW, Calibration
-from .correct import Rule, choose, cross_fitted, feature_rows, gain, matrices, normal_equations
+from .correct import CALIBRATED, MARGIN, Rule, choose, feature_rows, matrices, normal_equations
 from .curve import Curve
 from .frame import Frame
-
-MARGIN = 0.02  # of the error that a correction must take off, or the denoiser stays as it is
-NAMES = ("one", "mean", "linear")
+from .mended import bends_as, errors_left
 
 
 def calibrate(curve: Curve, frame: Frame, examples: int) -> tuple[Curve, Frame, Calibration]:
     """Return the curve of the calibrated denoiser, its frame, and the calibration.
 
     curve: measured, with products; examples: how many independent ones are behind it. The curve
-    has the probe's bands of the main basis alone, which bend between the levels as the denoiser's
-    error did in all; its third trace, which only the relative hold
+    has the probe's bands of the main basis alone; its third trace, which only the relative hold
     needs, is known where every coordinate is a band, else NaN.
     """
     require(curve.products is not None, "curve", "must be measured, not exact, to be calibrated")
-    normal, rule = normal_equations(curve, NAMES), Rule(MARGIN, examples)
-    betas = cross_fitted(normal, curve, rule)  # [B, K, P, F]
-    errors = np.maximum(normal.error - gain(betas, normal), 0.0)  # [B, K, P]
+    normal, rule = normal_equations(curve, CALIBRATED), Rule(MARGIN, examples)
+    betas, by_band = errors_left(curve, normal, rule)  # [B, K, P, F], [K+1, B, P]
     weights = _weights(choose(normal, np.arange(len(curve.shares)), curve, rule))
     found = Calibration(curve.levels[1:], weights, frame.probe_bands.index, frame.moments)
     bands = {curve.main: np.asarray(curve.probe_sizes)}
-    start = matrices(curve.products[:1])[..., 2, 2]  # type: ignore[index]
-    by_band = np.concatenate([start, np.swapaxes(errors, 0, 1)])
     corrected = replace(
         curve, errors={curve.main: by_band}, sizes=bands, full=None, products=None,
         traces=np.concatenate([curve.traces[:1], _traces(curve, frame, betas)]),
-        bends={name: bend for name, bend in curve.bends.items() if name == "total"},
+        bends=bends_as(curve, "calibrated"),
     )  # fmt: skip
     return corrected, Frame(frame.moments, frame.probe_bands, frame.probe_bands, {}), found
 
@@ -66,7 +60,9 @@ def _traces(curve: Curve, frame: Frame, betas: Array) -> Array:
     """Return E|r'|^2, E[n . r'] and E[x0 . r'] of r' = r - g, [K, B, 3]."""
     gram = np.moveaxis(matrices(curve.products[1:]), 1, 0)[..., :5, :5]  # type: ignore[index]
     one, n, r, _, x0 = np.eye(5)
-    rest = r - (betas[..., None, :] @ feature_rows(curve, NAMES, 5))[..., 0, :]  # [B, K, P, V]
+    rest = (
+        r - (betas[..., None, :] @ feature_rows(curve, CALIBRATED, 5))[..., 0, :]
+    )  # [B, K, P, V]
     along = gram @ rest[..., None]  # E[v r']
     sizes = np.asarray(curve.probe_sizes)
     square = (along[..., 0] * rest).sum(axis=-1) @ sizes

@@ -13,8 +13,9 @@ from .curve import FOLDS, GROUPS, VECTOR, Curve, Examples, pairs
 from .frame import Frame
 from .inside import Places
 from .kept import Stage
+from .mended import with_corrections
 from .refine import bent
-from .walk import Batch, Level, call, walk
+from .walk import Batch, Level, call, own, walk
 
 
 def measure_curve(  # noqa: PLR0913 - one keyword a choice
@@ -73,9 +74,8 @@ def measure_curve(  # noqa: PLR0913 - one keyword a choice
             for draw in range(draws):
                 for level in walk(denoiser, batch, grid, between, seed=seed, draw=draw):
                     other = None
-                    if reference is not None and not level.inside:
-                        state = (level.noise, level.across)
-                        other = call(reference, batch, state, float(grid[level.k - 1]))
+                    if reference is not None:
+                        other = call(reference, batch, *_seen(level, batch, grid, between))
                     sums.add(level, rows, x0.reshape(len(x0), -1), other)
                     done += len(x0)
                     if progress is not None:
@@ -83,7 +83,17 @@ def measure_curve(  # noqa: PLR0913 - one keyword a choice
             if keep is not None:
                 keep.after(number, whole)
     sums.merge(processes)
-    return sums.curve(grid, between)
+    return sums.curve(grid, between, n)
+
+
+def _seen(
+    level: Level, batch: Batch, grid: Levels, between: Places | None
+) -> tuple[tuple[Tensor, Tensor | None], float | Tensor]:
+    """Return the state at a level of a path, and its SNR or that of each example."""
+    state = (level.noise, level.across)
+    if not level.inside or between is None:
+        return state, float(grid[level.k - 1])
+    return state, own(between.levels[level.k - 1], batch.first, len(batch.x0))
 
 
 class _Sums:
@@ -94,7 +104,7 @@ class _Sums:
     ) -> None:
         """Make room; the gap that ends at level k has row levels + k - 1, after all levels."""
         d = frame.moments.basis.dimension
-        self.frame = frame
+        self.frame, self.levels = frame, levels
         self.mean = torch.tensor(frame.moments.mean)
         self.counts = torch.zeros(GROUPS, dtype=torch.float64)
         rows = 2 * levels - 1
@@ -105,10 +115,11 @@ class _Sums:
         count = 4 if process == "cld" else 3
         self.traces = torch.zeros(rows, GROUPS, count, dtype=torch.float64)
         self.pairs = pairs(len(VECTOR) if reference else len(VECTOR) - 1)
-        shape = (levels, GROUPS, frame.probe_bands.count, len(self.pairs))
+        shape = (rows, GROUPS, frame.probe_bands.count, len(self.pairs))
         self.products = torch.zeros(shape, dtype=torch.float64)
         self.full = torch.zeros(levels, FOLDS, d, d, dtype=torch.float64) if full else None
-        self.previous: Tensor | None = None
+        self.previous: Tensor | None = None  # r at the level before
+        self.noisier: Tensor | None = None  # and at the one before that
 
     def add(self, level: Level, rows: slice, x0: Tensor, other: Tensor | None) -> None:
         """Add one level of one batch: x0 and the reference's prediction are [b, d]."""
@@ -118,8 +129,12 @@ class _Sums:
         group = torch.arange(rows.start, rows.stop, device=x0.device) % GROUPS
         member = torch.nn.functional.one_hot(group, GROUPS).T.to(centred)  # [B, b]
         r = (x0 - level.prediction).double()
+        against = None if other is None else x0 - other
         if level.inside:
-            self._add(len(self.products) + level.k - 1, member, given, r)
+            assert self.noisier is not None  # the path has passed the gap's noisier end alone
+            row = self.levels + level.k - 1
+            self._add(row, member, given, r)
+            self._add_pairs(row, member, [*given[:2], r, self.noisier], against)
             return
         if level.k == 1:  # level 0 costs no call: predict the mean, with no noise to speak of
             self.previous = centred
@@ -127,10 +142,13 @@ class _Sums:
             again = centred if other is not None else None
             start = [none, given[1], none][: len(given)]
             self._add(0, member, start, centred)
-            self._add_pairs(0, member, start, centred, again)
+            self._add_pairs(0, member, [*start[:2], centred, centred], again)
+            self._add_full(0, member, centred)
+        assert self.previous is not None
         self._add(level.k, member, given, r)
-        self._add_pairs(level.k, member, given, r, None if other is None else x0 - other)
-        self.previous = r
+        self._add_pairs(level.k, member, [*given[:2], r, self.previous], against)
+        self._add_full(level.k, member, r)
+        self.noisier, self.previous = self.previous, r
 
     def _add(self, row: int, member: Tensor, given: list[Tensor], r: Tensor) -> None:
         """Add (1) and (2)."""
@@ -141,19 +159,22 @@ class _Sums:
             self.errors[name][row] += bands.average(member @ c.square()).cpu()
 
     def _add_pairs(
-        self, k: int, member: Tensor, given: list[Tensor], r: Tensor, other: Tensor | None
+        self, row: int, member: Tensor, known: list[Tensor], other: Tensor | None
     ) -> None:
-        """Add (3) and E[r r^T]."""
-        assert self.previous is not None
-        n, x0 = given[:2]
-        known = [n, r, self.previous, x0 - self.mean.to(x0)]
+        """Add (3) of known = n, x0, r, r_previous."""
+        n, x0, r, previous = known
+        known = [n, r, previous, x0 - self.mean.to(x0)]
         known += [] if other is None else [other.double()]
         coordinates = [self.frame.moments.basis.to_coordinates(v) for v in known]
-        self._add_products(k, member, [torch.ones_like(r), *coordinates])
-        if self.full is not None:
-            for fold in range(FOLDS):
-                part = r[member[fold::FOLDS].sum(0) > 0]
-                self.full[k, fold] += (part.T @ part).cpu()
+        self._add_products(row, member, [torch.ones_like(r), *coordinates])
+
+    def _add_full(self, k: int, member: Tensor, r: Tensor) -> None:
+        """Add E[r r^T]."""
+        if self.full is None:
+            return
+        for fold in range(FOLDS):
+            part = r[member[fold::FOLDS].sum(0) > 0]
+            self.full[k, fold] += (part.T @ part).cpu()
 
     def _add_products(self, k: int, member: Tensor, vector: list[Tensor]) -> None:
         rows = torch.cat([member @ (vector[a] * vector[b]) for a, b in self.pairs])  # [P B, d]
@@ -170,12 +191,13 @@ class _Sums:
         """Add the sums of other processes, up to the rounding of that order of summation."""
         processes.add(*self.tensors().values())
 
-    def curve(self, grid: Levels, between: Places | None) -> Curve:
-        """Return the group means."""
-        counts, count = self.counts, len(self.products)
+    def curve(self, grid: Levels, between: Places | None, examples: int) -> Curve:
+        """Return the group means; examples: independent ones behind them."""
+        counts, count = self.counts, self.levels
         by_group = counts[None, :, None]
         folds = torch.stack([counts[f::FOLDS].sum() for f in range(FOLDS)])
         traces = (self.traces / by_group).numpy()
+        products = (self.products / by_group[..., None]).numpy()
         errors = {name: (e / by_group).numpy() for name, e in self.errors.items()}
         # |x0|^2 = 2 x0.(x0 - mean) - |x0 - mean|^2 + |mean|^2, all of it measured at level 0
         square = 2 * traces[0, :, 2] - traces[0, :, 0] + float(self.mean @ self.mean)
@@ -186,7 +208,7 @@ class _Sums:
             sizes={name: bands.sizes for name, (_, bands) in self.frame.bases.items()},
             traces=traces[:count],
             second_moments=square,
-            products=(self.products / by_group[..., None]).numpy(),
+            products=products[:count],
             probe_sizes=self.frame.probe_bands.sizes,
             full=None if self.full is None else (self.full / folds[None, :, None, None]).numpy(),
             probe_variances=self.frame.probe_variances,
@@ -194,4 +216,5 @@ class _Sums:
         if between is None:
             return found
         inside = {name: e[count:] for name, e in errors.items()}
-        return bent(found, between, inside, traces[count:])
+        found = bent(found, between, inside, traces[count:])
+        return with_corrections(found, between, products[count:], examples)

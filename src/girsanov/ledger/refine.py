@@ -172,27 +172,33 @@ def unseen(curve: Curve, name: str, levels: Levels) -> Array:
 
 def bent(curve: Curve, at: Places, errors: dict[str, Array], traces: Array) -> Curve:
     """Return the curve with its bends; errors: as measured at the places [K, B, J], traces too."""
-    count, groups = at.levels.shape
-    i = np.repeat(np.arange(count), groups)
-    w = (at.levels - curve.levels[:-1, None]) / np.diff(curve.levels)[:, None]
+    share = (at.levels - curve.levels[:-1, None]) / np.diff(curve.levels)[:, None]
     seen = {**errors, "total": traces[:, :, :1]}
     known = {**curve.errors, "total": curve.traces[:, :, :1]}
-    found, share = {}, w[:, :, None]
-    for name, value in seen.items():
-        ends = known[name]
-        mean = np.einsum("kbj,b->kj", ends, curve.shares)
-        a, b = (
-            x.reshape(count, groups, -1)
-            for x in _weights(curve, mean, at.levels.ravel(), i, w.ravel(), "between")
-        )
-        missed = value - a * ends[:-1] - b * ends[1:]
-        shape = a * mean[:-1, None] + b * mean[1:, None]
-        found[name] = bends(at, curve.levels[1:], missed, shape, curve.shares)
-    like = as_error(curve.traces)
+    found = {name: bends_of(curve, at, known[name], value) for name, value in seen.items()}
+    like, share = as_error(curve.traces), share[:, :, None]
     beyond, inside = (x - x[:, :, :1] * like for x in (curve.traces, traces))
     missed = inside - (1 - share) * beyond[:-1] - share * beyond[1:]
     found["traces"] = bends(at, curve.levels[1:], missed, np.ones_like(missed), curve.shares)
     return replace(curve, bends=found)
+
+
+def bends_of(curve: Curve, at: Places, ends: Array, value: Array) -> Array:
+    """Return the bends of other errors of a curve, [K, B, J, 2].
+
+    ends: these errors at its levels [K+1, B, J]; value: as measured at the places [K, B, J].
+    """
+    count, groups = at.levels.shape
+    i = np.repeat(np.arange(count), groups)
+    w = (at.levels - curve.levels[:-1, None]) / np.diff(curve.levels)[:, None]
+    mean = np.einsum("kbj,b->kj", ends, curve.shares)
+    a, b = (
+        x.reshape(count, groups, -1)
+        for x in _weights(curve, mean, at.levels.ravel(), i, w.ravel(), "between")
+    )
+    missed = value - a * ends[:-1] - b * ends[1:]
+    shape = a * mean[:-1, None] + b * mean[1:, None]
+    return bends(at, curve.levels[1:], missed, shape, curve.shares)
 
 
 def _weights(

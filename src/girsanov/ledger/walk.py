@@ -64,16 +64,16 @@ def walk(
         w = normal(complement, step) if whole else None
         yield Level(k, noise / -s, call(denoiser, batch, (noise / -s, w), s), w)
         if between is not None and between.weights[k - 1].any():
-            t = _own(between.levels[k - 1], batch.first, b).to(noise)[:, None]
+            t = own(between.levels[k - 1], batch.first, b).to(noise)[:, None]
             share = (t - previous) / (s - previous)
             spread = ((t - previous) * (s - t) / (s - previous)).clamp(min=0).sqrt()
             n = (before + share * (noise - before) + spread * normal(gap, step)) / -t
-            m = call(denoiser, batch, (n, w), _own(between.levels[k - 1], batch.first, b))
+            m = call(denoiser, batch, (n, w), own(between.levels[k - 1], batch.first, b))
             yield Level(k, n, m, w, inside=True)
         previous = s
 
 
-def _own(by_group: np.ndarray, first: int, count: int) -> Tensor:
+def own(by_group: np.ndarray, first: int, count: int) -> Tensor:
     """Return each example's value, of its group: example i is in group i mod B."""
     return torch.from_numpy(by_group[np.arange(first, first + count) % len(by_group)])
 

@@ -20,6 +20,7 @@ FORMS: dict[str, tuple[str, ...]] = {
     "levels": ("K1",), "shares": ("B",), "second_moments": ("B",), "traces": ("K1", "B", "T"),
     "probe_bands": ("d",), "bends.total": ("K", "B", "1", "2"),
     "bends.traces": ("K", "B", "T", "2"), "products": ("K1", "B", "P", "V"),
+    "bends.probe": ("K", "B", "P", "2"), "bends.calibrated": ("K", "B", "P", "2"),
     "full": ("K1", "F", "d", "d"), "memorisation": ("K1", "B"),
 }  # fmt: skip
 OPTIONAL = ("full", "memorisation")

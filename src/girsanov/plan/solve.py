@@ -45,7 +45,7 @@ from ..sampling.solvers import SOLVERS, network_calls
 from .cost import prices
 from .distance import Distance
 from .plan import Plan
-from .score import score_floor
+from .score import score_floor, score_note
 from .trajectories import MOST, Indices, Paths, Teacher, teacher_of
 
 LEAST = 16  # trajectories, of which half choose and half judge
@@ -278,8 +278,7 @@ def score_entry(audit: Audit, last: int) -> Entry:
         return Entry("score", 0.0, 0.0, 0.0, "exact", "the denoiser is exact")
     # the denoiser's own, whoever calls it: beyond what it costs at best on any grid
     low = score_floor(prices(audit, "gaussian", levels=audit.levels), np.array([1, last]))
-    note = "found by correcting the denoiser on held-out data; the rest cannot be known from data"
-    return Entry("score", None, low, None, "lower bound", note)
+    return Entry("score", None, low, None, "lower bound", score_note(audit))
 
 
 def measure_distance(denoiser: Denoiser, plan: Plan, audit: Audit) -> Plan:

@@ -95,7 +95,15 @@ def _words(remedy: Remedy, steps: int) -> str:
             there = "" if where is None else " to ".join(number(noise) for noise in where)
             there = there and f", above all at noise levels {there}"
             least = number(remedy.low)
-            return f"more training{there}: the score error costs at least {least} nats"
+            said = f"more training{there}: the score error costs at least {least} nats"
+            ends = about.get("beaten")
+            if ends is None:
+                return said
+            noise = " to ".join(number(sigma) for sigma in ends)
+            return (
+                f"{said} (at noise {noise} an average of the training examples, without any "
+                "network, is closer to the truth than this model)"
+            )
 
 
 def _nats(remedy: Remedy) -> str:
