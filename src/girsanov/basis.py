@@ -81,7 +81,7 @@ class Basis:
         """Return U [d, d]."""
         whole: Array = np.eye(1)
         for factor, size in zip(self.factors, self.shape, strict=True):
-            whole = np.kron(whole, np.eye(size) if factor is None else factor)
+            whole = np.asarray(np.kron(whole, np.eye(size) if factor is None else factor))
         return whole
 
 
