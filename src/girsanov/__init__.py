@@ -77,7 +77,7 @@ if TYPE_CHECKING:
     from .sampling.langevin import sample_langevin as sample_langevin
     from .sampling.shards import sample_shards as sample_shards
     from .sampling.solvers import solver_recipe as solver_recipe
-    from .train import fit as fit
+    from .train.fit import fit as fit
 
 _HOME = {
     "._checks": ("InputError", "MissingExtra"),

@@ -20,6 +20,7 @@ from ._typing import Array, Tensor
 
 Kind = Literal["coordinate", "pca", "dct"]
 PCA_LIMIT = 2048  # dimensions; a dense basis beyond it costs more than the network
+DENSE = 256  # dimensions up to which one product is quicker than one for each axis
 
 
 @dataclass(frozen=True)
@@ -53,23 +54,35 @@ class Basis:
     def _apply(self, x: Tensor, *, transpose: bool) -> Tensor:
         if self.kind == "coordinate":
             return x
+        factors = self._factors(x)
+        if len(factors) == 1 and factors[0] is not None:
+            return x @ (factors[0].T if transpose else factors[0])
         out = x.reshape(len(x), *self.shape)
-        for axis, factor in enumerate(self._factors(x), start=1):
+        for axis, factor in enumerate(factors, start=1):
             if factor is not None:
                 moved = out.movedim(axis, -1)
                 out = (moved @ (factor.T if transpose else factor)).movedim(-1, axis)
         return out.reshape(x.shape)
 
     def _factors(self, like: Tensor) -> list[Tensor | None]:
+        """Return the factors, or U alone where it is small."""
         key = (like.dtype, like.device)
         if key not in self._cache:
+            whole = [self._whole()] if self.dimension <= DENSE else self.factors
             # a factor made in inference mode could never be differentiated through again
             with torch.inference_mode(False):
                 self._cache[key] = [
                     None if f is None else torch.as_tensor(f, dtype=like.dtype, device=like.device)
-                    for f in self.factors
+                    for f in whole
                 ]
         return self._cache[key]
+
+    def _whole(self) -> Array:
+        """Return U [d, d]."""
+        whole: Array = np.eye(1)
+        for factor, size in zip(self.factors, self.shape, strict=True):
+            whole = np.asarray(np.kron(whole, np.eye(size) if factor is None else factor))
+        return whole
 
 
 def coordinate_basis(dimension: int) -> Basis:
