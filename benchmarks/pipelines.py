@@ -1,17 +1,25 @@
 """Plans against diffusers' own schedulers, on pipelines trained with plain diffusers code.
 
-    python benchmarks/pipelines.py MODELS --out RESULTS [--only NAME] [--who their|our|tenth]
+    python benchmarks/pipelines.py MODELS --out RESULTS [--who their our tenth chosen]
+                                   [--only NAME ...] [--device cuda] [--counts 5 8 10 20 50]
     python benchmarks/pipelines.py MODELS --out RESULTS --table
 
-MODELS is what benchmarks/pipelines_train.py wrote. For each pipeline: an audit on held-out images
-of at most 25,000 network calls, all trajectories included (`tenth`:
-2,500, without the latter), and the Frechet distance to all the data, in 32 features of a small
-classifier, of samples drawn by diffusers' loop with the same network and number of calls: DDPM,
-DDIM, DPM-Solver++ and UniPC as diffusers spaces them, and GirsanovScheduler with planned levels,
-stochastic (gaussian) and deterministic (ddim, dpmpp-2m), raw and calibrated. A plan takes at most
-the calls it is given, and fewer where the audit has no more levels. All rows see the same noise;
-+- is 1.96 standard errors by a jackknife over 20 groups of samples, which for ratios uses that.
-Rows are kept in RESULTS as they are done, so that a run may be stopped.
+MODELS is what benchmarks/pipelines_train.py wrote: pipelines, each with several training seeds.
+For each: the Frechet distance to the training images, which no curve and no tournament is measured
+on, in 32 features of a small classifier, of samples drawn by diffusers' loop with the same network
+and number of calls. Rows:
+
+    their   DDPM, DDIM, DPM-Solver++ and UniPC as diffusers spaces them
+    our     GirsanovScheduler from one audit of at most 25,000 network calls, all trajectories
+            included: stochastic (gaussian, x0) and solvers, on the network as it is and calibrated
+    tenth   the same of 2,500 calls, but for the solvers on the calibrated network
+    chosen  what a tournament by Frechet distance chooses (as `plan --by frechet`), all of these
+            and more competing: half of the held-out images are audited, the other half judges
+
+A plan takes at most the calls it is given, and fewer where the audit has no more levels. All rows
+see the same noise; +- is 1.96 standard errors by a jackknife over 20 groups of samples, which for
+ratios uses that. Rows are kept in RESULTS, one file a pipeline and seed, as they are done, so that
+a run may be stopped and go on; processes for different --only do not disturb each other.
 """
 
 from __future__ import annotations
@@ -20,22 +28,31 @@ import argparse
 import inspect
 import json
 import time
+from functools import partial
 from pathlib import Path
 
 import diffusers
 import numpy as np
 import torch
 from common import Judge
+from pipelines_table import table
 
 import girsanov as gv
 from girsanov.cli.budget import shared_out
+from girsanov.comparison.frechet import builtin
 from girsanov.ledger.trajectories import teacher_calls
 from girsanov.plan.solve import calibrated_teacher
+from girsanov.plan.tournament import tournament
+from girsanov.sampling.run import sample_standardised
+from girsanov.sampling.solvers import SOLVERS
 
 COUNTS = (5, 8, 10, 20, 50)
 GROUPS = 20
 CALLS, TENTH = 25_000, 2_500
-PAIRS = {"DDIM leading": "ddim", "DPM++ linspace": "dpmpp-2m"}  # default spacing, planned
+PATHS = {"our": 40, "tenth": 16, "chosen": 40}  # trajectories of an audit
+LEVELS = {"our": 33, "tenth": 13, "chosen": 33}  # a solver's plan has no more calls than these
+A_SAMPLE = 16_000  # network calls of a tournament for each one that its plan makes, or 200,000
+WHO = ("their", "our", "tenth", "chosen")
 
 
 def theirs(config):
@@ -57,161 +74,183 @@ def drawn(network, scheduler, steps, count, seed=0):
     """Return samples [count, d] by diffusers' loop, and the network calls it made."""
     generator = torch.Generator().manual_seed(seed)
     shape = (count, network.config.in_channels, *[network.config.sample_size] * 2)
-    scheduler.set_timesteps(steps)
-    x, calls = torch.randn(shape, generator=generator) * scheduler.init_noise_sigma, 0
+    scheduler.set_timesteps(steps, device=network.device)
+    x = torch.randn(shape, generator=generator).to(network.device) * scheduler.init_noise_sigma
     known = inspect.signature(scheduler.step).parameters
     options = {"generator": generator} if "generator" in known else {}
+    calls = 0
     for t in scheduler.timesteps:
         out, calls = network(scheduler.scale_model_input(x, t), t).sample, calls + 1
         x = scheduler.step(out, t, x, **options).prev_sample
-    return x.clamp(-1, 1).flatten(1).numpy().astype(np.float64), calls
+    return x.clamp(-1, 1).flatten(1).cpu().numpy().astype(np.float64), calls
 
 
-def ours(model, held_out, train, who):
-    """Yield name and scheduler, from one audit within its network calls."""
-    tenth = who == "tenth"
-    paths = 16 if tenth else 40
-    # the calibrated teacher's trajectories are as many again
+def audited(model, held_out, train, who):
+    """Return an audit within its network calls, and what it says of itself."""
+    tenth, paths = who == "tenth", PATHS[who]
+    # the calibrated teacher's trajectories are as many again; a tournament pays for its own
+    teachers = 2 if who == "our" else 1
     spent = shared_out(
-        TENTH if tenth else CALLS,
-        available=len(held_out),
-        train=len(train),
-        trajectories=paths,
-        teachers=1 if tenth else 2,
-    )
+        TENTH if tenth else CALLS, available=len(held_out), train=len(train),
+        trajectories=paths, teachers=teachers, levels=LEVELS[who],
+    )  # fmt: skip
     begun = time.perf_counter()
     audit = gv.audit(model, held_out, train=train, trajectories=paths, **spent)
-    right = None if tenth else calibrated_teacher(audit, model)
-    calls = audit.about["calls"]
-    calls += 0 if tenth else paths * teacher_calls(len(audit.levels))
     total = audit.total()
-    spread = float(np.median(1.96 * total.se / total.value))
-    print(
-        f"audit: {spent}, {paths} trajectories, {calls} network calls, "
-        f"{time.perf_counter() - begun:.0f} s; the curve is known to {100 * spread:.0f} % "
-        f"(median); calibrated at {100 * audit.calibrated().calibration.share:.0f} %"
-    )
-    gaussian = audit.plan(steps=8, calibrate=False)
-    for e in gaussian.ledger:
-        print(f"  8 calls, {e.name}: {e.value} [{e.low}, {e.high}] nats, {e.kind}")
-    make = gv.GirsanovScheduler.from_plan
-    yield "gaussian, calibrated", make(audit.plan(steps=8, calibrate=True), audit=audit)
-    for solver in ("ddim", "dpmpp-2m"):
-        yield solver, make(audit.plan(steps=8, sampler=solver, calibrate=False), audit=audit)
-    if right is not None:
-        yield "dpmpp-2m, calibrated", make(right.plan(steps=8, sampler="dpmpp-2m"), audit=right)
-    yield "gaussian", make(gaussian, audit=audit)
+    ledger = [e.to_json() for e in audit.plan(steps=8, calibrate=False).ledger]
+    said = {
+        **spent, "trajectories": paths,
+        "calls": audit.about["calls"] + (teachers - 1) * paths * teacher_calls(len(audit.levels)),
+        "seconds": time.perf_counter() - begun,
+        "half_width": float(np.median(1.96 * total.se / total.value)),
+        "calibrated": audit.calibrated().calibration.share, "ledger_at_8": ledger,
+    }  # fmt: skip
+    print(f"audit ({who}): {said}", flush=True)
+    return audit, said
 
 
-def jackknife(judge, x, whole):
-    """Return the distance of all samples, and of all but each group in turn."""
-    group = np.arange(len(x)) % GROUPS
-    return [judge.frechet(x, whole), *(judge.frechet(x[group != g], whole) for g in range(GROUPS))]
+def ours(audit, model, who):
+    """Yield name and what makes the scheduler, from one audit."""
+    made = gv.GirsanovScheduler.from_plan
+
+    def of(given, **options):
+        return made(given.plan(steps=8, **options), audit=given)
+
+    yield "gaussian, calibrated", partial(of, audit, calibrate=True)
+    yield "gaussian", partial(of, audit, calibrate=False)
+    yield "x0", partial(of, audit, sampler="x0", calibrate=False)
+    for solver in SOLVERS:
+        yield solver, partial(of, audit, sampler=solver, calibrate=False)
+    right = None if who == "tenth" else calibrated_teacher(audit, model)
+    for solver in SOLVERS if right is not None else ():
+        yield f"{solver}, calibrated", partial(of, right, sampler=solver)
 
 
-def study(folder, options):
-    network = diffusers.UNet2DModel.from_pretrained(folder / "unet", local_files_only=True).eval()
-    own = diffusers.DDPMScheduler.from_pretrained(folder / "scheduler", local_files_only=True)
-    parts = {
-        key: np.load(folder / f"{key}.npy")
-        for key in ("train", "held_out", "labels_train", "labels_held_out")
-    }
-    whole = np.concatenate([parts["train"], parts["held_out"]]).reshape(-1, 64).astype(np.float64)
-    judge = Judge(whole, np.concatenate([parts["labels_train"], parts["labels_held_out"]]))
-    half = np.random.default_rng(0).permutation(len(whole))
-    path = options.out / f"{folder.name}.json"
-    kept = json.loads(path.read_text()) if path.is_file() else {"rows": {}}
-    kept["floor"] = judge.frechet(whole[half[::2]], whole[half[1::2]])
-    runs = theirs(own.config)
-    if options.who != "their":
-        data = gv.load_data(parts["held_out"]), gv.load_data(parts["train"])
-        runs = ours(gv.from_pipeline(diffusers.DDPMPipeline(network, own)), *data, options.who)
-    for name, scheduler in runs:
-        row = kept["rows"].setdefault(f"{options.who} {name}", {})
-        for steps in (n for n in options.counts if str(n) not in row):
-            try:
-                x, calls = drawn(network, scheduler, steps, options.count)
-            except IndexError:  # DPM++ with Karras levels and a last training level near SNR 0
-                row[str(steps)] = None
-                continue
-            assert calls <= steps, (name, steps, calls)
-            row[str(steps)] = jackknife(judge, x, whole)
-        print(
-            f"{options.who} {name:24s}"
-            + "".join(f"{v[0] if v else np.nan:8.2f}" for v in row.values()),
-            flush=True,
-        )
-        path.write_text(json.dumps(kept))
+class Field:
+    """One pipeline: its network, data, judge, and the file its rows are kept in."""
+
+    def __init__(self, folder: Path, options: argparse.Namespace) -> None:
+        load = {"local_files_only": True}
+        network = diffusers.UNet2DModel.from_pretrained(folder / "unet", **load)
+        self.network = network.to(options.device).eval()
+        self.scheduler = diffusers.DDPMScheduler.from_pretrained(folder / "scheduler", **load)
+        names = ("train", "held_out", "labels_train", "labels_held_out")
+        parts = {key: np.load(folder / f"{key}.npy") for key in names}
+        flat = [parts[k].reshape(len(parts[k]), -1).astype(np.float64) for k in names[:2]]
+        labels = np.concatenate([parts["labels_train"], parts["labels_held_out"]])
+        self.judge, self.seen = Judge(np.concatenate(flat), labels), flat[0]
+        self.parts, self.train = parts, gv.load_data(parts["train"])
+        self.held_out = gv.load_data(parts["held_out"])
+        self.model = gv.from_pipeline(diffusers.DDPMPipeline(self.network, self.scheduler))
+        self.options, self.path = options, options.out / f"{folder.name}.json"
+        text = self.path.read_text() if self.path.is_file() else '{"rows": {}}'
+        self.kept = {"audits": {}, "chosen": {}, "done": {}, **json.loads(text)}
+        half = np.random.default_rng(0).permutation(len(self.seen))
+        pair = (self.seen[half[::2]], self.seen[half[1::2]])
+        self.kept["floor"] = self.judge.frechet(*pair)
+
+    def keep(self) -> None:
+        """Write the rows there are."""
+        self.path.write_text(json.dumps(self.kept))
+
+    def missing(self, name: str) -> list[int]:
+        """Return the numbers of calls that a row has not been measured at."""
+        return [n for n in self.options.counts if str(n) not in self.kept["rows"].get(name, {})]
+
+    def measure(self, name: str, steps: int, draw) -> None:
+        """Judge what `draw` draws, keep it and say it."""
+        row = self.kept["rows"].setdefault(name, {})
+        try:
+            x, calls = draw()
+        except IndexError:  # DPM++ with Karras levels and a last training level near SNR 0
+            row[str(steps)] = None
+            return
+        assert calls <= steps, (name, steps, calls)
+        group = np.arange(len(x)) % GROUPS
+        each = (x, *(x[group != g] for g in range(GROUPS)))
+        row[str(steps)] = [self.judge.frechet(part, self.seen) for part in each]
+        print(f"{self.path.stem} {name:28s} {steps:3d} {row[str(steps)][0]:8.2f}", flush=True)
+        self.keep()
+
+    def rows(self, who: str, runs) -> None:
+        """Measure the rows that are missing of schedulers, each made when it is needed."""
+        for name, make in runs:
+            wanted = self.missing(f"{who} {name}")
+            scheduler = make() if wanted else None
+            for steps in wanted:
+                draw = partial(drawn, self.network, scheduler, steps, self.options.count)
+                self.measure(f"{who} {name}", steps, draw)
+
+    def tournaments(self) -> None:
+        """Measure what tournaments choose: half of the held-out data audited, half judging."""
+        wanted = self.missing("chosen")
+        if not wanted:
+            return
+        audit_on, judge_by = (gv.load_data(self.parts["held_out"][k::2]) for k in (0, 1))
+        audit, said = audited(self.model, audit_on, self.train, "chosen")
+        self.kept["audits"]["chosen"] = said
+        measure = builtin(self.seen, self.parts["labels_train"])
+        for steps in wanted:
+            begun = time.perf_counter()
+            calls = self.options.calls or max(200_000, A_SAMPLE * steps)
+            plan = tournament(audit, self.model, judge_by, by=measure, steps=steps, calls=calls)
+            told = plan.about["tournament"]
+            won = next(row for row in told["table"] if row["won"])
+            self.kept["chosen"][str(steps)] = {
+                "why": plan.about["why"], "calls": told["calls"], "samples": won["samples"],
+                "trajectory_calls": told["trajectory_calls"], "candidates": len(told["table"]),
+                "name": won["candidate"], "seconds": time.perf_counter() - begun,
+            }  # fmt: skip
+            print(f"{self.path.stem} {steps}: {self.kept['chosen'][str(steps)]}", flush=True)
+            self.measure("chosen", steps, partial(self.of_plan, plan))
+
+    def of_plan(self, plan):
+        """Return samples of a plan, from noise that its tournament has not seen."""
+        count = self.options.count
+        if plan.covariance == "full":  # which no scheduler carries
+            x = sample_standardised(self.model, plan, count, seed=2**30)
+            return x.clamp(-1, 1).flatten(1).double().cpu().numpy(), plan.steps
+        scheduler = gv.GirsanovScheduler.from_plan(plan)
+        return drawn(self.network, scheduler, plan.steps, count)
 
 
-def spread(values):
-    """Return 1.96 standard errors of a figure from its leave-out values."""
-    return 1.96 * np.sqrt((GROUPS - 1) / GROUPS * np.square(values - np.mean(values)).sum())
-
-
-def table(path):
-    kept = json.loads(path.read_text())
-    rows = {
-        name: {int(n): np.array(v) for n, v in row.items() if v}
-        for name, row in kept["rows"].items()
-    }
-    counts = sorted({n for row in rows.values() for n in row})
-    print(f"\n{path.stem}: two halves of the data {kept['floor']:.2f}\n")
-    print("| sampler | " + " | ".join(f"{n} calls" for n in counts) + " |")
-    print("|---" * (len(counts) + 1) + "|")
-    for name, row in rows.items():
-        cells = (f"{row[n][0]:.2f} ± {spread(row[n][1:]):.2f}" if n in row else "" for n in counts)
-        print(f"| {name} | " + " | ".join(cells) + " |")
-    for who in ("our", "tenth"):
-        if not any(name.startswith(who) for name in rows):
+def study(folder: Path, options: argparse.Namespace) -> None:
+    field = Field(folder, options)
+    for who in options.who:
+        done = field.kept["done"].get(who, [])
+        if {*options.counts} <= {*done}:
             continue
-        mine, theirs_too = best_of(rows, who), best_of(rows, "their")
-        both = sorted(mine.keys() & theirs_too.keys())
-        if both:
-            logs = [np.log(mine[n] / theirs_too[n]) for n in both]
-            mean = np.exp(np.mean(logs, axis=0))
-            print(f"\nbest of {who} to best of theirs: {ratios(mine, theirs_too)}; geometric mean "
-                  f"{mean[0]:.2f} ± {spread(mean[1:]):.2f} (goal .8)")  # fmt: skip
-        for default, planned in PAIRS.items():
-            pair = rows.get(f"{who} {planned}", {}), rows.get(f"their {default}", {})
-            print(f"planned {planned} to {default}: {ratios(*pair)}")
-        for kind in (f"{who} gaussian", f"{who} gaussian, calibrated"):
-            row, ddpm = rows.get(kind, {}), rows.get("their DDPM leading", {})
-            twice = {n: ddpm[2 * n] for n in row if 2 * n in ddpm}
-            print(f"{kind} to DDIM leading: {ratios(row, rows.get('their DDIM leading', {}))}; "
-                  f"to DDPM leading with twice the calls: {ratios(row, twice)}")  # fmt: skip
-
-
-def best_of(rows, who):
-    """Return the best row at each number of calls."""
-    mine = [row for name, row in rows.items() if name.startswith(who)]
-    counts = {n for row in mine for n in row}
-    return {n: min((row[n] for row in mine if n in row), key=lambda v: v[0]) for n in counts}
-
-
-def ratios(tops, bottoms):
-    """Return the ratios of two rows in words, at the numbers of calls that both have."""
-    both = [(n, tops[n] / bottoms[n]) for n in sorted(tops.keys() & bottoms.keys())]
-    return ", ".join(f"{n}: {r[0]:.2f} ± {spread(r[1:]):.2f}" for n, r in both) or "not run"
+        if who == "their":
+            field.rows(who, ((n, lambda s=s: s) for n, s in theirs(field.scheduler.config)))
+        elif who == "chosen":
+            field.tournaments()
+        else:
+            audit, said = audited(field.model, field.held_out, field.train, who)
+            field.kept["audits"][who] = said
+            field.rows(who, ours(audit, field.model, who))
+        field.kept["done"][who] = sorted({*done, *options.counts})
+        field.keep()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("models", type=Path)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--only")
-    parser.add_argument("--who", choices=("their", "our", "tenth"), default="our")
+    parser.add_argument("--only", nargs="+", help="folders of MODELS, such as digits-v-0")
+    parser.add_argument("--who", choices=WHO, nargs="+", default=list(WHO))
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--counts", type=int, nargs="+", default=list(COUNTS))
+    parser.add_argument("--calls", type=int, help="of a tournament, for a trial of this script")
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--table", action="store_true")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
+    if options.table:
+        table(options.out)
+        return
     folders = sorted(p.parent for p in options.models.glob("*/model_index.json"))
-    for folder in (f for f in folders if options.only in (None, f.name)):
-        if options.table:
-            table(options.out / f"{folder.name}.json")
-        else:
-            study(folder, options)
+    for folder in (f for f in folders if not options.only or f.name in options.only):
+        study(folder, options)
 
 
 if __name__ == "__main__":

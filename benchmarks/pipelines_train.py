@@ -1,7 +1,9 @@
 """Three pipelines trained with nothing but diffusers: what users bring to `girsanov audit`.
 
-    python benchmarks/pipelines_train.py OUT [--steps 1400] [--only NAME]
+    python benchmarks/pipelines_train.py OUT [--steps 1400] [--only NAME ...] [--seeds 0 1 2]
+                                         [--device cuda]
 
+One folder a pipeline and training seed, OUT/NAME-SEED; the split of the data is the same for all.
 digits-epsilon (linear betas, epsilon, clipped predictions), digits-v (cosine, v prediction), both
 on scikit-learn's digits (8 x 8), and tiles-sample (x0 prediction, linear betas) on
 grey 8 x 8 tiles of scikit-learn's two photographs. Four fifths of the images are trained on;
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from itertools import product
 from pathlib import Path
 
 import diffusers
@@ -55,22 +58,23 @@ def parts(name: str) -> dict[str, np.ndarray]:
             "labels_train": y[order[:cut]], "labels_held_out": y[order[cut:]]}  # fmt: skip
 
 
-def train(name: str, x: np.ndarray, steps: int) -> diffusers.DDPMPipeline:
-    torch.manual_seed(0)
+def train(name: str, x: np.ndarray, steps: int, seed: int, device: str) -> diffusers.DDPMPipeline:
+    torch.manual_seed(seed)
     network = diffusers.UNet2DModel(
         sample_size=8, in_channels=1, out_channels=1, layers_per_block=1, norm_num_groups=8,
         block_out_channels=(16, 32), attention_head_dim=16,
         down_block_types=("DownBlock2D", "AttnDownBlock2D"),
         up_block_types=("AttnUpBlock2D", "UpBlock2D"),
-    )  # fmt: skip
+    ).to(device)  # fmt: skip
     scheduler = diffusers.DDPMScheduler(**SETTINGS[name])
     optimiser = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=1e-4)
     rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=steps)
     average = EMAModel(network.parameters(), decay=0.998)
-    images, begun = torch.from_numpy(x), time.perf_counter()
+    images, begun = torch.from_numpy(x).to(device), time.perf_counter()
     for step in range(steps):
-        clean = images[torch.randint(len(images), (32,))]
-        noise, t = torch.randn_like(clean), torch.randint(1000, (32,))
+        # drawn on the CPU, so that a seed is the same network's on every device
+        clean = images[torch.randint(len(images), (32,)).to(device)]
+        noise, t = torch.randn(clean.shape).to(device), torch.randint(1000, (32,)).to(device)
         target = {"epsilon": noise, "sample": clean}.get(SETTINGS[name]["prediction_type"])
         if target is None:
             target = scheduler.get_velocity(clean, noise, t)
@@ -82,27 +86,28 @@ def train(name: str, x: np.ndarray, steps: int) -> diffusers.DDPMPipeline:
         rate.step()
         average.step(network.parameters())
         if step % 250 == 0:
-            print(f"{name} step {step} loss {loss.item():.4f} {time.perf_counter() - begun:.0f} s",
-                  flush=True)  # fmt: skip
+            spent = f"{time.perf_counter() - begun:.0f} s"
+            print(f"{name}-{seed} step {step} loss {loss.item():.4f} {spent}", flush=True)
     average.copy_to(network.parameters())
-    return diffusers.DDPMPipeline(network, scheduler)
+    return diffusers.DDPMPipeline(network.cpu(), scheduler)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--steps", type=int, default=1400)
-    parser.add_argument("--only", choices=list(SETTINGS))
+    parser.add_argument("--only", choices=list(SETTINGS), nargs="+", default=list(SETTINGS))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
-    for name in [options.only] if options.only else SETTINGS:
-        folder = options.out / name
-        data = parts(name)
-        train(name, data["train"], options.steps).save_pretrained(folder)
+    for name, seed in product(options.only, options.seeds):
+        folder, data = options.out / f"{name}-{seed}", parts(name)
+        pipe = train(name, data["train"], options.steps, seed, options.device)
+        pipe.save_pretrained(folder)
         for key, value in data.items():
             np.save(folder / f"{key}.npy", value)
-        count = sum(p.numel() for p in diffusers.UNet2DModel.from_pretrained(
-            folder / "unet", local_files_only=True).parameters())  # fmt: skip
-        print(f"{name}: {count} parameters, {len(data['train'])} images", flush=True)
+        count = sum(p.numel() for p in pipe.unet.parameters())
+        print(f"{folder.name}: {count} parameters, {len(data['train'])} images", flush=True)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,11 @@ def test_samples_decide_and_the_table_is_kept(girsanov, audited, law, here):
     assert "chosen" in said.out
     assert "x0, cosine" in said.out
     assert "network calls" in said.out
+    rows = [line for line in said.out.splitlines() if line.startswith(("candidate", "x0, "))]
+    assert rows[0].split()[:4] == ["candidate", "behind", "of", "samples"]
+    assert " chosen " in rows[1]
+    assert " .. " in rows[1]
+    assert rows[-1].split()[-1] == "60"  # knocked out after the first round: no distance printed
     table = gv.load_plan(here / "plan.json").about["tournament"]["table"]
     assert 4 <= len(table) <= 5  # grids that come to the same enter once
     assert sum(row["won"] for row in table) == 1

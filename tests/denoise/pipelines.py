@@ -162,3 +162,64 @@ def stable_diffusion_3(folder, transformers):
         text_encoder_2=_clip(transformers, True), tokenizer_2=tokenizer,
         text_encoder_3=None, tokenizer_3=None,
     )  # fmt: skip
+
+
+def sdxl_unet(seed=0):
+    torch.manual_seed(seed)
+    return diffusers.UNet2DConditionModel(
+        sample_size=4, in_channels=4, out_channels=4, layers_per_block=1, norm_num_groups=4,
+        block_out_channels=(8, 16), cross_attention_dim=32, attention_head_dim=4,
+        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"), addition_embed_type="text_time",
+        addition_time_embed_dim=8, projection_class_embeddings_input_dim=6 * 8 + 16,
+    ).eval()  # fmt: skip
+
+
+def flux_transformer(seed=0, **config):
+    torch.manual_seed(seed)
+    network = diffusers.FluxTransformer2DModel(
+        in_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=8,
+        num_attention_heads=2, joint_attention_dim=32, pooled_projection_dim=16,
+        axes_dims_rope=(4, 2, 2), **config,
+    ).eval()  # fmt: skip
+    with torch.no_grad():  # rows and columns must matter, and the output not start small
+        for weight in network.parameters():
+            weight.normal_(0, 0.2)
+    return network
+
+
+def _t5(transformers):
+    torch.manual_seed(2)
+    pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -2.0)]
+    pieces += [(chr(k), -3.0) for k in range(97, 123)]
+    tokenizer = transformers.T5TokenizerFast(vocab=pieces, extra_ids=0, model_max_length=12)
+    config = transformers.T5Config(
+        vocab_size=32, d_model=32, d_kv=8, d_ff=32, num_layers=1, num_heads=2
+    )
+    return tokenizer, transformers.T5EncoderModel(config).eval()
+
+
+def stable_diffusion_xl(folder, transformers):
+    """The real StableDiffusionXLPipeline, tiny."""
+    tokenizer = _tokenizer(folder, transformers)
+    return diffusers.StableDiffusionXLPipeline(
+        vae=vae(), text_encoder=_clip(transformers), text_encoder_2=_clip(transformers, True),
+        tokenizer=tokenizer, tokenizer_2=tokenizer, unet=sdxl_unet(),
+        scheduler=diffusers.EulerDiscreteScheduler(timestep_spacing="leading", steps_offset=1),
+        add_watermarker=False,
+    )  # fmt: skip
+
+
+def flux(folder, transformers, guidance=True):
+    """The real FluxPipeline, tiny, as the distilled one of 1024 pixels is configured."""
+    words, encoder = _t5(transformers)
+    made = diffusers.FluxPipeline(
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(
+            use_dynamic_shifting=True, shift=3.0, base_image_seq_len=2, max_image_seq_len=16
+        ),
+        vae=vae(shift=0.1), text_encoder=_clip(transformers),
+        tokenizer=_tokenizer(folder, transformers), text_encoder_2=encoder, tokenizer_2=words,
+        transformer=flux_transformer(guidance_embeds=guidance),
+    )  # fmt: skip
+    made.default_sample_size = 4
+    return made

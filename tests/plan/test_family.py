@@ -6,6 +6,7 @@ from girsanov.law import GaussianMixture
 from girsanov.ledger.audit import audit
 from girsanov.plan.family import family
 from girsanov.plan.make import make_plan
+from girsanov.plan.solve import calibrated_teacher
 
 LAW = GaussianMixture(
     [0.25, 0.75],
@@ -50,3 +51,17 @@ def test_a_calibrated_plan_has_calibrated_relatives(wrong):
     found = family(wrong, given, [4])[0]
     assert found.calibration is not None
     np.testing.assert_allclose(found.levels, given.levels)
+
+
+def test_a_solver_on_the_calibrated_network_stands_alone_on_an_audit_of_the_raw_one():
+    """Its relatives would be planned on trajectories of another denoiser, and not be corrected."""
+    model = Wrong(LAW)
+    raw = audit(model, LAW, levels=9, examples=400, trajectories=32)
+    given = make_plan(raw, sampler="dpmpp-2m", steps=4, calibrate=True, denoiser=model)
+    (alone,) = family(raw, given)
+    assert alone is given
+    assert family(raw, given, [3, 5]) == []
+    right = calibrated_teacher(raw, model)
+    found = family(right, given, [3, 5])
+    assert [p.steps for p in found] == [3, 5]
+    assert all(p.calibration is not None for p in found)

@@ -12,7 +12,8 @@ import girsanov as gv
 from girsanov.comparison.jackknife import Squared
 from girsanov.comparison.sliced import SlicedW2
 from girsanov.plan.candidates import Candidate, candidates, end, hand_grids
-from girsanov.plan.tournament import Entrant, choose, is_fresh, rounds, standing, tournament
+from girsanov.plan.entrants import Entrant, choose, go_on, standing
+from girsanov.plan.tournament import is_fresh, rounds, tournament
 
 LAW = gv.GaussianMixture([0.3, 0.7], [[0.0, 1.0], [3.0, -1.0]], [0.5, 0.02])
 MODEL = gv.ExactDenoiser(LAW)
@@ -160,6 +161,30 @@ def test_a_tie_goes_to_the_candidate_with_a_path_kl(plan):
     assert choose([close, best]) is close
 
 
+def owned(plan, name, squares):
+    made = entrant(plan, name, squares, "diffusers")
+    made.candidate.plan.about["scheduler"] = {"name": name, "config": {}, "calls": 4}
+    return made
+
+
+def test_what_the_pipeline_has_is_never_knocked_out_and_nothing_worse_preferred(plan):
+    spread = np.linspace(-1, 1, 20)
+    plan = replace(plan, about={**plan.about})
+    best, close = entrant(plan, "ddim", spread, "ddim"), entrant(plan, "close", 0.2 + spread[::-1])
+    mine = owned(plan, "DDPM", 0.1 + spread)
+    worse = owned(plan, "PNDM", 0.3 + spread)
+    ranked = [best, close, mine, worse]
+    assert go_on(ranked, 3) == [best, close, mine]
+    assert go_on(ranked, 2) == [best, mine]
+    mine.failure = "broken"
+    assert go_on(ranked, 2) == [best, worse]
+    assert go_on([best, close], 1) == [best]
+    mine.failure = ""
+    assert choose([best, mine, close]) is best  # the certified one is behind what there is
+    assert choose([best, close, mine]) is close
+    assert choose([mine, close]) is mine
+
+
 def test_a_candidate_that_fails_loses(audit):
     made = {
         "good": audit.plan(steps=3),
@@ -219,6 +244,51 @@ def test_solvers_enter_when_there_are_trajectories_to_plan_them_on(audit, tmp_pa
     assert won.sampler == "dpmpp-2m"
     won.save(tmp_path / "plan.json")
     assert gv.load_plan(tmp_path / "plan.json").sampler == "dpmpp-2m"
+
+
+class Straight(Counting):
+    """A network with errors that a calibration takes away."""
+
+    exact = False
+
+    def __call__(self, x, snr, label=None):
+        return 0.8 * super().__call__(x, snr, label) + 0.3
+
+
+@pytest.fixture(scope="module")
+def straight():
+    seen, unseen = (gv.load_data(LAW.sample(500, seed=k).numpy()) for k in (3, 4))
+    model = Straight(LAW)
+    return model, gv.audit(model, seen, levels=9, draws=4, trajectories=32), seen, unseen
+
+
+def test_solvers_on_the_calibrated_network_compete_and_their_trajectories_are_paid(straight):
+    model, audit, _, unseen = straight
+    model.calls = 0
+    plan = tournament(audit, model, unseen, steps=4, calls=40_000)
+    told = plan.about["tournament"]
+    assert model.calls == told["calls"] <= 40_000
+    assert told["trajectory_calls"] == told["trajectories"] * 33 == 32 * 33
+    names = [row["candidate"] for row in rows(plan)]
+    for solver in ("ddim", "heun", "dpmpp-2m"):
+        assert any(name.startswith(f"{solver}, calibrated, planned") for name in names)
+    assert plan.calibration is not None  # worth correcting, whatever draws
+
+
+def test_they_stay_away_from_data_that_fitted_them_and_from_small_budgets(straight):
+    model, audit, seen, unseen = straight
+    plan = tournament(audit, model, seen, steps=2, candidates=["ddim"], calls=9000)
+    assert not any("calibrated" in row["candidate"] for row in rows(plan))
+    assert plan.about["tournament"]["trajectory_calls"] == 0
+    for calls, words in ((2100, "over a quarter"), (2200, "these calls are too few")):
+        few = tournament(audit, model, unseen, steps=2, candidates=["ddim"], calls=calls)
+        told = few.about["tournament"]
+        assert words in told["left_out"]
+        assert told["trajectory_calls"] == 0
+        assert told["calls"] <= calls
+    bare = replace(audit, trajectories=None)
+    told = tournament(bare, model, unseen, steps=2, calls=20_000).about["tournament"]
+    assert "audit with --trajectories" in told["left_out"]
 
 
 def test_ends_miss_at_most_their_share(audit):

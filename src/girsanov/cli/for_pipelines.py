@@ -10,7 +10,7 @@ from .._checks import refuse, require
 from .._typing import Json
 from ..data import Dataset
 from ..denoise.base import Denoiser
-from ..denoise.latents import encode_latents
+from ..denoise.latents import encode_latents, latent_shape
 from ..denoise.pipeline import PipelineDenoiser
 from ..denoise.pipeline_text import with_captions
 from ..law.base import Law
@@ -44,10 +44,15 @@ def guided(denoiser: Denoiser, weight: float) -> Denoiser:
 
 
 def told(denoiser: Denoiser, data: Sequence[Dataset | None], source: str, cache: Path) -> Denoiser:
-    """Return a pipeline that reads text with the texts of these data, others as they are."""
+    """Return a pipeline that reads text with the texts of these data, others as they are.
+
+    One that draws any size is made for the size of these pictures.
+    """
     if getattr(denoiser, "text", None) is None:
         return denoiser
     assert isinstance(denoiser, PipelineDenoiser)
+    first = next(part for part in data if part is not None)
+    denoiser = denoiser.sized(latent_shape(denoiser, first.shape))
     counts: Counter[str] = Counter()
     for part in data:
         if part is not None:
@@ -59,14 +64,17 @@ def told(denoiser: Denoiser, data: Sequence[Dataset | None], source: str, cache:
     return with_captions(denoiser, names, counts=shares, cache=cache)
 
 
-def prompted(denoiser: Denoiser, prompt: str | None) -> Denoiser:
-    """Return a pipeline that reads text with this prompt as its one label, others as they are."""
+def prompted(denoiser: Denoiser, prompt: str | None, shape: tuple[int, ...] = ()) -> Denoiser:
+    """Return a pipeline that reads text with this prompt as its one label, others as they are.
+
+    shape: of the items that were audited, for a network that draws any size.
+    """
     if not isinstance(denoiser, PipelineDenoiser) or denoiser.text is None:
         return denoiser
     if prompt is None:
         remedy = "Or put the plan into the pipeline: girsanov export"
         refuse("--label", "must be the prompt to draw: this model reads text", None, remedy)
-    return with_captions(denoiser, [prompt])
+    return with_captions(denoiser.sized(shape or denoiser.shape), [prompt])
 
 
 def latents_of(

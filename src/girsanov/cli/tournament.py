@@ -103,29 +103,46 @@ def shown(plan: Plan, out: Path, *, whole: bool = False) -> None:
 
 
 def table(plan: Plan) -> None:
-    """Print the candidates of a tournament, the best first."""
+    """Print the candidates of a tournament, the best first.
+
+    What ranks them is how far each is behind the chosen one, from as many samples of both; the
+    distances themselves are printed of the last round alone, whose samples are equally many.
+    """
     from rich.console import Console
     from rich.table import Table
 
     told, console = plan.about["tournament"], Console(highlight=False)
     rows = Table(box=None, pad_edge=False, header_style="bold")
     rows.add_column("candidate")
-    for heading in ("samples", told["by"], "95 % interval", "behind"):
+    for heading in ("behind", "of samples", told["by"], "95 % interval"):
         rows.add_column(heading, justify="right", no_wrap=True)
+    most = max(row.get("samples", 0) for row in told["table"])
     for row in told["table"]:
-        if row["failure"]:
-            rows.add_row(row["candidate"], "failed", "", "", "")
-            continue
-        interval = f"{row['low']:.2g} .. {row['high']:.2g}"
-        half = (row["behind_high"] - row["behind_low"]) / 2
-        behind = "chosen" if row["won"] else f"{row['behind']:.2g} ± {half:.1g}"
-        cells = (str(row["samples"]), f"{row['value']:.3g}", interval, behind)
+        cells = _cells(row, most)
         rows.add_row(row["candidate"], *cells, style="bold" if row["won"] else None)
     console.print(rows)
-    console.print(
-        f"[dim]{told['by']} {told['note']}, to {told['examples']} held-out examples; "
-        f"{told['calls']} network calls; behind: of the squared distance, on the same samples; "
-        "the chosen one's own figure is flattered by the choice"
-        + (f"; left out: {told['left_out']}" if told["left_out"] else "")
-        + "[/]"
+    console.print(f"[dim]{_footnote(told)}[/]")
+
+
+def _cells(row: Json, most: int) -> tuple[str, ...]:
+    """Return a candidate's cells; most: the samples of the last round."""
+    if row["failure"]:
+        return ("failed", "", "", "")
+    half = (row["behind_high"] - row["behind_low"]) / 2
+    behind = "chosen" if row["won"] else f"{row['behind']:.2g} ± {half:.1g}"
+    if row["samples"] < most:
+        return (behind, str(row["samples"]), "", "")
+    interval = f"{row['low']:.2g} .. {row['high']:.2g}"
+    return (behind, str(row["samples"]), f"{row['value']:.3g}", interval)
+
+
+def _footnote(told: Json) -> str:
+    paths, cost = told.get("trajectories", 0), told.get("trajectory_calls", 0)
+    spent = f", {cost} of them for {paths} trajectories of the calibrated network" if paths else ""
+    left_out = f"; left out: {told['left_out']}" if told["left_out"] else ""
+    return (
+        f"behind: squared distance beyond that of the chosen one, with as many samples of both; "
+        f"candidates with fewer samples were knocked out earlier. {told['by']} {told['note']}, to "
+        f"{told['examples']} held-out examples; {told['calls']} network calls{spent}; the chosen "
+        f"one's own figure is flattered by the choice{left_out}"
     )

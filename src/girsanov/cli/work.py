@@ -222,7 +222,8 @@ def sample_command(
     """
     among = processes()
     denoiser, plan = load_model(model, device=device or among.device), load_plan(plan_path)
-    denoiser = prompted(guided(denoiser, plan.guidance), label)
+    shape = tuple(plan.about["audit"].get("shape", ()))
+    denoiser = prompted(guided(denoiser, plan.guidance), label, shape)
     denoiser = in_precision(denoiser, precision, compiled=compiled)
     check_model(denoiser, plan, any_model)
     d = int(np.prod(denoiser.shape))

@@ -2,8 +2,9 @@ r"""Data of a latent pipeline: pictures encoded once by its autoencoder, and wha
 
     z = (E(x) - shift) scaling,    x^ = D(z / scaling + shift),                           (1)
 
-E the mode of the encoder. A latent pipeline is audited on z; that D(E(x)) is not x is an error of
-its own, which no sampler can mend, and is measured beside the ledger, as
+E the mode of the encoder; shift and scaling are numbers, or one a channel (`latents_mean`,
+`latents_std` of some autoencoders of SDXL). A latent pipeline is audited on z; that D(E(x)) is
+not x is an error of its own, which no sampler can mend, and is measured beside the ledger, as
 
     r = sqrt( mean of (x - x^)^2 over values and pictures ),  pictures in [-1, 1].        (2)
 """
@@ -11,6 +12,8 @@ its own, which no sampler can mend, and is measured beside the ledger, as
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +68,14 @@ def encode_latents(
     return made, reconstruction(errors)
 
 
+def latent_shape(model: PipelineDenoiser, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of latents of pictures of this shape [C, H, W]; latents have it already."""
+    if model.vae is None or shape[0] == model.shape[0]:
+        return shape
+    halvings = 2 ** (len(model.vae.config["block_out_channels"]) - 1)
+    return model.shape[0], shape[1] // halvings, shape[2] // halvings
+
+
 def reconstruction(errors: np.ndarray) -> Json:
     """Return (2) with its 95 % interval, from the mean square error of each picture [n]."""
     mean, se = float(errors.mean()), float(errors.std(ddof=1) / math.sqrt(len(errors)))
@@ -78,9 +89,9 @@ def reconstruction(errors: np.ndarray) -> Json:
 def _encoded(
     model: PipelineDenoiser, pictures: Dataset, progress: Progress | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    vae, total = model.vae.eval(), len(pictures)
+    total = len(pictures)
     parts, errors = [], []
-    with torch.inference_mode():
+    with _upcast(model.vae.eval()) as vae, torch.inference_mode():
         for begin in range(0, total, BATCH):
             x = pictures.batch(slice(begin, min(begin + BATCH, total)))
             z = encode(vae, x)
@@ -108,8 +119,8 @@ def encode(vae: Any, x: Tensor) -> Tensor:
     else:
         refuse("autoencoder", "must give latents when it encodes", type(vae).__name__)
     shift, scaling = _scaling(vae)
-    z: Tensor = (raw.float() - shift) * scaling
-    return z.cpu()
+    z: Tensor = (raw.float().cpu() - shift) * scaling
+    return z
 
 
 def decode(vae: Any, z: Tensor) -> Tensor:
@@ -121,9 +132,27 @@ def decode(vae: Any, z: Tensor) -> Tensor:
     return made.float().cpu()
 
 
-def _scaling(vae: Any) -> tuple[float, float]:
-    shift, scaling = vae.config.get("shift_factor"), vae.config.get("scaling_factor")
-    return float(shift or 0.0), float(scaling or 1.0)
+def _scaling(vae: Any) -> tuple[float | Tensor, float | Tensor]:
+    """Return shift and scaling of (1)."""
+    shift = float(vae.config.get("shift_factor") or 0.0)
+    scaling = float(vae.config.get("scaling_factor") or 1.0)
+    mean, std = (vae.config.get(name) for name in ("latents_mean", "latents_std"))
+    if mean is None or std is None:
+        return shift, scaling
+    means, stds = (torch.tensor(v, dtype=torch.float32).reshape(-1, 1, 1) for v in (mean, std))
+    return means, scaling / stds
+
+
+@contextmanager
+def _upcast(vae: Any) -> Iterator[Any]:
+    """Give an autoencoder in float32 while it works, where its half precision overflows."""
+    kept = next(vae.parameters()).dtype
+    unsafe = kept == torch.float16 and bool(vae.config.get("force_upcast"))
+    try:
+        yield vae.float() if unsafe else vae
+    finally:
+        if unsafe:
+            vae.to(kept)
 
 
 def _fingerprint(vae: Any) -> str:

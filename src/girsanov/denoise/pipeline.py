@@ -9,7 +9,8 @@ classifier-free guidance (Ho and Salimans, 2022) F is replaced by
 
     F(none) + W (F(condition) - F(none)),    W = 1 without guidance,                      (2)
 
-which is two evaluations of the network a call, and the denoiser of no data law.
+which is two evaluations of the network a call, and the denoiser of no data law; a network that
+was distilled to take W (Flux) makes one.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from .._files import sha256_of
 from .._typing import Array, Json, Tensor
 from .pipeline_clock import Clock, clock_of, own_config
 from .pipeline_notes import notes_on
+from .pipeline_packed import call_packed, is_distilled, is_packed
 
 # (label [B] or None, B, a tensor of the network's device and type) -> keyword arguments
 Conditions = Callable[[Tensor | None, int, Tensor], Json]
@@ -63,6 +65,8 @@ class PipelineDenoiser:
     def __post_init__(self) -> None:
         self.clock: Clock = clock_of(self.scheduler)
         self.clipping = clip_of(own_config(self.scheduler))
+        self.packed = is_packed(self.network)
+        self.distilled = is_distilled(self.network)
         self.classes = len(self.label_names)
         if self.classes and "label_shares" not in self.training:
             self.training["label_shares"] = [1.0] * self.classes  # it does not record any
@@ -77,7 +81,9 @@ class PipelineDenoiser:
         weight = next(self.network.parameters())
         self.weights_dtype, self.device = weight.dtype, weight.device
         self.fingerprint = self._fingerprint()
-        own = notes_on(self.scheduler, self.weights_dtype, self.pipeline, self.guidance)
+        guides = self.pipeline if self.distilled or not self.packed else ""
+        own = notes_on(self.scheduler, self.weights_dtype, guides, self.guidance,
+                       1 if self.distilled else 2)  # fmt: skip
         self.notes = (*self.given, *own)
 
     def guided(self, weight: float) -> PipelineDenoiser:
@@ -93,6 +99,19 @@ class PipelineDenoiser:
                 refuse("guidance", "needs a network with a condition", weight, remedy)
             self.conditions(None, 1, next(self.network.parameters()))  # refuses without "none"
         made.seal()
+        return made
+
+    def sized(self, shape: tuple[int, ...]) -> PipelineDenoiser:
+        """Return the denoiser for items of this shape, of a network that draws any size.
+
+        Others are returned as they are. The network and the fingerprint are shared.
+        """
+        if not self.packed or shape == self.shape:
+            return self
+        fits = len(shape) == 3 and shape[0] == self.shape[0] and shape[1] % 2 == shape[2] % 2 == 0
+        require(fits, "shape", f"must be {self.shape[0]} channels of even height and width", shape)
+        made = copy.copy(self)
+        made.shape = shape
         return made
 
     @property
@@ -112,7 +131,8 @@ class PipelineDenoiser:
 
     def _fingerprint(self) -> str:
         decisive: Json = {"clock": self.clock.to_json(), "clip": self.clipping,
-                    "shape": list(self.shape), "network": _config(self.network)}  # fmt: skip
+                    "network": _config(self.network)}  # fmt: skip
+        decisive |= {} if self.packed else {"shape": list(self.shape)}  # which any may be
         decisive |= {} if self.guidance == 1 else {"guidance": self.guidance}
         parts: list[bytes | str | np.ndarray] = [json.dumps(decisive, sort_keys=True, default=str)]
         for name, value in sorted(self.network.state_dict().items()):
@@ -143,7 +163,7 @@ class PipelineDenoiser:
     def raw(self, seen: Tensor, time: Tensor, label: Tensor | None) -> Tensor:
         """Return the network's whole output for the state `seen` at times [B], by equation (2)."""
         told = self._evaluated(seen, time, label)
-        if self.guidance == 1:
+        if self.guidance == 1 or self.distilled:
             return told
         c, none = self.shape[0], self._evaluated(seen, time, None)[:, : self.shape[0]]
         return torch.cat([none + self.guidance * (told[:, :c] - none), told[:, c:]], dim=1)
@@ -152,6 +172,8 @@ class PipelineDenoiser:
         seen = seen.to(self.weights_dtype)
         told = {} if self.conditions is None else self.conditions(label, len(seen), seen)
         try:
+            if self.packed:
+                return call_packed(self.network, seen, time, told, self.guidance)
             made = self.network(seen, timestep=time, **told)
         except torch.OutOfMemoryError:
             raise
@@ -176,8 +198,10 @@ class PipelineDenoiser:
         require(good, "label", f"must lie in 0..{self.classes - 1}", label.tolist())
 
     def to(self, device: torch.device | str) -> PipelineDenoiser:
-        """Move the network to a device and return this denoiser."""
+        """Move the network, and the autoencoder, to a device and return this denoiser."""
         self.network.to(device)
+        if self.vae is not None:
+            self.vae.to(device)
         weight = next(self.network.parameters())
         self.device = weight.device
         return self

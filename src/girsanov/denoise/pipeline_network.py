@@ -9,8 +9,9 @@ import torch
 from .._checks import refuse, require
 from .._typing import Json, Tensor
 from .pipeline import Conditions
+from .pipeline_packed import is_packed, packed_shape
 
-READERS = ("UNet2DConditionModel", "SD3Transformer2DModel")  # of text
+READERS = ("UNet2DConditionModel", "SD3Transformer2DModel", "FluxTransformer2DModel")  # of text
 NETWORKS = ("UNet2DModel", "DiTTransformer2DModel", "Transformer2DModel", *READERS)
 VAES = ("AutoencoderKL", "AutoencoderTiny", "VQModel")
 CLASSES = (*NETWORKS, *VAES)
@@ -21,6 +22,11 @@ def shape_of(network: Any, vae: Any, where: str) -> tuple[int, ...]:
     config, name = network.config, type(network).__name__
     require(name in NETWORKS, where, "must have a network of " + ", ".join(NETWORKS), name,
             "Other networks are not read yet")  # fmt: skip
+    if is_packed(network):
+        return packed_shape(network, where)
+    told_more = config.get("time_cond_proj_dim") or config.get("encoder_hid_dim_type")
+    require(not told_more, where, "must be told time, text and nothing else", told_more,
+            "Distilled and image-conditioned networks are not read")  # fmt: skip
     size = config.get("sample_size")
     require(size is not None, where, "must have a network with a sample_size", "none")
     sides = (size, size) if isinstance(size, int) else tuple(size)

@@ -12,21 +12,31 @@ GUIDED = {
     "DiTPipeline": 4.0,
     "StableDiffusionPipeline": 7.5,
     "StableDiffusion3Pipeline": 7.0,
+    "StableDiffusionXLPipeline": 5.0,
+    "FluxPipeline": 3.5,
     "LDMTextToImagePipeline": 7.5,
 }
+COUNTED = {1: "one evaluation", 2: "two evaluations"}
 GRIDS = ("use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "use_lu_lambdas")
 
 
 def notes_on(
-    scheduler: Any, dtype: torch.dtype, pipeline: str, guidance: float = 1.0
+    scheduler: Any,
+    dtype: torch.dtype,
+    pipeline: str,
+    guidance: float = 1.0,
+    evaluations: int = 2,
 ) -> tuple[str, ...]:
-    """Return one sentence for each thing that makes a pipeline's sampler another than planned."""
+    """Return one sentence for each thing that makes a pipeline's sampler another than planned.
+
+    evaluations: of the network in a call that is guided.
+    """
     config = own_config(scheduler)
     found = [*_clipping(config), *_variance(config), *_levels(config)]
     if guidance != 1:
         found.append(
-            f"guided with weight {guidance:g}, two evaluations of the network a call: a guided "
-            "field has no data law, so every figure is relative to the guided field"
+            f"guided with weight {guidance:g}, {COUNTED[evaluations]} of the network a call: a "
+            "guided field has no data law, so every figure is relative to the guided field"
         )
     elif pipeline in GUIDED:
         found.append(

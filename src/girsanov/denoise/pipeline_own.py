@@ -22,6 +22,7 @@ from .._typing import Json, Levels, Progress, Tensor
 from ..noise import NoiseSource
 from .pipeline import PipelineDenoiser
 from .pipeline_clock import LOWEST, Clock, build_scheduler, own_config
+from .pipeline_packed import tokens_of
 
 OWN = "diffusers"  # the sampler of a plan that leaves the steps to a scheduler of diffusers
 TRIED: tuple[tuple[str, str, Json], ...] = (
@@ -33,6 +34,8 @@ TRIED: tuple[tuple[str, str, Json], ...] = (
     ("UniPC", "UniPCMultistepScheduler", {}),
     ("Euler, trailing", "EulerDiscreteScheduler", {"timestep_spacing": "trailing"}),
 )
+SEQUENCES = {"base": 256, "max": 4096}  # tokens between which a dynamic shift goes from
+SHIFTS = {"base_shift": 0.5, "max_shift": 1.15}  # one of these to the other: diffusers' defaults
 BROKEN = (ValueError, TypeError, KeyError, IndexError, NotImplementedError, RuntimeError,
           AttributeError, ImportError, AssertionError)  # fmt: skip
 
@@ -56,17 +59,35 @@ def own_schedulers(model: PipelineDenoiser) -> dict[str, Json]:
     return found
 
 
-def started(config: Json, calls: int) -> Any:
-    """Return a scheduler of this configuration, set to at most so many network calls."""
+def started(config: Json, calls: int, model: PipelineDenoiser | None = None) -> Any:
+    """Return a scheduler of this configuration, set to at most so many network calls.
+
+    model: whose items' size decides where the configuration says so (`use_dynamic_shifting`).
+    """
     made = build_scheduler(config, "scheduler")
     for steps in range(calls, 0, -1):
         try:
-            made.set_timesteps(steps)
+            made.set_timesteps(steps, **_told(config, steps, model))
         except BROKEN as cause:
             refuse("scheduler", f"must run with {calls} network calls", shown(str(cause)))
         if len(made.timesteps) <= calls:  # second order calls twice a step
             return made
     refuse("scheduler", f"must run with {calls} network calls", type(made).__name__)
+
+
+def _told(config: Json, steps: int, model: PipelineDenoiser | None) -> Json:
+    """Return what FluxPipeline and StableDiffusion3Pipeline tell their scheduler besides."""
+    if model is None or model.clock.kind != "flow":
+        return {}
+    told: Json = {}
+    if model.packed and not config.get("use_flow_sigmas"):
+        told["sigmas"] = np.linspace(1.0, 1 / steps, steps)
+    if config.get("use_dynamic_shifting"):
+        low, high = (int(config.get(f"{k}_image_seq_len", n)) for k, n in SEQUENCES.items())
+        base, most = (float(config.get(k, v)) for k, v in SHIFTS.items())
+        share = (tokens_of(model.shape) - low) / (high - low)
+        told["mu"] = base + share * (most - base)
+    return told
 
 
 def levels_of(scheduler: Any, clock: Clock) -> Levels:
@@ -121,7 +142,7 @@ def own_batches(
 def _run(
     model: PipelineDenoiser, record: Json, z: Tensor, generators: list[Any], label: Tensor | None
 ) -> Tensor:
-    scheduler = started(record["config"], int(record["calls"]))
+    scheduler = started(record["config"], int(record["calls"]), model)
     state = z.to(model.device) * getattr(scheduler, "init_noise_sigma", 1.0)  # flows have none
     scale = getattr(scheduler, "scale_model_input", lambda x, _: x)
     takes = "generator" in inspect.signature(scheduler.step).parameters

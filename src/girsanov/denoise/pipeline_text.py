@@ -2,13 +2,14 @@
 
 The captions of a data set are its labels. Each distinct one is encoded once by the pipeline's own
 `encode_prompt`, and a batch is told the rows of its labels; without labels, that of the empty
-prompt, which is also what guidance pushes away from.
+prompt (zeros, where the pipeline says so), which is also what guidance pushes away from. An
+argument within another is written with a dot: ``added_cond_kwargs.time_ids``.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,19 @@ from .._typing import Json, PathLike, Tensor
 from .pipeline import Conditions, PipelineDenoiser
 from .pipeline_quiet import quietly
 
-TEXT = ("StableDiffusionPipeline", "StableDiffusion3Pipeline")
+TEXT = (
+    "StableDiffusionPipeline",
+    "StableDiffusion3Pipeline",
+    "StableDiffusionXLPipeline",
+    "FluxPipeline",
+)
 LIBRARIES = ("diffusers", "transformers", "stable_diffusion", None)
 BATCH = 32  # prompts encoded at once
 MOST = 2**30  # numbers of all embeddings together: 4 GiB
 OFF = ("safety_checker", "feature_extractor", "image_encoder")
 
-Encode = Callable[[list[str]], dict[str, Tensor]]  # prompts -> arguments of the network [n, ...]
+XL = "StableDiffusionXLPipeline"
+SIZES = "added_cond_kwargs.time_ids"
 
 
 class Text:
@@ -37,17 +44,50 @@ class Text:
         self.pipe, self.kind = pipe, type(pipe).__name__
         require(self.kind in TEXT, "pipeline", "that reads text must be of " + ", ".join(TEXT),
                 self.kind)  # fmt: skip
+        unet, wanted = pipe.components.get("unet"), "text_time" if self.kind == XL else None
+        added = wanted if unet is None else unet.config.get("addition_embed_type")
+        rule = f"of {self.kind} must have a unet with addition_embed_type {wanted}"
+        require(added == wanted, "pipeline", rule, added)
 
     def encode(self, prompts: list[str]) -> dict[str, Tensor]:
         """Return what the network is told of these prompts, by the pipeline's own code."""
+        encode, place = self.pipe.encode_prompt, self.place
+        alone = {"device": place, "do_classifier_free_guidance": False}
         with torch.inference_mode():
             if self.kind == "StableDiffusionPipeline":
-                told, _ = self.pipe.encode_prompt(prompts, self.place, 1, False)
+                told, _ = encode(prompts, place, 1, False)
                 return {"encoder_hidden_states": told}
-            told, _, pooled, _ = self.pipe.encode_prompt(
-                prompts, None, None, device=self.place, do_classifier_free_guidance=False
-            )
+            if self.kind == "FluxPipeline":
+                told, pooled, _ = encode(prompts, None, device=place)
+            elif self.kind == "StableDiffusion3Pipeline":
+                told, _, pooled, _ = encode(prompts, None, None, **alone)
+            else:
+                told, _, pooled, _ = encode(prompts, None, **alone)
+                return {"encoder_hidden_states": told, **self._added(pooled)}
             return {"encoder_hidden_states": told, "pooled_projections": pooled}
+
+    def empty(self) -> dict[str, Tensor]:
+        """Return what the network is told without a prompt, one row."""
+        made = self.encode([""])
+        if not self.zeros:
+            return made
+        return {k: v if k == SIZES else torch.zeros_like(v) for k, v in made.items()}
+
+    @property
+    def zeros(self) -> bool:
+        """Whether no prompt is zeros to this pipeline, not what its encoders make of nothing."""
+        return self.kind == XL and bool(self.pipe.config.get("force_zeros_for_empty_prompt"))
+
+    def _added(self, pooled: Tensor) -> dict[str, Tensor]:
+        """Return the pooled texts and the sizes (original, crop, target) that SDXL is told."""
+        sizes = torch.tensor([[self.side, self.side, 0, 0, self.side, self.side]])
+        return {"added_cond_kwargs.text_embeds": pooled, SIZES: sizes.expand(len(pooled), 6)}
+
+    @property
+    def side(self) -> int:
+        """The height and width of a picture that SDXL draws by default."""
+        size = self.pipe.components["unet"].config["sample_size"]
+        return int(size) * int(self.pipe.vae_scale_factor)
 
     @property
     def place(self) -> torch.device:
@@ -63,8 +103,9 @@ class Text:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of the weights of the encoders."""
+        """SHA-256 of the weights of the encoders, and of what else `encode` tells."""
         found: list[bytes | str | np.ndarray] = [self.kind]
+        found += [str((self.zeros, self.side))] if self.kind == XL else []
         for name, encoder in self.encoders.items():
             for key, value in sorted(encoder.state_dict().items()):
                 raw = value.detach().cpu().contiguous().reshape(-1)
@@ -125,10 +166,11 @@ def _embedded(text: Text, names: tuple[str, ...], cache: PathLike | None) -> dic
         file = Path(cache) / f"captions-{key[:24]}.safetensors"
         if file.is_file():
             return {k: torch.from_numpy(v) for k, v in read_tensors(file).items()}
-    prompts, parts = [*names, ""], []
-    for begin in range(0, len(prompts), BATCH):
-        part = {k: v.float().cpu() for k, v in text.encode(prompts[begin : begin + BATCH]).items()}
-        size = sum(v[0].numel() for v in part.values()) * len(prompts)
+    parts, batches = [], [list(names[k : k + BATCH]) for k in range(0, len(names), BATCH)]
+    for batch in [*batches, []]:
+        made = text.encode(batch) if batch else text.empty()
+        part = {k: v.float().cpu() for k, v in made.items()}
+        size = sum(v[0].numel() for v in part.values()) * (len(names) + 1)
         require(size <= MOST, "captions", "must be fewer: their embeddings take "
                 f"{size * 4 / 2**30:.0f} GiB", len(names), "Give fewer pictures")  # fmt: skip
         parts.append(part)
@@ -141,6 +183,11 @@ def _embedded(text: Text, names: tuple[str, ...], cache: PathLike | None) -> dic
 def _told(table: dict[str, Tensor], null: int) -> Conditions:
     def tell(label: Tensor | None, count: int, like: Tensor) -> Json:
         rows = torch.full((count,), null) if label is None else label.cpu()
-        return {k: v[rows].to(like.device, like.dtype) for k, v in table.items()}
+        out: Json = {}
+        for name, values in table.items():
+            *outer, inner = name.split(".")
+            place = out.setdefault(outer[0], {}) if outer else out
+            place[inner] = values[rows].to(like.device, like.dtype)
+        return out
 
     return tell

@@ -9,7 +9,8 @@ and does what the plan says (`sampling/holds.py`, `sampling/solvers.py`):
 A plan starts from mean + U sqrt(v + 1/s_0) U^T z, and a pipeline from z. One that calls
 `scale_model_input` has its z made into that start there. One that does not (`DDPMPipeline`,
 `DDIMPipeline`) has shown the network z itself by the time `step` is first called; that output is
-left aside, z is made into the start, and the plan for one call less follows.
+left aside, z is made into the start, and the plan for one call less follows. One that keeps items
+packed into tokens (`FluxPipeline`) is given tokens back.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from .._checks import InputError, need, refuse, require
 from .._typing import Json, PathLike, Tensor
 from ..denoise.pipeline import clip_of, clipped
 from ..denoise.pipeline_clock import Clock, build_scheduler, clock_of, own_config
+from ..denoise.pipeline_packed import pack, tokens_of, unpack
 from ..ledger.audit import Audit
 from ..plan.plan import Plan, load_plan
 from ..sampling.holds import Recipe
@@ -46,7 +48,8 @@ class GirsanovScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]
 
     Made by `from_plan`; saved and loaded by diffusers as ``scheduler_config.json``.
     plans: `Carried` as JSON; clock: of the network's own scheduler; clip: what that does to
-    predictions; shape: of one item, which the covariance was measured on.
+    predictions; shape: of one item, which the covariance was measured on; use_flow_sigmas: what
+    FluxPipeline looks for before it leaves the levels to a scheduler.
     """
 
     order = 1
@@ -63,6 +66,7 @@ class GirsanovScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]
         num_train_timesteps: int = 1000,
         prediction_type: str = "epsilon",
         about: Json | None = None,
+        use_flow_sigmas: bool = False,
     ) -> None:
         if plans is None or clock is None or shape is None:
             refuse("scheduler", "must be made with GirsanovScheduler.from_plan", "no plans")
@@ -100,6 +104,7 @@ class GirsanovScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]
             shape=list(shape_of(plans[0])), num_train_timesteps=clock.steps,
             prediction_type=OUTPUTS.get(clock.output, clock.output),
             about={"girsanov": about["audit"].get("girsanov"), "model": about["model"]},
+            use_flow_sigmas=clock.kind == "flow",
         )  # fmt: skip
 
     @property
@@ -170,7 +175,7 @@ class GirsanovScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]
     def _start(self, z: Tensor) -> Tensor:
         r, (x, _) = self._recipe, self._flat(z, 1.0)
         x = coloured(x.clone(), r.start_noise, r.start_basis) + torch.tensor(r.mean).to(x)
-        return (x * self._alpha(r.steps[0].snr)).reshape(z.shape).to(z.dtype)
+        return self._shaped(x * self._alpha(r.steps[0].snr), z.shape).to(z.dtype)
 
     def _step(self, output: Tensor, timestep: Any, sample: Tensor, generator: Any) -> Tensor:
         k, steps = self._cursor, self._recipe.steps
@@ -187,17 +192,16 @@ class GirsanovScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]
         before = m if self._before is None else self._before
         after = step.state * x + step.prediction * m + step.history * before
         if np.any(step.noise):
-            z = self._noise(sample, generator).reshape(x.shape)
+            z, _ = self._flat(self._noise(sample, generator), 1.0)
             after = after + coloured(z, step.noise, step.basis)
         self._cursor, self._before = k + 1, m
         scale = 1.0 if last else self._alpha(steps[k + 1].snr)
-        return (after * scale).reshape(shape).to(sample.dtype)
+        return self._shaped(after * scale, shape).to(sample.dtype)
 
     def _prediction(self, output: Tensor, x: Tensor, snr: float, shape: torch.Size) -> Tensor:
-        channels = self._shape[0]
-        out = output[:, :channels].reshape(x.shape).to(x)
-        m = self._clock.x0(out, x, np.array([snr]))
-        m = clipped(m.reshape(shape), self._clip).reshape(x.shape)
+        whole = output if self._packed(shape) else output[:, : self._shape[0]]
+        m = self._clock.x0(self._flat(whole, 1.0)[0].to(x), x, np.array([snr]))
+        m = clipped(m.reshape(len(m), *self._shape), self._clip).reshape(x.shape)
         return self._plans.corrected(m, x, snr)
 
     def _noise(self, sample: Tensor, generator: Any) -> Tensor:
@@ -210,11 +214,23 @@ class GirsanovScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]
     def _alpha(self, snr: float) -> float:
         return float(self._clock.alpha(np.array([snr]))[0])
 
+    def _packed(self, shape: torch.Size) -> bool:
+        """Return whether items of this shape are tokens of those that the plan was made for."""
+        return len(self._shape) == 3 and shape[1:] == (tokens_of(self._shape), 4 * self._shape[0])
+
     def _flat(self, sample: Tensor, alpha: float) -> tuple[Tensor, torch.Size]:
+        if self._packed(sample.shape):
+            return unpack(sample, self._shape).flatten(1).float() / alpha, sample.shape
         right = tuple(sample.shape[1:]) == self._shape
         require(right, "sample", f"must be [B, {self._shape}], the shape of the audited items",
                 tuple(sample.shape), "Audit the pipeline at this size")  # fmt: skip
         return sample.reshape(len(sample), math.prod(self._shape)).float() / alpha, sample.shape
+
+    def _shaped(self, x: Tensor, shape: torch.Size) -> Tensor:
+        """Return x [B, d] in the shape that the pipeline keeps."""
+        if self._packed(shape):
+            return pack(x.reshape(len(x), *self._shape))
+        return x.reshape(shape)
 
     def _require_time(self, timestep: Any, k: int) -> None:
         """Refuse to go on when the network was asked at another time than planned."""

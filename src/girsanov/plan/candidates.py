@@ -22,7 +22,7 @@ from .given import evaluate_grid
 from .levels import fine_enough
 from .make import make_plan
 from .plan import Plan
-from .solve import solver_on_grid
+from .solve import plan_solver, solver_on_grid
 
 ENDS = (0.2, 0.1, 0.05, 0.025, 0.0)  # shares of the data's deviation a last prediction may miss
 HAND_ENDS = (0.1, 0.05)  # those at which the gaussian hold is tried on hand grids
@@ -48,20 +48,23 @@ def candidates(
     *,
     fresh: bool = False,
     own: Mapping[str, Plan] | None = None,
+    right: Audit | None = None,
 ) -> list[Candidate]:
     """Return all that can be made with `steps` network calls.
 
     only: names of samplers, or plans by name that are taken as they are; fresh: whether samples
     will be judged by examples that the audit has not seen. If not, what it fits to its examples
     with many numbers a level does not enter: calibrations and full covariances. own: what a
-    pipeline has already, which enters whatever `only` names. What cannot be
-    made at this number of steps, such as more levels than there are to a coarse end, is left out.
+    pipeline has already, which enters whatever `only` names. right: the calibrated audit with
+    trajectories of the corrected network (`solve.calibrated_teacher`), on which solvers are
+    planned too. What cannot be made at this number of steps, such as more levels than there are
+    to a coarse end, is left out.
     """
     if isinstance(only, Mapping):
         return [Candidate(name, plan) for name, plan in only.items()]
     found: dict[str, Plan] = {}
     refused: InputError | None = None
-    for name, make in _recipes(audit, steps, _wanted(audit, only), fresh):
+    for name, make in _recipes(audit, steps, wanted(audit, only), fresh, right):
         try:
             found.setdefault(name, make())
         except InputError as cause:
@@ -77,26 +80,30 @@ def costs_at_most(
     only: Sequence[str] | Mapping[str, Plan] | None = None,
     *,
     fresh: bool = False,
+    right: Audit | None = None,
 ) -> list[int]:
-    """Return what a sample of each of `candidates` costs at most, before any is planned."""
+    """Return what a sample of each of `candidates` costs at most, before any is planned.
+
+    right: of `right`, what is known before its trajectories are measured will do.
+    """
     if isinstance(only, Mapping):
         require(bool(only), "candidates", "must not be empty")
         return [plan.steps for plan in only.values()]
-    return [steps for _ in _recipes(audit, steps, _wanted(audit, only), fresh)]
+    return [steps for _ in _recipes(audit, steps, wanted(audit, only), fresh, right)]
 
 
-def _wanted(audit: Audit, only: Sequence[str] | None) -> tuple[str, ...]:
+def wanted(audit: Audit, only: Sequence[str] | None) -> tuple[str, ...]:
     """Return the names of the samplers that enter, checked."""
     solvers = () if audit.trajectories is None else SOLVERS
-    wanted = (*ENTRANTS, *solvers) if only is None else tuple(only)
-    for name in wanted:
+    names = (*ENTRANTS, *solvers) if only is None else tuple(only)
+    for name in names:
         known = ", ".join((*HOLDS, *SOLVERS))
         rule = f"must be among {known}, or plans by name"
         require(name in (*HOLDS, *SOLVERS), "candidates", rule, name)
         rule = "takes trajectories to be planned on, which this audit has none of"
         met = name in HOLDS or audit.trajectories is not None
         require(met, "candidates", rule, name, "Audit with --trajectories 256")
-    return wanted
+    return names
 
 
 def end(audit: Audit, share: float) -> float:
@@ -128,10 +135,12 @@ def hand_grids(first: float, last: float, steps: int) -> dict[str, Levels]:
 Maker = tuple[str, Callable[[], Plan]]
 
 
-def _recipes(audit: Audit, steps: int, wanted: Sequence[str], fresh: bool) -> Iterator[Maker]:
+def _recipes(
+    audit: Audit, steps: int, names: Sequence[str], fresh: bool, right: Audit | None
+) -> Iterator[Maker]:
     """Yield names and what makes their plans; the usual end first, so that it names a tie."""
     finest = float(audit.levels[-1] ** -0.5)
-    for sampler in wanted:
+    for sampler in names:
         if sampler == "gaussian":
             yield from _gaussian(audit, steps, fresh)
             guided = audit.about.get("guidance", 1.0) != 1  # calibrated, it would not be any more
@@ -142,6 +151,8 @@ def _recipes(audit: Audit, steps: int, wanted: Sequence[str], fresh: bool) -> It
             yield from _by_hand(audit, steps, sampler, finest, sampler)
         if sampler in SOLVERS:  # hand grids are often meant to stop at a noise that can be seen
             yield from _by_hand(audit, steps, sampler, end(audit, HAND_ENDS[0]), sampler)
+            if right is not None:
+                yield from _calibrated_solver(right, steps, sampler)
 
 
 def _gaussian(audit: Audit, steps: int, fresh: bool) -> Iterator[Maker]:
@@ -164,6 +175,14 @@ def _calibrated(audit: Audit, steps: int) -> Iterator[Maker]:
     for sigma in dict.fromkeys(end(audit, share) for share in HAND_ENDS):
         plan = partial(make_plan, audit, steps=steps, resolution=sigma, calibrate=True)
         yield f"{name}, planned to {sigma:.3g}", plan
+
+
+def _calibrated_solver(right: Audit, steps: int, solver: str) -> Iterator[Maker]:
+    make = partial(plan_solver, right, solver, steps=steps)
+    yield f"{solver}, calibrated, planned", make
+    for sigma in dict.fromkeys(end(right, share) for share in HAND_ENDS):
+        plan = partial(make, resolution=sigma)
+        yield f"{solver}, calibrated, planned to {sigma:.3g}", plan
 
 
 def _by_hand(audit: Audit, steps: int, sampler: str, sigma: float, name: str) -> Iterator[Maker]:

@@ -24,9 +24,12 @@ def family(
     Each is what `make_plan` returns for that number; together they take a small part of the time,
     since they share their prices. counts: numbers of network calls, by default all up to 32 and
     some beyond; those for which there is no grid are left out. ledgers: False for grids alone,
-    which takes a small part of the time again. Raises `InputError` when the audit cannot price
-    the sampler.
+    which takes a small part of the time again. A solver on the calibrated network has no others,
+    unless `audit` is that of `calibrated_teacher`: a saved one has the trajectories of the network
+    as it is. Raises `InputError` when the audit cannot price the sampler.
     """
+    if plan.sampler in SOLVERS and plan.calibration is not None and audit.calibration is None:
+        return [plan] if counts is None or plan.steps in {*counts} else []
     if plan.sampler in SOLVERS:
         return solver_plans(audit, plan.sampler, counts or SOLVER_COUNTS, plan.last)
     own = (audit.calibrated() if plan.calibration is not None else audit).in_process(plan.process)

@@ -33,7 +33,7 @@ def own_plans(audit: Audit, model: Denoiser, steps: int) -> dict[str, Plan]:
     found = {}
     for name, config in own_schedulers(model).items():
         try:
-            scheduler = started(config, steps)
+            scheduler = started(config, steps, model)
         except InputError:
             continue
         record = {"name": name, "config": config, "calls": len(scheduler.timesteps)}

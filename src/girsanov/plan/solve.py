@@ -27,7 +27,7 @@ from .._checks import (
     require_levels,
     require_number,
 )
-from .._typing import Array, Levels
+from .._typing import Array, Levels, Progress
 from ..denoise.base import Denoiser
 from ..denoise.calibrate import CalibratedDenoiser
 from ..ledger.audit import Audit
@@ -146,12 +146,19 @@ def solver_plans(audit: Audit, solver: str, counts: Iterable[int], last: str) ->
     return [_made(audit, choice, choice.nodes(n), GIVEN, None) for n in fits]
 
 
-def calibrated_teacher(audit: Audit, denoiser: Denoiser | None) -> Audit:
+def calibrated_teacher(
+    audit: Audit,
+    denoiser: Denoiser | None,
+    *,
+    count: int | None = None,
+    progress: Progress | None = None,
+) -> Audit:
     """Return the calibrated audit with trajectories of the corrected denoiser, which are new.
 
-    denoiser: the audited model, without which they cannot be measured.
+    denoiser: the audited model, without which they cannot be measured; count: trajectories, by
+    default as many as the audit has; progress(done, total) counts network calls.
     """
-    count, rule = len(_trajectories(audit)), "needs the model, whose corrected trajectories differ"
+    most, rule = len(_trajectories(audit)), "needs the model, whose corrected trajectories differ"
     if denoiser is None:
         refuse("calibrate", rule, None, "Give --model, or in Python denoiser=")
     made = audit.calibrated()
@@ -160,8 +167,9 @@ def calibrated_teacher(audit: Audit, denoiser: Denoiser | None) -> Audit:
         CalibratedDenoiser(denoiser, made.calibration),
         made.frame,
         made.levels,
-        count,
+        most if count is None else count,
         seed=int(audit.about["seed"]),
+        progress=progress,
     )
     out = replace(made, trajectories=paths)
     object.__setattr__(

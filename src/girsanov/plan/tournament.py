@@ -13,23 +13,24 @@ kept, so that
     behind_c = T_c - T_winner,    its standard error that of p_gc - p_gw over the groups g,   (2)
 
 is known far better than either. Of the last round's candidates that (2) cannot tell from the
-best, one with a path KL is preferred to one without.
+best, one with a path KL is preferred to one without. The best of what a pipeline has already is
+never knocked out, and nothing that is behind it in the last round is preferred.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 
 from .._checks import InputError, require, require_choice, require_count
-from .._typing import Array, Json, Progress
+from .._typing import Array, Progress
 from ..comparison.bures import GaussianW2
 from ..comparison.compare import DISTANCES
 from ..comparison.frechet import builtin
-from ..comparison.jackknife import GROUPS, Measure, Squared
+from ..comparison.jackknife import GROUPS, Measure
 from ..comparison.mmd import MMD, median_distance
 from ..comparison.sliced import SlicedW2
 from ..comparison.vectors import LEAST, NUMBERS, ROWS, chosen_rows, vectors
@@ -38,62 +39,22 @@ from ..denoise.base import Denoiser
 from ..law.base import Law
 from ..ledger.audit import Audit
 from ..ledger.examples import held_out_examples, require_shape
-from ..montecarlo import Estimate, mean_estimate
-from ..sampling.draw import check_model, proportional_labels
-from ..sampling.run import sample_batches
+from ..sampling.draw import check_model
+from .afford import Afforded, afforded
 from .candidates import Candidate, costs_at_most
 from .candidates import candidates as enter
+from .entrants import CONFIDENCE, Entrant, Ground, choose, go_on, place, standing
 from .make import make_plan
 from .own import own_plans
 from .plan import Plan
+from .solve import calibrated_teacher
 
 CALLS = 200_000
 REFERENCE = 4000  # held-out rows that samples are compared with, at most
 LAST = 4  # candidates of the last round, at most
-CONFIDENCE = 0.95
 FAR = 2**40  # seeds from here on draw of a law what no audit has drawn
+DEAR = "solvers on the calibrated network, for which these calls are too few"
 SEEN = "calibrations and full covariances, which the audit fitted to these very examples"
-
-
-@dataclass(frozen=True)
-class Ground:
-    """What all candidates meet: the model, the measure, the reference [m, d], the seed."""
-
-    model: Denoiser
-    measure: Measure
-    reference: Array
-    seed: int
-
-
-@dataclass
-class Entrant:
-    """A candidate, its samples so far, and what was measured after each round."""
-
-    candidate: Candidate
-    draws: Array = field(default_factory=lambda: np.empty((0, 0)))
-    measured: list[Squared] = field(default_factory=list)
-    failure: str = ""
-
-    @property
-    def score(self) -> float:
-        """The latest squared distance; infinite for one that failed."""
-        return math.inf if self.failure else float(self.measured[-1].estimate().value)
-
-    def behind(self, other: Entrant) -> Estimate:
-        """Return equation (2), at the last round that this candidate took part in."""
-        last = len(self.measured) - 1
-        return mean_estimate(self.measured[last].pseudo - other.measured[last].pseudo)
-
-    def go_on(self, ground: Ground, size: int, progress: Progress | None) -> None:
-        """Draw up to `size` samples and measure them."""
-        first = len(self.draws)
-        try:
-            fresh = _draw(ground, self.candidate.plan, first, size - first, progress)
-        except InputError as cause:
-            self.failure = str(cause)
-            return
-        self.draws = fresh if not first else np.concatenate([self.draws, fresh])
-        self.measured.append(ground.measure.squared(self.draws, ground.reference))
 
 
 def tournament(
@@ -114,31 +75,34 @@ def tournament(
     calls a sample, by default the best number of `make_plan`; candidates: names of samplers, or
     plans by name (`plan/candidates.py`); calls: network calls spent in all, at most; data: the
     reference, which the model was not trained on; calibrations and full covariances enter
-    only if the audit has not seen it either. The schedulers that a pipeline's users would
-    take enter too, run by diffusers itself (`plan/own.py`); if one wins, the plan is it.
+    only if the audit has not seen it either: also solvers on the calibrated network, where the
+    audit has trajectories, and `calls` pays for those of that network (`plan/afford.py`). The
+    schedulers that a pipeline's users would take enter too, run by diffusers itself
+    (`plan/own.py`); if one wins, the plan is it.
     The table is ``plan.about["tournament"]``.
     Raises `InputError` when `calls` are too few, with how many are needed.
     """
     usual = make_plan(audit, steps=steps, calibrate=False)
     check_model(model, usual)
     fresh, dimension = is_fresh(audit, data), math.prod(model.shape)
-    own = own_plans(audit, model, usual.steps)
-    # too few calls are refused before the candidates are planned, which takes many times longer
-    most = costs_at_most(audit, usual.steps, candidates, fresh=fresh)
-    most += [] if isinstance(candidates, Mapping) else [p.steps for p in own.values()]
-    rounds(most, require_count("calls", calls), dimension)
-    entered = enter(audit, usual.steps, candidates, fresh=fresh, own=own)
+    own = {} if isinstance(candidates, Mapping) else own_plans(audit, model, usual.steps)
+    entered, paid = _field(
+        audit, model, usual.steps, candidates, calls=require_count("calls", calls), fresh=fresh,
+        own=own, progress=progress,
+    )  # fmt: skip
     entrants = [Entrant(c) for c in entered]
     reference, labels = _reference(model, data, seed)
     ground = Ground(model, _measure(by, reference, labels, seed), reference, seed)
     costs = [e.candidate.plan.steps for e in entrants]
-    sizes = rounds(costs, calls, dimension)
-    left, spent = _play(ground, entrants, sizes, progress)
+    sizes = rounds(costs, calls - paid.calls, dimension)
+    left, spent = _play(ground, entrants, sizes, paid.calls, progress)
     winner = choose(left)
-    table = [standing(e, winner) for e in sorted(entrants, key=_place)]
+    table = [standing(e, winner) for e in sorted(entrants, key=place)]
     about = {
-        "by": ground.measure.name, "note": ground.measure.note, "calls": spent, "seed": seed,
-        "left_out": "" if fresh else SEEN, "confidence": CONFIDENCE,
+        "by": ground.measure.name, "note": ground.measure.note, "seed": seed,
+        "calls": spent, "trajectories": paid.paths, "trajectory_calls": paid.calls,
+        "left_out": "; ".join(filter(None, ("" if fresh else SEEN, paid.left_out))),
+        "confidence": CONFIDENCE,
         "data": data.fingerprint, "examples": len(reference),
         "table": table,
     }  # fmt: skip
@@ -168,45 +132,45 @@ def rounds(costs: Sequence[int], calls: int, dimension: int = 1) -> list[int]:
     return [(size - size % GROUPS) * 2**r for r in range(len(counts))]
 
 
-def choose(left: Sequence[Entrant]) -> Entrant:
-    """Return the best of the last round, or the best with a path KL that may be as good."""
-    best = left[0]
-    if best.candidate.certified:
-        return best
-    for entrant in left[1:]:
-        if entrant.candidate.certified and not entrant.failure:
-            low, _ = entrant.behind(best).interval(CONFIDENCE)
-            if low <= 0:
-                return entrant
-    return best
+def _field(
+    audit: Audit,
+    model: Denoiser,
+    steps: int,
+    only: Sequence[str] | Mapping[str, Plan] | None,
+    *,
+    calls: int,
+    fresh: bool,
+    own: Mapping[str, Plan],
+    progress: Progress | None,
+) -> tuple[list[Candidate], Afforded]:
+    """Return who enters, and what the trajectories of the calibrated network cost.
 
-
-def standing(entrant: Entrant, winner: Entrant) -> Json:
-    """Return a candidate's row of the table; `behind` is of squared distances."""
-    plan = entrant.candidate.plan
-    row: Json = {
-        "candidate": entrant.candidate.name, "sampler": plan.sampler,
-        "covariance": plan.covariance, "steps": plan.steps, "resolution": plan.resolution,
-        "path_kl": entrant.candidate.certified, "rounds": len(entrant.measured),
-        "won": entrant is winner, "failure": entrant.failure,
-    }  # fmt: skip
-    if entrant.failure:
-        return row
-    behind = entrant.behind(winner)
-    value, low, high = entrant.measured[-1].distance(CONFIDENCE)
-    least, most = behind.interval(CONFIDENCE)
-    return {
-        **row, "samples": len(entrant.draws), "value": value, "low": low, "high": high,
-        "behind": float(behind.value), "behind_low": float(least), "behind_high": float(most),
-    }  # fmt: skip
+    Too few calls are refused before anything is planned or measured, which takes longer.
+    """
+    dimension, owned = math.prod(model.shape), [p.steps for p in own.values()]
+    rounds([*costs_at_most(audit, steps, only, fresh=fresh), *owned], calls, dimension)
+    paid, right = afforded(audit, only, calls, fresh=fresh), None
+    if paid.paths:
+        more = costs_at_most(audit, steps, only, fresh=fresh, right=audit.calibrated())
+        try:
+            rounds([*more, *owned], calls - paid.calls, dimension)
+        except InputError:
+            paid = Afforded(0, 0, DEAR)
+        else:
+            tick = progress and (lambda done, _: progress(done, calls))
+            right = calibrated_teacher(audit, model, count=paid.paths, progress=tick)
+    return enter(audit, steps, only, fresh=fresh, own=own, right=right), paid
 
 
 def _play(
-    ground: Ground, entrants: list[Entrant], sizes: list[int], progress: Progress | None
+    ground: Ground,
+    entrants: list[Entrant],
+    sizes: list[int],
+    spent: int,
+    progress: Progress | None,
 ) -> tuple[list[Entrant], int]:
-    """Return who is left after the last round, best first, and the network calls spent."""
-    left, spent, before = entrants, 0, 0
-    total = _reckoned(entrants, sizes)
+    """Return who is left after the last round, best first, and all calls with those `spent`."""
+    left, before, total = entrants, 0, spent + _reckoned(entrants, sizes)
     for size in sizes:
         for entrant in left:
             start = spent
@@ -219,7 +183,7 @@ def _play(
             spent += (size - before) * entrant.candidate.plan.steps
         left, before = sorted(left, key=lambda e: e.score), size
         if size != sizes[-1]:
-            left = left[: math.ceil(len(left) / 2)]
+            left = go_on(left, math.ceil(len(left) / 2))
     if progress is not None:
         progress(total, total)
     require(math.isfinite(left[0].score), "candidates", f"all failed: {left[0].failure}")
@@ -233,18 +197,6 @@ def _reckoned(entrants: list[Entrant], sizes: list[int]) -> int:
         total += cost * count * (size - before)
         count, before = math.ceil(count / 2), size
     return total
-
-
-def _draw(ground: Ground, plan: Plan, first: int, count: int, progress: Progress | None) -> Array:
-    """Return samples first..first+count-1 in the model's units, [count, d]."""
-    model, labels = ground.model, None
-    if model.classes:
-        labels = proportional_labels(model, first + count, ground.seed)[first:]
-    batches = sample_batches(
-        model, plan, count, seed=ground.seed, first=first, label=labels, progress=progress
-    )
-    shown = getattr(model, "shown", lambda x: x)  # a pipeline shows pictures within their range
-    return np.concatenate([shown(b).reshape(len(b), -1).double().cpu().numpy() for b in batches])
 
 
 def is_fresh(audit: Audit, data: Dataset | Law) -> bool:
@@ -278,7 +230,3 @@ def _measure(by: str | Measure, reference: Array, labels: np.ndarray | None, see
     return (
         GaussianW2(reference) if name == "gaussian-w2" else SlicedW2(reference.shape[1], seed=seed)
     )
-
-
-def _place(entrant: Entrant) -> tuple[float, float]:
-    return -len(entrant.measured), entrant.score
