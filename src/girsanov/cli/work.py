@@ -262,10 +262,9 @@ def sample_command(
         if codes is None
         else dict(zip(names, np.bincount(codes, minlength=len(names)).tolist(), strict=True))
     )
-    origin = {"model": denoiser.fingerprint, "count": count, "seed": seed, "label": label}
+    origin = {"model": denoiser.fingerprint, "drawn_by": drawn_by, "count": count, "seed": seed}
     column = None if written is None else label_column(out, values)
-    origin |= {"drawn_by": drawn_by, "label_column": column}
-    write_origin(out, {"command": command, **origin})
+    write_origin(out, {"command": command, **origin, "label": label, "label_column": column})
     return Drawn(values, tally)
 
 
