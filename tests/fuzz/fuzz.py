@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import faulthandler
 import os
 import resource
 import signal
@@ -92,6 +93,7 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0)
     asked = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES))
+    faulthandler.enable()  # a reader in C that dies says where
     names, total, crashes = asked.only or list(READERS), 0, 0
     weights = {n: 1 if n in DEAR else 4 for n in names}
     for name in names:
