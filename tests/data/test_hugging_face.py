@@ -126,5 +126,5 @@ def test_a_file_that_points_outside_itself_is_refused(tmp_path):
     wild = ends.copy()
     wild[7] = 2**30  # Arrow reads there, and the process dies
     file.write_bytes(data.replace(ends.tobytes(), wild.tobytes()))
-    with pytest.raises(InputError, match="set: cannot be read; .*[Oo]ffset"):
+    with pytest.raises(InputError, match=r"set: cannot be read; .*[Oo]ffset"):
         load_data(folder)
