@@ -70,13 +70,15 @@ def by_samples(
     from ..denoise.pipeline import PipelineDenoiser
     from ..plan.tournament import tournament
     from .for_pipelines import guided, latents_of, told
+    from .origin import refuse_drawn
     from .work import parts, read_source
 
     if model is None or data is None:
         missing = "--model" if model is None else "--data"
         refuse(missing, "must be given with --by, whose candidates draw samples to be compared")
-    weight = float(audit.about.get("guidance", 1.0))
-    denoiser, source = guided(load_model(model), weight), read_source(data, labels)
+    weight, denoiser = float(audit.about.get("guidance", 1.0)), load_model(model)
+    refuse_drawn(data, denoiser.fingerprint)
+    denoiser, source = guided(denoiser, weight), read_source(data, labels)
     if isinstance(source, Dataset):
         denoiser = told(denoiser, (source,), data, cache)
     measure: Any = by

@@ -34,7 +34,8 @@ from ..sampling.run import BATCH
 from ..sampling.shards import Shards, sample_shards
 from ..train import TrainOptions, fit
 from .for_pipelines import guided, latents_of, prompted, told, within
-from .outputs import parts_path, read_origin, write_origin
+from .origin import label_column, read_origin, refuse_drawn, write_origin
+from .outputs import parts_path
 
 SHARDED_ABOVE = 2 * BATCH  # samples; fewer are drawn in one go
 SHOWN = 4000  # draws of a law that a report shows beside samples
@@ -110,7 +111,9 @@ def audit_command(
         remove_sums(keep)
     options["keep"] = keep
     device = device or among.device
-    denoiser = guided(load_model(model, device=device), guidance)
+    denoiser = load_model(model, device=device)
+    refuse_drawn(source, denoiser.fingerprint)
+    denoiser = guided(denoiser, guidance)
     data, train = read_source(source, labels), None
     beside = None if train_source is None else load_data(train_source, labels=labels)
     if isinstance(data, Dataset):
@@ -222,6 +225,7 @@ def sample_command(
     """
     among = processes()
     denoiser, plan = load_model(model, device=device or among.device), load_plan(plan_path)
+    drawn_by = denoiser.fingerprint  # in whatever precision, under whatever guidance
     shape = tuple(plan.about["audit"].get("shape", ()))
     denoiser = prompted(guided(denoiser, plan.guidance), label, shape)
     denoiser = in_precision(denoiser, precision, compiled=compiled)
@@ -259,9 +263,9 @@ def sample_command(
         if codes is None
         else dict(zip(names, np.bincount(codes, minlength=len(names)).tolist(), strict=True))
     )
-    origin = {"model": denoiser.fingerprint, "count": count, "seed": seed, "label": label}
-    column = None if written is None else _label_column(out, values)
-    write_origin(out, {"command": command, **origin, "label_column": column})
+    origin = {"model": denoiser.fingerprint, "drawn_by": drawn_by, "count": count, "seed": seed}
+    column = None if written is None else label_column(out, values)
+    write_origin(out, {"command": command, **origin, "label": label, "label_column": column})
     return Drawn(values, tally)
 
 
@@ -289,17 +293,6 @@ def _codes(
     if not denoiser.classes:
         return None
     return proportional_labels(denoiser, count, seed).numpy()
-
-
-def _label_column(out: str, values: np.ndarray) -> str | None:
-    """Return what `write_samples` calls the labels in a file; a folder of images needs no name."""
-    suffix = Path(out).suffix.lower()
-    if suffix == ".npz":
-        return "y"
-    name = "label"
-    while name in (values.dtype.names or ()):
-        name += "_"
-    return name if suffix in (".csv", ".parquet") else None
 
 
 def report_command(

@@ -39,6 +39,7 @@ from .kept import keep_sums
 from .measure import measure_curve
 from .memorised import memorised
 from .probe import Probe, probe
+from .record import require_record
 from .rounding import rounding_cost
 from .trained import levels_to_audit, named, said_of, trained_levels
 from .trajectories import Trajectories, measure_trajectories, teacher_calls
@@ -55,7 +56,6 @@ FULL_LIMIT = 128  # dimensions up to which the full covariance is measured
 Measure = Callable[..., Curve]
 SAMPLED = "Candidates draw samples, which are compared with held-out data"
 BENDS = ("total", "traces", "probe", "calibrated")
-RECORD = {"model": str, "data": str, "exact": bool, "shape": list, "examples": int, "seed": int}
 
 
 @dataclass(frozen=True)
@@ -296,6 +296,7 @@ def _shifted(progress: Progress | None, before: int, total: int) -> Progress | N
 def load_audit(path: PathLike) -> Audit:
     """Return the audit saved in `path`; refuse files that are not one, or were changed."""
     about = read_format(path, "audit")
+    require_record(about, str(path))
     t = read_beside(path, about.get("arrays"), "girsanov audit")
     moments = moments_from_tensors(
         {k[8:]: v for k, v in t.items() if k[:8] == "moments."}, str(path)
@@ -312,9 +313,6 @@ def load_audit(path: PathLike) -> Audit:
 
 
 def _from_arrays(about: Json, t: dict[str, Any], moments: Moments) -> Audit:
-    for name, kind in RECORD.items():
-        if not isinstance(about[name], kind):
-            raise TypeError(f"{name} is {about[name]!r}")
     if math.prod(about["shape"]) != moments.basis.dimension:
         raise ValueError(f"shape is {about['shape']}")
     names = about["bases"]

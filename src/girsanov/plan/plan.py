@@ -28,6 +28,7 @@ from ..denoise.pipeline_own import OWN
 from ..ledger.certificate import Entry, entry_from_json
 from ..ledger.discretise import COVARIANCES
 from ..ledger.init import STARTS
+from ..ledger.record import require_record
 from ..ledger.resolution import Certificate, certificate_from_json
 from ..moments import Moments, moments_from_tensors
 from ..sampling.cld import cld_recipe
@@ -187,6 +188,7 @@ class Plan:
 def load_plan(path: PathLike) -> Plan:
     """Return the plan saved in `path`; refuse files that are not one, or were changed."""
     content = read_format(path, "plan")
+    require_record(content.get("audit"), f"{path}: audit")
     t = read_beside(path, content.get("arrays"), "girsanov plan")
     moments = moments_from_tensors(
         {k[8:]: v for k, v in t.items() if k[:8] == "moments."}, str(path)
