@@ -102,6 +102,10 @@
     put("[data-live=count]", String(plan.steps));
     put("[data-live=share]", plan.share);
     put("[data-live=certificate]", plan.certificate);
+    plan.cards.forEach(([value, interval], j) => {
+      put(`[data-live=card-${j}]`, value);
+      put(`[data-live=range-${j}]`, interval);
+    });
     plan.values.forEach((value, j) => {
       put(`[data-live=value-${j}]`, value);
       put(`[data-live=interval-${j}]`, plan.intervals[j]);

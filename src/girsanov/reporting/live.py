@@ -20,6 +20,7 @@ from .._typing import Json
 from ..ledger.audit import Audit
 from ..plan.family import family
 from ..plan.plan import Plan
+from .cards import cards
 from .certified import most_tv
 from .certified import said as said_of_tv
 from .verdict import certificate, sampler_share, verdict
@@ -66,6 +67,7 @@ def state(plan: Plan) -> Json:
         "share": share.words(),
         "certificate": certificate_words(plan),
         "said": said_of_tv(noise.tolist(), tv) if tv else "",
+        "cards": [[card.value, card.interval] for card in cards(plan)],
         "values": [value_of(e) for e in plan.ledger],
         "nats": [nats_of(e) for e in plan.ledger],
         "intervals": [interval_of(e) for e in plan.ledger],

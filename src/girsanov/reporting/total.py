@@ -86,7 +86,7 @@ def _drawn(lines: Sequence[Line], chosen: int, bound: float, ident: str, width: 
     counts = [n for item in lines for n in item.steps]
     top = 1.2 * float(values.max())
     floor = max(top * DECADES, 0.6 * float(values[:, 0][values[:, 0] > 0].min()))
-    x = Axis(min(counts), max(counts), LEFT, width - RIGHT, log=max(counts) > 16)
+    x = Axis(min(counts), max(counts), LEFT, width - RIGHT, log=max(counts) > 16, whole=True)
     y = Axis(floor, top, TOP + tall, TOP, log=True)
     unit = lines[0].unit
     label = "nats the sampler adds" if unit == "nats" else unit
