@@ -96,7 +96,7 @@
 
   function show(content, k) {
     const plan = content.plans[k];
-    const own = k === content.given && content.own;
+    const own = k === content.given;
     put("[data-live=sentence]", plan.sentence);
     put("[data-live=steps]", plan.words);
     put("[data-live=count]", String(plan.steps));
@@ -132,7 +132,6 @@
     input.addEventListener("input", () => go(Number(input.value)));
     document.getElementById("back").addEventListener("click", () => go(content.given));
     document.getElementById("control").hidden = false;
-    if (!content.own) show(content, content.given);
   }
 
   async function copy(text, button, pre) {

@@ -22,7 +22,7 @@ from .figures import curve_figure, gain_figure, half_width
 from .helps import helps_of, priced
 from .live import certificate_words, relatives
 from .spectrum import levels_shown, spectrum_figures
-from .total import FEW, Line, line, rises, total_figure
+from .total import FEW, Line, cost_of, line, rises, total_figure
 from .verdict import advice, sampler_share, verdict
 from .waterfall import ledger_figure
 from .words import count, data_name, interval_of, name_of, number, plural, value_of
@@ -133,7 +133,7 @@ def total_section(audit: Audit, plans: Sequence[Plan], kin: Sequence[Plan]) -> J
     score = next((e for e in first.ledger if e.name == "score"), None)
     bound = 0.0 if score is None or first.distance is not None else score.low or 0.0
     return {
-        "figure": total_figure(drawn, first.steps, bound),
+        "figure": total_figure(drawn, first.steps, bound, cost=cost_of(first)),
         "names": [one.name for one in drawn],
         "rises": rises(first),
         "covers": first.sampler == "gaussian",
