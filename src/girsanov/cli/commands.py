@@ -247,10 +247,17 @@ def sample(
     any_model: Annotated[
         bool, typer.Option("--any-model", help="Use a plan of another model.")
     ] = False,
+    as_drawn: Annotated[
+        bool,
+        typer.Option("--as-drawn", help="Leave a table's numbers beyond those seen as drawn."),
+    ] = False,
     force: Force = False,
     json: AsJson = False,
 ) -> None:
     """Draw samples with a plan, in the data's own units and types.
+
+    In a table, whole numbers are kept to the range of the training data, and columns without
+    negative numbers to 0 and above, unless --as-drawn is given.
 
     A model with classes draws them as often as they occur in its training data, and writes them
     along, unless --label names one.
@@ -273,12 +280,14 @@ def sample(
             precision=precision,
             compiled=compiled,
             any_model=any_model,
+            as_drawn=as_drawn,
             progress=tick,
         )
     if drawn is None:
         return
     content = {"samples": out, "count": count, "shape": list(drawn.values.shape), "seed": seed}
-    show.result(json, {**content, "labels": drawn.tally}, lambda: show.sampled(drawn, out))
+    content |= {"labels": drawn.tally, "bounded": list(drawn.bounded)}
+    show.result(json, content, lambda: show.sampled(drawn, out))
 
 
 @app.command()

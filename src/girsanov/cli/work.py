@@ -29,6 +29,7 @@ from ..ledger.curve import GROUPS
 from ..ledger.kept import remove_sums as remove_sums
 from ..plan.plan import load_plan
 from ..reporting.page import report as write_report
+from ..reporting.pictures import alike
 from ..sampling.draw import check_model, proportional_labels, sample, units_of
 from ..sampling.run import BATCH
 from ..sampling.shards import Shards, sample_shards
@@ -195,10 +196,14 @@ def _for_model(denoiser: Denoiser, data: Dataset, source: str) -> Dataset:
 
 
 class Drawn(NamedTuple):
-    """Samples in the data's units, and how many were drawn of each label."""
+    """Samples in the data's units, and how many were drawn of each label.
+
+    bounded: the columns whose numbers were kept within what the model has seen.
+    """
 
     values: np.ndarray
     tally: dict[str, int]
+    bounded: tuple[str, ...] = ()
 
 
 def sample_command(
@@ -212,6 +217,7 @@ def sample_command(
     force: bool,
     seed: int,
     any_model: bool,
+    as_drawn: bool,
     batch_size: int | None,
     device: str | None,
     precision: str,
@@ -233,7 +239,7 @@ def sample_command(
     d = int(np.prod(denoiser.shape))
     rule = f"must be of examples of {d} numbers, as this model's are"
     require(plan.moments.basis.dimension == d, "plan", rule, plan.moments.basis.dimension)
-    standardisation = units_of(denoiser, plan)
+    standardisation = units_of(denoiser, plan, as_drawn)
     require(standardisation is not None, "plan", "must record the units of the audited data")
     assert standardisation is not None
     names = tuple(getattr(denoiser, "label_names", ()))
@@ -241,7 +247,8 @@ def sample_command(
     written = codes if label is None else None  # of one class there is nothing to tell apart
     check_destination(out, standardisation, force=force, labelled=written is not None)
     options: dict[str, Any] = {"seed": seed, "batch_size": batch_size, "any_model": any_model}
-    options |= {"label": None if codes is None else torch.from_numpy(codes), "progress": progress}
+    options |= {"label": None if codes is None else torch.from_numpy(codes)}
+    options |= {"as_drawn": as_drawn, "progress": progress}
     write = partial(
         write_samples,
         standardisation=standardisation,
@@ -258,15 +265,12 @@ def sample_command(
     else:
         values = sample(denoiser, plan, count, **options)
         write(values, path=out)
-    tally = (
-        {}
-        if codes is None
-        else dict(zip(names, np.bincount(codes, minlength=len(names)).tolist(), strict=True))
-    )
+    counts = () if codes is None else np.bincount(codes, minlength=len(names)).tolist()
+    tally = dict(zip(names, counts, strict=False))  # of no labels there are no counts
     origin = {"model": denoiser.fingerprint, "drawn_by": drawn_by, "count": count, "seed": seed}
     column = None if written is None else label_column(out, values)
     write_origin(out, {"command": command, **origin, "label": label, "label_column": column})
-    return Drawn(values, tally)
+    return Drawn(values, tally, standardisation.bounded)
 
 
 def _merged(shards: Shards, out: str, write: Callable[..., None]) -> np.ndarray:
@@ -331,13 +335,3 @@ def report_command(
         figures=figures,
         progress=progress,
     )
-
-
-def alike(samples: Dataset, data: Dataset | np.ndarray) -> Dataset | np.ndarray:
-    """Return samples as the vectors they were before a table made columns x0, x1, ... of them."""
-    rows = samples.raw(slice(None))
-    names = rows.dtype.names
-    table = (data.raw(slice(0, 1)) if isinstance(data, Dataset) else data).dtype.names
-    if table or names != tuple(f"x{k}" for k in range(len(names or ()))):
-        return samples
-    return np.stack([rows[name] for name in names], axis=1)

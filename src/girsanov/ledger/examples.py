@@ -131,7 +131,7 @@ def require_reference(denoiser: Denoiser, reference: Denoiser | None, data: Data
     same = reference.classes == denoiser.classes and names == own
     require(same, "reference", "must know the same labels as the model", names or "no labels")
     units = [getattr(m, "standardisation", None) for m in (reference, denoiser)]
-    alike = units[0] is units[1] or len({repr(u and u.to_json()) for u in units}) == 1
+    alike = units[0] is units[1] or len({repr(u and u.as_drawn().to_json()) for u in units}) == 1
     remedy = "Train both on the same data"
     require(alike, "reference", "must work in the same units as the model", None, remedy)
     if isinstance(data, Dataset):

@@ -71,7 +71,7 @@ def _drawn(
 ) -> Markup:
     width = NARROW if share < 1 else WIDE / 2 - 10
     tall, d = 170.0, values.shape[1]
-    x = Axis(1, d, LEFT, width - RIGHT, log=d > 32)
+    x = Axis(1, d, LEFT, width - RIGHT, log=d > 32, whole=True)
     y = Axis(0.0, 1.05 * top, TOP + tall, TOP)
     at = np.unique(np.geomspace(1, d, POINTS).astype(int)) - 1
     lines = [
