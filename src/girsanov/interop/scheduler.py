@@ -24,7 +24,7 @@ from .._checks import InputError, need, refuse, require
 from .._typing import Json, PathLike, Tensor
 from ..denoise.pipeline import clip_of, clipped
 from ..denoise.pipeline_clock import Clock, build_scheduler, clock_of, own_config
-from ..ledger.audit import Audit
+from ..ledger.record import Audit
 from ..plan.plan import Plan, load_plan
 from ..sampling.holds import Recipe
 from ..sampling.run import coloured

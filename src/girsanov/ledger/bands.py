@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from .._typing import Array, Tensor
@@ -34,6 +33,8 @@ class Bands:
 
     def average(self, rows: Tensor) -> Tensor:
         """Return the mean over each band of rows [B, d], as [B, J]."""
+        import torch
+
         out = torch.zeros(len(rows), self.count, dtype=rows.dtype, device=rows.device)
         out.index_add_(1, torch.as_tensor(self.index, device=rows.device), rows)
         return out / torch.as_tensor(self.sizes, dtype=rows.dtype, device=rows.device)

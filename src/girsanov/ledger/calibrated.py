@@ -17,11 +17,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import torch
 
 from .._checks import require
 from .._typing import Array
-from ..denoise.calibrate import RAW, Calibration
+from ..denoise.calibration import RAW, Calibration
 from .correct import Rule, choose, cross_fitted, feature_rows, gain, matrices, normal_equations
 from .curve import Curve
 from .frame import Frame
@@ -72,7 +71,7 @@ def _traces(curve: Curve, frame: Frame, betas: Array) -> Array:
     square = (along[..., 0] * rest).sum(axis=-1) @ sizes
     noise, state = (along[..., 0] @ row @ sizes for row in (n, x0))
     mean = frame.moments.mean[None]
-    centre = frame.moments.basis.to_coordinates(torch.tensor(mean)).numpy()[0]
+    centre = frame.moments.basis.to_coordinates(mean)[0]
     if len(sizes) == curve.dimension:
         at = np.empty(len(sizes))
         at[frame.probe_bands.index] = centre

@@ -26,7 +26,6 @@ from numpy.typing import NDArray
 
 from .._checks import require, require_choice
 from .._typing import Array, Indices, Levels
-from ..ledger.audit import Audit
 from ..ledger.curve import FOLDS, Curve
 from ..ledger.discretise import (
     cell_costs,
@@ -36,6 +35,7 @@ from ..ledger.discretise import (
     spectrum,
 )
 from ..ledger.init import start_cost
+from ..ledger.record import Audit
 from ..ledger.refine import merged, refined, stretches, unseen
 from ..ledger.repair import Repair, cross_once, repaired
 from ..montecarlo import Estimate, group_estimate

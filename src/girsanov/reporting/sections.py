@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from .._typing import Json
-from ..ledger.audit import Audit
 from ..ledger.certificate import Entry
-from ..ledger.trajectories import teacher_calls
+from ..ledger.record import Audit
+from ..ledger.paths import teacher_calls
 from ..plan.plan import Plan
 from ..plan.remedies import Remedy
 from .certified import certificate_figure
