@@ -29,7 +29,7 @@ from common import Judge
 
 import girsanov as gv
 from girsanov.cli.budget import shared_out
-from girsanov.ledger.trajectories import teacher_calls
+from girsanov.ledger.paths import teacher_calls
 from girsanov.plan.solve import calibrated_teacher
 
 COUNTS = (5, 8, 10, 20, 50)

@@ -15,6 +15,7 @@ weights for sampling come from all groups.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,26 +30,44 @@ MARGIN = 0.02  # of the error that a correction must take off, or the denoiser s
 NAMES = ("one", "mean", "linear")
 
 
-def calibrate(curve: Curve, frame: Frame, examples: int) -> tuple[Curve, Frame, Calibration]:
-    """Return the curve of the calibrated denoiser, its frame, and the calibration.
+class Corrected(NamedTuple):
+    """What calibration comes to: errors [K+1, B, P] and traces [K+1, B, 3] of the calibrated
+    denoiser, and the weights of its calibration, [K, P, 3].
+    """
 
-    curve: measured, with products; examples: how many independent ones are behind it. The curve
-    has the probe's bands of the main basis alone, which bend between the levels as the denoiser's
-    error did in all; its third trace, which only the relative hold
-    needs, is known where every coordinate is a band, else NaN.
+    errors: Array
+    traces: Array
+    weights: Array
+
+
+def calibrate(curve: Curve, frame: Frame, examples: int) -> Corrected:
+    """Return what the calibration comes to that a measured curve advises.
+
+    curve: measured, with products; examples: how many independent ones are behind it. The third
+    trace, which only the relative hold needs, is known where every coordinate is a band, else NaN.
     """
     require(curve.products is not None, "curve", "must be measured, not exact, to be calibrated")
     normal, rule = normal_equations(curve, NAMES), Rule(MARGIN, examples)
     betas = cross_fitted(normal, curve, rule)  # [B, K, P, F]
     errors = np.maximum(normal.error - gain(betas, normal), 0.0)  # [B, K, P]
-    weights = _weights(choose(normal, np.arange(len(curve.shares)), curve, rule))
-    found = Calibration(curve.levels[1:], weights, frame.probe_bands.index, frame.moments)
-    bands = {curve.main: np.asarray(curve.probe_sizes)}
     start = matrices(curve.products[:1])[..., 2, 2]  # type: ignore[index]
-    by_band = np.concatenate([start, np.swapaxes(errors, 0, 1)])
+    return Corrected(
+        np.concatenate([start, np.swapaxes(errors, 0, 1)]),
+        np.concatenate([curve.traces[:1], _traces(curve, frame, betas)]),
+        _weights(choose(normal, np.arange(len(curve.shares)), curve, rule)),
+    )
+
+
+def calibrated(curve: Curve, frame: Frame, made: Corrected) -> tuple[Curve, Frame, Calibration]:
+    """Return the curve of the calibrated denoiser, its frame, and the calibration.
+
+    The curve has the probe's bands of the main basis alone, which bend between the levels as the
+    denoiser's error did in all.
+    """
+    found = Calibration(curve.levels[1:], made.weights, frame.probe_bands.index, frame.moments)
     corrected = replace(
-        curve, errors={curve.main: by_band}, sizes=bands, full=None, products=None,
-        traces=np.concatenate([curve.traces[:1], _traces(curve, frame, betas)]),
+        curve, errors={curve.main: made.errors}, traces=made.traces, full=None, products=None,
+        sizes={curve.main: np.asarray(curve.probe_sizes)},
         bends={name: bend for name, bend in curve.bends.items() if name == "total"},
     )  # fmt: skip
     return corrected, Frame(frame.moments, frame.probe_bands, frame.probe_bands, {}), found

@@ -35,6 +35,8 @@ from .correct import NAMES, Rule, cross_fitted, gain, matrices, normal_equations
 from .curve import Curve
 from .discretise import leave_one_out
 
+FOUND = ("gains", "corrected", "linear", "defect", "between")
+
 
 @dataclass(frozen=True)
 class Probe:
@@ -106,6 +108,11 @@ class Probe:
             "martingale": {**_lists(self.martingale()), "lower_bound": bound},
         }
         return out if other is None else {**out, "reference_gain": _lists(other)}
+
+    def tensors(self) -> dict[str, np.ndarray]:
+        """Return what was found as named arrays; shares and sizes are the curve's."""
+        known = {name: getattr(self, name) for name in (*FOUND, "reference")}
+        return {name: value for name, value in known.items() if value is not None}
 
     def less(self, taken: Array) -> Probe:
         """Return the probe of a denoiser whose error [K, B] is lower by `taken` already."""

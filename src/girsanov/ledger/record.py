@@ -9,6 +9,8 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from .._checks import InputError, require, require_choice
 from .._files import read_beside, read_format, require_free, write_pair
 from .._typing import Array, Json, Levels, PathLike
@@ -17,7 +19,7 @@ from ..moments import Moments, moments_from_tensors
 from ..montecarlo import Estimate
 from ..sampling.holds import PROCESSES
 from .bands import Bands
-from .calibrated import calibrate
+from .calibrated import Corrected, calibrate, calibrated
 from .curve import Curve
 from .frame import Frame, make_frame
 from .memorised import memorised
@@ -61,6 +63,17 @@ class Audit:
         return self.__dict__["_probe"]  # type: ignore[no-any-return]
 
     @property
+    def corrected(self) -> Corrected | None:
+        """What a calibration comes to; None where there is none: `calibrated` says why."""
+        blind = self.about["exact"] or self.calibration is not None
+        if blind or self.about.get("process", "vp") != "vp":
+            return None
+        if "_corrected" not in self.__dict__:
+            made = calibrate(self.curve, self.frame, int(self.about["examples"]))
+            object.__setattr__(self, "_corrected", made)
+        return self.__dict__["_corrected"]  # type: ignore[no-any-return]
+
+    @property
     def levels(self) -> Levels:
         """The measured SNRs [K]."""
         return self.curve.levels[1:]
@@ -83,7 +96,8 @@ class Audit:
         if self.calibration is not None:
             return self
         if "_calibrated" not in self.__dict__:
-            curve, frame, found = calibrate(self.curve, self.frame, int(self.about["examples"]))
+            assert self.corrected is not None
+            curve, frame, found = calibrated(self.curve, self.frame, self.corrected)
             made = Audit(curve, frame, self.memorisation, {**self.about, "calibrated": True},
                          None, found)  # fmt: skip
             taken = (self.curve.traces - curve.traces)[1:, :, 0]
@@ -149,6 +163,12 @@ class Audit:
         tensors |= {name: value for name, value in optional if value is not None}
         tensors |= {f"moments.{k}": v for k, v in self.frame.moments.tensors().items()}
         tensors |= {} if self.trajectories is None else self.trajectories.tensors()
+        # what follows from all this takes more time than a plan, so it is kept as well
+        if self.probe is not None:
+            tensors |= {f"probe.{name}": value for name, value in self.probe.tensors().items()}
+        if self.corrected is not None:
+            own = self.corrected._asdict()
+            tensors |= {f"calibrated.{name}": value for name, value in own.items()}
         record = {"format": "girsanov/audit/1", **self.about, **self.summary()}
         write_pair(target, {**record, "bases": list(self.frame.bases)}, tensors)
 
@@ -238,4 +258,12 @@ def _from_arrays(about: Json, t: dict[str, Any], moments: Moments) -> Audit:
             "martingale", "reference_gain", "memorised", "rounding")  # fmt: skip
     record = {k: v for k, v in about.items() if k not in drop}
     paths = paths_from_tensors(t, (len(curve.levels) - 1, curve.dimension))
-    return Audit(curve, frame, t.get("memorisation"), record, paths)
+    out = Audit(curve, frame, t.get("memorisation"), record, paths)
+    if "probe.gains" in t:  # not in audits of the first versions
+        known = {name[6:]: value for name, value in t.items() if name.startswith("probe.")}
+        kept = Probe(**known, shares=curve.shares, sizes=np.asarray(curve.probe_sizes))
+        object.__setattr__(out, "_probe", kept)
+    if "calibrated.errors" in t:
+        parts = (t[f"calibrated.{name}"] for name in Corrected._fields)
+        object.__setattr__(out, "_corrected", Corrected(*parts))
+    return out

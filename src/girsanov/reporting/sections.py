@@ -10,8 +10,8 @@ import numpy as np
 
 from .._typing import Json
 from ..ledger.certificate import Entry
-from ..ledger.record import Audit
 from ..ledger.paths import teacher_calls
+from ..ledger.record import Audit
 from ..plan.plan import Plan
 from ..plan.remedies import Remedy
 from .certified import certificate_figure
