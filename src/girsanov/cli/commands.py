@@ -213,16 +213,16 @@ def plan(
     usual |= {"resolution": resolution, "calibrate": calibrate}
     limits = {"w2": w2, "among": among, "keep": keep, "widest": widest, "weight": weight}
     usual |= {name: value for name, value in limits.items() if value not in (None, [])}
-    contest = {"model": model, "data": data, "labels": labels, "candidates": candidates}
-    made = tournament.planned(audit, by, usual, {**contest, "calls": calls, "seed": seed})
+    contest: dict[str, Any] = {"model": model, "data": data, "labels": labels}
+    contest |= {"candidates": candidates, "calls": calls, "seed": seed}
+    measured, made = tournament.planned(audit, by, usual, contest)
     before = made.about["audit"]
     commands = [*before.get("commands", ()), outputs.typed(context, "force", "json", "frontier")]
     made.about["audit"] = {**before, "commands": commands}
     made.save(out, force=True)
-    from ..ledger.audit import load_audit
     from ..reporting.helps import spoken
 
-    said = spoken(load_audit(audit), made)
+    said = spoken(measured, made)
     told = {k: v for k, v in made.about.items() if k in ("why", "tournament")}
     content = {"plan": str(out), **made.summary(), **told, "verdict": said}
     show.result(json, content, lambda: tournament.shown(made, out, whole=frontier), said)

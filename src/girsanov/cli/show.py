@@ -23,7 +23,7 @@ from .tables import (
 )
 
 if TYPE_CHECKING:
-    from ..ledger.audit import Audit
+    from ..ledger.record import Audit
     from ..plan.plan import Plan
     from ..study.demo import Demo
     from .doctor import Finding

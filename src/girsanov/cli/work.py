@@ -23,10 +23,11 @@ from ..denoise.pipeline import PipelineDenoiser
 from ..denoise.pipeline_units import in_units_of
 from ..law.base import Law
 from ..law.read import read_law
-from ..ledger.audit import LEVELS, Audit, load_audit
+from ..ledger.audit import LEVELS
 from ..ledger.audit import audit as measure
 from ..ledger.curve import GROUPS
 from ..ledger.kept import remove_sums as remove_sums
+from ..ledger.record import Audit, load_audit
 from ..plan.plan import load_plan
 from ..reporting.page import report as write_report
 from ..reporting.pictures import alike

@@ -26,7 +26,7 @@ from .._typing import Json, PathLike, Tensor
 from ..denoise.pipeline import clip_of, clipped
 from ..denoise.pipeline_clock import Clock, build_scheduler, clock_of, own_config
 from ..denoise.pipeline_packed import pack, tokens_of, unpack
-from ..ledger.audit import Audit
+from ..ledger.record import Audit
 from ..plan.plan import Plan, load_plan
 from ..sampling.holds import Recipe
 from ..sampling.run import coloured

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from .._typing import Array, Tensor
@@ -39,6 +38,8 @@ class Bands:
 
     def average(self, rows: Tensor) -> Tensor:
         """Return the mean over each band of rows [..., d], as [..., J]."""
+        import torch
+
         if self.single:
             return rows
         shape = (*rows.shape[:-1], self.count)

@@ -15,35 +15,54 @@ weights for sampling come from all groups.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
-import torch
 
 from .._checks import require
 from .._typing import Array
-from ..denoise.calibrate import RAW, Calibration
+from ..denoise.calibration import RAW, Calibration
 from .correct import CALIBRATED, MARGIN, Rule, choose, feature_rows, matrices, normal_equations
 from .curve import Curve
 from .frame import Frame
 from .mended import bends_as, errors_left
 
 
-def calibrate(curve: Curve, frame: Frame, examples: int) -> tuple[Curve, Frame, Calibration]:
-    """Return the curve of the calibrated denoiser, its frame, and the calibration.
+class Corrected(NamedTuple):
+    """What calibration comes to: errors [K+1, B, P] and traces [K+1, B, 3] of the calibrated
+    denoiser, and the weights of its calibration, [K, P, 3].
+    """
 
-    curve: measured, with products; examples: how many independent ones are behind it. The curve
-    has the probe's bands of the main basis alone; its third trace, which only the relative hold
-    needs, is known where every coordinate is a band, else NaN.
+    errors: Array
+    traces: Array
+    weights: Array
+
+
+def calibrate(curve: Curve, frame: Frame, examples: int) -> Corrected:
+    """Return what the calibration comes to that a measured curve advises.
+
+    curve: measured, with products; examples: how many independent ones are behind it. The third
+    trace, which only the relative hold needs, is known where every coordinate is a band, else NaN.
     """
     require(curve.products is not None, "curve", "must be measured, not exact, to be calibrated")
     normal, rule = normal_equations(curve, CALIBRATED), Rule(MARGIN, examples)
-    betas, by_band = errors_left(curve, normal, rule)  # [B, K, P, F], [K+1, B, P]
-    weights = _weights(choose(normal, np.arange(len(curve.shares)), curve, rule))
-    found = Calibration(curve.levels[1:], weights, frame.probe_bands.index, frame.moments)
-    bands = {curve.main: np.asarray(curve.probe_sizes)}
+    betas, errors = errors_left(curve, normal, rule)  # [B, K, P, F], [K+1, B, P]
+    return Corrected(
+        errors,
+        np.concatenate([curve.traces[:1], _traces(curve, frame, betas)]),
+        _weights(choose(normal, np.arange(len(curve.shares)), curve, rule)),
+    )
+
+
+def calibrated(curve: Curve, frame: Frame, made: Corrected) -> tuple[Curve, Frame, Calibration]:
+    """Return the curve of the calibrated denoiser, its frame, and the calibration.
+
+    The curve has the probe's bands of the main basis alone.
+    """
+    found = Calibration(curve.levels[1:], made.weights, frame.probe_bands.index, frame.moments)
     corrected = replace(
-        curve, errors={curve.main: by_band}, sizes=bands, full=None, products=None,
-        traces=np.concatenate([curve.traces[:1], _traces(curve, frame, betas)]),
+        curve, errors={curve.main: made.errors}, traces=made.traces, full=None, products=None,
+        sizes={curve.main: np.asarray(curve.probe_sizes)},
         bends=bends_as(curve, "calibrated"),
     )  # fmt: skip
     return corrected, Frame(frame.moments, frame.probe_bands, frame.probe_bands, {}), found
@@ -68,7 +87,7 @@ def _traces(curve: Curve, frame: Frame, betas: Array) -> Array:
     square = (along[..., 0] * rest).sum(axis=-1) @ sizes
     noise, state = (along[..., 0] @ row @ sizes for row in (n, x0))
     mean = frame.moments.mean[None]
-    centre = frame.moments.basis.to_coordinates(torch.tensor(mean)).numpy()[0]
+    centre = frame.moments.basis.to_coordinates(mean)[0]
     if len(sizes) == curve.dimension:
         at = np.empty(len(sizes))
         at[frame.probe_bands.index] = centre

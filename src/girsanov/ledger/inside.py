@@ -28,7 +28,6 @@ from typing import NamedTuple
 import numpy as np
 
 from .._typing import Array, Levels
-from ..noise import NoiseSource
 
 
 class Places(NamedTuple):
@@ -49,6 +48,8 @@ class Places(NamedTuple):
 
 def places(grid: Levels, groups: int, seed: int, known: Levels | None = None) -> Places:
     """Return where `groups` look in the gaps of `grid` [K]; known: the levels a model knows."""
+    from ..noise import NoiseSource  # brings torch, which planning needs not
+
     source = NoiseSource(seed, "audit between")
     levels, weights = np.tile(grid[:, None], groups), np.zeros((len(grid), groups))
     for k in range(1, len(grid)):

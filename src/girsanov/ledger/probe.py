@@ -38,6 +38,8 @@ from .discretise import leave_one_out
 from .mended import bends_as, errors_left
 from .refine import SAME, stretches
 
+FOUND = ("gains", "linear", "defect", "between")
+
 
 @dataclass(frozen=True)
 class Probe:
@@ -121,6 +123,12 @@ class Probe:
         }
         return out if other is None else {**out, "reference_gain": _lists(other)}
 
+    def tensors(self) -> dict[str, np.ndarray]:
+        """Return what was found as named arrays; shares and sizes are the curve's."""
+        known = {name: getattr(self, name) for name in (*FOUND, "reference")}
+        known["corrected"] = self.corrected.errors[self.corrected.main]
+        return {name: value for name, value in known.items() if value is not None}
+
     def less(self, taken: Array) -> Probe:
         """Return the probe of a denoiser whose error [K, B] is lower by `taken` already."""
         return replace(self, gains=self.gains - taken)
@@ -156,6 +164,13 @@ def probe(curve: Curve) -> Probe:
         sizes,
         reference,
     )
+
+
+def kept_probe(curve: Curve, found: dict[str, Array]) -> Probe:
+    """Return the probe of a measured curve from its own `tensors`."""
+    sizes = np.asarray(curve.probe_sizes)
+    corrected = _corrected(curve, found["corrected"], sizes)
+    return Probe(**{**found, "corrected": corrected}, shares=curve.shares, sizes=sizes)  # type: ignore[arg-type]
 
 
 def _corrected(curve: Curve, left: Array, sizes: Array) -> Curve:

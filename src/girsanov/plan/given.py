@@ -10,8 +10,8 @@ import numpy as np
 from .._checks import require, require_levels
 from .._typing import Array, Indices, Json, Levels
 from ..basis import Basis
-from ..ledger.audit import Audit
 from ..ledger.certificate import Entry
+from ..ledger.record import Audit
 from ..ledger.refine import SAME, covariances
 from ..montecarlo import Estimate
 from .cost import Prices, prices

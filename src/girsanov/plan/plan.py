@@ -23,12 +23,11 @@ from .._files import (
 )
 from .._typing import Array, Json, Levels, PathLike
 from ..basis import Basis, coordinate_basis, dct_basis
-from ..denoise.calibrate import Calibration, calibration_from_tensors
-from ..denoise.pipeline_own import OWN
+from ..denoise.calibration import Calibration, calibration_from_tensors
+from ..ledger.about import require_record
 from ..ledger.certificate import Entry, entry_from_json
 from ..ledger.discretise import COVARIANCES
 from ..ledger.init import STARTS
-from ..ledger.record import require_record
 from ..ledger.resolution import Certificate, certificate_from_json
 from ..moments import Moments, moments_from_tensors
 from ..sampling.cld import cld_recipe
@@ -36,6 +35,7 @@ from ..sampling.holds import HOLDS, PROCESSES, Recipe, recipe
 from ..sampling.solvers import SOLVERS, network_calls, solver_recipe
 from .distance import Distance, distance_from_json
 
+OWN = "diffusers"  # the sampler of a plan that leaves the steps to a scheduler of diffusers
 ABOUT = ("why", "audit", "model")
 GUIDED = "relative to the guided field, which has no data law"
 EXTRA = ("command", "tournament", "scheduler")  # of the command line, or a tournament

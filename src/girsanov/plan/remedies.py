@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._typing import Array
-from ..ledger.audit import Audit
+from ..ledger.record import Audit
 from ..montecarlo import group_estimate
 from .correction import SURE
 from .given import grid_prices

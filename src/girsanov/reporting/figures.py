@@ -15,7 +15,7 @@ import numpy as np
 from markupsafe import Markup
 
 from .._typing import Array
-from ..ledger.audit import Audit
+from ..ledger.record import Audit
 from ..montecarlo import Estimate, quantile
 from ..plan.plan import Plan
 from .certified import place

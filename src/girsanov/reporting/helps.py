@@ -13,7 +13,7 @@ import math
 from collections.abc import Sequence
 
 from .._checks import InputError
-from ..ledger.audit import Audit
+from ..ledger.record import Audit
 from ..plan.plan import Plan
 from ..plan.remedies import Remedy, remedies
 from .contest import winner

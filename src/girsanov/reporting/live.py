@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from .._checks import InputError
 from .._typing import Array, Json
-from ..ledger.audit import Audit
+from ..ledger.record import Audit
 from ..plan.family import family
 from ..plan.plan import Plan
 from .cards import cards

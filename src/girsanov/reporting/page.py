@@ -18,7 +18,7 @@ from markupsafe import Markup
 from .._checks import require
 from .._files import write_text
 from .._typing import Json, PathLike, Progress
-from ..ledger.audit import Audit
+from ..ledger.record import Audit
 from ..plan.plan import Plan
 from .contest import contest
 from .files import write_figures

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from .._typing import Json
-from ..ledger.audit import Audit
 from ..ledger.certificate import Entry
-from ..ledger.trajectories import teacher_calls
+from ..ledger.paths import teacher_calls
+from ..ledger.record import Audit
 from ..plan.distance import Distance
 from ..plan.plan import Plan
 from ..plan.remedies import Remedy

@@ -13,7 +13,7 @@ import numpy as np
 from markupsafe import Markup
 
 from .._typing import Array
-from ..ledger.audit import Audit
+from ..ledger.record import Audit
 from .svg import NARROW, WIDE, Axis, el, frame, polyline, responsive, svg
 from .words import number
 

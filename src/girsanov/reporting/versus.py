@@ -19,7 +19,7 @@ from markupsafe import Markup
 
 from .._checks import InputError, require
 from .._typing import Array, Json
-from ..ledger.audit import Audit
+from ..ledger.record import Audit
 from ..montecarlo import Estimate, group_estimate, trapezium
 from ..plan.make import make_plan
 from ..plan.plan import Plan

@@ -7,7 +7,7 @@ import json
 import pytest
 
 import girsanov as gv
-from girsanov.ledger.record import require_record
+from girsanov.ledger.about import require_record
 
 WRONG = [
     ("calls", {"a": 1}), ("draws", -1), ("girsanov", 3), ("seconds", "long"), ("scale", 0.0),
