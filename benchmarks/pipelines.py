@@ -40,7 +40,7 @@ from pipelines_table import table
 import girsanov as gv
 from girsanov.cli.budget import shared_out
 from girsanov.comparison.frechet import builtin
-from girsanov.ledger.trajectories import teacher_calls
+from girsanov.ledger.paths import teacher_calls
 from girsanov.plan.solve import calibrated_teacher
 from girsanov.plan.tournament import tournament
 from girsanov.sampling.run import sample_standardised

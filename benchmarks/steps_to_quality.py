@@ -1,12 +1,13 @@
 """Network calls until a sampler is within 10 % of what it reaches with many.
 
     python benchmarks/steps_to_quality.py --model FOLDER [--samples 1000] [--runs 5] [--json FILE]
+                                          [--network mlp] [--device cuda]
 
-One network, trained by `gv.fit(train, network="mlp")` on digits if it is not there. Every sampler
+One network, trained by `gv.fit(train, network=...)` on digits if it is not there. Every sampler
 draws with few calls and with MANY; its figure is the Frechet distance to all digits in 32
 features of a small classifier, median of `--runs` seeds. Two questions: from how many calls on is
 it within 10 % (or `--within`) of its own distance at MANY calls, and of the best sampler's? "-":
-at no count tried. Ours: planned levels with the gaussian, x0 hold, ddim and dpmpp-2m; peers:
+at no count tried. Ours: planned levels with the gaussian, x0 hold, ddim, heun and dpmpp-2m; peers:
 diffusers' schedulers on the same network, which is shown to them as one that predicts the sample
 at the 1000 timesteps of the scheduler that girsanov's images have. Plans are made from one audit
 with teacher trajectories.
@@ -26,10 +27,11 @@ from quality import Judge
 import girsanov as gv
 from girsanov.denoise.unet import build_scheduler
 from girsanov.sampling.run import sample_standardised
+from girsanov.train import TrainOptions
 
 COUNTS = (4, 8, 16, 32)
 MANY = 100
-OURS = ("gaussian", "x0", "ddim", "dpmpp-2m")
+OURS = ("gaussian", "x0", "ddim", "heun", "dpmpp-2m")
 
 
 class AsNetwork:
@@ -41,7 +43,8 @@ class AsNetwork:
 
     def __call__(self, x, t):
         kept = float(self.kept[int(t)])
-        return SimpleNamespace(sample=self.model(x / kept**0.5, kept / (1 - kept)))
+        seen = (x / kept**0.5).to(self.model.device)
+        return SimpleNamespace(sample=self.model(seen, kept / (1 - kept)).to(x.device))
 
 
 def ours(model, audit, samples):
@@ -98,6 +101,7 @@ def main() -> None:
     parser = options(__doc__, runs=5)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--audit", type=Path, help="kept here; made if it is not there")
+    parser.add_argument("--network", choices=["mlp", "unet"], default="mlp", help="to train")
     parser.add_argument("--train-steps", type=int, default=2400)
     parser.add_argument("--samples", type=int, default=1000)
     parser.add_argument("--counts", type=int, nargs="+", default=list(COUNTS))
@@ -108,7 +112,9 @@ def main() -> None:
     data = gv.load_data("digits").without_labels()
     train, held_out = data.split(1500 / 1797, seed=0)
     if not given.model.is_dir():
-        gv.fit(train, steps=given.train_steps, network="mlp", out=given.model)
+        settings = TrainOptions(device=given.device)
+        gv.fit(train, steps=given.train_steps, network=given.network, out=given.model,
+               options=settings)  # fmt: skip
     model = gv.load_model(given.model).to(given.device)
     audit = audited(model, held_out, train, given)
     units = data.with_standardisation(model.standardisation)

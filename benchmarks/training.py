@@ -1,14 +1,16 @@
 """Training: held-out ledger against time beside the usual diffusers loop, and what a step costs.
 
-    python benchmarks/training.py [--steps 800] [--seeds 1] [--network unet] [--json FILE]
+    python benchmarks/training.py [--steps 800] [--seeds 1] [--network unet mlp] [--json FILE]
 
 Same network, digits, split, batch, number of steps, top learning rate, warm-up and cosine for
-both. Theirs is the loop of diffusers' training example: uniform timesteps of a linear-beta
+all. `diffusers` is the loop of its training example: uniform timesteps of a linear-beta
 DDPMScheduler, the squared error of epsilon, AdamW, clipping at 1, an exponential average of the
-weights (0.999, with its warm-up; the better of average and last weights counts). Ours is
-`gv.fit`'s. Both are measured on the same held-out images, noise and levels: 17 of the scheduler's
+weights (0.999, with its warm-up; the better of average and last weights counts). `surrounded` is
+that loop with our preconditioning around the network (the MLP starts as the Wiener filter, the
+UNet predicts v): what ours gains on it is owed to the objective, its levels and weights. Ours is
+`gv.fit`'s. All are measured on the same held-out images, noise and levels: 17 of the scheduler's
 own timesteps over log-SNR -7 to 9, where epsilon is turned into x0; 1/2 int M ds in nats. Time is
-of the training alone, in CPU seconds.
+of the training alone: seconds of the CPU, or on a GPU by the clock.
 
 Step: `Trainer.step` (data, noise, levels, dropout, clipping, averaging of the weights) over the
 bare forward pass, backward pass and update of AdamW on tensors that are ready: the update as
@@ -23,7 +25,7 @@ import time
 
 import numpy as np
 import torch
-from _table import begin, finish, in_turns, options, show, table
+from _table import begin, finish, in_turns, options, settle, show, table, three
 from diffusers import DDPMScheduler
 from diffusers.training_utils import EMAModel
 
@@ -35,6 +37,7 @@ from girsanov.train.validation import ledger, squared_errors
 from girsanov.train.weights import Lent
 
 BATCH = 64
+OTHERS = ("diffusers", "surrounded")
 
 
 def log_snrs_of(scheduler):
@@ -51,13 +54,13 @@ class Epsilon:
     def __init__(self, network, scheduler, like):
         self.network, self.shape = network, like.shape
         self.dtype, self.device = like.dtype, like.device
-        self.log_snrs = log_snrs_of(scheduler)
+        self.log_snrs = log_snrs_of(scheduler).to(like.device)
 
     def epsilon(self, x_t, t):
         """Return epsilon at x_t [B, *shape] and timesteps t [B]."""
         if not isinstance(self.network, ResidualMLP):
             return self.network(x_t, t).sample
-        out = self.network(x_t.flatten(1), self.log_snrs[t.cpu()].to(x_t))
+        out = self.network(x_t.flatten(1), self.log_snrs[t].to(x_t))
         return out.view_as(x_t)
 
     @torch.no_grad()
@@ -68,13 +71,32 @@ class Epsilon:
         return x - sigma / alpha * eps
 
 
-class Theirs:
-    """The loop of diffusers' training example."""
+class Surrounded(Epsilon):
+    """The same of a network inside our preconditioning: epsilon is what its x0 leaves of x_t."""
 
-    def __init__(self, ours, data, steps, seed):
-        self.network = copy.deepcopy(ours.model.network)
+    def __init__(self, model, scheduler):
+        super().__init__(model.network, scheduler, model)
+        self.model, self.fingerprint = model, "surrounded"
+
+    def epsilon(self, x_t, t):
+        s = self.log_snrs[t].exp()
+        kept = s.reshape(-1, *[1] * (x_t.ndim - 1))
+        alpha, sigma = ((kept / (1 + kept)) ** 0.5).to(x_t), ((1 / (1 + kept)) ** 0.5).to(x_t)
+        return (x_t - alpha * self.model.denoise(x_t / alpha, s)) / sigma
+
+
+class Theirs:
+    """The loop of diffusers' training example; surrounded: with our preconditioning."""
+
+    def __init__(self, ours, data, steps, seed, surrounded=False):
+        model = copy.deepcopy(ours.model)
+        self.network = model.network
         self.scheduler = DDPMScheduler(num_train_timesteps=1000)
-        self.model = Epsilon(self.network, self.scheduler, ours.model)
+        self.model = (
+            Surrounded(model, self.scheduler)
+            if surrounded
+            else Epsilon(self.network, self.scheduler, model)
+        )
         self.data, self.steps, self.rate = data, steps, ours.rate
         self.adam = torch.optim.AdamW(
             self.network.parameters(), ours.rate, betas=(0.95, 0.999), weight_decay=1e-6
@@ -132,11 +154,11 @@ class Ours:
             return measure(self.trainer.model)
 
 
-def made(train, held_out, given, seed):
+def made(train, held_out, given, network, seed):
     """Return a trainer as `gv.fit` makes it."""
     asked = {"process": "vp", "objective": "edm", "seed": seed, "batch_size": BATCH}
     settings = TrainOptions(device=given.device)
-    trainer = _trainer((train, held_out), given.network, asked, settings)
+    trainer = _trainer((train, held_out), network, asked, settings)
     trainer.steps = given.steps
     set_dropout(trainer, given.steps)
     return trainer
@@ -150,31 +172,40 @@ def judge(held_out, scheduler):
     return lambda model: float(ledger(squared_errors(model, x0, None, levels, seed=1), levels)[0])
 
 
-def race(train, held_out, given, seed):
-    """Train both in turns, a stretch at a time; return {name: [(seconds, nats)]}."""
-    trainer = made(train, held_out, given, seed)
+def now(device):
+    """Return seconds of CPU; on a GPU, which works while the CPU goes on, by the clock."""
+    if device == "cpu":
+        return time.process_time()
+    settle()
+    return time.perf_counter()
+
+
+def race(train, held_out, given, network, seed):
+    """Train all in turns, a stretch at a time; return {name: [(seconds, nats)]}."""
+    trainer = made(train, held_out, given, network, seed)
     data = train.batch(slice(None))
     theirs = Theirs(trainer, data, given.steps, seed)
     measure = judge(held_out, theirs.scheduler)
-    runs = {"girsanov": Ours(trainer), "diffusers": theirs}
+    inside = Theirs(trainer, data, given.steps, seed, surrounded=True)
+    runs = {"girsanov": Ours(trainer), "diffusers": theirs, "surrounded": inside}
     spent, found = dict.fromkeys(runs, 0.0), {name: [] for name in runs}
     stretch = given.steps // given.evaluations
     for first in range(0, given.steps - stretch + 1, stretch):
         for name, run in runs.items():
-            begun = time.process_time()
+            begun = now(given.device)
             for k in range(first, first + stretch):
                 run.step(k)
-            spent[name] += time.process_time() - begun
+            spent[name] += now(given.device) - begun
             nats = run.measured(measure)
             found[name].append((spent[name], nats))
-            print(f"  seed {seed}, step {first + stretch}, {name}: {nats:.1f} nats after "
-                  f"{spent[name]:.1f} s", flush=True)  # fmt: skip
+            when = f"  {network}, seed {seed}, step {first + stretch}, {name}: "
+            print(f"{when}{nats:.1f} nats after {spent[name]:.1f} s", flush=True)
     return found
 
 
-def share(found):
-    """Return when ours was at their final ledger, as a share of their whole time, or None."""
-    (times, nats), (whole, final) = zip(*found["girsanov"], strict=True), found["diffusers"][-1]
+def share(found, other):
+    """Return when ours was at the other's final ledger, as a share of its whole time, or None."""
+    (times, nats), (whole, final) = zip(*found["girsanov"], strict=True), found[other][-1]
     for k, value in enumerate(nats):
         if value <= final:
             before = (times[k - 1], nats[k - 1]) if k else (0.0, math.inf)
@@ -185,20 +216,20 @@ def share(found):
     return None
 
 
-def step_cost(train, held_out, given):
+def step_cost(train, held_out, given, network):
     """Return times of our step and of the bare passes and update, ten of each a round."""
-    trainer = made(train, held_out, given, 0)
+    trainer = made(train, held_out, given, network, 0)
     model = copy.deepcopy(trainer.model.network).train()
     usual = torch.optim.AdamW(model.parameters(), 1e-3)
     fused = torch.optim.AdamW(model.parameters(), 1e-3, fused=True)
     x = torch.randn(BATCH, *trainer.model.shape, device=trainer.model.device)
-    x = x if given.network == "unet" else x.flatten(1)
+    x = x if network == "unet" else x.flatten(1)
     level, goal = torch.full((BATCH,), 5.0).to(x), torch.randn_like(x)
 
     def bare(adam):
         for _ in range(10):
             out = model(x, level)
-            out = out.sample if given.network == "unet" else out
+            out = out.sample if network == "unet" else out
             adam.zero_grad(set_to_none=True)
             (out - goal).square().mean().backward()
             adam.step()
@@ -212,39 +243,63 @@ def step_cost(train, held_out, given):
     )
 
 
+def step_rows(parts, given):
+    """Print and return what a step costs, by network."""
+    rows, clock = [], "cpu" if given.device == "cpu" else "wall"
+    for network in given.network:
+        took = step_cost(*parts, given, network)
+        rows += [
+            {"network": network, "over": name, "ratio": took["step"].over(times),
+             "microseconds": times.each(10)}
+            for name, times in took.items()
+        ]  # fmt: skip
+    table(
+        ("network", "", f"ms, {clock}", "our step over it, CPU", "wall"),
+        ((r["network"], r["over"], show(x / 1000 for x in r["microseconds"][clock]),
+          show(r["ratio"]["cpu"]), show(r["ratio"]["wall"])) for r in rows),
+    )  # fmt: skip
+    return rows
+
+
+def race_rows(parts, given):
+    """Print and return every race, and the medians over seeds."""
+    rows = []
+    for network in given.network:
+        for seed in range(given.seeds):
+            found = race(*parts, given, network, seed)
+            shares = {other: share(found, other) for other in OTHERS}
+            rows.append({"network": network, "seed": seed, "share": shares, **found})
+    names = ("girsanov", *OTHERS)
+    table(
+        ("network", "seed", *(f"{name}: nats, s" for name in names),
+         *(f"share of {name}'s time" for name in OTHERS)),
+        ((r["network"], r["seed"], *(f"{r[k][-1][1]:.1f}, {r[k][-1][0]:.1f}" for k in names),
+          *("never" if x is None else f"{x:.2f}" for x in r["share"].values())) for r in rows),
+    )  # fmt: skip
+    for network in given.network:
+        for other in OTHERS:
+            own = [r["share"][other] for r in rows if r["network"] == network]
+            reached = three(np.array([math.inf if x is None else x for x in own]))
+            print(f"{network}, share of the time of {other}: {show(reached)}")
+    return rows
+
+
 def main() -> None:
     """Print and write both tables."""
     parser = options(__doc__)
     parser.add_argument("--steps", type=int, default=800)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--evaluations", type=int, default=16)
-    parser.add_argument("--network", choices=["unet", "mlp"], default="unet")
+    parser.add_argument("--network", choices=["unet", "mlp"], nargs="+", default=["unet"])
     parser.add_argument("--only", choices=["race", "step"])
     given = begin(parser)
     train, held_out = gv.load_data("digits").without_labels().split(1500 / 1797, seed=0)
-    held_out = held_out.with_standardisation(train.standardisation)
+    parts = train, held_out.with_standardisation(train.standardisation)
     rows = {}
     if given.only != "race":
-        took = step_cost(train, held_out, given)
-        rows["step"] = {name: took["step"].over(took[name]) for name in took}
-        each = {name: times.each(10_000)["cpu"] for name, times in took.items()}
-        table(
-            ("", "ms, CPU", "our step over it, CPU", "wall"),
-            ((name, show(each[name]), show(r["cpu"]), show(r["wall"]))
-             for name, r in rows["step"].items()),
-        )  # fmt: skip
+        rows["step"] = step_rows(parts, given)
     if given.only != "step":
-        runs = [race(train, held_out, given, seed) for seed in range(given.seeds)]
-        rows["race"] = [
-            {"seed": k, "share": share(found), **found} for k, found in enumerate(runs)
-        ]
-        table(
-            ("seed", "their final ledger", "ours", "their time", "ours to theirs' final", "share"),
-            ((r["seed"], f"{r['diffusers'][-1][1]:.1f}", f"{r['girsanov'][-1][1]:.1f}",
-              f"{r['diffusers'][-1][0]:.0f} s",
-              "never" if r["share"] is None else f"{r['share'] * r['diffusers'][-1][0]:.0f} s",
-              "" if r["share"] is None else f"{r['share']:.2f}") for r in rows["race"]),
-        )  # fmt: skip
+        rows["race"] = race_rows(parts, given)
     finish(given, rows)
 
 

@@ -42,13 +42,16 @@ def test_dtype_is_kept(basis):
     torch.testing.assert_close(single.double(), basis.to_coordinates(x), rtol=0, atol=2e-5)
 
 
-@pytest.mark.parametrize("shape", [(7,), (5, 6), (3, 4, 5)])
+@pytest.mark.parametrize("shape", [(7,), (5, 6), (3, 4, 5), (3, 9, 10), (300,)])
 def test_cosines_are_those_of_scipy(shape):
     x = RNG.normal(size=(4, *shape)) + 1
     axes = tuple(range(-min(len(shape), 2), 0))
     expected = fft.dctn(x, type=2, norm="ortho", axes=axes).reshape(4, -1)
     got = dct_basis(shape).to_coordinates(torch.from_numpy(x).reshape(4, -1))
     np.testing.assert_allclose(got.numpy(), expected, atol=1e-12)
+    np.testing.assert_allclose(
+        dct_basis(shape).from_coordinates(got).numpy(), x.reshape(4, -1), atol=1e-12
+    )
 
 
 def test_pca_diagonalises_with_the_largest_first():

@@ -11,8 +11,9 @@ import torch
 from scipy import stats
 
 import girsanov
+from girsanov import _philox
 from girsanov._checks import InputError
-from girsanov.noise import NoiseSource
+from girsanov.noise import Ahead, NoiseSource
 
 N = 125_000  # samples of 8 numbers: a million normals
 
@@ -135,6 +136,43 @@ def test_normals_are_box_muller_of_the_addressed_words():  # equation (1), in fl
     expected = np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])
     got = NoiseSource(7, "gold").normal(9, 12, 1, 8)[0].numpy()
     np.testing.assert_allclose(got, expected, atol=4e-6)
+
+
+DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize(
+    ("seed", "step", "first"), [(0, 0, 0), (7, 3, 5), (2**63 - 1, 2**32 - 2, 2**41 + 3)]
+)
+def test_words_of_a_gpu_are_those_of_the_cpu(seed, step, first, device):
+    source = NoiseSource(seed, "device")
+    expected = source._bits(step, 2, first, 300 * 4).reshape(2, 300, 4)
+    place = torch.device(device)
+    words = _philox.words((seed, source.stream), step, 2, first, 300, place).cpu()
+    np.testing.assert_array_equal(words.numpy().view(np.uint64), expected)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("chunk", [2**19, 64])
+def test_normals_of_a_gpu_are_those_of_the_cpu(device, chunk, monkeypatch):
+    monkeypatch.setattr(_philox, "CHUNK", chunk)
+    source = NoiseSource(5, "device")
+    expected = source.normals(9, 3, 10, 400, 16).numpy()
+    place = torch.device(device)
+    got = _philox.normals((5, source.stream), 9, 3, 20, 800, place).cpu().numpy()
+    np.testing.assert_allclose(got.reshape(3, 400, 16), expected, rtol=1e-5, atol=2e-6)
+    if device == "cuda":
+        drawn = source.normals(9, 3, 10, 400, 13, device=place)
+        np.testing.assert_array_equal(drawn.cpu().numpy(), got.reshape(3, 400, 16)[..., :13])
+
+
+@pytest.mark.parametrize("size", [3, 5000])
+def test_drawn_ahead_they_are_the_same(size):
+    source, like = NoiseSource(1, "ahead"), torch.empty(0, dtype=torch.float64)
+    draw = Ahead(source, 4, 7, size, last=9, like=like)
+    for step in (0, 1, 4, 5, 9):  # some steps draw none
+        assert torch.equal(draw(step).mul_(2), 2 * source.normal(step, 4, 7, size).double())
 
 
 def test_nothing_is_asked_and_nothing_comes():

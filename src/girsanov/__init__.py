@@ -42,12 +42,12 @@ if TYPE_CHECKING:
     from .law import Sphere as Sphere
     from .law import SwissRoll as SwissRoll
     from .law import read_law as read_law
-    from .ledger.audit import Audit as Audit
     from .ledger.audit import audit as audit
-    from .ledger.audit import load_audit as load_audit
     from .ledger.certificate import Entry as Entry
     from .ledger.certificate import kl_from_tv as kl_from_tv
     from .ledger.certificate import tv_from_kl as tv_from_kl
+    from .ledger.record import Audit as Audit
+    from .ledger.record import load_audit as load_audit
     from .ledger.resolution import Certificate as Certificate
     from .montecarlo import Estimate as Estimate
     from .plan.given import evaluate_grid as evaluate_grid
@@ -77,7 +77,7 @@ if TYPE_CHECKING:
     from .sampling.langevin import sample_langevin as sample_langevin
     from .sampling.shards import sample_shards as sample_shards
     from .sampling.solvers import solver_recipe as solver_recipe
-    from .train import fit as fit
+    from .train.fit import fit as fit
 
 _HOME = {
     "._checks": ("InputError", "MissingExtra"),
@@ -104,8 +104,9 @@ _HOME = {
         "SwissRoll",
         "read_law",
     ),
-    ".ledger.audit": ("Audit", "audit", "load_audit"),
+    ".ledger.audit": ("audit",),
     ".ledger.certificate": ("Entry", "kl_from_tv", "tv_from_kl"),
+    ".ledger.record": ("Audit", "load_audit"),
     ".ledger.resolution": ("Certificate",),
     ".montecarlo": ("Estimate",),
     ".plan.given": ("evaluate_grid",),

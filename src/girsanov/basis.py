@@ -9,17 +9,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
-import torch
 from scipy import fft
 
 from ._checks import refuse, require
-from ._typing import Array, Tensor
+from ._typing import Array
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 Kind = Literal["coordinate", "pca", "dct"]
+Vectors = TypeVar("Vectors", "Tensor", "Array")  # both are turned, each by its own library
 PCA_LIMIT = 2048  # dimensions; a dense basis beyond it costs more than the network
+DENSE = 256  # dimensions up to which one product is quicker than one for each axis
 
 
 @dataclass(frozen=True)
@@ -42,34 +47,48 @@ class Basis:
         """The number of coordinates d."""
         return math.prod(self.shape)
 
-    def to_coordinates(self, x: Tensor) -> Tensor:
+    def to_coordinates(self, x: Vectors) -> Vectors:
         """Return c = U^T x for x [B, d]."""
         return self._apply(x, transpose=False)
 
-    def from_coordinates(self, c: Tensor) -> Tensor:
+    def from_coordinates(self, c: Vectors) -> Vectors:
         """Return x = U c for c [B, d]."""
         return self._apply(c, transpose=True)
 
-    def _apply(self, x: Tensor, *, transpose: bool) -> Tensor:
+    def _apply(self, x: Vectors, *, transpose: bool) -> Vectors:
         if self.kind == "coordinate":
             return x
-        out = x.reshape(len(x), *self.shape)
-        for axis, factor in enumerate(self._factors(x), start=1):
+        factors: Any = self.factors if isinstance(x, np.ndarray) else self._factors(x)
+        if len(factors) == 1 and factors[0] is not None:
+            return x @ (factors[0].T if transpose else factors[0])  # type: ignore[no-any-return]
+        out: Any = x.reshape(len(x), *self.shape)
+        for axis, factor in enumerate(factors, start=1):
             if factor is not None:
-                moved = out.movedim(axis, -1)
-                out = (moved @ (factor.T if transpose else factor)).movedim(-1, axis)
-        return out.reshape(x.shape)
+                turned = out.swapaxes(axis, -1) @ (factor.T if transpose else factor)
+                out = turned.swapaxes(axis, -1)
+        return out.reshape(x.shape)  # type: ignore[no-any-return]
 
     def _factors(self, like: Tensor) -> list[Tensor | None]:
+        """Return the factors, or U alone where it is small."""
+        import torch
+
         key = (like.dtype, like.device)
         if key not in self._cache:
+            whole = [self._whole()] if self.dimension <= DENSE else self.factors
             # a factor made in inference mode could never be differentiated through again
             with torch.inference_mode(False):
                 self._cache[key] = [
                     None if f is None else torch.as_tensor(f, dtype=like.dtype, device=like.device)
-                    for f in self.factors
+                    for f in whole
                 ]
         return self._cache[key]
+
+    def _whole(self) -> Array:
+        """Return U [d, d]."""
+        whole: Array = np.eye(1)
+        for factor, size in zip(self.factors, self.shape, strict=True):
+            whole = np.asarray(np.kron(whole, np.eye(size) if factor is None else factor))
+        return whole
 
 
 def coordinate_basis(dimension: int) -> Basis:

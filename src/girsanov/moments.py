@@ -13,7 +13,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from ._checks import InputError, require
 from ._files import read_tensors, write_tensors
@@ -109,6 +108,8 @@ def moments_from_covariance(mean: Array, covariance: Array, count: int = 0) -> M
 
 def measure_moments(batches: Iterable[Tensor], shape: tuple[int, ...]) -> Moments:
     """Return the moments of the examples in `batches` (each [b, *shape]), one pass, in float64."""
+    import torch
+
     d, count = math.prod(shape), 0
     dense = d <= PCA_LIMIT
     basis = None if dense else structured_basis(shape)

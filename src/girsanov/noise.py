@@ -6,7 +6,8 @@ its 32-bit words become normals by Box and Muller (1958),
     z = sqrt(-2 log u) (cos 2 pi v, sin 2 pi v),    u, v uniform,                        (1)
 
 which consumes a fixed number of words a sample, so any slice of samples can be drawn alone.
-Drawn on the CPU in float32 whatever the dtype and device of the run.
+Drawn in float32 whatever the dtype of the run; on the CPU, or for a run on CUDA by the same
+formulas there (`_philox.py`): the words are the same, the normals to rounding.
 """
 
 from __future__ import annotations
@@ -17,10 +18,13 @@ import numpy as np
 import torch
 
 from ._checks import require, require_count
+from ._philox import normals as normals_on
 from ._typing import Tensor
 
 LANES = 8  # normals a Philox block of four 64-bit words yields
 CHUNK = 2**13  # blocks at once: what they need on the way stays in a core's cache
+AHEAD = 2**14  # normals drawn at once, unless one step needs more
+AHEAD_CUDA = 2**22  # there 500 kernels make them, whatever their number
 QUAD = np.dtype("V16")  # four 32-bit numbers to copy at once: rows of 4 numbers cost per row
 
 
@@ -40,17 +44,26 @@ class NoiseSource:
         """Return z for samples first..first+count-1 at `step`, float32 [count, size]."""
         return self.normals(step, 1, first, count, size)[0]
 
-    def normals(self, step: int, steps: int, first: int, count: int, size: int) -> Tensor:
+    def normals(
+        self, step: int, steps: int, first: int, count: int, size: int,
+        device: torch.device | str = "cpu",
+    ) -> Tensor:  # fmt: skip
         """Return z of `steps` steps from `step` on, float32 [steps, count, size].
 
-        They are those of `normal`; together they cost less, if the arrays are small.
+        They are those of `normal`; together they cost less, if the arrays are small. device:
+        where they are wanted, and on CUDA made.
         """
+        place = torch.device(device)
         if count == 0 or size == 0:
-            return torch.empty(steps, count, size)
+            return torch.empty(steps, count, size, device=place)
         blocks = -(-size // LANES)
-        words = self._bits(step, steps, first * blocks, count * blocks * 4)
-        z = box_muller(words)
-        return torch.from_numpy(z.reshape(steps, count, -1)[:, :, :size])
+        if place.type == "cuda":
+            self._require_address(step, steps, first)
+            key = self.seed, self.stream
+            made = normals_on(key, step, steps, first * blocks, count * blocks, place)
+            return made.view(steps, count, -1)[:, :, :size]
+        z = box_muller(self._bits(step, steps, first * blocks, count * blocks * 4))
+        return torch.from_numpy(z.reshape(steps, count, -1)[:, :, :size]).to(place)
 
     def uniform(self, step: int, first: int, count: int) -> np.ndarray:
         """Return one uniform in [0, 1) for each of these samples at `step`, float64 [count]."""
@@ -69,9 +82,7 @@ class NoiseSource:
 
     def _bits(self, step: int, steps: int, first_block: int, words: int) -> np.ndarray:
         """Return `words` 64-bit words of each step, four a block, flat."""
-        require_count("first", first_block, at_least=0)
-        inside = step >= 0 and step + steps <= 2**32
-        require(inside, "step", "must lie in 0..2**32 - 1", step)
+        self._require_address(step, steps, first_block)
         key = np.array([self.seed, self.stream], dtype=np.uint64)
         counter = np.array([first_block, step, 0, 0], dtype=np.uint64)
         philox = np.random.Philox(key=key, counter=counter)
@@ -80,6 +91,38 @@ class NoiseSource:
             philox.advance(2**64 - words // 4)  # to the same block of the next step
             parts.append(philox.random_raw(words))
         return np.concatenate(parts) if steps > 1 else np.asarray(parts[0])
+
+    def _require_address(self, step: int, steps: int, first: int) -> None:
+        require_count("first", first, at_least=0)
+        inside = step >= 0 and step + steps <= 2**32
+        require(inside, "step", "must lie in 0..2**32 - 1", step)
+
+
+class Ahead:
+    """The normals [count, size] of steps 0..last, in any order that goes up.
+
+    source, first: whose; like: a tensor of the device and type they are wanted in. Several steps
+    are drawn at once while a step is small: the price of a call, to NumPy or of the kernels of a
+    GPU, is then not paid for every step.
+    """
+
+    def __init__(
+        self, source: NoiseSource, first: int, count: int, size: int, *, last: int, like: Tensor
+    ) -> None:
+        self.source, self.where, self.last = source, (first, count, size), last
+        self.device, self.dtype = like.device, like.dtype
+        most = AHEAD_CUDA if like.device.type == "cuda" else AHEAD
+        self.most = max(1, most // max(1, count * size))
+        self.begin, self.block = 0, torch.empty(0)
+
+    def __call__(self, step: int) -> Tensor:
+        """Return those of `step`, which may be overwritten."""
+        if step >= self.begin + len(self.block):
+            steps = max(1, min(self.most, self.last + 1 - step))
+            self.begin = step
+            drawn = self.source.normals(step, steps, *self.where, device=self.device)
+            self.block = drawn.to(self.dtype)
+        return self.block[step - self.begin]
 
 
 def box_muller(words: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import girsanov as gv
 from girsanov._checks import InputError
 from girsanov.cli.budget import LEVELS, shared_out
 from girsanov.ledger.examples import MOMENT_SHARE
-from girsanov.ledger.trajectories import teacher_calls
+from girsanov.ledger.paths import teacher_calls
 
 
 @pytest.mark.parametrize("aside", [True, False])

@@ -54,6 +54,25 @@ def test_a_table_comes_back_with_its_header_and_categories(girsanov, planned, tr
     assert all(str(int(row[1])) == row[1] for row in rows)
 
 
+def test_counts_are_kept_to_what_was_seen_unless_told_otherwise(girsanov, planned, trees):
+    planned(trees)
+    line = ("sample", "model", "--plan", "plan.json", "--count", 2500)  # more than one shard holds
+    said = girsanov(*line, "--out", "new.csv", "--json")
+    assert said.json["bounded"] == ["height", "rings"]
+    free = girsanov(*line, "--out", "free.csv", "--as-drawn", "--json")
+    assert free.json["bounded"] == []
+    told = girsanov(*line[:-1], 3, "--out", "few.csv").out
+    assert "kept to numbers that the training data could hold: height, rings" in told
+    rings, raw = (np.array([int(row[1]) for row in table(f)[1]]) for f in ("new.csv", "free.csv"))
+    seen = gv.load_model("model").standardisation.columns[1]
+    assert raw.min() < seen.low >= 1
+    np.testing.assert_array_equal(rings, raw.clip(seen.low, seen.high))
+    plan, model = gv.load_plan("plan.json"), gv.load_model("model")
+    for as_drawn, wanted in ((False, rings), (True, raw)):
+        drawn = gv.sample(model, plan, 50, as_drawn=as_drawn)
+        np.testing.assert_array_equal(drawn["rings"], wanted[:50])
+
+
 def test_the_audit_finds_the_part_that_fit_kept_back(girsanov, planned, trees):
     _, audited = planned(trees)
     data = gv.load_data(trees)
@@ -210,7 +229,7 @@ def test_the_page_lists_commands_that_make_the_same_page(girsanov, planned, tree
             said = girsanov(*shlex.split(line)[1:])
             assert said.code == 0, said.err
     assert table(again / "new.csv") == table(here / "new.csv")
-    seconds = re.compile(r"Seconds</dt><dd>[0-9.]+")
+    seconds = re.compile(r"Time of the audit</dt><dd>[0-9.]+ s")
     assert seconds.sub("", (again / "page.html").read_text()) == seconds.sub("", page)
 
 

@@ -157,7 +157,7 @@ def test_samples_have_the_decimals_of_their_column(values, decimals, kind):
     if not (kind == "f4" and abs(values[0]) > 1e9):  # float32 has no halves there
         assert s.columns[0].decimals == decimals
     again = Standardisation.from_json(json.loads(json.dumps(s.to_json())))
-    drawn = again.decode(np.random.default_rng(3).normal(size=(200, 1)))["v"]
+    drawn = again.as_drawn().decode(np.random.default_rng(3).normal(size=(200, 1)))["v"]
     if decimals is None:
         assert len(np.unique(drawn)) == 200
     else:
@@ -170,3 +170,54 @@ def test_decimals_that_are_none_are_refused():
         content["columns"][0]["decimals"] = wrong
         with pytest.raises(InputError, match="0 to 6 decimals"):
             Standardisation.from_json(content)
+
+
+COUNTS = np.array(
+    [(0, 0.0, 0.25, -1.0, 3), (9, 7.0, 4.5, 2.5, 1), (1, 1.0, 0.5, 0.25, 2)],
+    [("whole", "i8"), ("written", "f8"), ("positive", "f8"), ("signed", "f8"), ("small", "u1")],
+)
+
+
+def test_what_is_drawn_is_kept_to_what_can_be():
+    units = load_data(COUNTS).standardisation
+    again = Standardisation.from_json(json.loads(json.dumps(units.to_json())))
+    assert again.bounded == ("whole", "written", "positive", "small")
+    x = np.random.default_rng(5).normal(size=(4000, 5)) * 3
+    drawn, free = again.decode(x), again.as_drawn().decode(x)
+    for name, low, high in (("whole", 0, 9), ("written", 0, 7), ("small", 1, 3)):
+        assert (drawn[name].min(), drawn[name].max()) == (low, high)  # as they were seen
+        inside = (free[name] >= low) & (free[name] <= high)
+        np.testing.assert_array_equal(drawn[name][inside], free[name][inside])
+    assert free["whole"].min() < 0 < 9 < free["whole"].max()
+    assert drawn["positive"].min() == 0
+    assert drawn["positive"].max() > 4.5  # nothing keeps a number that is not whole from above
+    np.testing.assert_array_equal(drawn["signed"], free["signed"])
+    assert again.as_drawn().bounded == ()
+
+
+def test_bounds_are_learnt_from_the_training_rows_alone():
+    rows = np.array([(k,) for k in [*range(100), 1000]], [("n", "i8")])
+    part = load_data(rows).split(0.5, seed=0)[0]
+    column = part.standardisation.columns[0]
+    seen = part.raw(slice(None))["n"]
+    assert (column.low, column.high) == (seen.min(), seen.max())
+
+
+def test_a_model_made_before_there_were_bounds_is_read_as_it_was():
+    content = load_data(COUNTS).standardisation.to_json()
+    for column in content["columns"]:
+        del column["low"], column["high"]
+    old = Standardisation.from_json(content)
+    assert old.bounded == ()
+    assert old.to_json() == content
+    assert old.decode(np.full((1, 5), -9.0))["whole"] < 0
+
+
+@pytest.mark.parametrize(("low", "high"), [(2.0, 1.0), (None, 1.0), (0.0, float("inf"))])
+def test_bounds_that_are_none_are_refused(low, high):
+    content = load_data(COUNTS).standardisation.to_json()
+    content["columns"][0] |= {"low": low, "high": high}
+    if low is None:
+        content["columns"][0] |= {"low": 0.0, "high": None}
+    with pytest.raises(InputError, match="finite bounds low <= high"):
+        Standardisation.from_json(content)

@@ -115,3 +115,16 @@ def test_offline_is_respected(tmp_path):
         env={**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)},
     )  # fmt: skip
     assert said.stdout.strip() == "True []", said.stderr[-1500:]
+
+
+def test_a_file_that_points_outside_itself_is_refused(tmp_path):
+    folder = saved(tmp_path / "set", {"x": RNG.normal(size=(30, 3)).tolist()})
+    (file,) = folder.glob("*.arrow")
+    ends = np.arange(0, 93, 3, dtype="i4")  # where each row's list begins
+    data = file.read_bytes()
+    assert data.count(ends.tobytes()) == 1
+    wild = ends.copy()
+    wild[7] = 2**30  # Arrow reads there, and the process dies
+    file.write_bytes(data.replace(ends.tobytes(), wild.tobytes()))
+    with pytest.raises(InputError, match=r"set: cannot be read; .*[Oo]ffset"):
+        load_data(folder)

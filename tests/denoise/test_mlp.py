@@ -19,6 +19,16 @@ def test_each_row_is_its_own():
     torch.testing.assert_close(whole, alone, rtol=1e-5, atol=1e-6)
 
 
+def test_rows_of_one_level_share_its_gains():
+    net, x, level = network().eval(), torch.randn(6, 5), torch.tensor([2.0, -1, 2, 5, -1, 2])
+    sizes = []
+    net.modulation.register_forward_hook(lambda module, given, out: sizes.append(len(out)))
+    shared = net(x, level)
+    apart = torch.cat([net(x[i : i + 1], level[i : i + 1]) for i in range(6)])
+    torch.testing.assert_close(shared, apart, rtol=1e-5, atol=1e-6)
+    assert sizes[0] == 3
+
+
 def test_the_level_and_the_label_matter():
     net, x, level = network(classes=3), torch.randn(4, 5), torch.full((4,), 1.0)
     one = net(x, level, torch.tensor([0, 0, 0, 0]))

@@ -61,9 +61,10 @@ def test_captions_that_cannot_be_used(tmp_path):
     with pytest.raises(InputError, match="one JSON object a line"):
         gv.load_data(tmp_path)
     (tmp_path / "metadata.jsonl").unlink()
-    (tmp_path / "captions.csv").write_text("name,words\n000.png,a\n")
-    with pytest.raises(InputError, match="must have the columns"):
-        gv.load_data(tmp_path)
+    for row in ("000.png,a", "000.png,a,and more"):  # more cells than columns
+        (tmp_path / "captions.csv").write_text(f"name,words\n{row}\n")
+        with pytest.raises(InputError, match="must have the columns"):
+            gv.load_data(tmp_path)
 
 
 @both

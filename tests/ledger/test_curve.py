@@ -148,6 +148,16 @@ def test_exact_curve_has_no_error():
     assert not truth.total().se.any()
 
 
+@pytest.mark.parametrize("size", [7, 50])  # batches that begin in the middle of a round of groups
+def test_batches_are_of_any_size(recorded, size):
+    curve, other = recorded[0], run(Recorder(LAW), draws=2, batch_size=size, full=True)
+    for name in ("traces", "products", "full", "shares", "second_moments"):
+        one, two = getattr(curve, name), getattr(other, name)
+        np.testing.assert_allclose(two, one, rtol=1e-10, atol=1e-13, err_msg=name)
+    for name, value in curve.errors.items():
+        np.testing.assert_allclose(other.errors[name], value, rtol=1e-10, err_msg=name)
+
+
 def test_labels_reach_a_model_that_takes_them():
     class Labelled(LawExamples):
         def batch_labels(self, rows):

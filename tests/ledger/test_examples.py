@@ -147,7 +147,7 @@ def test_held_out_data_shared_with_the_training_data_given_is_refused():
 def test_moments_never_come_from_audited_examples():
     data, train = table(), table(seed=9)
     source = held_out_examples(Trained(), data, None, 0)
-    moments, kept, origin = moments_for(Trained(), data, None, source)
+    moments, origin, kept, others = moments_for(Trained(), data, None, source)
     assert origin == "held-out, set aside"
     assert len(kept) == 150
     rest = {tuple(row) for row in kept.batch(slice(0, 150)).numpy()}
@@ -156,17 +156,19 @@ def test_moments_never_come_from_audited_examples():
     aside = aside.astype(np.float64)
     assert moments.mean == pytest.approx(aside.mean(axis=0))
     assert moments.variance == pytest.approx(aside.var(axis=0, ddof=1).sum())
-    moments, kept, origin = moments_for(Trained(), data, train, source)
+    known = others.batch(slice(0, len(others))).numpy()
+    assert {tuple(row) for row in known} == {tuple(row) for row in aside.astype(known.dtype)}
+    moments, origin, kept, others = moments_for(Trained(), data, train, source)
     assert (origin, kept) == ("train", source)
     assert moments.mean == pytest.approx(train.batch(slice(0, 200)).double().numpy().mean(axis=0))
     own = moments
-    moments, kept, origin = moments_for(Trained(moments=own), data, train, source)
-    assert (moments, kept, origin) == (own, source, "model")
+    moments, origin, kept, others = moments_for(Trained(moments=own), data, train, source)
+    assert (moments, kept, origin, len(others)) == (own, source, "model", 200)
 
 
 def test_moments_of_a_law_are_its_own():
     law = Gaussian([1.0, 2.0], [[2.0, 0.5], [0.5, 1.0]])
     source = LawExamples(law, 100, 0)
-    moments, kept, origin = moments_for(ExactDenoiser(law), law, None, source)
-    assert (kept, origin, moments.count) == (source, "law", 0)
+    moments, origin, kept, others = moments_for(ExactDenoiser(law), law, None, source)
+    assert (kept, origin, moments.count, others) == (source, "law", 0, None)
     assert moments.variances == pytest.approx(np.linalg.eigvalsh(law.covariance())[::-1])

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,33 +11,13 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+sys.path.append(str(Path(__file__).parent))
+
+from launching import launch
+
 import girsanov as gv
 from girsanov.cli.main import run
 from girsanov.train import TrainOptions
-
-TWICE = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-
-
-def launch(folder: Path, command: list[str], launcher: list[str] = TWICE):
-    """Run a command under a launcher, and once more if torch aborts while a process ends.
-
-    On a busy machine a thread of torch's gloo is now and then still running when its process
-    ends, which aborts it after all work is done ("terminate called without an active exception").
-    """
-    said = launch_once(folder, command, launcher)
-    aborted = said.returncode and "terminate called without an active exception" in said.stderr
-    return launch_once(folder, command, launcher) if aborted else said
-
-
-def launch_once(folder: Path, command: list[str], launcher: list[str]):
-    environment = {k: v for k, v in os.environ.items() if k not in ("RANK", "WORLD_SIZE")}
-    said = subprocess.run(
-        [*launcher, *command], cwd=folder, capture_output=True, text=True, timeout=200,
-        check=False, env={**environment, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-    if "ermission" in said.stderr and "socket" in said.stderr:
-        pytest.skip("no ports may be opened here")
-    return said
 
 
 @pytest.fixture(scope="module")

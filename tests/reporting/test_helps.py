@@ -135,6 +135,17 @@ def test_the_words_say_when_the_data_cannot_tell():
     assert help_most([unsure], 4).startswith("Nothing that was measured would clearly help")
 
 
+def test_a_saving_beyond_what_the_sampler_costs_is_explained():
+    steps = Remedy("steps", 3.0, 2.5, 3.5, {"steps": 9})
+    beyond = "more than the sampler costs: the rest comes off the score error"
+    assert beyond in help_most([steps], 40, 1.2)
+    assert beyond in help_most([steps], 40, -0.1)  # clipped at 0
+    assert beyond not in help_most([steps], 40, 3.1)
+    assert beyond not in help_most([steps], 40)
+    correction = Remedy("calibration", 3.0, 2.5, 3.5, {"share": 0.5})  # that is what it does
+    assert beyond not in help_most([correction], 40, 1.2)
+
+
 def test_threads_do_not_matter(good):
     torch.set_num_threads(1)
     plan = good.plan(steps=4)

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from girsanov.plan.given import evaluate_grid
 from girsanov.plan.make import make_plan
 from girsanov.reporting.live import island, live, relatives, state
 from girsanov.reporting.page import render
@@ -38,6 +39,19 @@ def test_every_embedded_plan_is_the_one_made_for_its_steps(embedded, wrong_audit
 def test_the_given_plan_is_what_the_static_page_shows(embedded, wrong_plans):
     told = embedded["plans"][embedded["given"]]
     assert told == json.loads(json.dumps(state(wrong_plans[0])))
+
+
+def test_a_grid_by_hand_is_shown_as_it_is(exact_audit, exact_plan):
+    by_hand = evaluate_grid(exact_audit, np.geomspace(0.01, exact_plan.levels[-1], 6))
+    kin = relatives(exact_audit, exact_plan, [4, 6, 8])
+    found = live(exact_audit, by_hand, kin)
+    assert found["own"] is False
+    assert [p["steps"] for p in found["plans"]] == [4, 6, 8]
+    assert found["plans"][found["given"]] == state(by_hand)
+    assert found["plans"][0] == state(kin[0])
+    between = live(exact_audit, by_hand, [kin[0], kin[2]])
+    assert between["given"] == 1
+    assert between["plans"][1] == state(by_hand)
 
 
 def test_a_sampler_that_cannot_be_priced_has_no_slider(exact_audit, exact_plan):

@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 
 from girsanov import InputError
+from girsanov.denoise.exact import ExactDenoiser
+from girsanov.ledger.audit import audit
 from girsanov.plan.given import evaluate_grid
+from girsanov.reporting.contest import contest
+from girsanov.reporting.figures import gain_figure
+from girsanov.reporting.helps import spoken
 from girsanov.reporting.live import digest
 from girsanov.reporting.page import render, report, shipped
 from girsanov.reporting.words import number
@@ -148,7 +153,7 @@ def test_memorisation_is_drawn(wrong_audit):
 
 
 def test_hostile_names_are_escaped(exact_audit, exact_plan):
-    audit = dataclasses.replace(
+    named = dataclasses.replace(
         exact_audit, about={**exact_audit.about, "data_name": HOSTILE, "moments_from": HOSTILE}
     )
     entry = dataclasses.replace(exact_plan.ledger[0], name=HOSTILE, note=HOSTILE)
@@ -159,7 +164,7 @@ def test_hostile_names_are_escaped(exact_audit, exact_plan):
     )
     rows = np.zeros(40, dtype=[(HOSTILE, "f8"), ("</title>", "U30")])
     rows[HOSTILE], rows["</title>"] = np.arange(40), HOSTILE
-    text = render(audit, plan, samples=rows, data=rows, commands=[HOSTILE])
+    text = render(named, plan, samples=rows, data=rows, commands=[HOSTILE])
     Page(text)
     assert scripts(text)[-1] == shipped("live.js")
     assert text_of(text).count("alert(1)") >= 6
@@ -199,6 +204,65 @@ def test_two_models_are_compared(exact_audit, wrong_audit, wrong_plans):
     assert "Model 2 is the better one" in words
     assert "The models compared" in words
     assert len(text) < 1_000_000
+
+
+def test_two_models_without_a_plan_are_planned_alike(exact_audit, wrong_audit):
+    text = render(wrong_audit, others=[exact_audit])
+    Page(text)
+    words = " ".join(text_of(text).split())
+    assert "No plan was given, so each model was planned for this page in the same way" in words
+    assert "nothing can be said of a sampler" not in words
+    assert words.index("Model 2 is the better one") < words.index("The models compared")
+    steps = re.findall(r'data-label="Steps">(\d+)<', text)
+    assert len(steps) == 2
+    assert steps[0] == steps[1]
+
+
+def test_a_solver_has_a_distance_and_no_empty_ledger(law):
+    measured = audit(ExactDenoiser(law), law, levels=33, examples=64, trajectories=32)
+    solver = measured.plan(steps=4, sampler="ddim")
+    text = render(measured, solver, measured.plan(steps=4))
+    Page(text)
+    words = text_of(text)
+    far = solver.distance
+    assert number(far.value) in words
+    assert f"predicted, {number(far.low)} to {number(far.high)}" in words
+    assert "The ledger" not in words
+    assert "unknown" not in words
+    assert "Nothing that was measured would clearly help" not in words
+    assert words.count("Distance") >= 2
+
+
+def test_what_lies_beyond_the_end_of_a_plan_is_not_drawn(wrong_audit):
+    end = float(wrong_audit.levels[9] ** -0.5)
+    whole, part = (str(gain_figure(wrong_audit, end=e)) for e in (None, end))
+    points = [
+        len(re.findall("L", re.search(r'd="(M[^"]*)" class="line', f)[1])) for f in (whole, part)
+    ]
+    assert [n + 1 for n in points] == [len(wrong_audit.levels), 10]
+    assert "the plan stops" in part
+    assert "the plan stops" not in whole
+
+
+def test_a_tournament_is_told_first(wrong_audit, wrong_plans):
+    row = {"steps": 6, "samples": 40, "value": 0.5, "low": 0.4, "high": 0.6, "failure": "",
+           "won": False, "behind": 0.1, "behind_low": -0.1, "behind_high": 0.3}  # fmt: skip
+    rows = [row | {"candidate": f"number {k}", "won": k == 3} for k in range(14)]
+    rows[5] |= {"failure": "no", "candidate": HOSTILE}
+    rows[6] |= {"behind": 0.05}
+    told = {"by": "sliced-w2", "note": "of samples", "examples": 99, "calls": 12345,
+            "left_out": "nothing", "table": rows}  # fmt: skip
+    plan = dataclasses.replace(wrong_plans[0], about={**wrong_plans[0].about, "tournament": told})
+    text = render(wrong_audit, plan)
+    Page(text)
+    title = html.unescape(re.search(r"<h1>(.*?)</h1>", text)[1])
+    assert title.startswith("Of 14 candidates, the samples of number 3 (6 steps) came closest")
+    assert title.endswith("The data cannot tell it from number 6, nor from 11 more.")
+    assert "<summary>4 more</summary>" in text
+    assert "0.10 ± 0.2" in text
+    assert spoken(wrong_audit, plan)[0] == title
+    assert contest(wrong_plans[0]) is None
+    assert "The candidates" not in render(wrong_audit, wrong_plans[0])
 
 
 def test_figures_are_files(wrong_audit, wrong_plans, tmp_path, monkeypatch):

@@ -81,7 +81,7 @@ def project_ball(x: Points, radius: float, centre: Array | float = 0.0) -> Point
     radius of order R; R itself is enough, equation (4).
     """
     require_number("radius", radius, above=0.0)
-    if not isinstance(x, Tensor):
+    if not isinstance(x, torch.Tensor):
         whole = np.asarray(x)
         whole = whole if whole.dtype.kind == "f" else whole.astype(np.float64)
         return np.asarray(project_ball(torch.from_numpy(whole.copy()), radius, centre).numpy())

@@ -13,7 +13,7 @@ from .options import AsJson, app
 
 if TYPE_CHECKING:
     from ..bounds import Facts, Row
-    from ..ledger.audit import Audit
+    from ..ledger.record import Audit
     from ..plan.plan import Plan
 
 SURE = 1 - 1e-12  # the largest TV that is asked for
@@ -74,7 +74,7 @@ def bounds(
     --audit alone is enough: the theorems are asked for what its own plan promises.
     """
     from ..bounds import compare_bounds
-    from ..ledger.audit import load_audit
+    from ..ledger.record import load_audit
     from . import show
 
     found = None if audit is None else load_audit(audit)

@@ -16,7 +16,7 @@ from .._checks import require
 from .._typing import Json
 from ..ledger.curve import GROUPS
 from ..ledger.examples import MOMENT_SHARE
-from ..ledger.trajectories import teacher_calls
+from ..ledger.paths import teacher_calls
 
 LEVELS = (65, 33, 17)
 ENOUGH = 192  # noisy examples a level: what lies between two levels then costs more than chance

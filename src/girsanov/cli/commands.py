@@ -213,16 +213,16 @@ def plan(
     usual |= {"resolution": resolution, "calibrate": calibrate}
     limits = {"w2": w2, "among": among, "keep": keep, "widest": widest, "weight": weight}
     usual |= {name: value for name, value in limits.items() if value not in (None, [])}
-    contest = {"model": model, "data": data, "labels": labels, "candidates": candidates}
-    made = tournament.planned(audit, by, usual, {**contest, "calls": calls, "seed": seed})
+    contest: dict[str, Any] = {"model": model, "data": data, "labels": labels}
+    contest |= {"candidates": candidates, "calls": calls, "seed": seed}
+    measured, made = tournament.planned(audit, by, usual, contest)
     before = made.about["audit"]
     commands = [*before.get("commands", ()), outputs.typed(context, "force", "json", "frontier")]
     made.about["audit"] = {**before, "commands": commands}
     made.save(out, force=True)
-    from ..ledger.audit import load_audit
     from ..reporting.helps import spoken
 
-    said = spoken(load_audit(audit), made)
+    said = spoken(measured, made)
     told = {k: v for k, v in made.about.items() if k in ("why", "tournament")}
     content = {"plan": str(out), **made.summary(), **told, "verdict": said}
     show.result(json, content, lambda: tournament.shown(made, out, whole=frontier), said)
@@ -247,10 +247,17 @@ def sample(
     any_model: Annotated[
         bool, typer.Option("--any-model", help="Use a plan of another model.")
     ] = False,
+    as_drawn: Annotated[
+        bool,
+        typer.Option("--as-drawn", help="Leave a table's numbers beyond those seen as drawn."),
+    ] = False,
     force: Force = False,
     json: AsJson = False,
 ) -> None:
     """Draw samples with a plan, in the data's own units and types.
+
+    In a table, whole numbers are kept to the range of the training data, and columns without
+    negative numbers to 0 and above, unless --as-drawn is given.
 
     A model with classes draws them as often as they occur in its training data, and writes them
     along, unless --label names one.
@@ -273,12 +280,14 @@ def sample(
             precision=precision,
             compiled=compiled,
             any_model=any_model,
+            as_drawn=as_drawn,
             progress=tick,
         )
     if drawn is None:
         return
     content = {"samples": out, "count": count, "shape": list(drawn.values.shape), "seed": seed}
-    show.result(json, {**content, "labels": drawn.tally}, lambda: show.sampled(drawn, out))
+    content |= {"labels": drawn.tally, "bounded": list(drawn.bounded)}
+    show.result(json, content, lambda: show.sampled(drawn, out))
 
 
 @app.command()

@@ -64,8 +64,9 @@ def _sets(
     """Return samples, data and training data (or None) as `compare` takes them."""
     from ..data import Dataset, load_data
     from ..denoise.load import load_model
-    from .outputs import read_origin
-    from .work import alike, parts, read_source
+    from ..reporting.pictures import alike
+    from .origin import read_origin
+    from .work import parts, read_source
 
     real, train = read_source(data, labels), None
     if model is not None and isinstance(real, Dataset):

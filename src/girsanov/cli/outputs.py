@@ -1,21 +1,16 @@
-"""Where results go, refused before any work when they cannot be written; how they were made."""
+"""Where results go, refused before any work when they cannot be written; the command typed."""
 
 from __future__ import annotations
 
 import shlex
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import typer
 
 from .._checks import InputError, refuse, require
 
-if TYPE_CHECKING:
-    from .._typing import Json
-
 SIGNATURE = "Written by girsanov"  # what our page says of itself
-ORIGIN = "samples"  # girsanov/samples/1, the record beside drawn samples
 
 
 def require_place(out: Path, folder: bool = False) -> None:
@@ -89,28 +84,7 @@ def typed(context: typer.Context, *without: str, **instead: object) -> str:
     return shlex.join(words)
 
 
-def origin_path(samples: str) -> Path:
-    """Return where the record of drawn samples is kept: NAME.origin.json beside them."""
-    bare = Path(samples.rstrip("/"))
-    return bare.with_name(bare.name + ".origin.json")
-
-
 def parts_path(samples: str) -> Path:
     """Return where many samples are gathered: NAME.parts beside them."""
     bare = Path(samples.rstrip("/"))
     return bare.with_name(bare.name + ".parts")
-
-
-def write_origin(samples: str, content: Json) -> None:
-    """Record how samples were drawn."""
-    from .._files import write_json
-
-    write_json(origin_path(samples), {"format": f"girsanov/{ORIGIN}/1", **content})
-
-
-def read_origin(samples: str) -> Json:
-    """Return how samples were drawn, empty when that is not known."""
-    from .._files import read_json
-
-    path = origin_path(samples)
-    return read_json(path) if format_of(path) == f"girsanov/{ORIGIN}/1" else {}

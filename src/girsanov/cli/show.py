@@ -23,7 +23,7 @@ from .tables import (
 )
 
 if TYPE_CHECKING:
-    from ..ledger.audit import Audit
+    from ..ledger.record import Audit
     from ..plan.plan import Plan
     from ..study.demo import Demo
     from .doctor import Finding
@@ -202,6 +202,13 @@ def sampled(drawn: Drawn, out: str) -> None:
     kind = f"columns {', '.join(values.dtype.names)}" if values.dtype.names else str(values.dtype)
     console = _console()
     console.print(f"drew {len(values)} samples{form}, {kind}", markup=False)
+    if drawn.bounded:
+        kept = ", ".join(drawn.bounded) if len(drawn.bounded) <= 6 else len(drawn.bounded)
+        console.print(
+            f"kept to numbers that the training data could hold: {kept} "
+            f"column{'' if len(drawn.bounded) == 1 else 's'} (--as-drawn leaves them)",
+            markup=False,
+        )  # fmt: skip
     if drawn.tally:
         console.print("  ".join(f"{name}: {n}" for name, n in drawn.tally.items()), markup=False)
     wrote(out)

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .._typing import Json
-    from ..ledger.audit import Audit
+    from ..denoise.base import Denoiser
+    from ..ledger.record import Audit
     from ..plan.plan import Plan
 
 # each candidate has its own of these
@@ -18,8 +19,8 @@ ALONE = ("kl", "tv", "distance", "covariance", "resolution", "calibrate", "proce
 NEEDS = ("data", "candidates", "calls")  # what means nothing without --by
 
 
-def planned(path: Path, by: str | None, usual: Json, contest: Json) -> Plan:
-    """Return the plan for an audit: as `make_plan` makes it, or the winner of a tournament.
+def planned(path: Path, by: str | None, usual: Json, contest: Json) -> tuple[Audit, Plan]:
+    """Return an audit and its plan: as `make_plan` makes it, or the winner of a tournament.
 
     usual: options of `make_plan`; contest: those of a tournament.
     """
@@ -33,23 +34,28 @@ def planned(path: Path, by: str | None, usual: Json, contest: Json) -> Plan:
     for name in NEEDS if by is None else ():
         remedy = "Give --by sliced-w2"
         require(contest[name] is None, f"--{name}", "belongs to --by", contest[name], remedy)
-    from ..denoise.load import load_model
-    from ..ledger.audit import load_audit
+    from ..ledger.record import load_audit
     from ..plan.make import make_plan
     from .show import progress
 
     if by is None:
-        model = contest["model"]  # which measures a solver's distance to its teacher
-        from .for_pipelines import guided
-
         audit = load_audit(path)
-        weight = float(audit.about.get("guidance", 1.0))
-        denoiser = None if model is None else guided(load_model(model), weight)
-        return make_plan(audit, **usual, denoiser=denoiser)
+        return audit, make_plan(audit, **usual, denoiser=_judge(audit, contest["model"]))
     with progress("plan") as tick:
         options = {**contest, "steps": usual["steps"], "progress": tick}
         options["cache"] = path.absolute().parent
-        return by_samples(load_audit(path), by, **options)
+        audit = load_audit(path)
+        return audit, by_samples(audit, by, **options)
+
+
+def _judge(audit: Audit, model: str | None) -> Denoiser | None:
+    """Return the audited model, which measures a solver's distance to its teacher, if given."""
+    if model is None:
+        return None
+    from ..denoise.load import load_model
+    from .for_pipelines import guided
+
+    return guided(load_model(model), float(audit.about.get("guidance", 1.0)))
 
 
 def by_samples(
@@ -70,13 +76,15 @@ def by_samples(
     from ..denoise.pipeline import PipelineDenoiser
     from ..plan.tournament import tournament
     from .for_pipelines import guided, latents_of, told
+    from .origin import refuse_drawn
     from .work import parts, read_source
 
     if model is None or data is None:
         missing = "--model" if model is None else "--data"
         refuse(missing, "must be given with --by, whose candidates draw samples to be compared")
-    weight = float(audit.about.get("guidance", 1.0))
-    denoiser, source = guided(load_model(model), weight), read_source(data, labels)
+    weight, denoiser = float(audit.about.get("guidance", 1.0)), load_model(model)
+    refuse_drawn(data, denoiser.fingerprint)
+    denoiser, source = guided(denoiser, weight), read_source(data, labels)
     if isinstance(source, Dataset):
         denoiser = told(denoiser, (source,), data, cache)
     measure: Any = by

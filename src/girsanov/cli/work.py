@@ -23,18 +23,21 @@ from ..denoise.pipeline import PipelineDenoiser
 from ..denoise.pipeline_units import in_units_of
 from ..law.base import Law
 from ..law.read import read_law
-from ..ledger.audit import LEVELS, Audit, load_audit
+from ..ledger.audit import LEVELS
 from ..ledger.audit import audit as measure
 from ..ledger.curve import GROUPS
 from ..ledger.kept import remove_sums as remove_sums
+from ..ledger.record import Audit, load_audit
 from ..plan.plan import load_plan
 from ..reporting.page import report as write_report
+from ..reporting.pictures import alike
 from ..sampling.draw import check_model, proportional_labels, sample, units_of
 from ..sampling.run import BATCH
 from ..sampling.shards import Shards, sample_shards
 from ..train import TrainOptions, fit
 from .for_pipelines import guided, latents_of, prompted, told, within
-from .outputs import parts_path, read_origin, write_origin
+from .origin import label_column, read_origin, refuse_drawn, write_origin
+from .outputs import parts_path
 
 SHARDED_ABOVE = 2 * BATCH  # samples; fewer are drawn in one go
 SHOWN = 4000  # draws of a law that a report shows beside samples
@@ -110,7 +113,9 @@ def audit_command(
         remove_sums(keep)
     options["keep"] = keep
     device = device or among.device
-    denoiser = guided(load_model(model, device=device), guidance)
+    denoiser = load_model(model, device=device)
+    refuse_drawn(source, denoiser.fingerprint)
+    denoiser = guided(denoiser, guidance)
     data, train = read_source(source, labels), None
     beside = None if train_source is None else load_data(train_source, labels=labels)
     if isinstance(data, Dataset):
@@ -192,10 +197,14 @@ def _for_model(denoiser: Denoiser, data: Dataset, source: str) -> Dataset:
 
 
 class Drawn(NamedTuple):
-    """Samples in the data's units, and how many were drawn of each label."""
+    """Samples in the data's units, and how many were drawn of each label.
+
+    bounded: the columns whose numbers were kept within what the model has seen.
+    """
 
     values: np.ndarray
     tally: dict[str, int]
+    bounded: tuple[str, ...] = ()
 
 
 def sample_command(
@@ -209,6 +218,7 @@ def sample_command(
     force: bool,
     seed: int,
     any_model: bool,
+    as_drawn: bool,
     batch_size: int | None,
     device: str | None,
     precision: str,
@@ -222,6 +232,7 @@ def sample_command(
     """
     among = processes()
     denoiser, plan = load_model(model, device=device or among.device), load_plan(plan_path)
+    drawn_by = denoiser.fingerprint  # in whatever precision, under whatever guidance
     shape = tuple(plan.about["audit"].get("shape", ()))
     denoiser = prompted(guided(denoiser, plan.guidance), label, shape)
     denoiser = in_precision(denoiser, precision, compiled=compiled)
@@ -229,7 +240,7 @@ def sample_command(
     d = int(np.prod(denoiser.shape))
     rule = f"must be of examples of {d} numbers, as this model's are"
     require(plan.moments.basis.dimension == d, "plan", rule, plan.moments.basis.dimension)
-    standardisation = units_of(denoiser, plan)
+    standardisation = units_of(denoiser, plan, as_drawn)
     require(standardisation is not None, "plan", "must record the units of the audited data")
     assert standardisation is not None
     names = tuple(getattr(denoiser, "label_names", ()))
@@ -237,7 +248,8 @@ def sample_command(
     written = codes if label is None else None  # of one class there is nothing to tell apart
     check_destination(out, standardisation, force=force, labelled=written is not None)
     options: dict[str, Any] = {"seed": seed, "batch_size": batch_size, "any_model": any_model}
-    options |= {"label": None if codes is None else torch.from_numpy(codes), "progress": progress}
+    options |= {"label": None if codes is None else torch.from_numpy(codes)}
+    options |= {"as_drawn": as_drawn, "progress": progress}
     write = partial(
         write_samples,
         standardisation=standardisation,
@@ -254,15 +266,12 @@ def sample_command(
     else:
         values = sample(denoiser, plan, count, **options)
         write(values, path=out)
-    tally = (
-        {}
-        if codes is None
-        else dict(zip(names, np.bincount(codes, minlength=len(names)).tolist(), strict=True))
-    )
-    origin = {"model": denoiser.fingerprint, "count": count, "seed": seed, "label": label}
-    column = None if written is None else _label_column(out, values)
-    write_origin(out, {"command": command, **origin, "label_column": column})
-    return Drawn(values, tally)
+    counts = () if codes is None else np.bincount(codes, minlength=len(names)).tolist()
+    tally = dict(zip(names, counts, strict=False))  # of no labels there are no counts
+    origin = {"model": denoiser.fingerprint, "drawn_by": drawn_by, "count": count, "seed": seed}
+    column = None if written is None else label_column(out, values)
+    write_origin(out, {"command": command, **origin, "label": label, "label_column": column})
+    return Drawn(values, tally, standardisation.bounded)
 
 
 def _merged(shards: Shards, out: str, write: Callable[..., None]) -> np.ndarray:
@@ -289,17 +298,6 @@ def _codes(
     if not denoiser.classes:
         return None
     return proportional_labels(denoiser, count, seed).numpy()
-
-
-def _label_column(out: str, values: np.ndarray) -> str | None:
-    """Return what `write_samples` calls the labels in a file; a folder of images needs no name."""
-    suffix = Path(out).suffix.lower()
-    if suffix == ".npz":
-        return "y"
-    name = "label"
-    while name in (values.dtype.names or ()):
-        name += "_"
-    return name if suffix in (".csv", ".parquet") else None
 
 
 def report_command(
@@ -338,13 +336,3 @@ def report_command(
         figures=figures,
         progress=progress,
     )
-
-
-def alike(samples: Dataset, data: Dataset | np.ndarray) -> Dataset | np.ndarray:
-    """Return samples as the vectors they were before a table made columns x0, x1, ... of them."""
-    rows = samples.raw(slice(None))
-    names = rows.dtype.names
-    table = (data.raw(slice(0, 1)) if isinstance(data, Dataset) else data).dtype.names
-    if table or names != tuple(f"x{k}" for k in range(len(names or ()))):
-        return samples
-    return np.stack([rows[name] for name in names], axis=1)

@@ -32,7 +32,7 @@ def captions_of(folder: Path, images: Sequence[Path]) -> list[str] | None:
     if column is None or "file_name" not in rows[0]:
         said = file.name == "captions.csv"
         rule = f"must have the columns file_name and one of {', '.join(TEXTS)}"
-        require(not said, str(file), rule, ", ".join(rows[0]) if rows else "no rows")
+        require(not said, str(file), rule, ", ".join(map(str, rows[0])) if rows else "no rows")
         return None
     known = {str(row.get("file_name")): row.get(column) for row in rows}
     found = []

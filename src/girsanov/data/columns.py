@@ -7,15 +7,24 @@ A category column with K values of frequencies p_1..p_K becomes K coordinates
 whose variances p_k (1 - p_k) / c^2 add up to one: a block weighs as much as one column of
 numbers. It decodes to the k with the largest p_k + c x_k. With one value only, c = 0 and stands
 for 1. Which values exist is part of the table and taken from all of it; the frequencies, like
-means and deviations, are learnt. Integers are rounded, and clipped to their dtype only; a column
-of floating-point numbers that were all written with at most 6 decimals is rounded to as many.
+means and deviations, are learnt. Integers are rounded; a column of floating-point numbers that
+were all written with at most 6 decimals is rounded to as many.
+
+A model of smooth densities puts some mass where no value can be. What it draws is brought back on
+the way out, v to
+
+    min(max(v, low), high)   in a column of whole numbers,                                (2)
+    max(v, 0)                in another one without negative numbers,                     (3)
+
+low and high the least and the largest number learnt from. `as_drawn` leaves values where they
+were drawn, but for the bounds of their dtype.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -33,7 +42,8 @@ MOST_DECIMALS = 6  # more are the digits of arithmetic, and no rule of whoever w
 class NumberColumn:
     """A column of numbers: its name, the user's dtype, its mean and deviation (0 if constant).
 
-    decimals: that its values are given to, None if to more than `MOST_DECIMALS`.
+    decimals: that its values are given to, None if to more than `MOST_DECIMALS`; low, high: the
+    least and the largest number learnt from, None where they are not kept.
     """
 
     name: str
@@ -41,6 +51,8 @@ class NumberColumn:
     mean: float
     scale: float
     decimals: int | None = None
+    low: float | None = None
+    high: float | None = None
     width: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
@@ -50,6 +62,26 @@ class NumberColumn:
         some = self.decimals is None or self.decimals in range(MOST_DECIMALS + 1)
         rule = f"must have 0 to {MOST_DECIMALS} decimals for {self.name}"
         require(some, "standardisation", rule, self.decimals)
+        low, high = self.low, self.high
+        rule = f"must have finite bounds low <= high, or neither, for {self.name}"
+        fits = (low is None) == (high is None)
+        if low is not None and high is not None:
+            fits = math.isfinite(low) and math.isfinite(high) and low <= high
+        require(fits, "standardisation", rule, (low, high))
+
+    @property
+    def whole(self) -> bool:
+        """Whether all its numbers are whole."""
+        return self.dtype.kind in "biu" or self.decimals == 0
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """Where decoded numbers are kept, equations (2) and (3); None where anything may be."""
+        if self.low is None or self.high is None:
+            return None
+        if self.whole:
+            return self.low, self.high
+        return (0.0, math.inf) if self.low >= 0 else None
 
     def encode(self, values: NDArray[Any]) -> NDArray[np.float32]:
         """Return values [b] standardised, [b, 1]."""
@@ -60,12 +92,15 @@ class NumberColumn:
     def decode(self, x: Array) -> NDArray[Any]:
         """Return x [b, 1] in the user's units and dtype, [b]."""
         values = restore_units(x[:, 0], self.mean, self.scale)
-        return cast(values if self.decimals is None else values.round(self.decimals), self.dtype)
+        if self.decimals is not None:
+            values = values.round(self.decimals)
+        return cast(values if self.bounds is None else values.clip(*self.bounds), self.dtype)
 
     def to_json(self) -> Json:
         """Return the fields as JSON values."""
-        number = {"name": self.name, "dtype": self.dtype.str}
-        return {**number, "mean": self.mean, "scale": self.scale, "decimals": self.decimals}
+        number: Json = {"name": self.name, "dtype": self.dtype.str}
+        number |= {"mean": self.mean, "scale": self.scale, "decimals": self.decimals}
+        return number if self.low is None else {**number, "low": self.low, "high": self.high}
 
 
 @dataclass(frozen=True)
@@ -163,6 +198,20 @@ class TableStandardisation(Standardisation):
         """The structured dtype of a row."""
         return np.dtype([(column.name, column.dtype) for column in self.columns])
 
+    @property
+    def bounded(self) -> tuple[str, ...]:
+        """The names of the columns whose decoded numbers are kept within bounds."""
+        numbers = [c for c in self.columns if isinstance(c, NumberColumn)]
+        return tuple(c.name for c in numbers if c.bounds is not None)
+
+    def as_drawn(self) -> TableStandardisation:
+        """Return this with no bounds on what it decodes, but for those of a column's dtype."""
+        free = (
+            replace(c, low=None, high=None) if isinstance(c, NumberColumn) else c
+            for c in self.columns
+        )
+        return TableStandardisation(tuple(free))
+
     def encode(self, raw: NDArray[Any]) -> NDArray[np.float32]:
         """Return structured rows [b] standardised: float32 [b, d]; fields may be in any order."""
         names: Sequence[str] = getattr(getattr(raw, "dtype", None), "names", None) or ()
@@ -198,7 +247,8 @@ def _read_column(content: Json) -> Column:
         return CategoryColumn(name, categories, tuple(float(p) for p in content["frequencies"]))
     dtype = number_dtype(content["dtype"])
     mean, scale = float(content["mean"]), float(content["scale"])
-    return NumberColumn(name, dtype, mean, scale, content.get("decimals"))
+    low, high = (None if content.get(k) is None else float(content[k]) for k in ("low", "high"))
+    return NumberColumn(name, dtype, mean, scale, content.get("decimals"), low, high)
 
 
 def decimals_of(values: NDArray[Any], before: int = 0) -> int | None:

@@ -55,6 +55,8 @@ def saved_set(folder: Path, labels: str | None) -> Found:
     library = need("datasets", "datasets")
     with quiet(library, what):
         found = library.load_from_disk(str(folder))
+        # Arrow trusts the places that a file names, and a damaged one makes it read elsewhere
+        found.data.table.validate(full=True)
         return rows_of(found, labels, what)
 
 

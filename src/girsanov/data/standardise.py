@@ -76,6 +76,15 @@ class Standardisation(ABC):
     def to_json(self) -> Json:
         """Return the numbers that define the map, for `from_json`."""
 
+    @property
+    def bounded(self) -> tuple[str, ...]:
+        """The names of the columns whose decoded numbers are kept within what was seen."""
+        return ()
+
+    def as_drawn(self) -> Standardisation:
+        """Return this map without such bounds."""
+        return self
+
     @classmethod
     @abstractmethod
     def _read(cls, content: Json) -> Standardisation: ...

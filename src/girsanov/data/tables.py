@@ -226,7 +226,8 @@ def _learn_column(name: str, values: Values, index: Index | None) -> Column:
     mean, deviation = float(found.mean[0]), float(found.deviation[0])
     # of all rows, as categories are: the form of the table, nothing learnt from it
     decimals = _decimals(values) if values.dtype.kind == "f" else None
-    return NumberColumn(name, values.dtype, mean, deviation, decimals)
+    low, high = float(found.low[0]), float(found.high[0])
+    return NumberColumn(name, values.dtype, mean, deviation, decimals, low, high)
 
 
 def _decimals(values: NDArray[Any]) -> int | None:

@@ -63,7 +63,7 @@ def rounded(call: Callable[..., Any], precision: str) -> Callable[..., Any]:
     def run(x: Tensor, *given: Any, **named: Any) -> Any:
         with torch.autocast(x.device.type, dtype=kind):
             answer = call(x, *given, **named)
-        if isinstance(answer, Tensor):
+        if isinstance(answer, torch.Tensor):
             return answer.float()
         answer.sample = answer.sample.float()
         return answer

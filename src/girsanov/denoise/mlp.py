@@ -61,16 +61,29 @@ class ResidualMLP(nn.Module):
     def forward(self, x: Tensor, log_snr: Tensor, label: Tensor | None = None) -> Tensor:
         """Return F [B, d] for x [B, phases d], log_snr [B] or [1] and labels [B] or None.
 
-        One level for all spares the gains and shifts of every row, a quarter of the work.
+        Gains and shifts are a quarter of the work, which rows of one level share: one level for
+        all, or few among them.
         """
+        rows = None
+        if self._shares(log_snr, label):
+            log_snr, rows = torch.unique(log_snr, return_inverse=True)
         e = self._embed(log_snr, label)
         gains, shifts = self.modulation(e).chunk(2, dim=-1)
         gains, shifts = (p.reshape(len(e), len(self.first), -1).unbind(1) for p in (gains, shifts))
         h = self.inward(x)
         for first, second, gain, shift in zip(self.first, self.second, gains, shifts, strict=True):
-            u = torch.addcmul(shift, functional.layer_norm(h, h.shape[-1:]), 1 + gain)
+            scale, move = (p if rows is None else p[rows] for p in (1 + gain, shift))
+            u = torch.addcmul(move, functional.layer_norm(h, h.shape[-1:]), scale)
             h = h + second(self._dropped(functional.silu(first(u))))
         return self.outward(functional.layer_norm(h, h.shape[-1:]))  # type: ignore[no-any-return]
+
+    def _shares(self, log_snr: Tensor, label: Tensor | None) -> bool:
+        """Whether to look for rows of one level: not where the answer would have to be waited for.
+
+        In training every row has a level of its own.
+        """
+        slow = log_snr.device.type != "cpu" or torch.compiler.is_compiling()
+        return len(log_snr) > 1 and label is None and not self.training and not slow
 
     def _dropped(self, u: Tensor) -> Tensor:
         if not (self.training and self.dropout):

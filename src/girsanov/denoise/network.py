@@ -109,7 +109,8 @@ class NetworkDenoiser:
         self, x: Tensor, snr: float | Tensor, label: Tensor | None = None, *, network: Any = None
     ) -> Tensor:
         """Return m(x, snr) unchecked and with gradients, as training needs it."""
-        s = torch.as_tensor(snr, dtype=torch.float64, device=x.device).reshape(-1)
+        s = torch.as_tensor(snr, dtype=torch.float64).reshape(-1)
+        s = s if len(s) == 1 else s.to(x.device)
         call = network or self.network_call
         if self.process == "cld":
             x, w = x.unbind(1)

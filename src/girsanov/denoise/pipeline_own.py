@@ -24,7 +24,6 @@ from .pipeline import PipelineDenoiser
 from .pipeline_clock import LOWEST, Clock, build_scheduler, own_config
 from .pipeline_packed import tokens_of
 
-OWN = "diffusers"  # the sampler of a plan that leaves the steps to a scheduler of diffusers
 TRIED: tuple[tuple[str, str, Json], ...] = (
     ("DDIM, leading", "DDIMScheduler", {"timestep_spacing": "leading"}),
     ("DDIM, trailing", "DDIMScheduler", {"timestep_spacing": "trailing"}),

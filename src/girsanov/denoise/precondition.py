@@ -31,6 +31,7 @@ from ..moments import Moments
 from .parametrise import to_x0
 from .unet import scheduler_log_snr
 
+KNOWN = 256  # levels
 Call = Callable[[Tensor, Tensor, Tensor | None], Tensor]  # (input, level [B] or [1], label)
 
 
@@ -42,6 +43,30 @@ class Preconditioning(Protocol):
     def denoise(self, network: Call, x: Tensor, snr: Tensor, label: Tensor | None) -> Tensor:
         """Return m [B, *shape] for x [B, *shape], snr [B] or [1] float64, label [B] or None."""
         ...
+
+
+class Known:
+    """What a network is surrounded by at levels met before: samplers meet the same ones again.
+
+    On a GPU a dozen small kernels and copies for every call would else be made anew.
+    """
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[object, ...], tuple[Tensor, ...]] = {}
+
+    def __call__(
+        self, snr: Tensor, x: Tensor, make: Callable[[Tensor, Tensor], tuple[Tensor, ...]]
+    ) -> tuple[Tensor, ...]:
+        """Return make(snr, x), which depends on the type, place and number of axes of x alone."""
+        if len(snr) > 1 or snr.device.type != "cpu":
+            return make(snr, x)
+        key = (float(snr), x.dtype, x.device, x.ndim)
+        if key not in self.kept:
+            if len(self.kept) >= KNOWN:
+                self.kept.clear()
+            with torch.inference_mode(False):  # else it could not be differentiated through again
+                self.kept[key] = make(snr.clone(), x)
+        return self.kept[key]
 
 
 class LinearPreconditioning:
@@ -60,16 +85,21 @@ class LinearPreconditioning:
         self.basis = moments.basis if kind == "wiener" else coordinate_basis(d)
         self.variances = torch.from_numpy(working_variances(moments, kind))
         self.mean = torch.from_numpy(moments.mean)
+        self.known = Known()
 
     def denoise(self, network: Call, x: Tensor, snr: Tensor, label: Tensor | None) -> Tensor:
         """Return equation (1)."""
-        mean = self.mean.to(x)
+        mean, skip, out, inward, level = self.known(snr, x, self._around)
         c = self.basis.to_coordinates(x.flatten(1) - mean)
-        skip, out, inward = (f.to(c) for f in self.factors(snr))
-        level = snr.log().clamp(*self.log_range).to(x.device, self.dtype)
         f = network((inward * c).to(self.dtype), level, label)
-        m = mean + self.basis.from_coordinates(skip * c + out * f)
+        m = mean + self.basis.from_coordinates(torch.addcmul(skip * c, out, f))
         return m.reshape(x.shape)
+
+    def _around(self, snr: Tensor, x: Tensor) -> tuple[Tensor, ...]:
+        """Return the mean, the factors and the level that the network is told."""
+        parts = (self.mean, *self.factors(snr))
+        level = snr.log().clamp(*self.log_range).to(x.device, self.dtype)
+        return (*(f.to(x) for f in parts), level)
 
     def factors(self, snr: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return skip, out and in, each float64 [B, d]."""
@@ -100,16 +130,21 @@ class VPreconditioning:
         self.dtype = dtype
         self.log_snrs = scheduler_log_snr(scheduler)[::-1].copy()  # increasing
         self.last = len(self.log_snrs) - 1
+        self.known = Known()
 
     def denoise(self, network: Call, x: Tensor, snr: Tensor, label: Tensor | None) -> Tensor:
         """Return equation (3)."""
+        alpha, sigma, level = self.known(snr, x, self._around)
+        x_t = alpha * x
+        v = network(x_t.to(self.dtype), level.expand(len(x)), label).to(x.dtype)
+        return to_x0("v", v, x_t, alpha, sigma)
+
+    def _around(self, snr: Tensor, x: Tensor) -> tuple[Tensor, ...]:
+        """Return alpha, sigma and the timestep that the network is told."""
         s = snr.double().reshape(-1, *[1] * (x.ndim - 1))
-        alpha, sigma = ((s / (1 + s)).sqrt(), (1 / (1 + s)).sqrt())
-        alpha, sigma = alpha.to(x), sigma.to(x)
         timestep = torch.from_numpy(self.timestep(snr.double().cpu().numpy()))
-        level = timestep.to(x.device, self.dtype).expand(len(x))
-        v = network((alpha * x).to(self.dtype), level, label).to(x.dtype)
-        return to_x0("v", v, alpha * x, alpha, sigma)
+        alpha, sigma = (s / (1 + s)).sqrt(), (1 / (1 + s)).sqrt()
+        return alpha.to(x), sigma.to(x), timestep.to(x.device, self.dtype)
 
     def timestep(self, snr: Array) -> Array:
         """Return the fractional timestep of each SNR; the ends serve all beyond them."""

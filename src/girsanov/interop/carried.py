@@ -77,7 +77,8 @@ class Carried:
         a, w, c = torch.as_tensor(weights, dtype=m.dtype, device=m.device)
         mean = torch.tensor(self.mean).to(m)
         of_m, of_x = (self.main.to_coordinates(v - mean) for v in (m, x))
-        return mean + self.main.from_coordinates(a * of_m + w * of_x + c)
+        mixed: Tensor = a * of_m + w * of_x + c
+        return mean + self.main.from_coordinates(mixed)
 
     def nearest(self, calls: int) -> int:
         """Return `calls`, or the largest number below it that there is a grid for."""

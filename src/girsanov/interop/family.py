@@ -7,7 +7,7 @@ from pathlib import Path
 from .._checks import InputError, require
 from .._files import read_json
 from .._typing import PathLike
-from ..ledger.audit import Audit, load_audit
+from ..ledger.record import Audit, load_audit
 from ..plan.family import family
 from ..plan.plan import Plan, load_plan
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import require
+from .._checks import require, require_choice
 from .._typing import Array, Json
 from ..basis import Basis, coordinate_basis, dct_basis
 
@@ -62,6 +62,7 @@ def unpack_basis(content: Json | None) -> Basis | None:
     if content is None:
         return None
     shape = tuple(int(n) for n in content["shape"])
+    require_choice("axes", content["kind"], ("pca", "dct", "coordinate"))
     if content["kind"] == "pca":
         return Basis("pca", shape, (unpack(content["matrix"], "axes"),))
     return dct_basis(shape) if content["kind"] == "dct" else coordinate_basis(math.prod(shape))

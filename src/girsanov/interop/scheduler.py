@@ -26,12 +26,13 @@ from .._typing import Json, PathLike, Tensor
 from ..denoise.pipeline import clip_of, clipped
 from ..denoise.pipeline_clock import Clock, build_scheduler, clock_of, own_config
 from ..denoise.pipeline_packed import pack, tokens_of, unpack
-from ..ledger.audit import Audit
+from ..ledger.record import Audit
 from ..plan.plan import Plan, load_plan
 from ..sampling.holds import Recipe
 from ..sampling.run import coloured
-from .carried import Carried, carry, shape_of
+from .carried import carry, shape_of
 from .family import read_family
+from .whole import read_whole
 
 _diffusers: Any = need("diffusers", "diffusers")
 _configuration = need("diffusers.configuration_utils", "diffusers")
@@ -72,8 +73,9 @@ class GirsanovScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]
             refuse("scheduler", "must be made with GirsanovScheduler.from_plan", "no plans")
         self._drawn: Tensor | None = None
         self._before: Tensor | None = None
-        self._plans, self._clock = Carried.from_json(plans), Clock.from_json(clock)
-        self._shape, self._clip = tuple(shape), clip or {}
+        self._clip = clip or {}
+        self._plans, self._clock = read_whole(plans, clock, self._clip, shape)
+        self._shape = tuple(shape)
         self.num_inference_steps = self._plans.nearest(max(self._plans.grids))
         self.set_timesteps(self.num_inference_steps)
 

@@ -169,7 +169,7 @@ class Law(ABC):
 
     def _rows(self, x: Any) -> Tensor:
         d = self.dimension
-        require(isinstance(x, Tensor), "x", "must be a torch tensor", type(x).__name__)
+        require(isinstance(x, torch.Tensor), "x", "must be a torch tensor", type(x).__name__)
         good = x.ndim == 2 and x.shape[1] == d and len(x) > 0
         require(good, "x", f"must have shape [B, {d}] with B >= 1", tuple(x.shape))
         require(x.is_floating_point(), "x", "must be floating point", x.dtype)
@@ -181,7 +181,7 @@ class Law(ABC):
 
     def _noise(self, snr: Any, rows: int, limit: bool) -> Tensor:
         """Return the noise variances 1/s, float64 [1] or [B], on the CPU."""
-        if isinstance(snr, Tensor | np.ndarray):
+        if isinstance(snr, torch.Tensor | np.ndarray):
             levels = torch.as_tensor(snr).detach().cpu().double()
             good = tuple(levels.shape) in ((), (rows,))
             require(good, "snr", f"must be a number or have shape [{rows}]", tuple(levels.shape))
@@ -200,7 +200,7 @@ class Law(ABC):
 
 def as_array(argument: str, value: Any) -> Array:
     """Return `value` (lists, an array or a tensor of numbers) as a read-only float64 copy."""
-    if isinstance(value, Tensor):
+    if isinstance(value, torch.Tensor):
         value = value.detach().cpu().double().numpy()
     try:
         array = np.asarray(value)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from .._typing import Array, Tensor
@@ -32,10 +31,20 @@ class Bands:
         """The number of coordinates in each band, float64 [J]."""
         return np.bincount(self.index, minlength=self.count).astype(np.float64)
 
+    @cached_property
+    def single(self) -> bool:
+        """Whether every coordinate is a band of its own, in order."""
+        return bool(np.array_equal(self.index, np.arange(len(self.index))))
+
     def average(self, rows: Tensor) -> Tensor:
-        """Return the mean over each band of rows [B, d], as [B, J]."""
-        out = torch.zeros(len(rows), self.count, dtype=rows.dtype, device=rows.device)
-        out.index_add_(1, torch.as_tensor(self.index, device=rows.device), rows)
+        """Return the mean over each band of rows [..., d], as [..., J]."""
+        import torch
+
+        if self.single:
+            return rows
+        shape = (*rows.shape[:-1], self.count)
+        out = torch.zeros(shape, dtype=rows.dtype, device=rows.device)
+        out.index_add_(-1, torch.as_tensor(self.index, device=rows.device), rows)
         return out / torch.as_tensor(self.sizes, dtype=rows.dtype, device=rows.device)
 
     def spread(self, values: Array) -> Array:

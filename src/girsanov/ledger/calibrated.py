@@ -15,42 +15,55 @@ weights for sampling come from all groups.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
-import torch
 
 from .._checks import require
 from .._typing import Array
-from ..denoise.calibrate import RAW, Calibration
-from .correct import Rule, choose, cross_fitted, feature_rows, gain, matrices, normal_equations
+from ..denoise.calibration import RAW, Calibration
+from .correct import CALIBRATED, MARGIN, Rule, choose, feature_rows, matrices, normal_equations
 from .curve import Curve
 from .frame import Frame
-
-MARGIN = 0.02  # of the error that a correction must take off, or the denoiser stays as it is
-NAMES = ("one", "mean", "linear")
+from .mended import bends_as, errors_left
 
 
-def calibrate(curve: Curve, frame: Frame, examples: int) -> tuple[Curve, Frame, Calibration]:
-    """Return the curve of the calibrated denoiser, its frame, and the calibration.
+class Corrected(NamedTuple):
+    """What calibration comes to: errors [K+1, B, P] and traces [K+1, B, 3] of the calibrated
+    denoiser, and the weights of its calibration, [K, P, 3].
+    """
 
-    curve: measured, with products; examples: how many independent ones are behind it. The curve
-    has the probe's bands of the main basis alone, which bend between the levels as the denoiser's
-    error did in all; its third trace, which only the relative hold
-    needs, is known where every coordinate is a band, else NaN.
+    errors: Array
+    traces: Array
+    weights: Array
+
+
+def calibrate(curve: Curve, frame: Frame, examples: int) -> Corrected:
+    """Return what the calibration comes to that a measured curve advises.
+
+    curve: measured, with products; examples: how many independent ones are behind it. The third
+    trace, which only the relative hold needs, is known where every coordinate is a band, else NaN.
     """
     require(curve.products is not None, "curve", "must be measured, not exact, to be calibrated")
-    normal, rule = normal_equations(curve, NAMES), Rule(MARGIN, examples)
-    betas = cross_fitted(normal, curve, rule)  # [B, K, P, F]
-    errors = np.maximum(normal.error - gain(betas, normal), 0.0)  # [B, K, P]
-    weights = _weights(choose(normal, np.arange(len(curve.shares)), curve, rule))
-    found = Calibration(curve.levels[1:], weights, frame.probe_bands.index, frame.moments)
-    bands = {curve.main: np.asarray(curve.probe_sizes)}
-    start = matrices(curve.products[:1])[..., 2, 2]  # type: ignore[index]
-    by_band = np.concatenate([start, np.swapaxes(errors, 0, 1)])
+    normal, rule = normal_equations(curve, CALIBRATED), Rule(MARGIN, examples)
+    betas, errors = errors_left(curve, normal, rule)  # [B, K, P, F], [K+1, B, P]
+    return Corrected(
+        errors,
+        np.concatenate([curve.traces[:1], _traces(curve, frame, betas)]),
+        _weights(choose(normal, np.arange(len(curve.shares)), curve, rule)),
+    )
+
+
+def calibrated(curve: Curve, frame: Frame, made: Corrected) -> tuple[Curve, Frame, Calibration]:
+    """Return the curve of the calibrated denoiser, its frame, and the calibration.
+
+    The curve has the probe's bands of the main basis alone.
+    """
+    found = Calibration(curve.levels[1:], made.weights, frame.probe_bands.index, frame.moments)
     corrected = replace(
-        curve, errors={curve.main: by_band}, sizes=bands, full=None, products=None,
-        traces=np.concatenate([curve.traces[:1], _traces(curve, frame, betas)]),
-        bends={name: bend for name, bend in curve.bends.items() if name == "total"},
+        curve, errors={curve.main: made.errors}, traces=made.traces, full=None, products=None,
+        sizes={curve.main: np.asarray(curve.probe_sizes)},
+        bends=bends_as(curve, "calibrated"),
     )  # fmt: skip
     return corrected, Frame(frame.moments, frame.probe_bands, frame.probe_bands, {}), found
 
@@ -66,13 +79,15 @@ def _traces(curve: Curve, frame: Frame, betas: Array) -> Array:
     """Return E|r'|^2, E[n . r'] and E[x0 . r'] of r' = r - g, [K, B, 3]."""
     gram = np.moveaxis(matrices(curve.products[1:]), 1, 0)[..., :5, :5]  # type: ignore[index]
     one, n, r, _, x0 = np.eye(5)
-    rest = r - (betas[..., None, :] @ feature_rows(curve, NAMES, 5))[..., 0, :]  # [B, K, P, V]
+    rest = (
+        r - (betas[..., None, :] @ feature_rows(curve, CALIBRATED, 5))[..., 0, :]
+    )  # [B, K, P, V]
     along = gram @ rest[..., None]  # E[v r']
     sizes = np.asarray(curve.probe_sizes)
     square = (along[..., 0] * rest).sum(axis=-1) @ sizes
     noise, state = (along[..., 0] @ row @ sizes for row in (n, x0))
     mean = frame.moments.mean[None]
-    centre = frame.moments.basis.to_coordinates(torch.tensor(mean)).numpy()[0]
+    centre = frame.moments.basis.to_coordinates(mean)[0]
     if len(sizes) == curve.dimension:
         at = np.empty(len(sizes))
         at[frame.probe_bands.index] = centre

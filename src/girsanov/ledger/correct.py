@@ -27,9 +27,11 @@ from .._typing import Array
 from .bands import COARSE, bands_by_variance
 from .curve import Curve, pairs
 
-RIDGE = 1e-9  # of the mean square of each feature: keeps collinear features solvable
+RIDGE = 1e-4  # of the mean square of each feature: nearly collinear ones get no wild coefficients
 CANCELS = 1e-6  # a feature this small beside what it is the difference of is rounding, over RIDGE
-NAMES = ("one", "noise", "previous", "mean", "linear", "reference")
+PROBED = ("one", "noise", "previous", "mean", "linear", "reference")
+CALIBRATED = ("one", "mean", "linear")  # what a sampler has after one network call
+MARGIN = 0.02  # of the error that a calibration must take off, or the denoiser stays as it is
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,11 @@ class Normal:
 def normal_equations(curve: Curve, names: tuple[str, ...]) -> Normal:
     """Return the moments of the named features (1) from a curve's products, [B, K, P, ...]."""
     gram = np.moveaxis(matrices(curve.products[1:]), 1, 0)  # type: ignore[index]
-    rows = feature_rows(curve, names, gram.shape[-1])  # [K, P, F, V]
+    return moments_of(gram, feature_rows(curve, names, gram.shape[-1]))  # rows [K, P, F, V]
+
+
+def moments_of(gram: Array, rows: Array) -> Normal:
+    """Return the moments of features `rows` [..., F, V] from those of v, `gram` [..., V, V]."""
     half = rows @ gram
     square = np.einsum("...ii->...i", gram)
     return Normal(
@@ -82,10 +88,16 @@ def matrices(products: Array) -> Array:
     return out
 
 
-def feature_rows(curve: Curve, names: tuple[str, ...], width: int) -> Array:
-    """Return the features in terms of v = (1, n, r, r_previous, x0 - mean, r_reference)."""
-    signal = curve.levels[1:, None] * np.asarray(curve.probe_variances)
-    keep = signal / (1 + signal)  # [K, P]
+def feature_rows(
+    curve: Curve, names: tuple[str, ...], width: int, levels: Array | None = None
+) -> Array:
+    """Return the features in terms of v = (1, n, r, r_previous, x0 - mean, r_reference).
+
+    levels: SNRs [...], by default those of the curve [K]; the result is [..., P, F, V].
+    """
+    s = curve.levels[1:] if levels is None else levels
+    signal = s[..., None] * np.asarray(curve.probe_variances)
+    keep = signal / (1 + signal)  # [..., P]
     one, n, r, before, x0, other = np.eye(6)
     rows = {
         "one": one,

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._checks import require
-from .._typing import Array, Tensor
+from .._typing import Array, Indices, Tensor
 from ..montecarlo import Estimate, group_estimate
 
 GROUPS = 16  # enough for Student's t to be close to the normal, few enough to store
@@ -110,6 +110,18 @@ class Curve:
             second_moments=self.second_moments[groups],
             products=None if self.products is None else self.products[:, groups],
             bends={k: v[:, groups] for k, v in self.bends.items()},
+        )
+
+    def at(self, places: Indices) -> Curve:
+        """Return the curve at some of its levels, without what lies between them."""
+        return replace(
+            self,
+            levels=self.levels[places],
+            errors={k: v[places] for k, v in self.errors.items()},
+            traces=self.traces[places],
+            products=None,
+            full=None,
+            bends={},
         )
 
     def pooled(self) -> Curve:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from .._typing import Tensor
 from ..data import Dataset, Standardisation
 from ..data.lineage import shared_rows
 from ..denoise.base import Denoiser, names_for
+from ..denoise.neighbours import Neighbours, can_stand_beside, most_points
 from ..denoise.pipeline_units import in_units_of
 from ..law.base import Law
 from ..moments import Moments, measure_moments, moments_from_covariance
@@ -70,6 +71,18 @@ class Part:
         return self.examples.batch_labels(self.order[rows])
 
 
+class Known(NamedTuple):
+    """What an audit knows before it measures; origin: of the moments, in words.
+
+    source: the examples to audit; others: examples of the same data that are not audited.
+    """
+
+    moments: Moments
+    origin: str
+    source: Examples
+    others: Part | None
+
+
 def held_out_examples(
     denoiser: Denoiser, data: Dataset | Law, examples: int | None, seed: int
 ) -> Examples:
@@ -94,7 +107,7 @@ def _in_units(argument: str, denoiser: Denoiser, data: Dataset) -> Dataset:
     return in_units_of(denoiser, data)
 
 
-def _some(data: Dataset, count: int, seed: int) -> Part:
+def _some(data: Dataset | Part, count: int, seed: int) -> Part:
     """Return `count` rows chosen by `seed`: files are often sorted, so never the first ones."""
     require(count <= len(data), "examples", f"must be at most the {len(data)} in the data", count)
     keys = NoiseSource(seed, "examples").uniform(0, 0, len(data))
@@ -118,7 +131,7 @@ def require_reference(denoiser: Denoiser, reference: Denoiser | None, data: Data
     same = reference.classes == denoiser.classes and names == own
     require(same, "reference", "must know the same labels as the model", names or "no labels")
     units = [getattr(m, "standardisation", None) for m in (reference, denoiser)]
-    alike = units[0] is units[1] or len({repr(u and u.to_json()) for u in units}) == 1
+    alike = units[0] is units[1] or len({repr(u and u.as_drawn().to_json()) for u in units}) == 1
     remedy = "Train both on the same data"
     require(alike, "reference", "must work in the same units as the model", None, remedy)
     if isinstance(data, Dataset):
@@ -147,28 +160,44 @@ def require_shape(argument: str, examples: Examples, denoiser: Denoiser) -> None
     require(shape == denoiser.shape, argument, rule, shape)
 
 
-def training_examples(denoiser: Denoiser, train: Dataset, most: int, seed: int = 0) -> Examples:
+def training_examples(denoiser: Denoiser, train: Dataset, most: int, seed: int = 0) -> Part:
     """Return at most `most` training examples chosen by `seed`, in the model's units."""
     own = _in_units("train", denoiser, train)
     require_shape("train", own, denoiser)
     return _some(own, min(most, len(train)), seed)
 
 
+def neighbours(denoiser: Denoiser, examples: Dataset | Part | None) -> Neighbours | None:
+    """Return what training examples, or others that are not audited, say by themselves.
+
+    None without examples, or where they say nothing of this model.
+    """
+    if examples is None or not can_stand_beside(denoiser):
+        return None
+    if len(examples) > most_points(denoiser):
+        examples = _some(examples, most_points(denoiser), 0)
+    rows = slice(0, len(examples))
+    label = examples.batch_labels(rows) if denoiser.classes else None
+    return Neighbours(denoiser, examples.batch(rows), label)
+
+
 def moments_for(
     denoiser: Denoiser, data: Dataset | Law, train: Dataset | None, source: Examples
-) -> tuple[Moments, Examples, str]:
-    """Return moments from examples that are not audited, the examples left, and their origin."""
+) -> Known:
+    """Return moments from examples that are not audited, these, and the examples left."""
+    others = None if train is None else training_examples(denoiser, train, len(train))
     if getattr(denoiser, "moments", None) is not None:
-        return denoiser.moments, source, "model"  # type: ignore[attr-defined]
+        return Known(denoiser.moments, "model", source, others)  # type: ignore[attr-defined]
     if isinstance(data, Law):
-        return moments_from_covariance(data.mean, data.covariance()), source, "law"
-    if train is not None:
-        return _measured(training_examples(denoiser, train, len(train)), denoiser), source, "train"
+        moments = moments_from_covariance(data.mean, data.covariance())
+        return Known(moments, "law", source, others)
+    if others is not None:
+        return Known(_measured(others, denoiser), "train", source, others)
     assert isinstance(source, Dataset | Part)
     order = NoiseSource(0, "set aside").uniform(0, 0, len(source)).argsort(kind="stable")
     aside = len(source) // MOMENT_SHARE
-    kept = Part(source, np.sort(order[aside:]))
-    return _measured(Part(source, np.sort(order[:aside])), denoiser), kept, "held-out, set aside"
+    kept, others = Part(source, np.sort(order[aside:])), Part(source, np.sort(order[:aside]))
+    return Known(_measured(others, denoiser), "held-out, set aside", kept, others)
 
 
 def _measured(examples: Examples, denoiser: Denoiser, chunk: int = 1024) -> Moments:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from .._typing import Array
 from ..basis import Basis, coordinate_basis, dct_basis
@@ -62,5 +61,5 @@ def _variances(moments: Moments, basis: Basis) -> Array:
     """Return the variances of the coordinates of another `basis`, where they are known."""
     if moments.basis.kind != "pca":
         return np.ones(basis.dimension)
-    axes = torch.as_tensor(np.asarray(moments.basis.factors[0])).T.contiguous()  # rows u_i
-    return np.asarray(moments.variances @ basis.to_coordinates(axes).numpy() ** 2)
+    axes = np.ascontiguousarray(np.asarray(moments.basis.factors[0]).T)  # rows u_i
+    return np.asarray(moments.variances @ basis.to_coordinates(axes) ** 2)

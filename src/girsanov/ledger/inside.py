@@ -28,7 +28,6 @@ from typing import NamedTuple
 import numpy as np
 
 from .._typing import Array, Levels
-from ..noise import NoiseSource
 
 
 class Places(NamedTuple):
@@ -49,6 +48,8 @@ class Places(NamedTuple):
 
 def places(grid: Levels, groups: int, seed: int, known: Levels | None = None) -> Places:
     """Return where `groups` look in the gaps of `grid` [K]; known: the levels a model knows."""
+    from ..noise import NoiseSource  # brings torch, which planning needs not
+
     source = NoiseSource(seed, "audit between")
     levels, weights = np.tile(grid[:, None], groups), np.zeros((len(grid), groups))
     for k in range(1, len(grid)):
@@ -87,10 +88,21 @@ def bends(at: Places, grid: Levels, missed: Array, shape: Array, shares: Array) 
     u = np.log(at.levels[1:] / grid[:-1, None]) / np.log(grid[1:] / grid[:-1])[:, None]
     tests = at.weights[1:, :, None] * np.stack([np.ones_like(u), 2 * u - 1], axis=-1)
     tests = tests / grid[1:, None, None]
-    matrix = np.einsum("b,kbp,kbjq->kjpq", shares, tests, form)
-    inverse = np.linalg.pinv(matrix, rcond=1e-6)
-    c = np.einsum("kjpq,b,kbq,kbj->kjp", inverse, shares, tests, y)
+    mean = shares[:, None] * tests
+    inverse = _inverse(np.einsum("kbp,kbjq->kjpq", mean, form, optimize=True))
+    c = (inverse @ np.einsum("kbq,kbj->kjq", mean, y, optimize=True)[..., None])[..., 0]
     rest = y - np.einsum("kbjq,kjq->kbj", form, c)
     spread = (len(shares) / max(len(shares) - 2, 1)) ** 0.5
-    out[1:] = c[:, None] + np.einsum("kjpq,kbq,kbj->kbjp", inverse, tests, rest) * spread
+    apart = tests[:, :, None, :, None] * rest[..., None, None]
+    out[1:] = c[:, None] + (inverse[:, None] @ apart)[..., 0] * spread
+    return out
+
+
+def _inverse(matrix: Array) -> Array:
+    """Return the pseudo-inverse of each 2 x 2 matrix, [..., 2, 2]; quickly where it is plain."""
+    det = np.linalg.det(matrix)
+    plain = np.abs(det) > 1e-4 * np.square(matrix).sum(axis=(-1, -2))
+    out = np.empty_like(matrix)
+    out[plain] = np.linalg.inv(matrix[plain])
+    out[~plain] = np.linalg.pinv(matrix[~plain], rcond=1e-6)
     return out

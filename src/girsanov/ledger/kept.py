@@ -26,7 +26,7 @@ from .._processes import ALONE, Processes
 from .._typing import Json, PathLike, Tensor
 
 SECONDS = 30.0  # between two files: what a kill may cost
-BATCHES = "batches"
+BATCHES, SEAL = "batches", "seal"
 OURS = re.compile(r"\.?([a-z-]+-\d+\.safetensors|index\.json)(\..*)?")
 FORMAT = "girsanov/sums/1"
 
@@ -83,7 +83,9 @@ class Stage:
             found = read_tensors(self.path)
         except InputError:
             return 0
-        batches = found.pop(BATCHES, np.zeros(0))
+        seal, batches = found.pop(SEAL, None), found.pop(BATCHES, np.zeros(0))
+        if seal is None or not np.array_equal(seal, _seal(batches, found)):
+            return 0  # damaged or changed: its numbers would become those of the audit
         forms = {name: (value.shape, value.dtype) for name, value in found.items()}
         want = {name: (tuple(t.shape), np.dtype(np.float64)) for name, t in sums.items()}
         if forms != want or batches.shape != (1,):
@@ -98,8 +100,15 @@ class Stage:
             return
         sign(self.kept.folder, self.kept.identity)
         arrays = {name: value.numpy() for name, value in sums.items()}
-        write_tensors(self.path, {**arrays, BATCHES: np.array([batches])})
+        count = np.array([batches])
+        write_tensors(self.path, {**arrays, BATCHES: count, SEAL: _seal(count, arrays)})
         self.last = time.monotonic()
+
+
+def _seal(batches: np.ndarray, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Return the SHA-256 of sums and of how many batches they are of, as bytes [32]."""
+    parts = [part for name, value in sorted(arrays.items()) for part in (name, value)]
+    return np.frombuffer(bytes.fromhex(sha256_of(batches, *parts)), np.uint8)
 
 
 def remove_sums(folder: PathLike) -> None:

@@ -9,13 +9,14 @@ because the best possible correction is m* - m, m* = E[x0 | x_s]. The gain on th
 measured; it needs no ground truth. Here g is affine in what the pass knows (`correct.py`), and
 the gain is measured on the group of examples that was left out.
 
-Between measured levels the error of m* is bounded too. Its errors M_j per coordinate obey
-M_j' <= -M_j^2, so with C_j >= M_j the error of the corrected denoiser at the level before,
+So what the correction leaves, C_j >= M_j per coordinate, integrated as `mended.py` measures it,
+is the ceiling of 1/2 int M that the score bound of a ledger is counted from. In a gap that nobody
+looked into (the first, and those of a model that knows no level there) M_j' <= -M_j^2 gives
 
-    1/2 int_s^{s'} M <= 1/2 sum_j log(1 + (s' - s) C_j),                                   (2)
+    1/2 int_s^{s'} M <= 1/2 sum_j log(1 + (s' - s) C_j)                                    (2)
 
-the ceiling that the score bound of a ledger is counted from; few levels make it loose, never
-wrong. An exact denoiser is a martingale along the path: with m_t at the noisier level before,
+from the level before, which is loose and never wrong. An exact denoiser is a martingale along
+the path: with m_t at the noisier level before,
 
     defect = E|x0 - m_t|^2 - E|x0 - m_s|^2 - E|m_s - m_t|^2 = 2 E (m* - m_s).(m_s - m_t)    (3)
 
@@ -31,9 +32,13 @@ import numpy as np
 from .._checks import require
 from .._typing import Array, Json
 from ..montecarlo import Estimate, group_estimate
-from .correct import NAMES, Rule, cross_fitted, gain, matrices, normal_equations
+from .correct import PROBED, Rule, matrices, normal_equations
 from .curve import Curve
 from .discretise import leave_one_out
+from .mended import bends_as, errors_left
+from .refine import SAME, stretches
+
+FOUND = ("gains", "linear", "defect", "between")
 
 
 @dataclass(frozen=True)
@@ -41,13 +46,13 @@ class Probe:
     """What the corrected denoiser gains, by level and group.
 
     gains: E|x0 - m|^2 - E|x0 - m - g|^2, cross-fitted, [K, B]; corrected: E|x0 - m - g|^2 per
-    coordinate with level 0 (the mean) first, [K+1, B, P]; linear: error of the linear denoiser
+    coordinate as a curve, with level 0 (the mean) first; linear: error of the linear denoiser
     [K, B]; defect: equation (3) [K, B], entry 0 with the mean of the data as m_t; between:
     E|m_s - m_t|^2 [K, B]; reference: E|x0 - m|^2 less the reference model's, [K, B] or None.
     """
 
     gains: Array
-    corrected: Array
+    corrected: Curve
     linear: Array
     defect: Array
     between: Array
@@ -76,18 +81,29 @@ class Probe:
             return None
         return group_estimate(self.reference.T, self.shares)
 
-    def ceiling(self, levels: Array) -> Array:
-        """Return the right of (2) for every cell of `levels` [K+1], [B, K].
+    def ceiling(self, end: float) -> Array:
+        """Return what 1/2 int M ds is at most, from s = 0 to SNR `end`, by group [B]."""
+        s = self.corrected.levels[1:]
+        fine = np.append(s[s < end * (1 - SAME)], end)
+        found = stretches(self.corrected, fine)
+        bends = self.corrected.bends.get(self.corrected.main, np.zeros((len(fine), 1, 1, 1)))
+        seen = np.asarray(bends[: len(fine)].any(axis=(1, 2, 3)))
+        crossing = self.crossing(np.append(0.0, fine)).T
+        return np.asarray(np.where(seen[:, None], found, crossing).sum(axis=0))
 
-        By group as the pseudo-values of the jackknife: a small group's own value is too low on
-        average, since the logarithm is concave.
+    def crossing(self, levels: Array) -> Array:
+        """Return the right of (2) for every cell of `levels` [L+1], [B, L].
+
+        levels: 0, the first measured ones, and where the last of the cells ends. By group as the
+        pseudo-values of the jackknife: a small group's own value is too low on average, since
+        the logarithm is concave.
         """
 
         def cells(errors: Array) -> Array:
             return np.asarray(np.log1p(np.diff(levels)[:, None] * errors) @ self.sizes / 2)
 
         w = self.shares[:, None]
-        corrected = self.corrected[:-1]
+        corrected = self.corrected.errors[self.corrected.main][: len(levels) - 1]
         whole = cells(np.einsum("kbp,b->kp", corrected, self.shares))
         others = leave_one_out(corrected, self.shares)
         without = np.stack([cells(others[:, b]) for b in range(len(self.shares))])
@@ -107,6 +123,12 @@ class Probe:
         }
         return out if other is None else {**out, "reference_gain": _lists(other)}
 
+    def tensors(self) -> dict[str, np.ndarray]:
+        """Return what was found as named arrays; shares and sizes are the curve's."""
+        known = {name: getattr(self, name) for name in (*FOUND, "reference")}
+        known["corrected"] = self.corrected.errors[self.corrected.main]
+        return {name: value for name, value in known.items() if value is not None}
+
     def less(self, taken: Array) -> Probe:
         """Return the probe of a denoiser whose error [K, B] is lower by `taken` already."""
         return replace(self, gains=self.gains - taken)
@@ -120,9 +142,9 @@ def probe(curve: Curve) -> Probe:
     """Return the probe of a measured curve: equations (1) to (3), cross-fitted over groups."""
     require(curve.products is not None, "curve", "must be measured, not exact, to be probed")
     gram = matrices(curve.products)  # type: ignore[arg-type]  # [K+1, B, P, V, V]
-    names = NAMES if gram.shape[-1] == len(NAMES) else NAMES[:-1]
-    sizes, normal = np.asarray(curve.probe_sizes), normal_equations(curve, names)
-    gains = np.moveaxis(gain(cross_fitted(normal, curve, Rule()), normal), 0, 1)  # [K, B, P]
+    names = PROBED[: gram.shape[-1]]  # the last feature is the reference's
+    sizes = np.asarray(curve.probe_sizes)
+    _, left = errors_left(curve, normal_equations(curve, names), Rule())
     errors = gram[..., 2, 2]
     n, r, before, x0 = np.eye(gram.shape[-1])[1:5]
     signal = curve.levels[1:, None, None, None] * np.asarray(curve.probe_variances)[:, None]
@@ -130,11 +152,11 @@ def probe(curve: Curve) -> Probe:
     measured = gram[1:]
     between = _square(measured, r - before) @ sizes
     reference = None
-    if len(names) == len(NAMES):
+    if len(names) == len(PROBED):
         reference = (errors[1:] - measured[..., 5, 5]) @ sizes
     return Probe(
-        gains @ sizes,
-        np.concatenate([errors[:1], np.maximum(errors[1:] - gains, 0.0)]),
+        (errors - left)[1:] @ sizes,
+        _corrected(curve, left, sizes),
         _square(measured, keep * n + (1 - keep) * x0) @ sizes,
         (measured[..., 3, 3] - errors[1:]) @ sizes - between,
         between,
@@ -142,6 +164,21 @@ def probe(curve: Curve) -> Probe:
         sizes,
         reference,
     )
+
+
+def kept_probe(curve: Curve, found: dict[str, Array]) -> Probe:
+    """Return the probe of a measured curve from its own `tensors`."""
+    sizes = np.asarray(curve.probe_sizes)
+    corrected = _corrected(curve, found["corrected"], sizes)
+    return Probe(**{**found, "corrected": corrected}, shares=curve.shares, sizes=sizes)  # type: ignore[arg-type]
+
+
+def _corrected(curve: Curve, left: Array, sizes: Array) -> Curve:
+    """Return the curve of the errors that the correction leaves, [K+1, B, P]."""
+    return replace(
+        curve, errors={curve.main: left}, sizes={curve.main: sizes}, products=None, full=None,
+        bends=bends_as(curve, "probe"),
+    )  # fmt: skip
 
 
 def _square(gram: Array, row: Array) -> Array:

@@ -42,7 +42,7 @@ import numpy as np
 from .._typing import Array, Indices, Levels
 from ..montecarlo import group_estimate
 from .curve import Curve, as_error
-from .discretise import half_integrals
+from .discretise import phi
 from .inside import Places, bends, bumps
 
 TINY = 1e-300  # stands for an error of zero, whose reciprocal is not a number
@@ -138,19 +138,55 @@ def stretches(curve: Curve, levels: Levels) -> Array:
 
     levels: must hold all the measured ones, or those up to the last of them.
     """
-    fine, main = np.concatenate([[0.0], levels]), curve.main
-    plain, _ = _plain(curve, main, fine)
-    out = half_integrals(fine, plain, curve.shares, curve.sizes[main])
-    if not curve.bends or len(levels) < 2:
-        return out
-    nodes, weights = np.polynomial.legendre.leggauss(POINTS)
-    start, length = np.log(levels[:-1]), np.diff(np.log(levels)) / 2
-    s = np.exp(start[:, None] + length[:, None] * (1 + nodes)).ravel()
-    _, mean = _plain(curve, main, s)
-    more = _bent(curve, main, mean, s) @ curve.sizes[main]
-    more = (more * s[:, None]).reshape(len(start), POINTS, -1)
-    out[1:] += np.einsum("lqb,q->lb", more, weights) * length[:, None] / 2
+    fine, main, known = np.concatenate([[0.0], levels]), curve.main, curve.levels
+    i, w = position(known, fine[:-1])
+    end = np.clip((levels - known[i]) / (known[i + 1] - known[i]), 0.0, 1.0)
+    mean = curve.mean_errors(main)
+    a, b = _weights(curve, mean, fine[:-1], i, w, "between")
+    c, d = _weights(curve, mean, levels, i, end, "between")
+    ratio = np.log(np.maximum(a * mean[i] + b * mean[i + 1], TINY))
+    ratio -= np.log(np.maximum(c * mean[i] + d * mean[i + 1], TINY))
+    here, there = phi(ratio), phi(-ratio)  # (8) of discretise.py, at both ends
+    scale = np.diff(fine)[:, None] * curve.sizes[main] / 2
+    errors, out = curve.errors[main], np.empty((len(levels), len(curve.shares)))
+    left, right = scale * (here * a + there * c), scale * (here * b + there * d)
+    for gap, rows in _gaps(i):
+        out[rows] = left[rows] @ errors[gap].T + right[rows] @ errors[gap + 1].T
+    if curve.bends:
+        _add_bumps(out, curve, fine, i)
     return out
+
+
+def _gaps(i: Indices) -> list[tuple[int, slice]]:
+    """Return the gaps that stretches are in, and which are in each; i: of each, increasing."""
+    first = np.flatnonzero(np.diff(i, prepend=-1))
+    return [
+        (int(i[a]), slice(int(a), int(b)))
+        for a, b in zip(first, np.append(first[1:], len(i)), strict=True)
+    ]
+
+
+def _add_bumps(out: Array, curve: Curve, fine: Levels, i: Indices) -> None:
+    """Add 1/2 the integral of the bumps over stretches from `fine` [L + 1] in gaps i to [L, B]."""
+    bend, sizes = curve.bends.get(curve.main, curve.bends["total"]), curve.sizes[curve.main]
+    inside = np.flatnonzero(i > 0)  # there are none in the first, from s = 0
+    nodes, weights = np.polynomial.legendre.leggauss(POINTS)
+    start = np.log(fine[inside])
+    length = (np.log(fine[inside + 1]) - start) / 2
+    s = np.exp(start[:, None] + length[:, None] * (1 + nodes))  # [L, POINTS]
+    k = i[inside]
+    form = _bumps(curve, s.ravel(), np.repeat(k, POINTS)).reshape(*s.shape, 2)
+    form = form * (weights * s * length[:, None] / 2)[..., None]
+    mean = np.maximum(curve.mean_errors(curve.main), TINY)
+    low, high = mean[k, None], mean[k + 1, None]
+    w = ((s - curve.levels[k, None]) / np.diff(curve.levels)[k, None])[..., None]
+    under = np.swapaxes(form, 1, 2) @ (low / ((1 - w) + w * (low / high)))  # [L, 2, J]
+    under *= sizes
+    if bend.shape[2] < len(sizes):  # one bend for all bands
+        under = under.sum(axis=2, keepdims=True)
+    under = np.swapaxes(under, 1, 2).reshape(len(k), -1)
+    for gap, rows in _gaps(k):
+        out[inside[rows]] += under[rows] @ bend[gap].reshape(bend.shape[1], -1).T
 
 
 def unseen(curve: Curve, name: str, levels: Levels) -> Array:
@@ -172,27 +208,33 @@ def unseen(curve: Curve, name: str, levels: Levels) -> Array:
 
 def bent(curve: Curve, at: Places, errors: dict[str, Array], traces: Array) -> Curve:
     """Return the curve with its bends; errors: as measured at the places [K, B, J], traces too."""
-    count, groups = at.levels.shape
-    i = np.repeat(np.arange(count), groups)
-    w = (at.levels - curve.levels[:-1, None]) / np.diff(curve.levels)[:, None]
+    share = (at.levels - curve.levels[:-1, None]) / np.diff(curve.levels)[:, None]
     seen = {**errors, "total": traces[:, :, :1]}
     known = {**curve.errors, "total": curve.traces[:, :, :1]}
-    found, share = {}, w[:, :, None]
-    for name, value in seen.items():
-        ends = known[name]
-        mean = np.einsum("kbj,b->kj", ends, curve.shares)
-        a, b = (
-            x.reshape(count, groups, -1)
-            for x in _weights(curve, mean, at.levels.ravel(), i, w.ravel(), "between")
-        )
-        missed = value - a * ends[:-1] - b * ends[1:]
-        shape = a * mean[:-1, None] + b * mean[1:, None]
-        found[name] = bends(at, curve.levels[1:], missed, shape, curve.shares)
-    like = as_error(curve.traces)
+    found = {name: bends_of(curve, at, known[name], value) for name, value in seen.items()}
+    like, share = as_error(curve.traces), share[:, :, None]
     beyond, inside = (x - x[:, :, :1] * like for x in (curve.traces, traces))
     missed = inside - (1 - share) * beyond[:-1] - share * beyond[1:]
     found["traces"] = bends(at, curve.levels[1:], missed, np.ones_like(missed), curve.shares)
     return replace(curve, bends=found)
+
+
+def bends_of(curve: Curve, at: Places, ends: Array, value: Array) -> Array:
+    """Return the bends of other errors of a curve, [K, B, J, 2].
+
+    ends: these errors at its levels [K+1, B, J]; value: as measured at the places [K, B, J].
+    """
+    count, groups = at.levels.shape
+    i = np.repeat(np.arange(count), groups)
+    w = (at.levels - curve.levels[:-1, None]) / np.diff(curve.levels)[:, None]
+    mean = np.einsum("kbj,b->kj", ends, curve.shares)
+    a, b = (
+        x.reshape(count, groups, -1)
+        for x in _weights(curve, mean, at.levels.ravel(), i, w.ravel(), "between")
+    )
+    missed = value - a * ends[:-1] - b * ends[1:]
+    shape = a * mean[:-1, None] + b * mean[1:, None]
+    return bends(at, curve.levels[1:], missed, shape, curve.shares)
 
 
 def _weights(
@@ -212,7 +254,8 @@ def _weights(
     with np.errstate(over="ignore", invalid="ignore"):
         a = (1 - share) / ((1 - share) + share * (left / right)) ** 2
         b = share / ((1 - share) * (right / left) + share) ** 2
-    return np.where(share == 0, 1, a), np.where(share == 0, 0, b)
+    a, b = np.where(share == 0, 1, a), np.where(share == 0, 0, b)
+    return np.where(share == 1, 0, a), np.where(share == 1, 1, b)
 
 
 def covariances(curve: Curve, levels: Levels) -> Array:

@@ -12,11 +12,8 @@ sampler with the same z starts at the same point. The last prediction m_K is the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from .._checks import InputError, require, require_count
 from .._processes import ALONE, Processes
@@ -27,35 +24,12 @@ from ..sampling.draw import proportional_labels
 from ..sampling.run import coloured, walk
 from ..sampling.solvers import solver_recipe
 from .frame import Frame
+from .paths import REFINE, teacher_calls
+from .paths import Trajectories as Trajectories
 from .trained import moved_to_trained
 
-REFINE = 2  # cells of the teacher's grid between two levels
 ENOUGH = 256  # trajectories: half to plan on, half to judge by
 STREAM = "trajectories"
-
-
-@dataclass(frozen=True)
-class Trajectories:
-    """Equation (1): states x and predictions m in standardised units, float32 [K, n, d].
-
-    8 K n d bytes in memory and in the audit's file.
-    """
-
-    states: NDArray[np.float32]
-    predictions: NDArray[np.float32]
-
-    def __len__(self) -> int:
-        """The number of trajectories n."""
-        return int(self.states.shape[1])
-
-    def tensors(self) -> dict[str, np.ndarray]:
-        """Return the two arrays by name."""
-        return {"trajectories.states": self.states, "trajectories.predictions": self.predictions}
-
-
-def teacher_calls(levels: int, refine: int = REFINE) -> int:
-    """Return the network calls of one trajectory over so many levels."""
-    return 2 * refine * (levels - 1) + 1
 
 
 def start_points(frame: Frame, snr: float, noise: Tensor) -> Tensor:
@@ -123,19 +97,3 @@ def refined(levels: Levels, refine: int) -> Levels:
     grid = np.exp(np.interp(at, np.arange(len(levels)), np.log(levels)))
     grid[::refine] = levels
     return np.asarray(grid)
-
-
-def trajectories_from_tensors(
-    t: dict[str, np.ndarray], shape: tuple[int, int]
-) -> Trajectories | None:
-    """Return the trajectories whose `tensors()` are among `t`, or None; shape: (K, d)."""
-    names = ("trajectories.states", "trajectories.predictions")
-    if not any(name in t for name in names):
-        return None
-    states, predictions = (t[name] for name in names)
-    levels, d = shape
-    for name, value in zip(names, (states, predictions), strict=True):
-        good = value.shape == (levels, states.shape[1], d) and value.dtype == np.float32
-        if not good or not np.isfinite(value).all():
-            raise ValueError(f"{name} is {value.dtype} {value.shape}")
-    return Trajectories(states, predictions)

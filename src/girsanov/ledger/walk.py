@@ -20,7 +20,7 @@ import torch
 from .._checks import InputError
 from .._typing import Levels, Tensor
 from ..denoise.base import Denoiser, process_of
-from ..noise import NoiseSource
+from ..noise import Ahead, NoiseSource
 from .inside import Places
 
 
@@ -51,29 +51,30 @@ def walk(
     """Yield the levels along one Brownian path, noisiest first, each followed by its gap's."""
     b, d = len(batch.x0), int(np.prod(denoiser.shape))
     noise = torch.zeros(b, d, dtype=denoiser.dtype, device=denoiser.device)  # B_s
-    path, gap = NoiseSource(seed, "audit"), NoiseSource(seed, "audit gap")
-    complement = NoiseSource(seed, "audit complement")
     previous, whole = 0.0, process_of(denoiser) == "cld"
+    begin, last = draw * len(grid), (draw + 1) * len(grid) - 1
 
-    def normal(source: NoiseSource, step: int) -> Tensor:
-        return source.normal(step, batch.first, b, d).to(noise)
+    def normals(source: NoiseSource) -> Ahead:
+        return Ahead(source, batch.first, b, d, last=last, like=noise)
 
+    path, gap = normals(NoiseSource(seed, "audit")), normals(NoiseSource(seed, "audit gap"))
+    complement = normals(NoiseSource(seed, "audit complement"))
     for k, s in enumerate(grid.tolist(), start=1):
-        step, before = draw * len(grid) + k - 1, noise
-        noise = before + normal(path, step) * (s - previous) ** 0.5
-        w = normal(complement, step) if whole else None
+        step, before = begin + k - 1, noise
+        noise = before + path(step) * (s - previous) ** 0.5
+        w = complement(step) if whole else None
         yield Level(k, noise / -s, call(denoiser, batch, (noise / -s, w), s), w)
         if between is not None and between.weights[k - 1].any():
-            t = _own(between.levels[k - 1], batch.first, b).to(noise)[:, None]
+            t = own_levels(between.levels[k - 1], batch.first, b).to(noise)[:, None]
             share = (t - previous) / (s - previous)
             spread = ((t - previous) * (s - t) / (s - previous)).clamp(min=0).sqrt()
-            n = (before + share * (noise - before) + spread * normal(gap, step)) / -t
-            m = call(denoiser, batch, (n, w), _own(between.levels[k - 1], batch.first, b))
+            n = (before + share * (noise - before) + spread * gap(step)) / -t
+            m = call(denoiser, batch, (n, w), own_levels(between.levels[k - 1], batch.first, b))
             yield Level(k, n, m, w, inside=True)
         previous = s
 
 
-def _own(by_group: np.ndarray, first: int, count: int) -> Tensor:
+def own_levels(by_group: np.ndarray, first: int, count: int) -> Tensor:
     """Return each example's value, of its group: example i is in group i mod B."""
     return torch.from_numpy(by_group[np.arange(first, first + count) % len(by_group)])
 
@@ -88,10 +89,15 @@ def call(
     seen = x if w is None else torch.stack([x, w.view_as(x0).to(x)], 1)
     with torch.inference_mode():
         m = denoiser(seen, snr, label if denoiser.classes else None)
-    if m.shape != x.shape or not bool(torch.isfinite(m).all()):
+    if m.shape != x.shape or not _finite(m):
         at = float(torch.as_tensor(snr).double().mean())
         raise InputError(
             f"denoiser: must give finite values of shape {tuple(x.shape)} at SNR {at:.4g}; "
             f"got shape {tuple(m.shape)}" + ("" if m.shape != x.shape else " with NaN or inf")
         )
     return m.reshape(len(x0), -1).to(x0)
+
+
+def _finite(m: Tensor) -> bool:
+    """Whether all of m is finite, as it is where its sum is."""
+    return bool(m.sum().isfinite()) or bool(m.isfinite().all())

@@ -20,12 +20,24 @@ FORMS: dict[str, tuple[str, ...]] = {
     "levels": ("K1",), "shares": ("B",), "second_moments": ("B",), "traces": ("K1", "B", "T"),
     "probe_bands": ("d",), "bends.total": ("K", "B", "1", "2"),
     "bends.traces": ("K", "B", "T", "2"), "products": ("K1", "B", "P", "V"),
+    "bends.probe": ("K", "B", "P", "2"), "bends.calibrated": ("K", "B", "P", "2"),
     "full": ("K1", "F", "d", "d"), "memorisation": ("K1", "B"),
 }  # fmt: skip
-OPTIONAL = ("full", "memorisation")
+PROBE: dict[str, tuple[str, ...]] = {
+    "probe.gains": ("K", "B"), "probe.corrected": ("K1", "B", "P"), "probe.linear": ("K", "B"),
+    "probe.defect": ("K", "B"), "probe.between": ("K", "B"), "probe.reference": ("K", "B"),
+}  # fmt: skip
+CALIBRATED: dict[str, tuple[str, ...]] = {
+    "calibrated.errors": ("K1", "B", "P"), "calibrated.traces": ("K1", "B", "3"),
+    "calibrated.weights": ("K", "P", "3"),
+}  # fmt: skip
+OPTIONAL = ("full", "memorisation", "probe.reference")
+UNKNOWN = {"calibrated.traces": 2}  # of which the last may be unknown, NaN: known ones
 WIDTHS = [len(pairs(len(VECTOR) - 1)), len(pairs(len(VECTOR)))]  # without and with a reference
 ROUNDING = 1e-6  # of a correlation, far above what sums in float64 lose
-POSITIVE = ("shares", "second_moments", "memorisation")  # not negative, that is
+POSITIVE = (
+    "shares", "second_moments", "memorisation", "probe.corrected", "calibrated.errors",
+)  # not negative, that is  # fmt: skip
 
 
 def require_whole(path: str, arrays: Mapping[str, np.ndarray], dimension: int) -> None:
@@ -34,7 +46,10 @@ def require_whole(path: str, arrays: Mapping[str, np.ndarray], dimension: int) -
     dimension: d of the moments beside them. Raises InputError that names the file and the array.
     """
     sizes = {"d": dimension}
-    for name, form in {**FORMS, **_forms_by_basis(arrays)}.items():
+    forms = {**FORMS, **_forms_by_basis(arrays)}
+    for results in (PROBE, CALIBRATED):  # all of them, or none
+        forms |= results if results.keys() & arrays.keys() else {}
+    for name, form in forms.items():
         if name not in arrays:
             require(name in OPTIONAL, path, f"must hold {name}")
             continue
@@ -102,7 +117,7 @@ def _require_form(
         require(bool(good), path, f"must number the bands in {name} from 0 without gaps")
         sizes["P" if name == "probe_bands" else f"J.{name[6:]}"] = len(used)
     else:
-        good = bool(np.isfinite(value).all())
+        good = bool(np.isfinite(value[..., : UNKNOWN.get(name)]).all())
         require(good, path, f"must have finite {name}; it holds NaN or infinity")
 
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ..ledger.audit import Audit
-from ..ledger.trajectories import teacher_calls
+from ..ledger.paths import teacher_calls
 from ..sampling.solvers import SOLVERS
 from .candidates import wanted
 from .plan import Plan

@@ -57,17 +57,30 @@ class Allocation:
         return np.array(path[::-1])
 
 
+class Search:
+    """Equation (1) for start costs [K] and cell costs [K, K], number by number of levels."""
+
+    def __init__(self, start: Array, cell: Array) -> None:
+        columns = np.array(cell.T, dtype=np.float64, order="C")  # [j, i]: a search is one stretch
+        columns[np.triu_indices(len(start))] = np.inf
+        self._columns, self._layer = columns, _divided if is_monge(cell) else _full
+        self._found = Allocation(start[None], np.full((1, len(start)), -1))
+
+    def allocation(self, most: int) -> Allocation:
+        """Return the best grids of up to `most` levels at least; those found before are kept."""
+        costs, parents = [*self._found.costs], [*self._found.parents]
+        if len(costs) < min(most, len(self._columns)):
+            while len(costs) < min(most, len(self._columns)):
+                cost, parent = self._layer(costs[-1], self._columns)
+                costs.append(cost)
+                parents.append(parent)
+            self._found = Allocation(np.array(costs), np.array(parents))
+        return self._found
+
+
 def shortest_paths(start: Array, cell: Array, most: int) -> Allocation:
     """Return equation (1) for start costs [K] and cell costs [K, K], for up to `most` levels."""
-    count = min(require_count("most", most), len(start))
-    columns = np.array(cell.T, dtype=np.float64, order="C")  # [j, i]: each search is one stretch
-    columns[np.triu_indices(len(start))] = np.inf
-    search = _divided if is_monge(cell) else _full
-    costs, parents = np.empty((count, len(start))), np.empty((count, len(start)), dtype=np.int64)
-    costs[0], parents[0] = start, -1
-    for n in range(1, count):
-        costs[n], parents[n] = search(costs[n - 1], columns)
-    return Allocation(costs, parents)
+    return Search(start, cell).allocation(require_count("most", most))
 
 
 def is_monge(cell: Array) -> bool:

@@ -12,8 +12,8 @@ import numpy as np
 
 from .._checks import InputError, refuse, require
 from .._typing import Levels
-from ..ledger.audit import Audit
 from ..ledger.discretise import COVARIANCES
+from ..ledger.record import Audit
 from ..process import Cosine, VariancePreserving
 from ..sampling.grid import karras_grid, log_uniform_grid, time_grid
 from ..sampling.holds import HOLDS

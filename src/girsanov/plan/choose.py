@@ -13,16 +13,17 @@ the errors at these levels, and the integrals over the gaps between them (ledger
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from .._typing import Array, Indices
+from .._typing import Array, Indices, Levels
 from ..ledger.curve import Curve
 from ..ledger.discretise import cells, weighted_cells
 from ..ledger.init import start_cost
-from .allocate import Allocation, cheapest_path, shortest_paths
+from ..ledger.refine import stretches
+from .allocate import Allocation, Search, cheapest_path
 
 MOST = 256  # levels a plan may visit
 SIZES = (16, 64, MOST)  # the search for a few levels does not pay for many
@@ -47,17 +48,16 @@ class Choice:
     """The best grids and the reference (1) on one curve.
 
     curve: one group, at 0 and all levels; hold, covariance, start, process: the sampler;
-    variances: of the starting Gaussian by band; integrals: 1/2 int M over each stretch between
-    neighbouring levels [K]; measured: the nodes 0..K that were.
+    variances: of the starting Gaussian by band; known: the curve at the measured levels alone;
+    measured: the nodes 0..K that were.
     """
 
     curve: Curve
     sampler: tuple[str, str | None, str, str]  # hold, covariance, start, process
     variances: Array
     menu: Menu
-    integrals: Array
+    known: Curve
     measured: Indices
-    _found: dict[int, Allocation] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def cell(self) -> Array:
@@ -68,14 +68,19 @@ class Choice:
     @cached_property
     def starts(self) -> Array:
         """The cost of starting at every level in nats, [K]."""
-        return start_cost(self.curve, self.curve.levels[1:], self.sampler[2], self.variances)[:, 0]
+        return self._started(self.curve.levels[1:])
+
+    def _started(self, levels: Levels) -> Array:
+        return start_cost(self.curve, levels, self.sampler[2], self.variances)[:, 0]
+
+    @cached_property
+    def integrals(self) -> Array:
+        """1/2 int M over each stretch between neighbouring levels, [K]."""
+        return stretches(self.known, self.curve.levels[1:])[:, 0]
 
     def allocation(self, count: int = MOST) -> Allocation:
         """Return the best grids of up to `count` levels; indices are places in the menu."""
-        size = next((n for n in SIZES if n >= count), MOST)
-        if size not in self._found:
-            self._found[size] = shortest_paths(*self._problem, size)
-        return self._found[size]
+        return self._search.allocation(next((n for n in SIZES if n >= count), MOST))
 
     def _place(self, last: int) -> int:
         allowed = self.menu.allowed
@@ -93,6 +98,10 @@ class Choice:
         return (path if allowed is None else allowed[path]) + 1
 
     @cached_property
+    def _search(self) -> Search:
+        return Search(*self._problem)
+
+    @property
     def _problem(self) -> tuple[Array, Array]:
         """Start and cell costs of the menu's levels, as its objective and rules have them."""
         s, weight = self.curve.levels[1:], self.menu.weight
@@ -113,31 +122,28 @@ class Choice:
             cell[:k, k + 1 :] = np.inf
         return start, cell
 
-    @cached_property
-    def _columns(self) -> Array:
-        """Cells and starts as [j, i] from index 0, s = 0, [K + 1, K + 1]."""
-        count = len(self.cell) + 1
-        columns = np.full((count, count), np.inf)
-        columns[1:, 1:] = self.cell.T
-        columns[1:, 0] = self.starts
-        return columns
+    def cheapest(self, first: int, grid: Indices) -> tuple[Indices, Array, Indices]:
+        """Return the paths of (1) from node `first`: the nodes they may visit, costs, parents.
 
-    def reference(self, first: int, last: int, nodes: Indices) -> tuple[float, Indices]:
-        """Return (1) from node `first` to `last` on this curve, and where its steps began.
-
-        nodes: of the grid it is held against. Entry j of the path is the beginning of the cell
-        that ends at node j, -1 where the stretch from j - 1 is dense, -2 elsewhere; [last + 1].
+        grid: the nodes besides the measured ones, in order, from `first` on; what lies beyond the
+        last is left out. Costs and parents as `cheapest_path` returns them.
         """
-        stops = np.unique(np.concatenate([self.measured, nodes, [first, last]]))
-        stops = stops[(stops >= first) & (stops <= last)]
+        stops = np.unique(np.concatenate([self.measured, grid, [first]]))
+        stops = stops[(stops >= first) & (stops <= grid[-1])]
         dense = np.diff(np.concatenate([[0.0], self.integrals.cumsum()])[stops])
-        costs, parents = cheapest_path(self._columns[np.ix_(stops, stops)], dense, 0)
-        out, j = np.full(last + 1, -2), len(stops) - 1
-        while j > 0:
-            before = j - 1 if parents[j] < 0 else int(parents[j])
-            if parents[j] < 0:
-                out[stops[before] + 1 : stops[j] + 1] = -1
-            else:
-                out[stops[j]] = stops[before]
-            j = before
-        return float(costs[-1]), out
+        return stops, *cheapest_path(self._columns(stops), dense, 0)
+
+    def _columns(self, stops: Indices) -> Array:
+        """Return cells, and starts from s = 0, between nodes `stops` as [j, i]."""
+        from_zero = int(stops[0] == 0)
+        places = stops[from_zero:]
+        columns = np.full((len(stops), len(stops)), np.inf)
+        if "cell" in self.__dict__:
+            columns[from_zero:, from_zero:] = self.cell[np.ix_(places - 1, places - 1)].T
+        else:
+            hold, covariance, _, process = self.sampler
+            part = self.curve.at(np.concatenate([[0], places]))
+            columns[from_zero:, from_zero:] = cells(part, hold, covariance, process).T
+        if from_zero:
+            columns[1:, 0] = self._started(self.curve.levels[places])
+        return columns

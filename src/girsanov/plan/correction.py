@@ -21,7 +21,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._typing import Indices
-from ..ledger.audit import Audit
+from ..ledger.record import Audit
 from ..montecarlo import Estimate, group_estimate
 from .cost import Prices
 from .score import corrected

@@ -26,7 +26,6 @@ from numpy.typing import NDArray
 
 from .._checks import require, require_choice
 from .._typing import Array, Indices, Levels
-from ..ledger.audit import Audit
 from ..ledger.curve import FOLDS, Curve
 from ..ledger.discretise import (
     cell_costs,
@@ -36,12 +35,14 @@ from ..ledger.discretise import (
     spectrum,
 )
 from ..ledger.init import start_cost
+from ..ledger.record import Audit
 from ..ledger.refine import merged, refined, stretches, unseen
 from ..ledger.repair import Repair, cross_once, repaired
 from ..montecarlo import Estimate, group_estimate
 from ..sampling.holds import HOLDS
 from .allocate import Allocation
 from .choose import Choice, Menu
+from .least import least
 
 STARTS = {"gaussian": "gaussian", "x0": "mean", "relative": "standard", "score": "standard"}
 
@@ -86,10 +87,9 @@ class Prices:
         return np.array([shares[f::FOLDS].sum() for f in range(FOLDS)])
 
     def estimate(self, by_fold: Array) -> Estimate:
-        """Return the mean over folds with its standard error, which is 0 for an exact curve."""
-        if self.curve.exact:
-            return Estimate(float(by_fold @ self.folds), 0.0)
-        return group_estimate(by_fold, self.folds)
+        """Return the mean over folds of [F, ...] with its standard error, 0 for exact curves."""
+        found = group_estimate(by_fold, self.folds)
+        return Estimate(found.value, np.zeros_like(found.se)) if self.curve.exact else found
 
     def choice(self, fold: int | None = None) -> Choice:
         """Return the search on the examples outside `fold`, or on all of them."""
@@ -99,7 +99,7 @@ class Prices:
         if ("choice", fold) not in self._cache:
             measured = self.audit.curve
             groups = self._outside(fold, len(measured.shares))
-            one, done = repaired(measured, groups, exact=self.exact)
+            one, done = repaired(self._priced, groups, exact=self.exact)
             self._cache["choice", fold] = self._choice(one, self._outside(fold, FOLDS)), done
         found: tuple[Choice, Repair] = self._cache["choice", fold]
         return found
@@ -121,11 +121,15 @@ class Prices:
 
         Along the axes of a full covariance it is what the total's is of one of d.
         """
-        known = self.covariance if self.covariance in self.audit.curve.errors else "total"
-        one = unseen(self.audit.curve, str(known), self.curve.levels[nodes])
+        one = self._unseen[nodes]
         if self.covariance in ("scalar", "full"):
             one = one / self.curve.dimension
         return np.repeat(one, self.curve.dimension, axis=1) if self.covariance == "full" else one
+
+    @cached_property
+    def _unseen(self) -> Array:
+        known = self.covariance if self.covariance in self.audit.curve.errors else "total"
+        return unseen(self.audit.curve, str(known), self.curve.levels)
 
     def _choice(self, one: Curve, folds: NDArray[np.bool_], wary: bool = True) -> Choice:
         """Return the search on a curve of one group, with the full covariance of some folds.
@@ -153,8 +157,7 @@ class Prices:
             cross_once(curve)
         sampler = (self.hold, self.covariance, self.start, self.process)
         measured = np.flatnonzero(np.isin(curve.levels, self.audit.curve.levels))
-        return Choice(curve, sampler, self.audit.frame.variances, self.menu,
-                      stretches(one, self.levels)[:, 0], measured)  # fmt: skip
+        return Choice(curve, sampler, self.audit.frame.variances, self.menu, one, measured)
 
     @property
     def repair(self) -> Repair:
@@ -187,17 +190,20 @@ class Prices:
 
     def cells(self, here: Indices, there: Indices) -> Array:
         """Return the sum of the cells from nodes `here` to `there` by group, [B] or [F]."""
+        return np.asarray(self.each(here, there).sum(axis=0))
+
+    def each(self, here: Indices, there: Indices) -> Array:
+        """Return the cells from nodes `here` to `there` by group, [N, B] or [N, F]."""
         if self.covariance == "full":
             variance, error = self._spectra
             variance = variance[here] + self.unseen(here)[:, None]
             delta = (self.curve.levels[there] - self.curve.levels[here])[:, None]
             sizes = np.ones(self.curve.dimension)
-            return np.asarray(gaussian_cell(delta, variance, error[here], sizes).sum(axis=0))
+            return gaussian_cell(delta, variance, error[here], sizes)
         more = self.unseen(here)[:, None] if self.hold == "gaussian" else 0.0
-        costs = cell_costs(
+        return cell_costs(
             self.curve, here, there, self.hold, self.covariance, process=self.process, more=more
         )
-        return np.asarray(costs.sum(axis=0))
 
     @cached_property
     def _spectra(self) -> tuple[Array, Array]:
@@ -210,7 +216,7 @@ class Prices:
         variance, error = folded_spectra(measured.full)
         bends = measured.bends
         if bends:
-            bends = {"total": np.moveaxis(self.refold(np.moveaxis(bends["total"], 1, 0)), 0, 1)}
+            bends = {"total": np.moveaxis(self.refold(np.moveaxis(bends["total"], 1, -1)), -1, 1)}
         even = replace(
             measured,
             shares=self.folds,
@@ -223,14 +229,12 @@ class Prices:
         return fine.errors["full"], fine.errors["error"]
 
     def refold(self, by_group: Array) -> Array:
-        """Return means by group [B] as means by fold, in which this sampler is priced."""
-        count = len(self.folds)
-        if count == len(by_group):
+        """Return means by group [..., B] as means by fold, in which this sampler is priced."""
+        count, w = len(self.folds), self.curve.shares
+        if count == len(w):
             return by_group
-        w = self.curve.shares
-        return np.array(
-            [np.average(by_group[f::count], axis=0, weights=w[f::count]) for f in range(count)]
-        )
+        parts = [np.average(by_group[..., f::count], -1, w[f::count]) for f in range(count)]
+        return np.stack(parts, axis=-1)
 
     def planned(self, count: int, last: int) -> tuple[Estimate, Estimate]:
         """Return the shares (1) of the best grid of `count` levels to node `last`, cross-fitted.
@@ -242,9 +246,9 @@ class Prices:
         for fold, mine in self._folded():
             nodes = self.choice(fold).nodes(count, last)
             first, found = int(nodes[0]), sum(self.groups(nodes))
-            least = self._reference(fold, 0, first, nodes)
-            least = least + self._reference(fold, first, last, nodes)
-            total = total + mine * (found - least)
+            lowest = least(self, fold, 0, nodes[:1], nodes[:1])[0]
+            lowest = lowest + least(self, fold, first, nodes, nodes[-1:])[0]
+            total = total + mine * (found - lowest)
         own = self.choice().nodes(count, last)
         init, _ = self.shares(own)
         return self.estimate(init), self.estimate(np.asarray(total - init))
@@ -256,9 +260,15 @@ class Prices:
 
     def shares(self, nodes: Indices) -> tuple[Array, Array]:
         """Return `excess` by group, [B] or [F] each."""
-        start, cell = self.groups(nodes)
-        first, last = int(nodes[0]), int(nodes[-1])
-        return start - self.reference(0, first, nodes), cell - self.reference(first, last, nodes)
+        init, cells = self.prefixes(nodes)
+        return init, cells[-1]
+
+    def prefixes(self, nodes: Indices) -> tuple[Array, Array]:
+        """Return init and the discretisation up to each of `nodes` by group, [B] and [N, B]."""
+        first, cells = int(nodes[0]), self.each(nodes[:-1], nodes[1:])
+        init = self.refold(self.starts(self.curve.levels[first])) - self.reference(0, first)
+        spent = np.concatenate([np.zeros((1, len(init))), np.cumsum(cells, axis=0)])
+        return init, spent - self.references(first, nodes)
 
     def _folded(self) -> list[tuple[int | None, Array]]:
         """Return the folds with the groups they price, [B] or [F] of 0 and 1."""
@@ -272,10 +282,13 @@ class Prices:
 
         nodes: of the grid that it is held against.
         """
-        grid = np.zeros(0, dtype=np.int64) if nodes is None else nodes
-        key = ("R", first, last, grid.tobytes())
+        return np.asarray(self.references(first, _between(first, last, nodes))[-1])
+
+    def references(self, first: int, nodes: Indices) -> Array:
+        """Return R from node `first` to each of `nodes`, in order, by group, [N, B]."""
+        key = ("R", first, nodes.tobytes())
         if key not in self._cache:
-            parts = [mine * self._reference(f, first, last, grid) for f, mine in self._folded()]
+            parts = [mine * least(self, f, first, nodes, nodes) for f, mine in self._folded()]
             self._cache[key] = np.sum(parts, axis=0)
         out: Array = self._cache[key]
         return out
@@ -289,34 +302,42 @@ class Prices:
         if self.exact:
             return 0.0  # the integral, which no path can beat
         if "least" not in self._cache:
-            whole = self.audit.curve.pooled()
+            whole = self._priced.pooled()
             self._cache["least"] = self._choice(whole, np.ones(FOLDS, dtype=bool), False)
-        grid = np.zeros(0, dtype=np.int64) if nodes is None else nodes
         search: Choice = self._cache["least"]
-        above = float(self.reference(first, last, grid) @ self.folds)
-        return max(0.0, above - search.reference(first, last, grid)[0])
+        above = float(self.reference(first, last, nodes) @ self.folds)
+        _, costs, _ = search.cheapest(first, _between(first, last, nodes))
+        return max(0.0, above - float(costs[-1]))
 
-    def _reference(self, fold: int | None, first: int, last: int, nodes: Indices) -> Array:
-        """Return R by group on the path that the examples outside `fold` choose."""
-        if self.exact:
-            return self.refold(self._integrals[first:last].sum(axis=0))
-        _, began = self.choice(fold).reference(first, last, nodes)
-        dense = np.flatnonzero(began == -1)
-        total = self.refold(self._integrals[dense - 1].sum(axis=0))
-        there = np.flatnonzero(began >= 0)
-        here = began[there]
-        for node in there[here == 0]:
-            total = total + self.refold(self.starts(self.curve.levels[node]))
-        return np.asarray(total + self.cells(here[here > 0], there[here > 0]))
+    @cached_property
+    def _priced(self) -> Curve:
+        """The measured curve, in the bases that this sampler needs alone."""
+        curve = self.audit.curve
+        names = [n for n in curve.errors if n in (curve.main, self.covariance)]
+        bends = {n: c for n, c in curve.bends.items() if n in ("total", "traces", *names)}
+        errors = {n: curve.errors[n] for n in names}
+        return replace(curve, errors=errors, bends=bends, products=None, full=None)
 
     @cached_property
     def _integrals(self) -> Array:
         """1/2 int of the measured error over each stretch between neighbours, [K, B]."""
         return stretches(self.audit.curve, self.levels)
 
+    @cached_property
+    def totals(self) -> Array:
+        """1/2 int of the measured error from 0 to every node 0..K by group, [K + 1, B] or [F]."""
+        sums = np.cumsum(self._integrals, axis=0)
+        return self.refold(np.concatenate([np.zeros_like(sums[:1]), sums]))
+
     def integral(self, last: int) -> Array:
         """Return 1/2 int of the measured error from 0 to node `last`, by group."""
-        return self.refold(self._integrals[:last].sum(axis=0))
+        return np.asarray(self.totals[last])
+
+
+def _between(first: int, last: int, nodes: Indices | None) -> Indices:
+    """Return those of `nodes` from `first` to `last`, which is among them."""
+    given = np.zeros(0, dtype=np.int64) if nodes is None else nodes
+    return np.union1d(given[(given >= first) & (given < last)], [last])
 
 
 def prices(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..ledger.audit import Audit
+from ..ledger.record import Audit
 from ..sampling.solvers import SOLVERS
 from .choose import MOST
 from .given import bare, plan_on

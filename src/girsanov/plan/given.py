@@ -10,15 +10,15 @@ import numpy as np
 from .._checks import require, require_levels
 from .._typing import Array, Indices, Json, Levels
 from ..basis import Basis
-from ..ledger.audit import Audit
 from ..ledger.certificate import Entry
+from ..ledger.record import Audit
 from ..ledger.refine import SAME, covariances
 from ..montecarlo import Estimate
 from .cost import Prices, prices
 from .goals import sampler_entries
 from .plan import Plan
 from .promise import promise
-from .score import score_floor
+from .score import score_floor, score_note
 
 
 def evaluate_grid(audit: Audit, levels: Levels, **options: Any) -> Plan:
@@ -101,8 +101,7 @@ def ledger(
     if price.exact:
         return (*rows, Entry("score", 0.0, 0.0, 0.0, "exact", "the denoiser is exact"))
     low = score_floor(price, nodes)
-    note = "found by correcting the denoiser on held-out data; the rest cannot be known from data"
-    return (*rows, Entry("score", None, low, None, "lower bound", note))
+    return (*rows, Entry("score", None, low, None, "lower bound", score_note(price.audit)))
 
 
 def _variances(price: Prices, here: Indices) -> tuple[Array | None, tuple[Basis, ...]]:

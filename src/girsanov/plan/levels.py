@@ -21,7 +21,7 @@ import numpy as np
 
 from .._checks import refuse, require, require_choice, require_levels, require_number
 from .._typing import Array, Levels
-from ..ledger.audit import Audit
+from ..ledger.record import Audit
 from ..ledger.refine import SAME, denser, merged, refined
 from ..montecarlo import group_estimate
 from .choose import Menu

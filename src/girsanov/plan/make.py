@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from .._checks import require, require_choice, require_count, require_number
 from .._typing import Array, Indices, Json
-from ..denoise.base import Denoiser
-from ..ledger.audit import Audit
 from ..ledger.certificate import kl_from_tv
 from ..ledger.discretise import COVARIANCES
 from ..ledger.init import STARTS
+from ..ledger.record import Audit
 from ..sampling.holds import HOLDS
 from ..sampling.solvers import SOLVERS
 from .correction import WHY, advised
@@ -22,6 +21,9 @@ from .levels import Limits, offer
 from .plan import Plan
 from .score import score_floor
 from .solve import calibrated_teacher, plan_solver, refuse_for_solver
+
+if TYPE_CHECKING:
+    from ..denoise.base import Denoiser
 
 X0_WEIGHT = 1.0  # of the x0 hold when no KL is asked for: closer to W2 (theory 11.7)
 

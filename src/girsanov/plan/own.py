@@ -10,10 +10,10 @@ import numpy as np
 from .._checks import InputError
 from ..denoise.base import Denoiser
 from ..denoise.pipeline import PipelineDenoiser
-from ..denoise.pipeline_own import OWN, levels_of, own_schedulers, started
-from ..ledger.audit import Audit
+from ..denoise.pipeline_own import levels_of, own_schedulers, started
 from ..ledger.certificate import Entry
-from .plan import Plan
+from ..ledger.record import Audit
+from .plan import OWN, Plan
 from .solve import score_entry
 
 NONE = "not measured: diffusers takes these steps. Samples alone say how good they are"

@@ -23,8 +23,8 @@ from .._files import (
 )
 from .._typing import Array, Json, Levels, PathLike
 from ..basis import Basis, coordinate_basis, dct_basis
-from ..denoise.calibrate import Calibration, calibration_from_tensors
-from ..denoise.pipeline_own import OWN
+from ..denoise.calibration import Calibration, calibration_from_tensors
+from ..ledger.about import require_record
 from ..ledger.certificate import Entry, entry_from_json
 from ..ledger.discretise import COVARIANCES
 from ..ledger.init import STARTS
@@ -35,6 +35,7 @@ from ..sampling.holds import HOLDS, PROCESSES, Recipe, recipe
 from ..sampling.solvers import SOLVERS, network_calls, solver_recipe
 from .distance import Distance, distance_from_json
 
+OWN = "diffusers"  # the sampler of a plan that leaves the steps to a scheduler of diffusers
 ABOUT = ("why", "audit", "model")
 GUIDED = "relative to the guided field, which has no data law"
 EXTRA = ("command", "tournament", "scheduler")  # of the command line, or a tournament
@@ -187,6 +188,7 @@ class Plan:
 def load_plan(path: PathLike) -> Plan:
     """Return the plan saved in `path`; refuse files that are not one, or were changed."""
     content = read_format(path, "plan")
+    require_record(content.get("audit"), f"{path}: audit")
     t = read_beside(path, content.get("arrays"), "girsanov plan")
     moments = moments_from_tensors(
         {k[8:]: v for k, v in t.items() if k[:8] == "moments."}, str(path)

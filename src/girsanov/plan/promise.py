@@ -32,8 +32,7 @@ def promise(
     """
     # (1) needs the truth at every node; between measured levels the entries have it bracketed
     certain = curve.exact and bool(np.isin(curve.levels[nodes], price.audit.levels).all())
-    partial = _certain if certain else _estimated
-    parts = [partial(price, curve, nodes[: k + 1]) for k in range(len(nodes))]
+    parts = (_certain if certain else _estimated)(price, curve, nodes)
     more = np.zeros(3)
     if not certain:
         shares = [[e.low, e.value, e.high] for e in entries if e.name != "score"]
@@ -54,25 +53,32 @@ def promise(
 
 
 def _certain(price: Prices, curve: Curve, nodes: Indices) -> Array:
-    """Return low, value and high of the path KL up to the last of `nodes`, by equation (1)."""
-    start, cell = price.groups(nodes)
+    """Return low, value and high of the path KL up to each of `nodes` by equation (1), [N, 3]."""
     known, sizes = price.audit.curve, curve.sizes[curve.main]
-    levels = known.levels[known.levels <= curve.levels[nodes[-1]]]
-    errors, delta = known.mean_errors(curve.main)[: len(levels)], np.diff(levels)[:, None]
-    least = float((-np.log1p(-delta * errors[1:]) @ sizes).sum() / 2)
-    most = float((np.log1p(delta * errors[:-1]) @ sizes).sum() / 2)
-    between = float(half_integral(levels, errors, sizes).sum())
-    return float((start + cell) @ curve.shares) - np.array([most, between, least])
+    levels, errors = known.levels, known.mean_errors(curve.main)
+    delta = np.diff(levels)[:, None]
+    ends = [
+        np.log1p(delta * errors[:-1]) @ sizes / 2,
+        half_integral(levels, errors, sizes),
+        -np.log1p(-delta * errors[1:]) @ sizes / 2,
+    ]
+    most, between, least = (np.concatenate([[0.0], np.cumsum(part)]) for part in ends)
+    at = np.searchsorted(levels, curve.levels[nodes])
+    start = price.starts(curve.levels[nodes[0]]) @ curve.shares
+    cells = price.each(nodes[:-1], nodes[1:]) @ curve.shares
+    cost = start + np.concatenate([[0.0], np.cumsum(cells)])
+    return np.asarray(cost[:, None] - np.stack([most[at], between[at], least[at]], axis=1))
 
 
 def _estimated(price: Prices, curve: Curve, nodes: Indices) -> Array:
-    """Return low, value and high of the path KL up to the last of `nodes`.
+    """Return low, value and high of the path KL up to each of `nodes`, [N, 3].
 
     The ends of both shares' intervals are added, which keeps 95 % by the union bound or better.
     """
-    shares = price.excess(nodes)
+    init, cells = price.prefixes(nodes)
+    shares = price.estimate(init), price.estimate(cells.T)
     ends = [(e.interval()[0], e.value, e.interval()[1]) for e in shares]
-    return np.asarray(np.array(ends, dtype=np.float64).sum(axis=0))
+    return np.asarray(np.array(ends[0]) + np.stack(ends[1], axis=1))
 
 
 def _w2(curve: Curve, node: int, last: str) -> Entry:

@@ -21,12 +21,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._typing import Array
-from ..ledger.audit import Audit
+from ..ledger.record import Audit
 from ..montecarlo import group_estimate
+from .correction import SURE
 from .given import grid_prices
 from .make import Found, Wish
 from .plan import Plan
 
+BEATEN = 0.02  # of the error: what a model must do worse by before it is said to be beaten
 MOST_OF = 2 / 3  # of what the probe finds of the score error lies between the levels named
 
 
@@ -54,7 +56,8 @@ def remedies(audit: Audit, plan: Plan) -> list[Remedy]:
     found = _of_sampler(audit, own, plan) if plan.distance is None else []
     score = next((e for e in plan.ledger if e.name == "score"), None)
     if score is not None and score.kind == "lower bound":
-        about = {"noise": _where(own, float(plan.levels[-1]))}
+        end = float(plan.levels[-1])
+        about = {"noise": _where(own, end), "beaten": _beaten(own, end)}
         found.append(Remedy("training", None, score.low or 0.0, math.inf, about))
     return sorted(found, key=lambda r: -r.low)
 
@@ -96,6 +99,21 @@ def _saved(name: str, by_group: Array, shares: Array, about: dict[str, Any]) -> 
     found = group_estimate(by_group, shares)
     low, high = found.interval()
     return Remedy(name, float(found.value), float(low), float(high), about)
+
+
+def _beaten(audit: Audit, end: float) -> tuple[float, float] | None:
+    """Return the ends of the noise levels at which examples by themselves do better, or None.
+
+    The reference (`denoise/neighbours.py`) calls no network, so that there the model has yet to
+    learn what its data say. By `SURE` standard errors: the worst of many levels is looked at.
+    """
+    assert audit.probe is not None
+    over = audit.probe.gain_over_reference()
+    if over is None or not audit.about.get("neighbours") or audit.calibration is not None:
+        return None
+    sure = (over.value > SURE * np.asarray(over.se)) & (audit.levels <= end * 1.001)
+    found = audit.levels[sure & (over.value > BEATEN * audit.total().value)]
+    return (float(found[-1] ** -0.5), float(found[0] ** -0.5)) if len(found) else None
 
 
 def _where(audit: Audit, end: float) -> tuple[float, float] | None:

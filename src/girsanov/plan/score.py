@@ -2,12 +2,12 @@ r"""What is certain of a plan's score error, the entry R - 1/2 int M ds of the l
 
 M is the error of the unknown exact denoiser, so whatever lies above 1/2 int M gives a lower bound:
 
-    score >= R - C,   C the probe's ceiling of 1/2 int M, by single crossing between levels, (1)
+    score >= R - C,   C the probe's ceiling of 1/2 int M,                                    (1)
     score >= R - R',  R' the same least cost as R, of the calibrated denoiser.              (2)
 
 (2) holds because no sampler's path KL is negative, whatever its denoiser, so that every cost is at
-least 1/2 int M. It loses less between the levels, where (1) takes the worst case; (1) knows
-features that a sampler cannot use. R is taken as low, and R' as high, as their search may have
+least 1/2 int M. It is the larger where the hold makes use of what is left; (1) knows features
+that a sampler cannot use. R is taken as low, and R' as high, as their search may have
 left them. The larger of the two is taken, each at half the risk.
 """
 
@@ -16,6 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._typing import Array, Indices
+from ..ledger.audit import Audit
 from ..montecarlo import Estimate, quantile
 from .cost import Prices, prices
 
@@ -29,12 +30,19 @@ def score_floor(price: Prices, nodes: Indices) -> float:
     return max(0.0, float(max(ends)))
 
 
+def score_note(audit: Audit) -> str:
+    """Return how the score error was found, in words."""
+    beside = "correcting the denoiser on held-out data"
+    if audit.about.get("neighbours"):
+        beside = "mixing the denoiser with what other examples say by themselves, on held-out data"
+    return f"found by {beside}; the rest cannot be known from data"
+
+
 def score_bound(price: Prices, nodes: Indices) -> Estimate:
     """Return (1), with R as low as its search may have left it too high."""
     probe = price.audit.probe
     assert probe is not None
-    levels = np.minimum(price.audit.curve.levels, price.curve.levels[nodes[-1]])
-    ceiling = price.refold(probe.ceiling(levels).sum(axis=1))
+    ceiling = price.refold(probe.ceiling(float(price.curve.levels[nodes[-1]])))
     return price.estimate(_reference(price, nodes) - ceiling - _optimism(price, nodes))
 
 

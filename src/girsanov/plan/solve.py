@@ -14,10 +14,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import torch
 
 from .._checks import (
     refuse,
@@ -28,25 +27,19 @@ from .._checks import (
     require_number,
 )
 from .._typing import Array, Levels, Progress
-from ..denoise.base import Denoiser
-from ..denoise.calibrate import CalibratedDenoiser
-from ..ledger.audit import Audit
 from ..ledger.certificate import Entry
-from ..ledger.trajectories import (
-    Trajectories,
-    measure_trajectories,
-    start_noise,
-    start_points,
-)
+from ..ledger.paths import Trajectories
+from ..ledger.record import Audit
 from ..montecarlo import mean_estimate
-from ..sampling.draw import proportional_labels
-from ..sampling.run import walk
 from ..sampling.solvers import SOLVERS, network_calls
 from .cost import prices
 from .distance import Distance
 from .plan import Plan
-from .score import score_floor
+from .score import score_floor, score_note
 from .trajectories import MOST, Indices, Paths, Teacher, teacher_of
+
+if TYPE_CHECKING:
+    from ..denoise.base import Denoiser
 
 LEAST = 16  # trajectories, of which half choose and half judge
 CHOOSE, JUDGE = slice(0, None, 2), slice(1, None, 2)
@@ -158,6 +151,9 @@ def calibrated_teacher(
     denoiser: the audited model, without which they cannot be measured; count: trajectories, by
     default as many as the audit has; progress(done, total) counts network calls.
     """
+    from ..denoise.calibrate import CalibratedDenoiser
+    from ..ledger.trajectories import measure_trajectories
+
     most, rule = len(_trajectories(audit)), "needs the model, whose corrected trajectories differ"
     if denoiser is None:
         refuse("calibrate", rule, None, "Give --model, or in Python denoiser=")
@@ -286,8 +282,7 @@ def score_entry(audit: Audit, last: int) -> Entry:
         return Entry("score", 0.0, 0.0, 0.0, "exact", "the denoiser is exact")
     # the denoiser's own, whoever calls it: beyond what it costs at best on any grid
     low = score_floor(prices(audit, "gaussian", levels=audit.levels), np.array([1, last]))
-    note = "found by correcting the denoiser on held-out data; the rest cannot be known from data"
-    return Entry("score", None, low, None, "lower bound", note)
+    return Entry("score", None, low, None, "lower bound", score_note(audit))
 
 
 def measure_distance(denoiser: Denoiser, plan: Plan, audit: Audit) -> Plan:
@@ -314,6 +309,13 @@ def end_misses(
     denoiser: Denoiser, plan: Plan, audit: Audit, paths: Trajectories, batch_size: int = 256
 ) -> Array:
     """Return |x - x_teacher|^2 / d of the judging half's end points under `plan`, [n]."""
+    import torch
+
+    from ..denoise.calibrate import CalibratedDenoiser
+    from ..ledger.trajectories import start_noise, start_points
+    from ..sampling.draw import proportional_labels
+    from ..sampling.run import walk
+
     assert plan.distance is not None
     if plan.calibration is not None:
         denoiser = CalibratedDenoiser(denoiser, plan.calibration)

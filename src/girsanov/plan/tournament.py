@@ -37,8 +37,8 @@ from ..comparison.vectors import LEAST, NUMBERS, ROWS, chosen_rows, vectors
 from ..data import Dataset
 from ..denoise.base import Denoiser
 from ..law.base import Law
-from ..ledger.audit import Audit
 from ..ledger.examples import held_out_examples, require_shape
+from ..ledger.record import Audit
 from ..sampling.draw import check_model
 from .afford import Afforded, afforded
 from .candidates import Candidate, costs_at_most

@@ -27,13 +27,12 @@ from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from .._typing import Array, Levels
 from ..ledger.bands import bands_by_variance
 from ..ledger.frame import Frame
-from ..ledger.trajectories import Trajectories
+from ..ledger.paths import Trajectories
 from ..sampling.solvers import weights
 from .allocate import shortest_paths
 
@@ -223,7 +222,7 @@ def _coordinates(
     size = max(1, CHUNK // (2 * len(levels) * len(mean)))
     for begin in range(0, states.shape[1], size):
         part = [v[:, begin : begin + size] for v in (states, predictions)]
-        flat = torch.from_numpy(np.concatenate(part).astype(np.float64) - mean)
-        c = basis.to_coordinates(flat.reshape(-1, len(mean))).reshape(flat.shape).numpy()
+        flat = np.concatenate(part).astype(np.float64) - mean
+        c = basis.to_coordinates(flat.reshape(-1, len(mean))).reshape(flat.shape)
         z = c[0] / spread[0]
         yield c, z * spread[:, None] - c[: len(levels)]

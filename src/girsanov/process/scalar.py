@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from scipy import integrate, optimize
 
 from .._checks import require, require_number
 from .._typing import Array
@@ -108,6 +107,8 @@ class VariancePreserving(ScalarProcess):
     @classmethod
     def from_rate(cls, beta: Callable[[float], float], end: float) -> VariancePreserving:
         """Return the process of any positive rate beta(t) on (0, end], by quadrature and roots."""
+        from scipy import integrate, optimize  # slow to import, and for this alone
+
         require_number("end", end, above=0.0)
         edges, last = np.linspace(0.0, end, 257), end * (1 + 1e-12)
         rates = np.array([beta(float(t)) for t in edges])

@@ -7,6 +7,7 @@ s M/d within [0, 1]; 1 means that it is no better than the noisy example itself.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 from markupsafe import Markup
 
 from .._typing import Array
-from ..ledger.audit import Audit
+from ..ledger.record import Audit
 from ..montecarlo import Estimate, quantile
 from ..plan.plan import Plan
 from .certified import place
@@ -112,27 +113,42 @@ def _rug(x: Any, top: float) -> Markup:
 
 
 def gain_figure(
-    audit: Audit, where: tuple[float, float] | None = None, ident: str = "gain"
+    audit: Audit,
+    where: tuple[float, float] | None = None,
+    ident: str = "gain",
+    *,
+    end: float | None = None,
 ) -> Markup:
     """Return what the probe's correction takes off the error; its area is the lower bound.
 
-    where: the noise levels between which training would pay first, marked.
+    where: the noise levels between which training would pay first, marked; end: the noise level
+    at which a plan stops: finer ones never reach its samples and are not drawn.
     """
-    return responsive(ident, lambda name, width: _gain(audit, where, name, width))
+    return responsive(ident, lambda name, width: _gain(audit, where, end, (name, width)))
 
 
-def _gain(audit: Audit, where: tuple[float, float] | None, ident: str, width: float) -> Markup:
+def _gain(
+    audit: Audit,
+    where: tuple[float, float] | None,
+    end: float | None,
+    drawing: tuple[str, float],
+) -> Markup:
     assert audit.probe is not None
+    ident, width = drawing
     gain = audit.probe.gain()
-    value, half = audit.levels * gain.value, audit.levels * half_width(gain)
+    last = math.inf if end is None else 1.001 / end**2
+    kept = slice(max(2, int(np.searchsorted(audit.levels, last))))
+    levels = audit.levels[kept]
+    value, half = levels * gain.value[kept], levels * half_width(gain)[kept]
     tall = 130.0
     top, low = float(np.max(value + half)), float(np.min(value - half))
     x = noise_axis(audit, width)
     top = rounded_up(top) if top > 0 else 1.0
     y = Axis(max(min(low, 0.0), -top), top, TOP + tall, TOP)
-    at, zero = x(audit.levels**-0.5), np.full(len(value), y(0.0))
+    at, zero = x(levels**-0.5), np.full(len(value), y(0.0))
     parts = [
         *_train_here(where, x, y),
+        *_stops(float(at[-1]), x, y),
         frame(x, y, "noise level σ", "nats per e-fold of noise level"),
         el("path", d=ribbon(at, zero, y(np.maximum(value, 0.0))), class_="gain"),
         el("path", d=ribbon(at, y(value - half), y(value + half)), class_="band"),
@@ -142,7 +158,7 @@ def _gain(audit: Audit, where: tuple[float, float] | None, ident: str, width: fl
     peak = int(np.argmax(value))
     desc = (
         f"The gain is largest, {number(float(value[peak]))} nats per e-fold, at noise level "
-        f"{number(float(audit.levels[peak] ** -0.5))}."
+        f"{number(float(levels[peak] ** -0.5))}."
     )
     return svg(ident, (width, tall + TOP + 46), "What a correction gains", desc, *parts)
 
@@ -152,7 +168,18 @@ def _train_here(where: tuple[float, float] | None, x: Axis, y: Axis) -> list[Mar
         return []
     a, b = sorted(x(v) for v in where)
     box = {"x": a - 3, "y": y.end, "width": b - a + 6, "height": y.start - y.end}
-    left = (a + b) / 2 < x.start + 45
+    left = (a + b) / 2 < x.end - 70
     at = {"x": a, "class_": "tick over"} if left else {"x": b, "class_": "end tick over"}
     words = el("text", "train here", y=y.end + 15, **at)
     return [el("rect", **box, class_="here"), words]
+
+
+def _stops(at: float, x: Axis, y: Axis) -> list[Markup]:
+    """Return the mark of where a plan stops, and the words where there is room for them."""
+    if at < x.start + 1:
+        return []
+    parts = [el("path", d=f"M{at:.1f} {y.start:.1f}V{y.end:.1f}", class_="chosen")]
+    if at > x.start + 95:
+        said = {"x": at - 6, "y": y.end + 15, "class_": "end tick"}
+        parts.append(el("text", "the plan stops", **said))
+    return parts

@@ -1,7 +1,10 @@
 """What would help most, in words: the remedies of a plan, with their numbers.
 
 One remedy is said to help most only where the interval of the next one ends below the start of
-its own; where they overlap, both are named and the data cannot tell.
+its own; where they overlap, both are named and the data cannot tell. Another grid can save more
+than init and discretisation come to, because these are measured from an ideal grid that follows
+the model: long steps that add the measured covariance also cover part of what the model gets
+wrong. The words say then that the rest comes off the score error.
 """
 
 from __future__ import annotations
@@ -10,26 +13,33 @@ import math
 from collections.abc import Sequence
 
 from .._checks import InputError
-from ..ledger.audit import Audit
+from ..ledger.record import Audit
 from ..plan.plan import Plan
 from ..plan.remedies import Remedy, remedies
-from .verdict import NEGLIGIBLE, verdict
+from .contest import winner
+from .verdict import NEGLIGIBLE, sampler_share, verdict
 from .words import number
 
 
 def spoken(audit: Audit, plan: Plan) -> list[str]:
-    """Return the verdict on a plan and what would help it most, one sentence each."""
+    """Return who won a plan's tournament, if any, its verdict, and what would help it most."""
     said = [verdict(plan)] if plan.ledger[0].name == "init" else []
-    return [*said, *filter(None, [helps(audit, plan)])]
+    return [*filter(None, [winner(plan)]), *said, *filter(None, [helps(audit, plan)])]
 
 
 def helps(audit: Audit, plan: Plan) -> str:
     """Return what would help a plan most, "" where this audit cannot price it."""
-    found = priced(audit, plan)
-    if plan.distance is not None and found is not None:  # nothing else of it is priced in nats
-        sure = [r for r in found if r.low > NEGLIGIBLE]
-        return f"What is known to help is {_words(sure[0], plan.steps)}." if sure else ""
-    return "" if found is None else help_most(found, plan.steps)
+    return helps_of(priced(audit, plan), plan)
+
+
+def helps_of(found: Sequence[Remedy] | None, plan: Plan) -> str:
+    """Return what the remedies of a plan come to in words, "" where they are not known."""
+    if found is None:
+        return ""
+    if plan.distance is None:
+        return help_most(found, plan.steps, sampler_share(plan).value)
+    sure = [r for r in found if r.low > NEGLIGIBLE]  # nothing else of it is priced in nats
+    return f"What is known to help is {_words(sure[0], plan.steps)}." if sure else ""
 
 
 def priced(audit: Audit, plan: Plan) -> list[Remedy] | None:
@@ -51,8 +61,11 @@ def audit_spoken(audit: Audit) -> list[str]:
     return [steps + first[0].lower() + first[1:], *rest]
 
 
-def help_most(found: Sequence[Remedy], steps: int) -> str:
-    """Return one sentence on what would lower the KL most, for a plan of so many steps."""
+def help_most(found: Sequence[Remedy], steps: int, share: float | None = None) -> str:
+    """Return one sentence on what would lower the KL most, for a plan of so many steps.
+
+    share: what init and discretisation of that plan come to in nats, where it is known.
+    """
     sure = [r for r in found if r.low > NEGLIGIBLE]
     if not sure:
         return (
@@ -61,18 +74,21 @@ def help_most(found: Sequence[Remedy], steps: int) -> str:
             f"{number(NEGLIGIBLE)} nats for certain."
         )
     first, *rest = sure
-    told = f"What would help most is {_words(first, steps)}."
+    told = f"What would help most is {_words(first, steps, share)}."
     close = [r for r in rest if r.high >= first.low and math.isfinite(r.high)]
     if close:
-        told += f" The data cannot tell this from {_words(close[0], steps)}."
+        told += f" The data cannot tell this from {_words(close[0], steps, share)}."
     others = [r for r in rest if r not in close[:1]]
     if others:
-        told += " Then: " + "; ".join(_words(r, steps) for r in others) + "."
+        told += " Then: " + "; ".join(_words(r, steps, share) for r in others) + "."
     return told
 
 
-def _words(remedy: Remedy, steps: int) -> str:
+def _words(remedy: Remedy, steps: int, share: float | None = None) -> str:
     saves = f"{_nats(remedy)} (95 % interval {number(remedy.low)} to {number(remedy.high)})"
+    beyond = share is not None and (remedy.value or 0.0) > max(0.0, share) + NEGLIGIBLE
+    if beyond and remedy.name in ("grid", "steps"):
+        saves += ", more than the sampler costs: the rest comes off the score error"
     about = remedy.about
     match remedy.name:
         case "grid":
@@ -95,7 +111,15 @@ def _words(remedy: Remedy, steps: int) -> str:
             there = "" if where is None else " to ".join(number(noise) for noise in where)
             there = there and f", above all at noise levels {there}"
             least = number(remedy.low)
-            return f"more training{there}: the score error costs at least {least} nats"
+            said = f"more training{there}: the score error costs at least {least} nats"
+            ends = about.get("beaten")
+            if ends is None:
+                return said
+            noise = " to ".join(number(sigma) for sigma in ends)
+            return (
+                f"{said} (at noise {noise} an average of the training examples, without any "
+                "network, is closer to the truth than this model)"
+            )
 
 
 def _nats(remedy: Remedy) -> str:

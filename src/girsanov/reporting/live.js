@@ -96,12 +96,16 @@
 
   function show(content, k) {
     const plan = content.plans[k];
-    const own = k === content.given && content.own;
+    const own = k === content.given;
     put("[data-live=sentence]", plan.sentence);
     put("[data-live=steps]", plan.words);
     put("[data-live=count]", String(plan.steps));
     put("[data-live=share]", plan.share);
     put("[data-live=certificate]", plan.certificate);
+    plan.cards.forEach(([value, interval], j) => {
+      put(`[data-live=card-${j}]`, value);
+      put(`[data-live=range-${j}]`, interval);
+    });
     plan.values.forEach((value, j) => {
       put(`[data-live=value-${j}]`, value);
       put(`[data-live=interval-${j}]`, plan.intervals[j]);
@@ -128,7 +132,6 @@
     input.addEventListener("input", () => go(Number(input.value)));
     document.getElementById("back").addEventListener("click", () => go(content.given));
     document.getElementById("control").hidden = false;
-    if (!content.own) show(content, content.given);
   }
 
   async function copy(text, button, pre) {

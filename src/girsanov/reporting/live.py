@@ -16,10 +16,11 @@ import numpy as np
 from markupsafe import Markup
 
 from .._checks import InputError
-from .._typing import Json
-from ..ledger.audit import Audit
+from .._typing import Array, Json
+from ..ledger.record import Audit
 from ..plan.family import family
 from ..plan.plan import Plan
+from .cards import cards
 from .certified import most_tv
 from .certified import said as said_of_tv
 from .verdict import certificate, sampler_share, verdict
@@ -38,19 +39,25 @@ def relatives(audit: Audit, plan: Plan, counts: Sequence[int] | None = None) -> 
 
 
 def live(audit: Audit, given: Plan, plans: Sequence[Plan]) -> Json | None:
-    """Return the content of the island; None when there is nothing to slide over."""
+    """Return the content of the island; None when there is nothing to slide over.
+
+    At its own number of steps the slider shows the plan that was given, whatever its grid.
+    """
     if len(plans) < 2:
         return None
-    counts = [plan.steps for plan in plans]
-    near = min(range(len(plans)), key=lambda k: abs(counts[k] - given.steps))
-    same = plans[near].levels.shape == given.levels.shape
+    like = next((p for p in plans if p.steps == given.steps), None)
+    shown = sorted([*(p for p in plans if p is not like), given], key=lambda p: p.steps)
     scaled = audit.levels * audit.total().value / audit.curve.dimension
     return {
-        "given": near,
-        "own": bool(same and np.allclose(plans[near].levels, given.levels, rtol=1e-6)),
+        "given": next(k for k, p in enumerate(shown) if p is given),
+        "own": like is not None and _same(like.levels, given.levels),
         "curve": [_short(audit.levels**-0.5), _short(scaled)],
-        "plans": [state(plan) for plan in plans],
+        "plans": [state(plan) for plan in shown],
     }
+
+
+def _same(one: Array, other: Array) -> bool:
+    return one.shape == other.shape and bool(np.allclose(one, other, rtol=1e-6))
 
 
 def state(plan: Plan) -> Json:
@@ -66,6 +73,7 @@ def state(plan: Plan) -> Json:
         "share": share.words(),
         "certificate": certificate_words(plan),
         "said": said_of_tv(noise.tolist(), tv) if tv else "",
+        "cards": [[card.value, card.interval] for card in cards(plan)],
         "values": [value_of(e) for e in plan.ledger],
         "nats": [nats_of(e) for e in plan.ledger],
         "intervals": [interval_of(e) for e in plan.ledger],

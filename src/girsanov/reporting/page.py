@@ -18,8 +18,9 @@ from markupsafe import Markup
 from .._checks import require
 from .._files import write_text
 from .._typing import Json, PathLike, Progress
-from ..ledger.audit import Audit
+from ..ledger.record import Audit
 from ..plan.plan import Plan
+from .contest import contest
 from .files import write_figures
 from .live import digest, island, live, relatives
 from .pictures import Shown, pictures
@@ -122,6 +123,7 @@ def content(
         "verdict": verdict_section(audit, plans[0], found) if plans else None,
         "ledger": ledger_section(plans[0]) if plans else None,
         "certificate": certificate_section(audit, plans[0]) if plans else None,
+        "contest": contest(plans[0]) if plans else None,
         "versus": beside,
         "curve": curve_section(audit, plans, found),
         "total": total_section(audit, plans, kin),

@@ -9,33 +9,45 @@ from typing import Any
 import numpy as np
 
 from .._typing import Json
-from ..ledger.audit import Audit
 from ..ledger.certificate import Entry
-from ..ledger.trajectories import teacher_calls
+from ..ledger.paths import teacher_calls
+from ..ledger.record import Audit
+from ..plan.distance import Distance
 from ..plan.plan import Plan
 from ..plan.remedies import Remedy
+from .cards import cards
 from .certified import certificate_figure
+from .contest import winner
 from .figures import curve_figure, gain_figure, half_width
-from .helps import help_most, priced
+from .helps import helps_of, priced
 from .live import certificate_words, relatives
 from .spectrum import levels_shown, spectrum_figures
-from .total import FEW, Line, line, rises, total_figure
+from .total import FEW, Line, cost_of, line, rises, total_figure
 from .verdict import advice, sampler_share, verdict
 from .waterfall import ledger_figure
-from .words import MEANINGS, count, data_name, interval_of, name_of, number, plural, value_of
+from .words import count, data_name, interval_of, name_of, number, plural, value_of
+
+MOMENTS = {
+    "model": "the training data, as recorded in the model",
+    "law": "the law",
+    "train": "the training data",
+}
 
 
 def verdict_section(audit: Audit, plan: Plan, found: list[Remedy] | None) -> Json:
     """Return the verdict, what would help, and the three numbers."""
+    far = plan.distance
     return {
         "sentence": verdict(plan),
-        "helps": "" if found is None else help_most(found, plan.steps),
+        "helps": helps_of(found, plan),
         "advice": advice(plan),
         "certificate": certificate_words(plan),
-        "numbers": [_entry(e) for e in plan.ledger],
+        "numbers": cards(plan),
+        "winner": winner(plan),
         "share": sampler_share(plan).words(),
         "in_nats": plan.distance is None,
         "why": plan.about.get("why", ""),
+        "far": "" if far is None else f"{far.kind.capitalize()}: {far.note}",
         "steps": plan.steps,
         "words": plural(plan.steps, "step"),
     }
@@ -47,13 +59,14 @@ def _entry(entry: Entry) -> Json:
         "value": value_of(entry),
         "interval": interval_of(entry),
         "kind": entry.kind,
-        "meaning": MEANINGS.get(entry.name, ""),
         "note": entry.note,
     }
 
 
-def ledger_section(plan: Plan) -> Json:
-    """Return the waterfall and the rows of its table."""
+def ledger_section(plan: Plan) -> Json | None:
+    """Return the waterfall and the rows of its table, None for a solver: it has none in nats."""
+    if plan.distance is not None:
+        return None
     return {
         "figure": ledger_figure(plan.ledger),
         "rows": [_entry(e) for e in plan.ledger],
@@ -85,17 +98,18 @@ def curve_section(audit: Audit, plans: Sequence[Plan], found: list[Remedy] | Non
         columns["gain ± 95 %"] = half_width(gain)
     if audit.memorisation is not None:
         columns["training examples"] = audit.memorisation[1:] @ audit.curve.shares
+    end = None if not plans else plans[0].resolution
     rows = np.stack([np.asarray(v, dtype=np.float64) for v in columns.values()], axis=1)
-    where = next((r.about["noise"] for r in found or () if r.name == "training"), None)
+    training = next((r for r in found or () if r.name == "training"), None)
+    where = None if training is None else training.about["noise"]
     return {
         "figure": curve_figure(audit, plans),
-        "gain": None if probe is None else gain_figure(audit, where),
+        "gain": None if probe is None else gain_figure(audit, where, end=end),
+        "certain": training is not None and training.low > 0,
         "where": None if where is None else [number(noise) for noise in where],
         "seen": audit.memorisation is not None,
         "spectra": spectrum_figures(audit),
-        "spectra_at": ", ".join(
-            number(float(s**-0.5)) for s in audit.levels[levels_shown(audit)][::-1]
-        ),
+        "spectra_at": [number(float(s**-0.5)) for s in audit.levels[levels_shown(audit)]],
         "columns": list(columns),
         "rows": [[number(float(v)) for v in row] for row in rows],
     }
@@ -119,9 +133,10 @@ def total_section(audit: Audit, plans: Sequence[Plan], kin: Sequence[Plan]) -> J
     score = next((e for e in first.ledger if e.name == "score"), None)
     bound = 0.0 if score is None or first.distance is not None else score.low or 0.0
     return {
-        "figure": total_figure(drawn, first.steps, bound),
+        "figure": total_figure(drawn, first.steps, bound, cost=cost_of(first)),
         "names": [one.name for one in drawn],
         "rises": rises(first),
+        "covers": first.sampler == "gaussian",
         "in_nats": first.distance is None,
     }
 
@@ -139,6 +154,9 @@ def plan_row(index: int, plan: Plan) -> Json:
     whole = "unknown" if share.value is None else number(share.value)
     ends = f"{number(share.low)} to {number(share.high)}" if math.isfinite(share.high) else "none"
     entries = {e.name: {"value": value_of(e), "interval": interval_of(e)} for e in plan.ledger}
+    far = plan.distance
+    if far is not None:  # a solver has nothing in nats but its score error
+        entries = {"score": entries["score"]}
     return {
         "index": index,
         "sampler": plan.sampler,
@@ -146,10 +164,15 @@ def plan_row(index: int, plan: Plan) -> Json:
         "start": plan.start,
         "steps": plan.steps,
         "entries": [entries.get(k) for k in ("init", "discretisation", "score")],
-        "total": {"value": whole, "interval": ends},
+        "total": {"value": whole, "interval": ends} if far is None else None,
         "resolution": number(plan.resolution),
+        "distance": None if far is None else _far(far),
         "why": plan.about.get("why", ""),
     }
+
+
+def _far(far: Distance) -> Json:
+    return {"value": number(far.value), "interval": f"{number(far.low)} to {number(far.high)}"}
 
 
 def levels_section(index: int, plan: Plan) -> Json:
@@ -163,21 +186,21 @@ def levels_section(index: int, plan: Plan) -> Json:
 
 def run_section(audit: Audit, plans: Sequence[Plan]) -> list[tuple[str, str, bool]]:
     """Return what was run as (what, value, whether it is code)."""
-    about = audit.about
+    about, origin = audit.about, str(audit.about["moments_from"])
     shape = " × ".join(str(n) for n in about["shape"])
     return [
-        ("girsanov", str(about["girsanov"]), False),
-        ("Model", str(about["model"]), True),
-        ("Data", str(about["data"]), True),
-        ("Name of the data", data_name(str(about["data_name"])), False),
-        ("Shape of one example", shape, False),
+        ("Version of girsanov", str(about["girsanov"]), False),
+        ("Fingerprint of the model", str(about["model"]), True),
+        ("Fingerprint of the data", str(about["data"]), True),
+        ("Data", data_name(str(about["data_name"])), False),
+        ("Numbers in an example", shape, False),
         ("Examples", count(int(about["examples"])), False),
         ("Noise paths per example", count(int(about["draws"])), False),
         ("Noise levels", str(len(audit.levels)), False),
         ("Network calls", calls_in_words(audit), False),
-        ("Seconds", number(float(about["seconds"])), False),
+        ("Time of the audit", f"{number(float(about['seconds']))} s", False),
         ("Seed", str(about["seed"]), False),
-        ("Moments from", str(about["moments_from"]), False),
+        ("Mean and covariance from", MOMENTS.get(origin, origin), False),
     ]
 
 

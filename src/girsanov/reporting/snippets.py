@@ -57,7 +57,7 @@ def snippets(plan: Plan, commands: Sequence[str]) -> list[Snippet]:
         line = (
             f"pipe.scheduler = gv.GirsanovScheduler.from_plan({out!r}, scheduler=pipe.scheduler)"
         )
-        found.append(Snippet("In diffusers, any pipeline of this model", escape(line)))
+        found.append(Snippet("In diffusers", escape(line)))
     return found
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from markupsafe import Markup
 
 from .._typing import Array
-from ..ledger.audit import Audit
+from ..ledger.record import Audit
 from .svg import NARROW, WIDE, Axis, el, frame, polyline, responsive, svg
 from .words import number
 
@@ -71,7 +71,7 @@ def _drawn(
 ) -> Markup:
     width = NARROW if share < 1 else WIDE / 2 - 10
     tall, d = 170.0, values.shape[1]
-    x = Axis(1, d, LEFT, width - RIGHT, log=d > 32)
+    x = Axis(1, d, LEFT, width - RIGHT, log=d > 32, whole=True)
     y = Axis(0.0, 1.05 * top, TOP + tall, TOP)
     at = np.unique(np.geomspace(1, d, POINTS).astype(int)) - 1
     lines = [

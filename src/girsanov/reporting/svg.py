@@ -81,6 +81,7 @@ class Axis:
     start: float
     end: float
     log: bool = False
+    whole: bool = False  # of counts, so that ticks are whole numbers
 
     def __call__(self, value: Any) -> Any:
         """Return the pixel of a value, or of each; values outside are held at the ends."""
@@ -96,6 +97,7 @@ class Axis:
         """Return at most about `most` round values with their labels."""
         found = log_ticks(self.low, self.high, most) if self.log else None
         values = found or linear_ticks(self.low, self.high, most)
+        values = [v for v in values if v == round(v)] if self.whole else values
         return list(zip(values, tick_labels(values), strict=True))
 
 

@@ -34,6 +34,14 @@ class Line(NamedTuple):
     unit: str
 
 
+def cost_of(plan: Plan) -> float | None:
+    """Return what a figure draws of a plan: nats, at least 0, or the distance of a solver."""
+    if plan.distance is not None:
+        return plan.distance.value
+    value = sampler_share(plan).value
+    return None if value is None else max(0.0, value)
+
+
 def line(name: str, plans: Sequence[Plan]) -> Line | None:
     """Return the costs of plans of one sampler, None where they are not known."""
     rows: list[tuple[float, float, float]] = []
@@ -71,22 +79,36 @@ def rises(plan: Plan) -> str:
 
 
 def total_figure(
-    lines: Sequence[Line], chosen: int, bound: float = 0.0, ident: str = "total"
+    lines: Sequence[Line],
+    chosen: int,
+    bound: float = 0.0,
+    ident: str = "total",
+    *,
+    cost: float | None = None,
 ) -> Markup:
     """Return cost against steps, the `chosen` number and, where it rises again, the best marked.
 
-    bound: lower bound on the score error in nats, drawn as a line when it is above 0.
+    bound: lower bound on the score error in nats, drawn as a line when it is above 0; cost: of
+    the plan that is marked, by default that of the first line at its number of steps.
     """
-    return responsive(ident, lambda name, wide: _drawn(lines, chosen, bound, name, wide))
+    if cost is None:
+        first = lines[0]
+        near = min(range(len(first.steps)), key=lambda k: abs(first.steps[k] - chosen))
+        cost = first.values[near][0]
+    marked = chosen, cost
+    return responsive(ident, lambda name, wide: _drawn(lines, marked, bound, name, wide))
 
 
-def _drawn(lines: Sequence[Line], chosen: int, bound: float, ident: str, width: float) -> Markup:
+def _drawn(
+    lines: Sequence[Line], marked: tuple[int, float], bound: float, ident: str, width: float
+) -> Markup:
     tall = 240.0 if width > NARROW else 210.0
-    values = np.array([v for item in lines for v in item.values])
+    chosen = marked[0]
+    values = np.array([v for item in lines for v in [*item.values, (marked[1],) * 3]])
     counts = [n for item in lines for n in item.steps]
     top = 1.2 * float(values.max())
     floor = max(top * DECADES, 0.6 * float(values[:, 0][values[:, 0] > 0].min()))
-    x = Axis(min(counts), max(counts), LEFT, width - RIGHT, log=max(counts) > 16)
+    x = Axis(min(counts), max(counts), LEFT, width - RIGHT, log=max(counts) > 16, whole=True)
     y = Axis(floor, top, TOP + tall, TOP, log=True)
     unit = lines[0].unit
     label = "nats the sampler adds" if unit == "nats" else unit
@@ -109,8 +131,7 @@ def _drawn(lines: Sequence[Line], chosen: int, bound: float, ident: str, width: 
         parts.append(
             el("text", "best", x=float(at[k]), y=float(cost[k]) - 12, class_="mid tick over")
         )
-    near = min(range(len(at)), key=lambda k: abs(first.steps[k] - chosen))
-    parts.append(mark(first.steps[near], (float(at[near]), float(cost[near])), x, y))
+    parts.append(mark(chosen, (x(float(chosen)), y(marked[1])), x, y))
     return svg(
         ident,
         (width, tall + TOP + 46),

@@ -19,16 +19,17 @@ from markupsafe import Markup
 
 from .._checks import InputError, require
 from .._typing import Array, Json
-from ..ledger.audit import Audit
+from ..ledger.record import Audit
 from ..montecarlo import Estimate, group_estimate, trapezium
 from ..plan.make import make_plan
 from ..plan.plan import Plan
 from .figures import LEFT, RIGHT, TOP, curve_axis, half_width
 from .live import certificate_words
+from .sections import sampler_of
 from .snippets import positional
 from .svg import NARROW, Axis, el, frame, polyline, responsive, ribbon, rounded_up, svg
 from .verdict import sampler_share, verdict
-from .words import interval_of, number, value_of
+from .words import interval_of, number, plural, value_of
 
 SAME = ("data", "seed", "examples", "draws")  # records that make two audits a pair
 
@@ -102,7 +103,8 @@ def versus(audits: Sequence[Audit], plans: Sequence[Plan]) -> Json | None:
     """Return the section that compares the first audit with each other one; None for one."""
     if len(audits) < 2:
         return None
-    kept = [_plan_for(audit, plans) for audit in audits]
+    made = None if plans else _best(audits[0])
+    kept = [_plan_for(audit, plans or [made] if made else plans) for audit in audits]
     rows = [_row(k, *pair) for k, pair in enumerate(zip(audits, kept, strict=True), start=1)]
     pairs = []
     for k, other in enumerate(audits[1:], start=2):
@@ -115,7 +117,9 @@ def versus(audits: Sequence[Audit], plans: Sequence[Plan]) -> Json | None:
                 "names": [rows[0]["name"], rows[k - 1]["name"]],
             }
         )
-    return {"rows": rows, "pairs": pairs, "same": len({a.about["data"] for a in audits}) == 1}
+    same = len({a.about["data"] for a in audits}) == 1
+    words = "" if made is None else f"{plural(made.steps, 'step')} ({sampler_of(made)})"
+    return {"rows": rows, "pairs": pairs, "same": same, "made": words}
 
 
 def in_words(found: Difference, other: int) -> str:
@@ -125,16 +129,24 @@ def in_words(found: Difference, other: int) -> str:
     ends += " (in the data’s own units)" if found.users else ""
     if low <= 0 <= high:
         return (
-            f"Models 1 and {other} cannot be told apart: their score errors differ by "
+            f"Models 1 and {other} cannot be told apart: their denoisers’ errors differ by "
             f"{number(value)} nats (95 % interval {number(low)} to {number(high)}) over {ends}."
         )
     better, worse = (1, other) if value < 0 else (other, 1)
     low, high = sorted((abs(low), abs(high)))
     return (
-        f"Model {better} is the better one: its score error is {number(abs(value))} nats less "
-        f"than that of model {worse} (95 % interval {number(low)} to {number(high)}) over {ends}. "
-        f"So the score error of model {worse} is at least {number(low)} nats there."
+        f"Model {better} is the better one: its denoiser’s error costs {number(abs(value))} nats "
+        f"less than that of model {worse} (95 % interval {number(low)} to {number(high)}) over "
+        f"{ends}. So with very many steps model {worse} pays at least {number(low)} nats there."
     )
+
+
+def _best(audit: Audit) -> Plan | None:
+    """Return the plan of the best number of steps, None where this audit cannot price one."""
+    try:
+        return make_plan(audit)
+    except InputError:
+        return None
 
 
 def _plan_for(audit: Audit, plans: Sequence[Plan]) -> Plan | None:

@@ -23,6 +23,7 @@ def sample(
     label: int | torch.Tensor | None = None,
     batch_size: int | None = None,
     any_model: bool = False,
+    as_drawn: bool = False,
     progress: Progress | None = None,
 ) -> np.ndarray:
     """Return `count` samples in the units and type of the data the model was trained on.
@@ -30,7 +31,9 @@ def sample(
     plan: made from an audit of this very model, which is checked by fingerprint unless
     `any_model`; seed: sample i is the same under one seed for every count and batch size;
     label: the class to draw, or one per sample [count], by default as often as each occurred in
-    the training data; progress(done, total) counts network
+    the training data; as_drawn: leave the numbers of a table where they were drawn, also where no
+    number of the training data was (a count below 0), which by default are brought back to the
+    nearest that can be; progress(done, total) counts network
     calls times samples. Samples of a law come back as they are, float64 [count, d].
     """
     require_count("count", count)
@@ -40,7 +43,7 @@ def sample(
     batches = sample_batches(
         denoiser, plan, count, seed=seed, batch_size=batch_size, label=label, progress=progress
     )
-    units = units_of(denoiser, plan)
+    units = units_of(denoiser, plan, as_drawn)
     return np.concatenate([in_units(units, x) for x in batches])
 
 
@@ -72,11 +75,18 @@ def check_model(denoiser: Denoiser, plan: Recipe | HasRecipe, any_model: bool = 
     )
 
 
-def units_of(denoiser: Denoiser, plan: Recipe | HasRecipe) -> Standardisation | None:
-    """Return the units of a model's data; a pipeline's are those of the data it was audited on."""
-    own: Standardisation | None = getattr(denoiser, "standardisation", None)
+def units_of(
+    denoiser: Denoiser, plan: Recipe | HasRecipe, as_drawn: bool = False
+) -> Standardisation | None:
+    """Return the units of a model's data; a pipeline's are those of the data it was audited on.
+
+    as_drawn: without the bounds of what was seen.
+    """
+    units: Standardisation | None = getattr(denoiser, "standardisation", None)
     recorded = getattr(plan, "about", {}).get("audit", {}).get("units")
-    return Standardisation.from_json(recorded) if own is None and recorded else own
+    if units is None and recorded:
+        units = Standardisation.from_json(recorded)
+    return units.as_drawn() if as_drawn and units is not None else units
 
 
 def in_units(units: Standardisation | None, x: torch.Tensor) -> np.ndarray:

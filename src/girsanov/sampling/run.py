@@ -20,12 +20,11 @@ from ..basis import Basis
 from ..denoise.base import Denoiser, per_call, process_of
 from ..denoise.calibrate import CalibratedDenoiser
 from ..denoise.pipeline_own import own_batches
-from ..noise import NoiseSource
+from ..noise import Ahead, NoiseSource
 from .cld import follow, require_alike
 from .holds import Recipe
 
 BATCH = 1000
-AHEAD = 2**14  # normals drawn at once, unless one step needs more
 
 
 class HasRecipe(Protocol):
@@ -121,7 +120,8 @@ def _run(
     tick: _Ticker,
 ) -> Tensor:
     d, rows = math.prod(denoiser.shape), 2 if plan.process == "cld" else 1
-    draw = _Normals(source, (first, count, rows * d), _noisy(plan), denoiser)
+    like = torch.empty(0, dtype=denoiser.dtype, device=denoiser.device)
+    draw = Ahead(source, first, count, rows * d, last=_noisy(plan), like=like)
     with torch.inference_mode():
         z = draw(0)
         x = coloured(z[:, :d], plan.start_noise, plan.start_basis)
@@ -139,30 +139,6 @@ def _run(
 def _noisy(plan: Recipe) -> int:
     """Return the number of the last step that adds noise, 0 (the start) if none does."""
     return max((k for k, s in enumerate(plan.steps, start=1) if np.any(s.noise)), default=0)
-
-
-class _Normals:
-    """The normals [b, size] of steps 0..last of a batch, in any order that goes up.
-
-    A few steps are drawn at once while the batch is small: the price of a call to NumPy is then
-    not paid for every step.
-    """
-
-    def __init__(
-        self, source: NoiseSource, where: tuple[int, int, int], last: int, denoiser: Denoiser
-    ) -> None:
-        self.source, self.where, self.last = source, where, last
-        self.place = denoiser.device, denoiser.dtype
-        self.ahead = max(1, AHEAD // (where[1] * where[2]))
-        self.begin, self.block = 0, torch.empty(0)
-
-    def __call__(self, step: int) -> Tensor:
-        """Return those of `step`, which may be overwritten."""
-        if step >= self.begin + len(self.block):
-            steps = max(1, min(self.ahead, self.last + 1 - step))
-            self.begin = step
-            self.block = self.source.normals(step, steps, *self.where).to(*self.place)
-        return self.block[step - self.begin]
 
 
 class Visit(NamedTuple):

@@ -26,6 +26,7 @@ from .._processes import ALONE, Processes
 from .._typing import Json, PathLike, Progress
 from ..basis import Basis
 from ..data.numpy_files import read_npy
+from ..data.standardise import Standardisation
 from ..denoise.base import Denoiser
 from .draw import check_model, in_units, proportional_labels, units_of
 from .holds import Recipe
@@ -108,6 +109,7 @@ def sample_shards(  # noqa: PLR0913
     label: int | torch.Tensor | None = None,
     batch_size: int | None = None,
     any_model: bool = False,
+    as_drawn: bool = False,
     force: bool = False,
     processes: Processes = ALONE,
     progress: Progress | None = None,
@@ -124,13 +126,13 @@ def sample_shards(  # noqa: PLR0913
     if label is None and denoiser.classes:
         label = proportional_labels(denoiser, count, seed)
     labels = None if label is None else torch.as_tensor(label).long().expand(count)
+    units = units_of(denoiser, plan, as_drawn)
     with processes.together():
         if processes.rank == 0:
-            identity = _identity(denoiser, plan, seed, labels, shards)
+            identity = _identity(denoiser, plan, seed, labels, shards, units)
             claim(shards.folder, identity, OURS, force=force)
             sign(shards.folder, identity)
     own = [k for k in shards.missing() if k % processes.count == processes.rank]
-    units = units_of(denoiser, plan)
     done, total = 0, sum(shards.rows(k) for k in own)
     with processes.together():
         for k in own:
@@ -165,8 +167,8 @@ def _identity(
     seed: int,
     labels: torch.Tensor | None,
     shards: Shards,
+    units: Standardisation | None,
 ) -> Json:
-    units = units_of(denoiser, plan)
     codes = () if labels is None else (labels.contiguous().numpy(),)
     return {
         "format": "girsanov/shards/1",

@@ -1,0 +1,90 @@
+r"""The random numbers of noise.py, made on a GPU: the same words, one kernel an operation.
+
+Philox 4x64-10 (Salmon, Moraes, Dror and Shaw, 2011), as NumPy has it. A counter c of four 64-bit
+words goes ten times through
+
+    (h0, l0) = M0 c0,  (h2, l2) = M1 c2,  c <- (h2 ^ c1 ^ k0, l2, h0 ^ c3 ^ k1, l0),      (1)
+
+h and l the high and low 64 bits, with k0 and k1 raised by W0 and W1 before every round but the
+first. Block j of a stream is counter (j + 1, step, 0, 0) under key (seed, stream). torch has no
+unsigned 64-bit product: 64 bits are those of an int64, and h is put together of 32-bit halves,
+
+    a m = a1 m1 2^64 + (a1 m0 + a0 m1) 2^32 + a0 m0.                                      (2)
+
+Words, and the uniforms made of them, are those of the CPU to the bit; their logarithm, root, sine
+and cosine are the device's own, so normals agree to rounding (about 1e-6).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from ._typing import Tensor
+
+M0, M1 = 0xD2E7470EE14C6C93, 0xCA5A826395121157
+W0, W1 = 0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B
+CHUNK = 2**19  # blocks at once: eight bytes of each are needed a dozen times on the way
+Key = tuple[int, int]
+ROUNDS, LOW, WORD = 10, 2**32 - 1, 2**64
+
+
+def normals(
+    key: Key, step: int, steps: int, first: int, blocks: int, device: torch.device
+) -> Tensor:
+    """Return the normals of blocks first..first+blocks-1 of each step, float32 [steps, blocks, 8].
+
+    key: seed and stream.
+    """
+    out = torch.empty(steps, blocks, 8, device=device)
+    size = max(1, CHUNK // steps)
+    for begin in range(0, blocks, size):
+        part = out[:, begin : begin + size]
+        part.copy_(box_muller(words(key, step, steps, first + begin, part.shape[1], device)))
+    return out
+
+
+def words(
+    key: Key, step: int, steps: int, first: int, blocks: int, device: torch.device
+) -> Tensor:
+    """Return the words of `blocks` blocks of each step, int64 [steps, blocks, 4]."""
+    zero = torch.zeros(1, 1, dtype=torch.int64, device=device)
+    index = torch.arange(first + 1, first + 1 + blocks, device=device)[None]
+    c = (index, torch.arange(step, step + steps, device=device)[:, None], zero, zero)
+    for k in range(ROUNDS):
+        k0, k1 = _signed(key[0] + k * W0), _signed(key[1] + k * W1)
+        h0, l0 = _product(c[0], M0)
+        h2, l2 = _product(c[2], M1)
+        c = (h2 ^ c[1] ^ k0, l2, h0 ^ c[3] ^ k1, l0)
+    return torch.stack([x.expand(steps, blocks) for x in c], dim=-1)
+
+
+def _signed(value: int) -> int:
+    """Return the int64 with the low 64 bits of `value`."""
+    low = value % WORD
+    return low - WORD if low >= WORD // 2 else low
+
+
+def _product(a: Tensor, m: int) -> tuple[Tensor, Tensor]:
+    """Return the high and the low 64 bits of a m, both unsigned, by equation (2)."""
+    a0, a1 = a & LOW, _high(a)
+    m0, m1 = m & LOW, m >> 32
+    one, two = a1 * m0, a0 * m1
+    carry = (_high(a0 * m0) + (one & LOW) + (two & LOW)) >> 32
+    return a1 * m1 + _high(one) + _high(two) + carry, a * _signed(m)
+
+
+def _high(a: Tensor) -> Tensor:
+    """Return the upper 32 bits, as a number from 0 on."""
+    return (a >> 32) & LOW
+
+
+def box_muller(bits: Tensor) -> Tensor:
+    """Return equation (1) of noise.py of words [..., 4], float32 [..., 8]."""
+    halves = torch.stack((bits & LOW, _high(bits)), dim=-1)  # the low 32 bits come first
+    u = (halves.float() + 0.5) * 2.0**-32
+    radius = (u[..., :2, :].log() * -2).sqrt()
+    angle = u[..., 2:, :] * (2 * math.pi)
+    z = torch.stack((angle.cos() * radius, angle.sin() * radius), dim=-3)
+    return z.flatten(-3)

@@ -1,0 +1,82 @@
+"""How samples were drawn: the record beside them, and what it forbids.
+
+A file that a model drew says nothing about the data that the model was meant to learn: judged by
+its own samples, every model is good. The record holds the model's fingerprint and the SHA-256 of
+what was written, so that a file is known again under any other name of its model.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .._checks import InputError, refuse, require
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from .._typing import Json
+
+FORMAT = "girsanov/samples/1"
+TEXTS = ("command", "model", "drawn_by", "content", "label", "label_column")
+
+
+def origin_path(samples: str) -> Path:
+    """Return where the record of drawn samples is kept: NAME.origin.json beside them."""
+    bare = Path(samples.rstrip("/"))
+    return bare.with_name(bare.name + ".origin.json")
+
+
+def write_origin(samples: str, content: Json) -> None:
+    """Record how samples were drawn, and their SHA-256."""
+    from .._files import write_json
+
+    told = {"format": FORMAT, **content, "content": content_of(samples)}
+    write_json(origin_path(samples), told)
+
+
+def read_origin(samples: str) -> Json:
+    """Return how samples were drawn, empty when that is not known; refuse a damaged record."""
+    from .._files import read_json
+
+    path = origin_path(samples)
+    try:
+        found = read_json(path)
+    except (InputError, ValueError):  # somebody else's file, or a name that no file can have
+        return {}
+    if found.get("format") != FORMAT:
+        return {}
+    for name in TEXTS:
+        good = isinstance(found.get(name), str | None)
+        require(good, str(path), f"must have text as {name}", found.get(name), "Remove it")
+    return found
+
+
+def content_of(samples: str) -> str:
+    """Return the SHA-256 of a file, or of the names and contents of a folder of samples."""
+    from .._files import sha256_of, sha256_of_file
+
+    path = Path(samples)
+    if not path.is_dir():
+        return sha256_of_file(path)
+    files = sorted(p for p in path.rglob("*") if p.is_file())
+    return sha256_of(*(f"{p.relative_to(path)} {sha256_of_file(p)}\n" for p in files))
+
+
+def refuse_drawn(source: str, fingerprint: str) -> None:
+    """Refuse data that the model of this fingerprint drew itself, to be judged by."""
+    origin = read_origin(source) if Path(source).exists() else {}
+    if origin.get("drawn_by") == fingerprint and origin.get("content") == content_of(source):
+        rule = "holds samples that this model drew, which cannot judge it"
+        refuse(source, rule, None, "Give held-out data")
+
+
+def label_column(out: str, values: np.ndarray) -> str | None:
+    """Return what `write_samples` calls the labels in a file; a folder of images needs no name."""
+    suffix = Path(out).suffix.lower()
+    if suffix == ".npz":
+        return "y"
+    name = "label"
+    while name in (values.dtype.names or ()):
+        name += "_"
+    return name if suffix in (".csv", ".parquet") else None

@@ -1,0 +1,92 @@
+r"""What the training examples say by themselves: the posterior mean of a smoothed point cloud.
+
+With examples x_i, each a Gaussian of variance h^2 a coordinate, the data's law is taken for
+
+    q = 1/n sum_i N(x_i, h^2),
+    m(x, s) = sum_i w_i [x_i + k (x - x_i)],    k = h^2 s/(1 + h^2 s),                     (1)
+    w = softmax_i( -|x - x_i|^2 / (2 (h^2 + 1/s)) ),
+
+h the width under which each example is likeliest by the others (Habbema, Hermans and van den
+Broek 1974). No network is called. It is a poor denoiser at fine noise and a good one where noise
+hides all but a few examples, so that a network which does worse there has something to learn: as
+a reference of the audit (`ledger/probe.py`) it proves so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+
+import numpy as np
+import torch
+
+from .._checks import require
+from .._typing import Tensor
+from .base import Denoiser, process_of
+
+POINTS = 4096  # examples that are kept, at most
+NUMBERS = 2**23  # and numbers in them, 32 MiB
+COMPARED = 512  # examples whose likelihood chooses the width
+WIDTHS = np.geomspace(1e-3, 1.0, 25)  # h over the data's deviation a coordinate
+
+
+class Neighbours:
+    """The denoiser (1) in the units, shape and labels of a `model`.
+
+    x: training examples [n, *shape]; label: their classes [n], which a model with classes needs;
+    width: h in standardised units, by default as above.
+    """
+
+    exact = False
+
+    def __init__(
+        self, model: Denoiser, x: Tensor, label: Tensor | None = None, width: float | None = None
+    ) -> None:
+        require(len(x) >= 2, "x", "must hold 2 examples or more", len(x))
+        self.shape, self.dtype, self.device = model.shape, model.dtype, model.device
+        self.classes, self.snr_range = model.classes, model.snr_range
+        self.label_names = tuple(getattr(model, "label_names", ()))
+        self.standardisation = getattr(model, "standardisation", None)
+        self.points = x.reshape(len(x), -1).float().to(self.device)
+        self.label = None if label is None else label.to(self.device)
+        self.width = likeliest_width(self.points) if width is None else width
+        told = hashlib.sha256(self.points.cpu().numpy().tobytes())
+        told.update(repr((self.width, None if label is None else label.tolist())).encode())
+        self.fingerprint = told.hexdigest()
+
+    def __call__(self, x: Tensor, snr: float | Tensor, label: Tensor | None = None) -> Tensor:
+        """Return (1) for x [B, *shape] at `snr` (float or [B]), of the examples so labelled."""
+        flat = x.reshape(len(x), -1).float()
+        s = torch.as_tensor(snr, dtype=torch.float64, device=self.device).reshape(-1, 1)
+        k = (self.width**2 * s / (1 + self.width**2 * s)).float()
+        # |x|^2 is the same for every example
+        near = flat @ self.points.T - self.points.square().sum(1) / 2
+        near = near * (s / (1 + self.width**2 * s)).float()
+        if label is not None and self.label is not None:
+            other = label.to(self.device)[:, None] != self.label
+            near = near.masked_fill(other & ~other.all(dim=1, keepdim=True), -math.inf)
+        mean = torch.softmax(near, dim=1) @ self.points
+        return ((1 - k) * mean + k * flat).reshape(x.shape).to(x.dtype)
+
+
+def can_stand_beside(model: Denoiser) -> bool:
+    """Return whether (1) says anything of this model: it has a data law to learn."""
+    return process_of(model) == "vp" and getattr(model, "guidance", 1.0) == 1 and not model.exact
+
+
+def most_points(model: Denoiser) -> int:
+    """Return how many examples of this model's shape are kept."""
+    return max(2, min(POINTS, NUMBERS // math.prod(model.shape)))
+
+
+def likeliest_width(points: Tensor) -> float:
+    """Return the h that makes each of the first examples likeliest by the others."""
+    some = points[:COMPARED]
+    square = torch.cdist(some, points).double().square()
+    square.fill_diagonal_(math.inf)
+    spread = float(points.var(dim=0, correction=0).mean()) ** 0.5
+    d, best = points.shape[1], (-math.inf, 0.0)
+    for h in (spread * WIDTHS).tolist() if spread else ():
+        found = float((torch.logsumexp(-square / (2 * h**2), dim=1) - d * math.log(h)).sum())
+        best = max(best, (found, h))
+    return best[1]

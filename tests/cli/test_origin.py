@@ -1,0 +1,79 @@
+"""A model's own samples are no data to judge it by; those of others, and copies of data, are."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from girsanov.cli.origin import origin_path
+
+AUDIT = ("--levels", 5, "--draws", 1, "--out", "new.json")
+
+
+@pytest.fixture
+def drawn(law, girsanov, here):
+    """A law, a network fitted on it, and 200 samples of each as a file."""
+    np.save("x.npy", np.random.default_rng(4).gamma(2.0, size=(200, 2)))
+    for line in (
+        "fit x.npy --out model --steps 20 --network mlp",
+        "audit model --data x.npy --levels 5 --draws 1",
+        "plan audit.json --steps 3",
+        "sample model --plan plan.json --count 200 --out own.npy",
+        "sample model --plan plan.json --count 200 --precision bfloat16 --any-model --out low.csv",
+        "audit law.json --data law.json --examples 200 --levels 9 --out al.json",
+        "plan al.json --steps 3 --out pl.json",
+        "sample law.json --plan pl.json --count 200 --out other.npy",
+    ):
+        assert girsanov(*line.split()).code == 0, line
+    return here
+
+
+def test_own_samples_are_refused_in_one_line(drawn, mistake):
+    for name in ("own.npy", "low.csv"):  # also what it drew in other arithmetic
+        said = mistake("audit", "model", "--data", name, *AUDIT)
+        assert f"{name}: holds samples that this model drew, which cannot judge it" in said
+    by = ("plan", "audit.json", "--by", "sliced-w2", "--model", "model", "--data", "own.npy")
+    assert "this model drew" in mistake(*by, "--steps", 2, "--out", "new.json")
+
+
+def test_what_is_not_its_own_is_used(drawn, girsanov):
+    assert girsanov("audit", "model", "--data", "other.npy", *AUDIT).code == 0
+    x = np.load("own.npy")
+    np.save("own.npy", x + 1)  # another file under the old record
+    assert girsanov("audit", "model", "--data", "own.npy", *AUDIT).code == 0
+    record = origin_path("own.npy")
+    record.write_text(record.read_text().replace("/samples/1", "/notes/1"))
+    np.save("own.npy", x)  # the record is somebody else's file: nothing is known
+    assert girsanov("audit", "model", "--data", "own.npy", *AUDIT).code == 0
+
+
+def test_samples_compared_with_samples_are_no_mistake(drawn, girsanov):
+    assert girsanov("compare", "own.npy", "other.npy").code == 0
+    shutil.copy("own.npy", "again.npy")
+    shutil.copy("own.npy.origin.json", "again.npy.origin.json")
+    assert girsanov("compare", "own.npy", "again.npy").code == 0
+
+
+def test_a_damaged_record_is_one_line(drawn, mistake):
+    record = origin_path("own.npy")
+    record.write_text(json.dumps({**json.loads(record.read_text()), "label_column": [1]}))
+    assert "must have text as label_column" in mistake("compare", "own.npy", "x.npy")
+
+
+def test_a_folder_of_pictures_is_known_again(here, girsanov, mistake):
+    x = np.random.default_rng(4).integers(0, 255, (200, 4, 4)).astype("u1")
+    np.save("x.npy", x)
+    for line in (
+        "fit x.npy --out model --steps 5 --network mlp",
+        "audit model --data x.npy --levels 5 --draws 1",
+        "plan audit.json --steps 3",
+        "sample model --plan plan.json --count 40 --out own/",
+    ):
+        assert girsanov(*line.split()).code == 0, line
+    assert "this model drew" in mistake("audit", "model", "--data", "own/", *AUDIT)
+    assert "this model drew" in mistake("audit", "model", "--data", "own", *AUDIT)
+    next((here / "own").glob("*.png")).unlink()
+    assert girsanov("audit", "model", "--data", "own", *AUDIT).code == 0
