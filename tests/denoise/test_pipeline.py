@@ -234,30 +234,32 @@ def test_one_step_with_zero_terminal_snr(name):
 
 @pytest.mark.parametrize("prediction", PREDICTIONS)
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_one_step_of_half_weights(dtype, prediction):
+def test_one_step_of_half_weights(dtype, prediction, device):
     """The network sees and says what it does in its pipeline; the rest is float32."""
-    network = pipelines.unet().to(dtype)
+    network = pipelines.unet().to(device, dtype)
     scheduler = diffusers.DDPMScheduler(prediction_type=prediction, clip_sample=False)
     scheduler.set_timesteps(10)
     model = denoiser(scheduler, network)
     for t in scheduler.timesteps[[2, 5, 8]]:
-        kept, state = scheduler.alphas_cumprod[t].double(), noise(int(t)).to(dtype)
-        out = network(state, t.expand(3)).sample.float()
+        kept, state = scheduler.alphas_cumprod[t].double(), noise(int(t)).to(device, dtype)
+        out = network(state, t.expand(3).to(device)).sample.float()
         want = scheduler.step(out, t, state.float()).pred_original_sample
         got = model(state.float() / kept.sqrt().float(), float(kept / (1 - kept)))
         assert relative(got, want) < 1e-5
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_half_weights_run_in_their_own_precision_when_kept(dtype):
+def test_half_weights_run_in_their_own_precision_when_kept(dtype, device):
     pipe = pipelines.ddpm(beta_schedule="squaredcos_cap_v2", prediction_type="v_prediction")
     full = from_pipeline(pipe)
     x, s = noise(), float(full.levels[500])
     want = full(x, s)
-    pipe.unet.to(dtype)
+    whole = from_pipeline(pipe).to(device)
+    assert relative(whole(x.to(device), s).cpu(), want) < 1e-4
+    pipe.unet.to(device, dtype)
     half = from_pipeline(pipe)
-    assert half.weights_dtype == dtype
-    got = half(x, s)
+    assert (half.weights_dtype, half.device.type) == (dtype, device.type)
+    got = half(x.to(device), s).cpu()
     assert got.dtype == torch.float32
     assert 0 < relative(got, want) < 0.1
     assert half.fingerprint != full.fingerprint

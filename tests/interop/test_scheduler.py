@@ -1,5 +1,6 @@
 """Plans inside diffusers: the levels they visit, the arithmetic, files, generators, precision."""
 
+import copy
 import json
 import sys
 from pathlib import Path
@@ -202,16 +203,42 @@ def test_a_list_of_generators_makes_items_independent_of_the_batch(pipe, schedul
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_half_precision(pipe, scheduler, dtype):
+def test_half_precision(pipe, scheduler, dtype, device):
     z = torch.randn(2, *made.SHAPE, generator=seeded(1))
     scheduler.set_timesteps(4)
     want = loop(scheduler, pipe.unet, z, seeded(2))
-    half = pipelines.unet().to(dtype)
-    half.load_state_dict(pipe.unet.state_dict())
-    scheduler.set_timesteps(4)
-    got = loop(scheduler, half, z.to(dtype), seeded(2))
-    assert got.dtype == dtype
-    assert float((got.float() - want).detach().abs().max()) < 0.15
+    half = copy.deepcopy(pipe.unet).to(device, dtype)
+    scheduler.set_timesteps(4, device=device)
+    got = loop(scheduler, half, z.to(device, dtype), seeded(2))
+    assert (got.dtype, got.device.type) == (dtype, device.type)
+    assert float((got.float().cpu() - want).detach().abs().max()) < 0.15
+
+
+@pytest.mark.parametrize("options", [{}, {"calibrate": True}, {"sampler": "dpmpp-2m"}])
+def test_a_device_draws_what_the_cpu_does(pipe, files, options, device):
+    """With a generator of the CPU, whose noise no device changes; up to the order of sums."""
+    _, audit, _ = files
+    scheduler = gv.GirsanovScheduler.from_plan(audit.plan(steps=5, **options), audit=audit)
+    z, network = torch.randn(2, *made.SHAPE, generator=seeded(1)), copy.deepcopy(pipe.unet)
+    drawn = []
+    for place in (torch.device("cpu"), device):
+        scheduler.set_timesteps(5, device=place)
+        x = loop(scheduler, network.to(place), z.to(place), seeded(2))
+        assert x.device.type == place.type
+        drawn.append(x.detach().cpu())
+    torch.testing.assert_close(*drawn, rtol=0, atol=2e-3)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])  # images have no bfloat16
+def test_a_whole_pipeline_on_a_device(files, dtype, device):
+    plan = files[2]
+    own = pipelines.ddpm(prediction_type="sample", clip_sample=True).to(device, dtype)
+    own.set_progress_bar_config(disable=True)
+    own.scheduler = gv.GirsanovScheduler.from_plan(plan)
+    made_ones = own(batch_size=2, num_inference_steps=4, output_type="np",
+                    generator=[seeded(0), seeded(1)]).images  # fmt: skip
+    assert made_ones.shape == (2, 8, 8, 3)
+    assert np.isfinite(made_ones).all()
 
 
 def test_latent_pipelines_with_classes(tmp_path):

@@ -52,6 +52,20 @@ def report():
     return audit(Wrong(LAW), LAW, levels=GRID, examples=205, draws=2, seed=3)
 
 
+def test_a_device_measures_what_the_cpu_does(device):
+    """The same draws: errors, products and trajectories, up to how the device rounds."""
+    found = []
+    for place in (torch.device("cpu"), device):
+        network = Network()
+        network.device = place
+        found.append(audit(network, table(), levels=9, draws=2, trajectories=16))
+    one, two = found
+    np.testing.assert_allclose(one.total().value, two.total().value, rtol=1e-4)
+    np.testing.assert_allclose(one.curve.products, two.curve.products, rtol=1e-3, atol=1e-4)
+    states = (a.trajectories.states for a in found)
+    np.testing.assert_allclose(*states, rtol=1e-4, atol=1e-4)
+
+
 def test_record_says_what_was_done(report):
     about = report.about
     assert (about["examples"], about["draws"], about["seed"]) == (205, 2, 3)

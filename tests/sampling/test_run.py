@@ -69,6 +69,18 @@ def test_batch_size_changes_no_bit_of_a_denoiser_that_works_row_by_row():
     assert torch.equal(sample_standardised(shrink, noisy, 40, seed=9, first=600), whole[600:640])
 
 
+def test_a_device_draws_the_samples_of_the_cpu(device):
+    """Noise is drawn on the CPU; the device rounds its sums in another order."""
+    noisy = recipe("gaussian", GRID, start=NORMAL, variances=np.full((5, 18), 0.3),
+                   bases=(dct_basis((2, 3, 3)),) * 5)  # fmt: skip
+    drawn = []
+    for place in (torch.device("cpu"), device):
+        shrink = Toy(lambda x, s, _: x * s / (1 + s), shape=(2, 3, 3), dtype=torch.float32)
+        shrink.device = place
+        drawn.append(sample_standardised(shrink, noisy, 40, seed=9, batch_size=16).cpu())
+    torch.testing.assert_close(*drawn, rtol=1e-5, atol=1e-5)
+
+
 def test_seeds_and_samples_differ():
     shrink, plan = Toy(lambda x, s, _: x * s / (1 + s)), recipe("x0", GRID, start=NORMAL)
     one, two = (sample_standardised(shrink, plan, 50, seed=s) for s in (0, 1))
