@@ -1,12 +1,15 @@
 """What `gv.sample` costs beyond the network calls it makes, beside diffusers and azula.
 
-    python benchmarks/overhead.py [--runs 7] [--batch 1000] [--device cpu] [--json FILE]
+    python benchmarks/overhead.py [--runs 7] [--batch 1000] [--device cpu] [--faster] [--json FILE]
 
 Networks (a digits MLP, a UNet of a million parameters; planned steps, gaussian hold with PCA
 covariance): the time of a whole `gv.sample` over that of the bare calls of the torch module, on
 tensors that are ready and with one level for all rows, beside diffusers' loop around the same
 calls. `a level a row` is how most loops call a network; `denoiser` are the calls of m(x, s), with
-what surrounds the module; `noise` and `torch.randn` the normals of a run drawn alone.
+what surrounds the module; `noise` and `torch.randn` the normals of a run drawn alone. With
+--faster the network and `gv.sample` also compiled (on a GPU with CUDA graphs), in bfloat16, and
+both; on a GPU the seconds of the clock are those that count, and samples drawn there are held
+against samples drawn on the CPU.
 
 Steps: the network is `0.5 * x` of 64 numbers, so that the sampler is all there is to pay for.
 Microseconds a step of what remains of a run of 100 steps after its bare calls. azula takes part
@@ -15,6 +18,7 @@ if it can be imported (`pip install --no-deps azula einops`).
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 import math
 
@@ -25,7 +29,7 @@ from diffusers import DDPMScheduler
 
 import girsanov as gv
 from girsanov.data.standardise import VectorStandardisation
-from girsanov.noise import NoiseSource
+from girsanov.noise import Ahead, NoiseSource
 from girsanov.train import TrainOptions
 
 STEPS, D = 100, 64
@@ -94,7 +98,6 @@ def trivial(batch, given, azula):
     plan = gv.recipe("x0", levels, start=(0.0, levels[0] ** -0.5, None))
     scheduler = DDPMScheduler(clip_sample=False, prediction_type="sample")
     x, source = torch.randn(batch, D, device=device), NoiseSource(0, "sample")
-    ahead = max(1, 2**14 // (batch * D))
 
     @torch.inference_mode()
     def calls():
@@ -102,8 +105,9 @@ def trivial(batch, given, azula):
             half(x, 1.0)
 
     def noise():
-        for k in range(0, STEPS, ahead):
-            source.normals(k, ahead, 0, batch, D).to(device)
+        draw = Ahead(source, 0, batch, D, last=STEPS - 1, like=x)
+        for k in range(STEPS):
+            draw(k)
 
     who = {
         "bare calls": calls,
@@ -141,13 +145,14 @@ def steps_table(batch, given, azula):
         if not alone:
             row["over ours"] = times.over(ours, less)
         rows.append(row)
+    clock = "cpu" if given.device == "cpu" else "wall"
     cells = (
         (r["who"], show(r["microseconds"]["cpu"], 1), show(r["microseconds"]["wall"], 1),
-         show(r["over ours"]["cpu"]) if "over ours" in r else "")
+         show(r["over ours"][clock]) if "over ours" in r else "")
         for r in rows
     )  # fmt: skip
     print(f"\n0.5 x, d = {D}, batch {batch}: microseconds a step", end="")
-    table(("", "CPU", "wall", "over ours, CPU"), cells)
+    table(("", "CPU", "wall", f"over ours, {clock}"), cells)
     return rows
 
 
@@ -165,50 +170,103 @@ def models(given):
 
 def network_rows(name, model, plan, given):
     """Print and return the table of one network."""
-    batch, device = given.batch, given.device
-    levels = plan.recipe().steps
-    shape = (batch, *model.shape)
-    x = torch.randn(shape, device=device)
-    inside = x.flatten(1) if name == "mlp" else x
-    level, source = torch.full((1,), 5.0, device=device), NoiseSource(0, "sample")
-    apart = level.repeat(batch)
-    scheduler, raw = DDPMScheduler(clip_sample=False, prediction_type="sample"), model.network
-    d = math.prod(model.shape)
+    contestants = usual(name, model, plan, given)
+    if given.faster:
+        contestants |= faster(name, model, plan, given)
+    took = in_turns(contestants, given.runs)
+    count, calls = sum(p.numel() for p in model.network.parameters()), given.calls
+    rows = [
+        {"network": name, "parameters": count, "batch": given.batch, "who": who,
+         "ratio": times.over(took["network"]), "milliseconds": times.each(1000 * calls)}
+        for who, times in took.items()
+    ]  # fmt: skip
+    for row in rows:
+        base = row["who"].replace("sample", "network")
+        if base != row["who"] and base in took:
+            row["over its network"] = took[row["who"]].over(took[base])
+    clock = "cpu" if given.device == "cpu" else "wall"
+    print(f"\n{name}, {count:,} parameters, batch {given.batch}, {calls} calls", end="")
+    table(
+        ("", f"ms a call, {clock}", "over the network, CPU", "wall", f"over its own, {clock}"),
+        ((r["who"], show(r["milliseconds"][clock], 3), *(show(r["ratio"][c], 3) for c in clocks),
+          show(r["over its network"][clock], 3) if "over its network" in r else "")
+         for r in rows),
+    )  # fmt: skip
+    return rows
+
+
+def bare(name, network, given, plan, like):
+    """Return a function of a level that makes the calls of a run, and no more."""
+    x = torch.randn(given.batch, *like.shape, device=given.device)
+    x = x.flatten(1) if name == "mlp" else x
 
     @torch.inference_mode()
-    def network(level):
-        for _ in levels:
-            raw(inside, level)
+    def calls(level):
+        for _ in plan.recipe().steps:
+            network(x, level)
+
+    return calls
+
+
+def usual(name, model, plan, given):
+    """Return the contestants of one network: calls, our loop, diffusers' loop, noise."""
+    batch, device, levels = given.batch, given.device, plan.recipe().steps
+    d, raw = math.prod(model.shape), model.network
+    x = torch.randn(batch, *model.shape, device=device)
+    inside = x.flatten(1) if name == "mlp" else x
+    level, source = torch.full((1,), 5.0, device=device), NoiseSource(0, "sample")
+    scheduler = DDPMScheduler(clip_sample=False, prediction_type="sample")
+    network = bare(name, raw, given, plan, model)
 
     def through(x, t):
         out = raw(x, level)
         return out if name == "mlp" else out.sample
 
-    took = in_turns({
+    def noise():
+        draw = Ahead(source, 0, batch, d, last=len(levels) - 1, like=x)
+        for k in range(len(levels)):
+            draw(k)
+
+    return {
         "network": lambda: network(level),
-        "network, a level a row": lambda: network(apart),
+        "network, a level a row": lambda: network(level.repeat(batch)),
         "sample": lambda: gv.sample(model, plan, batch, batch_size=batch),
         "denoiser": lambda: [model(x, step.snr) for step in levels],
         "diffusers": lambda: diffusers_loop(
             through, inside.shape, scheduler, len(levels), device
         ),
-        "noise": lambda: [source.normal(k, 0, batch, d) for k in range(len(levels))],
+        "noise": noise,
         "torch.randn": lambda: [torch.randn(batch, d, device=device) for _ in levels],
-    }, given.runs)  # fmt: skip
-    base = took["network"]
-    count = sum(p.numel() for p in raw.parameters())
-    rows = [
-        {"network": name, "parameters": count, "batch": batch, "who": who,
-         "ratio": times.over(base), "milliseconds": times.each(1000 * len(levels))}
-        for who, times in took.items()
-    ]  # fmt: skip
-    print(f"\n{name}, {count:,} parameters, batch {batch}, {len(levels)} calls", end="")
-    table(
-        ("", "ms a call, CPU", "over the network, CPU", "wall"),
-        ((r["who"], show(r["milliseconds"]["cpu"]), *(show(r["ratio"][c], 3) for c in clocks))
-         for r in rows),
-    )  # fmt: skip
-    return rows
+    }  # fmt: skip
+
+
+def faster(name, model, plan, given):
+    """Return the network and our loop compiled, in fewer digits, and both."""
+    level, found = torch.full((1,), 5.0, device=given.device), {}
+    kinds = {"compiled": ("float32", True), "bfloat16": ("bfloat16", False),
+             "bfloat16, compiled": ("bfloat16", True)}  # fmt: skip
+    for kind, (precision, compiled) in kinds.items():
+        made = gv.in_precision(model, precision, compiled=compiled)
+        calls = bare(name, made.network, given, plan, model)
+        found[f"network, {kind}"] = lambda calls=calls: calls(level)
+        found[f"sample, {kind}"] = lambda made=made: gv.sample(
+            made, plan, given.batch, batch_size=given.batch, any_model=True
+        )
+    return found
+
+
+def held_against_the_cpu(name, model, plan, given):
+    """Print how far samples drawn on a GPU are from those of the CPU, in all ways to draw them."""
+    far = copy.deepcopy(model).to("cpu")
+    there = gv.sample(far, plan, 64).astype(np.float64)
+    kinds = {"as it is": model}
+    if given.faster:
+        kinds["compiled"] = gv.in_precision(model, compiled=True)
+        kinds["bfloat16"] = gv.in_precision(model, "bfloat16")
+    for kind, made in kinds.items():
+        here = gv.sample(made, plan, 64, any_model=True)
+        gap = np.sqrt(np.square(here - there).mean() / there.var())
+        print(f"{name}, {kind}: samples differ from the CPU's by {gap:.1e} of their deviation")
 
 
 clocks = Times._fields[::-1]
@@ -219,6 +277,7 @@ def main() -> None:
     parser = options(__doc__)
     parser.add_argument("--batch", type=int, default=1000, help="of the networks")
     parser.add_argument("--calls", type=int, default=16, help="of the networks")
+    parser.add_argument("--faster", action="store_true", help="also compiled and in bfloat16")
     parser.add_argument("--only", choices=["steps", "mlp", "unet"])
     given = begin(parser)
     rows = []
@@ -228,6 +287,8 @@ def main() -> None:
             rows += steps_table(batch, given, azula)
     for made in models(given):
         rows += network_rows(*made, given)
+        if given.device != "cpu":
+            held_against_the_cpu(*made, given)
     finish(given, rows)
 
 

@@ -19,6 +19,7 @@ from .._checks import refuse, require_choice
 from .._files import sha256_of
 from .._typing import Json, Tensor
 from .base import Denoiser
+from .network import NetworkDenoiser
 
 PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -29,8 +30,8 @@ def in_precision(
     """Return `denoiser` with its network in another precision, or compiled; weights are shared.
 
     precision: ``float32`` (as it is), ``bfloat16`` or ``float16``; compiled: by `torch.compile`,
-    which changes the last digits only, hence no fingerprint. Raises InputError for a law, which
-    has no network.
+    with CUDA graphs on a GPU, which changes the last digits only, hence no fingerprint. Raises
+    InputError for a law, which has no network.
     """
     kind = PRECISIONS[require_choice("precision", precision, PRECISIONS)]
     if kind is None and not compiled:
@@ -44,9 +45,19 @@ def in_precision(
         made.network.forward = rounded(network.forward, precision)
         made.fingerprint = sha256_of("precision", precision, denoiser.fingerprint)
     if compiled:
-        made.network.compile()
+        made.network.compile(mode=_mode(denoiser))
     made.arithmetic = {"precision": precision, "compiled": compiled}
     return made  # type: ignore[no-any-return]
+
+
+def _mode(denoiser: Denoiser) -> str | None:
+    """Return ``reduce-overhead``, CUDA graphs, for our own networks on a GPU.
+
+    An answer then lies where the next one will: their preconditioning has used it by then, which
+    is not known of others.
+    """
+    ours = isinstance(denoiser, NetworkDenoiser) and denoiser.device.type == "cuda"
+    return "reduce-overhead" if ours else None
 
 
 def arithmetic_of(denoiser: Denoiser) -> Json | None:
