@@ -109,8 +109,16 @@ def test_a_full_disk_is_one_line_and_leaves_nothing_that_looks_finished(made):
         assert "new/girsanov.json" not in left, where
 
 
-def broken(path: Path, after: int, monkeypatch) -> None:
-    """Make every model that is loaded give NaN after so many calls."""
+WAYS = {
+    "NaN": (lambda m: m * float("nan"), "NaN or inf", "NaN or infinite values"),
+    "shape": (lambda m: m[:, :2], "got shape (40, 2)", "numbers of shape (10, 3); got (10, 2)"),
+    "rows": (lambda m: m[:1], "got shape (1, 3)", "numbers of shape (10, 3); got (1, 3)"),
+    "dtype": (lambda m: m.long(), "of torch.int64", "got (10, 3) of torch.int64"),
+}  # what a call gives; what an audit says of it, and what `sample` says
+
+
+def broken(way, after: int, monkeypatch) -> None:
+    """Make every model that is loaded give something else after so many calls."""
     from girsanov.denoise.network import NetworkDenoiser
 
     whole, calls = NetworkDenoiser.denoise, []
@@ -118,19 +126,49 @@ def broken(path: Path, after: int, monkeypatch) -> None:
     def denoise(self, x, snr, label=None, **options):
         calls.append(1)
         m = whole(self, x, snr, label, **options)
-        return m * float("nan") if len(calls) > after else m
+        return way(m) if len(calls) > after else m
 
     monkeypatch.setattr(NetworkDenoiser, "denoise", denoise)
 
 
 @pytest.mark.parametrize("after", [0, 2])
-def test_a_model_that_gives_nan_midway(made, mistake, monkeypatch, after):
-    broken(made, after, monkeypatch)
+@pytest.mark.parametrize("way", WAYS)
+def test_a_model_that_fails_midway(made, mistake, monkeypatch, way, after):
+    spoil, audited, sampled = WAYS[way]
+    broken(spoil, after, monkeypatch)
     audit = "audit model --data x.npy --levels 5 --draws 1 --out new.json"
-    assert "finite" in mistake(*audit.split())
-    broken(made, after, monkeypatch)
+    assert audited in mistake(*audit.split())
+    broken(spoil, after, monkeypatch)
     sample = "sample model --plan plan.json --count 30 --batch-size 10 --out new.npy"
-    assert "NaN or infinite values" in mistake(*sample.split())
+    assert sampled in mistake(*sample.split())
+
+
+def test_numbers_too_large_to_be_squared_are_refused_by_an_audit(made, mistake, monkeypatch):
+    broken(lambda m: m.double() * 1e300, 2, monkeypatch)
+    audit = "audit model --data x.npy --levels 5 --draws 1 --out new.json"
+    assert "or above 1e+60" in mistake(*audit.split())
+
+
+def test_more_memory_than_there_is_is_one_line(made, mistake, girsanov):
+    line = "audit model --data x.npy --levels 5 --out new.json --draws"
+    assert "levels: must be at most" in mistake(*line.split(), 1, "--levels", 10**9)
+    said = girsanov(
+        *["fit", "x.npy", "--out", "big", "--steps", "3", "--network", "mlp", "--batch-size"],
+        10**13,
+    )
+    assert said.code == 2
+    assert said.err.startswith("girsanov: memory: there is not enough for this; ")
+    assert said.err.count("\n") == 1
+    assert not Path("big/girsanov.json").exists()
+
+
+def test_a_name_that_no_file_can_have(made, mistake):
+    for line in (
+        ["sample", "model", "--plan", "plan.json", "--count", 5, "--out", "a\0.npy"],
+        ["fit", "x.npy", "--out", "a\0", "--steps", 2],
+        ["fit", "x\0.npy", "--out", "new", "--steps", 2],
+    ):
+        mistake(*line)
 
 
 def test_a_safetensors_header_that_lies(made, mistake):

@@ -10,6 +10,7 @@ from .._checks import InputError
 from .._launched import is_first
 
 MISTAKE, INTERRUPTED = 2, 130
+NO_MEMORY = "memory: there is not enough for this; ask for fewer at a time, as --batch-size"
 
 
 def main() -> None:
@@ -45,6 +46,8 @@ def run(arguments: Sequence[str]) -> int:
         # whoever read stdout has enough; Python would complain once more when it closes it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except MemoryError as cause:
+        return _say(f"{NO_MEMORY} ({cause or 'MemoryError'})", MISTAKE)
     except OSError as cause:
         if not cause.filename:
             raise
@@ -52,6 +55,8 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as cause:
         # typer carries click in one version and imports it in another, so its usage errors have
         # no class that could be named here
+        if type(cause).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(cause):
+            return _say(f"{NO_MEMORY} ({str(cause)[:200]})", MISTAKE)  # torch's two ways
         if type(cause).__name__ == "Abort":
             return _say("interrupted", INTERRUPTED)
         if not hasattr(cause, "format_message"):

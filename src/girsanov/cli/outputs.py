@@ -19,6 +19,7 @@ def require_place(out: Path, folder: bool = False) -> None:
     folder: whether `out` is a folder that files will go into.
     """
     inside = out / "file" if folder else out
+    require("\0" not in str(out), "--out", "must be a name that a file can have", str(out))
     parent = next(p for p in inside.absolute().parents if p.exists())
     what, remedy = f"--out {out}", "Choose another path"
     require(parent.is_dir(), what, f"cannot be written: {parent} is a file", None, remedy)

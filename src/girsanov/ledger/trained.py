@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import require_count, require_levels
+from .._checks import require, require_count, require_levels
 from .._typing import Array, Json, Levels
 from ..data import Dataset
 from ..denoise.arithmetic import arithmetic_of
@@ -14,6 +14,7 @@ from ..denoise.base import Denoiser, process_of
 from ..denoise.pipeline_units import units_for
 from ..law.base import Law
 
+MOST = 10**5  # levels of an audit, which holds numbers of each
 NUDGE = 1e-9  # relative; a denoiser takes levels within 1e-6 of a trained one for it
 
 
@@ -24,6 +25,7 @@ def levels_to_audit(denoiser: Denoiser, levels: int | Levels) -> Levels:
     """
     if isinstance(levels, int | np.integer):
         count = require_count("levels", levels, at_least=2)
+        require(count <= MOST, "levels", f"must be at most {MOST}", count)
         grid = np.geomspace(*denoiser.snr_range, count)
     else:
         grid = require_levels("levels", levels, at_least=2)

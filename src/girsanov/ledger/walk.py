@@ -23,6 +23,8 @@ from ..denoise.base import Denoiser, process_of
 from ..noise import Ahead, NoiseSource
 from .inside import Places
 
+LARGEST = 1e60  # its fourth power, of which standard errors are made, is a number
+
 
 class Level(NamedTuple):
     """One level of a batch: its number k, and n, m and w (None but in phase space), [b, d].
@@ -89,15 +91,19 @@ def call(
     seen = x if w is None else torch.stack([x, w.view_as(x0).to(x)], 1)
     with torch.inference_mode():
         m = denoiser(seen, snr, label if denoiser.classes else None)
-    if m.shape != x.shape or not _finite(m):
+    if m.shape != x.shape or not m.is_floating_point() or not _usable(m):
         at = float(torch.as_tensor(snr).double().mean())
+        real = m.is_floating_point()
+        why = f" with NaN or inf, or above {LARGEST:.0e}" if real else f" of {m.dtype}"
         raise InputError(
             f"denoiser: must give finite values of shape {tuple(x.shape)} at SNR {at:.4g}; "
-            f"got shape {tuple(m.shape)}" + ("" if m.shape != x.shape else " with NaN or inf")
+            f"got shape {tuple(m.shape)}" + ("" if m.shape != x.shape else why)
         )
     return m.reshape(len(x0), -1).to(x0)
 
 
-def _finite(m: Tensor) -> bool:
-    """Whether all of m is finite, as it is where its sum is."""
-    return bool(m.sum().isfinite()) or bool(m.isfinite().all())
+def _usable(m: Tensor) -> bool:
+    """Whether all of m is finite and below the largest, as finite numbers of 32 bits are."""
+    if m.dtype != torch.float64 and bool(m.sum().isfinite()):
+        return True
+    return bool((m.abs() < LARGEST).all())

@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import torch
 
-from .._checks import InputError, require, require_count
+from .._checks import InputError, refuse, require, require_count
 from .._typing import Array, Progress, Tensor
 from ..basis import Basis
 from ..denoise.base import Denoiser, per_call, process_of
@@ -169,7 +169,7 @@ def walk(
         seen = torch.stack((x, w), 1) if whole and w is not None else x
         if len(shape) > 1:
             seen = seen.view(*seen.shape[:-1], *shape)
-        m = denoiser(seen, step.snr, label).reshape(x.shape)
+        m = _whole(denoiser(seen, step.snr, label), shape, x)
         # not in place: a denoiser may return the very tensor it was given
         after = x.mul(step.state).add_(m, alpha=step.prediction)
         if step.history:
@@ -186,6 +186,14 @@ def walk(
                 w = follow(step.complement, w, x, m, (noise, z[:, d:]))
         yield Visit(x, m, after)
         x = after
+
+
+def _whole(m: Tensor, shape: tuple[int, ...], x: Tensor) -> Tensor:
+    """Return predictions as [b, d] like the states x, refusing those of another shape or kind."""
+    if m.shape != (len(x), *shape) or not m.is_floating_point():
+        rule = f"must give floating point numbers of shape {(len(x), *shape)}"
+        refuse("denoiser", rule, f"{tuple(m.shape)} of {m.dtype}")
+    return m.reshape(x.shape)
 
 
 def _scales(plan: Recipe, like: Tensor) -> list[float | Tensor | None]:
