@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import girsanov as gv
+from girsanov.cli.show import few
 
 COMMANDS = ("fit", "audit", "plan", "sample", "report", "demo", "doctor")
 
@@ -188,3 +189,9 @@ def test_a_terminal_without_unicode_is_served(here, law):
                  PYTHONIOENCODING="ascii")  # fmt: skip
     assert said.returncode == 0, said.stderr
     assert "wrote audit.json" in said.stdout
+
+
+def test_many_columns_are_not_all_named():
+    assert few(("a", "b")) == "a, b"
+    assert few([str(k) for k in range(8)]) == "0, 1, 2, 3, 4, 5, 6, 7"
+    assert few([str(k) for k in range(31)]) == "0, 1, 2, 3, 4, 5 and 25 more"

@@ -93,6 +93,13 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
+def few(names: Sequence[str], most: int = 8) -> str:
+    """Return names in a line; of many, the first ones and how many more there are."""
+    if len(names) <= most:
+        return ", ".join(names)
+    return f"{', '.join(names[: most - 2])} and {len(names) - most + 2} more"
+
+
 def ledger(plan: Plan) -> None:
     """Print the ledger of a plan as a table, and its notes below."""
     console = _console()
@@ -199,16 +206,13 @@ def sampled(drawn: Drawn, out: str) -> None:
     """Print what was drawn."""
     values = drawn.values
     form = f" of shape {values.shape[1:]}" if values.ndim > 1 else ""
-    kind = f"columns {', '.join(values.dtype.names)}" if values.dtype.names else str(values.dtype)
+    names = values.dtype.names
+    kind = f"columns {few(names)}" if names else str(values.dtype)
     console = _console()
     console.print(f"drew {len(values)} samples{form}, {kind}", markup=False)
     if drawn.bounded:
-        kept = ", ".join(drawn.bounded) if len(drawn.bounded) <= 6 else len(drawn.bounded)
-        console.print(
-            f"kept to numbers that the training data could hold: {kept} "
-            f"column{'' if len(drawn.bounded) == 1 else 's'} (--as-drawn leaves them)",
-            markup=False,
-        )  # fmt: skip
+        told = f"kept to numbers that the training data could hold: {few(drawn.bounded)}"
+        console.print(f"{told} (--as-drawn leaves them)", markup=False)
     if drawn.tally:
         console.print("  ".join(f"{name}: {n}" for name, n in drawn.tally.items()), markup=False)
     wrote(out)

@@ -71,7 +71,7 @@ def certificate_table(plan: Plan) -> Any | None:
         return None
     from ..ledger.resolution import VACUOUS
 
-    made = table("certificate at noise", "KL at most", "TV at most")
+    made = table("at noise level", "KL at most", "TV at most")
     for width in (BAR // 2, 11):
         made.add_column("", width=width)
     levels, finest = plan.promised.levels, plan.promised.finest()
