@@ -63,3 +63,12 @@ def test_intervals_cover():
     low, high = group_estimate(g, np.full(16, 1 / 16)).interval(0.9)
     covered = np.mean((low < 0) & (high > 0))
     assert abs(covered - 0.9) < 5 * math.sqrt(0.09 / runs)
+
+
+@pytest.mark.parametrize("degrees", [1, 3, 7, 15, 200, math.inf])
+@pytest.mark.parametrize("probability", [0.5125, 0.9, 0.975, 0.9875, 0.9999])
+def test_quantiles_are_those_of_the_slower_statistics(degrees, probability):
+    want = (
+        stats.norm.ppf(probability) if math.isinf(degrees) else stats.t.ppf(probability, degrees)
+    )
+    assert quantile(probability, degrees) == pytest.approx(law.ppf(probability), rel=1e-12)

@@ -42,6 +42,15 @@ def test_importing_it_costs_nothing():
     assert said.stdout.strip() == "[]"
 
 
+def test_planning_from_python_imports_no_torch():
+    code = (
+        "import sys, girsanov as gv; gv.make_plan, gv.load_audit, gv.load_plan, gv.evaluate_grid; "
+        "print([m for m in ('torch', 'scipy.stats', 'scipy.integrate') if m in sys.modules])"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "[]"
+
+
 def test_the_version_is_said_once():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["version"] == girsanov.__version__

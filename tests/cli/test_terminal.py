@@ -41,6 +41,21 @@ def test_nothing_heavy_is_imported_for_help():
     assert said.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize("goal", ["--steps 3", "--kl 5", ""])
+def test_planning_imports_neither_torch_nor_slow_parts_of_scipy(girsanov, vectors, goal):
+    girsanov(*f"fit {vectors} --out model --steps 20 --network mlp".split())
+    girsanov(*f"audit model --data {vectors} --levels 9 --draws 2".split())
+    slow = ("torch", "scipy.stats", "scipy.integrate", "scipy.optimize", "scipy.linalg")
+    words = ["plan", "audit.json", *goal.split(), "--json"]
+    code = (
+        f"import sys; from girsanov.cli.main import run; code = run({words}); "
+        f"sys.stderr.write(str([code, *(m for m in {slow} if m in sys.modules)]))"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stderr == "[0]"
+    assert json.loads(said.stdout)["verdict"]
+
+
 def test_help_is_quick():
     before = os.times()
     shell("fit", "--help")

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from girsanov._checks import InputError
+from girsanov._files import read_tensors, write_pair
 from girsanov.data import load_data
 from girsanov.denoise.exact import ExactDenoiser
 from girsanov.law import Gaussian, GaussianMixture
@@ -361,3 +362,31 @@ def test_standard_errors_shrink_with_the_root_of_the_examples():
     few, many = mean_se(320), mean_se(2880)
     for key, se in few.items():
         assert se / many[key] == pytest.approx(3, rel=0.25), key
+
+
+def without(path, dropped):
+    """Rewrite an audit file without some of its arrays."""
+    arrays = read_tensors(path.with_suffix(".safetensors"))
+    content = json.loads(path.read_text())
+    write_pair(path, content, {k: v for k, v in arrays.items() if not k.startswith(dropped)})
+
+
+@pytest.mark.parametrize("dropped", [(), ("probe.", "calibrated.")])
+def test_probe_and_calibration_are_kept_and_older_files_have_them_again(saved, report, dropped):
+    without(saved, dropped)
+    again = load_audit(saved)
+    assert ("_probe" in again.__dict__) == ("_corrected" in again.__dict__) == (not dropped)
+    for one, other in ((again.probe, report.probe), (again.corrected, report.corrected)):
+        values = vars(one) if hasattr(one, "__dict__") else one._asdict()
+        for name, value in values.items():
+            want = getattr(other, name)
+            assert want is value is None or np.array_equal(value, want, equal_nan=True), name
+    plans = [a.plan(steps=3, calibrate=True) for a in (report, again)]
+    assert plans[0].summary() == plans[1].summary()
+
+
+@pytest.mark.parametrize("name", ["probe.between", "calibrated.weights"])
+def test_half_of_what_was_found_is_refused(saved, name):
+    without(saved, (name,))
+    with pytest.raises(InputError, match=f"must hold {name}"):
+        load_audit(saved)

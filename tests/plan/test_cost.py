@@ -85,12 +85,12 @@ def test_every_sampler_has_its_own_start(exact):
 @pytest.mark.parametrize(("sampler", "covariance"), SAMPLERS)
 def test_groups_and_allocation_agree(exact, sampler, covariance):
     price = prices(exact, sampler, covariance)
-    nodes = price.allocation.grid(5, 24) + 1
+    nodes = price.choice().allocation().grid(5, 24) + 1
     start, cell = price.groups(nodes)
     assert start.shape == cell.shape == price.folds.shape
     assert price.folds.sum() == pytest.approx(1)
     total = (start + cell) @ price.folds  # cross-fitted, so a little above the repaired curve's
-    least = price.allocation.costs[4, 24]
+    least = price.choice().allocation().costs[4, 24]
     assert -0.01 < total - least < 0.02
 
 
@@ -147,3 +147,14 @@ def test_full_covariance_is_priced_in_folds(wrong):
     assert start.shape == (4,)
     weighted = group_estimate(by_group, wrong.curve.shares).value
     assert start @ price.folds == pytest.approx(weighted)
+
+
+@pytest.mark.parametrize(("sampler", "covariance"), SAMPLERS)
+def test_what_all_prefixes_of_a_grid_cost_is_what_each_does(wrong, sampler, covariance):
+    price = prices(wrong, sampler, covariance, levels=np.sqrt(GRID[1:] * GRID[:-1]))
+    nodes = np.array([2, 5, 6, 11, 18, 20, 31])  # measured levels and others
+    init, cells = price.prefixes(nodes)
+    for k in range(len(nodes)):
+        alone = price.shares(nodes[: k + 1])
+        for got, want in zip((init, cells[k]), alone, strict=True):
+            np.testing.assert_allclose(got, want, rtol=1e-10, atol=1e-11)

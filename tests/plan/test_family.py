@@ -6,6 +6,8 @@ from girsanov.law import GaussianMixture
 from girsanov.ledger.audit import audit
 from girsanov.plan.family import family
 from girsanov.plan.make import make_plan
+from girsanov.plan.plan import load_plan
+from girsanov.plan.remedies import remedies
 from girsanov.plan.solve import calibrated_teacher
 
 LAW = GaussianMixture(
@@ -65,3 +67,35 @@ def test_a_solver_on_the_calibrated_network_stands_alone_on_an_audit_of_the_raw_
     found = family(right, given, [3, 5])
     assert [p.steps for p in found] == [3, 5]
     assert all(p.calibration is not None for p in found)
+
+
+@pytest.mark.parametrize("limits", ["among", "keep", "widest"])
+def test_relatives_keep_to_the_limits_of_a_plan_also_of_its_file(wrong, limits, tmp_path):
+    asked = {"among": wrong.levels[::3], "keep": wrong.levels[[4, 9]], "widest": 2.0}[limits]
+    given = make_plan(wrong, steps=6, **{limits: asked})
+    given.save(tmp_path / "plan.json")
+    again = load_plan(tmp_path / "plan.json")
+    assert again.limits == given.limits == {limits: np.asarray(asked).tolist()}
+    free = family(wrong, make_plan(wrong, steps=6, resolution=given.resolution), [5])[0]
+    found = family(wrong, again, [1, 5])
+    alone = make_plan(wrong, steps=5, resolution=given.resolution, **{limits: asked})
+    np.testing.assert_allclose(found[-1].levels, alone.levels, rtol=1e-12)
+    assert len(free.levels) == 5
+    assert not np.allclose(free.levels, found[-1].levels)
+    assert found[-1].limits == given.limits
+
+
+def test_an_x0_plan_for_nats_has_relatives_for_nats(wrong):
+    given = make_plan(wrong, kl=3.0, sampler="x0")
+    assert given.limits == {"weight": 0.0}
+    same = next(p for p in family(wrong, given, [given.steps]))
+    np.testing.assert_allclose(same.levels, given.levels, rtol=1e-12)
+    other = make_plan(wrong, steps=given.steps, sampler="x0", resolution=given.resolution)
+    assert not np.allclose(other.levels, given.levels)
+
+
+@pytest.mark.parametrize("sampler", ["score", "relative"])
+def test_remedies_are_of_the_process_of_the_plan(wrong, sampler):
+    own = make_plan(wrong, steps=5, sampler=sampler, process="cld")
+    grid = next(r for r in remedies(wrong, own) if r.name == "grid")
+    assert grid.value == pytest.approx(0.0, abs=1e-9)  # no grid is better than its own

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from .._checks import InputError, require, require_choice
@@ -71,6 +72,11 @@ class Audit:
             made = calibrate(self.curve, self.frame, int(self.about["examples"]))
             object.__setattr__(self, "_corrected", made)
         return self.__dict__["_corrected"]  # type: ignore[no-any-return]
+
+    @cached_property
+    def shared(self) -> dict[str, Any]:
+        """What plans of this audit have worked out and may use again; not kept in its file."""
+        return {}
 
     @property
     def levels(self) -> Levels:

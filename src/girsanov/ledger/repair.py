@@ -19,7 +19,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import isotonic_regression
 
 from .._typing import Array, Levels
 from ..montecarlo import group_estimate
@@ -47,10 +46,28 @@ def single_crossing(levels: Levels, error: Array, weight: Array) -> Array:
     """
     known = error > 0
     bent = 1 / error[known] - levels[known]
-    fit = isotonic_regression(bent, weights=weight[known]).x + levels[known]
+    fit = isotonic(bent, weight[known]) + levels[known]
     out = error.copy()
     out[known] = np.where(fit > 0, 1 / np.where(fit > 0, fit, 1.0), error[known])
     return out
+
+
+def isotonic(values: Array, weights: Array) -> Array:
+    """Return the nondecreasing sequence closest to values [N] in weighted squares.
+
+    By pooling adjacent violators, as `scipy.optimize.isotonic_regression`, which takes longer to
+    import than all repairs of a plan take.
+    """
+    pools: list[tuple[float, float, int]] = []  # mean, weight, length
+    for value, weight in zip(values.tolist(), weights.tolist(), strict=True):
+        mean, total, length = value, weight, 1
+        while pools and pools[-1][0] >= mean:
+            before, heavy, more = pools.pop()
+            mean = (heavy * before + total * mean) / (heavy + total)
+            total, length = heavy + total, length + more
+        pools.append((mean, total, length))
+    means, _, lengths = zip(*pools, strict=True) if pools else ((), (), ())
+    return np.repeat(np.array(means, dtype=np.float64), np.array(lengths, dtype=np.int64))
 
 
 def cross_once(curve: Curve) -> None:

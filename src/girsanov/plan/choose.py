@@ -42,6 +42,12 @@ class Menu:
     widest: float = np.inf
     weight: float = 0.0
 
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What tells this menu from others."""
+        allowed = None if self.allowed is None else self.allowed.tobytes()
+        return (allowed, self.keep, self.widest, self.weight)
+
 
 @dataclass(frozen=True)
 class Choice:

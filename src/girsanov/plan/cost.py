@@ -30,7 +30,6 @@ from ..ledger.curve import FOLDS, Curve
 from ..ledger.discretise import (
     cell_costs,
     errors_for,
-    folded_spectra,
     gaussian_cell,
     spectrum,
 )
@@ -40,10 +39,11 @@ from ..ledger.refine import merged, refined, stretches, unseen
 from ..ledger.repair import Repair, cross_once, repaired
 from ..montecarlo import Estimate, group_estimate
 from ..sampling.holds import HOLDS
-from .allocate import Allocation
 from .choose import Choice, Menu
-from .least import least
+from .least import between, least
+from .spectra import refined_spectra
 
+RECENT = 2  # prices an audit remembers: those of a plan, and those that it is held against
 STARTS = {"gaussian": "gaussian", "x0": "mean", "relative": "standard", "score": "standard"}
 
 
@@ -169,11 +169,6 @@ class Prices:
         """The cost of every cell on the repaired curve of all examples, [K, K]."""
         return self.choice().cell
 
-    @property
-    def allocation(self) -> Allocation:
-        """The best grids of every number of levels that start anywhere, on all examples."""
-        return self.choice().allocation()
-
     def starts(self, levels: Array) -> Array:
         """Return the cost by group of starting at each of `levels`, [..., B]."""
         return start_cost(self.audit.curve, levels, self.start, self.audit.frame.variances)
@@ -207,26 +202,7 @@ class Prices:
 
     @cached_property
     def _spectra(self) -> tuple[Array, Array]:
-        """Variances that the other folds give, and the errors of each fold along their axes.
-
-        Both [K + 1, F, d], interpolated like the errors of any other basis.
-        """
-        measured = self.audit.curve
-        assert measured.full is not None
-        variance, error = folded_spectra(measured.full)
-        bends = measured.bends
-        if bends:
-            bends = {"total": np.moveaxis(self.refold(np.moveaxis(bends["total"], 1, -1)), -1, 1)}
-        even = replace(
-            measured,
-            shares=self.folds,
-            bends=bends,
-            errors={"full": variance, "error": error},
-            sizes={"full": np.ones(measured.dimension), "error": np.ones(measured.dimension)},
-            traces=error.sum(axis=2, keepdims=True) * np.ones(3),
-        )
-        fine = refined(even, self.levels, bases=("error",))
-        return fine.errors["full"], fine.errors["error"]
+        return refined_spectra(self.audit.curve, self.levels, self.folds, self.refold)
 
     def refold(self, by_group: Array) -> Array:
         """Return means by group [..., B] as means by fold, in which this sampler is priced."""
@@ -282,7 +258,7 @@ class Prices:
 
         nodes: of the grid that it is held against.
         """
-        return np.asarray(self.references(first, _between(first, last, nodes))[-1])
+        return np.asarray(self.references(first, between(first, last, nodes))[-1])
 
     def references(self, first: int, nodes: Indices) -> Array:
         """Return R from node `first` to each of `nodes`, in order, by group, [N, B]."""
@@ -306,7 +282,7 @@ class Prices:
             self._cache["least"] = self._choice(whole, np.ones(FOLDS, dtype=bool), False)
         search: Choice = self._cache["least"]
         above = float(self.reference(first, last, nodes) @ self.folds)
-        _, costs, _ = search.cheapest(first, _between(first, last, nodes))
+        _, costs, _ = search.cheapest(first, between(first, last, nodes))
         return max(0.0, above - float(costs[-1]))
 
     @cached_property
@@ -334,12 +310,6 @@ class Prices:
         return np.asarray(self.totals[last])
 
 
-def _between(first: int, last: int, nodes: Indices | None) -> Indices:
-    """Return those of `nodes` from `first` to `last`, which is among them."""
-    given = np.zeros(0, dtype=np.int64) if nodes is None else nodes
-    return np.union1d(given[(given >= first) & (given < last)], [last])
-
-
 def prices(
     audit: Audit,
     sampler: str,
@@ -364,7 +334,14 @@ def prices(
             errors_for(audit.curve, covariance)
     every = audit.levels if levels is None else levels
     if menu is None:
-        every = merged(audit.levels, every)
-    known = tuple({covariance} & {*audit.curve.errors}) if covariance else ()
-    curve = refined(audit.curve, every, bases=known)
-    return Prices(audit, sampler, covariance, start or STARTS[sampler], curve, menu or Menu())
+        every, menu = merged(audit.levels, every), Menu()
+    names = (sampler, covariance, start or STARTS[sampler])
+    recent, key = audit.shared.setdefault("prices", {}), (names, every.tobytes(), menu.key)
+    if key not in recent:
+        known = tuple({covariance} & {*audit.curve.errors}) if covariance else ()
+        curve = refined(audit.curve, every, bases=known)
+        for old in [*recent][: 1 - RECENT]:
+            del recent[old]
+        recent[key] = Prices(audit, *names, curve, menu)
+    found: Prices = recent[key]
+    return found

@@ -6,12 +6,9 @@ from collections.abc import Iterable
 
 from ..ledger.record import Audit
 from ..sampling.solvers import SOLVERS
-from .choose import MOST
-from .given import bare, plan_on
-from .goals import counts_up_to, frontier
-from .make import priced
+from .make import Wish
 from .plan import Plan
-from .solve import GIVEN, solver_plans
+from .solve import solver_plans
 
 SOLVER_COUNTS = (*range(1, 17), 20, 24, 32, 48, 64)
 
@@ -21,34 +18,18 @@ def family(
 ) -> list[Plan]:
     """Return the best plan of a plan's sampler for every number of steps, up to its resolution.
 
-    Each is what `make_plan` returns for that number; together they take a small part of the time,
-    since they share their prices. counts: numbers of network calls, by default all up to 32 and
-    some beyond; those for which there is no grid are left out. ledgers: False for grids alone,
-    which takes a small part of the time again. A solver on the calibrated network has no others,
-    unless `audit` is that of `calibrated_teacher`: a saved one has the trajectories of the network
-    as it is. Raises `InputError` when the audit cannot price the sampler.
+    Each is what `make_plan` returns for that number within the plan's limits; together they take
+    a small part of the time, since they share their prices. counts: numbers of network calls, by
+    default all up to 32 and some beyond; those for which there is no grid are left out. ledgers:
+    False for grids alone, which takes a small part of the time again. A solver on the calibrated
+    network has no others, unless `audit` is that of `calibrated_teacher`: a saved one has the
+    trajectories of the network as it is. Raises `InputError` when the audit cannot price the
+    sampler.
     """
     if plan.sampler in SOLVERS and plan.calibration is not None and audit.calibration is None:
         return [plan] if counts is None or plan.steps in {*counts} else []
     if plan.sampler in SOLVERS:
         return solver_plans(audit, plan.sampler, counts or SOLVER_COUNTS, plan.last)
     own = (audit.calibrated() if plan.calibration is not None else audit).in_process(plan.process)
-    names = (plan.sampler, plan.covariance, plan.start)
-    price, end = priced(own, names, plan.last, plan.resolution, {}, None)
-    extra = 1 if plan.last == "sample" else 0
-    rows = frontier(price, end, extra) if ledgers else []
-    made = []
-    for count in counts_up_to(price, end, extra) if counts is None else sorted({*counts}):
-        levels = count + extra
-        if levels > MOST or not price.choice().reachable(levels, end):
-            continue
-        nodes = price.choice().nodes(levels, end)
-        made.append(
-            plan_on(
-                price, nodes, last=plan.last, frontier=rows, why=GIVEN,
-                shares=price.planned(levels, end),
-            )
-            if ledgers
-            else bare(price, nodes, last=plan.last, why=GIVEN)
-        )  # fmt: skip
-    return made
+    found = Wish.like(plan).every(own, counts)
+    return [one.plan(plan.last) if ledgers else one.bare(plan.last) for one in found]

@@ -3,13 +3,13 @@ r"""How many steps: the fewest for a target, or the best number, from the cost o
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from .._checks import InputError, refuse, require
-from .._typing import Indices, Json
+from .._typing import Array, Indices, Json
 from ..ledger.certificate import Entry, Kind, estimate_entry, tv_from_kl
 from ..montecarlo import Estimate
 from .allocate import is_monge
@@ -67,16 +67,35 @@ def frontier(price: Prices, end: int, extra: int, steps: int | None = None) -> l
     steps: a number that must be among them. All grids are chosen by the same examples, which
     takes little from their differences.
     """
+    key = ("frontier", end, extra, steps)
+    if key not in price._cache:
+        price._cache[key] = _frontier(price, end, extra, steps)
+    return [dict(row) for row in price._cache[key]]
+
+
+def _frontier(price: Prices, end: int, extra: int, steps: int | None) -> list[Json]:
     limit = USUAL if steps is None or steps + extra <= USUAL else MOST
     counts = sorted({*counts_up_to(price, end, extra, limit), *([steps] if steps else [])})
     grids = [price.choice().nodes(n + extra, end) for n in counts]
-    costs = np.stack([sum(price.groups(nodes)) for nodes in grids])  # [N, B]
+    costs = _costs(price, grids)  # [N, B]
     best = int((costs @ price.folds).argmin())
-    above = [price.estimate(row - costs[best]) for row in costs]
+    value, se, _ = price.estimate((costs - costs[best]).T)
     return [
-        {"steps": n, "above_best": float(e.value), "standard_error": float(e.se)}
-        for n, e in zip(counts, above, strict=True)
+        {"steps": n, "above_best": above, "standard_error": error}
+        for n, above, error in zip(counts, value.tolist(), se.tolist(), strict=True)
     ]
+
+
+def _costs(price: Prices, grids: Sequence[Indices]) -> Array:
+    """Return the cross-fitted cost of each of these grids by group, [N, B] or [N, F]."""
+    first = np.array([nodes[0] for nodes in grids])
+    here = np.concatenate([nodes[:-1] for nodes in grids])
+    there = np.concatenate([nodes[1:] for nodes in grids])
+    pairs, place = np.unique(np.stack([here, there]), axis=1, return_inverse=True)
+    cells = price.each(*pairs)[place.ravel()]  # grids of like size share many
+    parts = np.split(cells, np.cumsum([len(nodes) - 1 for nodes in grids])[:-1])
+    starts = price.refold(price.starts(price.curve.levels[first]))
+    return np.asarray(starts + np.stack([part.sum(axis=0) for part in parts]))
 
 
 def sampler_entries(

@@ -44,6 +44,12 @@ def least(price: Prices, fold: int | None, first: int, grid: Indices, ends: Indi
     return out[at]
 
 
+def between(first: int, last: int, nodes: Indices | None) -> Indices:
+    """Return those of `nodes` from `first` to `last`, which is among them."""
+    given = np.zeros(0, dtype=np.int64) if nodes is None else nodes
+    return np.union1d(given[(given >= first) & (given < last)], [last])
+
+
 def _on_paths(parents: Indices, ends: Indices) -> NDArray[np.bool_]:
     """Return which stops but the first the paths to `ends` visit; parents as `cheapest_path`."""
     visited = np.zeros(len(parents), dtype=bool)

@@ -70,7 +70,7 @@ def offer(audit: Audit, last: str, resolution: float | None, limits: Limits) -> 
     asked = keep if keep is not None else dense[:0]
     if resolution is not None:
         asked = np.append(asked, _snr_of(audit, resolution))
-    levels = merged(audit.levels, np.concatenate([dense, asked]))
+    levels = merged(merged(audit.levels, dense), asked)
     allowed = None if among is None else _places(levels, np.sort(among))
     end = _end(audit, levels, last, resolution, limits.get("w2"))
     if allowed is not None:
@@ -144,10 +144,11 @@ def _end(
     if resolution is not None:
         require(w2 is None, "resolution, w2", "only one of them can be given", (resolution, w2))
         return int(_places(levels, np.array([_snr_of(audit, resolution)]))[0])
+    if w2 is None:
+        error = refined(audit.curve.pooled(), levels).traces[1:, 0, 0]
+        return fine_enough(error, float(audit.curve.total().value[0]), BLUR)
     curve = refined(audit.curve, levels)
     total = group_estimate(curve.traces[1:, :, 0].T, curve.shares)
-    if w2 is None:
-        return fine_enough(total.value, float(audit.curve.total().value[0]), BLUR)
     tolerance = require_number("w2", w2, above=0.0)
     square = (
         curve.dimension / levels

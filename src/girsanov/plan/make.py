@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Unpack
+
+import numpy as np
 
 from .._checks import require, require_choice, require_count, require_number
 from .._typing import Array, Indices, Json
@@ -13,14 +16,15 @@ from ..ledger.init import STARTS
 from ..ledger.record import Audit
 from ..sampling.holds import HOLDS
 from ..sampling.solvers import SOLVERS
+from .choose import MOST
 from .correction import WHY, advised
 from .cost import Prices, prices
-from .given import plan_on
-from .goals import best, fewest, frontier, require_steps
+from .given import bare, plan_on
+from .goals import best, counts_up_to, fewest, frontier, require_steps
 from .levels import Limits, offer
 from .plan import Plan
 from .score import score_floor
-from .solve import calibrated_teacher, plan_solver, refuse_for_solver
+from .solve import GIVEN, calibrated_teacher, plan_solver, refuse_for_solver
 
 if TYPE_CHECKING:
     from ..denoise.base import Denoiser
@@ -95,13 +99,17 @@ def make_plan(  # noqa: PLR0913 - the public face: one keyword a choice
 
 @dataclass(frozen=True)
 class Found:
-    """A grid that was found: the prices it was found by, its nodes 1..K, and why it is this."""
+    """A grid that was found: the prices it was found by, its nodes 1..K, and why it is this.
+
+    extra: levels visited without a call; rows: the frontier; limits: `Wish.remembered`.
+    """
 
     price: Prices
     nodes: Indices
     extra: int = 0
     rows: list[Json] = field(default_factory=list)
     why: str = ""
+    limits: Json = field(default_factory=dict)
 
     def cost(self) -> Array:
         """Return the path cost of the grid by group of examples, [B] or [F]."""
@@ -116,9 +124,18 @@ class Found:
     def plan(self, last: str) -> Plan:
         """Return the plan on this grid, priced by examples that did not choose it."""
         rows, shares = self.frontier(), self.price.planned(len(self.nodes), int(self.nodes[-1]))
-        return plan_on(
+        made = plan_on(
             self.price, self.nodes, last=last, frontier=rows, why=self.why, shares=shares
         )
+        return self.limited(made)
+
+    def bare(self, last: str) -> Plan:
+        """Return the plan on this grid without its ledger, which takes most of the time."""
+        return self.limited(bare(self.price, self.nodes, last=last, why=self.why))
+
+    def limited(self, made: Plan) -> Plan:
+        """Return a plan that remembers what its levels were restricted to."""
+        return replace(made, about={**made.about, "limits": self.limits}) if self.limits else made
 
 
 @dataclass(frozen=True)
@@ -132,18 +149,24 @@ class Wish:
     last: str
     resolution: float | None
     limits: Limits
-    steps: int | None
-    kl: float | None
-    tv: float | None
+    steps: int | None = None
+    kl: float | None = None
+    tv: float | None = None
+
+    @classmethod
+    def like(cls, plan: Plan, steps: int | None = None) -> Wish:
+        """Return the wish for a plan of the same sampler, limits and end, of so many steps."""
+        names = (plan.sampler, plan.covariance, plan.start)
+        limits: Limits = plan.limits  # type: ignore[assignment]
+        return cls(names, plan.last, plan.resolution, limits, steps)
 
     def search(self, audit: Audit) -> Found:
         """Return the grid that this audit answers with."""
-        steps, kl, tv, extra = self.steps, self.kl, self.tv, int(self.last == "sample")
-        # a sampled last level is visited without a call
-        price, end = priced(audit, self.names, self.last, self.resolution, self.limits, kl or tv)
+        steps, kl, tv, extra = self.steps, self.kl, self.tv, self.extra
+        price, end = self.priced(audit)
         rows: list[Json] = []
         if steps is not None:
-            count, why = require_count("steps", steps), "the number of steps was given"
+            count, why = require_count("steps", steps), GIVEN
             require_steps(price, count, end, extra)
         elif kl is not None or tv is not None:
             target = kl_from_tv(tv) if tv is not None else require_number("kl", kl, above=0.0)
@@ -153,7 +176,41 @@ class Wish:
             nodes = price.choice().nodes(rows[-1]["steps"] + extra, end)
             bound = 0.0 if price.exact else score_floor(price, nodes)
             count, why = best(rows, bound, price.curve.dimension)
-        return Found(price, price.choice().nodes(count + extra, end), extra, rows, why)
+        nodes = price.choice().nodes(count + extra, end)
+        return Found(price, nodes, extra, rows, why, self.remembered(price))
+
+    def every(self, audit: Audit, counts: Iterable[int] | None = None) -> Iterator[Found]:
+        """Yield the best grid for every number of steps there is one for, or for those in counts.
+
+        By default all up to 32 and some beyond.
+        """
+        price, end = self.priced(audit)
+        extra, rows = self.extra, frontier(price, end, self.extra)
+        for count in counts_up_to(price, end, extra) if counts is None else sorted({*counts}):
+            levels = count + extra
+            if 0 < levels <= MOST and price.choice().reachable(levels, end):
+                nodes = price.choice().nodes(levels, end)
+                yield Found(price, nodes, extra, rows, GIVEN, self.remembered(price))
+
+    @property
+    def extra(self) -> int:
+        """How many levels are visited without a call: a sampled last one is."""
+        return int(self.last == "sample")
+
+    def priced(self, audit: Audit) -> tuple[Prices, int]:
+        """Return the prices of this sampler on all levels a plan may visit, and the last node."""
+        target = self.kl or self.tv
+        return priced(audit, self.names, self.last, self.resolution, self.limits, target)
+
+    def remembered(self, price: Prices) -> Json:
+        """Return what the levels were restricted to, as JSON; the end is the plan's own."""
+        out: Json = {}
+        for name in ("among", "keep", "widest"):
+            value = self.limits.get(name)
+            if value is not None:
+                out[name] = np.asarray(value, dtype=np.float64).tolist()
+        usual = X0_WEIGHT if price.hold == "x0" else 0.0
+        return out if price.menu.weight == usual else {**out, "weight": price.menu.weight}
 
 
 def priced(

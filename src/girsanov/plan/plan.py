@@ -38,7 +38,12 @@ from .distance import Distance, distance_from_json
 OWN = "diffusers"  # the sampler of a plan that leaves the steps to a scheduler of diffusers
 ABOUT = ("why", "audit", "model")
 GUIDED = "relative to the guided field, which has no data law"
-EXTRA = ("command", "tournament", "scheduler")  # of the command line, or a tournament
+EXTRA = (
+    "command",
+    "tournament",
+    "scheduler",
+    "limits",
+)  # of the command line, a tournament, a user
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,11 @@ class Plan:
     def scheduler(self) -> Json | None:
         """Name, configuration and calls of the scheduler of diffusers that takes the steps."""
         return self.about.get("scheduler") if self.sampler == OWN else None
+
+    @property
+    def limits(self) -> Json:
+        """What its levels were restricted to, and by what weight chosen: `plan.levels.Limits`."""
+        return dict(self.about.get("limits", {}))
 
     @property
     def resolution(self) -> float:
@@ -237,7 +247,7 @@ def _check_whole(plan: Plan, content: Json) -> None:
     choices = COVARIANCES if plan.sampler == "gaussian" else (None,)
     require(plan.covariance in choices, "covariance", "must fit the sampler", plan.covariance)
     kinds = {"why": str, "model": str, "command": str, "audit": dict, "frontier": list}
-    kinds["tournament"] = dict
+    kinds["tournament"] = kinds["limits"] = dict
     for name in kinds.keys() & names:
         rule = f"must be a {kinds[name].__name__}"
         require(isinstance(content[name], kinds[name]), name, rule, content[name])

@@ -52,7 +52,7 @@ def remedies(audit: Audit, plan: Plan) -> list[Remedy]:
     They are in the order of the low ends of their intervals and may overlap: together they need
     not save the sum. Plans of deterministic solvers are not priced in nats and get training only.
     """
-    own = audit.calibrated() if plan.calibration is not None else audit
+    own = (audit.calibrated() if plan.calibration is not None else audit).in_process(plan.process)
     found = _of_sampler(audit, own, plan) if plan.distance is None else []
     score = next((e for e in plan.ledger if e.name == "score"), None)
     if score is not None and score.kind == "lower bound":
@@ -66,10 +66,9 @@ def _of_sampler(audit: Audit, own: Audit, plan: Plan) -> list[Remedy]:
     same: dict[str, Any] = {
         "sampler": plan.sampler, "covariance": plan.covariance, "start": plan.start,
     }  # fmt: skip
-    names = plan.sampler, plan.covariance, plan.start
 
     def found_in(of: Audit, steps: int) -> Found:
-        return Wish(names, plan.last, plan.resolution, {}, steps, None, None).search(of)
+        return Wish.like(plan, steps).search(of)
 
     price, nodes = grid_prices(own, plan.levels, **same)
     best = found_in(own, plan.steps)
@@ -87,10 +86,11 @@ def _of_sampler(audit: Audit, own: Audit, plan: Plan) -> list[Remedy]:
         about = {"noise": float(own.levels[0] ** -0.5)}
         found.append(Remedy("range", init.value, init.low or 0.0, init.high or math.inf, about))
     fits = plan.covariance in (None, "scalar", own.curve.main) and plan.sampler != "relative"
-    fits &= plan.guidance == 1
+    fits &= plan.guidance == 1 and audit.about.get("process", "vp") == "vp"
     if plan.calibration is None and not own.about["exact"] and fits:
-        at_corrected = found_in(own.calibrated(), plan.steps).cost()
-        share = own.calibrated().calibration.share  # type: ignore[union-attr]
+        better = audit.calibrated()
+        at_corrected = found_in(better.in_process(plan.process), plan.steps).cost()
+        share = better.calibration.share  # type: ignore[union-attr]
         found.append(_saved("calibration", at_best - at_corrected, shares, {"share": share}))
     return found
 
