@@ -3,8 +3,9 @@
     python benchmarks/plan.py [--audit audit.json] [--levels 250 500 1000 2000] [--json FILE]
 
 The search: cells of every hold and the best grids of all sizes up to 16, 64 and 256, on the exact
-curve of a mixture on a line. Whole plans, `girsanov plan` and `--help` of every command need no
-network; `--audit` is any audit of `girsanov audit`. Medians of `--runs`, CPU seconds;
+curve of a mixture on a line; with 64 bands, on that of a Gaussian; and in phase space (cld). Whole
+plans, each of an audit that was just read, their remedies, `girsanov plan` and `--help` of every
+command need no network; `--audit` is one of `girsanov audit`. Medians of `--runs`, CPU seconds;
 `docs/figures.py growth FILE` draws the search from the file of --json.
 """
 
@@ -14,6 +15,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +26,16 @@ import girsanov as gv
 from girsanov.ledger.discretise import cells
 from girsanov.ledger.exact import exact_curve
 from girsanov.plan.allocate import is_monge, shortest_paths
+from girsanov.plan.family import family
+from girsanov.plan.remedies import remedies
 
 LAW = gv.GaussianMixture([0.3, 0.7], [[-1.5], [1.0]], [0.04, 0.15])
-HOLDS = ("x0", "gaussian", "score", "relative")
-GOALS = ({"steps": 16}, {"steps": 16, "sampler": "x0"}, {"kl": 8.0}, {})
+HOLDS = ("x0", "gaussian", "gaussian, 64 bands", "score", "relative", "score, cld")
+SPREAD = np.geomspace(0.01, 4.0, 64)  # variances of the Gaussian with 64 bands
+GOALS = (
+    {"steps": 16}, {"steps": 16, "sampler": "x0"}, {"steps": 16, "covariance": "full"},
+    {"kl": 8.0}, {"tv": 0.5, "resolution": 1.0}, {},
+)  # fmt: skip
 COMMANDS = (
     "fit", "audit", "plan", "sample", "compare", "export", "report", "bounds", "verify", "demo",
     "doctor",
@@ -36,11 +45,16 @@ RUN = "from girsanov.cli.main import main; main()"
 
 def search(hold: str, count: int, most: int, runs: int) -> dict[str, object]:
     """Time one search on `count` levels."""
-    curve = exact_curve(LAW, np.geomspace(1e-3, 1e4, count))
-    took = []
+    levels, took = np.geomspace(1e-3, 1e4, count), []
+    curve, covariance = exact_curve(LAW, levels), "scalar" if hold[:8] == "gaussian" else None
+    if "64" in hold:
+        error = SPREAD / (1 + np.concatenate([[0.0], levels])[:, None, None] * SPREAD)
+        curve = replace(curve, errors={"pca": error}, sizes={"pca": np.ones(64)})
+        covariance = "pca"
+    name, process = hold.split(",")[0], "cld" if "cld" in hold else "vp"
     for _ in range(runs):
         begun = time.process_time()
-        cell = cells(curve, hold, "scalar" if hold == "gaussian" else None)
+        cell = cells(curve, name, covariance, process)
         priced = time.process_time()
         shortest_paths(np.zeros(count), cell, most)
         took.append((priced - begun, time.process_time() - priced))
@@ -68,13 +82,20 @@ def searches(given) -> list[dict[str, object]]:
 
 
 def plans(given) -> list[dict[str, object]]:
-    """Print and return how long whole plans of an audit take, intervals and verdict included."""
-    made = gv.load_audit(given.audit)
+    """Print and return how long reading an audit and planning take, intervals included."""
 
-    def work(goal):
-        return lambda: made.plan(**goal)
+    def read():
+        return gv.load_audit(given.audit)  # anew: an audit remembers prices of its last plans
 
-    took = in_turns({str(goal): work(goal) for goal in GOALS}, given.runs)
+    def planned(goal, then):
+        made = read()
+        then(made, made.plan(**goal))
+
+    jobs = {"reading alone": read}
+    jobs |= {str(goal): partial(planned, goal, lambda *_: None) for goal in GOALS}
+    jobs["{'steps': 16} and its remedies"] = partial(planned, GOALS[0], remedies)
+    jobs["{'steps': 16} and all numbers of steps"] = partial(planned, GOALS[0], family)
+    took = in_turns(jobs, given.runs)
     rows = [{"goal": goal, "seconds": times.each(10**6)} for goal, times in took.items()]
     table(("plan", "seconds, CPU"), ((r["goal"], show(r["seconds"]["cpu"])) for r in rows))
     return rows

@@ -40,6 +40,7 @@ class AsNetwork:
     def __init__(self, model, scheduler):
         self.model, self.kept = model, scheduler.alphas_cumprod.double()
         self.config = SimpleNamespace(in_channels=model.shape[0], sample_size=model.shape[-1])
+        self.device = model.device
 
     def __call__(self, x, t):
         kept = float(self.kept[int(t)])

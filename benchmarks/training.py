@@ -34,7 +34,7 @@ from girsanov.denoise.mlp import ResidualMLP
 from girsanov.train import TrainOptions
 from girsanov.train.fit import _trainer, set_dropout
 from girsanov.train.validation import ledger, squared_errors
-from girsanov.train.weights import Lent
+from girsanov.train.weights import Lent, reseed
 
 BATCH = 64
 OTHERS = ("diffusers", "surrounded")
@@ -97,7 +97,7 @@ class Theirs:
             if surrounded
             else Epsilon(self.network, self.scheduler, model)
         )
-        self.data, self.steps, self.rate = data, steps, ours.rate
+        self.data, self.steps, self.rate, self.seed = data, steps, ours.rate, seed
         self.adam = torch.optim.AdamW(
             self.network.parameters(), ours.rate, betas=(0.95, 0.999), weight_decay=1e-6
         )
@@ -119,6 +119,7 @@ class Theirs:
         for group in self.adam.param_groups:
             group["lr"] = self.rate * shape
         self.network.train()
+        reseed(self.network, self.seed, k)
         x_t = self.scheduler.add_noise(x0, noise, t)
         loss = torch.nn.functional.mse_loss(self.model.epsilon(x_t, t), noise)
         loss.backward()
