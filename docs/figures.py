@@ -288,7 +288,7 @@ def model_figures(audit_path: str, plan_path: str) -> None:
     audit, plan = gv.load_audit(audit_path), gv.load_plan(plan_path)
     write("ledger", ledger_figure(plan.ledger))
     write("curve", curve_figure(audit, [plan]))
-    write("gain", gain_figure(audit))
+    write("gain", gain_figure(audit, end=plan.resolution))
     noise = audit.levels**-0.5
     certified = certificate_figure(plan, (float(noise.min()), float(noise.max())))
     if certified is not None:

@@ -1,5 +1,6 @@
 """The lines to copy do what they say."""
 
+import dataclasses
 import html
 import re
 import shlex
@@ -39,3 +40,12 @@ def test_the_shell_lines_are_commands_with_the_files_that_were_used(wrong_plans)
         name, *words = shlex.split(line)[1:]
         options = {o for p in known[name].params for o in p.opts}
         assert {w for w in words if w.startswith("--")} <= options
+
+
+def test_only_pictures_are_for_diffusers(wrong_plans):
+    def titles(shape):
+        about = {**wrong_plans[0].about, "audit": {"shape": shape}}
+        return [s.title for s in snippets(dataclasses.replace(wrong_plans[0], about=about), [])]
+
+    assert titles([3, 8, 8]) == ["From a shell", "In Python", "In diffusers"]
+    assert titles([2]) == ["From a shell", "In Python"]

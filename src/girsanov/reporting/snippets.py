@@ -53,7 +53,8 @@ def snippets(plan: Plan, commands: Sequence[str]) -> list[Snippet]:
         + escape(f"{given})\nx = gv.sample(gv.load_model({model!r}), plan, 1000, seed=0)")
     )
     found = [Snippet("From a shell", shell), Snippet("In Python", python)]
-    if plan.sampler in HOLDS and plan.process == "vp" and plan.calibration is None:
+    pictures = len(plan.about.get("audit", {}).get("shape", (1,))) == 3  # what a pipeline draws
+    if pictures and plan.sampler in HOLDS and plan.process == "vp" and plan.calibration is None:
         line = (
             f"pipe.scheduler = gv.GirsanovScheduler.from_plan({out!r}, scheduler=pipe.scheduler)"
         )
