@@ -170,6 +170,8 @@ def _add_bumps(out: Array, curve: Curve, fine: Levels, i: Indices) -> None:
     """Add 1/2 the integral of the bumps over stretches from `fine` [L + 1] in gaps i to [L, B]."""
     bend, sizes = curve.bends.get(curve.main, curve.bends["total"]), curve.sizes[curve.main]
     inside = np.flatnonzero(i > 0)  # there are none in the first, from s = 0
+    if not len(inside):
+        return
     nodes, weights = np.polynomial.legendre.leggauss(POINTS)
     start = np.log(fine[inside])
     length = (np.log(fine[inside + 1]) - start) / 2
