@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 
+from .._checks import require
 from .._typing import Tensor
 from ..noise import NoiseSource
 
@@ -70,3 +71,10 @@ def names_for(denoiser: Denoiser, given: tuple[str, ...]) -> tuple[str, ...]:
     if not numbered or len(given) > len(own) or set(given) <= set(own):
         return own
     return (*given, *(f"class {k}" for k in range(len(given), len(own))))
+
+
+def require_denoiser(value: Any) -> None:
+    """Refuse what is not a denoiser, a law among others, before anything is asked of it."""
+    known = hasattr(value, "shape") and hasattr(value, "classes")
+    rule = "must be a denoiser: a loaded or fitted model, or an ExactDenoiser of a law"
+    require(known, "denoiser", rule, type(value).__name__)

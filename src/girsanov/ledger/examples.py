@@ -14,7 +14,7 @@ from .._checks import require, require_count
 from .._typing import Tensor
 from ..data import Dataset, Standardisation
 from ..data.lineage import shared_rows
-from ..denoise.base import Denoiser, names_for
+from ..denoise.base import Denoiser, names_for, require_denoiser
 from ..denoise.neighbours import Neighbours, can_stand_beside, most_points
 from ..denoise.pipeline_units import in_units_of
 from ..law.base import Law
@@ -87,6 +87,9 @@ def held_out_examples(
     denoiser: Denoiser, data: Dataset | Law, examples: int | None, seed: int
 ) -> Examples:
     """Return `examples` of the data chosen by `seed` (None: all), in the model's units."""
+    require_denoiser(denoiser)
+    rule = "must be a data set (load_data) or a law"
+    require(isinstance(data, Dataset | Law), "data", rule, type(data).__name__)
     if isinstance(data, Law):
         count = LAW_EXAMPLES if examples is None else require_count("examples", examples)
         require(denoiser.classes == 0, "data", "must have labels, which this model needs", "a law")

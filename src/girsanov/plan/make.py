@@ -65,6 +65,7 @@ def make_plan(  # noqa: PLR0913 - the public face: one keyword a choice
     levels (`plan.levels.Limits`); weight: a of the x0 hold's objective s^-a, 1 unless a KL or TV
     is asked for. Raises `InputError` when a target cannot be reached, with what can.
     """
+    require(isinstance(audit, Audit), "audit", "must be an audit", type(audit).__name__)
     scalar = (process or audit.about.get("process", "vp")) == "vp"
     rule = f"must be one of {', '.join(HOLDS)} with process cld"
     require(scalar or sampler in HOLDS, "sampler", rule, sampler)

@@ -8,7 +8,7 @@ import torch
 from .._checks import require, require_count
 from .._typing import Progress
 from ..data.standardise import Standardisation
-from ..denoise.base import Denoiser
+from ..denoise.base import Denoiser, require_denoiser
 from ..noise import NoiseSource
 from .holds import Recipe
 from .run import HasRecipe, sample_batches
@@ -65,6 +65,9 @@ def proportional_labels(denoiser: Denoiser, count: int, seed: int) -> torch.Tens
 
 def check_model(denoiser: Denoiser, plan: Recipe | HasRecipe, any_model: bool = False) -> None:
     """Refuse a plan that was made for another model."""
+    require_denoiser(denoiser)
+    planned = isinstance(plan, Recipe) or callable(getattr(plan, "recipe", None))
+    require(planned, "plan", "must be a plan or a recipe", type(plan).__name__)
     wanted = getattr(plan, "about", {}).get("model", denoiser.fingerprint)
     require(
         any_model or wanted == denoiser.fingerprint,
