@@ -38,6 +38,14 @@ def test_the_cost_is_within_the_budget(calls, trajectories, available, train, as
         assert cost > 0.8 * calls
 
 
+def test_examples_and_paths_come_before_levels():
+    few = {"available": 297, "aside": False}
+    assert shared_out(25_000, **few) == {"levels": 17, "examples": 297, "draws": 2}
+    assert shared_out(25_000, **few, levels=33)["levels"] == 33
+    assert shared_out(400_000, **few)["levels"] == 65
+    assert shared_out(60_000, **few, trajectories=64)["levels"] == 65  # what solvers can visit
+
+
 def test_an_audit_costs_what_it_may(girsanov, here):
     rng = np.random.default_rng(0)
     np.save(here / "x.npy", rng.gamma(2.0, size=(300, 4)))
