@@ -40,7 +40,9 @@ class Network:
         self.shape, self.training = shape, {"seen": [data.lineage for data in seen]}
 
     def __call__(self, x, snr, label=None):
-        level = torch.as_tensor(snr, dtype=x.dtype).reshape(-1, *[1] * (x.ndim - 1))
+        level = torch.as_tensor(snr, dtype=x.dtype, device=x.device).reshape(
+            -1, *[1] * (x.ndim - 1)
+        )
         return x * level / (1 + level)
 
 
