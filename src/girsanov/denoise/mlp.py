@@ -88,6 +88,8 @@ class ResidualMLP(nn.Module):
     def _dropped(self, u: Tensor) -> Tensor:
         if not (self.training and self.dropout):
             return u
+        if self.generator.device != u.device:
+            self.generator = torch.Generator(u.device)
         keep = torch.empty_like(u).bernoulli_(1 - self.dropout, generator=self.generator)
         return u * keep / (1 - self.dropout)
 
