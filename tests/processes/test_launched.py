@@ -63,8 +63,10 @@ def test_two_processes_give_what_one_gives(alone):
     one, two = load_file(alone / "audit.safetensors"), load_file(alone / "two.safetensors")
     assert one.keys() == two.keys()
     for name, value in one.items():
-        scale = np.abs(value).max()
-        np.testing.assert_allclose(two[name], value, rtol=0, atol=1e-14 * scale, err_msg=name)
+        # what is solved from the sums makes more of the order that they were added in
+        solved = name.startswith(("bends.", "probe.", "calibrated."))
+        atol = (1e-7 if solved else 1e-14) * np.abs(value).max()
+        np.testing.assert_allclose(two[name], value, rtol=0, atol=atol, err_msg=name)
     for name in ("trajectories.states", "trajectories.predictions", "levels", "shares"):
         np.testing.assert_array_equal(one[name], two[name])
 

@@ -13,7 +13,6 @@ from .._processes import ALONE, Processes
 from .._typing import Levels, PathLike, Progress
 from ..data import Dataset
 from ..denoise.base import Denoiser, per_call
-from ..denoise.neighbours import Neighbours
 from ..law.base import Law
 from .curve import GROUPS, Curve
 from .examples import (
@@ -68,9 +67,8 @@ def audit(  # noqa: PLR0913
     higher bound on the score error of this one; by default what examples that are not audited
     say by themselves (`denoise/neighbours.py`), those of train first; batch_size: examples a
     network call, by default 512, fewer if they are large; keep: a folder in which a run that is
-    stopped leaves its sums and the same audit goes on from (yours to remove once it is saved);
-    processes: each measures its share (`girsanov.processes()` under torchrun), and all return
-    the whole audit; progress(done, total) counts network calls.
+    stopped leaves its sums and the same audit goes on from; processes: each measures its share
+    (`girsanov.processes()`), all return the whole; progress(done, total) counts network calls.
     """
     begun, seed = time.perf_counter(), require_count("seed", seed, at_least=0)
     refuse_overlap(data, train)
@@ -91,11 +89,10 @@ def audit(  # noqa: PLR0913
     size = per_call(denoiser, BATCH) if batch_size is None else batch_size
     alike: dict[str, Any] = {"seed": seed, "batch_size": size, "processes": processes}
     measure: Measure = partial(measure_curve, denoiser, levels=grid, frame=frame, **alike)
-    full = math.prod(denoiser.shape) <= FULL_LIMIT
     numbers = [len(source), len(seen or ()), seed, count, size, grid.tolist()]
     kept = keep_sums(keep, (denoiser, data, train, beside), numbers, processes)
     curve = measure(
-        source, draws=count, full=full, reference=beside, between=between,
+        source, draws=count, full=math.prod(denoiser.shape) <= FULL_LIMIT, reference=beside, between=between,
         keep=kept("held-out"), progress=_shifted(progress, 0, sum(parts)),
     )  # fmt: skip
     memorisation = None
@@ -115,9 +112,7 @@ def audit(  # noqa: PLR0913
         "levels_between": between.gaps, "training_examples": len(seen or ()),
         "seconds": round(time.perf_counter() - begun, 3),
     }  # fmt: skip
-    if isinstance(beside, Neighbours):
-        about["neighbours"] = len(beside.points)
-    about |= said_of(denoiser, data) | named(denoiser, data, reference)
+    about |= said_of(denoiser, data) | named(denoiser, data, beside)
     return Audit(curve, frame, memorisation, about, teacher)
 
 

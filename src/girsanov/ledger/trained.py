@@ -11,6 +11,7 @@ from .._typing import Array, Json, Levels
 from ..data import Dataset
 from ..denoise.arithmetic import arithmetic_of
 from ..denoise.base import Denoiser, process_of
+from ..denoise.neighbours import Neighbours
 from ..denoise.pipeline_units import units_for
 from ..law.base import Law
 
@@ -70,7 +71,7 @@ def said_of(denoiser: Denoiser, data: Dataset | Law) -> Json:
 
 
 def named(denoiser: Denoiser, data: Dataset | Law, reference: Denoiser | None) -> Json:
-    """Return the record of the units, of a process that is not a scalar one, of a reference."""
+    """Return the record of the units, of a process not scalar, of what stood beside it."""
     out: Json = {}
     if hasattr(denoiser, "vae") and isinstance(data, Dataset):
         data = data.with_standardisation(units_for(denoiser, data))
@@ -81,4 +82,6 @@ def named(denoiser: Denoiser, data: Dataset | Law, reference: Denoiser | None) -
         out["process"] = process_of(denoiser)
     if arithmetic_of(denoiser):
         out["arithmetic"] = arithmetic_of(denoiser)
+    if isinstance(reference, Neighbours):
+        return {**out, "neighbours": len(reference.points)}
     return out if reference is None else {**out, "reference": reference.fingerprint}

@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from ..ledger.audit import Audit
 from ..ledger.paths import teacher_calls
+from ..ledger.record import Audit
 from ..sampling.solvers import SOLVERS
 from .candidates import wanted
 from .plan import Plan

@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._typing import Array, Indices
-from ..ledger.audit import Audit
+from ..ledger.record import Audit
 from ..montecarlo import Estimate, quantile
 from .cost import Prices, prices
 
