@@ -92,8 +92,8 @@ def audit(  # noqa: PLR0913
     numbers = [len(source), len(seen or ()), seed, count, size, grid.tolist()]
     kept = keep_sums(keep, (denoiser, data, train, beside), numbers, processes)
     curve = measure(
-        source, draws=count, full=math.prod(denoiser.shape) <= FULL_LIMIT, reference=beside, between=between,
-        keep=kept("held-out"), progress=_shifted(progress, 0, sum(parts)),
+        source, draws=count, full=math.prod(denoiser.shape) <= FULL_LIMIT, reference=beside,
+        between=between, keep=kept("held-out"), progress=_shifted(progress, 0, sum(parts)),
     )  # fmt: skip
     memorisation = None
     if seen is not None:
