@@ -35,6 +35,7 @@ from .._typing import Array
 from ..process import CriticallyDampedLangevin
 
 CLD = CriticallyDampedLangevin()
+Times = tuple[Array, Array]
 
 
 class _Products(NamedTuple):
@@ -60,14 +61,15 @@ def _products(s: Array, traces: Array, d: int, second_moment: Array) -> _Product
 
 
 def cld_score_cell(
-    snr: Array, snr_next: Array, traces: Array, dimension: int, second_moment: Array
-) -> Array:
+    snr: Array, snr_next: Array, traces: Array, dimension: int, second_moment: Array,
+    times: Times | None = None,
+) -> Array:  # fmt: skip
     """Return equation (2) for steps from `snr` to `snr_next`, [...].
 
     traces: E|r|^2, E[n . r], E[x0 . r] and, of a model of phase space, E[w . r], [..., 3 or 4];
-    second_moment: E|x0|^2, [...].
+    second_moment: E|x0|^2, [...]; times: of `snr` and `snr_next`, if they are known.
     """
-    t, t_next = CLD.time(snr), CLD.time(snr_next)
+    t, t_next = times or (CLD.time(snr), CLD.time(snr_next))
     h, d, p = t - t_next, dimension, _products(snr, traces, dimension, second_moment)
     (ax, av), (bx, bv) = np.moveaxis(CLD.mean(t), -1, 0), _across(t)
     velocity = d + av**2 * (second_moment - d)  # E|V|^2
@@ -79,10 +81,11 @@ def cld_score_cell(
 
 
 def cld_relative_cell(
-    snr: Array, snr_next: Array, traces: Array, dimension: int, second_moment: Array
-) -> Array:
+    snr: Array, snr_next: Array, traces: Array, dimension: int, second_moment: Array,
+    times: Times | None = None,
+) -> Array:  # fmt: skip
     """Return equation (3) for steps from `snr` to `snr_next`, [...]; arguments as for (2)."""
-    t, t_next = CLD.time(snr), CLD.time(snr_next)
+    t, t_next = times or (CLD.time(snr), CLD.time(snr_next))
     h, d, p = t - t_next, dimension, _products(snr, traces, dimension, second_moment)
     av = t * np.exp(-t)
     area = np.exp(-t_next) * (-t_next * np.expm1(-h) + special.gammainc(2, h))

@@ -47,7 +47,7 @@ import numpy as np
 
 from .._checks import refuse, require
 from .._typing import Array, Indices, Levels
-from .cld import cld_relative_cell, cld_score_cell
+from .cld import CLD, cld_relative_cell, cld_score_cell
 from .curve import Curve
 
 COVARIANCES = ("scalar", "coordinate", "pca", "dct", "full")
@@ -56,7 +56,7 @@ ROWS = 8  # of cells computed together: what fits a processor's cache
 POWERS = 8  # of delta in one matrix product
 
 # (snr [...], snr_next [...], traces [..., 3], dimension, E|x0|^2 [...]) -> cost [...]
-CellRule = Callable[[Array, Array, Array, int, Array], Array]
+CellRule = Callable[..., Array]
 
 
 def gaussian_cell(delta: Array, variance: Array, error: Array, sizes: Array) -> Array:
@@ -161,7 +161,8 @@ def cells(curve: Curve, hold: str, covariance: str | None, process: str = "vp") 
     """
     s = curve.levels[1:]
     if hold != "gaussian":
-        cost = _trace_cells(curve, rule_for(process, hold))
+        timed = process == "cld" and hold != "x0"  # solved for once, not for every cell
+        cost = _trace_cells(curve, rule_for(process, hold), CLD.time(s) if timed else None)
     elif covariance == "full" and "full" not in curve.errors:
         require(curve.full is not None, "covariance", "full was not measured by this audit")
         assert curve.full is not None
@@ -183,12 +184,13 @@ def weighted_cells(levels: Levels, error: Array, weight: float) -> Array:
     return np.asarray(cost)
 
 
-def _trace_cells(curve: Curve, rule: CellRule) -> Array:
+def _trace_cells(curve: Curve, rule: CellRule, times: Array | None) -> Array:
     s, traces = curve.levels[1:], curve.mean_traces()[1:]
     second_moment = curve.second_moments @ curve.shares
     cost = np.empty((len(s), len(s)))
     for i, t in enumerate(traces):
-        cost[i, i:] = rule(s[i], s[i:], t, curve.dimension, second_moment)
+        known = {} if times is None else {"times": (times[i], times[i:])}
+        cost[i, i:] = rule(s[i], s[i:], t, curve.dimension, second_moment, **known)
     return cost
 
 
