@@ -76,7 +76,7 @@ def processes() -> Processes:
     if not launched():
         return ALONE
     if not torch.distributed.is_initialized():
-        atexit.register(_leave)  # registered first: what joins below may have its own to run
+        atexit.register(leave)  # registered first: what joins below may have its own to run
     if importlib.util.find_spec("accelerate") is not None:
         from accelerate import PartialState
 
@@ -88,7 +88,7 @@ def processes() -> Processes:
     return Processes(rank, count, int(os.environ.get("LOCAL_RANK", "0")))
 
 
-def _leave() -> None:
+def leave() -> None:
     """Take leave of the other processes: a process that ends in their company may be aborted."""
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()

@@ -20,6 +20,18 @@ def clean_environment() -> dict[str, str]:
 
 
 def launch(folder: Path, command: list[str], launcher: list[str] = TWICE):
+    """Run a command under a launcher to its end, and once more if torch aborts it there.
+
+    The command line ends before a thread of torch's gloo can abort it; a script that uses the
+    library, and torchrun itself, cannot be kept from it ("terminate called without an active
+    exception", after all work is done).
+    """
+    said = launch_once(folder, command, launcher)
+    aborted = said.returncode and "terminate called without an active exception" in said.stderr
+    return launch_once(folder, command, launcher) if aborted else said
+
+
+def launch_once(folder: Path, command: list[str], launcher: list[str]):
     """Run a command under a launcher to its end; return what it said."""
     said = subprocess.run(
         [*launcher, *command], cwd=folder, capture_output=True, text=True, timeout=200,

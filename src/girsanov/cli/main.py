@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from .._checks import InputError
-from .._launched import is_first
+from .._launched import is_first, launched
 
 MISTAKE, INTERRUPTED = 2, 130
 NO_MEMORY = "memory: there is not enough for this; ask for fewer at a time, as --batch-size"
@@ -20,7 +21,25 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal without UTF-8 is no reason to stop
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    if launched():
+        _end_in_company(code)
+    sys.exit(code)
+
+
+def _end_in_company(code: int) -> NoReturn:
+    """Leave the other processes and end at once, with all files closed and all said.
+
+    While Python takes itself apart, a thread of torch's gloo now and then aborts a process whose
+    work is done ("terminate called without an active exception").
+    """
+    if "torch" in sys.modules:
+        from .._processes import leave
+
+        leave()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:
