@@ -216,7 +216,7 @@ def test_a_failed_swap_gives_the_old_folder_back(tmp_path, monkeypatch):
             r".npy, .npz or a folder \(ending in /\); got .csv",
         ),
         (PICTURES, "x.png", False, "got .png"),
-        (PICTURES, "there.npy", False, "already exists. Remove it or use force"),
+        (PICTURES, "there.npy", False, "already exists. Remove it or use --force"),
         (PICTURES, "there.npy/", False, "must be a folder; got a file"),
         (PICTURES, "there.npy/out.npy", False, "in a folder that can be written to"),
     ],

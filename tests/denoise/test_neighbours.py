@@ -11,7 +11,7 @@ from girsanov._checks import InputError
 from girsanov.denoise.neighbours import Neighbours, likeliest_width
 from girsanov.law import GaussianMixture, Points
 from girsanov.plan.cost import prices
-from girsanov.plan.score import score_bound, score_note
+from girsanov.plan.score import score_bound, score_floor, score_note
 
 LAW = GaussianMixture(
     [0.3, 0.3, 0.4],
@@ -114,6 +114,41 @@ def test_without_training_data_the_examples_set_aside_serve():
     report = gv.audit(Line(LAW), data_of(400, 3), levels=5, draws=1)
     assert report.about["examples"] == 300
     assert report.about["neighbours"] == 100
+
+
+def leaky(name):
+    """Training and held-out data that share rows in a way that no lineage tells."""
+    rng = np.random.default_rng(8)
+    x = rng.normal(size=(600, 16))
+    if name == "two loads":
+        return gv.load_data(x, name="a"), gv.load_data(x[:300], name="b")
+    if name == "rows twice":
+        return gv.load_data(np.repeat(x, 2, axis=0)).split(0.6, seed=1)
+    if name == "all but":
+        return gv.load_data(x, name="a"), gv.load_data(x[:300] + 0.01 * rng.normal(size=(300, 16)))
+    return gv.load_data(x[:300], name="a"), gv.load_data(x[300:], name="b")
+
+
+@pytest.mark.parametrize("name", ["two loads", "rows twice", "all but", "none"])
+def test_audited_rows_among_the_examples_prove_nothing(name):
+    untold = gv.ExactDenoiser(gv.Gaussian(np.zeros(16), np.eye(16)))
+    untold.exact = False  # its score error is 0, and a cloud that holds the answers beats it
+    train, held = leaky(name)
+    levels = np.geomspace(1e-3, 1e4, 9)
+    report = gv.audit(untold, held, train=train, levels=levels, draws=1)
+    price = prices(report, "gaussian", "pca", levels=levels)
+    assert score_floor(price, np.array([1, 9])) < 0.02
+    assert ("neighbours" in report.about) == (name == "none")
+    if name != "none":
+        assert "audited rows are" in report.about["without_neighbours"]
+
+
+def test_units_far_from_one_are_no_matter():
+    x, far = cloud(40), torch.tensor([3e20, -1e20], dtype=torch.float64)
+    seen = cloud(5, 6)
+    near = Neighbours(Line(LAW), x, width=0.2)(seen, 2.0)
+    moved = Neighbours(Line(LAW), x * 1e20 + far, width=0.2e20)(seen * 1e20 + far, 2e-40)
+    assert ((moved - far) / 1e20).numpy() == pytest.approx(near.numpy(), abs=1e-3)
 
 
 def test_a_law_and_an_exact_denoiser_have_no_neighbours():

@@ -7,13 +7,14 @@ from functools import cache
 
 import numpy as np
 import pytest
+import torch
 
 import girsanov as gv
 from girsanov.denoise.exact import ExactDenoiser
 from girsanov.ledger.discretise import half_integral
 from girsanov.montecarlo import quantile
 from girsanov.plan.cost import prices
-from girsanov.plan.score import corrected_bound, score_bound, score_floor
+from girsanov.plan.score import corrected_bound, measured_to, score_bound, score_floor
 
 LAWS = {
     "line": gv.GaussianMixture([0.3, 0.7], [[-1.5], [1.0]], [0.04, 0.15]),
@@ -95,7 +96,28 @@ def test_the_floor_is_the_larger_end_at_half_the_risk():
         b.value - quantile(1 - 0.0125, b.degrees) * b.se
         for b in (score_bound(price, nodes), corrected_bound(price, nodes))
     ]
-    assert score_floor(price, nodes) == pytest.approx(max(ends), rel=1e-12)
+    unseen = math.log(1 / 0.0125) / 600
+    assert score_floor(price, nodes) == pytest.approx(max(ends) - unseen, rel=1e-12)
+
+
+def test_an_end_inside_a_gap_is_bounded_at_the_level_before():
+    """An error that begins beyond the end, but in the same gap, is none of this plan's."""
+    law = LAWS["gaussian"]
+    levels = np.geomspace(1e-3, FINEST, 9)
+    end = levels[6] * (levels[7] / levels[6]) ** 0.3
+
+    def begins(x, s, m):
+        level = torch.as_tensor(s, dtype=torch.float64).reshape(-1, 1)
+        return torch.where(level > end * 1.001, 1.5, 0.0) + 0 * m
+
+    for seed in range(1, 5):
+        report = gv.audit(Wrong(law, begins), law, levels=levels, examples=600, seed=seed)
+        made = report.plan(steps=4, sampler="x0", weight=0.0, resolution=end**-0.5)
+        assert next(e for e in made.ledger if e.name == "score").low < 1e-3
+    finer = prices(report, "gaussian", "pca", levels=np.array([end]))
+    place = int(np.searchsorted(finer.curve.levels, end * (1 - 1e-9)))
+    cut = measured_to(finer, np.array([1, place]))
+    assert finer.curve.levels[cut].tolist() == [levels[0], levels[6]]
 
 
 def test_an_exact_denoiser_that_is_not_known_to_be_one_is_not_accused():

@@ -113,7 +113,8 @@ def compared(found: Comparison) -> None:
 def verdict(row: Row) -> str:
     """Return in words whether a measure tells the samples from the data."""
     if row.name == "memorisation":
-        told = row.p_value is not None and row.p_value <= 0.05
+        # by both: the p value is one-sided, the interval two-sided
+        told = row.p_value is not None and row.p_value <= 0.05 and row.low > 0.5
         return "samples repeat training examples" if told else "no sign of repeated examples"
     told = row.low > 0 if row.p_value is None else row.p_value <= 0.05
     return "it tells samples from data" if told else "it cannot tell samples from data"

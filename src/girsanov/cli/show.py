@@ -125,7 +125,15 @@ def fitted(model: Any, out: Path) -> None:
             "nats (1/2 of its integral over SNR)"
         )
     if run["best_step"] == 0:
-        console.print("[yellow]it is no better than before training: give it more --minutes[/]")
+        told = (
+            "give it more --minutes"
+            if early and run.get("out_of_time")
+            else (
+                "these examples teach it nothing by more steps; more data, another --network or a "
+                "lower rate might"
+            )
+        )
+        console.print(f"[yellow]it is no better than before training: {told}[/]")
     wrote(out)
 
 
@@ -150,6 +158,9 @@ def audited(audit: Audit, out: Path) -> None:
     console.print(
         f"relative standard error of the curve {100 * relative:.1f} % (median over levels)"
     )
+    if about.get("without_neighbours"):
+        why = f"{about['without_neighbours']}: no bound is made of what they say by themselves"
+        console.print(f"[yellow]training or other examples: {why}[/]")
     rounding = audit.rounding()
     if rounding is not None:
         low, high = rounding.interval()

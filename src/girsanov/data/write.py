@@ -61,7 +61,7 @@ def check_destination(
         room = not (labelled and suffix == ".npy")
         require(room, str(path), "has no room for labels", None, "Name a .npz file instead")
         there = target.exists() and not force
-        require(not there, str(path), "already exists", None, "Remove it or use force")
+        require(not there, str(path), "already exists", None, "Remove it or use --force")
     if suffix == ".parquet":
         need("pyarrow.parquet", "parquet")
     parent = next(p for p in target.absolute().parents if p.exists())
@@ -126,7 +126,7 @@ def _require_replaceable(folder: Path, force: bool) -> None:
         str(folder),
         "must be an empty folder or a new one",
         f"{len(entries)} entries",
-        "Choose another or use force",
+        "Choose another or use --force",
     )
     inner = [f for e in entries if e.is_dir() and not e.is_symlink() for f in e.iterdir()]
     files = [e for e in entries if not e.is_dir() or e.is_symlink()]

@@ -27,6 +27,7 @@ from .base import Denoiser, process_of
 POINTS = 4096  # examples that are kept, at most
 NUMBERS = 2**23  # and numbers in them, 32 MiB
 COMPARED = 512  # examples whose likelihood chooses the width
+ODDS = 4000.0  # to one against that an honest cloud is taken for one with copies
 WIDTHS = np.geomspace(1e-3, 1.0, 25)  # h over the data's deviation a coordinate
 
 
@@ -47,17 +48,22 @@ class Neighbours:
         self.classes, self.snr_range = model.classes, model.snr_range
         self.label_names = tuple(getattr(model, "label_names", ()))
         self.standardisation = getattr(model, "standardisation", None)
-        self.points = x.reshape(len(x), -1).float().to(self.device)
+        flat = x.reshape(len(x), -1).double().to(self.device)
+        # in units of the cloud's own, in which squares of 32 bits neither cancel nor overflow
+        self.centre = flat.mean(dim=0)
+        self.scale = float(flat.var(dim=0, correction=0).mean()) ** 0.5 or 1.0
+        self.points = ((flat - self.centre) / self.scale).float()
         self.label = None if label is None else label.to(self.device)
-        self.width = likeliest_width(self.points) if width is None else width
-        told = hashlib.sha256(self.points.cpu().numpy().tobytes())
+        self.width = likeliest_width(self.points) if width is None else width / self.scale
+        told = hashlib.sha256(flat.cpu().numpy().tobytes())
         told.update(repr((self.width, None if label is None else label.tolist())).encode())
         self.fingerprint = told.hexdigest()
 
     def __call__(self, x: Tensor, snr: float | Tensor, label: Tensor | None = None) -> Tensor:
         """Return (1) for x [B, *shape] at `snr` (float or [B]), of the examples so labelled."""
-        flat = x.reshape(len(x), -1).float()
+        flat = ((x.reshape(len(x), -1).double() - self.centre) / self.scale).float()
         s = torch.as_tensor(snr, dtype=torch.float64, device=self.device).reshape(-1, 1)
+        s = s * self.scale**2
         k = (self.width**2 * s / (1 + self.width**2 * s)).float()
         # |x|^2 is the same for every example
         near = flat @ self.points.T - self.points.square().sum(1) / 2
@@ -66,7 +72,27 @@ class Neighbours:
             other = label.to(self.device)[:, None] != self.label
             near = near.masked_fill(other & ~other.all(dim=1, keepdim=True), -math.inf)
         mean = torch.softmax(near, dim=1) @ self.points
-        return ((1 - k) * mean + k * flat).reshape(x.shape).to(x.dtype)
+        found = self.centre + self.scale * ((1 - k) * mean + k * flat).double()
+        return found.reshape(x.shape).to(x.dtype)
+
+
+def copied(cloud: Tensor, audited: Tensor) -> str:
+    """Return why rows [m, d] may not be audited beside a cloud [n, d] of others, "" if they may.
+
+    A row that is in the cloud, or all but, is told its own answer. Of rows that are independent,
+    one in the cloud is as far from its nearest as one that is audited: that c of m audited rows
+    are nearer than any two of n in the cloud are has a chance of about (m/(m + n))^c.
+    """
+    inside = {row.tobytes() for row in cloud.numpy()}
+    same = sum(row.tobytes() in inside for row in audited.numpy())
+    if same:
+        return f"{same} of {len(audited)} audited rows are among them"
+    some, rows = cloud[:COMPARED].float(), audited[:COMPARED].float()
+    own = torch.cdist(some, cloud.float()).fill_diagonal_(math.inf)
+    near = int((torch.cdist(rows, cloud.float()).amin(dim=1) < own.amin()).sum())
+    if near < math.log(ODDS) / math.log1p(len(some) / len(rows)):
+        return ""
+    return f"{near} of {len(rows)} audited rows are all but among them"
 
 
 def can_stand_beside(model: Denoiser) -> bool:

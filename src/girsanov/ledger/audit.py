@@ -77,7 +77,7 @@ def audit(  # noqa: PLR0913
     require_shape("data", source, denoiser)
     seen = None if train is None else training_examples(denoiser, train, len(source))
     moments, origin, source, others = moments_for(denoiser, data, train, source)
-    beside = neighbours(denoiser, others) if reference is None else reference
+    beside, alone = neighbours(denoiser, others, source) if reference is None else (reference, "")
     # exact for this very law: of another one it is a model like any other
     exact = denoiser.exact and isinstance(data, Law) and data.fingerprint == denoiser.fingerprint
     frame, grid = make_frame(moments, denoiser.shape), levels_to_audit(denoiser, levels)
@@ -112,7 +112,7 @@ def audit(  # noqa: PLR0913
         "levels_between": between.gaps, "training_examples": len(seen or ()),
         "seconds": round(time.perf_counter() - begun, 3),
     }  # fmt: skip
-    about |= said_of(denoiser, data) | named(denoiser, data, beside)
+    about |= said_of(denoiser, data) | named(denoiser, data, beside, alone)
     return Audit(curve, frame, memorisation, about, teacher)
 
 

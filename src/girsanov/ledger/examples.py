@@ -15,7 +15,7 @@ from .._typing import Tensor
 from ..data import Dataset, Standardisation
 from ..data.lineage import shared_rows
 from ..denoise.base import Denoiser, names_for, require_denoiser
-from ..denoise.neighbours import Neighbours, can_stand_beside, most_points
+from ..denoise.neighbours import Neighbours, can_stand_beside, copied, most_points
 from ..denoise.pipeline_units import in_units_of
 from ..law.base import Law
 from ..moments import Moments, measure_moments, moments_from_covariance
@@ -23,6 +23,7 @@ from ..noise import NoiseSource
 from .curve import Examples
 
 LAW_EXAMPLES = 20_000
+AUDITED = 2**17  # rows that are looked for among the training examples, at most
 MOMENT_SHARE = 4  # one example in so many is set aside for moments when there are no others
 FAR = 2**40  # draws of a law are audited from here on, far from any a model was trained on
 
@@ -170,18 +171,28 @@ def training_examples(denoiser: Denoiser, train: Dataset, most: int, seed: int =
     return _some(own, min(most, len(train)), seed)
 
 
-def neighbours(denoiser: Denoiser, examples: Dataset | Part | None) -> Neighbours | None:
+def neighbours(
+    denoiser: Denoiser, examples: Dataset | Part | None, source: Examples
+) -> tuple[Neighbours | None, str]:
     """Return what training examples, or others that are not audited, say by themselves.
 
-    None without examples, or where they say nothing of this model.
+    source: the examples that are audited. None without any, where they say nothing of this
+    model, and, with the reason, where what is audited is among them.
     """
     if examples is None or not can_stand_beside(denoiser):
-        return None
-    if len(examples) > most_points(denoiser):
-        examples = _some(examples, most_points(denoiser), 0)
+        return None, ""
+    most = most_points(denoiser)
+    if len(examples) > most:
+        examples = _some(examples, most, 0)
     rows = slice(0, len(examples))
+    cloud = examples.batch(rows)
+    for first in range(0, min(len(source), AUDITED), most):
+        part = source.batch(slice(first, min(first + most, len(source))))
+        why = copied(cloud.flatten(1), part.flatten(1))
+        if why:
+            return None, why
     label = examples.batch_labels(rows) if denoiser.classes else None
-    return Neighbours(denoiser, examples.batch(rows), label)
+    return Neighbours(denoiser, cloud, label), ""
 
 
 def moments_for(

@@ -70,9 +70,11 @@ def said_of(denoiser: Denoiser, data: Dataset | Law) -> Json:
     return about
 
 
-def named(denoiser: Denoiser, data: Dataset | Law, reference: Denoiser | None) -> Json:
+def named(
+    denoiser: Denoiser, data: Dataset | Law, reference: Denoiser | None, alone: str = ""
+) -> Json:
     """Return the record of the units, of a process not scalar, of what stood beside it."""
-    out: Json = {}
+    out: Json = {"rows": getattr(data, "without_labels", lambda: data)().fingerprint}
     if hasattr(denoiser, "vae") and isinstance(data, Dataset):
         data = data.with_standardisation(units_for(denoiser, data))
     units = getattr(denoiser, "standardisation", None) or getattr(data, "standardisation", None)
@@ -82,6 +84,8 @@ def named(denoiser: Denoiser, data: Dataset | Law, reference: Denoiser | None) -
         out["process"] = process_of(denoiser)
     if arithmetic_of(denoiser):
         out["arithmetic"] = arithmetic_of(denoiser)
+    if alone:
+        out["without_neighbours"] = alone
     if isinstance(reference, Neighbours):
         return {**out, "neighbours": len(reference.points)}
     return out if reference is None else {**out, "reference": reference.fingerprint}

@@ -40,8 +40,8 @@ def promise(
         more = np.array([min(0.0, more[0]), max(0.0, more[1]), max(0.0, more[2])])
     note = _note(price, curve)
     rows = [
-        (float(curve.levels[node]), kl_entry(*(part + more), certain=curve.exact, note=note))
-        for node, part in zip(nodes, parts, strict=True)
+        (float(curve.levels[node]), kl_entry(*part, certain=curve.exact, note=note))
+        for node, part in zip(nodes, _rising(np.asarray(parts) + more), strict=True)
     ]
     scale = price.audit.about.get("scale")
     return certify(
@@ -50,6 +50,16 @@ def promise(
         scale=float(scale) if isinstance(scale, int | float) and scale > 0 else None,
         holds=_holds(price, entries),
     )
+
+
+def _rising(ends: Array) -> Array:
+    """Return low, value and high [N, 3] as what is known of finer levels has them.
+
+    What a path costs up to a level is no more than what it costs up to a finer one.
+    """
+    out = np.minimum.accumulate(ends[::-1], axis=0)[::-1]
+    out[:, 0] = np.minimum(np.maximum.accumulate(ends[:, 0]), out[:, 1])
+    return out
 
 
 def _certain(price: Prices, curve: Curve, nodes: Indices) -> Array:

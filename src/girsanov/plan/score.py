@@ -8,10 +8,18 @@ M is the error of the unknown exact denoiser, so whatever lies above 1/2 int M g
 (2) holds because no sampler's path KL is negative, whatever its denoiser, so that every cost is at
 least 1/2 int M. It is the larger where the hold makes use of what is left; (1) knows features
 that a sampler cannot use. R is taken as low, and R' as high, as their search may have
-left them. The larger of the two is taken, each at half the risk.
+left them. The larger of the two is taken, each at half the risk. What no example showed is allowed
+for: of n paths the likelihood ratios of an exact denoiser have mean 1, so that by Markov's
+inequality their mean logarithm is
+
+    above log(1/p)/n  with a chance of at most p,                                          (3)
+
+and as much is taken off.
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
@@ -25,9 +33,25 @@ RISK = 0.025  # that the entry's lower end is above the truth, as of a two-sided
 
 def score_floor(price: Prices, nodes: Indices) -> float:
     """Return the lower end of the score error of a grid in nats, at least 0."""
+    nodes = measured_to(price, nodes)
+    if not len(nodes):
+        return 0.0
     bounds = [b for b in (score_bound(price, nodes), corrected_bound(price, nodes)) if b]
-    ends = [b.value - quantile(1 - RISK / len(bounds), b.degrees) * b.se for b in bounds]
-    return max(0.0, float(max(ends)))
+    risk = RISK / len(bounds)
+    ends = [b.value - quantile(1 - risk, b.degrees) * b.se for b in bounds]
+    unseen = math.log(1 / risk) / int(price.audit.about["examples"])  # (3)
+    return max(0.0, float(max(ends)) - unseen)
+
+
+def measured_to(price: Prices, nodes: Indices) -> Indices:
+    """Return a grid cut at the last level that was measured, empty where it has none.
+
+    Between levels R and C are told by bumps, which smear what begins beyond the end. Up to a
+    coarser end the entry is no larger: the path up to there is part of the path.
+    """
+    known = np.flatnonzero(np.isin(price.curve.levels, price.audit.levels))
+    known = known[known <= nodes[-1]]
+    return np.append(nodes[nodes < known[-1]], known[-1]) if len(known) else nodes[:0]
 
 
 def score_note(audit: Audit) -> str:

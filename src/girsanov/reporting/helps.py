@@ -20,6 +20,12 @@ from .contest import winner
 from .verdict import NEGLIGIBLE, sampler_share, verdict
 from .words import number
 
+NOTHING = (
+    "Nothing that was measured would clearly help: neither another grid, other steps, a "
+    "longer range of noise levels nor a correction of the model saves more than "
+    f"{number(NEGLIGIBLE)} nats for certain."
+)
+
 
 def spoken(audit: Audit, plan: Plan) -> list[str]:
     """Return who won a plan's tournament, if any, its verdict, and what would help it most."""
@@ -29,7 +35,34 @@ def spoken(audit: Audit, plan: Plan) -> list[str]:
 
 def helps(audit: Audit, plan: Plan) -> str:
     """Return what would help a plan most, "" where this audit cannot price it."""
-    return helps_of(priced(audit, plan), plan)
+    return helped(audit, priced(audit, plan), plan)
+
+
+def helped(audit: Audit, found: Sequence[Remedy] | None, plan: Plan) -> str:
+    """Return `helps_of`, after what the model has learnt by heart if that is the larger part."""
+    told, said = by_heart(audit, plan), helps_of(found, plan)
+    return " ".join(filter(None, [told, "" if told and said == NOTHING else said]))
+
+
+def by_heart(audit: Audit, plan: Plan) -> str:
+    """Return what a model has memorised down to where a plan stops, if it stands out, else "".
+
+    It stands out where for certain it is more than the sampler costs and than is known of the
+    score error: the gap between training and held-out examples is no part of the ledger.
+    """
+    found = audit.memorised(plan.resolution)
+    if found is None:
+        return ""
+    low, high = (float(end) for end in found.interval())
+    known = [e.low or 0.0 for e in plan.ledger if e.name == "score"]
+    if low <= max([NEGLIGIBLE, sampler_share(plan).value or 0.0, *known]):
+        return ""
+    return (
+        "It has learnt its training examples by heart: its error on them is "
+        f"{number(float(found.value))} nats lower than on held-out ones (95 % interval "
+        f"{number(low)} to {number(high)}); more data, a smaller network or an earlier stop "
+        "would help."
+    )
 
 
 def helps_of(found: Sequence[Remedy] | None, plan: Plan) -> str:
@@ -68,11 +101,7 @@ def help_most(found: Sequence[Remedy], steps: int, share: float | None = None) -
     """
     sure = [r for r in found if r.low > NEGLIGIBLE]
     if not sure:
-        return (
-            "Nothing that was measured would clearly help: neither another grid, other steps, a "
-            "longer range of noise levels nor a correction of the model saves more than "
-            f"{number(NEGLIGIBLE)} nats for certain."
-        )
+        return NOTHING
     first, *rest = sure
     told = f"What would help most is {_words(first, steps, share)}."
     close = [r for r in rest if r.high >= first.low and math.isfinite(r.high)]

@@ -19,7 +19,7 @@ from .cards import cards
 from .certified import certificate_figure
 from .contest import winner
 from .figures import curve_figure, gain_figure, half_width
-from .helps import helps_of, priced
+from .helps import helped, priced
 from .live import certificate_words, relatives
 from .spectrum import levels_shown, spectrum_figures
 from .total import FEW, Line, cost_of, line, rises, total_figure
@@ -39,7 +39,7 @@ def verdict_section(audit: Audit, plan: Plan, found: list[Remedy] | None) -> Jso
     far = plan.distance
     return {
         "sentence": verdict(plan),
-        "helps": helps_of(found, plan),
+        "helps": helped(audit, found, plan),
         "advice": advice(plan),
         "certificate": certificate_words(plan),
         "numbers": cards(plan),

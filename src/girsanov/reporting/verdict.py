@@ -141,6 +141,11 @@ def _without_bound(sampler: Sampler) -> str:
             f"Neither stands out: the sampler adds only {sampler.words()}, and no score error "
             "was found, though one that the probe cannot see is not excluded."
         )
+    if sampler.low <= 0:
+        return (
+            f"Too little is known to say: the sampler costs {sampler.words()}, and no score "
+            "error was found, though one that the probe cannot see is not excluded."
+        )
     return (
         f"As far as can be seen it is the sampler: it costs {sampler.words()}, and no score "
         "error was found, though one that the probe cannot see is not excluded."

@@ -117,7 +117,7 @@ def versus(audits: Sequence[Audit], plans: Sequence[Plan]) -> Json | None:
                 "names": [rows[0]["name"], rows[k - 1]["name"]],
             }
         )
-    same = len({a.about["data"] for a in audits}) == 1
+    same = len({a.about.get("rows", a.about["data"]) for a in audits}) == 1
     words = "" if made is None else f"{plural(made.steps, 'step')} ({sampler_of(made)})"
     return {"rows": rows, "pairs": pairs, "same": same, "made": words}
 

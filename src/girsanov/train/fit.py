@@ -81,6 +81,8 @@ def fit(  # noqa: PLR0913 - the public face: one keyword a choice
     (after saving the best weights so far).
     """
     options = options or TrainOptions()
+    rule = "must be a data set, as gv.load_data makes of a file or an array"
+    require(isinstance(train, Dataset), "train", rule, type(train).__name__)
     kind = _network_kind(network, train.shape)
     together = processes.count == 1 or steps is not None  # clocks differ, and steps do not
     require(together, "steps", "must be given where several processes train", None)
