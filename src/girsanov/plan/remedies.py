@@ -107,8 +107,7 @@ def _beaten(audit: Audit, end: float) -> tuple[float, float] | None:
     The reference (`denoise/neighbours.py`) calls no network, so that there the model has yet to
     learn what its data say. By `SURE` standard errors: the worst of many levels is looked at.
     """
-    assert audit.probe is not None
-    over = audit.probe.gain_over_reference()
+    over = None if audit.probe is None else audit.probe.gain_over_reference()
     if over is None or not audit.about.get("neighbours") or audit.calibration is not None:
         return None
     sure = (over.value > SURE * np.asarray(over.se)) & (audit.levels <= end * 1.001)
