@@ -53,6 +53,7 @@ class Neighbours:
         self.centre = flat.mean(dim=0)
         self.scale = float(flat.var(dim=0, correction=0).mean()) ** 0.5 or 1.0
         self.points = ((flat - self.centre) / self.scale).float()
+        self.half_squares = self.points.square().sum(1) / 2
         self.label = None if label is None else label.to(self.device)
         self.width = likeliest_width(self.points) if width is None else width / self.scale
         told = hashlib.sha256(flat.cpu().numpy().tobytes())
@@ -66,7 +67,7 @@ class Neighbours:
         s = s * self.scale**2
         k = (self.width**2 * s / (1 + self.width**2 * s)).float()
         # |x|^2 is the same for every example
-        near = flat @ self.points.T - self.points.square().sum(1) / 2
+        near = flat @ self.points.T - self.half_squares
         near = near * (s / (1 + self.width**2 * s)).float()
         if label is not None and self.label is not None:
             other = label.to(self.device)[:, None] != self.label
