@@ -25,7 +25,7 @@ from ..denoise.calibration import RAW, Calibration
 from .correct import CALIBRATED, MARGIN, Rule, choose, feature_rows, matrices, normal_equations
 from .curve import Curve
 from .frame import Frame
-from .mended import bends_as, errors_left
+from .mended import bends_as, errors_left, rest_of
 
 
 class Corrected(NamedTuple):
@@ -45,12 +45,13 @@ def calibrate(curve: Curve, frame: Frame, examples: int) -> Corrected:
     trace, which only the relative hold needs, is known where every coordinate is a band, else NaN.
     """
     require(curve.products is not None, "curve", "must be measured, not exact, to be calibrated")
-    normal, rule = normal_equations(curve, CALIBRATED), Rule(MARGIN, examples)
-    betas, errors = errors_left(curve, normal, rule)  # [B, K, P, F], [K+1, B, P]
+    rule, nobody = Rule(MARGIN, examples), np.zeros((1, len(curve.shares)), dtype=bool)
+    left = curve.left.get("calibrated") or errors_left(curve, CALIBRATED, rule)
+    traces = _traces(curve, frame, left.betas) - left.taken
     return Corrected(
-        errors,
-        np.concatenate([curve.traces[:1], _traces(curve, frame, betas)]),
-        _weights(choose(normal, np.arange(len(curve.shares)), curve, rule)),
+        left.errors,
+        np.concatenate([curve.traces[:1], traces]),
+        _weights(choose(normal_equations(curve, CALIBRATED), nobody, curve, rule)[0]),
     )
 
 
@@ -63,7 +64,7 @@ def calibrated(curve: Curve, frame: Frame, made: Corrected) -> tuple[Curve, Fram
     corrected = replace(
         curve, errors={curve.main: made.errors}, traces=made.traces, full=None, products=None,
         sizes={curve.main: np.asarray(curve.probe_sizes)},
-        bends=bends_as(curve, "calibrated"),
+        bends=bends_as(curve, "calibrated"), left={},
     )  # fmt: skip
     return corrected, Frame(frame.moments, frame.probe_bands, frame.probe_bands, {}), found
 
@@ -77,11 +78,9 @@ def _weights(beta: Array) -> Array:
 
 def _traces(curve: Curve, frame: Frame, betas: Array) -> Array:
     """Return E|r'|^2, E[n . r'] and E[x0 . r'] of r' = r - g, [K, B, 3]."""
-    gram = np.moveaxis(matrices(curve.products[1:]), 1, 0)[..., :5, :5]  # type: ignore[index]
-    one, n, r, _, x0 = np.eye(5)
-    rest = (
-        r - (betas[..., None, :] @ feature_rows(curve, CALIBRATED, 5))[..., 0, :]
-    )  # [B, K, P, V]
+    gram = matrices(curve.products[1:])[..., :5, :5]  # type: ignore[index]
+    one, n, _, _, x0 = np.eye(5)
+    rest = rest_of(np.moveaxis(betas, 0, 1), feature_rows(curve, CALIBRATED, 5))  # [K, B, P, V]
     along = gram @ rest[..., None]  # E[v r']
     sizes = np.asarray(curve.probe_sizes)
     square = (along[..., 0] * rest).sum(axis=-1) @ sizes
@@ -94,4 +93,4 @@ def _traces(curve: Curve, frame: Frame, betas: Array) -> Array:
         state = state + along[..., 0] @ one @ at
     else:
         state = np.full_like(state, np.nan)
-    return np.stack([square, noise, state], axis=-1).swapaxes(0, 1)
+    return np.stack([square, noise, state], axis=-1)

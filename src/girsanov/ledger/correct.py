@@ -31,6 +31,7 @@ RIDGE = 1e-4  # of the mean square of each feature: nearly collinear ones get no
 CANCELS = 1e-6  # a feature this small beside what it is the difference of is rounding, over RIDGE
 PROBED = ("one", "noise", "previous", "mean", "linear", "reference")
 CALIBRATED = ("one", "mean", "linear")  # what a sampler has after one network call
+TOGETHER = 4  # levels that are solved at once: what they need on the way stays in a cache
 MARGIN = 0.02  # of the error that a calibration must take off, or the denoiser stays as it is
 
 
@@ -53,12 +54,26 @@ class Normal:
         matrix = (how.T @ flat).reshape(*flat.shape[:-2], -1, *self.matrix.shape[-2:])
         return Normal(matrix, how.T @ self.right, how.T @ self.terms, self.error @ how)
 
-    def averaged(self, groups: NDArray[np.int64], shares: Array) -> Normal:
-        """Return averages over some of the groups, which are the first axis."""
-        w = np.zeros(len(shares))
-        w[groups] = shares[groups] / shares[groups].sum()
-        parts = (self.matrix, self.right, self.terms, self.error)
-        return Normal(*((w @ p.reshape(len(w), -1)).reshape(p.shape[1:]) for p in parts))
+    def averaged(self, weights: Array) -> Normal:
+        """Return means by weights [L, B] over the groups, which are the first axis, [L, ...]."""
+        count, groups = weights.shape
+        return Normal(
+            *(
+                (weights @ p.reshape(groups, -1)).reshape(count, *p.shape[1:])
+                for p in self._parts()
+            )
+        )
+
+    def at(self, levels: slice) -> Normal:
+        """Return the moments at some levels, which are the second axis."""
+        return Normal(*(p[:, levels] for p in self._parts()))
+
+    def part(self, number: int, count: int) -> Normal:
+        """Return part `number` of so many entries of the first axis."""
+        return Normal(*(p[number * count : (number + 1) * count] for p in self._parts()))
+
+    def _parts(self) -> tuple[Array, ...]:
+        return self.matrix, self.right, self.terms, self.error
 
 
 def normal_equations(curve: Curve, names: tuple[str, ...]) -> Normal:
@@ -144,13 +159,39 @@ class Rule:
     examples: int = 0
 
 
-def choose(normal: Normal, groups: NDArray[np.int64], curve: Curve, rule: Rule) -> Array:
-    """Return beta [K, P, F] fitted on `groups` and chosen by cross-fitting within them."""
-    whole = normal.averaged(groups, curve.shares)
-    halves = [normal.averaged(part, curve.shares) for part in (groups[::2], groups[1::2])]
-    share = float(curve.shares[groups].sum())
+def choose(normal: Normal, left_out: NDArray[np.bool_], curve: Curve, rule: Rule) -> Array:
+    """Return beta [L, K, P, F], each fitted without the groups of left_out [L, B].
+
+    Which bands share coefficients is chosen by cross-fitting within the groups that are left.
+    """
+    halves = np.stack([_halves(one) for one in left_out], axis=1)  # [2, L, B]
+    weights = curve.shares * np.concatenate([~left_out[None], halves])
+    share = weights[0].sum(axis=1)
+    weights = (weights / weights.sum(axis=2, keepdims=True)).reshape(-1, len(curve.shares))
+    count = normal.error.shape[1]
+    return np.concatenate(
+        [
+            _chosen(normal.at(slice(k, k + TOGETHER)), weights, share, curve, rule)
+            for k in range(0, count, TOGETHER)
+        ],
+        axis=1,
+    )
+
+
+def _halves(left_out: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return two halves of the groups that are not left out, [2, B]."""
+    rest = np.flatnonzero(~left_out)
+    out = np.zeros((2, len(left_out)), dtype=bool)
+    out[0, rest[::2]] = out[1, rest[1::2]] = True
+    return out
+
+
+def _chosen(normal: Normal, weights: Array, share: Array, curve: Curve, rule: Rule) -> Array:
+    """Return beta of `choose` at some levels; weights: of all groups, and of halves [3 L, B]."""
+    parts = normal.averaged(weights)
+    whole, *halves = (parts.part(i, len(share)) for i in range(3))
     score = sum(
-        np.stack([gain(beta, judge) for beta in candidates(fit, curve, rule, share / 2)])
+        gain(candidates(fit, curve, rule, share / 2), judge)
         for fit, judge in (halves, halves[::-1])
     )
     needed = rule.margin * (halves[0].error + halves[1].error)
@@ -161,25 +202,26 @@ def choose(normal: Normal, groups: NDArray[np.int64], curve: Curve, rule: Rule) 
     return np.where(enough[..., None], chosen, 0.0)
 
 
-def candidates(normal: Normal, curve: Curve, rule: Rule, share: float) -> Array:
-    """Return beta [3, K, P, F]: shared by all bands, by pools of bands, and each band's own.
+def candidates(normal: Normal, curve: Curve, rule: Rule, share: Array) -> Array:
+    """Return beta [3, L, K, P, F]: shared by all bands, by pools of bands, and each band's own.
 
-    share: of all examples, how many are behind `normal`.
+    share: of all examples, how many are behind `normal`, [L].
     """
     sizes = np.asarray(curve.probe_sizes)
     count = len(sizes)
     pools = bands_by_variance(np.asarray(curve.probe_variances), COARSE).index
-    out = []
-    for index in (np.zeros(count, np.int64), pools, np.arange(count)):
-        member = np.equal.outer(index, np.arange(index.max() + 1)).astype(np.float64)
-        behind = sizes @ member  # coordinates
-        part = normal.pooled(member * sizes[:, None] / behind)
-        n = rule.examples * share * behind
-        out.append(solve(part, part.error / n if rule.examples else 0.0)[:, index])
-    return np.stack(out)
+    out = np.empty((3, *normal.right.shape))
+    for i, index in enumerate((np.zeros(count, np.int64), pools, np.arange(count))):
+        part, behind = normal, sizes
+        if i < 2:
+            member = np.equal.outer(index, np.arange(index.max() + 1)).astype(np.float64)
+            behind = sizes @ member  # coordinates
+            part = normal.pooled(member * sizes[:, None] / behind)
+        n = rule.examples * share[:, None, None] * behind
+        out[i] = solve(part, part.error / n if rule.examples else 0.0)[..., index, :]
+    return out
 
 
 def cross_fitted(normal: Normal, curve: Curve, rule: Rule) -> Array:
     """Return the correction each group is judged by, fitted on all others, [B, K, P, F]."""
-    groups = np.arange(len(curve.shares))
-    return np.stack([choose(normal, groups[groups != g], curve, rule) for g in groups])
+    return choose(normal, np.eye(len(curve.shares), dtype=bool), curve, rule)

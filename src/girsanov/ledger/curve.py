@@ -18,7 +18,7 @@ on with E[w . r], which is 0 for a denoiser that knows w to be noise. Between th
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +58,19 @@ class Examples(Protocol):
         ...
 
 
+class Left(NamedTuple):
+    """What a correction of `correct.py` leaves of the error, each group's fitted on the others.
+
+    betas: its coefficients [B, K, P, F]; errors: [K+1, B, P]; gains: what it takes off [K, B, P];
+    taken: what `control.py` takes off E|r'|^2, E[n . r'] and E[x0 . r'] of the rest, [K, B, 3].
+    """
+
+    betas: Array
+    errors: Array
+    gains: Array
+    taken: Array
+
+
 @dataclass(frozen=True)
 class Curve:
     """Group means of the residual's moments at levels[0] = 0 < levels[1] < ... < levels[K].
@@ -68,7 +81,9 @@ class Curve:
     triangles; full: E[r r^T] by fold [K+1, F, d, d]; probe_sizes: [P]; exact: True when these are
     expectations; probe_variances: the data's variance in each band of the products [P]; bends:
     (2) of inside.py by basis name, of the sum of all as "total" [K, B, J, 2] and of what the
-    traces differ by from it as "traces"; empty where nothing was measured between the levels.
+    traces differ by from it as "traces"; empty where nothing was measured between the levels;
+    gamma: how much of what chance made of the noise was taken off the errors (`control.py`),
+    [B] or None; left: by "probe" and "calibrated", of corrections fitted with the curve.
     """
 
     levels: Array
@@ -83,6 +98,8 @@ class Curve:
     exact: bool = False
     probe_variances: Array | None = None
     bends: dict[str, Array] = field(default_factory=dict)
+    gamma: Array | None = None
+    left: dict[str, Left] = field(default_factory=dict)
 
     @property
     def main(self) -> str:
@@ -110,6 +127,8 @@ class Curve:
             second_moments=self.second_moments[groups],
             products=None if self.products is None else self.products[:, groups],
             bends={k: v[:, groups] for k, v in self.bends.items()},
+            gamma=None if self.gamma is None else self.gamma[groups],
+            left={},
         )
 
     def at(self, places: Indices) -> Curve:
@@ -122,6 +141,8 @@ class Curve:
             products=None,
             full=None,
             bends={},
+            gamma=None,
+            left={},
         )
 
     def pooled(self) -> Curve:
@@ -134,6 +155,8 @@ class Curve:
             second_moments=np.array([self.second_moments @ self.shares]),
             products=None,
             bends={k: np.average(v, 1, self.shares)[:, None] for k, v in self.bends.items()},
+            gamma=None,
+            left={},
         )
 
     def mean_errors(self, basis: str) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,9 @@ import torch
 
 from .._checks import require, require_count, require_levels
 from .._processes import ALONE, Processes
-from .._typing import Levels, Progress, Tensor
+from .._typing import Array, Levels, Progress, Tensor
 from ..denoise.base import Denoiser, process_of
+from .control import Rows, controlled_full, gammas, in_data, with_levels
 from .curve import GROUPS, Curve, Examples
 from .frame import Frame
 from .inside import Places
@@ -33,6 +35,7 @@ def measure_curve(  # noqa: PLR0913 - one keyword a choice
     full: bool = False,
     reference: Denoiser | None = None,
     between: Places | None = None,
+    control: bool = True,
     processes: Processes = ALONE,
     keep: Stage | None = None,
     progress: Progress | None = None,
@@ -42,6 +45,7 @@ def measure_curve(  # noqa: PLR0913 - one keyword a choice
     levels: SNRs [K]; draws: noise paths per example, which count as one unit for the standard
     errors; full: also measure E[r r^T]; reference: a second denoiser to call on the same paths;
     between: where to look between the levels, one call more for each gap;
+    control: take off what chance made of the noise (`control.py`);
     processes: each measures its share of the batches, and all return the curve of all of them;
     keep: where a stopped run leaves its sums (`kept.py`);
     progress(done, total) counts calls of `denoiser`.
@@ -66,29 +70,31 @@ def measure_curve(  # noqa: PLR0913 - one keyword a choice
             if number <= first:  # its sums were kept
                 done += (rows.stop - rows.start) * draws * looks
                 continue
-            x0 = examples.batch(rows).to(denoiser.dtype).to(denoiser.device)
-            require(
-                tuple(x0.shape[1:]) == denoiser.shape,
-                "data",
-                f"must hold examples of shape {denoiser.shape}, which the model takes",
-                tuple(x0.shape[1:]),
-            )
-            label = examples.batch_labels(rows) if denoiser.classes else None
-            batch = Batch(x0, label, begin)
+            batch = _batch(denoiser, examples, rows)
+            sums.begin(begin, batch.x0.flatten(1))
             for draw in range(draws):
+                sums.start()
                 for level in walk(denoiser, batch, grid, between, seed=seed, draw=draw):
                     other = None
                     if reference is not None:
                         other = call(reference, batch, *_seen(level, batch, grid, between))
-                    sums.add(level, rows, x0.reshape(len(x0), -1), other)
-                    done += len(x0)
+                    sums.add(level, other)
+                    done += len(batch.x0)
                     if progress is not None:
                         progress(done, total)
             sums.settle()
             if keep is not None:
                 keep.after(number, whole)
     sums.merge(processes)
-    return _curve(sums, frame, grid, between, n)
+    return _curve(sums, frame, grid, between, n, control)
+
+
+def _batch(denoiser: Denoiser, examples: Examples, rows: slice) -> Batch:
+    """Return the examples of these rows as the denoiser takes them."""
+    x0 = examples.batch(rows).to(denoiser.dtype).to(denoiser.device)
+    rule = f"must hold examples of shape {denoiser.shape}, which the model takes"
+    require(tuple(x0.shape[1:]) == denoiser.shape, "data", rule, tuple(x0.shape[1:]))
+    return Batch(x0, examples.batch_labels(rows) if denoiser.classes else None, rows.start)
 
 
 def _seen(
@@ -101,27 +107,57 @@ def _seen(
     return state, own_levels(between.levels[level.k - 1], batch.first, len(batch.x0))
 
 
-def _curve(sums: Sums, frame: Frame, grid: Levels, between: Places | None, examples: int) -> Curve:
-    """Return the group means; examples: independent ones behind them."""
+def _curve(
+    sums: Sums, frame: Frame, grid: Levels, between: Places | None,
+    examples: int, control: bool,
+) -> Curve:  # fmt: skip
+    """Return the group means, less what chance made of the noise; examples: how many."""
     count, mean, means = sums.levels, frame.moments.mean, sums.means()
-    traces, products = means["traces"], means["products"]
-    errors = {name: means[f"errors.{name}"] for name in frame.bases}
+    traces, names = means["traces"], tuple(frame.bases)
+    levels = np.repeat(grid[:, None], GROUPS, axis=1)
+    ends = _rows(means, names, slice(1, count), levels)
     # |x0|^2 = 2 x0.(x0 - mean) - |x0 - mean|^2 + |mean|^2, all of it measured at level 0
     square = 2 * traces[0, :, 2] - traces[0, :, 0] + float(mean @ mean)
     found = Curve(
         levels=np.concatenate([[0.0], grid]),
         shares=means["shares"],
-        errors={name: e[:count] for name, e in errors.items()},
+        errors={name: means[f"errors.{name}"][:count] for name in names},
         sizes={name: bands.sizes for name, (_, bands) in frame.bases.items()},
         traces=traces[:count],
         second_moments=square,
-        products=products[:count],
+        products=means["products"][:count],
         probe_sizes=frame.probe_bands.sizes,
-        full=means.get("full"),
         probe_variances=frame.probe_variances,
     )
-    if between is None:
+    gamma = gammas(found, ends.linear[found.main]) if control else None
+    found = replace(found, full=_full(means, found, ends, frame, control))
+    inside = None if between is None else _rows(means, names, slice(count, None), between.levels)
+    if gamma is not None:
+        raw = found
+        found = replace(with_levels(found, ends.controlled(raw, gamma)), gamma=gamma)
+        inside = None if inside is None else inside.controlled(raw, gamma)
+    if between is None or inside is None:
         return found
-    inside = {name: e[count:] for name, e in errors.items()}
-    found = bent(found, between, inside, traces[count:])
-    return with_corrections(found, between, products[count:], examples)
+    found = bent(found, between, inside.errors, inside.traces)
+    return with_corrections(found, between, means["products"][count:], examples)
+
+
+def _rows(means: dict[str, Array], names: tuple[str, ...], rows: slice, snr: Array) -> Rows:
+    """Return what was measured at some rows."""
+    errors, linear = (
+        {name: means[f"{kind}.{name}"][rows] for name in names} for kind in ("errors", "linear")
+    )
+    return Rows(errors, means["traces"][rows], linear, snr)
+
+
+def _full(
+    means: dict[str, Array], curve: Curve, ends: Rows, frame: Frame, control: bool
+) -> Array | None:
+    """Return E[r r^T] by fold in the data's coordinates, [K+1, F, d, d], if it was measured."""
+    if "full" not in means:
+        return None
+    full, basis = means["full"], frame.moments.basis
+    if not control:
+        return in_data(full[:, 0], basis)
+    rest = controlled_full(full[1:], curve, ends.linear[curve.main], basis)
+    return np.concatenate([in_data(full[:1, 0], basis), rest])

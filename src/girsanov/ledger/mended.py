@@ -10,7 +10,8 @@ as a sampler would use it, and what it leaves of the error of the examples that 
 
 is measured at each group's place like every error, from the products (3) of `curve.py` there
 (r_previous is that of the noisier level, which the path has passed). So the integral of the
-corrected error is an estimate without bias, and no worst case between levels is paid for.
+corrected error is an estimate without bias, and no worst case between levels is paid for. What
+chance made of the noise in r - g is taken off as it is of r (`control.py`).
 """
 
 from __future__ import annotations
@@ -20,33 +21,66 @@ from dataclasses import replace
 import numpy as np
 
 from .._typing import Array
+from .control import chance_of, kept, means_without, over, parts, slopes
 from .correct import (
     CALIBRATED,
     MARGIN,
     PROBED,
-    Normal,
     Rule,
     cross_fitted,
     feature_rows,
     gain,
     matrices,
-    moments_of,
     normal_equations,
 )
-from .curve import Curve
+from .curve import Curve, Left
 from .inside import Places
 from .refine import bends_of
 
 
-def errors_left(curve: Curve, normal: Normal, rule: Rule) -> tuple[Array, Array]:
-    """Return the cross-fitted correction [B, K, P, F] and the error (2) it leaves, [K+1, B, P].
-
-    normal: the moments of its features, of all groups (`normal_equations`).
-    """
+def errors_left(curve: Curve, names: tuple[str, ...], rule: Rule) -> Left:
+    """Return what the correction by these features leaves at the levels, cross-fitted."""
+    normal = normal_equations(curve, names)
     betas = cross_fitted(normal, curve, rule)
-    left = np.maximum(normal.error - gain(betas, normal), 0.0)
-    start = matrices(curve.products[:1])[..., 2, 2]  # type: ignore[index]
-    return betas, np.concatenate([start, np.moveaxis(left, 0, 1)])
+    gram = matrices(curve.products)  # type: ignore[arg-type]
+    rest = rest_of(np.moveaxis(betas, 0, 1), feature_rows(curve, names, gram.shape[-1]))
+    errors, taken = errors_of(curve, gram[1:], rest)
+    return Left(
+        betas,
+        np.concatenate([gram[:1, ..., 2, 2], errors]),
+        np.moveaxis(gain(betas, normal), 0, 1),
+        np.einsum("kbpt,p->kbt", taken, np.asarray(curve.probe_sizes)),
+    )
+
+
+def rest_of(betas: Array, rows: Array) -> Array:
+    """Return r' = r - beta . f in terms of v [K, B, P, V]; betas [K, B, P, F], rows [.., F, V]."""
+    unit = np.eye(rows.shape[-1])[2]
+    rows = rows if rows.ndim == betas.ndim + 1 else rows[:, None]
+    return np.asarray(unit - (betas[..., None, :] @ rows)[..., 0, :])
+
+
+def errors_of(
+    curve: Curve, gram: Array, rest: Array, snr: Array | None = None
+) -> tuple[Array, Array]:
+    """Return E r'^2 [K, B, P] and what of chance was taken off it, as (2) of `control.py`.
+
+    gram: moments of v [K, B, P, V, V]; rest: r' in terms of v [K, B, P, V]; snr: s of each row
+    [K, B], by default the curve's levels. Taken off is what the curve's gamma says.
+    """
+    errors = (rest[..., None, :] @ gram @ rest[..., None])[..., 0, 0]
+    if curve.gamma is None:
+        return errors, np.zeros((*errors.shape, 3))
+    s = np.broadcast_to(curve.levels[1:, None], gram.shape[:2]) if snr is None else snr
+    weights = means_without(np.eye(len(curve.shares), dtype=bool), curve.shares)
+    others = over(weights, gram)
+    along = (others @ rest[..., None])[..., 0]
+    nr, rc, nn, nc = along[..., 1], along[..., 4], others[..., 1, 1], others[..., 1, 4]
+    fit = slopes(np.stack([nr, rc, nn, nc], axis=-1), others[..., 4, 4])
+    own = gram[..., [1, 2, 1, 1], [2, 4, 1, 4]]  # as `LINEAR`
+    found = curve.gamma[:, None, None] * parts(fit, chance_of(own, s[:, :, None]))
+    taken = kept(errors, found, curve.shares)
+    return errors - taken[..., 0], taken
 
 
 def bends_as(curve: Curve, name: str) -> dict[str, Array]:
@@ -57,7 +91,7 @@ def bends_as(curve: Curve, name: str) -> dict[str, Array]:
 
 
 def with_corrections(curve: Curve, at: Places, products: Array, examples: int) -> Curve:
-    """Return the curve with the bends of the probe's and the calibration's error as well.
+    """Return the curve with what corrections leave, and the bends of that.
 
     products: (3) of `curve.py` at the places, [K, B, P, V]; examples: independent ones.
     """
@@ -66,12 +100,12 @@ def with_corrections(curve: Curve, at: Places, products: Array, examples: int) -
         ("probe", PROBED[:width], Rule()),  # the last feature is the reference's
         ("calibrated", CALIBRATED, Rule(MARGIN, examples)),
     )
-    found = {}
+    left, bends = {}, {}
     for name, features, rule in ways:
-        betas, ends = errors_left(curve, normal_equations(curve, features), rule)
-        there = _left_inside(curve, at, products, features, betas)
-        found[name] = bends_of(curve, at, ends, there)
-    return replace(curve, bends={**curve.bends, **found})
+        left[name] = errors_left(curve, features, rule)
+        there = _left_inside(curve, at, products, features, left[name].betas)
+        bends[name] = bends_of(curve, at, left[name].errors, there)
+    return replace(curve, bends={**curve.bends, **bends}, left=left)
 
 
 def _left_inside(
@@ -84,5 +118,5 @@ def _left_inside(
     u[1:] = np.log(at.levels[1:] / s[:-1, None]) / np.log(s[1:] / s[:-1])[:, None]
     u = u[..., None, None]
     there = (1 - u) * np.concatenate([beta[:1], beta[:-1]]) + u * beta
-    normal = moments_of(gram, feature_rows(curve, names, gram.shape[-1], at.levels))
-    return np.maximum(normal.error - gain(there, normal), 0.0)
+    rest = rest_of(there, feature_rows(curve, names, gram.shape[-1], at.levels))
+    return errors_of(curve, gram, rest, at.levels)[0]

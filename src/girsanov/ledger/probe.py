@@ -32,7 +32,7 @@ import numpy as np
 from .._checks import require
 from .._typing import Array, Json
 from ..montecarlo import Estimate, group_estimate
-from .correct import PROBED, Rule, matrices, normal_equations
+from .correct import PROBED, Rule, matrices
 from .curve import Curve
 from .discretise import leave_one_out
 from .mended import bends_as, errors_left
@@ -100,7 +100,8 @@ class Probe:
         """
 
         def cells(errors: Array) -> Array:
-            return np.asarray(np.log1p(np.diff(levels)[:, None] * errors) @ self.sizes / 2)
+            grown = np.diff(levels)[:, None] * np.maximum(errors, 0.0)
+            return np.asarray(np.log1p(grown) @ self.sizes / 2)
 
         w = self.shares[:, None]
         corrected = self.corrected.errors[self.corrected.main][: len(levels) - 1]
@@ -144,7 +145,7 @@ def probe(curve: Curve) -> Probe:
     gram = matrices(curve.products)  # type: ignore[arg-type]  # [K+1, B, P, V, V]
     names = PROBED[: gram.shape[-1]]  # the last feature is the reference's
     sizes = np.asarray(curve.probe_sizes)
-    _, left = errors_left(curve, normal_equations(curve, names), Rule())
+    left = curve.left.get("probe") or errors_left(curve, names, Rule())
     errors = gram[..., 2, 2]
     n, r, before, x0 = np.eye(gram.shape[-1])[1:5]
     signal = curve.levels[1:, None, None, None] * np.asarray(curve.probe_variances)[:, None]
@@ -155,8 +156,8 @@ def probe(curve: Curve) -> Probe:
     if len(names) == len(PROBED):
         reference = (errors[1:] - measured[..., 5, 5]) @ sizes
     return Probe(
-        (errors - left)[1:] @ sizes,
-        _corrected(curve, left, sizes),
+        left.gains @ sizes,
+        _corrected(curve, left.errors, sizes),
         _square(measured, keep * n + (1 - keep) * x0) @ sizes,
         (measured[..., 3, 3] - errors[1:]) @ sizes - between,
         between,
@@ -177,7 +178,7 @@ def _corrected(curve: Curve, left: Array, sizes: Array) -> Curve:
     """Return the curve of the errors that the correction leaves, [K+1, B, P]."""
     return replace(
         curve, errors={curve.main: left}, sizes={curve.main: sizes}, products=None, full=None,
-        bends=bends_as(curve, "probe"),
+        bends=bends_as(curve, "probe"), left={},
     )  # fmt: skip
 
 

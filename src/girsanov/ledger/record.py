@@ -164,7 +164,7 @@ class Audit:
             "probe_bands": self.frame.probe_bands.index,
         }
         optional = (("products", curve.products), ("full", curve.full),
-                    ("memorisation", self.memorisation))  # fmt: skip
+                    ("gamma", curve.gamma), ("memorisation", self.memorisation))  # fmt: skip
         tensors |= {name: value for name, value in optional if value is not None}
         tensors |= {f"moments.{k}": v for k, v in self.frame.moments.tensors().items()}
         tensors |= {} if self.trajectories is None else self.trajectories.tensors()
@@ -256,6 +256,7 @@ def _from_arrays(about: Json, t: dict[str, Any], moments: Moments) -> Audit:
         t.get("full"),
         probe_variances=frame.probe_variances,
         bends={name: t[f"bends.{name}"] for name in BENDS + tuple(names)},
+        gamma=t.get("gamma"),
     )
     drop = ("format", "arrays", "bases", "levels", "error", "standard_error", "probe",
             "martingale", "reference_gain", "memorised", "rounding")  # fmt: skip

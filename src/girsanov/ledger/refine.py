@@ -275,10 +275,16 @@ def covariances(curve: Curve, levels: Levels) -> Array:
 def _covariance(full: Array, i: int, w: float) -> Array:
     if w in (0.0, 1.0):
         return np.asarray(full[i + int(w)])
-    left, right = full[i].mean(axis=0), full[i + 1].mean(axis=0)
+    left, right = _positive(full[i].mean(axis=0)), _positive(full[i + 1].mean(axis=0))
     # a direction without error has no inverse; so little does not show beside the others
     ridge = 1e-12 * (np.trace(left) + np.trace(right)) * np.eye(len(left)) + TINY
     one, two = np.linalg.inv(left + ridge), np.linalg.inv(right + ridge)
     both = np.linalg.inv((1 - w) * one + w * two)
     p, q = both @ one, both @ two
     return np.asarray((1 - w) * p @ full[i] @ p.T + w * q @ full[i + 1] @ q.T)
+
+
+def _positive(matrix: Array) -> Array:
+    """Return a matrix without the negative eigenvalues that few examples can leave it."""
+    values, axes = np.linalg.eigh(matrix)
+    return matrix if values[0] >= 0 else np.asarray((axes * np.maximum(values, 0.0)) @ axes.T)

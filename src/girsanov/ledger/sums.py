@@ -2,24 +2,39 @@ r"""The running sums of an audit, by group of examples: (1), (2) and (3) of curv
 
 Example i is in group i mod B. So if a batch is padded with rows of zeros to whole rounds of B
 examples, and laid out as [rounds, B, d], the sum over its first axis is that of every group: no
-example is looked up, on any device. In float64, where the model is; a batch is added to the
-totals, on the CPU, when it is done.
+example is looked up, on any device. Levels are gathered until there is enough to add at once, so
+that neither Python nor the kernels of a GPU are paid for one by one. In float64, where the model
+is; a batch is added to the totals, on the CPU, when it is done.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+import numpy as np
 import torch
-from torch.nn import functional
 
 from .._processes import Processes
 from .._typing import Array, Tensor
+from .control import LINEAR
 from .curve import FOLDS, GROUPS, VECTOR, pairs
 from .frame import Frame
 from .walk import Level
 
+TOGETHER = {"cpu": 2**16, "cuda": 2**22}  # numbers of a vector that are added at once
+NOISE, RESIDUAL, OTHER = 0, 1, 2  # of what is gathered; in phase space w is the last
+
+
+class Seen(NamedTuple):
+    """A level that was gathered: the row of its sums, and where r of the level before stands."""
+
+    row: int
+    before: int
+    inside: bool
+
 
 class Sums:
-    """Running group sums of (1), (2) and (3), in float64.
+    """Running group sums of (1), (2) and (3), in float64, and of the products of `control.py`.
 
     levels: with level 0; the gap that ends at level k has row levels + k - 1, after all levels;
     full: also E[r r^T]; reference: also the residual of a second denoiser; process: ``cld`` has
@@ -37,81 +52,158 @@ class Sums:
         process: str,
     ) -> None:
         d, rows = frame.moments.basis.dimension, 2 * levels - 1
-        self.frame, self.levels, self.device = frame, levels, device
-        self.mean = torch.tensor(frame.moments.mean)
+        self.frame, self.levels, self.device, self.d = frame, levels, device, d
+        self.reference, self.phases = reference, process == "cld"
         self.counts = torch.zeros(GROUPS, dtype=torch.float64)
         self.width = len(VECTOR) if reference else len(VECTOR) - 1
-        shapes: dict[str, tuple[int, ...]]
-        shapes = {f"errors.{k}": (rows, GROUPS, b.count) for k, (_, b) in frame.bases.items()}
-        shapes["traces"] = (rows, 4 if process == "cld" else 3, GROUPS)
+        shapes: dict[str, tuple[int, ...]] = {}
+        for name, (_, bands) in frame.bases.items():
+            shapes[f"errors.{name}"] = (rows, GROUPS, bands.count)
+            shapes[f"linear.{name}"] = (rows, len(LINEAR), GROUPS, bands.count)
+        shapes["traces"] = (rows, 4 if self.phases else 3, GROUPS)
         wide = (len(pairs(self.width)), GROUPS, frame.probe_bands.count)
         shapes["products"] = (rows, *wide)
-        shapes |= {"full": (levels, FOLDS, d, d)} if full else {}
+        shapes |= {"full": (levels, 3, FOLDS, d, d)} if full else {}
         self.totals = {k: torch.zeros(s, dtype=torch.float64) for k, s in shapes.items()}
         away = device.type != "cpu"
         self.batch = {k: t.to(device) for k, t in self.totals.items()} if away else self.totals
-        # coordinates of r at the level before, of r at the one before that, and of x0 - mean
-        self.previous = self.noisier = self.x0 = torch.empty(0)
+        mean = torch.tensor(frame.moments.mean).to(device)
+        self.mean, self.centre = mean, frame.moments.basis.to_coordinates(mean[None])[0]
+        self.pending: list[Seen] = []
+        self.gathered = self.x0 = self.carried = torch.empty(0)
+        self.at, self.rows = [0, 1], slice(0)
+        self.c: dict[str, Tensor] = {}  # x0 - mean by basis, [rounds, B, d]
 
-    def add(self, level: Level, rows: slice, x0: Tensor, other: Tensor | None) -> None:
-        """Add one level of one batch: x0 and the reference's prediction are [b, d]."""
-        first = rows.start % GROUPS
-        r = _grouped(x0 - level.prediction, first)
-        n, x = _grouped(level.noise, first), _grouped(x0, first)
-        given = [n, x] if level.across is None else [n, x, _grouped(level.across, first)]
-        again = [] if other is None else [self._main(_grouped(x0 - other, first))]
+    def begin(self, first: int, x0: Tensor) -> None:
+        """Begin a batch of x0 [b, d], of which the first example has number `first`."""
+        b, place = len(x0), torch.empty(0, dtype=torch.float64, device=self.device)
+        self.rows = slice(first % GROUPS, first % GROUPS + b)
+        rounds = -(-self.rows.stop // GROUPS)
+        self.x0 = x0.to(place)
+        centred = place.new_zeros(rounds * GROUPS, self.d)
+        centred[self.rows] = self.x0 - self.mean
+        self.c = {
+            name: basis.to_coordinates(centred).view(rounds, GROUPS, self.d)
+            for name, (basis, _) in self.frame.bases.items()
+        }
+        most = max(1, TOGETHER.get(self.device.type, 2**20) // centred.numel())
+        wide = 2 + self.reference + self.phases
+        self.gathered = place.new_zeros(wide, most, rounds * GROUPS, self.d)
+
+    def start(self) -> None:
+        """Begin a path at level 0, which costs no call: the mean is predicted."""
+        self.flush()
+        count = torch.arange(self.rows.start, self.rows.stop) % GROUPS
+        self.counts += torch.bincount(count, minlength=GROUPS)
+        main = self.c[self.frame.moments.basis.kind]
+        self.carried = torch.stack([main, main])  # r at the level before the last, and at the last
+        self.at = [0, 1]
+        none = torch.zeros_like(self.x0)
+        w, other = none if self.phases else None, self.mean if self.reference else None
+        self._gather(0, (none, self.mean, w), other, before=1, inside=False)
+
+    def add(self, level: Level, other: Tensor | None) -> None:
+        """Add one level of the path; other: the reference's prediction [b, d]."""
+        state = (level.noise, level.prediction, level.across)
         if level.inside:  # the path has passed the gap's noisier end alone
-            row = self.levels + level.k - 1
-            c = self._add(row, r, given)
-            self._add_products(row, self._main(n), [c, self.noisier], again)
+            self._gather(self.levels + level.k - 1, state, other, before=self.at[0], inside=True)
             return
-        if level.k == 1:  # level 0 costs no call: predict the mean, with no noise to speak of
-            examples = torch.arange(rows.start, rows.stop) % GROUPS
-            self.counts += torch.bincount(examples, minlength=GROUPS)
-            mean = self.mean.to(x.device)
-            centred, none = _grouped(x0.double() - mean, first), torch.zeros_like(n)
-            self.x0 = self.previous = self._main(centred)
-            start = [none, x, none][: len(given)]
-            c = self._add(0, centred, start)
-            self._add_products(0, none, [c, c], [self.x0] * len(again))
-            self._add_full(0, centred)
-        c = self._add(level.k, r, given)
-        self._add_products(level.k, self._main(n), [c, self.previous], again)
-        self._add_full(level.k, r)
-        self.noisier, self.previous = self.previous, c
+        self.at = [self.at[1], 2 + len(self.pending)]
+        self._gather(level.k, state, other, before=self.at[0], inside=False)
 
-    def _main(self, grouped: Tensor) -> Tensor:
-        basis = self.frame.moments.basis
-        return basis.to_coordinates(grouped.flatten(0, 1)).view_as(grouped)
+    def _gather(
+        self, row: int, state: tuple[Tensor, Tensor, Tensor | None], other: Tensor | None, *,
+        before: int, inside: bool,
+    ) -> None:  # fmt: skip
+        noise, prediction, across = state
+        here = self.gathered[:, len(self.pending), self.rows]
+        here[NOISE].copy_(noise)
+        torch.sub(self.x0, prediction, out=here[RESIDUAL])
+        if other is not None:
+            torch.sub(self.x0, other, out=here[OTHER])
+        if across is not None:
+            here[-1].copy_(across)
+        self.pending.append(Seen(row, before, inside))
+        if len(self.pending) == self.gathered.shape[1]:
+            self.flush()
 
-    def _add(self, row: int, r: Tensor, given: list[Tensor]) -> Tensor:
-        """Add (1) and (2); return the coordinates of r in the main basis."""
-        for into, a in zip(self.batch["traces"][row], (r, *given), strict=True):
-            into += (a * r).sum(0).sum(1)
-        main = self._main(r)
-        for name, (basis, bands) in self.frame.bases.items():
-            if basis is self.frame.moments.basis:
-                c = main
-            else:
-                c = basis.to_coordinates(r.flatten(0, 1)).view_as(r)
-            self.batch[f"errors.{name}"][row] += bands.average(c.square().sum(0))
-        return main
-
-    def _add_products(self, row: int, n: Tensor, r: list[Tensor], reference: list[Tensor]) -> None:
-        """Add (3), of coordinates in the main basis; r: r and r_previous."""
-        v = torch.stack([n, *r, self.x0, *reference])  # [V-1, rounds, B, d]
-        found = [torch.zeros_like(v[:1, 0]), v.sum(1)]  # counts are put in where they are known
-        found += [(v[a:] * v[a]).sum(1) for a in range(len(v))]
-        self.batch["products"][row] += self.frame.probe_bands.average(torch.cat(found))
-
-    def _add_full(self, k: int, r: Tensor) -> None:
-        """Add E[r r^T] by fold: group g is in fold g mod F."""
+    def flush(self) -> None:
+        """Add the levels that were gathered."""
+        if not self.pending:
+            return
+        seen, self.pending = self.pending, []
+        rows = torch.tensor([one.row for one in seen], device=self.device)
+        v = self.gathered[:, : len(seen)]
+        main = self._turned(self.frame.moments.basis.kind, v[: 2 + self.reference])
+        past = torch.cat([self.carried, main[RESIDUAL]])
+        before = past[torch.tensor([one.before for one in seen], device=self.device)]
+        found = self._add_products(rows, main, before)
+        self._add_traces(rows, v, found)
+        for name in self.frame.bases:
+            if name != self.frame.moments.basis.kind:
+                self._add_basis(name, rows, self._turned(name, v[:OTHER]))
         if "full" in self.batch:
-            folds = r.view(-1, FOLDS, r.shape[-1]).transpose(0, 1)
-            self.batch["full"][k].baddbmm_(folds.transpose(1, 2), folds)
+            levels = [i for i, one in enumerate(seen) if not one.inside]
+            if levels:
+                self._add_full(rows[levels], main[:OTHER, levels])
+        self.carried, self.at = past[self.at], [0, 1]
+
+    def _turned(self, name: str, v: Tensor) -> Tensor:
+        """Return v [V, L, rows, d] in a basis, [V, L, rounds, B, d]."""
+        turned = self.frame.bases[name][0].to_coordinates(v.reshape(-1, self.d))
+        return turned.view(*v.shape[:2], -1, GROUPS, self.d)
+
+    def _add_products(self, rows: Tensor, main: Tensor, before: Tensor) -> Tensor:
+        """Add (3) and the main basis' (1); return (3) of every coordinate, [pairs, L, B, d]."""
+        name = self.frame.moments.basis.kind
+        c = self.c[name].expand_as(before)
+        v = [main[NOISE], main[RESIDUAL], before, c, *main[OTHER:]]
+        found = [torch.zeros_like(before[:, 0])]  # counts are put in where they are known
+        found += [x.sum(1) for x in v]
+        found += [(v[a] * x).sum(1) for a in range(len(v)) for x in v[a:]]
+        whole = torch.stack(found)
+        products = self.frame.probe_bands.average(whole)
+        self.batch["products"].index_add_(0, rows, products.transpose(0, 1))
+        places = [pairs(self.width).index(pair) for pair in ((2, 2), *LINEAR)]
+        self._add_errors(name, rows, whole[places])
+        return whole
+
+    def _add_basis(self, name: str, rows: Tensor, v: Tensor) -> None:
+        """Add (1) of another basis; v: n and r in it, [2, L, rounds, B, d]."""
+        n, r, c = v[NOISE], v[RESIDUAL], self.c[name]
+        found = [(r * r).sum(1), *((a * b).sum(1) for a, b in ((n, r), (r, c), (n, n), (n, c)))]
+        self._add_errors(name, rows, torch.stack(found))
+
+    def _add_errors(self, name: str, rows: Tensor, found: Tensor) -> None:
+        found = self.frame.bases[name][1].average(found)  # [1 + LINEAR, L, B, J]
+        self.batch[f"errors.{name}"].index_add_(0, rows, found[0])
+        self.batch[f"linear.{name}"].index_add_(0, rows, found[1:].transpose(0, 1))
+
+    def _add_traces(self, rows: Tensor, v: Tensor, found: Tensor) -> None:
+        """Add (2), all but the last of which follow from (3) of every coordinate."""
+        order = pairs(self.width)
+        own, noise, along, r = (order.index(p) for p in ((2, 2), (1, 2), (2, 4), (0, 2)))
+        state = found[along].sum(-1) + found[r] @ self.centre
+        traces = [found[own].sum(-1), found[noise].sum(-1), state]
+        if self.phases:
+            across = (v[-1] * v[RESIDUAL]).sum(-1)
+            traces.append(across.view(len(across), -1, GROUPS).sum(1))
+        self.batch["traces"].index_add_(0, rows, torch.stack(traces, 1))
+
+    def _add_full(self, rows: Tensor, v: Tensor) -> None:
+        """Add E[r r^T], E[n n^T] and E[n c^T] by fold, in the main basis; v: n and r.
+
+        Group g is in fold g mod F.
+        """
+        count = v.shape[1]
+        n, r = (x.reshape(count, -1, FOLDS, self.d).transpose(1, 2) for x in v)
+        c = self.c[self.frame.moments.basis.kind].reshape(-1, FOLDS, self.d).transpose(0, 1)
+        found = [r.mT @ r, n.mT @ n, n.mT @ c.expand_as(n)]
+        self.batch["full"].index_add_(0, rows, torch.stack(found, 1))
 
     def settle(self) -> None:
         """Add the batch to the totals, once it is done."""
+        self.flush()
         if self.batch is not self.totals:
             for name, total in self.totals.items():
                 total += self.batch[name].cpu()
@@ -126,10 +218,15 @@ class Sums:
         processes.add(*self.tensors().values())
 
     def means(self) -> dict[str, Array]:
-        """Return means by group: shares [B]; traces and each errors.NAME [2K+1, B, ...] by row;
-        products [2K+1, B, P, pairs]; full [K+1, F, d, d], if it was measured."""  # fmt: skip
+        """Return means by group: shares [B], and by row traces and errors.NAME [2K+1, B, ...].
+
+        Also linear.NAME [2K+1, B, J, 4], products [2K+1, B, P, pairs], full [K+1, 3, F, d, d].
+        """
         by_group, totals = self.counts[None, :, None], self.totals
         out = {k: t / by_group for k, t in totals.items() if k.startswith("errors.")}
+        for name, total in totals.items():
+            if name.startswith("linear."):
+                out[name] = total.permute(0, 2, 3, 1) / by_group[..., None]
         out["shares"] = self.counts / self.counts.sum()
         out["traces"] = totals["traces"].transpose(1, 2) / by_group
         products = totals["products"].permute(0, 2, 3, 1) / by_group[..., None]
@@ -137,13 +234,5 @@ class Sums:
         out["products"] = products
         if "full" in totals:
             folds = torch.stack([self.counts[f::FOLDS].sum() for f in range(FOLDS)])
-            out["full"] = totals["full"] / folds[None, :, None, None]
-        return {name: value.contiguous().numpy() for name, value in out.items()}
-
-
-def _grouped(x: Tensor, first: int) -> Tensor:
-    """Return x [b, d], the first of them of group `first`, as float64 [rounds, B, d]."""
-    after = -(first + len(x)) % GROUPS
-    x = x.double()
-    whole = functional.pad(x, (0, 0, first, after)) if first or after else x
-    return whole.view(-1, GROUPS, x.shape[1])
+            out["full"] = totals["full"] / folds[:, None, None]
+        return {name: np.ascontiguousarray(value.numpy()) for name, value in out.items()}

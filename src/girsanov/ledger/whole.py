@@ -21,7 +21,7 @@ FORMS: dict[str, tuple[str, ...]] = {
     "probe_bands": ("d",), "bends.total": ("K", "B", "1", "2"),
     "bends.traces": ("K", "B", "T", "2"), "products": ("K1", "B", "P", "V"),
     "bends.probe": ("K", "B", "P", "2"), "bends.calibrated": ("K", "B", "P", "2"),
-    "full": ("K1", "F", "d", "d"), "memorisation": ("K1", "B"),
+    "full": ("K1", "F", "d", "d"), "memorisation": ("K1", "B"), "gamma": ("B",),
 }  # fmt: skip
 PROBE: dict[str, tuple[str, ...]] = {
     "probe.gains": ("K", "B"), "probe.corrected": ("K1", "B", "P"), "probe.linear": ("K", "B"),
@@ -31,13 +31,13 @@ CALIBRATED: dict[str, tuple[str, ...]] = {
     "calibrated.errors": ("K1", "B", "P"), "calibrated.traces": ("K1", "B", "3"),
     "calibrated.weights": ("K", "P", "3"),
 }  # fmt: skip
-OPTIONAL = ("full", "memorisation", "probe.reference")
+OPTIONAL = ("full", "memorisation", "gamma", "probe.reference")
 UNKNOWN = {"calibrated.traces": 2}  # of which the last may be unknown, NaN: known ones
 WIDTHS = [len(pairs(len(VECTOR) - 1)), len(pairs(len(VECTOR)))]  # without and with a reference
 ROUNDING = 1e-6  # of a correlation, far above what sums in float64 lose
-POSITIVE = (
-    "shares", "second_moments", "memorisation", "probe.corrected", "calibrated.errors",
-)  # not negative, that is  # fmt: skip
+POSITIVE = ("shares", "second_moments", "gamma")  # not negative, that is
+# of a group a little may be, of which what chance made of its noise was taken off
+POSITIVE_MEANS = ("memorisation", "probe.corrected", "calibrated.errors")
 
 
 def require_whole(path: str, arrays: Mapping[str, np.ndarray], dimension: int) -> None:
@@ -63,10 +63,14 @@ def require_whole(path: str, arrays: Mapping[str, np.ndarray], dimension: int) -
     _require_levels(path, arrays["levels"])
     share = float(arrays["shares"].sum())
     require(abs(share - 1) < 1e-6, path, "must have shares that add up to 1", share)
-    for name in arrays:
-        if name in POSITIVE or name.startswith("errors."):
-            low = float(arrays[name].min(initial=0.0))
-            require(low >= 0, path, f"must have {name} that are not negative", low)
+    for name, value in arrays.items():
+        mean = value
+        if name in POSITIVE_MEANS or name.startswith("errors."):
+            mean = np.average(value, axis=1, weights=arrays["shares"])
+        elif name not in POSITIVE:
+            continue
+        low = float(mean.min(initial=0.0))
+        require(low >= 0, path, f"must have {name} that are not negative", low)
     require(_are_moments(arrays["products"]), path, "must have products that are second moments")
 
 

@@ -1,0 +1,176 @@
+r"""A control variate: what chance made of the noise is known, and is taken off the errors.
+
+An audit draws its own noise n, whose law given x0 it knows. Of the residual's linear part,
+r ~ a n + b c per coordinate (c = x0 - mean), the means over a run contain
+
+    N = mean n^2 - 1/s,    C = mean n c,    both of expectation 0 given x0,                (1)
+    r^2: a^2 N + 2 a b C,    n r: a N + b C,    x0 r: a C,                                 (2)
+
+which chance alone put there: most of an audit's own noise. gamma times (2) is taken off every
+group, with a and b of least squares and, since r is not linear,
+
+    gamma = int cov(|r|^2, sum_j (2)) ds / int var sum_j (2) ds,                           (3)
+
+over groups: one number for all levels, so that what cancels between them still does. All three
+are fitted without the group, so that no expectation changes. A band whose mean would
+not be positive is left as it was. In whatever basis a sampler's covariance is, cells and integral
+must be of the same noise, or they would not cancel: so every basis is controlled by its own a, b.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._typing import Array
+from ..basis import Basis
+from ..montecarlo import trapezium
+from .curve import FOLDS, Curve
+
+LINEAR = ((1, 2), (2, 4), (1, 1), (1, 4))  # n r, r c, n^2, n c: pairs of VECTOR in curve.py
+SMALL = 1e-9  # of a determinant beside its diagonal: n and c look alike
+MOST = 1.5  # gamma
+
+
+def turned(x: Array) -> Array:
+    """Return the transposes of matrices [..., d, d]."""
+    return np.swapaxes(x, -1, -2)
+
+
+class Fit(NamedTuple):
+    """a and b of the residual's linear part, [..., J]; shape of the moments they come from."""
+
+    a: Array
+    b: Array
+
+
+def slopes(linear: Array, square: Array) -> Fit:
+    """Return a and b of least squares; linear [..., 4] as `LINEAR`; square: E c^2 [...]."""
+    nr, rc, nn, nc = np.moveaxis(linear, -1, 0)
+    det = nn * square - nc**2
+    both = det > SMALL * nn * square
+    alone = np.divide(nr, nn, out=np.zeros_like(nr), where=nn > 0)
+    a = np.divide(nr * square - rc * nc, det, out=alone, where=both)
+    b = np.divide(rc * nn - nr * nc, det, out=np.zeros_like(nr), where=both)
+    return Fit(a, b)
+
+
+def means_without(left_out: NDArray[np.bool_], shares: Array) -> Array:
+    """Return the weights [L, B] of means over the groups that are not in left_out [L, B]."""
+    weights = shares * ~left_out
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+
+
+def over(weights: Array, x: Array) -> Array:
+    """Return means [K, L, ...] over the groups of x [K, B, ...]."""
+    return np.asarray(
+        (weights @ x.reshape(*x.shape[:2], -1)).reshape(-1, len(weights), *x.shape[2:])
+    )
+
+
+def chance_of(linear: Array, snr: Array) -> Array:
+    """Return N and C of (1), [..., 2]; snr: s [...]."""
+    return np.stack([linear[..., 2] - 1 / snr, linear[..., 3]], axis=-1)
+
+
+def parts(fit: Fit, chance: Array) -> Array:
+    """Return (2), of r^2, n r and x0 r, [..., 3]."""
+    (a, b), (n, c) = fit, np.moveaxis(chance, -1, 0)
+    return np.stack([a * (a * n + 2 * b * c), a * n + b * c, a * c], axis=-1)
+
+
+def kept(error: Array, taken: Array, shares: Array) -> Array:
+    """Return taken [K, B, J, ...] with 0 for the bands whose mean error it would make negative."""
+    left = np.einsum("kbj,b->kj", error - taken[..., 0], shares)
+    return np.where((left > 0)[:, None, :, None], taken, 0.0)
+
+
+def taken_off(
+    error: Array, linear: Array, square: Array, snr: Array, shares: Array, gamma: Array
+) -> Array:
+    """Return what is taken off (2) of every group, [K, B, J, 3].
+
+    error: r^2 [K, B, J]; linear [K, B, J, 4]; square: c^2 [B, J]; snr [K, B]; gamma [B].
+    """
+    weights = means_without(np.eye(len(shares), dtype=bool), shares)
+    fit = slopes(over(weights, linear), over(weights, square[None]))
+    found = gamma[:, None, None] * parts(fit, chance_of(linear, snr[:, :, None]))
+    return kept(error, found, shares)
+
+
+def gammas(curve: Curve, linear: Array, left_out: NDArray[np.bool_] | None = None) -> Array:
+    """Return (3) without the groups of left_out [L, B] (None: each), [L].
+
+    linear: of the main basis, [K, B, J, 4].
+    """
+    left_out = np.eye(len(curve.shares), dtype=bool) if left_out is None else left_out
+    weights, errors = means_without(left_out, curve.shares), curve.errors[curve.main]
+    s, sizes = curve.levels[1:], curve.sizes[curve.main]
+    a, b = slopes(over(weights, linear), over(weights, errors[:1]))
+    n, c = np.moveaxis(chance_of(linear, s[:, None, None]), -1, 0)
+    # what (2) of each group is, of all coordinates, by the fit without those left out
+    z = (sizes * a**2) @ turned(n) + (2 * sizes * a * b) @ turned(c)  # [K, L, B]
+    z = z - (weights * z).sum(axis=-1, keepdims=True)
+    length = (trapezium(np.log(s)) * s) ** 2
+    top = length @ ((weights * z) @ (errors[1:] @ sizes)[..., None])[..., 0]
+    bottom = length @ (weights * z**2).sum(axis=-1)
+    gamma = np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0)
+    return np.asarray(np.clip(gamma, 0.0, MOST))
+
+
+class Rows(NamedTuple):
+    """What was measured at rows of levels or places: errors by basis and traces, [K, B, ...].
+
+    linear: the moments `LINEAR`, by basis [K, B, J, 4]; snr [K, B].
+    """
+
+    errors: dict[str, Array]
+    traces: Array
+    linear: dict[str, Array]
+    snr: Array
+
+    def controlled(self, curve: Curve, gamma: Array) -> Rows:
+        """Return these with what chance made of the noise taken off; gamma [B]."""
+        errors, traces = dict(self.errors), self.traces.copy()
+        for name, error in self.errors.items():
+            square = curve.errors[name][0]
+            taken = taken_off(error, self.linear[name], square, self.snr, curve.shares, gamma)
+            errors[name] = error - taken[..., 0]
+            if name == curve.main:
+                traces[:, :, :3] -= np.einsum("kbjt,j->kbt", taken, curve.sizes[name])
+        return self._replace(errors=errors, traces=traces)
+
+
+def controlled_full(full: Array, curve: Curve, linear: Array, basis: Basis) -> Array:
+    """Return E[r r^T] by fold [K, F, d, d] with (2) taken off, from the main basis to R^d.
+
+    full: E[r r^T], E[n n^T] and E[n c^T] in the main basis, [K, 3, F, d, d], of the levels but
+    level 0; linear: [K, B, d, 4].
+    """
+    groups = np.arange(len(curve.shares)) % FOLDS
+    left_out = np.equal.outer(np.arange(FOLDS), groups)
+    weights = means_without(left_out, curve.shares)
+    fit = slopes(over(weights, linear), over(weights, curve.errors[curve.main][:1]))
+    gamma = gammas(curve, linear, left_out)[:, None, None]
+    a, b = (x[..., None] for x in fit)  # [K, F, d, 1]
+    own, noise, cross = np.moveaxis(full, 1, 0)
+    noise = noise - np.eye(len(curve.sizes[curve.main])) / curve.levels[1:, None, None, None]
+    mixed = a * cross * turned(b)
+    return in_data(own - gamma * (a * noise * turned(a) + mixed + turned(mixed)), basis)
+
+
+def in_data(full: Array, basis: Basis) -> Array:
+    """Return matrices [..., d, d] of a basis' coordinates in those of the data."""
+    d = full.shape[-1]
+    half = basis.from_coordinates(full.reshape(-1, d)).reshape(full.shape)
+    whole = basis.from_coordinates(turned(half).reshape(-1, d))
+    return np.ascontiguousarray(whole.reshape(full.shape))
+
+
+def with_levels(curve: Curve, rows: Rows) -> Curve:
+    """Return the curve with the controlled errors and traces of all levels but level 0."""
+    errors = {k: np.concatenate([v[:1], rows.errors[k]]) for k, v in curve.errors.items()}
+    return replace(curve, errors=errors, traces=np.concatenate([curve.traces[:1], rows.traces]))
