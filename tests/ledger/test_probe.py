@@ -282,7 +282,7 @@ def test_martingale_bound_is_what_the_previous_prediction_alone_gains():
     normal = normal_equations(report.curve, ("one", "previous"))
     whole = normal.averaged(report.curve.shares[None])
     beta = np.zeros_like(whole.right)
-    beta[..., 1] = whole.right[..., 1] / whole.matrix[..., 1, 1]
+    beta[1] = whole.right[1] / whole.matrix[1, 1]
     found = report.probe
     defect = found.martingale().value
     between = found.between @ found.shares

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from girsanov.ledger.correct import matrices
+from girsanov.ledger.gram import matrices
 from girsanov.ledger.whole import _are_moments
 
 RNG = np.random.default_rng(3)

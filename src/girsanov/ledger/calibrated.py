@@ -22,10 +22,11 @@ import numpy as np
 from .._checks import require
 from .._typing import Array
 from ..denoise.calibration import RAW, Calibration
-from .correct import CALIBRATED, MARGIN, Rule, choose, feature_rows, matrices, normal_equations
+from .correct import CALIBRATED, MARGIN, Rule, choose, features, normal_equations, rest_of
 from .curve import Curve
 from .frame import Frame
-from .mended import bends_as, errors_left, rest_of
+from .gram import CENTRED, NOISE, ONE, gram_of
+from .mended import bends_as, errors_left
 
 
 class Corrected(NamedTuple):
@@ -51,7 +52,7 @@ def calibrate(curve: Curve, frame: Frame, examples: int) -> Corrected:
     return Corrected(
         left.errors,
         np.concatenate([curve.traces[:1], traces]),
-        _weights(choose(normal_equations(curve, CALIBRATED), nobody, curve, rule)[0]),
+        _weights(choose(normal_equations(curve, CALIBRATED), nobody, curve, rule)[:, 0]),
     )
 
 
@@ -70,27 +71,25 @@ def calibrated(curve: Curve, frame: Frame, made: Corrected) -> tuple[Curve, Fram
 
 
 def _weights(beta: Array) -> Array:
-    """Return a, w, c of the calibration from the coefficients c, a', w of g, [K, P, 3]."""
-    constant, of_mean, of_linear = np.moveaxis(beta, -1, 0)
+    """Return a, w, c of the calibration from the coefficients c, a', w of g, [3, K, P]."""
+    constant, of_mean, of_linear = beta
     weights = np.stack([1 + of_mean - of_linear, of_linear, constant], axis=-1)
-    return np.where((beta == 0).all(axis=-1)[..., None], RAW, weights)
+    return np.where((beta == 0).all(axis=0)[..., None], RAW, weights)
 
 
 def _traces(curve: Curve, frame: Frame, betas: Array) -> Array:
     """Return E|r'|^2, E[n . r'] and E[x0 . r'] of r' = r - g, [K, B, 3]."""
-    gram = matrices(curve.products[1:])[..., :5, :5]  # type: ignore[index]
-    one, n, _, _, x0 = np.eye(5)
-    rest = rest_of(np.moveaxis(betas, 0, 1), feature_rows(curve, CALIBRATED, 5))  # [K, B, P, V]
-    along = gram @ rest[..., None]  # E[v r']
+    gram = gram_of(curve.products[1:])  # type: ignore[index]
+    rest = rest_of(betas, features(curve, CALIBRATED))
     sizes = np.asarray(curve.probe_sizes)
-    square = (along[..., 0] * rest).sum(axis=-1) @ sizes
-    noise, state = (along[..., 0] @ row @ sizes for row in (n, x0))
+    square = gram.between(rest, rest) @ sizes
+    noise, state = (gram.along(rest, place) @ sizes for place in (NOISE, CENTRED))
     mean = frame.moments.mean[None]
     centre = frame.moments.basis.to_coordinates(mean)[0]
     if len(sizes) == curve.dimension:
         at = np.empty(len(sizes))
         at[frame.probe_bands.index] = centre
-        state = state + along[..., 0] @ one @ at
+        state = state + gram.along(rest, ONE) @ at
     else:
         state = np.full_like(state, np.nan)
-    return np.stack([square, noise, state], axis=-1)
+    return np.stack([square.T, noise.T, state.T], axis=-1)

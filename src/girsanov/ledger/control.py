@@ -71,9 +71,9 @@ def over(weights: Array, x: Array) -> Array:
     )
 
 
-def chance_of(linear: Array, snr: Array) -> Array:
-    """Return N and C of (1), [..., 2]; snr: s [...]."""
-    return np.stack([linear[..., 2] - 1 / snr, linear[..., 3]], axis=-1)
+def chance_of(noise: Array, cross: Array, snr: Array) -> Array:
+    """Return N and C of (1), [..., 2], from means of n^2 and n c; snr: s [...]."""
+    return np.stack([noise - 1 / snr, cross], axis=-1)
 
 
 def parts(fit: Fit, chance: Array) -> Array:
@@ -97,7 +97,8 @@ def taken_off(
     """
     weights = means_without(np.eye(len(shares), dtype=bool), shares)
     fit = slopes(over(weights, linear), over(weights, square[None]))
-    found = gamma[:, None, None] * parts(fit, chance_of(linear, snr[:, :, None]))
+    chance = chance_of(linear[..., 2], linear[..., 3], snr[:, :, None])
+    found = gamma[:, None, None] * parts(fit, chance)
     return kept(error, found, shares)
 
 
@@ -110,7 +111,7 @@ def gammas(curve: Curve, linear: Array, left_out: NDArray[np.bool_] | None = Non
     weights, errors = means_without(left_out, curve.shares), curve.errors[curve.main]
     s, sizes = curve.levels[1:], curve.sizes[curve.main]
     a, b = slopes(over(weights, linear), over(weights, errors[:1]))
-    n, c = np.moveaxis(chance_of(linear, s[:, None, None]), -1, 0)
+    n, c = np.moveaxis(chance_of(linear[..., 2], linear[..., 3], s[:, None, None]), -1, 0)
     # what (2) of each group is, of all coordinates, by the fit without those left out
     z = (sizes * a**2) @ turned(n) + (2 * sizes * a * b) @ turned(c)  # [K, L, B]
     z = z - (weights * z).sum(axis=-1, keepdims=True)

@@ -14,6 +14,8 @@ r = x0 - m, N = E f f^T and b = E f r, what a correction takes off the error is
 Coefficients are fitted to every band by itself, to pools of neighbouring bands, or to all bands
 together, and the denoiser is kept as it is unless one of them takes more than a margin off the
 error of examples that did not fit it.
+
+Arrays of moments and coefficients have features first and bands last, as in `gram.py`.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ from numpy.typing import NDArray
 
 from .._typing import Array
 from .bands import COARSE, bands_by_variance
-from .curve import Curve, pairs
+from .curve import Curve
+from .gram import BEFORE, CENTRED, NOISE, ONE, OTHER, RESIDUAL, Combination, Gram, gram_of
 
 RIDGE = 1e-4  # of the mean square of each feature: nearly collinear ones get no wild coefficients
 CANCELS = 1e-6  # a feature this small beside what it is the difference of is rounding, over RIDGE
@@ -37,10 +40,10 @@ MARGIN = 0.02  # of the error that a calibration must take off, or the denoiser 
 
 @dataclass(frozen=True)
 class Normal:
-    """Moments of the features, by group, level and band or their averages.
+    """Moments of F features by group, level and band, or their averages.
 
-    matrix: N [..., F, F]; right: b [..., F]; terms: mean square of what each feature is the
-    difference of [..., F]; error: E r^2 per coordinate [...].
+    matrix: N [F, F, B, K, P]; right: b [F, B, K, P]; terms: mean square of what each feature is
+    the difference of [F, B, K, P]; error: E r^2 per coordinate [B, K, P].
     """
 
     matrix: Array
@@ -49,103 +52,126 @@ class Normal:
     error: Array
 
     def pooled(self, how: Array) -> Normal:
-        """Return averages over bands by the weights `how` [P, Q], [..., Q] for [..., P]."""
-        flat = self.matrix.reshape(*self.right.shape[:-1], -1)  # one matrix product, not F^2
-        matrix = (how.T @ flat).reshape(*flat.shape[:-2], -1, *self.matrix.shape[-2:])
-        return Normal(matrix, how.T @ self.right, how.T @ self.terms, self.error @ how)
+        """Return averages over bands by the weights `how` [P, Q], [..., Q]."""
+        return Normal(*(p @ how for p in self._parts()))
 
     def averaged(self, weights: Array) -> Normal:
-        """Return means by weights [L, B] over the groups, which are the first axis, [L, ...]."""
+        """Return means by weights [L, B] over the groups, [..., L, K, P]."""
         count, groups = weights.shape
-        return Normal(
-            *(
-                (weights @ p.reshape(groups, -1)).reshape(count, *p.shape[1:])
-                for p in self._parts()
-            )
-        )
+
+        def mean(part: Array) -> Array:
+            lead, (levels, bands) = part.shape[:-3], part.shape[-2:]
+            found = weights @ part.reshape(-1, groups, levels * bands)
+            return np.asarray(found.reshape(*lead, count, levels, bands))
+
+        return Normal(*(mean(p) for p in self._parts()))
 
     def at(self, levels: slice) -> Normal:
-        """Return the moments at some levels, which are the second axis."""
-        return Normal(*(p[:, levels] for p in self._parts()))
+        """Return the moments at some levels."""
+        return Normal(*(p[..., levels, :] for p in self._parts()))
 
     def part(self, number: int, count: int) -> Normal:
-        """Return part `number` of so many entries of the first axis."""
-        return Normal(*(p[number * count : (number + 1) * count] for p in self._parts()))
+        """Return part `number` of so many entries of the axis of groups."""
+        rows = slice(number * count, (number + 1) * count)
+        return Normal(*(p[..., rows, :, :] for p in self._parts()))
 
     def _parts(self) -> tuple[Array, ...]:
         return self.matrix, self.right, self.terms, self.error
 
 
 def normal_equations(curve: Curve, names: tuple[str, ...]) -> Normal:
-    """Return the moments of the named features (1) from a curve's products, [B, K, P, ...]."""
-    gram = np.moveaxis(matrices(curve.products[1:]), 1, 0)  # type: ignore[index]
-    return moments_of(gram, feature_rows(curve, names, gram.shape[-1]))  # rows [K, P, F, V]
+    """Return the moments of the named features (1) from a curve's products."""
+    assert curve.products is not None
+    gram = gram_of(curve.products[1:])
+    return moments_of(gram, features(curve, names))
 
 
-def moments_of(gram: Array, rows: Array) -> Normal:
-    """Return the moments of features `rows` [..., F, V] from those of v, `gram` [..., V, V]."""
-    half = rows @ gram
-    square = np.einsum("...ii->...i", gram)
-    return Normal(
-        half @ np.swapaxes(rows, -1, -2),
-        half[..., 2].copy(),
-        (rows**2 @ square[..., None])[..., 0],
-        gram[..., 2, 2].copy(),
-    )
+def moments_of(gram: Gram, rows: list[Combination]) -> Normal:
+    """Return the moments of features `rows` from those of v."""
+    error = gram.at(RESIDUAL, RESIDUAL)
+    matrix = np.empty((len(rows), len(rows), *error.shape))
+    right = np.empty((len(rows), *error.shape))
+    terms = np.empty((len(rows), *error.shape))
+    for i, row in enumerate(rows):
+        for j, other in enumerate(rows[: i + 1]):
+            matrix[i, j] = matrix[j, i] = gram.between(row, other)
+        right[i] = gram.along(row, RESIDUAL)
+        terms[i] = sum(x**2 * gram.at(a, a) for a, x in row.items())
+    return Normal(matrix, right, terms, error)
 
 
-def matrices(products: Array) -> Array:
-    """Return symmetric matrices [..., V, V] from their upper triangles [..., V (V + 1)/2]."""
-    n = int(np.sqrt(2 * products.shape[-1]))
-    out = np.empty((*products.shape[:-1], n, n))
-    for p, (a, b) in enumerate(pairs(n)):
-        out[..., a, b] = out[..., b, a] = products[..., p]
-    return out
+def features(
+    curve: Curve, names: tuple[str, ...], levels: Array | None = None
+) -> list[Combination]:
+    """Return the features in terms of v of `gram.py`.
 
-
-def feature_rows(
-    curve: Curve, names: tuple[str, ...], width: int, levels: Array | None = None
-) -> Array:
-    """Return the features in terms of v = (1, n, r, r_previous, x0 - mean, r_reference).
-
-    levels: SNRs [...], by default those of the curve [K]; the result is [..., P, F, V].
+    levels: SNRs [..., K], by default those of the curve [K].
     """
     s = curve.levels[1:] if levels is None else levels
     signal = s[..., None] * np.asarray(curve.probe_variances)
-    keep = signal / (1 + signal)  # [..., P]
-    one, n, r, before, x0, other = np.eye(6)
-    rows = {
-        "one": one,
-        "noise": n - r,
-        "previous": r - before,
-        "mean": x0 - r,
-        "linear": r - keep[..., None] * n - (1 - keep[..., None]) * x0,
-        "reference": r - other,
+    keep = signal / (1 + signal)  # [..., K, P]
+    rows: dict[str, Combination] = {
+        "one": {ONE: 1.0},
+        "noise": {NOISE: 1.0, RESIDUAL: -1.0},
+        "previous": {RESIDUAL: 1.0, BEFORE: -1.0},
+        "mean": {CENTRED: 1.0, RESIDUAL: -1.0},
+        "linear": {RESIDUAL: 1.0, NOISE: -keep, CENTRED: keep - 1},
+        "reference": {RESIDUAL: 1.0, OTHER: -1.0},
     }
-    out = [np.broadcast_to(rows[name], (*keep.shape, 6)) for name in names]
-    return np.stack(out, axis=-2)[..., :width]
+    return [rows[name] for name in names]
+
+
+def rest_of(betas: Array, rows: list[Combination]) -> Combination:
+    """Return r - beta . f in terms of v; betas [F, ..., K, P]."""
+    out: Combination = {RESIDUAL: 1.0}
+    for beta, row in zip(betas, rows, strict=True):
+        for a, x in row.items():
+            out[a] = out.get(a, 0.0) - beta * x
+    return out
 
 
 def solve(normal: Normal, weight: Array | float = 0.0) -> Array:
-    """Return beta [..., F], least squares with a prior at zero of this weight.
+    """Return beta [F, ...], least squares with a prior at zero of this weight.
 
     weight: E r^2 over the number of examples makes a standard normal prior of every coefficient
     but the constant's, so that a feature too small to tell is left alone. Features that vanish,
     as m - m_linear of a linear denoiser, get no coefficient.
     """
-    square = np.einsum("...ii->...i", normal.matrix)
+    count = len(normal.right)
+    square = np.stack([normal.matrix[i, i] for i in range(count)])
     scale = np.sqrt(np.where(square > CANCELS * normal.terms, square, np.inf))
-    count = scale.shape[-1]
-    prior = np.asarray(weight)[..., None] * (np.arange(count) > 0) / scale**2
-    unit = normal.matrix / scale[..., :, None] / scale[..., None, :]
-    unit = unit + np.eye(count) * (RIDGE + prior[..., None, :])
-    return np.asarray(np.linalg.solve(unit, (normal.right / scale)[..., None])[..., 0] / scale)
+    unit = normal.matrix / scale / scale[:, None]
+    for i in range(count):
+        unit[i, i] += RIDGE + (weight / scale[i] ** 2 if i else 0.0)
+    return eliminated(unit, normal.right / scale) / scale
+
+
+def eliminated(matrix: Array, right: Array) -> Array:
+    """Return the solution x [F, ...] of matrix [F, F, ...] x = right [F, ...], both overwritten.
+
+    Gauss's elimination without pivots, which positive definite matrices do not need, of all
+    systems at once: LAPACK would be called for each, at five times the cost.
+    """
+    count = len(right)
+    for i in range(count - 1):
+        share = matrix[i + 1 :, i] / matrix[i, i]
+        matrix[i + 1 :, i + 1 :] -= share[:, None] * matrix[i, i + 1 :]
+        right[i + 1 :] -= share * right[i]
+    for i in reversed(range(count)):
+        right[i] -= (matrix[i, i + 1 :] * right[i + 1 :]).sum(axis=0)
+        right[i] /= matrix[i, i]
+    return right
 
 
 def gain(beta: Array, normal: Normal) -> Array:
-    """Return what correction (2) takes off the error per coordinate, [...]."""
-    bent = (normal.matrix @ beta[..., None])[..., 0]
-    return np.asarray((beta * (2 * normal.right - bent)).sum(axis=-1))
+    """Return what correction (2) takes off the error per coordinate, [...]; beta [F, ...]."""
+    out = np.zeros(beta.shape[1:])
+    for i, own in enumerate(beta):
+        rest = 2 * normal.right[i] - normal.matrix[i, i] * own
+        for j in range(i):
+            rest = rest - 2 * normal.matrix[i, j] * beta[j]
+        out += own * rest
+    return out
 
 
 @dataclass(frozen=True)
@@ -160,7 +186,7 @@ class Rule:
 
 
 def choose(normal: Normal, left_out: NDArray[np.bool_], curve: Curve, rule: Rule) -> Array:
-    """Return beta [L, K, P, F], each fitted without the groups of left_out [L, B].
+    """Return beta [F, L, K, P], each fitted without the groups of left_out [L, B].
 
     Which bands share coefficients is chosen by cross-fitting within the groups that are left.
     """
@@ -168,13 +194,12 @@ def choose(normal: Normal, left_out: NDArray[np.bool_], curve: Curve, rule: Rule
     weights = curve.shares * np.concatenate([~left_out[None], halves])
     share = weights[0].sum(axis=1)
     weights = (weights / weights.sum(axis=2, keepdims=True)).reshape(-1, len(curve.shares))
-    count = normal.error.shape[1]
     return np.concatenate(
         [
             _chosen(normal.at(slice(k, k + TOGETHER)), weights, share, curve, rule)
-            for k in range(0, count, TOGETHER)
+            for k in range(0, normal.error.shape[1], TOGETHER)
         ],
-        axis=1,
+        axis=2,
     )
 
 
@@ -193,24 +218,24 @@ def _chosen(normal: Normal, weights: Array, share: Array, curve: Curve, rule: Ru
     score = sum(
         gain(candidates(fit, curve, rule, share / 2), judge)
         for fit, judge in (halves, halves[::-1])
-    )
+    )  # [3, L, K, P]
     needed = rule.margin * (halves[0].error + halves[1].error)
-    fits = candidates(whole, curve, rule, share)
+    fits = candidates(whole, curve, rule, share)  # [F, 3, L, K, P]
     best = score.argmax(axis=0)[None]  # type: ignore[union-attr]
     enough = np.take_along_axis(score, best, axis=0)[0] > needed  # type: ignore[arg-type]
-    chosen = np.take_along_axis(fits, best[..., None], axis=0)[0]
-    return np.where(enough[..., None], chosen, 0.0)
+    chosen = np.take_along_axis(fits, best[None], axis=1)[:, 0]
+    return np.where(enough, chosen, 0.0)
 
 
 def candidates(normal: Normal, curve: Curve, rule: Rule, share: Array) -> Array:
-    """Return beta [3, L, K, P, F]: shared by all bands, by pools of bands, and each band's own.
+    """Return beta [F, 3, L, K, P]: shared by all bands, by pools of bands, and each band's own.
 
     share: of all examples, how many are behind `normal`, [L].
     """
     sizes = np.asarray(curve.probe_sizes)
     count = len(sizes)
     pools = bands_by_variance(np.asarray(curve.probe_variances), COARSE).index
-    out = np.empty((3, *normal.right.shape))
+    out = np.empty((len(normal.right), 3, *normal.error.shape))
     for i, index in enumerate((np.zeros(count, np.int64), pools, np.arange(count))):
         part, behind = normal, sizes
         if i < 2:
@@ -218,10 +243,10 @@ def candidates(normal: Normal, curve: Curve, rule: Rule, share: Array) -> Array:
             behind = sizes @ member  # coordinates
             part = normal.pooled(member * sizes[:, None] / behind)
         n = rule.examples * share[:, None, None] * behind
-        out[i] = solve(part, part.error / n if rule.examples else 0.0)[..., index, :]
+        out[:, i] = solve(part, part.error / n if rule.examples else 0.0)[..., index]
     return out
 
 
 def cross_fitted(normal: Normal, curve: Curve, rule: Rule) -> Array:
-    """Return the correction each group is judged by, fitted on all others, [B, K, P, F]."""
+    """Return the correction each group is judged by, fitted on all others, [F, B, K, P]."""
     return choose(normal, np.eye(len(curve.shares), dtype=bool), curve, rule)

@@ -61,7 +61,7 @@ class Examples(Protocol):
 class Left(NamedTuple):
     """What a correction of `correct.py` leaves of the error, each group's fitted on the others.
 
-    betas: its coefficients [B, K, P, F]; errors: [K+1, B, P]; gains: what it takes off [K, B, P];
+    betas: its coefficients [F, B, K, P]; errors: [K+1, B, P]; gains: what it takes off [K, B, P];
     taken: what `control.py` takes off E|r'|^2, E[n . r'] and E[x0 . r'] of the rest, [K, B, 3].
     """
 

@@ -21,65 +21,56 @@ from dataclasses import replace
 import numpy as np
 
 from .._typing import Array
-from .control import chance_of, kept, means_without, over, parts, slopes
+from .control import chance_of, kept, means_without, parts, slopes
 from .correct import (
     CALIBRATED,
     MARGIN,
     PROBED,
     Rule,
     cross_fitted,
-    feature_rows,
+    features,
     gain,
-    matrices,
-    normal_equations,
+    moments_of,
+    rest_of,
 )
 from .curve import Curve, Left
+from .gram import CENTRED, NOISE, RESIDUAL, Combination, Gram, gram_of
 from .inside import Places
 from .refine import bends_of
 
 
 def errors_left(curve: Curve, names: tuple[str, ...], rule: Rule) -> Left:
     """Return what the correction by these features leaves at the levels, cross-fitted."""
-    normal = normal_equations(curve, names)
+    assert curve.products is not None
+    gram, rows = gram_of(curve.products[1:]), features(curve, names)
+    normal = moments_of(gram, rows)
     betas = cross_fitted(normal, curve, rule)
-    gram = matrices(curve.products)  # type: ignore[arg-type]
-    rest = rest_of(np.moveaxis(betas, 0, 1), feature_rows(curve, names, gram.shape[-1]))
-    errors, taken = errors_of(curve, gram[1:], rest)
+    errors, taken = errors_of(curve, gram, rest_of(betas, rows), curve.levels[1:])
+    start = gram_of(curve.products[:1]).at(RESIDUAL, RESIDUAL)
     return Left(
         betas,
-        np.concatenate([gram[:1, ..., 2, 2], errors]),
-        np.moveaxis(gain(betas, normal), 0, 1),
+        np.concatenate([np.moveaxis(start, 0, 1), errors]),
+        np.ascontiguousarray(np.moveaxis(gain(betas, normal), 0, 1)),
         np.einsum("kbpt,p->kbt", taken, np.asarray(curve.probe_sizes)),
     )
 
 
-def rest_of(betas: Array, rows: Array) -> Array:
-    """Return r' = r - beta . f in terms of v [K, B, P, V]; betas [K, B, P, F], rows [.., F, V]."""
-    unit = np.eye(rows.shape[-1])[2]
-    rows = rows if rows.ndim == betas.ndim + 1 else rows[:, None]
-    return np.asarray(unit - (betas[..., None, :] @ rows)[..., 0, :])
-
-
-def errors_of(
-    curve: Curve, gram: Array, rest: Array, snr: Array | None = None
-) -> tuple[Array, Array]:
+def errors_of(curve: Curve, gram: Gram, rest: Combination, snr: Array) -> tuple[Array, Array]:
     """Return E r'^2 [K, B, P] and what of chance was taken off it, as (2) of `control.py`.
 
-    gram: moments of v [K, B, P, V, V]; rest: r' in terms of v [K, B, P, V]; snr: s of each row
-    [K, B], by default the curve's levels. Taken off is what the curve's gamma says.
+    gram: moments of v [B, K, P]; rest: r' in terms of v; snr: s of each row [B, K] or [K]. Taken
+    off is what the curve's gamma says.
     """
-    errors = (rest[..., None, :] @ gram @ rest[..., None])[..., 0, 0]
+    errors = np.moveaxis(gram.between(rest, rest), 0, 1)
     if curve.gamma is None:
         return errors, np.zeros((*errors.shape, 3))
-    s = np.broadcast_to(curve.levels[1:, None], gram.shape[:2]) if snr is None else snr
-    weights = means_without(np.eye(len(curve.shares), dtype=bool), curve.shares)
-    others = over(weights, gram)
-    along = (others @ rest[..., None])[..., 0]
-    nr, rc, nn, nc = along[..., 1], along[..., 4], others[..., 1, 1], others[..., 1, 4]
-    fit = slopes(np.stack([nr, rc, nn, nc], axis=-1), others[..., 4, 4])
-    own = gram[..., [1, 2, 1, 1], [2, 4, 1, 4]]  # as `LINEAR`
-    found = curve.gamma[:, None, None] * parts(fit, chance_of(own, s[:, :, None]))
-    taken = kept(errors, found, curve.shares)
+    others = gram.over(means_without(np.eye(len(curve.shares), dtype=bool), curve.shares))
+    known = [others.along(rest, NOISE), others.along(rest, CENTRED)]
+    known += [others.at(NOISE, NOISE), others.at(NOISE, CENTRED)]
+    fit = slopes(np.stack(known, axis=-1), others.at(CENTRED, CENTRED))
+    chance = chance_of(gram.at(NOISE, NOISE), gram.at(NOISE, CENTRED), snr[..., None])
+    found = curve.gamma[:, None, None, None] * parts(fit, chance)
+    taken = kept(errors, np.moveaxis(found, 0, 1), curve.shares)
     return errors - taken[..., 0], taken
 
 
@@ -95,15 +86,15 @@ def with_corrections(curve: Curve, at: Places, products: Array, examples: int) -
 
     products: (3) of `curve.py` at the places, [K, B, P, V]; examples: independent ones.
     """
-    width = matrices(products[:0]).shape[-1]
+    width = gram_of(products).width
     ways = (
         ("probe", PROBED[:width], Rule()),  # the last feature is the reference's
         ("calibrated", CALIBRATED, Rule(MARGIN, examples)),
     )
     left, bends = {}, {}
-    for name, features, rule in ways:
-        left[name] = errors_left(curve, features, rule)
-        there = _left_inside(curve, at, products, features, left[name].betas)
+    for name, names, rule in ways:
+        left[name] = errors_left(curve, names, rule)
+        there = _left_inside(curve, at, products, names, left[name].betas)
         bends[name] = bends_of(curve, at, left[name].errors, there)
     return replace(curve, bends={**curve.bends, **bends}, left=left)
 
@@ -112,11 +103,10 @@ def _left_inside(
     curve: Curve, at: Places, products: Array, names: tuple[str, ...], betas: Array
 ) -> Array:
     """Return (2) of each group at its places [K, B, P], by (1)."""
-    gram, s = matrices(products), curve.levels[1:]
-    beta = np.moveaxis(betas, 0, 1)  # [K, B, P, F]
-    u = np.zeros(at.levels.shape)
-    u[1:] = np.log(at.levels[1:] / s[:-1, None]) / np.log(s[1:] / s[:-1])[:, None]
-    u = u[..., None, None]
-    there = (1 - u) * np.concatenate([beta[:1], beta[:-1]]) + u * beta
-    rest = rest_of(there, feature_rows(curve, names, gram.shape[-1], at.levels))
-    return errors_of(curve, gram, rest, at.levels)[0]
+    s, levels = curve.levels[1:], at.levels.T  # [B, K]
+    u = np.zeros(levels.shape)
+    u[:, 1:] = np.log(levels[:, 1:] / s[:-1]) / np.log(s[1:] / s[:-1])
+    before = np.concatenate([betas[:, :, :1], betas[:, :, :-1]], axis=2)
+    there = betas * u[..., None] + before * (1 - u[..., None])
+    rest = rest_of(there, features(curve, names, levels))
+    return errors_of(curve, gram_of(products), rest, levels)[0]

@@ -32,9 +32,10 @@ import numpy as np
 from .._checks import require
 from .._typing import Array, Json
 from ..montecarlo import Estimate, group_estimate
-from .correct import PROBED, Rule, matrices
+from .correct import PROBED, Rule
 from .curve import Curve
 from .discretise import leave_one_out
+from .gram import BEFORE, CENTRED, NOISE, OTHER, RESIDUAL, Combination, gram_of
 from .mended import bends_as, errors_left
 from .refine import SAME, stretches
 
@@ -142,24 +143,28 @@ def _lists(found: Estimate) -> Json:
 def probe(curve: Curve) -> Probe:
     """Return the probe of a measured curve: equations (1) to (3), cross-fitted over groups."""
     require(curve.products is not None, "curve", "must be measured, not exact, to be probed")
-    gram = matrices(curve.products)  # type: ignore[arg-type]  # [K+1, B, P, V, V]
-    names = PROBED[: gram.shape[-1]]  # the last feature is the reference's
+    gram = gram_of(curve.products)  # type: ignore[arg-type]  # [B, K + 1, P]
+    names = PROBED[: gram.width]  # the last feature is the reference's
     sizes = np.asarray(curve.probe_sizes)
     left = curve.left.get("probe") or errors_left(curve, names, Rule())
-    errors = gram[..., 2, 2]
-    n, r, before, x0 = np.eye(gram.shape[-1])[1:5]
-    signal = curve.levels[1:, None, None, None] * np.asarray(curve.probe_variances)[:, None]
-    keep = signal / (1 + signal)  # [K, 1, P, 1]
-    measured = gram[1:]
-    between = _square(measured, r - before) @ sizes
+    signal = curve.levels[:, None] * np.asarray(curve.probe_variances)
+    keep = signal / (1 + signal)  # [K + 1, P]
+    linear: Combination = {NOISE: keep, CENTRED: 1 - keep}
+
+    def at_levels(error: Array) -> Array:
+        return np.ascontiguousarray((error @ sizes)[:, 1:].T)  # a saved one adds up alike
+
+    error = gram.at(RESIDUAL, RESIDUAL)
+    apart: Combination = {RESIDUAL: 1.0, BEFORE: -1.0}
+    between = at_levels(gram.between(apart, apart))
     reference = None
     if len(names) == len(PROBED):
-        reference = (errors[1:] - measured[..., 5, 5]) @ sizes
+        reference = at_levels(error - gram.at(OTHER, OTHER))
     return Probe(
         left.gains @ sizes,
         _corrected(curve, left.errors, sizes),
-        _square(measured, keep * n + (1 - keep) * x0) @ sizes,
-        (measured[..., 3, 3] - errors[1:]) @ sizes - between,
+        at_levels(gram.between(linear, linear)),
+        at_levels(gram.at(BEFORE, BEFORE) - error) - between,
         between,
         curve.shares,
         sizes,
@@ -180,8 +185,3 @@ def _corrected(curve: Curve, left: Array, sizes: Array) -> Curve:
         curve, errors={curve.main: left}, sizes={curve.main: sizes}, products=None, full=None,
         bends=bends_as(curve, "probe"), left={},
     )  # fmt: skip
-
-
-def _square(gram: Array, row: Array) -> Array:
-    """Return row . gram row, [...]."""
-    return np.asarray(((gram @ row[..., None])[..., 0] * row).sum(axis=-1))

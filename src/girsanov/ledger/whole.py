@@ -13,8 +13,8 @@ import numpy as np
 
 from .._checks import require
 from .._typing import Array
-from .correct import matrices
 from .curve import VECTOR, pairs
+from .gram import matrices
 
 FORMS: dict[str, tuple[str, ...]] = {
     "levels": ("K1",), "shares": ("B",), "second_moments": ("B",), "traces": ("K1", "B", "T"),
