@@ -97,7 +97,8 @@ class LinearPreconditioning:
 
     def _around(self, snr: Tensor, x: Tensor) -> tuple[Tensor, ...]:
         """Return the mean, the factors and the level that the network is told."""
-        parts = (self.mean, *self.factors(snr))
+        # of many levels it is quicker there than on its way there
+        parts = (self.mean, *self.factors(snr if len(snr) == 1 else snr.to(x.device)))
         level = snr.log().clamp(*self.log_range).to(x.device, self.dtype)
         return (*(f.to(x) for f in parts), level)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,9 @@ class Bands:
     """A partition of d coordinates; index: the band of each coordinate, int [d]."""
 
     index: NDArray[np.int64]
+    _placed: dict[Any, tuple[Tensor, Tensor]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     @cached_property
     def count(self) -> int:
@@ -42,10 +46,13 @@ class Bands:
 
         if self.single:
             return rows
-        shape = (*rows.shape[:-1], self.count)
-        out = torch.zeros(shape, dtype=rows.dtype, device=rows.device)
-        out.index_add_(-1, torch.as_tensor(self.index, device=rows.device), rows)
-        return out / torch.as_tensor(self.sizes, dtype=rows.dtype, device=rows.device)
+        key = (rows.dtype, rows.device)
+        if key not in self._placed:  # on a GPU each would be waited for at every call
+            sizes = torch.as_tensor(self.sizes, dtype=rows.dtype, device=rows.device)
+            self._placed[key] = torch.as_tensor(self.index, device=rows.device), sizes
+        index, sizes = self._placed[key]
+        out = rows.new_zeros(*rows.shape[:-1], self.count)
+        return out.index_add_(-1, index, rows) / sizes
 
     def spread(self, values: Array) -> Array:
         """Return values [..., J] given to each coordinate of the band, [..., d]."""

@@ -20,7 +20,7 @@ from .kept import Stage
 from .mended import with_corrections
 from .refine import bent
 from .sums import Sums
-from .walk import Batch, Level, call, own_levels, walk
+from .walk import Answers, Batch, Level, call, own_levels, walk
 
 
 def measure_curve(  # noqa: PLR0913 - one keyword a choice
@@ -82,6 +82,7 @@ def measure_curve(  # noqa: PLR0913 - one keyword a choice
                     done += len(batch.x0)
                     if progress is not None:
                         progress(done, total)
+                batch.answers.settle(tuple(batch.x0.shape))
             sums.settle()
             if keep is not None:
                 keep.after(number, whole)
@@ -94,7 +95,8 @@ def _batch(denoiser: Denoiser, examples: Examples, rows: slice) -> Batch:
     x0 = examples.batch(rows).to(denoiser.dtype).to(denoiser.device)
     rule = f"must hold examples of shape {denoiser.shape}, which the model takes"
     require(tuple(x0.shape[1:]) == denoiser.shape, "data", rule, tuple(x0.shape[1:]))
-    return Batch(x0, examples.batch_labels(rows) if denoiser.classes else None, rows.start)
+    label = examples.batch_labels(rows) if denoiser.classes else None
+    return Batch(x0, label, rows.start, Answers())
 
 
 def _seen(

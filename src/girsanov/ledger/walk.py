@@ -12,7 +12,8 @@ w ~ N(0, I) as well, which by (5) of `process/augmented.py` draws (X, V) from th
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 import torch
@@ -39,12 +40,36 @@ class Level(NamedTuple):
     inside: bool = False
 
 
+@dataclass
+class Answers:
+    """Predictions whose largest number is still to be looked at: on a GPU that is waited for."""
+
+    seen: list[tuple[Tensor, float | Tensor]] = field(default_factory=list)
+
+    def add(self, m: Tensor, snr: float | Tensor) -> None:
+        """Take note of m at this SNR; off a GPU it is looked at now."""
+        self.seen.append((m.abs().amax(), snr))
+        if m.device.type == "cpu":
+            self.settle(tuple(m.shape))
+
+    def settle(self, shape: tuple[int, ...]) -> None:
+        """Refuse NaN, inf and what cannot be squared twice, at the first level that has it."""
+        seen, self.seen = self.seen, []
+        if not seen:
+            return
+        good = torch.stack([size for size, _ in seen]).double().cpu() < LARGEST
+        if not good.all():
+            why = f" with NaN or inf, or above {LARGEST:.0e}"
+            _refuse(shape, seen[int(good.int().argmin())][1], why)
+
+
 class Batch(NamedTuple):
     """What is shown: x0 [b, *shape], labels [b] or None, the number of its first example."""
 
     x0: Tensor
     label: Tensor | None
     first: int
+    answers: Answers
 
 
 def walk(
@@ -85,25 +110,22 @@ def call(
     denoiser: Denoiser, batch: Batch, state: tuple[Tensor, Tensor | None], snr: float | Tensor
 ) -> Tensor:
     """Return m(x0 - n, snr) as [b, d], refusing what is not finite; state: n, and w or None."""
-    x0, label, _ = batch
+    x0, label = batch.x0, batch.label
     noise, w = state
     x = (x0 - noise.view_as(x0)).to(denoiser.dtype).to(denoiser.device)
     seen = x if w is None else torch.stack([x, w.view_as(x0).to(x)], 1)
     with torch.inference_mode():
         m = denoiser(seen, snr, label if denoiser.classes else None)
-    if m.shape != x.shape or not m.is_floating_point() or not _usable(m):
-        at = float(torch.as_tensor(snr).double().mean())
-        real = m.is_floating_point()
-        why = f" with NaN or inf, or above {LARGEST:.0e}" if real else f" of {m.dtype}"
-        raise InputError(
-            f"denoiser: must give finite values of shape {tuple(x.shape)} at SNR {at:.4g}; "
-            f"got shape {tuple(m.shape)}" + ("" if m.shape != x.shape else why)
-        )
+    if m.shape != x.shape or not m.is_floating_point():
+        _refuse(tuple(x.shape), snr, "" if m.shape != x.shape else f" of {m.dtype}", m)
+    batch.answers.add(m, snr)
     return m.reshape(len(x0), -1).to(x0)
 
 
-def _usable(m: Tensor) -> bool:
-    """Whether all of m is finite and below the largest, as finite numbers of 32 bits are."""
-    if m.dtype != torch.float64 and bool(m.sum().isfinite()):
-        return True
-    return bool((m.abs() < LARGEST).all())
+def _refuse(
+    shape: tuple[int, ...], snr: float | Tensor, why: str, m: Tensor | None = None
+) -> NoReturn:
+    at, got = float(torch.as_tensor(snr).double().mean()), shape if m is None else tuple(m.shape)
+    raise InputError(
+        f"denoiser: must give finite values of shape {shape} at SNR {at:.4g}; got shape {got}{why}"
+    )
