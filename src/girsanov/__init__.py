@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from .plan.make import make_plan as make_plan
     from .plan.plan import Plan as Plan
     from .plan.plan import load_plan as load_plan
+    from .plan.precise import audit_to as audit_to
     from .plan.solve import measure_distance as measure_distance
     from .plan.tournament import tournament as tournament
     from .process import Cosine as Cosine
@@ -112,6 +113,7 @@ _HOME = {
     ".plan.given": ("evaluate_grid",),
     ".plan.make": ("make_plan",),
     ".plan.plan": ("Plan", "load_plan"),
+    ".plan.precise": ("audit_to",),
     ".plan.solve": ("measure_distance",),
     ".plan.tournament": ("tournament",),
     ".process": (

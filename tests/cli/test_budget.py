@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -72,3 +74,31 @@ def test_mistakes(mistake, girsanov, law, here):
     assert "calls: must be at least" in mistake(*words, 100)
     assert "--guidance: is for a diffusers pipeline" in mistake(
         "audit", "model", "--data", "new.npy", "--guidance", 2)  # fmt: skip
+
+
+def test_an_audit_to_a_half_width_says_what_it_came_to(girsanov, here):
+    law = gv.GaussianMixture([0.3, 0.7], [[-1.5], [1.0]], [0.04, 0.15])
+    (here / "law.json").write_text(json.dumps(law.to_json()))
+    options = ("--data", "law.json", "--half-width", 0.3, "--steps", 6)
+    said = girsanov("audit", "law.json", *options, "--out", "a.json")
+    assert said.code == 0, said.err
+    told = gv.load_audit(here / "a.json").about["precision"]
+    assert told["reached"] <= 0.3 * 1.02
+    assert "the discretisation of 6 planned steps is known to" in said.out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--half-width", 3), "--half-width: must be above 0 and below 1 (0.03: 3 %); got 3"),
+        (("--half-width", 0.1, "--calls", 900), "--calls: is found by --half-width; got 900"),
+        (("--half-width", 0.1, "--draws", 2), "--draws: is found by --half-width; got 2"),
+        (("--steps", 8), "--steps: is for --half-width alone; got 8"),
+    ],
+)
+def test_two_ways_to_say_how_much_are_refused(girsanov, here, options, message):
+    law = gv.Gaussian([0.0], [[1.0]])
+    (here / "law.json").write_text(json.dumps(law.to_json()))
+    said = girsanov("audit", "law.json", "--data", "law.json", *options)
+    assert (said.code, (here / "audit.json").exists()) == (2, False)
+    assert message in said.err

@@ -15,6 +15,8 @@ and 27 % with 65 (`benchmarks/few_calls.py`). Deterministic solvers visit levels
 
 from __future__ import annotations
 
+from typing import Any
+
 from .._checks import require
 from .._typing import Json
 from ..ledger.curve import GROUPS
@@ -61,3 +63,17 @@ def shared_out(
     measured = examples - examples // MOMENT_SHARE if share else examples
     draws = max(1, (left - min(measured, train) * k) // (each * measured))
     return {"levels": k, "examples": examples, "draws": draws}
+
+
+def refuse_mixed(
+    calls: int | None, half_width: float | None, steps: int | None, options: dict[str, Any]
+) -> None:
+    """Refuse two ways at once to say how much is to be measured."""
+    require(half_width is not None or steps is None, "--steps", "is for --half-width alone", steps)
+    if half_width is None:
+        return
+    for name, value in (("calls", calls), *((n, options.get(n)) for n in ("examples", "draws"))):
+        remedy = f"Leave --{name} or --half-width out"
+        require(value is None, f"--{name}", "is found by --half-width", value, remedy)
+    small = 0 < half_width < 1
+    require(small, "--half-width", "must be above 0 and below 1 (0.03: 3 %)", half_width)

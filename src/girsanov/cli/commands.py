@@ -25,11 +25,13 @@ from .options import (
     Force,
     Frontier,
     Guidance,
+    HalfWidth,
     Judge,
     Keep,
     Labels,
     Levels,
     Model,
+    PlannedSteps,
     Precision,
     Process,
     Reference,
@@ -123,6 +125,8 @@ def audit(
     draws: Annotated[int | None, typer.Option(min=1, help="Noise paths per example.")] = None,
     trajectories: Trajectories = 0,
     calls: Spend = None,
+    half_width: HalfWidth = None,
+    steps: PlannedSteps = None,
     guidance: Guidance = 1.0,
     reference: Reference = None,
     batch_size: Annotated[
@@ -149,6 +153,7 @@ def audit(
         told |= {"trajectories": trajectories, "batch_size": batch_size, "seed": seed}
         told |= {"precision": precision, "compiled": compiled, "reference": reference}
         told |= {"calls": calls, "guidance": guidance, "device": device, "progress": tick}
+        told |= {"half_width": half_width, "steps": steps}
         told |= {"cache": out.absolute().parent, "keep": kept, "force": force}
         done = work.audit_command(model, data, train_data, labels, **told)
     if not is_first():

@@ -22,6 +22,13 @@ Trajectories = Annotated[
 Spend = Annotated[
     int | None, typer.Option(min=1, help="Spend at most so many network calls in all.")
 ]
+HalfWidth = Annotated[
+    float | None,
+    typer.Option(help="Know what a plan costs to this share of it (0.03: 3 %), by few calls."),
+]
+PlannedSteps = Annotated[
+    int | None, typer.Option(min=1, help="Of the plan of --half-width (default: the best number).")
+]
 TrainData = Annotated[str | None, typer.Option(help="Training data, to measure memorisation.")]
 Reference = Annotated[
     str | None, typer.Option(help="A better model, for a higher bound on MODEL's error.")

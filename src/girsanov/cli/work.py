@@ -29,12 +29,14 @@ from ..ledger.curve import GROUPS
 from ..ledger.kept import remove_sums as remove_sums
 from ..ledger.record import Audit, load_audit
 from ..plan.plan import load_plan
+from ..plan.precise import audit_to
 from ..reporting.page import report as write_report
 from ..reporting.pictures import alike
 from ..sampling.draw import check_model, proportional_labels, sample, units_of
 from ..sampling.run import BATCH
 from ..sampling.shards import Shards, sample_shards
 from ..train import TrainOptions, fit
+from .budget import refuse_mixed
 from .for_pipelines import guided, latents_of, prompted, told, within
 from .origin import label_column, read_origin, refuse_drawn, write_origin
 from .outputs import parts_path
@@ -101,13 +103,17 @@ def audit_command(
     compiled: bool = False,
     guidance: float = 1.0,
     calls: int | None = None,
+    half_width: float | None = None,
+    steps: int | None = None,
     **options: Any,
 ) -> Audit:
     """Audit a model on data; of the file it was trained on, only the part kept back is used.
 
     cache: the folder that keeps the latents and captions of pictures, for latent pipelines;
-    calls: network calls at most, shared out between levels and examples.
+    calls: network calls at most, shared out between levels and examples; half_width, steps: what
+    the discretisation of this many planned steps is to be known to.
     """
+    refuse_mixed(calls, half_width, steps, options)
     among = processes()
     if force and not among.rank:
         remove_sums(keep)
@@ -128,14 +134,19 @@ def audit_command(
         rule = "is for one model alone: leave --reference and --precision out"
         require(reference is None and precision == "float32", "--calls", rule, calls)
         options = within(calls, denoiser, data, train, options)
-    options["levels"] = options.get("levels") or LEVELS
     other = None if reference is None else load_model(reference, device=device)
     denoiser, other = _rounded(denoiser, other, precision, compiled)
     lost = None
     if isinstance(denoiser, PipelineDenoiser) and isinstance(data, Dataset):
         data, lost = latents_of(denoiser, data, cache)
         train = None if train is None else latents_of(denoiser, train, cache)[0]
-    done = measure(denoiser, data, train=train, reference=other, processes=among, **options)
+    options |= {"train": train, "reference": other, "processes": among}
+    if half_width is None:
+        options["levels"] = options.get("levels") or LEVELS
+        done = measure(denoiser, data, **options)
+    else:
+        asked = {k: v for k, v in options.items() if k not in ("examples", "draws")}
+        done = audit_to(denoiser, data, half_width=half_width, steps=steps, **asked)
     if lost is not None:
         done.about["vae"] = lost
     return done

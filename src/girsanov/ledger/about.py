@@ -62,7 +62,7 @@ KNOWN: dict[str, tuple[str, Test]] = {
     "guidance": ("a number", _number), "scale": ("a number > 0", _positive),
     "commands": ("lines of text", _list_of(TEXT)), "notes": ("lines of text", _list_of(TEXT)),
     "trained_levels": ("SNRs, increasing", _rising), "arithmetic": ("a precision", _rounding),
-    **{name: ("an object", _is(dict)) for name in ("pipeline", "units", "vae")},
+    **{name: ("an object", _is(dict)) for name in ("pipeline", "units", "vae", "precision")},
 }  # fmt: skip
 
 

@@ -1,0 +1,79 @@
+"""Audits that know the discretisation of a plan to a wanted precision: (1) of plan/precise.py."""
+
+import numpy as np
+import pytest
+
+import girsanov as gv
+from girsanov._checks import InputError
+from girsanov.plan.precise import MOST_DRAWS, NEAR, PILOT, available, relative_half_width
+
+LAW = gv.GaussianMixture(
+    [0.25, 0.75],
+    [[-1.0, 2.0], [1.5, 0.5]],
+    [[[0.5, 0.3], [0.3, 0.4]], [[0.05, -0.02], [-0.02, 0.2]]],
+)
+
+
+class Wrong(gv.ExactDenoiser):
+    exact = False
+
+    def __call__(self, x, snr, label=None):
+        return 0.95 * super().__call__(x, snr) + 0.05
+
+
+@pytest.mark.parametrize(("model", "half_width"), [(gv.ExactDenoiser, 0.15), (Wrong, 0.1)])
+def test_a_law_is_measured_until_its_discretisation_is_known(model, half_width):
+    found = gv.audit_to(model(LAW), LAW, half_width=half_width, steps=6, seed=3)
+    told = found.about["precision"]
+    entry = next(e for e in found.plan(steps=6).ledger if e.name == "discretisation")
+    assert told["reached"] == pytest.approx((entry.high - entry.low) / 2 / entry.value)
+    assert told["reached"] <= half_width * NEAR
+    assert (told["wanted"], told["steps"]) == (half_width, 6)
+    assert told["calls_before"] >= PILOT * 33  # 17 levels and the gaps between them
+    assert found.about["notes"][-1].startswith("the discretisation of 6 planned steps is known to")
+    assert len(found.levels) == 17
+
+
+def test_a_looser_wish_costs_fewer_calls():
+    few, many = (
+        gv.audit_to(Wrong(LAW), LAW, half_width=h, steps=6).about["calls"] for h in (0.3, 0.15)
+    )
+    assert few * 2 < many
+
+
+def small(seed, count=150):
+    rng = np.random.default_rng(seed)
+    return gv.load_data(rng.gamma(2.0, size=(count, 3)))
+
+
+def test_data_that_ends_is_used_whole_and_what_it_would_take_is_said():
+    train, held_out = small(0, 400), small(1)
+    model = gv.fit(train, steps=30, network="mlp")
+    found = gv.audit_to(model, held_out, half_width=0.001, steps=4)
+    told, note = found.about["precision"], found.about["notes"][-1]
+    assert (found.about["examples"], found.about["draws"]) == (150, MOST_DRAWS)
+    assert told["reached"] > 0.001
+    assert "not 0.001: that would take about" in note
+    assert note.endswith("held-out examples, not 150")
+    assert available(model, held_out, None) == 150
+    assert relative_half_width(found, 4) == told["reached"]
+
+
+def test_what_cannot_be_asked_is_refused():
+    model = gv.ExactDenoiser(LAW)
+    for bad in (0, 1, -0.1, float("nan"), "much"):
+        with pytest.raises(InputError, match="half_width"):
+            gv.audit_to(model, LAW, half_width=bad)
+    with pytest.raises(InputError, match="draws: is found by half_width"):
+        gv.audit_to(model, LAW, half_width=0.1, draws=2)
+    with pytest.raises(InputError, match="steps"):
+        gv.audit_to(model, LAW, half_width=0.1, steps=0)
+
+
+def test_the_same_audit_comes_back_after_a_stop(tmp_path):
+    asked = {"half_width": 0.3, "steps": 4, "seed": 5}
+    once = gv.audit_to(Wrong(LAW), LAW, **asked)
+    kept = gv.audit_to(Wrong(LAW), LAW, keep=tmp_path / "parts", **asked)
+    assert np.array_equal(once.curve.traces, kept.curve.traces)
+    once.save(tmp_path / "a.json")
+    assert gv.load_audit(tmp_path / "a.json").about["precision"] == once.about["precision"]
