@@ -53,7 +53,7 @@ def test_data_that_ends_is_used_whole_and_what_it_would_take_is_said():
     told, note = found.about["precision"], found.about["notes"][-1]
     assert (found.about["examples"], found.about["draws"]) == (150, MOST_DRAWS)
     assert told["reached"] > 0.001
-    assert "not 0.001: that would take about" in note
+    assert "not 0.1 %: that would take about" in note
     assert note.endswith("held-out examples, not 150")
     assert available(model, held_out, None) == 150
     assert relative_half_width(found, 4) == told["reached"]

@@ -7,8 +7,9 @@ cost, of h ~ 1/sqrt(n). A pilot of n_0 says h_0, so that
 
 will do: examples before noise paths, since a path takes off the noise's share of h alone. What an
 interval says of itself is uncertain (15 degrees of freedom), so the audit is looked at, and made
-again with more where it falls short and more can be had. Few levels suffice, what lies between
-them is measured (`ledger/inside.py`).
+again with more where it falls short and more can be had. Few levels suffice, since what lies
+between them is measured (`ledger/inside.py`); where the examples end before (1), more of them
+tell more than more paths.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from ..ledger.examples import MOMENT_SHARE
 from ..ledger.kept import remove_sums
 from ..ledger.record import Audit
 
-LEVELS = 17
+LEVELS, FINER = 17, 33  # while there are examples, and when there are no more
 PILOT = 8 * GROUPS  # examples
 MARGIN = 0.2
 ROUNDS = 3  # after the pilot
@@ -50,8 +51,8 @@ def audit_to(
     """Return an audit that knows the discretisation of a plan to `half_width`, if the data allows.
 
     half_width: of the 95 % interval, relative to the discretisation (0.03: 3 %); steps: of the
-    plan, None for the best number; levels: as `audit`, by default 17; options: as `audit`, but
-    for examples and draws, which are found by (1). What was reached, with what is spent on the
+    plan, None for the best number; levels: as `audit`, by default 17 or 33; options: as `audit`,
+    but for examples and draws, which are found by (1). What was reached, with what is spent on the
     pilot and on rounds that fell short, is in ``about["precision"]``. Raises InputError for
     numbers that cannot be.
     """
@@ -61,12 +62,12 @@ def audit_to(
         require(name not in options, name, "is found by half_width: leave it out")
     if steps is not None:
         require_count("steps", steps)
-    options["levels"] = LEVELS if levels is None else levels
     keep, most = options.pop("keep", None), available(denoiser, data, options.get("train"))
     count, spent = min(PILOT, most), 0
     later = {"trajectories": options.pop("trajectories", 0)}
+    coarse, fine = (LEVELS, FINER) if levels is None else (levels, levels)
     found = audit(denoiser, data, examples=_asked(denoiser, data, options, count),
-                  draws=1, **options)  # fmt: skip
+                  draws=1, levels=coarse, **options)  # fmt: skip
     for round_ in range(ROUNDS):
         noisy = found.about["examples"] * found.about["draws"]
         reached = relative_half_width(found, steps)
@@ -82,7 +83,8 @@ def audit_to(
         if keep is not None and round_:
             remove_sums(keep)
         found = audit(denoiser, data, examples=_asked(denoiser, data, options, count),
-                      draws=draws, keep=keep, **options, **later)  # fmt: skip
+                      draws=draws, levels=coarse if need <= most else fine, keep=keep,
+                      **options, **later)  # fmt: skip
     reached = relative_half_width(found, steps)
     found.about["precision"] = {
         "wanted": wanted, "reached": reached if math.isfinite(reached) else None, "steps": steps,
@@ -99,7 +101,7 @@ def said(found: Audit) -> str:
     of = "the best plan" if told["steps"] is None else f"{told['steps']} planned steps"
     if reached is None:
         return f"what {of} cost is too little to be known to a share of itself"
-    known = f"the discretisation of {of} is known to {reached:.2g} of itself"
+    known = f"the discretisation of {of} is known to {100 * reached:.3g} %"
     if reached <= wanted * NEAR:
         return known
     more = math.ceil((1 + MARGIN) * count * (reached / wanted) ** 2)
