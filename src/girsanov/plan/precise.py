@@ -105,9 +105,8 @@ def said(found: Audit) -> str:
     if reached <= wanted * NEAR:
         return known
     more = math.ceil((1 + MARGIN) * count * (reached / wanted) ** 2)
-    return (
-        f"{known}, not {wanted:g}: that would take about {more:,} held-out examples, not {count:,}"
-    )
+    enough = f"that would take about {more:,} held-out examples, not {count:,}"
+    return f"{known}, not {100 * wanted:g} %: {enough}"
 
 
 def relative_half_width(found: Audit, steps: int | None) -> float:
