@@ -80,7 +80,9 @@ def test_what_happens_between_levels_alone_is_seen():
     truth = np.trapezoid(0.09 * np.sin(np.pi * u) ** 2, s) / 2
     se = (stretches(wrong, GRID) - stretches(right, GRID))[4].std() / 4
     assert gap[4] == pytest.approx(truth, abs=4 * se + 0.01 * truth)
-    assert np.delete(gap, 4) == pytest.approx(0, abs=1e-6)
+    # how much chance is taken off is one number for all gaps, so others move a little
+    spread = stretches(right, GRID).std(axis=1) / 4
+    assert (np.abs(np.delete(gap, 4)) < np.delete(spread, 4) + 1e-6).all()
     middle = np.sqrt(GRID[3] * GRID[4])
     fine = np.sort(np.append(GRID, middle))
     at = [refined(c, fine).mean_traces()[5, 0] for c in (wrong, right)]

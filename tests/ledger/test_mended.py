@@ -49,7 +49,7 @@ def test_products_between_the_levels_are_plain_means_over_what_was_called(caught
     between = places(GRID, GROUPS, 3)
     options = {"between": between, "reference": other, "batch_size": N}
     measure_curve(model, LawExamples(LAW, N, 3), GRID, FRAME, **options)
-    (_, at, products, examples), x0 = caught[0], LAW.sample(N, seed=3, first=FAR)
+    (_, (at, products, _), examples), x0 = caught[0], LAW.sample(N, seed=3, first=FAR)
     assert (at, examples) == (between, N)
     axes = np.linalg.eigh(LAW.covariance())[1][:, ::-1]
     # calls: level 1, level 2, the gap between them, level 3, its gap

@@ -28,11 +28,13 @@ from numpy.typing import NDArray
 from .._typing import Array
 from ..basis import Basis
 from ..montecarlo import trapezium
+from .bridge import Bridge, alpha, chance
 from .curve import FOLDS, Curve
 
 LINEAR = ((1, 2), (2, 4), (1, 1), (1, 4))  # n r, r c, n^2, n c: pairs of VECTOR in curve.py
 SMALL = 1e-9  # of a determinant beside its diagonal: n and c look alike
 MOST = 1.5  # gamma
+TINY = 1e-300  # stands for an error of zero
 
 
 def turned(x: Array) -> Array:
@@ -88,18 +90,55 @@ def kept(error: Array, taken: Array, shares: Array) -> Array:
     return np.where((left > 0)[:, None, :, None], taken, 0.0)
 
 
-def taken_off(
-    error: Array, linear: Array, square: Array, snr: Array, shares: Array, gamma: Array
-) -> Array:
-    """Return what is taken off (2) of every group, [K, B, J, 3].
+def taken_off(rows: Rows, name: str, curve: Curve, gamma: Array) -> Array:
+    """Return what is taken off (2) of every group in a basis, [K, B, J, 3]; gamma [B]."""
+    linear = rows.linear[name]
+    chance = chance_of(linear[..., 2], linear[..., 3], rows.snr[:, :, None])
+    found = gamma[:, None, None] * parts(fitted(rows, name, curve), chance)
+    return kept(rows.errors[name], found, curve.shares)
 
-    error: r^2 [K, B, J]; linear [K, B, J, 4]; square: c^2 [B, J]; snr [K, B]; gamma [B].
+
+def fitted(rows: Rows, name: str, curve: Curve) -> Fit:
+    """Return a and b in a basis, without each group, [K, B, J]."""
+    weights = means_without(np.eye(len(curve.shares), dtype=bool), curve.shares)
+    return slopes(over(weights, rows.linear[name]), over(weights, curve.errors[name][:1]))
+
+
+def bridge_of(curve: Curve, rows: Rows, products: dict[str, Array]) -> Bridge:
+    """Return the products of `bridge.py` with gamma', of places in the gaps of a curve.
+
+    Both without what (2) takes off.
     """
-    weights = means_without(np.eye(len(shares), dtype=bool), shares)
-    fit = slopes(over(weights, linear), over(weights, square[None]))
-    chance = chance_of(linear[..., 2], linear[..., 3], snr[:, :, None])
-    found = gamma[:, None, None] * parts(fit, chance)
-    return kept(error, found, shares)
+    main, sizes = curve.main, curve.sizes[curve.main]
+    weights = means_without(np.eye(len(curve.shares), dtype=bool), curve.shares)
+    a, b = fitted(rows, main, curve)
+    own, low, high = products[main], curve.levels[:-1, None], curve.levels[1:, None]
+    _, n, c, e, ends = (turned(x) for x in np.moveaxis(own, -1, 0))  # [K, J, B]
+    share = 2 * sizes * alpha(over(weights, own))
+    z = share @ ends - (share * a) @ (n - e) - (share * b) @ c  # [K, L, B]
+    # what lies between the ends, by (1) and (2) of refine.py
+    totals, mean = curve.traces[:, :, 0], np.maximum(curve.mean_traces()[:, :1], TINY)
+    u = (rows.snr - low) / (high - low)
+    middle = 1 / ((1 - u) / mean[:-1] + u / mean[1:])
+    ends = (1 - u) * (middle / mean[:-1]) ** 2 * totals[:-1]
+    ends = ends + u * (middle / mean[1:]) ** 2 * totals[1:]
+    looked = np.asarray(own.any(axis=(1, 2, 3)))[:, None]
+    missed = np.where(looked, rows.errors[main] @ sizes - ends, 0.0)
+    return Bridge(products, slope(missed, z, weights, (high - low)[:, 0]))
+
+
+def bridged(rows: Rows, curve: Curve, bridge: Bridge) -> Rows:
+    """Return rows of places in the gaps with (2) of `bridge.py` taken off as well."""
+    errors, traces = dict(rows.errors), rows.traces.copy()
+    weights = means_without(np.eye(len(curve.shares), dtype=bool), curve.shares)
+    for name, error in rows.errors.items():
+        products = bridge.products[name]
+        found = chance(products, *fitted(rows, name, curve), alpha(over(weights, products)))
+        taken = kept(error, (bridge.gamma[:, None] * found)[..., None], curve.shares)[..., 0]
+        errors[name] = error - taken
+        if name == curve.main:
+            traces[:, :, 0] -= taken @ curve.sizes[name]
+    return rows._replace(errors=errors, traces=traces)
 
 
 def gammas(curve: Curve, linear: Array, left_out: NDArray[np.bool_] | None = None) -> Array:
@@ -114,12 +153,20 @@ def gammas(curve: Curve, linear: Array, left_out: NDArray[np.bool_] | None = Non
     n, c = np.moveaxis(chance_of(linear[..., 2], linear[..., 3], s[:, None, None]), -1, 0)
     # what (2) of each group is, of all coordinates, by the fit without those left out
     z = (sizes * a**2) @ turned(n) + (2 * sizes * a * b) @ turned(c)  # [K, L, B]
-    z = z - (weights * z).sum(axis=-1, keepdims=True)
-    length = (trapezium(np.log(s)) * s) ** 2
-    top = length @ ((weights * z) @ (errors[1:] @ sizes)[..., None])[..., 0]
-    bottom = length @ (weights * z**2).sum(axis=-1)
-    gamma = np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0)
-    return np.asarray(np.clip(gamma, 0.0, MOST))
+    return slope(errors[1:] @ sizes, z, weights, trapezium(np.log(s)) * s)
+
+
+def slope(value: Array, chance: Array, weights: Array, length: Array) -> Array:
+    """Return the slope of `value` [K, B] on `chance` [K, L, B] over groups, of all rows, [L].
+
+    chance: of each group, by the fit of each of L; weights: of the groups [L, B]; length: what a
+    row stands for in s [K].
+    """
+    z = chance - (weights * chance).sum(axis=-1, keepdims=True)
+    top = length**2 @ ((weights * z) @ value[..., None])[..., 0]
+    bottom = length**2 @ (weights * z**2).sum(axis=-1)
+    found = np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0)
+    return np.asarray(np.clip(found, 0.0, MOST))
 
 
 class Rows(NamedTuple):
@@ -134,11 +181,10 @@ class Rows(NamedTuple):
     snr: Array
 
     def controlled(self, curve: Curve, gamma: Array) -> Rows:
-        """Return these with what chance made of the noise taken off; gamma [B]."""
+        """Return these with (2) taken off, gamma [B] times."""
         errors, traces = dict(self.errors), self.traces.copy()
         for name, error in self.errors.items():
-            square = curve.errors[name][0]
-            taken = taken_off(error, self.linear[name], square, self.snr, curve.shares, gamma)
+            taken = taken_off(self, name, curve, gamma)
             errors[name] = error - taken[..., 0]
             if name == curve.main:
                 traces[:, :, :3] -= np.einsum("kbjt,j->kbt", taken, curve.sizes[name])

@@ -12,12 +12,12 @@ from .._checks import require, require_count, require_levels
 from .._processes import ALONE, Processes
 from .._typing import Array, Levels, Progress, Tensor
 from ..denoise.base import Denoiser, process_of
-from .control import Rows, controlled_full, gammas, in_data, with_levels
+from .control import Rows, bridge_of, bridged, controlled_full, gammas, in_data, with_levels
 from .curve import GROUPS, Curve, Examples
 from .frame import Frame
 from .inside import Places
 from .kept import Stage
-from .mended import with_corrections
+from .mended import Inside, with_corrections
 from .refine import bent
 from .sums import Sums
 from .walk import Answers, Batch, Level, call, own_levels, walk
@@ -131,25 +131,33 @@ def _curve(
         probe_sizes=frame.probe_bands.sizes,
         probe_variances=frame.probe_variances,
     )
-    gamma = gammas(found, ends.linear[found.main]) if control else None
+    bridge, gamma = None, gammas(found, ends.linear[found.main]) if control else None
     found = replace(found, full=_full(means, found, ends, frame, control))
     inside = None if between is None else _rows(means, names, slice(count, None), between.levels)
     if gamma is not None:
         raw = found
         found = replace(with_levels(found, ends.controlled(raw, gamma)), gamma=gamma)
-        inside = None if inside is None else inside.controlled(raw, gamma)
+        if inside is not None:
+            inside = inside.controlled(raw, gamma)
+            bridge = bridge_of(found, inside, _named(means, "bridge", (*names, "probe")))
+            inside = bridged(inside, found, bridge)
     if between is None or inside is None:
         return found
     found = bent(found, between, inside.errors, inside.traces)
-    return with_corrections(found, between, means["products"][count:], examples)
+    places = Inside(between, means["products"][count:], bridge)
+    return with_corrections(found, places, examples)
 
 
 def _rows(means: dict[str, Array], names: tuple[str, ...], rows: slice, snr: Array) -> Rows:
     """Return what was measured at some rows."""
-    errors, linear = (
-        {name: means[f"{kind}.{name}"][rows] for name in names} for kind in ("errors", "linear")
-    )
+    errors, linear = (_named(means, kind, names, rows) for kind in ("errors", "linear"))
     return Rows(errors, means["traces"][rows], linear, snr)
+
+
+def _named(
+    means: dict[str, Array], kind: str, names: tuple[str, ...], rows: slice = slice(None)
+) -> dict[str, Array]:
+    return {name: means[f"{kind}.{name}"][rows] for name in names}
 
 
 def _full(

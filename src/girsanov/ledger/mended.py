@@ -17,11 +17,13 @@ chance made of the noise in r - g is taken off as it is of r (`control.py`).
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
 from .._typing import Array
-from .control import chance_of, kept, means_without, parts, slopes
+from .bridge import Bridge, Mixed, alpha, chance
+from .control import chance_of, kept, means_without, over, parts, slopes
 from .correct import (
     CALIBRATED,
     MARGIN,
@@ -55,21 +57,30 @@ def errors_left(curve: Curve, names: tuple[str, ...], rule: Rule) -> Left:
     )
 
 
-def errors_of(curve: Curve, gram: Gram, rest: Combination, snr: Array) -> tuple[Array, Array]:
+def errors_of(
+    curve: Curve, gram: Gram, rest: Combination, snr: Array, bridge: Bridge | None = None
+) -> tuple[Array, Array]:
     """Return E r'^2 [K, B, P] and what of chance was taken off it, as (2) of `control.py`.
 
-    gram: moments of v [B, K, P]; rest: r' in terms of v; snr: s of each row [B, K] or [K]. Taken
-    off is what the curve's gamma says.
+    gram: moments of v [B, K, P]; rest: r' in terms of v; snr: s of each row [B, K] or [K];
+    bridge: where the rows are places between levels. Taken off is what the curve's gamma says.
     """
     errors = np.moveaxis(gram.between(rest, rest), 0, 1)
     if curve.gamma is None:
         return errors, np.zeros((*errors.shape, 3))
-    others = gram.over(means_without(np.eye(len(curve.shares), dtype=bool), curve.shares))
-    known = [others.along(rest, NOISE), others.along(rest, CENTRED)]
-    known += [others.at(NOISE, NOISE), others.at(NOISE, CENTRED)]
-    fit = slopes(np.stack(known, axis=-1), others.at(CENTRED, CENTRED))
-    chance = chance_of(gram.at(NOISE, NOISE), gram.at(NOISE, CENTRED), snr[..., None])
-    found = curve.gamma[:, None, None, None] * parts(fit, chance)
+    weights = means_without(np.eye(len(curve.shares), dtype=bool), curve.shares)
+    others = gram.over(weights)
+    fitted = [others.along(rest, NOISE), others.along(rest, CENTRED)]
+    fitted += [others.at(NOISE, NOISE), others.at(NOISE, CENTRED)]
+    fit = slopes(np.stack(fitted, axis=-1), others.at(CENTRED, CENTRED))
+    known = chance_of(gram.at(NOISE, NOISE), gram.at(NOISE, CENTRED), snr[..., None])
+    found = curve.gamma[:, None, None, None] * parts(fit, known)
+    if bridge is not None:
+        products = bridge.products["probe"]
+        by_group = np.moveaxis(products, 1, 0)  # [B, K, P, 5]
+        of = Mixed(*(rest.get(place, 0.0) for place in (NOISE, RESIDUAL, CENTRED)))
+        slope = alpha(np.moveaxis(over(weights, products), 1, 0), of)
+        found[..., 0] += bridge.gamma[:, None, None] * chance(by_group, *fit, slope, of)
     taken = kept(errors, np.moveaxis(found, 0, 1), curve.shares)
     return errors - taken[..., 0], taken
 
@@ -81,12 +92,23 @@ def bends_as(curve: Curve, name: str) -> dict[str, Array]:
     return {"total": curve.bends["total"], curve.main: curve.bends[name]}
 
 
-def with_corrections(curve: Curve, at: Places, products: Array, examples: int) -> Curve:
+class Inside(NamedTuple):
+    """What was measured between the levels: where, (3) of `curve.py` there [K, B, P, V].
+
+    bridge: what `bridge.py` takes off, or None.
+    """
+
+    at: Places
+    products: Array
+    bridge: Bridge | None
+
+
+def with_corrections(curve: Curve, inside: Inside, examples: int) -> Curve:
     """Return the curve with what corrections leave, and the bends of that.
 
-    products: (3) of `curve.py` at the places, [K, B, P, V]; examples: independent ones.
+    examples: independent ones behind it.
     """
-    width = gram_of(products).width
+    width = gram_of(inside.products).width
     ways = (
         ("probe", PROBED[:width], Rule()),  # the last feature is the reference's
         ("calibrated", CALIBRATED, Rule(MARGIN, examples)),
@@ -94,19 +116,17 @@ def with_corrections(curve: Curve, at: Places, products: Array, examples: int) -
     left, bends = {}, {}
     for name, names, rule in ways:
         left[name] = errors_left(curve, names, rule)
-        there = _left_inside(curve, at, products, names, left[name].betas)
-        bends[name] = bends_of(curve, at, left[name].errors, there)
+        there = _left_inside(curve, inside, names, left[name].betas)
+        bends[name] = bends_of(curve, inside.at, left[name].errors, there)
     return replace(curve, bends={**curve.bends, **bends}, left=left)
 
 
-def _left_inside(
-    curve: Curve, at: Places, products: Array, names: tuple[str, ...], betas: Array
-) -> Array:
+def _left_inside(curve: Curve, inside: Inside, names: tuple[str, ...], betas: Array) -> Array:
     """Return (2) of each group at its places [K, B, P], by (1)."""
-    s, levels = curve.levels[1:], at.levels.T  # [B, K]
+    s, levels = curve.levels[1:], inside.at.levels.T  # [B, K]
     u = np.zeros(levels.shape)
     u[:, 1:] = np.log(levels[:, 1:] / s[:-1]) / np.log(s[1:] / s[:-1])
     before = np.concatenate([betas[:, :, :1], betas[:, :, :-1]], axis=2)
     there = betas * u[..., None] + before * (1 - u[..., None])
     rest = rest_of(there, features(curve, names, levels))
-    return errors_of(curve, gram_of(products), rest, levels)[0]
+    return errors_of(curve, gram_of(inside.products), rest, levels, inside.bridge)[0]

@@ -16,20 +16,25 @@ import torch
 
 from .._processes import Processes
 from .._typing import Array, Tensor
+from .bridge import PRODUCTS
 from .control import LINEAR
 from .curve import FOLDS, GROUPS, VECTOR, pairs
 from .frame import Frame
 from .walk import Level
 
 TOGETHER = {"cpu": 2**16, "cuda": 2**22}  # numbers of a vector that are added at once
-NOISE, RESIDUAL, OTHER = 0, 1, 2  # of what is gathered; in phase space w is the last
+NOISE, RESIDUAL, OTHER = 0, 1, 2  # of what is gathered; then e, and in phase space w
 
 
 class Seen(NamedTuple):
-    """A level that was gathered: the row of its sums, and where r of the level before stands."""
+    """A level that was gathered: the row of its sums, and where r of two others stand.
+
+    before: of the level before; last: of the last level, at which a gap that is looked into ends.
+    """
 
     row: int
     before: int
+    last: int
     inside: bool
 
 
@@ -60,6 +65,9 @@ class Sums:
         for name, (_, bands) in frame.bases.items():
             shapes[f"errors.{name}"] = (rows, GROUPS, bands.count)
             shapes[f"linear.{name}"] = (rows, len(LINEAR), GROUPS, bands.count)
+            shapes[f"bridge.{name}"] = (levels - 1, len(PRODUCTS), GROUPS, bands.count)
+        probe = (levels - 1, len(PRODUCTS), GROUPS, frame.probe_bands.count)
+        shapes["bridge.probe"] = probe
         shapes["traces"] = (rows, 4 if self.phases else 3, GROUPS)
         wide = (len(pairs(self.width)), GROUPS, frame.probe_bands.count)
         shapes["products"] = (rows, *wide)
@@ -70,8 +78,9 @@ class Sums:
         mean = torch.tensor(frame.moments.mean).to(device)
         self.mean, self.centre = mean, frame.moments.basis.to_coordinates(mean[None])[0]
         self.pending: list[Seen] = []
-        self.gathered = self.x0 = self.carried = torch.empty(0)
-        self.at, self.rows = [0, 1], slice(0)
+        self.gathered = self.x0 = self.shares = torch.empty(0)
+        self.at, self.rows, self.bridge = (0, 1), slice(0), OTHER + reference
+        self.carried: dict[str, Tensor] = {}  # r at the level before the last, and at the last
         self.c: dict[str, Tensor] = {}  # x0 - mean by basis, [rounds, B, d]
 
     def begin(self, first: int, x0: Tensor) -> None:
@@ -87,7 +96,8 @@ class Sums:
             for name, (basis, _) in self.frame.bases.items()
         }
         most = max(1, TOGETHER.get(self.device.type, 2**20) // centred.numel())
-        wide = 2 + self.reference + self.phases
+        wide = 3 + self.reference + self.phases
+        self.shares = place.new_zeros(most, rounds * GROUPS, 1)
         self.gathered = place.new_zeros(wide, most, rounds * GROUPS, self.d)
 
     def start(self) -> None:
@@ -95,35 +105,32 @@ class Sums:
         self.flush()
         count = torch.arange(self.rows.start, self.rows.stop) % GROUPS
         self.counts += torch.bincount(count, minlength=GROUPS)
-        main = self.c[self.frame.moments.basis.kind]
-        self.carried = torch.stack([main, main])  # r at the level before the last, and at the last
-        self.at = [0, 1]
+        self.carried = {name: torch.stack([c, c]) for name, c in self.c.items()}
+        self.at = (0, 1)
         none = torch.zeros_like(self.x0)
         w, other = none if self.phases else None, self.mean if self.reference else None
-        self._gather(0, (none, self.mean, w), other, before=1, inside=False)
+        self._gather(Seen(0, 1, 1, False), Level(0, none, self.mean, w), other)
 
     def add(self, level: Level, other: Tensor | None) -> None:
         """Add one level of the path; other: the reference's prediction [b, d]."""
-        state = (level.noise, level.prediction, level.across)
         if level.inside:  # the path has passed the gap's noisier end alone
-            self._gather(self.levels + level.k - 1, state, other, before=self.at[0], inside=True)
+            self._gather(Seen(self.levels + level.k - 1, *self.at, True), level, other)
             return
-        self.at = [self.at[1], 2 + len(self.pending)]
-        self._gather(level.k, state, other, before=self.at[0], inside=False)
+        self.at = (self.at[1], 2 + len(self.pending))
+        self._gather(Seen(level.k, *self.at, False), level, other)
 
-    def _gather(
-        self, row: int, state: tuple[Tensor, Tensor, Tensor | None], other: Tensor | None, *,
-        before: int, inside: bool,
-    ) -> None:  # fmt: skip
-        noise, prediction, across = state
+    def _gather(self, seen: Seen, level: Level, other: Tensor | None) -> None:
         here = self.gathered[:, len(self.pending), self.rows]
-        here[NOISE].copy_(noise)
-        torch.sub(self.x0, prediction, out=here[RESIDUAL])
+        here[NOISE].copy_(level.noise)
+        torch.sub(self.x0, level.prediction, out=here[RESIDUAL])
         if other is not None:
             torch.sub(self.x0, other, out=here[OTHER])
-        if across is not None:
-            here[-1].copy_(across)
-        self.pending.append(Seen(row, before, inside))
+        if level.across is not None:
+            here[-1].copy_(level.across)
+        if level.bridge is not None and level.share is not None:
+            here[self.bridge].copy_(level.bridge)
+            self.shares[len(self.pending), self.rows].copy_(level.share)
+        self.pending.append(seen)
         if len(self.pending) == self.gathered.shape[1]:
             self.flush()
 
@@ -133,20 +140,23 @@ class Sums:
             return
         seen, self.pending = self.pending, []
         rows = torch.tensor([one.row for one in seen], device=self.device)
-        v = self.gathered[:, : len(seen)]
-        main = self._turned(self.frame.moments.basis.kind, v[: 2 + self.reference])
-        past = torch.cat([self.carried, main[RESIDUAL]])
-        before = past[torch.tensor([one.before for one in seen], device=self.device)]
-        found = self._add_products(rows, main, before)
-        self._add_traces(rows, v, found)
-        for name in self.frame.bases:
-            if name != self.frame.moments.basis.kind:
-                self._add_basis(name, rows, self._turned(name, v[:OTHER]))
-        if "full" in self.batch:
-            levels = [i for i, one in enumerate(seen) if not one.inside]
-            if levels:
-                self._add_full(rows[levels], main[:OTHER, levels])
-        self.carried, self.at = past[self.at], [0, 1]
+        before = torch.tensor([one.before for one in seen], device=self.device)
+        inside = [i for i, one in enumerate(seen) if one.inside]
+        levels = [i for i, one in enumerate(seen) if not one.inside]
+        for name, (basis, _) in self.frame.bases.items():
+            main = basis is self.frame.moments.basis
+            v = self._turned(name, self.gathered[: self.bridge if main else OTHER, : len(seen)])
+            past = torch.cat([self.carried[name], v[RESIDUAL]])
+            if main:
+                self._add_traces(rows, self._add_products(rows, v, past[before]))
+            else:
+                self._add_basis(name, rows, v)
+            if main and levels and "full" in self.batch:
+                self._add_full(rows[levels], v[:OTHER, levels])
+            if inside:
+                self._add_bridge(name, [seen[i] for i in inside], inside, v, past)
+            self.carried[name] = past[list(self.at)]
+        self.at = (0, 1)
 
     def _turned(self, name: str, v: Tensor) -> Tensor:
         """Return v [V, L, rows, d] in a basis, [V, L, rounds, B, d]."""
@@ -179,13 +189,31 @@ class Sums:
         self.batch[f"errors.{name}"].index_add_(0, rows, found[0])
         self.batch[f"linear.{name}"].index_add_(0, rows, found[1:].transpose(0, 1))
 
-    def _add_traces(self, rows: Tensor, v: Tensor, found: Tensor) -> None:
+    def _add_bridge(
+        self, name: str, seen: list[Seen], inside: list[int], v: Tensor, past: Tensor
+    ) -> None:
+        """Add the products of `bridge.py` of the gaps that were looked into."""
+        e = self._turned(name, self.gathered[self.bridge : self.bridge + 1, inside])[0]
+        share = self.shares[inside].view(len(inside), -1, GROUPS, 1)
+        ends = (past[[one.before for one in seen]], past[[one.last for one in seen]])
+        among = (v[RESIDUAL, inside], v[NOISE, inside], self.c[name], e, torch.lerp(*ends, share))
+        found = torch.stack([(e * x).sum(1) for x in among])
+        gaps = torch.tensor([one.row - self.levels for one in seen], device=self.device)
+        bands = {name: self.frame.bases[name][1]}
+        if name == self.frame.moments.basis.kind:
+            bands["probe"] = self.frame.probe_bands
+        for kind, banded in bands.items():
+            value = banded.average(found).transpose(0, 1)
+            self.batch[f"bridge.{kind}"].index_add_(0, gaps, value)
+
+    def _add_traces(self, rows: Tensor, found: Tensor) -> None:
         """Add (2), all but the last of which follow from (3) of every coordinate."""
         order = pairs(self.width)
         own, noise, along, r = (order.index(p) for p in ((2, 2), (1, 2), (2, 4), (0, 2)))
         state = found[along].sum(-1) + found[r] @ self.centre
         traces = [found[own].sum(-1), found[noise].sum(-1), state]
         if self.phases:
+            v = self.gathered[:, : len(rows)]
             across = (v[-1] * v[RESIDUAL]).sum(-1)
             traces.append(across.view(len(across), -1, GROUPS).sum(1))
         self.batch["traces"].index_add_(0, rows, torch.stack(traces, 1))
@@ -220,12 +248,13 @@ class Sums:
     def means(self) -> dict[str, Array]:
         """Return means by group: shares [B], and by row traces and errors.NAME [2K+1, B, ...].
 
-        Also linear.NAME [2K+1, B, J, 4], products [2K+1, B, P, pairs], full [K+1, 3, F, d, d].
+        Also linear.NAME [2K+1, B, J, 4], bridge.NAME [K, B, J, 5], products [2K+1, B, P, pairs]
+        and full [K+1, 3, F, d, d].
         """
         by_group, totals = self.counts[None, :, None], self.totals
         out = {k: t / by_group for k, t in totals.items() if k.startswith("errors.")}
         for name, total in totals.items():
-            if name.startswith("linear."):
+            if name.startswith(("linear.", "bridge.")):
                 out[name] = total.permute(0, 2, 3, 1) / by_group[..., None]
         out["shares"] = self.counts / self.counts.sum()
         out["traces"] = totals["traces"].transpose(1, 2) / by_group

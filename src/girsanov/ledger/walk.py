@@ -30,7 +30,8 @@ LARGEST = 1e60  # its fourth power, of which standard errors are made, is a numb
 class Level(NamedTuple):
     """One level of a batch: its number k, and n, m and w (None but in phase space), [b, d].
 
-    inside: seen in the gap that ends at level k.
+    inside: seen in the gap that ends at level k; bridge: the part e of n there (`bridge.py`), and
+    share: how far between the gap's ends in s, [b, 1].
     """
 
     k: int
@@ -38,6 +39,8 @@ class Level(NamedTuple):
     prediction: Tensor
     across: Tensor | None
     inside: bool = False
+    bridge: Tensor | None = None
+    share: Tensor | None = None
 
 
 @dataclass
@@ -95,9 +98,10 @@ def walk(
             t = own_levels(between.levels[k - 1], batch.first, b).to(noise)[:, None]
             share = (t - previous) / (s - previous)
             spread = ((t - previous) * (s - t) / (s - previous)).clamp(min=0).sqrt()
-            n = (before + share * (noise - before) + spread * gap(step)) / -t
+            bridge = spread * gap(step) / -t
+            n = (before + share * (noise - before)) / -t + bridge
             m = call(denoiser, batch, (n, w), own_levels(between.levels[k - 1], batch.first, b))
-            yield Level(k, n, m, w, inside=True)
+            yield Level(k, n, m, w, True, bridge, share)
         previous = s
 
 
