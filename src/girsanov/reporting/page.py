@@ -36,7 +36,7 @@ from .sections import (
     total_section,
     verdict_section,
 )
-from .snippets import snippets
+from .snippets import lines, snippets
 from .versus import versus
 from .words import count, data_name, number
 
@@ -132,7 +132,7 @@ def content(
         "levels": [levels_section(k, plan) for k, plan in enumerate(plans, start=1)],
         "pictures": shown,
         "snippets": snippets(plans[0], commands) if plans else [],
-        "run": run_section(audit, plans),
+        "run": [run_section(a) for a in (audit, *others)],
         "commands": [str(c) for c in commands],
         "island": None if states is None else island(states),
         "states": states,
@@ -145,6 +145,8 @@ def figures_of(page: Json) -> dict[str, Markup]:
     found |= {"curve": page["curve"]["figure"], "training": page["curve"]["gain"]}
     for name, figure in page["curve"]["spectra"]:
         found[f"spectrum-{name.split()[0]}"] = figure
+    for one in (page["versus"] or {}).get("shared", ()):
+        found[f"models-{one.ident}"] = one.figure
     for k, pair in enumerate((page["versus"] or {}).get("pairs", ()), start=2):
         found |= {f"models-1-{k}": pair["curves"], f"ahead-1-{k}": pair["gain"]}
     return {name: figure for name, figure in found.items() if figure is not None}
@@ -163,5 +165,6 @@ def _template() -> Template:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     made.filters["number"] = number
+    made.globals["lines"] = lines
     made.filters["count"] = count
     return made.from_string(shipped("page.html.j2"))

@@ -19,9 +19,9 @@ SHARES = {
 PLAIN = (1e-3, 1e5)  # magnitudes written without a power of ten
 NAMES = {"init": "Initialisation", "discretisation": "Discretisation", "score": "Score error"}
 MEANINGS = {
-    "init": "the price of a Gaussian start, beyond the best way this model has to get there",
-    "discretisation": "the price of a finite number of steps, beyond an ideal grid",
-    "score": "the price of the model not being the best denoiser there is",
+    "init": "The price of a Gaussian start, beyond the cheapest way to get there",
+    "discretisation": "The price of a finite number of steps, beyond an ideal grid",
+    "score": "The price of the model not being the best denoiser there is",
 }
 
 
@@ -40,8 +40,8 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def count(value: int) -> str:
-    """Return a whole number with thin spaces between thousands."""
-    return f"{value:,}".replace(",", "\u2009") if abs(value) >= 10_000 else str(value)
+    """Return a whole number with narrow spaces between thousands, at which no line breaks."""
+    return f"{value:,}".replace(",", "\u202f") if abs(value) >= 10_000 else str(value)
 
 
 def span(entry: Entry) -> tuple[float, float]:
