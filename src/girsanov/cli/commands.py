@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -229,12 +230,8 @@ def plan(
     said = spoken(measured, made)
     told = {k: v for k, v in made.about.items() if k in ("why", "tournament")}
     content = {"plan": str(out), **made.summary(), **told, "verdict": said}
-    show.result(
-        json,
-        content,
-        lambda: tournament.shown(made, out, whole=verbose, frontier=frontier),
-        said,
-    )
+    view = partial(tournament.shown, made, out, whole=verbose, frontier=frontier)
+    show.result(json, content, view, said)
 
 
 @app.command()

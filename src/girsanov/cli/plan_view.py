@@ -10,7 +10,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .show import console_of, counted, next_command, wrote
+from .show import console_of, next_command, wrote
 from .tables import (
     certificate_table,
     frontier_line,
@@ -56,18 +56,12 @@ def planned(plan: Plan, out: Path | None, *, whole: bool = False, frontier: bool
 def _sampler(plan: Plan) -> str:
     from ..plan.solve import GIVEN  # which whoever gave it knows
 
-    said = f"{counted(plan.steps, 'step')}, "
-    if plan.scheduler is not None:
-        said += str(plan.scheduler["name"])
-    else:
-        said += plan.sampler + (" hold" if plan.distance is None else " solver")
-        said += f" with {plan.covariance} covariance" if plan.covariance else ""
-    said += " in phase space" if plan.process == "cld" else ""
+    said = plan.in_words()
     why = str(plan.about["why"])
     said += "" if why == GIVEN else f": {why}"
     if plan.calibration is not None:
         share = 100 * plan.calibration.share
-        said += f"; the model is calibrated at {share:.0f} % of its coordinates and levels"
+        said += f"; calibrated at {share:.0f} % of coordinates and levels"
     return said
 
 

@@ -7,6 +7,7 @@ steps; without it the page is of the plan that was given.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
@@ -43,6 +44,7 @@ from .words import count, data_name, number
 if TYPE_CHECKING:
     from jinja2 import Template
 
+PERCENT = re.compile(r"(\d) %")
 PLANS = 12  # more do not fit one page
 
 
@@ -67,7 +69,7 @@ def report(
     match data.
     """
     page = content(audit, *plans, others=others, samples=samples, data=data, commands=commands)
-    write_text(out, _template().render(**page))
+    write_text(out, _written(page))
     if figures is not None:
         write_figures(figures_of(page), figures, progress)
     return Path(out)
@@ -83,7 +85,12 @@ def render(
 ) -> str:
     """Return the page as text; arguments as `report`. The same input gives the same page."""
     page = content(audit, *plans, others=others, samples=samples, data=data, commands=commands)
-    return str(_template().render(**page))
+    return _written(page)
+
+
+def _written(page: Json) -> str:
+    """Return the page, in which no line ends between a number and its sign of percent."""
+    return PERCENT.sub("\\1\u00a0%", str(_template().render(**page)))
 
 
 def content(
