@@ -66,7 +66,7 @@ def line(name: str, plans: Sequence[Plan]) -> Line | None:
             rows.append((max(0.0, share.value), share.low, share.high))
     if len(rows) < 2 or len(rows) != len(plans) or max(r[0] for r in rows) <= 0:
         return None
-    unit = "nats" if plans[0].distance is None else "distance to the teacher"
+    unit = "nats" if plans[0].distance is None else "distance to a fine solution"
     return Line(name, [p.steps for p in plans], rows, unit)
 
 
