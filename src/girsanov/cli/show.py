@@ -161,8 +161,9 @@ def audited(audit: Audit, out: Path) -> None:
         low, high = memorised.interval()
         told = "memorisation" if low > 0 else "no memorisation was found"
         console.print(
-            f"on training examples the error is {memorised.value:.3g} nats lower (95 % interval "
-            f"{low:.3g} to {high:.3g}): {told}, down to noise {audit.levels[-1] ** -0.5:.3g}"
+            f"on held-out examples the error is {memorised.value:.3g} nats more than on training "
+            f"ones (95 % interval {low:.3g} to {high:.3g}): {told}, down to noise "
+            f"{audit.levels[-1] ** -0.5:.3g}"
         )
     if "vae" in about:
         lost = about["vae"]

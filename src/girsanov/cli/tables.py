@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ..plan.plan import Plan
 
+ROUNDING = 1e-12  # below which a number is what adding up in float64 leaves
 BLOCKS = "▁▂▃▄▅▆▇█"
 ROWS = 9  # of a table that thins out what it shows
 BAR = 24  # columns of the longest bar
@@ -26,7 +27,9 @@ def sparkline(values: Sequence[float]) -> str:
 
 def number(value: float | None) -> str:
     """Return a value in three significant digits, or a dash."""
-    return "-" if value is None else f"{value:.3g}"
+    if value is None:
+        return "-"
+    return "0" if abs(value) < ROUNDING else f"{value:.3g}"
 
 
 def table(first: str, *others: str) -> Any:

@@ -136,9 +136,10 @@ def _drawn(lines: Sequence[Line], marks: Marks, ident: str, width: float) -> Mar
     if best is not None and best != marks.chosen:
         k = first.steps.index(best)
         parts.append(el("circle", cx=float(at[k]), cy=float(cost[k]), r=5.0, class_="best-dot"))
-        parts.append(
-            el("text", "best", x=float(at[k]), y=float(cost[k]) - 12, class_="mid tick over")
-        )
+        where = {"x": float(at[k]), "class_": "mid tick over"}
+        if at[k] < x.start + 20:  # the labels of the axis are there
+            where = {"x": float(at[k]) + 10, "class_": "tick over"}
+        parts.append(el("text", "best", y=float(cost[k]) - 12, **where))
     if marks.chosen is not None:
         parts.append(mark(marks.chosen, (x(float(marks.chosen)), y(marks.cost)), x, y))
     return svg(

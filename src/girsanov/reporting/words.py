@@ -16,6 +16,7 @@ SHARES = {
     "0.1": "tenth",
     "0.75": "three quarters",
 }
+ROUNDING = 1e-12  # below which a number is what adding up in float64 leaves
 PLAIN = (1e-3, 1e5)  # magnitudes written without a power of ten
 NAMES = {"init": "Initialisation", "discretisation": "Discretisation", "score": "Score error"}
 MEANINGS = {
@@ -27,7 +28,7 @@ MEANINGS = {
 
 def number(value: float, digits: int = 3) -> str:
     """Return `value` with so many significant digits: 5.26, −0.0312, 4.10 × 10⁻⁶."""
-    if value == 0:
+    if abs(value) < ROUNDING:
         return "0"
     if not math.isfinite(value):
         return ("−" if value < 0 else "") + "∞"
