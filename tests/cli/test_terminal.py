@@ -106,7 +106,7 @@ def test_what_people_read_fits_80_columns(girsanov, vectors, monkeypatch):
         f"fit {vectors} --out model --steps 20 --network mlp",
         f"audit model --data {vectors} --levels 30 --draws 2",
         "plan audit.json --steps 20",
-        "plan audit.json --steps 20 --frontier",
+        "plan audit.json --steps 20 --frontier --verbose",
         "sample model --plan plan.json --count 3 --out new.npy",
     ):
         said = girsanov(*line.split())
@@ -132,11 +132,31 @@ def test_a_plan_is_told_verdict_first(girsanov, law):
     subtotal = next(line for line in out.splitlines() if line.startswith("  = sampler"))
     assert f"{sum(parts):.3g}" in subtotal
     finest = told["certificate"]["finest"]
+    assert f"at noise level {finest:.3g}" in " ".join(out.split())
+    line = r"cost +[▁▂▃▄▅▆▇█]{5,} 1 \.\. \d+ steps, (cheapest \d+|still falling|flat from \d+ on)"
+    assert re.search(line, out)
+    assert len(out.splitlines()) <= 26  # one screen with room to spare
+    assert "says little" not in out
+    assert told["ledger"][1]["note"][:30] not in out
+    (line,) = [line for line in out.splitlines() if line.startswith("next: ")]
+    assert line == f"next: girsanov sample {law} --plan plan.json --count 1000 --out samples.npy"
+
+
+def test_all_of_a_plan_is_told_when_asked_for(girsanov, law):
+    girsanov("audit", law, "--data", law, "--examples", 400, "--levels", 17)
+    short = girsanov("plan", "audit.json", "--steps", 6, "--json")
+    long = girsanov("plan", "audit.json", "--steps", 6, "--verbose", "--json")
+    assert short.json == long.json
+    assert "--verbose" not in Path("plan.json").read_text()
+    out = girsanov("plan", "audit.json", "--steps", 6, "--verbose").out
+    told = json.loads(Path("plan.json").read_text())
+    finest = told["certificate"]["finest"]
     row = next(line for line in out.splitlines() if line.startswith(f"{finest:.3g} "))
     assert "says little" not in row
     assert out.count("says little") < len(told["levels"])
-    told = r"cost against steps, 1 \.\. \d+, (cheapest \d+|still falling): [▁▂▃▄▅▆▇█]{5,}"
-    assert re.search(told, out)
+    plain = " ".join(out.split())
+    assert all(entry["note"] in plain for entry in told["ledger"])
+    assert all(f"{s**-0.5:.3g}" in plain for s in told["levels"])
 
 
 def test_the_frontier_is_a_table_when_asked_for(girsanov, law):

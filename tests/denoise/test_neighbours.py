@@ -106,7 +106,7 @@ def test_it_proves_that_a_straight_line_has_much_to_learn():
     assert found[1].value - 4 * math.hypot(found[1].se, truth[1].se) <= truth[1].value
     assert found[1].value > 0.5 * truth[1].value > 0.2
     assert found[0].value < 0.1 * found[1].value  # no affine correction helps a line
-    assert "other examples say by themselves" in score_note(beside)
+    assert "an average of other examples" in score_note(beside)
     assert "other examples" not in score_note(alone)
 
 

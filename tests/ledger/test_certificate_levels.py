@@ -50,11 +50,11 @@ def test_total_variation_level_by_level():
 
 def test_words_name_the_finest_level_that_says_something():
     words = some(0.01, 0.3, 5.0, scale=10.0).words()
-    assert "TV at most 0.387 at noise level 0.5, the finest where it says something" in words
-    assert "(0.997 at 0.25)" in words
+    assert "TV at most 0.387 at noise level 0.5, the finest where it is below one half" in words
+    assert "(0.997 at 0.25, where the plan stops)" in words
     assert "at most 0.2 (standardised; 2 in the data's units)" in words
     assert words.endswith("always")
-    assert "vacuous at every level" in some(7.0, 9.0).words()
+    assert "says little, as at every level" in some(7.0, 9.0).words()
     assert some(0.1).words().startswith("TV at most 0.224 at noise level 1;")
 
 
@@ -120,7 +120,7 @@ def test_a_learned_model_is_promised_up_to_its_score_error():
     audit = gv.audit(gv.ExactDenoiser(wrong), LAW, examples=1500, levels=33)
     plan = gv.evaluate_grid(audit, audit.levels[::4])
     made = plan.certificate()
-    assert "up to the model's score error, which is at least" in made.holds
+    assert "leave out the model's score error, which is at least" in made.holds
     assert "up to the model's score error" in made.kl.note
     # W2 of the denoised output is true whatever the denoiser: it is its own error
     at = np.flatnonzero(np.isclose(audit.levels, plan.levels[-1]))[0]

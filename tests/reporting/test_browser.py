@@ -91,7 +91,8 @@ def slid(page, tmp_path_factory):
     free = re.sub(r"<meta http-equiv[^>]*>", "", page)
     free = free.replace("</body>", f"<script>{SLIDE}</script></body>")
     dom = browse(free, tmp_path_factory.mktemp("browser"))
-    return json.loads(html.unescape(dom.split('<pre id="found">')[1].split("</pre>")[0]))
+    found = dom.split('<pre id="found">')[1].split("</pre>")[0]
+    return json.loads(html.unescape(found).replace("\u00a0%", " %"))
 
 
 class Flat(HTMLParser):

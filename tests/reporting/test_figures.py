@@ -100,12 +100,14 @@ def test_cost_against_steps_marks_the_chosen_and_the_best(exact_audit, exact_pla
     plans = [exact_audit.plan(steps=n) for n in (2, 4, 6)]
     falls = line("gaussian", plans)
     rises_again = falls._replace(values=[falls.values[k] for k in (1, 2, 0)])
-    drawn = total_figure([rises_again], 6)
+    drawn = total_figure([rises_again], 6, best=4)
     assert drawn.count(">6 steps</text>") == 2
     assert drawn.count("chosen-dot") == 2
     assert drawn.count("best-dot") == 2
-    assert "best-dot" not in total_figure([rises_again], 4)
-    assert "best-dot" not in total_figure([falls], 4)  # the last of those drawn is no best number
+    assert "best-dot" not in total_figure([rises_again], 4, best=4)
+    assert "best-dot" not in total_figure([rises_again], 6)  # nothing is known of the best
+    assert "chosen-dot" not in total_figure([rises_again], None)
+    assert "data-live" not in total_figure([rises_again], None)
     assert line("gaussian", plans[:1]) is None
 
 

@@ -16,7 +16,7 @@ from girsanov.reporting.verdict import verdict
 def embedded(wrong_audit, wrong_plans):
     page = render(wrong_audit, wrong_plans[0])
     text = page.split('id="plans">')[1].split("</script>")[0]
-    return json.loads(text)
+    return json.loads(text.replace("\u00a0%", " %"))
 
 
 def test_every_embedded_plan_is_the_one_made_for_its_steps(embedded, wrong_audit, wrong_plans):

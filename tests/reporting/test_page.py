@@ -255,7 +255,7 @@ def test_a_tournament_is_told_first(wrong_audit, wrong_plans):
     plan = dataclasses.replace(wrong_plans[0], about={**wrong_plans[0].about, "tournament": told})
     text = render(wrong_audit, plan)
     Page(text)
-    title = html.unescape(re.search(r"<h1>(.*?)</h1>", text)[1])
+    title = html.unescape(re.search(r"<h1>(.*?)</h1>", text)[1]).replace("\u00a0%", " %")
     assert title.startswith("Of 14 candidates, the samples of number 3 (6 steps) came closest")
     assert title.endswith("The data cannot tell it from number 6, nor from 11 more.")
     assert "<summary>4 more</summary>" in text

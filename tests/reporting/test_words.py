@@ -30,7 +30,7 @@ def test_numbers_have_three_digits(value, text):
 
 def test_counts_are_grouped_from_five_digits_on():
     assert count(2000) == "2000"
-    assert count(1234567) == "1\u2009234\u2009567"
+    assert count(1234567) == "1\u202f234\u202f567"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -41,10 +42,13 @@ from .options import (
     Spend,
     TrainData,
     Trajectories,
+    Verbose,
     Weight,
     Widest,
     app,
 )
+
+SHOWN = ("force", "json", "frontier", "verbose")  # of `plan`: what changes nothing of its result
 
 
 @app.command()
@@ -201,6 +205,7 @@ def plan(
     candidates: Candidates = None,
     calls: Calls = None,
     frontier: Frontier = False,
+    verbose: Verbose = False,
     seed: Seed = 0,
     force: Force = False,
     json: AsJson = False,
@@ -222,7 +227,7 @@ def plan(
     contest |= {"candidates": candidates, "calls": calls, "seed": seed}
     measured, made = tournament.planned(audit, by, usual, contest)
     before = made.about["audit"]
-    commands = [*before.get("commands", ()), outputs.typed(context, "force", "json", "frontier")]
+    commands = [*before.get("commands", ()), outputs.typed(context, *SHOWN)]
     made.about["audit"] = {**before, "commands": commands}
     made.save(out, force=True)
     from ..reporting.helps import spoken
@@ -230,7 +235,8 @@ def plan(
     said = spoken(measured, made)
     told = {k: v for k, v in made.about.items() if k in ("why", "tournament")}
     content = {"plan": str(out), **made.summary(), **told, "verdict": said}
-    show.result(json, content, lambda: tournament.shown(made, out, whole=frontier), said)
+    view = partial(tournament.shown, made, out, whole=verbose, frontier=frontier)
+    show.result(json, content, view, said)
 
 
 @app.command()
@@ -313,7 +319,10 @@ def demo(
 
     with show.stages() as stage:
         done = run_demo(out, minutes=minutes, network=network, seed=seed, stage=stage)
-    show.result(json, done.to_json(), lambda: show.demonstrated(done))
+    from ..reporting.verdict import verdict
+
+    said = [verdict(done.plan)]
+    show.result(json, done.to_json(), lambda: show.demonstrated(done), said)
 
 
 @app.command()

@@ -93,6 +93,9 @@ Weight = Annotated[float | None, typer.Option(help="a of the objective s^-a (x0 
 Frontier = Annotated[
     bool, typer.Option("--frontier", help="Print what every number of steps costs.")
 ]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", help="Print levels, notes and every level's certificate.")
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace the output, whatever it is.")]
 
 

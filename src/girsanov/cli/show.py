@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,25 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 from .._launched import is_first
 from .._typing import Progress
-from .tables import (
-    certificate_table,
-    frontier_line,
-    frontier_table,
-    ledger_table,
-    noise_levels,
-    number,
-    sparkline,
-)
+from .tables import number, sparkline
 
 if TYPE_CHECKING:
     from ..ledger.record import Audit
-    from ..plan.plan import Plan
     from ..study.demo import Demo
     from .doctor import Finding
     from .work import Drawn
 
 
-def _console(stderr: bool = False) -> Any:
+def console_of(stderr: bool = False) -> Any:
+    """Return the terminal, which shows numbers as plain as words."""
     from rich.console import Console
 
     return Console(stderr=stderr, highlight=False)
@@ -54,7 +47,7 @@ def stages() -> Iterator[Callable[[str], Progress]]:
         TimeRemainingColumn,
     )
 
-    console = _console(stderr=True)
+    console = console_of(stderr=True)
     columns = (
         TextColumn("{task.description:10s}"),
         BarColumn(),
@@ -77,14 +70,19 @@ def stages() -> Iterator[Callable[[str], Progress]]:
 def result(
     as_json: bool, content: dict[str, Any], show: Callable[[], None], said: Sequence[str] = ()
 ) -> None:
-    """Print `content` as one JSON object, or the sentences `said` first and call `show`."""
+    """Print `content` as one JSON object, or the sentences `said` first and call `show`.
+
+    The first sentence is the verdict, and bold.
+    """
     if not is_first():
         return
     if as_json:
         sys.stdout.write(json.dumps(content, allow_nan=False) + "\n")
     else:
-        for line in said:
-            _console().print(line, style="bold", markup=False)
+        for k, line in enumerate(said):
+            console_of().print(line, style=None if k else "bold", markup=False)
+        if said:
+            console_of().print()
         show()
 
 
@@ -100,18 +98,10 @@ def few(names: Sequence[str], most: int = 8) -> str:
     return f"{', '.join(names[: most - 2])} and {len(names) - most + 2} more"
 
 
-def ledger(plan: Plan) -> None:
-    """Print the ledger of a plan as a table, and its notes below."""
-    console = _console()
-    console.print(ledger_table(plan))
-    for e in plan.ledger:
-        console.print(f"[dim]{e.name}: {e.note}[/]")
-
-
 def fitted(model: Any, out: Path) -> None:
     """Print what was trained."""
     last = model.training.get("held_out_ledger", {})
-    console = _console()
+    console = console_of()
     run = model.training
     why = "the time was up" if run.get("out_of_time") else "enough by validation"
     early = "" if run["steps_run"] == run["steps"] else f" of {run['steps']}, {why},"
@@ -143,7 +133,7 @@ def audited(audit: Audit, out: Path) -> None:
 
     about, total = audit.about, audit.total()
     share = audit.levels * total.value / math.prod(about["shape"])
-    console = _console()
+    console = console_of()
     paths = about.get("trajectories", 0)
     again, inside = about.get("training_examples", 0), about.get("levels_between", 0)
     seen = f", and {again} training examples once for memorisation" if again else ""
@@ -171,8 +161,9 @@ def audited(audit: Audit, out: Path) -> None:
         low, high = memorised.interval()
         told = "memorisation" if low > 0 else "no memorisation was found"
         console.print(
-            f"on training examples the error is {memorised.value:.3g} nats lower (95 % interval "
-            f"{low:.3g} to {high:.3g}): {told}, down to noise {audit.levels[-1] ** -0.5:.3g}"
+            f"on held-out examples the error is {memorised.value:.3g} nats more than on training "
+            f"ones (95 % interval {low:.3g} to {high:.3g}): {told}, down to noise "
+            f"{audit.levels[-1] ** -0.5:.3g}"
         )
     if "vae" in about:
         lost = about["vae"]
@@ -181,36 +172,7 @@ def audited(audit: Audit, out: Path) -> None:
     for note in about.get("notes", ()):
         console.print(f"note: {note}", markup=False)
     wrote(out)
-
-
-def planned(plan: Plan, out: Path | None, *, whole: bool = False) -> None:
-    """Print the plan's sampler, levels, ledger and certificate; whole: and its frontier."""
-    console = _console()
-    sampler = plan.sampler + (f" + {plan.covariance}" if plan.covariance else "")
-    kind = " hold" if plan.distance is None else " solver"
-    if plan.scheduler is not None:
-        sampler, kind = plan.scheduler["name"], ""
-    console.print(f"{counted(plan.steps, 'step')}, {sampler}{kind}: {plan.about['why']}")
-    if plan.calibration is not None:
-        share = 100 * plan.calibration.share
-        console.print(f"the model is calibrated at {share:.0f} % of its coordinates and levels")
-    console.print(f"noise levels {noise_levels(plan)}")
-    if plan.distance is not None:
-        found = plan.distance
-        ends = f"(95 % interval {number(found.low)} to {number(found.high)})"
-        console.print(f"{found.kind} distance to the teacher {number(found.value)} {ends}, "
-                      "root mean square in standardised units, not nats")  # fmt: skip
-        console.print(f"[dim]{found.note}[/]")
-    ledger(plan)
-    if plan.promised is not None:
-        console.print(certificate_table(plan))
-        console.print(f"[dim]certificate: {plan.promised.words()}[/]")
-    if whole and plan.frontier:
-        console.print(frontier_table(plan))
-    elif frontier_line(plan):
-        console.print(frontier_line(plan))
-    if out is not None:
-        wrote(out)
+    next_command(f"girsanov plan {shlex.quote(str(out))} --out plan.json")
 
 
 def sampled(drawn: Drawn, out: str) -> None:
@@ -219,7 +181,7 @@ def sampled(drawn: Drawn, out: str) -> None:
     form = f" of shape {values.shape[1:]}" if values.ndim > 1 else ""
     names = values.dtype.names
     kind = f"columns {few(names)}" if names else str(values.dtype)
-    console = _console()
+    console = console_of()
     console.print(f"drew {len(values)} samples{form}, {kind}", markup=False)
     if drawn.bounded:
         told = f"kept to numbers that the training data could hold: {few(drawn.bounded)}"
@@ -232,7 +194,7 @@ def sampled(drawn: Drawn, out: str) -> None:
 def stopped(out: Path) -> None:
     """Say on stderr how to go on with a run that was stopped, if it can be gone on with."""
     if (out / "checkpoint" / "state.json").is_file():
-        _console(stderr=True).print(
+        console_of(stderr=True).print(
             f"{out} keeps the run; the same command with --resume goes on", soft_wrap=True
         )
 
@@ -244,7 +206,7 @@ def going_on(parts: Path) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         if any(parts.glob("*.npy")) or any(parts.glob("*.safetensors")):
-            _console(stderr=True).print(
+            console_of(stderr=True).print(
                 f"{parts} keeps what is finished; the same command goes on",
                 soft_wrap=True, markup=False,
             )  # fmt: skip
@@ -253,8 +215,10 @@ def going_on(parts: Path) -> Iterator[None]:
 
 def demonstrated(demo: Demo) -> None:
     """Print the demo's plan, ledger and files."""
+    from .plan_view import planned
+
     planned(demo.plan, None)
-    console = _console()
+    console = console_of()
     console.print(f"took {demo.seconds:.0f} s")
     for name, path in demo.files.items():
         console.print(f"{name:8s} {path}", soft_wrap=True, markup=False)
@@ -265,7 +229,7 @@ def examined(findings: list[Finding]) -> None:
     from rich.markup import escape
 
     colours = {"ok": "green", "absent": "yellow", "broken": "red"}
-    console = _console()
+    console = console_of()
     for f in findings:
         line = f"[{colours[f.state]}]{f.state:6s}[/]  {f.name:12s}  {escape(f.detail)}"
         console.print(line, soft_wrap=True)  # so that a command in it can be copied
@@ -273,4 +237,9 @@ def examined(findings: list[Finding]) -> None:
 
 def wrote(path: Path | str) -> None:
     """Print the path that was written."""
-    _console().print(f"wrote {path}", soft_wrap=True, markup=False)
+    console_of().print(f"wrote {path}", soft_wrap=True, markup=False)
+
+
+def next_command(line: str) -> None:
+    """Print what to type next, in one line, so that it can be copied."""
+    console_of().print(f"next: {line}", soft_wrap=True, markup=False)

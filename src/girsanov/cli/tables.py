@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ..plan.plan import Plan
 
+ROUNDING = 1e-12  # below which a number is what adding up in float64 leaves
 BLOCKS = "▁▂▃▄▅▆▇█"
 ROWS = 9  # of a table that thins out what it shows
 BAR = 24  # columns of the longest bar
+LABEL = 14  # columns of a label, as many as the ledger's first column takes
 LISTED = 12  # noise levels that are printed before some are left out
 
 
@@ -25,7 +27,9 @@ def sparkline(values: Sequence[float]) -> str:
 
 def number(value: float | None) -> str:
     """Return a value in three significant digits, or a dash."""
-    return "-" if value is None else f"{value:.3g}"
+    if value is None:
+        return "-"
+    return "0" if abs(value) < ROUNDING else f"{value:.3g}"
 
 
 def table(first: str, *others: str) -> Any:
@@ -36,6 +40,19 @@ def table(first: str, *others: str) -> Any:
     made.add_column(first)
     for name in others:
         made.add_column(name, justify="right", no_wrap=True)
+    return made
+
+
+def labelled(rows: Sequence[tuple[str, str]]) -> Any:
+    """Return lines of words, each after its label."""
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table.grid(padding=(0, 2, 0, 0))
+    made.add_column(width=LABEL, no_wrap=True)
+    made.add_column()
+    for name, words in rows:
+        made.add_row(Text(name, style="bold"), Text(words))
     return made
 
 
@@ -93,16 +110,19 @@ def thinned(count: int, most: int = ROWS) -> list[int]:
 
 
 def frontier_line(plan: Plan) -> str:
-    """Return cost against steps in one line, "" where there is none: a sparkline of logarithms."""
+    """Return what more steps cost, "" where it is not known: a sparkline of logarithms."""
     rows = plan.frontier
     if len(rows) < 3:
         return ""
+    from ..reporting.verdict import cheapest
+
     best = min(rows, key=lambda r: float(r["above_best"]))["steps"]
     least = max(1e-6, 1e-4 * max(float(r["above_best"]) for r in rows))
     logs = [math.log(max(least, float(r["above_best"]))) for r in rows]
-    ends = f"{rows[0]['steps']} .. {rows[-1]['steps']}"
-    told = "still falling" if best == rows[-1]["steps"] else f"cheapest {best}"
-    return f"cost against steps, {ends}, {told}: {sparkline(logs)}"
+    ends = f"{rows[0]['steps']} .. {rows[-1]['steps']} steps"
+    told = "still falling" if best == rows[-1]["steps"] else f"flat from {best} on"
+    told = told if cheapest(plan) is None else f"cheapest {best}"
+    return f"{sparkline(logs)} {ends}, {told}"
 
 
 def frontier_table(plan: Plan) -> Any | None:

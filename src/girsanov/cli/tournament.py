@@ -101,13 +101,13 @@ def by_samples(
     return tournament(audit, denoiser, source, by=measure, **given)
 
 
-def shown(plan: Plan, out: Path, *, whole: bool = False) -> None:
-    """Print a plan, after the table of the tournament that it won; whole: with its frontier."""
-    from .show import planned
+def shown(plan: Plan, out: Path, *, whole: bool = False, frontier: bool = False) -> None:
+    """Print a plan, after the table of the tournament that it won; options as `planned`'s."""
+    from .plan_view import planned
 
     if "tournament" in plan.about:
         table(plan)
-    planned(plan, out, whole=whole)
+    planned(plan, out, whole=whole, frontier=frontier)
 
 
 def table(plan: Plan) -> None:

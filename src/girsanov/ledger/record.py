@@ -10,12 +10,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from .._checks import InputError, require, require_choice
 from .._files import read_beside, read_format, require_free, write_pair
 from .._typing import Array, Json, Levels, PathLike
 from ..denoise.calibration import Calibration
 from ..moments import Moments, moments_from_tensors
-from ..montecarlo import Estimate
+from ..montecarlo import Estimate, group_estimate, trapezium
 from ..sampling.holds import PROCESSES
 from .about import require_record
 from .bands import Bands
@@ -52,6 +54,41 @@ class Audit:
     about: Json
     trajectories: Trajectories | None = None
     calibration: Calibration | None = None
+
+    def __repr__(self) -> str:
+        """Return in a line what was measured, of what, and with how many network calls."""
+        about, noise = self.about, self.levels**-0.5
+        shape = "x".join(str(n) for n in about["shape"])
+        model = "exact denoiser" if about["exact"] else f"model {str(about['model'])[:8]}"
+        return (
+            f"Audit({model} on {about['examples']} examples [{shape}] of {about['data_name']}: "
+            f"{len(noise)} noise levels {noise[0]:.3g} to {noise[-1]:.3g}, {about['calls']} "
+            "network calls)"
+        )
+
+    def __str__(self) -> str:
+        """Return `repr`, what the curve comes to in nats, and what may be done next."""
+        nats = self.nats()
+        low, high = (float(end) for end in nats.interval())
+        lines = [
+            repr(self),
+            f"  error           {float(nats.value):.4g} nats, 95 % interval {low:.4g} to "
+            f"{high:.4g} (half of its integral over SNR)",
+        ]
+        found = self.memorised()
+        if found is not None:
+            low, high = (float(end) for end in found.interval())
+            lines.append(f"  memorised       {float(found.value):.3g} nats, 95 % interval "
+                         f"{low:.3g} to {high:.3g}")  # fmt: skip
+        return "\n".join([*lines, "  next            audit.plan(steps=16), or audit.plan()"])
+
+    def nats(self) -> Estimate:
+        """Return 1/2 int M ds over the measured levels, in nats, with its standard error."""
+        weights = trapezium(np.log(self.levels)) * self.levels / 2
+        by_group = self.curve.traces[1:, :, 0].T @ weights
+        if self.curve.exact:
+            return Estimate(float(self.curve.shares @ by_group), 0.0)
+        return group_estimate(by_group, self.curve.shares)
 
     @property
     def probe(self) -> Probe | None:

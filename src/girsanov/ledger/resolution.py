@@ -79,13 +79,14 @@ class Certificate:
         end, good = self.levels[-1], self.finest()
         text = f"TV at most {_share(end.tv.high)} at noise level {end.noise:.3g}"
         if good is None:
-            text = f"{text}: vacuous at every level visited"
+            text += ", which says little, as at every level visited"
         elif good is not end:
             text = (
                 f"TV at most {_share(good.tv.high)} at noise level {good.noise:.3g}, the finest "
-                f"where it says something ({_share(end.tv.high)} at {end.noise:.3g})"
+                f"where it is below one half ({_share(end.tv.high)} at {end.noise:.3g}, where the "
+                "plan stops)"
             )
-        near = f"W2 from there to the data at most {self.w2.high or 0.0:.3g} (standardised"
+        near = f"W2 from its end to the data at most {self.w2.high or 0.0:.3g} (standardised"
         near += "" if self.w2_in_units is None else f"; {self.w2_in_units:.3g} in the data's units"
         return f"{text}; {near}); {self.holds}"
 

@@ -21,7 +21,8 @@ ENOUGH = 0.5  # the best number of steps leaves the sampler this share of the sc
 LEAST = 0.02  # nats a dimension; less is not worth twice as many steps
 EVERY = 32  # every number of steps up to here is priced, and some beyond
 SOME = (40, 48, 64, 96, 128, 192, MOST)
-CHANCE = "what a search can miss by chance"
+UNSHOWN = "for what these examples may not have shown"
+BETWEEN = "for the curve between its levels"
 USUAL = 64  # steps a frontier goes to unless more are asked for
 
 
@@ -116,9 +117,7 @@ def sampler_entries(
         assert entry.low is not None
         assert entry.high is not None
         kind: Kind = "exact" if exact and gap.below + gap.above < 1e-12 else "estimate"
-        beside = (
-            f"; {max(gap.below, gap.above):.2g} for {'levels not measured' if exact else CHANCE}"
-        )
+        beside = _allowed(max(gap.below, gap.above), exact)
         entries.append(
             replace(
                 entry,
@@ -131,13 +130,20 @@ def sampler_entries(
     return entries[0], entries[1]
 
 
+def _allowed(gap: float, exact: bool) -> str:
+    """Return what of an interval is not its standard error, "" where that is nothing."""
+    if gap < 1e-12:
+        return ""
+    return f"; the interval includes {gap:.2g} nats {BETWEEN if exact else UNSHOWN}"
+
+
 def _repaired(price: Prices) -> str:
     """Return what the repair of the curve did to the choice; prices are of it as measured."""
     done = price.repair
     if not done.share:
         return ""
-    far = f"by at most {done.farthest:.2g} standard errors"
-    return f", chosen with {done.share:.1%} of the curve repaired {far} (priced as measured)"
+    far = f"smoothed by at most {done.farthest:.2g} standard errors"
+    return f"; the levels were chosen on the curve {far}, and are priced on it as measured"
 
 
 def _searched(price: Prices) -> str:
@@ -149,11 +155,12 @@ def _searched(price: Prices) -> str:
 
 def _started(price: Prices, nodes: Indices) -> str:
     level = price.curve.levels[nodes[0]]
-    note = f"from a {price.start} start at noise level {level**-0.5:.3g}"
+    begin = {"gaussian": "a Gaussian", "mean": "the mean as a", "standard": "a standard normal"}
+    note = f"what {begin[price.start]} start at noise level {level**-0.5:.3g} costs"
     if price.exact:
         return note
     most = price.estimate(price.refold(price.starts(level))).interval()[1]
-    return f"{note}, beyond this model's best way there; the start's own KL is below {most:.3g}"
+    return f"{note} beyond the cheapest way to get there; its whole KL is below {most:.3g} nats"
 
 
 def fewest(price: Prices, end: int, extra: int, target: float, argument: str) -> tuple[int, str]:
@@ -213,9 +220,10 @@ def best(rows: list[Json], bound: float, dimension: int) -> tuple[int, str]:
         within = [r["above_best"] for r in rows if r["steps"] <= 2 * row["steps"]]
         saved = row["above_best"] - min(within)
         if saved <= max(ENOUGH * bound, 2 * row["standard_error"], LEAST * dimension):
+            known = f"against a score error of at least {bound:.2g}"
             why = (
-                f"twice as many would save {saved:.2g} ± {2 * row['standard_error']:.1g} nats "
-                f"in {dimension} dimensions, against a score error of at least {bound:.2g}"
+                f"twice as many would save {saved:.2g} ± {2 * row['standard_error']:.1g} nats in "
+                f"{dimension} dimensions, {known if bound > 0 else 'and no score error was found'}"
             )
             if last["above_best"] > max(LEAST * dimension, 4 * last["standard_error"]):
                 why += (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from textwrap import fill
 
 import numpy as np
 
@@ -46,6 +47,10 @@ EXTRA = (
 )  # of the command line, a tournament, a user
 
 
+def _value_of(entry: Entry) -> str:
+    return f">= {entry.low:.3g}" if entry.kind == "lower bound" else f"{entry.value or 0.0:.3g}"
+
+
 @dataclass(frozen=True)
 class Plan:
     """A grid and a sampler for one model, with the ledger they promise.
@@ -75,6 +80,43 @@ class Plan:
     calibration: Calibration | None = None
     distance: Distance | None = None
     promised: Certificate | None = None
+
+    def __repr__(self) -> str:
+        """Return in a line its steps, sampler and levels, and what each entry comes to."""
+        known = [f"{e.name} {_value_of(e)}" for e in self.ledger if e.kind != "unknown"]
+        if self.distance is not None:
+            known.insert(0, f"distance {self.distance.value:.3g}")
+        return f"Plan({self.in_words()}, {self._ends()}: {', '.join(known)})"
+
+    def __str__(self) -> str:
+        """Return the plan in words, its ledger, and what it certifies."""
+        lines = [f"Plan: {self.in_words()}, {self._ends()}"]
+        if self.distance is not None:
+            far = self.distance
+            lines.append(f"  {'distance':15} {far.value:.3g} ({far.low:.3g} to {far.high:.3g}), "
+                         f"{far.kind}")  # fmt: skip
+        for e in self.ledger:
+            if e.kind != "unknown":
+                known = e.kind == "estimate" and e.high is not None
+                ends = f" ({e.low:.3g} to {e.high:.3g})" if known else ""
+                lines.append(f"  {e.name:15} {_value_of(e)} nats{ends}, {e.kind}")
+        if self.promised is not None:
+            lines.append(f"  {'certificate':15} {self.promised.words()}")
+        return "\n".join(fill(line, 88, subsequent_indent=" " * 18) for line in lines)
+
+    def in_words(self) -> str:
+        """Return steps and sampler: 16 steps, gaussian hold with pca covariance."""
+        said = f"{self.steps} step{'' if self.steps == 1 else 's'}, "
+        if self.scheduler is not None:
+            said += str(self.scheduler["name"])
+        else:
+            said += self.sampler + (" hold" if self.distance is None else " solver")
+            said += f" with {self.covariance} covariance" if self.covariance else ""
+        said += ", calibrated" if self.calibration is not None else ""
+        return said + (", in phase space" if self.process == "cld" else "")
+
+    def _ends(self) -> str:
+        return f"noise levels {self.levels[0] ** -0.5:.3g} to {self.resolution:.3g}"
 
     def __post_init__(self) -> None:
         """Say of the ledger of a guided model what it is relative to; certify nothing of it."""

@@ -113,5 +113,5 @@ def _holds(price: Prices, entries: tuple[Entry, ...]) -> str:
     if price.audit.about["exact"]:
         return "it holds for this law and its exact denoiser"
     low = next((e.low for e in entries if e.name == "score"), None)
-    least = "" if not low else f", which is at least {low:.3g} nats"
-    return f"KL and TV hold up to the model's score error{least}"
+    least = "" if not low else f", which is at least {low:.3g} nats and"
+    return f"KL and TV leave out the model's score error{least or ', which'} comes on top"

@@ -56,10 +56,11 @@ def measured_to(price: Prices, nodes: Indices) -> Indices:
 
 def score_note(audit: Audit) -> str:
     """Return how the score error was found, in words."""
-    beside = "correcting the denoiser on held-out data"
+    mixed = ""
     if audit.about.get("neighbours"):
-        beside = "mixing the denoiser with what other examples say by themselves, on held-out data"
-    return f"found by {beside}; the rest cannot be known from data"
+        mixed = ", which may mix in an average of other examples,"
+    found = f"what a correction of the denoiser{mixed} gains on held-out data"
+    return f"{found}; how much more there is cannot be known from data"
 
 
 def score_bound(price: Prices, nodes: Indices) -> Estimate:

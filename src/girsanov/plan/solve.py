@@ -264,9 +264,9 @@ def _predicted(audit: Audit, choice: Choice, nodes: Indices) -> Distance:
         mean_estimate(costs),
         "predicted",
         float(audit.levels[judge.end]),
-        "from one-step errors carried to the end by a linear flow, which has been up to "
-        f"{ROUGH:g} times too large and 1.7 times too small: the interval allows {ROUGH:g} and "
-        f"{UNDER:g}, beside its 95 % over trajectories. A run of the model measures it",
+        "from the errors of single steps, carried to the end by a linear flow; such predictions "
+        f"have been up to {ROUGH:g} times too large and 1.7 times too small, and the interval "
+        f"allows {ROUGH:g} and {UNDER:g}; plan --model measures it",
     )
     return replace(found, low=found.low / ROUGH, high=found.high * UNDER)
 

@@ -7,6 +7,8 @@ from typing import NamedTuple
 from ..plan.plan import Plan
 from .words import MEANINGS, interval_of, name_of, number, value_of
 
+NONE_FOUND = "≥ 0"
+
 
 class Card(NamedTuple):
     """A number: its name, value and unit, its interval or kind, and what it means."""
@@ -27,15 +29,15 @@ def cards(plan: Plan) -> list[Card]:
     noise = [number(float(s**-0.5)) for s in (plan.levels[0], plan.levels[-1])]
     return [
         Card(
-            "Distance to the teacher",
+            "Distance to a fine solution",
             number(far.value),
             "",
             f"{'95 % interval ' if far.kind == 'measured' else 'predicted, '}"
             f"{number(far.low)} to {number(far.high)}",
-            "how far its end points are from a fine solution’s: root mean square of a "
+            "How far its end points are from a fine solution’s: root mean square of a "
             "coordinate, in standardised units",
         ),
-        Card("Noise levels", noise[0], "", f"down to {noise[1]}", "where it starts and stops"),
+        Card("Noise levels", noise[0], "", f"down to {noise[1]}", "Where it starts and stops"),
         *found[-1:],
     ]
 
@@ -43,10 +45,11 @@ def cards(plan: Plan) -> list[Card]:
 def _of_entry(plan: Plan, k: int) -> Card:
     entry = plan.ledger[k]
     value, certain = value_of(entry), entry.kind in ("exact", "lower bound", "unknown")
+    kind = "lower bound: none was found" if value == NONE_FOUND else entry.kind
     return Card(
         name_of(entry),
         value,
         "" if value == "unknown" else "nats",
-        entry.kind if certain else f"95 % interval {interval_of(entry)}",
+        kind if certain else f"95 % interval {interval_of(entry)}",
         MEANINGS.get(entry.name, ""),
     )

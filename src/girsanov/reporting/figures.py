@@ -35,7 +35,8 @@ from .words import number
 
 TALLEST = 2.0  # s M/d beyond which the curve needs a log axis
 LEFT, RIGHT, TOP = 54.0, 12.0, 30.0
-RUG = 9.0  # pixels a row of plan levels takes
+ROWS = 12  # of plan levels under the curve
+RUG = 10.0  # pixels a row of plan levels takes
 
 
 def noise_axis(audit: Audit, width: float) -> Axis:
@@ -63,7 +64,7 @@ def _curve(audit: Audit, plans: Sequence[Plan], ident: str, width: float) -> Mar
     x = noise_axis(audit, width)
     y = curve_axis([value + half, *(v for _, v in others)], tall)
     at = x(audit.levels**-0.5)
-    gap = RUG * min(len(plans), 4) + (5.0 if plans else 0.0)
+    gap = RUG * min(len(plans), ROWS) + (5.0 if plans else 0.0)
     parts = [frame(x, y, "noise level σ", "error per coordinate × SNR", gap=gap)]
     probe = audit.probe
     if probe is not None:
@@ -72,8 +73,11 @@ def _curve(audit: Audit, plans: Sequence[Plan], ident: str, width: float) -> Mar
     parts += [el("path", d=polyline(at, y(v)), class_=f"line {kind}") for kind, v in others]
     parts.append(el("path", d=ribbon(at, y(value - half), y(value + half)), class_="band"))
     parts.append(el("path", d=polyline(at, y(value)), class_="line model"))
-    for row, plan in enumerate(plans[:4]):
-        parts.append(_rug(x(plan.levels**-0.5), y.start + 5 + RUG * row))
+    for row, plan in enumerate(plans[:ROWS]):
+        top = y.start + 5 + RUG * row
+        parts.append(_rug(x(plan.levels**-0.5), top))
+        if len(plans) > 1:
+            parts.append(el("text", str(row + 1), x=x.start - 1, y=top + 6, class_="end row-name"))
     if plans:
         mine = x(plans[0].levels ** -0.5)
         visited = np.interp(np.log(plans[0].levels), np.log(audit.levels), value)
@@ -167,9 +171,9 @@ def _train_here(where: tuple[float, float] | None, x: Axis, y: Axis) -> list[Mar
     if where is None:
         return []
     a, b = sorted(x(v) for v in where)
-    box = {"x": a - 3, "y": y.end, "width": b - a + 6, "height": y.start - y.end}
+    box = {"x": a, "y": y.end, "width": max(b - a, 4.0), "height": y.start - y.end}
     left = (a + b) / 2 < x.end - 70
-    at = {"x": a, "class_": "tick over"} if left else {"x": b, "class_": "end tick over"}
+    at = {"x": a + 6, "class_": "tick over"} if left else {"x": b - 6, "class_": "end tick over"}
     words = el("text", "train here", y=y.end + 15, **at)
     return [el("rect", **box, class_="here"), words]
 
@@ -180,6 +184,6 @@ def _stops(at: float, x: Axis, y: Axis) -> list[Markup]:
         return []
     parts = [el("path", d=f"M{at:.1f} {y.start:.1f}V{y.end:.1f}", class_="chosen")]
     if at > x.start + 95:
-        said = {"x": at - 6, "y": y.end + 15, "class_": "end tick"}
+        said = {"x": at - 6, "y": y.end + 15, "class_": "end tick over"}
         parts.append(el("text", "the plan stops", **said))
     return parts

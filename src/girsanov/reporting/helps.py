@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from .._checks import InputError
 from ..ledger.record import Audit
@@ -19,6 +20,14 @@ from ..plan.remedies import Remedy, remedies
 from .contest import winner
 from .verdict import NEGLIGIBLE, sampler_share, verdict
 from .words import number
+
+
+class Help(NamedTuple):
+    """What would help a plan: what stands out first, then one line a remedy, the best first."""
+
+    told: list[str]
+    items: list[str]
+
 
 NOTHING = (
     "Nothing that was measured would clearly help: neither another grid, other steps, a "
@@ -39,9 +48,28 @@ def helps(audit: Audit, plan: Plan) -> str:
 
 
 def helped(audit: Audit, found: Sequence[Remedy] | None, plan: Plan) -> str:
-    """Return `helps_of`, after what the model has learnt by heart if that is the larger part."""
+    """Return `helps_of`, after what the model has memorised if that is the larger part."""
     told, said = by_heart(audit, plan), helps_of(found, plan)
     return " ".join(filter(None, [told, "" if told and said == NOTHING else said]))
+
+
+def listed(audit: Audit, found: Sequence[Remedy] | None, plan: Plan) -> Help:
+    """Return what `helped` says, line by line."""
+    told = list(filter(None, [by_heart(audit, plan)]))
+    sure = [r for r in found or () if r.low > NEGLIGIBLE]
+    if not sure:
+        return Help(told or list(filter(None, [helps_of(found, plan)])), [])
+    share = sampler_share(plan).value if plan.distance is None else None
+    lines = [_words(r, plan.steps, share) for r in (sure if plan.distance is None else sure[:1])]
+    if plan.distance is None and (near := _close(sure)):
+        close = lines.pop(sure.index(near[0]))
+        lines.insert(1, f"{close}; the data cannot tell this from the first")
+    return Help(told, [line[0].upper() + line[1:] for line in lines])
+
+
+def _close(sure: Sequence[Remedy]) -> list[Remedy]:
+    """Return the remedies that the data cannot tell from the first."""
+    return [r for r in sure[1:] if r.high >= sure[0].low and math.isfinite(r.high)]
 
 
 def by_heart(audit: Audit, plan: Plan) -> str:
@@ -58,7 +86,7 @@ def by_heart(audit: Audit, plan: Plan) -> str:
     if low <= max([NEGLIGIBLE, sampler_share(plan).value or 0.0, *known]):
         return ""
     return (
-        "It has learnt its training examples by heart: its error on them is "
+        "It has memorised its training examples: its error on them is "
         f"{number(float(found.value))} nats lower than on held-out ones (95 % interval "
         f"{number(low)} to {number(high)}); more data, a smaller network or an earlier stop "
         "would help."
@@ -104,7 +132,7 @@ def help_most(found: Sequence[Remedy], steps: int, share: float | None = None) -
         return NOTHING
     first, *rest = sure
     told = f"What would help most is {_words(first, steps, share)}."
-    close = [r for r in rest if r.high >= first.low and math.isfinite(r.high)]
+    close = _close(sure)
     if close:
         told += f" The data cannot tell this from {_words(close[0], steps, share)}."
     others = [r for r in rest if r not in close[:1]]

@@ -34,7 +34,7 @@
           document.createElementNS(figure.namespaceURI, tag),
         );
         set(rule, { d: `M${x(value).toFixed(1)} 4V${bottom.toFixed(1)}`, class: "rule" });
-        set(text, { x: px(x(value)), y: px(bottom + 18), class: "mid tick" });
+        set(text, { x: px(x(value)), y: px(bottom + 18), class: value > 0 ? "mid tick" : "tick" });
         text.textContent = label;
         return [rule, text];
       }),

@@ -46,11 +46,12 @@ def live(audit: Audit, given: Plan, plans: Sequence[Plan]) -> Json | None:
     if len(plans) < 2:
         return None
     like = next((p for p in plans if p.steps == given.steps), None)
+    best = [like] if like is not None else relatives(audit, given, [given.steps])
     shown = sorted([*(p for p in plans if p is not like), given], key=lambda p: p.steps)
     scaled = audit.levels * audit.total().value / audit.curve.dimension
     return {
         "given": next(k for k, p in enumerate(shown) if p is given),
-        "own": like is not None and _same(like.levels, given.levels),
+        "own": any(_same(p.levels, given.levels) for p in best),
         "curve": [_short(audit.levels**-0.5), _short(scaled)],
         "plans": [state(plan) for plan in shown],
     }

@@ -75,8 +75,11 @@ def _countable(columns: Sequence[Column]) -> bool:
 
 
 def _title(name: str) -> Markup:
-    short = name if len(name) <= 28 else name[:27] + "…"
-    return el("text", short, x=6.0, y=14.0, class_="name")
+    return el("text", _short(name, 28), x=6.0, y=14.0, class_="name")
+
+
+def _short(name: str, most: int) -> str:
+    return name if len(name) <= most else name[: most - 1] + "…"
 
 
 def _base(x: Axis, y: Axis) -> Markup:
@@ -201,9 +204,9 @@ def _pair_labels(
     parts = []
     most = max(3, int(side / 7))
     if row == n:
-        text = columns[column].name[:most]
+        text = _short(columns[column].name, most)
         parts.append(el("text", text, x=left + side / 2, y=top + side + 16, class_="mid tick"))
     if column == 0:
         at = f"translate({left - 7:.1f} {top + side / 2:.1f}) rotate(-90)"
-        parts.append(el("text", columns[row].name[:most], transform=at, class_="mid tick"))
+        parts.append(el("text", _short(columns[row].name, most), transform=at, class_="mid tick"))
     return el("g", *parts, aria_hidden="true")

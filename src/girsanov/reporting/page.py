@@ -7,6 +7,7 @@ steps; without it the page is of the plan that was given.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
@@ -36,13 +37,14 @@ from .sections import (
     total_section,
     verdict_section,
 )
-from .snippets import snippets
+from .snippets import lines, snippets
 from .versus import versus
 from .words import count, data_name, number
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
+PERCENT = re.compile(r"(\d) %")
 PLANS = 12  # more do not fit one page
 
 
@@ -67,7 +69,7 @@ def report(
     match data.
     """
     page = content(audit, *plans, others=others, samples=samples, data=data, commands=commands)
-    write_text(out, _template().render(**page))
+    write_text(out, _written(page))
     if figures is not None:
         write_figures(figures_of(page), figures, progress)
     return Path(out)
@@ -83,7 +85,12 @@ def render(
 ) -> str:
     """Return the page as text; arguments as `report`. The same input gives the same page."""
     page = content(audit, *plans, others=others, samples=samples, data=data, commands=commands)
-    return str(_template().render(**page))
+    return _written(page)
+
+
+def _written(page: Json) -> str:
+    """Return the page, in which no line ends between a number and its sign of percent."""
+    return PERCENT.sub("\\1\u00a0%", str(_template().render(**page)))
 
 
 def content(
@@ -132,7 +139,7 @@ def content(
         "levels": [levels_section(k, plan) for k, plan in enumerate(plans, start=1)],
         "pictures": shown,
         "snippets": snippets(plans[0], commands) if plans else [],
-        "run": run_section(audit, plans),
+        "run": [run_section(a) for a in (audit, *others)],
         "commands": [str(c) for c in commands],
         "island": None if states is None else island(states),
         "states": states,
@@ -145,6 +152,8 @@ def figures_of(page: Json) -> dict[str, Markup]:
     found |= {"curve": page["curve"]["figure"], "training": page["curve"]["gain"]}
     for name, figure in page["curve"]["spectra"]:
         found[f"spectrum-{name.split()[0]}"] = figure
+    for one in (page["versus"] or {}).get("shared", ()):
+        found[f"models-{one.ident}"] = one.figure
     for k, pair in enumerate((page["versus"] or {}).get("pairs", ()), start=2):
         found |= {f"models-1-{k}": pair["curves"], f"ahead-1-{k}": pair["gain"]}
     return {name: figure for name, figure in found.items() if figure is not None}
@@ -163,5 +172,6 @@ def _template() -> Template:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     made.filters["number"] = number
+    made.globals["lines"] = lines
     made.filters["count"] = count
     return made.from_string(shipped("page.html.j2"))

@@ -15,15 +15,16 @@ from ..ledger.record import Audit
 from ..plan.distance import Distance
 from ..plan.plan import Plan
 from ..plan.remedies import Remedy
+from ..plan.solve import GIVEN
 from .cards import cards
 from .certified import certificate_figure
 from .contest import winner
 from .figures import curve_figure, gain_figure, half_width
-from .helps import helped, priced
+from .helps import listed, priced
 from .live import certificate_words, relatives
 from .spectrum import levels_shown, spectrum_figures
-from .total import FEW, Line, cost_of, line, rises, total_figure
-from .verdict import advice, sampler_share, verdict
+from .total import FEW, MOST, Line, cost_of, line, rises, total_figure
+from .verdict import advice, cheapest, sampler_share, verdict
 from .waterfall import ledger_figure
 from .words import count, data_name, interval_of, name_of, number, plural, value_of
 
@@ -39,14 +40,14 @@ def verdict_section(audit: Audit, plan: Plan, found: list[Remedy] | None) -> Jso
     far = plan.distance
     return {
         "sentence": verdict(plan),
-        "helps": helped(audit, found, plan),
+        "helps": listed(audit, found, plan),
         "advice": advice(plan),
         "certificate": certificate_words(plan),
         "numbers": cards(plan),
         "winner": winner(plan),
         "share": sampler_share(plan).words(),
         "in_nats": plan.distance is None,
-        "why": plan.about.get("why", ""),
+        "why": "" if plan.about.get("why") == GIVEN else plan.about.get("why", ""),
         "far": "" if far is None else f"{far.kind.capitalize()}: {far.note}",
         "steps": plan.steps,
         "words": plural(plan.steps, "step"),
@@ -99,13 +100,14 @@ def curve_section(audit: Audit, plans: Sequence[Plan], found: list[Remedy] | Non
     if audit.memorisation is not None:
         columns["training examples"] = audit.memorisation[1:] @ audit.curve.shares
     end = None if not plans else plans[0].resolution
-    rows = np.stack([np.asarray(v, dtype=np.float64) for v in columns.values()], axis=1)
     training = next((r for r in found or () if r.name == "training"), None)
     where = None if training is None else training.about["noise"]
+    certain = training is not None and training.low > 0
+    rows = np.stack([np.asarray(v, dtype=np.float64) for v in columns.values()], axis=1)
     return {
         "figure": curve_figure(audit, plans),
-        "gain": None if probe is None else gain_figure(audit, where, end=end),
-        "certain": training is not None and training.low > 0,
+        "gain": None if probe is None else gain_figure(audit, where if certain else None, end=end),
+        "certain": certain,
         "where": None if where is None else [number(noise) for noise in where],
         "seen": audit.memorisation is not None,
         "spectra": spectrum_figures(audit),
@@ -133,9 +135,11 @@ def total_section(audit: Audit, plans: Sequence[Plan], kin: Sequence[Plan]) -> J
     score = next((e for e in first.ledger if e.name == "score"), None)
     bound = 0.0 if score is None or first.distance is not None else score.low or 0.0
     return {
-        "figure": total_figure(drawn, first.steps, bound, cost=cost_of(first)),
-        "names": [one.name for one in drawn],
-        "rises": rises(first),
+        "figure": total_figure(
+            drawn, first.steps, bound, cost=cost_of(first), best=cheapest(first)
+        ),
+        "names": [one.name for one in drawn[:MOST]],
+        "rises": "" if audit.about["exact"] else rises(first),
         "covers": first.sampler == "gaussian",
         "in_nats": first.distance is None,
     }
@@ -184,7 +188,7 @@ def levels_section(index: int, plan: Plan) -> Json:
     return {"index": index, "sampler": sampler_of(plan), "steps": plan.steps, "rows": rows}
 
 
-def run_section(audit: Audit, plans: Sequence[Plan]) -> list[tuple[str, str, bool]]:
+def run_section(audit: Audit) -> list[tuple[str, str, bool]]:
     """Return what was run as (what, value, whether it is code)."""
     about, origin = audit.about, str(audit.about["moments_from"])
     shape = " × ".join(str(n) for n in about["shape"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,6 +11,22 @@ from markupsafe import Markup, escape
 
 from ..plan.plan import Plan
 from ..sampling.holds import HOLDS
+
+
+def lines(code: str) -> Markup:
+    """Return lines of code, each of which hangs where it is broken, and only between words."""
+    made = [
+        Markup('<span class="code-line">{}\n</span>').format(Markup(" ").join(_words_of(line)))
+        for line in escape(code).split("\n")
+    ]
+    return Markup("").join(made)
+
+
+def _words_of(line: str) -> list[Markup]:
+    """Return the words of a line; a tag with spaces in it is not taken apart."""
+    kept = Markup('<span class="code-word">{}</span>')
+    words = [Markup(word) for word in re.split(r" (?![^<]*>)", line)]
+    return [kept.format(word) if "-" in word else word for word in words]
 
 
 class Snippet(NamedTuple):
@@ -27,6 +44,7 @@ def snippets(plan: Plan, commands: Sequence[str]) -> list[Snippet]:
     audit = _after("audit", "--out", commands, "audit.json")
     model = positional("audit", commands, "model/")
     out = _after("plan", "--out", commands, "plan.json")
+    samples = _after("sample", "--out", commands, "samples.npy")
     if plan.scheduler is not None:  # it has one number of steps, and no audit makes it
         drawn = f"x = gv.sample(gv.load_model({model!r}), gv.load_plan({out!r}), 1000, seed=0)"
         put = f"pipe.scheduler = gv.GirsanovScheduler.from_plan({out!r})"
@@ -43,7 +61,7 @@ def snippets(plan: Plan, commands: Sequence[str]) -> list[Snippet]:
             "".join(f" --{k} {v}" if v is not True else f" --{k}" for k, v in options.items())
             + f" --out {shlex.quote(out)}\n"
             + shlex.join(["girsanov", "sample", model, "--plan", out, "--count", "1000"])
-            + " --out samples.npy"
+            + f" --out {shlex.quote(samples)}"
         )
     )
     given = "".join(f", {k}={v!r}" for k, v in options.items())

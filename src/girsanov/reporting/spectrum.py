@@ -18,12 +18,13 @@ from .svg import NARROW, WIDE, Axis, el, frame, polyline, responsive, svg
 from .words import number
 
 LEFT, RIGHT, TOP = 54.0, 12.0, 30.0
+GAP = 16.0  # pixels between figures that stand side by side
 LINES = 4  # noise levels drawn
 POINTS = 96  # of a line, at most
 NAMES = {
     "pca": "principal components",
-    "dct": "cosines (spatial frequencies)",
-    "coordinate": "single coordinates (pixels or columns)",
+    "dct": "spatial frequencies",
+    "coordinate": "pixels or columns",
 }
 
 
@@ -54,22 +55,34 @@ def spectrum_figures(audit: Audit, ident: str = "spectrum") -> list[tuple[str, M
     every = {name: spectra(audit, name, rows) for name in audit.curve.errors}
     top = max(1e-12, *(float(v.max()) for v in every.values()))
     noise = audit.levels[rows] ** -0.5
+    across = WIDE / across_of(len(every)) - GAP
     return [
-        (NAMES[name], _figure(f"{ident}-{name}", NAMES[name], values, noise, top))
+        (NAMES[name], _figure((f"{ident}-{name}", NAMES[name]), values, noise, (top, across)))
         for name, values in every.items()
     ]
 
 
-def _figure(ident: str, name: str, values: Array, noise: Array, top: float) -> Markup:
+def across_of(count: int) -> int:
+    """Return how many of so many figures stand side by side on a wide screen."""
+    return 3 if count == 3 else 2
+
+
+def _figure(
+    names: tuple[str, str], values: Array, noise: Array, size: tuple[float, float]
+) -> Markup:
+    """Return one basis's figure; size: the largest value, and the width on a wide screen."""
+    top, across = size
     return responsive(
-        ident, lambda part, width: _drawn(values, noise, top, (part, name), width / WIDE)
+        names[0],
+        lambda part, width: _drawn(
+            values, noise, top, (part, names[1]), width if width <= NARROW else across
+        ),
     )
 
 
 def _drawn(
-    values: Array, noise: Array, top: float, names: tuple[str, str], share: float
+    values: Array, noise: Array, top: float, names: tuple[str, str], width: float
 ) -> Markup:
-    width = NARROW if share < 1 else WIDE / 2 - 10
     tall, d = 170.0, values.shape[1]
     x = Axis(1, d, LEFT, width - RIGHT, log=d > 32, whole=True)
     y = Axis(0.0, 1.05 * top, TOP + tall, TOP)
@@ -83,6 +96,6 @@ def _drawn(
         f"{number(float(row[-1]))}"
         for n, row in zip(noise, values, strict=True)
     )
-    frames = frame(x, y, "coordinates, the worst first", "error × SNR")
+    frames = frame(x, y, "coordinates, worst first", "error × SNR")
     title = f"Spectrum of the error in {names[1]}"
     return svg(names[0], (width, tall + TOP + 46), title, told, frames, *lines)

@@ -16,13 +16,14 @@ from markupsafe import Markup
 from ..plan.plan import Plan
 from .certified import place
 from .svg import NARROW, Axis, dots, el, frame, polyline, responsive, ribbon, svg
-from .verdict import sampler_share
+from .verdict import cheapest, sampler_share
 from .words import number, plural
 
 LEFT, RIGHT, TOP = 54.0, 12.0, 30.0
 DECADES = 1e-7  # of the largest cost, below which nothing is told apart
 FEW = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)  # numbers of steps for samplers to compare
 STYLES = ("model", "second", "third", "fourth")
+MOST = len(STYLES)  # lines of a figure
 
 
 class Line(NamedTuple):
@@ -32,6 +33,18 @@ class Line(NamedTuple):
     steps: list[int]
     values: list[tuple[float, float, float]]
     unit: str
+
+
+class Marks(NamedTuple):
+    """What is marked: a plan's steps and cost, the best number of steps, the score error's bound.
+
+    best: None where it is not known; bound: in nats, drawn where it is above 0.
+    """
+
+    chosen: int | None
+    cost: float
+    best: int | None
+    bound: float
 
 
 def cost_of(plan: Plan) -> float | None:
@@ -53,24 +66,17 @@ def line(name: str, plans: Sequence[Plan]) -> Line | None:
             rows.append((max(0.0, share.value), share.low, share.high))
     if len(rows) < 2 or len(rows) != len(plans) or max(r[0] for r in rows) <= 0:
         return None
-    unit = "nats" if plans[0].distance is None else "distance to the teacher"
+    unit = "nats" if plans[0].distance is None else "distance to a fine solution"
     return Line(name, [p.steps for p in plans], rows, unit)
-
-
-def _cheapest(drawn: Line) -> int | None:
-    """Return the number of steps after which the cost rises again, None where it never does."""
-    k = int(np.argmin([row[0] for row in drawn.values]))
-    return drawn.steps[k] if k < len(drawn.steps) - 1 else None
 
 
 def rises(plan: Plan) -> str:
     """Return in a sentence whether the cost rises again, for the sampler of a plan."""
     if len(plan.frontier) < 2:
         return ""
-    best = int(min(plan.frontier, key=lambda row: float(row["above_best"]))["steps"])
-    last = plan.frontier[-1]
+    best, last = cheapest(plan), plan.frontier[-1]
     more, se = float(last["above_best"]), float(last["standard_error"])
-    if last["steps"] > best and more > 2 * se:
+    if best is not None:
         return (
             f"Here it rises again: {last['steps']} steps cost {number(more)} ± {number(2 * se)} "
             f"nats more than {best}, the cheapest."
@@ -80,31 +86,32 @@ def rises(plan: Plan) -> str:
 
 def total_figure(
     lines: Sequence[Line],
-    chosen: int,
+    chosen: int | None,
     bound: float = 0.0,
     ident: str = "total",
     *,
     cost: float | None = None,
+    best: int | None = None,
 ) -> Markup:
-    """Return cost against steps, the `chosen` number and, where it rises again, the best marked.
+    """Return cost against steps, the `chosen` number marked and the best, where it is known.
 
     bound: lower bound on the score error in nats, drawn as a line when it is above 0; cost: of
-    the plan that is marked, by default that of the first line at its number of steps.
+    the plan that is marked, by default that of the first line at its number of steps; best: the
+    number of steps of the first line beyond which it clearly costs more. Where no number
+    is `chosen`, the page's slider moves nothing.
     """
-    if cost is None:
+    if cost is None and chosen is not None:
         first = lines[0]
         near = min(range(len(first.steps)), key=lambda k: abs(first.steps[k] - chosen))
         cost = first.values[near][0]
-    marked = chosen, cost
-    return responsive(ident, lambda name, wide: _drawn(lines, marked, bound, name, wide))
+    best = best if best in lines[0].steps else None
+    marks = Marks(chosen, cost or 0.0, best, bound)
+    return responsive(ident, lambda name, wide: _drawn(lines[:MOST], marks, name, wide))
 
 
-def _drawn(
-    lines: Sequence[Line], marked: tuple[int, float], bound: float, ident: str, width: float
-) -> Markup:
+def _drawn(lines: Sequence[Line], marks: Marks, ident: str, width: float) -> Markup:
     tall = 240.0 if width > NARROW else 210.0
-    chosen = marked[0]
-    values = np.array([v for item in lines for v in [*item.values, (marked[1],) * 3]])
+    values = np.array([v for item in lines for v in [*item.values, (marks.cost,) * 3]])
     counts = [n for item in lines for n in item.steps]
     top = 1.2 * float(values.max())
     floor = max(top * DECADES, 0.6 * float(values[:, 0][values[:, 0] > 0].min()))
@@ -113,39 +120,41 @@ def _drawn(
     unit = lines[0].unit
     label = "nats the sampler adds" if unit == "nats" else unit
     parts = [frame(x, y, "steps (network calls a sample)", label)]
-    if floor < bound < top:
-        parts.append(el("path", d=f"M{x.start:.1f} {y(bound):.1f}H{x.end:.1f}", class_="bound"))
+    if floor < marks.bound < top:
+        level = y(marks.bound)
+        parts.append(el("path", d=f"M{x.start:.1f} {level:.1f}H{x.end:.1f}", class_="bound"))
         told = "score error, at least"
-        parts.append(el("text", told, x=x.end, y=y(bound) - 6, class_="end tick over"))
-    for k, item in enumerate(lines[: len(STYLES)]):
+        parts.append(el("text", told, x=x.end, y=level - 6, class_="end tick over"))
+    for k, item in enumerate(lines):
         at, rows = x(np.array(item.steps, dtype=float)), np.array(item.values)
         if k == 0:
             parts.append(el("path", d=ribbon(at, y(rows[:, 1]), y(rows[:, 2])), class_="band"))
         parts.append(el("path", d=polyline(at, y(rows[:, 0])), class_=f"line {STYLES[k]}"))
-    first, best = lines[0], _cheapest(lines[0])
+    first, best = lines[0], marks.best
     at, cost = x(np.array(first.steps, dtype=float)), y(np.array([r[0] for r in first.values]))
     parts.append(el("path", d=dots(at, cost), class_="dots model small"))
-    if best is not None and best != chosen:
+    if best is not None and best != marks.chosen:
         k = first.steps.index(best)
         parts.append(el("circle", cx=float(at[k]), cy=float(cost[k]), r=5.0, class_="best-dot"))
-        parts.append(
-            el("text", "best", x=float(at[k]), y=float(cost[k]) - 12, class_="mid tick over")
-        )
-    parts.append(mark(chosen, (x(float(chosen)), y(marked[1])), x, y))
+        where = {"x": float(at[k]), "class_": "mid tick over"}
+        if at[k] < x.start + 20:  # the labels of the axis are there
+            where = {"x": float(at[k]) + 10, "class_": "tick over"}
+        parts.append(el("text", "best", y=float(cost[k]) - 12, **where))
+    if marks.chosen is not None:
+        parts.append(mark(marks.chosen, (x(float(marks.chosen)), y(marks.cost)), x, y))
     return svg(
         ident,
         (width, tall + TOP + 46),
         "Cost against steps",
-        _said(first),
+        _said(first, best),
         *parts,
-        data_live="total",
+        data_live=None if marks.chosen is None else "total",
         data_x=place(x),
         data_y=place(y),
     )
 
 
-def _said(first: Line) -> str:
-    best = _cheapest(first)
+def _said(first: Line, best: int | None) -> str:
     (a, *_), (b, *_) = first.values[0], first.values[-1]
     text = (
         f"From {number(a)} at {first.steps[0]} steps to {number(b)} at {first.steps[-1]}, "

@@ -101,15 +101,10 @@ def _verdict(plan: Plan) -> str:
 def _of_solver(plan: Plan) -> str:
     far = plan.distance
     assert far is not None
-    ends = f"{number(far.low)} to {number(far.high)}"
-    known = (
-        f"95 % interval {ends}, measured"
-        if far.kind == "measured"
-        else f"predicted, and known no better than {ends}; plan --model measures it"
-    )
+    known = f"{far.kind}, 95 % interval {number(far.low)} to {number(far.high)}"
     said = (
         f"A deterministic sampler has no cost in nats: with {plural(plan.steps, 'step')} its "
-        f"samples end {number(far.value)} ({known}) from the teacher’s, in standardised units."
+        f"samples end {number(far.value)} ({known}) from a fine solution of the same equation."
     )
     score = entry_named(plan, "score")
     if score is not None and score.kind == "exact":
@@ -174,6 +169,16 @@ def advice(plan: Plan) -> str:
         f"{first} What then remains of the sampler’s cost may come from the spacing of those "
         "levels: audit with more of them, or try another sampler, to see."
     )
+
+
+def cheapest(plan: Plan) -> int | None:
+    """Return the number of steps beyond which a plan's sampler clearly costs more, else None."""
+    if len(plan.frontier) < 2:
+        return None
+    best = min(plan.frontier, key=lambda row: float(row["above_best"]))
+    last = plan.frontier[-1]
+    sure = float(last["above_best"]) > 2 * float(last["standard_error"])
+    return int(best["steps"]) if sure and last["steps"] > best["steps"] else None
 
 
 def certificate(plan: Plan) -> str:

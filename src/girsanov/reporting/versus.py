@@ -25,12 +25,14 @@ from ..plan.make import make_plan
 from ..plan.plan import Plan
 from .figures import LEFT, RIGHT, TOP, curve_axis, half_width
 from .live import certificate_words
+from .rivals import Rival, shared
 from .sections import sampler_of
 from .snippets import positional
 from .svg import NARROW, Axis, el, frame, polyline, responsive, ribbon, rounded_up, svg
 from .verdict import sampler_share, verdict
 from .words import interval_of, number, plural, value_of
 
+NOISE, NOISE_IN_UNITS = "noise level σ", "noise level in the data’s units"
 SAME = ("data", "seed", "examples", "draws")  # records that make two audits a pair
 
 
@@ -74,12 +76,12 @@ def difference(a: Audit, b: Audit) -> Difference:
     return Difference(np.exp(-at / 2), both, found[0], nats, paired, units != (1.0, 1.0))
 
 
-def _units(a: Audit, b: Audit) -> tuple[float, float]:
-    """Return the user's units in one of each model's, 1 where they are not known of both."""
-    scales = [x.about.get("scale") for x in (a, b)]
+def _units(*audits: Audit) -> tuple[float, ...]:
+    """Return the user's units in one of each model's, 1 where they are not known of all."""
+    scales = [x.about.get("scale") for x in audits]
     if all(isinstance(s, int | float) and s > 0 for s in scales):
-        return float(scales[0]), float(scales[1])  # type: ignore[arg-type]
-    return 1.0, 1.0
+        return tuple(float(s) for s in scales)  # type: ignore[arg-type]
+    return (1.0,) * len(audits)
 
 
 def _between(
@@ -106,12 +108,16 @@ def versus(audits: Sequence[Audit], plans: Sequence[Plan]) -> Json | None:
     made = None if plans else _best(audits[0])
     kept = [_plan_for(audit, plans or [made] if made else plans) for audit in audits]
     rows = [_row(k, *pair) for k, pair in enumerate(zip(audits, kept, strict=True), start=1)]
+    units = _units(*audits)
+    names = [row["name"] for row in rows]
+    rivals = [Rival(*one) for one in zip(names, audits, kept, units, strict=True)]
     pairs = []
     for k, other in enumerate(audits[1:], start=2):
         found = difference(audits[0], other)
         pairs.append(
             {
                 "words": in_words(found, k),
+                "more": over_words(found, k),
                 "curves": _curves_figure(found, f"versus-{k}"),
                 "gain": _gain_figure(found, k, f"ahead-{k}"),
                 "names": [rows[0]["name"], rows[k - 1]["name"]],
@@ -119,26 +125,46 @@ def versus(audits: Sequence[Audit], plans: Sequence[Plan]) -> Json | None:
         )
     same = len({a.about.get("rows", a.about["data"]) for a in audits}) == 1
     words = "" if made is None else f"{plural(made.steps, 'step')} ({sampler_of(made)})"
-    return {"rows": rows, "pairs": pairs, "same": same, "made": words}
+    label = NOISE_IN_UNITS if units[0] != 1.0 or len({*units}) > 1 else NOISE
+    return {
+        "rows": rows, "pairs": pairs, "same": same, "made": words, "shared": shared(rivals, label),
+        "names": names,
+    }  # fmt: skip
 
 
 def in_words(found: Difference, other: int) -> str:
-    """Return what (1) says of model 1 and model `other`, with its interval."""
+    """Return which of model 1 and model `other` is better by (1), with its interval."""
     value, (low, high) = float(found.nats.value), found.nats.interval()
-    ends = f"noise levels {number(float(found.noise[-1]))} to {number(float(found.noise[0]))}"
-    ends += " (in the data’s own units)" if found.users else ""
     if low <= 0 <= high:
         return (
             f"Models 1 and {other} cannot be told apart: their denoisers’ errors differ by "
-            f"{number(value)} nats (95 % interval {number(low)} to {number(high)}) over {ends}."
+            f"{number(value)} nats (95 % interval {number(low)} to {number(high)})."
         )
-    better, worse = (1, other) if value < 0 else (other, 1)
+    better, worse = _ranked(found, other)
     low, high = sorted((abs(low), abs(high)))
     return (
         f"Model {better} is the better one: its denoiser’s error costs {number(abs(value))} nats "
-        f"less than that of model {worse} (95 % interval {number(low)} to {number(high)}) over "
-        f"{ends}. So with very many steps model {worse} pays at least {number(low)} nats there."
+        f"less than that of model {worse} (95 % interval {number(low)} to {number(high)})."
     )
+
+
+def over_words(found: Difference, other: int) -> str:
+    """Return where `in_words` compares, and what it means for the worse model."""
+    low, high = found.nats.interval()
+    ends = f"noise levels {number(float(found.noise[-1]))} to {number(float(found.noise[0]))}"
+    ends += " in the data’s own units" if found.users else ""
+    if low <= 0 <= high:
+        return f"This is over {ends}."
+    least = number(min(abs(low), abs(high)))
+    worse = _ranked(found, other)[1]
+    return (
+        f"This is over {ends}. With very many steps model {worse} pays at least {least} nats of "
+        "score error there."
+    )
+
+
+def _ranked(found: Difference, other: int) -> tuple[int, int]:
+    return (1, other) if found.nats.value < 0 else (other, 1)
 
 
 def _best(audit: Audit) -> Plan | None:
@@ -188,7 +214,7 @@ def _x(found: Difference, width: float) -> Axis:
 
 
 def _label(found: Difference) -> str:
-    return "noise level in the data’s units" if found.users else "noise level σ"
+    return NOISE_IN_UNITS if found.users else NOISE
 
 
 def _curves(found: Difference, ident: str, width: float) -> Markup:
@@ -209,20 +235,23 @@ def _gain_figure(found: Difference, other: int, ident: str) -> Markup:
 
 
 def _gain(found: Difference, other: int, ident: str, width: float) -> Markup:
-    value, half = 2 * found.gain.value, 2 * half_width(found.gain)
+    ahead, behind = _ranked(found, other)
+    sign = 1 if ahead == other else -1
+    value, half = 2 * sign * found.gain.value, 2 * half_width(found.gain)
     most = max(float(np.max(np.abs(value) + half)), 1e-12)
     tall, x = 150.0, _x(found, width)
     top = rounded_up(most)
-    low = -top if float(np.min(value - half)) < -0.05 * top else 0.0
+    least = float(np.min(value - half))
+    low = -rounded_up(-least) if least < -0.05 * top else 0.0
     high = top if float(np.max(value + half)) > 0.05 * top else 0.0
     y = Axis(low, high if high > low else top, TOP + tall, TOP)
     at = x(found.noise)
-    words = f"nats per e-fold that model {other} is ahead"
+    words = f"nats per e-fold by which model {ahead} is ahead"
     told = f"Largest difference {number(float(value[np.argmax(np.abs(value))]))} nats per e-fold."
     return svg(
         ident,
         (width, tall + TOP + 46),
-        f"Where model {other} is ahead",
+        f"Where model {ahead} is ahead of model {behind}",
         told,
         frame(x, y, _label(found), words),
         el("path", d=ribbon(at, y(value - half), y(value + half)), class_="band"),

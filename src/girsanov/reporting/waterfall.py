@@ -93,7 +93,7 @@ def _drawn(ledger: Sequence[Entry], ident: str, width: float) -> Markup:
 
 def _tick(at: float, label: str, bottom: float) -> Markup:
     return el("path", d=f"M{at:.1f} 4V{bottom:.1f}", class_="rule") + el(
-        "text", label, x=at, y=bottom + 18, class_="mid tick"
+        "text", label, x=at, y=bottom + 18, class_="mid tick" if at > 1 else "tick"
     )
 
 

@@ -16,18 +16,19 @@ SHARES = {
     "0.1": "tenth",
     "0.75": "three quarters",
 }
+ROUNDING = 1e-12  # below which a number is what adding up in float64 leaves
 PLAIN = (1e-3, 1e5)  # magnitudes written without a power of ten
 NAMES = {"init": "Initialisation", "discretisation": "Discretisation", "score": "Score error"}
 MEANINGS = {
-    "init": "the price of a Gaussian start, beyond the best way this model has to get there",
-    "discretisation": "the price of a finite number of steps, beyond an ideal grid",
-    "score": "the price of the model not being the best denoiser there is",
+    "init": "The price of a Gaussian start, beyond the cheapest way to get there",
+    "discretisation": "The price of a finite number of steps, beyond an ideal grid",
+    "score": "The price of the model not being the best denoiser there is",
 }
 
 
 def number(value: float, digits: int = 3) -> str:
     """Return `value` with so many significant digits: 5.26, −0.0312, 4.10 × 10⁻⁶."""
-    if value == 0:
+    if abs(value) < ROUNDING:
         return "0"
     if not math.isfinite(value):
         return ("−" if value < 0 else "") + "∞"
@@ -40,8 +41,8 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def count(value: int) -> str:
-    """Return a whole number with thin spaces between thousands."""
-    return f"{value:,}".replace(",", "\u2009") if abs(value) >= 10_000 else str(value)
+    """Return a whole number with narrow spaces between thousands, at which no line breaks."""
+    return f"{value:,}".replace(",", "\u202f") if abs(value) >= 10_000 else str(value)
 
 
 def span(entry: Entry) -> tuple[float, float]:

@@ -1,0 +1,100 @@
+"""What `girsanov plan` prints after its verdict: what a user needs first, all of it if asked.
+
+By default the sampler, the ledger, one line of certificate, one of cost and the next command; with
+--verbose the levels, the notes of the ledger and the certificate level by level as well.
+"""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .show import console_of, next_command, wrote
+from .tables import (
+    certificate_table,
+    frontier_line,
+    frontier_table,
+    labelled,
+    ledger_table,
+    noise_levels,
+    number,
+)
+
+if TYPE_CHECKING:
+    from ..plan.plan import Plan
+
+MORE = "(--verbose prints the levels, the ledger's notes and the certificate level by level)"
+
+
+def planned(plan: Plan, out: Path | None, *, whole: bool = False, frontier: bool = False) -> None:
+    """Print a plan; whole: and its levels, notes and every level's certificate; frontier: and
+    the cost of every number of steps."""
+    console = console_of()
+    console.print(labelled([("plan", _sampler(plan)), *_levels(plan, whole), *_distance(plan)]))
+    if plan.distance is None or whole:
+        console.print()
+        console.print(ledger_table(plan))
+        for e in plan.ledger if whole else ():
+            console.print(f"[dim]{e.name}: {e.note}[/]")
+        console.print()
+    if whole and plan.promised is not None:
+        console.print(certificate_table(plan))
+        console.print()
+    console.print(labelled([*_promise(plan), *_cost(plan, frontier)]))
+    if frontier and plan.frontier:
+        console.print(frontier_table(plan))
+    if out is not None:
+        wrote(out)
+        model = _model(plan)
+        file = shlex.quote(str(out))
+        next_command(f"girsanov sample {model} --plan {file} --count 1000 --out samples.npy")
+        if not whole:
+            console.print(f"[dim]{MORE}[/]")
+
+
+def _sampler(plan: Plan) -> str:
+    from ..plan.solve import GIVEN  # which whoever gave it knows
+
+    said = plan.in_words()
+    why = str(plan.about["why"])
+    said += "" if why == GIVEN else f": {why}"
+    if plan.calibration is not None:
+        share = 100 * plan.calibration.share
+        said += f"; calibrated at {share:.0f} % of coordinates and levels"
+    return said
+
+
+def _levels(plan: Plan, whole: bool) -> list[tuple[str, str]]:
+    if whole:
+        return [("noise levels", noise_levels(plan))]
+    first, last = plan.levels[0] ** -0.5, plan.resolution
+    return [("noise levels", f"{first:.3g} down to {last:.3g}")]
+
+
+def _distance(plan: Plan) -> list[tuple[str, str]]:
+    """Return what a deterministic solver has in the place of a ledger in nats."""
+    found = plan.distance
+    if found is None:
+        return []
+    ends = f"95 % interval {number(found.low)} to {number(found.high)}"
+    said = f"{number(found.value)} ({ends}; standardised units, not nats), {found.kind}: "
+    said += found.note
+    score = [f">= {number(e.low)} nats" for e in plan.ledger if e.kind == "lower bound"]
+    return [("distance", said), *(("score error", text) for text in score)]
+
+
+def _promise(plan: Plan) -> list[tuple[str, str]]:
+    return [] if plan.promised is None else [("certificate", plan.promised.words())]
+
+
+def _cost(plan: Plan, table: bool) -> list[tuple[str, str]]:
+    line = "" if table else frontier_line(plan)
+    return [("cost", line)] if line else []
+
+
+def _model(plan: Plan) -> str:
+    """Return the model that was audited, as it was typed."""
+    from ..reporting.snippets import positional
+
+    return shlex.quote(positional("audit", plan.about["audit"].get("commands", ()), "MODEL"))
