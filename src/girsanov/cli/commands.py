@@ -22,6 +22,7 @@ from .options import (
     Covariance,
     Device,
     Distance,
+    Drop,
     Force,
     Frontier,
     Guidance,
@@ -30,6 +31,7 @@ from .options import (
     Labels,
     Levels,
     Model,
+    Only,
     Precision,
     Process,
     Reference,
@@ -57,6 +59,8 @@ def fit(
         bool, typer.Option("--conditional", help="Learn the classes that come with the data.")
     ] = False,
     labels: Labels = None,
+    drop: Drop = None,
+    only: Only = None,
     network: Annotated[str, typer.Option(help="auto, mlp or unet.")] = "auto",
     process: Annotated[
         str, typer.Option(help="vp, or cld: learn on positions and velocities.")
@@ -78,6 +82,8 @@ def fit(
     outputs.require_place(out, folder=True)
     from . import show, work
 
+    wanted: dict[str, Any] = {"labels": labels, "drop": drop or [], "only": only or []}
+    wanted |= {"held_out": held_out, "seed": seed}
     try:
         with show.progress("fit") as tick:
             model = work.fit_command(
@@ -85,10 +91,8 @@ def fit(
                 out,
                 # minutes depend on the machine; the steps they came to give this model again
                 lambda steps: outputs.typed(context, "minutes", "resume", "json", steps=steps),
-                labels=labels,
-                held_out=held_out,
+                **wanted,
                 conditional=conditional,
-                seed=seed,
                 minutes=minutes,
                 steps=steps,
                 network=network,
@@ -118,6 +122,7 @@ def audit(
     out: Annotated[Path, typer.Option(help="Where to write.")] = Path("audit.json"),
     train_data: TrainData = None,
     labels: Labels = None,
+    drop: Drop = None,
     examples: Annotated[int | None, typer.Option(min=1, help="Use only so many examples.")] = None,
     levels: Levels = None,
     draws: Annotated[int | None, typer.Option(min=1, help="Noise paths per example.")] = None,
@@ -150,6 +155,7 @@ def audit(
         told |= {"precision": precision, "compiled": compiled, "reference": reference}
         told |= {"calls": calls, "guidance": guidance, "device": device, "progress": tick}
         told |= {"cache": out.absolute().parent, "keep": kept, "force": force}
+        told["drop"] = drop or []
         done = work.audit_command(model, data, train_data, labels, **told)
     if not is_first():
         return
@@ -193,6 +199,7 @@ def plan(
         str | None, typer.Option(help="With --by: held-out data to compare them with.")
     ] = None,
     labels: Labels = None,
+    drop: Drop = None,
     candidates: Candidates = None,
     calls: Calls = None,
     frontier: Frontier = False,
@@ -213,7 +220,7 @@ def plan(
     usual |= {"resolution": resolution, "calibrate": calibrate}
     limits = {"w2": w2, "among": among, "keep": keep, "widest": widest, "weight": weight}
     usual |= {name: value for name, value in limits.items() if value not in (None, [])}
-    contest: dict[str, Any] = {"model": model, "data": data, "labels": labels}
+    contest: dict[str, Any] = {"model": model, "data": data, "labels": labels, "drop": drop}
     contest |= {"candidates": candidates, "calls": calls, "seed": seed}
     measured, made = tournament.planned(audit, by, usual, contest)
     before = made.about["audit"]

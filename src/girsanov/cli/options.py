@@ -15,6 +15,14 @@ AuditFile = Annotated[Path, typer.Argument(help="What `girsanov audit` wrote.")]
 Labels = Annotated[
     str | None, typer.Option(help="Column (or array of a .npz) that holds the classes.")
 ]
+Drop = Annotated[
+    list[str] | None,
+    typer.Option(help="A column of a table to leave out (may be repeated); a model remembers."),
+]
+Only = Annotated[
+    list[str] | None,
+    typer.Option(help="Or a column to keep, beside the labels, of no others (may be repeated)."),
+]
 Levels = Annotated[int | None, typer.Option(min=2, help="Noise levels to measure (default 65).")]
 Trajectories = Annotated[
     int, typer.Option(min=0, help="Of the teacher, to plan ddim, heun, dpmpp-2m on; 256 do.")

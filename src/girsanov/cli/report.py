@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from . import outputs
-from .options import AsJson, Force, Labels, app
+from .options import AsJson, Drop, Force, Labels, app
 
 NO_BROWSER = "no chromium was found, which draws the PNG and PDF files: wrote SVG only"
 
@@ -26,6 +26,7 @@ def report(
         str | None, typer.Option(help="Data, or law.json, to show beside the samples.")
     ] = None,
     labels: Labels = None,
+    drop: Drop = None,
     figures: Annotated[
         Path | None, typer.Option(help="A folder for every figure: SVG, and PNG and PDF.")
     ] = None,
@@ -52,6 +53,7 @@ def report(
             samples,
             data,
             labels=labels,
+            drop=drop or [],
             out=out,
             figures=figures,
             command=command,

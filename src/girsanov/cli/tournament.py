@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # each candidate has its own of these
 ALONE = ("kl", "tv", "distance", "covariance", "resolution", "calibrate", "process")
-NEEDS = ("data", "candidates", "calls")  # what means nothing without --by
+NEEDS = ("data", "candidates", "calls", "drop")  # what means nothing without --by
 
 
 def planned(path: Path, by: str | None, usual: Json, contest: Json) -> tuple[Audit, Plan]:
@@ -33,7 +33,7 @@ def planned(path: Path, by: str | None, usual: Json, contest: Json) -> tuple[Aud
         require(name not in usual, f"--{name}", "cannot be given with --by", usual.get(name))
     for name in NEEDS if by is None else ():
         remedy = "Give --by sliced-w2"
-        require(contest[name] is None, f"--{name}", "belongs to --by", contest[name], remedy)
+        require(not contest[name], f"--{name}", "belongs to --by", contest[name], remedy)
     from ..ledger.record import load_audit
     from ..plan.make import make_plan
     from .show import progress
@@ -65,6 +65,7 @@ def by_samples(
     model: str | None,
     data: str | None,
     labels: str | None,
+    drop: list[str] | None,
     cache: Path,
     **options: Any,
 ) -> Plan:
@@ -77,14 +78,14 @@ def by_samples(
     from ..plan.tournament import tournament
     from .for_pipelines import guided, latents_of, told
     from .origin import refuse_drawn
-    from .work import parts, read_source
+    from .sources import parts, read_source
 
     if model is None or data is None:
         missing = "--model" if model is None else "--data"
         refuse(missing, "must be given with --by, whose candidates draw samples to be compared")
     weight, denoiser = float(audit.about.get("guidance", 1.0)), load_model(model)
     refuse_drawn(data, denoiser.fingerprint)
-    denoiser, source = guided(denoiser, weight), read_source(data, labels)
+    denoiser, source = guided(denoiser, weight), read_source(data, labels, drop or [], denoiser)
     if isinstance(source, Dataset):
         denoiser = told(denoiser, (source,), data, cache)
     measure: Any = by
