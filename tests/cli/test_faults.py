@@ -51,7 +51,8 @@ for limit, line in json.loads(sys.argv[1]):
 WRITES = [
     *((limit, "audit model --data x.npy --levels 5 --draws 1 --out new.json")
       for limit in (100, 20_000)),
-    *((limit, "audit model --data x.npy --levels 5 --draws 1") for limit in (100, 20_000)),
+    *((limit, "audit model --data x.npy --levels 5 --draws 1 --force")
+      for limit in (100, 20_000)),
     *((limit, "plan audit.json --steps 3 --out new.json") for limit in (100, 1000)),
     *((limit, "plan audit.json --steps 4") for limit in (100, 1000)),
     *((limit, "sample model --plan plan.json --count 2500 --out new.npy")

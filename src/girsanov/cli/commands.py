@@ -212,7 +212,7 @@ def plan(
     With --by, samplers, end levels and grids compete: all draw samples under one seed, and
     those closest to held-out data win.
     """
-    outputs.require_result(out, "plan", force)
+    replaced = outputs.require_result(out, "plan", force)
     from . import show, tournament
 
     usual: dict[str, Any] = {"steps": steps, "kl": kl, "tv": tv, "distance": distance}
@@ -231,8 +231,9 @@ def plan(
 
     said = spoken(measured, made)
     told = {k: v for k, v in made.about.items() if k in ("why", "tournament")}
-    content = {"plan": str(out), **made.summary(), **told, "verdict": said}
+    content = {"plan": str(out), **made.summary(), **told, "verdict": said, "replaced": replaced}
     show.result(json, content, lambda: tournament.shown(made, out, whole=frontier), said)
+    outputs.say_replaced(replaced, "an older plan", json)
 
 
 @app.command()

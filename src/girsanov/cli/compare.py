@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import DATA, AsJson, Drop, Labels, Seed, app
+from .options import DATA, AsJson, Drop, Labels, Seed, app, require_measures
 
 if TYPE_CHECKING:
     from ..comparison.compare import Comparison, Row
@@ -42,9 +42,11 @@ def compare(
 
     The floor is the same distance between two halves of DATA.
     """
+    from ..comparison.compare import MEASURES as KNOWN
     from ..comparison.compare import compare as measure
     from . import show
 
+    require_measures(by or [], KNOWN)
     drawn, real, train = _sets(samples, data, train_data, model, labels, drop or [])
     with show.progress("compare") as tick:
         found = measure(

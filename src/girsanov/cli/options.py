@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -95,6 +96,20 @@ Frontier = Annotated[
     bool, typer.Option("--frontier", help="Print what every number of steps costs.")
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace the output, whatever it is.")]
+
+
+NO_FID = (
+    "frechet is the same formula in other features than Inception's, so its numbers are no FID"
+)
+
+
+def require_measures(names: Iterable[str], known: Sequence[str]) -> None:
+    """Refuse a --by that is none of `known`, before anything is read."""
+    from .._checks import require
+
+    for name in names:
+        remedy = NO_FID if name.lower() in ("fid", "fréchet") else ""
+        require(name in known, "--by", f"must be one of {', '.join(known)}", name, remedy)
 
 
 def _version(asked: bool) -> None:

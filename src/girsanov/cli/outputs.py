@@ -1,4 +1,9 @@
-"""Where results go, refused before any work when they cannot be written; the command typed."""
+"""Where results go, refused before any work when they cannot be written; the command typed.
+
+What cost network calls (an audit, samples, a plan that samples decided) is replaced only with
+--force, and a model never; what is made of these in seconds (a plan, a page, a list of levels)
+replaces one of its own kind and says so; anything else is replaced only with --force.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +14,7 @@ from pathlib import Path
 import typer
 
 from .._checks import InputError, refuse, require
+from .._launched import is_first
 
 SIGNATURE = "Written by girsanov"  # what our page says of itself
 
@@ -30,10 +36,11 @@ def require_place(out: Path, folder: bool = False) -> None:
         refuse(what, rule, None, remedy)
 
 
-def require_result(out: Path, kind: str, force: bool) -> None:
-    """Refuse `out` for an audit or a plan unless it is new, or holds another one of its kind.
+def require_result(out: Path, kind: str, force: bool) -> bool:
+    """Refuse `out` for an audit or a plan unless it is new, or a plan that may be replaced.
 
-    Their arrays go beside them, NAME.safetensors, which is protected in the same way.
+    Their arrays go beside them, NAME.safetensors, which is protected in the same way. Returns
+    whether something is replaced.
     """
     require(out.suffix == ".json", "--out", "must end in .json", str(out))
     require_place(out)
@@ -43,16 +50,34 @@ def require_result(out: Path, kind: str, force: bool) -> None:
     ours = out.is_file() and format_of(out) == f"girsanov/{kind}/1"
     if taken and not ours and not force:
         refuse(str(taken), f"exists and is not of a girsanov {kind}", None, "Use --force")
+    if ours and not force and (kind == "audit" or _contested(out)):
+        what = "an audit" if kind == "audit" else "a plan that samples decided"
+        refuse(str(out), f"holds {what}, which cost network calls", None,
+               "Choose another --out or use --force")  # fmt: skip
+    return taken is not None
 
 
-def require_page(out: Path, force: bool) -> None:
-    """Refuse `out` for a page unless it is new, or holds a page of ours."""
+def _contested(plan: Path) -> bool:
+    from .._files import read_json
+
+    return "tournament" in read_json(plan)
+
+
+def say_replaced(replaced: bool, what: str, as_json: bool) -> None:
+    """Say that a result took the place of an older one."""
+    if replaced and not as_json and is_first():
+        typer.echo(f"(it replaced {what})")
+
+
+def require_page(out: Path, force: bool) -> bool:
+    """Refuse `out` for a page unless it is new or a page of ours; return whether it is there."""
     require(out.suffix in (".html", ".htm"), "--out", "must end in .html", str(out))
     require_place(out)
     require(not out.is_dir(), f"--out {out}", "must be a file, and is a folder")
     if out.exists() and not force:
         ours = SIGNATURE in out.read_text(encoding="utf-8", errors="replace")
         require(ours, str(out), "exists and is not a page of girsanov's", None, "Use --force")
+    return out.exists()
 
 
 def format_of(path: Path) -> str:

@@ -39,7 +39,7 @@ def report(
     In it a slider moves the first plan to any number of steps. PNG and PDF figures need a
     Chromium on this machine; without one they are left out.
     """
-    outputs.require_page(out, force)
+    replaced = outputs.require_page(out, force)
     if figures is not None:
         outputs.require_place(figures, folder=True)
     from ..reporting.files import browser
@@ -60,7 +60,7 @@ def report(
             progress=tick if figures is not None else None,
         )
     drawn = [] if figures is None else sorted(p for p in figures.iterdir() if p.suffix == ".svg")
-    content = {"report": str(out), "figures": [str(p) for p in drawn]}
+    content = {"report": str(out), "replaced": replaced, "figures": [str(p) for p in drawn]}
     content["formats"] = ["svg", "png", "pdf"] if browser() else ["svg"]
 
     def told() -> None:
@@ -70,4 +70,7 @@ def report(
             if not browser():
                 typer.echo(NO_BROWSER)
 
-    show.result(json, content if figures is not None else {"report": str(out)}, told)
+    if figures is None:
+        content = {"report": str(out), "replaced": replaced}
+    show.result(json, content, told)
+    outputs.say_replaced(replaced, "an older page", json)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .._checks import refuse, require
+from .options import require_measures
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +27,10 @@ def planned(path: Path, by: str | None, usual: Json, contest: Json) -> tuple[Aud
     """
     from ..plan.levels import Limits
 
+    if by is not None:
+        from ..comparison.compare import DISTANCES
+
+        require_measures([by], DISTANCES)
     for name in ALONE if by is not None else ():
         rule = "cannot be given with --by, whose candidates try several"
         require(not usual[name], f"--{name}", rule, usual[name])
