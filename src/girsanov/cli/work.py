@@ -14,6 +14,7 @@ from .._checks import refuse, require, require_number
 from .._files import read_json
 from .._processes import processes
 from .._typing import Json, Progress
+from ..comparison.copies import near_copies
 from ..data import Dataset, check_destination, load_data, write_samples
 from ..denoise.arithmetic import in_precision
 from ..denoise.base import Denoiser
@@ -134,6 +135,10 @@ def audit_command(
         data, lost = latents_of(denoiser, data, cache)
         train = None if train is None else latents_of(denoiser, train, cache)[0]
     done = measure(denoiser, data, train=train, reference=other, processes=among, **options)
+    if isinstance(train, Dataset) and isinstance(data, Dataset) and not among.rank:
+        found = near_copies(train, data)
+        if found is not None and found.many:
+            done.about["notes"] = [*done.about.get("notes", ()), str(found)]
     if unread(denoiser):
         done.about["left_out"] = unread(denoiser)
     if lost is not None:
