@@ -63,6 +63,20 @@ MISTAKES = [
     ("fit vectors.npy --out new --objective x", "objective: must be one of"),
     ("fit vectors.npy --out new --conditional", "vectors.npy: has no labels to learn"),
     ("fit vectors.npy --out new --labels kind", "labels: must name a column"),
+    ("fit vectors.npy --out new --steps 1e3", "--steps: must be a whole number; got 1e3. See"),
+    (
+        "fit vectors.npy --out new --steps=0",
+        "--steps: must be at least 1; got 0. See girsanov fit",
+    ),
+    ("fit vectors.npy --out new --minutes 5m", "--minutes: must be a number; got 5m"),
+    ("fit vectors.npy --out=", "--out: must not be empty"),
+    (
+        "fit vectors.npy --out . --steps 2",
+        "--out .: must be a new folder or an empty one; got one",
+    ),
+    ("fit model --out new", "model: must be data, and is the folder of a model"),
+    ("plan model --out new.json", "model: must be an existing JSON file; got a folder"),
+    ("report audit.json --figures text.txt --out n.html", "--figures text.txt: cannot be written"),
     ("fit vectors.npy --out model", "out: must not hold a model"),
     ("fit vectors.npy --out text.txt", "--out text.txt: cannot be written"),
     ("fit vectors.npy --out text.txt/new", "--out text.txt/new: cannot be written"),
@@ -117,6 +131,20 @@ MISTAKES = [
     ("doctor --nonsense", "No such option"),
     ("nonsense", "No such command 'nonsense'"),
 ]
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ["fit", "", "--out", "new"],
+        ["fit", "vectors.npy", "--out", ""],
+        ["sample", "model", "--plan", "plan.json", "--count", "3", "--out", ""],
+        ["audit", "model", "--data", "", "--out", "new.json"],
+    ],
+)
+def test_nothing_is_no_path(made, mistake, typed):
+    what = "argument 1" if typed[1] == "" else typed[typed.index("") - 1]
+    assert f"girsanov: {what}: must not be empty; got ''" in mistake(*typed)
 
 
 @pytest.mark.parametrize(("typed", "said"), MISTAKES, ids=[typed for typed, _ in MISTAKES])

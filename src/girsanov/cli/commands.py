@@ -79,7 +79,7 @@ def fit(
 
     Labels are learnt with --conditional or --labels, and are left aside otherwise.
     """
-    outputs.require_place(out, folder=True)
+    outputs.require_new_folder(out)
     from . import show, work
 
     wanted: dict[str, Any] = {"labels": labels, "drop": drop or [], "only": only or []}

@@ -19,21 +19,32 @@ from .._launched import is_first
 SIGNATURE = "Written by girsanov"  # what our page says of itself
 
 
-def require_place(out: Path, folder: bool = False) -> None:
+def require_place(out: Path, folder: bool = False, option: str = "--out") -> None:
     """Refuse a path that cannot be written to, by writing a file that has no name there.
 
-    folder: whether `out` is a folder that files will go into.
+    folder: whether `out` is a folder that files will go into; option: which one named it.
     """
     inside = out / "file" if folder else out
-    require("\0" not in str(out), "--out", "must be a name that a file can have", str(out))
+    require("\0" not in str(out), option, "must be a name that a file can have", str(out))
     parent = next(p for p in inside.absolute().parents if p.exists())
-    what, remedy = f"--out {out}", "Choose another path"
+    what, remedy = f"{option} {out}", "Choose another path"
     require(parent.is_dir(), what, f"cannot be written: {parent} is a file", None, remedy)
     try:
         tempfile.TemporaryFile(dir=parent).close()
     except OSError as cause:
         rule = f"cannot be written: {parent} takes no files ({cause.strerror})"
         refuse(what, rule, None, remedy)
+
+
+def require_new_folder(out: Path) -> None:
+    """Refuse a folder that holds other things than a model or a run, which `fit` knows itself."""
+    require_place(out, folder=True)
+    if not is_first() or not out.is_dir():  # others find what the first has made
+        return
+    held = sorted(p.name for p in out.iterdir() if not p.name.startswith("."))
+    if held and not {"girsanov.json", "model_index.json", "checkpoint", "log.jsonl"} & {*held}:
+        rule = "must be a new folder or an empty one"
+        refuse(f"--out {out}", rule, f"one with {held[0]}", "Choose another path")
 
 
 def require_result(out: Path, kind: str, force: bool) -> bool:

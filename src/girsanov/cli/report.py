@@ -41,7 +41,7 @@ def report(
     """
     replaced = outputs.require_page(out, force)
     if figures is not None:
-        outputs.require_place(figures, folder=True)
+        outputs.require_place(figures, folder=True, option="--figures")
     from ..reporting.files import browser
     from . import show, work
 

@@ -38,7 +38,9 @@ def planned(path: Path, by: str | None, usual: Json, contest: Json) -> tuple[Aud
         require(name not in usual, f"--{name}", "cannot be given with --by", usual.get(name))
     for name in NEEDS if by is None else ():
         remedy = "Give --by sliced-w2"
-        require(not contest[name], f"--{name}", "belongs to --by", contest[name], remedy)
+        given = contest[name]
+        named = ", ".join(given) if isinstance(given, list) else given
+        require(not given, f"--{name}", "belongs to --by", named, remedy)
     from ..ledger.record import load_audit
     from ..plan.make import make_plan
     from .show import progress

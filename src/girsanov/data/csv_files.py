@@ -232,4 +232,5 @@ def _lines(path: Path) -> Iterator[Line]:
                     yield reader.line_num, [cell.strip() for cell in cells]
         except (csv.Error, UnicodeDecodeError) as cause:
             rule = f"must be comma-separated text in UTF-8; line {reader.line_num + 1}"
-            raise InputError(f"{path}: {rule}: {shown(str(cause))}") from cause
+            remedy = ". Save it as UTF-8" if isinstance(cause, UnicodeDecodeError) else ""
+            raise InputError(f"{path}: {rule}: {shown(str(cause))}{remedy}") from cause

@@ -10,6 +10,7 @@ only column of class labels gives the labels, unless another one is named.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -81,6 +82,8 @@ class quiet:
 
     def __enter__(self) -> None:
         self.library.disable_progress_bars()
+        # without a network it tells of every retry, and then fails with the same words
+        logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
 
     def __exit__(self, kind: Any, cause: BaseException | None, _: Any) -> None:
         # its errors come from many packages and share no class that could be named
