@@ -19,6 +19,7 @@ class MissingExtra(InputError, ImportError):
 
 def shown(value: Any, limit: int = 80) -> str:
     """Return `value` as a user wrote it, on one line, cut to `limit` characters."""
+    value = value.tolist() if isinstance(value, np.ndarray) else value
     text = " ".join((value if isinstance(value, str) else repr(value)).split())
     return text if len(text) <= limit else text[: limit - 1] + "…"
 

@@ -66,7 +66,8 @@ def read_json(path: PathLike, argument: str = "", *, strict: bool = False) -> Js
     strict: refuse NaN and Infinity, which are no JSON, but which diffusers writes.
     """
     what = f"{argument} {path}".strip()
-    require(Path(path).is_file(), what, "must be an existing JSON file")
+    got = "a folder" if Path(path).is_dir() else "no such file"
+    require(Path(path).is_file(), what, "must be an existing JSON file", got)
     size = Path(path).stat().st_size
     require(0 < size <= JSON_LIMIT, what, f"must hold 1 to {JSON_LIMIT} bytes", size)
     try:

@@ -51,7 +51,8 @@ for limit, line in json.loads(sys.argv[1]):
 WRITES = [
     *((limit, "audit model --data x.npy --levels 5 --draws 1 --out new.json")
       for limit in (100, 20_000)),
-    *((limit, "audit model --data x.npy --levels 5 --draws 1") for limit in (100, 20_000)),
+    *((limit, "audit model --data x.npy --levels 5 --draws 1 --force")
+      for limit in (100, 20_000)),
     *((limit, "plan audit.json --steps 3 --out new.json") for limit in (100, 1000)),
     *((limit, "plan audit.json --steps 4") for limit in (100, 1000)),
     *((limit, "sample model --plan plan.json --count 2500 --out new.npy")
@@ -229,7 +230,7 @@ def hostile(folder: Path) -> dict[str, str]:
     bomb(Path("bomb.npz"), 2**24, 1)
     Path("ragged.csv").write_text("a,b\n1,2\n3\n")
     Path("one.csv").write_text("a,b\n1,2\n")
-    Path("nan.csv").write_text("a,b\n" + "1,2\n" * 50 + "nan,3\n")
+    Path("inf.csv").write_text("a,b\n" + "1,2\n" * 50 + "inf,3\n")
     Path("constant.csv").write_text("a,b\n" + "1,2\n" * 200)
     for name, value in (("inf", np.inf), ("nan", np.nan), ("huge", 1e308)):
         y = x.copy()
@@ -250,7 +251,7 @@ def hostile(folder: Path) -> dict[str, str]:
         "head.npy": "must be a whole .npy file", "claims.npy": ".npy file",
         "objects.npy": "Python objects", "objects.npz": "Python objects",
         "bomb.npz": "must unpack to at most", "ragged.csv": "must have 2 cells in every line",
-        "one.csv": "must have at least 2 rows", "nan.csv": "must hold finite numbers",
+        "one.csv": "must have at least 2 rows", "inf.csv": "must hold finite numbers",
         "constant.csv": "must hold examples that differ", "inf.npy": "got inf at row 5",
         "nan.npy": "got nan at row 5", "huge.npy": "got 1e+308", "complex.npy": "real numbers",
         "norows.npy": "must not be empty", "mixed": "must have size (8, 8)",

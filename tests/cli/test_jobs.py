@@ -181,7 +181,7 @@ def test_a_folder_of_images_with_classes(girsanov, planned, here):
     assert len(list((here / "new").rglob("*.png"))) == 12
     said = girsanov("report", "audit.json", "--plan", "plan.json", "--samples", "new/",
                     "--data", "pictures", "--json")  # fmt: skip
-    assert said.json == {"report": "report.html"}
+    assert said.json == {"report": "report.html", "replaced": False}
     assert (here / "report.html").read_text().count("data:image/png") == 2
 
 
@@ -248,3 +248,16 @@ def test_a_calibrated_plan_is_carried_to_the_samples(girsanov, planned, vectors,
     girsanov("sample", "model", "--plan", "plan.json", "--count", "20", "--out", "c.npy")
     plan = gv.load_audit("audit.json").plan(steps=3, calibrate=True)
     assert np.array_equal(np.load(here / "c.npy"), gv.sample(gv.load_model("model"), plan, 20))
+
+
+def test_an_audit_says_that_the_split_cuts_through_near_copies(girsanov, here):
+    draw = np.random.default_rng(8)
+    one = draw.gamma(2.0, size=(700, 10))
+    np.save(here / "twice.npy", np.concatenate([one, one + 0.01 * draw.normal(size=one.shape)]))
+    np.save(here / "once.npy", draw.gamma(2.0, size=(1400, 10)))
+    for name, said in (("twice", True), ("once", False)):
+        assert girsanov("fit", f"{name}.npy", "--out", name, *FIT).code == 0
+        audit = ("audit", name, "--data", f"{name}.npy", *QUICK, "--out", f"{name}.json")
+        found = girsanov(*audit)
+        assert found.code == 0, found.err
+        assert ("near copies: " in " ".join(found.out.split())) is said

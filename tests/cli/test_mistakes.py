@@ -63,6 +63,20 @@ MISTAKES = [
     ("fit vectors.npy --out new --objective x", "objective: must be one of"),
     ("fit vectors.npy --out new --conditional", "vectors.npy: has no labels to learn"),
     ("fit vectors.npy --out new --labels kind", "labels: must name a column"),
+    ("fit vectors.npy --out new --steps 1e3", "--steps: must be a whole number; got 1e3. See"),
+    (
+        "fit vectors.npy --out new --steps=0",
+        "--steps: must be at least 1; got 0. See girsanov fit",
+    ),
+    ("fit vectors.npy --out new --minutes 5m", "--minutes: must be a number; got 5m"),
+    ("fit vectors.npy --out=", "--out: must not be empty"),
+    (
+        "fit vectors.npy --out . --steps 2",
+        "--out .: must be a new folder or an empty one; got one",
+    ),
+    ("fit model --out new", "model: must be data, and is the folder of a model"),
+    ("plan model --out new.json", "model: must be an existing JSON file; got a folder"),
+    ("report audit.json --figures text.txt --out n.html", "--figures text.txt: cannot be written"),
     ("fit vectors.npy --out model", "out: must not hold a model"),
     ("fit vectors.npy --out text.txt", "--out text.txt: cannot be written"),
     ("fit vectors.npy --out text.txt/new", "--out text.txt/new: cannot be written"),
@@ -79,6 +93,10 @@ MISTAKES = [
     ("audit model --data vectors.npy --out new.json --draws 0", "--draws"),
     ("audit model --data vectors.npy --out new.json --examples 9999", "examples: must be at most"),
     ("audit law.json --data law.json --out law.json", "law.json: exists and is not of a girsanov"),
+    ("audit model --data vectors.npy --out audit.json", "audit.json: holds an audit, which cost"),
+    ("plan audit.json --out new.json --by fid", "--by: must be one of sliced-w2, gaussian-w2"),
+    ("plan audit.json --out new.json --by fid", "its numbers are no FID"),
+    ("compare old.npy vectors.npy --by kl", "--by: must be one of sliced-w2"),
     ("plan none.json --out new.json", "none.json: must be an existing JSON file"),
     ("plan notes.json --out new.json", 'notes.json: must have "format": "girsanov/audit/1"'),
     ("plan plan.json --out new.json", 'plan.json: must have "format": "girsanov/audit/1"'),
@@ -115,6 +133,20 @@ MISTAKES = [
 ]
 
 
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ["fit", "", "--out", "new"],
+        ["fit", "vectors.npy", "--out", ""],
+        ["sample", "model", "--plan", "plan.json", "--count", "3", "--out", ""],
+        ["audit", "model", "--data", "", "--out", "new.json"],
+    ],
+)
+def test_nothing_is_no_path(made, mistake, typed):
+    what = "argument 1" if typed[1] == "" else typed[typed.index("") - 1]
+    assert f"girsanov: {what}: must not be empty; got ''" in mistake(*typed)
+
+
 @pytest.mark.parametrize(("typed", "said"), MISTAKES, ids=[typed for typed, _ in MISTAKES])
 def test_a_mistake_is_one_line(made, mistake, typed, said):
     line = mistake(*typed.split())
@@ -140,11 +172,25 @@ def test_an_unwritable_place_is_refused_before_the_work(made, mistake, monkeypat
     mistake("audit", "model", "--data", "vectors.npy", "--out", "notes.json")
 
 
-def test_a_result_may_replace_its_own_kind(made, girsanov):
-    assert girsanov("plan", "audit.json", "--steps", 5).code == 0
+def test_what_takes_seconds_replaces_its_own_kind_and_says_so(made, girsanov):
+    said = girsanov("plan", "audit.json", "--steps", 5)
+    assert said.out.endswith("(it replaced an older plan)\n")
     assert json.loads((made / "plan.json").read_text())["steps"] == 5
-    assert girsanov("report", "audit.json").code == 0
-    assert girsanov("report", "audit.json", "--plan", "plan.json").code == 0
+    assert girsanov("plan", "audit.json", "--steps", 5, "--json").json["replaced"] is True
+    assert "replaced" not in girsanov("report", "audit.json").out
+    assert "(it replaced an older page)" in girsanov("report", "audit.json").out
+
+
+def test_what_cost_network_calls_is_not_replaced(made, girsanov, mistake):
+    again = ("audit", "model", "--data", "vectors.npy", "--levels", 9, "--draws", 2)
+    assert "audit.json: holds an audit, which cost network calls" in mistake(*again)
+    assert girsanov(*again, "--force").code == 0
+    plan = json.loads((made / "plan.json").read_text())
+    plan["tournament"] = {}
+    (made / "plan.json").write_text(json.dumps(plan))
+    said = mistake("plan", "audit.json")
+    assert "plan.json: holds a plan that samples decided, which cost network calls" in said
+    assert girsanov("plan", "audit.json", "--force").code == 0
 
 
 def test_arrays_of_another_file_are_not_replaced(made, mistake):
@@ -173,7 +219,7 @@ def test_a_file_that_cannot_be_read_is_one_line(made, mistake, monkeypatch):
         raise PermissionError(13, "Permission denied", "vectors.npy")
 
     monkeypatch.setattr("girsanov.cli.work.load_model", denied)
-    line = mistake("audit", "model", "--data", "vectors.npy")
+    line = mistake("audit", "model", "--data", "vectors.npy", "--out", "new.json")
     assert line == "girsanov: vectors.npy: cannot be used (Permission denied)\n"
 
 
@@ -183,4 +229,4 @@ def test_a_fault_of_ours_is_not_hidden(made, monkeypatch):
 
     monkeypatch.setattr("girsanov.cli.work.load_model", broken)
     with pytest.raises(RuntimeError, match="a bug"):
-        run(["audit", "model", "--data", "vectors.npy"])
+        run(["audit", "model", "--data", "vectors.npy", "--out", "new.json"])

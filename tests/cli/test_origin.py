@@ -43,11 +43,11 @@ def test_what_is_not_its_own_is_used(drawn, girsanov):
     assert girsanov("audit", "model", "--data", "other.npy", *AUDIT).code == 0
     x = np.load("own.npy")
     np.save("own.npy", x + 1)  # another file under the old record
-    assert girsanov("audit", "model", "--data", "own.npy", *AUDIT).code == 0
+    assert girsanov("audit", "model", "--data", "own.npy", *AUDIT, "--force").code == 0
     record = origin_path("own.npy")
     record.write_text(record.read_text().replace("/samples/1", "/notes/1"))
     np.save("own.npy", x)  # the record is somebody else's file: nothing is known
-    assert girsanov("audit", "model", "--data", "own.npy", *AUDIT).code == 0
+    assert girsanov("audit", "model", "--data", "own.npy", *AUDIT, "--force").code == 0
 
 
 def test_samples_compared_with_samples_are_no_mistake(drawn, girsanov):

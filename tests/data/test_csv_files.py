@@ -9,6 +9,8 @@ import pytest
 from girsanov._checks import InputError
 from girsanov.data import load_data
 from girsanov.data.csv_files import DATE, NUMBER, WHOLE, read_csv
+from girsanov.data.dates import ISO
+from girsanov.data.wanted import Wanted
 
 
 def written(tmp_path, text, **options):
@@ -93,14 +95,23 @@ def test_kind_of_a_column(tmp_path, cells, dtype):
         ("a\tb\n1\t2\n3\t4\n", "separate its cells by commas"),
         ("a,b\n1,2\n3\n5,6\n", "must have 2 cells in every line.*got 1 in line 3"),
         ("a,b\n1,2\n3,4,5\n5,6\n", "got 3 in line 3"),
-        ("a,b\n1,2\n3,\n5,6\n", "column 'b': must not have empty cells; line 3 has one"),
-        ("a,b\n1,2\n3,nan\n5,6\n", r"column 'b': must hold finite.*line 3 does not; got nan"),
+        ("a,b\n1,\n3,\n5,nan\n", r"column 'b': must have values.*missing\. Leave.*--drop"),
+        ("a,b\n1,2\n3,inf\n5,6\n", r"column 'b': must hold finite.*line 3 does not; got inf"),
         ("a,b\n1,2\n3,4\n-Infinity,6\n", "column 'a'.*line 4 does not; got -Infinity"),
         ("a,b\n1,2\n3,1e308\n", "below 1e150 in size; line 3 does not; got 1e308"),
         ("a,b\n1,2\n3," + "9" * 400 + "\n", "below 1e150 in size; line 3"),
-        ("a,b\n1,2\n3,4\n5,N/A\n", "numbers in every line, as in most; line 4 has none; got N/A"),
-        ("a,b\n1,2020-01-31\n3,2020-02-01\n", "column 'b': must not hold dates; got 2020-01-31"),
-        ("a,b\n1,31.1.2020\n3,1/2/99\n", "must not hold dates"),
+        (
+            "a,b\n1,2\n3,4\n5,ca. 5\n",
+            "numbers in every line, as in most; line 4 has none; got ca.",
+        ),
+        ("a,b\n1,31.1.2020\n3,1/2/99\n", "hold dates as YYYY-MM-DD.*got 31.1.2020.*--drop"),
+        ("a,b\n1,2020-01-31\n3,2020-02-30\n", "hold dates as YYYY-MM-DD.*got 2020-02-30"),
+        (
+            "a,b\n1,2020-01-31\n3,5\n3,6\n",
+            "numbers in every line.*line 2 has none; got 2020-01-31",
+        ),
+        ("a,b\n1,2020-01-31T10:00Z\n3,2020-01-31\n", "a zone in all its times or in none"),
+        ("a,b\n1,1500-01-01\n3,2020-01-31T00:00:00.123456789\n", "years 1678 to 2261"),
         ('a,b\n1,"x\n3,4\n', "must be comma-separated text in UTF-8"),
         ("a,b\n1," + "x" * 200_000 + "\n2,x\n", "field larger than field limit"),
         ("a,b\n1," + "x" * 300 + "\n2,x\n", "at most 256 characters"),
@@ -129,7 +140,7 @@ def test_bytes_that_are_not_text_are_refused(tmp_path, content):
         load_data(tmp_path / "t.csv")
 
 
-@pytest.mark.parametrize("pattern", [WHOLE, NUMBER, DATE], ids=["whole", "number", "date"])
+@pytest.mark.parametrize("pattern", [WHOLE, NUMBER, DATE, ISO])
 def test_no_cell_makes_a_pattern_slow(pattern):
     start = time.perf_counter()
     for cell in ("1" * 130_000 + "x", "1." + "1" * 130_000 + "x", "1e" + "1" * 130_000 + "x"):
@@ -139,7 +150,7 @@ def test_no_cell_makes_a_pattern_slow(pattern):
 
 def test_a_column_of_text_costs_four_bytes_a_row(tmp_path):
     path = written(tmp_path, "a,b\n" + "word,1\nother,2\n" * 500)
-    columns = read_csv(path)
+    columns = read_csv(path, Wanted())
     assert columns["a"].codes.nbytes == 4 * 1000
     assert columns["a"].names == ("other", "word")
     assert columns["b"].nbytes == 8 * 1000

@@ -216,9 +216,10 @@ def test_a_name_for_labels_needs_columns():
     [
         (np.arange(5), "one for each of 6 rows"),
         (np.linspace(0, 1, 6), "whole numbers or text"),
-        (np.array(["2020-01-01"] * 6, "M8[D]"), "must not hold dates"),
+        (np.array(["2020-01-01"] * 6, "M8[D]"), "whole numbers or text"),
         (np.zeros((6, 2), int), "one value per row"),
-        (np.array([*list("abcde"), ""]), "empty text"),
+        (np.array([*list("abcde"), ""]), "must not be missing in any row"),
+        (np.array([1, 2, 3, 4, 5, np.nan]), "must not be missing in any row"),
     ],
 )
 def test_bad_labels_are_refused(labels, message):

@@ -15,8 +15,10 @@ from reader import RNG, ROWS, Reader, spoil_bytes, spoil_json
 
 import girsanov as gv
 
-TABLE = b"size,town,price\n" + b"".join(
-    b"%d,%s,%.3f\n" % (k, b"Ulm Bonn Rom".split()[k % 3], k / 7) for k in range(40)
+TABLE = b"size,town,price,day,time,gap\n" + b"".join(
+    b"%d,%s,%.3f,2020-02-%02d,2020-02-03 10:%02d:00Z,%s\n"
+    % (k, b"Ulm Bonn Rom".split()[k % 3], k / 7, 1 + k % 29, k, b"3" if k % 3 else b"")
+    for k in range(40)
 )
 
 
@@ -48,7 +50,9 @@ def make_csv(folder: Path) -> None:
 
 
 def make_parquet(folder: Path) -> None:
-    data = gv.load_data(np.array([(k, k / 3) for k in range(30)], [("a", "i8"), ("b", "f8")]))
+    kinds = [("a", "i8"), ("b", "f8"), ("c", "M8[ms]"), ("d", "U2")]
+    rows = [(k, k / 3 if k % 4 else np.nan, k * 10**9, "xy"[: k % 3]) for k in range(30)]
+    data = gv.load_data(np.array(rows, kinds))
     gv.write_samples(data.raw(slice(None)), data.standardisation, folder / "x.parquet")
 
 

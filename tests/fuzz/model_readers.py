@@ -14,7 +14,7 @@ from reader import ROWS, Reader, small_model, spoil_json
 from safetensors.numpy import load_file, save_file
 
 import girsanov as gv
-from girsanov.cli.work import parts
+from girsanov.cli.sources import parts
 from girsanov.ledger import kept
 from girsanov.sampling.shards import sample_shards
 from girsanov.train import TrainOptions

@@ -115,8 +115,8 @@ def use_plan(path: Path) -> None:
 def use_report(folder: Path) -> None:
     for name in ("audit", "plan"):
         audits, plans = [folder / "audit.json"], [folder / f"{name}.json"][name == "audit" :]
-        report_command(audits, plans, None, None, labels=None, out=folder / "page.html",
-                       figures=None, command="girsanov report")  # fmt: skip
+        report_command(audits, plans, None, None, labels=None, drop=(), figures=None,
+                       out=folder / "page.html", command="girsanov report")  # fmt: skip
 
 
 def spoil_results(folder: Path, random: Random) -> None:

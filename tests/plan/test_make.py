@@ -132,14 +132,30 @@ def test_tv_is_asked_for_through_kl(exact):
 
 
 def test_unreachable_targets_say_what_can_be_reached(exact):
-    with pytest.raises(InputError, match=r"the least is [\d.e-]+ nats") as error:
+    with pytest.raises(InputError, match=r"the least there is --kl [\d.e-]+; got 0.0001") as error:
         make_plan(exact, kl=1e-4)
-    reached = float(str(error.value).split("the least is ")[1].split()[0])
-    plan = make_plan(exact, kl=1.001 * reached)
-    # numbers between those that were tried may do a little better
-    assert 0.9 * reached < upper(plan) <= 1.001 * reached
-    with pytest.raises(InputError, match="tv: cannot be reached"):
-        make_plan(exact, tv=1e-3)
+    reached = float(str(error.value).split("--kl ")[1].split(";")[0])
+    # three digits, and numbers between those that were tried may do a little better
+    assert 0.9 * reached < upper(make_plan(exact, kl=reached)) <= reached
+
+
+@pytest.mark.parametrize("sampler", ["gaussian", "x0"])
+@pytest.mark.parametrize("report", ["exact", "wrong"])
+@pytest.mark.parametrize("target", [{"kl": 0.0003}, {"kl": 0.003}, {"tv": 0.01}, {"tv": 0.03}])
+def test_the_resolution_that_a_refusal_names_reaches_the_target(request, report, sampler, target):
+    report = request.getfixturevalue(report)
+    with pytest.raises(InputError, match="cannot be reached at noise level") as error:
+        make_plan(report, sampler=sampler, **target)
+    told = str(error.value)
+    name, most = next(iter(target.items()))
+    most = most if name == "kl" else kl_from_tv(most)
+    if "No --resolution reaches it" in told:
+        coarsest = float(report.levels[0] ** -0.5)
+        with pytest.raises(InputError, match="cannot be reached"):
+            make_plan(report, sampler=sampler, resolution=coarsest, **target)
+        return
+    resolution = float(told.split("--resolution ")[1].split(" ")[0])
+    assert upper(make_plan(report, sampler=sampler, resolution=resolution, **target)) <= most
 
 
 @pytest.mark.parametrize("report", ["exact", "wrong"])

@@ -23,6 +23,7 @@ from .options import (
     Covariance,
     Device,
     Distance,
+    Drop,
     Force,
     Frontier,
     Guidance,
@@ -32,6 +33,7 @@ from .options import (
     Labels,
     Levels,
     Model,
+    Only,
     PlannedSteps,
     Precision,
     Process,
@@ -63,6 +65,8 @@ def fit(
         bool, typer.Option("--conditional", help="Learn the classes that come with the data.")
     ] = False,
     labels: Labels = None,
+    drop: Drop = None,
+    only: Only = None,
     network: Annotated[str, typer.Option(help="auto, mlp or unet.")] = "auto",
     process: Annotated[
         str, typer.Option(help="vp, or cld: learn on positions and velocities.")
@@ -81,9 +85,11 @@ def fit(
 
     Labels are learnt with --conditional or --labels, and are left aside otherwise.
     """
-    outputs.require_place(out, folder=True)
+    outputs.require_new_folder(out)
     from . import show, work
 
+    wanted: dict[str, Any] = {"labels": labels, "drop": drop or [], "only": only or []}
+    wanted |= {"held_out": held_out, "seed": seed}
     try:
         with show.progress("fit") as tick:
             model = work.fit_command(
@@ -91,10 +97,8 @@ def fit(
                 out,
                 # minutes depend on the machine; the steps they came to give this model again
                 lambda steps: outputs.typed(context, "minutes", "resume", "json", steps=steps),
-                labels=labels,
-                held_out=held_out,
+                **wanted,
                 conditional=conditional,
-                seed=seed,
                 minutes=minutes,
                 steps=steps,
                 network=network,
@@ -124,6 +128,7 @@ def audit(
     out: Annotated[Path, typer.Option(help="Where to write.")] = Path("audit.json"),
     train_data: TrainData = None,
     labels: Labels = None,
+    drop: Drop = None,
     examples: Annotated[int | None, typer.Option(min=1, help="Use only so many examples.")] = None,
     levels: Levels = None,
     draws: Annotated[int | None, typer.Option(min=1, help="Noise paths per example.")] = None,
@@ -159,6 +164,7 @@ def audit(
         told |= {"calls": calls, "guidance": guidance, "device": device, "progress": tick}
         told |= {"half_width": half_width, "steps": steps}
         told |= {"cache": out.absolute().parent, "keep": kept, "force": force}
+        told["drop"] = drop or []
         done = work.audit_command(model, data, train_data, labels, **told)
     if not is_first():
         return
@@ -202,6 +208,7 @@ def plan(
         str | None, typer.Option(help="With --by: held-out data to compare them with.")
     ] = None,
     labels: Labels = None,
+    drop: Drop = None,
     candidates: Candidates = None,
     calls: Calls = None,
     frontier: Frontier = False,
@@ -215,7 +222,7 @@ def plan(
     With --by, samplers, end levels and grids compete: all draw samples under one seed, and
     those closest to held-out data win.
     """
-    outputs.require_result(out, "plan", force)
+    replaced = outputs.require_result(out, "plan", force)
     from . import show, tournament
 
     usual: dict[str, Any] = {"steps": steps, "kl": kl, "tv": tv, "distance": distance}
@@ -223,7 +230,7 @@ def plan(
     usual |= {"resolution": resolution, "calibrate": calibrate}
     limits = {"w2": w2, "among": among, "keep": keep, "widest": widest, "weight": weight}
     usual |= {name: value for name, value in limits.items() if value not in (None, [])}
-    contest: dict[str, Any] = {"model": model, "data": data, "labels": labels}
+    contest: dict[str, Any] = {"model": model, "data": data, "labels": labels, "drop": drop}
     contest |= {"candidates": candidates, "calls": calls, "seed": seed}
     measured, made = tournament.planned(audit, by, usual, contest)
     before = made.about["audit"]
@@ -234,9 +241,10 @@ def plan(
 
     said = spoken(measured, made)
     told = {k: v for k, v in made.about.items() if k in ("why", "tournament")}
-    content = {"plan": str(out), **made.summary(), **told, "verdict": said}
+    content = {"plan": str(out), **made.summary(), **told, "verdict": said, "replaced": replaced}
     view = partial(tournament.shown, made, out, whole=verbose, frontier=frontier)
     show.result(json, content, view, said)
+    outputs.say_replaced(replaced, "an older plan", json)
 
 
 @app.command()

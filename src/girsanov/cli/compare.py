@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import DATA, AsJson, Labels, Seed, app
+from .options import DATA, AsJson, Drop, Labels, Seed, app, require_measures
 
 if TYPE_CHECKING:
     from ..comparison.compare import Comparison, Row
@@ -32,6 +33,7 @@ def compare(
         str | None, typer.Option(help="Training data, to look for memorisation.")
     ] = None,
     labels: Labels = None,
+    drop: Drop = None,
     rows: Annotated[int, typer.Option(min=1, help="Use at most so many rows of each.")] = 10_000,
     seed: Seed = 0,
     json: AsJson = False,
@@ -40,10 +42,12 @@ def compare(
 
     The floor is the same distance between two halves of DATA.
     """
+    from ..comparison.compare import MEASURES as KNOWN
     from ..comparison.compare import compare as measure
     from . import show
 
-    drawn, real, train = _sets(samples, data, train_data, model, labels)
+    require_measures(by or [], KNOWN)
+    drawn, real, train = _sets(samples, data, train_data, model, labels, drop or [])
     with show.progress("compare") as tick:
         found = measure(
             drawn,
@@ -59,21 +63,29 @@ def compare(
 
 
 def _sets(
-    samples: str, data: str, train_data: str | None, model: str | None, labels: str | None
+    samples: str,
+    data: str,
+    train_data: str | None,
+    model: str | None,
+    labels: str | None,
+    drop: Sequence[str] = (),
 ) -> tuple[Any, Any, Any]:
     """Return samples, data and training data (or None) as `compare` takes them."""
     from ..data import Dataset, load_data
     from ..denoise.load import load_model
     from ..reporting.pictures import alike
     from .origin import read_origin
-    from .work import parts, read_source
+    from .sources import left_out, parts, read_source
 
-    real, train = read_source(data, labels), None
-    if model is not None and isinstance(real, Dataset):
-        real, train = parts(load_model(model), real, data, labelled=True)
+    origin = read_origin(samples)
+    denoiser = None if model is None else load_model(model)
+    like = denoiser if denoiser is not None else left_out(origin)
+    real, train = read_source(data, labels, drop, like), None
+    if denoiser is not None and isinstance(real, Dataset):
+        real, train = parts(denoiser, real, data, labelled=True)
     if train_data is not None:
-        train = load_data(train_data, labels=labels)
-    drawn = load_data(samples, labels=read_origin(samples).get("label_column"))
+        train = load_data(train_data, labels=labels, drop=drop, like=like)
+    drawn = load_data(samples, labels=origin.get("label_column"), like=like)
     return alike(drawn, real) if isinstance(real, Dataset) else drawn, real, train
 
 

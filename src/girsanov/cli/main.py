@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from .._checks import InputError
 from .._launched import is_first, launched
+from .usage import require_no_empty, worded
 
 MISTAKE, INTERRUPTED = 2, 130
 NO_MEMORY = "memory: there is not enough for this; ask for fewer at a time, as --batch-size"
@@ -52,6 +53,7 @@ def run(arguments: Sequence[str]) -> int:
         from . import bounds, commands, compare, export, report, verify  # noqa: F401
         from .options import app
 
+        require_no_empty(arguments)
         code = app(list(arguments), prog_name="girsanov", standalone_mode=False)
         sys.stdout.flush()
         if code == INTERRUPTED:  # typer has caught Ctrl-C and made this of it
@@ -80,9 +82,7 @@ def run(arguments: Sequence[str]) -> int:
             return _say("interrupted", INTERRUPTED)
         if not hasattr(cause, "format_message"):
             raise
-        context = getattr(cause, "ctx", None)
-        command = context.command_path if context else "girsanov"
-        return _say(f"{cause.format_message().rstrip('.')}. See {command} --help", MISTAKE)
+        return _say(worded(cause, arguments), MISTAKE)
 
 
 def _say(text: str, code: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,14 @@ Model = Annotated[str, typer.Argument(help="A model folder, or a law in a .json 
 AuditFile = Annotated[Path, typer.Argument(help="What `girsanov audit` wrote.")]
 Labels = Annotated[
     str | None, typer.Option(help="Column (or array of a .npz) that holds the classes.")
+]
+Drop = Annotated[
+    list[str] | None,
+    typer.Option(help="A column of a table to leave out (may be repeated); a model remembers."),
+]
+Only = Annotated[
+    list[str] | None,
+    typer.Option(help="Or a column to keep, beside the labels, of no others (may be repeated)."),
 ]
 Levels = Annotated[int | None, typer.Option(min=2, help="Noise levels to measure (default 65).")]
 Trajectories = Annotated[
@@ -97,6 +106,20 @@ Verbose = Annotated[
     bool, typer.Option("--verbose", help="Print levels, notes and every level's certificate.")
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace the output, whatever it is.")]
+
+
+NO_FID = (
+    "frechet is the same formula in other features than Inception's, so its numbers are no FID"
+)
+
+
+def require_measures(names: Iterable[str], known: Sequence[str]) -> None:
+    """Refuse a --by that is none of `known`, before anything is read."""
+    from .._checks import require
+
+    for name in names:
+        remedy = NO_FID if name.lower() in ("fid", "fréchet") else ""
+        require(name in known, "--by", f"must be one of {', '.join(known)}", name, remedy)
 
 
 def _version(asked: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from . import outputs
-from .options import AsJson, Force, Labels, app
+from .options import AsJson, Drop, Force, Labels, app
 
 NO_BROWSER = "no chromium was found, which draws the PNG and PDF files: wrote SVG only"
 
@@ -26,6 +26,7 @@ def report(
         str | None, typer.Option(help="Data, or law.json, to show beside the samples.")
     ] = None,
     labels: Labels = None,
+    drop: Drop = None,
     figures: Annotated[
         Path | None, typer.Option(help="A folder for every figure: SVG, and PNG and PDF.")
     ] = None,
@@ -38,9 +39,9 @@ def report(
     In it a slider moves the first plan to any number of steps. PNG and PDF figures need a
     Chromium on this machine; without one they are left out.
     """
-    outputs.require_page(out, force)
+    replaced = outputs.require_page(out, force)
     if figures is not None:
-        outputs.require_place(figures, folder=True)
+        outputs.require_place(figures, folder=True, option="--figures")
     from ..reporting.files import browser
     from . import show, work
 
@@ -52,13 +53,14 @@ def report(
             samples,
             data,
             labels=labels,
+            drop=drop or [],
             out=out,
             figures=figures,
             command=command,
             progress=tick if figures is not None else None,
         )
     drawn = [] if figures is None else sorted(p for p in figures.iterdir() if p.suffix == ".svg")
-    content = {"report": str(out), "figures": [str(p) for p in drawn]}
+    content = {"report": str(out), "replaced": replaced, "figures": [str(p) for p in drawn]}
     content["formats"] = ["svg", "png", "pdf"] if browser() else ["svg"]
 
     def told() -> None:
@@ -68,4 +70,7 @@ def report(
             if not browser():
                 typer.echo(NO_BROWSER)
 
-    show.result(json, content if figures is not None else {"report": str(out)}, told)
+    if figures is None:
+        content = {"report": str(out), "replaced": replaced}
+    show.result(json, content, told)
+    outputs.say_replaced(replaced, "an older page", json)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .._checks import refuse, require
+from .options import require_measures
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 # each candidate has its own of these
 ALONE = ("kl", "tv", "distance", "covariance", "resolution", "calibrate", "process")
-NEEDS = ("data", "candidates", "calls")  # what means nothing without --by
+NEEDS = ("data", "candidates", "calls", "drop")  # what means nothing without --by
 
 
 def planned(path: Path, by: str | None, usual: Json, contest: Json) -> tuple[Audit, Plan]:
@@ -26,6 +27,10 @@ def planned(path: Path, by: str | None, usual: Json, contest: Json) -> tuple[Aud
     """
     from ..plan.levels import Limits
 
+    if by is not None:
+        from ..comparison.compare import DISTANCES
+
+        require_measures([by], DISTANCES)
     for name in ALONE if by is not None else ():
         rule = "cannot be given with --by, whose candidates try several"
         require(not usual[name], f"--{name}", rule, usual[name])
@@ -33,7 +38,9 @@ def planned(path: Path, by: str | None, usual: Json, contest: Json) -> tuple[Aud
         require(name not in usual, f"--{name}", "cannot be given with --by", usual.get(name))
     for name in NEEDS if by is None else ():
         remedy = "Give --by sliced-w2"
-        require(contest[name] is None, f"--{name}", "belongs to --by", contest[name], remedy)
+        given = contest[name]
+        named = ", ".join(given) if isinstance(given, list) else given
+        require(not given, f"--{name}", "belongs to --by", named, remedy)
     from ..ledger.record import load_audit
     from ..plan.make import make_plan
     from .show import progress
@@ -65,6 +72,7 @@ def by_samples(
     model: str | None,
     data: str | None,
     labels: str | None,
+    drop: list[str] | None,
     cache: Path,
     **options: Any,
 ) -> Plan:
@@ -77,14 +85,14 @@ def by_samples(
     from ..plan.tournament import tournament
     from .for_pipelines import guided, latents_of, told
     from .origin import refuse_drawn
-    from .work import parts, read_source
+    from .sources import parts, read_source
 
     if model is None or data is None:
         missing = "--model" if model is None else "--data"
         refuse(missing, "must be given with --by, whose candidates draw samples to be compared")
     weight, denoiser = float(audit.about.get("guidance", 1.0)), load_model(model)
     refuse_drawn(data, denoiser.fingerprint)
-    denoiser, source = guided(denoiser, weight), read_source(data, labels)
+    denoiser, source = guided(denoiser, weight), read_source(data, labels, drop or [], denoiser)
     if isinstance(source, Dataset):
         denoiser = told(denoiser, (source,), data, cache)
     measure: Any = by

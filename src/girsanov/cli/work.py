@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,19 +10,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from .._checks import InputError, refuse, require, require_number
+from .._checks import refuse, require, require_number
 from .._files import read_json
 from .._processes import processes
-from .._typing import Progress
+from .._typing import Json, Progress
+from ..comparison.copies import near_copies
 from ..data import Dataset, check_destination, load_data, write_samples
 from ..denoise.arithmetic import in_precision
-from ..denoise.base import Denoiser, names_for
+from ..denoise.base import Denoiser
 from ..denoise.load import load_model
 from ..denoise.network import NetworkDenoiser
 from ..denoise.pipeline import PipelineDenoiser
-from ..denoise.pipeline_units import in_units_of
 from ..law.base import Law
-from ..law.read import read_law
 from ..ledger.audit import LEVELS
 from ..ledger.audit import audit as measure
 from ..ledger.curve import GROUPS
@@ -40,14 +39,10 @@ from .budget import refuse_mixed
 from .for_pipelines import guided, latents_of, prompted, told, within
 from .origin import label_column, read_origin, refuse_drawn, write_origin
 from .outputs import parts_path
+from .sources import for_model, left_out, parts, read_source, unread
 
 SHARDED_ABOVE = 2 * BATCH  # samples; fewer are drawn in one go
 SHOWN = 4000  # draws of a law that a report shows beside samples
-
-
-def read_source(source: str, labels: str | None = None) -> Dataset | Law:
-    """Return the law of a .json file, or the data set of any other source."""
-    return read_law(source) if source.endswith(".json") else load_data(source, labels=labels)
 
 
 def fit_command(
@@ -56,6 +51,8 @@ def fit_command(
     command: Callable[[int], str],
     *,
     labels: str | None,
+    drop: Sequence[str],
+    only: Sequence[str],
     held_out: float,
     conditional: bool,
     seed: int,
@@ -70,7 +67,7 @@ def fit_command(
     """
     share = require_number("--held-out", held_out)
     require(0 <= share < 1, "--held-out", "must be a share, at least 0 and below 1", share)
-    data = load_data(source, labels=labels)
+    data = load_data(source, labels=labels, drop=drop, only=only)
     if conditional or labels is not None:
         remedy = "Name their column with --labels"
         require(data.labels is not None, source, "has no labels to learn", None, remedy)
@@ -94,6 +91,7 @@ def audit_command(
     train_source: str | None,
     labels: str | None,
     *,
+    drop: Sequence[str],
     device: str | None,
     cache: Path,
     keep: Path,
@@ -122,14 +120,15 @@ def audit_command(
     denoiser = load_model(model, device=device)
     refuse_drawn(source, denoiser.fingerprint)
     denoiser = guided(denoiser, guidance)
-    data, train = read_source(source, labels), None
-    beside = None if train_source is None else load_data(train_source, labels=labels)
+    data, train = read_source(source, labels, drop, denoiser), None
+    chosen: dict[str, Any] = {"labels": labels, "drop": drop, "like": denoiser}
+    beside = None if train_source is None else load_data(train_source, **chosen)
     if isinstance(data, Dataset):
         denoiser = told(denoiser, (data, beside), source, cache)
         data, train = parts(denoiser, data, source)
     if train_source is not None:
         assert beside is not None
-        train = _for_model(denoiser, beside, train_source)
+        train = for_model(denoiser, beside, train_source)
     if calls is not None:
         rule = "is for one model alone: leave --reference and --precision out"
         require(reference is None and precision == "float32", "--calls", rule, calls)
@@ -147,6 +146,12 @@ def audit_command(
     else:
         asked = {k: v for k, v in options.items() if k not in ("examples", "draws")}
         done = audit_to(denoiser, data, half_width=half_width, steps=steps, **asked)
+    if isinstance(train, Dataset) and isinstance(data, Dataset) and not among.rank:
+        found = near_copies(train, data)
+        if found is not None and found.many:
+            done.about["notes"] = [*done.about.get("notes", ()), str(found)]
+    if unread(denoiser):
+        done.about["left_out"] = unread(denoiser)
     if lost is not None:
         done.about["vae"] = lost
     return done
@@ -168,43 +173,6 @@ def remember(audit: Audit, model: str, command: str) -> None:
     folder = Path(model) / "girsanov.json"
     fitted = read_json(folder)["training"].get("command") if folder.is_file() else None
     audit.about["commands"] = [c for c in (fitted, command) if c]
-
-
-def parts(
-    denoiser: Denoiser, data: Dataset, source: str, *, labelled: bool = False
-) -> tuple[Dataset, Dataset | None]:
-    """Return the held-out and training parts of the very file a model was trained on.
-
-    labelled: keep labels that the model does not know.
-    """
-    known = _for_model(denoiser, data, source)
-    whole = in_units_of(denoiser, data) if labelled else known
-    lineage = getattr(denoiser, "training", {}).get("lineage")
-    if not isinstance(lineage, dict) or lineage.get("of") != known.fingerprint:
-        return whole, None
-    if lineage.get("fraction") is None:
-        refuse(
-            source,
-            "is the data this model was trained on, which says nothing about new data",
-            None,
-            "Give held-out data, or train again with --held-out 0.2",
-        )
-    train, held_out = whole.split(lineage["fraction"], seed=lineage["seed"])
-    return held_out, train
-
-
-def _for_model(denoiser: Denoiser, data: Dataset, source: str) -> Dataset:
-    """Return data in the units of a model and with the labels it knows."""
-    if not denoiser.classes:
-        data = data.without_labels()
-    elif data.labels is None:
-        refuse(source, "has no labels, which this model needs", None, "Name them with --labels")
-    try:
-        if denoiser.classes:
-            data = data.with_label_names(names_for(denoiser, data.label_names))
-        return in_units_of(denoiser, data)
-    except InputError as cause:
-        raise InputError(f"{source}: does not fit the model; {cause}") from cause
 
 
 class Drawn(NamedTuple):
@@ -243,24 +211,24 @@ def sample_command(
     """
     among = processes()
     denoiser, plan = load_model(model, device=device or among.device), load_plan(plan_path)
-    drawn_by = denoiser.fingerprint  # in whatever precision, under whatever guidance
-    shape = tuple(plan.about["audit"].get("shape", ()))
-    denoiser = prompted(guided(denoiser, plan.guidance), label, shape)
+    origin: Json = {"drawn_by": denoiser.fingerprint}  # in any precision, under any guidance
+    sizes = tuple(plan.about["audit"].get("shape", ()))
+    denoiser = prompted(guided(denoiser, plan.guidance), label, sizes)
     denoiser = in_precision(denoiser, precision, compiled=compiled)
     check_model(denoiser, plan, any_model)
     d = int(np.prod(denoiser.shape))
     rule = f"must be of examples of {d} numbers, as this model's are"
     require(plan.moments.basis.dimension == d, "plan", rule, plan.moments.basis.dimension)
     standardisation = units_of(denoiser, plan, as_drawn)
-    require(standardisation is not None, "plan", "must record the units of the audited data")
-    assert standardisation is not None
+    if standardisation is None:
+        refuse("plan", "must record the units of the audited data")
     names = tuple(getattr(denoiser, "label_names", ()))
     codes = _codes(denoiser, names, label, count, seed)
     written = codes if label is None else None  # of one class there is nothing to tell apart
     check_destination(out, standardisation, force=force, labelled=written is not None)
     options: dict[str, Any] = {"seed": seed, "batch_size": batch_size, "any_model": any_model}
-    options |= {"label": None if codes is None else torch.from_numpy(codes)}
     options |= {"as_drawn": as_drawn, "progress": progress}
+    options["label"] = None if codes is None else torch.from_numpy(codes)
     write = partial(
         write_samples,
         standardisation=standardisation,
@@ -279,9 +247,9 @@ def sample_command(
         write(values, path=out)
     counts = () if codes is None else np.bincount(codes, minlength=len(names)).tolist()
     tally = dict(zip(names, counts, strict=False))  # of no labels there are no counts
-    origin = {"model": denoiser.fingerprint, "drawn_by": drawn_by, "count": count, "seed": seed}
-    column = None if written is None else label_column(out, values)
-    write_origin(out, {"command": command, **origin, "label": label, "label_column": column})
+    origin |= {"model": denoiser.fingerprint, "count": count, "left_out": unread(denoiser)}
+    origin["label_column"] = None if written is None else label_column(out, values)
+    write_origin(out, {"command": command, **origin, "seed": seed, "label": label})
     return Drawn(values, tally, standardisation.bounded)
 
 
@@ -318,6 +286,7 @@ def report_command(
     data: str | None,
     *,
     labels: str | None,
+    drop: Sequence[str],
     out: Path,
     figures: Path | None,
     command: str,
@@ -334,7 +303,8 @@ def report_command(
     commands = [line for record in recorded for line in record.get("commands", ())]
     commands += [origin["command"]] if "command" in origin else []
     shown = None if samples is None else load_data(samples, labels=origin.get("label_column"))
-    beside = None if data is None else read_source(data, labels)
+    known = [*left_out(first.about), *left_out(origin)]
+    beside = None if data is None else read_source(data, labels, drop, known)
     given = beside.sample(SHOWN, seed=0).numpy() if isinstance(beside, Law) else beside
     write_report(
         first,

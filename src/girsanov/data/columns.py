@@ -1,4 +1,4 @@
-r"""The standardisation of named columns: numbers by mean and deviation, categories one-hot.
+r"""One named column: numbers by mean and deviation, categories one-hot.
 
 A category column with K values of frequencies p_1..p_K becomes K coordinates
 
@@ -23,18 +23,18 @@ were drawn, but for the bounds of their dtype.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from .._checks import refuse, require
 from .._typing import Array, Json
-from .standardise import Standardisation
-from .units import cast, number_dtype, reduce_units, restore_units
+from .units import cast, reduce_units, restore_units
+from .values import missing
 
+NO_GAPS = "must not have missing values: the rows learnt from had none"
 MOST_DECIMALS = 6  # more are the digits of arithmetic, and no rule of whoever wrote the numbers
 
 
@@ -83,10 +83,20 @@ class NumberColumn:
             return self.low, self.high
         return (0.0, math.inf) if self.low >= 0 else None
 
+    @property
+    def bounded(self) -> bool:
+        """Whether decoded numbers are kept within bounds."""
+        return self.bounds is not None
+
+    def free(self) -> NumberColumn:
+        """Return this with no bounds but those of its dtype."""
+        return replace(self, low=None, high=None)
+
     def encode(self, values: NDArray[Any]) -> NDArray[np.float32]:
         """Return values [b] standardised, [b, 1]."""
         if values.dtype.kind not in "biuf":
             refuse(f"column {self.name!r}", "must hold numbers", str(values.dtype))
+        require(not missing(values).any(), f"column {self.name!r}", NO_GAPS)
         return reduce_units(values.astype(np.float64), self.mean, self.scale)[:, None]
 
     def decode(self, x: Array) -> NDArray[Any]:
@@ -110,6 +120,7 @@ class CategoryColumn:
     name: str
     categories: tuple[str, ...]
     frequencies: tuple[float, ...]
+    bounded: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Refuse frequencies that are none, and categories that repeat."""
@@ -131,6 +142,10 @@ class CategoryColumn:
         """Text of the longest category's length."""
         return np.dtype(f"<U{max(1, *map(len, self.categories))}")
 
+    def free(self) -> CategoryColumn:
+        """Return this."""
+        return self
+
     @property
     def _scale(self) -> float:
         p = np.asarray(self.frequencies)
@@ -150,7 +165,7 @@ class CategoryColumn:
                     f"column {self.name!r}",
                     "must hold categories learnt from the training"
                     f" data ({known}{', …' if self.width > 8 else ''})",
-                    text,
+                    text or "no value",
                 )
         hot = np.eye(self.width)[[code[text] for text in found.tolist()]]
         return reduce_units(hot, np.asarray(self.frequencies), self._scale)[where]
@@ -164,91 +179,6 @@ class CategoryColumn:
         """Return the fields as JSON values."""
         lists = {"categories": list(self.categories), "frequencies": list(self.frequencies)}
         return {"name": self.name, **lists}
-
-
-Column = NumberColumn | CategoryColumn
-
-
-@dataclass(frozen=True, eq=False)
-class TableStandardisation(Standardisation):
-    """Column by column; rows are structured arrays with one field per column."""
-
-    kind: ClassVar[str] = "table"
-    columns: tuple[Column, ...]
-
-    def __post_init__(self) -> None:
-        """Refuse a table without columns, or with two of one name."""
-        names = [column.name for column in self.columns]
-        require(bool(names), "standardisation", "must have at least one column")
-        require(len(set(names)) == len(names), "standardisation", "must not repeat a name", names)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """(d,): one for each column of numbers, K for each column of K categories."""
-        return (sum(column.width for column in self.columns),)
-
-    @property
-    def scale_in_units(self) -> float | None:
-        """The scale of the only column, if it is of numbers."""
-        only = self.columns[0]
-        return only.scale if len(self.columns) == 1 and isinstance(only, NumberColumn) else None
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The structured dtype of a row."""
-        return np.dtype([(column.name, column.dtype) for column in self.columns])
-
-    @property
-    def bounded(self) -> tuple[str, ...]:
-        """The names of the columns whose decoded numbers are kept within bounds."""
-        numbers = [c for c in self.columns if isinstance(c, NumberColumn)]
-        return tuple(c.name for c in numbers if c.bounds is not None)
-
-    def as_drawn(self) -> TableStandardisation:
-        """Return this with no bounds on what it decodes, but for those of a column's dtype."""
-        free = (
-            replace(c, low=None, high=None) if isinstance(c, NumberColumn) else c
-            for c in self.columns
-        )
-        return TableStandardisation(tuple(free))
-
-    def encode(self, raw: NDArray[Any]) -> NDArray[np.float32]:
-        """Return structured rows [b] standardised: float32 [b, d]; fields may be in any order."""
-        names: Sequence[str] = getattr(getattr(raw, "dtype", None), "names", None) or ()
-        wanted = [column.name for column in self.columns]
-        if set(names) != set(wanted):
-            rule = "must be a structured array with the columns " + ", ".join(wanted)
-            refuse("raw", rule, ", ".join(names) or type(raw).__name__)
-        return np.concatenate([column.encode(raw[column.name]) for column in self.columns], axis=1)
-
-    def decode(self, x: ArrayLike) -> NDArray[Any]:
-        """Return x [b, d] as structured rows [b] in the user's units and types."""
-        values = self._examples(x)
-        rows = np.empty(len(values), self.dtype)
-        start = 0
-        for column in self.columns:
-            rows[column.name] = column.decode(values[:, start : start + column.width])
-            start += column.width
-        return rows
-
-    def to_json(self) -> Json:
-        """Return the columns as JSON values."""
-        return {"kind": self.kind, "columns": [column.to_json() for column in self.columns]}
-
-    @classmethod
-    def _read(cls, content: Json) -> TableStandardisation:
-        return cls(tuple(_read_column(column) for column in content["columns"]))
-
-
-def _read_column(content: Json) -> Column:
-    name = str(content["name"])
-    if "categories" in content:
-        categories = tuple(str(c) for c in content["categories"])
-        return CategoryColumn(name, categories, tuple(float(p) for p in content["frequencies"]))
-    dtype = number_dtype(content["dtype"])
-    mean, scale = float(content["mean"]), float(content["scale"])
-    low, high = (None if content.get(k) is None else float(content[k]) for k in ("low", "high"))
-    return NumberColumn(name, dtype, mean, scale, content.get("decimals"), low, high)
 
 
 def decimals_of(values: NDArray[Any], before: int = 0) -> int | None:

@@ -22,7 +22,9 @@ from .numpy_files import read_npy
 from .parquet_files import parquet_batches
 from .spool import Spool
 from .streaming import Index
-from .tables import Categories, Coder, Values, require_names
+from .tables import Coder, require_names
+from .values import Categories, Gapped, Values, missing, stored, with_gaps
+from .wanted import Found, Wanted
 
 SUFFIXES = (".npy", ".parquet")
 
@@ -86,51 +88,74 @@ def npy_rows(files: list[Path], what: str) -> ArrayRows:
     return array_rows(Parts(kept, np.cumsum([len(a) for a in kept])), what)
 
 
-def parquet_columns(files: list[Path], what: str) -> dict[str, Values]:
+def parquet_columns(files: list[Path], what: str, wanted: Wanted) -> Found:
     """Return the columns of Parquet files that have the same ones, unpacked to a spool each."""
-    return gathered((part for path in files for part in parquet_batches(path)), what)
+    return gathered((part for path in files for part in parquet_batches(path, wanted)), what)
 
 
-def gathered(batches: Iterator[dict[str, Values]], what: str) -> dict[str, Values]:
+def gathered(batches: Iterator[Found], what: str) -> Found:
     """Return columns that come in batches of rows as columns on a temporary file each."""
-    columns: dict[str, Gathered] = {}
+    columns: dict[str, Gathered | None] = {}
     for batch in batches:
         if not columns:
             require_names(list(batch), what)
-            columns = {name: Gathered(f"{what} column {name!r}") for name in batch}
+            columns = {
+                name: None if values is None else Gathered(f"{what} column {name!r}")
+                for name, values in batch.items()
+            }
         rule = "must have the same columns in all parts: " + ", ".join(columns)
         require(list(batch) == list(columns), what, rule, ", ".join(batch))
         for name, values in batch.items():
-            columns[name].append(values)
+            kept = columns[name]
+            if kept is not None and values is not None:
+                kept.append(values)
     require(bool(columns), what, "must have rows", "none")
-    return {name: column.finish() for name, column in columns.items()}
+    return {name: None if kept is None else kept.finish() for name, kept in columns.items()}
 
 
 class Gathered:
-    """One column of numbers or of text, in batches."""
+    """One column of numbers, dates or text, in batches."""
 
     def __init__(self, where: str) -> None:
         self.where, self.spool, self.coder = where, Spool(where), Coder(where)
+        self.gaps = Spool(where)  # of numbers and dates: which are missing
         self.text: bool | None = None
+        self.gapped = False
 
     def append(self, values: Values) -> None:
-        """Keep values [b]; a column is of numbers or of text in all batches."""
+        """Keep values [b]; a column is of numbers, of dates or of text in all batches."""
         text = isinstance(values, Categories)
         self.text = text if self.text is None else self.text
         kind = "text" if self.text else "numbers"
         require(text == self.text, self.where, f"must hold {kind} in all parts", None)
         if isinstance(values, Categories):
             codes = np.array([self.coder.code(name) for name in values.names], np.int32)
-            values = codes[values.codes]
+            self.spool.append(codes[values.codes])
+            return
+        gaps = missing(stored(values))
+        if isinstance(values, Gapped):
+            # in their own type, since other batches may have no gaps
+            self.gapped = True
+            values = np.where(gaps, np.zeros(1, values.dtype), values.values).astype(values.of)
+        self.gaps.append(gaps)
         self.spool.append(values)
 
     def finish(self) -> Values:
         """Return the whole column [n], memory-mapped; text coded by its sorted values."""
         values = self.spool.rows()
-        if not self.text:
+        if self.text:
+            rank, names = self.coder.ranked()
+            for part in _parts(len(values)):
+                values[part] = rank[values[part]]
+            return Categories(values, names)
+        if not self.gapped:
             return values
-        rank, names = self.coder.ranked()
-        for first in range(0, len(values), 2**20):
-            part = slice(first, first + 2**20)
-            values[part] = rank[values[part]]
-        return Categories(values, names)
+        gaps, whole = self.gaps.rows(), Spool(self.where)
+        for part in _parts(len(values)):
+            whole.append(with_gaps(values[part], gaps[part]))
+        return Gapped(whole.rows(), values.dtype)
+
+
+def _parts(count: int) -> Iterator[slice]:
+    for first in range(0, count, 2**20):
+        yield slice(first, first + 2**20)

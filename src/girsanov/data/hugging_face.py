@@ -10,7 +10,9 @@ only column of class labels gives the labels, unless another one is named.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,7 +26,9 @@ from .images import GREY, flattened
 from .parquet_files import arrow_columns
 from .spool import Spool
 from .streaming import Rows
-from .tables import Values, table_rows
+from .tables import table_rows
+from .values import Values
+from .wanted import Wanted
 
 HUB = "hub:"
 BATCH = 256  # rows of pictures or arrays decoded at a time
@@ -46,7 +50,7 @@ def is_saved(folder: Path) -> bool:
     return any((folder / name).is_file() for name in ("dataset_dict.json", "state.json"))
 
 
-def saved_set(folder: Path, labels: str | None) -> Found:
+def saved_set(folder: Path, wanted: Wanted) -> Found:
     """Return the rows of a folder that `save_to_disk` wrote."""
     what = str(folder)
     if (folder / "dataset_dict.json").is_file():
@@ -57,17 +61,17 @@ def saved_set(folder: Path, labels: str | None) -> Found:
         found = library.load_from_disk(str(folder))
         # Arrow trusts the places that a file names, and a damaged one makes it read elsewhere
         found.data.table.validate(full=True)
-        return rows_of(found, labels, what)
+        return rows_of(found, wanted, what)
 
 
-def hub_set(name: str, labels: str | None) -> Found:
+def hub_set(name: str, wanted: Wanted) -> Found:
     """Return the rows of ``hub:owner/name@split`` (by default train), fetched as a stream."""
     library = need("datasets", "datasets")
     place, _, split = name.removeprefix(HUB).partition("@")
     require(bool(place), "source", "must name a data set: hub:owner/name@split", name)
     with quiet(library, name):
         found = library.load_dataset(place, split=split or "train", streaming=True)
-        return rows_of(found, labels, name)
+        return rows_of(found, wanted, name)
 
 
 class quiet:
@@ -78,6 +82,8 @@ class quiet:
 
     def __enter__(self) -> None:
         self.library.disable_progress_bars()
+        # without a network it tells of every retry, and then fails with the same words
+        logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
 
     def __exit__(self, kind: Any, cause: BaseException | None, _: Any) -> None:
         # its errors come from many packages and share no class that could be named
@@ -86,8 +92,9 @@ class quiet:
             raise InputError(f"{self.what}: {text}") from cause
 
 
-def rows_of(found: Any, labels: str | None, what: str) -> Found:
+def rows_of(found: Any, wanted: Wanted, what: str) -> Found:
     """Return the rows and labels of a data set of the library's, map-style or streamed."""
+    labels = wanted.labels
     kinds = {name: type(feature).__name__ for name, feature in (found.features or {}).items()}
     require(bool(kinds), what, "must say which columns it has", "none")
     require(labels is None or labels in kinds, "labels", "must be a column of " + what
@@ -96,7 +103,7 @@ def rows_of(found: Any, labels: str | None, what: str) -> Found:
     label = labels or (classes[0] if len(classes) == 1 else None)
     wide = [n for n, kind in kinds.items() if kind in (*PICTURES, *ARRAYS) and n != label]
     if not wide:
-        return _table(found, labels, label, what)
+        return _table(found, replace(wanted, labels=label), labels is not None, what)
     rule = "must have one column of pictures or arrays"
     require(len(wide) == 1, what, rule, ", ".join(wide), "Select one with select_columns")
     picture = kinds[wide[0]] in PICTURES
@@ -105,6 +112,7 @@ def rows_of(found: Any, labels: str | None, what: str) -> Found:
         spool.append(_pictures(batch[wide[0]], spool) if picture else _arrays(batch[wide[0]]))
         if label:
             codes.append(np.asarray(batch[label]))
+    require(not wanted.asks, "drop", "must name columns of a table; this data is none")
     rows = array_rows(spool.rows(), what)
     if label is None:
         return Found(rows)
@@ -132,14 +140,16 @@ def _arrays(values: Iterable[Any]) -> NDArray[Any]:
     return np.asarray(list(values))  # ragged lists fail here, and are refused by `quiet`
 
 
-def _table(found: Any, labels: str | None, label: str | None, what: str) -> Found:
+def _table(found: Any, wanted: Wanted, named: bool, what: str) -> Found:
+    """Return a table and its labels; named: whether the user named their column."""
     parts = found.with_format("arrow").iter(batch_size=TABLE_BATCH)
-    columns = gathered((arrow_columns(part, what) for part in parts), what)
-    given = None if label is None else columns.pop(label)
+    kept = wanted.of(list(found.features), what)
+    columns = gathered((arrow_columns(part, what, kept) for part in parts), what)
+    given = None if wanted.labels is None else columns.pop(wanted.labels)
     rows = table_rows(columns, what)
-    if given is None or label is None:
+    if given is None or wanted.labels is None:
         return Found(rows)
-    return Found(rows, given) if labels else _named(Found(rows, given), found, label)
+    return Found(rows, given) if named else _named(Found(rows, given), found, wanted.labels)
 
 
 def _named(found: Found, source: Any, label: str) -> Found:

@@ -139,6 +139,9 @@ def read_folder(path: Path) -> Folder:
     groups = {name: found for name in classes if (found := _image_files(path / name))}
     loose = _image_files(path)
     what = str(path)
+    model = (path / "model_index.json").is_file()
+    require(not model, what, "must be data, and is the folder of a model", None,
+            "Check the order of the arguments")  # fmt: skip
     require(bool(loose or groups), what, "must hold images (" + ", ".join(SUFFIXES) + ")", "none")
     if loose and groups:
         rule = "must have its images either all in sub-folders (the labels) or all beside them"

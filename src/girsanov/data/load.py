@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,15 +21,9 @@ from .images import read_folder
 from .numpy_files import read_npy, read_npz
 from .parquet_files import read_parquet
 from .streaming import Rows
-from .tables import (
-    CATEGORY_LIMIT,
-    Categories,
-    Values,
-    column,
-    frame_columns,
-    structured_columns,
-    table_rows,
-)
+from .tables import CATEGORY_LIMIT, column, frame_columns, structured_columns, table_rows
+from .values import Categories, Gapped, Values
+from .wanted import Found, Wanted
 
 ACCEPTED = (
     ".npy, .npz, .csv, .parquet, a folder of images, of .npy or of .parquet files, "
@@ -46,7 +41,13 @@ class Loaded(NamedTuple):
 
 
 def load_data(
-    source: Any, *, labels: str | NDArray[Any] | None = None, name: str | None = None
+    source: Any,
+    *,
+    labels: str | NDArray[Any] | None = None,
+    drop: Sequence[str] = (),
+    only: Sequence[str] = (),
+    like: Any = None,
+    name: str | None = None,
 ) -> Dataset:
     """Return a data set; its rows stay where they are and are read when asked for.
 
@@ -56,13 +57,17 @@ def load_data(
     is ever fetched; the word ``digits`` (scikit-learn's); a NumPy array (structured: a table), a
     torch tensor, or a data frame. Arrays are not copied.
     labels: a table's column, a `.npz`'s array, or one label per row [n] (whole numbers or text).
+    drop: columns of a table to leave out, unread; only: or those to keep (and the labels). What
+    was left out is recorded in a model that is fitted on it, and like, such a model, leaves out
+    the same of other data that has these columns.
     name: what to call it in reports; the file's name by default.
     Raises InputError, one line, for whatever cannot be used.
     """
     what = str(source) if isinstance(source, str | Path) else type(source).__name__
     column_name = labels if isinstance(labels, str) else None
+    wanted = Wanted.asked(drop, only, column_name, like)
     try:
-        loaded = _load(source, column_name, what)
+        loaded = _load(source, wanted, what)
     except OSError as cause:
         raise InputError(f"{what}: cannot be read ({cause.strerror or cause})") from cause
     if labels is not None and column_name is None:
@@ -72,28 +77,28 @@ def load_data(
     return Dataset(loaded.rows, name or title or what, labels=codes, label_names=names)
 
 
-def _load(source: Any, labels: str | None, what: str) -> Loaded:
+def _load(source: Any, wanted: Wanted, what: str) -> Loaded:
     if isinstance(source, str | Path):
-        return _from_word(str(source), labels)
+        return _from_word(str(source), wanted)
     if isinstance(source, torch.Tensor):
-        return _from_array(_tensor_array(source), labels, what)
+        return _from_array(_tensor_array(source), wanted, what)
     if isinstance(source, np.ndarray):
-        return _from_array(source, labels, what)
+        return _from_array(source, wanted, what)
     if hasattr(source, "columns") and hasattr(source, "to_numpy"):
-        return _from_columns(frame_columns(source, what), labels, what)
+        return _from_columns(frame_columns(source, what, wanted), wanted, what)
     if hasattr(source, "to_numpy"):
-        return _from_array(np.asarray(source.to_numpy()), labels, what)
+        return _from_array(np.asarray(source.to_numpy()), wanted, what)
     refuse("source", f"must be a path ({ACCEPTED}), an array, a tensor or a data frame", what)
 
 
-def _from_word(source: str, labels: str | None) -> Loaded:
+def _from_word(source: str, wanted: Wanted) -> Loaded:
     path = Path(source)
     if source == "digits":
-        return _digits(labels)
+        return _digits(wanted)
     if source.startswith(HUB):
-        return Loaded(*hub_set(source, labels))
+        return Loaded(*hub_set(source, wanted))
     if path.is_dir():
-        return _from_folder(path, labels)
+        return _from_folder(path, wanted)
     require(
         path.suffix.lower() in (".npy", ".npz", ".csv", ".parquet"),
         source,
@@ -104,40 +109,50 @@ def _from_word(source: str, labels: str | None) -> Loaded:
     require(path.stat().st_size > 0, source, "must not be empty", "0 bytes")
     match path.suffix.lower():
         case ".npy":
-            return _from_array(read_npy(path), labels, source)
+            return _from_array(read_npy(path), wanted, source)
         case ".npz":
-            rows, found = read_npz(path, labels)
-            return _from_array(rows, None, source)._replace(labels=found)
+            rows, found = read_npz(path, wanted.labels)
+            alone = replace(wanted, labels=None)
+            return _from_array(rows, alone, source)._replace(labels=found)
         case ".csv":
-            return _from_columns(read_csv(path), labels, source)
+            return _from_columns(read_csv(path, wanted), wanted, source)
         case _:
-            return _from_columns(read_parquet(path), labels, source)
+            return _from_columns(read_parquet(path, wanted), wanted, source)
 
 
-def _from_folder(path: Path, labels: str | None) -> Loaded:
+def _from_folder(path: Path, wanted: Wanted) -> Loaded:
     what, files = str(path), data_files(path)
     if is_saved(path):
-        return Loaded(*saved_set(path, labels))
+        return Loaded(*saved_set(path, wanted))
     if files and files[0].suffix.lower() == ".parquet":
-        return _from_columns(parquet_columns(files, what), labels, what)
-    require(labels is None, "labels", NO_COLUMN, labels)
+        return _from_columns(parquet_columns(files, what, wanted), wanted, what)
+    _require_no_columns(wanted)
     return Loaded(npy_rows(files, what)) if files else Loaded(*read_folder(path))
 
 
-def _digits(labels: str | None) -> Loaded:
-    require(labels is None, "labels", NO_COLUMN, labels)
+def _require_no_columns(wanted: Wanted) -> None:
+    """Refuse names of columns for data that has none."""
+    require(wanted.labels is None, "labels", NO_COLUMN, wanted.labels)
+    names = ", ".join((*wanted.drop, *wanted.only))
+    argument = "drop" if wanted.drop else "only"
+    require(not wanted.asks, argument, "must name columns of a table; this data has none", names)
+
+
+def _digits(wanted: Wanted) -> Loaded:
+    _require_no_columns(wanted)
     digits = need("sklearn.datasets", "demo").load_digits()
     return Loaded(array_rows(digits.images.astype(np.uint8), "digits"), digits.target)
 
 
-def _from_array(values: NDArray[Any], labels: str | None, what: str) -> Loaded:
+def _from_array(values: NDArray[Any], wanted: Wanted, what: str) -> Loaded:
     if values.dtype.names is not None:
-        return _from_columns(structured_columns(values, what), labels, what)
-    require(labels is None, "labels", NO_COLUMN, labels)
+        return _from_columns(structured_columns(values, what, wanted), wanted, what)
+    _require_no_columns(wanted)
     return Loaded(array_rows(values, what))
 
 
-def _from_columns(columns: Mapping[str, Values], labels: str | None, what: str) -> Loaded:
+def _from_columns(columns: Found, wanted: Wanted, what: str) -> Loaded:
+    labels = wanted.labels
     found = columns.get(labels) if labels is not None else None
     if labels is not None and found is None:
         refuse("labels", f"must be a column of {what} ({', '.join(columns)})", labels)
@@ -166,12 +181,16 @@ def _label_codes(loaded: Loaded, what: str) -> tuple[NDArray[np.int64] | None, t
         f"must be one for each of {len(loaded.rows)} rows",
         len(values),
     )
-    if loaded.names is not None and not isinstance(values, Categories):
+    if loaded.names is not None and isinstance(values, np.ndarray):
         return values, loaded.names
-    known = values if isinstance(values, Categories) else column(values, "labels", what)
+    known = column(values, "labels", what) if isinstance(values, np.ndarray) else values
+    gaps = isinstance(known, Gapped) or (isinstance(known, Categories) and "" in known.names)
+    require(not gaps, where, "must not be missing in any row", None, "Drop those rows")
     if isinstance(known, Categories):
         return known.codes.astype(np.int64), known.names
-    whole = known.dtype.kind != "f" or bool((known == np.rint(known)).all())
+    assert isinstance(known, np.ndarray)  # neither categories nor with gaps
+    kind = known.dtype.kind
+    whole = kind in "biu" or (kind == "f" and bool((known == np.rint(known)).all()))
     require(whole, where, "must be whole numbers or text", str(known.dtype))
     distinct, codes = np.unique(known, return_inverse=True)
     rule = f"must have at most {CATEGORY_LIMIT} distinct values"

@@ -8,18 +8,21 @@ from typing import Any
 
 from .._checks import InputError, need, require, shown
 from .numpy_files import UNPACK_LIMIT
-from .tables import Values, categorise, column, require_names
+from .tables import LEAVE_OUT, NO_VALUES, categorise, column, require_names, with_missing
+from .values import Values
+from .wanted import Found, Wanted
 
 BATCH = 2**16  # rows unpacked at a time, of a folder of files
 
 
-def read_parquet(path: Path) -> dict[str, Values]:
+def read_parquet(path: Path, wanted: Wanted) -> Found:
     """Return the columns of a Parquet file (needs pyarrow)."""
     parquet = need("pyarrow.parquet", "parquet")
     arrow = need("pyarrow", "parquet")
     try:
         with parquet.ParquetFile(path) as file:
-            size = 8 * file.metadata.num_rows * file.metadata.num_columns
+            kept = wanted.of(_names(file, str(path)), str(path))
+            size = 8 * file.metadata.num_rows * sum(kept.values())
             require(
                 size <= UNPACK_LIMIT,
                 str(path),
@@ -27,48 +30,57 @@ def read_parquet(path: Path) -> dict[str, Values]:
                 size,
                 "Save it as .npy, which is not unpacked",
             )
-            table = file.read()
+            table = file.read(columns=[name for name in kept if kept[name]])
     except (arrow.ArrowException, OSError, ValueError) as cause:
         if isinstance(cause, InputError):
             raise
         raise InputError(f"{path}: must be a whole Parquet file; {shown(str(cause))}") from cause
-    return arrow_columns(table, str(path))
+    return arrow_columns(table, str(path), kept)
 
 
-def parquet_batches(path: Path) -> Iterator[dict[str, Values]]:
+def parquet_batches(path: Path, wanted: Wanted) -> Iterator[Found]:
     """Yield the columns of a Parquet file, at most `BATCH` rows at a time."""
     parquet = need("pyarrow.parquet", "parquet")
     arrow = need("pyarrow", "parquet")
     require(path.stat().st_size > 0, str(path), "must not be empty", "0 bytes")
     try:
         with parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(BATCH):
-                yield arrow_columns(arrow.table(batch), str(path))
+            kept = wanted.of(_names(file, str(path)), str(path))
+            for batch in file.iter_batches(BATCH, columns=[name for name in kept if kept[name]]):
+                yield arrow_columns(arrow.table(batch), str(path), kept)
     except (arrow.ArrowException, OSError, ValueError) as cause:
         if isinstance(cause, InputError):
             raise
         raise InputError(f"{path}: must be a whole Parquet file; {shown(str(cause))}") from cause
 
 
-def arrow_columns(table: Any, what: str) -> dict[str, Values]:
-    """Return the columns of an Arrow table: numbers, or text as categories."""
-    require_names(list(table.column_names), what)
-    return {name: _arrow_column(table[name], name, what) for name in table.column_names}
+def _names(file: Any, what: str) -> list[str]:
+    names = list(file.schema_arrow.names)
+    require_names(names, what)
+    return names
+
+
+def arrow_columns(table: Any, what: str, kept: dict[str, bool]) -> Found:
+    """Return the columns of an Arrow table: numbers, dates, or text as categories.
+
+    kept: for every column's name, whether it is read.
+    """
+    return {n: _arrow_column(table[n], n, what) if kept[n] else None for n in kept}
 
 
 def _arrow_column(values: Any, name: str, what: str) -> Values:
-    types = need("pyarrow.types", "parquet")
+    types, arrow = need("pyarrow.types", "parquet"), need("pyarrow", "parquet")
     where = f"{what} column {name!r}"
-    require(
-        values.null_count == 0,
-        where,
-        "must not have missing values",
-        f"{values.null_count} missing",
-        "Fill or drop those rows",
-    )
     kind = values.type.value_type if types.is_dictionary(values.type) else values.type
-    if types.is_string(kind) or types.is_large_string(kind):
-        return categorise((v.as_py() for v in values), where)
-    usable = types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind)
-    require(usable, where, "must hold numbers or text", str(kind), "Convert it first")
-    return column(values.to_numpy(), name, what)
+    if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
+        return categorise((v.as_py() or "" for v in values), where)
+    require(not types.is_null(kind), where, NO_VALUES, None, LEAVE_OUT)
+    kind = arrow.float64() if types.is_decimal(kind) else kind
+    numbers = types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind)
+    usable = numbers or types.is_date(kind) or types.is_timestamp(kind)
+    require(usable, where, "must hold numbers, dates or text", str(kind), LEAVE_OUT)
+    plain = values if kind == values.type else values.cast(kind)
+    if not values.null_count or not numbers:
+        return column(plain.to_numpy(), name, what)
+    filled = plain.fill_null(False if types.is_boolean(kind) else 0)
+    return with_missing(filled.to_numpy(), plain.is_null().to_numpy(), name, what)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._checks import InputError, refuse, require
+from .values import plain_bytes
 
 SPARE = 2**28  # bytes that stay free where temporary files go
 
@@ -38,7 +39,7 @@ class Spool:
             refuse(self.what, "does not fit where temporary files go", tempfile.gettempdir(),
                    "Set TMPDIR to a folder on a larger disk")  # fmt: skip
         try:
-            self._file.write(np.ascontiguousarray(rows).data)
+            self._file.write(plain_bytes(rows).data)
         except OSError as cause:
             raise InputError(f"{self.what}: cannot be kept ({cause.strerror})") from cause
         self.count += len(rows)

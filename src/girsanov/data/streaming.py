@@ -121,11 +121,14 @@ def value_range(chunks: Iterable[NDArray[Any]]) -> tuple[float, float]:
     return low, high
 
 
-def require_usable(chunk: NDArray[Any], rows: Index, what: str) -> None:
-    """Refuse a chunk [b, ...] with NaN, infinity or a number above 1e150, by row and place."""
+def require_usable(chunk: NDArray[Any], rows: Index, what: str, *, gaps: bool = False) -> None:
+    """Refuse a chunk [b, ...] with NaN, infinity or a number above 1e150, by row and place.
+
+    gaps: whether NaN is let through, as a missing value.
+    """
     if chunk.dtype.kind != "f" or not chunk.size:
         return
-    bad = ~np.isfinite(chunk)
+    bad = np.isinf(chunk) if gaps else ~np.isfinite(chunk)
     if chunk.dtype.itemsize == 8:  # smaller floats end before the limit
         bad |= np.abs(chunk) >= LARGEST
     if bad.any():

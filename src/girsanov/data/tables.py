@@ -1,14 +1,16 @@
 """Rows of named columns, from structured arrays, data frames and the files that hold tables.
 
-Numbers stay where they are (a memory-mapped structured `.npy` is not read whole); text becomes
-a category code per row. A column of text is a category: at most 1000 distinct values of at most
-256 characters. Dates, missing values, NaN and infinity are refused, by column and row.
+Numbers and dates stay where they are (a memory-mapped structured `.npy` is not read whole); text
+becomes a category code per row. A column of text is a category: at most 1000 distinct values of
+at most 256 characters. Missing values (None, NaN, NaT, empty text) are let through, but not a
+column of nothing else; infinity and durations are refused, by column and row.
 """
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,50 +18,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._checks import refuse, require
-from .columns import (
-    CategoryColumn,
-    Column,
-    NumberColumn,
-    TableStandardisation,
-    decimals_of,
-)
-from .streaming import Index, Rows, column_statistics, require_usable, row_chunks
+from .dates import from_dates, require_dates
+from .learn import learn_column
+from .streaming import Index, Rows, require_usable, row_chunks
+from .table_units import TableStandardisation
+from .values import Categories, Gapped, Values, chunks, missing, plain_bytes, stored, with_gaps
+from .wanted import Found, Wanted, left_out
 
+NO_VALUES = "must have values, and all of them are missing"
+LEAVE_OUT = "Leave the column out with --drop (drop=[...])"
 CATEGORY_LIMIT = 1000  # distinct values; each is a coordinate of the model
 TEXT_LIMIT = 256  # characters
 
 
 @dataclass(frozen=True, eq=False)
-class Categories:
-    """A column of text: codes [n] into the sorted names [K]."""
-
-    codes: NDArray[np.int32]
-    names: tuple[str, ...]
-
-    def __len__(self) -> int:
-        """The number of rows."""
-        return len(self.codes)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Text of the longest name's length."""
-        return np.dtype(f"<U{max(1, *map(len, self.names))}")
-
-
-Values = NDArray[Any] | Categories  # one column [n]
-
-
-@dataclass(frozen=True, eq=False)
 class TableRows(Rows):
-    """Rows of named columns, each of numbers or of categories."""
+    """Rows of named columns, each of numbers, dates or categories; and the names left out."""
 
     columns: Mapping[str, Values]
+    left_out: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """(d,): one for each column of numbers, K for each column of K categories."""
-        widths = (len(v.names) if isinstance(v, Categories) else 1 for v in self.columns.values())
-        return (sum(widths),)
+        """(d,): one for a column of numbers or dates, K for K categories, one more for gaps."""
+        return (sum(_width(values) for values in self.columns.values()),)
 
     @cached_property
     def _dtype(self) -> np.dtype[Any]:
@@ -76,50 +58,81 @@ class TableRows(Rows):
             if isinstance(values, Categories):
                 rows[name] = np.asarray(values.names)[values.codes[index]]
             else:
-                rows[name] = values[index]
+                rows[name] = stored(values)[index]
         return rows
 
     def learn(self, index: Index | None) -> TableStandardisation:
         """Learn the columns' means, deviations and frequencies."""
-        columns = [_learn_column(name, self.columns[name], index) for name in self.columns]
-        return TableStandardisation(tuple(columns))
+        columns = [learn_column(name, self.columns[name], index) for name in self.columns]
+        return TableStandardisation(tuple(columns), self.left_out)
 
     def content(self) -> Iterator[bytes | memoryview]:
         """Yield names, types and values, column by column, in chunks."""
         for name, values in self.columns.items():
-            texts = values.names if isinstance(values, Categories) else ()
-            numbers = values.codes if isinstance(values, Categories) else values
-            yield f"column {name!r} {numbers.dtype.str} {len(numbers)} {texts}".encode()
-            for chunk in _chunks(numbers, None):
-                yield np.ascontiguousarray(chunk).data
+            texts: Any = values.names if isinstance(values, Categories) else ()
+            texts = values.of.str if isinstance(values, Gapped) else texts
+            held = stored(values)
+            yield f"column {name!r} {held.dtype.str} {len(held)} {texts}".encode()
+            for chunk in chunks(values):
+                yield plain_bytes(chunk).data
 
     def representatives(self) -> Index:
-        """Return a row for every category of every column."""
-        texts = (v for v in self.columns.values() if isinstance(v, Categories))
-        firsts = (np.unique(v.codes, return_index=True)[1] for v in texts)
+        """Return a row for every category of every column, and one for its gaps."""
+        firsts = [_firsts(values) for values in self.columns.values()]
         return np.unique(np.concatenate([np.zeros(1, np.int64), *firsts]))
 
 
-def table_rows(columns: Mapping[str, Values], what: str) -> TableRows:
+def _width(values: Values) -> int:
+    if isinstance(values, Categories):
+        return len(values.names)
+    return 2 if isinstance(values, Gapped) else 1
+
+
+def _has_values(values: Values) -> bool:
+    if isinstance(values, Categories):
+        return values.names != ("",)
+    if not isinstance(values, Gapped):
+        return True
+    return any(not missing(part).all() for part in chunks(values))
+
+
+def _firsts(values: Values) -> Index:
+    """Return the first row of every category, or the first gap."""
+    if isinstance(values, Categories):
+        return np.unique(values.codes, return_index=True)[1]
+    seen = 0
+    for part in chunks(values) if isinstance(values, Gapped) else ():
+        gaps = np.flatnonzero(missing(part))
+        if len(gaps):
+            return gaps[:1] + seen
+        seen += len(part)
+    return np.zeros(0, np.int64)
+
+
+def table_rows(found: Found, what: str) -> TableRows:
     """Return columns as rows; InputError, naming `what`, unless there are 2 rows and 1 column."""
+    columns = {name: values for name, values in found.items() if values is not None}
     require(bool(columns), what, "must have at least one column besides the labels")
     count = len(next(iter(columns.values())))
     require(count > 1, what, "must have at least 2 rows", count)
-    return TableRows(columns)
+    for name, values in columns.items():
+        require(_has_values(values), f"{what} column {name!r}", NO_VALUES, None, LEAVE_OUT)
+    return TableRows(columns, left_out(found))
 
 
-def structured_columns(rows: NDArray[Any], what: str) -> dict[str, Values]:
+def structured_columns(rows: NDArray[Any], what: str, wanted: Wanted) -> Found:
     """Return the fields of a structured array [n] as columns."""
     require(rows.ndim == 1, what, "must be a flat array of records", f"shape {rows.shape}")
-    return {name: column(rows[name], name, what) for name in rows.dtype.names or ()}
+    kept = wanted.of(rows.dtype.names or (), what)
+    return {n: column(rows[n], n, what) if k else None for n, k in kept.items()}
 
 
-def frame_columns(frame: Any, what: str) -> dict[str, Values]:
+def frame_columns(frame: Any, what: str, wanted: Wanted) -> Found:
     """Return the columns of a data frame (pandas, polars or alike)."""
     names = [str(name) for name in frame.columns]
     require_names(names, what)
-    pairs = zip(names, frame.columns, strict=True)
-    return {name: column(frame[key].to_numpy(), name, what) for name, key in pairs}
+    pairs = zip(wanted.of(names, what).items(), frame.columns, strict=True)
+    return {n: column(frame[key].to_numpy(), n, what) if k else None for (n, k), key in pairs}
 
 
 def require_names(names: list[str], what: str) -> None:
@@ -132,42 +145,67 @@ def require_names(names: list[str], what: str) -> None:
 
 
 def column(values: NDArray[Any], name: str, what: str) -> Values:
-    """Return numbers or text [n] as a column; InputError for what is neither."""
+    """Return numbers, dates or text [n] as a column; InputError for what is none of them."""
     where = f"{what} column {name!r}"
     require(values.ndim == 1, where, "must hold one value per row", f"shape {values.shape}")
+    if isinstance(values, np.ma.MaskedArray):
+        return with_missing(np.ma.getdata(values), np.ma.getmaskarray(values), name, what)
     if values.dtype.kind == "O":
         return _from_objects(values, name, what)
     if values.dtype.kind in "UT":
-        return categorise((str(v) for part in _chunks(values, None) for v in part), where)
-    require(
-        values.dtype.kind not in "mM",
-        where,
-        "must not hold dates or times",
-        str(values.dtype),
-        "Turn them into numbers first",
-    )
-    plain = values.dtype.kind in "biuf" and values.dtype.itemsize <= 8
-    require(plain, where, "must hold real numbers of at most 64 bits, or text", str(values.dtype))
+        return categorise((str(v) for part in chunks(values) for v in part), where)
+    duration = values.dtype.kind == "m"
+    require(not duration, where, "must not hold durations", str(values.dtype), "Use numbers")
+    plain = values.dtype.kind in "biufM" and values.dtype.itemsize <= 8
+    rule = "must hold real numbers of at most 64 bits, dates or text"
+    require(plain, where, rule, str(values.dtype))
+    gaps = 0
     for index in row_chunks(len(values), 1):
-        require_usable(values[index], index, where)
-    return values
+        part = values[index]
+        if part.dtype.kind == "M":
+            require_dates(part, where)
+        require_usable(part, index, where, gaps=True)
+        gaps += int(missing(part).sum())
+    return Gapped(values, values.dtype) if gaps else values
+
+
+def with_missing(values: NDArray[Any], gaps: NDArray[np.bool_], name: str, what: str) -> Values:
+    """Return a column of numbers, dates or text [n] where `gaps` [n] says what is missing."""
+    if values.dtype.kind in "UT":
+        return column(np.where(gaps, "", values.astype(str)), name, what)
+    if not gaps.any() or values.dtype.kind not in "biufM":
+        return column(values, name, what)
+    held = column(with_gaps(values, gaps), name, what)
+    return replace(held, of=values.dtype) if isinstance(held, Gapped) else held
 
 
 def _from_objects(values: NDArray[Any], name: str, what: str) -> Values:
-    """Return Python objects [n] that are all text or all numbers as a column."""
+    """Return Python objects [n] that are all text, all numbers or all dates as a column."""
     where = f"{what} column {name!r}"
-    for row, value in enumerate(values):
-        # The missing values of every library: None, NaN (unequal to itself), pandas' NA and NaT.
-        named = value is None or type(value).__name__ in ("NAType", "NaTType")
-        missing = named or (isinstance(value, float) and value != value)
-        require(not missing, where, f"must not have missing values; row {row} has one")
-    kinds = {type(value) for value in values}
+    # The missing values of every library: None, NaN (unequal to itself), pandas' NA and NaT.
+    gaps = np.array(
+        [
+            v is None
+            or type(v).__name__ in ("NAType", "NaTType")
+            or (isinstance(v, float) and v != v)
+            for v in values
+        ],
+        bool,
+    )
+    there = values[~gaps]
+    kinds = {type(value) for value in there}
     if kinds == {str}:
-        return categorise(values, where)
+        return categorise(("" if gap else v for v, gap in zip(values, gaps, strict=True)), where)
     if all(issubclass(kind, bool | int | float | np.number) for kind in kinds):
-        return column(np.asarray(values.tolist()), name, what)
-    found = ", ".join(sorted(kind.__name__ for kind in kinds))
-    refuse(where, "must hold numbers or text", found, "Dates must be turned into numbers first")
+        known = np.asarray(there.tolist(), None if kinds else np.float64)
+    elif all(issubclass(kind, datetime.date) for kind in kinds):
+        known = from_dates(there, where)
+    else:
+        found = ", ".join(sorted(kind.__name__ for kind in kinds))
+        refuse(where, "must hold numbers, dates or text", found, LEAVE_OUT)
+    filled: NDArray[Any] = np.zeros(len(values), known.dtype)
+    filled[~gaps] = known
+    return with_missing(filled, gaps, name, what)
 
 
 def categorise(texts: Iterable[str], where: str) -> Categories:
@@ -185,6 +223,7 @@ class Coder:
 
     def code(self, text: str) -> int:
         """Return the code of `text`; InputError if it cannot be one more category."""
+        text = text if text.strip() else ""  # which is that of a missing value
         if text not in self._codes:
             self._require_category(text)
             self._codes[text] = len(self._codes)
@@ -204,35 +243,8 @@ class Coder:
 
     def _require_category(self, text: str) -> None:
         where = self._where
-        require(text.strip() != "", where, "must not have empty text; it counts as missing")
         rule = f"must have text of at most {TEXT_LIMIT} characters"
         require(len(text) <= TEXT_LIMIT, where, rule, text)
         rule = f"is text, so a category, which may have at most {CATEGORY_LIMIT} values"
-        remedy = "Drop the column or group its values"
+        remedy = f"Group its values, or {LEAVE_OUT[0].lower()}{LEAVE_OUT[1:]}"
         require(len(self._codes) < CATEGORY_LIMIT, where, rule, text, remedy)
-
-
-def _chunks(values: NDArray[Any], index: Index | None) -> Iterator[NDArray[Any]]:
-    for rows in row_chunks(len(values), 8, index):
-        yield values[rows]
-
-
-def _learn_column(name: str, values: Values, index: Index | None) -> Column:
-    if isinstance(values, Categories):
-        codes = values.codes if index is None else values.codes[index]
-        counts = np.bincount(codes, minlength=len(values.names))
-        return CategoryColumn(name, values.names, tuple((counts / len(codes)).tolist()))
-    found = column_statistics(_chunks(values, index))
-    mean, deviation = float(found.mean[0]), float(found.deviation[0])
-    # of all rows, as categories are: the form of the table, nothing learnt from it
-    decimals = _decimals(values) if values.dtype.kind == "f" else None
-    low, high = float(found.low[0]), float(found.high[0])
-    return NumberColumn(name, values.dtype, mean, deviation, decimals, low, high)
-
-
-def _decimals(values: NDArray[Any]) -> int | None:
-    most: int | None = 0
-    for chunk in _chunks(values, None):
-        if most is not None:
-            most = decimals_of(chunk, most)
-    return most

@@ -24,8 +24,11 @@ from PIL import Image
 from .._checks import InputError, need, require
 from .._files import replacing
 from .._typing import PathLike
-from .columns import TableStandardisation
+from .dates import DateColumn
+from .gaps import GapColumn
 from .standardise import ImageStandardisation, Standardisation
+from .table_units import Column, TableStandardisation
+from .values import missing
 
 OURS = re.compile(r"\d{6,}\.png")
 CHUNK_ROWS = 2**14
@@ -105,7 +108,8 @@ def write_samples(
                     else:
                         np.savez(file, x=decoded, y=values)
             case ".csv":
-                _write_csv(_columns(decoded, standardisation, values), temporary)
+                columns = _columns(decoded, standardisation, values)
+                _write_csv(_shortened(columns, standardisation), temporary)
             case _:
                 _write_parquet(_columns(decoded, standardisation, values), temporary)
 
@@ -148,7 +152,7 @@ def _columns(
     rows: NDArray[Any], standardisation: Standardisation, labels: NDArray[Any] | None
 ) -> dict[str, NDArray[Any]]:
     if isinstance(standardisation, TableStandardisation):
-        columns = {name: rows[name] for name in rows.dtype.names or ()}
+        columns = {c.name: _column(rows[c.name], c) for c in standardisation.columns}
     else:
         columns = {f"x{k}": values for k, values in enumerate(rows.reshape(len(rows), -1).T)}
     if labels is not None:
@@ -157,6 +161,32 @@ def _columns(
             name += "_"
         columns[name] = labels
     return columns
+
+
+def _column(values: NDArray[Any], column: Column) -> NDArray[Any]:
+    """Return a column in the type of its values that are there, the others masked."""
+    if values.dtype.kind == "U":
+        gaps = values == ""
+        return np.ma.MaskedArray(values, gaps) if gaps.any() else values
+    if not isinstance(column, GapColumn):
+        return values
+    gaps = missing(values)
+    held = np.where(gaps, np.zeros(1, values.dtype), values).astype(column.inner.dtype)
+    return np.ma.MaskedArray(held, gaps)
+
+
+def _shortened(
+    columns: dict[str, NDArray[Any]], standardisation: Standardisation
+) -> dict[str, NDArray[Any]]:
+    """Return columns with dates finer than seconds as coarse as their values are given to."""
+    dates = {}
+    for column in getattr(standardisation, "columns", ()):
+        inner = column.inner if isinstance(column, GapColumn) else column
+        if isinstance(inner, DateColumn) and inner.unit not in ("D", "m", "s"):
+            # ISO 8601 has no times of hours alone
+            text = inner.resolution if inner.resolution not in ("h", "m") else "m"
+            dates[inner.name] = columns[inner.name].astype(f"M8[{text}]")
+    return {**columns, **dates}
 
 
 def _write_csv(columns: dict[str, NDArray[Any]], path: Path) -> None:
@@ -172,16 +202,22 @@ def _write_csv(columns: dict[str, NDArray[Any]], path: Path) -> None:
 def _texts(values: NDArray[Any]) -> list[str]:
     # NumPy writes a float32 with as few digits as bring it back; Python would write a float64.
     plain = values.astype(np.int8) if values.dtype.kind == "b" else values
-    return [str(text) for text in plain.astype(np.str_)]
+    texts = [str(text) for text in np.ma.getdata(plain).astype(np.str_)]
+    if not isinstance(values, np.ma.MaskedArray):
+        return texts
+    return ["" if gap else t for t, gap in zip(texts, np.ma.getmaskarray(values), strict=True)]
 
 
 def _write_parquet(columns: dict[str, NDArray[Any]], path: Path) -> None:
     parquet, arrow = need("pyarrow.parquet", "parquet"), need("pyarrow", "parquet")
     # pyarrow takes the machine's own byte order and one-dimensional, unit-stride arrays.
-    native = {
-        k: np.ascontiguousarray(v.astype(v.dtype.newbyteorder("="))) for k, v in columns.items()
-    }
-    parquet.write_table(arrow.table(native), path)
+    made = {}
+    for name, values in columns.items():
+        plain = np.ma.getdata(values)
+        unit = "M8[s]" if plain.dtype in ("M8[h]", "M8[m]") else plain.dtype.newbyteorder("=")
+        gaps = np.ma.getmaskarray(values) if isinstance(values, np.ma.MaskedArray) else None
+        made[name] = arrow.array(np.ascontiguousarray(plain.astype(unit)), mask=gaps)
+    parquet.write_table(arrow.table(made), path)
 
 
 def _write_folder(

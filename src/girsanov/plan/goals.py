@@ -183,13 +183,43 @@ def fewest(price: Prices, end: int, extra: int, target: float, argument: str) ->
                 f"the fewest steps whose init and discretisation stay below {target:.4g} nats"
             )
         before = count
-    refuse(
-        argument,
-        f"cannot be reached at this resolution: the least is {reached:.4g} nats, "
-        f"a total variation of {tv_from_kl(reached):.4g}",
-        f"{target:.4g} nats" if argument == "kl" else f"{tv_from_kl(target):.4g}",
-        "Ask for a coarser --resolution, or audit more examples or levels",
-    )
+    asked = f"{target:.4g} nats" if argument == "kl" else f"{tv_from_kl(target):.4g}"
+    least = _rounded_up(reached if argument == "kl" else tv_from_kl(reached))
+    where = f"{price.levels[end - 1] ** -0.5:.3g}"
+    there = f"the least there is --{argument} {least:g}"
+    there = there if argument == "kl" or least < 1 else "none below 1 can be promised there"
+    rule = f"cannot be reached at noise level {where}: {there}"
+    refuse(argument, rule, asked, _remedy(price, end, extra, target))
+
+
+def _remedy(price: Prices, end: int, extra: int, target: float) -> str:
+    """Return which --resolution reaches a target that ending at node `end` does not."""
+    far, near = 0, end  # node 0 is no end; costs fall as the end gets coarser
+    while near - far > 1:
+        middle = (far + near) // 2
+        enough = _reaches(price, middle, extra, target)
+        far, near = (middle, near) if enough else (far, middle)
+    if far == 0:
+        return (
+            "No --resolution reaches it; audit more examples or levels, or try another --sampler"
+        )
+    coarse = _rounded_up(float(price.levels[far - 1] ** -0.5))
+    but = ", though it is noisier than the data" if coarse > 1 else ""
+    return f"--resolution {coarse:g} reaches it{but}; or audit more examples or levels"
+
+
+def _reaches(price: Prices, end: int, extra: int, target: float) -> bool:
+    try:
+        counts = counts_up_to(price, end, extra, USUAL)
+    except InputError:  # limits leave no grid that ends there
+        return False
+    return any(_upper(price, n + extra, end) <= target for n in reversed(counts))
+
+
+def _rounded_up(value: float) -> float:
+    """Return a positive number to three digits, not below itself."""
+    step = 10.0 ** (math.floor(math.log10(value)) - 2)
+    return math.ceil(value / step) * step
 
 
 def _in_turn(price: Prices, end: int, extra: int) -> Iterator[int]:

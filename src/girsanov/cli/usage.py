@@ -1,0 +1,48 @@
+"""What typer says of a command that cannot be parsed, in the house wording: with what arrived."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+from .._checks import refuse, require, shown
+
+RULES = (  # how typer words a rule, and how we do
+    ("valid integer", "must be a whole number"),
+    ("valid number", "must be a number"),
+    ("greater than or equal to ", "must be at least "),
+    ("less than or equal to ", "must be at most "),
+)
+
+
+def require_no_empty(arguments: Sequence[str]) -> None:
+    """Refuse an empty argument, which as a path would be the folder one works in."""
+    for place, text in enumerate(arguments):
+        before = arguments[place - 1] if place else ""
+        what = before if before.startswith("--") else f"argument {place}"
+        require(text != "", what, "must not be empty", "''")
+        name, equals, value = text.partition("=")
+        if name.startswith("--") and equals and not value:
+            refuse(name, "must not be empty", text)
+
+
+def worded(mistake: Any, arguments: Sequence[str]) -> str:
+    """Return the line for a usage error of typer's."""
+    context = getattr(mistake, "ctx", None)
+    command = context.command_path if context else "girsanov"
+    said = mistake.format_message().rstrip(".")
+    names = getattr(getattr(mistake, "param", None), "opts", [])
+    values = [value for name in names for value in _given(name, arguments)]
+    for theirs, ours in RULES:
+        before, found, after = said.partition(theirs)
+        if values and found and before.startswith("Invalid value"):
+            bound = after if ours.endswith(" ") else ""
+            said = f"{names[0]}: {ours}{bound}; got {shown(values[-1])}"
+    return f"{said}. See {command} --help"
+
+
+def _given(name: str, arguments: Sequence[str]) -> list[str]:
+    """Return the values that an option was given, --name VALUE or --name=VALUE."""
+    apart = [value for option, value in pairwise(arguments) if option == name]
+    return [*apart, *(a[len(name) + 1 :] for a in arguments if a.startswith(f"{name}="))]
