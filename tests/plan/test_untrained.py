@@ -8,6 +8,7 @@ import torch
 
 import girsanov as gv
 from girsanov.plan.untrained import untrained
+from girsanov.reporting.helps import audit_spoken
 
 SKEWED = gv.GaussianMixture([0.3, 0.7], [[-1.5, 0.0], [1.0, 2.0]], [0.04, 0.15])
 NOISE = gv.Gaussian([1.0, -2.0, 0.5], 0.5)  # the law of which equation (1) is the exact error
@@ -92,4 +93,7 @@ def test_random_weights_of_a_pipeline_are_told_apart():
     rng = np.random.default_rng(0)
     pictures = np.kron(rng.gamma(2.0, 40.0, (48, 4, 4, 3)), np.ones((1, 2, 2, 1)))
     data = gv.load_data(np.clip(pictures, 0, 255).astype(np.uint8))
-    assert untrained(gv.audit(model, data, levels=17, draws=1)) is not None
+    audit = gv.audit(model, data, levels=17, draws=1)
+    assert untrained(audit) is not None
+    assert audit_spoken(audit)[0].startswith("Sampled with ")
+    assert "it is the model: it knows nothing of this data" in audit_spoken(audit)[0]

@@ -17,6 +17,7 @@ from .._checks import InputError
 from ..ledger.record import Audit
 from ..plan.plan import Plan
 from ..plan.remedies import Remedy, remedies
+from ..plan.untrained import untrained
 from .contest import winner
 from .verdict import NEGLIGIBLE, sampler_share, verdict
 from .words import number
@@ -37,9 +38,29 @@ NOTHING = (
 
 
 def spoken(audit: Audit, plan: Plan) -> list[str]:
-    """Return who won a plan's tournament, if any, its verdict, and what would help it most."""
+    """Return who won a plan's tournament, if any, its verdict, and what would help it most.
+
+    Of a model that knows nothing of the data that is the verdict, and nothing else is said.
+    """
+    nothing = knows_nothing(audit)
+    if nothing:
+        return [*filter(None, [winner(plan)]), nothing]
     said = [verdict(plan)] if plan.ledger[0].name == "init" else []
     return [*filter(None, [winner(plan)]), *said, *filter(None, [helps(audit, plan)])]
+
+
+def knows_nothing(audit: Audit) -> str:
+    """Return that a model is worse than a guess without training, "" unless it is."""
+    found = untrained(audit)
+    if found is None:
+        return ""
+    where = f"{number(found.finest)} to {number(found.coarsest)}"
+    return (
+        f"It is the model: it knows nothing of this data. At noise levels {where} its error is at "
+        f"least {number(found.times)} times that of drawing the noisy example to the data’s mean, "
+        "which takes no training: random weights, or another data set’s, units or size. No other "
+        "number means much."
+    )
 
 
 def helps(audit: Audit, plan: Plan) -> str:
