@@ -223,6 +223,7 @@ def plan(
     those closest to held-out data win.
     """
     replaced = outputs.require_result(out, "plan", force)
+    from ..reporting.helps import spoken
     from . import show, tournament
 
     usual: dict[str, Any] = {"steps": steps, "kl": kl, "tv": tv, "distance": distance}
@@ -230,15 +231,13 @@ def plan(
     usual |= {"resolution": resolution, "calibrate": calibrate}
     limits = {"w2": w2, "among": among, "keep": keep, "widest": widest, "weight": weight}
     usual |= {name: value for name, value in limits.items() if value not in (None, [])}
-    contest: dict[str, Any] = {"model": model, "data": data, "labels": labels, "drop": drop}
-    contest |= {"candidates": candidates, "calls": calls, "seed": seed}
+    contest = {"model": model, "data": data, "labels": labels, "drop": drop, "calls": calls}
+    contest |= {"candidates": candidates, "seed": seed}
     measured, made = tournament.planned(audit, by, usual, contest)
     before = made.about["audit"]
     commands = [*before.get("commands", ()), outputs.typed(context, *SHOWN)]
     made.about["audit"] = {**before, "commands": commands}
     made.save(out, force=True)
-    from ..reporting.helps import spoken
-
     said = spoken(measured, made)
     told = {k: v for k, v in made.about.items() if k in ("why", "tournament")}
     content = {"plan": str(out), **made.summary(), **told, "verdict": said, "replaced": replaced}

@@ -146,15 +146,22 @@ def audit_command(
     else:
         asked = {k: v for k, v in options.items() if k not in ("examples", "draws")}
         done = audit_to(denoiser, data, half_width=half_width, steps=steps, **asked)
-    if isinstance(train, Dataset) and isinstance(data, Dataset) and not among.rank:
+    _note_data(done, denoiser, data, None if among.rank else train)
+    if lost is not None:
+        done.about["vae"] = lost
+    return done
+
+
+def _note_data(
+    done: Audit, denoiser: Denoiser, data: Dataset | Law, train: Dataset | None
+) -> None:
+    """Say in an audit what was noticed of the data: near copies, columns that were not read."""
+    if train is not None and isinstance(data, Dataset):
         found = near_copies(train, data)
         if found is not None and found.many:
             done.about["notes"] = [*done.about.get("notes", ()), str(found)]
     if unread(denoiser):
         done.about["left_out"] = unread(denoiser)
-    if lost is not None:
-        done.about["vae"] = lost
-    return done
 
 
 def _rounded(

@@ -49,6 +49,11 @@ def spoken(audit: Audit, plan: Plan) -> list[str]:
     return [*filter(None, [winner(plan)]), *said, *filter(None, [helps(audit, plan)])]
 
 
+def headline(audit: Audit, plan: Plan) -> str:
+    """Return the verdict on a plan, or that its model knows nothing of the data."""
+    return knows_nothing(audit) or verdict(plan)
+
+
 def knows_nothing(audit: Audit) -> str:
     """Return that a model is worse than a guess without training, "" unless it is."""
     found = untrained(audit)

@@ -20,11 +20,11 @@ from .cards import cards
 from .certified import certificate_figure
 from .contest import winner
 from .figures import curve_figure, gain_figure, half_width
-from .helps import listed, priced
+from .helps import headline, listed, priced
 from .live import certificate_words, relatives
 from .spectrum import levels_shown, spectrum_figures
 from .total import FEW, MOST, Line, cost_of, line, rises, total_figure
-from .verdict import advice, cheapest, sampler_share, verdict
+from .verdict import advice, cheapest, sampler_share
 from .waterfall import ledger_figure
 from .words import count, data_name, interval_of, name_of, number, plural, value_of
 
@@ -39,7 +39,7 @@ def verdict_section(audit: Audit, plan: Plan, found: list[Remedy] | None) -> Jso
     """Return the verdict, what would help, and the three numbers."""
     far = plan.distance
     return {
-        "sentence": verdict(plan),
+        "sentence": headline(audit, plan),
         "helps": listed(audit, found, plan),
         "advice": advice(plan),
         "certificate": certificate_words(plan),

@@ -24,12 +24,13 @@ from ..montecarlo import Estimate, group_estimate, trapezium
 from ..plan.make import make_plan
 from ..plan.plan import Plan
 from .figures import LEFT, RIGHT, TOP, curve_axis, half_width
+from .helps import headline, knows_nothing
 from .live import certificate_words
 from .rivals import Rival, shared
 from .sections import sampler_of
 from .snippets import positional
 from .svg import NARROW, Axis, el, frame, polyline, responsive, ribbon, rounded_up, svg
-from .verdict import sampler_share, verdict
+from .verdict import sampler_share
 from .words import interval_of, number, plural, value_of
 
 NOISE, NOISE_IN_UNITS = "noise level σ", "noise level in the data’s units"
@@ -200,7 +201,7 @@ def _row(index: int, audit: Audit, plan: Plan | None) -> Json:
         "steps": "–" if plan is None else plan.steps,
         "entries": entries or [["–", ""]] * 3,
         "share": "–" if share is None or share.value is None else number(share.value),
-        "verdict": "" if plan is None else verdict(plan),
+        "verdict": knows_nothing(audit) if plan is None else headline(audit, plan),
         "certificate": "" if plan is None else certificate_words(plan),
     }
 
