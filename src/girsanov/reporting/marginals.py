@@ -19,24 +19,38 @@ MOST_BARS = 10
 TAIL = 0.001  # share of the numbers on either side that the axis may leave out
 LONG = 6  # letters of a label from which only the two outer ones fit
 POINTS = 400
+DAY = 86_400.0  # seconds
+MISSING = "missing"  # a category of its own, whose name is empty
 CELL = (224.0, 120.0)  # pixels of one histogram
 
 
 @dataclass(frozen=True)
 class Column:
-    """A named column [n] of numbers or text."""
+    """A named column [n] of numbers, dates or text."""
 
     name: str
     values: NDArray[Any]
 
     @property
     def numeric(self) -> bool:
-        """Whether it holds numbers."""
-        return self.values.dtype.kind in "biuf"
+        """Whether it holds numbers, or dates, which are shown as such."""
+        return self.values.dtype.kind in "biufM"
+
+    @property
+    def dated(self) -> bool:
+        """Whether it holds dates."""
+        return self.values.dtype.kind == "M"
+
+    def numbers(self) -> Array:
+        """Return numbers, of dates the seconds since 1970; NaN where there is none."""
+        if not self.dated:
+            return self.values.astype(np.float64)
+        seconds = self.values.astype("M8[s]").astype(np.int64).astype(np.float64)
+        return np.where(np.isnat(self.values), np.nan, seconds)
 
     def finite(self) -> Array:
         """Return the numbers that are numbers."""
-        values = self.values.astype(np.float64)
+        values = self.numbers()
         return np.asarray(values[np.isfinite(values)])
 
 
@@ -61,11 +75,12 @@ def histogram(pair: Sequence[Column | None], index: int) -> Markup:
     top = max(float(s.max()) for s in shares if s is not None) or 1.0
     x = Axis(low, high, 6.0, CELL[0] - 6)
     y = Axis(0.0, top, CELL[1] - 22, 26.0)
-    parts = [_title(known[-1].name), _base(x, y)]
+    dated = known[-1].dated
+    parts = [_title(known[-1].name), _base(x, y, _dates(low, high) if dated else x.ticks(5))]
     for share, kind in zip(shares, ("sample-area", "data-line"), strict=True):
         if share is not None:
             parts.append(el("path", d=_stairs(x(edges), y(share), y.start), class_=kind))
-    said = _summary(numbers)
+    said = _summary(numbers, dated)
     return svg(ident, CELL, f"Histogram of {known[-1].name}", said, *parts)
 
 
@@ -82,9 +97,17 @@ def _short(name: str, most: int) -> str:
     return name if len(name) <= most else name[: most - 1] + "…"
 
 
-def _base(x: Axis, y: Axis) -> Markup:
+def _date(seconds: float) -> str:
+    return str(np.datetime64(round(seconds / DAY), "D"))
+
+
+def _dates(low: float, high: float) -> list[tuple[float, str]]:
+    """Return the ends of an axis of dates with their labels."""
+    return [(low, _date(low)), (high, _date(high))]
+
+
+def _base(x: Axis, y: Axis, ticks: list[tuple[float, str]]) -> Markup:
     parts = [el("path", d=f"M{x.start:.1f} {y.start:.1f}H{x.end:.1f}", class_="axis")]
-    ticks = x.ticks(5)
     if max((len(label) for _, label in ticks), default=0) > LONG:
         ticks = ticks[:: len(ticks) - 1] if len(ticks) > 1 else ticks
     for value, label in ticks:
@@ -101,13 +124,14 @@ def _stairs(edges: Array, heights: Array, base: float) -> str:
     return f"M{edges[0]:.1f} {base:.1f}{steps}V{base:.1f}"
 
 
-def _summary(numbers: Sequence[Array | None]) -> str:
+def _summary(numbers: Sequence[Array | None], dated: bool) -> str:
     told = []
     for name, v in zip(("Samples", "Data"), numbers, strict=True):
         if v is not None and len(v):
-            told.append(
-                f"{name}: mean {number(float(v.mean()))}, deviation {number(float(v.std()))}."
-            )
+            mean, deviation = float(v.mean()), float(v.std())
+            words = number(mean), number(deviation)
+            words = (_date(mean), f"{number(deviation / DAY)} days") if dated else words
+            told.append(f"{name}: mean {words[0]}, deviation {words[1]}.")
     return " ".join(told)
 
 
@@ -135,12 +159,12 @@ def _bars(pair: Sequence[Column | None], name: str, ident: str) -> Markup:
                 d = f"M{left:.1f} {y.start:.1f}V{y(share[k]):.1f}h{box:.1f}V{y.start:.1f}"
                 parts.append(el("path", d=d, class_=kind))
         room = max(1, int(wide / 7.5))
-        text = str(value)
+        text = str(value) or MISSING
         text = text if len(text) <= room else text[: max(1, room - 1)] + "…"
         middle = left + box / 2
         parts.append(el("text", text, x=middle, y=y.start + 16, class_="mid tick"))
     told = "; ".join(
-        f"{value}: "
+        f"{value if value != '' else MISSING}: "
         + ", ".join(
             f"{who} {number(100 * s[k])} %"
             for who, s in zip(("samples", "data"), shares, strict=True)
@@ -190,7 +214,7 @@ def _limits(columns: Sequence[Column]) -> tuple[float, float]:
 
 
 def _scatter(across: Column, up: Column, x: Axis, y: Axis, kind: str) -> Markup:
-    a, b = across.values.astype(np.float64), up.values.astype(np.float64)
+    a, b = across.numbers(), up.numbers()
     rows = np.unique(np.linspace(0, len(a) - 1, min(len(a), POINTS)).astype(np.int64))
     a, b = a[rows], b[rows]
     inside = (a >= x.low) & (a <= x.high) & (b >= y.low) & (b <= y.high)  # and so finite
