@@ -28,8 +28,8 @@ SHORTER = [
     (r"--minutes [\d.]+", QUICK),
     (r"minutes=[\d.]+", 'steps=30, network="mlp"'),
     (rf"^(girsanov fit (?:(?!{QUICK}|--steps).)*)$", rf"\1 {QUICK}"),
-    (r"^(girsanov audit (?:(?!--levels).)*)$", r"\1 --levels 17 --draws 1"),
-    (r"^(girsanov audit (?:(?!--examples).)*)$", r"\1 --examples 100"),
+    (r"^(girsanov audit (?:(?!--levels|--half-width).)*)$", r"\1 --levels 17 --draws 1"),
+    (r"^(girsanov audit (?:(?!--examples|--half-width).)*)$", r"\1 --examples 100"),
 ]
 LEFT_OUT = ("make ", ". .venv", "pip ")  # installing and testing, which is how this came to run
 

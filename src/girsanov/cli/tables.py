@@ -120,7 +120,7 @@ def frontier_line(plan: Plan) -> str:
     least = max(1e-6, 1e-4 * max(float(r["above_best"]) for r in rows))
     logs = [math.log(max(least, float(r["above_best"]))) for r in rows]
     ends = f"{rows[0]['steps']} .. {rows[-1]['steps']} steps"
-    told = "still falling" if best == rows[-1]["steps"] else f"flat from {best} on"
+    told = "still falling" if best == rows[-1]["steps"] else f"flat from {best}"
     told = told if cheapest(plan) is None else f"cheapest {best}"
     return f"{sparkline(logs)} {ends}, {told}"
 

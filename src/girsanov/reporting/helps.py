@@ -51,7 +51,10 @@ def spoken(audit: Audit, plan: Plan) -> list[str]:
 
 def headline(audit: Audit, plan: Plan) -> str:
     """Return the verdict on a plan, or that its model knows nothing of the data."""
-    return knows_nothing(audit) or verdict(plan)
+    nothing = knows_nothing(audit)
+    if plan.scheduler is not None:  # it was chosen by samples, whatever the model is
+        return " ".join(filter(None, [verdict(plan), nothing]))
+    return nothing or verdict(plan)
 
 
 def knows_nothing(audit: Audit) -> str:

@@ -23,8 +23,8 @@ from ..plan.plan import Plan
 from .cards import cards
 from .certified import most_tv
 from .certified import said as said_of_tv
-from .helps import headline
-from .verdict import certificate, sampler_share
+from .helps import knows_nothing
+from .verdict import certificate, sampler_share, verdict
 from .waterfall import TICKS, bars, ledger_ticks, reach
 from .words import interval_of, nats_of, plural, value_of
 
@@ -50,11 +50,13 @@ def live(audit: Audit, given: Plan, plans: Sequence[Plan]) -> Json | None:
     best = [like] if like is not None else relatives(audit, given, [given.steps])
     shown = sorted([*(p for p in plans if p is not like), given], key=lambda p: p.steps)
     scaled = audit.levels * audit.total().value / audit.curve.dimension
+    nothing = knows_nothing(audit)
+    told = {"sentence": nothing} if nothing else {}
     return {
         "given": next(k for k, p in enumerate(shown) if p is given),
         "own": any(_same(p.levels, given.levels) for p in best),
         "curve": [_short(audit.levels**-0.5), _short(scaled)],
-        "plans": [{**state(plan), "sentence": headline(audit, plan)} for plan in shown],
+        "plans": [{**state(plan), **told} for plan in shown],
     }
 
 
@@ -71,6 +73,7 @@ def state(plan: Plan) -> Json:
     return {
         "steps": plan.steps,
         "words": plural(plan.steps, "step"),
+        "sentence": verdict(plan),
         "share": share.words(),
         "certificate": certificate_words(plan),
         "said": said_of_tv(noise.tolist(), tv) if tv else "",
