@@ -22,7 +22,7 @@ from .curve import FOLDS, GROUPS, VECTOR, pairs
 from .frame import Frame
 from .walk import Level
 
-TOGETHER = {"cpu": 2**16, "cuda": 2**22}  # numbers of a vector that are added at once
+TOGETHER = {"cpu": 2**17, "cuda": 2**22}  # numbers of a vector that are added at once
 NOISE, RESIDUAL, OTHER = 0, 1, 2  # of what is gathered; then e, and in phase space w
 
 
