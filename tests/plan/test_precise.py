@@ -5,7 +5,7 @@ import pytest
 
 import girsanov as gv
 from girsanov._checks import InputError
-from girsanov.plan.precise import MOST_DRAWS, NEAR, PILOT, available, relative_half_width
+from girsanov.plan.precise import GROWTH, MOST_DRAWS, NEAR, PILOT, available, relative_half_width
 
 LAW = gv.GaussianMixture(
     [0.25, 0.75],
@@ -57,6 +57,14 @@ def test_data_that_ends_is_used_whole_and_what_it_would_take_is_said():
     assert note.endswith("held-out examples, not 150")
     assert available(model, held_out, None) == 150
     assert relative_half_width(found, 4) == told["reached"]
+
+
+def test_a_cost_of_nothing_is_not_measured_for_ever():  # a Gaussian hold is exact for the law
+    law = gv.Gaussian([1.0], [[0.5]])
+    found = gv.audit_to(gv.ExactDenoiser(law), law, half_width=0.05)
+    assert found.about["precision"]["reached"] is None
+    assert found.about["examples"] * found.about["draws"] <= 2 * GROWTH * PILOT
+    assert found.about["notes"][-1].endswith("too little to be known to a share of itself")
 
 
 def test_what_cannot_be_asked_is_refused():
