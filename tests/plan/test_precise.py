@@ -85,3 +85,19 @@ def test_the_same_audit_comes_back_after_a_stop(tmp_path):
     assert np.array_equal(once.curve.traces, kept.curve.traces)
     once.save(tmp_path / "a.json")
     assert gv.load_audit(tmp_path / "a.json").about["precision"] == once.about["precision"]
+
+
+def test_a_stop_in_a_later_round_does_not_stand_in_the_way(tmp_path):
+    asked = {"half_width": 0.05, "steps": 4, "keep": tmp_path / "parts", "batch_size": 64}
+    ends = []
+
+    def stopped(done, total):
+        ends.extend([total] if total not in ends else [])
+        if len(ends) == 3:  # the pilot, a round, and the next
+            raise KeyboardInterrupt
+
+    for _ in range(2):
+        ends.clear()
+        with pytest.raises(KeyboardInterrupt):
+            gv.audit_to(Wrong(LAW), LAW, progress=stopped, **asked)
+        assert len(ends) == 3

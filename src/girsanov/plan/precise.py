@@ -29,7 +29,6 @@ from ..law.base import Law
 from ..ledger.audit import audit
 from ..ledger.curve import GROUPS
 from ..ledger.examples import MOMENT_SHARE
-from ..ledger.kept import remove_sums
 from ..ledger.record import Audit
 
 LEVELS, FINER = 17, 33  # while there are examples, and when there are no more
@@ -83,10 +82,9 @@ def audit_to(
         need = math.ceil((1 + MARGIN) * noisy * ratio)
         count = min(most, max(need, 2 * GROUPS))
         draws = min(MOST_DRAWS, max(1, -(-need // count)))
-        if keep is not None and round_:
-            remove_sums(keep)
         found = audit(denoiser, data, examples=_asked(denoiser, data, options, count),
-                      draws=draws, levels=coarse if need <= most else fine, keep=keep,
+                      draws=draws, levels=coarse if need <= most else fine,
+                      keep=None if round_ else keep,  # sums of two rounds cannot share a folder
                       **options, **later)  # fmt: skip
     reached = relative_half_width(found, steps)
     found.about["precision"] = {
