@@ -5,7 +5,7 @@ import pytest
 
 import girsanov as gv
 from girsanov._checks import InputError
-from girsanov.plan.precise import MOST_DRAWS, NEAR, PILOT, available, relative_half_width
+from girsanov.plan.precise import GROWTH, MOST_DRAWS, NEAR, PILOT, available, relative_half_width
 
 LAW = gv.GaussianMixture(
     [0.25, 0.75],
@@ -59,6 +59,14 @@ def test_data_that_ends_is_used_whole_and_what_it_would_take_is_said():
     assert relative_half_width(found, 4) == told["reached"]
 
 
+def test_a_cost_of_nothing_is_not_measured_for_ever():  # a Gaussian hold is exact for the law
+    law = gv.Gaussian([1.0], [[0.5]])
+    found = gv.audit_to(gv.ExactDenoiser(law), law, half_width=0.05)
+    assert found.about["precision"]["reached"] is None
+    assert found.about["examples"] * found.about["draws"] <= 2 * GROWTH * PILOT
+    assert found.about["notes"][-1].endswith("too little to be known to a share of itself")
+
+
 def test_what_cannot_be_asked_is_refused():
     model = gv.ExactDenoiser(LAW)
     for bad in (0, 1, -0.1, float("nan"), "much"):
@@ -77,3 +85,19 @@ def test_the_same_audit_comes_back_after_a_stop(tmp_path):
     assert np.array_equal(once.curve.traces, kept.curve.traces)
     once.save(tmp_path / "a.json")
     assert gv.load_audit(tmp_path / "a.json").about["precision"] == once.about["precision"]
+
+
+def test_a_stop_in_a_later_round_does_not_stand_in_the_way(tmp_path):
+    asked = {"half_width": 0.05, "steps": 4, "keep": tmp_path / "parts", "batch_size": 64}
+    ends = []
+
+    def stopped(done, total):
+        ends.extend([total] if total not in ends else [])
+        if len(ends) == 3:  # the pilot, a round, and the next
+            raise KeyboardInterrupt
+
+    for _ in range(2):
+        ends.clear()
+        with pytest.raises(KeyboardInterrupt):
+            gv.audit_to(Wrong(LAW), LAW, progress=stopped, **asked)
+        assert len(ends) == 3

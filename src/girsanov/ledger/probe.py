@@ -74,7 +74,8 @@ class Probe:
         low, high = self.martingale().interval(0.975)
         nearest = np.maximum(np.maximum(low, -high), 0.0)
         most = group_estimate(self.between.T, self.shares).interval(0.975)[1]
-        return np.asarray(nearest**2 / (4 * most))
+        moves = most > 0  # predictions that never move have no defect
+        return np.asarray(nearest**2 / np.where(moves, 4 * most, np.inf))
 
     def gain_over_reference(self) -> Estimate | None:
         """Return how much worse than the reference the model's error is, [K], a bound as (1)."""

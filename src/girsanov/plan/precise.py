@@ -7,9 +7,11 @@ cost, of h ~ 1/sqrt(n). A pilot of n_0 says h_0, so that
 
 will do: examples before noise paths, since a path takes off the noise's share of h alone. What an
 interval says of itself is uncertain (15 degrees of freedom), so the audit is looked at, and made
-again with more where it falls short and more can be had. Few levels suffice, since what lies
-between them is measured (`ledger/inside.py`); where the examples end before (1), more of them
-tell more than more paths.
+again with more where it falls short and more can be had. An h_0 above 1/2 is of a cost that could
+be nothing, and says little of n: then n grows 16 times at most, and where the cost is nothing
+still, no further audit is made, since none can know it to a share of itself. Few levels suffice,
+since what lies between them is measured (`ledger/inside.py`); where the examples end before (1),
+more of them tell more than more paths.
 """
 
 from __future__ import annotations
@@ -27,7 +29,6 @@ from ..law.base import Law
 from ..ledger.audit import audit
 from ..ledger.curve import GROUPS
 from ..ledger.examples import MOMENT_SHARE
-from ..ledger.kept import remove_sums
 from ..ledger.record import Audit
 
 LEVELS, FINER = 17, 33  # while there are examples, and when there are no more
@@ -36,6 +37,7 @@ MARGIN = 0.2
 ROUNDS = 3  # after the pilot
 MOST_DRAWS = 8  # beyond, what examples differ by is most of what is left
 MOST_DRAWN = 10**6  # examples of a law
+UNSURE, GROWTH = 0.5, 16  # a half-width that says little of (1), and how many times n grows then
 NEAR = 1.02  # of the wanted half-width: near enough
 
 
@@ -71,19 +73,18 @@ def audit_to(
     for round_ in range(ROUNDS):
         noisy = found.about["examples"] * found.about["draws"]
         reached = relative_half_width(found, steps)
-        enough = round_ > 0 and reached <= wanted * NEAR
+        enough = round_ > 0 and (reached <= wanted * NEAR or math.isinf(reached))
         full = found.about["examples"] >= most and found.about["draws"] >= MOST_DRAWS
         if enough or full:
             break
         spent += found.about["calls"]
-        ratio = min(max((reached / wanted) ** 2, 1.0), 1e6) if reached else 1.0
+        ratio = min(max((reached / wanted) ** 2, 1.0), 1e6 if reached < UNSURE else GROWTH)
         need = math.ceil((1 + MARGIN) * noisy * ratio)
         count = min(most, max(need, 2 * GROUPS))
         draws = min(MOST_DRAWS, max(1, -(-need // count)))
-        if keep is not None and round_:
-            remove_sums(keep)
         found = audit(denoiser, data, examples=_asked(denoiser, data, options, count),
-                      draws=draws, levels=coarse if need <= most else fine, keep=keep,
+                      draws=draws, levels=coarse if need <= most else fine,
+                      keep=None if round_ else keep,  # sums of two rounds cannot share a folder
                       **options, **later)  # fmt: skip
     reached = relative_half_width(found, steps)
     found.about["precision"] = {
