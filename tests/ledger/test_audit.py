@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from girsanov.data import load_data
 from girsanov.denoise.exact import ExactDenoiser
 from girsanov.law import Gaussian, GaussianMixture
 from girsanov.ledger.audit import audit, load_audit
+from girsanov.ledger.curve import GROUPS
 from girsanov.plan.cost import prices
 
 LAW = GaussianMixture(
@@ -240,6 +242,21 @@ def test_arrays_must_be_there_and_unchanged(saved):
     arrays.unlink()
     with pytest.raises(InputError, match=r"needs audit\.safetensors beside it, which is missing"):
         load_audit(saved)
+
+
+@pytest.mark.parametrize(
+    ("value", "rule"),
+    [(1e10, "at most 1.5"), (-0.1, "not negative"), (np.nan, "finite gamma"), (1.5, "")],
+)
+def test_the_share_of_chance_that_was_taken_off_is_one_that_can_be(report, tmp_path, value, rule):
+    bent = replace(report.curve, gamma=np.full(GROUPS, value))
+    replace(report, curve=bent).save(tmp_path / "a.json")
+    if not rule:
+        assert load_audit(tmp_path / "a.json").curve.gamma[0] == value
+        return
+    with pytest.raises(InputError, match=rule) as error:
+        load_audit(tmp_path / "a.json")
+    assert one_line(error)
 
 
 def test_data_of_another_shape_is_refused():

@@ -13,6 +13,7 @@ import numpy as np
 
 from .._checks import require
 from .._typing import Array
+from .control import MOST
 from .curve import VECTOR, pairs
 from .gram import matrices
 
@@ -71,6 +72,8 @@ def require_whole(path: str, arrays: Mapping[str, np.ndarray], dimension: int) -
             continue
         low = float(mean.min(initial=0.0))
         require(low >= 0, path, f"must have {name} that are not negative", low)
+    most = float(arrays["gamma"].max()) if "gamma" in arrays else 0.0
+    require(most <= MOST, path, f"must have gamma of at most {MOST}", most)
     require(_are_moments(arrays["products"]), path, "must have products that are second moments")
 
 
