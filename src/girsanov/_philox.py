@@ -9,15 +9,18 @@ h and l the high and low 64 bits, with k0 and k1 raised by W0 and W1 before ever
 first. Block j of a stream is counter (j + 1, step, 0, 0) under key (seed, stream). torch has no
 unsigned 64-bit product: 64 bits are those of an int64, and h is put together of 32-bit halves,
 
-    a m = a1 m1 2^64 + (a1 m0 + a0 m1) 2^32 + a0 m0.                                      (2)
+    t = a1 m0 + hi(a0 m0),  u = a0 m1 + lo(t),  h = a1 m1 + hi(t) + hi(u),                (2)
 
-Words, and the uniforms made of them, are those of the CPU to the bit; their logarithm, root, sine
-and cosine are the device's own, so normals agree to rounding (about 1e-6).
+none of which is above 64 bits. Both products of a round are one tensor: a kernel for each of the
+twenty operations of a round, since to start them is what a small block costs. Words, and the
+uniforms made of them, are those of the CPU to the bit; their logarithm, root, sine and cosine are
+the device's own, so normals agree to rounding (about 1e-6).
 """
 
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import torch
 
@@ -49,15 +52,27 @@ def words(
     key: Key, step: int, steps: int, first: int, blocks: int, device: torch.device
 ) -> Tensor:
     """Return the words of `blocks` blocks of each step, int64 [steps, blocks, 4]."""
-    zero = torch.zeros(1, 1, dtype=torch.int64, device=device)
-    index = torch.arange(first + 1, first + 1 + blocks, device=device)[None]
-    c = (index, torch.arange(step, step + steps, device=device)[:, None], zero, zero)
-    for k in range(ROUNDS):
-        k0, k1 = _signed(key[0] + k * W0), _signed(key[1] + k * W1)
-        h0, l0 = _product(c[0], M0)
-        h2, l2 = _product(c[2], M1)
-        c = (h2 ^ c[1] ^ k0, l2, h0 ^ c[3] ^ k1, l0)
-    return torch.stack([x.expand(steps, blocks) for x in c], dim=-1)
+    low, high, whole = _multipliers(device)
+    raised = [
+        [_signed(k + i * w) for k, w in zip(key, (W0, W1), strict=True)] for i in range(ROUNDS)
+    ]
+    keys = torch.tensor(raised, device=device)[:, :, None, None]
+    even, odd = torch.zeros(2, 2, steps, blocks, dtype=torch.int64, device=device)
+    even[0] = torch.arange(first + 1, first + 1 + blocks, device=device)
+    odd[0] = torch.arange(step, step + steps, device=device)[:, None]
+    for k in keys:  # even: c0 and c2, odd: c1 and c3
+        a = even.flip(0)
+        even, odd = _upper(a, low, high) ^ odd ^ k, a * whole
+    return torch.stack((even[0], odd[0], even[1], odd[1]), dim=-1)
+
+
+@cache  # on a GPU each would be copied there, and waited for, at every call
+def _multipliers(device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the lower and upper halves of M1 and M0, and both as they are, [2, 1, 1] each."""
+    both = (M1, M0)  # of c2 and c0, in the order of the words that they make
+    rows = ([m & LOW for m in both], [m >> 32 for m in both], [_signed(m) for m in both])
+    low, high, whole = torch.tensor(rows, device=device)[:, :, None, None]
+    return low, high, whole
 
 
 def _signed(value: int) -> int:
@@ -66,13 +81,12 @@ def _signed(value: int) -> int:
     return low - WORD if low >= WORD // 2 else low
 
 
-def _product(a: Tensor, m: int) -> tuple[Tensor, Tensor]:
-    """Return the high and the low 64 bits of a m, both unsigned, by equation (2)."""
+def _upper(a: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """Return the high 64 bits of a m, both unsigned, by equation (2); low, high: of m."""
     a0, a1 = a & LOW, _high(a)
-    m0, m1 = m & LOW, m >> 32
-    one, two = a1 * m0, a0 * m1
-    carry = (_high(a0 * m0) + (one & LOW) + (two & LOW)) >> 32
-    return a1 * m1 + _high(one) + _high(two) + carry, a * _signed(m)
+    t = torch.addcmul(_high(a0 * low), a1, low)
+    u = torch.addcmul(t & LOW, a0, high)
+    return torch.addcmul(_high(t), a1, high) + _high(u)
 
 
 def _high(a: Tensor) -> Tensor:
