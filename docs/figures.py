@@ -103,7 +103,7 @@ def write(name: str, drawing: Markup | str, keys: Sequence[tuple[str, int, str]]
         drawn = "dots small" if kind == "dots" else f"line {kind}"
         legend += el("path", d=mark, class_=f"{drawn} t{tone}")
         legend += el("text", label, x=at + 26, y=-10.0, class_="key")
-        at += 44 + 6.3 * len(label)
+        at += 44 + 6.8 * len(label)
     head = re.match(r"<svg[^>]*>", inner).group()
     new = re.sub(r'viewBox="[^"]*"', f'xmlns="http://www.w3.org/2000/svg" viewBox="{box}"', head)
     body = inner[len(head) :]
