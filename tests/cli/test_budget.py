@@ -102,3 +102,24 @@ def test_two_ways_to_say_how_much_are_refused(girsanov, here, options, message):
     said = girsanov("audit", "law.json", "--data", "law.json", *options)
     assert (said.code, (here / "audit.json").exists()) == (2, False)
     assert message in said.err
+
+
+def test_the_verdict_is_of_the_steps_whose_precision_was_asked_for(girsanov, here):
+    law = gv.GaussianMixture([0.3, 0.7], [[-1.5], [1.0]], [0.04, 0.15])
+    (here / "law.json").write_text(json.dumps(law.to_json()))
+    options = ("--data", "law.json", "--half-width", 0.5, "--steps", 3, "--out", "a.json")
+    assert "Sampled with 3 steps" in girsanov("audit", "law.json", *options).out
+    shown = str(gv.load_audit(here / "a.json"))
+    assert "the discretisation of 3 planned steps is known to" in shown
+    assert "audit.plan(steps=3)" in shown
+
+
+def test_a_plan_never_replaces_the_audit_it_is_made_from(girsanov, here):
+    law = gv.Gaussian([0.0], [[1.0]])
+    (here / "law.json").write_text(json.dumps(law.to_json()))
+    girsanov("audit", "law.json", "--data", "law.json", "--examples", 200, "--levels", 5)
+    before = (here / "audit.json").read_bytes()
+    said = girsanov("plan", "audit.json", "--steps", 3, "--out", "audit.json", "--force")
+    assert said.code == 2
+    assert "--out: must be another file than the audit it is made from; got audit.json" in said.err
+    assert (here / "audit.json").read_bytes() == before

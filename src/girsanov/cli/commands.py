@@ -222,7 +222,7 @@ def plan(
     With --by, samplers, end levels and grids compete: all draw samples under one seed, and
     those closest to held-out data win.
     """
-    replaced = outputs.require_result(out, "plan", force)
+    replaced = outputs.require_result(out, "plan", force, audit)
     from ..reporting.helps import spoken
     from . import show, tournament
 

@@ -47,13 +47,15 @@ def require_new_folder(out: Path) -> None:
         refuse(f"--out {out}", rule, f"one with {held[0]}", "Choose another path")
 
 
-def require_result(out: Path, kind: str, force: bool) -> bool:
+def require_result(out: Path, kind: str, force: bool, source: Path | None = None) -> bool:
     """Refuse `out` for an audit or a plan unless it is new, or a plan that may be replaced.
 
-    Their arrays go beside them, NAME.safetensors, which is protected in the same way. Returns
-    whether something is replaced.
+    Their arrays go beside them, NAME.safetensors, which is protected in the same way. source: the
+    file that the result is made from, which is never replaced. Returns whether something is.
     """
     require(out.suffix == ".json", "--out", "must end in .json", str(out))
+    own = source is not None and out.resolve() == source.resolve()
+    require(not own, "--out", "must be another file than the audit it is made from", str(out))
     require_place(out)
     require(not out.is_dir(), f"--out {out}", "must be a file, and is a folder")
     beside = out.with_suffix(".safetensors")

@@ -172,7 +172,9 @@ def audited(audit: Audit, out: Path) -> None:
     for note in about.get("notes", ()):
         console.print(f"note: {note}", markup=False)
     wrote(out)
-    next_command(f"girsanov plan {shlex.quote(str(out))} --out plan.json")
+    steps = about.get("precision", {}).get("steps")
+    wanted = "" if steps is None else f" --steps {steps}"
+    next_command(f"girsanov plan {shlex.quote(str(out))}{wanted} --out plan.json")
 
 
 def sampled(drawn: Drawn, out: str) -> None:

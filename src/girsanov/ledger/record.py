@@ -80,7 +80,9 @@ class Audit:
             low, high = (float(end) for end in found.interval())
             lines.append(f"  memorised       {float(found.value):.3g} nats, 95 % interval "
                          f"{low:.3g} to {high:.3g}")  # fmt: skip
-        return "\n".join([*lines, "  next            audit.plan(steps=16), or audit.plan()"])
+        lines += [f"  note            {note}" for note in self.about.get("notes", ())]
+        steps = self.about.get("precision", {}).get("steps") or 16
+        return "\n".join([*lines, f"  next            audit.plan(steps={steps}), or audit.plan()"])
 
     def nats(self) -> Estimate:
         """Return 1/2 int M ds over the measured levels, in nats, with its standard error."""

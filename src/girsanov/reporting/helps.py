@@ -117,8 +117,8 @@ def by_heart(audit: Audit, plan: Plan) -> str:
     return (
         "It has memorised its training examples: its error on them is "
         f"{number(float(found.value))} nats lower than on held-out ones (95 % interval "
-        f"{number(low)} to {number(high)}); more data, a smaller network or an earlier stop "
-        "would help."
+        f"{number(low)} to {number(high)}, down to noise {number(plan.resolution)}); more data, a "
+        "smaller network or an earlier stop would help."
     )
 
 
@@ -141,12 +141,17 @@ def priced(audit: Audit, plan: Plan) -> list[Remedy] | None:
 
 
 def audit_spoken(audit: Audit) -> list[str]:
-    """Return the verdict on a model sampled with the best number of steps, [] if none is known."""
+    """Return the verdict on a model sampled with the best number of steps, [] if none is known.
+
+    Of an audit to the precision of a number of steps, sampled with so many.
+    """
+    wanted = audit.about.get("precision", {}).get("steps")
     try:
-        plan = audit.plan()
+        plan = audit.plan() if wanted is None else audit.plan(steps=wanted)
     except InputError:
         return []
-    steps = f"Sampled with {plan.steps} step{'s' if plan.steps != 1 else ''} (gaussian hold): "
+    how = "gaussian hold" + ("" if plan.calibration is None else ", the model calibrated")
+    steps = f"Sampled with {plan.steps} step{'s' if plan.steps != 1 else ''} ({how}): "
     first, *rest = spoken(audit, plan)
     return [steps + first[0].lower() + first[1:], *rest]
 
