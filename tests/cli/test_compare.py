@@ -44,3 +44,15 @@ def test_mistakes(mistake, drawn, vectors, trees):
     assert "must be one of" in mistake("compare", drawn, vectors, "--by", "fid")
     assert "does not fit the data" in mistake("compare", drawn, trees)
     assert "must be an existing file" in mistake("compare", "none.npy", vectors)
+
+
+def test_rows_that_are_left_out_are_said(girsanov, here):
+    rng = np.random.default_rng(0)
+    np.save(here / "x.npy", rng.normal(size=(50, 3)))
+    np.save(here / "y.npy", rng.normal(size=(359, 3)))
+    said = girsanov("compare", "x.npy", "y.npy", "--by", "sliced-w2", "--json")
+    assert (said.json["samples"], said.json["samples_given"]) == (40, 50)
+    assert (
+        "40 of 50 samples and 340 of 359 examples of 3 numbers"
+        in girsanov("compare", "x.npy", "y.npy", "--by", "sliced-w2").out
+    )

@@ -97,9 +97,13 @@ def compared(found: Comparison) -> None:
     from .tables import number
 
     about, console = found.about, Console(highlight=False)
+    samples, data = (
+        f"{about[n]}" + (f" of {about[g]}" if about[g] > about[n] else "")
+        for n, g in (("samples", "samples_given"), ("data", "data_given"))
+    )  # groups of equal size are compared, and at most --rows
     console.print(
-        f"{about['samples']} samples and {about['data']} examples of {about['dimension']} "
-        f"numbers, in {about['units']}"
+        f"{samples} samples and {data} examples of {about['dimension']} numbers, in "
+        f"{about['units']}"
     )
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("measure")

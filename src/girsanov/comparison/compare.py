@@ -103,6 +103,7 @@ def compare(
     about = {
         "samples": len(sets.x), "data": len(sets.y), "dimension": sets.x.shape[1],
         "units": sets.units, "confidence": level, "seed": seed,
+        "samples_given": sets.given[0], "data_given": sets.given[1],
     }  # fmt: skip
     return Comparison(tuple(found), about)
 
@@ -115,6 +116,7 @@ class _Sets:
     y: Array
     train: Array | None
     chosen: tuple[np.ndarray, np.ndarray]
+    given: tuple[int, int]
     labels: np.ndarray | None
     train_labels: np.ndarray | None
     units: str
@@ -138,6 +140,7 @@ class _Sets:
             vectors(real, rows, seed=seed, argument="data"),
             None if seen is None else vectors(seen, rows, seed=seed, argument="train"),
             (chosen[0], chosen[1]),
+            (len(made), len(real)),
             labels,
             train_labels,
             _units(real),
