@@ -100,7 +100,10 @@ MISTAKES = [
     ("plan none.json --out new.json", "none.json: must be an existing JSON file"),
     ("plan notes.json --out new.json", 'notes.json: must have "format": "girsanov/audit/1"'),
     ("plan plan.json --out new.json", 'plan.json: must have "format": "girsanov/audit/1"'),
-    ("plan audit.json --out audit.json", "audit.json: exists and is not of a girsanov plan"),
+    (
+        "plan audit.json --out audit.json",
+        "--out: must be another file than the audit it is made from",
+    ),
     ("plan audit.json --out new.json --steps 4 --kl 1", "only one of them"),
     ("plan audit.json --out new.json --kl 1e-9", "kl: cannot be reached"),
     ("plan audit.json --out new.json --kl nan", "kl: must be a finite number"),
