@@ -30,11 +30,11 @@ from ..basis import Basis
 from ..montecarlo import trapezium
 from .bridge import Bridge, alpha, chance
 from .curve import FOLDS, Curve
+from .refine import between_ends
 
 LINEAR = ((1, 2), (2, 4), (1, 1), (1, 4))  # n r, r c, n^2, n c: pairs of VECTOR in curve.py
 SMALL = 1e-9  # of a determinant beside its diagonal: n and c look alike
 MOST = 1.5  # gamma
-TINY = 1e-300  # stands for an error of zero
 
 
 def turned(x: Array) -> Array:
@@ -112,19 +112,16 @@ def bridge_of(curve: Curve, rows: Rows, products: dict[str, Array]) -> Bridge:
     main, sizes = curve.main, curve.sizes[curve.main]
     weights = means_without(np.eye(len(curve.shares), dtype=bool), curve.shares)
     a, b = fitted(rows, main, curve)
-    own, low, high = products[main], curve.levels[:-1, None], curve.levels[1:, None]
+    own = products[main]
     _, n, c, e, ends = (turned(x) for x in np.moveaxis(own, -1, 0))  # [K, J, B]
     share = 2 * sizes * alpha(over(weights, own))
     z = share @ ends - (share * a) @ (n - e) - (share * b) @ c  # [K, L, B]
-    # what lies between the ends, by (1) and (2) of refine.py
-    totals, mean = curve.traces[:, :, 0], np.maximum(curve.mean_traces()[:, :1], TINY)
-    u = (rows.snr - low) / (high - low)
-    middle = 1 / ((1 - u) / mean[:-1] + u / mean[1:])
-    ends = (1 - u) * (middle / mean[:-1]) ** 2 * totals[:-1]
-    ends = ends + u * (middle / mean[1:]) ** 2 * totals[1:]
+    totals = curve.traces[:, :, :1]
+    left, right, _ = between_ends(curve, rows.snr, totals)
+    ends = (left * totals[:-1] + right * totals[1:])[:, :, 0]
     looked = np.asarray(own.any(axis=(1, 2, 3)))[:, None]
     missed = np.where(looked, rows.errors[main] @ sizes - ends, 0.0)
-    return Bridge(products, slope(missed, z, weights, (high - low)[:, 0]))
+    return Bridge(products, slope(missed, z, weights, np.diff(curve.levels)))
 
 
 def bridged(rows: Rows, curve: Curve, bridge: Bridge) -> Rows:

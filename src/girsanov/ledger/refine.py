@@ -221,19 +221,28 @@ def bent(curve: Curve, at: Places, errors: dict[str, Array], traces: Array) -> C
     return replace(curve, bends=found)
 
 
+def between_ends(curve: Curve, levels: Array, ends: Array) -> tuple[Array, Array, Array]:
+    """Return a, b of (2) at a level of each gap for each group, [K, B, J], and the mean of ends.
+
+    levels: [K, B]; ends: errors at the curve's levels [K+1, B, J].
+    """
+    count, groups = levels.shape
+    i = np.repeat(np.arange(count), groups)
+    w = (levels - curve.levels[:-1, None]) / np.diff(curve.levels)[:, None]
+    mean = np.einsum("kbj,b->kj", ends, curve.shares)
+    a, b = (
+        x.reshape(count, groups, -1)
+        for x in _weights(curve, mean, levels.ravel(), i, w.ravel(), "between")
+    )
+    return a, b, mean
+
+
 def bends_of(curve: Curve, at: Places, ends: Array, value: Array) -> Array:
     """Return the bends of other errors of a curve, [K, B, J, 2].
 
     ends: these errors at its levels [K+1, B, J]; value: as measured at the places [K, B, J].
     """
-    count, groups = at.levels.shape
-    i = np.repeat(np.arange(count), groups)
-    w = (at.levels - curve.levels[:-1, None]) / np.diff(curve.levels)[:, None]
-    mean = np.einsum("kbj,b->kj", ends, curve.shares)
-    a, b = (
-        x.reshape(count, groups, -1)
-        for x in _weights(curve, mean, at.levels.ravel(), i, w.ravel(), "between")
-    )
+    a, b, mean = between_ends(curve, at.levels, ends)
     missed = value - a * ends[:-1] - b * ends[1:]
     shape = a * mean[:-1, None] + b * mean[1:, None]
     return bends(at, curve.levels[1:], missed, shape, curve.shares)
