@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from recorder import FRAME, LAW, Recorder
 
 import girsanov as gv
 from girsanov.ledger.control import LINEAR, means_without, slopes
@@ -15,29 +16,8 @@ from girsanov.ledger.measure import measure_curve
 from girsanov.ledger.refine import stretches
 from girsanov.moments import moments_from_covariance
 
-LAW = gv.GaussianMixture(
-    [0.25, 0.75],
-    [[-1.0, 2.0], [1.5, 0.5]],
-    [[[0.5, 0.3], [0.3, 0.4]], [[0.05, -0.02], [-0.02, 0.2]]],
-)
-FRAME = make_frame(moments_from_covariance(LAW.mean, LAW.covariance()), (2,))
 GRID = np.array([0.1, 1.0, 10.0, 80.0])
 N = 208
-
-
-class Recorder(gv.ExactDenoiser):
-    """A denoiser off by a scale and a shift that remembers every call."""
-
-    exact = False
-
-    def __init__(self, law, scale=0.9):
-        super().__init__(law)
-        self.scale, self.calls = scale, []
-
-    def __call__(self, x, snr, label=None):
-        m = self.scale * self.law.denoise(x, snr) + 0.2
-        self.calls.append((x.clone(), m))
-        return m
 
 
 def measured(model, examples, seed=3, **options):
