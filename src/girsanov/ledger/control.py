@@ -60,6 +60,11 @@ def slopes(linear: Array, square: Array) -> Fit:
     return Fit(a, b)
 
 
+def means_without_each(shares: Array) -> Array:
+    """Return the weights [B, B] of means over all groups but one, for each."""
+    return means_without(np.eye(len(shares), dtype=bool), shares)
+
+
 def means_without(left_out: NDArray[np.bool_], shares: Array) -> Array:
     """Return the weights [L, B] of means over the groups that are not in left_out [L, B]."""
     weights = shares * ~left_out
@@ -100,7 +105,7 @@ def taken_off(rows: Rows, name: str, curve: Curve, gamma: Array) -> Array:
 
 def fitted(rows: Rows, name: str, curve: Curve) -> Fit:
     """Return a and b in a basis, without each group, [K, B, J]."""
-    weights = means_without(np.eye(len(curve.shares), dtype=bool), curve.shares)
+    weights = means_without_each(curve.shares)
     return slopes(over(weights, rows.linear[name]), over(weights, curve.errors[name][:1]))
 
 
@@ -110,7 +115,7 @@ def bridge_of(curve: Curve, rows: Rows, products: dict[str, Array]) -> Bridge:
     Both without what (2) takes off.
     """
     main, sizes = curve.main, curve.sizes[curve.main]
-    weights = means_without(np.eye(len(curve.shares), dtype=bool), curve.shares)
+    weights = means_without_each(curve.shares)
     a, b = fitted(rows, main, curve)
     own = products[main]
     _, n, c, e, ends = (turned(x) for x in np.moveaxis(own, -1, 0))  # [K, J, B]
@@ -127,7 +132,7 @@ def bridge_of(curve: Curve, rows: Rows, products: dict[str, Array]) -> Bridge:
 def bridged(rows: Rows, curve: Curve, bridge: Bridge) -> Rows:
     """Return rows of places in the gaps with (2) of `bridge.py` taken off as well."""
     errors, traces = dict(rows.errors), rows.traces.copy()
-    weights = means_without(np.eye(len(curve.shares), dtype=bool), curve.shares)
+    weights = means_without_each(curve.shares)
     for name, error in rows.errors.items():
         products = bridge.products[name]
         found = chance(products, *fitted(rows, name, curve), alpha(over(weights, products)))

@@ -23,7 +23,7 @@ import numpy as np
 
 from .._typing import Array
 from .bridge import Bridge, Mixed, alpha, chance
-from .control import chance_of, kept, means_without, over, parts, slopes
+from .control import chance_of, kept, means_without_each, over, parts, slopes
 from .correct import (
     CALIBRATED,
     MARGIN,
@@ -68,7 +68,7 @@ def errors_of(
     errors = np.moveaxis(gram.between(rest, rest), 0, 1)
     if curve.gamma is None:
         return errors, np.zeros((*errors.shape, 3))
-    weights = means_without(np.eye(len(curve.shares), dtype=bool), curve.shares)
+    weights = means_without_each(curve.shares)
     others = gram.over(weights)
     fitted = [others.along(rest, NOISE), others.along(rest, CENTRED)]
     fitted += [others.at(NOISE, NOISE), others.at(NOISE, CENTRED)]
