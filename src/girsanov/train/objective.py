@@ -21,7 +21,7 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from .._checks import require_choice
 from .._typing import Array
@@ -29,6 +29,7 @@ from ..moments import Moments
 
 CELLS = 32
 FLOOR = 0.2  # f of equation (3)
+CENTRE, SPREAD = 2.4, 2.4  # of log s = -2 log sigma in equation (2)
 MEMORY = 0.99  # what a step leaves of the running sums
 PRIOR = 8.0  # examples that the linear denoiser's error counts for in each cell at the start
 OBJECTIVES = ("edm", "ledger")
@@ -142,12 +143,12 @@ class EDMObjective:
 
     def __init__(self, moments: Moments, ends: tuple[float, float]) -> None:
         self.typical = moments.variance / len(moments.mean)
-        self.levels = stats.norm(2.4, 2.4)  # of log s = -2 log sigma
-        self.ends = self.levels.cdf(ends)
+        self.ends = special.ndtr((np.asarray(ends) - CENTRE) / SPREAD)
 
     def draw(self, u: Array) -> tuple[Array, Array]:
         """Return log-SNRs and weights of equation (2)."""
-        log_snr = np.asarray(self.levels.ppf(self.ends[0] + u * (self.ends[1] - self.ends[0])))
+        within = self.ends[0] + u * (self.ends[1] - self.ends[0])
+        log_snr = np.asarray(CENTRE + SPREAD * special.ndtri(within))
         return log_snr, 1 / self.typical + np.exp(log_snr)
 
     def observe(self, log_snr: Array, errors: Array) -> None:
