@@ -58,7 +58,8 @@ def labelled(rows: Sequence[tuple[str, str]]) -> Any:
 
 def ledger_table(plan: Plan) -> Any:
     """Return the ledger as a table, with what init and discretisation are together."""
-    made = table("ledger (nats)", "value", "95 % interval")
+    whose = "" if plan.calibration is None else ", calibrated"
+    made = table(f"ledger (nats){whose}", "value", "95 % interval")
     made.add_column("kind")
     for e in plan.ledger:
         if e.kind == "unknown":

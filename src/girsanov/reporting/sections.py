@@ -46,6 +46,7 @@ def verdict_section(audit: Audit, plan: Plan, found: list[Remedy] | None) -> Jso
         "numbers": cards(plan),
         "winner": winner(plan),
         "share": sampler_share(plan).words(),
+        "calibrated": plan.calibration is not None,
         "in_nats": plan.distance is None,
         "why": "" if plan.about.get("why") == GIVEN else plan.about.get("why", ""),
         "far": "" if far is None else f"{far.kind.capitalize()}: {far.note}",

@@ -19,6 +19,7 @@ from ..ledger.certificate import Entry, tv_from_kl
 from ..plan.plan import Plan
 from .words import number, plural, span
 
+CALIBRATED = "Of the calibrated model, whose are all numbers here"
 NEGLIGIBLE = 0.01  # nats: a total variation of at most 0.07
 
 
@@ -59,6 +60,8 @@ def verdict(plan: Plan) -> str:
     The wording follows equations (1) to (3) of this module and claims no more than they do.
     """
     said = _verdict(plan)
+    if plan.calibration is not None:
+        said = f"{CALIBRATED}: {said[0].lower()}{said[1:]}"
     if plan.guidance == 1:
         return said
     return f"Relative to the field guided with weight {plan.guidance:g}, not to data: {said}"
