@@ -160,7 +160,10 @@ def _started(price: Prices, nodes: Indices) -> str:
     if price.exact:
         return note
     most = price.estimate(price.refold(price.starts(level))).interval()[1]
-    return f"{note} beyond the cheapest way to get there; its whole KL is below {most:.3g} nats"
+    return (
+        f"{note} beyond the cheapest way to get there; with the model's score error up to there, "
+        f"of which no certificate speaks, its KL is below {most:.3g} nats"
+    )
 
 
 def fewest(price: Prices, end: int, extra: int, target: float, argument: str) -> tuple[int, str]:

@@ -13,8 +13,10 @@ and no more than that: the score error may be anything above L, so (3) never acq
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from .._typing import Json
 from ..ledger.certificate import Entry, tv_from_kl
 from ..plan.plan import Plan
 from .words import number, plural, span
@@ -180,8 +182,14 @@ def cheapest(plan: Plan) -> int | None:
         return None
     best = min(plan.frontier, key=lambda row: float(row["above_best"]))
     last = plan.frontier[-1]
-    sure = float(last["above_best"]) > 2 * float(last["standard_error"])
+    sure = float(last["above_best"]) > max(NEGLIGIBLE, 2 * float(last["standard_error"]))
     return int(best["steps"]) if sure and last["steps"] > best["steps"] else None
+
+
+def enough(rows: Sequence[Json]) -> int:
+    """Return the fewest steps of a frontier from which no other number clearly costs less."""
+    level = [float(r["above_best"]) <= max(NEGLIGIBLE, 2 * r["standard_error"]) for r in rows]
+    return int(next(r["steps"] for r, same in zip(rows, level, strict=True) if same))
 
 
 def certificate(plan: Plan) -> str:
