@@ -80,7 +80,8 @@ class Audit:
         if found is not None:
             low, high = (float(end) for end in found.interval())
             lines.append(f"  memorised       {float(found.value):.3g} nats, 95 % interval "
-                         f"{low:.3g} to {high:.3g}")  # fmt: skip
+                         f"{low:.3g} to {high:.3g}, down to noise "
+                         f"{self.levels[-1] ** -0.5:.3g}")  # fmt: skip
         lines += [f"  note            {note}" for note in self.about.get("notes", ())]
         steps = self.about.get("precision", {}).get("steps") or 16
         return "\n".join([*lines, f"  next            audit.plan(steps={steps}), or audit.plan()"])

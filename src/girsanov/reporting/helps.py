@@ -91,8 +91,13 @@ def helps(audit: Audit, plan: Plan) -> str:
 
 def helped(audit: Audit, found: Sequence[Remedy] | None, plan: Plan) -> str:
     """Return `helps_of`, after what the model has memorised if that is the larger part."""
-    told, said = by_heart(audit, plan), helps_of(found, plan)
-    return " ".join(filter(None, [told, "" if told and said == NOTHING else said]))
+    told = by_heart(audit, plan)
+    said = helps_of(advisable(found, plan, bool(told)), plan)
+    if not told:
+        return said
+    if said in ("", NOTHING):
+        return told
+    return f"{told} With the same model, {said[0].lower()}{said[1:]}"
 
 
 def listed(audit: Audit, found: Sequence[Remedy] | None, plan: Plan) -> Help:
@@ -100,6 +105,7 @@ def listed(audit: Audit, found: Sequence[Remedy] | None, plan: Plan) -> Help:
     if audit.untrained() is not None:
         return Help([REMEDY], [])
     told = list(filter(None, [by_heart(audit, plan)]))
+    found = advisable(found, plan, bool(told))
     sure = [r for r in found or () if r.low > NEGLIGIBLE]
     if not sure:
         return Help(told or list(filter(None, [helps_of(found, plan)])), [])
@@ -109,6 +115,20 @@ def listed(audit: Audit, found: Sequence[Remedy] | None, plan: Plan) -> Help:
         close = lines.pop(sure.index(near[0]))
         lines.insert(1, f"{close}; the data cannot tell this from the first")
     return Help(told, [line[0].upper() + line[1:] for line in lines])
+
+
+def advisable(
+    found: Sequence[Remedy] | None, plan: Plan, memorised: bool
+) -> Sequence[Remedy] | None:
+    """Return the remedies that nothing else known speaks against.
+
+    memorised: more training of a model that knows its examples by heart makes that worse. Where
+    samples chose the sampler and its grid, nats do not choose others.
+    """
+    if found is None:
+        return None
+    chosen = "tournament" in plan.about
+    return [r for r in found if not (memorised if r.name == "training" else chosen)]
 
 
 def _close(sure: Sequence[Remedy]) -> list[Remedy]:
@@ -141,7 +161,7 @@ def helps_of(found: Sequence[Remedy] | None, plan: Plan) -> str:
     """Return what the remedies of a plan come to in words, "" where they are not known."""
     if found is None:
         return ""
-    if plan.distance is None:
+    if plan.distance is None and "tournament" not in plan.about:
         return help_most(found, plan.steps, sampler_share(plan).value)
     sure = [r for r in found if r.low > NEGLIGIBLE]  # nothing else of it is priced in nats
     return f"What is known to help is {_words(sure[0], plan.steps)}." if sure else ""
