@@ -12,6 +12,7 @@ from .options import DATA, AsJson, Drop, Labels, Seed, app, require_measures
 if TYPE_CHECKING:
     from ..comparison.compare import Comparison, Row
 
+OTHER = "another model than --model drew the samples; of --model only the data are used"
 MEASURES = "sliced-w2, gaussian-w2, mmd, classifier, frechet or memorisation"
 
 
@@ -47,7 +48,7 @@ def compare(
     from . import show
 
     require_measures(by or [], KNOWN)
-    drawn, real, train = _sets(samples, data, train_data, model, labels, drop or [])
+    drawn, real, train, notes = _sets(samples, data, train_data, model, labels, drop or [])
     with show.progress("compare") as tick:
         found = measure(
             drawn,
@@ -59,7 +60,12 @@ def compare(
             seed=seed,
             progress=tick,
         )
-    show.result(json, found.to_json(), lambda: compared(found))
+
+    def told() -> None:
+        compared(found)
+        show.noted(notes)
+
+    show.result(json, {**found.to_json(), "notes": notes}, told)
 
 
 def _sets(
@@ -69,12 +75,12 @@ def _sets(
     model: str | None,
     labels: str | None,
     drop: Sequence[str] = (),
-) -> tuple[Any, Any, Any]:
-    """Return samples, data and training data (or None) as `compare` takes them."""
+) -> tuple[Any, Any, Any, list[str]]:
+    """Return samples, data and training data (or None) as `compare` takes them, and notes."""
     from ..data import Dataset, load_data
+    from ..data.origin import drawn_by_another, read_origin
     from ..denoise.load import load_model
     from ..reporting.pictures import alike
-    from .origin import read_origin
     from .sources import left_out, parts, read_source
 
     origin = read_origin(samples)
@@ -86,7 +92,9 @@ def _sets(
     if train_data is not None:
         train = load_data(train_data, labels=labels, drop=drop, like=like)
     drawn = load_data(samples, labels=origin.get("label_column"), like=like)
-    return alike(drawn, real) if isinstance(real, Dataset) else drawn, real, train
+    shown = alike(drawn, real) if isinstance(real, Dataset) else drawn
+    other = denoiser is not None and drawn_by_another(samples, denoiser.fingerprint)
+    return shown, real, train, [OTHER] if other else []
 
 
 def compared(found: Comparison) -> None:

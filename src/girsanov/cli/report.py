@@ -47,7 +47,7 @@ def report(
 
     command = outputs.typed(context, "force", "json")
     with show.progress("figures") as tick:
-        work.report_command(
+        notes = work.report_command(
             audit,
             plan or [],
             samples,
@@ -60,17 +60,18 @@ def report(
             progress=tick if figures is not None else None,
         )
     drawn = [] if figures is None else sorted(p for p in figures.iterdir() if p.suffix == ".svg")
-    content = {"report": str(out), "replaced": replaced, "figures": [str(p) for p in drawn]}
-    content["formats"] = ["svg", "png", "pdf"] if browser() else ["svg"]
+    content: dict[str, object] = {"report": str(out), "replaced": replaced, "notes": notes}
+    if figures is not None:
+        content["figures"] = [str(p) for p in drawn]
+        content["formats"] = ["svg", "png", "pdf"] if browser() else ["svg"]
 
     def told() -> None:
+        show.noted(notes)
         show.wrote(out)
         if figures is not None:
             typer.echo(f"wrote {len(drawn)} figures to {figures}/")
             if not browser():
                 typer.echo(NO_BROWSER)
 
-    if figures is None:
-        content = {"report": str(out), "replaced": replaced}
     show.result(json, content, told)
     outputs.say_replaced(replaced, "an older page", json)

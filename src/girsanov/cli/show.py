@@ -169,8 +169,7 @@ def audited(audit: Audit, out: Path) -> None:
         lost = about["vae"]
         console.print(f"autoencoder: {number(lost['value'])} ({number(lost['low'])} .. "
                       f"{number(lost['high'])}), {lost['note']}")  # fmt: skip
-    for note in about.get("notes", ()):
-        console.print(f"note: {note}", markup=False)
+    noted(about.get("notes", ()))
     wrote(out)
     steps = about.get("precision", {}).get("steps")
     wanted = "" if steps is None else f" --steps {steps}"
@@ -235,6 +234,12 @@ def examined(findings: list[Finding]) -> None:
     for f in findings:
         line = f"[{colours[f.state]}]{f.state:6s}[/]  {f.name:12s}  {escape(f.detail)}"
         console.print(line, soft_wrap=True)  # so that a command in it can be copied
+
+
+def noted(notes: Sequence[str]) -> None:
+    """Print what is worth knowing of a result, a line each."""
+    for note in notes:
+        console_of().print(f"note: {note}", markup=False)
 
 
 def wrote(path: Path | str) -> None:

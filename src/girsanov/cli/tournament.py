@@ -80,11 +80,11 @@ def by_samples(
     from ..comparison.frechet import builtin
     from ..comparison.vectors import ROWS, chosen_rows, vectors
     from ..data import Dataset
+    from ..data.origin import refuse_drawn
     from ..denoise.load import load_model
     from ..denoise.pipeline import PipelineDenoiser
     from ..plan.tournament import tournament
     from .for_pipelines import guided, latents_of, told
-    from .origin import refuse_drawn
     from .sources import parts, read_source
 
     if model is None or data is None:

@@ -16,6 +16,7 @@ from .._processes import processes
 from .._typing import Json, Progress
 from ..comparison.copies import near_copies
 from ..data import Dataset, check_destination, load_data, write_samples
+from ..data.origin import label_column, read_origin, refuse_drawn, write_origin
 from ..denoise.arithmetic import in_precision
 from ..denoise.base import Denoiser
 from ..denoise.load import load_model
@@ -29,15 +30,14 @@ from ..ledger.kept import remove_sums as remove_sums
 from ..ledger.record import Audit, load_audit
 from ..plan.plan import load_plan
 from ..plan.precise import audit_to
+from ..reporting.drawn import opened
 from ..reporting.page import report as write_report
-from ..reporting.pictures import alike
 from ..sampling.draw import check_model, proportional_labels, sample, units_of
 from ..sampling.run import BATCH
-from ..sampling.shards import Shards, sample_shards
+from ..sampling.shards import Shards, plan_fingerprint, sample_shards
 from ..train import TrainOptions, fit
 from .budget import refuse_mixed
 from .for_pipelines import guided, latents_of, prompted, told, within
-from .origin import label_column, read_origin, refuse_drawn, write_origin
 from .outputs import parts_path
 from .sources import for_model, left_out, parts, read_source, unread
 
@@ -218,7 +218,7 @@ def sample_command(
     """
     among = processes()
     denoiser, plan = load_model(model, device=device or among.device), load_plan(plan_path)
-    origin: Json = {"drawn_by": denoiser.fingerprint}  # in any precision, under any guidance
+    bare = denoiser.fingerprint  # in any precision, under any guidance
     sizes = tuple(plan.about["audit"].get("shape", ()))
     denoiser = prompted(guided(denoiser, plan.guidance), label, sizes)
     denoiser = in_precision(denoiser, precision, compiled=compiled)
@@ -236,13 +236,8 @@ def sample_command(
     options: dict[str, Any] = {"seed": seed, "batch_size": batch_size, "any_model": any_model}
     options |= {"as_drawn": as_drawn, "progress": progress}
     options["label"] = None if codes is None else torch.from_numpy(codes)
-    write = partial(
-        write_samples,
-        standardisation=standardisation,
-        labels=written,
-        label_names=names,
-        force=force,
-    )
+    write = partial(write_samples, standardisation=standardisation, labels=written,
+                    label_names=names, force=force)  # fmt: skip
     if count > SHARDED_ABOVE or among.count > 1:
         options |= {"force": force, "processes": among}
         shards = sample_shards(denoiser, plan, count, parts_path(out), **options)
@@ -254,9 +249,10 @@ def sample_command(
         write(values, path=out)
     counts = () if codes is None else np.bincount(codes, minlength=len(names)).tolist()
     tally = dict(zip(names, counts, strict=False))  # of no labels there are no counts
-    origin |= {"model": denoiser.fingerprint, "count": count, "left_out": unread(denoiser)}
-    origin["label_column"] = None if written is None else label_column(out, values)
-    write_origin(out, {"command": command, **origin, "seed": seed, "label": label})
+    column = None if written is None else label_column(out, values)
+    origin: Json = {"command": command, "count": count, "seed": seed, "label": label}
+    origin |= {"drawn_by": bare, "model": denoiser.fingerprint, "plan": plan_fingerprint(plan)}
+    write_origin(out, {**origin, "left_out": unread(denoiser), "label_column": column})
     return Drawn(values, tally, standardisation.bounded)
 
 
@@ -298,29 +294,31 @@ def report_command(
     figures: Path | None,
     command: str,
     progress: Progress | None = None,
-) -> None:
+) -> tuple[str, ...]:
     """Write the page for audits, their plans, and samples beside data when they are given.
 
-    It lists the commands recorded in all of these, and `command`, which made it of them.
+    It lists the commands recorded in all of these, and `command`, which made it of them. Returns
+    what the page says of where the samples are from.
     """
     first, *others = [load_audit(path) for path in audits]
     made = [load_plan(path) for path in plans]
     origin = {} if samples is None else read_origin(samples)
-    recorded = [first.about, *[a.about for a in others], *[p.about["audit"] for p in made]]
-    commands = [line for record in recorded for line in record.get("commands", ())]
-    commands += [origin["command"]] if "command" in origin else []
-    shown = None if samples is None else load_data(samples, labels=origin.get("label_column"))
     known = [*left_out(first.about), *left_out(origin)]
     beside = None if data is None else read_source(data, labels, drop, known)
     given = beside.sample(SHOWN, seed=0).numpy() if isinstance(beside, Law) else beside
+    drawn = opened(samples, given, (first, *others), made)
+    recorded = [first.about, *[a.about for a in others], *[p.about["audit"] for p in made]]
+    commands = [line for record in recorded for line in record.get("commands", ())]
+    commands += [line for line in (drawn.command, command) if line]
     write_report(
         first,
         *made,
         out=out,
         others=others,
-        samples=shown if shown is None or given is None else alike(shown, given),
+        samples=drawn,
         data=given,
-        commands=list(dict.fromkeys([*commands, command])),
+        commands=list(dict.fromkeys(commands)),
         figures=figures,
         progress=progress,
     )
+    return drawn.notes

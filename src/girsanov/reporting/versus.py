@@ -19,6 +19,7 @@ from markupsafe import Markup
 
 from .._checks import InputError, require
 from .._typing import Array, Json
+from ..ledger.about import same_audit
 from ..ledger.record import Audit
 from ..montecarlo import Estimate, group_estimate, trapezium
 from ..plan.make import make_plan
@@ -177,7 +178,7 @@ def _best(audit: Audit) -> Plan | None:
 
 
 def _plan_for(audit: Audit, plans: Sequence[Plan]) -> Plan | None:
-    own = [p for p in plans if p.about["model"] == audit.about["model"]]
+    own = [p for p in plans if same_audit(p.about["audit"], audit.about)]
     if own or not plans:
         return own[0] if own else None
     like = plans[0]
