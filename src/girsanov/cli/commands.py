@@ -89,7 +89,7 @@ def fit(
     from . import show, work
 
     wanted: dict[str, Any] = {"labels": labels, "drop": drop or [], "only": only or []}
-    wanted |= {"held_out": held_out, "seed": seed}
+    wanted |= {"held_out": held_out, "seed": seed, "say": show.warned}
     try:
         with show.progress("fit") as tick:
             model = work.fit_command(

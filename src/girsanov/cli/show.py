@@ -115,16 +115,20 @@ def fitted(model: Any, out: Path) -> None:
             "nats (1/2 of its integral over SNR)"
         )
     if run["best_step"] == 0:
-        told = (
-            "give it more --minutes"
-            if early and run.get("out_of_time")
-            else (
-                "these examples teach it nothing by more steps; more data, another --network or a "
-                "lower rate might"
-            )
-        )
-        console.print(f"[yellow]it is no better than before training: {told}[/]")
+        told = f"it is no better than before training: {_advice(run)}"
+        console.print(told, style="yellow", markup=False)
     wrote(out)
+
+
+def _advice(run: dict[str, Any]) -> str:
+    """Return what to do for a network that training did not make better."""
+    if run["steps_run"] == run["steps"]:
+        told = "give it more --steps"
+    elif run.get("out_of_time"):
+        told = "give it more --minutes"
+    else:
+        told = "more steps teach it nothing; more examples or another --network might"
+    return told + ("; leave out the columns that look like ids" if run.get("notes") else "")
 
 
 def audited(audit: Audit, out: Path) -> None:
@@ -234,6 +238,12 @@ def examined(findings: list[Finding]) -> None:
     for f in findings:
         line = f"[{colours[f.state]}]{f.state:6s}[/]  {f.name:12s}  {escape(f.detail)}"
         console.print(line, soft_wrap=True)  # so that a command in it can be copied
+
+
+def warned(notes: Sequence[str]) -> None:
+    """Say on stderr what is worth knowing before the work begins, a line each."""
+    for note in notes if is_first() else ():
+        console_of(stderr=True).print(f"note: {note}", soft_wrap=True, markup=False)
 
 
 def noted(notes: Sequence[str]) -> None:

@@ -16,6 +16,7 @@ from .._processes import processes
 from .._typing import Json, Progress
 from ..comparison.copies import near_copies
 from ..data import Dataset, check_destination, load_data, write_samples
+from ..data.ids import id_notes
 from ..data.origin import label_column, read_origin, refuse_drawn, write_origin
 from ..denoise.arithmetic import in_precision
 from ..denoise.base import Denoiser
@@ -58,12 +59,14 @@ def fit_command(
     seed: int,
     precision: str,
     compiled: bool,
+    say: Callable[[Sequence[str]], None],
     **options: Any,
 ) -> NetworkDenoiser:
     """Train on a data set, keeping the share `held_out` of it back for the audit.
 
     command: the line that fits this model again, for the number of steps it took. It and the
-    share of each label are recorded in the model.
+    share of each label are recorded in the model. say: what to do with what was noticed of the
+    data before the training begins; the model records it as well.
     """
     share = require_number("--held-out", held_out)
     require(0 <= share < 1, "--held-out", "must be a share, at least 0 and below 1", share)
@@ -77,9 +80,10 @@ def fit_command(
     if kept is not None and len(kept) < 2 * GROUPS:
         rule = f"keeps {len(kept)} examples back, and an audit needs {2 * GROUPS}"
         refuse("--held-out", rule, share, "Give a larger share, or 0 and audit on other data")
+    say(notes := id_notes(train))
     among, knobs = processes(), TrainOptions(precision=precision, compiled=compiled)
     model = fit(train, out=out, seed=seed, processes=among, options=knobs, **options)
-    model.training["command"] = command(model.training["steps"])
+    model.training |= {"command": command(model.training["steps"]), "notes": notes}
     if not among.rank:
         model.save(out)
     return model
@@ -155,11 +159,13 @@ def audit_command(
 def _note_data(
     done: Audit, denoiser: Denoiser, data: Dataset | Law, train: Dataset | None
 ) -> None:
-    """Say in an audit what was noticed of the data: near copies, columns that were not read."""
+    """Say in an audit what was noticed of the data: copies, ids, columns that were not read."""
+    noticed = id_notes(data, fitted=True) if isinstance(data, Dataset) else []
     if train is not None and isinstance(data, Dataset):
         found = near_copies(train, data)
-        if found is not None and found.many:
-            done.about["notes"] = [*done.about.get("notes", ()), str(found)]
+        noticed += [str(found)] if found is not None and found.many else []
+    if noticed:
+        done.about["notes"] = [*done.about.get("notes", ()), *noticed]
     if unread(denoiser):
         done.about["left_out"] = unread(denoiser)
 
