@@ -10,6 +10,7 @@ import typer
 
 from .._launched import is_first
 from . import outputs
+from .nexts import after_fit
 from .options import (
     DATA,
     W2,
@@ -116,7 +117,7 @@ def fit(
     show.result(
         json,
         {"model": str(out), "fingerprint": model.fingerprint, **model.training},
-        lambda: show.fitted(model, out),
+        lambda: show.fitted(model, out, after_fit(str(out), data, labels, held_out > 0)),
     )
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .._checks import plural
+from .nexts import after_compare
 from .options import DATA, AsJson, Drop, Labels, Seed, app, require_measures
 
 if TYPE_CHECKING:
@@ -64,6 +66,9 @@ def compare(
     def told() -> None:
         compared(found)
         show.noted(notes)
+        then = after_compare(samples)
+        if then:
+            show.next_command(then)
 
     show.result(json, {**found.to_json(), "notes": notes}, told)
 
@@ -110,7 +115,7 @@ def compared(found: Comparison) -> None:
         for n, g in (("samples", "samples_given"), ("data", "data_given"))
     )  # groups of equal size are compared, and at most --rows
     console.print(
-        f"{samples} samples and {data} examples of {about['dimension']} numbers, in "
+        f"{samples} samples and {data} examples of {plural(about['dimension'], 'number')}, in "
         f"{about['units']}"
     )
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -128,7 +133,7 @@ def compared(found: Comparison) -> None:
     console.print(table)
     console.print(
         "[dim]distance: of the two laws; computed: of these rows, larger by chance alone; "
-        f"halves: the same of two halves of the data, {about['data'] // 2} rows each[/]"
+        f"halves: the same of two halves of the data, {plural(about['data'] // 2, 'row')} each[/]"
     )
     for row in found.rows:
         console.print(f"[dim]{row.name}: {row.note}; {verdict(row)}[/]")

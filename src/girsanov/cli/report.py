@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from .._checks import plural
 from . import outputs
 from .options import AsJson, Drop, Force, Labels, app
 
@@ -69,7 +70,7 @@ def report(
         show.noted(notes)
         show.wrote(out)
         if figures is not None:
-            typer.echo(f"wrote {len(drawn)} figures to {figures}/")
+            typer.echo(f"wrote {plural(len(drawn), 'figure')} to {figures}/")
             if not browser():
                 typer.echo(NO_BROWSER)
 

@@ -39,6 +39,7 @@ from ..sampling.shards import Shards, plan_fingerprint, sample_shards
 from ..train import TrainOptions, fit
 from .budget import refuse_mixed
 from .for_pipelines import guided, latents_of, prompted, told, within
+from .nexts import after_sample
 from .outputs import parts_path
 from .sources import for_model, left_out, parts, read_source, unread
 
@@ -191,12 +192,14 @@ def remember(audit: Audit, model: str, command: str) -> None:
 class Drawn(NamedTuple):
     """Samples in the data's units, and how many were drawn of each label.
 
-    bounded: the columns whose numbers were kept within what the model has seen.
+    bounded: the columns whose numbers were kept within what the model has seen; then: the next
+    command to type.
     """
 
     values: np.ndarray
     tally: dict[str, int]
-    bounded: tuple[str, ...] = ()
+    bounded: tuple[str, ...]
+    then: str
 
 
 def sample_command(
@@ -259,7 +262,8 @@ def sample_command(
     origin: Json = {"command": command, "count": count, "seed": seed, "label": label}
     origin |= {"drawn_by": bare, "model": denoiser.fingerprint, "plan": plan_fingerprint(plan)}
     write_origin(out, {**origin, "left_out": unread(denoiser), "label_column": column})
-    return Drawn(values, tally, standardisation.bounded)
+    then = after_sample([*plan.about["audit"].get("commands", ()), command], out)
+    return Drawn(values, tally, standardisation.bounded, then)
 
 
 def _merged(shards: Shards, out: str, write: Callable[..., None]) -> np.ndarray:

@@ -59,7 +59,8 @@ NEEDED: dict[str, tuple[str, Test]] = {
 KNOWN: dict[str, tuple[str, Test]] = {
     **{name: ("a whole number", COUNT) for name in (
         "trajectories", "levels_between", "training_examples")},
-    "reference": ("text", TEXT), "process": ("vp or cld", lambda value: value in ("vp", "cld")),
+    "reference": ("text", TEXT), "kind": ("text", TEXT),
+    "process": ("vp or cld", lambda value: value in ("vp", "cld")),
     "guidance": ("a number", _number), "scale": ("a number > 0", _positive),
     "commands": ("lines of text", _list_of(TEXT)), "notes": ("lines of text", _list_of(TEXT)),
     "trained_levels": ("SNRs, increasing", _rising), "arithmetic": ("a precision", _rounding),

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from .._checks import InputError, refuse, require
+from .._checks import InputError, figure, plural, refuse, require
 from .._typing import Array, Indices, Json
 from ..ledger.certificate import Entry, Kind, estimate_entry, tv_from_kl
 from ..montecarlo import Estimate
@@ -106,9 +106,8 @@ def sampler_entries(
     exact = price.curve.exact
     low, high = shares[1].interval()
     opens = left_open(price, nodes, float(high - low) / 2)
-    found = (
-        f"what {len(nodes)} levels cost beyond an ideal grid{_repaired(price)}{_searched(price)}"
-    )
+    visited = f"what {plural(len(nodes), 'level')} cost{'s' if len(nodes) == 1 else ''}"
+    found = f"{visited} beyond an ideal grid{_repaired(price)}{_searched(price)}"
     entries = []
     for name, share, note, gap in zip(
         ("init", "discretisation"), shares, (_started(price, nodes), found), opens, strict=True
@@ -250,14 +249,17 @@ def best(rows: list[Json], bound: float, dimension: int) -> tuple[int, str]:
         within = [r["above_best"] for r in rows if r["steps"] <= 2 * row["steps"]]
         saved = row["above_best"] - min(within)
         if saved <= max(ENOUGH * bound, 2 * row["standard_error"], LEAST * dimension):
-            known = f"against a score error of at least {bound:.2g}"
+            half = figure(2 * row["standard_error"], 1)
+            known = f"against a score error of at least {figure(bound, 2)}"
             why = (
-                f"twice as many would save {saved:.2g} ± {2 * row['standard_error']:.1g} nats in "
-                f"{dimension} dimensions, {known if bound > 0 else 'and no score error was found'}"
+                f"twice as many would save {figure(saved, 2)} ± {half} nats in "
+                f"{plural(dimension, 'dimension')}, "
+                f"{known if bound > 0 else 'and no score error was found'}"
             )
             if last["above_best"] > max(LEAST * dimension, 4 * last["standard_error"]):
+                more = figure(last["above_best"], 2)
                 why += (
-                    f"; {last['steps']} steps would cost {last['above_best']:.2g} more than the "
+                    f"; {plural(last['steps'], 'step')} would cost {more} more than the "
                     "cheapest number, because long steps cover part of the score error"
                 )
             return row["steps"], why

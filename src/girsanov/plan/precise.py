@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import require, require_count, require_number
+from .._checks import plural, require, require_count, require_number
 from .._typing import Levels
 from ..data import Dataset
 from ..denoise.base import Denoiser
@@ -99,7 +99,7 @@ def said(found: Audit) -> str:
     """Return what an audit to a precision came to, as a sentence."""
     told = found.about["precision"]
     reached, wanted, count = told["reached"], told["wanted"], found.about["examples"]
-    of = "the best plan" if told["steps"] is None else f"{told['steps']} planned steps"
+    of = "the best plan" if told["steps"] is None else plural(told["steps"], "planned step")
     if reached is None:
         return f"what {of} cost is too little to be known to a share of itself"
     known = f"the discretisation of {of} is known to {100 * reached:.3g} %"

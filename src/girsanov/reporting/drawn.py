@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from .._checks import refuse, require
+from .._checks import plural, refuse, require
 from .._typing import Json, PathLike
 from ..data import load_data
 from ..data.origin import is_of, read_origin
@@ -20,7 +20,6 @@ from ..ledger.record import Audit
 from ..plan.plan import Plan
 from ..sampling.shards import plan_fingerprint
 from .pictures import Shown, alike
-from .words import plural
 
 UNKNOWN = "No record beside the samples says how they were drawn"
 EDITED = "The record beside the samples is of another content, so how they were drawn is not known"

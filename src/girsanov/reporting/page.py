@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from .._checks import require
+from .._checks import plural, require
 from .._files import write_text
 from .._typing import Json, PathLike, Progress
 from ..ledger.about import same_audit
@@ -171,4 +171,5 @@ def _template() -> Template:
     made.filters["number"] = number
     made.globals["lines"] = lines
     made.filters["count"] = count
+    made.filters["plural"] = plural
     return made.from_string(shipped("page.html.j2"))

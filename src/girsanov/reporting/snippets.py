@@ -41,10 +41,10 @@ def snippets(plan: Plan, commands: Sequence[str]) -> list[Snippet]:
 
     commands: those that were run; the files named are theirs where they can be found there.
     """
-    audit = _after("audit", "--out", commands, "audit.json")
+    audit = after("audit", "--out", commands, "audit.json")
     model = positional("audit", commands, "model/")
-    out = _after("plan", "--out", commands, "plan.json")
-    samples = _after("sample", "--out", commands, "samples.npy")
+    out = after("plan", "--out", commands, "plan.json")
+    samples = after("sample", "--out", commands, "samples.npy")
     if plan.scheduler is not None:  # it has one number of steps, and no audit makes it
         drawn = f"x = gv.sample(gv.load_model({model!r}), gv.load_plan({out!r}), 1000, seed=0)"
         put = f"pipe.scheduler = gv.GirsanovScheduler.from_plan({out!r})"
@@ -108,7 +108,8 @@ def _words(name: str, commands: Sequence[str]) -> list[str]:
     return []
 
 
-def _after(name: str, option: str, commands: Sequence[str], default: str) -> str:
+def after(name: str, option: str, commands: Sequence[str], default: str) -> str:
+    """Return the value of an option of the command `name` among `commands`, or a default."""
     words = _words(name, commands)
     at = words.index(option) + 1 if option in words else len(words)
     return words[at] if at < len(words) else default

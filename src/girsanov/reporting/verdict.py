@@ -15,9 +15,10 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from .._checks import plural
 from ..ledger.certificate import Entry, tv_from_kl
 from ..plan.plan import Plan
-from .words import number, plural, span
+from .words import number, span
 
 NEGLIGIBLE = 0.01  # nats: a total variation of at most 0.07
 
@@ -156,8 +157,8 @@ def advice(plan: Plan) -> str:
     gain, se = max(0.0, float(row["above_best"])), float(row["standard_error"])
     if best["steps"] != plan.steps and gain > max(NEGLIGIBLE, 2 * se):
         first = (
-            f"The cheapest grid on the measured levels takes {best['steps']} steps instead of "
-            f"{plan.steps} and would save about {number(gain)} nats "
+            f"The cheapest grid on the measured levels takes {plural(best['steps'], 'step')} "
+            f"instead of {plan.steps} and would save about {number(gain)} nats "
             f"(95 % interval {number(max(0.0, gain - 2 * se))} to {number(gain + 2 * se)})."
         )
     else:

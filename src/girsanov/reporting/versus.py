@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from markupsafe import Markup
 
-from .._checks import InputError, require
+from .._checks import InputError, plural, require
 from .._typing import Array, Json
 from ..ledger.about import same_audit
 from ..ledger.record import Audit
@@ -32,7 +32,7 @@ from .sections import sampler_of
 from .snippets import positional
 from .svg import NARROW, Axis, el, frame, polyline, responsive, ribbon, rounded_up, svg
 from .verdict import sampler_share
-from .words import interval_of, number, plural, value_of
+from .words import interval_of, number, value_of
 
 NOISE, NOISE_IN_UNITS = "noise level σ", "noise level in the data’s units"
 SAME = ("data", "seed", "examples", "draws")  # records that make two audits a pair
