@@ -60,6 +60,7 @@ KNOWN: dict[str, tuple[str, Test]] = {
     **{name: ("a whole number", COUNT) for name in (
         "trajectories", "levels_between", "training_examples")},
     "reference": ("text", TEXT), "kind": ("text", TEXT),
+    "in_diffusers": ("true or false", lambda value: isinstance(value, bool)),
     "process": ("vp or cld", lambda value: value in ("vp", "cld")),
     "guidance": ("a number", _number), "scale": ("a number > 0", _positive),
     "commands": ("lines of text", _list_of(TEXT)), "notes": ("lines of text", _list_of(TEXT)),

@@ -26,7 +26,7 @@ from .contest import contest
 from .drawn import Drawn, opened, require_made_from
 from .files import write_figures
 from .live import digest, island, live, relatives
-from .pictures import Shown, pictures
+from .pictures import Pictures, Shown, pictures
 from .sections import (
     certificate_section,
     curve_section,
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 PERCENT = re.compile(r"(\d) %")
+UNPLAIN = re.compile(r"[^A-Za-z0-9]+")  # in names of columns, which may hold anything
 PLANS = 12  # more do not fit one page
 
 
@@ -149,11 +150,24 @@ def figures_of(page: Json) -> dict[str, Markup]:
     found |= {"curve": page["curve"]["figure"], "training": page["curve"]["gain"]}
     for name, figure in page["curve"]["spectra"]:
         found[f"spectrum-{name.split()[0]}"] = figure
+    found |= _shown(page["pictures"])
     for one in (page["versus"] or {}).get("shared", ()):
         found[f"models-{one.ident}"] = one.figure
     for k, pair in enumerate((page["versus"] or {}).get("pairs", ()), start=2):
         found |= {f"models-1-{k}": pair["curves"], f"ahead-1-{k}": pair["gain"]}
     return {name: figure for name, figure in found.items() if figure is not None}
+
+
+def _shown(pictures: Pictures | None) -> dict[str, Markup]:
+    """Return the figures of samples beside data: columns by place and name, pairs, pictures."""
+    if pictures is None:
+        return {}
+    found = {}
+    for k, (name, figure) in enumerate(zip(pictures.names, pictures.histograms, strict=True), 1):
+        plain = UNPLAIN.sub("-", name)[:40].strip("-")
+        found["-".join(filter(None, ("column", str(k), plain)))] = figure
+    found |= {} if pictures.pairs is None else {"pairs": pictures.pairs}
+    return found | {f"pictures-{grid.caption}": grid.figure for grid in pictures.grids}
 
 
 def shipped(name: str) -> str:
