@@ -58,7 +58,7 @@ SHOWN = ("force", "json", "frontier", "verbose")  # of `plan`: what changes noth
 def fit(
     context: typer.Context,
     data: Annotated[str, typer.Argument(help=f"Training data: {DATA}.")],
-    out: Annotated[Path, typer.Option(help="A new folder for the model.")],
+    out: Annotated[Path, typer.Option(help="A new folder: a model is never replaced.")],
     minutes: Annotated[float | None, typer.Option(help="Train for so long (default 3).")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Or for so many steps.")] = None,
     held_out: Annotated[float, typer.Option(help="Share kept back for the audit; 0: none.")] = 0.2,
