@@ -306,3 +306,21 @@ def test_figures_are_files(wrong_audit, wrong_plans, tmp_path, monkeypatch):
         assert root.get("width")
         assert "var(" not in text
         assert "rgb(" not in text
+
+
+def test_no_words_are_parted_from_their_figure_in_print(wrong_audit, wrong_plans):
+    text = render(wrong_audit, wrong_plans[0])
+    for title in (
+        "The ledger",
+        "What can be promised",
+        "The error curve",
+        "Where training would pay",
+        "The spectrum of the error",
+        "How many steps",
+    ):
+        found = re.search(rf'<div class="whole">\n<h[23]>{title}</h[23]>(.*?)<svg', text, re.S)
+        assert found, title
+        assert "</figure>" not in found[1]
+        assert found[1].count("</div>") == 0
+    printed = shipped("style.css").split("@media print")[-1]
+    assert re.search(r"\.whole,[^{]*\{ break-inside: avoid; \}", printed)
