@@ -211,9 +211,12 @@ def going_on(parts: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        if any(parts.glob("*.npy")) or any(parts.glob("*.safetensors")):
+        from ..ledger.kept import kept_in
+
+        held = [p for p in kept_in(parts) if any(p.glob("*.npy")) or any(p.glob("*.safetensors"))]
+        if held:
             console_of(stderr=True).print(
-                f"{parts} keeps what is finished; the same command goes on",
+                f"{held[-1]} keeps what is finished; the same command goes on",
                 soft_wrap=True, markup=False,
             )  # fmt: skip
         raise

@@ -29,6 +29,7 @@ from ..law.base import Law
 from ..ledger.audit import audit
 from ..ledger.curve import GROUPS
 from ..ledger.examples import MOMENT_SHARE
+from ..ledger.kept import of_round
 from ..ledger.record import Audit
 
 LEVELS, FINER = 17, 33  # while there are examples, and when there are no more
@@ -84,7 +85,7 @@ def audit_to(
         draws = min(MOST_DRAWS, max(1, -(-need // count)))
         found = audit(denoiser, data, examples=_asked(denoiser, data, options, count),
                       draws=draws, levels=coarse if need <= most else fine,
-                      keep=None if round_ else keep,  # sums of two rounds cannot share a folder
+                      keep=None if keep is None else of_round(keep, round_ + 1),
                       **options, **later)  # fmt: skip
     reached = relative_half_width(found, steps)
     found.about["precision"] = {
