@@ -23,8 +23,9 @@ from .learn import learn_column
 from .streaming import Index, Rows, require_usable, row_chunks
 from .table_units import TableStandardisation
 from .values import Categories, Gapped, Values, chunks, missing, plain_bytes, stored, with_gaps
-from .wanted import Found, Wanted, leave_out, left_out
+from .wanted import Found, Wanted, in_numbers, leave_out, left_out
 
+USABLE = "must hold numbers, dates or text"
 NO_VALUES = "must have values, and all of them are missing"
 CATEGORY_LIMIT = 1000  # distinct values; each is a coordinate of the model
 TEXT_LIMIT = 256  # characters
@@ -154,7 +155,7 @@ def column(values: NDArray[Any], name: str, what: str) -> Values:
     if values.dtype.kind in "UT":
         return categorise((str(v) for part in chunks(values) for v in part), name, what)
     duration = values.dtype.kind == "m"
-    require(not duration, where, "must not hold durations", str(values.dtype), "Use numbers")
+    require(not duration, where, "must not hold durations", str(values.dtype), in_numbers(name))
     plain = values.dtype.kind in "biufM" and values.dtype.itemsize <= 8
     rule = "must hold real numbers of at most 64 bits, dates or text"
     require(plain, where, rule, str(values.dtype))
@@ -202,7 +203,8 @@ def _from_objects(values: NDArray[Any], name: str, what: str) -> Values:
         known = from_dates(there, where)
     else:
         found = ", ".join(sorted(kind.__name__ for kind in kinds))
-        refuse(where, "must hold numbers, dates or text", found, leave_out(name))
+        spans = all(issubclass(kind, datetime.time | datetime.timedelta) for kind in kinds)
+        refuse(where, USABLE, found, in_numbers(name) if spans else leave_out(name))
     filled: NDArray[Any] = np.zeros(len(values), known.dtype)
     filled[~gaps] = known
     return with_missing(filled, gaps, name, what)

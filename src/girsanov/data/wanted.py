@@ -73,6 +73,11 @@ def leave_out(name: str) -> str:
     return f"Leave it out with --drop {shlex.quote(name)} (in Python drop=[{name!r}])"
 
 
+def in_numbers(name: str) -> str:
+    """Return the advice for a column of durations or of times of day without a date."""
+    return f"Give them as numbers, such as seconds or hours. Or l{leave_out(name)[1:]}"
+
+
 def left_out(found: Found) -> tuple[str, ...]:
     """Return the names of the columns that were left out."""
     return tuple(name for name, values in found.items() if values is None)
