@@ -8,7 +8,9 @@ import pytest
 from girsanov._checks import (
     InputError,
     MissingExtra,
+    figure,
     need,
+    plural,
     refuse,
     require,
     require_choice,
@@ -96,3 +98,11 @@ def test_need_imports_or_names_the_extra():
         need("no_such_module", "demo")
     with pytest.raises(ImportError):
         need("no_such_module", "demo")
+
+
+def test_counts_and_figures_are_words_of_people():
+    told = [plural(n, noun) for n, noun in ((0, "draw"), (1, "draw"), (2, "trajectory"))]
+    assert told == ["0 draws", "1 draw", "2 trajectories"]
+    values = {(12.3, 1): "10", (0.30, 2): "0.3", (1234.5, 2): "1200", (0.0, 3): "0",
+              (2e-7, 2): "2e-07", (99.96, 3): "100", (-4.56, 2): "-4.6"}  # fmt: skip
+    assert {known: figure(*known) for known in values} == values

@@ -24,6 +24,17 @@ def shown(value: Any, limit: int = 80) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
+def plural(count: int, noun: str) -> str:
+    """Return a count with its noun: 0 steps, 1 step, 2 trajectories."""
+    many = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{count} {noun if count == 1 else many}"
+
+
+def figure(value: float, digits: int = 3) -> str:
+    """Return a value to so many significant digits, without a power of ten below 1e15: 10, 0.3."""
+    return f"{float(f'{value:.{digits}g}'):.15g}"
+
+
 def refuse(argument: str, rule: str, got: Any = None, remedy: str = "") -> NoReturn:
     """Raise `InputError` with the house wording; `got=None` leaves out what arrived."""
     arrived = "" if got is None else f"; got {shown(got)}"

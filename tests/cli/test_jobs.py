@@ -184,7 +184,7 @@ def test_a_folder_of_images_with_classes(girsanov, planned, here):
     content = said.json
     (model,) = content.pop("models")
     assert (model["audit"], model["untrained"]) == ("audit.json", None)
-    assert content == {"report": "report.html", "replaced": False}
+    assert content == {"report": "report.html", "replaced": False, "notes": []}
     assert (here / "report.html").read_text().count("data:image/png") == 2
 
 

@@ -2,11 +2,13 @@
 
 import csv
 import datetime
+import re
 
 import numpy as np
 import pytest
 
 import girsanov as gv
+from girsanov.cli.show import _advice
 
 QUICK = ("--levels", "9", "--draws", "4")
 
@@ -80,6 +82,40 @@ def test_a_table_with_everything_goes_through_untold(girsanov, mistake, visits, 
     by = ("plan", "audit.json", "--by", "sliced-w2", "--steps", "4", "--candidates", "x0")
     said = girsanov(*by, "--model", "my model", "--data", visits, "--out", "judged.json")
     assert said.code == 0, said.err
+
+
+def test_ids_are_told_before_training_and_in_the_audit(girsanov, mistake, visits):
+    fit = ("fit", visits, "--out", "m", "--steps", "2", "--network", "mlp", "--only", "id")
+    said = girsanov(*fit, "--only", "age")
+    assert said.code == 0
+    assert "note: column 'id' looks like an id" in said.err
+    assert "--drop id" in said.err
+    assert "lower rate" not in said.out
+    audited = girsanov("audit", "m", "--data", visits, *QUICK, "--json")
+    assert "Fit again with --drop id" in audited.json["notes"][-1]
+    said = mistake("audit", "m", "--data", visits, *QUICK, "--drop", "age", "--out", "b.json")
+    assert "drop: must not name a column that the model was fitted on; got age" in said
+    with open(visits) as file, open("less.csv", "w") as out:
+        out.write(file.read().replace("age", "years", 1))
+    said = mistake("audit", "m", "--data", "less.csv", *QUICK, "--out", "b.json")
+    assert "less.csv: does not fit the model" in said
+    assert "must be rows with the columns id, age; got no age" in said
+
+
+@pytest.mark.parametrize(
+    ("run", "told"),
+    [
+        ({"steps_run": 5, "steps": 5}, "give it more --steps"),
+        ({"steps_run": 5, "steps": 9, "out_of_time": True}, "give it more --minutes"),
+        ({"steps_run": 5, "steps": 9}, "more steps teach it nothing"),
+        ({"steps_run": 5, "steps": 9, "notes": ["id"]}, "leave out the columns that look like"),
+    ],
+)
+def test_advice_names_options_that_exist(girsanov, run, told):
+    said = _advice(run)
+    assert told in said
+    options = girsanov("fit", "--help").out
+    assert all(word in options for word in re.findall(r"--\w+", said))
 
 
 def test_only_some_columns_and_names_that_are_none(girsanov, mistake, visits):

@@ -94,7 +94,9 @@ def test_unknown_category_and_missing_column_are_refused():
     other["town"][1] = "Köln"
     with pytest.raises(InputError, match=r"column 'town': must hold categories.*got Köln"):
         s.encode(other)
-    with pytest.raises(InputError, match=r"columns price, rooms, town, sold; got price"):
+    with pytest.raises(
+        InputError, match=r"columns price, rooms, town, sold; got no rooms, town, sold"
+    ):
         s.encode(SMALL[["price"]])
     with pytest.raises(InputError, match="got ndarray"):
         s.encode(np.zeros((3, 4)))

@@ -147,3 +147,24 @@ def test_foreign_dates_are_refused(wrong):
     content["columns"][0]["dates"] |= wrong
     with pytest.raises(InputError, match=r"^standardisation: must"):
         Standardisation.from_json(content)
+
+
+SPANS = {
+    "numpy": np.array([1, 2, 3], "m8[s]"),
+    "objects": np.array([datetime.timedelta(hours=k) for k in range(3)], object),
+    "time": np.array([datetime.time(k) for k in range(3)], object),
+}
+
+
+@pytest.mark.parametrize("kind", SPANS)
+@pytest.mark.parametrize("way", ["frame", "parquet"])
+def test_durations_and_times_of_day_are_told_what_to_do(tmp_path, kind, way):
+    frame = pd.DataFrame({"how long": SPANS[kind], "n": [1, 2, 3]})
+    source = frame
+    if way == "parquet":
+        source = tmp_path / "t.parquet"
+        frame.to_parquet(source)
+    told = "column 'how long': must (hold numbers, dates or text|not hold durations); got "
+    with pytest.raises(InputError, match=rf"{told}.*as numbers, .*--drop 'how long'"):
+        load_data(source)
+    assert load_data(source, drop=["how long"]).shape == (1,)

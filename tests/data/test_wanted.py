@@ -39,7 +39,7 @@ def source(kind, tmp_path):
 @pytest.mark.parametrize("kind", ["csv", "parquet", "folder", "npy", "frame"])
 def test_columns_are_left_out_unread_and_again(tmp_path, kind):
     given = source(kind, tmp_path)
-    with pytest.raises(InputError, match=r"'id': .*text.*, or leave the column out with --drop"):
+    with pytest.raises(InputError, match=r"'id': .*text.*, or leave it out with --drop id"):
         load_data(given)
     data = load_data(given, drop=["id", "kind"])
     assert data.raw(slice(0, 1)).dtype.names == ("size", "town")

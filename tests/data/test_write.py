@@ -171,6 +171,18 @@ def test_a_link_in_the_folder_is_not_followed(tmp_path):
         write_samples(PICTURES, standardisation(PICTURES), tmp_path / "out", force=True)
 
 
+def test_fractions_are_written_to_the_decimals_of_the_data(tmp_path):
+    (tmp_path / "t.csv").write_text("price,mass,n\n1.25,2.0,3\n0.50,,4\n7.00,1.5,5\n")
+    units = load_data(tmp_path / "t.csv").standardisation
+    drawn = np.array([(0.0, 1.0, 3), (-0.0, np.nan, 4), (12.5, 0.5, 5)], units.dtype)
+    write_samples(drawn, units, tmp_path / "s.csv")
+    told = (tmp_path / "s.csv").read_text().split()
+    assert told == ["price,mass,n", "0.00,1.0,3", "0.00,,4", "12.50,0.5,5"]
+    drawn["price"][0] = 0.123  # somebody's own, to more decimals: none is cut off
+    write_samples(drawn, units, tmp_path / "s.csv", force=True)
+    assert (tmp_path / "s.csv").read_text().split()[1] == "0.123,1.0,3"
+
+
 def test_failure_leaves_what_was_there(tmp_path, monkeypatch):
     s = standardisation(PICTURES)
     write_samples(PICTURES, s, tmp_path / "out")

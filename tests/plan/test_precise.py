@@ -106,3 +106,34 @@ def test_a_stop_in_a_later_round_does_not_stand_in_the_way(tmp_path, monkeypatch
             gv.audit_to(Wrong(LAW), LAW, progress=stopped, **asked)
         assert len(ends) == 3
     assert list((tmp_path / "parts").iterdir())
+
+
+def test_a_later_round_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
+    monkeypatch.setattr(kept, "SECONDS", 0.0)
+    monkeypatch.setattr(precise, "relative_half_width", lambda *a: 0.2)
+    asked = {"half_width": 0.15, "steps": 4, "batch_size": 64}
+    once = gv.audit_to(Wrong(LAW), LAW, **asked)
+    keep, ends, calls = tmp_path / "a.json.parts", [], []
+
+    def stopped(done, total):
+        ends.extend([total] if total not in ends else [])
+        if len(ends) == 3 and done > 0.8 * total:
+            raise KeyboardInterrupt
+
+    class Counted(Wrong):
+        def __call__(self, x, snr, label=None):
+            calls.append(len(x))
+            return super().__call__(x, snr, label)
+
+    with pytest.raises(KeyboardInterrupt):
+        gv.audit_to(Wrong(LAW), LAW, progress=stopped, keep=keep, **asked)
+    assert [p.name for p in kept.kept_in(keep)] == ["a.json.parts", "a.json.parts-2"]
+    found = gv.audit_to(Counted(LAW), LAW, keep=keep, **asked)
+    assert np.array_equal(once.curve.traces, found.curve.traces)
+    pilot, first, second, third = ends[0], ends[1], ends[2], found.about["calls"]
+    # a finished round is read again; of the one that was stopped a fifth, and a batch, is left
+    assert pilot + third <= sum(calls) <= pilot + third + 0.3 * second + 2 * 64 * 33
+    assert first > 0.3 * second
+    (tmp_path / "a.json.parts-notes").mkdir()
+    kept.remove_sums(keep)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.json.parts-notes"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -332,3 +334,19 @@ def test_every_measure_can_decide(audit, by):
     found = tournament(audit, MODEL, LAW, by=by, candidates=made, calls=8000)
     assert rows(found)[0]["candidate"] == "six"
     assert found.steps == 6
+
+
+def test_the_least_number_of_calls_is_what_the_pages_say():
+    page = (
+        (Path(__file__).parents[2] / "docs" / "samplers.md")
+        .read_text(encoding="utf-8")
+        .replace("\n", " ")
+    )
+    for count, told in ((4, "160"), (6, "360"), (10, "840"), (13, "1,120"), (20, "2,080")):
+        least = int(told.replace(",", "")) * 8
+        assert rounds([8] * count, least, 10_000)[0] == 40
+        with pytest.raises(
+            gv.InputError, match=f"must be at least {least} for {count} candidates"
+        ):
+            rounds([8] * count, least - 1, 10_000)
+        assert re.search(rf"{told} (calls )?for {count}\b", page)

@@ -265,6 +265,35 @@ def test_a_tournament_is_told_first(wrong_audit, wrong_plans):
     assert "The candidates" not in render(wrong_audit, wrong_plans[0])
 
 
+def ids_of(text):
+    return set(re.findall(r'aria-labelledby="([a-z0-9-]+?)(?:-wide|-narrow)?-title', text))
+
+
+def test_every_figure_of_the_page_is_a_file(wrong_audit, wrong_plans, exact_audit, tmp_path,
+                                            monkeypatch):  # fmt: skip
+    monkeypatch.setattr("girsanov.reporting.files.browser", lambda: None)
+    draw = np.random.default_rng(0)
+    rows = np.zeros(60, [("../a/b", "f8"), ("</svg>", "f8"), ("…", "i8"), ("kind", "U3")])
+    for name in rows.dtype.names[:2]:
+        rows[name] = draw.normal(size=60)
+    rows["kind"] = draw.choice(["a", "b"], 60)
+    for k, (shown, others) in enumerate(((rows, ()), (draw.random((9, 8, 8, 3)), [exact_audit]))):
+        given = {"samples": shown, "data": shown, "others": others}
+        folder = tmp_path / str(k)
+        report(wrong_audit, wrong_plans[0], out=tmp_path / "r.html", figures=folder, **given)
+        files = {p.name: p.read_text(encoding="utf-8") for p in folder.iterdir()}
+        on_page = ids_of((tmp_path / "r.html").read_text(encoding="utf-8"))
+        assert set().union(*map(ids_of, files.values())) == on_page
+        for text in files.values():
+            ElementTree.fromstring(text)
+        pictures = {name for name in files if name.startswith(("column", "pairs", "pictures"))}
+        assert pictures == (
+            {"column-1-a-b.svg", "column-2-svg.svg", "column-3.svg", "column-4-kind.svg",
+             "pairs.svg"},
+            {"pictures-samples.svg", "pictures-data.svg"},
+        )[k]  # fmt: skip
+
+
 def test_figures_are_files(wrong_audit, wrong_plans, tmp_path, monkeypatch):
     monkeypatch.setattr("girsanov.reporting.files.browser", lambda: None)
     report(wrong_audit, wrong_plans[0], out=tmp_path / "r.html", figures=tmp_path / "figures")
@@ -277,3 +306,21 @@ def test_figures_are_files(wrong_audit, wrong_plans, tmp_path, monkeypatch):
         assert root.get("width")
         assert "var(" not in text
         assert "rgb(" not in text
+
+
+def test_no_words_are_parted_from_their_figure_in_print(wrong_audit, wrong_plans):
+    text = render(wrong_audit, wrong_plans[0])
+    for title in (
+        "The ledger",
+        "What can be promised",
+        "The error curve",
+        "Where training would pay",
+        "The spectrum of the error",
+        "How many steps",
+    ):
+        found = re.search(rf'<div class="whole">\n<h[23]>{title}</h[23]>(.*?)<svg', text, re.S)
+        assert found, title
+        assert "</figure>" not in found[1]
+        assert found[1].count("</div>") == 0
+    printed = shipped("style.css").split("@media print")[-1]
+    assert re.search(r"\.whole,[^{]*\{ break-inside: avoid; \}", printed)

@@ -42,10 +42,14 @@ def test_the_shell_lines_are_commands_with_the_files_that_were_used(wrong_plans)
         assert {w for w in words if w.startswith("--")} <= options
 
 
-def test_only_pictures_are_for_diffusers(wrong_plans):
-    def titles(shape):
-        about = {**wrong_plans[0].about, "audit": {"shape": shape}}
+def test_lines_for_diffusers_need_a_pipeline_that_holds_the_model(wrong_plans):
+    def titles(**record):
+        about = {**wrong_plans[0].about, "audit": {"shape": [3, 8, 8], **record}}
         return [s.title for s in snippets(dataclasses.replace(wrong_plans[0], about=about), [])]
 
-    assert titles([3, 8, 8]) == ["From a shell", "In Python", "In diffusers"]
-    assert titles([2]) == ["From a shell", "In Python"]
+    both = ["From a shell", "In Python"]
+    assert titles() == both  # an MLP on pictures
+    assert titles(in_diffusers=False) == both
+    assert titles(in_diffusers=True) == [*both, "In diffusers"]
+    assert titles(pipeline={"class": "DDPMPipeline"}) == [*both, "In diffusers"]
+    assert titles(in_diffusers=True, process="cld") == both

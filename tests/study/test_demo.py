@@ -49,8 +49,9 @@ def done(tmp_path_factory, bars):
 def test_it_writes_everything(done):
     folder, demo = done
     assert sorted(p.name for p in folder.iterdir()) == sorted(
-        [*FILES.values(), "demo.json", "audit.safetensors", "plan.safetensors"]
-    )
+        [*FILES.values(), "demo.json", "audit.safetensors", "plan.safetensors",
+         "samples.npy.origin.json"]
+    )  # fmt: skip
     drawn = np.load(folder / "samples.npy")
     assert drawn.shape == (1000, 8, 8)
     assert drawn.dtype == np.uint8

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from .._checks import InputError, require
+from .._checks import InputError, plural, require
 from .options import AsJson, app
 
 if TYPE_CHECKING:
@@ -181,10 +181,10 @@ def _measure(
     high = _most(plan)
     promise = "which promises this TV" if same else "the default plan: this TV cannot be certified"
     words = (
-        f"measured: {plan.steps} steps ({promise}), at noise level {plan.resolution:.3g}. The "
-        f"theorems hold for every law that meets their assumptions; the plan for this model on "
-        f"this data, where start and steps cost at most {high:.3g} nats (TV "
-        f"{tv_from_kl(high):.3g}) at 95 % confidence"
+        f"measured: {plural(plan.steps, 'step')} ({promise}), at noise level "
+        f"{plan.resolution:.3g}. The theorems hold for every law that meets their "
+        f"assumptions; the plan for this model on this data, where start and steps cost at most "
+        f"{high:.3g} nats (TV {tv_from_kl(high):.3g}) at 95 % confidence"
     )
     if not found.about["exact"]:
         words += ", up to the model's score error, which no number of steps mends"

@@ -10,6 +10,7 @@ import typer
 
 from .._launched import is_first
 from . import outputs
+from .nexts import after_fit
 from .options import (
     DATA,
     W2,
@@ -57,7 +58,7 @@ SHOWN = ("force", "json", "frontier", "verbose")  # of `plan`: what changes noth
 def fit(
     context: typer.Context,
     data: Annotated[str, typer.Argument(help=f"Training data: {DATA}.")],
-    out: Annotated[Path, typer.Option(help="A new folder for the model.")],
+    out: Annotated[Path, typer.Option(help="A new folder: a model is never replaced.")],
     minutes: Annotated[float | None, typer.Option(help="Train for so long (default 3).")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Or for so many steps.")] = None,
     held_out: Annotated[float, typer.Option(help="Share kept back for the audit; 0: none.")] = 0.2,
@@ -89,7 +90,7 @@ def fit(
     from . import show, work
 
     wanted: dict[str, Any] = {"labels": labels, "drop": drop or [], "only": only or []}
-    wanted |= {"held_out": held_out, "seed": seed}
+    wanted |= {"held_out": held_out, "seed": seed, "say": show.warned}
     try:
         with show.progress("fit") as tick:
             model = work.fit_command(
@@ -116,7 +117,7 @@ def fit(
     show.result(
         json,
         {"model": str(out), "fingerprint": model.fingerprint, **model.training},
-        lambda: show.fitted(model, out),
+        lambda: show.fitted(model, out, after_fit(str(out), data, labels, held_out > 0)),
     )
 
 

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .._checks import plural
+from .nexts import after_compare
 from .options import DATA, AsJson, Drop, Labels, Seed, app, require_measures
 from .tables import number
 
 if TYPE_CHECKING:
     from ..comparison.compare import Comparison, Row
 
+OTHER = "another model than --model drew the samples; of --model only the data are used"
 MEASURES = "sliced-w2, gaussian-w2, mmd, classifier, frechet or memorisation"
 
 
@@ -48,7 +51,7 @@ def compare(
     from . import show
 
     require_measures(by or [], KNOWN)
-    drawn, real, train = _sets(samples, data, train_data, model, labels, drop or [])
+    drawn, real, train, notes = _sets(samples, data, train_data, model, labels, drop or [])
     with show.progress("compare") as tick:
         found = measure(
             drawn,
@@ -60,7 +63,15 @@ def compare(
             seed=seed,
             progress=tick,
         )
-    show.result(json, found.to_json(), lambda: compared(found))
+
+    def told() -> None:
+        compared(found)
+        show.noted(notes)
+        then = after_compare(samples)
+        if then:
+            show.next_command(then)
+
+    show.result(json, {**found.to_json(), "notes": notes}, told)
 
 
 def _sets(
@@ -70,12 +81,12 @@ def _sets(
     model: str | None,
     labels: str | None,
     drop: Sequence[str] = (),
-) -> tuple[Any, Any, Any]:
-    """Return samples, data and training data (or None) as `compare` takes them."""
+) -> tuple[Any, Any, Any, list[str]]:
+    """Return samples, data and training data (or None) as `compare` takes them, and notes."""
     from ..data import Dataset, load_data
+    from ..data.origin import drawn_by_another, read_origin
     from ..denoise.load import load_model
     from ..reporting.pictures import alike
-    from .origin import read_origin
     from .sources import left_out, parts, read_source
 
     origin = read_origin(samples)
@@ -87,7 +98,9 @@ def _sets(
     if train_data is not None:
         train = load_data(train_data, labels=labels, drop=drop, like=like)
     drawn = load_data(samples, labels=origin.get("label_column"), like=like)
-    return alike(drawn, real) if isinstance(real, Dataset) else drawn, real, train
+    shown = alike(drawn, real) if isinstance(real, Dataset) else drawn
+    other = denoiser is not None and drawn_by_another(samples, denoiser.fingerprint)
+    return shown, real, train, [OTHER] if other else []
 
 
 def compared(found: Comparison) -> None:
@@ -101,7 +114,7 @@ def compared(found: Comparison) -> None:
         for n, g in (("samples", "samples_given"), ("data", "data_given"))
     )  # groups of equal size are compared, and at most --rows
     console.print(
-        f"{samples} samples and {data} examples of {about['dimension']} numbers, in "
+        f"{samples} samples and {data} examples of {plural(about['dimension'], 'number')}, in "
         f"{about['units']}"
     )
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -119,7 +132,7 @@ def compared(found: Comparison) -> None:
     console.print(table)
     console.print(
         "[dim]distance: of the two laws; computed: of these rows, larger by chance alone; "
-        f"halves: the same of two halves of the data, {about['data'] // 2} rows each[/]"
+        f"halves: the same of two halves of the data, {plural(about['data'] // 2, 'row')} each[/]"
     )
     for row in found.rows:
         console.print(f"[dim]{row.name}: {row.note}; {verdict(row)}[/]")

@@ -43,6 +43,7 @@ def _print(done: dict[str, object], out: Path) -> None:
     calls = done["calls"]
     if isinstance(calls, list):
         ends = f"{calls[0]} to {calls[-1]}" if len(calls) > 1 else str(calls[0])
-        typer.echo(f"grids for {ends} network calls")
+        noun = "network call" if calls == [1] else "network calls"
+        typer.echo(f"grids for {ends} {noun}")
     typer.echo("\n".join(lines))
     wrote(out)

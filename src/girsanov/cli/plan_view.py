@@ -6,10 +6,10 @@ By default the sampler, the ledger, one line of certificate, one of cost and the
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .nexts import after_plan
 from .show import console_of, next_command, wrote
 from .tables import (
     certificate_table,
@@ -46,9 +46,7 @@ def planned(plan: Plan, out: Path | None, *, whole: bool = False, frontier: bool
         console.print(frontier_table(plan))
     if out is not None:
         wrote(out)
-        model = _model(plan)
-        file = shlex.quote(str(out))
-        next_command(f"girsanov sample {model} --plan {file} --count 1000 --out samples.npy")
+        next_command(after_plan(plan, str(out)))
         if not whole:
             console.print(f"[dim]{MORE}[/]")
 
@@ -91,10 +89,3 @@ def _promise(plan: Plan) -> list[tuple[str, str]]:
 def _cost(plan: Plan, table: bool) -> list[tuple[str, str]]:
     line = "" if table else frontier_line(plan)
     return [("cost", line)] if line else []
-
-
-def _model(plan: Plan) -> str:
-    """Return the model that was audited, as it was typed."""
-    from ..reporting.snippets import positional
-
-    return shlex.quote(positional("audit", plan.about["audit"].get("commands", ()), "MODEL"))

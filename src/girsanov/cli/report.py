@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from .._checks import plural
 from . import outputs
 from .options import AsJson, Drop, Force, Labels, app
 
@@ -47,7 +48,7 @@ def report(
 
     command = outputs.typed(context, "force", "json")
     with show.progress("figures") as tick:
-        models = work.report_command(
+        models, notes = work.report_command(
             audit,
             plan or [],
             samples,
@@ -60,15 +61,18 @@ def report(
             progress=tick if figures is not None else None,
         )
     drawn = [] if figures is None else sorted(p for p in figures.iterdir() if p.suffix == ".svg")
-    content = {"report": str(out), "replaced": replaced, "models": models}
+    content: dict[str, object] = {
+        "report": str(out), "replaced": replaced, "models": models, "notes": notes,
+    }  # fmt: skip
     if figures is not None:
-        content |= {"figures": [str(p) for p in drawn]}
+        content["figures"] = [str(p) for p in drawn]
         content["formats"] = ["svg", "png", "pdf"] if browser() else ["svg"]
 
     def told() -> None:
+        show.noted(notes)
         show.wrote(out)
         if figures is not None:
-            typer.echo(f"wrote {len(drawn)} figures to {figures}/")
+            typer.echo(f"wrote {plural(len(drawn), 'figure')} to {figures}/")
             if not browser():
                 typer.echo(NO_BROWSER)
 

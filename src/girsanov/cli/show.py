@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .._checks import figure, plural
 from .._launched import is_first
 from .._typing import Progress
+from .nexts import after_audit
 from .tables import number, sparkline
 
 if TYPE_CHECKING:
@@ -86,11 +87,6 @@ def result(
         show()
 
 
-def counted(count: int, noun: str) -> str:
-    """Return a count with its noun."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
 def few(names: Sequence[str], most: int = 8) -> str:
     """Return names in a line; of many, the first ones and how many more there are."""
     if len(names) <= most:
@@ -98,33 +94,39 @@ def few(names: Sequence[str], most: int = 8) -> str:
     return f"{', '.join(names[: most - 2])} and {len(names) - most + 2} more"
 
 
-def fitted(model: Any, out: Path) -> None:
-    """Print what was trained."""
+def fitted(model: Any, out: Path, then: str) -> None:
+    """Print what was trained; then: the next command."""
     last = model.training.get("held_out_ledger", {})
     console = console_of()
     run = model.training
     why = "the time was up" if run.get("out_of_time") else "enough by validation"
     early = "" if run["steps_run"] == run["steps"] else f" of {run['steps']}, {why},"
     console.print(
-        f"trained {counted(run['steps_run'], 'step')}{early} on "
-        f"{run['examples']} examples in {run['seconds']:.0f} s"
+        f"trained {plural(run['steps_run'], 'step')}{early} on "
+        f"{plural(run['examples'], 'example')} in {run['seconds']:.0f} s"
     )
     if "held_out_ledger" in last:
         console.print(
-            f"error on validation data {last['held_out_ledger']:.1f} ± {1.96 * last['se']:.1f} "
+            f"error on validation data {number(last['held_out_ledger'])} ± "
+            f"{figure(1.96 * last['se'], 2)} "
             "nats (1/2 of its integral over SNR)"
         )
     if run["best_step"] == 0:
-        told = (
-            "give it more --minutes"
-            if early and run.get("out_of_time")
-            else (
-                "these examples teach it nothing by more steps; more data, another --network or a "
-                "lower rate might"
-            )
-        )
-        console.print(f"[yellow]it is no better than before training: {told}[/]")
+        told = f"it is no better than before training: {_advice(run)}"
+        console.print(told, style="yellow", markup=False)
     wrote(out)
+    next_command(then)
+
+
+def _advice(run: dict[str, Any]) -> str:
+    """Return what to do for a network that training did not make better."""
+    if run["steps_run"] == run["steps"]:
+        told = "give it more --steps"
+    elif run.get("out_of_time"):
+        told = "give it more --minutes"
+    else:
+        told = "more steps teach it nothing; more examples or another --network might"
+    return told + ("; leave out the columns that look like ids" if run.get("notes") else "")
 
 
 def audited(audit: Audit, out: Path) -> None:
@@ -136,11 +138,14 @@ def audited(audit: Audit, out: Path) -> None:
     console = console_of()
     paths = about.get("trajectories", 0)
     again, inside = about.get("training_examples", 0), about.get("levels_between", 0)
-    seen = f", and {again} training examples once for memorisation" if again else ""
-    seen += f", and {paths} trajectories of the teacher" if paths else ""
-    spent = f"{about['examples']} examples x {about['draws']} draws x {len(audit.levels)} levels"
+    seen = f", and {plural(again, 'training example')} once for memorisation" if again else ""
+    seen += f", and {plural(paths, 'trajectory')} of the teacher" if paths else ""
+    counts = ((about["examples"], "example"), (about["draws"], "draw"))
+    spent = " x ".join(plural(*one) for one in (*counts, (len(audit.levels), "level")))
     spent += f" and {inside} between them" if inside else ""
-    console.print(f"{spent}{seen}: {about['calls']} network calls in {about['seconds']:.1f} s")
+    console.print(
+        f"{spent}{seen}: {plural(about['calls'], 'network call')} in {about['seconds']:.1f} s"
+    )
     low, high = audit.levels[-1] ** -0.5, audit.levels[0] ** -0.5
     console.print(f"error x SNR per dimension, from noise {high:.3g} to {low:.3g}")
     console.print(f"  {sparkline(share[:: -(-len(share) // 65)])}")
@@ -169,28 +174,27 @@ def audited(audit: Audit, out: Path) -> None:
         lost = about["vae"]
         console.print(f"autoencoder: {number(lost['value'])} ({number(lost['low'])} .. "
                       f"{number(lost['high'])}), {lost['note']}")  # fmt: skip
-    for note in about.get("notes", ()):
-        console.print(f"note: {note}", markup=False)
+    noted(about.get("notes", ()))
     wrote(out)
     steps = about.get("precision", {}).get("steps")
-    wanted = "" if steps is None else f" --steps {steps}"
-    next_command(f"girsanov plan {shlex.quote(str(out))}{wanted} --out plan.json")
+    next_command(after_audit(str(out), steps))
 
 
 def sampled(drawn: Drawn, out: str) -> None:
-    """Print what was drawn."""
+    """Print what was drawn, and the next command."""
     values = drawn.values
     form = f" of shape {values.shape[1:]}" if values.ndim > 1 else ""
     names = values.dtype.names
     kind = f"columns {few(names)}" if names else str(values.dtype)
     console = console_of()
-    console.print(f"drew {len(values)} samples{form}, {kind}", markup=False)
+    console.print(f"drew {plural(len(values), 'sample')}{form}, {kind}", markup=False)
     if drawn.bounded:
         told = f"kept to numbers that the training data could hold: {few(drawn.bounded)}"
         console.print(f"{told} (--as-drawn leaves them)", markup=False)
     if drawn.tally:
         console.print("  ".join(f"{name}: {n}" for name, n in drawn.tally.items()), markup=False)
     wrote(out)
+    next_command(drawn.then)
 
 
 def stopped(out: Path) -> None:
@@ -207,9 +211,12 @@ def going_on(parts: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        if any(parts.glob("*.npy")) or any(parts.glob("*.safetensors")):
+        from ..ledger.kept import kept_in
+
+        held = [p for p in kept_in(parts) if any(p.glob("*.npy")) or any(p.glob("*.safetensors"))]
+        if held:
             console_of(stderr=True).print(
-                f"{parts} keeps what is finished; the same command goes on",
+                f"{held[-1]} keeps what is finished; the same command goes on",
                 soft_wrap=True, markup=False,
             )  # fmt: skip
         raise
@@ -235,6 +242,18 @@ def examined(findings: list[Finding]) -> None:
     for f in findings:
         line = f"[{colours[f.state]}]{f.state:6s}[/]  {f.name:12s}  {escape(f.detail)}"
         console.print(line, soft_wrap=True)  # so that a command in it can be copied
+
+
+def warned(notes: Sequence[str]) -> None:
+    """Say on stderr what is worth knowing before the work begins, a line each."""
+    for note in notes if is_first() else ():
+        console_of(stderr=True).print(f"note: {note}", soft_wrap=True, markup=False)
+
+
+def noted(notes: Sequence[str]) -> None:
+    """Print what is worth knowing of a result, a line each."""
+    for note in notes:
+        console_of().print(f"note: {note}", markup=False)
 
 
 def wrote(path: Path | str) -> None:

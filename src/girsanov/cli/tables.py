@@ -7,6 +7,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from .._checks import figure, plural
+
 if TYPE_CHECKING:
     from ..plan.plan import Plan
 
@@ -27,7 +29,7 @@ def number(value: float | None) -> str:
     """Return a value in three significant digits, or a dash."""
     if value is None:
         return "-"
-    return "0" if abs(value) < ROUNDING else f"{value:.3g}"
+    return "0" if abs(value) < ROUNDING else figure(value)
 
 
 def table(first: str, *others: str) -> Any:
@@ -108,7 +110,7 @@ def frontier_line(plan: Plan) -> str:
     best = min(rows, key=lambda r: float(r["above_best"]))["steps"]
     least = max(1e-6, 1e-4 * max(float(r["above_best"]) for r in rows))
     logs = [math.log(max(least, float(r["above_best"]))) for r in rows]
-    ends = f"{rows[0]['steps']} .. {rows[-1]['steps']} steps"
+    ends = f"{rows[0]['steps']} .. {plural(rows[-1]['steps'], 'step')}"
     told = "still falling" if enough(rows) == rows[-1]["steps"] else f"flat from {enough(rows)}"
     told = told if cheapest(plan) is None else f"cheapest {best}"
     return f"{sparkline(logs)} {ends}, {told}"
@@ -130,7 +132,7 @@ def frontier_table(plan: Plan) -> Any | None:
         ]
         bar = "█" * round(BAR * max(0.0, above) / most)
         words = " ".join(filter(None, (bar, ", ".join(marks))))
-        cells = (str(row["steps"]), f"{above:.3g}", f"{half:.2g}", words)
+        cells = (str(row["steps"]), figure(above), figure(half, 2), words)
         made.add_row(*cells, style="bold" if marks else None)
     return made
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .._checks import refuse, require
+from .._checks import figure, plural, refuse, require
 from .options import require_measures
 
 if TYPE_CHECKING:
@@ -86,11 +86,11 @@ def by_samples(
     from ..comparison.frechet import builtin
     from ..comparison.vectors import ROWS, chosen_rows, vectors
     from ..data import Dataset
+    from ..data.origin import refuse_drawn
     from ..denoise.load import load_model
     from ..denoise.pipeline import PipelineDenoiser
     from ..plan.tournament import tournament
     from .for_pipelines import guided, latents_of, told
-    from .origin import refuse_drawn
     from .sources import parts, read_source
 
     if model is None or data is None:
@@ -151,20 +151,21 @@ def _cells(row: Json, most: int) -> tuple[str, ...]:
     if row["failure"]:
         return ("failed", "", "", "")
     half = (row["behind_high"] - row["behind_low"]) / 2
-    behind = "chosen" if row["won"] else f"{row['behind']:.2g} ± {half:.1g}"
+    behind = "chosen" if row["won"] else f"{figure(row['behind'], 2)} ± {figure(half, 1)}"
     if row["samples"] < most:
         return (behind, str(row["samples"]), "", "")
-    interval = f"{row['low']:.2g} .. {row['high']:.2g}"
-    return (behind, str(row["samples"]), f"{row['value']:.3g}", interval)
+    interval = f"{figure(row['low'], 2)} .. {figure(row['high'], 2)}"
+    return (behind, str(row["samples"]), figure(row["value"]), interval)
 
 
 def _footnote(told: Json) -> str:
     paths, cost = told.get("trajectories", 0), told.get("trajectory_calls", 0)
-    spent = f", {cost} of them for {paths} trajectories of the calibrated network" if paths else ""
+    calls, of = plural(told["calls"], "network call"), plural(paths, "trajectory")
+    spent = f", {cost} of them for {of} of the calibrated network" if paths else ""
     left_out = f"; left out: {told['left_out']}" if told["left_out"] else ""
     return (
         f"behind: squared distance beyond that of the chosen one, with as many samples of both; "
         f"candidates with fewer samples were knocked out earlier. {told['by']} {told['note']}, to "
-        f"{told['examples']} held-out examples; {told['calls']} network calls{spent}; the chosen "
-        f"one's own figure is flattered by the choice{left_out}"
+        f"{told['examples']} held-out examples; {calls}{spent}; the chosen one's "
+        f" own figure is flattered by the choice{left_out}"
     )

@@ -16,6 +16,8 @@ from .._processes import processes
 from .._typing import Json, Progress
 from ..comparison.copies import near_copies
 from ..data import Dataset, check_destination, load_data, write_samples
+from ..data.ids import id_notes
+from ..data.origin import label_column, read_origin, refuse_drawn, write_origin
 from ..denoise.arithmetic import in_precision
 from ..denoise.base import Denoiser
 from ..denoise.load import load_model
@@ -29,16 +31,16 @@ from ..ledger.kept import remove_sums as remove_sums
 from ..ledger.record import Audit, load_audit
 from ..plan.plan import Plan, load_plan
 from ..plan.precise import audit_to
+from ..reporting.drawn import opened
 from ..reporting.helps import headline
 from ..reporting.page import report as write_report
-from ..reporting.pictures import alike
 from ..sampling.draw import check_model, proportional_labels, sample, units_of
 from ..sampling.run import BATCH
-from ..sampling.shards import Shards, sample_shards
+from ..sampling.shards import Shards, plan_fingerprint, sample_shards
 from ..train import TrainOptions, fit
 from .budget import refuse_mixed
 from .for_pipelines import guided, latents_of, prompted, told, within
-from .origin import label_column, read_origin, refuse_drawn, write_origin
+from .nexts import after_sample
 from .outputs import parts_path
 from .sources import for_model, left_out, parts, read_source, unread
 
@@ -59,12 +61,14 @@ def fit_command(
     seed: int,
     precision: str,
     compiled: bool,
+    say: Callable[[Sequence[str]], None],
     **options: Any,
 ) -> NetworkDenoiser:
     """Train on a data set, keeping the share `held_out` of it back for the audit.
 
     command: the line that fits this model again, for the number of steps it took. It and the
-    share of each label are recorded in the model.
+    share of each label are recorded in the model. say: what to do with what was noticed of the
+    data before the training begins; the model records it as well.
     """
     share = require_number("--held-out", held_out)
     require(0 <= share < 1, "--held-out", "must be a share, at least 0 and below 1", share)
@@ -78,9 +82,10 @@ def fit_command(
     if kept is not None and len(kept) < 2 * GROUPS:
         rule = f"keeps {len(kept)} examples back, and an audit needs {2 * GROUPS}"
         refuse("--held-out", rule, share, "Give a larger share, or 0 and audit on other data")
+    say(notes := id_notes(train))
     among, knobs = processes(), TrainOptions(precision=precision, compiled=compiled)
     model = fit(train, out=out, seed=seed, processes=among, options=knobs, **options)
-    model.training["command"] = command(model.training["steps"])
+    model.training |= {"command": command(model.training["steps"]), "notes": notes}
     if not among.rank:
         model.save(out)
     return model
@@ -156,11 +161,13 @@ def audit_command(
 def _note_data(
     done: Audit, denoiser: Denoiser, data: Dataset | Law, train: Dataset | None
 ) -> None:
-    """Say in an audit what was noticed of the data: near copies, columns that were not read."""
+    """Say in an audit what was noticed of the data: copies, ids, columns that were not read."""
+    noticed = id_notes(data, fitted=True) if isinstance(data, Dataset) else []
     if train is not None and isinstance(data, Dataset):
         found = near_copies(train, data)
-        if found is not None and found.many:
-            done.about["notes"] = [*done.about.get("notes", ()), str(found)]
+        noticed += [str(found)] if found is not None and found.many else []
+    if noticed:
+        done.about["notes"] = [*done.about.get("notes", ()), *noticed]
     if unread(denoiser):
         done.about["left_out"] = unread(denoiser)
 
@@ -186,12 +193,14 @@ def remember(audit: Audit, model: str, command: str) -> None:
 class Drawn(NamedTuple):
     """Samples in the data's units, and how many were drawn of each label.
 
-    bounded: the columns whose numbers were kept within what the model has seen.
+    bounded: the columns whose numbers were kept within what the model has seen; then: the next
+    command to type.
     """
 
     values: np.ndarray
     tally: dict[str, int]
-    bounded: tuple[str, ...] = ()
+    bounded: tuple[str, ...]
+    then: str
 
 
 def sample_command(
@@ -219,7 +228,7 @@ def sample_command(
     """
     among = processes()
     denoiser, plan = load_model(model, device=device or among.device), load_plan(plan_path)
-    origin: Json = {"drawn_by": denoiser.fingerprint}  # in any precision, under any guidance
+    bare = denoiser.fingerprint  # in any precision, under any guidance
     sizes = tuple(plan.about["audit"].get("shape", ()))
     denoiser = prompted(guided(denoiser, plan.guidance), label, sizes)
     denoiser = in_precision(denoiser, precision, compiled=compiled)
@@ -237,13 +246,8 @@ def sample_command(
     options: dict[str, Any] = {"seed": seed, "batch_size": batch_size, "any_model": any_model}
     options |= {"as_drawn": as_drawn, "progress": progress}
     options["label"] = None if codes is None else torch.from_numpy(codes)
-    write = partial(
-        write_samples,
-        standardisation=standardisation,
-        labels=written,
-        label_names=names,
-        force=force,
-    )
+    write = partial(write_samples, standardisation=standardisation, labels=written,
+                    label_names=names, force=force)  # fmt: skip
     if count > SHARDED_ABOVE or among.count > 1:
         options |= {"force": force, "processes": among}
         shards = sample_shards(denoiser, plan, count, parts_path(out), **options)
@@ -255,10 +259,12 @@ def sample_command(
         write(values, path=out)
     counts = () if codes is None else np.bincount(codes, minlength=len(names)).tolist()
     tally = dict(zip(names, counts, strict=False))  # of no labels there are no counts
-    origin |= {"model": denoiser.fingerprint, "count": count, "left_out": unread(denoiser)}
-    origin["label_column"] = None if written is None else label_column(out, values)
-    write_origin(out, {"command": command, **origin, "seed": seed, "label": label})
-    return Drawn(values, tally, standardisation.bounded)
+    column = None if written is None else label_column(out, values)
+    origin: Json = {"command": command, "count": count, "seed": seed, "label": label}
+    origin |= {"drawn_by": bare, "model": denoiser.fingerprint, "plan": plan_fingerprint(plan)}
+    write_origin(out, {**origin, "left_out": unread(denoiser), "label_column": column})
+    then = after_sample([*plan.about["audit"].get("commands", ()), command], out)
+    return Drawn(values, tally, standardisation.bounded, then)
 
 
 def _merged(shards: Shards, out: str, write: Callable[..., None]) -> np.ndarray:
@@ -299,34 +305,35 @@ def report_command(
     figures: Path | None,
     command: str,
     progress: Progress | None = None,
-) -> list[Json]:
+) -> tuple[list[Json], tuple[str, ...]]:
     """Write the page for audits, their plans, and samples beside data when they are given.
 
     It lists the commands recorded in all of these, and `command`, which made it of them. Returned
-    is what it says of each model, as JSON.
+    is what it says of each model, as JSON, and of where the samples are from.
     """
     first, *others = [load_audit(path) for path in audits]
     made = [load_plan(path) for path in plans]
     origin = {} if samples is None else read_origin(samples)
-    recorded = [first.about, *[a.about for a in others], *[p.about["audit"] for p in made]]
-    commands = [line for record in recorded for line in record.get("commands", ())]
-    commands += [origin["command"]] if "command" in origin else []
-    shown = None if samples is None else load_data(samples, labels=origin.get("label_column"))
     known = [*left_out(first.about), *left_out(origin)]
     beside = None if data is None else read_source(data, labels, drop, known)
     given = beside.sample(SHOWN, seed=0).numpy() if isinstance(beside, Law) else beside
+    drawn = opened(samples, given, (first, *others), made)
+    recorded = [first.about, *[a.about for a in others], *[p.about["audit"] for p in made]]
+    commands = [line for record in recorded for line in record.get("commands", ())]
+    commands += [line for line in (drawn.command, command) if line]
     write_report(
         first,
         *made,
         out=out,
         others=others,
-        samples=shown if shown is None or given is None else alike(shown, given),
+        samples=drawn,
         data=given,
-        commands=list(dict.fromkeys([*commands, command])),
+        commands=list(dict.fromkeys(commands)),
         figures=figures,
         progress=progress,
     )
-    return [_said(path, audit, made) for path, audit in zip(audits, [first, *others], strict=True)]
+    said = [_said(path, audit, made) for path, audit in zip(audits, [first, *others], strict=True)]
+    return said, drawn.notes
 
 
 def _said(path: Path, audit: Audit, plans: Sequence[Plan]) -> Json:

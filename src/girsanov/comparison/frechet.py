@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import need
+from .._checks import need, plural
 from .._typing import Array
 from .bures import bures, bures_squared, moments, principal_axes
 from .jackknife import Squared
@@ -76,5 +76,6 @@ def principal(data: Array) -> Frechet:
     count = min(MOST, int(np.searchsorted(total, SHARE)) + 1, len(variances))
     scaled = axes[:, :count] / np.sqrt(np.maximum(variances[:count], np.finfo(float).tiny))
     held = 100 * total[count - 1]
-    note = f"in {count} principal coordinates of the data ({held:.0f} % of its variance), scaled"
+    axes_kept = plural(count, "principal coordinate")
+    note = f"in {axes_kept} of the data ({held:.0f} % of its variance), scaled"
     return Frechet(lambda x: x @ scaled, note)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._checks import require_count
+from .._checks import plural, require_count
 from .._typing import Array
 from ..noise import NoiseSource
 from .jackknife import GROUPS, Squared, groups_of, pseudo_values
@@ -34,7 +34,7 @@ class SlicedW2:
         wanted = min(require_count("directions", count), PER_COORDINATE * dimension)
         self.width = min(dimension, FRAME, wanted)
         self.directions = directions(dimension, -(-wanted // self.width), self.width, seed)
-        self.note = f"over {self.directions.shape[1]} directions"
+        self.note = f"over {plural(self.directions.shape[1], 'direction')}"
         if dimension == 1:
             self.directions, self.note = np.ones((1, 1)), "of one coordinate"
         self._seen: tuple[Array, list[Lines]] | None = None

@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from .._checks import InputError, refuse, require, shown
 from .dates import FORM, NANOSECOND_YEARS, ONE_ZONE, RESOLUTIONS, Moment, read_iso
 from .streaming import LARGEST
-from .tables import LEAVE_OUT, NO_VALUES, Coder, require_names
+from .tables import NO_VALUES, Coder, require_names
 from .values import Gapped, Values
-from .wanted import Found, Wanted
+from .wanted import Found, Wanted, leave_out
 
 WHOLE = re.compile(r"[+-]?[0-9]+")
 PADDED = re.compile(r"[+-]?0[0-9]+")
@@ -50,6 +50,7 @@ class Form(NamedTuple):
 class Tally:
     """What the cells of one column have been so far; `*_at` is the first line of that sort."""
 
+    name: str
     where: str
     whole: int = 0
     padded: int = 0
@@ -105,7 +106,7 @@ class Tally:
         """Return how the column is read; InputError if it is neither numbers, dates nor text."""
         numbers, words = self.whole + self.number, self.text + self.iso
         gaps = self.empty + self.marked > 0
-        require(numbers + words > 0, self.where, NO_VALUES, None, LEAVE_OUT)
+        require(numbers + words > 0, self.where, NO_VALUES, None, leave_out(self.name))
         if self.iso and not numbers and not self.text:
             return self._date(gaps)
         if words or (self.padded and not self.number):
@@ -114,7 +115,9 @@ class Tally:
                 rule = f"must hold numbers in every line, as in most; line {line} has none"
                 refuse(self.where, rule, cell, "Mend the cell, or leave it empty: missing")
             if self.date + self.iso > words / 2:
-                refuse(self.where, f"must hold dates {FORM}", self.text_at[1], LEAVE_OUT)
+                refuse(
+                    self.where, f"must hold dates {FORM}", self.text_at[1], leave_out(self.name)
+                )
             return Form("text", gaps=gaps)
         if self.broken_at[0]:
             line, cell = self.broken_at
@@ -135,8 +138,8 @@ class Tally:
 class Reader:
     """Reads the cells of one column into an array [n]."""
 
-    def __init__(self, where: str, form: Form, count: int) -> None:
-        self.form, self.coder = form, Coder(where)
+    def __init__(self, name: str, path: Path, form: Form, count: int) -> None:
+        self.form, self.coder = form, Coder(name, str(path))
         dtypes = {"text": np.int32, "date": np.int64, "number": np.float64}
         whole = np.float64 if form.gaps else np.int64
         self.values: NDArray[Any] = np.empty(count, dtypes.get(form.kind, whole))
@@ -175,7 +178,7 @@ def read_csv(path: Path, wanted: Wanted) -> Found:
     """
     kept, count, forms = _scan(path, wanted)
     readers = {
-        place: Reader(_where(path, name), forms[place], count)
+        place: Reader(name, path, forms[place], count)
         for place, name in enumerate(kept)
         if kept[name]
     }
@@ -199,7 +202,7 @@ def _scan(path: Path, wanted: Wanted) -> tuple[dict[str, bool], int, dict[int, F
         refuse(str(path), "must have a first line that names the columns", "no lines")
     names, count = _header(first[1], str(path)), 0
     kept = wanted.of(names, str(path))
-    tallies = {k: Tally(_where(path, name)) for k, name in enumerate(names) if kept[name]}
+    tallies = {k: Tally(name, _where(path, name)) for k, name in enumerate(names) if kept[name]}
     for line, cells in lines:
         rule = f"must have {len(names)} cells in every line, as in its header"
         require(len(cells) == len(names), str(path), rule, f"{len(cells)} in line {line}")

@@ -62,6 +62,11 @@ class Dataset:
         """The shape of one encoded row."""
         return self._rows.shape
 
+    @property
+    def rows(self) -> Rows:
+        """The rows of the whole file, of which this may be a part."""
+        return self._rows
+
     @cached_property
     def standardisation(self) -> Standardisation:
         """The map to the model's units, learnt on first use (one pass over the rows)."""

@@ -100,7 +100,7 @@ def gathered(batches: Iterator[Found], what: str) -> Found:
         if not columns:
             require_names(list(batch), what)
             columns = {
-                name: None if values is None else Gathered(f"{what} column {name!r}")
+                name: None if values is None else Gathered(name, what)
                 for name, values in batch.items()
             }
         rule = "must have the same columns in all parts: " + ", ".join(columns)
@@ -116,8 +116,9 @@ def gathered(batches: Iterator[Found], what: str) -> Found:
 class Gathered:
     """One column of numbers, dates or text, in batches."""
 
-    def __init__(self, where: str) -> None:
-        self.where, self.spool, self.coder = where, Spool(where), Coder(where)
+    def __init__(self, name: str, what: str) -> None:
+        self.where = where = f"{what} column {name!r}"
+        self.spool, self.coder = Spool(where), Coder(name, what)
         self.gaps = Spool(where)  # of numbers and dates: which are missing
         self.text: bool | None = None
         self.gapped = False

@@ -8,9 +8,9 @@ from typing import Any
 
 from .._checks import InputError, need, require, shown
 from .numpy_files import UNPACK_LIMIT
-from .tables import LEAVE_OUT, NO_VALUES, categorise, column, require_names, with_missing
+from .tables import NO_VALUES, USABLE, categorise, column, require_names, with_missing
 from .values import Values
-from .wanted import Found, Wanted
+from .wanted import Found, Wanted, in_numbers, leave_out
 
 BATCH = 2**16  # rows unpacked at a time, of a folder of files
 
@@ -73,12 +73,14 @@ def _arrow_column(values: Any, name: str, what: str) -> Values:
     where = f"{what} column {name!r}"
     kind = values.type.value_type if types.is_dictionary(values.type) else values.type
     if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
-        return categorise((v.as_py() or "" for v in values), where)
-    require(not types.is_null(kind), where, NO_VALUES, None, LEAVE_OUT)
+        return categorise((v.as_py() or "" for v in values), name, what)
+    require(not types.is_null(kind), where, NO_VALUES, None, leave_out(name))
     kind = arrow.float64() if types.is_decimal(kind) else kind
     numbers = types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind)
     usable = numbers or types.is_date(kind) or types.is_timestamp(kind)
-    require(usable, where, "must hold numbers, dates or text", str(kind), LEAVE_OUT)
+    spans = types.is_time(kind) or types.is_duration(kind)
+    advice = in_numbers(name) if spans else leave_out(name)
+    require(usable, where, USABLE, str(kind), advice)
     plain = values if kind == values.type else values.cast(kind)
     if not values.null_count or not numbers:
         return column(plain.to_numpy(), name, what)

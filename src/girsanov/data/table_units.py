@@ -16,6 +16,7 @@ from .dates import DateColumn
 from .gaps import GapColumn
 from .standardise import Standardisation
 from .units import number_dtype
+from .wanted import leave_out
 
 Column = NumberColumn | CategoryColumn | DateColumn | GapColumn
 
@@ -67,12 +68,24 @@ class TableStandardisation(Standardisation):
         names: Sequence[str] = getattr(getattr(raw, "dtype", None), "names", None) or ()
         wanted = [column.name for column in self.columns]
         if set(names) != set(wanted):
-            rule = "must be a structured array with the columns " + ", ".join(wanted)
-            more = set(names) - set(wanted)
-            known = bool(more) and more <= set(self.left_out)
-            remedy = "Leave out what its model left out: load_data(..., like=model)"
-            refuse("raw", rule, ", ".join(names) or type(raw).__name__, remedy if known else "")
+            refuse("raw", *self._unlike(names, wanted, type(raw).__name__))
         return np.concatenate([column.encode(raw[column.name]) for column in self.columns], axis=1)
+
+    def _unlike(
+        self, names: Sequence[str], wanted: Sequence[str], kind: str
+    ) -> tuple[str, str, str]:
+        """Return the rule for columns, what arrived instead, and what to do about it."""
+        listed = ", ".join(wanted)
+        if not names:
+            return f"must be a structured array with the columns {listed}", kind, ""
+        rule = f"must be rows with the columns {listed}"
+        missing = [name for name in wanted if name not in names]
+        more = [name for name in names if name not in wanted]
+        if missing:
+            return rule, f"no {', '.join(missing)}", ""
+        known = set(more) <= set(self.left_out)
+        remedy = "Leave out what its model left out: load_data(..., like=model)"
+        return rule, ", ".join(names), remedy if known else leave_out(more[0])
 
     def decode(self, x: ArrayLike) -> NDArray[Any]:
         """Return x [b, d] as structured rows [b] in the user's units and types."""

@@ -23,10 +23,10 @@ from .learn import learn_column
 from .streaming import Index, Rows, require_usable, row_chunks
 from .table_units import TableStandardisation
 from .values import Categories, Gapped, Values, chunks, missing, plain_bytes, stored, with_gaps
-from .wanted import Found, Wanted, left_out
+from .wanted import Found, Wanted, in_numbers, leave_out, left_out
 
+USABLE = "must hold numbers, dates or text"
 NO_VALUES = "must have values, and all of them are missing"
-LEAVE_OUT = "Leave the column out with --drop (drop=[...])"
 CATEGORY_LIMIT = 1000  # distinct values; each is a coordinate of the model
 TEXT_LIMIT = 256  # characters
 
@@ -116,7 +116,7 @@ def table_rows(found: Found, what: str) -> TableRows:
     count = len(next(iter(columns.values())))
     require(count > 1, what, "must have at least 2 rows", count)
     for name, values in columns.items():
-        require(_has_values(values), f"{what} column {name!r}", NO_VALUES, None, LEAVE_OUT)
+        require(_has_values(values), f"{what} column {name!r}", NO_VALUES, None, leave_out(name))
     return TableRows(columns, left_out(found))
 
 
@@ -153,9 +153,9 @@ def column(values: NDArray[Any], name: str, what: str) -> Values:
     if values.dtype.kind == "O":
         return _from_objects(values, name, what)
     if values.dtype.kind in "UT":
-        return categorise((str(v) for part in chunks(values) for v in part), where)
+        return categorise((str(v) for part in chunks(values) for v in part), name, what)
     duration = values.dtype.kind == "m"
-    require(not duration, where, "must not hold durations", str(values.dtype), "Use numbers")
+    require(not duration, where, "must not hold durations", str(values.dtype), in_numbers(name))
     plain = values.dtype.kind in "biufM" and values.dtype.itemsize <= 8
     rule = "must hold real numbers of at most 64 bits, dates or text"
     require(plain, where, rule, str(values.dtype))
@@ -195,30 +195,32 @@ def _from_objects(values: NDArray[Any], name: str, what: str) -> Values:
     there = values[~gaps]
     kinds = {type(value) for value in there}
     if kinds == {str}:
-        return categorise(("" if gap else v for v, gap in zip(values, gaps, strict=True)), where)
+        texts = ("" if gap else v for v, gap in zip(values, gaps, strict=True))
+        return categorise(texts, name, what)
     if all(issubclass(kind, bool | int | float | np.number) for kind in kinds):
         known = np.asarray(there.tolist(), None if kinds else np.float64)
     elif all(issubclass(kind, datetime.date) for kind in kinds):
         known = from_dates(there, where)
     else:
         found = ", ".join(sorted(kind.__name__ for kind in kinds))
-        refuse(where, "must hold numbers, dates or text", found, LEAVE_OUT)
+        spans = all(issubclass(kind, datetime.time | datetime.timedelta) for kind in kinds)
+        refuse(where, USABLE, found, in_numbers(name) if spans else leave_out(name))
     filled: NDArray[Any] = np.zeros(len(values), known.dtype)
     filled[~gaps] = known
     return with_missing(filled, gaps, name, what)
 
 
-def categorise(texts: Iterable[str], where: str) -> Categories:
+def categorise(texts: Iterable[str], name: str, what: str) -> Categories:
     """Return a column of text as codes into its sorted distinct values."""
-    coder = Coder(where)
+    coder = Coder(name, what)
     return coder.finish(np.fromiter((coder.code(text) for text in texts), np.int32))
 
 
 class Coder:
     """Gives each distinct text of a column a code, in the order they come."""
 
-    def __init__(self, where: str) -> None:
-        self._where = where
+    def __init__(self, name: str, what: str) -> None:
+        self._name, self._where = name, f"{what} column {name!r}"
         self._codes: dict[str, int] = {}
 
     def code(self, text: str) -> int:
@@ -246,5 +248,5 @@ class Coder:
         rule = f"must have text of at most {TEXT_LIMIT} characters"
         require(len(text) <= TEXT_LIMIT, where, rule, text)
         rule = f"is text, so a category, which may have at most {CATEGORY_LIMIT} values"
-        remedy = f"Group its values, or {LEAVE_OUT[0].lower()}{LEAVE_OUT[1:]}"
+        remedy = f"Group its values, or l{leave_out(self._name)[1:]}"
         require(len(self._codes) < CATEGORY_LIMIT, where, rule, text, remedy)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +35,10 @@ class Wanted:
         like: a model or a standardisation whose columns are wanted, or the names it left out.
         """
         units = getattr(like, "standardisation", like)
+        needed = [c.name for c in getattr(units, "columns", ()) if c.name in drop]
+        if needed:
+            rule = "must not name a column that the model was fitted on"
+            refuse("drop", rule, needed[0], f"Read it here, or fit again with --drop {needed[0]}")
         known = tuple(like if isinstance(like, list) else getattr(units, "left_out", ()))
         for argument, names in (("drop", drop), ("only", only)):
             texts = not isinstance(names, str) and all(isinstance(n, str) for n in names)
@@ -61,6 +66,16 @@ class Wanted:
         if there and not any(kept.values()):
             refuse("drop", f"must leave a column of {what}", ", ".join(self.drop))
         return kept
+
+
+def leave_out(name: str) -> str:
+    """Return the advice to leave out the column of this name."""
+    return f"Leave it out with --drop {shlex.quote(name)} (in Python drop=[{name!r}])"
+
+
+def in_numbers(name: str) -> str:
+    """Return the advice for a column of durations or of times of day without a date."""
+    return f"Give them as numbers, such as seconds or hours. Or l{leave_out(name)[1:]}"
 
 
 def left_out(found: Found) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from PIL import Image
 from .._checks import InputError, need, require
 from .._files import replacing
 from .._typing import PathLike
+from .columns import NumberColumn, decimals_of
 from .dates import DateColumn
 from .gaps import GapColumn
 from .standardise import ImageStandardisation, Standardisation
@@ -109,7 +110,8 @@ def write_samples(
                         np.savez(file, x=decoded, y=values)
             case ".csv":
                 columns = _columns(decoded, standardisation, values)
-                _write_csv(_shortened(columns, standardisation), temporary)
+                shortened = _shortened(columns, standardisation)
+                _write_csv(shortened, _decimals(standardisation), temporary)
             case _:
                 _write_parquet(_columns(decoded, standardisation, values), temporary)
 
@@ -189,20 +191,35 @@ def _shortened(
     return {**columns, **dates}
 
 
-def _write_csv(columns: dict[str, NDArray[Any]], path: Path) -> None:
+def _decimals(standardisation: Standardisation) -> dict[str, int]:
+    """Return to how many decimals columns of fractions are written, as in the data: 0.00, 3.50."""
+    named = {}
+    for column in getattr(standardisation, "columns", ()):
+        inner = column.inner if isinstance(column, GapColumn) else column
+        if isinstance(inner, NumberColumn) and inner.dtype.kind == "f" and inner.decimals:
+            named[inner.name] = inner.decimals
+    return named
+
+
+def _write_csv(columns: dict[str, NDArray[Any]], decimals: dict[str, int], path: Path) -> None:
     with open(path, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         count = len(next(iter(columns.values())))
         for start in range(0, count, CHUNK_ROWS):
-            parts = [_texts(values[start : start + CHUNK_ROWS]) for values in columns.values()]
+            rows = slice(start, start + CHUNK_ROWS)
+            parts = [_texts(values[rows], decimals.get(n)) for n, values in columns.items()]
             writer.writerows(zip(*parts, strict=True))
 
 
-def _texts(values: NDArray[Any]) -> list[str]:
+def _texts(values: NDArray[Any], decimals: int | None = None) -> list[str]:
     # NumPy writes a float32 with as few digits as bring it back; Python would write a float64.
     plain = values.astype(np.int8) if values.dtype.kind == "b" else values
-    texts = [str(text) for text in np.ma.getdata(plain).astype(np.str_)]
+    held = np.ma.getdata(plain)
+    if decimals is None or decimals_of(held[~np.isnan(held)], decimals) != decimals:
+        texts = [str(text) for text in held.astype(np.str_)]
+    else:
+        texts = [f"{v + 0.0:.{decimals}f}" for v in held.tolist()]  # no -0.0
     if not isinstance(values, np.ma.MaskedArray):
         return texts
     return ["" if gap else t for t, gap in zip(texts, np.ma.getmaskarray(values), strict=True)]

@@ -55,6 +55,14 @@ def in_phase_space(
 NUMBERS = 2**20  # in one network call: the feature maps of a UNet then stay within about 2 GiB
 
 
+def around(denoiser: Denoiser) -> torch.dtype:
+    """Return the type of the arithmetic around a denoiser: its own, but never below float32.
+
+    An SNR above 65504 is infinite in float16, and differences of a path are lost in bfloat16.
+    """
+    return torch.promote_types(denoiser.dtype, torch.float32)
+
+
 def per_call(denoiser: Denoiser, most: int) -> int:
     """Return how many examples a network call should hold: `most`, fewer if they are large."""
     return max(1, min(most, NUMBERS // math.prod(denoiser.shape)))

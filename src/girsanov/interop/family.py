@@ -7,6 +7,7 @@ from pathlib import Path
 from .._checks import InputError, require
 from .._files import read_json
 from .._typing import PathLike
+from ..ledger.about import same_audit
 from ..ledger.record import Audit, load_audit
 from ..plan.family import family
 from ..plan.plan import Plan, load_plan
@@ -22,8 +23,7 @@ def plans_like(plan: Plan, audit: Audit | None, most: int = COUNTS[-1]) -> list[
     """
     if audit is None:
         return [plan]
-    made_from = plan.about["audit"]
-    same = all(made_from.get(k) == audit.about.get(k) for k in ("model", "data", "seed", "calls"))
+    same = same_audit(plan.about["audit"], audit.about)
     require(same, "audit", "must be the one the plan was made from", None, "Plan again from it")
     wanted = [n for n in COUNTS if n <= most and n != plan.steps]
     others = family(audit, plan, wanted, ledgers=False)
@@ -51,8 +51,6 @@ def _beside(path: Path, plan: Plan) -> Audit | None:
         except InputError:
             continue
         ours = content.get("format") == "girsanov/audit/1"
-        if ours and all(
-            content.get(k) == wanted.get(k) for k in ("model", "data", "seed", "calls")
-        ):
+        if ours and same_audit(content, wanted):
             return load_audit(file)
     return None

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .._checks import require
+from .._typing import Json
 
 Test = Callable[[Any], bool]
 
@@ -58,12 +59,23 @@ NEEDED: dict[str, tuple[str, Test]] = {
 KNOWN: dict[str, tuple[str, Test]] = {
     **{name: ("a whole number", COUNT) for name in (
         "trajectories", "levels_between", "training_examples")},
-    "reference": ("text", TEXT), "process": ("vp or cld", lambda value: value in ("vp", "cld")),
+    "reference": ("text", TEXT), "kind": ("text", TEXT),
+    "in_diffusers": ("true or false", lambda value: isinstance(value, bool)),
+    "process": ("vp or cld", lambda value: value in ("vp", "cld")),
     "guidance": ("a number", _number), "scale": ("a number > 0", _positive),
     "commands": ("lines of text", _list_of(TEXT)), "notes": ("lines of text", _list_of(TEXT)),
     "trained_levels": ("SNRs, increasing", _rising), "arithmetic": ("a precision", _rounding),
     **{name: ("an object", _is(dict)) for name in ("pipeline", "units", "vae", "precision")},
 }  # fmt: skip
+
+
+# what an audit is of: two records that share it are of one measurement, or of the same again
+IDENTITY = ("model", "data", "examples", "draws", "seed", "calls")
+
+
+def same_audit(one: Json, other: Json) -> bool:
+    """Return whether two records, as of an audit and within a plan, are of one audit."""
+    return all(one.get(name) == other.get(name) for name in IDENTITY)
 
 
 def require_record(about: Any, where: str) -> None:

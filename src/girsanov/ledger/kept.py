@@ -4,6 +4,7 @@ Every process has a file for each pass (the held-out and the training examples):
 number of whole batches, replaced as a whole about every half a minute. A run that goes on adds
 the remaining batches to them in the order of a run that was never stopped, so that its sums are
 the same to the bit. The folder is removed when the audit is written.
+An audit of several rounds has a folder for each: a finished round is read again, not measured.
 """
 
 from __future__ import annotations
@@ -111,6 +112,21 @@ def _seal(batches: np.ndarray, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
     return np.frombuffer(bytes.fromhex(sha256_of(batches, *parts)), np.uint8)
 
 
+def of_round(folder: PathLike, number: int) -> Path:
+    """Return where a round of an audit keeps its sums: `folder`, and beside it folder-2, ..."""
+    place = Path(folder)
+    return place if number == 1 else place.with_name(f"{place.name}-{number}")
+
+
+def kept_in(folder: PathLike) -> list[Path]:
+    """Return the folders that keep sums of an audit, of one round or more."""
+    place = Path(folder)
+    beside = re.compile(re.escape(place.name) + r"(-\d+)?")
+    found = place.parent.iterdir() if place.parent.is_dir() else ()
+    return sorted(p for p in found if beside.fullmatch(p.name) and p.is_dir())
+
+
 def remove_sums(folder: PathLike) -> None:
-    """Remove the sums kept in a folder, once the audit is written."""
-    remove(Path(folder), OURS)
+    """Remove the sums that an audit keeps in all of its rounds, once it is written."""
+    for place in kept_in(folder):
+        remove(place, OURS)

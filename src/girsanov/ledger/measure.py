@@ -11,7 +11,7 @@ import torch
 from .._checks import require, require_count, require_levels
 from .._processes import ALONE, Processes
 from .._typing import Array, Levels, Progress, Tensor
-from ..denoise.base import Denoiser, process_of
+from ..denoise.base import Denoiser, around, process_of
 from .control import Rows, bridge_of, bridged, controlled_full, gammas, in_data, with_levels
 from .curve import GROUPS, Curve, Examples
 from .frame import Frame
@@ -91,8 +91,8 @@ def measure_curve(  # noqa: PLR0913 - one keyword a choice
 
 
 def _batch(denoiser: Denoiser, examples: Examples, rows: slice) -> Batch:
-    """Return the examples of these rows as the denoiser takes them."""
-    x0 = examples.batch(rows).to(denoiser.dtype).to(denoiser.device)
+    """Return the examples of these rows where the denoiser is."""
+    x0 = examples.batch(rows).to(around(denoiser)).to(denoiser.device)
     rule = f"must hold examples of shape {denoiser.shape}, which the model takes"
     require(tuple(x0.shape[1:]) == denoiser.shape, "data", rule, tuple(x0.shape[1:]))
     label = examples.batch_labels(rows) if denoiser.classes else None

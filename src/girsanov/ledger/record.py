@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._checks import InputError, require, require_choice
+from .._checks import InputError, plural, require, require_choice
 from .._files import read_beside, read_format, require_free, write_pair
 from .._typing import Array, Json, Levels, PathLike
 from ..denoise.calibration import Calibration
@@ -62,9 +62,9 @@ class Audit:
         shape = "x".join(str(n) for n in about["shape"])
         model = "exact denoiser" if about["exact"] else f"model {str(about['model'])[:8]}"
         return (
-            f"Audit({model} on {about['examples']} examples [{shape}] of {about['data_name']}: "
-            f"{len(noise)} noise levels {noise[0]:.3g} to {noise[-1]:.3g}, {about['calls']} "
-            "network calls)"
+            f"Audit({model} on {plural(about['examples'], 'example')} [{shape}] of "
+            f"{about['data_name']}: {plural(len(noise), 'noise level')} {noise[0]:.3g} to "
+            f"{noise[-1]:.3g}, {plural(about['calls'], 'network call')})"
         )
 
     def __str__(self) -> str:

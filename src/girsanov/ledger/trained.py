@@ -80,6 +80,11 @@ def named(
     units = getattr(denoiser, "standardisation", None) or getattr(data, "standardisation", None)
     if units is not None and units.scale_in_units:
         out["scale"] = units.scale_in_units  # user units in one of the units of the curve
+    if units is not None:
+        out["kind"] = units.kind
+    if getattr(denoiser, "scheduler", None) is not None and not hasattr(denoiser, "describe"):
+        # a folder of ours that diffusers reads as a pipeline, which passes no classes
+        out["in_diffusers"] = denoiser.classes == 0
     if process_of(denoiser) != "vp":
         out["process"] = process_of(denoiser)
     if arithmetic_of(denoiser):

@@ -20,7 +20,7 @@ import torch
 
 from .._checks import InputError
 from .._typing import Levels, Tensor
-from ..denoise.base import Denoiser, process_of
+from ..denoise.base import Denoiser, around, process_of
 from ..noise import Ahead, NoiseSource
 from .inside import Places
 
@@ -80,7 +80,7 @@ def walk(
 ) -> Iterator[Level]:
     """Yield the levels along one Brownian path, noisiest first, each followed by its gap's."""
     b, d = len(batch.x0), int(np.prod(denoiser.shape))
-    noise = torch.zeros(b, d, dtype=denoiser.dtype, device=denoiser.device)  # B_s
+    noise = torch.zeros(b, d, dtype=around(denoiser), device=denoiser.device)  # B_s
     previous, whole = 0.0, process_of(denoiser) == "cld"
     begin, last = draw * len(grid), (draw + 1) * len(grid) - 1
 

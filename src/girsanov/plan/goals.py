@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from .._checks import InputError, refuse, require
+from .._checks import InputError, figure, plural, refuse, require
 from .._typing import Array, Indices, Json
 from ..ledger.certificate import Entry, Kind, estimate_entry, tv_from_kl
 from ..montecarlo import Estimate
@@ -106,9 +106,8 @@ def sampler_entries(
     exact = price.curve.exact
     low, high = shares[1].interval()
     opens = left_open(price, nodes, float(high - low) / 2)
-    found = (
-        f"what {len(nodes)} levels cost beyond an ideal grid{_repaired(price)}{_searched(price)}"
-    )
+    visited = f"what {plural(len(nodes), 'level')} cost{'s' if len(nodes) == 1 else ''}"
+    found = f"{visited} beyond an ideal grid{_repaired(price)}{_searched(price)}"
     entries = []
     for name, share, note, gap in zip(
         ("init", "discretisation"), shares, (_started(price, nodes), found), opens, strict=True
@@ -263,15 +262,22 @@ def _saved_by_twice(rows: list[Json], row: Json) -> float:
 def why_best(rows: list[Json], steps: int, bound: float, dimension: int) -> str:
     """Return why so many steps are the best number; bound: of the score error of their grid."""
     row, last = next(r for r in rows if r["steps"] == steps), rows[-1]
-    known = f"against a score error of at least {bound:.2g}"
+    error, known = 2 * row["standard_error"], f"the score error is at least {figure(bound, 2)}"
+    rules = {
+        f"at most half of the score error, which is at least {figure(bound, 2)}": ENOUGH * bound,
+        "no more than can be measured": error,
+        f"at most {LEAST} a dimension in {plural(dimension, 'dimension')}": LEAST * dimension,
+    }
+    rule = max(rules, key=lambda name: rules[name])
     why = (
-        f"twice as many would save {_saved_by_twice(rows, row):.2g} ± "
-        f"{2 * row['standard_error']:.1g} nats in {dimension} dimensions, "
-        f"{known if bound > 0 else 'and no score error was found'}"
+        f"twice as many would save {figure(_saved_by_twice(rows, row), 2)} ± {figure(error, 1)} "
+        f"nats, {rule}"
     )
+    if "score error" not in rule:
+        why += f"; {known if bound > 0 else 'no score error was found'}"
     if last["above_best"] > max(LEAST * dimension, 4 * last["standard_error"]):
         why += (
-            f"; {last['steps']} steps would cost {last['above_best']:.2g} more than the "
-            "cheapest number, because long steps cover part of the score error"
+            f"; {plural(last['steps'], 'step')} would cost {figure(last['above_best'], 2)} more "
+            "than the cheapest number, because long steps cover part of the score error"
         )
     return why

@@ -10,6 +10,7 @@ import numpy as np
 
 from .._checks import (
     InputError,
+    plural,
     refuse,
     require,
     require_choice,
@@ -106,7 +107,7 @@ class Plan:
 
     def in_words(self) -> str:
         """Return steps and sampler: 16 steps, gaussian hold with pca covariance."""
-        said = f"{self.steps} step{'' if self.steps == 1 else 's'}, "
+        said = f"{plural(self.steps, 'step')}, "
         if self.scheduler is not None:
             said += str(self.scheduler["name"])
         else:

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import require, require_count, require_number
+from .._checks import plural, require, require_count, require_number
 from .._typing import Levels
 from ..data import Dataset
 from ..denoise.base import Denoiser
@@ -29,6 +29,7 @@ from ..law.base import Law
 from ..ledger.audit import audit
 from ..ledger.curve import GROUPS
 from ..ledger.examples import MOMENT_SHARE
+from ..ledger.kept import of_round
 from ..ledger.record import Audit
 
 LEVELS, FINER = 17, 33  # while there are examples, and when there are no more
@@ -84,7 +85,7 @@ def audit_to(
         draws = min(MOST_DRAWS, max(1, -(-need // count)))
         found = audit(denoiser, data, examples=_asked(denoiser, data, options, count),
                       draws=draws, levels=coarse if need <= most else fine,
-                      keep=None if round_ else keep,  # sums of two rounds cannot share a folder
+                      keep=None if keep is None else of_round(keep, round_ + 1),
                       **options, **later)  # fmt: skip
     reached = relative_half_width(found, steps)
     found.about["precision"] = {
@@ -99,7 +100,7 @@ def said(found: Audit) -> str:
     """Return what an audit to a precision came to, as a sentence."""
     told = found.about["precision"]
     reached, wanted, count = told["reached"], told["wanted"], found.about["examples"]
-    of = "the best plan" if told["steps"] is None else f"{told['steps']} planned steps"
+    of = "the best plan" if told["steps"] is None else plural(told["steps"], "planned step")
     if reached is None:
         return f"what {of} cost is too little to be known to a share of itself"
     known = f"the discretisation of {of} is known to {100 * reached:.3g} %"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._checks import plural
 from .._typing import Json
 from ..plan.plan import Plan
-from .words import count, number, plural
+from .words import count, number
 
 SHOWN = 10  # candidates; the others are folded away
 

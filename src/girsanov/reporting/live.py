@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 from markupsafe import Markup
 
-from .._checks import InputError
+from .._checks import InputError, plural
 from .._typing import Array, Json
 from ..ledger.record import Audit
 from ..plan.family import family
@@ -26,7 +26,7 @@ from .certified import said as said_of_tv
 from .helps import knows_nothing
 from .verdict import certificate, sampler_share, verdict
 from .waterfall import TICKS, bars, ledger_ticks, reach
-from .words import interval_of, nats_of, plural, value_of
+from .words import interval_of, nats_of, value_of
 
 UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 

@@ -16,15 +16,17 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from .._checks import require
+from .._checks import plural, require
 from .._files import write_text
 from .._typing import Json, PathLike, Progress
+from ..ledger.about import same_audit
 from ..ledger.record import Audit
 from ..plan.plan import Plan
 from .contest import contest
+from .drawn import Drawn, opened, require_made_from
 from .files import write_figures
 from .live import digest, island, live, relatives
-from .pictures import Shown, pictures
+from .pictures import Pictures, Shown, pictures
 from .sections import (
     certificate_section,
     curve_section,
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 PERCENT = re.compile(r"(\d) %")
+UNPLAIN = re.compile(r"[^A-Za-z0-9]+")  # in names of columns, which may hold anything
 PLANS = 12  # more do not fit one page
 
 
@@ -53,7 +56,7 @@ def report(
     *plans: Plan,
     out: PathLike,
     others: Sequence[Audit] = (),
-    samples: Shown | None = None,
+    samples: Shown | PathLike | Drawn | None = None,
     data: Shown | None = None,
     commands: Sequence[str] = (),
     figures: PathLike | None = None,
@@ -63,10 +66,11 @@ def report(
 
     others: audits of further models, to compare with the first; their plans may be among
     `plans`. samples, data: drawn next to each other when given: a Dataset, or an array in the
-    user's own units (structured for a table); commands: what to type to run it all again;
+    user's own units (structured for a table); samples may be the file that `girsanov sample`
+    wrote, which is held against the record beside it; commands: what to type to run it all again;
     figures: a folder for every figure as a file (`write_figures`); progress(done, total) counts
-    those. Raises `InputError` when a plan was made from another audit's model, or samples do not
-    match data.
+    those. Raises `InputError` when a plan was made from none of these audits, when samples do not
+    match data, or when their record says that another plan drew them.
     """
     page = content(audit, *plans, others=others, samples=samples, data=data, commands=commands)
     write_text(out, _written(page))
@@ -79,7 +83,7 @@ def render(
     audit: Audit,
     *plans: Plan,
     others: Sequence[Audit] = (),
-    samples: Shown | None = None,
+    samples: Shown | PathLike | Drawn | None = None,
     data: Shown | None = None,
     commands: Sequence[str] = (),
 ) -> str:
@@ -97,25 +101,18 @@ def content(
     audit: Audit,
     *plans: Plan,
     others: Sequence[Audit],
-    samples: Shown | None,
+    samples: Shown | PathLike | Drawn | None,
     data: Shown | None,
     commands: Sequence[str],
 ) -> Json:
     """Return what the template needs, by name."""
-    models = {a.about["model"] for a in (audit, *others)}
     require(len(plans) <= PLANS, "plans", f"must be at most {PLANS}", len(plans))
-    for plan in plans:
-        require(
-            plan.about.get("model") in models,
-            "plan",
-            "must be of the model that was audited",
-            str(plan.about.get("model"))[:12] + "…",
-            "Plan again from this audit",
-        )
+    require_made_from(plans, (audit, *others))
     require(not isinstance(commands, str), "commands", "must be a list of commands", commands)
-    shown = pictures(samples, data)
+    drawn = opened(samples, data, (audit, *others), plans)
+    shown = pictures(drawn.rows, data)
     beside = versus((audit, *others), plans)
-    plans = tuple(p for p in plans if p.about["model"] == audit.about["model"])
+    plans = tuple(p for p in plans if same_audit(p.about["audit"], audit.about))
     found = remedies_of(audit, plans)
     kin = relatives(audit, plans[0]) if plans else []
     states = live(audit, plans[0], kin) if plans else None
@@ -138,6 +135,7 @@ def content(
         "plans": [plan_row(k, plan) for k, plan in enumerate(plans, start=1)],
         "levels": [levels_section(k, plan) for k, plan in enumerate(plans, start=1)],
         "pictures": shown,
+        "drawn": drawn.notes,
         "snippets": snippets(plans[0], commands) if plans else [],
         "run": [run_section(a) for a in (audit, *others)],
         "commands": [str(c) for c in commands],
@@ -152,11 +150,24 @@ def figures_of(page: Json) -> dict[str, Markup]:
     found |= {"curve": page["curve"]["figure"], "training": page["curve"]["gain"]}
     for name, figure in page["curve"]["spectra"]:
         found[f"spectrum-{name.split()[0]}"] = figure
+    found |= _shown(page["pictures"])
     for one in (page["versus"] or {}).get("shared", ()):
         found[f"models-{one.ident}"] = one.figure
     for k, pair in enumerate((page["versus"] or {}).get("pairs", ()), start=2):
         found |= {f"models-1-{k}": pair["curves"], f"ahead-1-{k}": pair["gain"]}
     return {name: figure for name, figure in found.items() if figure is not None}
+
+
+def _shown(pictures: Pictures | None) -> dict[str, Markup]:
+    """Return the figures of samples beside data: columns by place and name, pairs, pictures."""
+    if pictures is None:
+        return {}
+    found = {}
+    for k, (name, figure) in enumerate(zip(pictures.names, pictures.histograms, strict=True), 1):
+        plain = UNPLAIN.sub("-", name)[:40].strip("-")
+        found["-".join(filter(None, ("column", str(k), plain)))] = figure
+    found |= {} if pictures.pairs is None else {"pairs": pictures.pairs}
+    return found | {f"pictures-{grid.caption}": grid.figure for grid in pictures.grids}
 
 
 def shipped(name: str) -> str:
@@ -174,4 +185,5 @@ def _template() -> Template:
     made.filters["number"] = number
     made.globals["lines"] = lines
     made.filters["count"] = count
+    made.filters["plural"] = plural
     return made.from_string(shipped("page.html.j2"))

@@ -21,6 +21,7 @@ from .._checks import require
 from ..data import Dataset
 from ..data.arrays import layout_of, picture_range
 from .marginals import Column, histogram, pair_figure
+from .svg import el
 
 Raw = NDArray[Any]  # rows in the user's own units and layout, [n, ...]
 Shown = Dataset | Raw
@@ -42,6 +43,14 @@ class Grid:
     height: int
     count: int
 
+    @property
+    def figure(self) -> Markup:
+        """The picture as a drawing, for a file of its own."""
+        size = {"width": self.width, "height": self.height}
+        return el(
+            "svg", el("image", href=self.url, **size), viewBox=f"0 0 {self.width} {self.height}"
+        )
+
 
 @dataclass(frozen=True)
 class Pictures:
@@ -49,6 +58,7 @@ class Pictures:
 
     grids: tuple[Grid, ...] = ()
     histograms: tuple[Markup, ...] = ()
+    names: tuple[str, ...] = ()  # of the columns of these
     pairs: Markup | None = None
     hidden: int = 0  # columns that are not shown
     sampled: bool = True
@@ -194,6 +204,7 @@ def _histograms(columns: dict[str, list[Column]]) -> Pictures:
     return Pictures(
         (),
         tuple(figures),
+        tuple(c.name for c in first[:COLUMNS]),
         pair_figure(sets[0], sets[1]) if len(numeric) > 1 else None,
         max(0, len(first) - COLUMNS),
         "samples" in columns,

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .._checks import plural
 from .._typing import Json
 from ..ledger.certificate import Entry
 from ..ledger.paths import teacher_calls
@@ -26,7 +27,7 @@ from .spectrum import levels_shown, spectrum_figures
 from .total import FEW, MOST, Line, cost_of, line, rises, total_figure
 from .verdict import advice, cheapest, sampler_share
 from .waterfall import ledger_figure
-from .words import count, data_name, interval_of, name_of, number, plural, value_of
+from .words import count, data_name, interval_of, name_of, number, value_of
 
 MOMENTS = {
     "model": "the training data, as recorded in the model",
@@ -222,8 +223,8 @@ def calls_in_words(audit: Audit) -> str:
     teacher = int(about.get("trajectories", 0)) * teacher_calls(levels)
     if seen:
         parts.append(
-            f"{count(seen * levels)} for the levels again on {seen} training examples, which "
-            "tells memorisation"
+            f"{count(seen * levels)} for the levels again on {plural(seen, 'training example')}, "
+            "which tells memorisation"
         )
     if teacher:
         parts.append(f"{count(teacher)} for the trajectories of deterministic solvers")

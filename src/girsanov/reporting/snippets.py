@@ -29,6 +29,9 @@ def _words_of(line: str) -> list[Markup]:
     return [kept.format(word) if "-" in word else word for word in words]
 
 
+UNCONDITIONAL = ("DDPMPipeline", "DDIMPipeline")  # pipelines that are called without a prompt
+
+
 class Snippet(NamedTuple):
     """Lines to copy: a title and code, in which the number of steps is marked as it moves."""
 
@@ -41,19 +44,23 @@ def snippets(plan: Plan, commands: Sequence[str]) -> list[Snippet]:
 
     commands: those that were run; the files named are theirs where they can be found there.
     """
-    audit = _after("audit", "--out", commands, "audit.json")
+    audit = after("audit", "--out", commands, "audit.json")
     model = positional("audit", commands, "model/")
-    out = _after("plan", "--out", commands, "plan.json")
-    samples = _after("sample", "--out", commands, "samples.npy")
+    out = after("plan", "--out", commands, "plan.json")
+    samples = after("sample", "--out", commands, "samples.npy")
     if plan.scheduler is not None:  # it has one number of steps, and no audit makes it
         drawn = f"x = gv.sample(gv.load_model({model!r}), gv.load_plan({out!r}), 1000, seed=0)"
-        put = f"pipe.scheduler = gv.GirsanovScheduler.from_plan({out!r})"
-        steps = f"pipe(num_inference_steps={plan.steps})"
-        return [Snippet("In Python", escape(f"import girsanov as gv\n\n{drawn}")),
-                Snippet("In diffusers", escape(f"{put}\n{steps}"))]  # fmt: skip
+        return [
+            Snippet("In Python", escape(f"import girsanov as gv\n\n{drawn}")),
+            *_in_diffusers(plan, model, out, escape(str(plan.steps))),
+        ]
     count = Markup('<span data-live="count">{}</span>').format(plan.steps)
     words = shlex.join(["girsanov", "plan", audit])
     options = _options(plan)
+    given = "".join(f", {k}={v!r}" for k, v in options.items())
+    if "calibrate" in options and plan.sampler not in HOLDS:  # whose trajectories are new
+        options["model"] = shlex.quote(model)
+        given += f", denoiser=gv.load_model({model!r})"
     shell = (
         escape(f"{words} --steps ")
         + count
@@ -64,20 +71,39 @@ def snippets(plan: Plan, commands: Sequence[str]) -> list[Snippet]:
             + f" --out {shlex.quote(samples)}"
         )
     )
-    given = "".join(f", {k}={v!r}" for k, v in options.items())
     python = (
         escape(f"import girsanov as gv\n\nplan = gv.load_audit({audit!r}).plan(steps=")
         + count
         + escape(f"{given})\nx = gv.sample(gv.load_model({model!r}), plan, 1000, seed=0)")
     )
     found = [Snippet("From a shell", shell), Snippet("In Python", python)]
-    pictures = len(plan.about.get("audit", {}).get("shape", (1,))) == 3  # what a pipeline draws
-    if pictures and plan.sampler in HOLDS and plan.process == "vp" and plan.calibration is None:
-        line = (
-            f"pipe.scheduler = gv.GirsanovScheduler.from_plan({out!r}, scheduler=pipe.scheduler)"
-        )
-        found.append(Snippet("In diffusers", escape(line)))
-    return found
+    return [*found, *_in_diffusers(plan, model, out, count)]
+
+
+def _in_diffusers(plan: Plan, model: str, out: str, count: Markup) -> list[Snippet]:
+    """Return the lines that run a plan in its pipeline; none where no pipeline holds the model.
+
+    A scheduler has no velocities and one set of axes for all levels, so that plans in phase
+    space and of full covariances have none either.
+    """
+    record = plan.about.get("audit", {})
+    own, ours = record.get("pipeline"), record.get("in_diffusers", False)
+    if not (own or ours) or plan.process != "vp" or plan.covariance == "full":
+        return []
+    given = "" if own else ", scheduler=pipe.scheduler"
+    plain = ours or own.get("class") in UNCONDITIONAL
+    weight = "" if plan.guidance == 1 else f", guidance_scale={plan.guidance:g}"
+    call = "images = pipe(" if plain else "# then as before: pipe(PROMPT, "
+    lines = (
+        "import girsanov as gv",
+        "from diffusers import DiffusionPipeline",
+        "",
+        f"pipe = DiffusionPipeline.from_pretrained({model!r})",
+        f"pipe.scheduler = gv.GirsanovScheduler.from_plan({out!r}{given})",
+        f"{call}num_inference_steps=",
+    )
+    end = escape(f"{weight})" + (".images" if plain else ""))
+    return [Snippet("In diffusers", escape("\n".join(lines)) + count + end)]
 
 
 def _options(plan: Plan) -> dict[str, str | float | bool]:
@@ -108,7 +134,8 @@ def _words(name: str, commands: Sequence[str]) -> list[str]:
     return []
 
 
-def _after(name: str, option: str, commands: Sequence[str], default: str) -> str:
+def after(name: str, option: str, commands: Sequence[str], default: str) -> str:
+    """Return the value of an option of the command `name` among `commands`, or a default."""
     words = _words(name, commands)
     at = words.index(option) + 1 if option in words else len(words)
     return words[at] if at < len(words) else default

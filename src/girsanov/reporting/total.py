@@ -13,11 +13,12 @@ from typing import NamedTuple
 import numpy as np
 from markupsafe import Markup
 
+from .._checks import plural
 from ..plan.plan import Plan
 from .certified import place
 from .svg import NARROW, Axis, dots, el, frame, polyline, responsive, ribbon, svg
 from .verdict import cheapest, sampler_share
-from .words import number, plural
+from .words import number
 
 LEFT, RIGHT, TOP = 54.0, 12.0, 30.0
 DECADES = 1e-7  # of the largest cost, below which nothing is told apart
@@ -78,10 +79,10 @@ def rises(plan: Plan) -> str:
     more, se = float(last["above_best"]), float(last["standard_error"])
     if best is not None:
         return (
-            f"Here it rises again: {last['steps']} steps cost {number(more)} ± {number(2 * se)} "
-            f"nats more than {best}, the cheapest."
+            f"Here it rises again: {plural(last['steps'], 'step')} cost {number(more)} "
+            f"± {number(2 * se)} nats more than {best}, the cheapest."
         )
-    return f"Here it does not clearly rise again up to {last['steps']} steps."
+    return f"Here it does not clearly rise again up to {plural(last['steps'], 'step')}."
 
 
 def total_figure(
@@ -157,8 +158,8 @@ def _drawn(lines: Sequence[Line], marks: Marks, ident: str, width: float) -> Mar
 def _said(first: Line, best: int | None) -> str:
     (a, *_), (b, *_) = first.values[0], first.values[-1]
     text = (
-        f"From {number(a)} at {first.steps[0]} steps to {number(b)} at {first.steps[-1]}, "
-        f"in {first.unit}."
+        f"From {number(a)} at {plural(first.steps[0], 'step')} to {number(b)} at "
+        f"{first.steps[-1]}, in {first.unit}."
     )
     return text + (f" The cheapest number is {best}." if best is not None else "")
 

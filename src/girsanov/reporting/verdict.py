@@ -16,10 +16,11 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from .._checks import plural
 from .._typing import Json
 from ..ledger.certificate import Entry, tv_from_kl
 from ..plan.plan import Plan
-from .words import number, plural, span
+from .words import number, span
 
 CALIBRATED = "Of the calibrated model, whose are all numbers here"
 NEGLIGIBLE = 0.01  # nats: a total variation of at most 0.07
@@ -161,8 +162,8 @@ def advice(plan: Plan) -> str:
     gain, se = max(0.0, float(row["above_best"])), float(row["standard_error"])
     if best["steps"] != plan.steps and gain > max(NEGLIGIBLE, 2 * se):
         first = (
-            f"The cheapest grid on the measured levels takes {best['steps']} steps instead of "
-            f"{plan.steps} and would save about {number(gain)} nats "
+            f"The cheapest grid on the measured levels takes {plural(best['steps'], 'step')} "
+            f"instead of {plan.steps} and would save about {number(gain)} nats "
             f"(95 % interval {number(max(0.0, gain - 2 * se))} to {number(gain + 2 * se)})."
         )
     else:

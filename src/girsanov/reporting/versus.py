@@ -18,8 +18,9 @@ from typing import NamedTuple
 import numpy as np
 from markupsafe import Markup
 
-from .._checks import InputError, require
+from .._checks import InputError, plural, require
 from .._typing import Array, Json
+from ..ledger.about import same_audit
 from ..ledger.record import Audit
 from ..montecarlo import Estimate, group_estimate, trapezium
 from ..plan.make import make_plan
@@ -32,7 +33,7 @@ from .sections import sampler_of
 from .snippets import positional
 from .svg import NARROW, Axis, el, frame, polyline, responsive, ribbon, rounded_up, svg
 from .verdict import sampler_share
-from .words import interval_of, number, plural, value_of
+from .words import interval_of, number, value_of
 
 NOISE, NOISE_IN_UNITS = "noise level σ", "noise level in the data’s units"
 SAME = ("data", "seed", "examples", "draws")  # records that make two audits a pair
@@ -194,7 +195,7 @@ def _best(audit: Audit) -> Plan | None:
 
 
 def _plan_for(audit: Audit, plans: Sequence[Plan]) -> Plan | None:
-    own = [p for p in plans if p.about["model"] == audit.about["model"]]
+    own = [p for p in plans if same_audit(p.about["audit"], audit.about)]
     if own or not plans:
         return own[0] if own else None
     like = plans[0]

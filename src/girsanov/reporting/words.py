@@ -92,8 +92,3 @@ def data_name(name: str) -> str:
     words = SHARES.get(f"{share:.4g}", f"{100 * share:.3g} %")
     kind = "the held-out " if found["rest"] else ""
     return f"{kind}{words} of {found['of']}"
-
-
-def plural(count: int, noun: str) -> str:
-    """Return a count with its noun."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"

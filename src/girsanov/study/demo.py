@@ -12,15 +12,18 @@ from .._checks import refuse, require, require_choice, require_count, require_nu
 from .._files import read_format, write_json
 from .._typing import Json, PathLike, Progress
 from ..data import load_data, write_samples
+from ..data.origin import write_origin
 from ..ledger.audit import audit
 from ..plan.plan import Plan
 from ..reporting.page import report
 from ..sampling.draw import sample
+from ..sampling.shards import plan_fingerprint
 from ..train import fit
 from ..train.fit import NETWORKS
 
 HELD_OUT = 0.2
 COUNT = 1000  # samples drawn
+DRAWING = 3  # place of the line that draws them among `_commands`
 FILES = {
     "model": "model",
     "audit": "audit.json",
@@ -79,7 +82,11 @@ def run_demo(
     drawn = sample(model, plan, COUNT, seed=seed, progress=bar("sample"))
     write_samples(drawn, model.standardisation, files["samples"], force=True)
     commands = _commands(files, {**asked, "steps": model.training["steps"]})
-    report(measured, plan, out=files["report"], samples=drawn, data=digits, commands=commands)
+    origin: Json = {"drawn_by": model.fingerprint, "model": model.fingerprint, "count": COUNT}
+    origin |= {"plan": plan_fingerprint(plan), "seed": seed}
+    write_origin(files["samples"], {"command": commands[DRAWING], **origin})
+    report(measured, plan, out=files["report"], samples=files["samples"], data=digits,
+           commands=commands)  # fmt: skip
     return Demo(plan, files, time.perf_counter() - begun)
 
 

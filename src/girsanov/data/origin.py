@@ -1,8 +1,8 @@
 """How samples were drawn: the record beside them, and what it forbids.
 
 A file that a model drew says nothing about the data that the model was meant to learn: judged by
-its own samples, every model is good. The record holds the model's fingerprint and the SHA-256 of
-what was written, so that a file is known again under any other name of its model.
+its own samples, every model is good. The record holds the fingerprints of the model and of the
+plan, and the SHA-256 of what was written, so that a file is known again under any other name.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .._checks import InputError, refuse, require
+from .._files import read_json, sha256_of, sha256_of_file, write_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from .._typing import Json
 
 FORMAT = "girsanov/samples/1"
-TEXTS = ("command", "model", "drawn_by", "content", "label", "label_column")
+TEXTS = ("command", "model", "drawn_by", "plan", "content", "label", "label_column")
 
 
 def origin_path(samples: str) -> Path:
@@ -29,16 +30,12 @@ def origin_path(samples: str) -> Path:
 
 def write_origin(samples: str, content: Json) -> None:
     """Record how samples were drawn, and their SHA-256."""
-    from .._files import write_json
-
     told = {"format": FORMAT, **content, "content": content_of(samples)}
     write_json(origin_path(samples), told)
 
 
 def read_origin(samples: str) -> Json:
     """Return how samples were drawn, empty when that is not known; refuse a damaged record."""
-    from .._files import read_json
-
     path = origin_path(samples)
     try:
         found = read_json(path)
@@ -52,10 +49,13 @@ def read_origin(samples: str) -> Json:
     return found
 
 
+def is_of(origin: Json, samples: str) -> bool:
+    """Return whether a record is of what lies there now, and not of what was there before."""
+    return origin.get("content") == content_of(samples)
+
+
 def content_of(samples: str) -> str:
     """Return the SHA-256 of a file, or of the names and contents of a folder of samples."""
-    from .._files import sha256_of, sha256_of_file
-
     path = Path(samples)
     if not path.is_dir():
         return sha256_of_file(path)
@@ -66,9 +66,16 @@ def content_of(samples: str) -> str:
 def refuse_drawn(source: str, fingerprint: str) -> None:
     """Refuse data that the model of this fingerprint drew itself, to be judged by."""
     origin = read_origin(source) if Path(source).exists() else {}
-    if origin.get("drawn_by") == fingerprint and origin.get("content") == content_of(source):
+    if origin.get("drawn_by") == fingerprint and is_of(origin, source):
         rule = "holds samples that this model drew, which cannot judge it"
         refuse(source, rule, None, "Give held-out data")
+
+
+def drawn_by_another(samples: str, fingerprint: str) -> bool:
+    """Return whether the record of samples says that another model than this one drew them."""
+    origin = read_origin(samples) if Path(samples).exists() else {}
+    drew = (origin.get("model"), origin.get("drawn_by"))
+    return any(drew) and fingerprint not in drew and is_of(origin, samples)
 
 
 def label_column(out: str, values: np.ndarray) -> str | None:

@@ -1,0 +1,76 @@
+"""What to type next after each command, in one line that can be copied and works as it stands."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .._checks import InputError
+
+if TYPE_CHECKING:
+    from .._typing import Json
+    from ..plan.plan import Plan
+
+
+def after_fit(model: str, data: str, labels: str | None, kept_back: bool) -> str:
+    """Return the line that audits a model that was fitted on `data`; labels: their column."""
+    words = ["girsanov", "audit", model, "--data", data if kept_back else "HELD_OUT"]
+    words += [] if labels is None else ["--labels", labels]
+    return shlex.join([*words, "--out", "audit.json"])
+
+
+def after_audit(out: str, steps: int | None) -> str:
+    """Return the line that plans; steps: what the audit was made for, if it was."""
+    wanted = [] if steps is None else ["--steps", str(steps)]
+    return shlex.join(["girsanov", "plan", out, *wanted, "--out", "plan.json"])
+
+
+def after_plan(plan: Plan, out: str) -> str:
+    """Return the line that draws, into a file of the kind that the audited data came from."""
+    from ..reporting.snippets import positional
+
+    record = plan.about["audit"]
+    model = positional("audit", record.get("commands", ()), "MODEL")
+    words = ["girsanov", "sample", model, "--plan", out, "--count", "1000", "--out"]
+    return shlex.join([*words, samples_like(record)])
+
+
+def samples_like(record: Json) -> str:
+    """Return a name for samples of what a record of an audit is of: .npy but for tables."""
+    if record.get("kind") != "table":
+        return "samples.npy"
+    source = str(record.get("data_name", "")).split(" (")[0]  # without which part of it
+    return "samples.parquet" if source.endswith(".parquet") else "samples.csv"
+
+
+def after_sample(commands: Sequence[str], samples: str) -> str:
+    """Return the line that reports samples; commands: the ones that led to them."""
+    from ..reporting.snippets import after
+
+    audit = after("audit", "--out", commands, "audit.json")
+    plan = after("sample", "--plan", commands, "plan.json")
+    words = ["girsanov", "report", audit, "--plan", plan, "--samples", samples]
+    data = after("audit", "--data", commands, "")
+    labels = after("audit", "--labels", commands, "")
+    words += [*(["--data", data] if data else []), *(["--labels", labels] if labels else [])]
+    return shlex.join(words)
+
+
+def after_compare(samples: str) -> str:
+    """Return the line that reports compared samples, "" where their plan is not known."""
+    from .._files import read_format
+    from ..data.origin import is_of, read_origin
+    from ..reporting.snippets import after
+
+    origin = read_origin(samples) if Path(samples).exists() else {}
+    command = str(origin.get("command") or "")
+    plan = after("sample", "--plan", [command], "")
+    if not plan or not is_of(origin, samples):
+        return ""
+    try:
+        commands = read_format(plan, "plan")["audit"]["commands"]
+        return after_sample([*map(str, commands), command], samples)
+    except (InputError, KeyError, TypeError, ValueError):
+        return ""  # a plan that is gone, was made in Python, or was damaged
