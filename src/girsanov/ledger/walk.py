@@ -50,9 +50,12 @@ class Answers:
     seen: list[tuple[Tensor, float | Tensor]] = field(default_factory=list)
 
     def add(self, m: Tensor, snr: float | Tensor) -> None:
-        """Take note of m at this SNR; off a GPU it is looked at now."""
+        """Take note of m at this SNR; off a GPU it is looked at now: first at its length."""
+        near = m.device.type == "cpu"
+        if near and float(torch.linalg.vector_norm(m)) < LARGEST:
+            return
         self.seen.append((m.abs().amax(), snr))
-        if m.device.type == "cpu":
+        if near:
             self.settle(tuple(m.shape))
 
     def settle(self, shape: tuple[int, ...]) -> None:
