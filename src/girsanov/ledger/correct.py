@@ -53,7 +53,10 @@ class Normal:
 
     def pooled(self, how: Array) -> Normal:
         """Return averages over bands by the weights `how` [P, Q], [..., Q]."""
-        return Normal(*(p @ how for p in self._parts()))
+        count, width = how.shape
+        return Normal(
+            *((p.reshape(-1, count) @ how).reshape(*p.shape[:-1], width) for p in self._parts())
+        )
 
     def averaged(self, weights: Array) -> Normal:
         """Return means by weights [L, B] over the groups, [..., L, K, P]."""
@@ -137,28 +140,30 @@ def solve(normal: Normal, weight: Array | float = 0.0) -> Array:
     but the constant's, so that a feature too small to tell is left alone. Features that vanish,
     as m - m_linear of a linear denoiser, get no coefficient.
     """
-    count = len(normal.right)
-    square = np.stack([normal.matrix[i, i] for i in range(count)])
-    scale = np.sqrt(np.where(square > CANCELS * normal.terms, square, np.inf))
-    unit = normal.matrix / scale / scale[:, None]
-    for i in range(count):
-        unit[i, i] += RIDGE + (weight / scale[i] ** 2 if i else 0.0)
-    return eliminated(unit, normal.right / scale) / scale
+    matrix = normal.matrix.copy()
+    for i, terms in enumerate(normal.terms):
+        square = normal.matrix[i, i]
+        ridge = RIDGE * square + (weight if i else 0.0)
+        matrix[i, i] = np.where(square > CANCELS * terms, square + ridge, np.inf)
+    return eliminated(matrix, normal.right.copy())
 
 
 def eliminated(matrix: Array, right: Array) -> Array:
     """Return the solution x [F, ...] of matrix [F, F, ...] x = right [F, ...], both overwritten.
 
-    Gauss's elimination without pivots, which positive definite matrices do not need, of all
-    systems at once: LAPACK would be called for each, at five times the cost.
+    Gauss's elimination of all systems at once, of the upper triangles of symmetric matrices and
+    without pivots, which positive definite ones do not need: LAPACK would be called for each, at
+    many times the cost. An infinite number on the diagonal makes its x 0.
     """
     count = len(right)
     for i in range(count - 1):
-        share = matrix[i + 1 :, i] / matrix[i, i]
-        matrix[i + 1 :, i + 1 :] -= share[:, None] * matrix[i, i + 1 :]
-        right[i + 1 :] -= share * right[i]
+        for j in range(i + 1, count):
+            share = matrix[i, j] / matrix[i, i]
+            matrix[j, j:] -= share * matrix[i, j:]
+            right[j] -= share * right[i]
     for i in reversed(range(count)):
-        right[i] -= (matrix[i, i + 1 :] * right[i + 1 :]).sum(axis=0)
+        for j in range(i + 1, count):
+            right[i] -= matrix[i, j] * right[j]
         right[i] /= matrix[i, i]
     return right
 
@@ -167,11 +172,11 @@ def gain(beta: Array, normal: Normal) -> Array:
     """Return what correction (2) takes off the error per coordinate, [...]; beta [F, ...]."""
     out = np.zeros(beta.shape[1:])
     for i, own in enumerate(beta):
-        rest = 2 * normal.right[i] - normal.matrix[i, i] * own
+        rest = normal.right[i] - normal.matrix[i, i] / 2 * own
         for j in range(i):
-            rest = rest - 2 * normal.matrix[i, j] * beta[j]
+            rest -= normal.matrix[i, j] * beta[j]
         out += own * rest
-    return out
+    return 2 * out
 
 
 @dataclass(frozen=True)
