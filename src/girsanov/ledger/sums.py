@@ -275,23 +275,24 @@ class Sums:
         Also linear.NAME [2K+1, B, J, 4], bridge.NAME [K, B, J, 5], products [2K+1, B, P, pairs]
         and full [K+1, 3, F, d, d].
         """
+        self._repeat()
         by_group, totals = self.counts[None, :, None], self.totals
         out = {k: t / by_group for k, t in totals.items() if k.startswith("errors.")}
         for name, total in totals.items():
-            if name.startswith(("linear.", "bridge.")):
-                out[name] = total.permute(0, 2, 3, 1) / by_group[..., None]
+            if name == "products" or name.startswith(("linear.", "bridge.")):
+                last = total.permute(0, 2, 3, 1)
+                out[name] = torch.div(last, by_group[..., None], out=total.new_empty(last.shape))
+        out["products"][..., 0] = 1.0
         out["shares"] = self.counts / self.counts.sum()
         out["traces"] = totals["traces"].transpose(1, 2) / by_group
-        out["products"] = self._products().permute(0, 2, 3, 1) / by_group[..., None]
-        out["products"][..., 0] = 1.0
         if "full" in totals:
             folds = torch.stack([self.counts[f::FOLDS].sum() for f in range(FOLDS)])
             out["full"] = totals["full"] / folds[:, None, None]
         return {name: np.ascontiguousarray(value.numpy()) for name, value in out.items()}
 
-    def _products(self) -> Tensor:
-        """Return the sums (3) with those that others repeat, at the rows that were seen."""
-        whole, place = self.totals["products"].clone(), pairs(self.width).index
+    def _repeat(self) -> None:
+        """Copy the sums (3) that repeat others, at the rows that were seen."""
+        whole, place = self.totals["products"], pairs(self.width).index
         before = torch.arange(self.levels - 1)
         before = torch.cat([before[:1], before, before])
         seen = whole[:, place((1, 1))].any(dim=-1).any(dim=-1)
@@ -299,4 +300,3 @@ class Sums:
         for which, rows in ((BEFORE, before), (CENTRED, torch.zeros_like(before))):
             for pair, same in which.items():
                 whole[seen, place(pair)] = whole[rows[seen], place(same)]
-        return whole
