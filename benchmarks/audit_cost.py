@@ -1,6 +1,6 @@
 """What an audit costs beyond the network calls it makes.
 
-    python benchmarks/audit_cost.py [--levels 17] [--examples 297] [--json FILE]
+    python benchmarks/audit_cost.py [--levels 17] [--draws 1] [--examples 297] [--json FILE]
 
 `gv.audit` of a digits UNet and MLP (trained for a moment; what they cost is the same) over the
 bare calls of the torch module: as many, in batches of the same size, on tensors that are ready and
@@ -20,7 +20,7 @@ def measured(kind, train, held_out, given):
     """Return the row of one network."""
     settings = TrainOptions(evaluations=1, device=given.device)
     model = gv.fit(train, steps=10, network=kind, options=settings)
-    spent = {"levels": given.levels, "draws": 1, "examples": given.examples}
+    spent = {"levels": given.levels, "draws": given.draws, "examples": given.examples}
     calls = gv.audit(model, held_out, **spent).about["calls"]
     x = torch.randn(given.examples, *model.shape, device=given.device)
     inside = x.flatten(1) if kind == "mlp" else x
@@ -45,6 +45,7 @@ def main() -> None:
     """Print and write the table."""
     parser = options(__doc__, runs=5)
     parser.add_argument("--levels", type=int, default=17)
+    parser.add_argument("--draws", type=int, default=1)
     parser.add_argument("--examples", type=int, default=297)
     parser.add_argument("--only", choices=["mlp", "unet"])
     given = begin(parser)

@@ -23,7 +23,7 @@ from ._typing import Tensor
 
 LANES = 8  # normals a Philox block of four 64-bit words yields
 CHUNK = 2**13  # blocks at once: what they need on the way stays in a core's cache
-AHEAD = 2**14  # normals drawn at once, unless one step needs more
+AHEAD = 2**17  # normals drawn at once, unless a step needs more: calls in between empty caches
 AHEAD_CUDA = 2**22  # there 215 kernels make them, whatever their number
 QUAD = np.dtype("V16")  # four 32-bit numbers to copy at once: rows of 4 numbers cost per row
 

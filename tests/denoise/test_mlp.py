@@ -81,3 +81,15 @@ def test_dropout_keeps_the_mean():
     se = (0.3 / 0.7 / u.numel()) ** 0.5
     assert abs(float(kept.mean()) - 1) < 5 * se
     assert kept.unique().tolist() == pytest.approx([0.0, 1 / 0.7])
+
+
+@pytest.mark.parametrize("rows", [8, 9, 10])
+def test_levels_in_turns_share_their_gains(rows):
+    """As an audit shows them: row i is at level i mod 4, whole turns of them or not."""
+    net, x = network().eval(), torch.randn(rows, 5)
+    level = torch.tensor([2.0, -1, 5, 3])[torch.arange(rows) % 4]
+    apart = torch.cat([net(x[i : i + 1], level[i : i + 1]) for i in range(rows)])
+    torch.testing.assert_close(net(x, level), apart, rtol=1e-5, atol=1e-6)
+    level[-1] = 2.0 if level[-1] != 2 else 5.0  # one row out of turn
+    apart[-1] = net(x[-1:], level[-1:])[0]
+    torch.testing.assert_close(net(x, level), apart, rtol=1e-5, atol=1e-6)

@@ -9,7 +9,7 @@ from recorder import FRAME, LAW, Recorder
 import girsanov as gv
 from girsanov.ledger import measure
 from girsanov.ledger.bridge import Mixed, alpha, chance
-from girsanov.ledger.curve import GROUPS
+from girsanov.ledger.curve import GROUPS, pairs
 from girsanov.ledger.examples import FAR, LawExamples
 from girsanov.ledger.frame import make_frame
 from girsanov.ledger.inside import places
@@ -150,3 +150,16 @@ def test_gaps_are_far_better_known_and_nothing_moves():
     assert (spread["bridge"] / spread["control"]).mean() < 0.75
     se = np.sqrt((spread["bridge"] + spread["control"]) / runs)
     assert (np.abs(means["bridge"] - means["control"]) < 4.5 * se).all()
+
+
+def test_products_in_a_gap_that_repeat_others_are_plain_means_too(seen):
+    """Of r at the noisier end and of c, which the sums copy from other rows."""
+    (kept, c, gaps), order = seen, pairs(5)
+    found = kept["with_corrections"][1].products
+    for k, gap in enumerate(gaps, start=1):
+        v = (np.ones_like(c), gap.n, gap.r, gap.ends[0], c)
+        for place, (one, other) in enumerate(order):
+            product = v[one] * v[other]
+            plain = np.stack([product[g::GROUPS].mean(axis=0) for g in range(GROUPS)])
+            assert found[k, :, :, place] == pytest.approx(plain, rel=1e-9, abs=1e-12)
+    assert not found[0, :, :, 1:].any()  # nobody looks into the first

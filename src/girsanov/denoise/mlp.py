@@ -62,18 +62,20 @@ class ResidualMLP(nn.Module):
         """Return F [B, d] for x [B, phases d], log_snr [B] or [1] and labels [B] or None.
 
         Gains and shifts are a quarter of the work, which rows of one level share: one level for
-        all, or few among them.
+        all, or few among them, which are not spread over the rows where they come in turns.
         """
         rows = None
         if self._shares(log_snr, label):
             log_snr, rows = torch.unique(log_snr, return_inverse=True)
+            if torch.equal(rows[len(log_snr) :], rows[: -len(log_snr)]):
+                rows = rows[: len(log_snr)]
         e = self._embed(log_snr, label)
         gains, shifts = self.modulation(e).chunk(2, dim=-1)
         gains, shifts = (p.reshape(len(e), len(self.first), -1).unbind(1) for p in (gains, shifts))
         h = self.inward(x)
         for first, second, gain, shift in zip(self.first, self.second, gains, shifts, strict=True):
             scale, move = (p if rows is None else p[rows] for p in (1 + gain, shift))
-            u = torch.addcmul(move, functional.layer_norm(h, h.shape[-1:]), scale)
+            u = _modulated(functional.layer_norm(h, h.shape[-1:]), scale, move)
             h = h + second(self._dropped(functional.silu(first(u))))
         return self.outward(functional.layer_norm(h, h.shape[-1:]))  # type: ignore[no-any-return]
 
@@ -99,6 +101,17 @@ class ResidualMLP(nn.Module):
             nobody = torch.full((1,), self.label.num_embeddings - 1, device=e.device)
             e = e + self.label(nobody if label is None else label)
         return functional.silu(e)
+
+
+def _modulated(u: Tensor, gain: Tensor, shift: Tensor) -> Tensor:
+    """Return u [B, w] times gains plus shifts [n, w]: one for all, one a row, or some in turns."""
+    count = len(gain)
+    if count in (1, len(u)):
+        return torch.addcmul(shift, u, gain)
+    whole = len(u) // count * count
+    turns = torch.addcmul(shift, u[:whole].view(-1, *gain.shape), gain).view(whole, -1)
+    rest = torch.addcmul(shift[: len(u) - whole], u[whole:], gain[: len(u) - whole])
+    return torch.cat([turns, rest])
 
 
 def level_features(log_snr: Tensor) -> Tensor:

@@ -203,12 +203,14 @@ def controlled_full(full: Array, curve: Curve, linear: Array, basis: Basis) -> A
     left_out = np.equal.outer(np.arange(FOLDS), groups)
     weights = means_without(left_out, curve.shares)
     fit = slopes(over(weights, linear), over(weights, curve.errors[curve.main][:1]))
-    gamma = gammas(curve, linear, left_out)[:, None, None]
-    a, b = (x[..., None] for x in fit)  # [K, F, d, 1]
-    own, noise, cross = np.moveaxis(full, 1, 0)
-    noise = noise - np.eye(len(curve.sizes[curve.main])) / curve.levels[1:, None, None, None]
-    mixed = a * cross * turned(b)
-    return in_data(own - gamma * (a * noise * turned(a) + mixed + turned(mixed)), basis)
+    gamma, out = gammas(curve, linear, left_out)[:, None, None], np.empty_like(full[:, 0])
+    for k, (own, noise, cross) in enumerate(full):  # a level's matrices stay in a cache
+        a, b = (x[k, ..., None] for x in fit)  # [F, d, 1]
+        noise = noise - np.eye(full.shape[-1]) / curve.levels[k + 1]
+        mixed = a * cross * turned(b)
+        taken = gamma * (a * noise * turned(a) + mixed + turned(mixed))
+        out[k] = in_data(own - taken, basis)
+    return out
 
 
 def in_data(full: Array, basis: Basis) -> Array:

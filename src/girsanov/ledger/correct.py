@@ -34,7 +34,7 @@ RIDGE = 1e-4  # of the mean square of each feature: nearly collinear ones get no
 CANCELS = 1e-6  # a feature this small beside what it is the difference of is rounding, over RIDGE
 PROBED = ("one", "noise", "previous", "mean", "linear", "reference")
 CALIBRATED = ("one", "mean", "linear")  # what a sampler has after one network call
-TOGETHER = 4  # levels that are solved at once: what they need on the way stays in a cache
+TOGETHER = 2  # levels that are solved at once: what they need on the way stays in a cache
 MARGIN = 0.02  # of the error that a calibration must take off, or the denoiser stays as it is
 
 
@@ -53,7 +53,15 @@ class Normal:
 
     def pooled(self, how: Array) -> Normal:
         """Return averages over bands by the weights `how` [P, Q], [..., Q]."""
-        return Normal(*(p @ how for p in self._parts()))
+        count, width = how.shape
+        return Normal(
+            *((p.reshape(-1, count) @ how).reshape(*p.shape[:-1], width) for p in self._parts())
+        )
+
+    def beside(self, other: Normal) -> Normal:
+        """Return these bands and then those of another."""
+        both = zip(self._parts(), other._parts(), strict=True)
+        return Normal(*(np.concatenate(pair, axis=-1) for pair in both))
 
     def averaged(self, weights: Array) -> Normal:
         """Return means by weights [L, B] over the groups, [..., L, K, P]."""
@@ -137,28 +145,30 @@ def solve(normal: Normal, weight: Array | float = 0.0) -> Array:
     but the constant's, so that a feature too small to tell is left alone. Features that vanish,
     as m - m_linear of a linear denoiser, get no coefficient.
     """
-    count = len(normal.right)
-    square = np.stack([normal.matrix[i, i] for i in range(count)])
-    scale = np.sqrt(np.where(square > CANCELS * normal.terms, square, np.inf))
-    unit = normal.matrix / scale / scale[:, None]
-    for i in range(count):
-        unit[i, i] += RIDGE + (weight / scale[i] ** 2 if i else 0.0)
-    return eliminated(unit, normal.right / scale) / scale
+    matrix = normal.matrix.copy()
+    for i, terms in enumerate(normal.terms):
+        square = normal.matrix[i, i]
+        ridge = RIDGE * square + (weight if i else 0.0)
+        matrix[i, i] = np.where(square > CANCELS * terms, square + ridge, np.inf)
+    return eliminated(matrix, normal.right.copy())
 
 
 def eliminated(matrix: Array, right: Array) -> Array:
     """Return the solution x [F, ...] of matrix [F, F, ...] x = right [F, ...], both overwritten.
 
-    Gauss's elimination without pivots, which positive definite matrices do not need, of all
-    systems at once: LAPACK would be called for each, at five times the cost.
+    Gauss's elimination of all systems at once, of the upper triangles of symmetric matrices and
+    without pivots, which positive definite ones do not need: LAPACK would be called for each, at
+    many times the cost. An infinite number on the diagonal makes its x 0.
     """
     count = len(right)
     for i in range(count - 1):
-        share = matrix[i + 1 :, i] / matrix[i, i]
-        matrix[i + 1 :, i + 1 :] -= share[:, None] * matrix[i, i + 1 :]
-        right[i + 1 :] -= share * right[i]
+        for j in range(i + 1, count):
+            share = matrix[i, j] / matrix[i, i]
+            matrix[j, j:] -= share * matrix[i, j:]
+            right[j] -= share * right[i]
     for i in reversed(range(count)):
-        right[i] -= (matrix[i, i + 1 :] * right[i + 1 :]).sum(axis=0)
+        for j in range(i + 1, count):
+            right[i] -= matrix[i, j] * right[j]
         right[i] /= matrix[i, i]
     return right
 
@@ -167,11 +177,11 @@ def gain(beta: Array, normal: Normal) -> Array:
     """Return what correction (2) takes off the error per coordinate, [...]; beta [F, ...]."""
     out = np.zeros(beta.shape[1:])
     for i, own in enumerate(beta):
-        rest = 2 * normal.right[i] - normal.matrix[i, i] * own
+        rest = normal.right[i] - normal.matrix[i, i] / 2 * own
         for j in range(i):
-            rest = rest - 2 * normal.matrix[i, j] * beta[j]
+            rest -= normal.matrix[i, j] * beta[j]
         out += own * rest
-    return out
+    return 2 * out
 
 
 @dataclass(frozen=True)
@@ -213,38 +223,33 @@ def _halves(left_out: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def _chosen(normal: Normal, weights: Array, share: Array, curve: Curve, rule: Rule) -> Array:
     """Return beta of `choose` at some levels; weights: of all groups, and of halves [3 L, B]."""
-    parts = normal.averaged(weights)
-    whole, *halves = (parts.part(i, len(share)) for i in range(3))
-    score = sum(
-        gain(candidates(fit, curve, rule, share / 2), judge)
-        for fit, judge in (halves, halves[::-1])
-    )  # [3, L, K, P]
-    needed = rule.margin * (halves[0].error + halves[1].error)
-    fits = candidates(whole, curve, rule, share)  # [F, 3, L, K, P]
-    best = score.argmax(axis=0)[None]  # type: ignore[union-attr]
+    parts, count = normal.averaged(weights), len(share)
+    fits = candidates(parts, curve, rule, np.concatenate([share, share / 2, share / 2]))
+    whole, *halves = (fits[:, :, i * count : (i + 1) * count] for i in range(3))
+    judges = [parts.part(i, count) for i in (2, 1)]
+    score = sum(gain(fit, judge) for fit, judge in zip(halves, judges, strict=True))
+    needed = rule.margin * (judges[0].error + judges[1].error)
+    best = score.argmax(axis=0)[None]  # type: ignore[union-attr]  # of [3, L, K, P]
     enough = np.take_along_axis(score, best, axis=0)[0] > needed  # type: ignore[arg-type]
-    chosen = np.take_along_axis(fits, best[None], axis=1)[:, 0]
+    chosen = np.take_along_axis(whole, best[None], axis=1)[:, 0]
     return np.where(enough, chosen, 0.0)
 
 
 def candidates(normal: Normal, curve: Curve, rule: Rule, share: Array) -> Array:
     """Return beta [F, 3, L, K, P]: shared by all bands, by pools of bands, and each band's own.
 
-    share: of all examples, how many are behind `normal`, [L].
+    share: of all examples, how many are behind `normal`, [L]. All systems are solved at once.
     """
     sizes = np.asarray(curve.probe_sizes)
-    count = len(sizes)
     pools = bands_by_variance(np.asarray(curve.probe_variances), COARSE).index
-    out = np.empty((len(normal.right), 3, *normal.error.shape))
-    for i, index in enumerate((np.zeros(count, np.int64), pools, np.arange(count))):
-        part, behind = normal, sizes
-        if i < 2:
-            member = np.equal.outer(index, np.arange(index.max() + 1)).astype(np.float64)
-            behind = sizes @ member  # coordinates
-            part = normal.pooled(member * sizes[:, None] / behind)
-        n = rule.examples * share[:, None, None] * behind
-        out[:, i] = solve(part, part.error / n if rule.examples else 0.0)[..., index]
-    return out
+    shared = np.stack([np.zeros_like(pools), 1 + pools])  # the pool of each band
+    member = np.equal.outer(shared, np.arange(shared.max() + 1)).any(axis=0).astype(np.float64)
+    behind = sizes @ member  # coordinates
+    both = normal.pooled(member * sizes[:, None] / behind).beside(normal)
+    n = rule.examples * share[:, None, None] * np.concatenate([behind, sizes])
+    beta = solve(both, both.error / n if rule.examples else 0.0)
+    own = len(behind) + np.arange(len(sizes))
+    return np.stack([beta[..., index] for index in (*shared, own)], axis=1)
 
 
 def cross_fitted(normal: Normal, curve: Curve, rule: Rule) -> Array:

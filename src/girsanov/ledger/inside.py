@@ -93,16 +93,18 @@ def bends(at: Places, grid: Levels, missed: Array, shape: Array, shares: Array) 
     c = (inverse @ np.einsum("kbq,kbj->kjq", mean, y, optimize=True)[..., None])[..., 0]
     rest = y - np.einsum("kbjq,kjq->kbj", form, c)
     spread = (len(shares) / max(len(shares) - 2, 1)) ** 0.5
-    apart = tests[:, :, None, :, None] * rest[..., None, None]
-    out[1:] = c[:, None] + (inverse[:, None] @ apart)[..., 0] * spread
+    apart = np.einsum("kjpq,kbq->kbjp", inverse, tests * spread)
+    apart *= rest[..., None]
+    np.add(apart, c[:, None], out=out[1:])
     return out
 
 
 def _inverse(matrix: Array) -> Array:
     """Return the pseudo-inverse of each 2 x 2 matrix, [..., 2, 2]; quickly where it is plain."""
-    det = np.linalg.det(matrix)
-    plain = np.abs(det) > 1e-4 * np.square(matrix).sum(axis=(-1, -2))
-    out = np.empty_like(matrix)
-    out[plain] = np.linalg.inv(matrix[plain])
+    (a, b), (c, d) = np.moveaxis(matrix, (-2, -1), (0, 1))
+    det = a * d - b * c
+    plain = np.abs(det) > 1e-4 * (a**2 + b**2 + c**2 + d**2)
+    out = np.stack([d, -b, -c, a], axis=-1).reshape(matrix.shape)
+    out[plain] /= det[plain][:, None, None]
     out[~plain] = np.linalg.pinv(matrix[~plain], rcond=1e-6)
     return out

@@ -41,13 +41,31 @@ from .inside import Places
 from .refine import bends_of
 
 
-def errors_left(curve: Curve, names: tuple[str, ...], rule: Rule) -> Left:
-    """Return what the correction by these features leaves at the levels, cross-fitted."""
+class Fold(NamedTuple):
+    """Moments of v of each group [B, K, P], and of all groups but each, which its fits are of."""
+
+    own: Gram
+    others: Gram
+
+
+def fold_of(curve: Curve, products: Array) -> Fold:
+    """Return the moments in (3) of `curve.py`, [K, B, P, V]."""
+    gram = gram_of(products)
+    return Fold(gram, gram.over(means_without_each(curve.shares)))
+
+
+def errors_left(
+    curve: Curve, names: tuple[str, ...], rule: Rule, fold: Fold | None = None
+) -> Left:
+    """Return what the correction by these features leaves at the levels, cross-fitted.
+
+    fold: the moments at the levels, where they are known.
+    """
     assert curve.products is not None
-    gram, rows = gram_of(curve.products[1:]), features(curve, names)
-    normal = moments_of(gram, rows)
+    fold, rows = fold or fold_of(curve, curve.products[1:]), features(curve, names)
+    normal = moments_of(fold.own, rows)
     betas = cross_fitted(normal, curve, rule)
-    errors, taken = errors_of(curve, gram, rest_of(betas, rows), curve.levels[1:])
+    errors, taken = errors_of(curve, fold, rest_of(betas, rows), curve.levels[1:])
     start = gram_of(curve.products[:1]).at(RESIDUAL, RESIDUAL)
     return Left(
         betas,
@@ -58,18 +76,17 @@ def errors_left(curve: Curve, names: tuple[str, ...], rule: Rule) -> Left:
 
 
 def errors_of(
-    curve: Curve, gram: Gram, rest: Combination, snr: Array, bridge: Bridge | None = None
+    curve: Curve, fold: Fold, rest: Combination, snr: Array, bridge: Bridge | None = None
 ) -> tuple[Array, Array]:
     """Return E r'^2 [K, B, P] and what of chance was taken off it, as (2) of `control.py`.
 
-    gram: moments of v [B, K, P]; rest: r' in terms of v; snr: s of each row [B, K] or [K];
-    bridge: where the rows are places between levels. Taken off is what the curve's gamma says.
+    rest: r' in terms of v; snr: s of each row [B, K] or [K]; bridge: where the rows are places
+    between levels. Taken off is what the curve's gamma says.
     """
+    gram, others = fold
     errors = np.moveaxis(gram.between(rest, rest), 0, 1)
     if curve.gamma is None:
         return errors, np.zeros((*errors.shape, 3))
-    weights = means_without_each(curve.shares)
-    others = gram.over(weights)
     fitted = [others.along(rest, NOISE), others.along(rest, CENTRED)]
     fitted += [others.at(NOISE, NOISE), others.at(NOISE, CENTRED)]
     fit = slopes(np.stack(fitted, axis=-1), others.at(CENTRED, CENTRED))
@@ -79,7 +96,8 @@ def errors_of(
         products = bridge.products["probe"]
         by_group = np.moveaxis(products, 1, 0)  # [B, K, P, 5]
         of = Mixed(*(rest.get(place, 0.0) for place in (NOISE, RESIDUAL, CENTRED)))
-        slope = alpha(np.moveaxis(over(weights, products), 1, 0), of)
+        without = over(means_without_each(curve.shares), products)
+        slope = alpha(np.moveaxis(without, 1, 0), of)
         found[..., 0] += bridge.gamma[:, None, None] * chance(by_group, *fit, slope, of)
     taken = kept(errors, np.moveaxis(found, 0, 1), curve.shares)
     return errors - taken[..., 0], taken
@@ -108,25 +126,28 @@ def with_corrections(curve: Curve, inside: Inside, examples: int) -> Curve:
 
     examples: independent ones behind it.
     """
-    width = gram_of(inside.products).width
+    assert curve.products is not None
+    levels, between = fold_of(curve, curve.products[1:]), fold_of(curve, inside.products)
     ways = (
-        ("probe", PROBED[:width], Rule()),  # the last feature is the reference's
+        ("probe", PROBED[: levels.own.width], Rule()),  # the last feature is the reference's
         ("calibrated", CALIBRATED, Rule(MARGIN, examples)),
     )
     left, bends = {}, {}
     for name, names, rule in ways:
-        left[name] = errors_left(curve, names, rule)
-        there = _left_inside(curve, inside, names, left[name].betas)
+        left[name] = errors_left(curve, names, rule, levels)
+        there = _left_inside(curve, inside, names, left[name].betas, between)
         bends[name] = bends_of(curve, inside.at, left[name].errors, there)
     return replace(curve, bends={**curve.bends, **bends}, left=left)
 
 
-def _left_inside(curve: Curve, inside: Inside, names: tuple[str, ...], betas: Array) -> Array:
-    """Return (2) of each group at its places [K, B, P], by (1)."""
+def _left_inside(
+    curve: Curve, inside: Inside, names: tuple[str, ...], betas: Array, fold: Fold
+) -> Array:
+    """Return (2) of each group at its places [K, B, P], by (1); fold: the moments there."""
     s, levels = curve.levels[1:], inside.at.levels.T  # [B, K]
     u = np.zeros(levels.shape)
     u[:, 1:] = np.log(levels[:, 1:] / s[:-1]) / np.log(s[1:] / s[:-1])
     before = np.concatenate([betas[:, :, :1], betas[:, :, :-1]], axis=2)
     there = betas * u[..., None] + before * (1 - u[..., None])
     rest = rest_of(there, features(curve, names, levels))
-    return errors_of(curve, gram_of(inside.products), rest, levels, inside.bridge)[0]
+    return errors_of(curve, fold, rest, levels, inside.bridge)[0]

@@ -3,8 +3,13 @@ r"""The running sums of an audit, by group of examples: (1), (2) and (3) of curv
 Example i is in group i mod B. So if a batch is padded with rows of zeros to whole rounds of B
 examples, and laid out as [rounds, B, d], the sum over its first axis is that of every group: no
 example is looked up, on any device. Levels are gathered until there is enough to add at once, so
-that neither Python nor the kernels of a GPU are paid for one by one. In float64, where the model
-is; a batch is added to the totals, on the CPU, when it is done.
+that neither Python nor the kernels of a GPU are paid for one by one, nor caches that the network
+has emptied of all else. On a CPU vectors are turned in the precision of the model that made them.
+Sums are in float64, where the model is (those of the full covariance in a batch, as vectors are);
+a batch is added to the totals, on the CPU, when it is done.
+
+What repeats other sums is copied from them at the end: r_previous is r of the level before, and
+x0 - mean is r of level 0.
 """
 
 from __future__ import annotations
@@ -22,8 +27,12 @@ from .curve import FOLDS, GROUPS, VECTOR, pairs
 from .frame import Frame
 from .walk import Level
 
-TOGETHER = {"cpu": 2**17, "cuda": 2**22}  # numbers of a vector that are added at once
+TOGETHER = {"cpu": 2**18, "cuda": 2**22}  # numbers of a vector that are added at once
+LEAST = torch.float32  # that vectors are turned in on a CPU; elsewhere they are in float64
 NOISE, RESIDUAL, OTHER = 0, 1, 2  # of what is gathered; then e, and in phase space w
+# pairs of VECTOR in curve.py that repeat others: of the level before, and of level 0
+BEFORE = {(0, 3): (0, 2), (3, 3): (2, 2), (3, 4): (2, 4)}
+CENTRED = {(0, 4): (0, 2), (4, 4): (2, 2)}
 
 
 class Seen(NamedTuple):
@@ -35,7 +44,7 @@ class Seen(NamedTuple):
     row: int
     before: int
     last: int
-    inside: bool
+    level: Level
 
 
 class Sums:
@@ -73,8 +82,9 @@ class Sums:
         shapes["products"] = (rows, *wide)
         shapes |= {"full": (levels, 3, FOLDS, d, d)} if full else {}
         self.totals = {k: torch.zeros(s, dtype=torch.float64) for k, s in shapes.items()}
-        away = device.type != "cpu"
-        self.batch = {k: t.to(device) for k, t in self.totals.items()} if away else self.totals
+        self.on_cpu, self.batch = device.type == "cpu", self.totals
+        if not self.on_cpu:
+            self.batch = {k: t.to(device) for k, t in self.totals.items()}
         mean = torch.tensor(frame.moments.mean).to(device)
         self.mean, self.centre = mean, frame.moments.basis.to_coordinates(mean[None])[0]
         self.pending: list[Seen] = []
@@ -85,11 +95,12 @@ class Sums:
 
     def begin(self, first: int, x0: Tensor) -> None:
         """Begin a batch of x0 [b, d], of which the first example has number `first`."""
-        b, place = len(x0), torch.empty(0, dtype=torch.float64, device=self.device)
+        b, exact = len(x0), torch.empty(0, dtype=torch.float64, device=self.device)
+        place = exact.to(torch.promote_types(x0.dtype, LEAST)) if self.on_cpu else exact
         self.rows = slice(first % GROUPS, first % GROUPS + b)
         rounds = -(-self.rows.stop // GROUPS)
         self.x0 = x0.to(place)
-        centred = place.new_zeros(rounds * GROUPS, self.d)
+        centred = exact.new_zeros(rounds * GROUPS, self.d)
         centred[self.rows] = self.x0 - self.mean
         self.c = {
             name: basis.to_coordinates(centred).view(rounds, GROUPS, self.d)
@@ -97,7 +108,7 @@ class Sums:
         }
         most = max(1, TOGETHER.get(self.device.type, 2**20) // centred.numel())
         wide = 3 + self.reference + self.phases
-        self.shares = place.new_zeros(most, rounds * GROUPS, 1)
+        self.shares = exact.new_zeros(most, rounds * GROUPS, 1)
         self.gathered = place.new_zeros(wide, most, rounds * GROUPS, self.d)
 
     def start(self) -> None:
@@ -109,50 +120,59 @@ class Sums:
         self.at = (0, 1)
         none = torch.zeros_like(self.x0)
         w, other = none if self.phases else None, self.mean if self.reference else None
-        self._gather(Seen(0, 1, 1, False), Level(0, none, self.mean, w), other)
+        self._gather(Seen(0, 1, 1, Level(0, none, self.mean, w)), other)
 
     def add(self, level: Level, other: Tensor | None) -> None:
         """Add one level of the path; other: the reference's prediction [b, d]."""
         if level.inside:  # the path has passed the gap's noisier end alone
-            self._gather(Seen(self.levels + level.k - 1, *self.at, True), level, other)
+            self._gather(Seen(self.levels + level.k - 1, *self.at, level), other)
             return
         self.at = (self.at[1], 2 + len(self.pending))
-        self._gather(Seen(level.k, *self.at, False), level, other)
+        self._gather(Seen(level.k, *self.at, level), other)
 
-    def _gather(self, seen: Seen, level: Level, other: Tensor | None) -> None:
+    def _gather(self, seen: Seen, other: Tensor | None) -> None:
+        """Take note of a level; what a network returned is used at once: it may be overwritten."""
         here = self.gathered[:, len(self.pending), self.rows]
-        here[NOISE].copy_(level.noise)
-        torch.sub(self.x0, level.prediction, out=here[RESIDUAL])
+        torch.sub(self.x0, seen.level.prediction, out=here[RESIDUAL])
         if other is not None:
             torch.sub(self.x0, other, out=here[OTHER])
-        if level.across is not None:
-            here[-1].copy_(level.across)
-        if level.bridge is not None and level.share is not None:
-            here[self.bridge].copy_(level.bridge)
-            self.shares[len(self.pending), self.rows].copy_(level.share)
         self.pending.append(seen)
         if len(self.pending) == self.gathered.shape[1]:
             self.flush()
+
+    def _take(self, seen: list[Seen]) -> None:
+        """Gather what else there is of these levels."""
+        for i, (_, _, _, level) in enumerate(seen):
+            here = self.gathered[:, i, self.rows]
+            here[NOISE].copy_(level.noise)
+            if level.across is not None:
+                here[-1].copy_(level.across)
+            if level.bridge is not None and level.share is not None:
+                here[self.bridge].copy_(level.bridge)
+                self.shares[i, self.rows].copy_(level.share)
 
     def flush(self) -> None:
         """Add the levels that were gathered."""
         if not self.pending:
             return
         seen, self.pending = self.pending, []
+        self._take(seen)
         rows = torch.tensor([one.row for one in seen], device=self.device)
         before = torch.tensor([one.before for one in seen], device=self.device)
-        inside = [i for i, one in enumerate(seen) if one.inside]
-        levels = [i for i, one in enumerate(seen) if not one.inside]
+        inside = [i for i, one in enumerate(seen) if one.level.inside]
+        levels = [i for i, one in enumerate(seen) if not one.level.inside]
         for name, (basis, _) in self.frame.bases.items():
             main = basis is self.frame.moments.basis
-            v = self._turned(name, self.gathered[: self.bridge if main else OTHER, : len(seen)])
+            wide = self.bridge if main else OTHER
+            turned = self._turned(name, self.gathered[:wide, : len(seen)])
+            v = turned.double()
             past = torch.cat([self.carried[name], v[RESIDUAL]])
             if main:
                 self._add_traces(rows, self._add_products(rows, v, past[before]))
             else:
                 self._add_basis(name, rows, v)
             if main and levels and "full" in self.batch:
-                self._add_full(rows[levels], v[:OTHER, levels])
+                self._add_full(rows[levels], turned[:OTHER, levels])
             if inside:
                 self._add_bridge(name, [seen[i] for i in inside], inside, v, past)
             self.carried[name] = past[list(self.at)]
@@ -164,13 +184,17 @@ class Sums:
         return turned.view(*v.shape[:2], -1, GROUPS, self.d)
 
     def _add_products(self, rows: Tensor, main: Tensor, before: Tensor) -> Tensor:
-        """Add (3) and the main basis' (1); return (3) of every coordinate, [pairs, L, B, d]."""
+        """Add (3) and the main basis' (1); return (3) of every coordinate, [pairs, L, B, d].
+
+        But for the counts and what `BEFORE` and `CENTRED` say is known, which are 0 here.
+        """
         name = self.frame.moments.basis.kind
-        c = self.c[name].expand_as(before)
-        v = [main[NOISE], main[RESIDUAL], before, c, *main[OTHER:]]
-        found = [torch.zeros_like(before[:, 0])]  # counts are put in where they are known
-        found += [x.sum(1) for x in v]
-        found += [(v[a] * x).sum(1) for a in range(len(v)) for x in v[a:]]
+        none = torch.zeros_like(before[:, 0])
+        v = [none, main[NOISE], main[RESIDUAL], before, self.c[name], *main[OTHER:]]
+        found = []
+        for a, b in pairs(self.width):
+            known = b == 0 or (a, b) in BEFORE or (a, b) in CENTRED
+            found.append(none if known else (v[b] if a == 0 else v[a] * v[b]).sum(1))
         whole = torch.stack(found)
         products = self.frame.probe_bands.average(whole)
         self.batch["products"].index_add_(0, rows, products.transpose(0, 1))
@@ -193,7 +217,7 @@ class Sums:
         self, name: str, seen: list[Seen], inside: list[int], v: Tensor, past: Tensor
     ) -> None:
         """Add the products of `bridge.py` of the gaps that were looked into."""
-        e = self._turned(name, self.gathered[self.bridge : self.bridge + 1, inside])[0]
+        e = self._turned(name, self.gathered[self.bridge : self.bridge + 1, inside])[0].double()
         share = self.shares[inside].view(len(inside), -1, GROUPS, 1)
         ends = (past[[one.before for one in seen]], past[[one.last for one in seen]])
         among = (v[RESIDUAL, inside], v[NOISE, inside], self.c[name], e, torch.lerp(*ends, share))
@@ -214,7 +238,7 @@ class Sums:
         traces = [found[own].sum(-1), found[noise].sum(-1), state]
         if self.phases:
             v = self.gathered[:, : len(rows)]
-            across = (v[-1] * v[RESIDUAL]).sum(-1)
+            across = (v[-1].double() * v[RESIDUAL]).sum(-1)
             traces.append(across.view(len(across), -1, GROUPS).sum(1))
         self.batch["traces"].index_add_(0, rows, torch.stack(traces, 1))
 
@@ -225,9 +249,9 @@ class Sums:
         """
         count = v.shape[1]
         n, r = (x.reshape(count, -1, FOLDS, self.d).transpose(1, 2) for x in v)
-        c = self.c[self.frame.moments.basis.kind].reshape(-1, FOLDS, self.d).transpose(0, 1)
+        c = self.c[self.frame.moments.basis.kind].reshape(-1, FOLDS, self.d).transpose(0, 1).to(v)
         found = [r.mT @ r, n.mT @ n, n.mT @ c.expand_as(n)]
-        self.batch["full"].index_add_(0, rows, torch.stack(found, 1))
+        self.batch["full"].index_add_(0, rows, torch.stack(found, 1).double())
 
     def settle(self) -> None:
         """Add the batch to the totals, once it is done."""
@@ -251,17 +275,28 @@ class Sums:
         Also linear.NAME [2K+1, B, J, 4], bridge.NAME [K, B, J, 5], products [2K+1, B, P, pairs]
         and full [K+1, 3, F, d, d].
         """
+        self._repeat()
         by_group, totals = self.counts[None, :, None], self.totals
         out = {k: t / by_group for k, t in totals.items() if k.startswith("errors.")}
         for name, total in totals.items():
-            if name.startswith(("linear.", "bridge.")):
-                out[name] = total.permute(0, 2, 3, 1) / by_group[..., None]
+            if name == "products" or name.startswith(("linear.", "bridge.")):
+                last = total.permute(0, 2, 3, 1)
+                out[name] = torch.div(last, by_group[..., None], out=total.new_empty(last.shape))
+        out["products"][..., 0] = 1.0
         out["shares"] = self.counts / self.counts.sum()
         out["traces"] = totals["traces"].transpose(1, 2) / by_group
-        products = totals["products"].permute(0, 2, 3, 1) / by_group[..., None]
-        products[..., 0] = 1.0
-        out["products"] = products
         if "full" in totals:
             folds = torch.stack([self.counts[f::FOLDS].sum() for f in range(FOLDS)])
             out["full"] = totals["full"] / folds[:, None, None]
         return {name: np.ascontiguousarray(value.numpy()) for name, value in out.items()}
+
+    def _repeat(self) -> None:
+        """Copy the sums (3) that repeat others, at the rows that were seen."""
+        whole, place = self.totals["products"], pairs(self.width).index
+        before = torch.arange(self.levels - 1)
+        before = torch.cat([before[:1], before, before])
+        seen = whole[:, place((1, 1))].any(dim=-1).any(dim=-1)
+        seen[: self.levels] = True  # level 0 has no noise
+        for which, rows in ((BEFORE, before), (CENTRED, torch.zeros_like(before))):
+            for pair, same in which.items():
+                whole[seen, place(pair)] = whole[rows[seen], place(same)]

@@ -50,9 +50,12 @@ class Answers:
     seen: list[tuple[Tensor, float | Tensor]] = field(default_factory=list)
 
     def add(self, m: Tensor, snr: float | Tensor) -> None:
-        """Take note of m at this SNR; off a GPU it is looked at now."""
+        """Take note of m at this SNR; off a GPU it is looked at now: first at its length."""
+        near = m.device.type == "cpu"
+        if near and float(torch.linalg.vector_norm(m)) < LARGEST:
+            return
         self.seen.append((m.abs().amax(), snr))
-        if m.device.type == "cpu":
+        if near:
             self.settle(tuple(m.shape))
 
     def settle(self, shape: tuple[int, ...]) -> None:
@@ -92,16 +95,16 @@ def walk(
     for k, s in enumerate(grid.tolist(), start=1):
         step, before = begin + k - 1, noise
         noise = before + path(step) * (s - previous) ** 0.5
-        w = complement(step) if whole else None
-        yield Level(k, noise / -s, call(denoiser, batch, (noise / -s, w), s), w)
+        w, n = complement(step) if whole else None, noise / -s
+        yield Level(k, n, call(denoiser, batch, (n, w), s), w)
         if between is not None and between.weights[k - 1].any():
-            t = own_levels(between.levels[k - 1], batch.first, b).to(noise)[:, None]
+            own = own_levels(between.levels[k - 1], batch.first, b)
+            t = own.to(noise)[:, None]
             share = (t - previous) / (s - previous)
             spread = ((t - previous) * (s - t) / (s - previous)).clamp(min=0).sqrt()
             bridge = spread * gap(step) / -t
             n = (before + share * (noise - before)) / -t + bridge
-            m = call(denoiser, batch, (n, w), own_levels(between.levels[k - 1], batch.first, b))
-            yield Level(k, n, m, w, True, bridge, share)
+            yield Level(k, n, call(denoiser, batch, (n, w), own), w, True, bridge, share)
         previous = s
 
 
