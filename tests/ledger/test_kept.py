@@ -161,3 +161,35 @@ def test_a_command_that_is_killed_never_leaves_a_finished_file(tmp_path, monkeyp
     assert life("audit.json") == 0
     assert not (tmp_path / "audit.json.parts").exists()
     alike(gv.load_audit("whole.json"), gv.load_audit("audit.json"))
+
+
+PICTURES = np.random.default_rng(2).normal(size=(320, 1, 2, 2)).astype(np.float32)
+
+
+class Pictures(gv.ExactDenoiser):
+    """A Gaussian's exact denoiser that takes pictures, and counts their rows in every call."""
+
+    def __init__(self):
+        super().__init__(gv.Gaussian(np.zeros(4), np.eye(4)))
+        self.standardisation = gv.load_data(PICTURES).standardisation
+        self.shape, self.exact, self.rows = (1, 2, 2), False, set()
+
+    def __call__(self, x, snr, label=None):
+        self.rows.add(len(x))
+        return super().__call__(x.flatten(1), snr).view(x.shape)
+
+
+def test_pictures_on_a_cpu_are_measured_in_batches_after_which_their_sums_are_kept(tmp_path):
+    data = gv.load_data(PICTURES)
+    small, whole = Pictures(), Pictures()
+    seen = []
+
+    def progress(done, total):
+        seen.append(list(tmp_path.glob("p/held-out-0*")))
+
+    one = gv.audit(small, data, levels=5, draws=1, keep=tmp_path / "p", progress=progress)
+    assert max(small.rows) == 64
+    assert any(seen)  # there is a file of sums before the audit ends
+    two = gv.audit(whole, data, levels=5, draws=1, batch_size=320)
+    assert max(whole.rows) == 240  # the others are the neighbours
+    np.testing.assert_allclose(one.curve.traces, two.curve.traces, rtol=1e-5)

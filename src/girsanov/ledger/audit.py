@@ -8,11 +8,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import torch
+
 from .._checks import require_count
 from .._processes import ALONE, Processes
 from .._typing import Levels, PathLike, Progress
 from ..data import Dataset
 from ..denoise.base import Denoiser, per_call
+from ..denoise.mlp import ResidualMLP
 from ..law.base import Law
 from .curve import GROUPS, Curve
 from .examples import (
@@ -35,6 +38,7 @@ from .trained import levels_to_audit, named, said_of, trained_levels
 from .trajectories import measure_trajectories
 
 BATCH = 512  # examples a network call, at most
+ROWS, PARTS = 64, 4  # that fill a CPU with a picture each; batches, so that stopping costs a part
 LEVELS = 65  # every 0.25 in log-SNR over the default range
 DRAWN = 600  # paths a small data set is given in all, by drawing noise more than once
 FULL_LIMIT = 128  # dimensions up to which the full covariance is measured
@@ -66,9 +70,10 @@ def audit(  # noqa: PLR0913
     and 8 K d bytes each); reference: a second, better model, called on the same paths for a
     higher bound on the score error of this one; by default what examples that are not audited
     say by themselves (`denoise/neighbours.py`), those of train first; batch_size: examples a
-    network call, by default 512, fewer if they are large; keep: a folder in which a run that is
-    stopped leaves its sums and the same audit goes on from; processes: each measures its share
-    (`girsanov.processes()`), all return the whole; progress(done, total) counts network calls.
+    network call, by default 512, fewer if they are large, and a quarter of few images on a CPU;
+    keep: a folder in which a run that is stopped leaves its sums and the same audit goes on from;
+    processes: each measures its share (`girsanov.processes()`), all return the whole;
+    progress(done, total) counts network calls.
     """
     begun, seed = time.perf_counter(), require_count("seed", seed, at_least=0)
     refuse_overlap(data, train)
@@ -86,7 +91,7 @@ def audit(  # noqa: PLR0913
     between = places(grid, GROUPS, seed, trained_levels(denoiser))
     parts = [len(source) * count * (len(grid) + between.gaps), len(seen or ()) * len(grid)]
     parts.append(paths * teacher_calls(len(grid)))
-    size = per_call(denoiser, BATCH) if batch_size is None else batch_size
+    size = rows_for(denoiser, len(source)) if batch_size is None else batch_size
     alike: dict[str, Any] = {"seed": seed, "batch_size": size, "processes": processes}
     measure: Measure = partial(measure_curve, denoiser, levels=grid, frame=frame, **alike)
     numbers = [len(source), len(seen or ()), seed, count, size, grid.tolist()]
@@ -114,6 +119,17 @@ def audit(  # noqa: PLR0913
     }  # fmt: skip
     about |= said_of(denoiser, data) | named(denoiser, data, beside, alone)
     return Audit(curve, frame, memorisation, about, teacher)
+
+
+def rows_for(denoiser: Denoiser, examples: int) -> int:
+    """Return how many examples a network call should hold: sums are kept after whole batches.
+
+    A network of pictures takes as long a row in small batches on a CPU, and the longest in all.
+    """
+    slow = len(denoiser.shape) > 1 and torch.device(denoiser.device).type == "cpu"
+    if slow and not isinstance(getattr(denoiser, "network", None), ResidualMLP):
+        return per_call(denoiser, min(BATCH, max(ROWS, -(-examples // PARTS))))
+    return per_call(denoiser, BATCH)
 
 
 def _shifted(progress: Progress | None, before: int, total: int) -> Progress | None:

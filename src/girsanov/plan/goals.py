@@ -18,7 +18,7 @@ from .choose import MOST, SIZES
 from .cost import Prices
 
 ENOUGH = 0.5  # the best number of steps leaves the sampler this share of the score error's bound
-LEAST = 0.02  # nats a dimension; less is not worth twice as many steps
+LEAST = 0.03  # nats a coordinate that stands out; less is not worth twice as many steps
 EVERY = 32  # every number of steps up to here is priced, and some beyond
 SOME = (40, 48, 64, 96, 128, 192, MOST)
 UNSHOWN = "for what these examples may not have shown"
@@ -241,14 +241,25 @@ def _upper(price: Prices, levels: int, end: int) -> float:
     return sum(float(e.high or 0.0) for e in entries)
 
 
-def best(rows: list[Json], bound: float, dimension: int) -> int:
+def standing_out(price: Prices, end: int) -> float:
+    r"""Return how many coordinates stand out of the noise at a level s: sum_j s v_j/(1 + s v_j).
+
+    v: the data's variances; these are the degrees of freedom of the best straight line. What
+    is below the noise where a plan stops costs no nats, however many coordinates it has.
+    """
+    s, v = float(price.curve.levels[end]), price.audit.frame.moments.variances
+    return float(np.sum(s * v / (1 + s * v)))
+
+
+def best(rows: list[Json], bound: float, count: float) -> int:
     """Return the fewest steps past which the sampler is no longer what limits the model.
 
-    rows: the frontier; bound: a lower bound on the score error in nats. Twice as many steps must
-    not save more than half of that bound, than can be measured, or than `LEAST` a dimension.
+    rows: the frontier; bound: a lower bound on the score error in nats; count: of coordinates
+    that stand out. Twice as many steps must not save more than half of that bound, than can be
+    measured, or than `LEAST` for each of these.
     """
     for row in rows:
-        most = max(ENOUGH * bound, 2 * row["standard_error"], LEAST * dimension)
+        most = max(ENOUGH * bound, 2 * row["standard_error"], LEAST * count)
         if _saved_by_twice(rows, row) <= most:
             return int(row["steps"])
     raise InputError("audit: has no level to plan on")
@@ -259,14 +270,15 @@ def _saved_by_twice(rows: list[Json], row: Json) -> float:
     return float(row["above_best"] - min(within))
 
 
-def why_best(rows: list[Json], steps: int, bound: float, dimension: int) -> str:
+def why_best(rows: list[Json], steps: int, bound: float, count: float) -> str:
     """Return why so many steps are the best number; bound: of the score error of their grid."""
     row, last = next(r for r in rows if r["steps"] == steps), rows[-1]
     error, known = 2 * row["standard_error"], f"the score error is at least {figure(bound, 2)}"
+    many = f"{figure(count, 2)} coordinates that stand out of the noise"
     rules = {
         f"at most half of the score error, which is at least {figure(bound, 2)}": ENOUGH * bound,
         "no more than can be measured": error,
-        f"at most {LEAST} a dimension in {plural(dimension, 'dimension')}": LEAST * dimension,
+        f"at most {LEAST} for each of {many}": LEAST * count,
     }
     rule = max(rules, key=lambda name: rules[name])
     why = (
@@ -275,7 +287,7 @@ def why_best(rows: list[Json], steps: int, bound: float, dimension: int) -> str:
     )
     if "score error" not in rule:
         why += f"; {known if bound > 0 else 'no score error was found'}"
-    if last["above_best"] > max(LEAST * dimension, 4 * last["standard_error"]):
+    if last["above_best"] > max(LEAST * count, 4 * last["standard_error"]):
         why += (
             f"; {plural(last['steps'], 'step')} would cost {figure(last['above_best'], 2)} more "
             "than the cheapest number, because long steps cover part of the score error"

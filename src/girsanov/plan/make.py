@@ -20,7 +20,15 @@ from .choose import MOST
 from .correction import advised
 from .cost import Prices, prices
 from .given import bare, plan_on
-from .goals import best, counts_up_to, fewest, frontier, require_steps, why_best
+from .goals import (
+    best,
+    counts_up_to,
+    fewest,
+    frontier,
+    require_steps,
+    standing_out,
+    why_best,
+)
 from .levels import Limits, offer
 from .plan import Plan
 from .score import score_floor
@@ -216,14 +224,14 @@ class Wish:
 
 def _best(price: Prices, rows: list[Json], end: int, extra: int) -> tuple[int, str]:
     """Return the best number of steps, and why: by the score error of its own grid."""
-    d = price.curve.dimension
+    out = standing_out(price, end)
 
     def bound(steps: int) -> float:
         nodes = price.choice().nodes(steps + extra, end)
         return 0.0 if price.exact else score_floor(price, nodes)
 
-    count = best(rows, bound(rows[-1]["steps"]), d)
-    why = why_best(rows, count, bound(count), d)
+    count = best(rows, bound(rows[-1]["steps"]), out)
+    why = why_best(rows, count, bound(count), out)
     if price.audit.untrained() is None:
         return count, why
     return count, f"no number of steps mends a model that knows nothing of this data; {why}"
