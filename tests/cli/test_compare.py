@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from girsanov.cli.compare import verdict
+from girsanov.comparison.compare import Row
+
 
 @pytest.fixture
 def drawn(here, vectors):
@@ -56,3 +59,37 @@ def test_rows_that_are_left_out_are_said(girsanov, here):
         "40 of 50 samples and 340 of 359 examples of 3 numbers"
         in girsanov("compare", "x.npy", "y.npy", "--by", "sliced-w2").out
     )
+
+
+def row(name, low, p_value):
+    return Row(name, low + 0.1, low, low + 0.2, 0.3, None, p_value, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "p_value", "words"),
+    [
+        ("sliced-w2", 0.0, None, "it cannot tell samples from data"),
+        ("sliced-w2", 0.1, None, "it tells samples from data"),
+        ("mmd", 0.1, 0.01, "it tells samples from data"),
+        ("mmd", 0.0, 0.3, "it cannot tell samples from data"),
+        ("classifier", 0.4, 0.3, "it cannot tell samples from data"),
+        ("memorisation", 0.55, 0.01, "samples repeat training examples"),
+        ("memorisation", 0.45, 0.3, "no sign of repeated examples"),
+    ],
+)
+def test_a_test_and_an_interval_that_agree_need_no_more_words(name, low, p_value, words):
+    assert verdict(row(name, low, p_value)) == words
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "p_value", "words"),
+    [
+        ("mmd", 0.0, 0.015, "it tells samples from data, by its test, which is exact (p 0.015)"),
+        ("classifier", 0.48, 0.04, "it tells samples from data, by its test"),
+        ("mmd", 0.02, 0.08, "it cannot tell samples from data, by its test"),
+        ("memorisation", 0.49, 0.04, "too close to call"),
+        ("memorisation", 0.51, 0.06, "too close to call"),
+    ],
+)
+def test_where_a_test_and_an_interval_disagree_the_words_say_so(name, low, p_value, words):
+    assert verdict(row(name, low, p_value)).startswith(words)

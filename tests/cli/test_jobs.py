@@ -181,7 +181,10 @@ def test_a_folder_of_images_with_classes(girsanov, planned, here):
     assert len(list((here / "new").rglob("*.png"))) == 12
     said = girsanov("report", "audit.json", "--plan", "plan.json", "--samples", "new/",
                     "--data", "pictures", "--json")  # fmt: skip
-    assert said.json == {"report": "report.html", "replaced": False}
+    content = said.json
+    (model,) = content.pop("models")
+    assert (model["audit"], model["untrained"]) == ("audit.json", None)
+    assert content == {"report": "report.html", "replaced": False}
     assert (here / "report.html").read_text().count("data:image/png") == 2
 
 

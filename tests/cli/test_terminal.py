@@ -15,6 +15,7 @@ import pytest
 
 import girsanov as gv
 from girsanov.cli.show import few
+from girsanov.reporting.verdict import enough
 
 COMMANDS = ("fit", "audit", "plan", "sample", "report", "demo", "doctor")
 
@@ -157,6 +158,24 @@ def test_all_of_a_plan_is_told_when_asked_for(girsanov, law):
     plain = " ".join(out.split())
     assert all(entry["note"] in plain for entry in told["ledger"])
     assert all(f"{s**-0.5:.3g}" in plain for s in told["levels"])
+
+
+def test_no_level_of_a_long_plan_is_left_out(girsanov, law):
+    girsanov("audit", law, "--data", law, "--examples", 400, "--levels", 33)
+    out = girsanov("plan", "audit.json", "--steps", 20, "--verbose").out
+    told = json.loads(Path("plan.json").read_text())
+    listed = " ".join(f"{s**-0.5:.3g}" for s in told["levels"])
+    assert f"noise levels {listed} " in " ".join(out.split())
+    table = out[out.index("at noise level  KL") :].splitlines()[1 : 1 + len(told["levels"])]
+    assert [row.split()[0] for row in table] == listed.split()
+
+
+def test_a_cost_that_hardly_falls_is_flat():
+    rows = [
+        {"steps": n, "above_best": above, "standard_error": 1e-6}
+        for n, above in ((1, 2.0), (2, 0.02), (3, 0.004), (4, 0.0), (5, 0.003))
+    ]
+    assert enough(rows) == 3
 
 
 def test_the_frontier_is_a_table_when_asked_for(girsanov, law):

@@ -5,6 +5,7 @@ import ot
 import pytest
 from comparison.pairs import LAWS, coverage, draw, least_covered
 
+from girsanov.comparison.jackknife import Squared
 from girsanov.comparison.sliced import Coupling, SlicedW2, directions
 
 
@@ -76,6 +77,19 @@ def test_the_bias_of_few_rows_is_taken_out():
     se = np.std(free, ddof=1) / 60**0.5
     assert plugin.mean() > 10 * se
     assert abs(np.mean(free)) < 0.15 * plugin.mean() + 4 * se
+
+
+def test_no_interval_is_empty_however_lucky_the_draw():
+    """An estimate below 0, as of one law and itself by chance, leaves distances of some size."""
+    lucky = Squared(0.1, np.linspace(-1.2, -0.8, 20))
+    low, high = lucky.estimate().interval()
+    assert high < 0
+    value, below, above = lucky.distance()
+    assert (value, below) == (0, 0)
+    assert above == pytest.approx(((high - low) / 2) ** 0.5)  # of an estimate of 0
+    usual = Squared(0.1, np.linspace(0.3, 0.9, 20))
+    ends = np.sqrt([0.6, *usual.estimate().interval()])
+    assert usual.distance() == pytest.approx(tuple(ends))
 
 
 def test_intervals_can_miss():

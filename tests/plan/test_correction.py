@@ -1,5 +1,7 @@
 """The default of calibration: only for a denoiser that a straight line beats under much noise."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -60,6 +62,19 @@ def test_only_one_broken_where_noise_hides_the_data_is_calibrated_by_default(aud
         plan = make_plan(audits[name], **options)
         assert (plan.calibration is not None) == (name == "noisy end")
         assert ("straight line" in plan.about["why"]) == (name == "noisy end")
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_the_reason_and_the_ledger_bound_the_score_error_alike(audits, name):
+    told = 0
+    for calibrate in (False, True):
+        plan = make_plan(audits[name], calibrate=calibrate)
+        low = plan.ledger[2].low
+        found = re.search(r"a score error of at least ([0-9.e+-]+[0-9])", plan.about["why"])
+        assert (found is None) == (low == 0)
+        assert found is None or found[1] == f"{low:.2g}"
+        told += found is not None
+    assert told or name in ("none", "scaled", "fine end")
 
 
 def test_it_can_be_asked_for_and_refused(audits):

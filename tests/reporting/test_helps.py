@@ -1,6 +1,7 @@
 """The verdict on constructed cases: what is wrong is known, and is what the words name."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from girsanov.denoise.exact import ExactDenoiser
 from girsanov.law import GaussianMixture
 from girsanov.ledger.audit import audit
 from girsanov.plan.remedies import Remedy, remedies
-from girsanov.reporting.helps import audit_spoken, help_most, spoken
+from girsanov.reporting.helps import audit_spoken, help_most, helped, listed, spoken
 
 LAW = GaussianMixture(
     [0.5, 0.3, 0.2],
@@ -114,6 +115,40 @@ def test_nothing_helps_an_exact_denoiser_with_many_steps():
     found = remedies(report, report.plan(steps=len(report.levels) - 12))
     assert {r.name for r in found} <= {"grid", "steps", "range"}
     assert audit_spoken(report)[0].startswith("Sampled with")
+
+
+def test_what_is_known_by_heart_is_not_mended_by_more_training(bad):
+    plan = bad.plan(steps=6)
+    assert "more training" in helped(bad, remedies(bad, plan), plan)
+    seen = bad.curve.traces[:, :, 0] / 5
+    learnt = replace(bad, memorisation=seen)
+    said = helped(learnt, remedies(learnt, plan), plan)
+    assert said.startswith("It has memorised its training examples")
+    assert "an earlier stop would help. With the same model, what would help most" in said
+    assert "more training" not in said
+    page = listed(learnt, remedies(learnt, plan), plan)
+    assert "memorised" in page.told[0]
+    assert not any("ore training" in line for line in page.items)
+    assert f"down to noise {plan.resolution:.3g}" in said
+    assert f"down to noise {learnt.levels[-1] ** -0.5:.3g}" in str(learnt)
+
+
+def test_nats_advise_no_other_grid_where_samples_chose(good):
+    plan = gv.evaluate_grid(good, GRID[[4, 8, 12, 44]])
+    found = remedies(good, plan)
+    assert {"grid", "steps"} & {r.name for r in found if r.low > 0.1}
+    row = {
+        "candidate": "ours", "steps": 4, "won": True, "failure": "", "value": 0.1, "low": 0.05,
+        "high": 0.2,
+    }  # fmt: skip
+    contest = {"by": "frechet", "table": [row]}
+    chosen = replace(plan, about={**plan.about, "tournament": contest})
+    known = [r for r in found if r.name == "training" and r.low > 0.01]
+    said = helped(good, found, chosen)
+    assert ("more training" in said) == bool(known)
+    for word in ("grid", "steps", "calibration", "range", "Nothing that was measured"):
+        assert word not in said
+        assert not any(word in line for line in listed(good, found, chosen).items)
 
 
 def test_the_words_say_when_the_data_cannot_tell():

@@ -239,7 +239,7 @@ def plan(
     made.about["audit"] = {**before, "commands": commands}
     made.save(out, force=True)
     said = spoken(measured, made)
-    told = {k: v for k, v in made.about.items() if k in ("why", "tournament")}
+    told = tournament.told(measured, made)
     content = {"plan": str(out), **made.summary(), **told, "verdict": said, "replaced": replaced}
     view = partial(tournament.shown, made, out, whole=verbose, frontier=frontier)
     show.result(json, content, view, said)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .options import DATA, AsJson, Drop, Labels, Seed, app, require_measures
+from .tables import number
 
 if TYPE_CHECKING:
     from ..comparison.compare import Comparison, Row
@@ -94,8 +95,6 @@ def compared(found: Comparison) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from .tables import number
-
     about, console = found.about, Console(highlight=False)
     samples, data = (
         f"{about[n]}" + (f" of {about[g]}" if about[g] > about[n] else "")
@@ -127,10 +126,25 @@ def compared(found: Comparison) -> None:
 
 
 def verdict(row: Row) -> str:
-    """Return in words whether a measure tells the samples from the data."""
+    """Return in words whether a measure tells the samples from the data, by test and interval.
+
+    The test is exact, one-sided where only one side is asked about. The interval is two-sided
+    and, of a distance, wider than need be near 0 (`comparison/jackknife.py`).
+    """
+    chance = 0.5 if row.name in ("memorisation", "classifier") else 0.0
+    apart = row.low > chance
+    sure = apart if row.p_value is None else row.p_value <= 0.05
     if row.name == "memorisation":
-        # by both: the p value is one-sided, the interval two-sided
-        told = row.p_value is not None and row.p_value <= 0.05 and row.low > 0.5
-        return "samples repeat training examples" if told else "no sign of repeated examples"
-    told = row.low > 0 if row.p_value is None else row.p_value <= 0.05
-    return "it tells samples from data" if told else "it cannot tell samples from data"
+        if apart != sure:
+            return (
+                "too close to call: its one-sided test and its two-sided interval disagree about "
+                "chance, 1/2"
+            )
+        return "samples repeat training examples" if sure else "no sign of repeated examples"
+    told = "it tells samples from data" if sure else "it cannot tell samples from data"
+    if apart == sure:
+        return told
+    return (
+        f"{told}, by its test, which is exact (p {number(row.p_value)}); so close to chance its "
+        f"interval is {'wider' if sure else 'narrower'} than that"
+    )

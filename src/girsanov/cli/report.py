@@ -47,7 +47,7 @@ def report(
 
     command = outputs.typed(context, "force", "json")
     with show.progress("figures") as tick:
-        work.report_command(
+        models = work.report_command(
             audit,
             plan or [],
             samples,
@@ -60,8 +60,10 @@ def report(
             progress=tick if figures is not None else None,
         )
     drawn = [] if figures is None else sorted(p for p in figures.iterdir() if p.suffix == ".svg")
-    content = {"report": str(out), "replaced": replaced, "figures": [str(p) for p in drawn]}
-    content["formats"] = ["svg", "png", "pdf"] if browser() else ["svg"]
+    content = {"report": str(out), "replaced": replaced, "models": models}
+    if figures is not None:
+        content |= {"figures": [str(p) for p in drawn]}
+        content["formats"] = ["svg", "png", "pdf"] if browser() else ["svg"]
 
     def told() -> None:
         show.wrote(out)
@@ -70,7 +72,5 @@ def report(
             if not browser():
                 typer.echo(NO_BROWSER)
 
-    if figures is None:
-        content = {"report": str(out), "replaced": replaced}
     show.result(json, content, told)
     outputs.say_replaced(replaced, "an older page", json)

@@ -12,10 +12,8 @@ if TYPE_CHECKING:
 
 ROUNDING = 1e-12  # below which a number is what adding up in float64 leaves
 BLOCKS = "▁▂▃▄▅▆▇█"
-ROWS = 9  # of a table that thins out what it shows
 BAR = 24  # columns of the longest bar
 LABEL = 14  # columns of a label, as many as the ledger's first column takes
-LISTED = 12  # noise levels that are printed before some are left out
 
 
 def sparkline(values: Sequence[float]) -> str:
@@ -58,7 +56,8 @@ def labelled(rows: Sequence[tuple[str, str]]) -> Any:
 
 def ledger_table(plan: Plan) -> Any:
     """Return the ledger as a table, with what init and discretisation are together."""
-    made = table("ledger (nats)", "value", "95 % interval")
+    whose = "" if plan.calibration is None else ", calibrated"
+    made = table(f"ledger (nats){whose}", "value", "95 % interval")
     made.add_column("kind")
     for e in plan.ledger:
         if e.kind == "unknown":
@@ -83,7 +82,7 @@ def _subtotal(made: Any, plan: Plan) -> None:
 
 
 def certificate_table(plan: Plan) -> Any | None:
-    """Return total variation at some of the levels, coarse to fine; None without a certificate."""
+    """Return total variation at every level, coarse to fine; None without a certificate."""
     if plan.promised is None:
         return None
     from ..ledger.resolution import VACUOUS
@@ -91,10 +90,7 @@ def certificate_table(plan: Plan) -> Any | None:
     made = table("at noise level", "KL at most", "TV at most")
     for width in (BAR // 2, 11):
         made.add_column("", width=width)
-    levels, finest = plan.promised.levels, plan.promised.finest()
-    shown = {*thinned(len(levels))} | ({levels.index(finest)} if finest else set())
-    for k in sorted(shown):
-        at = levels[k]
+    for at in plan.promised.levels:
         tv = 1.0 if at.tv.high is None else at.tv.high
         words = "says little" if tv > VACUOUS else ""
         cells = (f"{at.noise:.3g}", number(at.kl.high), f"{tv:.3g}", "█" * round(BAR * tv / 2))
@@ -102,25 +98,18 @@ def certificate_table(plan: Plan) -> Any | None:
     return made
 
 
-def thinned(count: int, most: int = ROWS) -> list[int]:
-    """Return at most `most` of the numbers 0..count-1, evenly, with both ends."""
-    if count <= most:
-        return list(range(count))
-    return sorted({round(k * (count - 1) / (most - 1)) for k in range(most)})
-
-
 def frontier_line(plan: Plan) -> str:
     """Return what more steps cost, "" where it is not known: a sparkline of logarithms."""
     rows = plan.frontier
     if len(rows) < 3:
         return ""
-    from ..reporting.verdict import cheapest
+    from ..reporting.verdict import cheapest, enough
 
     best = min(rows, key=lambda r: float(r["above_best"]))["steps"]
     least = max(1e-6, 1e-4 * max(float(r["above_best"]) for r in rows))
     logs = [math.log(max(least, float(r["above_best"]))) for r in rows]
     ends = f"{rows[0]['steps']} .. {rows[-1]['steps']} steps"
-    told = "still falling" if best == rows[-1]["steps"] else f"flat from {best}"
+    told = "still falling" if enough(rows) == rows[-1]["steps"] else f"flat from {enough(rows)}"
     told = told if cheapest(plan) is None else f"cheapest {best}"
     return f"{sparkline(logs)} {ends}, {told}"
 
@@ -147,10 +136,5 @@ def frontier_table(plan: Plan) -> Any | None:
 
 
 def noise_levels(plan: Plan) -> str:
-    """Return the noise levels of a plan in a line; of many, the first and the last few."""
-    said = [f"{s**-0.5:.3g}" for s in plan.levels]
-    if len(said) > LISTED:
-        half = LISTED // 2
-        left = len(said) - 2 * half
-        said = [*said[:half], f"({left} more)", *said[-half:]]
-    return " ".join(said)
+    """Return all noise levels of a plan."""
+    return " ".join(f"{s**-0.5:.3g}" for s in plan.levels)

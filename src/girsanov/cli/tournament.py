@@ -55,6 +55,12 @@ def planned(path: Path, by: str | None, usual: Json, contest: Json) -> tuple[Aud
         return audit, by_samples(audit, by, **options)
 
 
+def told(audit: Audit, made: Plan) -> Json:
+    """Return what a plan's JSON says besides the plan: why, of a contest, of an ignorant model."""
+    found = {k: v for k, v in made.about.items() if k in ("why", "tournament")}
+    return {**found, "untrained": audit.summary()["untrained"]}
+
+
 def _judge(audit: Audit, model: str | None) -> Denoiser | None:
     """Return the audited model, which measures a solver's distance to its teacher, if given."""
     if model is None:

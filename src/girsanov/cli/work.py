@@ -27,8 +27,9 @@ from ..ledger.audit import audit as measure
 from ..ledger.curve import GROUPS
 from ..ledger.kept import remove_sums as remove_sums
 from ..ledger.record import Audit, load_audit
-from ..plan.plan import load_plan
+from ..plan.plan import Plan, load_plan
 from ..plan.precise import audit_to
+from ..reporting.helps import headline
 from ..reporting.page import report as write_report
 from ..reporting.pictures import alike
 from ..sampling.draw import check_model, proportional_labels, sample, units_of
@@ -298,10 +299,11 @@ def report_command(
     figures: Path | None,
     command: str,
     progress: Progress | None = None,
-) -> None:
+) -> list[Json]:
     """Write the page for audits, their plans, and samples beside data when they are given.
 
-    It lists the commands recorded in all of these, and `command`, which made it of them.
+    It lists the commands recorded in all of these, and `command`, which made it of them. Returned
+    is what it says of each model, as JSON.
     """
     first, *others = [load_audit(path) for path in audits]
     made = [load_plan(path) for path in plans]
@@ -324,3 +326,10 @@ def report_command(
         figures=figures,
         progress=progress,
     )
+    return [_said(path, audit, made) for path, audit in zip(audits, [first, *others], strict=True)]
+
+
+def _said(path: Path, audit: Audit, plans: Sequence[Plan]) -> Json:
+    """Return the verdicts on a model: of its plans, and whether it knows nothing of the data."""
+    own = [headline(audit, p) for p in plans if p.about["model"] == audit.about["model"]]
+    return {"audit": str(path), "untrained": audit.summary()["untrained"], "verdict": own}

@@ -20,7 +20,7 @@ from .bures import GaussianW2
 from .classifier import ROWS as CLASSIFIER_ROWS
 from .classifier import classifier_test
 from .frechet import Frechet, builtin
-from .jackknife import Measure
+from .jackknife import Measure, squared_interval
 from .memorise import memorisation
 from .mmd import MMD, median_distance, permutation_p_value, random_deals
 from .mmd import ROWS as KERNEL_ROWS
@@ -222,12 +222,9 @@ def _row(
         v = max(0.0, float(v))
         return v if measure.name == "frechet" else math.sqrt(v)
 
-    low, high = found.interval(confidence)
+    value, low, high = (shown(v) for v in squared_interval(found, confidence))
     floor = (shown(np.mean(cuts)), shown(min(cuts)), shown(max(cuts)))
-    value = shown(found.value)
-    return Row(
-        measure.name, value, shown(low), shown(high), shown(computed), floor, p_value, measure.note
-    )
+    return Row(measure.name, value, low, high, shown(computed), floor, p_value, measure.note)
 
 
 def _mmd(sets: _Sets, confidence: float, seed: int) -> Row:

@@ -8,6 +8,13 @@ order. With both sets in B groups of equal size, and T_-g what it is without the
 the mean of p_g is free of that bias and their spread over sqrt(B) is its standard error, with
 B - 1 degrees (Quenouille 1956; Tukey 1958). Where the two laws are one, T has no linear part,
 and (1) makes the standard error too large, never too small, on average (Efron and Stein 1981).
+
+Of one law and itself the mean of p_g is as often below 0 as above. A squared distance is not, so
+that the interval ends where that of 0 would,
+
+    high = max(0, mean) + t se,                                                           (2)
+
+which is never less than mean + t se, and above 0 however far below it the mean fell.
 """
 
 from __future__ import annotations
@@ -50,10 +57,14 @@ class Squared:
 
     def distance(self, confidence: float = 0.95) -> Interval:
         """Return the distance of the two laws, not squared, with its interval."""
-        found = self.estimate()
-        return Interval(
-            *(math.sqrt(max(0.0, float(v))) for v in (found.value, *found.interval(confidence)))
-        )
+        return Interval(*(math.sqrt(v) for v in squared_interval(self.estimate(), confidence)))
+
+
+def squared_interval(found: Estimate, confidence: float) -> Interval:
+    """Return a squared distance and its interval, not negative: equation (2)."""
+    low, high = (float(v) for v in found.interval(confidence))
+    value = float(found.value)
+    return Interval(max(0.0, value), max(0.0, low), high + max(0.0, -value))
 
 
 class Measure(Protocol):

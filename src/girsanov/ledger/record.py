@@ -29,6 +29,7 @@ from .paths import Trajectories
 from .paths import trajectories_from_tensors as paths_from_tensors
 from .probe import Probe, kept_probe, probe
 from .rounding import rounding_cost
+from .untrained import Untrained, untrained
 from .whole import require_whole
 
 if TYPE_CHECKING:
@@ -79,7 +80,8 @@ class Audit:
         if found is not None:
             low, high = (float(end) for end in found.interval())
             lines.append(f"  memorised       {float(found.value):.3g} nats, 95 % interval "
-                         f"{low:.3g} to {high:.3g}")  # fmt: skip
+                         f"{low:.3g} to {high:.3g}, down to noise "
+                         f"{self.levels[-1] ** -0.5:.3g}")  # fmt: skip
         lines += [f"  note            {note}" for note in self.about.get("notes", ())]
         steps = self.about.get("precision", {}).get("steps") or 16
         return "\n".join([*lines, f"  next            audit.plan(steps={steps}), or audit.plan()"])
@@ -226,11 +228,26 @@ class Audit:
         }
         if self.probe is not None:
             out |= self.probe.summary()
+        nothing = self.untrained()
+        out["untrained"] = None if nothing is None else nothing.to_json()
         for name, found in (("memorised", self.memorised()), ("rounding", self.rounding())):
             if found is not None:
                 low, high = found.interval()
                 out[name] = {"nats": float(found.value), "low": float(low), "high": float(high)}
         return out
+
+    def untrained(self) -> Untrained | None:
+        """Return how much worse than guesses without training the model is, if it knows nothing.
+
+        None of a model that knows something of the data; see `ledger/untrained.py`. Of a guided
+        field, which has no data, and of a calibrated denoiser nothing is said.
+        """
+        if self.probe is None or self.calibration is not None:
+            return None
+        if self.about.get("guidance", 1.0) != 1:
+            return None
+        clipped = bool(self.about.get("pipeline", {}).get("clip"))
+        return untrained(self.curve, self.probe.linear, self.memorisation, clipped=clipped)
 
     def rounding(self) -> Estimate | None:
         """Return what fewer digits in the network cost, in nats (`ledger/rounding.py`).
@@ -298,7 +315,7 @@ def _from_arrays(about: Json, t: dict[str, Any], moments: Moments) -> Audit:
         gamma=t.get("gamma"),
     )
     drop = ("format", "arrays", "bases", "levels", "error", "standard_error", "probe",
-            "martingale", "reference_gain", "memorised", "rounding")  # fmt: skip
+            "martingale", "reference_gain", "memorised", "rounding", "untrained")  # fmt: skip
     record = {k: v for k, v in about.items() if k not in drop}
     paths = paths_from_tensors(t, (len(curve.levels) - 1, curve.dimension))
     out = Audit(curve, frame, t.get("memorisation"), record, paths)

@@ -28,6 +28,10 @@ from .score import corrected
 
 BROKEN = 1.5  # times the error of the linear denoiser
 WHY = "calibrated, since a straight line beats this model where noise hides the data"
+NOTHING = (
+    "calibrated, since this model knows nothing of this data: its samples are little more than a "
+    "Gaussian with the data’s mean and covariance"
+)
 SURE = 4.0  # standard errors, since the worst of many levels is looked at
 
 
@@ -52,12 +56,16 @@ def broken(audit: Audit) -> bool:
     return bool((np.asarray(found.value) > SURE * np.asarray(found.se)).any())
 
 
-def advised(price: Prices, nodes: Indices) -> bool:
-    """Return whether a plan on this grid is to be calibrated unless the user says otherwise.
+def advised(price: Prices, nodes: Indices) -> str:
+    """Return why a plan on this grid is to be calibrated unless the user says otherwise, or "".
 
     Only plans for KL are: of another objective (the x0 hold's s^-a) the gain (1) says nothing.
     """
     if price.menu.weight or price.process != "vp" or not broken(price.audit):
-        return False
+        return ""
     found = gain(price, nodes)
-    return found is not None and float(found.interval()[0]) > 0
+    if found is None:
+        return ""
+    if price.audit.untrained() is not None:
+        return NOTHING
+    return WHY if float(found.interval()[0]) > 0 else ""

@@ -160,7 +160,10 @@ def _started(price: Prices, nodes: Indices) -> str:
     if price.exact:
         return note
     most = price.estimate(price.refold(price.starts(level))).interval()[1]
-    return f"{note} beyond the cheapest way to get there; its whole KL is below {most:.3g} nats"
+    return (
+        f"{note} beyond the cheapest way to get there; with the model's score error up to there, "
+        f"of which no certificate speaks, its KL is below {most:.3g} nats"
+    )
 
 
 def fewest(price: Prices, end: int, extra: int, target: float, argument: str) -> tuple[int, str]:
@@ -239,26 +242,36 @@ def _upper(price: Prices, levels: int, end: int) -> float:
     return sum(float(e.high or 0.0) for e in entries)
 
 
-def best(rows: list[Json], bound: float, dimension: int) -> tuple[int, str]:
+def best(rows: list[Json], bound: float, dimension: int) -> int:
     """Return the fewest steps past which the sampler is no longer what limits the model.
 
     rows: the frontier; bound: a lower bound on the score error in nats. Twice as many steps must
     not save more than half of that bound, than can be measured, or than `LEAST` a dimension.
     """
-    last = rows[-1]
     for row in rows:
-        within = [r["above_best"] for r in rows if r["steps"] <= 2 * row["steps"]]
-        saved = row["above_best"] - min(within)
-        if saved <= max(ENOUGH * bound, 2 * row["standard_error"], LEAST * dimension):
-            known = f"against a score error of at least {bound:.2g}"
-            why = (
-                f"twice as many would save {saved:.2g} ± {2 * row['standard_error']:.1g} nats in "
-                f"{dimension} dimensions, {known if bound > 0 else 'and no score error was found'}"
-            )
-            if last["above_best"] > max(LEAST * dimension, 4 * last["standard_error"]):
-                why += (
-                    f"; {last['steps']} steps would cost {last['above_best']:.2g} more than the "
-                    "cheapest number, because long steps cover part of the score error"
-                )
-            return row["steps"], why
+        most = max(ENOUGH * bound, 2 * row["standard_error"], LEAST * dimension)
+        if _saved_by_twice(rows, row) <= most:
+            return int(row["steps"])
     raise InputError("audit: has no level to plan on")
+
+
+def _saved_by_twice(rows: list[Json], row: Json) -> float:
+    within = [r["above_best"] for r in rows if r["steps"] <= 2 * row["steps"]]
+    return float(row["above_best"] - min(within))
+
+
+def why_best(rows: list[Json], steps: int, bound: float, dimension: int) -> str:
+    """Return why so many steps are the best number; bound: of the score error of their grid."""
+    row, last = next(r for r in rows if r["steps"] == steps), rows[-1]
+    known = f"against a score error of at least {bound:.2g}"
+    why = (
+        f"twice as many would save {_saved_by_twice(rows, row):.2g} ± "
+        f"{2 * row['standard_error']:.1g} nats in {dimension} dimensions, "
+        f"{known if bound > 0 else 'and no score error was found'}"
+    )
+    if last["above_best"] > max(LEAST * dimension, 4 * last["standard_error"]):
+        why += (
+            f"; {last['steps']} steps would cost {last['above_best']:.2g} more than the "
+            "cheapest number, because long steps cover part of the score error"
+        )
+    return why

@@ -17,10 +17,10 @@ from ..ledger.record import Audit
 from ..sampling.holds import HOLDS
 from ..sampling.solvers import SOLVERS
 from .choose import MOST
-from .correction import WHY, advised
+from .correction import advised
 from .cost import Prices, prices
 from .given import bare, plan_on
-from .goals import best, counts_up_to, fewest, frontier, require_steps
+from .goals import best, counts_up_to, fewest, frontier, require_steps, why_best
 from .levels import Limits, offer
 from .plan import Plan
 from .score import score_floor
@@ -92,9 +92,11 @@ def make_plan(  # noqa: PLR0913 - the public face: one keyword a choice
     require_choice("last", last, ("denoise", "sample"))
     wish = Wish((sampler, covariance, start), last, resolution, limits, steps, kl, tv)
     found = wish.search((audit.calibrated() if calibrate else audit).in_process(process))
-    if calibrate is None and advised(found.price, found.nodes):
+    reason = advised(found.price, found.nodes) if calibrate is None else ""
+    if reason:
         found = wish.search(audit.calibrated().in_process(process))
-        found = replace(found, why=f"{found.why}; {WHY}")
+        why = reason if found.why == GIVEN else f"{found.why}; {reason}"
+        found = replace(found, why=why)
     return found.plan(last)
 
 
@@ -174,9 +176,7 @@ class Wish:
             count, why = fewest(price, end, extra, target, "kl" if tv is None else "tv")
         else:
             rows = frontier(price, end, extra)
-            nodes = price.choice().nodes(rows[-1]["steps"] + extra, end)
-            bound = 0.0 if price.exact else score_floor(price, nodes)
-            count, why = best(rows, bound, price.curve.dimension)
+            count, why = _best(price, rows, end, extra)
         nodes = price.choice().nodes(count + extra, end)
         return Found(price, nodes, extra, rows, why, self.remembered(price))
 
@@ -212,6 +212,21 @@ class Wish:
                 out[name] = np.asarray(value, dtype=np.float64).tolist()
         usual = X0_WEIGHT if price.hold == "x0" else 0.0
         return out if price.menu.weight == usual else {**out, "weight": price.menu.weight}
+
+
+def _best(price: Prices, rows: list[Json], end: int, extra: int) -> tuple[int, str]:
+    """Return the best number of steps, and why: by the score error of its own grid."""
+    d = price.curve.dimension
+
+    def bound(steps: int) -> float:
+        nodes = price.choice().nodes(steps + extra, end)
+        return 0.0 if price.exact else score_floor(price, nodes)
+
+    count = best(rows, bound(rows[-1]["steps"]), d)
+    why = why_best(rows, count, bound(count), d)
+    if price.audit.untrained() is None:
+        return count, why
+    return count, f"no number of steps mends a model that knows nothing of this data; {why}"
 
 
 def priced(

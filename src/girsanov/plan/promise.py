@@ -114,4 +114,5 @@ def _holds(price: Prices, entries: tuple[Entry, ...]) -> str:
         return "it holds for this law and its exact denoiser"
     low = next((e.low for e in entries if e.name == "score"), None)
     least = "" if not low else f", which is at least {low:.3g} nats and"
-    return f"KL and TV leave out the model's score error{least or ', which'} comes on top"
+    whose = "model" if price.audit.calibration is None else "calibrated model"
+    return f"KL and TV leave out the {whose}'s score error{least or ', which'} comes on top"

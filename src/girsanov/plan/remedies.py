@@ -57,7 +57,8 @@ def remedies(audit: Audit, plan: Plan) -> list[Remedy]:
     score = next((e for e in plan.ledger if e.name == "score"), None)
     if score is not None and score.kind == "lower bound":
         end = float(plan.levels[-1])
-        about = {"noise": _where(own, end), "beaten": _beaten(own, end)}
+        about: dict[str, Any] = {"noise": _where(own, end), "beaten": _beaten(own, end)}
+        about["calibrated"] = plan.calibration is not None
         found.append(Remedy("training", None, score.low or 0.0, math.inf, about))
     return sorted(found, key=lambda r: -r.low)
 

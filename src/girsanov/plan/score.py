@@ -59,7 +59,8 @@ def score_note(audit: Audit) -> str:
     mixed = ""
     if audit.about.get("neighbours"):
         mixed = ", which may mix in an average of other examples,"
-    found = f"what a correction of the denoiser{mixed} gains on held-out data"
+    whose = "denoiser" if audit.calibration is None else "calibrated denoiser"
+    found = f"what a correction of the {whose}{mixed} gains on held-out data"
     return f"{found}; how much more there is cannot be known from data"
 
 

@@ -82,7 +82,8 @@ def tournament(
     The table is ``plan.about["tournament"]``.
     Raises `InputError` when `calls` are too few, with how many are needed.
     """
-    usual = make_plan(audit, steps=steps, calibrate=False)
+    # of a model that knows nothing, as it is, one step is the best number
+    usual = make_plan(audit, steps=steps, calibrate=None if audit.untrained() else False)
     check_model(model, usual)
     fresh, dimension = is_fresh(audit, data), math.prod(model.shape)
     own = {} if isinstance(candidates, Mapping) else own_plans(audit, model, usual.steps)

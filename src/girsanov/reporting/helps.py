@@ -17,7 +17,6 @@ from .._checks import InputError
 from ..ledger.record import Audit
 from ..plan.plan import Plan
 from ..plan.remedies import Remedy, remedies
-from ..plan.untrained import untrained
 from .contest import winner
 from .verdict import NEGLIGIBLE, sampler_share, verdict
 from .words import number
@@ -30,6 +29,10 @@ class Help(NamedTuple):
     items: list[str]
 
 
+REMEDY = (
+    "What would help is to train it, or to give it the data, units and size that it was trained "
+    "on; no other grid, number of steps or calibration makes up for that."
+)
 NOTHING = (
     "Nothing that was measured would clearly help: neither another grid, other steps, a "
     "longer range of noise levels nor a correction of the model saves more than "
@@ -42,32 +45,42 @@ def spoken(audit: Audit, plan: Plan) -> list[str]:
 
     Of a model that knows nothing of the data that is the verdict, and nothing else is said.
     """
-    nothing = knows_nothing(audit)
+    nothing = knows_nothing(audit, plan)
     if nothing:
-        return [*filter(None, [winner(plan)]), nothing]
+        return [*filter(None, [winner(plan)]), nothing, REMEDY]
     said = [verdict(plan)] if plan.ledger[0].name == "init" else []
     return [*filter(None, [winner(plan)]), *said, *filter(None, [helps(audit, plan)])]
 
 
 def headline(audit: Audit, plan: Plan) -> str:
     """Return the verdict on a plan, or that its model knows nothing of the data."""
-    nothing = knows_nothing(audit)
+    nothing = knows_nothing(audit, plan)
     if plan.scheduler is not None:  # it was chosen by samples, whatever the model is
         return " ".join(filter(None, [verdict(plan), nothing]))
     return nothing or verdict(plan)
 
 
-def knows_nothing(audit: Audit) -> str:
-    """Return that a model is worse than a guess without training, "" unless it is."""
-    found = untrained(audit)
+def knows_nothing(audit: Audit, plan: Plan | None = None) -> str:
+    """Return that a model is worse than guesses without training, "" unless it is.
+
+    plan: of it, of which is said what the calibration draws.
+    """
+    found = audit.untrained()
     if found is None:
         return ""
     where = f"{number(found.finest)} to {number(found.coarsest)}"
-    return (
-        f"It is the model: it knows nothing of this data. At noise levels {where} its error is at "
-        f"least {number(found.times)} times that of drawing the noisy example to the data’s mean, "
-        "which takes no training: random weights, or another data set’s, units or size. No other "
-        "number means much."
+    clipped = " and clipping it" if audit.about.get("pipeline", {}).get("clip") else ""
+    said = (
+        "It is the model: it knows nothing of this data (random weights, hardly any training, or "
+        f"another data set’s, units or size). At noise levels {where} its error is at least "
+        f"{number(found.times)} times that of a straight line, and at none does it clearly beat "
+        f"drawing the noisy example to the data’s mean{clipped}; neither takes training. "
+    )
+    if plan is None or plan.calibration is None:
+        return said + "No other number means much."
+    return said + (
+        "This plan is calibrated: its numbers are of the correction, whose samples are little "
+        "more than a Gaussian with the data’s mean and covariance, and not of the model."
     )
 
 
@@ -78,13 +91,21 @@ def helps(audit: Audit, plan: Plan) -> str:
 
 def helped(audit: Audit, found: Sequence[Remedy] | None, plan: Plan) -> str:
     """Return `helps_of`, after what the model has memorised if that is the larger part."""
-    told, said = by_heart(audit, plan), helps_of(found, plan)
-    return " ".join(filter(None, [told, "" if told and said == NOTHING else said]))
+    told = by_heart(audit, plan)
+    said = helps_of(advisable(found, plan, bool(told)), plan)
+    if not told:
+        return said
+    if said in ("", NOTHING):
+        return told
+    return f"{told} With the same model, {said[0].lower()}{said[1:]}"
 
 
 def listed(audit: Audit, found: Sequence[Remedy] | None, plan: Plan) -> Help:
     """Return what `helped` says, line by line."""
+    if audit.untrained() is not None:
+        return Help([REMEDY], [])
     told = list(filter(None, [by_heart(audit, plan)]))
+    found = advisable(found, plan, bool(told))
     sure = [r for r in found or () if r.low > NEGLIGIBLE]
     if not sure:
         return Help(told or list(filter(None, [helps_of(found, plan)])), [])
@@ -94,6 +115,20 @@ def listed(audit: Audit, found: Sequence[Remedy] | None, plan: Plan) -> Help:
         close = lines.pop(sure.index(near[0]))
         lines.insert(1, f"{close}; the data cannot tell this from the first")
     return Help(told, [line[0].upper() + line[1:] for line in lines])
+
+
+def advisable(
+    found: Sequence[Remedy] | None, plan: Plan, memorised: bool
+) -> Sequence[Remedy] | None:
+    """Return the remedies that nothing else known speaks against.
+
+    memorised: more training of a model that knows its examples by heart makes that worse. Where
+    samples chose the sampler and its grid, nats do not choose others.
+    """
+    if found is None:
+        return None
+    chosen = "tournament" in plan.about
+    return [r for r in found if not (memorised if r.name == "training" else chosen)]
 
 
 def _close(sure: Sequence[Remedy]) -> list[Remedy]:
@@ -126,7 +161,7 @@ def helps_of(found: Sequence[Remedy] | None, plan: Plan) -> str:
     """Return what the remedies of a plan come to in words, "" where they are not known."""
     if found is None:
         return ""
-    if plan.distance is None:
+    if plan.distance is None and "tournament" not in plan.about:
         return help_most(found, plan.steps, sampler_share(plan).value)
     sure = [r for r in found if r.low > NEGLIGIBLE]  # nothing else of it is priced in nats
     return f"What is known to help is {_words(sure[0], plan.steps)}." if sure else ""
@@ -145,13 +180,15 @@ def audit_spoken(audit: Audit) -> list[str]:
 
     Of an audit to the precision of a number of steps, sampled with so many.
     """
+    nothing = knows_nothing(audit)
+    if nothing:
+        return [nothing, REMEDY]
     wanted = audit.about.get("precision", {}).get("steps")
     try:
         plan = audit.plan() if wanted is None else audit.plan(steps=wanted)
     except InputError:
         return []
-    how = "gaussian hold" + ("" if plan.calibration is None else ", the model calibrated")
-    steps = f"Sampled with {plan.steps} step{'s' if plan.steps != 1 else ''} ({how}): "
+    steps = f"Sampled with {plan.steps} step{'s' if plan.steps != 1 else ''} (gaussian hold): "
     first, *rest = spoken(audit, plan)
     return [steps + first[0].lower() + first[1:], *rest]
 
@@ -202,7 +239,8 @@ def _words(remedy: Remedy, steps: int, share: float | None = None) -> str:
             there = "" if where is None else " to ".join(number(noise) for noise in where)
             there = there and f", above all at noise levels {there}"
             least = number(remedy.low)
-            said = f"more training{there}: the score error costs at least {least} nats"
+            whose = "the score error" + (" calibration leaves" if about.get("calibrated") else "")
+            said = f"more training{there}: {whose} costs at least {least} nats"
             ends = about.get("beaten")
             if ends is None:
                 return said

@@ -50,7 +50,7 @@ def live(audit: Audit, given: Plan, plans: Sequence[Plan]) -> Json | None:
     best = [like] if like is not None else relatives(audit, given, [given.steps])
     shown = sorted([*(p for p in plans if p is not like), given], key=lambda p: p.steps)
     scaled = audit.levels * audit.total().value / audit.curve.dimension
-    nothing = knows_nothing(audit)
+    nothing = knows_nothing(audit, given)
     told = {"sentence": nothing} if nothing else {}
     return {
         "given": next(k for k, p in enumerate(shown) if p is given),

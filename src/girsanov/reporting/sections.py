@@ -41,11 +41,12 @@ def verdict_section(audit: Audit, plan: Plan, found: list[Remedy] | None) -> Jso
     return {
         "sentence": headline(audit, plan),
         "helps": listed(audit, found, plan),
-        "advice": advice(plan),
+        "advice": "" if winner(plan) else advice(plan),
         "certificate": certificate_words(plan),
         "numbers": cards(plan),
         "winner": winner(plan),
         "share": sampler_share(plan).words(),
+        "calibrated": plan.calibration is not None,
         "in_nats": plan.distance is None,
         "why": "" if plan.about.get("why") == GIVEN else plan.about.get("why", ""),
         "far": "" if far is None else f"{far.kind.capitalize()}: {far.note}",

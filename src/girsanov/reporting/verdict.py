@@ -13,12 +13,15 @@ and no more than that: the score error may be anything above L, so (3) never acq
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from .._typing import Json
 from ..ledger.certificate import Entry, tv_from_kl
 from ..plan.plan import Plan
 from .words import number, plural, span
 
+CALIBRATED = "Of the calibrated model, whose are all numbers here"
 NEGLIGIBLE = 0.01  # nats: a total variation of at most 0.07
 
 
@@ -59,6 +62,8 @@ def verdict(plan: Plan) -> str:
     The wording follows equations (1) to (3) of this module and claims no more than they do.
     """
     said = _verdict(plan)
+    if plan.calibration is not None:
+        said = f"{CALIBRATED}: {said[0].lower()}{said[1:]}"
     if plan.guidance == 1:
         return said
     return f"Relative to the field guided with weight {plan.guidance:g}, not to data: {said}"
@@ -177,8 +182,14 @@ def cheapest(plan: Plan) -> int | None:
         return None
     best = min(plan.frontier, key=lambda row: float(row["above_best"]))
     last = plan.frontier[-1]
-    sure = float(last["above_best"]) > 2 * float(last["standard_error"])
+    sure = float(last["above_best"]) > max(NEGLIGIBLE, 2 * float(last["standard_error"]))
     return int(best["steps"]) if sure and last["steps"] > best["steps"] else None
+
+
+def enough(rows: Sequence[Json]) -> int:
+    """Return the fewest steps of a frontier from which no other number clearly costs less."""
+    level = [float(r["above_best"]) <= max(NEGLIGIBLE, 2 * r["standard_error"]) for r in rows]
+    return int(next(r["steps"] for r, same in zip(rows, level, strict=True) if same))
 
 
 def certificate(plan: Plan) -> str:

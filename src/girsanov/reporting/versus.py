@@ -11,6 +11,7 @@ is measured, although neither score error is. With the same examples and noise i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -106,7 +107,7 @@ def versus(audits: Sequence[Audit], plans: Sequence[Plan]) -> Json | None:
     """Return the section that compares the first audit with each other one; None for one."""
     if len(audits) < 2:
         return None
-    made = None if plans else _best(audits[0])
+    made = None if plans else _best(next((a for a in audits if not a.untrained()), audits[0]))
     kept = [_plan_for(audit, plans or [made] if made else plans) for audit in audits]
     rows = [_row(k, *pair) for k, pair in enumerate(zip(audits, kept, strict=True), start=1)]
     units = _units(*audits)
@@ -118,14 +119,15 @@ def versus(audits: Sequence[Audit], plans: Sequence[Plan]) -> Json | None:
         pairs.append(
             {
                 "words": in_words(found, k),
-                "more": over_words(found, k),
+                "more": " ".join(filter(None, [over_words(found, k), as_they_are(kept)])),
                 "curves": _curves_figure(found, f"versus-{k}"),
                 "gain": _gain_figure(found, k, f"ahead-{k}"),
                 "names": [rows[0]["name"], rows[k - 1]["name"]],
             }
         )
     same = len({a.about.get("rows", a.about["data"]) for a in audits}) == 1
-    words = "" if made is None else f"{plural(made.steps, 'step')} ({sampler_of(made)})"
+    plain = made and replace(made, calibration=None)  # each model by itself may be calibrated
+    words = "" if plain is None else f"{plural(plain.steps, 'step')} ({sampler_of(plain)})"
     label = NOISE_IN_UNITS if units[0] != 1.0 or len({*units}) > 1 else NOISE
     return {
         "rows": rows, "pairs": pairs, "same": same, "made": words, "shared": shared(rivals, label),
@@ -146,6 +148,21 @@ def in_words(found: Difference, other: int) -> str:
     return (
         f"Model {better} is the better one: its denoiser’s error costs {number(abs(value))} nats "
         f"less than that of model {worse} (95 % interval {number(low)} to {number(high)})."
+    )
+
+
+def as_they_are(plans: Sequence[Plan | None]) -> str:
+    """Return which models' plans are calibrated, of which the comparison of curves knows nothing.
+
+    plans: one a model, or None.
+    """
+    which = [k for k, p in enumerate(plans, start=1) if p is not None and p.calibration]
+    if not which:
+        return ""
+    names = f"model{'s' if len(which) > 1 else ''} {' and '.join(str(k) for k in which)}"
+    return (
+        f"It compares the models as they are. Samples of {names} are drawn calibrated, "
+        "and what the table, the verdict and the certificate say of that is of the corrected one."
     )
 
 
@@ -195,15 +212,20 @@ def _row(index: int, audit: Audit, plan: Plan | None) -> Json:
     name = Path(positional("audit", audit.about.get("commands", ()), "")).name
     entries = [] if plan is None else [[value_of(e), interval_of(e)] for e in plan.ledger]
     share = None if plan is None else sampler_share(plan)
+    nothing = audit.untrained() is not None
     return {
         "name": f"{index}. {name or model[:8]}",
         "model": model[:12],
-        "steps": "–" if plan is None else plan.steps,
+        "steps": "–" if plan is None else _steps(plan),
         "entries": entries or [["–", ""]] * 3,
         "share": "–" if share is None or share.value is None else number(share.value),
         "verdict": knows_nothing(audit) if plan is None else headline(audit, plan),
-        "certificate": "" if plan is None else certificate_words(plan),
+        "certificate": "" if plan is None or nothing else certificate_words(plan),
     }
+
+
+def _steps(plan: Plan) -> str:
+    return f"{plan.steps}{'' if plan.calibration is None else ', calibrated'}"
 
 
 def _curves_figure(found: Difference, ident: str) -> Markup:
