@@ -1,4 +1,4 @@
-"""Rules (2) and (3) of untrained.py: a model without training is told apart, and no other is."""
+"""Rules (2) to (4) of untrained.py: a model without training is told apart, and no other is."""
 
 from dataclasses import replace
 
@@ -87,7 +87,7 @@ def test_the_verdict_is_one_whatever_the_plan():
 
 def test_who_is_poor_at_some_levels_only_knows_the_others():
     """Each half of the levels broken, as in a network trained for the other half."""
-    for law in (SKEWED, LINE):
+    for law in (SKEWED, LINE, NOISE):  # of noise (4) alone can tell
         v = float(np.trace(np.atleast_2d(law.covariance()))) / law.dimension
         for broken in (lambda s, v=v: s * v < 4, lambda s, v=v: s * v > 2):
             model = Halved(law, broken)

@@ -9,14 +9,17 @@ The exact denoiser is above neither; noise alone has M = M_0. A model knows noth
 
     M > MARGIN M_1    for certain at every level with v <= 1/s <= AROUND^2 v,
     M > BROKEN M_1    for certain at one of those up to 1/s <= AROUND^4 v,                 (2)
-    M >= KNOWS M_0    at every level, of training examples as well.                        (3)
+    M >= KNOWS M_0    at every level, of training examples as well,                        (3)
+    M > min(M_0, M_1) min(MARGIN, 1 + 1/(2 s v))   at every one with v/FINE <= 1/s < v.    (4)
 
 (2) is where the noise has just hidden the data: whoever knows their spread is near the straight
 line there. It alone is true of some that know much: of a network for fine noise only, of one
-that memorised few examples. (3) is not, and alone it is true of the exact denoiser of noise.
-Both together mean random weights, hardly any training, or another data set's, units or size.
+that memorised few examples. (3) is not, and alone it is true of the exact denoiser of noise,
+which (4) tells from x itself, whose error is 1 + 1/(s v) times M_0. All together mean random
+weights, hardly any training, or another data set's, units or size.
 Clipping is no knowledge, though it brings x to where data lie: at fine noise it takes off at most
-half of the error, of data that lie on the edge, and (3) asks for that much more there.
+half of the error, of data that lie on the edge: there (3) asks for that much more, and (4) is
+not asked.
 
 The ledger cannot say so. Its entries measure from the least that this model can cost, and steps
 that add the measured covariance, or a calibration, cover what a broken model gets wrong.
@@ -36,6 +39,7 @@ from .curve import Curve
 AROUND = 2.0  # from the data's deviation to twice it
 MARGIN, BROKEN = 1.1, 1.5  # times the error of the straight line
 KNOWS = 0.9  # of (1): a model below it has learnt something
+FINE = 16.0  # finer, too little is left between the two for (4)
 CLIPPED = 0.5  # of it, at most, clipping leaves
 SURE = 4.0  # standard errors, since the worst of several levels is looked at
 SAME = 1e-9  # relative
@@ -60,7 +64,7 @@ class Untrained(NamedTuple):
 def untrained(
     curve: Curve, linear: Array, seen: Array | None = None, *, clipped: bool = False
 ) -> Untrained | None:
-    """Return how far a model is from guesses without training, None unless (2) and (3) hold.
+    """Return how far a model is from guesses without training, None unless (2) to (4) hold.
 
     curve: measured; linear: M_1 by group [K, B]; seen: M of training examples [K+1, B]; clipped:
     whether its predictions are kept to the range of the data.
@@ -81,6 +85,10 @@ def untrained(
     share = curve.traces[1:, :, 0] @ shares / pulled
     known = share if seen is None else np.minimum(share, seen[1:] @ shares / pulled)
     if (known < np.where(clipped & (s * v > 1), CLIPPED, 1.0) * KNOWS).any():
+        return None
+    fine = (s * v > 1 + SAME) & (s * v <= FINE) & (not clipped)
+    least = np.minimum(pulled, linear @ shares) * np.minimum(MARGIN, 1 + 1 / (2 * s * v))
+    if (share * pulled <= least)[fine].any():
         return None
     first, last = _stretch(broken, near & broken)
     line = (linear[first : last + 1] @ shares)[:, None]
