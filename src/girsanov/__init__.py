@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from .denoise.pipeline_folder import from_pipeline as from_pipeline
     from .denoise.pipeline_folder import load_pipeline as load_pipeline
     from .denoise.pipeline_text import with_captions as with_captions
+    from .denoise.wrapped import WrappedDenoiser as WrappedDenoiser
+    from .denoise.wrapped import wrap as wrap
     from .interop.scheduler import GirsanovScheduler as GirsanovScheduler
     from .interop.scheduler import SchedulerMixin as SchedulerMixin
     from .law import Gaussian as Gaussian
@@ -95,6 +97,7 @@ _HOME = {
     ".denoise.pipeline_folder": ("from_pipeline", "load_pipeline"),
     ".denoise.pipeline_text": ("with_captions",),
     ".denoise.parametrise": ("from_x0", "to_x0"),
+    ".denoise.wrapped": ("WrappedDenoiser", "wrap"),
     ".interop.scheduler": ("GirsanovScheduler", "SchedulerMixin"),
     ".law": (
         "Gaussian",
