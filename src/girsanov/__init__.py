@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from .process import VarianceExploding as VarianceExploding
     from .process import VariancePreserving as VariancePreserving
     from .reporting.page import report as report
+    from .reporting.spoken import verdict as verdict
     from .sampling.cld import cld_recipe as cld_recipe
     from .sampling.cld import strang_recipe as strang_recipe
     from .sampling.draw import sample as sample
@@ -129,6 +130,7 @@ _HOME = {
         "VariancePreserving",
     ),
     ".reporting.page": ("report",),
+    ".reporting.spoken": ("verdict",),
     ".sampling.cld": ("cld_recipe", "strang_recipe"),
     ".sampling.draw": ("sample",),
     ".sampling.grid": ("karras_grid", "log_uniform_grid", "time_grid"),
