@@ -40,7 +40,8 @@ OWN = "diffusers"  # the sampler of a plan that leaves the steps to a scheduler 
 ABOUT = ("why", "audit", "model")
 GUIDED = "relative to the guided field, which has no data law"
 NOTHING = (
-    "says nothing: it leaves out the {}'s score error, and the model knows nothing of this data"
+    "none that says anything: KL and TV leave out the {}'s score error, and the model knows "
+    "nothing of this data"
 )
 EXTRA = (
     "command",
