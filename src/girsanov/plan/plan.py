@@ -34,7 +34,7 @@ from ..sampling.cld import cld_recipe
 from ..sampling.holds import HOLDS, PROCESSES, Recipe, recipe
 from ..sampling.solvers import SOLVERS, network_calls, solver_recipe
 from .distance import Distance, distance_from_json
-from .printed import printed, value_of
+from .printed import printed
 
 OWN = "diffusers"  # the sampler of a plan that leaves the steps to a scheduler of diffusers
 ABOUT = ("why", "audit", "model")
@@ -83,7 +83,7 @@ class Plan:
 
     def __repr__(self) -> str:
         """Return in a line its steps, sampler and levels, and what each entry comes to."""
-        known = [f"{e.name} {value_of(e)}" for e in self.ledger if e.kind != "unknown"]
+        known = [f"{e.name} {e.figure()}" for e in self.ledger if e.kind != "unknown"]
         if self.distance is not None:
             known.insert(0, f"distance {self.distance.value:.3g}")
         return f"Plan({self.in_words()}, {self.ends()}: {', '.join(known)})"

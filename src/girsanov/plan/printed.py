@@ -5,8 +5,6 @@ from __future__ import annotations
 from textwrap import fill
 from typing import TYPE_CHECKING
 
-from ..ledger.certificate import Entry
-
 if TYPE_CHECKING:
     from .plan import Plan
 
@@ -24,13 +22,8 @@ def printed(plan: Plan) -> str:
         if e.kind != "unknown":
             known = e.kind == "estimate" and e.high is not None
             ends = f" ({e.low:.3g} to {e.high:.3g})" if known else ""
-            lines.append(f"  {e.name:15} {value_of(e)} nats{ends}, {e.kind}")
+            lines.append(f"  {e.name:15} {e.figure()} nats{ends}, {e.kind}")
     if plan.promised is not None:
         lines.append(f"  {'certificate':15} {plan.certified()}")
     told = [fill(line, WIDTH, subsequent_indent=INDENT) for line in lines]
     return "\n".join([fill(plan.verdict, WIDTH), *told])
-
-
-def value_of(entry: Entry) -> str:
-    """Return what an entry comes to, in three digits."""
-    return f">= {entry.low:.3g}" if entry.kind == "lower bound" else f"{entry.value or 0.0:.3g}"
