@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from .denoise.pipeline_folder import from_pipeline as from_pipeline
     from .denoise.pipeline_folder import load_pipeline as load_pipeline
     from .denoise.pipeline_text import with_captions as with_captions
+    from .denoise.wrapped import WrappedDenoiser as WrappedDenoiser
+    from .denoise.wrapped import wrap as wrap
     from .interop.scheduler import GirsanovScheduler as GirsanovScheduler
     from .interop.scheduler import SchedulerMixin as SchedulerMixin
     from .law import Gaussian as Gaussian
@@ -65,6 +67,7 @@ if TYPE_CHECKING:
     from .process import VarianceExploding as VarianceExploding
     from .process import VariancePreserving as VariancePreserving
     from .reporting.page import report as report
+    from .reporting.spoken import verdict as verdict
     from .sampling.cld import cld_recipe as cld_recipe
     from .sampling.cld import strang_recipe as strang_recipe
     from .sampling.draw import sample as sample
@@ -95,6 +98,7 @@ _HOME = {
     ".denoise.pipeline_folder": ("from_pipeline", "load_pipeline"),
     ".denoise.pipeline_text": ("with_captions",),
     ".denoise.parametrise": ("from_x0", "to_x0"),
+    ".denoise.wrapped": ("WrappedDenoiser", "wrap"),
     ".interop.scheduler": ("GirsanovScheduler", "SchedulerMixin"),
     ".law": (
         "Gaussian",
@@ -126,6 +130,7 @@ _HOME = {
         "VariancePreserving",
     ),
     ".reporting.page": ("report",),
+    ".reporting.spoken": ("verdict",),
     ".sampling.cld": ("cld_recipe", "strang_recipe"),
     ".sampling.draw": ("sample",),
     ".sampling.grid": ("karras_grid", "log_uniform_grid", "time_grid"),

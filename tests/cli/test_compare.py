@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from girsanov.cli.compare import verdict
+import girsanov as gv
 from girsanov.comparison.compare import Row
+from girsanov.comparison.printed import verdict
 
 
 @pytest.fixture
@@ -22,6 +23,25 @@ def test_it_prints_a_table_and_words(girsanov, drawn, vectors):
         assert f"\n{name} " in said.out
     assert "120 samples and 200 examples of 3 numbers" in said.out
     assert "cannot tell samples from data" in " ".join(said.out.split())
+
+
+def test_print_shows_what_the_command_prints(girsanov, here, vectors):
+    rng = np.random.default_rng(0)
+    np.save(here / "x.npy", rng.gamma(2.0, size=(120, 3)))
+    np.save(here / "y.npy", rng.gamma(2.0, size=(359, 3)))
+    by = ["sliced-w2", "mmd"]
+    told = str(gv.compare("x.npy", "y.npy", by=by))
+    said = girsanov("compare", "x.npy", "y.npy", "--by", by[0], "--by", by[1]).out
+    assert told.split() == said.split()
+    assert "340 of 359 examples" in told
+    assert "a multiple of 20, for groups of equal size, and at most --rows are taken" in flat(told)
+    assert "0.05 or less counts against (once in 20 times by chance alone)" in flat(told)
+    assert "Row(" not in told + repr(gv.compare("x.npy", "y.npy", by=by))
+    assert max(map(len, told.splitlines())) <= 88
+
+
+def flat(text):
+    return " ".join(text.split())
 
 
 def test_one_measure_as_json(girsanov, drawn, vectors):

@@ -43,6 +43,8 @@ def test_every_plan_says_so(girsanov, stranger, steps, how):
     assert ("not of the model" in said["verdict"][0]) == (how == ())
     shown = flat(girsanov("plan", stranger, *steps, *how, "--verbose").out)
     assert SAID in shown
+    assert "certificate none that says anything" in shown
+    assert "TV at most" not in shown
     assert ("ledger (nats), calibrated" in shown) == (how == ())
     assert ("the calibrated model's score error" in shown) == (how == ())
     assert ("correction of the calibrated denoiser" in shown) == (how == ())
@@ -58,6 +60,8 @@ def test_pages_of_one_and_of_two_say_so(girsanov, stranger, law):
     assert SAID in model["verdict"][0]
     page = words_of("report.html")
     assert SAID in page
+    assert "None that says anything: KL and TV leave out the calibrated model's" in page
+    assert "Total variation certified" not in Path("report.html").read_text()
     assert "All of it is of the calibrated model" in page
     girsanov("audit", law, "--data", law, *AUDIT)
     said = girsanov("report", stranger, "audit.json", "--out", "two.html", "--json").json

@@ -17,8 +17,13 @@ ROOMS = [  # top to bottom: a file imports only from rooms above its own, or fro
     *("bounds", "comparison", "plan", "interop", "train"),
     *("reporting", "study", "cli"),
 ]
-# an audit offers to make a plan, its most natural use: inside one method, not at import
-DOORS = {("ledger/record.py", "plan")}
+# an audit offers to make a plan, its most natural use, and both say first what a report says
+# first: inside one method, not at import
+DOORS = {
+    ("ledger/record.py", "plan"),
+    ("ledger/record.py", "reporting"),
+    ("plan/plan.py", "reporting"),
+}
 FILES = sorted(str(p.relative_to(HOUSE)) for p in HOUSE.rglob("*.py"))
 over_files = pytest.mark.parametrize("name", FILES)
 
@@ -103,7 +108,7 @@ def test_the_import_walk_sees():  # or the test above could not fail
     assert len(imports("ledger/audit.py")) > 10
 
 
-def test_the_one_open_door_is_in_use():
+def test_the_open_doors_are_in_use():
     used = {
         (name, there)
         for name, there in DOORS

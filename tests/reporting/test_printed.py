@@ -4,9 +4,12 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
 
+import girsanov as gv
 from girsanov.denoise.exact import ExactDenoiser
 from girsanov.ledger.audit import audit
+from girsanov.reporting.helps import audit_spoken, spoken
 
 
 def plain(text):
@@ -22,7 +25,7 @@ def test_an_audit_is_told_in_a_line_and_in_a_few(wrong_audit, exact_audit):
     assert "exact denoiser" in repr(exact_audit)
     for measured in (wrong_audit, exact_audit):
         told = str(measured)
-        assert len(told.splitlines()) <= 5
+        assert len(told.splitlines()) <= 5 + len(measured.verdict) // 60
         assert "array(" not in told + line
         at, total = measured.levels, measured.total().value
         assert f"{np.trapezoid(at * total, np.log(at)) / 2:.4g} nats" in told
@@ -34,7 +37,7 @@ def test_a_plan_is_told_in_a_line_and_in_a_few(wrong_plans, exact_plan):
         assert line.startswith(f"Plan(6 steps, {plan.sampler} hold")
         assert "\n" not in line
         assert len(line) < 200
-        assert len(told.splitlines()) <= 10
+        assert len(told.splitlines()) <= 10 + len(plan.verdict) // 60
         assert "array(" not in told + line
         for entry in plan.ledger:
             value = entry.low if entry.kind == "lower bound" else entry.value
@@ -60,3 +63,67 @@ def test_a_solver_is_told_by_its_distance(law):
 def test_what_is_not_a_plan_of_ours_is_told_too(wrong_plans, sampler):
     plan = dataclasses.replace(wrong_plans[0], ledger=(), promised=None, sampler=sampler)
     assert repr(plan).endswith(": )")
+
+
+class Clueless:
+    """A model that answers the same whatever it is shown: it knows nothing of any data."""
+
+    exact, classes, fingerprint = False, 0, "c" * 64
+    shape, dtype, device = (2,), torch.float64, torch.device("cpu")
+    snr_range = (1e-3, 1e3)
+
+    def __call__(self, x, snr, label=None):
+        return torch.full_like(x, 7.0)
+
+
+@pytest.fixture(scope="module")
+def clueless(law):
+    return audit(Clueless(), law, levels=17, examples=600)
+
+
+def test_the_verdict_comes_first_and_is_that_of_the_commands(wrong_audit, wrong_plans, clueless):
+    for measured, plan in ((wrong_audit, wrong_plans[0]), (clueless, clueless.plan(steps=6))):
+        assert str(measured).startswith(measured.verdict.split(". ")[0][:60])
+        assert plain(measured.verdict) in plain(str(measured))
+        assert measured.verdict == " ".join(audit_spoken(measured)) == gv.verdict(measured)
+        assert str(plan).startswith(plan.verdict[:60])
+        assert plain(plan.verdict) in plain(str(plan))
+        assert gv.verdict(measured, plan) == " ".join(spoken(measured, plan))
+        assert gv.verdict(measured, plan).startswith(plan.verdict)
+    assert "knows nothing of this data" not in str(wrong_audit) + str(wrong_plans[0])
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"steps": 6, "calibrate": False}, {"calibrate": True}, {"sampler": "x0"}]
+)
+def test_of_a_model_that_knows_nothing_nothing_is_certified(clueless, options, tmp_path):
+    plan = clueless.plan(**options)
+    plan.save(tmp_path / "plan.json")
+    for made in (plan, gv.load_plan(tmp_path / "plan.json")):
+        assert made.verdict.startswith("It is the model: it knows nothing of this data")
+        assert "TV at most" not in str(made)
+        assert "certificate none that says anything" in plain(str(made))
+        assert made.verdict == gv.verdict(clueless, made)
+        assert ("not of the model" in made.verdict) == (made.calibration is not None)
+    assert clueless.calibrated().plan(steps=6).verdict.startswith("It is the model: it knows noth")
+
+
+def test_a_solver_of_a_model_that_knows_nothing_says_so(law):
+    measured = audit(Clueless(), law, levels=33, examples=64, trajectories=32)
+    said = measured.plan(steps=4, sampler="ddim").verdict
+    assert said.startswith("It is the model: it knows nothing of this data")
+
+
+def test_a_verdict_is_of_a_plan_of_the_same_model(wrong_audit, clueless, exact_plan):
+    with pytest.raises(gv.InputError, match=r"^plan: must be of the audited model, ffffffffffff…"):
+        gv.verdict(wrong_audit, clueless.plan(steps=6))
+    with pytest.raises(gv.InputError, match=r"^audit: must be an audit; got Plan"):
+        gv.verdict(exact_plan)
+
+
+def test_what_an_audit_found_out_is_an_object_of_numbers(clueless, tmp_path):
+    plan = clueless.plan(steps=6)
+    plan.about["audit"]["untrained"]["times"] = "many"
+    plan.save(tmp_path / "plan.json")
+    with pytest.raises(gv.InputError, match="audit: must have an object of numbers as untrained"):
+        gv.load_plan(tmp_path / "plan.json")

@@ -7,6 +7,7 @@ from catalogue import LAWS, agree, gaussian_recipe
 
 import girsanov as gv
 from girsanov._checks import InputError
+from girsanov.basis import coordinate_basis
 from girsanov.denoise.exact import ExactDenoiser
 from girsanov.sampling.draw import check_model, in_units, sample, units_of
 from girsanov.sampling.holds import recipe
@@ -109,3 +110,12 @@ def test_gaussian_laws_are_sampled_exactly(levels):
     agree(x.mean(0), law.mean, np.sqrt(np.diag(expected) / n))
     spread = np.sqrt((expected**2 + np.outer(np.diag(expected), np.diag(expected))) / n)
     agree(np.cov(x.T), expected, spread)
+
+
+@pytest.mark.parametrize(
+    "start", [([0.0], 3.0, None), (0.0, np.ones(3), None), (0.0, np.ones(3), coordinate_basis(3))]
+)
+def test_a_recipe_of_another_dimension_is_refused(start):
+    plan = recipe("x0", [0.1, 1.0, 10.0], start=start)
+    with pytest.raises(InputError, match=r"^plan: must be of 2 numbers, as the examples of this"):
+        sample(ExactDenoiser(LAWS["mixture 2-D"]), plan, 2)

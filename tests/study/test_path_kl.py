@@ -1,12 +1,15 @@
 """Path KL by its closed form and by Monte Carlo, where a third way knows the answer."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from catalogue import LAWS, agree
+from catalogue import LAWS, agree, gaussian_recipe
 
+import girsanov as gv
 from girsanov.law import Gaussian
+from girsanov.sampling.holds import recipe
 from girsanov.study.fit import exponent
 from girsanov.study.path_kl import (
     SKEWED,
@@ -15,6 +18,7 @@ from girsanov.study.path_kl import (
     half_information,
     monte_carlo,
     ou_levels,
+    recipe_monte_carlo,
     start_kl,
 )
 
@@ -77,3 +81,36 @@ def test_exponents():
     bent = exponent(x, x + x**2)
     low, high = bent.interval()
     assert 1 < low < bent.value < high < 2
+
+
+@pytest.mark.parametrize("hold", ["x0", "gaussian"])
+@pytest.mark.parametrize("name", ["mixture 1-D", "mixture 2-D"])
+def test_a_recipes_path_kl_is_that_of_its_closed_form(name, hold):
+    law, levels = LAWS[name], np.geomspace(0.05, 30.0, 9)
+    v = law.curve(levels[:-1]).value / law.dimension if hold == "gaussian" else None
+    plan = recipe(hold, levels, start=(law.mean, levels[0] ** -0.5, None), variances=v)
+    cells = discretisation(law, levels, "gaussian", np.zeros(8) if v is None else v)
+    expected = start_kl(law, levels[0], "mean") + cells
+    found = recipe_monte_carlo(law, plan, count=20_000, seed=4)
+    agree(found.value, expected, found.se)
+
+
+def test_a_recipe_in_a_basis_costs_a_gaussian_its_closed_form():
+    """N(mu, C), kernels with the right covariance and the right start: the path KL is 0."""
+    law, levels = LAWS["gaussian"], np.geomspace(0.1, 20.0, 6)
+    plan = gaussian_recipe(law, levels, "gaussian")
+    found = recipe_monte_carlo(law, plan, count=2000)
+    assert abs(found.value) < 5 * found.se + 1e-9
+    half = replace(plan, steps=tuple(replace(s, noise=s.noise / 2) for s in plan.steps))
+    wrong = recipe_monte_carlo(law, half, count=2000)
+    noisy = sum(bool(np.any(s.noise)) for s in plan.steps)
+    agree(wrong.value, noisy * law.dimension * (4 - 1 - math.log(4)) / 2, wrong.se)
+
+
+def test_of_a_solver_and_of_another_dimension_there_is_none():
+    law, start = LAWS["mixture 2-D"], (0.0, 3.0, None)
+    with pytest.raises(gv.InputError, match=r"^plan: must add noise in every step but the last"):
+        recipe_monte_carlo(law, gv.solver_recipe("ddim", [0.1, 1.0, 10.0], start=start))
+    line = gv.recipe("x0", [0.1, 1.0], start=([0.25], 3.0, None))
+    with pytest.raises(gv.InputError, match=r"^plan: must be of 2 numbers.* got \(1,\)"):
+        recipe_monte_carlo(law, line)

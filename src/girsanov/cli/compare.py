@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .._checks import plural
+from ..comparison.printed import cells, heading, headings
+from ..comparison.printed import notes as words
 from .nexts import after_compare
 from .options import DATA, AsJson, Drop, Labels, Seed, app, require_measures
-from .tables import number
+from .tables import table
 
 if TYPE_CHECKING:
-    from ..comparison.compare import Comparison, Row
+    from ..comparison.compare import Comparison
 
 OTHER = "another model than --model drew the samples; of --model only the data are used"
 MEASURES = "sliced-w2, gaussian-w2, mmd, classifier, frechet or memorisation"
@@ -105,59 +106,13 @@ def _sets(
 
 def compared(found: Comparison) -> None:
     """Print a comparison as a table, and below it what each measure is."""
-    from rich.console import Console
-    from rich.table import Table
+    from .show import console_of
 
-    about, console = found.about, Console(highlight=False)
-    samples, data = (
-        f"{about[n]}" + (f" of {about[g]}" if about[g] > about[n] else "")
-        for n, g in (("samples", "samples_given"), ("data", "data_given"))
-    )  # groups of equal size are compared, and at most --rows
-    console.print(
-        f"{samples} samples and {data} examples of {plural(about['dimension'], 'number')}, in "
-        f"{about['units']}"
-    )
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("measure")
-    headings = (
-        "distance", f"{100 * about['confidence']:.3g} % interval", "computed", "halves", "p",
-    )  # fmt: skip
-    for heading in headings:
-        table.add_column(heading, justify="right", no_wrap=True)
+    console, (first, *others) = console_of(), headings(found)
+    console.print(heading(found), markup=False)
+    made = table(first, *others)
     for row in found.rows:
-        floor = "-" if row.floor is None else number(row.floor[0])
-        interval = f"{number(row.low)} .. {number(row.high)}"
-        cells = (number(row.value), interval, number(row.computed), floor, number(row.p_value))
-        table.add_row(row.name, *cells)
-    console.print(table)
-    console.print(
-        "[dim]distance: of the two laws; computed: of these rows, larger by chance alone; "
-        f"halves: the same of two halves of the data, {plural(about['data'] // 2, 'row')} each[/]"
-    )
-    for row in found.rows:
-        console.print(f"[dim]{row.name}: {row.note}; {verdict(row)}[/]")
-
-
-def verdict(row: Row) -> str:
-    """Return in words whether a measure tells the samples from the data, by test and interval.
-
-    The test is exact, one-sided where only one side is asked about. The interval is two-sided
-    and, of a distance, wider than need be near 0 (`comparison/jackknife.py`).
-    """
-    chance = 0.5 if row.name in ("memorisation", "classifier") else 0.0
-    apart = row.low > chance
-    sure = apart if row.p_value is None else row.p_value <= 0.05
-    if row.name == "memorisation":
-        if apart != sure:
-            return (
-                "too close to call: its one-sided test and its two-sided interval disagree about "
-                "chance, 1/2"
-            )
-        return "samples repeat training examples" if sure else "no sign of repeated examples"
-    told = "it tells samples from data" if sure else "it cannot tell samples from data"
-    if apart == sure:
-        return told
-    return (
-        f"{told}, by its test, which is exact (p {number(row.p_value)}); so close to chance its "
-        f"interval is {'wider' if sure else 'narrower'} than that"
-    )
+        made.add_row(*cells(row))
+    console.print(made)
+    for note in words(found):
+        console.print(note, style="dim", markup=False)

@@ -38,7 +38,7 @@ def planned(plan: Plan, out: Path | None, *, whole: bool = False, frontier: bool
         for e in plan.ledger if whole else ():
             console.print(f"[dim]{e.name}: {e.note}[/]")
         console.print()
-    if whole and plan.promised is not None:
+    if whole and plan.promised is not None and not plan.untrained:
         console.print(certificate_table(plan))
         console.print()
     console.print(labelled([*_promise(plan), *_cost(plan, frontier)]))
@@ -83,7 +83,7 @@ def _distance(plan: Plan) -> list[tuple[str, str]]:
 
 
 def _promise(plan: Plan) -> list[tuple[str, str]]:
-    return [] if plan.promised is None else [("certificate", plan.promised.words())]
+    return [("certificate", plan.certified())] if plan.certified() else []
 
 
 def _cost(plan: Plan, table: bool) -> list[tuple[str, str]]:

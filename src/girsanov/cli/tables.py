@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from .._checks import figure, plural
+from ..comparison.printed import number as number
 
 if TYPE_CHECKING:
     from ..plan.plan import Plan
 
-ROUNDING = 1e-12  # below which a number is what adding up in float64 leaves
 BLOCKS = "▁▂▃▄▅▆▇█"
 BAR = 24  # columns of the longest bar
 LABEL = 14  # columns of a label, as many as the ledger's first column takes
@@ -23,13 +23,6 @@ def sparkline(values: Sequence[float]) -> str:
     low, high = float(min(values)), float(max(values))
     span = (high - low) or 1.0
     return "".join(BLOCKS[min(7, int(8 * (float(v) - low) / span))] for v in values)
-
-
-def number(value: float | None) -> str:
-    """Return a value in three significant digits, or a dash."""
-    if value is None:
-        return "-"
-    return "0" if abs(value) < ROUNDING else figure(value)
 
 
 def table(first: str, *others: str) -> Any:

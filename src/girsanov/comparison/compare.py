@@ -24,6 +24,7 @@ from .jackknife import Measure, squared_interval
 from .memorise import memorisation
 from .mmd import MMD, median_distance, permutation_p_value, random_deals
 from .mmd import ROWS as KERNEL_ROWS
+from .printed import printed
 from .sliced import SlicedW2
 from .vectors import ROWS, chosen_rows, halves, vectors
 
@@ -63,6 +64,17 @@ class Comparison:
     def __getitem__(self, name: str) -> Row:
         """Return the row of a measure."""
         return next(row for row in self.rows if row.name == name)
+
+    def __repr__(self) -> str:
+        """Return in a line what was compared, and every measure's value."""
+        known = ", ".join(f"{row.name} {row.value:.3g}" for row in self.rows)
+        return (
+            f"Comparison({self.about['samples']} samples, {self.about['data']} examples: {known})"
+        )
+
+    def __str__(self) -> str:
+        """Return the table of the measures and what each is and says, as the command prints."""
+        return printed(self)
 
     def to_json(self) -> Json:
         """Return everything as JSON values."""

@@ -194,6 +194,12 @@ class VectorStandardisation(Standardisation):
         )
 
 
+def unchanged(dimension: int) -> VectorStandardisation:
+    """Return the map of a model that works in the units of its rows: nothing is done."""
+    zeros, ones = np.zeros(dimension), np.ones(dimension)
+    return VectorStandardisation((dimension,), np.dtype(np.float64), zeros, ones)
+
+
 @dataclass(frozen=True, eq=False)
 class ImageStandardisation(Standardisation):
     """All pixels by one affine map that takes [low, high] to [-1, 1].

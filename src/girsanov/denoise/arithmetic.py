@@ -31,14 +31,14 @@ def in_precision(
 
     precision: ``float32`` (as it is), ``bfloat16`` or ``float16``; compiled: by `torch.compile`,
     with CUDA graphs on a GPU, which changes the last digits only, hence no fingerprint. Raises
-    InputError for a law, which has no network.
+    InputError for a law or a function, which has no network.
     """
     kind = PRECISIONS[require_choice("precision", precision, PRECISIONS)]
     if kind is None and not compiled:
         return denoiser
     network = getattr(denoiser, "network", None)
     if not isinstance(network, nn.Module):
-        refuse("precision", "is of networks, and a law has none", precision)
+        refuse("precision", "is of networks, and this model has none", precision)
     made: Any = copy.copy(denoiser)
     made.network = copy.copy(network)
     if kind is not None:

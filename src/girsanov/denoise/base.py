@@ -7,7 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import torch
 
-from .._checks import require
+from .._checks import refuse, require
 from .._typing import Tensor
 from ..noise import NoiseSource
 
@@ -52,6 +52,8 @@ def in_phase_space(
     return torch.stack([x, w.reshape(x.shape).to(x)], 1)
 
 
+ATTRIBUTES = ("shape", "dtype", "device", "classes", "exact", "fingerprint", "snr_range")
+PAGE = "docs/own-network.md"
 NUMBERS = 2**20  # in one network call: the feature maps of a UNet then stay within about 2 GiB
 
 
@@ -83,6 +85,12 @@ def names_for(denoiser: Denoiser, given: tuple[str, ...]) -> tuple[str, ...]:
 
 def require_denoiser(value: Any) -> None:
     """Refuse what is not a denoiser, a law among others, before anything is asked of it."""
-    known = hasattr(value, "shape") and hasattr(value, "classes")
+    absent = [name for name in ATTRIBUTES if not hasattr(value, name)]
     rule = "must be a denoiser: a loaded or fitted model, or an ExactDenoiser of a law"
-    require(known, "denoiser", rule, type(value).__name__)
+    got = type(value).__name__
+    if absent:
+        refuse(
+            "denoiser", rule, f"{got}, which lacks {', '.join(absent)}",
+            f"Your own network becomes one by girsanov.wrap ({PAGE})",
+        )  # fmt: skip
+    require(callable(value), "denoiser", rule, f"{got}, which cannot be called")

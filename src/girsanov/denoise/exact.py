@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 
 from .._checks import require
 from .._typing import Tensor
-from ..data.standardise import VectorStandardisation
+from ..data.standardise import unchanged
 from ..law.base import Law
 
 
@@ -22,9 +21,7 @@ class ExactDenoiser:
         d = law.dimension
         self.shape: tuple[int, ...] = (d,)
         # a law speaks in its own units, so nothing is shifted or scaled
-        self.standardisation = VectorStandardisation(
-            (d,), np.dtype(np.float64), np.zeros(d), np.ones(d)
-        )
+        self.standardisation = unchanged(d)
         self.dtype = dtype
         self.device = torch.device("cpu")
         self.fingerprint = law.fingerprint

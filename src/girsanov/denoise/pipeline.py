@@ -135,10 +135,7 @@ class PipelineDenoiser:
         decisive |= {} if self.packed else {"shape": list(self.shape)}  # which any may be
         decisive |= {} if self.guidance == 1 else {"guidance": self.guidance}
         parts: list[bytes | str | np.ndarray] = [json.dumps(decisive, sort_keys=True, default=str)]
-        for name, value in sorted(self.network.state_dict().items()):
-            raw = value.detach().cpu().contiguous().reshape(-1)
-            parts += [name, str(value.dtype), raw.view(torch.uint8).numpy()]
-        return sha256_of(*parts)
+        return sha256_of(*parts, *bytes_of(self.network.state_dict()))
 
     def __call__(self, x: Tensor, snr: float | Tensor, label: Tensor | None = None) -> Tensor:
         """Return m(x, snr) [B, *shape] without a gradient.
@@ -205,6 +202,15 @@ class PipelineDenoiser:
         weight = next(self.network.parameters())
         self.device = weight.device
         return self
+
+
+def bytes_of(weights: Mapping[str, Tensor]) -> list[str | np.ndarray]:
+    """Return name, type and bytes of every tensor, in the order of the names, to be hashed."""
+    parts: list[str | np.ndarray] = []
+    for name, value in sorted(weights.items()):
+        raw = value.detach().cpu().contiguous().reshape(-1)
+        parts += [name, str(value.dtype), raw.view(torch.uint8).numpy()]
+    return parts
 
 
 def clip_of(config: Mapping[str, Any]) -> Json:

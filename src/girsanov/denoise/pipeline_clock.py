@@ -93,9 +93,7 @@ class Clock:
             g, sd = self.scale(s), self.sigma_data
             sign = 1.0 if self.output == "epsilon" else -1.0
             return _like(sd**2 * g**2, x) * x + _like(sign * g * sd * s**-0.5, x) * output
-        alpha = self.alpha(s)
-        a, b = _like(alpha, x), _like(alpha * s**-0.5, x)
-        return to_x0(self.output, output, a * x, a, b)
+        return x0_behind(self.output, output, x, s, self.alpha(s))
 
     def to_json(self) -> Json:
         """Return the fields as JSON values."""
@@ -111,6 +109,12 @@ class Clock:
         rows = {k: None if content[k] is None else np.asarray(content[k], np.float64)
                 for k in ("snrs", "times")}  # fmt: skip
         return cls(**{**content, "snr_range": (float(low), float(high)), **rows})
+
+
+def x0_behind(kind: str, output: Tensor, x: Tensor, snr: Array, alpha: Array) -> Tensor:
+    """Return the x0 prediction behind the output for alpha x; snr, alpha: [B] or [1]."""
+    a, b = _like(alpha, x), _like(alpha * snr**-0.5, x)
+    return to_x0(kind, output, a * x, a, b)
 
 
 def _like(values: Array, x: Tensor) -> Tensor:
@@ -168,7 +172,7 @@ def clock_of(scheduler: Any, where: str = "scheduler") -> Clock:
     kept = getattr(scheduler, "alphas_cumprod", None)
     if kept is None or name == "DDPMWuerstchenScheduler":
         refuse(where, "must define alphas_cumprod, or be a FlowMatch or EDM scheduler", name)
-    return _vp(np.asarray(kept.double()), output, config, where)
+    return vp_clock(np.asarray(kept.double()), output, where, config)
 
 
 def _output(prediction: Any, where: str) -> str:
@@ -182,7 +186,9 @@ def _flow(steps: int, output: str) -> Clock:
     return Clock("flow", output, (low, high), steps)
 
 
-def _vp(kept: Array, output: str, config: Json, where: str) -> Clock:
+def vp_clock(kept: Array, output: str, where: str, config: Json | None = None) -> Clock:
+    """Return the clock of `alphas_cumprod`, `kept` [T], and of what else a scheduler says."""
+    config = config or {}
     require(kept.ndim == 1, where, "must have alphas_cumprod, one a timestep", kept.shape)
     if config.get("rescale_betas_zero_snr"):
         kept = np.append(kept[:-1], 0.0)  # some classes write 2^-24 there, to divide by it

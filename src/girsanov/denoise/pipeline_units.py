@@ -34,7 +34,7 @@ def units_for(denoiser: Denoiser, data: Dataset) -> Standardisation:
 
 
 def in_units_of(denoiser: Denoiser, data: Dataset) -> Dataset:
-    """Return data in the units of a model; those of ours and of laws keep what they had."""
+    """Return data in the units of a model, in its own where the model knows of none."""
     if getattr(denoiser, "standardisation", None) is None and not hasattr(denoiser, "vae"):
         return data
     return data.with_standardisation(units_for(denoiser, data))

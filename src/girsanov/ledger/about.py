@@ -48,6 +48,10 @@ def _rounding(value: Any) -> bool:
     return isinstance(value, dict) and isinstance(value.get("precision"), str)
 
 
+def _numbers(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(_number, value.values()))
+
+
 TEXT, COUNT = _is(str), _whole
 NEEDED: dict[str, tuple[str, Test]] = {
     **{name: ("text", TEXT) for name in (
@@ -66,6 +70,7 @@ KNOWN: dict[str, tuple[str, Test]] = {
     "commands": ("lines of text", _list_of(TEXT)), "notes": ("lines of text", _list_of(TEXT)),
     "trained_levels": ("SNRs, increasing", _rising), "arithmetic": ("a precision", _rounding),
     **{name: ("an object", _is(dict)) for name in ("pipeline", "units", "vae", "precision")},
+    "untrained": ("an object of numbers", lambda value: value is None or _numbers(value)),
 }  # fmt: skip
 
 

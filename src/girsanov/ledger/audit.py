@@ -19,10 +19,10 @@ from ..denoise.mlp import ResidualMLP
 from ..law.base import Law
 from .curve import GROUPS, Curve
 from .examples import (
+    beside_train,
     held_out_examples,
     moments_for,
     neighbours,
-    refuse_overlap,
     require_reference,
     require_shape,
     training_examples,
@@ -76,7 +76,7 @@ def audit(  # noqa: PLR0913
     progress(done, total) counts network calls.
     """
     begun, seed = time.perf_counter(), require_count("seed", seed, at_least=0)
-    refuse_overlap(data, train)
+    data = beside_train(denoiser, data, train)
     source = held_out_examples(denoiser, data, examples, seed)
     require_reference(denoiser, reference, data)
     require_shape("data", source, denoiser)

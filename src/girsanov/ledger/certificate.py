@@ -34,6 +34,20 @@ class Entry:
     kind: Kind
     note: str
 
+    def __str__(self) -> str:
+        """Return name, value, interval and kind, in three digits: init 0.0117 (0.00465 to 0.0192),
+        estimate.
+        """
+        known = self.kind == "estimate" and self.low is not None and self.high is not None
+        ends = f" ({self.low:.3g} to {self.high:.3g})" if known else ""
+        return f"{self.name} {self.figure()}{ends}, {self.kind}"
+
+    def figure(self) -> str:
+        """Return what it comes to in three digits: 0.0117, >= 0.0365 or unknown."""
+        if self.kind == "lower bound":
+            return f">= {self.low:.3g}"
+        return "unknown" if self.value is None else f"{self.value:.3g}"
+
     def to_json(self) -> Json:
         """Return this entry as a JSON object."""
         return asdict(self)

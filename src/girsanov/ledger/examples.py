@@ -144,10 +144,19 @@ def require_reference(denoiser: Denoiser, reference: Denoiser | None, data: Data
         _refuse_shared(data, seen, "the reference saw in training")
 
 
-def refuse_overlap(data: Dataset | Law, train: Dataset | None) -> None:
-    """Refuse held-out data that shares examples with the training data given beside it."""
-    if train is not None and isinstance(data, Dataset):
-        _refuse_shared(data, [train.lineage], "are also in the training data given")
+def beside_train(denoiser: Denoiser, data: Dataset | Law, train: Dataset | None) -> Dataset | Law:
+    """Return held-out data as they may be audited beside the training data given, or refuse.
+
+    They share no example with these and, of a model that knows no units, are in theirs.
+    """
+    require_denoiser(denoiser)
+    if train is None or not isinstance(data, Dataset):
+        return data
+    _refuse_shared(data, [train.lineage], "are also in the training data given")
+    knows = getattr(denoiser, "standardisation", None) is not None or hasattr(denoiser, "vae")
+    if knows or not data.shape == train.shape == denoiser.shape:  # of the latter more is said
+        return data
+    return data.with_standardisation(train.standardisation)
 
 
 def _refuse_shared(data: Dataset, seen: list[Any], where: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -68,10 +69,11 @@ class Audit:
         )
 
     def __str__(self) -> str:
-        """Return `repr`, what the curve comes to in nats, and what may be done next."""
+        """Return the verdict, `repr`, what the curve comes to in nats, and what to do next."""
         nats = self.nats()
         low, high = (float(end) for end in nats.interval())
         lines = [
+            *([fill(self.verdict, 88)] if self.verdict else []),
             repr(self),
             f"  error           {float(nats.value):.4g} nats, 95 % interval {low:.4g} to "
             f"{high:.4g} (half of its integral over SNR)",
@@ -85,6 +87,23 @@ class Audit:
         lines += [f"  note            {note}" for note in self.about.get("notes", ())]
         steps = self.about.get("precision", {}).get("steps") or 16
         return "\n".join([*lines, f"  next            audit.plan(steps={steps}), or audit.plan()"])
+
+    @property
+    def verdict(self) -> str:
+        """What limits samples of this model, in sentences, "" where nothing can be said.
+
+        Of the best number of steps; `girsanov.verdict` of a plan.
+        """
+        from ..reporting.helps import audit_spoken  # words of what is below: an audit speaks them
+
+        if "verdict" not in self.shared:
+            self.shared["verdict"] = " ".join(audit_spoken(self))
+        return str(self.shared["verdict"])
+
+    def recorded(self) -> Json:
+        """Return `about`, and that the model knows nothing of the data if so: what plans keep."""
+        found = self.untrained()
+        return self.about if found is None else {**self.about, "untrained": found.to_json()}
 
     def nats(self) -> Estimate:
         """Return 1/2 int M ds over the measured levels, in nats, with its standard error."""
@@ -144,7 +163,7 @@ class Audit:
         if "_calibrated" not in self.__dict__:
             assert self.corrected is not None
             curve, frame, found = calibrated(self.curve, self.frame, self.corrected)
-            made = Audit(curve, frame, self.memorisation, {**self.about, "calibrated": True},
+            made = Audit(curve, frame, self.memorisation, {**self.recorded(), "calibrated": True},
                          None, found)  # fmt: skip
             taken = (self.curve.traces - curve.traces)[1:, :, 0]
             assert self.probe is not None

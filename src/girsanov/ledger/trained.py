@@ -9,10 +9,11 @@ import numpy as np
 from .._checks import require, require_count, require_levels
 from .._typing import Array, Json, Levels
 from ..data import Dataset
+from ..data.standardise import unchanged
 from ..denoise.arithmetic import arithmetic_of
 from ..denoise.base import Denoiser, process_of
 from ..denoise.neighbours import Neighbours
-from ..denoise.pipeline_units import units_for
+from ..denoise.pipeline_units import in_units_of, units_for
 from ..law.base import Law
 
 MOST = 10**5  # levels of an audit, which holds numbers of each
@@ -60,13 +61,15 @@ def _nearest(known: Array, grid: Levels) -> Any:
 
 
 def said_of(denoiser: Denoiser, data: Dataset | Law) -> Json:
-    """Return what an audit records of a pipeline: its levels, clock, units and notes."""
-    pipeline = getattr(denoiser, "describe", None)
-    if pipeline is None:
-        return {}
-    about: Json = dict(pipeline())
-    if getattr(denoiser, "standardisation", None) is None and isinstance(data, Dataset):
-        about["units"] = units_for(denoiser, data).to_json()
+    """Return what an audit records: levels, clock and notes of a pipeline or a network of one's
+    own, and the units of whatever does not know its own, in which `sample` answers.
+    """
+    about: Json = dict(getattr(denoiser, "describe", dict)())
+    if getattr(denoiser, "standardisation", None) is None:
+        if isinstance(data, Dataset):
+            about["units"] = in_units_of(denoiser, data).standardisation.to_json()
+        elif len(denoiser.shape) == 1:
+            about["units"] = unchanged(data.dimension).to_json()
     return about
 
 

@@ -88,7 +88,7 @@ def bare(price: Prices, nodes: Indices, *, last: str, why: str) -> Plan:
         axes,
         (),
         [],
-        {"why": why, "audit": audit.about, "model": audit.about["model"]},
+        {"why": why, "audit": audit.recorded(), "model": audit.about["model"]},
         audit.calibration,
     )
 

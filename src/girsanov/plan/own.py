@@ -37,7 +37,7 @@ def own_plans(audit: Audit, model: Denoiser, steps: int) -> dict[str, Plan]:
         except InputError:
             continue
         record = {"name": name, "config": config, "calls": len(scheduler.timesteps)}
-        about = {"why": f"{name} as it is", "audit": audit.about,
+        about = {"why": f"{name} as it is", "audit": audit.recorded(),
                  "model": audit.about["model"], "scheduler": record}  # fmt: skip
         levels, frame = levels_of(scheduler, model.clock), audit.frame
         noise = np.full(frame.moments.basis.dimension, (1 + 1 / levels[0]) ** 0.5)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from textwrap import fill
 
 import numpy as np
 
@@ -36,20 +35,21 @@ from ..sampling.cld import cld_recipe
 from ..sampling.holds import HOLDS, PROCESSES, Recipe, recipe
 from ..sampling.solvers import SOLVERS, network_calls, solver_recipe
 from .distance import Distance, distance_from_json
+from .printed import printed
 
 OWN = "diffusers"  # the sampler of a plan that leaves the steps to a scheduler of diffusers
 ABOUT = ("why", "audit", "model")
 GUIDED = "relative to the guided field, which has no data law"
+NOTHING = (
+    "none that says anything: KL and TV leave out the {}'s score error, and the model knows "
+    "nothing of this data"
+)
 EXTRA = (
     "command",
     "tournament",
     "scheduler",
     "limits",
 )  # of the command line, a tournament, a user
-
-
-def _value_of(entry: Entry) -> str:
-    return f">= {entry.low:.3g}" if entry.kind == "lower bound" else f"{entry.value or 0.0:.3g}"
 
 
 @dataclass(frozen=True)
@@ -84,26 +84,33 @@ class Plan:
 
     def __repr__(self) -> str:
         """Return in a line its steps, sampler and levels, and what each entry comes to."""
-        known = [f"{e.name} {_value_of(e)}" for e in self.ledger if e.kind != "unknown"]
+        known = [f"{e.name} {e.figure()}" for e in self.ledger if e.kind != "unknown"]
         if self.distance is not None:
             known.insert(0, f"distance {self.distance.value:.3g}")
-        return f"Plan({self.in_words()}, {self._ends()}: {', '.join(known)})"
+        return f"Plan({self.in_words()}, {self.ends()}: {', '.join(known)})"
 
     def __str__(self) -> str:
-        """Return the plan in words, its ledger, and what it certifies."""
-        lines = [f"Plan: {self.in_words()}, {self._ends()}"]
-        if self.distance is not None:
-            far = self.distance
-            lines.append(f"  {'distance':15} {far.value:.3g} ({far.low:.3g} to {far.high:.3g}), "
-                         f"{far.kind}")  # fmt: skip
-        for e in self.ledger:
-            if e.kind != "unknown":
-                known = e.kind == "estimate" and e.high is not None
-                ends = f" ({e.low:.3g} to {e.high:.3g})" if known else ""
-                lines.append(f"  {e.name:15} {_value_of(e)} nats{ends}, {e.kind}")
-        if self.promised is not None:
-            lines.append(f"  {'certificate':15} {self.promised.words()}")
-        return "\n".join(fill(line, 88, subsequent_indent=" " * 18) for line in lines)
+        """Return the verdict, the plan in words, its ledger, and what it certifies."""
+        return printed(self)
+
+    @property
+    def verdict(self) -> str:
+        """What limits its samples, in sentences; `girsanov.verdict` says what would help."""
+        from ..reporting.helps import plan_spoken  # words of what is below: a plan speaks them
+
+        return " ".join(plan_spoken(self))
+
+    @property
+    def untrained(self) -> Json | None:
+        """How the audit found that the model knows nothing of its data, None if it knows some."""
+        return self.about.get("audit", {}).get("untrained")  # type: ignore[no-any-return]
+
+    def certified(self) -> str:
+        """Return what is certified in words, "" where nothing is."""
+        if self.promised is None:
+            return ""
+        whose = "model" if self.calibration is None else "calibrated model"
+        return NOTHING.format(whose) if self.untrained else self.promised.words()
 
     def in_words(self) -> str:
         """Return steps and sampler: 16 steps, gaussian hold with pca covariance."""
@@ -116,7 +123,8 @@ class Plan:
         said += ", calibrated" if self.calibration is not None else ""
         return said + (", in phase space" if self.process == "cld" else "")
 
-    def _ends(self) -> str:
+    def ends(self) -> str:
+        """Return the noise levels it begins and ends at, in words."""
         return f"noise levels {self.levels[0] ** -0.5:.3g} to {self.resolution:.3g}"
 
     def __post_init__(self) -> None:

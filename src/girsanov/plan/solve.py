@@ -224,7 +224,7 @@ def _made(
 ) -> Plan:
     """Return the plan that visits `nodes`, with its distance and the ledger that has none."""
     levels, frame = audit.levels[nodes], audit.frame
-    about = {"why": why, "audit": audit.about, "model": audit.about["model"]}
+    about = {"why": why, "audit": audit.recorded(), "model": audit.about["model"]}
     plan = Plan(
         choice.solver,
         None,

@@ -14,7 +14,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from .._checks import InputError
+from .._typing import Json
 from ..ledger.record import Audit
+from ..ledger.untrained import Untrained
 from ..plan.plan import Plan
 from ..plan.remedies import Remedy, remedies
 from .contest import winner
@@ -46,10 +48,20 @@ def spoken(audit: Audit, plan: Plan) -> list[str]:
     Of a model that knows nothing of the data that is the verdict, and nothing else is said.
     """
     nothing = knows_nothing(audit, plan)
+    return _said(plan, nothing, "" if nothing else helps(audit, plan))
+
+
+def plan_spoken(plan: Plan) -> list[str]:
+    """Return what `spoken` says, but for what would help: that takes the audit."""
+    found = plan.untrained
+    return _said(plan, ignorant(Untrained(**found), plan.about["audit"], plan) if found else "")
+
+
+def _said(plan: Plan, nothing: str, helps: str = "") -> list[str]:
     if nothing:
         return [*filter(None, [winner(plan)]), nothing, REMEDY]
-    said = [verdict(plan)] if plan.ledger[0].name == "init" else []
-    return [*filter(None, [winner(plan)]), *said, *filter(None, [helps(audit, plan)])]
+    named = not plan.ledger or plan.ledger[0].name == "init"
+    return [*filter(None, [winner(plan)]), *([verdict(plan)] * named), *filter(None, [helps])]
 
 
 def headline(audit: Audit, plan: Plan) -> str:
@@ -66,10 +78,16 @@ def knows_nothing(audit: Audit, plan: Plan | None = None) -> str:
     plan: of it, of which is said what the calibration draws.
     """
     found = audit.untrained()
-    if found is None:
-        return ""
+    told = audit.about.get("untrained")  # of the audit that a calibrated one was made from
+    if found is None and told:
+        found = Untrained(**told)
+    return "" if found is None else ignorant(found, audit.about, plan)
+
+
+def ignorant(found: Untrained, about: Json, plan: Plan | None) -> str:
+    """Return `knows_nothing` of what was found, and the record of the audit that found it."""
     where = f"{number(found.finest)} to {number(found.coarsest)}"
-    clipped = " and clipping it" if audit.about.get("pipeline", {}).get("clip") else ""
+    clipped = " and clipping it" if about.get("pipeline", {}).get("clip") else ""
     said = (
         "It is the model: it knows nothing of this data (random weights, hardly any training, or "
         f"another data set’s, units or size). At noise levels {where} its error is at least "

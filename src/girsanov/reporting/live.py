@@ -69,7 +69,7 @@ def state(plan: Plan) -> Json:
     end, share = reach(plan.ledger), sampler_share(plan)
     drawn = bars(plan.ledger)
     noise = plan.levels**-0.5
-    tv = [] if plan.promised is None else most_tv(plan.promised)
+    tv = [] if plan.promised is None or plan.untrained else most_tv(plan.promised)
     return {
         "steps": plan.steps,
         "words": plural(plan.steps, "step"),
@@ -93,9 +93,9 @@ def state(plan: Plan) -> Json:
 
 def certificate_words(plan: Plan) -> str:
     """Return what is certified of a plan's samples, in words."""
-    if plan.promised is None:
+    words = plan.certified()
+    if not words:
         return certificate(plan)
-    words = plan.promised.words()
     return words[0].upper() + words[1:] + "."
 
 

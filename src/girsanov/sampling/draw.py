@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import torch
 
@@ -12,6 +14,12 @@ from ..denoise.base import Denoiser, require_denoiser
 from ..noise import NoiseSource
 from .holds import Recipe
 from .run import HasRecipe, sample_batches
+
+STANDARDISED = (
+    "the samples are in the model's own units (standardised, or of its pictures or latents): "
+    "neither the model nor the plan knows those of the data. girsanov.wrap(..., train=...) does, "
+    "and so does a plan from an audit on data"
+)
 
 
 def sample(
@@ -28,6 +36,8 @@ def sample(
 ) -> np.ndarray:
     """Return `count` samples in the units and type of the data the model was trained on.
 
+    Of a model that does not know its units they are those of the data that it was audited on,
+    which a plan keeps; drawn by a recipe alone they stay as the model sees them, with a warning.
     plan: made from an audit of this very model, which is checked by fingerprint unless
     `any_model`; seed: sample i is the same under one seed for every count and batch size;
     label: the class to draw, or one per sample [count], by default as often as each occurred in
@@ -44,6 +54,8 @@ def sample(
         denoiser, plan, count, seed=seed, batch_size=batch_size, label=label, progress=progress
     )
     units = units_of(denoiser, plan, as_drawn)
+    if units is None:
+        warnings.warn(STANDARDISED, stacklevel=2)
     return np.concatenate([in_units(units, x) for x in batches])
 
 
@@ -81,7 +93,7 @@ def check_model(denoiser: Denoiser, plan: Recipe | HasRecipe, any_model: bool = 
 def units_of(
     denoiser: Denoiser, plan: Recipe | HasRecipe, as_drawn: bool = False
 ) -> Standardisation | None:
-    """Return the units of a model's data; a pipeline's are those of the data it was audited on.
+    """Return the units of a model's data; without its own, of the data it was audited on.
 
     as_drawn: without the bounds of what was seen.
     """

@@ -94,6 +94,20 @@ class Recipe:
         require(first, "steps", "must begin with one that needs no prediction before it")
 
 
+def require_fits(plan: Recipe, dimension: int) -> None:
+    """Refuse a recipe whose numbers a coordinate are of another dimension d than the model's.
+
+    A single number, where no [d] is given, is for every coordinate alike.
+    """
+    rows = [plan.mean, plan.start_noise, *(step.noise for step in plan.steps)]
+    sizes = {np.shape(v) for v in rows} | {
+        (b.dimension,) for b in (plan.start_basis, *(s.basis for s in plan.steps)) if b is not None
+    }
+    others = sorted(sizes - {(), (dimension,)})
+    rule = f"must be of {dimension} numbers, as the examples of this model are"
+    require(not others, "plan", rule, others and others[0])
+
+
 def ou_time(snr: Array | float) -> Array:
     """Return the Ornstein-Uhlenbeck time t = log(1 + 1/s)/2 of an SNR."""
     return np.asarray(np.log1p(1 / np.asarray(snr, dtype=np.float64)) / 2)

@@ -22,7 +22,7 @@ from ..denoise.calibrate import CalibratedDenoiser
 from ..denoise.pipeline_own import own_batches
 from ..noise import Ahead, NoiseSource
 from .cld import follow, require_alike
-from .holds import Recipe
+from .holds import Recipe, require_fits
 
 BATCH = 1000
 
@@ -67,6 +67,7 @@ def sample_batches(
         return
     steps = plan if isinstance(plan, Recipe) else plan.recipe()
     require_alike(steps.process, process_of(denoiser))
+    require_fits(steps, math.prod(denoiser.shape))
     calibration = getattr(plan, "calibration", None)
     if calibration is not None:
         denoiser = CalibratedDenoiser(denoiser, calibration)

@@ -5,10 +5,12 @@ r"""Path KL of a sampler on a law: by its closed form, and by Monte Carlo from f
 
 in Ornstein-Uhlenbeck time t, where the drift's moving part is the score, or score + x. (1) is
 measured along forward paths x_s = x0 + B_s / s with Gauss-Legendre nodes in each cell, and knows
-nothing of (2). A kernel N(m, v) for x0 in place of a drift costs the likelihood ratio of its
-chain,
+nothing of (2). Of any recipe p that starts with a Gaussian and adds noise in every step, a hold of
+one's own among them, all of the path KL is the likelihood ratio of its chain,
 
-    D = E log prod_k q(x_k | x_k+1) q(x_N) / (q(x_0) prod_k p(x_k+1 | x_k)).               (3)
+    D = E log prod_k q(x_k | x_k+1) q(x_N) / (p(x_0) prod_k p(x_k+1 | x_k)),               (3)
+
+and q(x_0) in the place of p(x_0) leaves out what the start costs.
 """
 
 from __future__ import annotations
@@ -21,14 +23,16 @@ from typing import Any
 import numpy as np
 import torch
 
+from .._checks import require
 from .._typing import Array, Tensor
+from ..basis import Basis
 from ..law.base import Law
 from ..law.mixture import GaussianMixture
 from ..ledger.discretise import gaussian_cell, path_cost
 from ..ledger.exact import exact_curve
 from ..montecarlo import Estimate, mean_estimate
 from ..noise import NoiseSource
-from ..sampling.holds import ou_time
+from ..sampling.holds import Recipe, ou_time, recipe, require_fits
 
 FIRST = 1e-9  # the OU time that stands for 0, where the SNR is infinite
 NODES = 6
@@ -114,18 +118,55 @@ def monte_carlo(
     return mean_estimate(total.numpy())
 
 
+def recipe_monte_carlo(
+    law: Law, plan: Recipe, *, denoise: Denoise | None = None, count: int = 4000, seed: int = 0
+) -> Estimate:
+    """Return (3) in nats for any recipe with noise, of its start and its steps together.
+
+    denoise(x [B, d], snr): the exact one if None. A last step that only denoises is left out.
+    Raises InputError for a recipe of another dimension, a solver or one in phase space.
+    """
+    start = (plan.start_noise, plan.start_basis)
+
+    def begun(x: Tensor) -> Tensor:
+        return _log_normal(x - torch.tensor(plan.mean), *start)
+
+    return _chain(law, plan, begun, denoise or law.denoise, (count, seed))
+
+
 def chain_monte_carlo(
     law: Law, levels: Array, variances: Array, *, count: int = 4000, seed: int = 0
 ) -> Estimate:
     """Return (3) for kernels N(m(x_k), v_k) of x0, without what the start costs."""
-    x = forward(law, levels, count, seed)
-    ratio = law.log_prob(x[-1], float(levels[-1])) - law.log_prob(x[0], float(levels[0]))
-    for k, (s, t) in enumerate(pairwise(levels.tolist())):
-        delta = t - s
-        mean = (s * x[k] + delta * law.denoise(x[k], s)) / t
-        spread = math.sqrt(delta * (1 + delta * variances[k])) / t
-        ratio += _log_normal(x[k] - x[k + 1], math.sqrt(1 / s - 1 / t))
-        ratio -= _log_normal(x[k + 1] - mean, spread)
+    bare = (0.0, 1.0, None)
+    plan = recipe("gaussian", levels, start=bare, variances=variances, last="sample")
+
+    def begun(x: Tensor) -> Tensor:
+        return law.log_prob(x, float(levels[0]))
+
+    return _chain(law, plan, begun, law.denoise, (count, seed))
+
+
+def _chain(
+    law: Law,
+    plan: Recipe,
+    begun: Callable[[Tensor], Tensor],
+    denoise: Denoise,
+    drawn: tuple[int, int],
+) -> Estimate:
+    require_fits(plan, law.dimension)
+    steps = [s for s in plan.steps if bool(np.any(s.noise))]
+    plain = all(s.history == 0 and s.complement is None for s in plan.steps)
+    noisy = plain and len(steps) >= len(plan.steps) - 1 and bool(steps)
+    require(noisy, "plan", "must add noise in every step but the last, and look no further back")
+    levels = np.array([*(s.snr for s in steps), plan.end])
+    x = forward(law, levels, *drawn)
+    ratio = law.log_prob(x[-1], float(levels[-1])) - begun(x[0])
+    for k, step in enumerate(steps):
+        mean = step.state * x[k] + step.prediction * denoise(x[k], step.snr)
+        apart = math.sqrt(1 / levels[k] - 1 / levels[k + 1])
+        ratio += _log_normal(x[k] - x[k + 1], apart)
+        ratio -= _log_normal(x[k + 1] - mean, step.noise, step.basis)
     return mean_estimate(ratio.numpy())
 
 
@@ -147,6 +188,8 @@ def _drift(hold: str, x: Tensor, s: float, m: Tensor) -> Tensor:
     return score if hold == "score" else score + alpha * x
 
 
-def _log_normal(x: Tensor, scale: float) -> Tensor:
-    rows = -((x / scale) ** 2) / 2 - math.log(scale) - math.log(2 * math.pi) / 2
+def _log_normal(x: Tensor, scale: float | Array, basis: Basis | None = None) -> Tensor:
+    x = x if basis is None else basis.to_coordinates(x)
+    c = torch.as_tensor(scale, dtype=torch.float64).expand(x.shape[1])
+    rows = -((x / c) ** 2) / 2 - c.log() - math.log(2 * math.pi) / 2
     return rows.sum(1)

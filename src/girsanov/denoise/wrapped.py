@@ -1,0 +1,291 @@
+r"""Your own network or function as a denoiser: what it is shown and told, and what it answers.
+
+A network F of a process x_t = alpha(t) x0 + sigma(t) z is called as it was trained,
+
+    m(x, s) = x0( F(alpha(t) x, t), x, s ),    t = time(s),                               (1)
+
+with the table of `parametrise.py` for x0. For `VarianceExploding` and ``x0`` that is the
+denoiser D(x, sigma) of Karras et al. (2022) itself; for alphas_cumprod, t is a whole number.
+
+The fingerprint is of the weights as they are when it is asked for, so that a plan made for other
+weights is refused whatever changed them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import nn
+
+from .._checks import InputError, refuse, require, require_choice, shown
+from .._files import sha256_of
+from .._typing import Array, Json, Tensor
+from ..data import Dataset, Standardisation
+from ..data.standardise import ImageStandardisation, VectorStandardisation, unchanged
+from ..noise import NoiseSource
+from ..process import Flow, ScalarProcess, VarianceExploding
+from .base import PAGE
+from .parametrise import PARAMETRISATIONS
+from .pipeline import bytes_of
+from .pipeline_clock import vp_clock, x0_behind
+
+Weights = nn.Module | Mapping[str, Any]
+Units = Standardisation | tuple[Any, Any]
+STRAIGHT = "velocity is of process=gv.Flow(), whose x_t = (1 - t) x0 + t z"
+ALIKE = 1e-2  # of its largest number, by which the answer to an example may differ between calls
+ASKED = 9  # levels at which a process is asked what it is, for the fingerprint
+
+
+class _Clock(Protocol):
+    """What (1) asks of a process; `snrs` are the levels that were trained, None for any."""
+
+    @property
+    def snr_range(self) -> tuple[float, float]: ...
+    @property
+    def snrs(self) -> Array | None: ...
+    def scale(self, snr: Array) -> Array: ...
+    def time(self, snr: Array) -> Array: ...
+    def x0(self, output: Tensor, x: Tensor, snr: Array) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class _ProcessClock:
+    process: ScalarProcess
+    output: str
+    snr_range: tuple[float, float]
+    snrs = None
+
+    def scale(self, snr: Array) -> Array:
+        return np.asarray(self.process.alpha(self.process.time(snr)))
+
+    def time(self, snr: Array) -> Array:
+        return np.asarray(self.process.time(snr))
+
+    def x0(self, output: Tensor, x: Tensor, snr: Array) -> Tensor:
+        return x0_behind(self.output, output, x, snr, self.scale(snr))
+
+
+class _Told(NamedTuple):
+    """What `wrap` was told of a network besides how it is called."""
+
+    shape: tuple[int, ...]
+    predicts: str
+    weights: Weights
+    standardisation: Standardisation | None
+    label_names: tuple[str, ...]
+    training: Json
+
+
+class WrappedDenoiser:
+    """Equation (1); made by `wrap`."""
+
+    exact = False
+
+    def __init__(self, network: Callable[..., Any], clock: _Clock, told: _Told) -> None:
+        self.network, self.clock, self.told = network, clock, told
+        self.shape, self.standardisation = told.shape, told.standardisation
+        self.label_names, self.training = told.label_names, told.training
+        self.classes, self.snr_range = len(told.label_names), clock.snr_range
+        if isinstance(told.weights, nn.Module):
+            told.weights.eval()
+        self._rounded = ""
+        self.seal()
+
+    def seal(self) -> None:
+        """Take note of the weights' precision and place, after they were moved."""
+        first = next(iter(_tensors(self.told.weights).values()), torch.empty(0))
+        self.weights_dtype, self.device = first.dtype, first.device
+        few = first.dtype in (torch.float16, torch.bfloat16) or not first.is_floating_point()
+        self.dtype = torch.float32 if few else first.dtype
+
+    @property
+    def levels(self) -> Array | None:
+        """The SNRs it was trained at, increasing; None when its time is continuous."""
+        return self.clock.snrs
+
+    @property
+    def fingerprint(self) -> str:
+        """The SHA-256 of the weights, as they are now, and of what (1) does with them."""
+        if self._rounded:
+            return self._rounded
+        units, asked = self.standardisation, np.geomspace(*self.snr_range, ASKED)
+        asked = asked if self.levels is None else self.levels
+        decisive = {"shape": self.shape, "predicts": self.told.predicts,
+                    "labels": self.label_names, "snr_range": self.snr_range,
+                    "units": None if units is None else units.to_json()}  # fmt: skip
+        times = np.stack([self.clock.scale(asked), self.clock.time(asked)])
+        weights = bytes_of(_tensors(self.told.weights))
+        return sha256_of("wrapped", json.dumps(decisive, sort_keys=True), times, *weights)
+
+    @fingerprint.setter
+    def fingerprint(self, value: str) -> None:
+        self._rounded = value  # of the network in fewer digits, another function
+
+    def describe(self) -> Json:
+        """Return what an audit records: the levels it was trained at."""
+        return {} if self.levels is None else {"trained_levels": self.levels.tolist()}
+
+    def __call__(self, x: Tensor, snr: float | Tensor, label: Tensor | None = None) -> Tensor:
+        """Return m(x, snr) [B, *shape] without a gradient; snr: float or [B], label: [B]."""
+        require(x.shape[1:] == self.shape, "x", f"must be [B, {self.shape}]", tuple(x.shape))
+        rule = "must be None: this model has no classes"
+        require(label is None or self.classes > 0, "label", rule, label)
+        s = torch.as_tensor(snr, dtype=torch.float64).reshape(-1).cpu().numpy()
+        g = torch.as_tensor(self.clock.scale(s), dtype=x.dtype, device=x.device)
+        seen = (g.reshape(-1, *[1] * len(self.shape)) * x).to(self.weights_dtype)
+        kind = self.weights_dtype if self.levels is None else torch.int64
+        time = torch.as_tensor(self.clock.time(s), device=x.device).to(kind).expand(len(x))
+        with torch.no_grad():
+            told = (label,) if self.classes else ()
+            out = self._tensor(self.network(seen, time, *told), seen)
+            return self.clock.x0(out.to(x.dtype), x, s)
+
+    def _tensor(self, answer: Any, seen: Tensor) -> Tensor:
+        answer = getattr(answer, "sample", answer)  # as the networks of diffusers answer
+        answer = answer[0] if isinstance(answer, tuple) and answer else answer
+        good = isinstance(answer, torch.Tensor) and answer.is_floating_point()
+        rule = f"must answer with floating point numbers of shape {(len(seen), *self.shape)}"
+        got = getattr(answer, "dtype", type(answer).__name__)
+        require(good, "network", rule, got)
+        require(answer.shape == seen.shape, "network", rule, tuple(answer.shape))
+        return answer  # type: ignore[no-any-return]
+
+    def to(self, device: torch.device | str) -> WrappedDenoiser:
+        """Move the network to a device and return this denoiser; a function stays where it is."""
+        if isinstance(self.told.weights, nn.Module):
+            self.told.weights.to(device)
+            self.seal()
+        return self
+
+
+def wrap(  # noqa: PLR0913
+    network: Callable[..., Any],
+    shape: Sequence[int],
+    *,
+    predicts: str = "x0",
+    process: ScalarProcess | None = None,
+    times: tuple[float, float] | None = None,
+    alphas_cumprod: Any = None,
+    train: Dataset | None = None,
+    units: Units | None = None,
+    label_names: Sequence[str] = (),
+    weights: Weights | None = None,
+) -> WrappedDenoiser:
+    """Return your own network as a denoiser, which can be audited, planned and sampled.
+
+    network: a module or function, called as network(x_t [B, *shape], t [B]) with
+    x_t = alpha(t) x0 + sigma(t) z, and with labels [B] (or None) after it if there are
+    label_names, one a class; shape: of one example, channels first; predicts: what it answers:
+    ``x0``, ``epsilon``, ``score``, ``v`` or ``velocity`` (z - x0, of `Flow`); process: alpha and
+    sigma of the time that it is told, by default `VarianceExploding`, whose time is the noise
+    level; times: the first and the last that it was trained at; alphas_cumprod: instead of
+    both, alpha^2 at the whole times 0, 1, ... [T] of a DDPM.
+    train: the data set it was trained on, whose units it works in (columns less their mean over
+    their deviation, pictures in [-1, 1]) and which no audit may then take for held-out; units:
+    others, as a pair (mean, scale), numbers or [d], of x = (row - mean)/scale: (0, 1) for a
+    network of the rows themselves. Without both, the units are those of the data of its audit.
+    weights: the module, or arrays by name, that decide what a function answers; they are hashed
+    into the fingerprint. Raises InputError, in one line, for what does not fit together.
+    """
+    sizes = tuple(int(n) for n in shape)
+    require(bool(sizes) and min(sizes) > 0, "shape", "must be sizes > 0, of one example", shape)
+    kind = require_choice("predicts", predicts, PARAMETRISATIONS)
+    decide = weights if weights is not None else network
+    known = isinstance(decide, nn.Module | Mapping)
+    remedy = "They are hashed, so that a plan is not used with others"
+    rule = "must be given for a function: the module, or arrays by name, that decide its answers"
+    require(known, "weights", rule, type(decide).__name__, remedy)
+    told = _Told(
+        sizes, kind, decide, _units(sizes, train, units),  # type: ignore[arg-type]
+        tuple(str(name) for name in label_names), _training(train, len(label_names)),
+    )  # fmt: skip
+    made = WrappedDenoiser(network, _clock(kind, process, times, alphas_cumprod), told)
+    _try(made)
+    return made
+
+
+def _tensors(weights: Weights) -> dict[str, Tensor]:
+    found = weights.state_dict() if isinstance(weights, nn.Module) else weights
+    return {str(name): torch.as_tensor(value) for name, value in found.items()}
+
+
+def _clock(kind: str, process: ScalarProcess | None, times: Any, alphas_cumprod: Any) -> _Clock:
+    if alphas_cumprod is not None:
+        alone = process is None and times is None
+        require(alone, "alphas_cumprod", "takes the place of process and times: leave them out")
+        require(kind != "velocity", "predicts", STRAIGHT)
+        on_cpu = getattr(alphas_cumprod, "cpu", lambda: alphas_cumprod)()
+        kept = np.asarray(on_cpu, dtype=np.float64)
+        return vp_clock(kept, kind, "alphas_cumprod")
+    clock = VarianceExploding() if process is None else process
+    require(isinstance(clock, ScalarProcess), "process", "must be a ScalarProcess", process)
+    straight = kind != "velocity" or isinstance(clock, Flow)
+    require(straight, "predicts", STRAIGHT)
+    rule = "must be the first and the last time that the network was trained at"
+    what = "" if process is not None else ", its lowest and highest noise level"
+    require(times is not None and len(times) == 2, "times", rule + what, times or "nothing")
+    low, high = (float(clock.snr(t)) for t in sorted(times, reverse=True))
+    require(0 < low < high, "times", rule, times)
+    return _ProcessClock(clock, kind, (low, high))
+
+
+def _units(
+    shape: tuple[int, ...], train: Dataset | None, units: Units | None
+) -> Standardisation | None:
+    if train is not None:
+        require(isinstance(train, Dataset), "train", "must be a data set (load_data)", train)
+        require(train.shape == shape, "train", f"must hold examples of shape {shape}", train.shape)
+    own = None if train is None else train.standardisation
+    if units is None or isinstance(units, Standardisation):
+        return own if units is None else units
+    rule = "must be a Standardisation, or a pair (mean, scale) of x = (row - mean)/scale"
+    require(isinstance(units, tuple | list) and len(units) == 2, "units", rule, units)
+    mean, scale = (np.asarray(v, dtype=np.float64) for v in units)
+    good = np.isfinite(mean).all() and np.isfinite(scale).all() and (scale > 0).all()
+    require(bool(good), "units", "must be finite, the scale above 0", units)
+    if isinstance(own, ImageStandardisation):
+        require(mean.size == scale.size == 1, "units", "must be one pair for all pixels", units)
+        return replace(own, low=float(mean - scale), high=float(mean + scale))
+    fits = len(shape) == 1 and (own is None or isinstance(own, VectorStandardisation))
+    require(fits, "units", "must be a Standardisation: a pair is for rows of numbers, or for "
+            "pictures with train", units)  # fmt: skip
+    rows = own if isinstance(own, VectorStandardisation) else unchanged(shape[0])
+    require(all(v.shape in ((), (1,), shape) for v in (mean, scale)), "units",
+            f"must be numbers, or {shape[0]} of them", units)  # fmt: skip
+    mean, scale = (np.broadcast_to(v, shape).copy() for v in (mean, scale))
+    return replace(rows, mean=mean, scale=scale)
+
+
+def _training(train: Dataset | None, classes: int) -> Json:
+    seen = {} if train is None else {"lineage": train.lineage}
+    return seen | ({"label_shares": [1.0] * classes} if classes else {})
+
+
+def _try(model: WrappedDenoiser) -> None:
+    """Call a network once for two examples and once for one of them, or refuse in one line."""
+    s = float(np.sqrt(np.prod(model.snr_range)))
+    if model.levels is not None:
+        s = float(model.levels[len(model.levels) // 2])
+    z = NoiseSource(0, "wrap").normal(0, 0, 2, int(np.prod(model.shape)))
+    x = (z * (1 + 1 / s) ** 0.5).reshape(2, *model.shape).to(model.device, model.dtype)
+    label = torch.zeros(2, dtype=torch.int64, device=x.device) if model.classes else None
+    try:
+        both = model(x, s, label)
+        alone = model(x[:1], s, None if label is None else label[:1])
+    except InputError:
+        raise
+    except Exception as cause:  # whatever a user's own code may raise
+        told = "x_t, t, label" if model.classes else "x_t, t"
+        rule = f"fails when it is called as network({told}) for x_t {[2, *model.shape]} and t [2]"
+        told = f"{type(cause).__name__}: {shown(str(cause), 120)}"
+        raise InputError(f"network: {rule}; {told}. See {PAGE}") from cause
+    if not bool(torch.isfinite(both).all()):
+        refuse("network", "must give finite numbers", "NaN or infinity")
+    off = float((both[:1] - alone).abs().max() / both.abs().max().clamp_min(1e-12))
+    rule = "must answer each example by itself, the same every time (no dropout, no batch norm)"
+    require(off <= ALIKE, "network", rule, f"answers {off:.2g} apart")
