@@ -166,6 +166,8 @@ class Sums:
             wide = self.bridge if main else OTHER
             turned = self._turned(name, self.gathered[:wide, : len(seen)])
             v = turned.double()
+            if seen[0].row == 0:  # r is x0 - mean: to the bit, or (3) is of no vectors at all
+                v[RESIDUAL, 0] = self.c[name]
             past = torch.cat([self.carried[name], v[RESIDUAL]])
             if main:
                 self._add_traces(rows, self._add_products(rows, v, past[before]))
