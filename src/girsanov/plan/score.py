@@ -69,7 +69,7 @@ def score_bound(price: Prices, nodes: Indices) -> Estimate:
     probe = price.audit.probe
     assert probe is not None
     ceiling = price.refold(probe.ceiling(float(price.curve.levels[nodes[-1]])))
-    return price.estimate(_reference(price, nodes) - ceiling - _optimism(price, nodes))
+    return price.estimate(reference(price, nodes) - ceiling - optimism(price, nodes))
 
 
 def corrected_bound(price: Prices, nodes: Indices) -> Estimate | None:
@@ -77,16 +77,16 @@ def corrected_bound(price: Prices, nodes: Indices) -> Estimate | None:
     better = corrected(price)
     if better is None:
         return None
-    gap = _reference(price, nodes) - _reference(better, nodes)
-    return price.estimate(gap - _optimism(price, nodes))
+    gap = reference(price, nodes) - reference(better, nodes)
+    return price.estimate(gap - optimism(price, nodes))
 
 
-def _reference(price: Prices, nodes: Indices) -> Array:
+def reference(price: Prices, nodes: Indices) -> Array:
     first, last = int(nodes[0]), int(nodes[-1])
     return price.reference(0, first, nodes) + price.reference(first, last, nodes)
 
 
-def _optimism(price: Prices, nodes: Indices) -> float:
+def optimism(price: Prices, nodes: Indices) -> float:
     first, last = int(nodes[0]), int(nodes[-1])
     return price.optimism(0, first, nodes) + price.optimism(first, last, nodes)
 

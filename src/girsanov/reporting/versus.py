@@ -25,6 +25,7 @@ from ..ledger.record import Audit
 from ..montecarlo import Estimate, group_estimate, trapezium
 from ..plan.make import make_plan
 from ..plan.plan import Plan
+from ..plan.rival import proven
 from .figures import LEFT, RIGHT, TOP, curve_axis, half_width
 from .helps import headline, knows_nothing
 from .live import certificate_words
@@ -110,7 +111,9 @@ def versus(audits: Sequence[Audit], plans: Sequence[Plan]) -> Json | None:
         return None
     made = None if plans else _best(next((a for a in audits if not a.untrained()), audits[0]))
     kept = [_plan_for(audit, plans or [made] if made else plans) for audit in audits]
-    rows = [_row(k, *pair) for k, pair in enumerate(zip(audits, kept, strict=True), start=1)]
+    told = [p and proven(p, a, audits) for p, a in zip(kept, audits, strict=True)]
+    rows = [_row(k, *pair) for k, pair in enumerate(zip(audits, told, strict=True), start=1)]
+    more = told[0] is not kept[0] and rows[0]["entries"][2][0]
     units = _units(*audits)
     names = [row["name"] for row in rows]
     rivals = [Rival(*one) for one in zip(names, audits, kept, units, strict=True)]
@@ -132,7 +135,7 @@ def versus(audits: Sequence[Audit], plans: Sequence[Plan]) -> Json | None:
     label = NOISE_IN_UNITS if units[0] != 1.0 or len({*units}) > 1 else NOISE
     return {
         "rows": rows, "pairs": pairs, "same": same, "made": words, "shared": shared(rivals, label),
-        "names": names,
+        "names": names, "proven": more,
     }  # fmt: skip
 
 
