@@ -9,8 +9,6 @@ from __future__ import annotations
 from textwrap import fill
 from typing import TYPE_CHECKING
 
-from .jackknife import GROUPS
-
 if TYPE_CHECKING:
     from .compare import Comparison, Row
 
@@ -37,6 +35,8 @@ def printed(found: Comparison) -> str:
 
 def heading(found: Comparison) -> str:
     """Return what was compared, and why not all of it."""
+    from .jackknife import GROUPS  # and scipy with it, which the commands do without
+
     about = found.about
     samples, data = (
         f"{about[n]}" + (f" of {about[g]}" if about[g] > about[n] else "")
