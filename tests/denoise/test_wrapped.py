@@ -157,7 +157,10 @@ def test_a_network_in_fewer_digits_has_another_fingerprint():
     torch.testing.assert_close(rounded(x, 1.0), model(x, 1.0), rtol=0.03, atol=0.03)
     half = gv.wrap(Linear().half(), (2,), times=(0.1, 10))
     assert half.dtype == torch.float32
-    assert half(x, 1.0).dtype == torch.float32
+    assert half(x, 1 / 1.2345**2).dtype == torch.float32
+    told = half.network.told
+    assert told.dtype == torch.float32
+    assert float(told[0]) == pytest.approx(1.2345, rel=1e-6)  # 1.234 in half
 
 
 class Linear(nn.Module):
@@ -168,6 +171,7 @@ class Linear(nn.Module):
             self.layer.weight.copy_(torch.tensor([[0.6, 0.1], [-0.2, 0.7]]))
 
     def forward(self, x_t, t):
+        self.told = t
         return self.layer(x_t)
 
 
@@ -298,7 +302,7 @@ def test_dropout_is_off_and_the_module_keeps_its_gradients():
     assert not model(torch.ones(1, 2), 1.0).requires_grad
     network.train()
     with pytest.raises(InputError, match="no dropout"):
-        gv.wrap(lambda x, t: nn.functional.dropout(x), (2,), times=(0.1, 10), weights={})
+        gv.wrap(lambda x, t: nn.functional.dropout(x), (64,), times=(0.1, 10), weights={})
 
 
 @pytest.mark.parametrize(

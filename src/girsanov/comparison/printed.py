@@ -10,7 +10,6 @@ from textwrap import fill
 from typing import TYPE_CHECKING
 
 from .._checks import figure, plural
-from .jackknife import GROUPS
 
 if TYPE_CHECKING:
     from .compare import Comparison, Row
@@ -38,6 +37,8 @@ def printed(found: Comparison) -> str:
 
 def heading(found: Comparison) -> str:
     """Return what was compared, and why not all of it."""
+    from .jackknife import GROUPS  # and scipy with it, which the commands do without
+
     about = found.about
     samples, data = (
         f"{about[n]}" + (f" of {about[g]}" if about[g] > about[n] else "")

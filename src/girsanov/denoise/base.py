@@ -85,7 +85,8 @@ def names_for(denoiser: Denoiser, given: tuple[str, ...]) -> tuple[str, ...]:
 
 def require_denoiser(value: Any) -> None:
     """Refuse what is not a denoiser, a law among others, before anything is asked of it."""
-    absent = [name for name in ATTRIBUTES if not hasattr(value, name)]
+    # a property is not computed: a fingerprint may be of many weights
+    absent = [n for n in ATTRIBUTES if not (hasattr(type(value), n) or hasattr(value, n))]
     rule = "must be a denoiser: a loaded or fitted model, or an ExactDenoiser of a law"
     got = type(value).__name__
     if absent:

@@ -138,7 +138,7 @@ class WrappedDenoiser:
         s = torch.as_tensor(snr, dtype=torch.float64).reshape(-1).cpu().numpy()
         g = torch.as_tensor(self.clock.scale(s), dtype=x.dtype, device=x.device)
         seen = (g.reshape(-1, *[1] * len(self.shape)) * x).to(self.weights_dtype)
-        kind = self.weights_dtype if self.levels is None else torch.int64
+        kind = self.dtype if self.levels is None else torch.int64  # half has too few digits
         time = torch.as_tensor(self.clock.time(s), device=x.device).to(kind).expand(len(x))
         with torch.no_grad():
             told = (label,) if self.classes else ()
@@ -185,6 +185,7 @@ def wrap(  # noqa: PLR0913
     sigma of the time that it is told, by default `VarianceExploding`, whose time is the noise
     level; times: the first and the last that it was trained at; alphas_cumprod: instead of
     both, alpha^2 at the whole times 0, 1, ... [T] of a DDPM.
+    Numbers come in the type of its weights, t in float32 if they have fewer digits.
     train: the data set it was trained on, whose units it works in (columns less their mean over
     their deviation, pictures in [-1, 1]) and which no audit may then take for held-out; units:
     others, as a pair (mean, scale), numbers or [d], of x = (row - mean)/scale: (0, 1) for a

@@ -80,12 +80,13 @@ def check_model(denoiser: Denoiser, plan: Recipe | HasRecipe, any_model: bool = 
     require_denoiser(denoiser)
     planned = isinstance(plan, Recipe) or callable(getattr(plan, "recipe", None))
     require(planned, "plan", "must be a plan or a recipe", type(plan).__name__)
-    wanted = getattr(plan, "about", {}).get("model", denoiser.fingerprint)
+    own = denoiser.fingerprint  # of a network of one's own made anew whenever it is asked for
+    wanted = getattr(plan, "about", {}).get("model", own)
     require(
-        any_model or wanted == denoiser.fingerprint,
+        any_model or wanted == own,
         "plan",
         f"was made for the model with fingerprint {wanted[:12]}…",
-        denoiser.fingerprint[:12] + "…",
+        f"{own[:12]}…",
         "Audit and plan this model, or say that any model will do (--any-model)",
     )
 
