@@ -11,8 +11,8 @@ A plan starts from mean + U sqrt(v + 1/s_0) U^T z, and a pipeline from z. One th
 `DDIMPipeline`) has shown the network z itself by the time `step` is first called; that output is
 left aside, z is made into the start, and the plan for one call less follows. Where that takes one
 call less still (heun's are odd), the network is shown the start twice, so that the pipeline makes
-the calls it was told of. A start that is z itself (``standard``) costs nothing anywhere. A pipeline
-that keeps items packed into tokens (`FluxPipeline`) is given tokens back.
+the calls it was told of. A start that is z itself (``standard``) costs nothing anywhere. One that
+keeps items packed into tokens (`FluxPipeline`) is given tokens back.
 """
 
 from __future__ import annotations
@@ -123,8 +123,8 @@ class GirsanovScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]
         self._grid = self._plans.grid(num_inference_steps)
         self.num_inference_steps = calls = self._plans.calls(self._grid)
         if calls < num_inference_steps:
-            told = f"num_inference_steps={num_inference_steps}: {calls} network calls are made, as "
-            warnings.warn(f"{told}many as the nearest grid that this plan has", stacklevel=2)
+            told = f"num_inference_steps={num_inference_steps}: {calls} network calls are made"
+            warnings.warn(f"{told}, the nearest grid this plan has", stacklevel=2)
         self._use(self._plans.recipe(self._grid))
         self.timesteps = self._times(self._recipe).to(device)
         self._cursor, self._late, self._spent, self._drawn = 0, 0, 0, None
