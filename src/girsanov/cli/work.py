@@ -237,12 +237,9 @@ def sample_command(
     options |= {"as_drawn": as_drawn, "progress": progress}
     options["label"] = None if codes is None else torch.from_numpy(codes)
     write = partial(
-        write_samples,
-        standardisation=standardisation,
-        labels=written,
-        label_names=names,
+        write_samples, standardisation=standardisation, labels=written, label_names=names,
         force=force,
-    )
+    )  # fmt: skip
     if count > SHARDED_ABOVE or among.count > 1:
         options |= {"force": force, "processes": among, "resumed": resumed}
         shards = sample_shards(denoiser, plan, count, parts_path(out), **options)
