@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from .sampling.grid import log_uniform_grid as log_uniform_grid
     from .sampling.grid import time_grid as time_grid
     from .sampling.holds import Recipe as Recipe
+    from .sampling.holds import Step as Step
     from .sampling.holds import recipe as recipe
     from .sampling.langevin import Langevin as Langevin
     from .sampling.langevin import LangevinRun as LangevinRun
@@ -134,7 +135,7 @@ _HOME = {
     ".sampling.cld": ("cld_recipe", "strang_recipe"),
     ".sampling.draw": ("sample",),
     ".sampling.grid": ("karras_grid", "log_uniform_grid", "time_grid"),
-    ".sampling.holds": ("Recipe", "recipe"),
+    ".sampling.holds": ("Recipe", "Step", "recipe"),
     ".sampling.shards": ("sample_shards",),
     ".sampling.solvers": ("solver_recipe",),
     ".sampling.langevin": ("Langevin", "LangevinRun", "sample_langevin"),

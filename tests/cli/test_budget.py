@@ -19,8 +19,10 @@ from girsanov.ledger.paths import teacher_calls
 @pytest.mark.parametrize("available", [70, 400, 50_000])
 @pytest.mark.parametrize("trajectories", [0, 16, 64])
 @pytest.mark.parametrize("calls", [5_000, 25_000, 300_000])
-def test_the_cost_is_within_the_budget(calls, trajectories, available, train, aside):
-    given = {"available": available, "train": train, "trajectories": trajectories, "aside": aside}
+@pytest.mark.parametrize("models", [1, 2])
+def test_the_cost_is_within_the_budget(calls, trajectories, available, train, aside, models):
+    given = {"available": available, "train": train, "trajectories": trajectories, "aside": aside,
+             "models": models}  # fmt: skip
     try:
         got = shared_out(calls, **given)
     except InputError:
@@ -29,7 +31,7 @@ def test_the_cost_is_within_the_budget(calls, trajectories, available, train, as
     examples = got["examples"]
     assert examples <= available
     measured = examples - examples // MOMENT_SHARE if aside and not train else examples
-    each = 2 * got["levels"] - 1  # the levels and the gaps between them
+    each = models * (2 * got["levels"] - 1)  # the levels and the gaps between them
     cost = measured * got["draws"] * each + min(measured, train) * got["levels"]
     cost += trajectories * teacher_calls(got["levels"]) if trajectories else 0
     assert cost <= calls
@@ -60,6 +62,12 @@ def test_an_audit_costs_what_it_may(girsanov, here):
     about = gv.load_audit(here / "a.json").about
     assert 15_000 < about["calls"] <= 25_000
     assert about["trajectories"] == 16
+    other = girsanov("fit", "x.npy", "--out", "other", "--steps", 5, "--network", "mlp")
+    assert other.code == 0, other.err
+    for beside in (("--reference", "other"), ("--precision", "bfloat16")):  # both are counted
+        said = girsanov("audit", "model", *options, *beside, "--out", f"{beside[0][2:]}.json")
+        assert said.code == 0, said.err
+        assert 15_000 < gv.load_audit(here / f"{beside[0][2:]}.json").about["calls"] <= 25_000
 
 
 def test_mistakes(mistake, girsanov, law, here):

@@ -54,6 +54,28 @@ def test_a_table_comes_back_with_its_header_and_categories(girsanov, planned, tr
     assert all(str(int(row[1])) == row[1] for row in rows)
 
 
+def test_sampling_that_goes_on_says_so(girsanov, planned, here):
+    np.save(here / "x.npy", np.random.default_rng(0).gamma(2.0, size=(300, 3)))
+    planned("x.npy")
+    line = ("sample", "model", "--plan", "plan.json", "--count", 2500, "--out", "new.npy")
+    model, plan = gv.load_model("model"), gv.load_plan("plan.json")
+    parts = gv.sample_shards(model, plan, 2500, "new.npy.parts")
+    parts.path(1).unlink()  # 1500 of the samples are there
+    said = girsanov(*line, "--json")
+    assert said.code == 0
+    assert "new.npy.parts keeps 1500 of these samples from a run that was stopped" in said.err
+    assert said.json["count"] == 2500
+    again = girsanov(*line, "--force")  # and nothing of it where there is nothing to go on with
+    assert again.code == 0
+    assert "keeps" not in again.err
+
+
+def test_help_names_every_kind_of_model(girsanov):
+    for command in ("audit", "sample"):
+        said = " ".join(girsanov(command, "--help").out.replace("│", " ").split())
+        assert "a diffusers pipeline (its folder, or hub:owner/name)" in said
+
+
 def test_counts_are_kept_to_what_was_seen_unless_told_otherwise(girsanov, planned, trees):
     planned(trees)
     line = ("sample", "model", "--plan", "plan.json", "--count", 2500)  # more than one shard holds

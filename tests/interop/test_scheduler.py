@@ -281,14 +281,13 @@ def test_what_is_carried_comes_back(files):
     whole = carry(plans)
     again = Carried.from_json(json.loads(json.dumps(whole.to_json())))
     for n, plan in zip((2, 5), plans, strict=True):
-        for recipe in (whole.recipe(n), again.recipe(n)):
+        for recipe in (whole.recipe(whole.grid(n)), again.recipe(again.grid(n))):
             for got, want in zip(recipe.steps, plan.recipe().steps, strict=True):
                 np.testing.assert_allclose(got.noise, want.noise, rtol=1e-5)
                 assert (got.snr, got.state) == (want.snr, want.state)
             np.testing.assert_allclose(recipe.start_noise, plan.start_noise, rtol=1e-6)
-    assert whole.nearest(4) == 2
-    with pytest.raises(InputError, match="at least 2"):
-        whole.nearest(1)
+    assert whole.grid(4) == whole.grids[2]
+    assert whole.grid(1) == whole.grids[2][1:]  # fewer than any: of the smallest, the last kept
 
 
 def test_refusals(pipe, files, scheduler, tmp_path):
@@ -313,7 +312,8 @@ def test_a_plan_without_its_audit_knows_its_own_grid_only(files, tmp_path):
     plan.save(tmp_path / "alone.json")
     scheduler = gv.GirsanovScheduler.from_plan(tmp_path / "alone.json")
     assert list(scheduler._plans.grids) == [5]
-    scheduler.set_timesteps(20)
+    with pytest.warns(UserWarning, match="num_inference_steps=20: 5 network calls are made"):
+        scheduler.set_timesteps(20)
     assert len(scheduler.timesteps) == 5
 
 

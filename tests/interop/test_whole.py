@@ -44,6 +44,7 @@ WRONG = [
     ("plans", []), ("plans__levels", [2.0, 1.0]), ("plans__levels", None), ("plans__grids", {}),
     ("plans__grids", {"format": [0]}), ("plans__grids__3", [2, 1]),
     ("plans__grids__3", [0, 10**6]),
+    ("plans__grids__3", [0, 1]),
     ("plans__grids__3", ["a"]), ("plans__sampler", "euler"), ("plans__start", 3),
     ("plans__last", None), ("plans__variances", None), ("plans__mean", {}), ("plans__main", None),
     ("plans__main__kind", []), ("plans__main__shape", [3]), ("plans__axes", {"kind": "dct"}),

@@ -3,14 +3,16 @@ r"""`audit --calls N`: a number of network calls shared out between levels and e
 An audit of n examples with D noise paths each, K levels, T trajectories of the teacher and m
 training examples costs
 
-    n D (2 K - 1) + m K + T (4 K - 3)                                                      (1)
+    R n D (2 K - 1) + m K + T (4 K - 3)                                                    (1)
 
-network calls, fewer where a model knows no level between two. Trajectories are what was asked for;
-the finest of a few grids of levels that leaves `ENOUGH` noisy examples a level takes the rest,
-which is spent on examples before noise paths. What lies between two levels is measured there at
-random places, so a coarse grid is no less true, and of one path four times as many levels tell
-hardly more: on digits at 25,000 calls, discretisation of 16 steps is known to 15 % with 17 levels
-and 27 % with 65 (`benchmarks/few_calls.py`). Deterministic solvers visit levels of the grid alone.
+network calls, R = 2 where a second model is called on the same paths (a reference, or the network
+itself in float32) and 1 where none is; fewer where a model knows no level between two.
+Trajectories are what was asked for; the finest of a few grids of levels that leaves `ENOUGH` noisy
+examples a level takes the rest, which is spent on examples before noise paths. What lies between
+two levels is measured there at random places, so a coarse grid is no less true, and of one path
+four times as many levels tell hardly more: on digits at 25,000 calls, discretisation of 16 steps
+is known to 15 % with 17 levels and 27 % with 65 (`benchmarks/few_calls.py`). Deterministic solvers
+visit levels of the grid alone.
 """
 
 from __future__ import annotations
@@ -38,20 +40,21 @@ def shared_out(
     trajectories: int = 0,
     levels: int | None = None,
     teachers: int = 1,
+    models: int = 1,
 ) -> Json:
     """Return the levels, examples and draws of an audit that costs at most `calls` by (1).
 
     available: held-out examples there are; train: training examples given beside them, of which
     as many are measured for memorisation as held-out ones; aside: whether, without those, one
     held-out example in four gives the moments; levels: a number to keep to; teachers: 2 where
-    trajectories will be measured again for the calibrated model. Raises InputError for too few
-    calls, with how many would do.
+    trajectories will be measured again for the calibrated model; models: R of (1). Raises
+    InputError for too few calls, with how many would do.
     """
     grids = LEVELS if levels is None else (levels,)
     enough = PLANNED_ON if trajectories else ENOUGH
     for k in grids:
         paths = teachers * trajectories * teacher_calls(k) if trajectories else 0
-        left, each = calls - paths, 2 * k - 1
+        left, each = calls - paths, models * (2 * k - 1)
         noisy = max(left // (each + k), (left - train * k) // each) if train else left // each
         if noisy >= enough:
             break

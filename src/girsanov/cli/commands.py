@@ -284,7 +284,8 @@ def sample(
     outputs.require_place(Path(out))
     from . import show, work
 
-    with show.going_on(outputs.parts_path(out)), show.progress("sample") as tick:
+    kept = outputs.parts_path(out)
+    with show.going_on(kept), show.progress("sample") as tick:
         drawn = work.sample_command(
             model,
             plan,
@@ -301,6 +302,7 @@ def sample(
             any_model=any_model,
             as_drawn=as_drawn,
             progress=tick,
+            resumed=partial(show.resumed, kept),
         )
     if drawn is None:
         return

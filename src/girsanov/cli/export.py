@@ -17,6 +17,9 @@ def export(
     pipeline: Annotated[Path, typer.Option(help="The pipeline's folder.")],
     out: Annotated[Path, typer.Option(help="A new folder, or a .json file for a list.")],
     to: Annotated[str, typer.Option(help="diffusers, timesteps or sigmas.")] = "diffusers",
+    audit: Annotated[
+        Path | None, typer.Option(help="The plan's audit, where it does not lie beside the plan.")
+    ] = None,
     any_model: Annotated[
         bool, typer.Option("--any-model", help="Use a plan of another model.")
     ] = False,
@@ -25,13 +28,14 @@ def export(
 ) -> None:
     """Put a plan back into diffusers: a ready pipeline folder, or a list for another sampler.
 
-    The folder runs the best grid for any number of steps when the audit lies beside the plan.
+    The folder runs the best grid for any number of steps when the audit lies beside the plan. A
+    list is planned again from the audit, for a sampler that starts from bare noise.
     """
     outputs.require_place(out, folder=to == "diffusers")
     from ..interop.export import export as write
     from . import show
 
-    done = write(plan, pipeline, out, to=to, any_model=any_model, force=force)
+    done = write(plan, pipeline, out, to=to, audit=audit, any_model=any_model, force=force)
     show.result(json, done, lambda: _print(done, out))
 
 
@@ -46,4 +50,6 @@ def _print(done: dict[str, object], out: Path) -> None:
         noun = "network call" if calls == [1] else "network calls"
         typer.echo(f"grids for {ends} {noun}")
     typer.echo("\n".join(lines))
+    if "lost" in done:
+        typer.echo(f"# {done['lost']}")
     wrote(out)

@@ -18,9 +18,18 @@ from .budget import shared_out
 
 
 def within(
-    calls: int, denoiser: Denoiser, data: Dataset | Law, train: Dataset | None, options: Json
+    calls: int,
+    denoiser: Denoiser,
+    data: Dataset | Law,
+    train: Dataset | None,
+    options: Json,
+    *,
+    models: int = 1,
 ) -> Json:
-    """Return the options of an audit of `denoiser` with what `calls` network calls buy."""
+    """Return the options of an audit of `denoiser` with what `calls` network calls buy.
+
+    models: 2 where another is called on the same paths, which counts as well.
+    """
     if not isinstance(data, Dataset):
         refuse("--calls", "is for audits on data, not on a law", calls)
     for name in ("examples", "draws"):
@@ -29,7 +38,7 @@ def within(
     bought = shared_out(
         calls, available=len(data), train=0 if train is None else len(train),
         trajectories=options["trajectories"], levels=options["levels"],
-        aside=getattr(denoiser, "moments", None) is None,
+        aside=getattr(denoiser, "moments", None) is None, models=models,
     )  # fmt: skip
     return {**options, **bought}
 

@@ -11,7 +11,13 @@ import typer
 app = typer.Typer(name="girsanov", add_completion=False, pretty_exceptions_enable=False)
 
 DATA = ".npy, .npz, .csv, .parquet, a folder of images, .npy or .parquet files, or digits"
-Model = Annotated[str, typer.Argument(help="A model folder, or a law in a .json file.")]
+Model = Annotated[
+    str,
+    typer.Argument(
+        help="A model folder, a diffusers pipeline (its folder, or hub:owner/name), or a law in "
+        "a .json file."
+    ),
+]
 AuditFile = Annotated[Path, typer.Argument(help="What `girsanov audit` wrote.")]
 Labels = Annotated[
     str | None, typer.Option(help="Column (or array of a .npz) that holds the classes.")
@@ -29,7 +35,8 @@ Trajectories = Annotated[
     int, typer.Option(min=0, help="Of the teacher, to plan ddim, heun, dpmpp-2m on; 256 do.")
 ]
 Spend = Annotated[
-    int | None, typer.Option(min=1, help="Spend at most so many network calls in all.")
+    int | None,
+    typer.Option(min=1, help="Spend at most so many network calls, of all models."),
 ]
 HalfWidth = Annotated[
     float | None,

@@ -205,6 +205,14 @@ def stopped(out: Path) -> None:
         )
 
 
+def resumed(parts: Path, count: int) -> None:
+    """Say on stderr that what a stopped run has drawn is used."""
+    told = (
+        f"{parts} keeps {count} of these samples from a run that was stopped; going on with them"
+    )
+    console_of(stderr=True).print(told, soft_wrap=True, markup=False)
+
+
 @contextmanager
 def going_on(parts: Path) -> Iterator[None]:
     """On Ctrl-C, say on stderr how to go on with what was stopped, if some of it is finished."""

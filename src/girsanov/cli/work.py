@@ -136,9 +136,8 @@ def audit_command(
         assert beside is not None
         train = for_model(denoiser, beside, train_source)
     if calls is not None:
-        rule = "is for one model alone: leave --reference and --precision out"
-        require(reference is None and precision == "float32", "--calls", rule, calls)
-        options = within(calls, denoiser, data, train, options)
+        models = 1 if reference is None and precision == "float32" else 2
+        options = within(calls, denoiser, data, train, options, models=models)
     other = None if reference is None else load_model(reference, device=device)
     denoiser, other = _rounded(denoiser, other, precision, compiled)
     lost = None
@@ -220,6 +219,7 @@ def sample_command(
     precision: str,
     compiled: bool,
     progress: Progress | None,
+    resumed: Callable[[int], None] | None = None,
 ) -> Drawn | None:
     """Draw samples and write them; everything that can be refused is refused before the work.
 
@@ -249,7 +249,7 @@ def sample_command(
     write = partial(write_samples, standardisation=standardisation, labels=written,
                     label_names=names, force=force)  # fmt: skip
     if count > SHARDED_ABOVE or among.count > 1:
-        options |= {"force": force, "processes": among}
+        options |= {"force": force, "processes": among, "resumed": resumed}
         shards = sample_shards(denoiser, plan, count, parts_path(out), **options)
         if among.rank:
             return None

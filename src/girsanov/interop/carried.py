@@ -19,7 +19,7 @@ from .._typing import Array, Json, Levels, Tensor
 from ..basis import Basis
 from ..plan.plan import Plan
 from ..sampling.holds import HOLDS, Recipe, recipe
-from ..sampling.solvers import SOLVERS, solver_recipe
+from ..sampling.solvers import SOLVERS, network_calls, solver_recipe
 from .pack import pack, pack_basis, pack_rows, unpack, unpack_basis, unpack_rows
 
 
@@ -47,22 +47,58 @@ class Carried:
     spread: Array
     calibration: Array | None = None
 
-    def recipe(self, calls: int) -> Recipe:
-        """Return the sampler for `calls` network calls, or for the most carried below it."""
-        grid = np.array(self.grids[self.nearest(calls)])
-        levels = self.levels[grid]
-        start = self._start(float(levels[0]))
+    def grid(self, calls: int) -> tuple[int, ...]:
+        """Return the grid for `calls` network calls, or for the most carried below it.
+
+        For fewer than any, as many levels of the smallest, evenly chosen, the last among them.
+        """
+        require_count("num_inference_steps", calls)
+        known = [n for n in self.grids if n <= calls]
+        if known:
+            return self.grids[max(known)]
+        smallest = self.grids[min(self.grids)]
+        fits = [n for n in range(1, len(smallest)) if 0 < self._calls(n) <= calls]
+        rule = f"must be at least {self._calls(2)}, the fewest that {self.sampler} takes"
+        require(bool(fits), "num_inference_steps", rule, calls)
+        kept = np.rint(np.linspace(len(smallest) - 1, 0, fits[-1])).astype(int)
+        return tuple(smallest[k] for k in kept[::-1])
+
+    def after_start(self, calls: int) -> tuple[int, ...]:
+        """Return the grid that is left to one of `calls` calls, of which the start costs one.
+
+        The best carried, or that grid without its first level: a Gaussian start may begin at the
+        second as well. Empty where one call is all there is.
+        """
+        cut = self.grid(calls)[1:]
+        if self.calls(cut) < 1:
+            return ()
+        known = max((n for n in self.grids if n < calls), default=0)
+        return self.grids[known] if known and known >= self._calls(len(cut)) else cut
+
+    def calls(self, grid: tuple[int, ...]) -> int:
+        """Return the network calls that a grid costs."""
+        return self._calls(len(grid))
+
+    def _calls(self, levels: int) -> int:
+        return network_calls(self.sampler, levels, self.last)
+
+    def recipe(self, grid: tuple[int, ...]) -> Recipe:
+        """Return the sampler that visits these places of `levels`."""
+        places = np.array(grid)
+        levels = self.levels[places]
+        start = self.start_at(float(levels[0]))
         if self.sampler in SOLVERS:
             return solver_recipe(self.sampler, levels, start=start, last=self.last)
         if self.variances is None:
             return recipe(self.sampler, levels, start=start, last=self.last)
-        rows = self.variances[grid[:-1]]
+        rows = self.variances[places[:-1]]
         rows = rows[:, 0] if rows.shape[1] == 1 else rows
         bases = None if self.axes is None else (self.axes,) * len(rows)
         return recipe("gaussian", levels, start=start, variances=rows, bases=bases,
                       last=self.last)  # fmt: skip
 
-    def _start(self, snr: float) -> tuple[float | Array, float | Array, Basis | None]:
+    def start_at(self, snr: float) -> tuple[float | Array, float | Array, Basis | None]:
+        """Return centre, standard deviation and basis of the start at an SNR, inf for its law."""
         if self.start == "gaussian":
             return self.mean, np.sqrt(self.spread + 1 / snr), self.main
         if self.start == "mean":
@@ -79,14 +115,6 @@ class Carried:
         of_m, of_x = (self.main.to_coordinates(v - mean) for v in (m, x))
         mixed: Tensor = a * of_m + w * of_x + c
         return mean + self.main.from_coordinates(mixed)
-
-    def nearest(self, calls: int) -> int:
-        """Return `calls`, or the largest number below it that there is a grid for."""
-        require_count("num_inference_steps", calls)
-        known = [n for n in self.grids if n <= calls]
-        rule = f"must be at least {min(self.grids)}, the fewest network calls planned for"
-        require(bool(known), "num_inference_steps", rule, calls)
-        return max(known)
 
     def to_json(self) -> Json:
         """Return all of it as JSON values."""

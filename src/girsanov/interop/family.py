@@ -12,7 +12,7 @@ from ..ledger.record import Audit, load_audit
 from ..plan.family import family
 from ..plan.plan import Plan, load_plan
 
-COUNTS = (*range(1, 33), 36, 40, 50, 64, 80, 100)  # numbers of network calls with a grid
+COUNTS = range(1, 101)  # numbers of network calls with a grid: in a file, few bytes each
 
 
 def plans_like(plan: Plan, audit: Audit | None, most: int = COUNTS[-1]) -> list[Plan]:
@@ -23,12 +23,17 @@ def plans_like(plan: Plan, audit: Audit | None, most: int = COUNTS[-1]) -> list[
     """
     if audit is None:
         return [plan]
-    same = same_audit(plan.about["audit"], audit.about)
-    require(same, "audit", "must be the one the plan was made from", None, "Plan again from it")
+    require_same(plan, audit)
     wanted = [n for n in COUNTS if n <= most and n != plan.steps]
     others = family(audit, plan, wanted, ledgers=False)
     found = {p.steps: p for p in [*others, plan]}
     return [found[n] for n in sorted(found)]
+
+
+def require_same(plan: Plan, audit: Audit) -> None:
+    """Refuse an audit that the plan was not made from."""
+    same = same_audit(plan.about["audit"], audit.about)
+    require(same, "audit", "must be the one the plan was made from", None, "Plan again from it")
 
 
 def read_family(plan: Plan | PathLike, audit: Audit | PathLike | None) -> list[Plan]:
@@ -37,10 +42,14 @@ def read_family(plan: Plan | PathLike, audit: Audit | PathLike | None) -> list[P
     A plan file without `audit` finds the audit it was made from among the files beside it.
     """
     made = plan if isinstance(plan, Plan) else load_plan(plan)
-    if audit is None and not isinstance(plan, Plan):
-        audit = _beside(Path(plan), made)
-    whole = audit if audit is None or isinstance(audit, Audit) else load_audit(audit)
-    return plans_like(made, whole)
+    return plans_like(made, audit_of(plan, audit))
+
+
+def audit_of(plan: Plan | PathLike, audit: Audit | PathLike | None) -> Audit | None:
+    """Return the audit given, or the one beside the file of a plan that it was made from."""
+    if audit is None:
+        return None if isinstance(plan, Plan) else _beside(Path(plan), load_plan(plan))
+    return audit if isinstance(audit, Audit) else load_audit(audit)
 
 
 def _beside(path: Path, plan: Plan) -> Audit | None:

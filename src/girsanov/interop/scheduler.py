@@ -9,13 +9,16 @@ and does what the plan says (`sampling/holds.py`, `sampling/solvers.py`):
 A plan starts from mean + U sqrt(v + 1/s_0) U^T z, and a pipeline from z. One that calls
 `scale_model_input` has its z made into that start there. One that does not (`DDPMPipeline`,
 `DDIMPipeline`) has shown the network z itself by the time `step` is first called; that output is
-left aside, z is made into the start, and the plan for one call less follows. One that keeps items
-packed into tokens (`FluxPipeline`) is given tokens back.
+left aside, z is made into the start, and the plan for one call less follows. Where that takes one
+call less still (heun's are odd), the network is shown the start twice, so that the pipeline makes
+the calls it was told of. A start that is z itself (``standard``) costs nothing anywhere. One that
+keeps items packed into tokens (`FluxPipeline`) is given tokens back.
 """
 
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -76,8 +79,7 @@ class GirsanovScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]
         self._clip = clip or {}
         self._plans, self._clock = read_whole(plans, clock, self._clip, shape)
         self._shape = tuple(shape)
-        self.num_inference_steps = self._plans.nearest(max(self._plans.grids))
-        self.set_timesteps(self.num_inference_steps)
+        self.set_timesteps(max(self._plans.grids))
 
     @classmethod
     def from_plan(
@@ -117,12 +119,15 @@ class GirsanovScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]
     def set_timesteps(
         self, num_inference_steps: int, device: str | torch.device | None = None, **_: Any
     ) -> None:
-        """Choose the grid for so many network calls, or for the most there is below it."""
-        self.num_inference_steps = num_inference_steps
-        self._calls = self._plans.nearest(num_inference_steps)
-        self._use(self._plans.recipe(self._calls))
+        """Choose the grid for so many network calls, or for the most there is, and say so."""
+        self._grid = self._plans.grid(num_inference_steps)
+        self.num_inference_steps = calls = self._plans.calls(self._grid)
+        if calls < num_inference_steps:
+            told = f"num_inference_steps={num_inference_steps}: {calls} network calls are made"
+            warnings.warn(f"{told}, the nearest grid this plan has", stacklevel=2)
+        self._use(self._plans.recipe(self._grid))
         self.timesteps = self._times(self._recipe).to(device)
-        self._cursor, self._late, self._drawn = 0, 0, None
+        self._cursor, self._late, self._spent, self._drawn = 0, 0, 0, None
 
     def set_begin_index(self, begin_index: int = 0) -> None:
         """Begin at a later step, with a state that `add_noise` made of an image."""
@@ -155,29 +160,51 @@ class GirsanovScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]
         generator: one, or one an item; further arguments that other schedulers take (`eta`,
         `use_clipped_model_output`) mean nothing here.
         """
-        if self._cursor == 0 and self._drawn is None and self._calls > min(self._plans.grids):
+        if self._cursor == 0 and self._drawn is None and not self._bare:
             after = self._late_start(sample)
+        elif self._spent < self._late:
+            after = sample  # the start, shown once more
         else:
             after = self._step(model_output, timestep, sample, generator)
+        self._spent += 1
         if not return_dict:
             return (after,)
         return _schedulers.SchedulerOutput(prev_sample=after)
 
+    @property
+    def _bare(self) -> bool:
+        """Whether the plan starts from a pipeline's own noise as it is."""
+        return self._plans.start == "standard" and self._clock.kind == "vp"
+
     def _late_start(self, sample: Tensor) -> Tensor:
         """Return the start of the plan for one call less: the network has seen bare noise."""
-        self._use(self._plans.recipe(self._calls - 1))
+        grid = self._plans.after_start(len(self.timesteps))
+        self._late = len(self.timesteps) - self._plans.calls(grid)
+        if not grid:  # no call is left: what the start knows of the data
+            return self._started(sample, self._plans.start_at(self._end), 1.0)
+        self._use(self._plans.recipe(grid))
         times = self._times(self._recipe).to(self.timesteps)
-        self._late = len(self.timesteps) - len(times)
         # in place: the pipeline is going through this very tensor
         self.timesteps[self._late :] = times
-        self.timesteps[: self._late] = self.timesteps[0]
+        self.timesteps[: self._late] = times[0]
         start = self._drawn = self._start(sample)
         return start
 
+    @property
+    def _end(self) -> float:
+        """The SNR of what is returned, inf for clean items."""
+        return math.inf if self._plans.last == "denoise" else self._recipe.end
+
     def _start(self, z: Tensor) -> Tensor:
-        r, (x, _) = self._recipe, self._flat(z, 1.0)
-        x = coloured(x.clone(), r.start_noise, r.start_basis) + torch.tensor(r.mean).to(x)
-        return self._shaped(x * self._alpha(r.steps[0].snr), z.shape).to(z.dtype)
+        r = self._recipe
+        start = (r.mean, r.start_noise, r.start_basis)
+        return self._started(z, start, self._alpha(r.steps[0].snr))
+
+    def _started(self, z: Tensor, start: Any, alpha: float) -> Tensor:
+        mean, noise, basis = start
+        x, _ = self._flat(z, 1.0)
+        x = coloured(x.clone(), noise, basis) + torch.tensor(mean).to(x)
+        return self._shaped(x * alpha, z.shape).to(z.dtype)
 
     def _step(self, output: Tensor, timestep: Any, sample: Tensor, generator: Any) -> Tensor:
         k, steps = self._cursor, self._recipe.steps

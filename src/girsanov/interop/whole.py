@@ -73,6 +73,8 @@ def _require_plans(c: Carried, shape: list[int]) -> None:
         rising = bool(places) and places == sorted(set(places)) and places[-1] < levels
         require(rising, "grids", f"must name levels 0..{levels - 1} in turn", places)
         require_count("grids", calls)
+        rule = "must each cost as many network calls as it is for"
+        require(c.calls(tuple(places)) == calls, "grids", rule, calls)
     for name, basis in (("main", c.main), ("axes", c.axes)):
         require(basis is None or basis.dimension == d, name, f"must have {d} coordinates")
         sizes = [] if basis is None else [np.shape(f) for f in basis.factors if f is not None]

@@ -29,7 +29,9 @@ def family(
     if plan.sampler in SOLVERS and plan.calibration is not None and audit.calibration is None:
         return [plan] if counts is None or plan.steps in {*counts} else []
     if plan.sampler in SOLVERS:
-        return solver_plans(audit, plan.sampler, counts or SOLVER_COUNTS, plan.last)
+        return solver_plans(
+            audit, plan.sampler, counts or SOLVER_COUNTS, plan.last, judged=ledgers
+        )
     own = (audit.calibrated() if plan.calibration is not None else audit).in_process(plan.process)
     found = Wish.like(plan).every(own, counts)
     return [one.plan(plan.last) if ledgers else one.bare(plan.last) for one in found]

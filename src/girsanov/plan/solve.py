@@ -131,12 +131,18 @@ def plan_solver(
     refuse("distance", rule, distance, "Audit with more --levels and --trajectories")
 
 
-def solver_plans(audit: Audit, solver: str, counts: Iterable[int], last: str) -> list[Plan]:
-    """Return the best grid of a solver for numbers of network calls, where there is one."""
+def solver_plans(
+    audit: Audit, solver: str, counts: Iterable[int], last: str, *, judged: bool = True
+) -> list[Plan]:
+    """Return the best grid of a solver for numbers of network calls, where there is one.
+
+    judged: False for grids alone, without distance and ledger, which take most of the time.
+    """
     choice = _choice(audit, solver, None, last)
     least, most = choice.calls[0], choice.calls[-1]
     fits = sorted({choice.levels_for(n) for n in counts if least <= n <= most})
-    return [_made(audit, choice, choice.nodes(n), GIVEN, None) for n in fits]
+    make = _made if judged else _bare
+    return [make(audit, choice, choice.nodes(n), GIVEN) for n in fits]
 
 
 def calibrated_teacher(
@@ -220,12 +226,23 @@ def solver_on_grid(audit: Audit, solver: str, levels: Levels, *, last: str = "de
 
 
 def _made(
-    audit: Audit, choice: Choice, nodes: Indices, why: str, denoiser: Denoiser | None
+    audit: Audit, choice: Choice, nodes: Indices, why: str, denoiser: Denoiser | None = None
 ) -> Plan:
     """Return the plan that visits `nodes`, with its distance and the ledger that has none."""
+    entries = (
+        Entry("init", None, None, None, "unknown", NONE),
+        Entry("discretisation", None, None, None, "unknown", NONE),
+        score_entry(audit, int(nodes[-1]) + 1),
+    )
+    far = _predicted(audit, choice, nodes)
+    plan = replace(_bare(audit, choice, nodes, why), ledger=entries, distance=far)
+    return plan if denoiser is None else measure_distance(denoiser, plan, audit)
+
+
+def _bare(audit: Audit, choice: Choice, nodes: Indices, why: str) -> Plan:
+    """Return the plan that visits `nodes` without what is known of its error."""
     levels, frame = audit.levels[nodes], audit.frame
-    about = {"why": why, "audit": audit.recorded(), "model": audit.about["model"]}
-    plan = Plan(
+    return Plan(
         choice.solver,
         None,
         "gaussian",
@@ -235,17 +252,11 @@ def _made(
         np.sqrt(frame.bands.spread(frame.variances) + 1 / levels[0]),
         None,
         (),
-        (
-            Entry("init", None, None, None, "unknown", NONE),
-            Entry("discretisation", None, None, None, "unknown", NONE),
-            score_entry(audit, int(nodes[-1]) + 1),
-        ),
+        (),
         [],
-        about,
+        {"why": why, "audit": audit.recorded(), "model": audit.about["model"]},
         audit.calibration,
-        _predicted(audit, choice, nodes),
     )
-    return plan if denoiser is None else measure_distance(denoiser, plan, audit)
 
 
 def _predicted(audit: Audit, choice: Choice, nodes: Indices) -> Distance:

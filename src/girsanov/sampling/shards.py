@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,13 +113,15 @@ def sample_shards(  # noqa: PLR0913
     force: bool = False,
     processes: Processes = ALONE,
     progress: Progress | None = None,
+    resumed: Callable[[int], None] | None = None,
 ) -> Shards:
     """Draw the samples of `sample` into shards in `folder`, going on with what is there.
 
     folder: new, empty, or with shards of the same model, plan, seed, labels and count, which
     its index says; others are refused, or removed with `force`; processes: every process draws
-    its share and returns when all are done; the other arguments as for `sample`. Memory holds one
-    shard. Raises InputError also when a shard cannot be written.
+    its share and returns when all are done; resumed(count) is called, before any work, where so
+    many samples are there from a run that was stopped; the other arguments as for `sample`.
+    Memory holds one shard. Raises InputError also when a shard cannot be written.
     """
     shards = Shards(Path(folder), require_count("count", count), shard_size(count))
     check_model(denoiser, plan, any_model)
@@ -132,7 +134,11 @@ def sample_shards(  # noqa: PLR0913
             identity = _identity(denoiser, plan, seed, labels, shards, units)
             claim(shards.folder, identity, OURS, force=force)
             sign(shards.folder, identity)
-    own = [k for k in shards.missing() if k % processes.count == processes.rank]
+    missing = shards.missing()
+    found = count - sum(shards.rows(k) for k in missing)
+    if resumed is not None and found and processes.rank == 0:
+        resumed(found)
+    own = [k for k in missing if k % processes.count == processes.rank]
     done, total = 0, sum(shards.rows(k) for k in own)
     with processes.together():
         for k in own:
