@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import girsanov as gv
 from girsanov._checks import InputError
 from girsanov.ledger.certificate import Entry, tv_from_kl
 from girsanov.ledger.resolution import (
+    EXACT,
     VACUOUS,
     certificate_from_json,
     certify,
@@ -55,7 +57,12 @@ def test_words_name_the_finest_level_that_says_something():
     assert "at most 0.2 (standardised; 2 in the data's units)" in words
     assert words.endswith("always")
     assert "says little, as at every level" in some(7.0, 9.0).words()
-    assert some(0.1).words().startswith("TV at most 0.224 at noise level 1;")
+    # of a model that is not exact the promise leaves something out, and says so first
+    assert (
+        some(0.1).words().startswith("start and steps alone: TV at most 0.224 at noise level 1;")
+    )
+    exact = replace(some(0.1), holds=EXACT).words()
+    assert exact.startswith("TV at most 0.224 at noise level 1;")
 
 
 def test_w2_of_denoised_and_of_noisy_outputs():

@@ -39,6 +39,9 @@ class At:
         return {"noise": self.noise, "kl": self.kl.to_json(), "tv": self.tv.to_json()}
 
 
+EXACT = "it holds for this law and its exact denoiser"
+
+
 @dataclass(frozen=True)
 class Certificate:
     """The promise of a plan: KL and TV at every level it visits, and W2 at the last.
@@ -88,7 +91,8 @@ class Certificate:
             )
         near = f"W2 from its end to the data at most {self.w2.high or 0.0:.3g} (standardised"
         near += "" if self.w2_in_units is None else f"; {self.w2_in_units:.3g} in the data's units"
-        return f"{text}; {near}); {self.holds}"
+        alone = "" if self.holds == EXACT else "start and steps alone: "
+        return f"{alone}{text}; {near}); {self.holds}"
 
     def to_json(self) -> Json:
         """Return the certificate as a JSON object."""

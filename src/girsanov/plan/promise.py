@@ -16,7 +16,7 @@ from .._typing import Array, Indices
 from ..ledger.certificate import Entry
 from ..ledger.curve import Curve
 from ..ledger.discretise import half_integral
-from ..ledger.resolution import Certificate, certify, kl_entry, w2_entry
+from ..ledger.resolution import EXACT, Certificate, certify, kl_entry, w2_entry
 from ..montecarlo import Estimate, group_estimate
 from .cost import Prices
 
@@ -111,7 +111,7 @@ def _note(price: Prices, curve: Curve) -> str:
 
 def _holds(price: Prices, entries: tuple[Entry, ...]) -> str:
     if price.audit.about["exact"]:
-        return "it holds for this law and its exact denoiser"
+        return EXACT
     low = next((e.low for e in entries if e.name == "score"), None)
     least = "" if not low else f", which is at least {low:.3g} nats and"
     whose = "model" if price.audit.calibration is None else "calibrated model"
