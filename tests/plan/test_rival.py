@@ -70,6 +70,7 @@ def test_a_better_model_proves_most_of_the_score_error_and_never_more(seed):
     assert 0.6 * value < score(told).low <= value + 4 * se
     assert told.ledger[:2] == plan.ledger[:2]
     assert "another model" in score(told).note
+    assert f"at least {score(told).low:.3g} nats" in told.promised.words()
     assert score(proven(plan, poor, [good])).low >= score(plan).low
 
 

@@ -113,6 +113,11 @@ def _holds(price: Prices, entries: tuple[Entry, ...]) -> str:
     if price.audit.about["exact"]:
         return EXACT
     low = next((e.low for e in entries if e.name == "score"), None)
+    return left_out(low, price.audit.calibration is not None)
+
+
+def left_out(low: float | None, calibrated: bool) -> str:
+    """Return what a certificate leaves out: the score error, at least `low` nats."""
     least = "" if not low else f", which is at least {low:.3g} nats and"
-    whose = "model" if price.audit.calibration is None else "calibrated model"
+    whose = "calibrated model" if calibrated else "model"
     return f"KL and TV leave out the {whose}'s score error{least or ', which'} comes on top"

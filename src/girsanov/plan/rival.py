@@ -25,6 +25,7 @@ from ..montecarlo import Estimate, group_estimate, quantile
 from .cost import Prices
 from .given import grid_prices
 from .plan import Plan
+from .promise import left_out
 from .score import RISK, measured_to, optimism, reference
 
 SAME = ("seed", "examples", "draws")  # with the same data and groups: errors on the same noise
@@ -47,8 +48,11 @@ def proven(plan: Plan, audit: Audit, others: Sequence[Audit]) -> Plan:
     found = max(rival_floor(plan, audit, o, RISK / 2 / len(rivals)) for o in rivals)
     if found <= (entry.low or 0.0):
         return plan
-    better = replace(entry, low=found, note=NOTE)
-    return replace(plan, ledger=tuple(better if e is entry else e for e in plan.ledger))
+    better, promised = replace(entry, low=found, note=NOTE), plan.promised
+    if promised is not None:
+        promised = replace(promised, holds=left_out(found, plan.calibration is not None))
+    ledger = tuple(better if e is entry else e for e in plan.ledger)
+    return replace(plan, ledger=ledger, promised=promised)
 
 
 def rival_floor(plan: Plan, audit: Audit, rival: Audit, risk: float) -> float:
