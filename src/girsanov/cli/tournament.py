@@ -125,9 +125,9 @@ def shown(plan: Plan, out: Path, *, whole: bool = False, frontier: bool = False)
 
 
 def table(plan: Plan) -> None:
-    """Print the candidates of a tournament, the best first.
+    """Print the candidates of a tournament, those that stayed longest first, the closest on top.
 
-    What ranks them is how far each is behind the chosen one, from as many samples of both; the
+    How far each is behind the chosen one is told from as many samples of both; the
     distances themselves are printed of the last round alone, whose samples are equally many.
     """
     from rich.console import Console
@@ -136,7 +136,7 @@ def table(plan: Plan) -> None:
     told, console = plan.about["tournament"], Console(highlight=False)
     rows = Table(box=None, pad_edge=False, header_style="bold")
     rows.add_column("candidate")
-    for heading in ("behind", "of samples", told["by"], "95 % interval"):
+    for heading in ("behind", "samples", told["by"], "95 % interval"):
         rows.add_column(heading, justify="right", no_wrap=True)
     most = max(row.get("samples", 0) for row in told["table"])
     for row in told["table"]:
@@ -164,8 +164,9 @@ def _footnote(told: Json) -> str:
     spent = f", {cost} of them for {of} of the calibrated network" if paths else ""
     left_out = f"; left out: {told['left_out']}" if told["left_out"] else ""
     return (
-        f"behind: squared distance beyond that of the chosen one, with as many samples of both; "
-        f"candidates with fewer samples were knocked out earlier. {told['by']} {told['note']}, to "
+        "behind: squared distance beyond that of the chosen one, with as many samples of both; "
+        "candidates with fewer samples were knocked out earlier, which a pipeline's own never is. "
+        f"{told['by']} {told['note']}, to "
         f"{told['examples']} held-out examples; {calls}{spent}; the chosen one's "
-        f" own figure is flattered by the choice{left_out}"
+        f"own figure is flattered by the choice{left_out}"
     )
