@@ -166,6 +166,6 @@ def _footnote(told: Json) -> str:
     return (
         f"behind: squared distance beyond that of the chosen one, with as many samples of both; "
         f"candidates with fewer samples were knocked out earlier. {told['by']} {told['note']}, to "
-        f"{told['examples']} held-out examples; {calls}{spent}; the chosen one's "
+        f"{told['examples']} held-out examples; {calls}{spent}; the chosen one's"
         f" own figure is flattered by the choice{left_out}"
     )
