@@ -148,9 +148,10 @@ def test_a_plan_is_told_verdict_first(girsanov, law):
     assert line == f"next: girsanov sample {law} --plan plan.json --count 1000 --out samples.npy"
 
 
-@pytest.mark.parametrize("data", ["trees.csv", "trees.parquet", "x.npy"])
+@pytest.mark.parametrize("data", ["trees.csv", "trees.parquet", "x.npy", "x.npz"])
 def test_each_next_line_works_as_it_stands(girsanov, trees, data):
     np.save("x.npy", np.random.default_rng(4).gamma(2.0, size=(200, 2)))
+    np.savez("x.npz", x=np.load("x.npy"), species=np.arange(200) % 2)
     pandas.read_csv(trees).to_parquet("trees.parquet")
     line = f"girsanov fit {data} --out 'my model' --steps 5 --network mlp"
     line += "" if data == "x.npy" else " --labels species"

@@ -38,9 +38,15 @@ def after_plan(plan: Plan, out: str) -> str:
 
 
 def samples_like(record: Json) -> str:
-    """Return a name for samples of what a record of an audit is of: .npy but for tables."""
+    """Return a name for samples of what a record of an audit is of: .npy where that will do.
+
+    It has no columns for a table, and no room for the labels of a model that takes them.
+    """
+    from ..reporting.snippets import after
+
     if record.get("kind") != "table":
-        return "samples.npy"
+        labelled = after("audit", "--labels", record.get("commands", ()), "")
+        return "samples.npz" if labelled else "samples.npy"
     source = str(record.get("data_name", "")).split(" (")[0]  # without which part of it
     return "samples.parquet" if source.endswith(".parquet") else "samples.csv"
 
