@@ -171,6 +171,14 @@ def test_each_next_line_works_as_it_stands(girsanov, trees, data):
     assert done == ["fit", "audit", "plan", "sample", "report"]
 
 
+def test_what_is_not_known_has_no_name_in_the_next_line(girsanov, law):
+    """Of an audit that was made in Python nobody knows where it was saved."""
+    model = gv.load_model(law)
+    gv.audit(model, model.law, examples=64, levels=5).plan(steps=2).save("p.json")
+    out = girsanov("sample", law, "--plan", "p.json", "--count", 2, "--out", "s.npy").out
+    assert out.splitlines()[-1] == "next: girsanov report AUDIT --plan p.json --samples s.npy"
+
+
 def test_one_of_anything_is_no_plural(girsanov, vectors):
     girsanov("fit", vectors, "--out", "m", "--steps", 1, "--network", "mlp")
     out = girsanov("audit", "m", "--data", vectors, "--draws", 1, "--levels", 5).out

@@ -53,9 +53,10 @@ def samples_like(record: Json) -> str:
 
 def after_sample(commands: Sequence[str], samples: str) -> str:
     """Return the line that reports samples; commands: the ones that led to them."""
-    from ..reporting.snippets import after
+    from ..reporting.snippets import after, positional
 
-    audit = after("audit", "--out", commands, "audit.json")
+    known = positional("audit", commands, "")  # an audit made in Python lies anywhere
+    audit = after("audit", "--out", commands, "audit.json") if known else "AUDIT"
     plan = after("sample", "--plan", commands, "plan.json")
     words = ["girsanov", "report", audit, "--plan", plan, "--samples", samples]
     data = after("audit", "--data", commands, "")
