@@ -9,7 +9,7 @@ import shutil
 import numpy as np
 import pytest
 
-from girsanov.data.origin import origin_path
+from girsanov.data.origin import is_of, origin_path, read_origin, write_origin
 
 AUDIT = ("--levels", 5, "--draws", 1, "--out", "new.json")
 
@@ -49,6 +49,18 @@ def test_what_is_not_its_own_is_used(drawn, girsanov):
     record.write_text(record.read_text().replace("/samples/1", "/notes/1"))
     np.save("own.npy", x)  # the record is somebody else's file: nothing is known
     assert girsanov("audit", "model", "--data", "own.npy", *AUDIT, "--force").code == 0
+
+
+def test_a_folder_that_was_looked_at_is_the_same(here):
+    """A file browser leaves hidden files in it."""
+    folder = here / "drawn"
+    folder.mkdir()
+    (folder / "0.png").write_bytes(b"a picture")
+    write_origin(str(folder), {})
+    (folder / ".DS_Store").write_bytes(b"where its window was")
+    assert is_of(read_origin(str(folder)), str(folder))
+    (folder / "1.png").write_bytes(b"another")
+    assert not is_of(read_origin(str(folder)), str(folder))
 
 
 def test_samples_compared_with_samples_are_no_mistake(drawn, girsanov):

@@ -148,9 +148,10 @@ def test_a_plan_is_told_verdict_first(girsanov, law):
     assert line == f"next: girsanov sample {law} --plan plan.json --count 1000 --out samples.npy"
 
 
-@pytest.mark.parametrize("data", ["trees.csv", "trees.parquet", "x.npy"])
+@pytest.mark.parametrize("data", ["trees.csv", "trees.parquet", "x.npy", "x.npz"])
 def test_each_next_line_works_as_it_stands(girsanov, trees, data):
     np.save("x.npy", np.random.default_rng(4).gamma(2.0, size=(200, 2)))
+    np.savez("x.npz", x=np.load("x.npy"), species=np.arange(200) % 2)
     pandas.read_csv(trees).to_parquet("trees.parquet")
     line = f"girsanov fit {data} --out 'my model' --steps 5 --network mlp"
     line += "" if data == "x.npy" else " --labels species"
@@ -168,6 +169,14 @@ def test_each_next_line_works_as_it_stands(girsanov, trees, data):
         told = [text[6:] for text in said.out.splitlines() if text.startswith("next: ")]
         line = told[0] if told else ""
     assert done == ["fit", "audit", "plan", "sample", "report"]
+
+
+def test_what_is_not_known_has_no_name_in_the_next_line(girsanov, law):
+    """Of an audit that was made in Python nobody knows where it was saved."""
+    model = gv.load_model(law)
+    gv.audit(model, model.law, examples=64, levels=5).plan(steps=2).save("p.json")
+    out = girsanov("sample", law, "--plan", "p.json", "--count", 2, "--out", "s.npy").out
+    assert out.splitlines()[-1] == "next: girsanov report AUDIT --plan p.json --samples s.npy"
 
 
 def test_one_of_anything_is_no_plural(girsanov, vectors):

@@ -48,3 +48,11 @@ def test_the_line_can_be_copied():
     assert note.startswith("column 'my code' looks like an id")
     assert "--drop 'my code' (in Python drop=['my code'])" in note
     assert id_notes(data, fitted=True)[0].endswith("Fit again with --drop 'my code'")
+
+
+def test_of_whole_numbers_it_is_not_said_for_sure():
+    """Years, or populations, differ from row to row and say much of other rows."""
+    years = {"year": np.arange(1980, 1980 + N), "key": IDS["text"]}
+    year, key = id_notes(load_data(pd.DataFrame(years)))
+    assert "so unless it is a quantity, as a year is, it says nothing of other rows" in year
+    assert "occurs twice, so it says nothing of other rows" in key

@@ -38,18 +38,25 @@ def after_plan(plan: Plan, out: str) -> str:
 
 
 def samples_like(record: Json) -> str:
-    """Return a name for samples of what a record of an audit is of: .npy but for tables."""
+    """Return a name for samples of what a record of an audit is of: .npy where that will do.
+
+    It has no columns for a table, and no room for the labels of a model that takes them.
+    """
+    from ..reporting.snippets import after
+
     if record.get("kind") != "table":
-        return "samples.npy"
+        labelled = after("audit", "--labels", record.get("commands", ()), "")
+        return "samples.npz" if labelled else "samples.npy"
     source = str(record.get("data_name", "")).split(" (")[0]  # without which part of it
     return "samples.parquet" if source.endswith(".parquet") else "samples.csv"
 
 
 def after_sample(commands: Sequence[str], samples: str) -> str:
     """Return the line that reports samples; commands: the ones that led to them."""
-    from ..reporting.snippets import after
+    from ..reporting.snippets import after, positional
 
-    audit = after("audit", "--out", commands, "audit.json")
+    known = positional("audit", commands, "")  # an audit made in Python lies anywhere
+    audit = after("audit", "--out", commands, "audit.json") if known else "AUDIT"
     plan = after("sample", "--plan", commands, "plan.json")
     words = ["girsanov", "report", audit, "--plan", plan, "--samples", samples]
     data = after("audit", "--data", commands, "")

@@ -33,10 +33,18 @@ def id_notes(data: Dataset, fitted: bool = False) -> list[str]:
         return f"Fit again with --drop {shlex.quote(name)}" if fitted else leave_out(name)
 
     return [
-        f"column {name!r} looks like an id: no value in it occurs twice, so it says nothing of "
-        f"other rows. {advice(name)}"
+        f"column {name!r} looks like an id: no value in it occurs twice, {_why(data, name)}. "
+        f"{advice(name)}"
         for name in id_columns(data)
     ]
+
+
+def _why(data: Dataset, name: str) -> str:
+    """Return what follows: of whole numbers, which may be years or populations, not for sure."""
+    assert isinstance(data.rows, TableRows)
+    if isinstance(data.rows.columns[name], Categories):
+        return "so it says nothing of other rows"
+    return "so unless it is a quantity, as a year is, it says nothing of other rows"
 
 
 def _all_differ(values: Values) -> bool:

@@ -55,11 +55,14 @@ def is_of(origin: Json, samples: str) -> bool:
 
 
 def content_of(samples: str) -> str:
-    """Return the SHA-256 of a file, or of the names and contents of a folder of samples."""
+    """Return the SHA-256 of a file, or of the names and contents of a folder of samples.
+
+    Hidden files, which file browsers leave in a folder that was looked at, are no samples.
+    """
     path = Path(samples)
     if not path.is_dir():
         return sha256_of_file(path)
-    files = sorted(p for p in path.rglob("*") if p.is_file())
+    files = sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
     return sha256_of(*(f"{p.relative_to(path)} {sha256_of_file(p)}\n" for p in files))
 
 

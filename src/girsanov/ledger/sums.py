@@ -4,9 +4,9 @@ Example i is in group i mod B. So if a batch is padded with rows of zeros to who
 examples, and laid out as [rounds, B, d], the sum over its first axis is that of every group: no
 example is looked up, on any device. Levels are gathered until there is enough to add at once, so
 that neither Python nor the kernels of a GPU are paid for one by one, nor caches that the network
-has emptied of all else. On a CPU vectors are turned in the precision of the model that made them.
-Sums are in float64, where the model is (those of the full covariance in a batch, as vectors are);
-a batch is added to the totals, on the CPU, when it is done.
+has emptied of all else. Vectors are turned and added in float64, where the model is: probes of few
+examples choose among features that all but cancel, and see the rounding of float32. A batch is
+added to the totals, on the CPU, when it is done.
 
 What repeats other sums is copied from them at the end: r_previous is r of the level before, and
 x0 - mean is r of level 0.
@@ -28,7 +28,6 @@ from .frame import Frame
 from .walk import Level
 
 TOGETHER = {"cpu": 2**18, "cuda": 2**22}  # numbers of a vector that are added at once
-LEAST = torch.float32  # that vectors are turned in on a CPU; elsewhere they are in float64
 NOISE, RESIDUAL, OTHER = 0, 1, 2  # of what is gathered; then e, and in phase space w
 # pairs of VECTOR in curve.py that repeat others: of the level before, and of level 0
 BEFORE = {(0, 3): (0, 2), (3, 3): (2, 2), (3, 4): (2, 4)}
@@ -82,8 +81,8 @@ class Sums:
         shapes["products"] = (rows, *wide)
         shapes |= {"full": (levels, 3, FOLDS, d, d)} if full else {}
         self.totals = {k: torch.zeros(s, dtype=torch.float64) for k, s in shapes.items()}
-        self.on_cpu, self.batch = device.type == "cpu", self.totals
-        if not self.on_cpu:
+        self.batch = self.totals
+        if device.type != "cpu":
             self.batch = {k: t.to(device) for k, t in self.totals.items()}
         mean = torch.tensor(frame.moments.mean).to(device)
         self.mean, self.centre = mean, frame.moments.basis.to_coordinates(mean[None])[0]
@@ -96,10 +95,9 @@ class Sums:
     def begin(self, first: int, x0: Tensor) -> None:
         """Begin a batch of x0 [b, d], of which the first example has number `first`."""
         b, exact = len(x0), torch.empty(0, dtype=torch.float64, device=self.device)
-        place = exact.to(torch.promote_types(x0.dtype, LEAST)) if self.on_cpu else exact
         self.rows = slice(first % GROUPS, first % GROUPS + b)
         rounds = -(-self.rows.stop // GROUPS)
-        self.x0 = x0.to(place)
+        self.x0 = x0.to(exact)
         centred = exact.new_zeros(rounds * GROUPS, self.d)
         centred[self.rows] = self.x0 - self.mean
         self.c = {
@@ -109,7 +107,7 @@ class Sums:
         most = max(1, TOGETHER.get(self.device.type, 2**20) // centred.numel())
         wide = 3 + self.reference + self.phases
         self.shares = exact.new_zeros(most, rounds * GROUPS, 1)
-        self.gathered = place.new_zeros(wide, most, rounds * GROUPS, self.d)
+        self.gathered = exact.new_zeros(wide, most, rounds * GROUPS, self.d)
 
     def start(self) -> None:
         """Begin a path at level 0, which costs no call: the mean is predicted."""
@@ -164,8 +162,7 @@ class Sums:
         for name, (basis, _) in self.frame.bases.items():
             main = basis is self.frame.moments.basis
             wide = self.bridge if main else OTHER
-            turned = self._turned(name, self.gathered[:wide, : len(seen)])
-            v = turned.double()
+            v = self._turned(name, self.gathered[:wide, : len(seen)])
             if seen[0].row == 0:  # r is x0 - mean: to the bit, or (3) is of no vectors at all
                 v[RESIDUAL, 0] = self.c[name]
             past = torch.cat([self.carried[name], v[RESIDUAL]])
@@ -174,7 +171,7 @@ class Sums:
             else:
                 self._add_basis(name, rows, v)
             if main and levels and "full" in self.batch:
-                self._add_full(rows[levels], turned[:OTHER, levels])
+                self._add_full(rows[levels], v[:OTHER, levels])
             if inside:
                 self._add_bridge(name, [seen[i] for i in inside], inside, v, past)
             self.carried[name] = past[list(self.at)]
@@ -219,7 +216,7 @@ class Sums:
         self, name: str, seen: list[Seen], inside: list[int], v: Tensor, past: Tensor
     ) -> None:
         """Add the products of `bridge.py` of the gaps that were looked into."""
-        e = self._turned(name, self.gathered[self.bridge : self.bridge + 1, inside])[0].double()
+        e = self._turned(name, self.gathered[self.bridge : self.bridge + 1, inside])[0]
         share = self.shares[inside].view(len(inside), -1, GROUPS, 1)
         ends = (past[[one.before for one in seen]], past[[one.last for one in seen]])
         among = (v[RESIDUAL, inside], v[NOISE, inside], self.c[name], e, torch.lerp(*ends, share))
@@ -240,7 +237,7 @@ class Sums:
         traces = [found[own].sum(-1), found[noise].sum(-1), state]
         if self.phases:
             v = self.gathered[:, : len(rows)]
-            across = (v[-1].double() * v[RESIDUAL]).sum(-1)
+            across = (v[-1] * v[RESIDUAL]).sum(-1)
             traces.append(across.view(len(across), -1, GROUPS).sum(1))
         self.batch["traces"].index_add_(0, rows, torch.stack(traces, 1))
 
@@ -251,9 +248,9 @@ class Sums:
         """
         count = v.shape[1]
         n, r = (x.reshape(count, -1, FOLDS, self.d).transpose(1, 2) for x in v)
-        c = self.c[self.frame.moments.basis.kind].reshape(-1, FOLDS, self.d).transpose(0, 1).to(v)
+        c = self.c[self.frame.moments.basis.kind].reshape(-1, FOLDS, self.d).transpose(0, 1)
         found = [r.mT @ r, n.mT @ n, n.mT @ c.expand_as(n)]
-        self.batch["full"].index_add_(0, rows, torch.stack(found, 1).double())
+        self.batch["full"].index_add_(0, rows, torch.stack(found, 1))
 
     def settle(self) -> None:
         """Add the batch to the totals, once it is done."""
