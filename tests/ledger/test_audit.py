@@ -410,3 +410,13 @@ def test_half_of_what_was_found_is_refused(saved, name):
     without(saved, (name,))
     with pytest.raises(InputError, match=f"must hold {name}"):
         load_audit(saved)
+
+
+def test_a_model_of_few_training_examples_is_audited_without_its_memorisation():
+    rng = np.random.default_rng(4)
+    train, held_out = (load_data(rng.normal(size=(n, 2))) for n in (20, 60))
+    model = ExactDenoiser(GaussianMixture([1.0], [[0.0, 0.0]], [1.0]))
+    made = audit(model, held_out, train=train, levels=5, draws=1)
+    assert made.memorisation is None
+    assert made.about["training_examples"] == 0
+    assert made.plan(steps=2).steps == 2
