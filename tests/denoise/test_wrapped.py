@@ -325,6 +325,11 @@ def test_what_does_not_fit_together_is_refused_in_a_line(options, said):
         gv.wrap(wiener, (2,), weights={}, **options)
 
 
+def test_a_shape_is_a_tuple():
+    with pytest.raises(InputError, match=r"^shape: must be a tuple"):
+        gv.wrap(wiener, 2, weights={}, times=(0.1, 1.0))
+
+
 def test_what_is_no_denoiser_is_told_what_it_lacks():
     class Mine:
         shape, classes = (2,), 0

@@ -330,3 +330,9 @@ def test_models_of_our_own_name_their_scheduler(tmp_path):
     snr = kept / (1 - kept)
     low, high = float(snr[int(t) + 1]), float(snr[int(t)])
     assert low <= audit.plan(steps=3).levels[1] <= high
+
+
+def test_it_prints_in_a_line(scheduler):
+    said = repr(scheduler)
+    assert said.startswith("GirsanovScheduler(1 to ")
+    assert len(said) < 100

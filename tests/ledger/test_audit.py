@@ -420,3 +420,9 @@ def test_a_model_of_few_training_examples_is_audited_without_its_memorisation():
     assert made.memorisation is None
     assert made.about["training_examples"] == 0
     assert made.plan(steps=2).steps == 2
+
+
+def test_training_data_are_a_data_set():
+    model = ExactDenoiser(GaussianMixture([1.0], [[0.0, 0.0]], [1.0]))
+    with pytest.raises(InputError, match=r"^train: must be a data set"):
+        audit(model, load_data(np.zeros((40, 2))), train=np.zeros((40, 2)), levels=5)

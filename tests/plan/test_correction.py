@@ -10,7 +10,7 @@ from girsanov.denoise.calibrate import CalibratedDenoiser
 from girsanov.denoise.exact import ExactDenoiser
 from girsanov.law import Gaussian, GaussianMixture
 from girsanov.ledger.audit import audit
-from girsanov.plan.correction import advised, broken, gain
+from girsanov.plan.correction import advised, broken, gain, worst
 from girsanov.plan.cost import prices
 from girsanov.plan.make import make_plan
 from girsanov.plan.score import corrected_bound
@@ -79,6 +79,20 @@ def test_the_reason_and_the_ledger_bound_the_score_error_alike(audits, name):
         assert found is None or found[1] == f"{low:.2g}"
         told += found is not None
     assert told or name in ("none", "scaled", "fine end")
+
+
+def test_the_worst_level_is_told_by_how_often_the_straight_line_beats_it(audits):
+    made = audits["noisy end"]
+    noise, times = worst(made)
+    variance = LAW.variance / LAW.dimension
+    assert noise**2 >= variance
+    k = int(np.abs(made.levels - noise**-2).argmin())
+    lam = np.linalg.eigvalsh(LAW.covariance())
+    line = (lam / (1 + made.levels[k] * lam)).sum()
+    found = made.curve.total()
+    assert times == pytest.approx(found.value[k + 1] / line, rel=0.15)
+    assert times > 1.5
+    assert all(worst(audits[name]) is None for name in CHANGES if name != "noisy end")
 
 
 def test_it_can_be_asked_for_and_refused(audits):

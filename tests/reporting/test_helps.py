@@ -133,6 +133,21 @@ def test_what_is_known_by_heart_is_not_mended_by_more_training(bad):
     assert f"down to noise {learnt.levels[-1] ** -0.5:.3g}" in str(learnt)
 
 
+def test_a_model_that_is_far_off_under_much_noise_is_told_so_first():
+    made = measured(
+        lambda m, x, s: torch.where(s < 0.1, 3 * x, m), levels=np.geomspace(1e-3, 1e3, 33)
+    )
+    for calibrate, remedy in ((True, "the calibration covers that"), (False, "plan --calibrate")):
+        plan = made.plan(steps=8, calibrate=calibrate)
+        told = helped(made, remedies(made, plan), plan)
+        assert told.startswith(
+            "As it is, the model is far off where noise hides the data: at noise"
+        )
+        assert "calling a network the wrong way" in told
+        assert remedy in told
+        assert told.split(".")[0] in listed(made, remedies(made, plan), plan).told[0]
+
+
 def test_nats_advise_no_other_grid_where_samples_chose(good):
     plan = gv.evaluate_grid(good, GRID[[4, 8, 12, 44]])
     found = remedies(good, plan)

@@ -324,3 +324,12 @@ def test_no_words_are_parted_from_their_figure_in_print(wrong_audit, wrong_plans
         assert found[1].count("</div>") == 0
     printed = shipped("style.css").split("@media print")[-1]
     assert re.search(r"\.whole,[^{]*\{ break-inside: avoid; \}", printed)
+
+
+def test_what_is_no_audit_or_plan_is_refused_in_a_line(wrong_audit, wrong_plans, tmp_path):
+    out = tmp_path / "page.html"
+    with pytest.raises(InputError, match=r"^audit: must be an audit"):
+        report([wrong_audit], out=out)
+    with pytest.raises(InputError, match=r"^plans: must be plans"):
+        report(wrong_audit, list(wrong_plans), out=out)
+    assert not out.exists()

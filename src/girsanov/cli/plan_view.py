@@ -54,8 +54,8 @@ def planned(plan: Plan, out: Path | None, *, whole: bool = False, frontier: bool
 def _sampler(plan: Plan) -> str:
     from ..plan.solve import GIVEN  # which whoever gave it knows
 
-    said = plan.in_words()
     why = str(plan.about["why"])
+    said = plan.in_words().removesuffix(", calibrated" if why.startswith("calibrated") else "")
     said += "" if why == GIVEN else f": {why}"
     if plan.calibration is not None:
         share = 100 * plan.calibration.share

@@ -193,6 +193,7 @@ def wrap(  # noqa: PLR0913
     weights: the module, or arrays by name, that decide what a function answers; they are hashed
     into the fingerprint. Raises InputError, in one line, for what does not fit together.
     """
+    require(isinstance(shape, Sequence), "shape", "must be a tuple, such as (3, 32, 32)", shape)
     sizes = tuple(int(n) for n in shape)
     require(bool(sizes) and min(sizes) > 0, "shape", "must be sizes > 0, of one example", shape)
     kind = require_choice("predicts", predicts, PARAMETRISATIONS)

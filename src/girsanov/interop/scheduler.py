@@ -111,6 +111,12 @@ class GirsanovScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]
             use_flow_sigmas=clock.kind == "flow",
         )  # fmt: skip
 
+    def __repr__(self) -> str:
+        """Return in a line what it can run; its file holds the grids."""
+        counts = sorted(self._plans.grids)
+        model = str((self.config.get("about") or {}).get("model", ""))[:12]
+        return f"GirsanovScheduler({counts[0]} to {counts[-1]} network calls, of model {model})"
+
     @property
     def init_noise_sigma(self) -> float:
         """1: a pipeline's own noise is what the start is made of."""

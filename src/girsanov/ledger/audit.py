@@ -21,11 +21,11 @@ from .curve import GROUPS, Curve
 from .examples import (
     beside_train,
     held_out_examples,
+    learnt,
     moments_for,
     neighbours,
     require_reference,
     require_shape,
-    training_examples,
 )
 from .frame import make_frame
 from .inside import places
@@ -80,8 +80,7 @@ def audit(  # noqa: PLR0913
     source = held_out_examples(denoiser, data, examples, seed)
     require_reference(denoiser, reference, data)
     require_shape("data", source, denoiser)
-    few = train is None or len(train) < 2 * GROUPS  # to tell what is known by heart
-    seen = None if train is None or few else training_examples(denoiser, train, len(source))
+    seen = learnt(denoiser, train, len(source))
     moments, origin, source, others = moments_for(denoiser, data, train, source)
     beside, alone = neighbours(denoiser, others, source) if reference is None else (reference, "")
     # exact for this very law: of another one it is a model like any other

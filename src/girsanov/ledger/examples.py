@@ -20,7 +20,7 @@ from ..denoise.pipeline_units import in_units_of
 from ..law.base import Law
 from ..moments import Moments, measure_moments, moments_from_covariance
 from ..noise import NoiseSource
-from .curve import Examples
+from .curve import GROUPS, Examples
 
 LAW_EXAMPLES = 20_000
 AUDITED = 2**17  # rows that are looked for among the training examples, at most
@@ -150,6 +150,8 @@ def beside_train(denoiser: Denoiser, data: Dataset | Law, train: Dataset | None)
     They share no example with these and, of a model that knows no units, are in theirs.
     """
     require_denoiser(denoiser)
+    known = train is None or isinstance(train, Dataset)
+    require(known, "train", "must be a data set: load it with gv.load_data", type(train).__name__)
     if train is None or not isinstance(data, Dataset):
         return data
     _refuse_shared(data, [train.lineage], "are also in the training data given")
@@ -178,6 +180,12 @@ def training_examples(denoiser: Denoiser, train: Dataset, most: int, seed: int =
     own = _in_units("train", denoiser, train)
     require_shape("train", own, denoiser)
     return _some(own, min(most, len(train)), seed)
+
+
+def learnt(denoiser: Denoiser, train: Dataset | None, most: int) -> Part | None:
+    """Return the examples that tell what is known by heart, None where too few are given."""
+    few = train is None or len(train) < 2 * GROUPS
+    return None if train is None or few else training_examples(denoiser, train, most)
 
 
 def neighbours(

@@ -47,13 +47,26 @@ def gain(price: Prices, nodes: Indices) -> Estimate | None:
 
 def broken(audit: Audit) -> bool:
     """Return whether a straight line certainly beats the model where noise hides the data."""
+    return worst(audit) is not None
+
+
+def worst(audit: Audit) -> tuple[float, float] | None:
+    """Return the noise level where a straight line beats a broken model most, and how often.
+
+    That is M^ over M_linear there; None of a model that is not broken.
+    """
     if audit.probe is None or audit.calibration is not None:
-        return False
+        return None
     variance = float(audit.curve.total().value[0]) / audit.curve.dimension
-    hidden = audit.levels * variance <= 1
-    behind = audit.curve.traces[1:, :, 0] - BROKEN * audit.probe.linear  # [K, B]
-    found = group_estimate(behind[hidden].T, audit.curve.shares)
-    return bool((np.asarray(found.value) > SURE * np.asarray(found.se)).any())
+    hidden = np.flatnonzero(audit.levels * variance <= 1)
+    mine, line = audit.curve.traces[1:, :, 0][hidden], audit.probe.linear[hidden]  # [K, B]
+    behind = group_estimate((mine - BROKEN * line).T, audit.curve.shares)
+    sure = np.asarray(behind.value) > SURE * np.asarray(behind.se)
+    if not sure.any():
+        return None
+    times = np.where(sure, (mine @ audit.curve.shares) / (line @ audit.curve.shares), 0.0)
+    k = int(times.argmax())
+    return float(audit.levels[hidden[k]] ** -0.5), float(times[k])
 
 
 def advised(price: Prices, nodes: Indices) -> str:

@@ -17,6 +17,7 @@ from .._checks import InputError
 from .._typing import Json
 from ..ledger.record import Audit
 from ..ledger.untrained import Untrained
+from ..plan.correction import worst
 from ..plan.plan import Plan
 from ..plan.remedies import Remedy, remedies
 from .contest import winner
@@ -31,6 +32,7 @@ class Help(NamedTuple):
     items: list[str]
 
 
+WRONG = 10.0  # times the error of a straight line, which no training falls so far short of
 REMEDY = (
     "What would help is to train it, or to give it the data, units and size that it was trained "
     "on; no other grid, number of steps or calibration makes up for that."
@@ -102,6 +104,26 @@ def ignorant(found: Untrained, about: Json, plan: Plan | None) -> str:
     )
 
 
+def off(audit: Audit, plan: Plan) -> str:
+    """Return how far a straight line beats a broken model where noise hides the data, or ""."""
+    found = worst(audit)
+    if found is None:
+        return ""
+    noise, times = found
+    said = (
+        f"As it is, the model is far off where noise hides the data: at noise {number(noise)} its "
+        f"error is {number(times)} times that of a straight line"
+    )
+    if times > WRONG:
+        said += (
+            ", which dividing a prediction of the noise by a small alpha does, or calling a "
+            "network the wrong way (its times, its units, what it predicts)"
+        )
+    if plan.calibration is not None:
+        return f"{said}; the calibration covers that."
+    return f"{said}; plan --calibrate (and --model, for a solver) corrects it."
+
+
 def helps(audit: Audit, plan: Plan) -> str:
     """Return what would help a plan most, "" where this audit cannot price it."""
     return helped(audit, priced(audit, plan), plan)
@@ -109,8 +131,8 @@ def helps(audit: Audit, plan: Plan) -> str:
 
 def helped(audit: Audit, found: Sequence[Remedy] | None, plan: Plan) -> str:
     """Return `helps_of`, after what the model has memorised if that is the larger part."""
-    told = by_heart(audit, plan)
-    said = helps_of(advisable(found, plan, bool(told)), plan)
+    told = " ".join(filter(None, [off(audit, plan), by_heart(audit, plan)]))
+    said = helps_of(advisable(found, plan, bool(by_heart(audit, plan))), plan)
     if not told:
         return said
     if said in ("", NOTHING):
@@ -122,8 +144,8 @@ def listed(audit: Audit, found: Sequence[Remedy] | None, plan: Plan) -> Help:
     """Return what `helped` says, line by line."""
     if audit.untrained() is not None:
         return Help([REMEDY], [])
-    told = list(filter(None, [by_heart(audit, plan)]))
-    found = advisable(found, plan, bool(told))
+    told = list(filter(None, [off(audit, plan), by_heart(audit, plan)]))
+    found = advisable(found, plan, bool(by_heart(audit, plan)))
     sure = [r for r in found or () if r.low > NEGLIGIBLE]
     if not sure:
         return Help(told or list(filter(None, [helps_of(found, plan)])), [])
@@ -260,11 +282,12 @@ def _words(remedy: Remedy, steps: int, share: float | None = None) -> str:
             whose = "the score error" + (" calibration leaves" if about.get("calibrated") else "")
             said = f"more training{there}: {whose} costs at least {least} nats"
             ends = about.get("beaten")
+            by = "the training" if about.get("trained_on") else "other"
             if ends is None:
                 return said
             noise = " to ".join(number(sigma) for sigma in ends)
             return (
-                f"{said} (at noise {noise} an average of the training examples, without any "
+                f"{said} (at noise {noise} an average of {by} examples, without any "
                 "network, is closer to the truth than this model)"
             )
 

@@ -72,6 +72,10 @@ def report(
     those. Raises `InputError` when a plan was made from none of these audits, when samples do not
     match data, or when their record says that another plan drew them.
     """
+    for one in (audit, *others):
+        require(isinstance(one, Audit), "audit", "must be an audit, others in others=", one)
+    for plan in plans:
+        require(isinstance(plan, Plan), "plans", "must be plans, one argument each", plan)
     page = content(audit, *plans, others=others, samples=samples, data=data, commands=commands)
     write_text(out, _written(page))
     if figures is not None:
