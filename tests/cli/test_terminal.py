@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -169,6 +170,24 @@ def test_each_next_line_works_as_it_stands(girsanov, trees, data):
         told = [text[6:] for text in said.out.splitlines() if text.startswith("next: ")]
         line = told[0] if told else ""
     assert done == ["fit", "audit", "plan", "sample", "report"]
+
+
+def test_the_next_line_finds_files_of_another_folder_and_names_samples_anew(
+    girsanov, vectors, tmp_path, monkeypatch
+):
+    Path("deep").mkdir()
+    monkeypatch.chdir("deep")
+    shutil.copy(tmp_path / vectors, "v.npy")
+    girsanov("fit", "v.npy", "--out", "m", "--steps", 1, "--network", "mlp")
+    girsanov("audit", "m", "--data", "v.npy", "--draws", 1, "--levels", 5)
+    monkeypatch.chdir(tmp_path)
+    Path("samples.npy").touch()
+    out = girsanov("plan", "deep/audit.json", "--steps", 1, "--out", "two.json").out
+    assert "--out two-samples.npy" in out.replace("\n", " ")
+    out = girsanov("sample", "deep/m", "--plan", "two.json", "--count", 9, "--out", "t.npy").out
+    line = out.splitlines()[-1][6:]
+    assert "deep/audit.json" in line
+    assert girsanov(*shlex.split(line)[1:]).code == 0
 
 
 def test_what_is_not_known_has_no_name_in_the_next_line(girsanov, law):

@@ -34,7 +34,8 @@ def after_plan(plan: Plan, out: str) -> str:
     record = plan.about["audit"]
     model = positional("audit", record.get("commands", ()), "MODEL")
     words = ["girsanov", "sample", model, "--plan", out, "--count", "1000", "--out"]
-    return shlex.join([*words, samples_like(record)])
+    name = samples_like(record)
+    return shlex.join([*words, f"{Path(out).stem}-{name}" if Path(name).exists() else name])
 
 
 def samples_like(record: Json) -> str:
@@ -58,11 +59,22 @@ def after_sample(commands: Sequence[str], samples: str) -> str:
     known = positional("audit", commands, "")  # an audit made in Python lies anywhere
     audit = after("audit", "--out", commands, "audit.json") if known else "AUDIT"
     plan = after("sample", "--plan", commands, "plan.json")
+    places = [Path(plan).parent, Path(positional("sample", commands, "")).parent]
+    audit, data = (
+        _found(name, places) for name in (audit, after("audit", "--data", commands, ""))
+    )
     words = ["girsanov", "report", audit, "--plan", plan, "--samples", samples]
-    data = after("audit", "--data", commands, "")
     labels = after("audit", "--labels", commands, "")
     words += [*(["--data", data] if data else []), *(["--labels", labels] if labels else [])]
     return shlex.join(words)
+
+
+def _found(name: str, places: Sequence[Path]) -> str:
+    """Return a file's name, or where else it lies: what was recorded is of another folder."""
+    beside = [place / Path(name).name for place in places]
+    if not name or Path(name).exists():
+        return name
+    return next((str(path) for path in beside if path.exists()), name)
 
 
 def after_compare(samples: str) -> str:
