@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import girsanov as gv
 from girsanov import ExactDenoiser, InputError, audit, load_plan, sample
 from girsanov.data.origin import write_origin
 from girsanov.reporting.drawn import OLD, UNKNOWN, opened
@@ -73,3 +74,18 @@ def test_a_plan_of_another_audit_is_refused(law, exact_audit, exact_plan, way, t
         render(exact_audit, exact_plan, other.plan(steps=6))
     again = audit(ExactDenoiser(law), law, levels=17, examples=600)
     assert "nats" in render(exact_audit, again.plan(steps=6))  # of the same audit, made again
+
+
+def test_data_of_another_kind_are_refused(tmp_path):
+    rng = np.random.default_rng(3)
+    vectors = gv.load_data(rng.normal(size=(80, 3)))
+    pictures = gv.load_data(rng.integers(0, 255, size=(80, 6, 6), dtype=np.uint8))
+    model, held_out = gv.fit(vectors, steps=1, network="mlp"), rng.normal(size=(40, 3))
+    made = gv.audit(model, gv.load_data(held_out), levels=5, draws=1)
+    out = tmp_path / "page.html"
+    for other in (pictures, gv.load_data(rng.normal(size=(80, 2)))):
+        with pytest.raises(gv.InputError, match="must be the data that was audited"):
+            gv.report(made, samples=other, data=other, out=out)
+    assert not out.exists()
+    gv.report(made, samples=vectors, data=vectors, out=out)
+    assert out.exists()

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from .._checks import plural, refuse, require
 from .._typing import Json, PathLike
-from ..data import load_data
+from ..data import Dataset, load_data
 from ..data.origin import is_of, read_origin
 from ..ledger.about import IDENTITY, same_audit
 from ..ledger.record import Audit
@@ -74,6 +74,17 @@ def require_made_from(plans: Sequence[Plan], audits: Sequence[Audit]) -> None:
             rule = "must be made from the audit that is reported"
             remedy = "Give that audit, or plan again from this one"
             refuse(what, rule, f"one of another audit of this model, {_unlike(of, about)}", remedy)
+
+
+def require_like(data: object, audit: Audit) -> None:
+    """Refuse data of another kind than what was audited, or vectors of another length."""
+    kind = audit.about.get("kind")
+    if not isinstance(data, Dataset) or kind is None:
+        return
+    own, shape = data.standardisation.kind, tuple(audit.about["shape"])
+    like = own == kind and (own != "vector" or tuple(data.shape) == shape)
+    rule = f"must be the data that was audited, of kind {kind} and shape {shape}"
+    require(like, "data", rule, f"{own} of shape {tuple(data.shape)}")
 
 
 def _unlike(one: Json, other: Json) -> str:

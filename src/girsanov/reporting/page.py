@@ -23,7 +23,7 @@ from ..ledger.about import same_audit
 from ..ledger.record import Audit
 from ..plan.plan import Plan
 from .contest import contest
-from .drawn import Drawn, opened, require_made_from
+from .drawn import Drawn, opened, require_like, require_made_from
 from .files import write_figures
 from .live import digest, island, live, relatives
 from .pictures import Pictures, Shown, pictures
@@ -113,6 +113,7 @@ def content(
     require(len(plans) <= PLANS, "plans", f"must be at most {PLANS}", len(plans))
     require_made_from(plans, (audit, *others))
     require(not isinstance(commands, str), "commands", "must be a list of commands", commands)
+    require_like(data, audit)
     drawn = opened(samples, data, (audit, *others), plans)
     shown = pictures(drawn.rows, data)
     beside = versus((audit, *others), plans)
