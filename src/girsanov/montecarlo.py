@@ -59,6 +59,11 @@ def mean_estimate(values: Array, axis: int = 0) -> Estimate:
     return Estimate(values.mean(axis=axis), spread / math.sqrt(n), max(n - 1, 1))
 
 
+def apart(one: Estimate, two: Estimate) -> Estimate:
+    """Return the difference of two independent estimates."""
+    return Estimate(one.value - two.value, np.hypot(one.se, two.se), min(one.degrees, two.degrees))
+
+
 def group_estimate(groups: Array, weights: Array) -> Estimate:
     """Return equation (1) for `groups` [B, ...] with shares `weights` [B] that sum to one.
 

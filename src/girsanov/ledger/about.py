@@ -83,6 +83,11 @@ def same_audit(one: Json, other: Json) -> bool:
     return all(one.get(name) == other.get(name) for name in IDENTITY)
 
 
+def rows_of(about: Json) -> object:
+    """Return what tells the rows that were audited from others, labels left out."""
+    return about.get("rows", about["data"])
+
+
 def require_record(about: Any, where: str) -> None:
     """Refuse the record of an audit in which a field is missing or of another kind."""
     require(isinstance(about, dict), where, "must have the record of an audit", about)

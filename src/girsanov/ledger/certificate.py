@@ -38,9 +38,12 @@ class Entry:
         """Return name, value, interval and kind, in three digits: init 0.0117 (0.00465 to 0.0192),
         estimate.
         """
+        return f"{self.name} {self.figure()}{self.ends()}, {self.kind}"
+
+    def ends(self) -> str:
+        """Return the interval of an estimate in brackets, "" where there is none."""
         known = self.kind == "estimate" and self.low is not None and self.high is not None
-        ends = f" ({self.low:.3g} to {self.high:.3g})" if known else ""
-        return f"{self.name} {self.figure()}{ends}, {self.kind}"
+        return f" ({self.low:.3g} to {self.high:.3g})" if known else ""
 
     def figure(self) -> str:
         """Return what it comes to in three digits: 0.0117, >= 0.0365 or unknown."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from ..ledger.record import Audit
 from ..sampling.solvers import SOLVERS
+from .given import as_planned
 from .make import Wish
 from .plan import Plan
 from .solve import solver_plans
@@ -32,6 +33,6 @@ def family(
         return solver_plans(
             audit, plan.sampler, counts or SOLVER_COUNTS, plan.last, judged=ledgers
         )
-    own = (audit.calibrated() if plan.calibration is not None else audit).in_process(plan.process)
+    own = as_planned(audit, plan)
     found = Wish.like(plan).every(own, counts)
     return [one.plan(plan.last) if ledgers else one.bare(plan.last) for one in found]

@@ -34,6 +34,11 @@ def evaluate_grid(audit: Audit, levels: Levels, **options: Any) -> Plan:
     return plan_on(price, nodes, last=last, frontier=[], why="the grid was given")
 
 
+def as_planned(audit: Audit, plan: Plan) -> Audit:
+    """Return an audit of the denoiser and process that a plan samples with."""
+    return (audit.calibrated() if plan.calibration is not None else audit).in_process(plan.process)
+
+
 def grid_prices(
     audit: Audit, levels: Levels, *, sampler: str = "gaussian", **options: Any
 ) -> tuple[Prices, Indices]:

@@ -259,10 +259,17 @@ def best(rows: list[Json], bound: float, count: float) -> int:
     measured, or than `LEAST` for each of these.
     """
     for row in rows:
-        most = max(ENOUGH * bound, 2 * row["standard_error"], LEAST * count)
-        if _saved_by_twice(rows, row) <= most:
+        if _saved_by_twice(rows, row) <= max(_worth(row, bound, count)):
             return int(row["steps"])
     raise InputError("audit: has no level to plan on")
+
+
+def _worth(row: Json, bound: float, count: float) -> tuple[float, float, float]:
+    """Return what is not worth twice as many steps, in nats.
+
+    Beside the score error, the error of measuring, and the coordinates that stand out.
+    """
+    return ENOUGH * bound, 2 * float(row["standard_error"]), LEAST * count
 
 
 def _saved_by_twice(rows: list[Json], row: Json) -> float:
@@ -273,21 +280,19 @@ def _saved_by_twice(rows: list[Json], row: Json) -> float:
 def why_best(rows: list[Json], steps: int, bound: float, count: float) -> str:
     """Return why so many steps are the best number; bound: of the score error of their grid."""
     row, last = next(r for r in rows if r["steps"] == steps), rows[-1]
-    error, known = 2 * row["standard_error"], f"the score error is at least {figure(bound, 2)}"
-    many = f"{figure(count, 2)} coordinates that stand out of the noise"
-    rules = {
-        f"at most half of the score error, which is at least {figure(bound, 2)}": ENOUGH * bound,
-        "no more than can be measured": error,
-        f"at most {LEAST} for each of {many}": LEAST * count,
-    }
-    rule = max(rules, key=lambda name: rules[name])
-    why = (
-        f"twice as many would save {figure(_saved_by_twice(rows, row), 2)} ± {figure(error, 1)} "
-        f"nats, {rule}"
-    )
-    if "score error" not in rule:
-        why += f"; {known if bound > 0 else 'no score error was found'}"
-    if last["above_best"] > max(LEAST * count, 4 * last["standard_error"]):
+    half, error, few = _worth(row, bound, count)
+    least = f"is at least {figure(bound, 2)}"
+    known = f"the score error {least}" if bound > 0 else "no score error was found"
+    if half >= max(error, few):
+        rule = f"at most half of the score error, which {least}"
+    elif error >= few:
+        rule = f"no more than can be measured; {known}"
+    else:
+        many = f"{figure(count, 2)} coordinates that stand out of the noise"
+        rule = f"at most {LEAST} for each of {many}; {known}"
+    saved = figure(_saved_by_twice(rows, row), 2)
+    why = f"twice as many would save {saved} ± {figure(error, 1)} nats, {rule}"
+    if last["above_best"] > max(few, 4 * last["standard_error"]):
         why += (
             f"; {plural(last['steps'], 'step')} would cost {figure(last['above_best'], 2)} more "
             "than the cheapest number, because long steps cover part of the score error"

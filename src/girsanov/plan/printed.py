@@ -20,9 +20,7 @@ def printed(plan: Plan) -> str:
                      f"{far.kind}")  # fmt: skip
     for e in plan.ledger:
         if e.kind != "unknown":
-            known = e.kind == "estimate" and e.high is not None
-            ends = f" ({e.low:.3g} to {e.high:.3g})" if known else ""
-            lines.append(f"  {e.name:15} {e.figure()} nats{ends}, {e.kind}")
+            lines.append(f"  {e.name:15} {e.figure()} nats{e.ends()}, {e.kind}")
     if plan.promised is not None:
         lines.append(f"  {'certificate':15} {plan.certified()}")
     told = [fill(line, WIDTH, subsequent_indent=INDENT) for line in lines]

@@ -24,7 +24,7 @@ from .._typing import Array
 from ..ledger.record import Audit
 from ..montecarlo import group_estimate
 from .correction import SURE
-from .given import grid_prices
+from .given import as_planned, grid_prices
 from .make import Found, Wish
 from .plan import Plan
 
@@ -52,7 +52,7 @@ def remedies(audit: Audit, plan: Plan) -> list[Remedy]:
     They are in the order of the low ends of their intervals and may overlap: together they need
     not save the sum. Plans of deterministic solvers are not priced in nats and get training only.
     """
-    own = (audit.calibrated() if plan.calibration is not None else audit).in_process(plan.process)
+    own = as_planned(audit, plan)
     found = _of_sampler(audit, own, plan) if plan.distance is None else []
     score = next((e for e in plan.ledger if e.name == "score"), None)
     if score is not None and score.kind == "lower bound":

@@ -20,10 +20,11 @@ import numpy as np
 
 from .._checks import InputError
 from .._typing import Array
+from ..ledger.about import rows_of
 from ..ledger.record import Audit
-from ..montecarlo import Estimate, group_estimate, quantile
+from ..montecarlo import Estimate, apart, group_estimate, quantile
 from .cost import Prices
-from .given import grid_prices
+from .given import as_planned, grid_prices
 from .plan import Plan
 from .promise import left_out
 from .score import RISK, measured_to, optimism, reference
@@ -42,7 +43,7 @@ def proven(plan: Plan, audit: Audit, others: Sequence[Audit]) -> Plan:
     is taken at its share of half the risk.
     """
     entry = next((e for e in plan.ledger if e.name == "score"), None)
-    rivals = [o for o in others if _data(o) == _data(audit) and o is not audit]
+    rivals = [o for o in others if rows_of(o.about) == rows_of(audit.about) and o is not audit]
     if not rivals or plan.distance is not None or entry is None or entry.kind != "lower bound":
         return plan
     found = max(rival_floor(plan, audit, o, RISK / 2 / len(rivals)) for o in rivals)
@@ -57,7 +58,7 @@ def proven(plan: Plan, audit: Audit, others: Sequence[Audit]) -> Plan:
 
 def rival_floor(plan: Plan, audit: Audit, rival: Audit, risk: float) -> float:
     """Return the lower end of (1) in nats, at least 0, and 0 where the rival knows too little."""
-    own = (audit.calibrated() if plan.calibration is not None else audit).in_process(plan.process)
+    own = as_planned(audit, plan)
     same: dict[str, Any] = {
         "sampler": plan.sampler, "covariance": plan.covariance, "start": plan.start,
     }  # fmt: skip
@@ -88,8 +89,7 @@ def _between(own: tuple[Prices, Array], other: tuple[Prices, Array], paired: boo
     (price, here), (theirs, there) = own, other
     if paired and np.array_equal(price.folds, theirs.folds):
         return group_estimate(here - there, price.folds)
-    one, two = price.estimate(here), theirs.estimate(there)
-    return Estimate(one.value - two.value, np.hypot(one.se, two.se), min(one.degrees, two.degrees))
+    return apart(price.estimate(here), theirs.estimate(there))
 
 
 def _as_fine(grid: Array, levels: Array) -> Array:
@@ -104,7 +104,3 @@ def _units(audit: Audit, rival: Audit) -> float:
     """Return what the SNRs of one model are multiplied by in the other's units."""
     one, two = audit.about.get("scale"), rival.about.get("scale")
     return float((two / one) ** 2) if one and two else 1.0
-
-
-def _data(audit: Audit) -> object:
-    return audit.about.get("rows", audit.about["data"])

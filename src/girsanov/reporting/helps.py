@@ -131,8 +131,9 @@ def helps(audit: Audit, plan: Plan) -> str:
 
 def helped(audit: Audit, found: Sequence[Remedy] | None, plan: Plan) -> str:
     """Return `helps_of`, after what the model has memorised if that is the larger part."""
-    told = " ".join(filter(None, [off(audit, plan), by_heart(audit, plan)]))
-    said = helps_of(advisable(found, plan, bool(by_heart(audit, plan))), plan)
+    learnt = by_heart(audit, plan)
+    told = " ".join(filter(None, [off(audit, plan), learnt]))
+    said = helps_of(advisable(found, plan, bool(learnt)), plan)
     if not told:
         return said
     if said in ("", NOTHING):
@@ -144,8 +145,9 @@ def listed(audit: Audit, found: Sequence[Remedy] | None, plan: Plan) -> Help:
     """Return what `helped` says, line by line."""
     if audit.untrained() is not None:
         return Help([REMEDY], [])
-    told = list(filter(None, [off(audit, plan), by_heart(audit, plan)]))
-    found = advisable(found, plan, bool(by_heart(audit, plan)))
+    learnt = by_heart(audit, plan)
+    told = list(filter(None, [off(audit, plan), learnt]))
+    found = advisable(found, plan, bool(learnt))
     sure = [r for r in found or () if r.low > NEGLIGIBLE]
     if not sure:
         return Help(told or list(filter(None, [helps_of(found, plan)])), [])

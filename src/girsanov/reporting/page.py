@@ -72,10 +72,6 @@ def report(
     those. Raises `InputError` when a plan was made from none of these audits, when samples do not
     match data, or when their record says that another plan drew them.
     """
-    for one in (audit, *others):
-        require(isinstance(one, Audit), "audit", "must be an audit, others in others=", one)
-    for plan in plans:
-        require(isinstance(plan, Plan), "plans", "must be plans, one argument each", plan)
     page = content(audit, *plans, others=others, samples=samples, data=data, commands=commands)
     write_text(out, _written(page))
     if figures is not None:
@@ -110,6 +106,10 @@ def content(
     commands: Sequence[str],
 ) -> Json:
     """Return what the template needs, by name."""
+    for one in (audit, *others):
+        require(isinstance(one, Audit), "audit", "must be an audit, others in others=", one)
+    for plan in plans:
+        require(isinstance(plan, Plan), "plans", "must be plans, one argument each", plan)
     require(len(plans) <= PLANS, "plans", f"must be at most {PLANS}", len(plans))
     require_made_from(plans, (audit, *others))
     require(not isinstance(commands, str), "commands", "must be a list of commands", commands)

@@ -20,9 +20,9 @@ from markupsafe import Markup
 
 from .._checks import InputError, plural, require
 from .._typing import Array, Json
-from ..ledger.about import same_audit
+from ..ledger.about import rows_of, same_audit
 from ..ledger.record import Audit
-from ..montecarlo import Estimate, group_estimate, trapezium
+from ..montecarlo import Estimate, apart, group_estimate, trapezium
 from ..plan.make import make_plan
 from ..plan.plan import Plan
 from ..plan.rival import proven
@@ -95,8 +95,7 @@ def _between(
     first, second = (row @ weights for row in rows)  # [B, J]
     if paired:
         return _mean(first - second, audits[0])
-    one, two = _mean(first, audits[0]), _mean(second, audits[1])
-    return Estimate(one.value - two.value, np.hypot(one.se, two.se), min(one.degrees, two.degrees))
+    return apart(_mean(first, audits[0]), _mean(second, audits[1]))
 
 
 def _mean(by_group: Array, audit: Audit) -> Estimate:
@@ -129,7 +128,7 @@ def versus(audits: Sequence[Audit], plans: Sequence[Plan]) -> Json | None:
                 "names": [rows[0]["name"], rows[k - 1]["name"]],
             }
         )
-    same = len({a.about.get("rows", a.about["data"]) for a in audits}) == 1
+    same = len({rows_of(a.about) for a in audits}) == 1
     plain = made and replace(made, calibration=None)  # each model by itself may be calibrated
     words = "" if plain is None else f"{plural(plain.steps, 'step')} ({sampler_of(plain)})"
     label = NOISE_IN_UNITS if units[0] != 1.0 or len({*units}) > 1 else NOISE
