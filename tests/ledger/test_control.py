@@ -169,7 +169,8 @@ def test_where_the_linear_part_says_nothing_nothing_is_taken_off():
 def test_slopes_of_a_direction_without_data_or_noise_are_zero_or_plain():
     # columns as LINEAR: n r, r c, n^2, n c
     linear = np.array([[0.0, 0.0, 0.0, 0.0], [0.5, 0.0, 2.0, 0.0], [0.5, 0.3, 2.0, 0.1]])
-    fit = slopes(linear, np.array([1.0, 0.0, 0.4]))
+    square = np.array([1.0, 0.0, 0.4])
+    fit = slopes(linear, square, square)
     a, b = np.linalg.solve([[2.0, 0.1], [0.1, 0.4]], [0.5, 0.3])
     assert fit.a == pytest.approx([0.0, 0.25, a])
     assert fit.b == pytest.approx([0.0, 0.0, b])

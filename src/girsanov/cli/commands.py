@@ -229,11 +229,11 @@ def plan(
 
     usual: dict[str, Any] = {"steps": steps, "kl": kl, "tv": tv, "distance": distance}
     usual |= {"sampler": sampler, "covariance": covariance, "process": process}
-    usual |= {"resolution": resolution, "calibrate": calibrate}
+    usual |= {"resolution": resolution, "calibrate": calibrate, "force": force}
     limits = {"w2": w2, "among": among, "keep": keep, "widest": widest, "weight": weight}
     usual |= {name: value for name, value in limits.items() if value not in (None, [])}
     contest = {"model": model, "data": data, "labels": labels, "drop": drop, "calls": calls}
-    contest |= {"candidates": candidates, "seed": seed}
+    contest |= {"candidates": candidates, "seed": seed, "force": force}
     measured, made = tournament.planned(audit, by, usual, contest)
     before = made.about["audit"]
     commands = [*before.get("commands", ()), outputs.typed(context, *SHOWN)]

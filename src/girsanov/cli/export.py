@@ -42,6 +42,8 @@ def export(
 def _print(done: dict[str, object], out: Path) -> None:
     from .show import wrote
 
+    if done["cannot_tell"]:
+        typer.echo(f"# {done['cannot_tell']}")
     lines = done["python"]
     assert isinstance(lines, list)
     calls = done["calls"]

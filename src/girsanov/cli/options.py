@@ -124,7 +124,8 @@ Force = Annotated[
     typer.Option(
         "--force",
         help="Replace the output, whatever it is. Without it audits, samples and plans of --by, "
-        "which cost network calls, are never replaced; plans and pages replace their own kind.",
+        "which cost network calls, are never replaced; plans and pages replace their own kind. "
+        "`plan` also plans from an audit that cannot tell.",
     ),
 ]
 

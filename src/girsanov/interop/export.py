@@ -119,7 +119,8 @@ def _export_folder(
         f"pipe = DiffusionPipeline.from_pretrained({str(out)!r})",
         *([f"pipe(num_inference_steps={steps})"] if alone else loop(str(steps))),
     ]
-    return {"pipeline": str(out), "scheduler": kind, "calls": calls, "python": use}
+    done = {"pipeline": str(out), "scheduler": kind, "calls": calls, "python": use}
+    return {**done, "cannot_tell": made.cannot_tell}
 
 
 def _export_list(
@@ -149,4 +150,4 @@ def _export_list(
     none = [f"# {pipeline} drives no scheduler that takes {to}; export --to diffusers"]
     content["python"] = none if run is None else lines_for(run, clock, to, passed)
     write_json(out, content)
-    return {"file": str(out), **content}
+    return {"file": str(out), **content, "cannot_tell": plan.cannot_tell}

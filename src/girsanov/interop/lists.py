@@ -131,7 +131,7 @@ def from_bare_noise(plan: Plan, audit: Audit, noisiest: bool) -> Plan:
         limits["keep"] = np.unique([*(limits.get("keep") or ()), min(known)])
     return make_plan(
         audit, steps=len(plan.levels[: plan.steps]), covariance=plan.covariance, start="standard",
-        resolution=plan.resolution, calibrate=False, **limits,
+        resolution=plan.resolution, calibrate=False, force=bool(plan.cannot_tell), **limits,
     )  # fmt: skip
 
 

@@ -34,6 +34,7 @@ from .measure import measure_curve
 from .paths import teacher_calls
 from .record import Audit as Audit
 from .record import load_audit as load_audit
+from .suspects import suspected
 from .trained import levels_to_audit, named, said_of, trained_levels
 from .trajectories import measure_trajectories
 
@@ -115,9 +116,9 @@ def audit(  # noqa: PLR0913
         "calls": sum(parts) + parts[0] * (reference is not None),
         "moments_from": origin, "trajectories": paths,
         "levels_between": between.gaps, "training_examples": len(seen or ()),
-        "seconds": round(time.perf_counter() - begun, 3),
+        "seconds": round(time.perf_counter() - begun, 3), **said_of(denoiser, data),
     }  # fmt: skip
-    about |= said_of(denoiser, data) | named(denoiser, data, beside, alone)
+    about |= named(denoiser, data, beside, alone) | suspected(denoiser, source, curve, seed)
     return Audit(curve, frame, memorisation, about, teacher)
 
 

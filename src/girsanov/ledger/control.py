@@ -12,9 +12,10 @@ group, with a and b of least squares and, since r is not linear,
     gamma = int cov(|r|^2, sum_j (2)) ds / int var sum_j (2) ds,                           (3)
 
 over groups: one number for all levels, so that what cancels between them still does. All three
-are fitted without the group, so that no expectation changes. A band whose mean would
-not be positive is left as it was. In whatever basis a sampler's covariance is, cells and integral
-must be of the same noise, or they would not cancel: so every basis is controlled by its own a, b.
+are fitted without the group, so that no expectation changes, and the plain mean stands wherever
+the reduced one disagrees with it (`harmless.py`). In whatever basis a sampler's covariance is,
+cells and integral must be of the same noise, or they would not cancel: so every basis is
+controlled by its own a, b.
 """
 
 from __future__ import annotations
@@ -30,10 +31,11 @@ from ..basis import Basis
 from ..montecarlo import trapezium
 from .bridge import Bridge, alpha, chance
 from .curve import FOLDS, Curve
+from .harmless import FEW, agrees, divisor, harmless
 from .refine import between_ends
 
 LINEAR = ((1, 2), (2, 4), (1, 1), (1, 4))  # n r, r c, n^2, n c: pairs of VECTOR in curve.py
-SMALL = 1e-9  # of a determinant beside its diagonal: n and c look alike
+SMALL = 1e-9  # of a determinant beside its diagonal: n and c look alike; of c beside n: dust
 MOST = 1.5  # gamma
 
 
@@ -49,11 +51,15 @@ class Fit(NamedTuple):
     b: Array
 
 
-def slopes(linear: Array, square: Array) -> Fit:
-    """Return a and b of least squares; linear [..., 4] as `LINEAR`; square: E c^2 [...]."""
+def slopes(linear: Array, square: Array, whole: Array) -> Fit:
+    """Return a and b of least squares; linear [..., 4] as `LINEAR`; square: E c^2 [...].
+
+    whole: E c^2 over all groups, beside which that of the groups of the fit may be nothing.
+    """
     nr, rc, nn, nc = np.moveaxis(linear, -1, 0)
+    square = divisor(square, whole)
     det = nn * square - nc**2
-    both = det > SMALL * nn * square
+    both = (det > SMALL * nn * square) & (square > SMALL * nn)
     alone = np.divide(nr, nn, out=np.zeros_like(nr), where=nn > 0)
     a = np.divide(nr * square - rc * nc, det, out=alone, where=both)
     b = np.divide(rc * nn - nr * nc, det, out=np.zeros_like(nr), where=both)
@@ -89,24 +95,24 @@ def parts(fit: Fit, chance: Array) -> Array:
     return np.stack([a * (a * n + 2 * b * c), a * n + b * c, a * c], axis=-1)
 
 
-def kept(error: Array, taken: Array, shares: Array) -> Array:
-    """Return taken [K, B, J, ...] with 0 for the bands whose mean error it would make negative."""
-    left = np.einsum("kbj,b->kj", error - taken[..., 0], shares)
-    return np.where((left > 0)[:, None, :, None], taken, 0.0)
-
-
 def taken_off(rows: Rows, name: str, curve: Curve, gamma: Array) -> Array:
     """Return what is taken off (2) of every group in a basis, [K, B, J, 3]; gamma [B]."""
     linear = rows.linear[name]
     chance = chance_of(linear[..., 2], linear[..., 3], rows.snr[:, :, None])
     found = gamma[:, None, None] * parts(fitted(rows, name, curve), chance)
-    return kept(rows.errors[name], found, curve.shares)
+    return harmless(rows.errors[name], found, curve.sizes[name], rows.snr, curve.shares)
 
 
 def fitted(rows: Rows, name: str, curve: Curve) -> Fit:
     """Return a and b in a basis, without each group, [K, B, J]."""
-    weights = means_without_each(curve.shares)
-    return slopes(over(weights, rows.linear[name]), over(weights, curve.errors[name][:1]))
+    return fitted_by(means_without_each(curve.shares), rows.linear[name], curve, name)
+
+
+def fitted_by(weights: Array, linear: Array, curve: Curve, name: str) -> Fit:
+    """Return a and b of means by `weights` [L, B] over the groups, [K, L, J]."""
+    spread = curve.errors[name][:1]  # E c^2
+    whole = over(curve.shares[None], spread)
+    return slopes(over(weights, linear), over(weights, spread), whole)
 
 
 def bridge_of(curve: Curve, rows: Rows, products: dict[str, Array]) -> Bridge:
@@ -136,7 +142,8 @@ def bridged(rows: Rows, curve: Curve, bridge: Bridge) -> Rows:
     for name, error in rows.errors.items():
         products = bridge.products[name]
         found = chance(products, *fitted(rows, name, curve), alpha(over(weights, products)))
-        taken = kept(error, (bridge.gamma[:, None] * found)[..., None], curve.shares)[..., 0]
+        found = (bridge.gamma[:, None] * found)[..., None]
+        taken = harmless(error, found, curve.sizes[name], rows.snr, curve.shares)[..., 0]
         errors[name] = error - taken
         if name == curve.main:
             traces[:, :, 0] -= taken @ curve.sizes[name]
@@ -151,7 +158,7 @@ def gammas(curve: Curve, linear: Array, left_out: NDArray[np.bool_] | None = Non
     left_out = np.eye(len(curve.shares), dtype=bool) if left_out is None else left_out
     weights, errors = means_without(left_out, curve.shares), curve.errors[curve.main]
     s, sizes = curve.levels[1:], curve.sizes[curve.main]
-    a, b = slopes(over(weights, linear), over(weights, errors[:1]))
+    a, b = fitted_by(weights, linear, curve, curve.main)
     n, c = np.moveaxis(chance_of(linear[..., 2], linear[..., 3], s[:, None, None]), -1, 0)
     # what (2) of each group is, of all coordinates, by the fit without those left out
     z = (sizes * a**2) @ turned(n) + (2 * sizes * a * b) @ turned(c)  # [K, L, B]
@@ -193,23 +200,28 @@ class Rows(NamedTuple):
         return self._replace(errors=errors, traces=traces)
 
 
-def controlled_full(full: Array, curve: Curve, linear: Array, basis: Basis) -> Array:
+def controlled_full(
+    full: Array, curve: Curve, linear: Array, basis: Basis, stands: NDArray[np.bool_]
+) -> Array:
     """Return E[r r^T] by fold [K, F, d, d] with (2) taken off, from the main basis to R^d.
 
     full: E[r r^T], E[n n^T] and E[n c^T] in the main basis, [K, 3, F, d, d], of the levels but
-    level 0; linear: [K, B, d, 4].
+    level 0; linear: [K, B, d, 4]; stands: where the errors have (2) taken off, [K, d].
     """
     groups = np.arange(len(curve.shares)) % FOLDS
     left_out = np.equal.outer(np.arange(FOLDS), groups)
     weights = means_without(left_out, curve.shares)
-    fit = slopes(over(weights, linear), over(weights, curve.errors[curve.main][:1]))
+    fit = fitted_by(weights, linear, curve, curve.main)
+    shares = np.array([curve.shares[groups == f].sum() for f in range(FOLDS)])
     gamma, out = gammas(curve, linear, left_out)[:, None, None], np.empty_like(full[:, 0])
     for k, (own, noise, cross) in enumerate(full):  # a level's matrices stay in a cache
         a, b = (x[k, ..., None] for x in fit)  # [F, d, 1]
         noise = noise - np.eye(full.shape[-1]) / curve.levels[k + 1]
         mixed = a * cross * turned(b)
         taken = gamma * (a * noise * turned(a) + mixed + turned(mixed))
-        out[k] = in_data(own - taken, basis)
+        taken = taken * (stands[k] & stands[k][:, None])
+        trace, off = (np.trace(x, axis1=-2, axis2=-1) for x in (own, taken))
+        out[k] = in_data(own - taken if agrees(trace, off, shares, FEW) else own, basis)
     return out
 
 

@@ -29,6 +29,7 @@ from .._typing import Array
 from .bands import COARSE, bands_by_variance
 from .curve import Curve
 from .gram import BEFORE, CENTRED, NOISE, ONE, OTHER, RESIDUAL, Combination, Gram, gram_of
+from .harmless import divisor
 
 RIDGE = 1e-4  # of the mean square of each feature: nearly collinear ones get no wild coefficients
 CANCELS = 1e-6  # a feature this small beside what it is the difference of is rounding, over RIDGE
@@ -138,8 +139,11 @@ def rest_of(betas: Array, rows: list[Combination]) -> Combination:
     return out
 
 
-def solve(normal: Normal, weight: Array | float = 0.0) -> Array:
+def solve(normal: Normal, whole: Normal, weight: Array | float = 0.0) -> Array:
     """Return beta [F, ...], least squares with a prior at zero of this weight.
+
+    whole: moments over all groups, [..., 1, K, P]: a feature that the groups of a fit hardly show
+    has no coefficient that these alone would give it (`harmless.py`).
 
     weight: E r^2 over the number of examples makes a standard normal prior of every coefficient
     but the constant's, so that a feature too small to tell is left alone. Features that vanish,
@@ -147,7 +151,7 @@ def solve(normal: Normal, weight: Array | float = 0.0) -> Array:
     """
     matrix = normal.matrix.copy()
     for i, terms in enumerate(normal.terms):
-        square = normal.matrix[i, i]
+        square = divisor(normal.matrix[i, i], whole.matrix[i, i])
         ridge = RIDGE * square + (weight if i else 0.0)
         matrix[i, i] = np.where(square > CANCELS * terms, square + ridge, np.inf)
     return eliminated(matrix, normal.right.copy())
@@ -223,31 +227,34 @@ def _halves(left_out: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def _chosen(normal: Normal, weights: Array, share: Array, curve: Curve, rule: Rule) -> Array:
     """Return beta of `choose` at some levels; weights: of all groups, and of halves [3 L, B]."""
-    parts, count = normal.averaged(weights), len(share)
-    fits = candidates(parts, curve, rule, np.concatenate([share, share / 2, share / 2]))
-    whole, *halves = (fits[:, :, i * count : (i + 1) * count] for i in range(3))
+    parts, whole = normal.averaged(weights), normal.averaged(curve.shares[None])
+    count, behind = len(share), np.concatenate([share, share / 2, share / 2])
+    fits = candidates(parts, whole, curve, rule, behind)
+    every, *halves = (fits[:, :, i * count : (i + 1) * count] for i in range(3))
     judges = [parts.part(i, count) for i in (2, 1)]
     score = sum(gain(fit, judge) for fit, judge in zip(halves, judges, strict=True))
     needed = rule.margin * (judges[0].error + judges[1].error)
     best = score.argmax(axis=0)[None]  # type: ignore[union-attr]  # of [3, L, K, P]
     enough = np.take_along_axis(score, best, axis=0)[0] > needed  # type: ignore[arg-type]
-    chosen = np.take_along_axis(whole, best[None], axis=1)[:, 0]
+    chosen = np.take_along_axis(every, best[None], axis=1)[:, 0]
     return np.where(enough, chosen, 0.0)
 
 
-def candidates(normal: Normal, curve: Curve, rule: Rule, share: Array) -> Array:
+def candidates(normal: Normal, whole: Normal, curve: Curve, rule: Rule, share: Array) -> Array:
     """Return beta [F, 3, L, K, P]: shared by all bands, by pools of bands, and each band's own.
 
-    share: of all examples, how many are behind `normal`, [L]. All systems are solved at once.
+    whole: moments over all groups; share: of all examples, how many are behind `normal`, [L].
+    All systems are solved at once.
     """
     sizes = np.asarray(curve.probe_sizes)
     pools = bands_by_variance(np.asarray(curve.probe_variances), COARSE).index
     shared = np.stack([np.zeros_like(pools), 1 + pools])  # the pool of each band
     member = np.equal.outer(shared, np.arange(shared.max() + 1)).any(axis=0).astype(np.float64)
     behind = sizes @ member  # coordinates
-    both = normal.pooled(member * sizes[:, None] / behind).beside(normal)
+    pool = member * sizes[:, None] / behind
+    both, all_of_it = (x.pooled(pool).beside(x) for x in (normal, whole))
     n = rule.examples * share[:, None, None] * np.concatenate([behind, sizes])
-    beta = solve(both, both.error / n if rule.examples else 0.0)
+    beta = solve(both, all_of_it, both.error / n if rule.examples else 0.0)
     own = len(behind) + np.arange(len(sizes))
     return np.stack([beta[..., index] for index in (*shared, own)], axis=1)
 

@@ -83,7 +83,8 @@ class Curve:
     (2) of inside.py by basis name, of the sum of all as "total" [K, B, J, 2] and of what the
     traces differ by from it as "traces"; empty where nothing was measured between the levels;
     gamma: how much of what chance made of the noise was taken off the errors (`control.py`),
-    [B] or None; left: by "probe" and "calibrated", of corrections fitted with the curve.
+    [B] or None; left: by "probe" and "calibrated", of corrections fitted with the curve; plain:
+    E|r|^2 with nothing taken off [K+1, B], or None where it is not known.
     """
 
     levels: Array
@@ -100,6 +101,7 @@ class Curve:
     bends: dict[str, Array] = field(default_factory=dict)
     gamma: Array | None = None
     left: dict[str, Left] = field(default_factory=dict)
+    plain: Array | None = None
 
     @property
     def main(self) -> str:
@@ -129,6 +131,7 @@ class Curve:
             bends={k: v[:, groups] for k, v in self.bends.items()},
             gamma=None if self.gamma is None else self.gamma[groups],
             left={},
+            plain=None if self.plain is None else self.plain[:, groups],
         )
 
     def at(self, places: Indices) -> Curve:
@@ -143,6 +146,7 @@ class Curve:
             bends={},
             gamma=None,
             left={},
+            plain=None,
         )
 
     def pooled(self) -> Curve:
@@ -157,6 +161,7 @@ class Curve:
             bends={k: np.average(v, 1, self.shares)[:, None] for k, v in self.bends.items()},
             gamma=None,
             left={},
+            plain=None,
         )
 
     def mean_errors(self, basis: str) -> Array:

@@ -132,15 +132,14 @@ def _curve(
         probe_variances=frame.probe_variances,
     )
     bridge, gamma = None, gammas(found, ends.linear[found.main]) if control else None
-    found = replace(found, full=_full(means, found, ends, frame, control))
     inside = None if between is None else _rows(means, names, slice(count, None), between.levels)
-    if gamma is not None:
-        raw = found
-        found = replace(with_levels(found, ends.controlled(raw, gamma)), gamma=gamma)
-        if inside is not None:
-            inside = inside.controlled(raw, gamma)
-            bridge = bridge_of(found, inside, _named(means, "bridge", (*names, "probe")))
-            inside = bridged(inside, found, bridge)
+    raw, reduced = found, ends if gamma is None else ends.controlled(found, gamma)
+    found = replace(with_levels(raw, reduced), gamma=gamma, plain=raw.traces[:, :, 0])
+    found = replace(found, full=_full(means, raw, ends, frame, None if gamma is None else reduced))
+    if inside is not None and gamma is not None:
+        inside = inside.controlled(raw, gamma)
+        bridge = bridge_of(found, inside, _named(means, "bridge", (*names, "probe")))
+        inside = bridged(inside, found, bridge)
     if between is None or inside is None:
         return found
     found = bent(found, between, inside.errors, inside.traces)
@@ -161,13 +160,17 @@ def _named(
 
 
 def _full(
-    means: dict[str, Array], curve: Curve, ends: Rows, frame: Frame, control: bool
+    means: dict[str, Array], curve: Curve, ends: Rows, frame: Frame, reduced: Rows | None
 ) -> Array | None:
-    """Return E[r r^T] by fold in the data's coordinates, [K+1, F, d, d], if it was measured."""
+    """Return E[r r^T] by fold in the data's coordinates, [K+1, F, d, d], if it was measured.
+
+    reduced: `ends` less what chance made of the noise, or None to take nothing off.
+    """
     if "full" not in means:
         return None
-    full, basis = means["full"], frame.moments.basis
-    if not control:
+    full, basis, main = means["full"], frame.moments.basis, curve.main
+    if reduced is None:
         return in_data(full[:, 0], basis)
-    rest = controlled_full(full[1:], curve, ends.linear[curve.main], basis)
+    stands = (reduced.errors[main] != ends.errors[main]).any(axis=1)
+    rest = controlled_full(full[1:], curve, ends.linear[main], basis, stands)
     return np.concatenate([in_data(full[:1, 0], basis), rest])

@@ -23,7 +23,7 @@ import numpy as np
 
 from .._typing import Array
 from .bridge import Bridge, Mixed, alpha, chance
-from .control import chance_of, kept, means_without_each, over, parts, slopes
+from .control import chance_of, means_without_each, over, parts, slopes
 from .correct import (
     CALIBRATED,
     MARGIN,
@@ -37,21 +37,26 @@ from .correct import (
 )
 from .curve import Curve, Left
 from .gram import CENTRED, NOISE, RESIDUAL, Combination, Gram, gram_of
+from .harmless import harmless
 from .inside import Places
 from .refine import bends_of
 
 
 class Fold(NamedTuple):
-    """Moments of v of each group [B, K, P], and of all groups but each, which its fits are of."""
+    """Moments of v of each group [B, K, P], of all groups but each, which its fits are of, and
+    of all groups [1, K, P].
+    """
 
     own: Gram
     others: Gram
+    whole: Gram
 
 
 def fold_of(curve: Curve, products: Array) -> Fold:
     """Return the moments in (3) of `curve.py`, [K, B, P, V]."""
     gram = gram_of(products)
-    return Fold(gram, gram.over(means_without_each(curve.shares)))
+    others, whole = (gram.over(w) for w in (means_without_each(curve.shares), curve.shares[None]))
+    return Fold(gram, others, whole)
 
 
 def errors_left(
@@ -83,13 +88,14 @@ def errors_of(
     rest: r' in terms of v; snr: s of each row [B, K] or [K]; bridge: where the rows are places
     between levels. Taken off is what the curve's gamma says.
     """
-    gram, others = fold
+    gram, others, whole = fold
     errors = np.moveaxis(gram.between(rest, rest), 0, 1)
     if curve.gamma is None:
         return errors, np.zeros((*errors.shape, 3))
     fitted = [others.along(rest, NOISE), others.along(rest, CENTRED)]
     fitted += [others.at(NOISE, NOISE), others.at(NOISE, CENTRED)]
-    fit = slopes(np.stack(fitted, axis=-1), others.at(CENTRED, CENTRED))
+    spread = (moments.at(CENTRED, CENTRED) for moments in (others, whole))
+    fit = slopes(np.stack(fitted, axis=-1), *spread)
     known = chance_of(gram.at(NOISE, NOISE), gram.at(NOISE, CENTRED), snr[..., None])
     found = curve.gamma[:, None, None, None] * parts(fit, known)
     if bridge is not None:
@@ -99,7 +105,8 @@ def errors_of(
         without = over(means_without_each(curve.shares), products)
         slope = alpha(np.moveaxis(without, 1, 0), of)
         found[..., 0] += bridge.gamma[:, None, None] * chance(by_group, *fit, slope, of)
-    taken = kept(errors, np.moveaxis(found, 0, 1), curve.shares)
+    found, sizes = np.moveaxis(found, 0, 1), np.asarray(curve.probe_sizes)
+    taken = harmless(errors, found, sizes, np.atleast_2d(snr).T, curve.shares)
     return errors - taken[..., 0], taken
 
 

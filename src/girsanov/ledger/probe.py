@@ -184,5 +184,5 @@ def _corrected(curve: Curve, left: Array, sizes: Array) -> Curve:
     """Return the curve of the errors that the correction leaves, [K+1, B, P]."""
     return replace(
         curve, errors={curve.main: left}, sizes={curve.main: sizes}, products=None, full=None,
-        bends=bends_as(curve, "probe"), left={},
+        bends=bends_as(curve, "probe"), left={}, plain=None,
     )  # fmt: skip

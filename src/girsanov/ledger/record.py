@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
-from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,10 +23,12 @@ from .about import require_record
 from .bands import Bands
 from .calibrated import Corrected, calibrate, calibrated
 from .curve import Curve
+from .doubts import Doubt, cannot_tell, doubts
 from .frame import Frame, make_frame
 from .memorised import memorised
 from .paths import Trajectories
 from .paths import trajectories_from_tensors as paths_from_tensors
+from .printed import printed
 from .probe import Probe, kept_probe, probe
 from .rounding import rounding_cost
 from .untrained import Untrained, untrained
@@ -70,23 +71,7 @@ class Audit:
 
     def __str__(self) -> str:
         """Return the verdict, `repr`, what the curve comes to in nats, and what to do next."""
-        nats = self.nats()
-        low, high = (float(end) for end in nats.interval())
-        lines = [
-            *([fill(self.verdict, 88)] if self.verdict else []),
-            repr(self),
-            f"  error           {float(nats.value):.4g} nats, 95 % interval {low:.4g} to "
-            f"{high:.4g} (half of its integral over SNR)",
-        ]
-        found = self.memorised()
-        if found is not None:
-            low, high = (float(end) for end in found.interval())
-            lines.append(f"  memorised       {float(found.value):.3g} nats, 95 % interval "
-                         f"{low:.3g} to {high:.3g}, down to noise "
-                         f"{self.levels[-1] ** -0.5:.3g}")  # fmt: skip
-        lines += [f"  note            {note}" for note in self.about.get("notes", ())]
-        steps = self.about.get("precision", {}).get("steps") or 16
-        return "\n".join([*lines, f"  next            audit.plan(steps={steps}), or audit.plan()"])
+        return printed(self)
 
     @property
     def verdict(self) -> str:
@@ -99,6 +84,18 @@ class Audit:
         if "verdict" not in self.shared:
             self.shared["verdict"] = " ".join(audit_spoken(self))
         return str(self.shared["verdict"])
+
+    def doubts(self, resolution: float = 0.0) -> list[Doubt]:
+        """Return why nothing may be concluded down to a noise level, [] if this audit holds.
+
+        resolution: 0 for all levels; see `ledger/doubts.py`.
+        """
+        return doubts(self.curve, resolution)
+
+    def cannot_tell(self, resolution: float = 0.0) -> str:
+        """Return `doubts` in a sentence that says what to do, "" if this audit holds."""
+        rows = self.about.get("suspects", [])
+        return cannot_tell(self.doubts(resolution), len(self.curve.shares), rows)
 
     def recorded(self) -> Json:
         """Return `about`, and that the model knows nothing of the data if so: what plans keep."""
@@ -224,7 +221,8 @@ class Audit:
             "probe_bands": self.frame.probe_bands.index,
         }
         optional = (("products", curve.products), ("full", curve.full),
-                    ("gamma", curve.gamma), ("memorisation", self.memorisation))  # fmt: skip
+                    ("gamma", curve.gamma), ("plain", curve.plain),
+                    ("memorisation", self.memorisation))  # fmt: skip
         tensors |= {name: value for name, value in optional if value is not None}
         tensors |= {f"moments.{k}": v for k, v in self.frame.moments.tensors().items()}
         tensors |= {} if self.trajectories is None else self.trajectories.tensors()
@@ -249,6 +247,7 @@ class Audit:
             out |= self.probe.summary()
         nothing = self.untrained()
         out["untrained"] = None if nothing is None else nothing.to_json()
+        out["cannot_tell"] = self.cannot_tell()
         for name, found in (("memorised", self.memorised()), ("rounding", self.rounding())):
             if found is not None:
                 low, high = found.interval()
@@ -332,9 +331,11 @@ def _from_arrays(about: Json, t: dict[str, Any], moments: Moments) -> Audit:
         probe_variances=frame.probe_variances,
         bends={name: t[f"bends.{name}"] for name in BENDS + tuple(names)},
         gamma=t.get("gamma"),
+        plain=t.get("plain"),
     )
     drop = ("format", "arrays", "bases", "levels", "error", "standard_error", "probe",
-            "martingale", "reference_gain", "memorised", "rounding", "untrained")  # fmt: skip
+            "martingale", "reference_gain", "memorised", "rounding", "untrained",
+            "cannot_tell")  # fmt: skip
     record = {k: v for k, v in about.items() if k not in drop}
     paths = paths_from_tensors(t, (len(curve.levels) - 1, curve.dimension))
     out = Audit(curve, frame, t.get("memorisation"), record, paths)

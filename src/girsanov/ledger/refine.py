@@ -103,8 +103,9 @@ def refined(
         traces = traces + _bent(curve, "traces", np.ones((len(fine), 1)), fine)
     none: dict[str, Array] = {}
     return replace(
-        curve, levels=fine, errors=errors, traces=traces, products=None, full=None, bends=none
-    )
+        curve, levels=fine, errors=errors, traces=traces, products=None, full=None, bends=none,
+        plain=None,
+    )  # fmt: skip
 
 
 def _plain(curve: Curve, name: str, fine: Levels, pick: str = "between") -> tuple[Array, Array]:

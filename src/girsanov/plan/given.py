@@ -19,19 +19,22 @@ from .goals import sampler_entries
 from .plan import Plan
 from .promise import promise
 from .score import score_floor, score_note
+from .trusted import trusted
 
 
 def evaluate_grid(audit: Audit, levels: Levels, **options: Any) -> Plan:
     """Return the plan that visits given `levels`, each priced where it is.
 
-    options: sampler, process, covariance, start, last, calibrate as `make_plan`. Raises
+    options: sampler, process, covariance, start, last, calibrate, force as `make_plan`. Raises
     `InputError` for levels finer than the finest measured, of which the audit says nothing.
     """
+    raw, force = audit, options.pop("force", False)
     audit = audit.calibrated() if options.pop("calibrate", False) else audit
     audit = audit.in_process(options.pop("process", None))
     last = options.pop("last", "denoise")
     price, nodes = grid_prices(audit, levels, **options)
-    return plan_on(price, nodes, last=last, frontier=[], why="the grid was given")
+    made = plan_on(price, nodes, last=last, frontier=[], why="the grid was given")
+    return trusted(made, raw, asked=True, force=force)
 
 
 def as_planned(audit: Audit, plan: Plan) -> Audit:

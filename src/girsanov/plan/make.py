@@ -33,6 +33,7 @@ from .levels import Limits, offer
 from .plan import Plan
 from .score import score_floor
 from .solve import GIVEN, calibrated_teacher, plan_solver, refuse_for_solver
+from .trusted import trusted
 
 if TYPE_CHECKING:
     from ..denoise.base import Denoiser
@@ -55,6 +56,7 @@ def make_plan(  # noqa: PLR0913 - the public face: one keyword a choice
     resolution: float | None = None,
     calibrate: bool | None = None,
     denoiser: Denoiser | None = None,
+    force: bool = False,
     **limits: Unpack[Limits],
 ) -> Plan:
     """Return the best grid for a number of `steps` (network calls), or the fewest for a target.
@@ -71,7 +73,8 @@ def make_plan(  # noqa: PLR0913 - the public face: one keyword a choice
     correction; by default only a denoiser that is proven to need it (`plan.correction`). process:
     ``cld`` to sample in phase space (`Audit.in_process`). among, keep, widest: restrict the
     levels (`plan.levels.Limits`); weight: a of the x0 hold's objective s^-a, 1 unless a KL or TV
-    is asked for. Raises `InputError` when a target cannot be reached, with what can.
+    is asked for. force: plan from an audit that does not hold (`plan/trusted.py`), too. Raises
+    `InputError` for such an audit, and when a target cannot be reached, with what can.
     """
     require(isinstance(audit, Audit), "audit", "must be an audit", type(audit).__name__)
     scalar = (process or audit.about.get("process", "vp")) == "vp"
@@ -88,10 +91,11 @@ def make_plan(  # noqa: PLR0913 - the public face: one keyword a choice
         rule = "belong to the holds: a solver is planned on the levels of its trajectories"
         require(not limits, ", ".join(limits) or "limits", rule, sampler)
         refuse_for_solver(sampler, kl=kl, tv=tv, covariance=covariance, start=start)
-        return plan_solver(
+        made = plan_solver(
             audit, sampler, steps=steps, distance=distance, resolution=resolution, last=last,
             denoiser=denoiser,
         )  # fmt: skip
+        return trusted(made, audit, asked=resolution is not None, force=force)
     for name, value in (("distance", distance), ("model", denoiser)):
         require(value is None, name, "is for ddim, heun and dpmpp-2m", sampler)
     target = {"steps": steps, "kl": kl, "tv": tv}
@@ -105,7 +109,8 @@ def make_plan(  # noqa: PLR0913 - the public face: one keyword a choice
         found = wish.search(audit.calibrated().in_process(process))
         why = reason if found.why == GIVEN else f"{found.why}; {reason}"
         found = replace(found, why=why)
-    return found.plan(last)
+    ends = resolution is not None or limits.get("w2") is not None
+    return trusted(found.plan(last), audit, asked=ends, force=force)
 
 
 @dataclass(frozen=True)

@@ -44,12 +44,8 @@ NOTHING = (
     "none that says anything: KL and TV leave out the {}'s score error, and the model knows "
     "nothing of this data"
 )
-EXTRA = (
-    "command",
-    "tournament",
-    "scheduler",
-    "limits",
-)  # of the command line, a tournament, a user
+# of an audit in doubt, the command line, a tournament, a user
+EXTRA = ("cannot_tell", "command", "tournament", "scheduler", "limits")
 
 
 @dataclass(frozen=True)
@@ -99,6 +95,11 @@ class Plan:
         from ..reporting.helps import plan_spoken  # words of what is below: a plan speaks them
 
         return " ".join(plan_spoken(self))
+
+    @property
+    def cannot_tell(self) -> str:
+        """What the audit it was forced from cannot tell, "" where that holds."""
+        return str(self.about.get("cannot_tell", ""))
 
     @property
     def untrained(self) -> Json | None:

@@ -113,7 +113,7 @@ def said(found: Audit) -> str:
 
 def relative_half_width(found: Audit, steps: int | None) -> float:
     """Return half the width of the interval of the discretisation of a plan, over its value."""
-    plan = found.plan() if steps is None else found.plan(steps=steps)
+    plan = found.plan(steps=steps, force=True)
     entry = next(e for e in plan.ledger if e.name == "discretisation")
     low, value, high = np.array([entry.low, entry.value, entry.high], dtype=np.float64)
     return math.inf if value <= 0 else float((high - low) / 2 / value)

@@ -57,7 +57,7 @@ DEAR = "solvers on the calibrated network, for which these calls are too few"
 SEEN = "calibrations and full covariances, which the audit fitted to these very examples"
 
 
-def tournament(
+def tournament(  # noqa: PLR0913 - the public face: one keyword a choice
     audit: Audit,
     model: Denoiser,
     data: Dataset | Law,
@@ -67,6 +67,7 @@ def tournament(
     candidates: Sequence[str] | Mapping[str, Plan] | None = None,
     calls: int = CALLS,
     seed: int = 0,
+    force: bool = False,
     progress: Progress | None = None,
 ) -> Plan:
     """Return the candidate whose samples are closest to held-out `data`, with the whole table.
@@ -74,16 +75,17 @@ def tournament(
     by: ``sliced-w2``, ``gaussian-w2``, ``mmd`` or ``frechet``, or a measure; steps: network
     calls a sample, by default the best number of `make_plan`; candidates: names of samplers, or
     plans by name (`plan/candidates.py`); calls: network calls spent in all, at most; data: the
-    reference, which the model was not trained on; calibrations and full covariances enter
-    only if the audit has not seen it either: also solvers on the calibrated network, where the
-    audit has trajectories, and `calls` pays for those of that network (`plan/afford.py`). The
+    reference, which the model was not trained on; force: as in `make_plan`; calibrations and full
+    covariances enter only if the audit has not seen it either: also solvers on the calibrated
+    network, where the audit has trajectories, and `calls` pays for those (`plan/afford.py`). The
     schedulers that a pipeline's users would take enter too, run by diffusers itself
     (`plan/own.py`); if one wins, the plan is it.
     The table is ``plan.about["tournament"]``.
     Raises `InputError` when `calls` are too few, with how many are needed.
     """
     # of a model that knows nothing, as it is, one step is the best number
-    usual = make_plan(audit, steps=steps, calibrate=None if audit.untrained() else False)
+    calibrate = None if audit.untrained() else False
+    usual = make_plan(audit, steps=steps, calibrate=calibrate, force=force)
     check_model(model, usual)
     fresh, dimension = is_fresh(audit, data), math.prod(model.shape)
     own = {} if isinstance(candidates, Mapping) else own_plans(audit, model, usual.steps)

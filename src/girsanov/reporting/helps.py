@@ -49,12 +49,16 @@ def spoken(audit: Audit, plan: Plan) -> list[str]:
 
     Of a model that knows nothing of the data that is the verdict, and nothing else is said.
     """
+    if plan.cannot_tell:
+        return [plan.cannot_tell]
     nothing = knows_nothing(audit, plan)
     return _said(plan, nothing, "" if nothing else helps(audit, plan))
 
 
 def plan_spoken(plan: Plan) -> list[str]:
     """Return what `spoken` says, but for what would help: that takes the audit."""
+    if plan.cannot_tell:
+        return [plan.cannot_tell]
     found = plan.untrained
     return _said(plan, ignorant(Untrained(**found), plan.about["audit"], plan) if found else "")
 
@@ -68,6 +72,8 @@ def _said(plan: Plan, nothing: str, helps: str = "") -> list[str]:
 
 def headline(audit: Audit, plan: Plan) -> str:
     """Return the verdict on a plan, or that its model knows nothing of the data."""
+    if plan.cannot_tell:
+        return plan.cannot_tell
     nothing = knows_nothing(audit, plan)
     if plan.scheduler is not None:  # it was chosen by samples, whatever the model is
         return " ".join(filter(None, [verdict(plan), nothing]))
@@ -143,6 +149,8 @@ def helped(audit: Audit, found: Sequence[Remedy] | None, plan: Plan) -> str:
 
 def listed(audit: Audit, found: Sequence[Remedy] | None, plan: Plan) -> Help:
     """Return what `helped` says, line by line."""
+    if plan.cannot_tell:
+        return Help([plan.cannot_tell], [])
     if audit.untrained() is not None:
         return Help([REMEDY], [])
     learnt = by_heart(audit, plan)
@@ -227,9 +235,11 @@ def audit_spoken(audit: Audit) -> list[str]:
         return [nothing, REMEDY]
     wanted = audit.about.get("precision", {}).get("steps")
     try:
-        plan = audit.plan() if wanted is None else audit.plan(steps=wanted)
+        plan = audit.plan(steps=wanted, force=True)
     except InputError:
-        return []
+        return [why] if (why := audit.cannot_tell()) else []
+    if plan.cannot_tell:
+        return [plan.cannot_tell]
     steps = f"Sampled with {plan.steps} step{'s' if plan.steps != 1 else ''} (gaussian hold): "
     first, *rest = spoken(audit, plan)
     return [steps + first[0].lower() + first[1:], *rest]

@@ -119,7 +119,7 @@ def content(
     beside = versus((audit, *others), plans)
     plans = tuple(p for p in plans if same_audit(p.about["audit"], audit.about))
     found = remedies_of(audit, plans)
-    kin = relatives(audit, plans[0]) if plans else []
+    kin = relatives(audit, plans[0]) if plans and not plans[0].cannot_tell else []
     states = live(audit, plans[0], kin) if plans else None
     script = shipped("live.js")
     return {
@@ -129,6 +129,7 @@ def content(
         "about": audit.about,
         "name": data_name(str(audit.about["data_name"])),
         "exact": bool(audit.about["exact"]),
+        "cannot_tell": [a.cannot_tell() for a in (audit, *others)] if beside or not plans else [],
         "verdict": verdict_section(audit, plans[0], found) if plans else None,
         "ledger": ledger_section(plans[0]) if plans else None,
         "certificate": certificate_section(audit, plans[0]) if plans else None,

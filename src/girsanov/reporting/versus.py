@@ -191,7 +191,7 @@ def _ranked(found: Difference, other: int) -> tuple[int, int]:
 def _best(audit: Audit) -> Plan | None:
     """Return the plan of the best number of steps, None where this audit cannot price one."""
     try:
-        return make_plan(audit)
+        return make_plan(audit, force=True)
     except InputError:
         return None
 
@@ -204,7 +204,7 @@ def _plan_for(audit: Audit, plans: Sequence[Plan]) -> Plan | None:
     try:
         return make_plan(
             audit, steps=like.steps, sampler=like.sampler, covariance=like.covariance,
-            start=like.start if like.distance is None else None, last=like.last,
+            start=like.start if like.distance is None else None, last=like.last, force=True,
         )  # fmt: skip
     except InputError:
         return None

@@ -1,0 +1,33 @@
+"""A plan is made only from an audit that holds where the plan stands, unless it is forced.
+
+Down to the noise level where the plan stops, nothing of `ledger/doubts.py` may be in doubt. An
+end that the curve itself chose, at noise that still hides most of the data, is no reason to look
+at less than all levels: a wrong curve chooses such ends.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from .._checks import require
+from ..ledger.record import Audit
+from .plan import Plan
+
+COARSE = 0.3  # of the data's standard deviation: an end above it is looked into
+REMEDY = "To plan all the same: --force (force=True)"
+
+
+def trusted(plan: Plan, audit: Audit, *, asked: bool, force: bool) -> Plan:
+    """Return the plan, with what its audit cannot tell and without a certificate if forced.
+
+    asked: whether the end was asked for. Raises `InputError` for an audit that does not hold,
+    unless `force`.
+    """
+    spread = math.sqrt(audit.frame.moments.variance / audit.curve.dimension)
+    credible = asked or plan.resolution <= COARSE * spread
+    why = audit.cannot_tell(plan.resolution if credible else 0.0)
+    if not why:
+        return plan
+    require(force, "audit", f"cannot be planned on. {why.rstrip('.')}", None, REMEDY)
+    return replace(plan, about={**plan.about, "cannot_tell": why}, promised=None)
