@@ -59,6 +59,11 @@ def doubts(curve: Curve, resolution: float = 0.0) -> list[Doubt]:
     """Return what of (1) to (5) fails down to noise level `resolution` (0: at every level)."""
     if curve.exact or len(curve.shares) < 2:
         return []
+    with np.errstate(all="ignore"):  # what is in doubt may be beyond float64
+        return _doubts(curve, resolution)
+
+
+def _doubts(curve: Curve, resolution: float) -> list[Doubt]:
     noise, errors = curve.levels[1:] ** -0.5, curve.traces[1:, :, 0]
     weights = trapezium(np.log(curve.levels[1:])) * curve.levels[1:] / 2
     # of the levels, and of the gaps that end there, where it was measured between them

@@ -19,9 +19,10 @@ from .goals import sampler_entries
 from .plan import Plan
 from .promise import promise
 from .score import score_floor, score_note
-from .trusted import trusted
+from .trusted import heeding_doubts, trusted
 
 
+@heeding_doubts
 def evaluate_grid(audit: Audit, levels: Levels, **options: Any) -> Plan:
     """Return the plan that visits given `levels`, each priced where it is.
 

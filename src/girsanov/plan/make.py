@@ -33,7 +33,7 @@ from .levels import Limits, offer
 from .plan import Plan
 from .score import score_floor
 from .solve import GIVEN, calibrated_teacher, plan_solver, refuse_for_solver
-from .trusted import trusted
+from .trusted import heeding_doubts, trusted
 
 if TYPE_CHECKING:
     from ..denoise.base import Denoiser
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 X0_WEIGHT = 1.0  # of the x0 hold when no KL is asked for: closer to W2 (theory 11.7)
 
 
+@heeding_doubts
 def make_plan(  # noqa: PLR0913 - the public face: one keyword a choice
     audit: Audit,
     *,

@@ -7,15 +7,45 @@ at less than all levels: a wrong curve chooses such ends.
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
 from dataclasses import replace
+from typing import ParamSpec, TypeVar
 
-from .._checks import require
+import numpy as np
+
+from .._checks import InputError, require
 from ..ledger.record import Audit
 from .plan import Plan
 
 COARSE = 0.3  # of the data's standard deviation: an end above it is looked into
 REMEDY = "To plan all the same: --force (force=True)"
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def heeding_doubts(planner: Callable[P, R]) -> Callable[P, R]:
+    """Return a planner for audits that may be nonsense: they overflow, and leave no levels.
+
+    The doubt is then said, and not what follows from it.
+    """
+
+    @functools.wraps(planner)
+    def heedful(*args: P.args, **options: P.kwargs) -> R:
+        audit = args[0] if args else None
+        if not isinstance(audit, Audit) or not audit.doubts():
+            return planner(*args, **options)
+        try:
+            with np.errstate(all="ignore"):
+                return planner(*args, **options)
+        except InputError:
+            _require_trust(audit.cannot_tell(), force=bool(options.get("force")))
+            raise
+
+    return heedful
 
 
 def trusted(plan: Plan, audit: Audit, *, asked: bool, force: bool) -> Plan:
@@ -29,5 +59,9 @@ def trusted(plan: Plan, audit: Audit, *, asked: bool, force: bool) -> Plan:
     why = audit.cannot_tell(plan.resolution if credible else 0.0)
     if not why:
         return plan
-    require(force, "audit", f"cannot be planned on. {why.rstrip('.')}", None, REMEDY)
+    _require_trust(why, force=force)
     return replace(plan, about={**plan.about, "cannot_tell": why}, promised=None)
+
+
+def _require_trust(why: str, *, force: bool) -> None:
+    require(force, "audit", f"cannot be planned on. {why.rstrip('.')}", None, REMEDY)

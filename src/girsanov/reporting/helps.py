@@ -230,16 +230,16 @@ def audit_spoken(audit: Audit) -> list[str]:
 
     Of an audit to the precision of a number of steps, sampled with so many.
     """
-    nothing = knows_nothing(audit)
-    if nothing:
-        return [nothing, REMEDY]
     wanted = audit.about.get("precision", {}).get("steps")
     try:
         plan = audit.plan(steps=wanted, force=True)
     except InputError:
-        return [why] if (why := audit.cannot_tell()) else []
+        return [why] if (why := audit.cannot_tell() or knows_nothing(audit)) else []
     if plan.cannot_tell:
         return [plan.cannot_tell]
+    nothing = knows_nothing(audit)
+    if nothing:
+        return [nothing, REMEDY]
     steps = f"Sampled with {plan.steps} step{'s' if plan.steps != 1 else ''} (gaussian hold): "
     first, *rest = spoken(audit, plan)
     return [steps + first[0].lower() + first[1:], *rest]
