@@ -48,8 +48,8 @@ if TYPE_CHECKING:
     from .ledger.certificate import Entry as Entry
     from .ledger.certificate import kl_from_tv as kl_from_tv
     from .ledger.certificate import tv_from_kl as tv_from_kl
+    from .ledger.load import load_audit as load_audit
     from .ledger.record import Audit as Audit
-    from .ledger.record import load_audit as load_audit
     from .ledger.resolution import Certificate as Certificate
     from .montecarlo import Estimate as Estimate
     from .plan.given import evaluate_grid as evaluate_grid
@@ -112,7 +112,8 @@ _HOME = {
     ),
     ".ledger.audit": ("audit",),
     ".ledger.certificate": ("Entry", "kl_from_tv", "tv_from_kl"),
-    ".ledger.record": ("Audit", "load_audit"),
+    ".ledger.load": ("load_audit",),
+    ".ledger.record": ("Audit",),
     ".ledger.resolution": ("Certificate",),
     ".montecarlo": ("Estimate",),
     ".plan.given": ("evaluate_grid",),

@@ -74,7 +74,7 @@ def bounds(
     --audit alone is enough: the theorems are asked for what its own plan promises.
     """
     from ..bounds import compare_bounds
-    from ..ledger.record import load_audit
+    from ..ledger.load import load_audit
     from . import show
 
     found = None if audit is None else load_audit(audit)

@@ -163,8 +163,14 @@ def audited(audit: Audit, out: Path) -> None:
         console.print(f"{kind} costs {rounding.value:.3g} nats ({low:.3g} to {high:.3g})")
     memorised = audit.memorised()
     if memorised is not None:
+        from ..reporting.faults import another_law
+
         low, high = memorised.interval()
+        own = audit.known_by_heart() or memorised
         told = "memorisation" if low > 0 else "no memorisation was found"
+        if low > 0 >= own.interval()[0]:
+            told = "no more than few examples and rare values make of a straight line as well"
+        told = another_law(memorised) or told
         console.print(
             f"on held-out examples the error is {memorised.value:.3g} nats more than on training "
             f"ones (95 % interval {low:.3g} to {high:.3g}): {told}, down to noise "

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 BAR = 24  # columns of the longest bar
+FLAT = 1e-6  # nats: what is no more than this is rounding
 LABEL = 14  # columns of a label, as many as the ledger's first column takes
 
 
@@ -60,7 +61,7 @@ def ledger_table(plan: Plan) -> Any:
         elif e.kind == "lower bound":
             value, interval = f">= {number(e.low)}", "unknown above"
         else:
-            value, interval = number(e.value), f"{number(e.low)} .. {number(e.high)}"
+            value, interval = number(e.value), ends(e.low, e.high)
         made.add_row(e.name, value, interval, e.kind)
         if e.name == "discretisation":
             _subtotal(made, plan)
@@ -72,8 +73,14 @@ def _subtotal(made: Any, plan: Plan) -> None:
 
     share = sampler_share(plan)
     if share.value is not None and math.isfinite(share.high):
-        ends = f"{number(share.low)} .. {number(share.high)}"
-        made.add_row("  = sampler", number(share.value), ends, "both together", style="bold")
+        both = ends(share.low, share.high)
+        made.add_row("  = sampler", number(share.value), both, "both together", style="bold")
+
+
+def ends(low: float | None, high: float | None) -> str:
+    """Return the ends of an interval, once where they look the same."""
+    first, last = number(low), number(high)
+    return first if first == last else f"{first} .. {last}"
 
 
 def certificate_table(plan: Plan) -> Any | None:
@@ -100,8 +107,11 @@ def frontier_line(plan: Plan) -> str:
         return ""
     from ..reporting.verdict import cheapest, enough
 
+    most = max(float(r["above_best"]) for r in rows)
+    if most <= max(FLAT, 2 * max(float(r["standard_error"]) for r in rows)):
+        return f"the same from {rows[0]['steps']} to {plural(rows[-1]['steps'], 'step')}"
     best = min(rows, key=lambda r: float(r["above_best"]))["steps"]
-    least = max(1e-6, 1e-4 * max(float(r["above_best"]) for r in rows))
+    least = max(1e-6, 1e-4 * most)
     logs = [math.log(max(least, float(r["above_best"]))) for r in rows]
     ends = f"{rows[0]['steps']} .. {plural(rows[-1]['steps'], 'step')}"
     told = "still falling" if enough(rows) == rows[-1]["steps"] else f"flat from {enough(rows)}"

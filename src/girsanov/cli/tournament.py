@@ -41,7 +41,7 @@ def planned(path: Path, by: str | None, usual: Json, contest: Json) -> tuple[Aud
         given = contest[name]
         named = ", ".join(given) if isinstance(given, list) else given
         require(not given, f"--{name}", "belongs to --by", named, remedy)
-    from ..ledger.record import load_audit
+    from ..ledger.load import load_audit
     from ..plan.make import make_plan
     from .show import progress
 

@@ -28,7 +28,8 @@ from ..ledger.audit import LEVELS
 from ..ledger.audit import audit as measure
 from ..ledger.curve import GROUPS
 from ..ledger.kept import remove_sums as remove_sums
-from ..ledger.record import Audit, load_audit
+from ..ledger.load import load_audit
+from ..ledger.record import Audit
 from ..plan.plan import Plan, load_plan
 from ..plan.precise import audit_to
 from ..reporting.drawn import opened

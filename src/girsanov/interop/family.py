@@ -8,7 +8,8 @@ from .._checks import InputError, require
 from .._files import read_json
 from .._typing import PathLike
 from ..ledger.about import same_audit
-from ..ledger.record import Audit, load_audit
+from ..ledger.load import load_audit
+from ..ledger.record import Audit
 from ..plan.family import family
 from ..plan.plan import Plan, load_plan
 

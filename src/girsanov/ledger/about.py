@@ -71,6 +71,7 @@ KNOWN: dict[str, tuple[str, Test]] = {
     "trained_levels": ("SNRs, increasing", _rising), "arithmetic": ("a precision", _rounding),
     **{name: ("an object", _is(dict)) for name in ("pipeline", "units", "vae", "precision")},
     "suspects": ("row numbers", _list_of(COUNT)), "cannot_tell": ("text", TEXT),
+    "beaten": ("an object of numbers", lambda value: value is None or _numbers(value)),
     "untrained": ("an object of numbers", lambda value: value is None or _numbers(value)),
 }  # fmt: skip
 

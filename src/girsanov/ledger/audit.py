@@ -30,10 +30,11 @@ from .examples import (
 from .frame import make_frame
 from .inside import places
 from .kept import keep_sums
+from .load import load_audit as load_audit
 from .measure import measure_curve
 from .paths import teacher_calls
+from .probe import line_error
 from .record import Audit as Audit
-from .record import load_audit as load_audit
 from .suspects import suspected
 from .trained import levels_to_audit, named, said_of, trained_levels
 from .trajectories import measure_trajectories
@@ -101,12 +102,12 @@ def audit(  # noqa: PLR0913
         source, draws=count, full=math.prod(denoiser.shape) <= FULL_LIMIT, reference=beside,
         between=between, keep=kept("held-out"), progress=_shifted(progress, 0, sum(parts)),
     )  # fmt: skip
-    memorisation = None
+    tick, memorisation, line = _shifted(progress, parts[0], sum(parts)), None, None
     if seen is not None:
-        tick = _shifted(progress, parts[0], sum(parts))
-        memorisation = measure(seen, progress=tick, keep=kept("training")).traces[:, :, 0]
-    teach = partial(measure_trajectories, denoiser, frame, grid, paths, **alike)
-    teacher = teach(progress=_shifted(progress, sum(parts[:2]), sum(parts))) if paths else None
+        known = measure(seen, progress=tick, keep=kept("training"))
+        memorisation, line = known.traces[:, :, 0], line_error(known)
+    alike["progress"] = _shifted(progress, sum(parts[:2]), sum(parts))
+    teacher = measure_trajectories(denoiser, frame, grid, paths, **alike) if paths else None
     from .. import __version__
 
     about = {
@@ -119,7 +120,7 @@ def audit(  # noqa: PLR0913
         "seconds": round(time.perf_counter() - begun, 3), **said_of(denoiser, data),
     }  # fmt: skip
     about |= named(denoiser, data, beside, alone) | suspected(denoiser, source, curve, seed)
-    return Audit(curve, frame, memorisation, about, teacher)
+    return Audit(curve, frame, memorisation, about, teacher, line_seen=line)
 
 
 def rows_for(denoiser: Denoiser, examples: int) -> int:

@@ -148,9 +148,6 @@ def probe(curve: Curve) -> Probe:
     names = PROBED[: gram.width]  # the last feature is the reference's
     sizes = np.asarray(curve.probe_sizes)
     left = curve.left.get("probe") or errors_left(curve, names, Rule())
-    signal = curve.levels[:, None] * np.asarray(curve.probe_variances)
-    keep = signal / (1 + signal)  # [K + 1, P]
-    linear: Combination = {NOISE: keep, CENTRED: 1 - keep}
 
     def at_levels(error: Array) -> Array:
         return np.ascontiguousarray((error @ sizes)[:, 1:].T)  # a saved one adds up alike
@@ -164,13 +161,22 @@ def probe(curve: Curve) -> Probe:
     return Probe(
         left.gains @ sizes,
         _corrected(curve, left.errors, sizes),
-        at_levels(gram.between(linear, linear)),
+        line_error(curve),
         at_levels(gram.at(BEFORE, BEFORE) - error) - between,
         between,
         curve.shares,
         sizes,
         reference,
     )
+
+
+def line_error(curve: Curve) -> Array:
+    """Return the error of the straight line by group, [K, B], on the examples of a curve."""
+    signal = curve.levels[:, None] * np.asarray(curve.probe_variances)
+    keep = signal / (1 + signal)  # [K + 1, P]
+    linear: Combination = {NOISE: keep, CENTRED: 1 - keep}
+    error = gram_of(curve.products).between(linear, linear)  # type: ignore[arg-type]
+    return np.ascontiguousarray((error @ np.asarray(curve.probe_sizes))[:, 1:].T)
 
 
 def kept_probe(curve: Curve, found: dict[str, Array]) -> Probe:

@@ -5,34 +5,30 @@ Nothing here or below it takes torch, which is slow to import, so that planning 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._checks import InputError, plural, require, require_choice
-from .._files import read_beside, read_format, require_free, write_pair
+from .._checks import plural, require, require_choice
+from .._files import require_free, write_pair
 from .._typing import Array, Json, Levels, PathLike
 from ..denoise.calibration import Calibration
-from ..moments import Moments, moments_from_tensors
 from ..montecarlo import Estimate, group_estimate, trapezium
 from ..sampling.holds import PROCESSES
-from .about import require_record
-from .bands import Bands
+from .beaten import Beaten, beaten
 from .calibrated import Corrected, calibrate, calibrated
 from .curve import Curve
 from .doubts import Doubt, cannot_tell, doubts
-from .frame import Frame, make_frame
-from .memorised import memorised
+from .frame import Frame
+from .memorised import beyond_line, memorised
 from .paths import Trajectories
-from .paths import trajectories_from_tensors as paths_from_tensors
 from .printed import printed
-from .probe import Probe, kept_probe, probe
+from .probe import Probe, probe
 from .rounding import rounding_cost
+from .summary import summary
 from .untrained import Untrained, untrained
-from .whole import require_whole
 
 if TYPE_CHECKING:
     from ..plan.plan import Plan
@@ -48,7 +44,8 @@ class Audit:
     curve: the error curve; frame: the coordinates it is measured in; memorisation: error on
     training examples [K+1, B] or None; about: the record (fingerprints, seed, counts, calls);
     trajectories: of the teacher, which deterministic solvers are planned on, or None;
-    calibration: what the denoiser was corrected by before all this, or None.
+    calibration: what the denoiser was corrected by before all this, or None; line_seen: the
+    straight line's error on the training examples [K, B], or None.
     """
 
     curve: Curve
@@ -57,6 +54,7 @@ class Audit:
     about: Json
     trajectories: Trajectories | None = None
     calibration: Calibration | None = None
+    line_seen: Array | None = None
 
     def __repr__(self) -> str:
         """Return in a line what was measured, of what, and with how many network calls."""
@@ -99,8 +97,9 @@ class Audit:
 
     def recorded(self) -> Json:
         """Return `about`, and that the model knows nothing of the data if so: what plans keep."""
-        found = self.untrained()
-        return self.about if found is None else {**self.about, "untrained": found.to_json()}
+        ways = {"untrained": self.untrained(), "beaten": self.beaten()}
+        known = {name: found.to_json() for name, found in ways.items() if found is not None}
+        return {**self.about, **known}
 
     def nats(self) -> Estimate:
         """Return 1/2 int M ds over the measured levels, in nats, with its standard error."""
@@ -222,7 +221,8 @@ class Audit:
         }
         optional = (("products", curve.products), ("full", curve.full),
                     ("gamma", curve.gamma), ("plain", curve.plain),
-                    ("memorisation", self.memorisation))  # fmt: skip
+                    ("memorisation", self.memorisation),
+                    ("line_seen", self.line_seen))  # fmt: skip
         tensors |= {name: value for name, value in optional if value is not None}
         tensors |= {f"moments.{k}": v for k, v in self.frame.moments.tensors().items()}
         tensors |= {} if self.trajectories is None else self.trajectories.tensors()
@@ -236,23 +236,8 @@ class Audit:
         write_pair(target, {**record, "bases": list(self.frame.bases)}, tensors)
 
     def summary(self) -> Json:
-        """Return the curve as JSON lists: levels, error and standard error."""
-        total = self.total()
-        out: Json = {
-            "levels": self.levels.tolist(),
-            "error": total.value.tolist(),
-            "standard_error": total.se.tolist(),
-        }
-        if self.probe is not None:
-            out |= self.probe.summary()
-        nothing = self.untrained()
-        out["untrained"] = None if nothing is None else nothing.to_json()
-        out["cannot_tell"] = self.cannot_tell()
-        for name, found in (("memorised", self.memorised()), ("rounding", self.rounding())):
-            if found is not None:
-                low, high = found.interval()
-                out[name] = {"nats": float(found.value), "low": float(low), "high": float(high)}
-        return out
+        """Return as JSON what was measured: the curve, the probe, and what they say."""
+        return summary(self)
 
     def untrained(self) -> Untrained | None:
         """Return how much worse than guesses without training the model is, if it knows nothing.
@@ -266,6 +251,16 @@ class Audit:
             return None
         clipped = bool(self.about.get("pipeline", {}).get("clip"))
         return untrained(self.curve, self.probe.linear, self.memorisation, clipped=clipped)
+
+    def beaten(self) -> Beaten | None:
+        """Return by how much the model is no better than a Gaussian, None if it is better.
+
+        See `ledger/beaten.py`. Of what `untrained` leaves out nothing is said here either.
+        """
+        if self.probe is None or self.calibration is not None:
+            return None
+        guided = self.about.get("guidance", 1.0) != 1
+        return None if guided else beaten(self.curve, self.probe.linear)
 
     def rounding(self) -> Estimate | None:
         """Return what fewer digits in the network cost, in nats (`ledger/rounding.py`).
@@ -284,65 +279,12 @@ class Audit:
             return None
         return memorised(self.curve, self.memorisation, resolution)
 
+    def known_by_heart(self, resolution: float = 0.0) -> Estimate | None:
+        """Return `memorised` less what a straight line of the training data has of it, in nats.
 
-def load_audit(path: PathLike) -> Audit:
-    """Return the audit saved in `path`; refuse files that are not one, or were changed."""
-    about = read_format(path, "audit")
-    require_record(about, str(path))
-    t = read_beside(path, about.get("arrays"), "girsanov audit")
-    moments = moments_from_tensors(
-        {k[8:]: v for k, v in t.items() if k[:8] == "moments."}, str(path)
-    )
-    require_whole(str(path), t, moments.basis.dimension)
-    try:
-        return _from_arrays(about, t, moments)
-    except (KeyError, IndexError, ValueError, TypeError) as cause:
-        if isinstance(cause, InputError):
-            raise
-        raise InputError(
-            f"{path}: is not a whole audit ({cause!r}). Run girsanov audit again"
-        ) from cause
-
-
-def _from_arrays(about: Json, t: dict[str, Any], moments: Moments) -> Audit:
-    if math.prod(about["shape"]) != moments.basis.dimension:
-        raise ValueError(f"shape is {about['shape']}")
-    names = about["bases"]
-    made = make_frame(moments, tuple(about["shape"]))
-    if names != list(made.bases):
-        raise ValueError(f"bases are {names}")
-    bands = {name: Bands(t[f"bands.{name}"]) for name in names}
-    frame = Frame(
-        moments,
-        bands[names[0]],
-        Bands(t["probe_bands"]),
-        {name: (basis, bands[name]) for name, (basis, _) in made.others.items()},
-    )
-    curve = Curve(
-        t["levels"],
-        t["shares"],
-        {name: t[f"errors.{name}"] for name in names},
-        {name: b.sizes for name, b in bands.items()},
-        t["traces"],
-        t["second_moments"],
-        t["products"],
-        frame.probe_bands.sizes,
-        t.get("full"),
-        probe_variances=frame.probe_variances,
-        bends={name: t[f"bends.{name}"] for name in BENDS + tuple(names)},
-        gamma=t.get("gamma"),
-        plain=t.get("plain"),
-    )
-    drop = ("format", "arrays", "bases", "levels", "error", "standard_error", "probe",
-            "martingale", "reference_gain", "memorised", "rounding", "untrained",
-            "cannot_tell")  # fmt: skip
-    record = {k: v for k, v in about.items() if k not in drop}
-    paths = paths_from_tensors(t, (len(curve.levels) - 1, curve.dimension))
-    out = Audit(curve, frame, t.get("memorisation"), record, paths)
-    if "probe.gains" in t:  # not in audits of the first versions
-        known = {name[6:]: value for name, value in t.items() if name.startswith("probe.")}
-        object.__setattr__(out, "_probe", kept_probe(curve, known))
-    if "calibrated.errors" in t:
-        parts = (t[f"calibrated.{name}"] for name in Corrected._fields)
-        object.__setattr__(out, "_corrected", Corrected(*parts))
-    return out
+        None without training data, and in audits that do not know it; `ledger/memorised.py`.
+        """
+        if self.memorisation is None or self.line_seen is None or self.probe is None:
+            return None
+        line = (self.probe.linear, self.line_seen)
+        return beyond_line(self.curve, self.memorisation, line, resolution)

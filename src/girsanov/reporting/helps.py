@@ -14,15 +14,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from .._checks import InputError
-from .._typing import Json
 from ..ledger.record import Audit
 from ..ledger.untrained import Untrained
-from ..plan.correction import worst
 from ..plan.plan import Plan
 from ..plan.remedies import Remedy, remedies
 from .contest import winner
+from .faults import BETTER, REMEDY, by_heart, ignorant, knows_nothing, no_better, off
 from .verdict import NEGLIGIBLE, sampler_share, verdict
-from .words import number
+from .words import number, within
 
 
 class Help(NamedTuple):
@@ -32,11 +31,6 @@ class Help(NamedTuple):
     items: list[str]
 
 
-WRONG = 10.0  # times the error of a straight line, which no training falls so far short of
-REMEDY = (
-    "What would help is to train it, or to give it the data, units and size that it was trained "
-    "on; no other grid, number of steps or calibration makes up for that."
-)
 NOTHING = (
     "Nothing that was measured would clearly help: neither another grid, other steps, a "
     "longer range of noise levels nor a correction of the model saves more than "
@@ -52,7 +46,10 @@ def spoken(audit: Audit, plan: Plan) -> list[str]:
     if plan.cannot_tell:
         return [plan.cannot_tell]
     nothing = knows_nothing(audit, plan)
-    return _said(plan, nothing, "" if nothing else helps(audit, plan))
+    if nothing:
+        return _said(plan, nothing, REMEDY)
+    gaussian = no_better(audit.recorded(), plan)
+    return _said(plan, gaussian, BETTER) if gaussian else _said(plan, "", helps(audit, plan))
 
 
 def plan_spoken(plan: Plan) -> list[str]:
@@ -60,14 +57,17 @@ def plan_spoken(plan: Plan) -> list[str]:
     if plan.cannot_tell:
         return [plan.cannot_tell]
     found = plan.untrained
-    return _said(plan, ignorant(Untrained(**found), plan.about["audit"], plan) if found else "")
+    if found:
+        return _said(plan, ignorant(Untrained(**found), plan.about["audit"], plan), REMEDY)
+    gaussian = no_better(plan.about["audit"], plan)
+    return _said(plan, gaussian, BETTER if gaussian else "")
 
 
-def _said(plan: Plan, nothing: str, helps: str = "") -> list[str]:
-    if nothing:
-        return [*filter(None, [winner(plan)]), nothing, REMEDY]
+def _said(plan: Plan, fault: str, helps: str) -> list[str]:
+    """Return who won, what is wrong with the model or else the verdict, and what would help."""
     named = not plan.ledger or plan.ledger[0].name == "init"
-    return [*filter(None, [winner(plan)]), *([verdict(plan)] * named), *filter(None, [helps])]
+    first = fault or (verdict(plan) if named else "")
+    return [text for text in (winner(plan), first, helps) if text]
 
 
 def headline(audit: Audit, plan: Plan) -> str:
@@ -75,59 +75,10 @@ def headline(audit: Audit, plan: Plan) -> str:
     if plan.cannot_tell:
         return plan.cannot_tell
     nothing = knows_nothing(audit, plan)
+    fault = nothing or no_better(audit.recorded(), plan)
     if plan.scheduler is not None:  # it was chosen by samples, whatever the model is
-        return " ".join(filter(None, [verdict(plan), nothing]))
-    return nothing or verdict(plan)
-
-
-def knows_nothing(audit: Audit, plan: Plan | None = None) -> str:
-    """Return that a model is worse than guesses without training, "" unless it is.
-
-    plan: of it, of which is said what the calibration draws.
-    """
-    found = audit.untrained()
-    told = audit.about.get("untrained")  # of the audit that a calibrated one was made from
-    if found is None and told:
-        found = Untrained(**told)
-    return "" if found is None else ignorant(found, audit.about, plan)
-
-
-def ignorant(found: Untrained, about: Json, plan: Plan | None) -> str:
-    """Return `knows_nothing` of what was found, and the record of the audit that found it."""
-    where = f"{number(found.finest)} to {number(found.coarsest)}"
-    clipped = " and clipping it" if about.get("pipeline", {}).get("clip") else ""
-    said = (
-        "It is the model: it knows nothing of this data (random weights, hardly any training, or "
-        f"another data set’s, units or size). At noise levels {where} its error is at least "
-        f"{number(found.times)} times that of a straight line, and at none does it clearly beat "
-        f"drawing the noisy example to the data’s mean{clipped}; neither takes training. "
-    )
-    if plan is None or plan.calibration is None:
-        return said + "No other number means much."
-    return said + (
-        "This plan is calibrated: its numbers are of the correction, whose samples are little "
-        "more than a Gaussian with the data’s mean and covariance, and not of the model."
-    )
-
-
-def off(audit: Audit, plan: Plan) -> str:
-    """Return how far a straight line beats a broken model where noise hides the data, or ""."""
-    found = worst(audit)
-    if found is None:
-        return ""
-    noise, times = found
-    said = (
-        f"As it is, the model is far off where noise hides the data: at noise {number(noise)} its "
-        f"error is {number(times)} times that of a straight line"
-    )
-    if times > WRONG:
-        said += (
-            ", which dividing a prediction of the noise by a small alpha does, or calling a "
-            "network the wrong way (its times, its units, what it predicts)"
-        )
-    if plan.calibration is not None:
-        return f"{said}; the calibration covers that."
-    return f"{said}; plan --calibrate (and --model, for a solver) corrects it."
+        return " ".join(filter(None, [verdict(plan), fault]))
+    return fault or verdict(plan)
 
 
 def helps(audit: Audit, plan: Plan) -> str:
@@ -153,6 +104,8 @@ def listed(audit: Audit, found: Sequence[Remedy] | None, plan: Plan) -> Help:
         return Help([plan.cannot_tell], [])
     if audit.untrained() is not None:
         return Help([REMEDY], [])
+    if no_better(audit.recorded(), plan):
+        return Help([BETTER], [])
     learnt = by_heart(audit, plan)
     told = list(filter(None, [off(audit, plan), learnt]))
     found = advisable(found, plan, bool(learnt))
@@ -184,27 +137,6 @@ def advisable(
 def _close(sure: Sequence[Remedy]) -> list[Remedy]:
     """Return the remedies that the data cannot tell from the first."""
     return [r for r in sure[1:] if r.high >= sure[0].low and math.isfinite(r.high)]
-
-
-def by_heart(audit: Audit, plan: Plan) -> str:
-    """Return what a model has memorised down to where a plan stops, if it stands out, else "".
-
-    It stands out where for certain it is more than the sampler costs and than is known of the
-    score error: the gap between training and held-out examples is no part of the ledger.
-    """
-    found = audit.memorised(plan.resolution)
-    if found is None:
-        return ""
-    low, high = (float(end) for end in found.interval())
-    known = [e.low or 0.0 for e in plan.ledger if e.name == "score"]
-    if low <= max([NEGLIGIBLE, sampler_share(plan).value or 0.0, *known]):
-        return ""
-    return (
-        "It has memorised its training examples: its error on them is "
-        f"{number(float(found.value))} nats lower than on held-out ones (95 % interval "
-        f"{number(low)} to {number(high)}, down to noise {number(plan.resolution)}); more data, a "
-        "smaller network or an earlier stop would help."
-    )
 
 
 def helps_of(found: Sequence[Remedy] | None, plan: Plan) -> str:
@@ -240,6 +172,8 @@ def audit_spoken(audit: Audit) -> list[str]:
     nothing = knows_nothing(audit)
     if nothing:
         return [nothing, REMEDY]
+    if gaussian := no_better(audit.recorded(), plan):
+        return [gaussian, BETTER]
     steps = f"Sampled with {plan.steps} step{'s' if plan.steps != 1 else ''} (gaussian hold): "
     first, *rest = spoken(audit, plan)
     return [steps + first[0].lower() + first[1:], *rest]
@@ -265,7 +199,7 @@ def help_most(found: Sequence[Remedy], steps: int, share: float | None = None) -
 
 
 def _words(remedy: Remedy, steps: int, share: float | None = None) -> str:
-    saves = f"{_nats(remedy)} (95 % interval {number(remedy.low)} to {number(remedy.high)})"
+    saves = f"{_nats(remedy)} {within(remedy.low, remedy.high)}"
     beyond = share is not None and (remedy.value or 0.0) > max(0.0, share) + NEGLIGIBLE
     if beyond and remedy.name in ("grid", "steps"):
         saves += ", more than the sampler costs: the rest comes off the score error"

@@ -23,7 +23,7 @@ from ..plan.plan import Plan
 from .cards import cards
 from .certified import most_tv
 from .certified import said as said_of_tv
-from .helps import knows_nothing
+from .faults import knows_nothing
 from .verdict import certificate, sampler_share, verdict
 from .waterfall import TICKS, bars, ledger_ticks, reach
 from .words import interval_of, nats_of, value_of

@@ -20,7 +20,7 @@ from .._checks import plural
 from .._typing import Json
 from ..ledger.certificate import Entry, tv_from_kl
 from ..plan.plan import Plan
-from .words import number, span
+from .words import ends, number, span, within
 
 CALIBRATED = "Of the calibrated model, whose are all numbers here"
 NEGLIGIBLE = 0.01  # nats: a total variation of at most 0.07
@@ -38,9 +38,9 @@ class Sampler(NamedTuple):
         if self.value is None:
             return "an amount that was not measured"
         middle = f"{number(max(0.0, self.value))} nats"
-        if self.low == self.high:
+        if number(self.low) == number(self.high):
             return middle
-        return f"{middle} (95 % interval {number(self.low)} to {number(self.high)})"
+        return f"{middle} {within(self.low, self.high)}"
 
 
 def entry_named(plan: Plan, name: str) -> Entry | None:
@@ -107,7 +107,7 @@ def _verdict(plan: Plan) -> str:
 def _of_solver(plan: Plan) -> str:
     far = plan.distance
     assert far is not None
-    known = f"{far.kind}, 95 % interval {number(far.low)} to {number(far.high)}"
+    known = f"{far.kind}, 95 % interval {ends(far.low, far.high)}"
     said = (
         f"A deterministic sampler has no cost in nats: with {plural(plan.steps, 'step')} its "
         f"samples end {number(far.value)} ({known}) from a fine solution of the same equation."
@@ -164,7 +164,7 @@ def advice(plan: Plan) -> str:
         first = (
             f"The cheapest grid on the measured levels takes {plural(best['steps'], 'step')} "
             f"instead of {plan.steps} and would save about {number(gain)} nats "
-            f"(95 % interval {number(max(0.0, gain - 2 * se))} to {number(gain + 2 * se)})."
+            f"{within(max(0.0, gain - 2 * se), gain + 2 * se)}."
         )
     else:
         first = "No other number of steps on the measured levels is clearly cheaper."

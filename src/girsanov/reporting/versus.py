@@ -26,8 +26,9 @@ from ..montecarlo import Estimate, apart, group_estimate, trapezium
 from ..plan.make import make_plan
 from ..plan.plan import Plan
 from ..plan.rival import proven
+from .faults import knows_nothing
 from .figures import LEFT, RIGHT, TOP, curve_axis, half_width
-from .helps import headline, knows_nothing
+from .helps import headline
 from .live import certificate_words
 from .rivals import Rival, shared
 from .sections import sampler_of

@@ -74,7 +74,18 @@ def interval_of(entry: Entry) -> str:
         return "exact"
     if math.isinf(high):
         return "none" if entry.low is None else f"{number(low)} and up"
-    return f"{number(low)} to {number(high)}"
+    return ends(low, high)
+
+
+def ends(low: float, high: float) -> str:
+    """Return the ends of an interval, once where they look the same: 0.023 to 0.288."""
+    first, last = number(low), number(high)
+    return first if first == last else f"{first} to {last}"
+
+
+def within(low: float, high: float) -> str:
+    """Return the ends of a 95 % interval in brackets."""
+    return f"(95 % interval {ends(low, high)})"
 
 
 def name_of(entry: Entry) -> str:

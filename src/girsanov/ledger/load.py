@@ -1,0 +1,82 @@
+"""Reading an audit from its file: what is not one, or was changed, is refused."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from .._checks import InputError
+from .._files import read_beside, read_format
+from .._typing import Json, PathLike
+from ..moments import Moments, moments_from_tensors
+from .about import require_record
+from .bands import Bands
+from .calibrated import Corrected
+from .curve import Curve
+from .frame import Frame, make_frame
+from .paths import trajectories_from_tensors as paths_from_tensors
+from .probe import kept_probe
+from .record import BENDS, Audit
+from .summary import SUMMARISED
+from .whole import require_whole
+
+
+def load_audit(path: PathLike) -> Audit:
+    """Return the audit saved in `path`; refuse files that are not one, or were changed."""
+    about = read_format(path, "audit")
+    require_record(about, str(path))
+    t = read_beside(path, about.get("arrays"), "girsanov audit")
+    moments = moments_from_tensors(
+        {k[8:]: v for k, v in t.items() if k[:8] == "moments."}, str(path)
+    )
+    require_whole(str(path), t, moments.basis.dimension)
+    try:
+        return _from_arrays(about, t, moments)
+    except (KeyError, IndexError, ValueError, TypeError) as cause:
+        if isinstance(cause, InputError):
+            raise
+        raise InputError(
+            f"{path}: is not a whole audit ({cause!r}). Run girsanov audit again"
+        ) from cause
+
+
+def _from_arrays(about: Json, t: dict[str, Any], moments: Moments) -> Audit:
+    if math.prod(about["shape"]) != moments.basis.dimension:
+        raise ValueError(f"shape is {about['shape']}")
+    names = about["bases"]
+    made = make_frame(moments, tuple(about["shape"]))
+    if names != list(made.bases):
+        raise ValueError(f"bases are {names}")
+    bands = {name: Bands(t[f"bands.{name}"]) for name in names}
+    frame = Frame(
+        moments,
+        bands[names[0]],
+        Bands(t["probe_bands"]),
+        {name: (basis, bands[name]) for name, (basis, _) in made.others.items()},
+    )
+    curve = Curve(
+        t["levels"],
+        t["shares"],
+        {name: t[f"errors.{name}"] for name in names},
+        {name: b.sizes for name, b in bands.items()},
+        t["traces"],
+        t["second_moments"],
+        t["products"],
+        frame.probe_bands.sizes,
+        t.get("full"),
+        probe_variances=frame.probe_variances,
+        bends={name: t[f"bends.{name}"] for name in BENDS + tuple(names)},
+        gamma=t.get("gamma"),
+        plain=t.get("plain"),
+    )
+    drop = ("format", "arrays", "bases", *SUMMARISED)
+    record = {k: v for k, v in about.items() if k not in drop}
+    paths = paths_from_tensors(t, (len(curve.levels) - 1, curve.dimension))
+    out = Audit(curve, frame, t.get("memorisation"), record, paths, line_seen=t.get("line_seen"))
+    if "probe.gains" in t:  # not in audits of the first versions
+        known = {name[6:]: value for name, value in t.items() if name.startswith("probe.")}
+        object.__setattr__(out, "_probe", kept_probe(curve, known))
+    if "calibrated.errors" in t:
+        parts = (t[f"calibrated.{name}"] for name in Corrected._fields)
+        object.__setattr__(out, "_corrected", Corrected(*parts))
+    return out
