@@ -33,7 +33,6 @@ from .kept import keep_sums
 from .load import load_audit as load_audit
 from .measure import measure_curve
 from .paths import teacher_calls
-from .probe import line_error
 from .record import Audit as Audit
 from .suspects import suspected
 from .trained import levels_to_audit, named, said_of, trained_levels
@@ -105,7 +104,7 @@ def audit(  # noqa: PLR0913
     tick, memorisation, line = _shifted(progress, parts[0], sum(parts)), None, None
     if seen is not None:
         known = measure(seen, progress=tick, keep=kept("training"))
-        memorisation, line = known.traces[:, :, 0], line_error(known)
+        memorisation, line = known.traces[:, :, 0], known.line
     alike["progress"] = _shifted(progress, sum(parts[:2]), sum(parts))
     teacher = measure_trajectories(denoiser, frame, grid, paths, **alike) if paths else None
     from .. import __version__

@@ -65,7 +65,7 @@ def calibrated(curve: Curve, frame: Frame, made: Corrected) -> tuple[Curve, Fram
     corrected = replace(
         curve, errors={curve.main: made.errors}, traces=made.traces, full=None, products=None,
         sizes={curve.main: np.asarray(curve.probe_sizes)},
-        bends=bends_as(curve, "calibrated"), left={}, plain=None,
+        bends=bends_as(curve, "calibrated"), left={}, plain=None, line=None,
     )  # fmt: skip
     return corrected, Frame(frame.moments, frame.probe_bands, frame.probe_bands, {}), found
 

@@ -84,7 +84,8 @@ class Curve:
     traces differ by from it as "traces"; empty where nothing was measured between the levels;
     gamma: how much of what chance made of the noise was taken off the errors (`control.py`),
     [B] or None; left: by "probe" and "calibrated", of corrections fitted with the curve; plain:
-    E|r|^2 with nothing taken off [K+1, B], or None where it is not known.
+    E|r|^2 with nothing taken off [K+1, B], or None where it is not known; line: the error of the
+    straight line of the frame's moments on the same noise [K, B], or None.
     """
 
     levels: Array
@@ -102,6 +103,7 @@ class Curve:
     gamma: Array | None = None
     left: dict[str, Left] = field(default_factory=dict)
     plain: Array | None = None
+    line: Array | None = None
 
     @property
     def main(self) -> str:
@@ -132,6 +134,7 @@ class Curve:
             gamma=None if self.gamma is None else self.gamma[groups],
             left={},
             plain=None if self.plain is None else self.plain[:, groups],
+            line=None if self.line is None else self.line[:, groups],
         )
 
     def at(self, places: Indices) -> Curve:
@@ -147,6 +150,7 @@ class Curve:
             gamma=None,
             left={},
             plain=None,
+            line=None,
         )
 
     def pooled(self) -> Curve:
@@ -162,6 +166,7 @@ class Curve:
             gamma=None,
             left={},
             plain=None,
+            line=None,
         )
 
     def mean_errors(self, basis: str) -> Array:

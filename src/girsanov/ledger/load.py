@@ -68,6 +68,7 @@ def _from_arrays(about: Json, t: dict[str, Any], moments: Moments) -> Audit:
         bends={name: t[f"bends.{name}"] for name in BENDS + tuple(names)},
         gamma=t.get("gamma"),
         plain=t.get("plain"),
+        line=t.get("line", t.get("probe.linear")),
     )
     drop = ("format", "arrays", "bases", *SUMMARISED)
     record = {k: v for k, v in about.items() if k not in drop}

@@ -134,7 +134,8 @@ def _curve(
     bridge, gamma = None, gammas(found, ends.linear[found.main]) if control else None
     inside = None if between is None else _rows(means, names, slice(count, None), between.levels)
     raw, reduced = found, ends if gamma is None else ends.controlled(found, gamma)
-    found = replace(with_levels(raw, reduced), gamma=gamma, plain=raw.traces[:, :, 0])
+    line = _line(raw, ends.linear[raw.main], frame)
+    found = replace(with_levels(raw, reduced), gamma=gamma, plain=raw.traces[:, :, 0], line=line)
     found = replace(found, full=_full(means, raw, ends, frame, None if gamma is None else reduced))
     if inside is not None and gamma is not None:
         inside = inside.controlled(raw, gamma)
@@ -145,6 +146,17 @@ def _curve(
     found = bent(found, between, inside.errors, inside.traces)
     places = Inside(between, means["products"][count:], bridge)
     return with_corrections(found, places, examples)
+
+
+def _line(curve: Curve, linear: Array, frame: Frame) -> Array:
+    """Return the error of the straight line, mean + k (x - mean) in every band, [K, B].
+
+    With k = s v/(1 + s v), v the band's variance, it is E (k n + (1 - k) c)^2.
+    """
+    signal = curve.levels[1:, None] * frame.variances
+    keep = (signal / (1 + signal))[:, None]  # [K, 1, J]
+    error = keep**2 * linear[..., 2] + (1 - keep) ** 2 * curve.errors[curve.main][:1]
+    return np.asarray((error + 2 * keep * (1 - keep) * linear[..., 3]) @ curve.sizes[curve.main])
 
 
 def _rows(means: dict[str, Array], names: tuple[str, ...], rows: slice, snr: Array) -> Rows:

@@ -35,7 +35,7 @@ from ..montecarlo import Estimate, group_estimate
 from .correct import PROBED, Rule
 from .curve import Curve
 from .discretise import leave_one_out
-from .gram import BEFORE, CENTRED, NOISE, OTHER, RESIDUAL, Combination, gram_of
+from .gram import BEFORE, OTHER, RESIDUAL, Combination, gram_of
 from .mended import bends_as, errors_left
 from .refine import SAME, stretches
 
@@ -144,6 +144,7 @@ def _lists(found: Estimate) -> Json:
 def probe(curve: Curve) -> Probe:
     """Return the probe of a measured curve: equations (1) to (3), cross-fitted over groups."""
     require(curve.products is not None, "curve", "must be measured, not exact, to be probed")
+    assert curve.line is not None
     gram = gram_of(curve.products)  # type: ignore[arg-type]  # [B, K + 1, P]
     names = PROBED[: gram.width]  # the last feature is the reference's
     sizes = np.asarray(curve.probe_sizes)
@@ -161,22 +162,13 @@ def probe(curve: Curve) -> Probe:
     return Probe(
         left.gains @ sizes,
         _corrected(curve, left.errors, sizes),
-        line_error(curve),
+        curve.line,
         at_levels(gram.at(BEFORE, BEFORE) - error) - between,
         between,
         curve.shares,
         sizes,
         reference,
     )
-
-
-def line_error(curve: Curve) -> Array:
-    """Return the error of the straight line by group, [K, B], on the examples of a curve."""
-    signal = curve.levels[:, None] * np.asarray(curve.probe_variances)
-    keep = signal / (1 + signal)  # [K + 1, P]
-    linear: Combination = {NOISE: keep, CENTRED: 1 - keep}
-    error = gram_of(curve.products).between(linear, linear)  # type: ignore[arg-type]
-    return np.ascontiguousarray((error @ np.asarray(curve.probe_sizes))[:, 1:].T)
 
 
 def kept_probe(curve: Curve, found: dict[str, Array]) -> Probe:
@@ -190,5 +182,5 @@ def _corrected(curve: Curve, left: Array, sizes: Array) -> Curve:
     """Return the curve of the errors that the correction leaves, [K+1, B, P]."""
     return replace(
         curve, errors={curve.main: left}, sizes={curve.main: sizes}, products=None, full=None,
-        bends=bends_as(curve, "probe"), left={}, plain=None,
+        bends=bends_as(curve, "probe"), left={}, plain=None, line=None,
     )  # fmt: skip

@@ -220,7 +220,7 @@ class Audit:
             "probe_bands": self.frame.probe_bands.index,
         }
         optional = (("products", curve.products), ("full", curve.full),
-                    ("gamma", curve.gamma), ("plain", curve.plain),
+                    ("gamma", curve.gamma), ("plain", curve.plain), ("line", curve.line),
                     ("memorisation", self.memorisation),
                     ("line_seen", self.line_seen))  # fmt: skip
         tensors |= {name: value for name, value in optional if value is not None}

@@ -104,7 +104,7 @@ def refined(
     none: dict[str, Array] = {}
     return replace(
         curve, levels=fine, errors=errors, traces=traces, products=None, full=None, bends=none,
-        plain=None,
+        plain=None, line=None,
     )  # fmt: skip
 
 

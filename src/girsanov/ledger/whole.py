@@ -23,7 +23,7 @@ FORMS: dict[str, tuple[str, ...]] = {
     "bends.traces": ("K", "B", "T", "2"), "products": ("K1", "B", "P", "V"),
     "bends.probe": ("K", "B", "P", "2"), "bends.calibrated": ("K", "B", "P", "2"),
     "full": ("K1", "F", "d", "d"), "memorisation": ("K1", "B"), "gamma": ("B",),
-    "plain": ("K1", "B"), "line_seen": ("K", "B"),
+    "plain": ("K1", "B"), "line": ("K", "B"), "line_seen": ("K", "B"),
 }  # fmt: skip
 PROBE: dict[str, tuple[str, ...]] = {
     "probe.gains": ("K", "B"), "probe.corrected": ("K1", "B", "P"), "probe.linear": ("K", "B"),
@@ -33,13 +33,20 @@ CALIBRATED: dict[str, tuple[str, ...]] = {
     "calibrated.errors": ("K1", "B", "P"), "calibrated.traces": ("K1", "B", "3"),
     "calibrated.weights": ("K", "P", "3"),
 }  # fmt: skip
-OPTIONAL = ("full", "memorisation", "gamma", "plain", "line_seen", "probe.reference")
+OPTIONAL = ("full", "memorisation", "gamma", "plain", "line", "line_seen", "probe.reference")
 UNKNOWN = {"calibrated.traces": 2}  # of which the last may be unknown, NaN: known ones
 WIDTHS = [len(pairs(len(VECTOR) - 1)), len(pairs(len(VECTOR)))]  # without and with a reference
 ROUNDING = 1e-6  # of a correlation, far above what sums in float64 lose
 POSITIVE = ("shares", "second_moments", "gamma")  # not negative, that is
 # of a group a little may be, of which what chance made of its noise was taken off
-POSITIVE_MEANS = ("memorisation", "plain", "line_seen", "probe.corrected", "calibrated.errors")
+POSITIVE_MEANS = (
+    "memorisation",
+    "plain",
+    "line",
+    "line_seen",
+    "probe.corrected",
+    "calibrated.errors",
+)
 
 
 def require_whole(path: str, arrays: Mapping[str, np.ndarray], dimension: int) -> None:
