@@ -89,9 +89,14 @@ def require_levels(argument: str, value: Any, at_least: int = 1) -> np.ndarray:
 
 
 def need(module: str, extra: str) -> Any:
-    """Import an optional module, or say which extra brings it."""
-    import importlib
+    """Import an optional module, or say which extra brings it.
 
+    Python's random numbers stay the caller's: some modules draw one when they are imported.
+    """
+    import importlib
+    import random
+
+    state = random.getstate()
     try:
         return importlib.import_module(module)
     except ImportError as cause:
@@ -99,3 +104,5 @@ def need(module: str, extra: str) -> Any:
             f"{module}: is needed for this and could not be imported ({shown(str(cause))}). "
             f'Install it with: pip install "girsanov[{extra}]"'
         ) from cause
+    finally:
+        random.setstate(state)

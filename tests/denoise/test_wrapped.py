@@ -297,10 +297,10 @@ def test_a_network_is_tried_at_once(call, said):
 def test_dropout_is_off_and_the_module_keeps_its_gradients():
     network = nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.5))
     model = gv.wrap(lambda x, t: network(x), (2,), times=(0.1, 10), weights=network)
-    assert not network.training
+    assert network.training
     assert all(w.requires_grad for w in network.parameters())
     assert not model(torch.ones(1, 2), 1.0).requires_grad
-    network.train()
+    assert torch.equal(model(torch.ones(9, 2), 1.0), model(torch.ones(9, 2), 1.0))
     with pytest.raises(InputError, match="no dropout"):
         gv.wrap(lambda x, t: nn.functional.dropout(x), (64,), times=(0.1, 10), weights={})
 

@@ -22,12 +22,20 @@ class Denoiser(Protocol):
     """
 
     shape: tuple[int, ...]
-    dtype: torch.dtype
-    device: torch.device
     classes: int
     exact: bool
     fingerprint: str
     snr_range: tuple[float, float]
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of its arithmetic."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        ...
 
     def __call__(self, x: Tensor, snr: float | Tensor, label: Tensor | None = None) -> Tensor:
         """Return m [B, *shape] for x [B, *shape], snr (float or [B]) and label [B] or None."""

@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -33,6 +34,7 @@ from .base import PAGE
 from .parametrise import PARAMETRISATIONS
 from .pipeline import bytes_of
 from .pipeline_clock import vp_clock, x0_behind
+from .still import plain, still
 
 Weights = nn.Module | Mapping[str, Any]
 Units = Standardisation | tuple[Any, Any]
@@ -91,17 +93,24 @@ class WrappedDenoiser:
         self.shape, self.standardisation = told.shape, told.standardisation
         self.label_names, self.training = told.label_names, told.training
         self.classes, self.snr_range = len(told.label_names), clock.snr_range
-        if isinstance(told.weights, nn.Module):
-            told.weights.eval()
         self._rounded = ""
-        self.seal()
 
-    def seal(self) -> None:
-        """Take note of the weights' precision and place, after they were moved."""
-        first = next(iter(_tensors(self.told.weights).values()), torch.empty(0))
-        self.weights_dtype, self.device = first.dtype, first.device
-        few = first.dtype in (torch.float16, torch.bfloat16) or not first.is_floating_point()
-        self.dtype = torch.float32 if few else first.dtype
+    @property
+    def weights_dtype(self) -> torch.dtype:
+        """The type of the weights, as they are now."""
+        return _first(self.told.weights).dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are now."""
+        return _first(self.told.weights).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of the arithmetic: of the weights, but float32 where they have fewer digits."""
+        kind = self.weights_dtype
+        few = kind in (torch.float16, torch.bfloat16) or not kind.is_floating_point
+        return torch.float32 if few else kind
 
     @property
     def levels(self) -> Array | None:
@@ -140,9 +149,9 @@ class WrappedDenoiser:
         seen = (g.reshape(-1, *[1] * len(self.shape)) * x).to(self.weights_dtype)
         kind = self.dtype if self.levels is None else torch.int64  # half has too few digits
         time = torch.as_tensor(self.clock.time(s), device=x.device).to(kind).expand(len(x))
-        with torch.no_grad():
-            told = (label,) if self.classes else ()
-            out = self._tensor(self.network(seen, time, *told), seen)
+        with still(self.network, self.told.weights):
+            told = (None if label is None else plain(label),) if self.classes else ()
+            out = self._tensor(self.network(plain(seen), plain(time), *told), seen)
             return self.clock.x0(out.to(x.dtype), x, s)
 
     def _tensor(self, answer: Any, seen: Tensor) -> Tensor:
@@ -159,7 +168,6 @@ class WrappedDenoiser:
         """Move the network to a device and return this denoiser; a function stays where it is."""
         if isinstance(self.told.weights, nn.Module):
             self.told.weights.to(device)
-            self.seal()
         return self
 
 
@@ -214,6 +222,12 @@ def wrap(  # noqa: PLR0913
 def _tensors(weights: Weights) -> dict[str, Tensor]:
     found = weights.state_dict() if isinstance(weights, nn.Module) else weights
     return {str(name): torch.as_tensor(value) for name, value in found.items()}
+
+
+def _first(weights: Weights) -> Tensor:
+    if isinstance(weights, nn.Module):
+        return next(chain(weights.parameters(), weights.buffers()), torch.empty(0))
+    return torch.as_tensor(next(iter(weights.values()), torch.empty(0)))
 
 
 def _clock(kind: str, process: ScalarProcess | None, times: Any, alphas_cumprod: Any) -> _Clock:
