@@ -78,19 +78,6 @@ def per_call(denoiser: Denoiser, most: int) -> int:
     return max(1, min(most, NUMBERS // math.prod(denoiser.shape)))
 
 
-def names_for(denoiser: Denoiser, given: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the label names to code data by: the model's own.
-
-    A pipeline's classes often are mere numbers; data with other names, sorted, are then taken
-    for its first classes in that order, as image folders are when they are trained on.
-    """
-    own: tuple[str, ...] = denoiser.label_names  # type: ignore[attr-defined]
-    numbered = own == tuple(str(k) for k in range(len(own)))
-    if not numbered or len(given) > len(own) or set(given) <= set(own):
-        return own
-    return (*given, *(f"class {k}" for k in range(len(given), len(own))))
-
-
 def require_denoiser(value: Any) -> None:
     """Refuse what is not a denoiser, a law among others, before anything is asked of it."""
     # a property is not computed: a fingerprint may be of many weights

@@ -128,6 +128,12 @@ class PipelineDenoiser:
         return made
 
     @property
+    def unnamed(self) -> bool:
+        """Whether its classes have no names but their numbers."""
+        numbers = tuple(str(k) for k in range(self.classes))
+        return self.text is None and self.classes > 0 and self.label_names == numbers
+
+    @property
     def levels(self) -> Array | None:
         """The SNRs it was trained at, increasing; None when its time is continuous."""
         return self.clock.snrs

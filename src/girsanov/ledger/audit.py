@@ -95,6 +95,7 @@ def audit(  # noqa: PLR0913
     alike: dict[str, Any] = {"seed": seed, "batch_size": size, "processes": processes}
     measure: Measure = partial(measure_curve, denoiser, levels=grid, frame=frame, **alike)
     numbers = [len(source), len(seen or ()), seed, count, size, grid.tolist()]
+    numbers.append(getattr(data, "class_order", None))
     kept = keep_sums(keep, (denoiser, data, train, beside), numbers, processes)
     curve = measure(
         source, draws=count, full=math.prod(denoiser.shape) <= FULL_LIMIT, reference=beside,

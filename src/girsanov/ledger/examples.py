@@ -14,7 +14,8 @@ from .._checks import require, require_count
 from .._typing import Tensor
 from ..data import Dataset, Standardisation
 from ..data.lineage import shared_rows
-from ..denoise.base import Denoiser, names_for, require_denoiser
+from ..denoise.base import Denoiser, require_denoiser
+from ..denoise.classes import classes_for
 from ..denoise.neighbours import Neighbours, can_stand_beside, copied, most_points
 from ..denoise.pipeline_units import in_units_of
 from ..law.base import Law
@@ -107,7 +108,7 @@ def _in_units(argument: str, denoiser: Denoiser, data: Dataset) -> Dataset:
     """Return data in the model's units and with its labels' codes, or refuse."""
     if denoiser.classes:
         require(data.labels is not None, argument, "must have labels, which this model needs")
-        data = data.with_label_names(names_for(denoiser, data.label_names))
+        data = classes_for(denoiser, data)
     return in_units_of(denoiser, data)
 
 

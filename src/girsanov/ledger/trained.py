@@ -12,6 +12,7 @@ from ..data import Dataset
 from ..data.standardise import unchanged
 from ..denoise.arithmetic import arithmetic_of
 from ..denoise.base import Denoiser, process_of
+from ..denoise.classes import class_note
 from ..denoise.neighbours import Neighbours
 from ..denoise.pipeline_units import in_units_of, units_for
 from ..law.base import Law
@@ -65,6 +66,10 @@ def said_of(denoiser: Denoiser, data: Dataset | Law) -> Json:
     own, and the units of whatever does not know its own, in which `sample` answers.
     """
     about: Json = dict(getattr(denoiser, "describe", dict)())
+    note = class_note(denoiser, data)
+    if note is not None:
+        about["notes"] = [*about.get("notes", ()), note]
+        about["class_order"] = getattr(data, "class_order", "number")
     if getattr(denoiser, "standardisation", None) is None:
         if isinstance(data, Dataset):
             about["units"] = in_units_of(denoiser, data).standardisation.to_json()
