@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import girsanov as gv
@@ -82,8 +82,7 @@ NAMES = sorted(calls())
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=12, deadline=None, derandomize=True,
-          suppress_health_check=[HealthCheck.too_slow])  # fmt: skip
+@settings(max_examples=settings().max_examples // 8)  # each is a whole audit
 @given(draw=st.data())
 def test_a_result_or_one_line(name, draw):
     function, usual = calls()[name]

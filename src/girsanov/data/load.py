@@ -203,5 +203,5 @@ def _label_codes(loaded: Loaded, what: str) -> tuple[NDArray[np.int64] | None, t
     distinct, codes = np.unique(known, return_inverse=True)
     rule = f"must have at most {CATEGORY_LIMIT} distinct values"
     require(len(distinct) <= CATEGORY_LIMIT, where, rule, len(distinct))
-    numbers = distinct.astype(np.int64) if known.dtype.kind == "f" else distinct
-    return codes.astype(np.int64), tuple(str(value) for value in numbers.tolist())
+    numbers = [int(v) if kind == "f" else v for v in distinct.tolist()]
+    return codes.astype(np.int64), tuple(map(str, numbers))
