@@ -14,7 +14,7 @@ from ..denoise.arithmetic import arithmetic_of
 from ..denoise.base import Denoiser, process_of
 from ..denoise.classes import class_note
 from ..denoise.neighbours import Neighbours
-from ..denoise.pipeline_units import in_units_of, units_for
+from ..denoise.pipeline_units import in_units_of
 from ..law.base import Law
 
 MOST = 10**5  # levels of an audit, which holds numbers of each
@@ -83,9 +83,9 @@ def named(
 ) -> Json:
     """Return the record of the units, of a process not scalar, of what stood beside it."""
     out: Json = {"rows": getattr(data, "without_labels", lambda: data)().fingerprint}
-    if hasattr(denoiser, "vae") and isinstance(data, Dataset):
-        data = data.with_standardisation(units_for(denoiser, data))
-    units = getattr(denoiser, "standardisation", None) or getattr(data, "standardisation", None)
+    units = getattr(denoiser, "standardisation", None)
+    if units is None and isinstance(data, Dataset):
+        units = in_units_of(denoiser, data).standardisation
     if units is not None and units.scale_in_units:
         out["scale"] = units.scale_in_units  # user units in one of the units of the curve
     if units is not None:
