@@ -38,7 +38,8 @@ def figure(value: float, digits: int = 3) -> str:
 def refuse(argument: str, rule: str, got: Any = None, remedy: str = "") -> NoReturn:
     """Raise `InputError` with the house wording; `got=None` leaves out what arrived."""
     arrived = "" if got is None else f"; got {shown(got)}"
-    raise InputError(f"{argument}: {rule}{arrived}" + (f". {remedy}" if remedy else ""))
+    said = f"{argument}: {rule}{arrived}" + (f". {remedy}" if remedy else "")
+    raise InputError("\\n".join(said.splitlines()))  # a name of a file may hold a line's end
 
 
 def require(ok: bool, argument: str, rule: str, got: Any = None, remedy: str = "") -> None:
@@ -71,7 +72,8 @@ def require_number(argument: str, value: Any, above: float = -math.inf) -> float
 def require_choice(argument: str, value: Any, choices: Iterable[str]) -> str:
     """Return `value` if it is one of `choices`."""
     names = list(choices)
-    require(value in names, argument, "must be one of " + ", ".join(names), value)
+    known = isinstance(value, str) and value in names
+    require(known, argument, "must be one of " + ", ".join(names), value)
     return str(value)
 
 

@@ -77,7 +77,7 @@ def load_data(
     except OSError as cause:
         raise InputError(f"{what}: cannot be read ({cause.strerror or cause})") from cause
     if labels is not None and column_name is None:
-        loaded = Loaded(loaded.rows, np.asarray(labels))
+        loaded = Loaded(loaded.rows, _given_labels(labels))
     codes, names = _label_codes(loaded, what)
     title = Path(what).name if isinstance(source, str | Path) else what
     made = Dataset(loaded.rows, name or title or what, labels=codes, label_names=names)
@@ -97,6 +97,13 @@ def _load(source: Any, wanted: Wanted, what: str) -> Loaded:
     if hasattr(source, "to_numpy"):
         return _from_array(np.asarray(source.to_numpy()), wanted, what)
     refuse("source", f"must be a path ({ACCEPTED}), an array, a tensor or a data frame", what)
+
+
+def _given_labels(labels: Any) -> NDArray[Any]:
+    try:
+        return np.asarray(labels)
+    except (TypeError, ValueError):  # of lists of several lengths
+        refuse("labels", "must be one for each row, whole numbers or text", labels)
 
 
 def _from_word(source: str, wanted: Wanted) -> Loaded:
