@@ -9,8 +9,7 @@ more in it (they merge weights), and it cannot give a frozen part its own mode b
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -19,35 +18,49 @@ from torch import nn
 from .._typing import Tensor
 
 
-@contextmanager
-def evaluating(*parts: Any) -> Iterator[None]:
-    """Hold the modules among `parts` in evaluation mode."""
-    modules = [part for part in parts if isinstance(part, nn.Module)]
-    training = [m for module in modules for m in module.modules() if m.training]
-    try:
-        for module in training:
+class evaluating:
+    """Holds the modules among `parts` in evaluation mode; on every call, so quick about it."""
+
+    def __init__(self, *parts: Any) -> None:
+        self._training: list[nn.Module] = []
+        left = [part for part in parts if isinstance(part, nn.Module)]
+        while left:
+            module = left.pop()
+            if module.training:
+                self._training.append(module)
+            left.extend(part for part in module._modules.values() if part is not None)
+
+    def __enter__(self) -> None:
+        for module in self._training:
             module.training = False
-        yield
-    finally:
-        for module in training:
+
+    def __exit__(self, *_: object) -> None:
+        for module in self._training:
             module.training = True
 
 
-@contextmanager
-def still(*parts: Any) -> Iterator[None]:
-    """Hold the modules among `parts` in evaluation mode without gradients, in their own types.
+class still(evaluating):
+    """Holds them so without gradients, in their own types.
 
     Inference mode is left: what a network keeps from such a call could not be trained with. So is
     autocast, whose copies of weights without gradients the caller's next step would be given.
     """
-    with ExitStack() as stack:
-        stack.enter_context(evaluating(*parts))
-        for kind in ("cpu", "cuda"):
-            if torch.is_autocast_enabled(kind):
-                stack.enter_context(torch.autocast(kind, enabled=False))
-        stack.enter_context(torch.inference_mode(False))
-        stack.enter_context(torch.no_grad())
-        yield
+
+    def __enter__(self) -> None:
+        self._modes: list[AbstractContextManager[Any]] = [
+            torch.autocast(kind, enabled=False)
+            for kind in ("cpu", "cuda")
+            if torch.is_autocast_enabled(kind)
+        ]
+        self._modes += [torch.inference_mode(False), torch.no_grad()]
+        for mode in self._modes:
+            mode.__enter__()
+        super().__enter__()
+
+    def __exit__(self, *told: Any) -> None:
+        super().__exit__()
+        for mode in reversed(self._modes):
+            mode.__exit__(*told)
 
 
 def plain(x: Tensor) -> Tensor:

@@ -110,9 +110,7 @@ class WrappedDenoiser:
     @property
     def dtype(self) -> torch.dtype:
         """The type of the arithmetic: of the weights, but float32 where they have fewer digits."""
-        kind = self.weights_dtype
-        few = kind in (torch.float16, torch.bfloat16) or not kind.is_floating_point
-        return torch.float32 if few else kind
+        return _around(self.weights_dtype)
 
     @property
     def levels(self) -> Array | None:
@@ -148,15 +146,22 @@ class WrappedDenoiser:
         require(x.shape[1:] == self.shape, "x", f"must be [B, {self.shape}]", tuple(x.shape))
         rule = "must be None: this model has no classes"
         require(label is None or self.classes > 0, "label", rule, label)
-        s = torch.as_tensor(snr, dtype=torch.float64).reshape(-1).cpu().numpy()
-        g = torch.as_tensor(self.clock.scale(s), dtype=x.dtype, device=x.device)
-        seen = (g.reshape(-1, *[1] * len(self.shape)) * x).to(self.weights_dtype)
-        kind = self.dtype if self.levels is None else torch.int64  # half has too few digits
-        time = torch.as_tensor(self.clock.time(s), device=x.device).to(kind).expand(len(x))
-        with still(self.network, self.told.weights):
+        own = () if self.told.weights is self.network else (self.told.weights,)
+        with still(self.network, *own):
+            s = torch.as_tensor(snr, dtype=torch.float64).reshape(-1).cpu().numpy()
+            seen, time = self._shown(x, s)
             told = (None if label is None else plain(label),) if self.classes else ()
-            out = self._tensor(self.network(plain(seen), plain(time), *told), seen)
+            out = self._tensor(self.network(seen, time, *told), seen)
             return self.clock.x0(out.to(x.dtype), x, s)
+
+    def _shown(self, x: Tensor, s: Array) -> tuple[Tensor, Tensor]:
+        """Return alpha x and the times [B], in the type of the weights."""
+        weights = self.weights_dtype
+        g = torch.as_tensor(self.clock.scale(s), dtype=x.dtype, device=x.device)
+        seen = (g.reshape(-1, *[1] * len(self.shape)) * x).to(weights)
+        kind = _around(weights) if self.levels is None else torch.int64  # half has too few digits
+        time = torch.as_tensor(self.clock.time(s), device=x.device).to(kind).expand(len(x))
+        return seen, time
 
     def _tensor(self, answer: Any, seen: Tensor) -> Tensor:
         answer = getattr(answer, "sample", answer)  # as the networks of diffusers answer
@@ -227,6 +232,11 @@ def wrap(  # noqa: PLR0913
 def _tensors(weights: Weights) -> dict[str, Tensor]:
     found = weights.state_dict() if isinstance(weights, nn.Module) else weights
     return {str(name): torch.as_tensor(value) for name, value in found.items()}
+
+
+def _around(kind: torch.dtype) -> torch.dtype:
+    few = kind in (torch.float16, torch.bfloat16) or not kind.is_floating_point
+    return torch.float32 if few else kind
 
 
 def _first(weights: Weights) -> Tensor:

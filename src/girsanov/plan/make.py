@@ -74,7 +74,7 @@ def make_plan(  # noqa: PLR0913 - the public face: one keyword a choice
     is asked for. Raises `InputError` when a target cannot be reached, with what can.
     """
     require(isinstance(audit, Audit), "audit", "must be an audit", type(audit).__name__)
-    numbers = {"kl": kl, "tv": tv, "distance": distance, "resolution": resolution}
+    numbers = {"kl": kl, "tv": tv, "distance": distance}
     for name, number in numbers.items():
         if number is not None:
             require_number(name, number)
