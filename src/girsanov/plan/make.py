@@ -77,7 +77,7 @@ def make_plan(  # noqa: PLR0913 - the public face: one keyword a choice
     numbers = {"kl": kl, "tv": tv, "distance": distance}
     for name, number in numbers.items():
         if number is not None:
-            require_number(name, number)
+            require_number(name, number, above=0.0)
     scalar = (process or audit.about.get("process", "vp")) == "vp"
     rule = f"must be one of {', '.join(HOLDS)} with process cld"
     require(scalar or sampler in HOLDS, "sampler", rule, sampler)
