@@ -1,7 +1,8 @@
 # make demo    all of girsanov on real data, in a few minutes, into out/demo/
 # make test    what CI runs: lint, format, types, tests
 # make study   the slow tests
-# make fuzz    100,000 damaged and hostile files through every reader
+# make fuzz    100,000 damaged and hostile files through every reader, and new examples by the
+#              thousand for every test that searches for one
 # make check-dependencies   known vulnerabilities in what constraints.txt names; needs the network
 # make format  let ruff put the code in order
 # make docs    the pages, into out/site/
@@ -35,6 +36,7 @@ study: .venv/.dev
 
 fuzz: .venv/.dev
 	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz/fuzz.py --inputs 100000
+	$(PYTEST) -m hypothesis --hypothesis-profile search --timeout 3600
 
 # in a place of its own: what it brings is no dependency of ours
 check-dependencies: .venv/.made

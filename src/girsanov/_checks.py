@@ -38,7 +38,8 @@ def figure(value: float, digits: int = 3) -> str:
 def refuse(argument: str, rule: str, got: Any = None, remedy: str = "") -> NoReturn:
     """Raise `InputError` with the house wording; `got=None` leaves out what arrived."""
     arrived = "" if got is None else f"; got {shown(got)}"
-    raise InputError(f"{argument}: {rule}{arrived}" + (f". {remedy}" if remedy else ""))
+    said = f"{argument}: {rule}{arrived}" + (f". {remedy}" if remedy else "")
+    raise InputError("\\n".join(said.splitlines()))  # a name of a file may hold a line's end
 
 
 def require(ok: bool, argument: str, rule: str, got: Any = None, remedy: str = "") -> None:
@@ -71,7 +72,8 @@ def require_number(argument: str, value: Any, above: float = -math.inf) -> float
 def require_choice(argument: str, value: Any, choices: Iterable[str]) -> str:
     """Return `value` if it is one of `choices`."""
     names = list(choices)
-    require(value in names, argument, "must be one of " + ", ".join(names), value)
+    known = isinstance(value, str) and value in names
+    require(known, argument, "must be one of " + ", ".join(names), value)
     return str(value)
 
 
@@ -89,9 +91,14 @@ def require_levels(argument: str, value: Any, at_least: int = 1) -> np.ndarray:
 
 
 def need(module: str, extra: str) -> Any:
-    """Import an optional module, or say which extra brings it."""
-    import importlib
+    """Import an optional module, or say which extra brings it.
 
+    Python's random numbers stay the caller's: some modules draw one when they are imported.
+    """
+    import importlib
+    import random
+
+    state = random.getstate()
     try:
         return importlib.import_module(module)
     except ImportError as cause:
@@ -99,3 +106,5 @@ def need(module: str, extra: str) -> Any:
             f"{module}: is needed for this and could not be imported ({shown(str(cause))}). "
             f'Install it with: pip install "girsanov[{extra}]"'
         ) from cause
+    finally:
+        random.setstate(state)

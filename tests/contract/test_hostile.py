@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import girsanov as gv
@@ -82,8 +82,7 @@ NAMES = sorted(calls())
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=12, deadline=None, derandomize=True,
-          suppress_health_check=[HealthCheck.too_slow])  # fmt: skip
+@settings(max_examples=settings().max_examples // 8)  # each is a whole audit
 @given(draw=st.data())
 def test_a_result_or_one_line(name, draw):
     function, usual = calls()[name]
@@ -97,3 +96,21 @@ def test_a_result_or_one_line(name, draw):
         except (gv.InputError, TypeError) as refusal:
             said = str(refusal)
     assert "\n" not in said
+
+
+FOUND = [
+    ("load_data", "labels", [None, []], "labels: must be one for each row"),
+    ("load_model", "path", "\n", r"model \\n: must exist"),
+    ("make_plan kl", "kl", np.zeros(0), "kl: must be a finite number"),
+    ("tv_from_kl", "kl", np.zeros(0), "kl: must be >= 0 nats"),
+    ("audit", "batch_size", -1, "batch_size: must be a whole number >= 1"),
+    ("audit", "batch_size", False, "batch_size: must be a whole number >= 1"),
+    ("compare", "by", np.ones((2, 3)), "by: must be one of"),
+]
+
+
+@pytest.mark.parametrize(("name", "place", "value", "said"), FOUND, ids=[f[0] for f in FOUND])
+def test_what_a_search_found_is_refused(name, place, value, said):
+    function, usual = calls()[name]
+    with pytest.raises(gv.InputError, match=f"^{said}"):
+        function(**{**usual, place: value})

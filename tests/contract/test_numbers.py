@@ -7,7 +7,7 @@ import math
 import mpmath as mp
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from girsanov import InputError, kl_from_tv, tv_from_kl
@@ -18,7 +18,6 @@ from girsanov.sampling.solvers import SOLVERS, weights
 
 CLD = CriticallyDampedLangevin()
 EPS = 2.0**-52
-quick = settings(max_examples=150, deadline=None)
 
 
 @pytest.fixture(autouse=True)
@@ -55,13 +54,11 @@ def ou_step(s, t):
     return (mp.log(1 + 1 / s) - mp.log(1 + 1 / t)) / 2
 
 
-@quick
 @given(logarithmic(1e-300, 1e300))
 def test_time_is_positive_and_exact(s):
     close(ou_time(s), mp.log1p(1 / mp.mpf(s)) / 2)
 
 
-@quick
 @given(pairs(), logarithmic(1e-12, 1e6))
 def test_gaussian_steps(pair, v):
     s, t = pair
@@ -77,7 +74,6 @@ def test_gaussian_steps(pair, v):
     assert step.noise >= gaussian_step(s, t).noise
 
 
-@quick
 @given(pairs())
 def test_score_steps(pair):
     s, t = pair
@@ -90,7 +86,6 @@ def test_score_steps(pair):
     assert step.noise > 0
 
 
-@quick
 @given(pairs())
 def test_relative_steps(pair):
     s, t = pair
@@ -106,7 +101,6 @@ def test_relative_steps(pair):
 # solvers
 
 
-@quick
 @given(pairs(1e-9, 1e9), logarithmic(1e-9, 1e6), st.sampled_from(SOLVERS))
 def test_solver_weights(pair, back, solver):
     s, t = pair
@@ -135,7 +129,6 @@ def test_solver_weights(pair, back, solver):
 # certificates
 
 
-@quick
 @given(st.floats(0, 1e308))
 @example(0.0)
 @example(5e-324)
@@ -147,7 +140,6 @@ def test_tv_from_kl(kl):
     assert tv_from_kl(math.nextafter(kl, math.inf)) >= tv
 
 
-@quick
 @given(st.one_of(st.floats(1e-150, 1 - EPS), logarithmic(1e-150, 0.999)))
 def test_kl_from_tv_is_the_largest_that_certifies(tv):
     kl, T = kl_from_tv(tv), mp.mpf(tv)
@@ -173,7 +165,6 @@ def cld_snr(t):
     return decay * (1 + x + x**2 / 2) / mp.gammainc(3, 0, x, regularized=True)
 
 
-@quick
 @given(logarithmic(1e-60, 300))
 def test_the_clock_of_cld(t):
     close(CLD.snr(t), cld_snr(t), 1e-11)
@@ -182,7 +173,6 @@ def test_the_clock_of_cld(t):
     assert CLD.snr(t * 1.001) < CLD.snr(t)
 
 
-@quick
 @given(logarithmic(1e-200, 1e60))
 def test_the_clock_of_cld_runs_backwards(s):
     t = float(CLD.time(s))
@@ -192,7 +182,6 @@ def test_the_clock_of_cld_runs_backwards(s):
     assert abs(truth / mp.mpf(s) - 1) <= 1e-11 * max(1, 2 * t)
 
 
-@quick
 @given(logarithmic(1e-8, 200))
 def test_the_covariance_of_cld_is_one(t):
     noise = CLD.noise(t)
@@ -208,7 +197,6 @@ def test_the_covariance_of_cld_is_one(t):
 # the ledger's cells
 
 
-@quick
 @given(logarithmic(1e-12, 1e12), logarithmic(1e-12, 1e6), logarithmic(1e-12, 1e6))
 def test_gaussian_cells(delta, v, m):
     one = np.ones(1)
@@ -225,7 +213,6 @@ def test_gaussian_cells(delta, v, m):
     assert best >= 0
 
 
-@quick
 @given(pairs(1e-9, 1e9), logarithmic(1e-9, 1e3), st.floats(0, 1))
 @example((1.0, 2.0), 1.0, 1.0)
 @example((1.0, 1e9), 1e-9, 0.0)

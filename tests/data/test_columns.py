@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from girsanov._checks import InputError
@@ -26,7 +26,6 @@ def table(rows):
 SMALL = table([(1.5, 2, "Ulm", True), (2.5, 2, "Bonn", False), (9.0, 5, "Ulm", False)])
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(ROW, min_size=2, max_size=12))
 def test_tables_come_back(rows):
     raw = table(rows)

@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from girsanov._checks import InputError
@@ -45,7 +45,6 @@ def stored(path, rows):
     return table
 
 
-@settings(max_examples=40, deadline=None)
 @given(ROWS)
 def test_a_table_with_gaps_comes_back_exactly(tmp_path_factory, rows):
     folder = tmp_path_factory.mktemp("gaps")

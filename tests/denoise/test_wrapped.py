@@ -259,6 +259,77 @@ def test_pictures_are_in_minus_one_to_one_or_as_told(tmp_path):
         assert (np.abs(x.astype(int) - value) <= 1).all()
 
 
+CHANNELS = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+PIXELS = np.random.default_rng(3).uniform(0.2, 0.6, (3, 8, 8)), np.full((3, 8, 8), 0.25)
+
+
+@pytest.mark.parametrize("layout", ["hwc", "chw"])
+@pytest.mark.parametrize("dtype", ["u1", "f4"])
+@pytest.mark.parametrize("with_train", [True, False], ids=["train", "alone"])
+@pytest.mark.parametrize(
+    "pair",
+    [(0.5, 0.5), CHANNELS, tuple(v.reshape(3, 1, 1) for v in CHANNELS), PIXELS, (0.5, PIXELS[1])],
+    ids=["numbers", "a channel", "a channel in place", "a pixel", "both"],
+)
+def test_pictures_are_in_units_of_ones_own(layout, dtype, with_train, pair):
+    """The network is shown (picture - mean) / scale, and samples come back from there."""
+    raw = np.random.default_rng(0).uniform(0.05, 0.95, (120, 3, 8, 8))
+    mean, scale = (np.asarray(v).reshape(-1, *[1] * 2) if np.ndim(v) == 1 else v for v in pair)
+    if dtype == "u1":
+        raw = np.rint(255 * raw)
+        pair = tuple(255 * np.asarray(v) for v in pair)
+    want = (raw / (255 if dtype == "u1" else 1) - mean) / scale
+    pictures = raw.astype(dtype) if layout == "chw" else np.moveaxis(raw, 1, -1).astype(dtype)
+    train, data = gv.load_data(pictures).split(0.5, seed=0)
+    seen = []
+
+    def shown(x_t, t):
+        seen.append(x_t)
+        return 0 * x_t + torch.as_tensor(want[:1], dtype=x_t.dtype)
+
+    model = gv.wrap(
+        shown, (3, 8, 8), times=(1e-3, 30.0), weights={}, units=pair,
+        train=train if with_train else None,
+    )  # fmt: skip
+    seen.clear()
+    audit = gv.audit(model, data, levels=np.array([1.0, 1e6]), draws=1, batch_size=len(data))
+    near = torch.cat([x for x in seen if len(x) > 2])  # those at noise 0.001 are the pictures
+    off = (near[:, None] - torch.as_tensor(want, dtype=near.dtype)).flatten(2).abs().amax(2)
+    assert (off.amin(1) < 0.01).sum() >= len(audit.curve.levels)
+    drawn = gv.sample(model, audit.plan(steps=1, calibrate=False), 2)
+    assert drawn.shape[1:] == pictures.shape[1:]
+    assert drawn.dtype == np.dtype(dtype)
+    expected = pictures[:1].astype(float)
+    assert (np.abs(drawn - expected) <= (1 if dtype == "u1" else 1e-5)).all()
+
+
+def test_the_units_of_pictures_are_in_the_fingerprint_and_the_plan(tmp_path):
+    told = dict(shape=(1, 4, 4), times=(0.01, 30.0), weights={})
+    models = [gv.wrap(wiener_picture, **told, units=u) for u in ((0, 1), (0, 2), (0.5, 1))]
+    assert len({model.fingerprint for model in models}) == 3
+    data = gv.load_data(np.random.default_rng(1).uniform(size=(120, 4, 4)))
+    audit = gv.audit(models[1], data, levels=5, draws=1)
+    audit.save(tmp_path / "a.json")
+    units = gv.load_audit(tmp_path / "a.json").about["units"]
+    again = gv.Standardisation.from_json(units)
+    rows = data.raw(slice(0, 5))
+    np.testing.assert_allclose(again.encode(rows), rows[:, None] / 2, rtol=1e-6)
+    np.testing.assert_allclose(again.decode(again.encode(rows)), rows, rtol=1e-6)
+    assert audit.about["scale"] == 2
+    with pytest.raises(InputError, match=r"^reference: must work in the same units"):
+        gv.audit(models[0], data, levels=5, draws=1, reference=models[1])
+
+
+def wiener_picture(x_t, t):
+    return x_t / (1 + t.reshape(-1, 1, 1, 1) ** 2)
+
+
+@pytest.mark.parametrize("wrong", [(0, np.ones((8, 8, 3))), (0, [1, 2]), (np.ones(8), 1), (0, -1)])
+def test_units_of_pictures_that_do_not_fit_are_refused(wrong):
+    with pytest.raises(InputError, match=r"^units: must be"):
+        gv.wrap(wiener_picture, (3, 8, 8), times=(0.01, 30.0), weights={}, units=wrong)
+
+
 def test_labels_come_after_the_time():
     seen = []
 
@@ -297,10 +368,10 @@ def test_a_network_is_tried_at_once(call, said):
 def test_dropout_is_off_and_the_module_keeps_its_gradients():
     network = nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.5))
     model = gv.wrap(lambda x, t: network(x), (2,), times=(0.1, 10), weights=network)
-    assert not network.training
+    assert network.training
     assert all(w.requires_grad for w in network.parameters())
     assert not model(torch.ones(1, 2), 1.0).requires_grad
-    network.train()
+    assert torch.equal(model(torch.ones(9, 2), 1.0), model(torch.ones(9, 2), 1.0))
     with pytest.raises(InputError, match="no dropout"):
         gv.wrap(lambda x, t: nn.functional.dropout(x), (64,), times=(0.1, 10), weights={})
 

@@ -1,7 +1,14 @@
-"""Starting commands under a launcher, and killing what it started."""
+"""Starting commands under a launcher, and killing what it started.
+
+While Python takes itself apart, a thread of torch's gloo now and then aborts a process whose work
+is done ("terminate called without an active exception"): torchrun, and a script that uses the
+library. So here both end without taking themselves apart, as the command line does. Run as a
+program, this file is the launcher whose module it is told.
+"""
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import subprocess
@@ -10,7 +17,19 @@ from pathlib import Path
 
 import pytest
 
-TWICE = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+LAUNCHERS = {
+    "torchrun": [sys.executable, __file__, "torch.distributed.run"],
+    "accelerate": [sys.executable, __file__, "accelerate.commands.accelerate_cli"],
+}
+TWICE = [*LAUNCHERS["torchrun"], "--standalone", "--nproc_per_node", "2"]
+END = """
+import os, sys
+from girsanov._processes import leave
+leave()
+sys.stdout.flush()
+sys.stderr.flush()
+os._exit(0)
+"""
 
 
 def clean_environment() -> dict[str, str]:
@@ -19,19 +38,20 @@ def clean_environment() -> dict[str, str]:
     return {**kept, "OMP_NUM_THREADS": "1"}
 
 
+def script(folder: Path, name: str, text: str) -> None:
+    """Write a Python script that ends as said above."""
+    (folder / name).write_text(text + END)
+
+
+def be_launcher() -> None:
+    """Run the module that the first argument names, on the others."""
+    importlib.import_module(sys.argv.pop(1)).main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
 def launch(folder: Path, command: list[str], launcher: list[str] = TWICE):
-    """Run a command under a launcher to its end, and once more if torch aborts it there.
-
-    The command line ends before a thread of torch's gloo can abort it; a script that uses the
-    library, and torchrun itself, cannot be kept from it ("terminate called without an active
-    exception", after all work is done).
-    """
-    said = launch_once(folder, command, launcher)
-    aborted = said.returncode and "terminate called without an active exception" in said.stderr
-    return launch_once(folder, command, launcher) if aborted else said
-
-
-def launch_once(folder: Path, command: list[str], launcher: list[str]):
     """Run a command under a launcher to its end; return what it said."""
     said = subprocess.run(
         [*launcher, *command], cwd=folder, capture_output=True, text=True, timeout=200,
@@ -71,3 +91,7 @@ def kill(launcher: subprocess.Popen[bytes], *, one: bool) -> None:
         except ProcessLookupError:
             continue
     launcher.wait(timeout=100)
+
+
+if __name__ == "__main__":
+    be_launcher()

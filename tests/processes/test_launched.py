@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 
 sys.path.append(str(Path(__file__).parent))
 
-from launching import launch
+from launching import LAUNCHERS, launch, script
 
 import girsanov as gv
 from girsanov.cli.main import run
@@ -50,7 +50,7 @@ for line in (
 
 
 def test_two_processes_give_what_one_gives(alone):
-    (alone / "script.py").write_text(SCRIPT)
+    script(alone, "script.py", SCRIPT)
     said = launch(alone, ["script.py"])
     assert said.returncode == 0, said.stderr[-3000:]
     printed = [json.loads(line) for line in said.stdout.splitlines()]
@@ -95,8 +95,7 @@ def test_two_processes_learn_what_one_learns(alone, monkeypatch):
     data = gv.load_data("x.npy").split(0.8, seed=2)[0].without_labels()
     options = {"steps": 40, "network": "mlp", "batch_size": 33, "seed": 2}
     one = gv.fit(data, options=TrainOptions(dropout=0.0, early_stopping=False), **options)
-    script = FIT_SCRIPT.format(options=options)
-    (alone / "fit.py").write_text(script)
+    script(alone, "fit.py", FIT_SCRIPT.format(options=options))
     said = launch(alone, ["fit.py"])
     assert said.returncode == 0, said.stderr[-3000:]
     two = gv.load_model(alone / "two")
@@ -130,7 +129,7 @@ u.find_spec = lambda name, *rest: None if name == "accelerate" else find(name, *
 
 @pytest.mark.parametrize("hidden", ["", HIDE], ids=["accelerate", "torch alone"])
 def test_a_mistake_in_one_process_is_that_of_all(tmp_path, hidden):
-    (tmp_path / "script.py").write_text(hidden + MISTAKE)
+    script(tmp_path, "script.py", hidden + MISTAKE)
     said = launch(tmp_path, ["script.py"])
     assert said.returncode == 0, said.stderr[-3000:]
     assert sorted(said.stdout.splitlines()) == ["0 2 disk: is full", "1 2 disk: is full"]
@@ -138,12 +137,11 @@ def test_a_mistake_in_one_process_is_that_of_all(tmp_path, hidden):
 
 @pytest.mark.skipif(find_spec("accelerate") is None, reason="needs accelerate")
 def test_accelerate_launches_it_too(tmp_path):
-    (tmp_path / "script.py").write_text(MISTAKE)
-    launcher = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu"]
+    script(tmp_path, "script.py", MISTAKE)
+    launcher = [*LAUNCHERS["accelerate"], "launch", "--multi_gpu"]
     said = launch(tmp_path, ["script.py"], [*launcher, "--num_processes", "2"])
-    assert sorted(said.stdout.splitlines()) == ["0 2 disk: is full", "1 2 disk: is full"], (
-        said.stdout + said.stderr[-3000:]
-    )
+    assert said.returncode == 0, said.stdout + said.stderr[-3000:]
+    assert sorted(said.stdout.splitlines()) == ["0 2 disk: is full", "1 2 disk: is full"]
 
 
 def test_one_process_is_alone(monkeypatch):

@@ -16,7 +16,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parent))
 
-from launching import clean_environment
+from launching import LAUNCHERS, clean_environment
 
 from girsanov.cli.main import run
 
@@ -53,7 +53,10 @@ def place(tmp_path, monkeypatch):
         f"sample model --plan plan.json --count {COUNT} --out one.npy",
     ):
         assert run(line.split()) == 0
-    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    for name, command in LAUNCHERS.items():
+        (tmp_path / name).write_text(f'#!/bin/bash\nexec {shlex.join(command)} "$@"\n')
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{Path(sys.executable).parent}:{os.environ['PATH']}")
     return tmp_path
 
 

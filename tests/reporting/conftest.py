@@ -6,7 +6,6 @@ import dataclasses
 
 import numpy as np
 import pytest
-import torch
 
 from girsanov.denoise.exact import ExactDenoiser
 from girsanov.law import GaussianMixture
@@ -40,7 +39,6 @@ class Shrunk:
 
 @pytest.fixture(scope="session")
 def exact_audit(law):
-    torch.set_num_threads(1)
     return audit(ExactDenoiser(law), law, levels=17, examples=600)
 
 
@@ -51,7 +49,6 @@ def exact_plan(exact_audit):
 
 @pytest.fixture(scope="session")
 def wrong_audit(law):
-    torch.set_num_threads(1)
     return audit(Shrunk(law), law, levels=17, examples=600)
 
 

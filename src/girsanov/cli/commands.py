@@ -20,6 +20,7 @@ from .options import (
     Calibrate,
     Calls,
     Candidates,
+    ClassOrder,
     Compile,
     Covariance,
     Device,
@@ -129,6 +130,7 @@ def audit(
     out: Annotated[Path, typer.Option(help="Where to write.")] = Path("audit.json"),
     train_data: TrainData = None,
     labels: Labels = None,
+    class_order: ClassOrder = None,
     drop: Drop = None,
     examples: Annotated[int | None, typer.Option(min=1, help="Use only so many examples.")] = None,
     levels: Levels = None,
@@ -165,7 +167,7 @@ def audit(
         told |= {"calls": calls, "guidance": guidance, "device": device, "progress": tick}
         told |= {"half_width": half_width, "steps": steps}
         told |= {"cache": out.absolute().parent, "keep": kept, "force": force}
-        told["drop"] = drop or []
+        told |= {"drop": drop or [], "class_order": class_order or "number"}
         done = work.audit_command(model, data, train_data, labels, **told)
     if not is_first():
         return
@@ -209,6 +211,7 @@ def plan(
         str | None, typer.Option(help="With --by: held-out data to compare them with.")
     ] = None,
     labels: Labels = None,
+    class_order: ClassOrder = None,
     drop: Drop = None,
     candidates: Candidates = None,
     calls: Calls = None,
@@ -233,7 +236,8 @@ def plan(
     limits = {"w2": w2, "among": among, "keep": keep, "widest": widest, "weight": weight}
     usual |= {name: value for name, value in limits.items() if value not in (None, [])}
     contest = {"model": model, "data": data, "labels": labels, "drop": drop, "calls": calls}
-    contest |= {"candidates": candidates, "seed": seed, "force": force}
+    contest |= {"candidates": candidates, "seed": seed, "class_order": class_order}
+    contest |= {"force": force}
     measured, made = tournament.planned(audit, by, usual, contest)
     before = made.about["audit"]
     commands = [*before.get("commands", ()), outputs.typed(context, *SHOWN)]

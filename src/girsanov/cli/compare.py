@@ -10,7 +10,7 @@ import typer
 from ..comparison.printed import cells, heading, headings
 from ..comparison.printed import notes as words
 from .nexts import after_compare
-from .options import DATA, AsJson, Drop, Labels, Seed, app, require_measures
+from .options import DATA, AsJson, ClassOrder, Drop, Labels, Seed, app, require_measures
 from .tables import table
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def compare(
         str | None, typer.Option(help="Training data, to look for memorisation.")
     ] = None,
     labels: Labels = None,
+    class_order: ClassOrder = None,
     drop: Drop = None,
     rows: Annotated[int, typer.Option(min=1, help="Use at most so many rows of each.")] = 10_000,
     seed: Seed = 0,
@@ -52,7 +53,9 @@ def compare(
     from . import show
 
     require_measures(by or [], KNOWN)
-    drawn, real, train, notes = _sets(samples, data, train_data, model, labels, drop or [])
+    drawn, real, train, notes = _sets(
+        samples, data, train_data, model, labels, drop or [], class_order or "number"
+    )  # fmt: skip
     with show.progress("compare") as tick:
         found = measure(
             drawn,
@@ -82,10 +85,12 @@ def _sets(
     model: str | None,
     labels: str | None,
     drop: Sequence[str] = (),
+    class_order: str = "number",
 ) -> tuple[Any, Any, Any, list[str]]:
     """Return samples, data and training data (or None) as `compare` takes them, and notes."""
     from ..data import Dataset, load_data
     from ..data.origin import drawn_by_another, read_origin
+    from ..denoise.classes import class_note
     from ..denoise.load import load_model
     from ..reporting.pictures import alike
     from .sources import left_out, parts, read_source
@@ -93,7 +98,7 @@ def _sets(
     origin = read_origin(samples)
     denoiser = None if model is None else load_model(model)
     like = denoiser if denoiser is not None else left_out(origin)
-    real, train = read_source(data, labels, drop, like), None
+    real, train = read_source(data, labels, drop, like, class_order), None
     if denoiser is not None and isinstance(real, Dataset):
         real, train = parts(denoiser, real, data, labelled=True)
     if train_data is not None:
@@ -101,7 +106,8 @@ def _sets(
     drawn = load_data(samples, labels=origin.get("label_column"), like=like)
     shown = alike(drawn, real) if isinstance(real, Dataset) else drawn
     other = denoiser is not None and drawn_by_another(samples, denoiser.fingerprint)
-    return shown, real, train, [OTHER] if other else []
+    note = None if denoiser is None else class_note(denoiser, real)
+    return shown, real, train, [*([OTHER] if other else []), *([note] if note else [])]
 
 
 def compared(found: Comparison) -> None:

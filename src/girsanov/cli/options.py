@@ -22,6 +22,13 @@ AuditFile = Annotated[Path, typer.Argument(help="What `girsanov audit` wrote.")]
 Labels = Annotated[
     str | None, typer.Option(help="Column (or array of a .npz) that holds the classes.")
 ]
+ClassOrder = Annotated[
+    str | None,
+    typer.Option(
+        help="Which class of a pipeline without class names a folder (or label) of digits is: "
+        "number (default), or text: 0, 1, 10, 11, 2, ..., as image-folder loaders sort them."
+    ),
+]
 Drop = Annotated[
     list[str] | None,
     typer.Option(help="A column of a table to leave out (may be repeated); a model remembers."),

@@ -5,23 +5,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .._checks import InputError, refuse, require
+from .._checks import InputError, refuse, require, require_choice
 from ..data import Dataset, load_data
-from ..denoise.base import Denoiser, names_for
+from ..data.load import CLASS_ORDERS
+from ..denoise.base import Denoiser
+from ..denoise.classes import classes_for
 from ..denoise.pipeline_units import in_units_of
 from ..law.base import Law
 from ..law.read import read_law
 
 
 def read_source(
-    source: str, labels: str | None = None, drop: Sequence[str] = (), like: Any = None
+    source: str,
+    labels: str | None = None,
+    drop: Sequence[str] = (),
+    like: Any = None,
+    class_order: str = "number",
 ) -> Dataset | Law:
     """Return the law of a .json file, or the data set of any other source.
 
-    drop: columns to leave out; like: a model whose left out columns are so as well.
+    drop: columns to leave out; like: a model whose left out columns are so as well; class_order:
+    of labels that are numbers, ``number`` or ``text``.
     """
+    choice = require_choice("--class-order", class_order, CLASS_ORDERS)
     if not source.endswith(".json"):
-        return load_data(source, labels=labels, drop=drop, like=like)
+        return load_data(source, labels=labels, drop=drop, like=like, class_order=choice)
     require(not drop, "--drop", "must name columns of a table; a law has none", ", ".join(drop))
     return read_law(source)
 
@@ -70,7 +78,7 @@ def for_model(denoiser: Denoiser, data: Dataset, source: str) -> Dataset:
         refuse(source, "has no labels, which this model needs", None, "Name them with --labels")
     try:
         if denoiser.classes:
-            data = data.with_label_names(names_for(denoiser, data.label_names))
+            data = classes_for(denoiser, data)
         return in_units_of(denoiser, data)
     except InputError as cause:
         raise InputError(f"{source}: does not fit the model; {cause}") from cause

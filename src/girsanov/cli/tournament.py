@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # each candidate has its own of these
 ALONE = ("kl", "tv", "distance", "covariance", "resolution", "calibrate", "process")
-NEEDS = ("data", "candidates", "calls", "drop")  # what means nothing without --by
+NEEDS = ("data", "candidates", "calls", "drop", "class_order")  # what means nothing without --by
 
 
 def planned(path: Path, by: str | None, usual: Json, contest: Json) -> tuple[Audit, Plan]:
@@ -40,7 +40,7 @@ def planned(path: Path, by: str | None, usual: Json, contest: Json) -> tuple[Aud
         remedy = "Give --by sliced-w2"
         given = contest[name]
         named = ", ".join(given) if isinstance(given, list) else given
-        require(not given, f"--{name}", "belongs to --by", named, remedy)
+        require(not given, f"--{name.replace('_', '-')}", "belongs to --by", named, remedy)
     from ..ledger.load import load_audit
     from ..plan.make import make_plan
     from .show import progress
@@ -79,6 +79,7 @@ def by_samples(
     data: str | None,
     labels: str | None,
     drop: list[str] | None,
+    class_order: str | None,
     cache: Path,
     **options: Any,
 ) -> Plan:
@@ -98,7 +99,9 @@ def by_samples(
         refuse(missing, "must be given with --by, whose candidates draw samples to be compared")
     weight, denoiser = float(audit.about.get("guidance", 1.0)), load_model(model)
     refuse_drawn(data, denoiser.fingerprint)
-    denoiser, source = guided(denoiser, weight), read_source(data, labels, drop or [], denoiser)
+    order = class_order or str(audit.about.get("class_order", "number"))
+    source = read_source(data, labels, drop or [], denoiser, order)
+    denoiser = guided(denoiser, weight)
     if isinstance(source, Dataset):
         denoiser = told(denoiser, (source,), data, cache)
     measure: Any = by

@@ -99,6 +99,7 @@ def audit_command(
     labels: str | None,
     *,
     drop: Sequence[str],
+    class_order: str,
     device: str | None,
     cache: Path,
     keep: Path,
@@ -127,8 +128,9 @@ def audit_command(
     denoiser = load_model(model, device=device)
     refuse_drawn(source, denoiser.fingerprint)
     denoiser = guided(denoiser, guidance)
-    data, train = read_source(source, labels, drop, denoiser), None
+    data, train = read_source(source, labels, drop, denoiser, class_order), None
     chosen: dict[str, Any] = {"labels": labels, "drop": drop, "like": denoiser}
+    chosen["class_order"] = class_order
     beside = None if train_source is None else load_data(train_source, **chosen)
     if isinstance(data, Dataset):
         denoiser = told(denoiser, (data, beside), source, cache)

@@ -26,6 +26,7 @@ from .streaming import (
     Index,
     Rows,
     column_statistics,
+    require_exact,
     require_usable,
     row_chunks,
     value_range,
@@ -109,10 +110,17 @@ def array_rows(values: ArrayLike, what: str) -> ArrayRows:
     require(len(values) > 1, what, "must have at least 2 rows", f"shape {values.shape}")
     given = np.asarray(values) if isinstance(values, np.ndarray) else values  # no mask by now
     rows = ArrayRows(given, layout_of(values.shape, what))
-    if values.dtype.kind == "f":
-        for index in row_chunks(len(values), math.prod(values.shape[1:])):
-            require_usable(rows.take(index), index, what)
+    for index in row_chunks(len(values), math.prod(values.shape[1:])) if _unsure(rows) else ():
+        part = rows.take(index)
+        require_usable(part, index, what)
+        require_exact(part, what)
     return rows
+
+
+def _unsure(rows: ArrayRows) -> bool:
+    """Return whether the type has numbers that cannot be used."""
+    dtype = rows.values.dtype
+    return dtype.kind == "f" or (dtype.kind in "iu" and dtype.itemsize == 8)
 
 
 def layout_of(shape: tuple[int, ...], what: str) -> Layout | None:

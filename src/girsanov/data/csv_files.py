@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from .._checks import InputError, refuse, require, shown
 from .dates import FORM, NANOSECOND_YEARS, ONE_ZONE, RESOLUTIONS, Moment, read_iso
-from .streaming import LARGEST
+from .streaming import EXACT, LARGEST, TOO_LONG
 from .tables import NO_VALUES, Coder, require_names
 from .values import Gapped, Values
 from .wanted import Found, Wanted, leave_out
@@ -61,11 +61,12 @@ class Tally:
     date: int = 0
     iso: int = 0
     zoned: int = 0
-    long: int = 0
+    long: bool = False
     finest: int = 0
     years: tuple[int, int] = (9999, 0)
     text_at: tuple[int, str] = (0, "")
     broken_at: tuple[int, str] = (0, "")
+    long_at: tuple[int, str] = (0, "")
     iso_at: tuple[int, str] = (0, "")
 
     def add(self, line: int, cell: str) -> None:
@@ -75,9 +76,8 @@ class Tally:
         elif WHOLE.fullmatch(cell):
             self.whole += 1
             self.padded += PADDED.fullmatch(cell) is not None
-            if len(cell) > 18:  # what int64 cannot hold is read as a fraction
-                self.long += not -(2**63) <= int(cell[:40]) < 2**63
-                self._require_finite(line, cell)
+            if len(cell) > 15:
+                self._measure(line, cell)
         elif cell.lower() in MARKS:
             self.marked += 1
         elif NUMBER.fullmatch(cell):
@@ -90,6 +90,14 @@ class Tally:
             self.text_at = self.text_at if self.text else (line, cell)
             self.text += 1
             self.date += DATE.fullmatch(cell) is not None
+
+    def _measure(self, line: int, cell: str) -> None:
+        """Take note of a long whole number: whether float64, and whether int64, can hold it."""
+        size = int(cell[:40])
+        if abs(size) > EXACT:
+            self.long_at = self.long_at if self.long_at[0] else (line, cell)
+            self.long |= not -(2**63) <= size < 2**63
+        self._require_finite(line, cell)
 
     def _add_date(self, moment: Moment, year: int) -> None:
         self.iso += 1
@@ -123,7 +131,10 @@ class Tally:
             line, cell = self.broken_at
             rule = f"must hold finite numbers below 1e150 in size; line {line} does not"
             refuse(self.where, rule, cell, "Leave the cell empty if its value is missing")
-        return Form("number" if self.number or self.long else "whole", gaps=gaps)
+        if self.long_at[0] and (self.number or self.long or gaps):
+            line, cell = self.long_at
+            refuse(self.where, f"{TOO_LONG}; line {line}", cell, leave_out(self.name))
+        return Form("number" if self.number else "whole", gaps=gaps)
 
     def _date(self, gaps: bool) -> Form:
         require(self.zoned in (0, self.iso), self.where, ONE_ZONE)

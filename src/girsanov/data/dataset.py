@@ -34,6 +34,7 @@ class Dataset:
     """
 
     _splits: tuple[Json, ...] = ()  # how this part was split off the whole
+    class_order: str = "number"  # of labels that are numbers, for a model whose classes are
 
     def __init__(
         self,
@@ -132,7 +133,7 @@ class Dataset:
         return first, rest
 
     def _part(self, order: Index, name: str, teacher: Dataset | None) -> Dataset:
-        return Dataset(
+        part = Dataset(
             self._rows,
             name,
             labels=None if self.labels is None else self.labels[order],
@@ -142,6 +143,8 @@ class Dataset:
             # A part of held-out rows keeps the teacher of the whole.
             teacher=self._teacher or teacher,
         )
+        part.class_order = self.class_order
+        return part
 
     def with_standardisation(self, standardisation: Standardisation) -> Dataset:
         """Return the same rows in the units of `standardisation`, such as a trained model's.
@@ -189,5 +192,5 @@ class Dataset:
             given=given,
             teacher=self._teacher,
         )
-        copy._splits = self._splits
+        copy._splits, copy.class_order = self._splits, self.class_order
         return copy

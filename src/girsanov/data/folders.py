@@ -21,10 +21,10 @@ from .arrays import ArrayRows, array_rows
 from .numpy_files import read_npy
 from .parquet_files import parquet_batches
 from .spool import Spool
-from .streaming import Index
+from .streaming import Index, require_exact
 from .tables import Coder, require_names
 from .values import Categories, Gapped, Values, missing, stored, with_gaps
-from .wanted import Found, Wanted
+from .wanted import Found, Wanted, leave_out
 
 SUFFIXES = (".npy", ".parquet")
 
@@ -117,7 +117,8 @@ class Gathered:
     """One column of numbers, dates or text, in batches."""
 
     def __init__(self, name: str, what: str) -> None:
-        self.where = where = f"{what} column {name!r}"
+        self.name, self.where = name, f"{what} column {name!r}"
+        where = self.where
         self.spool, self.coder = Spool(where), Coder(name, what)
         self.gaps = Spool(where)  # of numbers and dates: which are missing
         self.text: bool | None = None
@@ -153,6 +154,7 @@ class Gathered:
             return values
         gaps, whole = self.gaps.rows(), Spool(self.where)
         for part in _parts(len(values)):
+            require_exact(values[part], self.where, leave_out(self.name))
             whole.append(with_gaps(values[part], gaps[part]))
         return Gapped(whole.rows(), values.dtype)
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .._checks import InputError, need, refuse, require, shown
+from .._checks import InputError, need, refuse, require, require_choice, shown
 from .arrays import array_rows
 from .csv_files import read_csv
 from .dataset import Dataset
@@ -32,6 +32,9 @@ ACCEPTED = (
 NO_COLUMN = "must name a column of a table or an array of a .npz; this data has neither"
 
 
+CLASS_ORDERS = ("number", "text")
+
+
 class Loaded(NamedTuple):
     """Rows with the labels that came with them: codes with names, a column, or nothing."""
 
@@ -48,6 +51,7 @@ def load_data(
     only: Sequence[str] = (),
     like: Any = None,
     name: str | None = None,
+    class_order: str = "number",
 ) -> Dataset:
     """Return a data set; its rows stay where they are and are read when asked for.
 
@@ -60,7 +64,9 @@ def load_data(
     drop: columns of a table to leave out, unread; only: or those to keep (and the labels). What
     was left out is recorded in a model that is fitted on it, and like, such a model, leaves out
     the same of other data that has these columns.
-    name: what to call it in reports; the file's name by default.
+    name: what to call it in reports; the file's name by default. class_order: which class of a
+    pipeline without class names a label is that is a whole number: by ``number``, or sorted as
+    ``text``, as loaders of image folders number folders 0, 1, 10, 11, 2, ...
     Raises InputError, one line, for whatever cannot be used.
     """
     what = str(source) if isinstance(source, str | Path) else type(source).__name__
@@ -71,10 +77,12 @@ def load_data(
     except OSError as cause:
         raise InputError(f"{what}: cannot be read ({cause.strerror or cause})") from cause
     if labels is not None and column_name is None:
-        loaded = Loaded(loaded.rows, np.asarray(labels))
+        loaded = Loaded(loaded.rows, _given_labels(labels))
     codes, names = _label_codes(loaded, what)
     title = Path(what).name if isinstance(source, str | Path) else what
-    return Dataset(loaded.rows, name or title or what, labels=codes, label_names=names)
+    made = Dataset(loaded.rows, name or title or what, labels=codes, label_names=names)
+    made.class_order = require_choice("class_order", class_order, CLASS_ORDERS)
+    return made
 
 
 def _load(source: Any, wanted: Wanted, what: str) -> Loaded:
@@ -89,6 +97,13 @@ def _load(source: Any, wanted: Wanted, what: str) -> Loaded:
     if hasattr(source, "to_numpy"):
         return _from_array(np.asarray(source.to_numpy()), wanted, what)
     refuse("source", f"must be a path ({ACCEPTED}), an array, a tensor or a data frame", what)
+
+
+def _given_labels(labels: Any) -> NDArray[Any]:
+    try:
+        return np.asarray(labels)
+    except (TypeError, ValueError):  # of lists of several lengths
+        refuse("labels", "must be one for each row, whole numbers or text", labels)
 
 
 def _from_word(source: str, wanted: Wanted) -> Loaded:
@@ -195,5 +210,5 @@ def _label_codes(loaded: Loaded, what: str) -> tuple[NDArray[np.int64] | None, t
     distinct, codes = np.unique(known, return_inverse=True)
     rule = f"must have at most {CATEGORY_LIMIT} distinct values"
     require(len(distinct) <= CATEGORY_LIMIT, where, rule, len(distinct))
-    numbers = distinct.astype(np.int64) if known.dtype.kind == "f" else distinct
-    return codes.astype(np.int64), tuple(str(value) for value in numbers.tolist())
+    numbers = [int(v) if kind == "f" else v for v in distinct.tolist()]
+    return codes.astype(np.int64), tuple(map(str, numbers))

@@ -8,6 +8,7 @@ from typing import Any
 
 from .._checks import InputError, need, require, shown
 from .numpy_files import UNPACK_LIMIT
+from .streaming import EXACT, TOO_LONG
 from .tables import NO_VALUES, USABLE, categorise, column, require_names, with_missing
 from .values import Values
 from .wanted import Found, Wanted, in_numbers, leave_out
@@ -82,6 +83,10 @@ def _arrow_column(values: Any, name: str, what: str) -> Values:
     advice = in_numbers(name) if spans else leave_out(name)
     require(usable, where, USABLE, str(kind), advice)
     plain = values if kind == values.type else values.cast(kind)
+    if types.is_decimal(values.type):
+        ends = need("pyarrow.compute", "parquet").min_max(values).as_py()
+        top = max(abs(v or 0) for v in ends.values())
+        require(top <= EXACT, where, TOO_LONG, top, leave_out(name))
     if not values.null_count or not numbers:
         return column(plain.to_numpy(), name, what)
     filled = plain.fill_null(False if types.is_boolean(kind) else 0)

@@ -7,10 +7,10 @@ A standardisation is an affine map, undone with the user's type and layout resto
 
 ``vector``: centre and scale are each column's mean and standard deviation. A constant column
 has scale 0, which stands for 1 in (1): it encodes to 0 and decodes to the constant whatever x.
-``image``: one centre and one scale for all, so that [low, high] becomes [-1, 1]; the model sees
-channels first. Integers decoded from images are clipped to [low, high], which are the values a
-picture can take; those of vectors only to their dtype, so that a sample outside what was
-observed is not hidden.
+``image``: one centre and one scale for all, so that [low, high] becomes [-1, 1], or those that a
+network was trained with, a channel or a pixel; the model sees channels first. Integers decoded
+from images are clipped to [low, high], which are the values a picture can take; those of vectors
+only to their dtype, so that a sample outside what was observed is not hidden.
 """
 
 from __future__ import annotations
@@ -202,10 +202,11 @@ def unchanged(dimension: int) -> VectorStandardisation:
 
 @dataclass(frozen=True, eq=False)
 class ImageStandardisation(Standardisation):
-    """All pixels by one affine map that takes [low, high] to [-1, 1].
+    """All pixels by one affine map that takes [low, high] to [-1, 1], or by mean and scale.
 
     example: shape of a raw image; layout: ``hw``, ``hwc`` or ``chw``; dtype: the user's;
-    low, high: the range of the values, equal for images that are all one colour.
+    low, high: the range of the values, equal for images that are all one colour; mean, scale: of
+    (1), both or neither, with as many axes as `shape` and for each its length or 1.
     """
 
     kind: ClassVar[str] = "image"
@@ -214,6 +215,8 @@ class ImageStandardisation(Standardisation):
     dtype: np.dtype[Any]
     low: float
     high: float
+    mean: Array | None = None
+    scale: Array | None = None
 
     def __post_init__(self) -> None:
         """Refuse numbers that do not fit together."""
@@ -226,6 +229,18 @@ class ImageStandardisation(Standardisation):
         )
         ordered = math.isfinite(self.low) and math.isfinite(self.high) and self.low <= self.high
         require(ordered, "standardisation", "must have low <= high", (self.low, self.high))
+        if self.mean is not None or self.scale is not None:
+            self._check_own()
+
+    def _check_own(self) -> None:
+        rule = f"must have a finite mean and a scale > 0 that fit {self.shape}"
+        for value, least in ((self.mean, -math.inf), (self.scale, 0.0)):
+            known = value is not None and value.ndim == 3
+            require(known, "standardisation", rule)
+            assert value is not None
+            fits = all(n in (1, m) for n, m in zip(value.shape, self.shape, strict=True))
+            good = fits and bool((np.isfinite(value) & (value > least)).all())
+            require(good, "standardisation", rule)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -236,9 +251,11 @@ class ImageStandardisation(Standardisation):
         return tuple(moved)
 
     @property
-    def scale_in_units(self) -> float:
-        """(high - low) / 2."""
-        return self.high / 2 - self.low / 2
+    def scale_in_units(self) -> float | None:
+        """(high - low) / 2, or the scale of its own, if all pixels share it."""
+        if self.scale is None:
+            return self.high / 2 - self.low / 2
+        return float(self.scale.flat[0]) if np.ptp(self.scale) == 0 else None
 
     def encode(self, raw: NDArray[Any]) -> NDArray[np.float32]:
         """Return equation (1) for images [b, *example]: float32 [b, C, H, W]."""
@@ -251,14 +268,15 @@ class ImageStandardisation(Standardisation):
             "fractions have different ranges)",
             str(raw.dtype),
         )
-        x = reduce_units(rows, self._centre, self.scale_in_units)
         if self.layout == "hw":
-            return x[:, None]
-        return x if self.layout == "chw" else np.ascontiguousarray(np.moveaxis(x, -1, 1))
+            rows = rows[:, None]
+        elif self.layout == "hwc":
+            rows = np.moveaxis(rows, -1, 1)
+        return np.ascontiguousarray(reduce_units(rows, self._centre, self._scale))
 
     def decode(self, x: ArrayLike) -> NDArray[Any]:
         """Return equation (2) for x [b, C, H, W]: images [b, *example] of the user's dtype."""
-        values = restore_units(self._examples(x), self._centre, self.scale_in_units)
+        values = restore_units(self._examples(x), self._centre, self._scale)
         if self.dtype.kind != "f":
             values = np.clip(np.rint(values), self.low, self.high)
         if self.layout == "hwc":
@@ -266,8 +284,12 @@ class ImageStandardisation(Standardisation):
         return cast(values, self.dtype).reshape(-1, *self.example)
 
     @property
-    def _centre(self) -> float:
-        return self.low / 2 + self.high / 2
+    def _centre(self) -> float | Array:
+        return self.low / 2 + self.high / 2 if self.mean is None else self.mean
+
+    @property
+    def _scale(self) -> float | Array:
+        return self.high / 2 - self.low / 2 if self.scale is None else self.scale
 
     def to_json(self) -> Json:
         """Return the fields as JSON values."""
@@ -278,14 +300,18 @@ class ImageStandardisation(Standardisation):
             "dtype": self.dtype.str,
             "low": self.low,
             "high": self.high,
+            **({} if self.mean is None else {"mean": self.mean.tolist()}),
+            **({} if self.scale is None else {"scale": self.scale.tolist()}),
         }
 
     @classmethod
     def _read(cls, content: Json) -> ImageStandardisation:
+        own = (content.get(name) for name in ("mean", "scale"))
         return cls(
             whole_numbers(content["example"]),
             content["layout"],
             number_dtype(content["dtype"]),
             float(content["low"]),
             float(content["high"]),
+            *(None if value is None else np.asarray(value, np.float64) for value in own),
         )

@@ -21,12 +21,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .._checks import refuse
+from .._checks import refuse, require
 from .._typing import Array
 from .standardise import Standardisation
 
 Index = NDArray[np.int64]  # [b], row numbers
 CHUNK_VALUES = 2**19  # numbers held at a time: 4 MiB in float64, and a few such at once
+EXACT = 2**53  # whole numbers up to here, and not all beyond, are numbers of float64
+TOO_LONG = "must hold whole numbers of at most 2^53 in size: longer ones lose their last digits"
 LARGEST = 1e150  # its square is the largest that float64 can still add up
 
 
@@ -119,6 +121,14 @@ def value_range(chunks: Iterable[NDArray[Any]]) -> tuple[float, float]:
     for chunk in chunks:
         low, high = min(low, float(chunk.min())), max(high, float(chunk.max()))
     return low, high
+
+
+def require_exact(values: NDArray[Any], what: str, remedy: str = "") -> None:
+    """Refuse whole numbers [b, ...] that float64, in which all is computed, has no room for."""
+    if values.dtype.kind not in "iu" or values.dtype.itemsize < 8 or not values.size:
+        return
+    for end in (int(values.min()), int(values.max())):
+        require(abs(end) <= EXACT, what, TOO_LONG, end, remedy)
 
 
 def require_usable(chunk: NDArray[Any], rows: Index, what: str, *, gaps: bool = False) -> None:

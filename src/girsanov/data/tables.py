@@ -20,7 +20,15 @@ from numpy.typing import NDArray
 from .._checks import refuse, require
 from .dates import from_dates, require_dates
 from .learn import learn_column
-from .streaming import Index, Rows, require_usable, row_chunks
+from .streaming import (
+    EXACT,
+    TOO_LONG,
+    Index,
+    Rows,
+    require_exact,
+    require_usable,
+    row_chunks,
+)
 from .table_units import TableStandardisation
 from .values import Categories, Gapped, Values, chunks, missing, plain_bytes, stored, with_gaps
 from .wanted import Found, Wanted, in_numbers, leave_out, left_out
@@ -117,6 +125,8 @@ def table_rows(found: Found, what: str) -> TableRows:
     require(count > 1, what, "must have at least 2 rows", count)
     for name, values in columns.items():
         require(_has_values(values), f"{what} column {name!r}", NO_VALUES, None, leave_out(name))
+        for part in chunks(values) if isinstance(values, np.ndarray) else ():
+            require_exact(part, f"{what} column {name!r}", leave_out(name))
     return TableRows(columns, left_out(found))
 
 
@@ -132,7 +142,17 @@ def frame_columns(frame: Any, what: str, wanted: Wanted) -> Found:
     names = [str(name) for name in frame.columns]
     require_names(names, what)
     pairs = zip(wanted.of(names, what).items(), frame.columns, strict=True)
-    return {n: column(frame[key].to_numpy(), n, what) if k else None for (n, k), key in pairs}
+    return {n: _frame_column(frame[key], n, what) if k else None for (n, k), key in pairs}
+
+
+def _frame_column(series: Any, name: str, what: str) -> Values:
+    """Return one column of a data frame; some libraries give whole numbers with gaps as floats."""
+    values = series.to_numpy()
+    whole = "int" in str(getattr(series, "dtype", "")).lower()
+    if whole and values.dtype.kind == "f" and len(values):
+        top = float(np.nan_to_num(np.abs(values)).max())
+        require(top < EXACT, f"{what} column {name!r}", TOO_LONG, top, leave_out(name))
+    return column(values, name, what)
 
 
 def require_names(names: list[str], what: str) -> None:
@@ -175,6 +195,7 @@ def with_missing(values: NDArray[Any], gaps: NDArray[np.bool_], name: str, what:
         return column(np.where(gaps, "", values.astype(str)), name, what)
     if not gaps.any() or values.dtype.kind not in "biufM":
         return column(values, name, what)
+    require_exact(values[~gaps], f"{what} column {name!r}", leave_out(name))
     held = column(with_gaps(values, gaps), name, what)
     return replace(held, of=values.dtype) if isinstance(held, Gapped) else held
 
@@ -199,6 +220,7 @@ def _from_objects(values: NDArray[Any], name: str, what: str) -> Values:
         return categorise(texts, name, what)
     if all(issubclass(kind, bool | int | float | np.number) for kind in kinds):
         known = np.asarray(there.tolist(), None if kinds else np.float64)
+        _require_same(there, known, where, name)
     elif all(issubclass(kind, datetime.date) for kind in kinds):
         known = from_dates(there, where)
     else:
@@ -208,6 +230,15 @@ def _from_objects(values: NDArray[Any], name: str, what: str) -> Values:
     filled: NDArray[Any] = np.zeros(len(values), known.dtype)
     filled[~gaps] = known
     return with_missing(filled, gaps, name, what)
+
+
+def _require_same(there: NDArray[Any], known: NDArray[Any], where: str, name: str) -> None:
+    """Refuse Python's whole numbers [n] that are others in the one type for all of them."""
+    if known.dtype.kind in "iu":
+        return
+    for value in there:
+        whole = isinstance(value, int | np.integer) and abs(int(value)) > EXACT
+        require(not whole, where, TOO_LONG, value, leave_out(name))
 
 
 def categorise(texts: Iterable[str], name: str, what: str) -> Categories:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from types import MethodType
 from typing import Any
 
 import torch
@@ -42,12 +43,19 @@ def in_precision(
     made: Any = copy.copy(denoiser)
     made.network = copy.copy(network)
     if kind is not None:
-        made.network.forward = rounded(network.forward, precision)
+        made.network.forward = rounded(_forward_of(made.network, network), precision)
         made.fingerprint = sha256_of("precision", precision, denoiser.fingerprint)
     if compiled:
         made.network.compile(mode=_mode(denoiser))
     made.arithmetic = {"precision": precision, "compiled": compiled}
     return made  # type: ignore[no-any-return]
+
+
+def _forward_of(copied: nn.Module, network: nn.Module) -> Callable[..., Any]:
+    """Return what `network` does when called, with the modes of its copy where it has any."""
+    forward = network.forward
+    own = getattr(forward, "__self__", None) is network
+    return MethodType(forward.__func__, copied) if own else forward  # type: ignore[attr-defined]
 
 
 def _mode(denoiser: Denoiser) -> str | None:
@@ -72,7 +80,8 @@ def rounded(call: Callable[..., Any], precision: str) -> Callable[..., Any]:
         return call
 
     def run(x: Tensor, *given: Any, **named: Any) -> Any:
-        with torch.autocast(x.device.type, dtype=kind):
+        # nothing kept between calls: within a caller's autocast, training would find it
+        with torch.autocast(x.device.type, dtype=kind, cache_enabled=False):
             answer = call(x, *given, **named)
         if isinstance(answer, torch.Tensor):
             return answer.float()

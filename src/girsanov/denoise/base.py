@@ -22,12 +22,20 @@ class Denoiser(Protocol):
     """
 
     shape: tuple[int, ...]
-    dtype: torch.dtype
-    device: torch.device
     classes: int
     exact: bool
     fingerprint: str
     snr_range: tuple[float, float]
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of its arithmetic."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        ...
 
     def __call__(self, x: Tensor, snr: float | Tensor, label: Tensor | None = None) -> Tensor:
         """Return m [B, *shape] for x [B, *shape], snr (float or [B]) and label [B] or None."""
@@ -68,19 +76,6 @@ def around(denoiser: Denoiser) -> torch.dtype:
 def per_call(denoiser: Denoiser, most: int) -> int:
     """Return how many examples a network call should hold: `most`, fewer if they are large."""
     return max(1, min(most, NUMBERS // math.prod(denoiser.shape)))
-
-
-def names_for(denoiser: Denoiser, given: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the label names to code data by: the model's own.
-
-    A pipeline's classes often are mere numbers; data with other names, sorted, are then taken
-    for its first classes in that order, as image folders are when they are trained on.
-    """
-    own: tuple[str, ...] = denoiser.label_names  # type: ignore[attr-defined]
-    numbered = own == tuple(str(k) for k in range(len(own)))
-    if not numbered or len(given) > len(own) or set(given) <= set(own):
-        return own
-    return (*given, *(f"class {k}" for k in range(len(given), len(own))))
 
 
 def require_denoiser(value: Any) -> None:

@@ -11,9 +11,8 @@ not x is an error of its own, which no sampler can mend, and is measured beside 
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from ..data import Dataset, load_data
 from ..data.standardise import ImageStandardisation
 from .pipeline import PipelineDenoiser
 from .pipeline_units import units_for
+from .still import still
 
 RECONSTRUCTED = 256  # pictures (2) is measured on
 BATCH = 32
@@ -91,7 +91,8 @@ def _encoded(
 ) -> tuple[np.ndarray, np.ndarray]:
     total = len(pictures)
     parts, errors = [], []
-    with _upcast(model.vae.eval()) as vae, torch.inference_mode():
+    vae = _upcast(model.vae)
+    with still(vae):
         for begin in range(0, total, BATCH):
             x = pictures.batch(slice(begin, min(begin + BATCH, total)))
             z = encode(vae, x)
@@ -143,16 +144,10 @@ def _scaling(vae: Any) -> tuple[float | Tensor, float | Tensor]:
     return means, scaling / stds
 
 
-@contextmanager
-def _upcast(vae: Any) -> Iterator[Any]:
-    """Give an autoencoder in float32 while it works, where its half precision overflows."""
-    kept = next(vae.parameters()).dtype
-    unsafe = kept == torch.float16 and bool(vae.config.get("force_upcast"))
-    try:
-        yield vae.float() if unsafe else vae
-    finally:
-        if unsafe:
-            vae.to(kept)
+def _upcast(vae: Any) -> Any:
+    """Return an autoencoder in float32, a copy of it, where its half precision overflows."""
+    half = next(vae.parameters()).dtype == torch.float16
+    return copy.deepcopy(vae).float() if half and vae.config.get("force_upcast") else vae
 
 
 def _fingerprint(vae: Any) -> str:

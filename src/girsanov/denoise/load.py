@@ -173,7 +173,7 @@ def _network(folder: Path, config: Json) -> nn.Module:
     weights = read_tensors(folder / WEIGHTS)
     _require_same(folder / WEIGHTS, network.state_dict(), weights)
     network.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()}, assign=True)
-    return network
+    return network.eval()
 
 
 def _untrained(path: Path, config: Json) -> nn.Module:

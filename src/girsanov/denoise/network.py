@@ -27,6 +27,7 @@ from ..data.standardise import Standardisation
 from ..moments import Moments
 from .mlp import ResidualMLP
 from .precondition import Call, LinearPreconditioning, Preconditioning, VPreconditioning, log_range
+from .still import evaluating
 from .unet import build_scheduler
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
@@ -58,7 +59,6 @@ class NetworkDenoiser:
     def __post_init__(self) -> None:
         self.classes = len(self.label_names)
         self.process = "cld" if phases_of(self.network) == 2 else "vp"
-        self.network.eval()
         if self.preconditioning == "v" and self.scheduler is None:
             self.scheduler = build_scheduler(self.snr_range)
         self.seal()
@@ -125,7 +125,7 @@ class NetworkDenoiser:
 
     def _infer(self, x: Tensor, level: Tensor, label: Tensor | None) -> Tensor:
         # only the network runs in inference mode: what the caller gets is an ordinary tensor
-        with torch.inference_mode():
+        with evaluating(self.network), torch.inference_mode():
             return self.network_call(x, level, label)
 
     def network_call(self, x: Tensor, level: Tensor, label: Tensor | None) -> Tensor:

@@ -11,6 +11,9 @@ classifier-free guidance (Ho and Salimans, 2022) F is replaced by
 
 which is two evaluations of the network a call, and the denoiser of no data law; a network that
 was distilled to take W (Flux) makes one.
+
+The network of a live pipeline stays its owner's (`still.py`), who may train it between calls, so
+its fingerprint is made anew whenever it is asked for.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ from .._typing import Array, Json, Tensor
 from .pipeline_clock import Clock, clock_of, own_config
 from .pipeline_notes import notes_on
 from .pipeline_packed import call_packed, is_distilled, is_packed
+from .still import plain, still
 
 # (label [B] or None, B, a tensor of the network's device and type) -> keyword arguments
 Conditions = Callable[[Tensor | None, int, Tensor], Json]
@@ -44,7 +48,8 @@ class PipelineDenoiser:
     network is told besides x and t; label_names: one a class; any_level: whether levels between
     the trained ones may be asked for, at an interpolated timestep; notes: what of the pipeline's
     own sampler differs from a planned one, in words; guidance: W of equation (2); text: the
-    encoders of a pipeline that reads prompts (`pipeline_text.py`).
+    encoders of a pipeline that reads prompts (`pipeline_text.py`); live: whether the network is
+    somebody else's too, who may change it.
     """
 
     network: nn.Module
@@ -59,6 +64,7 @@ class PipelineDenoiser:
     training: Json = field(default_factory=dict)
     guidance: float = 1.0
     text: Any = None
+    live: bool = False
     exact = False
     standardisation = None  # a pipeline does not say which units its images had
 
@@ -71,20 +77,27 @@ class PipelineDenoiser:
         if self.classes and "label_shares" not in self.training:
             self.training["label_shares"] = [1.0] * self.classes  # it does not record any
         self.snr_range = self.clock.snr_range
-        self.network.eval().requires_grad_(False)
         self.dtype = torch.float32  # of the arithmetic around the network, whatever its weights
         self.given = self.notes
         self.seal()
 
     def seal(self) -> None:
         """Take note of what the weights, their precision or the guidance, once changed, mean."""
-        weight = next(self.network.parameters())
-        self.weights_dtype, self.device = weight.dtype, weight.device
-        self.fingerprint = self._fingerprint()
+        self._rounded, self._known = "", "" if self.live else self._fingerprint()
         guides = self.pipeline if self.distilled or not self.packed else ""
         own = notes_on(self.scheduler, self.weights_dtype, guides, self.guidance,
                        1 if self.distilled else 2)  # fmt: skip
         self.notes = (*self.given, *own)
+
+    @property
+    def weights_dtype(self) -> torch.dtype:
+        """The type of the network's weights, as they are now."""
+        return next(self.network.parameters()).dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is now."""
+        return next(self.network.parameters()).device
 
     def guided(self, weight: float) -> PipelineDenoiser:
         """Return the denoiser guided with W = `weight`, equation (2); the network is shared.
@@ -115,6 +128,12 @@ class PipelineDenoiser:
         return made
 
     @property
+    def unnamed(self) -> bool:
+        """Whether its classes have no names but their numbers."""
+        numbers = tuple(str(k) for k in range(self.classes))
+        return self.text is None and self.classes > 0 and self.label_names == numbers
+
+    @property
     def levels(self) -> Array | None:
         """The SNRs it was trained at, increasing; None when its time is continuous."""
         return self.clock.snrs
@@ -128,6 +147,15 @@ class PipelineDenoiser:
             "notes": list(self.notes),
             **({} if self.guidance == 1 else {"guidance": self.guidance}),
         }  # fmt: skip
+
+    @property
+    def fingerprint(self) -> str:
+        """The SHA-256 of the weights and of what (1) does with them; of live ones, as they are."""
+        return self._rounded or self._known or self._fingerprint()
+
+    @fingerprint.setter
+    def fingerprint(self, value: str) -> None:
+        self._rounded = value  # of the network in fewer digits, another function
 
     def _fingerprint(self) -> str:
         decisive: Json = {"clock": self.clock.to_json(), "clip": self.clipping,
@@ -159,14 +187,15 @@ class PipelineDenoiser:
 
     def raw(self, seen: Tensor, time: Tensor, label: Tensor | None) -> Tensor:
         """Return the network's whole output for the state `seen` at times [B], by equation (2)."""
-        told = self._evaluated(seen, time, label)
-        if self.guidance == 1 or self.distilled:
-            return told
-        c, none = self.shape[0], self._evaluated(seen, time, None)[:, : self.shape[0]]
+        with still(self.network):
+            told = self._evaluated(seen, time, label)
+            if self.guidance == 1 or self.distilled:
+                return told
+            c, none = self.shape[0], self._evaluated(seen, time, None)[:, : self.shape[0]]
         return torch.cat([none + self.guidance * (told[:, :c] - none), told[:, c:]], dim=1)
 
     def _evaluated(self, seen: Tensor, time: Tensor, label: Tensor | None) -> Tensor:
-        seen = seen.to(self.weights_dtype)
+        seen, time = plain(seen.to(self.weights_dtype)), plain(time)
         told = {} if self.conditions is None else self.conditions(label, len(seen), seen)
         try:
             if self.packed:
@@ -199,8 +228,6 @@ class PipelineDenoiser:
         self.network.to(device)
         if self.vae is not None:
             self.vae.to(device)
-        weight = next(self.network.parameters())
-        self.device = weight.device
         return self
 
 

@@ -30,7 +30,11 @@ OUTPUTS = {
     "v_prediction": "v",
     "flow_prediction": "velocity",
 }
-DISTILLED = ("LCMScheduler", "TCDScheduler", "CMStochasticIterativeScheduler", "SCMScheduler")
+DISTILLED = {
+    "LCMScheduler", "TCDScheduler", "CMStochasticIterativeScheduler", "SCMScheduler",
+    "FlowMatchLCMScheduler", "FlowMapEulerDiscreteScheduler", "HeliosDMDScheduler",
+    "PiflowScheduler",
+}  # fmt: skip
 LOWEST = 1e-6  # SNR; nothing is left of the data below it, and zero itself has no x
 NEAR = 1e-6  # relative distance at which a level counts as a trained one
 FLOW_ENDS = (1e-3, 0.999)  # default range of sigma/(1 + sigma) of a flow, whose times have no ends
@@ -132,8 +136,7 @@ def build_scheduler(config: Json, where: str) -> Any:
     name = config.get("_class_name")
     diffusers = need("diffusers", "diffusers")
     require(isinstance(name, str), where, "must name a scheduler class in _class_name", name)
-    require(name not in DISTILLED, where, "must belong to a denoiser", name,
-            "A distilled network predicts samples, not E[x0 | x]; it has no levels")  # fmt: skip
+    _require_levels({str(name)}, where)
     kind = getattr(diffusers, str(name), None)
     known = isinstance(kind, type) and str(name).endswith("Scheduler")
     require(known, where, "must name a scheduler that this version of diffusers has", name)
@@ -149,15 +152,23 @@ def build_scheduler(config: Json, where: str) -> Any:
         ) from cause
 
 
+def _require_levels(names: set[str], where: str) -> None:
+    """Refuse a scheduler of these classes (its own and what that is made from) if distilled."""
+    distilled = sorted(names & DISTILLED)
+    require(not distilled, where, "must belong to a denoiser", ", ".join(distilled),
+            "A distilled network predicts samples, not E[x0 | x]; it has no levels")  # fmt: skip
+
+
 def clock_of(scheduler: Any, where: str = "scheduler") -> Clock:
     """Return the clock of a diffusers scheduler.
 
-    Raises InputError when it has neither `alphas_cumprod` nor the sigmas of a known convention,
-    or an unknown prediction type.
+    Raises InputError for one of a distilled network, and when it has neither `alphas_cumprod`
+    nor the sigmas of a known convention, or an unknown prediction type.
     """
+    _require_levels({kind.__name__ for kind in type(scheduler).__mro__}, where)
     config, name = own_config(scheduler), type(scheduler).__name__
     steps = int(config.get("num_train_timesteps", 1000))
-    if name.startswith(("FlowMatch", "FlowMap")):
+    if name.startswith("FlowMatch"):
         return _flow(steps, "velocity")
     output = _output(config.get("prediction_type", "epsilon"), where)
     if config.get("use_flow_sigmas"):

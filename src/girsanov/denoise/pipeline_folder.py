@@ -86,7 +86,7 @@ def from_pipeline(
     text = Text(pipe) if type(network).__name__ in READERS else None
     parts = Parts(type(pipe).__name__, network, components["scheduler"], components.get("vae"),
                   index, text)  # fmt: skip
-    made = _assembled(parts, "pipeline", any_level)
+    made = _assembled(parts, "pipeline", any_level, live=True)
     return made if guidance == 1 else made.guided(guidance)
 
 
@@ -98,12 +98,14 @@ def _named(pipe: Any) -> Json:
     return {k: ", ".join(sorted(words)) for k, words in names.items()}
 
 
-def _assembled(parts: Parts, where: str, any_level: bool) -> PipelineDenoiser:
+def _assembled(
+    parts: Parts, where: str, any_level: bool, *, live: bool = False
+) -> PipelineDenoiser:
     shape = shape_of(parts.network, parts.vae, where)
     made = PipelineDenoiser(
         parts.network, parts.scheduler, shape, conditions_of(parts.network, where),
         label_names_of(parts.network, parts.model_index or {}), any_level, parts.pipeline,
-        parts.vae, text=parts.text,
+        parts.vae, text=parts.text, live=live,
     )  # fmt: skip
     return made if parts.text is None else with_captions(made)
 

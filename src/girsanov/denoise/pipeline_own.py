@@ -127,15 +127,22 @@ def own_batches(
         part = None if label is None else label[begin : begin + b]
         generators = NoiseSource(seed, "diffusers").generators(first + begin, b)
         try:
-            with torch.inference_mode():
-                yield _run(model, scheduler, z.view(b, *model.shape), generators, part)
+            # of which some draw without being given a generator
+            with torch.random.fork_rng(_drawing(model.device)), torch.inference_mode():
+                state = _run(model, scheduler, z.view(b, *model.shape), generators, part)
         except InputError:
             raise
         except BROKEN as cause:
             name = scheduler["config"]["_class_name"]
             raise InputError(f"scheduler: {name} failed; {shown(str(cause))}") from cause
+        yield state
         if progress is not None:
             progress((begin + b) * int(scheduler["calls"]), total)
+
+
+def _drawing(device: torch.device) -> list[torch.device]:
+    """Return the devices besides the CPU whose random state a sampler on this one may move."""
+    return [device] if device.type == "cuda" else []
 
 
 def _run(

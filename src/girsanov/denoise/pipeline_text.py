@@ -21,6 +21,7 @@ from .._files import read_tensors, sha256_of, write_tensors
 from .._typing import Json, PathLike, Tensor
 from .pipeline import Conditions, PipelineDenoiser
 from .pipeline_quiet import quietly
+from .still import still
 
 TEXT = (
     "StableDiffusionPipeline",
@@ -53,7 +54,7 @@ class Text:
         """Return what the network is told of these prompts, by the pipeline's own code."""
         encode, place = self.pipe.encode_prompt, self.place
         alone = {"device": place, "do_classifier_free_guidance": False}
-        with torch.inference_mode():
+        with still(*self.encoders.values()):
             if self.kind == "StableDiffusionPipeline":
                 told, _ = encode(prompts, place, 1, False)
                 return {"encoder_hidden_states": told}

@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -33,6 +34,7 @@ from .base import PAGE
 from .parametrise import PARAMETRISATIONS
 from .pipeline import bytes_of
 from .pipeline_clock import vp_clock, x0_behind
+from .still import plain, still
 
 Weights = nn.Module | Mapping[str, Any]
 Units = Standardisation | tuple[Any, Any]
@@ -77,6 +79,7 @@ class _Told(NamedTuple):
     predicts: str
     weights: Weights
     standardisation: Standardisation | None
+    units: tuple[Array, Array] | None
     label_names: tuple[str, ...]
     training: Json
 
@@ -89,19 +92,25 @@ class WrappedDenoiser:
     def __init__(self, network: Callable[..., Any], clock: _Clock, told: _Told) -> None:
         self.network, self.clock, self.told = network, clock, told
         self.shape, self.standardisation = told.shape, told.standardisation
+        self.units = told.units  # of pictures whose type and layout are not known yet
         self.label_names, self.training = told.label_names, told.training
         self.classes, self.snr_range = len(told.label_names), clock.snr_range
-        if isinstance(told.weights, nn.Module):
-            told.weights.eval()
         self._rounded = ""
-        self.seal()
 
-    def seal(self) -> None:
-        """Take note of the weights' precision and place, after they were moved."""
-        first = next(iter(_tensors(self.told.weights).values()), torch.empty(0))
-        self.weights_dtype, self.device = first.dtype, first.device
-        few = first.dtype in (torch.float16, torch.bfloat16) or not first.is_floating_point()
-        self.dtype = torch.float32 if few else first.dtype
+    @property
+    def weights_dtype(self) -> torch.dtype:
+        """The type of the weights, as they are now."""
+        return _first(self.told.weights).dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are now."""
+        return _first(self.told.weights).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of the arithmetic: of the weights, but float32 where they have fewer digits."""
+        return _around(self.weights_dtype)
 
     @property
     def levels(self) -> Array | None:
@@ -115,10 +124,12 @@ class WrappedDenoiser:
             return self._rounded
         units, asked = self.standardisation, np.geomspace(*self.snr_range, ASKED)
         asked = asked if self.levels is None else self.levels
-        decisive = {"shape": self.shape, "predicts": self.told.predicts,
+        decisive: Json = {"shape": self.shape, "predicts": self.told.predicts,
                     "labels": self.label_names, "snr_range": self.snr_range,
                     "units": None if units is None else units.to_json()}  # fmt: skip
         times = np.stack([self.clock.scale(asked), self.clock.time(asked)])
+        if self.units is not None:
+            decisive["pair"] = [v.tolist() for v in self.units]
         weights = bytes_of(_tensors(self.told.weights))
         return sha256_of("wrapped", json.dumps(decisive, sort_keys=True), times, *weights)
 
@@ -135,15 +146,22 @@ class WrappedDenoiser:
         require(x.shape[1:] == self.shape, "x", f"must be [B, {self.shape}]", tuple(x.shape))
         rule = "must be None: this model has no classes"
         require(label is None or self.classes > 0, "label", rule, label)
-        s = torch.as_tensor(snr, dtype=torch.float64).reshape(-1).cpu().numpy()
-        g = torch.as_tensor(self.clock.scale(s), dtype=x.dtype, device=x.device)
-        seen = (g.reshape(-1, *[1] * len(self.shape)) * x).to(self.weights_dtype)
-        kind = self.dtype if self.levels is None else torch.int64  # half has too few digits
-        time = torch.as_tensor(self.clock.time(s), device=x.device).to(kind).expand(len(x))
-        with torch.no_grad():
-            told = (label,) if self.classes else ()
+        own = () if self.told.weights is self.network else (self.told.weights,)
+        with still(self.network, *own):
+            s = torch.as_tensor(snr, dtype=torch.float64).reshape(-1).cpu().numpy()
+            seen, time = self._shown(x, s)
+            told = (None if label is None else plain(label),) if self.classes else ()
             out = self._tensor(self.network(seen, time, *told), seen)
             return self.clock.x0(out.to(x.dtype), x, s)
+
+    def _shown(self, x: Tensor, s: Array) -> tuple[Tensor, Tensor]:
+        """Return alpha x and the times [B], in the type of the weights."""
+        weights = self.weights_dtype
+        g = torch.as_tensor(self.clock.scale(s), dtype=x.dtype, device=x.device)
+        seen = (g.reshape(-1, *[1] * len(self.shape)) * x).to(weights)
+        kind = _around(weights) if self.levels is None else torch.int64  # half has too few digits
+        time = torch.as_tensor(self.clock.time(s), device=x.device).to(kind).expand(len(x))
+        return seen, time
 
     def _tensor(self, answer: Any, seen: Tensor) -> Tensor:
         answer = getattr(answer, "sample", answer)  # as the networks of diffusers answer
@@ -159,7 +177,6 @@ class WrappedDenoiser:
         """Move the network to a device and return this denoiser; a function stays where it is."""
         if isinstance(self.told.weights, nn.Module):
             self.told.weights.to(device)
-            self.seal()
         return self
 
 
@@ -188,8 +205,9 @@ def wrap(  # noqa: PLR0913
     Numbers come in the type of its weights, t in float32 if they have fewer digits.
     train: the data set it was trained on, whose units it works in (columns less their mean over
     their deviation, pictures in [-1, 1]) and which no audit may then take for held-out; units:
-    others, as a pair (mean, scale), numbers or [d], of x = (row - mean)/scale: (0, 1) for a
-    network of the rows themselves. Without both, the units are those of the data of its audit.
+    others, as a pair (mean, scale) of x = (row - mean)/scale: numbers or [d], of pictures numbers,
+    [C], or of `shape`; (0, 1) for a network of the rows themselves. Without both, the units are
+    those of the data of its audit.
     weights: the module, or arrays by name, that decide what a function answers; they are hashed
     into the fingerprint. Raises InputError, in one line, for what does not fit together.
     """
@@ -203,7 +221,7 @@ def wrap(  # noqa: PLR0913
     rule = "must be given for a function: the module, or arrays by name, that decide its answers"
     require(known, "weights", rule, type(decide).__name__, remedy)
     told = _Told(
-        sizes, kind, decide, _units(sizes, train, units),  # type: ignore[arg-type]
+        sizes, kind, decide, *_units(sizes, train, units),  # type: ignore[arg-type]
         tuple(str(name) for name in label_names), _training(train, len(label_names)),
     )  # fmt: skip
     made = WrappedDenoiser(network, _clock(kind, process, times, alphas_cumprod), told)
@@ -214,6 +232,17 @@ def wrap(  # noqa: PLR0913
 def _tensors(weights: Weights) -> dict[str, Tensor]:
     found = weights.state_dict() if isinstance(weights, nn.Module) else weights
     return {str(name): torch.as_tensor(value) for name, value in found.items()}
+
+
+def _around(kind: torch.dtype) -> torch.dtype:
+    few = kind in (torch.float16, torch.bfloat16) or not kind.is_floating_point
+    return torch.float32 if few else kind
+
+
+def _first(weights: Weights) -> Tensor:
+    if isinstance(weights, nn.Module):
+        return next(chain(weights.parameters(), weights.buffers()), torch.empty(0))
+    return torch.as_tensor(next(iter(weights.values()), torch.empty(0)))
 
 
 def _clock(kind: str, process: ScalarProcess | None, times: Any, alphas_cumprod: Any) -> _Clock:
@@ -238,29 +267,40 @@ def _clock(kind: str, process: ScalarProcess | None, times: Any, alphas_cumprod:
 
 def _units(
     shape: tuple[int, ...], train: Dataset | None, units: Units | None
-) -> Standardisation | None:
+) -> tuple[Standardisation | None, tuple[Array, Array] | None]:
+    """Return the units of rows, and those of pictures whose type and layout are not known yet."""
     if train is not None:
         require(isinstance(train, Dataset), "train", "must be a data set (load_data)", train)
         require(train.shape == shape, "train", f"must hold examples of shape {shape}", train.shape)
     own = None if train is None else train.standardisation
     if units is None or isinstance(units, Standardisation):
-        return own if units is None else units
+        return own if units is None else units, None
+    if len(shape) == 3:
+        mean, scale = _pair(units, shape, per=(shape[0], 1, 1))
+        if isinstance(own, ImageStandardisation):
+            return replace(own, mean=mean, scale=scale), None
+        return None, (mean, scale)
+    fits = len(shape) == 1 and (own is None or isinstance(own, VectorStandardisation))
+    require(fits, "units", "must be a Standardisation: a pair is for rows of numbers and pictures",
+            units)  # fmt: skip
+    rows = own if isinstance(own, VectorStandardisation) else unchanged(shape[0])
+    mean, scale = (np.broadcast_to(v, shape).copy() for v in _pair(units, shape, per=shape))
+    return replace(rows, mean=mean, scale=scale), None
+
+
+def _pair(units: Units, shape: tuple[int, ...], per: tuple[int, ...]) -> tuple[Array, Array]:
+    """Return mean and scale with as many axes as `shape`; per: the shape of one a channel."""
     rule = "must be a Standardisation, or a pair (mean, scale) of x = (row - mean)/scale"
     require(isinstance(units, tuple | list) and len(units) == 2, "units", rule, units)
-    mean, scale = (np.asarray(v, dtype=np.float64) for v in units)
+    mean, scale = (np.asarray(v, dtype=np.float64) for v in units)  # type: ignore[union-attr]
     good = np.isfinite(mean).all() and np.isfinite(scale).all() and (scale > 0).all()
     require(bool(good), "units", "must be finite, the scale above 0", units)
-    if isinstance(own, ImageStandardisation):
-        require(mean.size == scale.size == 1, "units", "must be one pair for all pixels", units)
-        return replace(own, low=float(mean - scale), high=float(mean + scale))
-    fits = len(shape) == 1 and (own is None or isinstance(own, VectorStandardisation))
-    require(fits, "units", "must be a Standardisation: a pair is for rows of numbers, or for "
-            "pictures with train", units)  # fmt: skip
-    rows = own if isinstance(own, VectorStandardisation) else unchanged(shape[0])
-    require(all(v.shape in ((), (1,), shape) for v in (mean, scale)), "units",
-            f"must be numbers, or {shape[0]} of them", units)  # fmt: skip
-    mean, scale = (np.broadcast_to(v, shape).copy() for v in (mean, scale))
-    return replace(rows, mean=mean, scale=scale)
+    forms = {(): (1,) * len(shape), (1,): (1,) * len(shape), per[:1]: per, per: per, shape: shape}
+    known = "numbers, one a channel, or of shape" if len(shape) == 3 else "numbers, or of shape"
+    for value in (mean, scale):
+        rule = f"must be {known} {shape}" + (", channels first" if len(shape) == 3 else "")
+        require(value.shape in forms, "units", rule, value.shape)
+    return mean.reshape(forms[mean.shape]), scale.reshape(forms[scale.shape])
 
 
 def _training(train: Dataset | None, classes: int) -> Json:

@@ -65,6 +65,7 @@ KNOWN: dict[str, tuple[str, Test]] = {
         "trajectories", "levels_between", "training_examples")},
     "reference": ("text", TEXT), "kind": ("text", TEXT),
     "in_diffusers": ("true or false", lambda value: isinstance(value, bool)),
+    "class_order": ("number or text", lambda value: value in ("number", "text")),
     "process": ("vp or cld", lambda value: value in ("vp", "cld")),
     "guidance": ("a number", _number), "scale": ("a number > 0", _positive),
     "commands": ("lines of text", _list_of(TEXT)), "notes": ("lines of text", _list_of(TEXT)),

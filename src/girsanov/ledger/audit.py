@@ -92,10 +92,12 @@ def audit(  # noqa: PLR0913
     between = places(grid, GROUPS, seed, trained_levels(denoiser))
     parts = [len(source) * count * (len(grid) + between.gaps), len(seen or ()) * len(grid)]
     parts.append(paths * teacher_calls(len(grid)))
-    size = rows_for(denoiser, len(source)) if batch_size is None else batch_size
+    usual = rows_for(denoiser, len(source)) if batch_size is None else batch_size
+    size = require_count("batch_size", usual)
     alike: dict[str, Any] = {"seed": seed, "batch_size": size, "processes": processes}
     measure: Measure = partial(measure_curve, denoiser, levels=grid, frame=frame, **alike)
     numbers = [len(source), len(seen or ()), seed, count, size, grid.tolist()]
+    numbers.append(getattr(data, "class_order", None))
     kept = keep_sums(keep, (denoiser, data, train, beside), numbers, processes)
     curve = measure(
         source, draws=count, full=math.prod(denoiser.shape) <= FULL_LIMIT, reference=beside,

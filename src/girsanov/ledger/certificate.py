@@ -10,8 +10,11 @@ at the resolution sigma = 1/sqrt(s_N) where the sampler stops; inverted for a ta
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import asdict, dataclass
 from typing import Literal, get_args
+
+import numpy as np
 
 from .._checks import require, require_choice, require_number
 from .._typing import Json
@@ -76,7 +79,9 @@ def estimate_entry(name: str, groups: Estimate, note: str) -> Entry:
 
 def tv_from_kl(kl: float) -> float:
     """Return the total variation (1) that a KL of `kl` >= 0 nats allows, in [0, 1]."""
-    require(kl >= 0, "kl", "must be >= 0 nats", kl)
+    good = isinstance(kl, int | float | np.integer | np.floating) and kl >= 0
+    require(bool(good), "kl", "must be >= 0 nats", kl)
+    kl = float(min(kl, sys.float_info.max))
     return min(math.sqrt(kl / 2), math.sqrt(-math.expm1(-kl)))
 
 

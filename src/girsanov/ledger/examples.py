@@ -14,9 +14,10 @@ from .._checks import require, require_count
 from .._typing import Tensor
 from ..data import Dataset, Standardisation
 from ..data.lineage import shared_rows
-from ..denoise.base import Denoiser, names_for, require_denoiser
+from ..denoise.base import Denoiser, require_denoiser
+from ..denoise.classes import classes_for
 from ..denoise.neighbours import Neighbours, can_stand_beside, copied, most_points
-from ..denoise.pipeline_units import in_units_of
+from ..denoise.pipeline_units import in_units_of, knows_units
 from ..law.base import Law
 from ..moments import Moments, measure_moments, moments_from_covariance
 from ..noise import NoiseSource
@@ -107,7 +108,7 @@ def _in_units(argument: str, denoiser: Denoiser, data: Dataset) -> Dataset:
     """Return data in the model's units and with its labels' codes, or refuse."""
     if denoiser.classes:
         require(data.labels is not None, argument, "must have labels, which this model needs")
-        data = data.with_label_names(names_for(denoiser, data.label_names))
+        data = classes_for(denoiser, data)
     return in_units_of(denoiser, data)
 
 
@@ -136,6 +137,7 @@ def require_reference(denoiser: Denoiser, reference: Denoiser | None, data: Data
     require(same, "reference", "must know the same labels as the model", names or "no labels")
     units = [getattr(m, "standardisation", None) for m in (reference, denoiser)]
     alike = units[0] is units[1] or len({repr(u and u.as_drawn().to_json()) for u in units}) == 1
+    alike &= len({repr(getattr(m, "units", None)) for m in (reference, denoiser)}) == 1
     remedy = "Train both on the same data"
     require(alike, "reference", "must work in the same units as the model", None, remedy)
     if isinstance(data, Dataset):
@@ -155,8 +157,9 @@ def beside_train(denoiser: Denoiser, data: Dataset | Law, train: Dataset | None)
     if train is None or not isinstance(data, Dataset):
         return data
     _refuse_shared(data, [train.lineage], "are also in the training data given")
-    knows = getattr(denoiser, "standardisation", None) is not None or hasattr(denoiser, "vae")
-    if knows or not data.shape == train.shape == denoiser.shape:  # of the latter more is said
+    if (
+        knows_units(denoiser) or not data.shape == train.shape == denoiser.shape
+    ):  # of the latter more is said
         return data
     return data.with_standardisation(train.standardisation)
 

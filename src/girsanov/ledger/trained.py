@@ -12,8 +12,9 @@ from ..data import Dataset
 from ..data.standardise import unchanged
 from ..denoise.arithmetic import arithmetic_of
 from ..denoise.base import Denoiser, process_of
+from ..denoise.classes import class_note
 from ..denoise.neighbours import Neighbours
-from ..denoise.pipeline_units import in_units_of, units_for
+from ..denoise.pipeline_units import in_units_of
 from ..law.base import Law
 
 MOST = 10**5  # levels of an audit, which holds numbers of each
@@ -65,6 +66,10 @@ def said_of(denoiser: Denoiser, data: Dataset | Law) -> Json:
     own, and the units of whatever does not know its own, in which `sample` answers.
     """
     about: Json = dict(getattr(denoiser, "describe", dict)())
+    note = class_note(denoiser, data)
+    if note is not None:
+        about["notes"] = [*about.get("notes", ()), note]
+        about["class_order"] = getattr(data, "class_order", "number")
     if getattr(denoiser, "standardisation", None) is None:
         if isinstance(data, Dataset):
             about["units"] = in_units_of(denoiser, data).standardisation.to_json()
@@ -78,9 +83,9 @@ def named(
 ) -> Json:
     """Return the record of the units, of a process not scalar, of what stood beside it."""
     out: Json = {"rows": getattr(data, "without_labels", lambda: data)().fingerprint}
-    if hasattr(denoiser, "vae") and isinstance(data, Dataset):
-        data = data.with_standardisation(units_for(denoiser, data))
-    units = getattr(denoiser, "standardisation", None) or getattr(data, "standardisation", None)
+    units = getattr(denoiser, "standardisation", None)
+    if units is None and isinstance(data, Dataset):
+        units = in_units_of(denoiser, data).standardisation
     if units is not None and units.scale_in_units:
         out["scale"] = units.scale_in_units  # user units in one of the units of the curve
     if units is not None:

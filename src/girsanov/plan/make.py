@@ -78,6 +78,10 @@ def make_plan(  # noqa: PLR0913 - the public face: one keyword a choice
     `InputError` for such an audit, and when a target cannot be reached, with what can.
     """
     require(isinstance(audit, Audit), "audit", "must be an audit", type(audit).__name__)
+    numbers = {"kl": kl, "tv": tv, "distance": distance}
+    for name, number in numbers.items():
+        if number is not None:
+            require_number(name, number, above=0.0)
     scalar = (process or audit.about.get("process", "vp")) == "vp"
     rule = f"must be one of {', '.join(HOLDS)} with process cld"
     require(scalar or sampler in HOLDS, "sampler", rule, sampler)

@@ -195,7 +195,7 @@ def _trainer(
     names = label_names(train)
     phases = 2 if asked["process"] == "cld" else 1
     network = build_network(kind, train.shape, len(names), options, phases=phases)
-    initialise(network, asked["seed"])
+    initialise(network.eval(), asked["seed"])
     low, high = options.log_snr
     model = NetworkDenoiser(
         network, train.shape, "v" if kind == "unet" else options.preconditioning, moments,
