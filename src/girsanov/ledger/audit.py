@@ -20,6 +20,7 @@ from ..law.base import Law
 from .curve import GROUPS, Curve
 from .examples import (
     beside_train,
+    diameter,
     held_out_examples,
     learnt,
     moments_for,
@@ -113,7 +114,7 @@ def audit(  # noqa: PLR0913
         "data_name": getattr(data, "name", type(data).__name__), "exact": exact,
         "shape": list(denoiser.shape), "examples": len(source), "draws": count, "seed": seed,
         "calls": sum(parts) + parts[0] * (reference is not None),
-        "moments_from": origin, "trajectories": paths,
+        "moments_from": origin, "trajectories": paths, "diameter": diameter(source, moments.mean),
         "levels_between": between.gaps, "training_examples": len(seen or ()),
         "seconds": round(time.perf_counter() - begun, 3),
     }  # fmt: skip

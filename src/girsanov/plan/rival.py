@@ -27,12 +27,12 @@ from .cost import Prices
 from .given import as_planned, grid_prices
 from .plan import Plan
 from .promise import left_out
-from .score import RISK, measured_to, optimism, reference
+from .score import OF_PATH, RISK, measured_to, optimism, reference
 
 SAME = ("seed", "examples", "draws")  # with the same data and groups: errors on the same noise
 NOTE = (
     "what another model of the same data, compared here, gains on it, whose error is no less than "
-    "that of the best there is; how much more there is cannot be known from data"
+    f"that of the best there is; {OF_PATH}"
 )
 
 

@@ -179,8 +179,8 @@ def over_words(found: Difference, other: int) -> str:
     least = number(min(abs(low), abs(high)))
     worse = _ranked(found, other)[1]
     return (
-        f"This is over {ends}. With very many steps model {worse} pays at least {least} nats of "
-        "score error there."
+        f"This is over {ends}. With very many steps the path of model {worse} pays at least "
+        f"{least} nats of score error there."
     )
 
 
