@@ -55,6 +55,11 @@ def test_words_name_the_finest_level_that_says_something():
     assert "(0.997 at 0.25, where the plan stops)" in words
     assert "at most 0.2 (standardised; 2 in the data's units)" in words
     assert words.endswith("always")
+    error = Estimate(0.04, 0.01, 15)
+    few = certify(
+        [(1.0, entry(0, 0, 0))], w2_entry(error, 1.0, 3, high=0.25), scale=None, holds=""
+    )
+    assert "at most 0.5 (standardised, 0.2 as measured)" in few.words()
     assert "says little, as at every level" in some(7.0, 9.0).words()
     # of a model that is not exact the promise leaves something out, and says so first
     assert (

@@ -11,14 +11,12 @@ from functools import cached_property
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from .._checks import InputError, plural, require, require_choice
 from .._files import read_beside, read_format, require_free, write_pair
 from .._typing import Array, Json, Levels, PathLike
 from ..denoise.calibration import Calibration
 from ..moments import Moments, moments_from_tensors
-from ..montecarlo import Estimate, group_estimate, trapezium
+from ..montecarlo import Estimate, group_estimate
 from ..sampling.holds import PROCESSES
 from .about import require_record
 from .bands import Bands
@@ -29,6 +27,7 @@ from .memorised import memorised
 from .paths import Trajectories
 from .paths import trajectories_from_tensors as paths_from_tensors
 from .probe import Probe, kept_probe, probe
+from .refine import half_between
 from .rounding import rounding_cost
 from .untrained import Untrained, untrained
 from .whole import require_whole
@@ -107,8 +106,7 @@ class Audit:
 
     def nats(self) -> Estimate:
         """Return 1/2 int M ds over the measured levels, in nats, with its standard error."""
-        weights = trapezium(np.log(self.levels)) * self.levels / 2
-        by_group = self.curve.traces[1:, :, 0].T @ weights
+        by_group = half_between(self.curve, float(self.levels[0]), float(self.levels[-1]))
         if self.curve.exact:
             return Estimate(float(self.curve.shares @ by_group), 0.0)
         return group_estimate(by_group, self.curve.shares)

@@ -97,6 +97,9 @@ class Certificate:
                 "plan stops)"
             )
         near = f"W2 from its end to the data at most {self.w2.high or 0.0:.3g} (standardised"
+        known = self.w2.value
+        if known is not None and known != self.w2.high:
+            near += f", {known:.3g} as measured"
         near += "" if self.w2_in_units is None else f"; {self.w2_in_units:.3g} in the data's units"
         alone = "" if self.holds == EXACT else "start and steps alone: "
         return f"{alone}{text}; {near}); {self.holds}"

@@ -72,11 +72,12 @@ def rival_floor(plan: Plan, audit: Audit, rival: Audit, risk: float) -> float:
             one = (rival.calibrated() if calibrated else rival).in_process(plan.process)
             grid = _as_fine(price.curve.levels[nodes] * _units(audit, rival), one.levels)
             theirs, there = grid_prices(one, grid, **same)
+            least = reference(theirs, there)
         except InputError:  # not measured as fine, or not in this basis
             continue
         gap = _between(
             (price, reference(price, nodes) - optimism(price, nodes)),
-            (theirs, reference(theirs, there)),
+            (theirs, least),
             all(audit.about[k] == rival.about[k] for k in SAME),
         )
         lows.append(float(gap.value - quantile(1 - risk / 2, gap.degrees) * gap.se))
