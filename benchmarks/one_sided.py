@@ -1,6 +1,6 @@
 r"""Do the statements with one side hold? "At least", "below", "for certain", against the truth.
 
-    python benchmarks/one_sided.py [--cases 200] [--seed 5] [--json FILE]
+    python benchmarks/one_sided.py [--cases 200] [--seed 5] [--only PART ...]
 
 Laws: mixtures of two or three Gaussians on a line, such with a rare far component, and Gaussians
 in three dimensions. Denoisers: the exact one (which the audit is not told), scaled and shifted.
@@ -16,6 +16,7 @@ quadrature (`tests/plan/coverage_truth.py`). Per case one number of each kind:
     error               "error ... nats" of `print(audit)`: 95 % interval
     difference          what one model pays more than the exact one, of two audits: 95 % interval
     target              init + discretisation of a plan made for a KL <= that KL
+    untrained           "at least ... times" a straight line, of a model that says one thing
     memorised           0 in the 95 % interval of an audit beside training data, none learnt
 
 Where one end is stated 2.5 % may be wrong, where two are 5 %; a target is met by the sum of two
@@ -132,9 +133,9 @@ def two_sided(ends: tuple[float, float], truth: float) -> tuple[bool, bool]:
     return not ends[0] - slack <= truth <= ends[1] + slack, bool(ends[0] > 0 or ends[1] < 0)
 
 
-def of_probe(case: Case, rng: np.random.Generator) -> Seen:
+def of_probe(case: Case) -> Seen:
     """Judge the probe's gain and the martingale bound at one level."""
-    k, probe = int(rng.integers(len(case.levels))), case.audit.probe
+    k, probe = case.seed % len(case.levels), case.audit.probe
     assert probe is not None
     truth = case.error(float(case.levels[k]))
     gain = float(probe.gain().interval()[0][k])
@@ -165,6 +166,18 @@ def of_memory(case: Case) -> Seen:
     return {"memorised": two_sided(found.interval(), 0.0)}
 
 
+def of_ignorance(case: Case) -> Seen:
+    """Judge how far behind a straight line a model that says one and the same is told to be."""
+    v, d = case.law.variance, case.law.dimension
+    off = 3 * v**0.5
+    found = case.audited(Scaled(case.law, 0.0, float(case.law.mean[0]) + off)).untrained()
+    if found is None or d > 1:
+        return {}
+    s = case.levels[(case.levels <= found.finest**-2 * 1.001)]
+    s = s[s >= found.coarsest**-2 / 1.001]
+    return {"untrained": lower(found.times, float(np.min((v + off**2) * (1 + s * v) / v)))}
+
+
 def table(seen: list[Seen]) -> list[str]:
     """Return how often every statement is wrong, as a table."""
     out = ["| statement | wrong | interval of the rate | allowed | says more than 0 |",
@@ -181,11 +194,16 @@ def table(seen: list[Seen]) -> list[str]:
     return out
 
 
+PARTS = {"score": of_score, "probe": of_probe, "target": of_target, "memory": of_memory,
+         "ignorance": of_ignorance}  # fmt: skip
+
+
 def main() -> None:
     """Draw the cases and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--cases", type=int, default=200)
     parser.add_argument("--seed", type=int, default=5)
+    parser.add_argument("--only", choices=PARTS, nargs="*", default=[*PARTS])
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     rng, seen, told = np.random.default_rng(asked.seed), [], []
@@ -195,7 +213,7 @@ def main() -> None:
         except InputError as cause:
             print(f"left out: {cause}", file=sys.stderr)
             continue
-        seen.append(of_score(case) | of_probe(case, rng) | of_target(case) | of_memory(case))
+        seen.append({k: v for part in asked.only for k, v in PARTS[part](case).items()})
         wrong = [name for name, (bad, _) in seen[-1].items() if bad]
         told.append({**case.about, "wrong statements": wrong})
         if wrong:
