@@ -9,6 +9,7 @@ import pytest
 from scipy.stats import binom, chi2
 
 import girsanov as gv
+from girsanov.data.standardise import unchanged
 from girsanov.ledger.examples import DRAWN, LawExamples, diameter
 from girsanov.ledger.unshown import RISK, most_error, unshown
 from girsanov.montecarlo import Estimate, quantile
@@ -72,6 +73,22 @@ def test_the_reach_of_data_is_found_from_their_mean_in_two_sweeps():
     rare = gv.GaussianMixture([0.997, 0.003], [[0.0], [50.0]], 0.0)
     assert diameter(LawExamples(rare, 40, 0), rare.mean) == pytest.approx(50.0)
     assert (1 - 0.003) ** DRAWN < 1e-9
+
+
+def test_examples_that_are_set_aside_tell_how_far_the_data_reach_too():
+    for place in range(8):  # a quarter is set aside, at random: some of these are
+        rows = np.linspace(0.0, 1.0, 64)[:, None]
+        rows[place] = 50.0
+        data = gv.load_data(rows).with_standardisation(unchanged(1))
+        made = gv.audit(Untold(FAR), data, levels=np.geomspace(0.01, 1, 3), draws=1)
+        assert made.about["examples"] == 48
+        assert made.about["diameter"] == pytest.approx(50.0 - (1 / 63 if place == 0 else 0))
+
+
+class Untold(gv.ExactDenoiser):
+    """An exact denoiser of which an audit knows nothing, moments neither."""
+
+    exact = False
 
 
 def test_an_audit_remembers_how_far_its_examples_reach(tmp_path):

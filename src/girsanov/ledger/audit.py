@@ -82,6 +82,7 @@ def audit(  # noqa: PLR0913
     require_reference(denoiser, reference, data)
     require_shape("data", source, denoiser)
     seen = learnt(denoiser, train, len(source))
+    whole = source  # some of it may be set aside for the moments
     moments, origin, source, others = moments_for(denoiser, data, train, source)
     beside, alone = neighbours(denoiser, others, source) if reference is None else (reference, "")
     # exact for this very law: of another one it is a model like any other
@@ -114,7 +115,7 @@ def audit(  # noqa: PLR0913
         "data_name": getattr(data, "name", type(data).__name__), "exact": exact,
         "shape": list(denoiser.shape), "examples": len(source), "draws": count, "seed": seed,
         "calls": sum(parts) + parts[0] * (reference is not None),
-        "moments_from": origin, "trajectories": paths, "diameter": diameter(source, moments.mean),
+        "moments_from": origin, "trajectories": paths, "diameter": diameter(whole, moments.mean),
         "levels_between": between.gaps, "training_examples": len(seen or ()),
         "seconds": round(time.perf_counter() - begun, 3),
     }  # fmt: skip
