@@ -78,12 +78,11 @@ def audit(  # noqa: PLR0913
     """
     begun, seed = time.perf_counter(), require_count("seed", seed, at_least=0)
     data = beside_train(denoiser, data, train)
-    source = held_out_examples(denoiser, data, examples, seed)
+    whole = held_out_examples(denoiser, data, examples, seed)
     require_reference(denoiser, reference, data)
-    require_shape("data", source, denoiser)
-    seen = learnt(denoiser, train, len(source))
-    whole = source  # some of it may be set aside for the moments
-    moments, origin, source, others = moments_for(denoiser, data, train, source)
+    require_shape("data", whole, denoiser)
+    seen = learnt(denoiser, train, len(whole))
+    moments, origin, source, others = moments_for(denoiser, data, train, whole)
     beside, alone = neighbours(denoiser, others, source) if reference is None else (reference, "")
     # exact for this very law: of another one it is a model like any other
     exact = denoiser.exact and isinstance(data, Law) and data.fingerprint == denoiser.fingerprint
