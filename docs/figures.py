@@ -267,7 +267,7 @@ def budget(audit: gv.Audit, counts: Sequence[int]) -> None:
     keys = [
         ("init", 2, "line"),
         ("discretisation", 1, "line"),
-        ("score error, at least", 3, "line"),
+        ("score error of the path, at least", 3, "line"),
     ]
     write("budget", drawing, keys if entries[:, 2].any() else keys[:2])
 

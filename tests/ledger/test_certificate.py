@@ -68,7 +68,7 @@ def test_entries_are_cut_at_zero_and_keep_their_interval():
 def test_an_entry_is_told_in_three_digits():
     made = estimate_entry("init", Estimate(0.0117123, 0.0037, 100.0), "")
     assert str(made) == f"init 0.0117 ({made.low:.3g} to {made.high:.3g}), estimate"
-    told = [("exact", 0.0, 0.0, "0"), ("lower bound", None, 0.0365123, ">= 0.0365"),
-            ("unknown", None, None, "unknown")]  # fmt: skip
+    told = [("exact", 0.0, 0.0, "0, exact"), ("unknown", None, None, "unknown, unknown"),
+            ("lower bound", None, 0.0365123, ">= 0.0365, lower bound, of the path")]  # fmt: skip
     for kind, value, low, words in told:
-        assert str(Entry("score", value, low, None, kind, "")) == f"score {words}, {kind}"
+        assert str(Entry("score", value, low, None, kind, "")) == f"score {words}"

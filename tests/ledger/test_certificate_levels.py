@@ -1,7 +1,6 @@
 """The certificate: TV level by level, W2, its words and its file."""
 
 import json
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -56,6 +55,11 @@ def test_words_name_the_finest_level_that_says_something():
     assert "(0.997 at 0.25, where the plan stops)" in words
     assert "at most 0.2 (standardised; 2 in the data's units)" in words
     assert words.endswith("always")
+    error = Estimate(0.04, 0.01, 15)
+    few = certify(
+        [(1.0, entry(0, 0, 0))], w2_entry(error, 1.0, 3, high=0.25), scale=None, holds=""
+    )
+    assert "at most 0.5 (standardised, 0.2 as measured)" in few.words()
     assert "says little, as at every level" in some(7.0, 9.0).words()
     # of a model that is not exact the promise leaves something out, and says so first
     assert (
@@ -67,9 +71,13 @@ def test_words_name_the_finest_level_that_says_something():
 
 def test_w2_of_denoised_and_of_noisy_outputs():
     error = Estimate(0.09, 0.01, 15)
-    made = w2_entry(error, 25.0, 4)
+    made = w2_entry(error, 25.0, 4, high=0.25, widest=7.0)
     assert made.value == pytest.approx(0.3)
-    assert made.high == pytest.approx(math.sqrt(error.interval()[1]))
+    assert made.high == pytest.approx(0.5)
+    assert "no example showed, none of them larger than 7" in made.note
+    exact = w2_entry(Estimate(0.09, 0.0), 25.0, 4)
+    assert exact.value == exact.high == pytest.approx(0.3)
+    assert "exact" in exact.note
     assert w2_entry(None, 25.0, 4).high == pytest.approx(0.4)
 
 
@@ -127,7 +135,7 @@ def test_a_learned_model_is_promised_up_to_its_score_error():
     audit = gv.audit(gv.ExactDenoiser(wrong), LAW, examples=1500, levels=33)
     plan = gv.evaluate_grid(audit, audit.levels[::4])
     made = plan.certificate()
-    assert "leave out the model's score error, which is at least" in made.holds
+    assert "leave out the model's score error, which costs the path at least" in made.holds
     assert "up to the model's score error" in made.kl.note
     # W2 of the denoised output is true whatever the denoiser: it is its own error
     at = np.flatnonzero(np.isclose(audit.levels, plan.levels[-1]))[0]

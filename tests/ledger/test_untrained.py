@@ -5,9 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from scipy.stats import binom
 
 import girsanov as gv
 from girsanov.ledger.untrained import untrained
+from girsanov.moments import moments_from_covariance
 from girsanov.reporting.helps import audit_spoken, headline, knows_nothing, spoken
 
 SKEWED = gv.GaussianMixture([0.3, 0.7], [[-1.5, 0.0], [1.0, 2.0]], [0.04, 0.15])
@@ -66,6 +68,21 @@ def test_a_model_that_knows_nothing_is(change):
     assert found.times <= (errors / line)[near].min()  # its lower end
     assert found.best == pytest.approx((errors * (1 + s * v) / (2 * v)).min(), rel=0.1)
     assert audit.summary()["untrained"] == found._asdict()
+
+
+def test_how_far_it_is_behind_counts_what_is_not_known_of_the_straight_line():
+    """Of a model that says one thing the truth is known: its error is the same at all levels."""
+    law, levels, off = gv.Gaussian([0.0], 2.0), np.geomspace(0.02, 50.0, 7), 5.0
+    beyond = 0
+    for seed in range(40):
+        model = Spoilt(law, lambda x, m: torch.zeros_like(m) + off)
+        model.moments = moments_from_covariance(law.mean, law.covariance())
+        data = gv.load_data(law.sample(150, seed=seed))
+        found = gv.audit(model, data, levels=levels, draws=1, seed=seed).untrained()
+        assert found is not None
+        s = levels[(levels >= found.coarsest**-2 * 0.999) & (levels <= found.finest**-2 * 1.001)]
+        beyond += found.times > ((2 + off**2) * (1 + 2 * s) / 2).min()
+    assert beyond <= binom.ppf(1 - 1e-3, 40, 0.025)
 
 
 def test_the_verdict_is_one_whatever_the_plan():

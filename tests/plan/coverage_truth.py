@@ -104,6 +104,14 @@ class Truth:
 
 def true_shares(truth, audit, plan):
     """Init and discretisation of a plan with the variances it has, for this truth."""
+    return true_parts(truth, audit, plan)[:2]
+
+
+def true_parts(truth, audit, plan):
+    """Init, discretisation, R and what the start costs, in nats.
+
+    R: the least that this denoiser can cost down to the plan's end.
+    """
     law, d, levels = truth.law, truth.law.dimension, plan.levels
     first, last = levels[0], levels[-1]
     moments = audit.frame.moments
@@ -169,4 +177,5 @@ def true_shares(truth, audit, plan):
         return cost[-1]
 
     spent = sum(own(k, s, t) for k, (s, t) in enumerate(itertools.pairwise(levels)))
-    return begun(first) - least(0.0, first), spent - least(first, last)
+    before, after = least(0.0, first), least(first, last)
+    return begun(first) - before, spent - after, before + after, begun(first)

@@ -90,6 +90,12 @@ def test_two_exact_denoisers_prove_nothing_of_each_other():
         assert rival_floor(plan, one, two, RISK) == 0
 
 
+def test_a_full_covariance_is_held_against_what_the_rival_has_measured():
+    poor, good = made(0.3), made(0.05)  # a calibrated audit has no full covariance
+    plan = ignorant(poor.plan(steps=6, calibrate=False, covariance="full"))
+    assert score(proven(plan, poor, [good])).low > 0
+
+
 def test_the_page_of_two_models_shows_it(tmp_path):
     poor, good = made(0.3), made(0.05)
     plan = ignorant(poor.plan(steps=6, calibrate=False))

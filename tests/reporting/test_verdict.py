@@ -26,7 +26,7 @@ def test_the_samplers_share_adds_the_ends_of_the_intervals(with_ledger):
 @pytest.mark.parametrize(
     ("disc", "half", "low", "begins"),
     [
-        (2.0, 0.3, 2.5, "It is the model: its score error costs at least 2.50 nats"),
+        (2.0, 0.3, 2.5, "It is the model: its score error costs the path at least 2.50 nats"),
         (2.0, 0.3, 2.0, "Too close to call: the sampler costs 2.10 nats"),
         (2.0, 0.3, 1.0, "The sampler is the larger known part: it costs 2.10 nats"),
         (2.0, 0.3, 0.0, "As far as can be seen it is the sampler"),

@@ -59,7 +59,10 @@ def test_units_do_not_matter(pair):
     first = dataclasses.replace(pair[0], about={**pair[0].about, "scale": 1.0})
     curve = first.curve
     scaled = dataclasses.replace(
-        curve, levels=curve.levels / 9, traces=curve.traces * 9, errors=curve.errors
+        curve,
+        levels=curve.levels / 9,
+        traces=curve.traces * 9,
+        errors={name: value * 9 for name, value in curve.errors.items()},
     )
     other = dataclasses.replace(first, curve=scaled, about={**first.about, "scale": 1 / 3})
     assert difference(first, other).nats.value == pytest.approx(0.0, abs=1e-9)

@@ -78,8 +78,8 @@ def _distance(plan: Plan) -> list[tuple[str, str]]:
     ends = f"95 % interval {number(found.low)} to {number(found.high)}"
     said = f"{number(found.value)} ({ends}; standardised units, not nats), {found.kind}: "
     said += found.note
-    score = [f">= {number(e.low)} nats" for e in plan.ledger if e.kind == "lower bound"]
-    return [("distance", said), *(("score error", text) for text in score)]
+    lows = [number(e.low) for e in plan.ledger if e.kind == "lower bound"]
+    return [("distance", said), *(("score error", f">= {low} nats of the path") for low in lows)]
 
 
 def _promise(plan: Plan) -> list[tuple[str, str]]:

@@ -62,7 +62,7 @@ def ledger_table(plan: Plan) -> Any:
             value, interval = f">= {number(e.low)}", "unknown above"
         else:
             value, interval = number(e.value), ends(e.low, e.high)
-        made.add_row(e.name, value, interval, e.kind)
+        made.add_row(e.name, value, interval, e.said)
         if e.name == "discretisation":
             _subtotal(made, plan)
     return made

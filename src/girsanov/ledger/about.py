@@ -58,6 +58,7 @@ NEEDED: dict[str, tuple[str, Test]] = {
         "girsanov", "model", "data", "data_name", "moments_from")},
     **{name: ("a whole number", COUNT) for name in ("examples", "draws", "seed", "calls")},
     "shape": ("sizes", _list_of(COUNT)), "seconds": ("a number", _number),
+    "diameter": ("a number >= 0", lambda value: _number(value) and value >= 0),
     "exact": ("true or false", lambda value: isinstance(value, bool)),
 }  # fmt: skip
 KNOWN: dict[str, tuple[str, Test]] = {

@@ -20,6 +20,7 @@ from ..law.base import Law
 from .curve import GROUPS, Curve
 from .examples import (
     beside_train,
+    diameter,
     held_out_examples,
     learnt,
     moments_for,
@@ -78,11 +79,11 @@ def audit(  # noqa: PLR0913
     """
     begun, seed = time.perf_counter(), require_count("seed", seed, at_least=0)
     data = beside_train(denoiser, data, train)
-    source = held_out_examples(denoiser, data, examples, seed)
+    whole = held_out_examples(denoiser, data, examples, seed)
     require_reference(denoiser, reference, data)
-    require_shape("data", source, denoiser)
-    seen = learnt(denoiser, train, len(source))
-    moments, origin, source, others = moments_for(denoiser, data, train, source)
+    require_shape("data", whole, denoiser)
+    seen = learnt(denoiser, train, len(whole))
+    moments, origin, source, others = moments_for(denoiser, data, train, whole)
     beside, alone = neighbours(denoiser, others, source) if reference is None else (reference, "")
     # exact for this very law: of another one it is a model like any other
     exact = denoiser.exact and isinstance(data, Law) and data.fingerprint == denoiser.fingerprint
@@ -116,7 +117,7 @@ def audit(  # noqa: PLR0913
         "data_name": getattr(data, "name", type(data).__name__), "exact": exact,
         "shape": list(denoiser.shape), "examples": len(source), "draws": count, "seed": seed,
         "calls": sum(parts) + parts[0] * (reference is not None),
-        "moments_from": origin, "trajectories": paths,
+        "moments_from": origin, "trajectories": paths, "diameter": diameter(whole, moments.mean),
         "levels_between": between.gaps, "training_examples": len(seen or ()),
         "seconds": round(time.perf_counter() - begun, 3), **said_of(denoiser, data),
     }  # fmt: skip

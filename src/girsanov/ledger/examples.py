@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from .._checks import require, require_count
-from .._typing import Tensor
+from .._typing import Array, Tensor
 from ..data import Dataset, Standardisation
 from ..data.lineage import shared_rows
 from ..denoise.base import Denoiser, require_denoiser
@@ -26,6 +26,7 @@ from .curve import GROUPS, Examples
 LAW_EXAMPLES = 20_000
 AUDITED = 2**17  # rows that are looked for among the training examples, at most
 MOMENT_SHARE = 4  # one example in so many is set aside for moments when there are no others
+DRAWN, VALUES = 2**14, 2**22  # draws of a law that tell how far it reaches; numbers in them
 FAR = 2**40  # draws of a law are audited from here on, far from any a model was trained on
 
 
@@ -232,6 +233,26 @@ def moments_for(
     aside = len(source) // MOMENT_SHARE
     kept, others = Part(source, np.sort(order[aside:])), Part(source, np.sort(order[:aside]))
     return Known(_measured(others, denoiser), "held-out, set aside", kept, others)
+
+
+def diameter(examples: Examples, mean: Array, chunk: int = 1024) -> float:
+    """Return the largest distance found between two examples, of a law between many draws.
+
+    Two sweeps: from the mean to the farthest example, and from that to the one farthest from it.
+    """
+    if isinstance(examples, LawExamples):
+        most = min(DRAWN, max(1, VALUES // examples.law.dimension))
+        examples = replace(examples, count=max(len(examples), most))
+    farthest, distance = torch.tensor(mean), 0.0
+    for _ in range(2):
+        centre, distance = farthest, -1.0
+        for first in range(0, len(examples), chunk):
+            x = examples.batch(slice(first, min(first + chunk, len(examples))))
+            x = x.flatten(1).to(centre)
+            squares = (x - centre).square().sum(1)
+            if float(squares.max()) > distance:
+                distance, farthest = float(squares.max()), x[int(squares.argmax())]
+    return math.sqrt(distance)
 
 
 def _measured(examples: Examples, denoiser: Denoiser, chunk: int = 1024) -> Moments:

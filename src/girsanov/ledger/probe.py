@@ -1,4 +1,4 @@
-r"""A certified lower bound on the score error, from data alone.
+r"""A certified lower bound on the score error, a part of the path KL, from data alone.
 
 For any correction g of the denoiser that is a function of the noisy path and was fitted on
 other examples,

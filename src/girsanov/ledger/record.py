@@ -9,13 +9,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from .._checks import plural, require, require_choice
 from .._files import require_free, write_pair
 from .._typing import Array, Json, Levels, PathLike
 from ..denoise.calibration import Calibration
-from ..montecarlo import Estimate, group_estimate, trapezium
+from ..montecarlo import Estimate, group_estimate
 from ..sampling.holds import PROCESSES
 from .beaten import Beaten, beaten
 from .calibrated import Corrected, calibrate, calibrated
@@ -26,6 +24,7 @@ from .memorised import beyond_line, memorised
 from .paths import Trajectories
 from .printed import printed
 from .probe import Probe, probe
+from .refine import half_between
 from .rounding import rounding_cost
 from .summary import summary
 from .untrained import Untrained, untrained
@@ -103,8 +102,7 @@ class Audit:
 
     def nats(self) -> Estimate:
         """Return 1/2 int M ds over the measured levels, in nats, with its standard error."""
-        weights = trapezium(np.log(self.levels)) * self.levels / 2
-        by_group = self.curve.traces[1:, :, 0].T @ weights
+        by_group = half_between(self.curve, float(self.levels[0]), float(self.levels[-1]))
         if self.curve.exact:
             return Estimate(float(self.curve.shares @ by_group), 0.0)
         return group_estimate(by_group, self.curve.shares)

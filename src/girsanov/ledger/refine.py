@@ -158,6 +158,13 @@ def stretches(curve: Curve, levels: Levels) -> Array:
     return out
 
 
+def half_between(curve: Curve, low: float, high: float) -> Array:
+    """Return each group's share of 1/2 int M between two SNRs in the measured range, [B]."""
+    fine = merged(curve.levels[1:], np.array([low, high]))
+    fine = fine[fine <= high * (1 + SAME)]
+    return np.asarray(stretches(curve, fine)[fine > low * (1 + SAME)].sum(axis=0))
+
+
 def _gaps(i: Indices) -> list[tuple[int, slice]]:
     """Return the gaps that stretches are in, and which are in each; i: of each, increasing."""
     first = np.flatnonzero(np.diff(i, prepend=-1))

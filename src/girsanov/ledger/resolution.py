@@ -10,7 +10,8 @@ high dimension the finest is often vacuous where a coarse one is not. Beside it,
 
     W2(m(X_s), x0)^2 <= M(s) for a denoised last step, whatever the denoiser, <= d/s without. (2)
 
-(1) speaks of an exact denoiser; a learned one meets it up to its score error.
+(1) speaks of an exact denoiser; a learned one meets it up to its score error. Of a measured M
+the upper end of `unshown.py` is stated, which allows for what no example showed.
 """
 
 from __future__ import annotations
@@ -39,6 +40,12 @@ class At:
         return {"noise": self.noise, "kl": self.kl.to_json(), "tv": self.tv.to_json()}
 
 
+SURE = "root of the error there, which is exact"
+SHOWN = (
+    "root of the measured error there, which holds for any denoiser; the upper 95 % end allows "
+    "for mistakes that no example showed, none of them larger than {:.3g}, as far as two "
+    "examples are apart"
+)
 EXACT = "it holds for this law and its exact denoiser"
 
 
@@ -90,6 +97,9 @@ class Certificate:
                 "plan stops)"
             )
         near = f"W2 from its end to the data at most {self.w2.high or 0.0:.3g} (standardised"
+        known = self.w2.value
+        if known is not None and known != self.w2.high:
+            near += f", {known:.3g} as measured"
         near += "" if self.w2_in_units is None else f"; {self.w2_in_units:.3g} in the data's units"
         alone = "" if self.holds == EXACT else "start and steps alone: "
         return f"{alone}{text}; {near}); {self.holds}"
@@ -121,15 +131,27 @@ def tv_entry(kl: Entry) -> Entry:
     return Entry("tv", value, 0.0, high, "upper bound", note)
 
 
-def w2_entry(error: Estimate | None, snr: float, dimension: int) -> Entry:
-    """Return equation (2): `error` is M at the last level, None without a denoised last step."""
+def w2_entry(
+    error: Estimate | None,
+    snr: float,
+    dimension: int,
+    *,
+    high: float | None = None,
+    widest: float = 0.0,
+) -> Entry:
+    """Return equation (2): `error` is M at the last level, None without a denoised last step.
+
+    high: the upper end of an error that was measured, by (1) of unshown.py, whose D is `widest`;
+    None for an exact one.
+    """
     if error is None:
         bound = math.sqrt(dimension / snr)
         note = "of the noised data, sqrt(d/s), for any data"
         return Entry("w2", bound, 0.0, bound, "upper bound", note)
-    high = math.sqrt(max(0.0, float(error.interval()[1])))
-    note = "root of the measured error there, which holds for any denoiser; its upper 95 % end"
-    return Entry("w2", math.sqrt(max(0.0, float(error.value))), 0.0, high, "upper bound", note)
+    value, note = math.sqrt(max(0.0, float(error.value))), SURE
+    if high is not None:
+        note = SHOWN.format(widest)
+    return Entry("w2", value, 0.0, value if high is None else math.sqrt(high), "upper bound", note)
 
 
 def kl_entry(low: float, value: float, high: float, *, certain: bool, note: str) -> Entry:

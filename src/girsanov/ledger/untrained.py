@@ -33,7 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._typing import Array, Json
-from ..montecarlo import group_estimate
+from ..montecarlo import Estimate, group_estimate
 from .curve import Curve
 
 AROUND = 2.0  # from the data's deviation to twice it
@@ -91,10 +91,16 @@ def untrained(
     if (share * pulled <= least)[fine].any():
         return None
     first, last = _stretch(broken, near & broken)
-    line = (linear[first : last + 1] @ shares)[:, None]
-    found = group_estimate((curve.traces[first + 1 : last + 2, :, 0] / line).T, shares)
+    found = _ratio(curve.traces[first + 1 : last + 2, :, 0], linear[first : last + 1], shares)
     times = float(np.min(found.interval()[0]))
     return Untrained(float(s[last] ** -0.5), float(s[first] ** -0.5), times, float(share.min()))
+
+
+def _ratio(one: Array, other: Array, shares: Array) -> Estimate:
+    """Return the ratio of two means by group [K, B], of which both are known from examples."""
+    whole = (other @ shares)[:, None]
+    ratio = (one @ shares)[:, None] / whole
+    return group_estimate((ratio + (one - ratio * other) / whole).T, shares)
 
 
 def _certain(curve: Curve, bar: Array, errors: float) -> NDArray[np.bool_]:

@@ -281,7 +281,7 @@ def why_best(rows: list[Json], steps: int, bound: float, count: float) -> str:
     """Return why so many steps are the best number; bound: of the score error of their grid."""
     row, last = next(r for r in rows if r["steps"] == steps), rows[-1]
     half, error, few = _worth(row, bound, count)
-    least = f"is at least {figure(bound, 2)}"
+    least = f"costs the path at least {figure(bound, 2)}"
     known = f"the score error {least}" if bound > 0 else "no score error was found"
     if half >= max(error, few):
         rule = f"at most half of the score error, which {least}"

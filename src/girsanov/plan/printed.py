@@ -20,7 +20,7 @@ def printed(plan: Plan) -> str:
                      f"{far.kind}")  # fmt: skip
     for e in plan.ledger:
         if e.kind != "unknown":
-            lines.append(f"  {e.name:15} {e.figure()} nats{e.ends()}, {e.kind}")
+            lines.append(f"  {e.name:15} {e.figure()} nats{e.ends()}, {e.said}")
     if plan.promised is not None:
         lines.append(f"  {'certificate':15} {plan.certified()}")
     told = [fill(line, WIDTH, subsequent_indent=INDENT) for line in lines]

@@ -17,6 +17,7 @@ from ..ledger.certificate import Entry
 from ..ledger.curve import Curve
 from ..ledger.discretise import half_integral
 from ..ledger.resolution import EXACT, Certificate, certify, kl_entry, w2_entry
+from ..ledger.unshown import most_error
 from ..montecarlo import Estimate, group_estimate
 from .cost import Prices
 
@@ -46,7 +47,7 @@ def promise(
     scale = price.audit.about.get("scale")
     return certify(
         rows,
-        _w2(curve, int(nodes[-1]), last),
+        _w2(price, curve, int(nodes[-1]), last),
         scale=float(scale) if isinstance(scale, int | float) and scale > 0 else None,
         holds=_holds(price, entries),
     )
@@ -91,14 +92,16 @@ def _estimated(price: Prices, curve: Curve, nodes: Indices) -> Array:
     return np.asarray(np.array(ends[0]) + np.stack(ends[1], axis=1))
 
 
-def _w2(curve: Curve, node: int, last: str) -> Entry:
-    snr = float(curve.levels[node])
+def _w2(price: Prices, curve: Curve, node: int, last: str) -> Entry:
+    snr, about = float(curve.levels[node]), price.audit.about
     if last == "sample":
         return w2_entry(None, snr, curve.dimension)
     by_group = curve.errors[curve.main][node] @ curve.sizes[curve.main]
     if curve.exact:
         return w2_entry(Estimate(float(by_group @ curve.shares), 0.0), snr, curve.dimension)
-    return w2_entry(group_estimate(by_group, curve.shares), snr, curve.dimension)
+    error = group_estimate(by_group, curve.shares)
+    high, widest = float(most_error(error, snr, about)), float(about["diameter"])
+    return w2_entry(error, snr, curve.dimension, high=high, widest=widest)
 
 
 def _note(price: Prices, curve: Curve) -> str:
@@ -117,7 +120,7 @@ def _holds(price: Prices, entries: tuple[Entry, ...]) -> str:
 
 
 def left_out(low: float | None, calibrated: bool) -> str:
-    """Return what a certificate leaves out: the score error, at least `low` nats."""
-    least = "" if not low else f", which is at least {low:.3g} nats and"
+    """Return what a certificate leaves out: the score error, which costs the path `low` nats."""
+    least = "" if not low else f", which costs the path at least {low:.3g} nats and"
     whose = "calibrated model" if calibrated else "model"
     return f"KL and TV leave out the {whose}'s score error{least or ', which'} comes on top"

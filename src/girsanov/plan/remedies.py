@@ -10,7 +10,7 @@ all up to the same resolution,
 
 with standard errors of the differences, group by group, since all share their examples. A longer
 range of noise levels saves at most the entry init of the ledger, when the plan starts at the
-noisiest level measured; more training at least what the entry score is bounded by from below.
+noisiest level measured; more training saves the path at least the lower bound of the entry score.
 """
 
 from __future__ import annotations

@@ -27,12 +27,12 @@ from .cost import Prices
 from .given import as_planned, grid_prices
 from .plan import Plan
 from .promise import left_out
-from .score import RISK, measured_to, optimism, reference
+from .score import OF_PATH, RISK, measured_to, optimism, reference
 
 SAME = ("seed", "examples", "draws")  # with the same data and groups: errors on the same noise
 NOTE = (
     "what another model of the same data, compared here, gains on it, whose error is no less than "
-    "that of the best there is; how much more there is cannot be known from data"
+    f"that of the best there is; {OF_PATH}"
 )
 
 
@@ -72,11 +72,12 @@ def rival_floor(plan: Plan, audit: Audit, rival: Audit, risk: float) -> float:
             one = (rival.calibrated() if calibrated else rival).in_process(plan.process)
             grid = _as_fine(price.curve.levels[nodes] * _units(audit, rival), one.levels)
             theirs, there = grid_prices(one, grid, **same)
+            least = reference(theirs, there)
         except InputError:  # not measured as fine, or not in this basis
             continue
         gap = _between(
             (price, reference(price, nodes) - optimism(price, nodes)),
-            (theirs, reference(theirs, there)),
+            (theirs, least),
             all(audit.about[k] == rival.about[k] for k in SAME),
         )
         lows.append(float(gap.value - quantile(1 - risk / 2, gap.degrees) * gap.se))

@@ -14,7 +14,8 @@ inequality their mean logarithm is
 
     above log(1/p)/n  with a chance of at most p,                                          (3)
 
-and as much is taken off.
+and as much is taken off. All of this is of the path KL. It bounds no divergence of the output
+from below: no function of the score error does (Khelifa, Turner, Venkataramanan, 2606.06179).
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ from ..ledger.record import Audit
 from ..montecarlo import Estimate, quantile
 from .cost import Prices, prices
 
+OF_PATH = (
+    "it is a bound of the path KL, not of the output's; how much more there is cannot be known "
+    "from data"
+)
 RISK = 0.025  # that the entry's lower end is above the truth, as of a two-sided 95 % interval
 
 
@@ -61,7 +66,7 @@ def score_note(audit: Audit) -> str:
         mixed = ", which may mix in an average of other examples,"
     whose = "denoiser" if audit.calibration is None else "calibrated denoiser"
     found = f"what a correction of the {whose}{mixed} gains on held-out data"
-    return f"{found}; how much more there is cannot be known from data"
+    return f"{found}; {OF_PATH}"
 
 
 def score_bound(price: Prices, nodes: Indices) -> Estimate:

@@ -45,7 +45,7 @@ def cards(plan: Plan) -> list[Card]:
 def _of_entry(plan: Plan, k: int) -> Card:
     entry = plan.ledger[k]
     value, certain = value_of(entry), entry.kind in ("exact", "lower bound", "unknown")
-    kind = "lower bound: none was found" if value == NONE_FOUND else entry.kind
+    kind = f"{entry.said}: none was found" if value == NONE_FOUND else entry.said
     return Card(
         name_of(entry),
         value,

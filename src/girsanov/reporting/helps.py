@@ -226,7 +226,7 @@ def _words(remedy: Remedy, steps: int, share: float | None = None) -> str:
             there = there and f", above all at noise levels {there}"
             least = number(remedy.low)
             whose = "the score error" + (" calibration leaves" if about.get("calibrated") else "")
-            said = f"more training{there}: {whose} costs at least {least} nats"
+            said = f"more training{there}: {whose} costs the path at least {least} nats"
             ends = about.get("beaten")
             by = "the training" if about.get("trained_on") else "other"
             if ends is None:

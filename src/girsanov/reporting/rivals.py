@@ -77,7 +77,7 @@ def _training(rivals: Sequence[Rival], label: str) -> Shared | None:
     most = max((float(np.max(v, initial=0.0)) for _, v in drawn.values()), default=0.0)
     words = (
         "What a small correction, fitted on other examples, takes off each model’s error, down to "
-        "where its plan stops: the area under a line is a lower bound on that score error."
+        "where its plan stops: the path pays at least the area under a line for that score error."
     )
     axes = (label, "nats per e-fold of noise level", rounded_up(most) if most > 0 else 1.0)
     return _section("rivals-training", "Where training would pay", words, drawn, axes)

@@ -61,7 +61,7 @@ def _entry(entry: Entry) -> Json:
         "name": name_of(entry),
         "value": value_of(entry),
         "interval": interval_of(entry),
-        "kind": entry.kind,
+        "kind": entry.said,
         "note": entry.note,
     }
 

@@ -124,7 +124,7 @@ def _drawn(lines: Sequence[Line], marks: Marks, ident: str, width: float) -> Mar
     if floor < marks.bound < top:
         level = y(marks.bound)
         parts.append(el("path", d=f"M{x.start:.1f} {level:.1f}H{x.end:.1f}", class_="bound"))
-        told = "score error, at least"
+        told = "score error of the path, at least"
         parts.append(el("text", told, x=x.end, y=level - 6, class_="end tick over"))
     for k, item in enumerate(lines):
         at, rows = x(np.array(item.steps, dtype=float)), np.array(item.values)

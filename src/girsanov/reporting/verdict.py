@@ -8,6 +8,8 @@ keeps 95 % by the union bound) and L the lower bound of the score error,
     L < S_low              the sampler is the larger known part,                          (3)
 
 and no more than that: the score error may be anything above L, so (3) never acquits the model.
+L is of the path KL, and says nothing of the divergence of the output from the data: no function
+of the score error bounds that from below (Khelifa, Turner and Venkataramanan, arXiv 2606.06179).
 """
 
 from __future__ import annotations
@@ -89,18 +91,18 @@ def _verdict(plan: Plan) -> str:
     model = f"{number(low)} nats"
     if sampler.high <= low:
         return (
-            f"It is the model: its score error costs at least {model}, "
+            f"It is the model: its score error costs the path at least {model}, "
             f"the sampler only {sampler.words()}."
         )
     if sampler.low <= low:
         return (
             f"Too close to call: the sampler costs {sampler.words()}, "
-            f"the model’s score error at least {model}."
+            f"and the path pays at least {model} for the model’s score error."
         )
     return (
         f"The sampler is the larger known part: it costs {sampler.words()}; "
-        f"the model’s score error costs at least {model}, and how much more cannot be known "
-        "from data."
+        f"the model’s score error costs the path at least {model}, and how much more cannot be "
+        "known from data."
     )
 
 

@@ -5,11 +5,13 @@ On one data distribution the error of the best denoiser, M*, is the same for bot
     eps_A^2(s) - eps_B^2(s) = M_A(s) - M_B(s),
     KL_score(A) - KL_score(B) = 1/2 int (M_A - M_B) ds,                                    (1)
 
-is measured, although neither score error is. With the same examples and noise it is paired.
+is measured, although neither score error is, at the levels and between them. With the same
+examples and noise it is paired.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +24,8 @@ from .._checks import InputError, plural, require
 from .._typing import Array, Json
 from ..ledger.about import rows_of, same_audit
 from ..ledger.record import Audit
-from ..montecarlo import Estimate, apart, group_estimate, trapezium
+from ..ledger.refine import half_between
+from ..montecarlo import Estimate, apart, group_estimate
 from ..plan.make import make_plan
 from ..plan.plan import Plan
 from ..plan.rival import proven
@@ -73,12 +76,15 @@ def difference(a: Audit, b: Audit) -> Difference:
     same = len(logs[0]) == len(logs[1]) and np.allclose(logs[0], logs[1])
     same = same and np.array_equal(a.curve.shares, b.curve.shares)
     paired = bool(same and all(a.about[k] == b.about[k] for k in SAME))
-    half = trapezium(at)[:, None] / 2
-    found = [_between(w, rows, (a, b), paired) for w in (np.eye(len(at)) / 2, half)]
+    gain = _between([row / 2 for row in rows], (a, b), paired)
+    whole = [
+        half_between(m.curve, math.exp(low) * u**2, math.exp(high) * u**2)
+        for m, u in zip((a, b), units, strict=True)
+    ]
     d = a.curve.dimension
     both = np.stack([m.curve.shares @ r / d for m, r in zip((a, b), rows, strict=True)])
-    nats = Estimate(float(found[1].value[0]), float(found[1].se[0]), found[1].degrees)
-    return Difference(np.exp(-at / 2), both, found[0], nats, paired, units != (1.0, 1.0))
+    nats = _between(whole, (a, b), paired)
+    return Difference(np.exp(-at / 2), both, gain, nats, paired, units != (1.0, 1.0))
 
 
 def _units(*audits: Audit) -> tuple[float, ...]:
@@ -89,11 +95,9 @@ def _units(*audits: Audit) -> tuple[float, ...]:
     return (1.0,) * len(audits)
 
 
-def _between(
-    weights: Array, rows: Sequence[Array], audits: tuple[Audit, Audit], paired: bool
-) -> Estimate:
-    """Return the mean of rows[0] - rows[1] times weights [K, J], with standard errors [J]."""
-    first, second = (row @ weights for row in rows)  # [B, J]
+def _between(rows: Sequence[Array], audits: tuple[Audit, Audit], paired: bool) -> Estimate:
+    """Return the mean of rows[0] - rows[1] by group, [B] or [B, J], with standard errors."""
+    first, second = rows
     if paired:
         return _mean(first - second, audits[0])
     return apart(_mean(first, audits[0]), _mean(second, audits[1]))
@@ -101,7 +105,7 @@ def _between(
 
 def _mean(by_group: Array, audit: Audit) -> Estimate:
     if audit.curve.exact:
-        return Estimate(audit.curve.shares @ by_group, np.zeros(by_group.shape[1]))
+        return Estimate(audit.curve.shares @ by_group, np.zeros(by_group.shape[1:]))
     return group_estimate(by_group, audit.curve.shares)
 
 
@@ -180,8 +184,8 @@ def over_words(found: Difference, other: int) -> str:
     least = number(min(abs(low), abs(high)))
     worse = _ranked(found, other)[1]
     return (
-        f"This is over {ends}. With very many steps model {worse} pays at least {least} nats of "
-        "score error there."
+        f"This is over {ends}. With very many steps the path of model {worse} pays at least "
+        f"{least} nats of score error there."
     )
 
 

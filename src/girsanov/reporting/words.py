@@ -22,7 +22,7 @@ NAMES = {"init": "Initialisation", "discretisation": "Discretisation", "score": 
 MEANINGS = {
     "init": "The price of a Gaussian start, beyond the cheapest way to get there",
     "discretisation": "The price of a finite number of steps, beyond an ideal grid",
-    "score": "The price of the model not being the best denoiser there is",
+    "score": "What the path pays for the model not being the best denoiser there is",
 }
 
 
