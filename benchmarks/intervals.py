@@ -52,9 +52,9 @@ def planned(audit: gv.Audit, rng: np.random.Generator, hold: str, covariance: st
     if rng.integers(2):
         weight = {"weight": 0.0} if hold == "x0" else {}
         end = (0.7 * levels[-1]) ** -0.5
-        return audit.plan(steps=steps, resolution=end, **names, **weight)
+        return audit.plan(steps=steps, resolution=end, force=True, **names, **weight)
     return gv.evaluate_grid(
-        audit, np.geomspace(2 * levels[0], 0.7 * levels[-1], steps + 1), **names
+        audit, np.geomspace(2 * levels[0], 0.7 * levels[-1], steps + 1), force=True, **names
     )
 
 

@@ -102,7 +102,7 @@ def of_score(case: Case) -> Seen:
     best = case.least.half_integral(0.0, end)
     same = {"sampler": case.plan.sampler, "covariance": case.plan.covariance}
     beside, rival = case.audited(case.denoiser, reference=case.best), case.audited(case.best)
-    again = gv.evaluate_grid(beside, case.plan.levels, calibrate=False, **same)
+    again = gv.evaluate_grid(beside, case.plan.levels, calibrate=False, force=True, **same)
     said = re.search(r"its KL is below ([0-9.e+-]+) nats", case.plan.ledger[0].note)
     assert said is not None
     start = begun - case.least.half_integral(0.0, first)
@@ -151,7 +151,7 @@ def of_target(case: Case) -> Seen:
     weight = {"weight": 0.0} if case.plan.sampler == "x0" else {}
     limits = {**asked, **weight, "resolution": case.plan.resolution}
     try:
-        plan = case.audit.plan(kl=0.5, **limits)
+        plan = case.audit.plan(kl=0.5, force=True, **limits)
     except InputError:  # cannot be promised
         return {}
     init, steps, *_ = true_parts(case.truth, case.audit, plan)

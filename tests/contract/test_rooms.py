@@ -200,9 +200,12 @@ def global_draws(source):
     return bad
 
 
+KEEPERS = {"_checks.py": ["random"]}  # `need` puts Python's state back after an import
+
+
 @over_files
 def test_no_global_random_state(name):
-    assert not global_draws(tree(name))
+    assert global_draws(tree(name)) == KEEPERS.get(name, [])
 
 
 @pytest.mark.parametrize(

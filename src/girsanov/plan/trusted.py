@@ -49,18 +49,23 @@ def heeding_doubts(planner: Callable[P, R]) -> Callable[P, R]:
 
 
 def trusted(plan: Plan, audit: Audit, *, asked: bool, force: bool) -> Plan:
-    """Return the plan, with what its audit cannot tell and without a certificate if forced.
+    """Return the plan, with what its audit cannot tell if it is forced.
 
+    Without a certificate where the audit's numbers are not of its model.
     asked: whether the end was asked for. Raises `InputError` for an audit that does not hold,
     unless `force`.
     """
     spread = math.sqrt(audit.frame.moments.variance / audit.curve.dimension)
     credible = asked or plan.resolution <= COARSE * spread
-    why = audit.cannot_tell(plan.resolution if credible else 0.0)
+    down_to = plan.resolution if credible else 0.0
+    why = audit.cannot_tell(down_to)
     if not why:
         return plan
     _require_trust(why, force=force)
-    return replace(plan, about={**plan.about, "cannot_tell": why}, promised=None)
+    # what few examples decide is allowed for in a certificate; numbers of no model are not
+    few = all(doubt.few for doubt in audit.doubts(down_to))
+    promised = plan.promised if few else None
+    return replace(plan, about={**plan.about, "cannot_tell": why}, promised=promised)
 
 
 def _require_trust(why: str, *, force: bool) -> None:
