@@ -93,17 +93,15 @@ def audit(  # noqa: PLR0913
     between = places(grid, GROUPS, seed, trained_levels(denoiser))
     parts = [len(source) * count * (len(grid) + between.gaps), len(seen or ()) * len(grid)]
     parts.append(paths * teacher_calls(len(grid)))
-    usual = rows_for(denoiser, len(source)) if batch_size is None else batch_size
-    size = require_count("batch_size", usual)
+    size = rows_for(denoiser, len(source), batch_size)
     alike: dict[str, Any] = {"seed": seed, "batch_size": size, "processes": processes}
     measure: Measure = partial(measure_curve, denoiser, levels=grid, frame=frame, **alike)
-    numbers = [len(source), len(seen or ()), seed, count, size, grid.tolist()]
-    numbers.append(getattr(data, "class_order", None))
+    order = getattr(data, "class_order", None)
+    numbers = [len(source), len(seen or ()), seed, count, size, grid.tolist(), order]
     kept = keep_sums(keep, (denoiser, data, train, beside), numbers, processes)
-    curve = measure(
-        source, draws=count, full=math.prod(denoiser.shape) <= FULL_LIMIT, reference=beside,
-        between=between, keep=kept("held-out"), progress=_shifted(progress, 0, sum(parts)),
-    )  # fmt: skip
+    beyond = {"full": math.prod(denoiser.shape) <= FULL_LIMIT, "reference": beside}
+    curve = measure(source, draws=count, between=between, keep=kept("held-out"),
+                    progress=_shifted(progress, 0, sum(parts)), **beyond)  # fmt: skip
     tick, memorisation, line = _shifted(progress, parts[0], sum(parts)), None, None
     if seen is not None:
         known = measure(seen, progress=tick, keep=kept("training"))
@@ -125,11 +123,13 @@ def audit(  # noqa: PLR0913
     return Audit(curve, frame, memorisation, about, teacher, line_seen=line)
 
 
-def rows_for(denoiser: Denoiser, examples: int) -> int:
+def rows_for(denoiser: Denoiser, examples: int, asked: int | None = None) -> int:
     """Return how many examples a network call should hold: sums are kept after whole batches.
 
-    A network of pictures takes as long a row in small batches on a CPU, and the longest in all.
+    asked: so many, whatever else. A network of pictures takes as long a row in small batches on a CPU, and the longest in all.
     """
+    if asked is not None:
+        return require_count("batch_size", asked)
     slow = len(denoiser.shape) > 1 and torch.device(denoiser.device).type == "cpu"
     if slow and not isinstance(getattr(denoiser, "network", None), ResidualMLP):
         return per_call(denoiser, min(BATCH, max(ROWS, -(-examples // PARTS))))
