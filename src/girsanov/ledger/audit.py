@@ -126,7 +126,8 @@ def audit(  # noqa: PLR0913
 def rows_for(denoiser: Denoiser, examples: int, asked: int | None = None) -> int:
     """Return how many examples a network call should hold: sums are kept after whole batches.
 
-    asked: so many, whatever else. A network of pictures takes as long a row in small batches on a CPU, and the longest in all.
+    asked: as many, whatever else. A network of pictures takes as long a row in small batches on
+    a CPU, and the longest in all.
     """
     if asked is not None:
         return require_count("batch_size", asked)
