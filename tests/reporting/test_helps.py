@@ -204,3 +204,14 @@ def test_threads_do_not_matter(good):
         assert remedies(good, plan) == alone
     finally:
         torch.set_num_threads(usual)
+
+
+@pytest.mark.parametrize("stopped", [True, False])
+def test_a_model_whose_training_stopped_by_itself_is_not_told_to_train_on(stopped):
+    """`fit` says of it that more steps teach it nothing: a plan does not contradict that."""
+    report = measured(lambda m, x, s: 0.6 * m)
+    audit = replace(report, about={**report.about, "training_stopped": stopped})
+    plan = audit.plan(steps=4)
+    said = gv.verdict(audit, plan)
+    assert ("more training" in said) != stopped
+    assert ("its training stopped by itself" in said) == stopped

@@ -65,6 +65,7 @@ KNOWN: dict[str, tuple[str, Test]] = {
     **{name: ("a whole number", COUNT) for name in (
         "trajectories", "levels_between", "training_examples")},
     "reference": ("text", TEXT), "kind": ("text", TEXT),
+    "training_stopped": ("true or false", lambda value: isinstance(value, bool)),
     "in_diffusers": ("true or false", lambda value: isinstance(value, bool)),
     "class_order": ("number or text", lambda value: value in ("number", "text")),
     "process": ("vp or cld", lambda value: value in ("vp", "cld")),

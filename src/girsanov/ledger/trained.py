@@ -99,6 +99,9 @@ def named(
         out["arithmetic"] = arithmetic_of(denoiser)
     if alone:
         out["without_neighbours"] = alone
+    run = getattr(denoiser, "training", {})
+    early = run.get("steps_run", 0) < run.get("steps", 0) and not run.get("out_of_time")
+    out |= {"training_stopped": True} if early else {}
     if isinstance(reference, Neighbours):
         return {**out, "neighbours": len(reference.points)}
     return out if reference is None else {**out, "reference": reference.fingerprint}

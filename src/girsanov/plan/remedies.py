@@ -60,6 +60,7 @@ def remedies(audit: Audit, plan: Plan) -> list[Remedy]:
         about: dict[str, Any] = {"noise": _where(own, end), "beaten": _beaten(own, end)}
         about["calibrated"] = plan.calibration is not None
         about["trained_on"] = bool(audit.about.get("training_examples"))
+        about["stopped"] = bool(audit.about.get("training_stopped"))
         found.append(Remedy("training", None, score.low or 0.0, math.inf, about))
     return sorted(found, key=lambda r: -r.low)
 

@@ -14,9 +14,8 @@ from .words import ends, number, within
 
 LAWS_APART = 4.0  # standard errors by which training examples are harder than held-out ones
 WRONG = 10.0  # times the error of a straight line, which no training falls so far short of
-BETTER = (
-    "What would help is a better model: more training, more data, or another network. No grid, "
-    "number of steps or sampler makes up for it."
+STOPPED = (
+    "more data or another network (its training stopped by itself: more steps taught it nothing)"
 )
 REMEDY = (
     "What would help is to train it, or to give it the data, units and size that it was trained "
@@ -74,6 +73,16 @@ def no_better(about: Json, plan: Plan | None = None) -> str:
         noise = number(float(plan.levels[0] ** -0.5))
         return f"{said} This plan avoids the model: it starts from that Gaussian at noise {noise}."
     return said
+
+
+def better(about: Json) -> str:
+    """Return what would help a model that is no better than a Gaussian; about: of its audit."""
+    more = "more training, more data, or another network"
+    how = STOPPED if about.get("training_stopped") else more
+    return (
+        f"What would help is a better model: {how}. No grid, number of steps or sampler makes up "
+        "for it."
+    )
 
 
 def off(audit: Audit, plan: Plan) -> str:

@@ -19,7 +19,7 @@ from ..ledger.untrained import Untrained
 from ..plan.plan import Plan
 from ..plan.remedies import Remedy, remedies
 from .contest import winner
-from .faults import BETTER, REMEDY, by_heart, ignorant, knows_nothing, no_better, off
+from .faults import REMEDY, STOPPED, better, by_heart, ignorant, knows_nothing, no_better, off
 from .verdict import NEGLIGIBLE, sampler_share, verdict
 from .words import number, within
 
@@ -49,7 +49,7 @@ def spoken(audit: Audit, plan: Plan) -> list[str]:
     if nothing:
         return _said(plan, nothing, REMEDY)
     gaussian = no_better(audit.recorded(), plan)
-    return _said(plan, gaussian, BETTER) if gaussian else _said(plan, "", helps(audit, plan))
+    return _said(plan, gaussian, better(audit.about) if gaussian else helps(audit, plan))
 
 
 def plan_spoken(plan: Plan) -> list[str]:
@@ -60,7 +60,7 @@ def plan_spoken(plan: Plan) -> list[str]:
     if found:
         return _said(plan, ignorant(Untrained(**found), plan.about["audit"], plan), REMEDY)
     gaussian = no_better(plan.about["audit"], plan)
-    return _said(plan, gaussian, BETTER if gaussian else "")
+    return _said(plan, gaussian, better(plan.about["audit"]) if gaussian else "")
 
 
 def _said(plan: Plan, fault: str, helps: str) -> list[str]:
@@ -105,7 +105,7 @@ def listed(audit: Audit, found: Sequence[Remedy] | None, plan: Plan) -> Help:
     if audit.untrained() is not None:
         return Help([REMEDY], [])
     if no_better(audit.recorded(), plan):
-        return Help([BETTER], [])
+        return Help([better(audit.about)], [])
     learnt = by_heart(audit, plan)
     told = list(filter(None, [off(audit, plan), learnt]))
     found = advisable(found, plan, bool(learnt))
@@ -173,7 +173,7 @@ def audit_spoken(audit: Audit) -> list[str]:
     if nothing:
         return [nothing, REMEDY]
     if gaussian := no_better(audit.recorded(), plan):
-        return [gaussian, BETTER]
+        return [gaussian, better(audit.about)]
     steps = f"Sampled with {plan.steps} step{'s' if plan.steps != 1 else ''} (gaussian hold): "
     first, *rest = spoken(audit, plan)
     return [steps + first[0].lower() + first[1:], *rest]
@@ -226,7 +226,8 @@ def _words(remedy: Remedy, steps: int, share: float | None = None) -> str:
             there = there and f", above all at noise levels {there}"
             least = number(remedy.low)
             whose = "the score error" + (" calibration leaves" if about.get("calibrated") else "")
-            said = f"more training{there}: {whose} costs the path at least {least} nats"
+            what = STOPPED if about.get("stopped") else "more training"
+            said = f"{what}{there}: {whose} costs the path at least {least} nats"
             ends = about.get("beaten")
             by = "the training" if about.get("trained_on") else "other"
             if ends is None:
