@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+import girsanov as gv
 from girsanov._checks import InputError
 from girsanov.denoise.exact import ExactDenoiser
 from girsanov.law import GaussianMixture
@@ -323,3 +324,29 @@ def test_the_best_number_of_steps_does_not_grow_with_coordinates_below_the_noise
         assert 1.9 < float(count[1]) <= 2.0  # not of 32
         steps.append(plan.steps)
     assert abs(steps[0] - steps[1]) <= 1
+
+
+def test_the_best_number_of_steps_lets_the_verdict_say_which_costs_more():
+    """Where more steps certainly cost less than the model, so many are taken: `goals.decisive`."""
+    from girsanov.plan.goals import DECISIVE, FARTHER, decisive
+
+    rows = [{"steps": n} for n in (1, 2, 3, 4, 6, 8, 12, 16, 32)]
+    for enough in (3, 4, 6, 8, 12):
+        assert decisive(3, rows, lambda n, e=enough: n >= e) == enough
+    assert decisive(3, rows, lambda n: n >= 16) == 3  # farther than FARTHER times
+    assert decisive(3, rows, lambda n: False) == 3
+    assert FARTHER == 4
+    law = gv.GaussianMixture([0.3, 0.7], [[-1.5, 0.0], [1.0, 2.0]], [0.04, 0.15])
+    wrong = gv.GaussianMixture([0.5, 0.5], [[-1.0, 0.3], [1.3, 1.5]], [0.1, 0.3])
+
+    class Wrong(gv.ExactDenoiser):
+        exact = False
+
+    audit = gv.audit(Wrong(wrong), law, examples=3000, levels=49, seed=2)
+    plan = audit.plan()
+    assert plan.about["why"] == DECISIVE
+    assert plan.verdict.startswith("It is the model")
+    init, steps, score = plan.ledger
+    assert init.high + steps.high <= score.low
+    fewer = audit.plan(steps=plan.steps - 1)
+    assert fewer.ledger[0].high + fewer.ledger[1].high > fewer.ledger[2].low

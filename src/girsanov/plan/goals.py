@@ -3,7 +3,7 @@ r"""How many steps: the fewest for a target, or the best number, from the cost o
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +18,8 @@ from .choose import MOST, SIZES
 from .cost import Prices
 
 ENOUGH = 0.5  # the best number of steps leaves the sampler this share of the score error's bound
+FARTHER = 4  # times the best number of steps, to see that the model is what costs more
+DECISIVE = "the fewest steps that certainly cost less than the model’s score error"
 LEAST = 0.03  # nats a coordinate that stands out; less is not worth twice as many steps
 EVERY = 32  # every number of steps up to here is priced, and some beyond
 SOME = (40, 48, 64, 96, 128, 192, MOST)
@@ -174,12 +176,12 @@ def fewest(price: Prices, end: int, extra: int, target: float, argument: str) ->
     """
     reached, before = math.inf, 0
     for count in _in_turn(price, end, extra):
-        value = _upper(price, count + extra, end)
+        value = upper(price, count + extra, end)
         reached = min(reached, value)
         if value <= target:
             while count - before > 1:
                 middle = (before + count) // 2
-                enough = _upper(price, middle + extra, end) <= target
+                enough = upper(price, middle + extra, end) <= target
                 before, count = (before, middle) if enough else (middle, count)
             return count, (
                 f"the fewest steps whose init and discretisation stay below {target:.4g} nats"
@@ -215,7 +217,7 @@ def _reaches(price: Prices, end: int, extra: int, target: float) -> bool:
         counts = counts_up_to(price, end, extra, USUAL)
     except InputError:  # limits leave no grid that ends there
         return False
-    return any(_upper(price, n + extra, end) <= target for n in reversed(counts))
+    return any(upper(price, n + extra, end) <= target for n in reversed(counts))
 
 
 def _rounded_up(value: float) -> float:
@@ -234,7 +236,7 @@ def _in_turn(price: Prices, end: int, extra: int) -> Iterator[int]:
                 done = count
 
 
-def _upper(price: Prices, levels: int, end: int) -> float:
+def upper(price: Prices, levels: int, end: int) -> float:
     """Return the upper ends of init and discretisation of the best grid, added."""
     nodes = price.choice().nodes(levels, end)
     entries = sampler_entries(price, nodes, price.planned(levels, end))
@@ -270,6 +272,23 @@ def _worth(row: Json, bound: float, count: float) -> tuple[float, float, float]:
     Beside the score error, the error of measuring, and the coordinates that stand out.
     """
     return ENOUGH * bound, 2 * float(row["standard_error"]), LEAST * count
+
+
+def decisive(count: int, rows: list[Json], model_costs_more: Callable[[int], bool]) -> int:
+    """Return the fewest steps from `count` on that certainly cost less than the model, or `count`.
+
+    rows: the frontier; model_costs_more: whether the upper ends of init and discretisation of so
+    many steps are together at most the lower bound of the score error. Up to `FARTHER` times as
+    many steps are looked at, so that a verdict has something to say; costs fall with the number.
+    """
+    counts = [int(r["steps"]) for r in rows if count <= r["steps"] <= FARTHER * count]
+    if not counts or not model_costs_more(counts[-1]):
+        return count
+    first, last = 0, len(counts) - 1
+    while first < last:
+        middle = (first + last) // 2
+        first, last = (first, middle) if model_costs_more(counts[middle]) else (middle + 1, last)
+    return counts[last]
 
 
 def _saved_by_twice(rows: list[Json], row: Json) -> float:

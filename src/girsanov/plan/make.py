@@ -21,12 +21,15 @@ from .correction import advised
 from .cost import Prices, prices
 from .given import bare, plan_on
 from .goals import (
+    DECISIVE,
     best,
     counts_up_to,
+    decisive,
     fewest,
     frontier,
     require_steps,
     standing_out,
+    upper,
     why_best,
 )
 from .levels import Limits, offer
@@ -242,6 +245,14 @@ def _best(price: Prices, rows: list[Json], end: int, extra: int) -> tuple[int, s
 
     count = best(rows, bound(rows[-1]["steps"]), out)
     why = why_best(rows, count, bound(count), out)
+
+    def model_costs_more(steps: int) -> bool:
+        least = bound(steps)
+        return least > 0 and upper(price, steps + extra, end) <= least
+
+    more = decisive(count, rows, model_costs_more)
+    if more > count:
+        count, why = more, DECISIVE
     if price.audit.untrained() is None:
         return count, why
     return count, f"no number of steps mends a model that knows nothing of this data; {why}"
