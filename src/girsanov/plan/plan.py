@@ -32,7 +32,7 @@ from ..ledger.init import STARTS
 from ..ledger.resolution import Certificate, certificate_from_json
 from ..moments import Moments, moments_from_tensors
 from ..sampling.cld import cld_recipe
-from ..sampling.holds import HOLDS, PROCESSES, Recipe, recipe
+from ..sampling.holds import HOLDS, PROCESSES, Recipe, recipe, require_last
 from ..sampling.solvers import SOLVERS, network_calls, solver_recipe
 from .distance import Distance, distance_from_json
 from .printed import printed
@@ -49,6 +49,7 @@ EXTRA = (
     "tournament",
     "scheduler",
     "limits",
+    "pilot",
 )  # of the command line, a tournament, a user
 
 
@@ -59,8 +60,9 @@ class Plan:
     sampler: a hold, a solver, or ``diffusers``: the scheduler that `scheduler` describes, which
     diffusers itself runs; covariance: of the gaussian hold; start, last: how it begins and
     ends; levels: SNRs at which the network is called [N] (and one more where it is not, when
-    last = ``sample``); variances: v of each step [N-1, d] with `axes`, one basis for all or
-    one per step; ledger: entries in nats; frontier: cost above the best for other step counts;
+    last = ``sample``); variances: v of each step [N-1, d], or [N, d] where the last draws, with
+    `axes`, one basis for all or one per step; ledger: entries in nats;
+    frontier: cost above the best for other step counts;
     calibration: how the denoiser is to be corrected, which `sample` does, or None;
     distance: of a solver to its teacher, which takes the place of a ledger's nats; promised:
     what `certificate` returns, None for a solver.
@@ -121,6 +123,7 @@ class Plan:
             said += self.sampler + (" hold" if self.distance is None else " solver")
             said += f" with {self.covariance} covariance" if self.covariance else ""
         said += ", calibrated" if self.calibration is not None else ""
+        said += ", matched to the data's spread" if "pilot" in self.about else ""
         return said + (", in phase space" if self.process == "cld" else "")
 
     def ends(self) -> str:
@@ -175,6 +178,18 @@ class Plan:
         return self.promised
 
     @property
+    def covered(self) -> int:
+        """The number of steps that add a measured covariance: all, and a last one that draws."""
+        return len(self.levels) - (self.last != "draw")
+
+    def drawn(self) -> float:
+        """Return the variance that a last draw adds about the last prediction, all in all."""
+        if self.last != "draw" or self.variances is None:
+            return 0.0
+        d = self.moments.basis.dimension
+        return float(np.broadcast_to(self.variances[-1], d).sum())
+
+    @property
     def process(self) -> str:
         """The process it samples as: ``vp`` (any scalar one) or ``cld``."""
         return str(self.about.get("audit", {}).get("process", "vp"))
@@ -193,7 +208,7 @@ class Plan:
         if self.sampler in SOLVERS:
             start = begin[self.start]
             return solver_recipe(self.sampler, self.levels, start=start, last=self.last)
-        cells = len(self.levels) - 1
+        cells = self.covered
         bases = tuple(self.axes) * cells if len(self.axes) == 1 else tuple(self.axes)
         make = {"vp": recipe, "cld": cld_recipe}[
             require_choice("process", self.process, PROCESSES)
@@ -260,7 +275,7 @@ def load_plan(path: PathLike) -> Plan:
             require_choice("sampler", content["sampler"], (*HOLDS, *SOLVERS, OWN)),
             content["covariance"],
             require_choice("start", content["start"], STARTS),
-            require_choice("last", content["last"], ("denoise", "sample")),
+            require_last(content["last"], content["sampler"]),
             require_levels("levels", t["levels"]),
             moments,
             t["start_noise"],
@@ -298,7 +313,7 @@ def _check_whole(plan: Plan, content: Json) -> None:
     choices = COVARIANCES if plan.sampler == "gaussian" else (None,)
     require(plan.covariance in choices, "covariance", "must fit the sampler", plan.covariance)
     kinds = {"why": str, "model": str, "command": str, "audit": dict, "frontier": list}
-    kinds["tournament"] = kinds["limits"] = dict
+    kinds["tournament"] = kinds["limits"] = kinds["pilot"] = dict
     for name in kinds.keys() & names:
         rule = f"must be a {kinds[name].__name__}"
         require(isinstance(content[name], kinds[name]), name, rule, content[name])
@@ -307,7 +322,7 @@ def _check_whole(plan: Plan, content: Json) -> None:
             require_number(f"frontier {name}", row[name])
     for name in ("steps", "levels", "calibrated", "process"):
         require(content[name] == plan.summary()[name], name, "must agree with the arrays")
-    d, cells = plan.moments.basis.dimension, len(plan.levels) - 1
+    d, cells = plan.moments.basis.dimension, plan.covered
     require(plan.start_noise.shape == (d,), "start_noise", f"must have shape [{d}]")
     if plan.variances is not None:
         rule = f"must have shape [{cells}] or [{cells}, {d}]"

@@ -22,13 +22,19 @@ from .cost import Prices
 
 
 def promise(
-    price: Prices, curve: Curve, nodes: Indices, entries: tuple[Entry, ...], *, last: str
+    price: Prices,
+    curve: Curve,
+    nodes: Indices,
+    entries: tuple[Entry, ...],
+    *,
+    last: str,
+    drawn: float = 0.0,
 ) -> Certificate:
     """Return the certificate of a grid of nodes 1..K of `curve`: (1) of ledger/resolution.py.
 
     entries: the grid's ledger, of which the finest level promises the sum; what it adds to the
     price of the grid as given (for having chosen it, for levels not measured) is added at every
-    level.
+    level; drawn: the variance that a last draw adds.
     """
     # (1) needs the truth at every node; between measured levels the entries have it bracketed
     certain = curve.exact and bool(np.isin(curve.levels[nodes], price.audit.levels).all())
@@ -46,7 +52,7 @@ def promise(
     scale = price.audit.about.get("scale")
     return certify(
         rows,
-        _w2(curve, int(nodes[-1]), last),
+        _w2(curve, int(nodes[-1]), last, drawn),
         scale=float(scale) if isinstance(scale, int | float) and scale > 0 else None,
         holds=_holds(price, entries),
     )
@@ -91,10 +97,27 @@ def _estimated(price: Prices, curve: Curve, nodes: Indices) -> Array:
     return np.asarray(np.array(ends[0]) + np.stack(ends[1], axis=1))
 
 
-def _w2(curve: Curve, node: int, last: str) -> Entry:
+def _drawn_w2(curve: Curve, node: int, drawn: float) -> Entry:
+    """Return W2 of a last draw from N(m, C) by the coupling of x0 with it given x_s.
+
+    E|x0 - m - C^1/2 xi|^2 = M(s) + tr C, whatever the denoiser; drawn: tr C.
+    """
+    by_group = curve.errors[curve.main][node] @ curve.sizes[curve.main]
+    error = group_estimate(by_group, curve.shares)
+    value = max(0.0, float(error.value))
+    high = value if curve.exact else float(error.interval()[1])
+    low, top = (max(0.0, x + drawn) ** 0.5 for x in (value, high))
+    note = "root of the measured error there and of the variance that is drawn, for any denoiser"
+    note += "" if curve.exact else "; its upper 95 % end"
+    return Entry("w2", low, 0.0, top, "upper bound", note)
+
+
+def _w2(curve: Curve, node: int, last: str, drawn: float = 0.0) -> Entry:
     snr = float(curve.levels[node])
     if last == "sample":
         return w2_entry(None, snr, curve.dimension)
+    if last == "draw":
+        return _drawn_w2(curve, node, drawn)
     by_group = curve.errors[curve.main][node] @ curve.sizes[curve.main]
     if curve.exact:
         return w2_entry(Estimate(float(by_group @ curve.shares), 0.0), snr, curve.dimension)
