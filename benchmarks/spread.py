@@ -1,14 +1,18 @@
 """Do samples keep the spread of the data, direction by direction?
 
-    python benchmarks/spread.py [--samples 100000] [--laws NAME ...] [--steps 8 16 32]
+    python benchmarks/spread.py [--samples 100000] [--laws NAME ...] [--steps 8 16 32] [--plain]
 
-Exact denoisers of twelve laws are sampled by the default plan. Samples are whitened by the law's
-own covariance, after which every entry of their covariance should be that of the identity.
-`off` is how far the worst entry lies from it beyond three standard errors, in per cent: at most 1
-is asked for. `modes` is by how many standard errors the worst share of a mode is off: at most 3.
+Exact denoisers of twelve laws are sampled by the default plan and, unless --plain, by the same
+plan with noise matched to the data's spread (`audit.plan(denoiser=...)`). Samples are whitened by
+the law's own covariance, after which every entry of their covariance should be that of the
+identity. `off` is how far the worst entry lies from it beyond three standard errors, in per cent:
+at most 1 is asked for. `modes` is by how many standard errors the worst share of a mode is off: at
+most 3.
 """
 
 from __future__ import annotations
+
+import itertools
 
 import numpy as np
 from _table import begin, finish, options, table
@@ -91,19 +95,20 @@ def shares_off(law: gv.Law, x: np.ndarray) -> float:
     return float(np.max(np.abs(p - q) / np.sqrt(q * (1 - q) * (1 / n + 1 / m))))
 
 
-def measured(name: str, counts: list[int], samples: int) -> list[dict]:
-    """Return a row for each number of steps."""
+def measured(name: str, counts: list[int], samples: int, plain: bool) -> list[dict]:
+    """Return a row for each number of steps, and for the default plan and the matched one."""
     law = LAWS[name]()
     model = gv.ExactDenoiser(law)
     audit = gv.audit(model, law)
+    ways = {"default": {}} if plain else {"default": {}, "matched": {"denoiser": model}}
     rows = []
-    for steps in counts:
-        plan = audit.plan(steps=steps)
+    for steps, (way, extra) in itertools.product(counts, ways.items()):
+        plan = audit.plan(steps=steps, **extra)
         x = gv.sample(model, plan, samples, seed=SEED)
         off, covariance = off_by(whitened(law, x))
         ratios = np.diag(covariance)
         rows.append({
-            "law": name, "steps": steps, "plan": plan.in_words(), "end": plan.resolution,
+            "law": name, "steps": steps, "plan": way, "end": plan.resolution,
             "least": float(ratios.min()), "most": float(ratios.max()), "off": 100 * off,
             "modes": shares_off(law, x) if name in MODES else None,
             "nats": sum(float(e.value or 0) for e in plan.ledger),
@@ -117,13 +122,15 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=100_000)
     parser.add_argument("--laws", nargs="+", choices=LAWS, default=list(LAWS))
     parser.add_argument("--steps", type=int, nargs="+", default=[8, 16, 32])
+    parser.add_argument("--plain", action="store_true")
     given = begin(parser)
-    rows = [r for name in given.laws for r in measured(name, given.steps, given.samples)]
+    told = (given.steps, given.samples, given.plain)
+    rows = [r for name in given.laws for r in measured(name, *told)]
     table(
-        ("law", "steps", "end", "variance kept, least", "most", "off, %", "modes", "nats"),
-        ((r["law"], r["steps"], f"{r['end']:.3g}", f"{r['least']:.4f}", f"{r['most']:.4f}",
-          f"{r['off']:.2f}", "" if r["modes"] is None else f"{r['modes']:.1f}",
-          f"{r['nats']:.3g}") for r in rows),
+        ("law", "steps", "plan", "end", "variance kept, least", "most", "off, %", "modes", "nats"),
+        ((r["law"], r["steps"], r["plan"], f"{r['end']:.3g}", f"{r['least']:.3f}",
+          f"{r['most']:.3f}", f"{r['off']:.2f}", "" if r["modes"] is None else f"{r['modes']:.1f}",
+          f"{r['nats']:.2g}") for r in rows),
     )  # fmt: skip
     finish(given, {"rows": rows})
 

@@ -32,6 +32,7 @@ from .options import (
     Judge,
     Keep,
     Labels,
+    Last,
     Levels,
     Model,
     Only,
@@ -193,6 +194,7 @@ def plan(
     sampler: Sampler = "gaussian",
     process: Process = None,
     covariance: Covariance = None,
+    last: Last = None,
     resolution: Resolution = None,
     w2: W2 = None,
     among: Among = None,
@@ -229,7 +231,7 @@ def plan(
 
     usual: dict[str, Any] = {"steps": steps, "kl": kl, "tv": tv, "distance": distance}
     usual |= {"sampler": sampler, "covariance": covariance, "process": process}
-    usual |= {"resolution": resolution, "calibrate": calibrate}
+    usual |= {"resolution": resolution, "calibrate": calibrate, "last": last}
     limits = {"w2": w2, "among": among, "keep": keep, "widest": widest, "weight": weight}
     usual |= {name: value for name, value in limits.items() if value not in (None, [])}
     contest = {"model": model, "data": data, "labels": labels, "drop": drop, "calls": calls}
@@ -239,8 +241,7 @@ def plan(
     commands = [*before.get("commands", ()), outputs.typed(context, *SHOWN)]
     made.about["audit"] = {**before, "commands": commands}
     made.save(out, force=True)
-    said = spoken(measured, made)
-    told = tournament.told(measured, made)
+    said, told = spoken(measured, made), tournament.told(measured, made)
     content = {"plan": str(out), **made.summary(), **told, "verdict": said, "replaced": replaced}
     view = partial(tournament.shown, made, out, whole=verbose, frontier=frontier)
     show.result(json, content, view, said)

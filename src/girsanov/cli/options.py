@@ -68,7 +68,18 @@ Sampler = Annotated[
     ),
 ]
 Judge = Annotated[
-    str | None, typer.Option(help="What draws samples with --by, or measures a solver's distance.")
+    str | None,
+    typer.Option(
+        help="The model: to match the noise to the data's spread, measure a solver's distance, "
+        "or draw with --by."
+    ),
+]
+Last = Annotated[
+    str | None,
+    typer.Option(
+        help="draw (default of vectors and tables), denoise (of pictures, and of other samplers "
+        "than gaussian) or sample: how the last step ends."
+    ),
 ]
 Process = Annotated[
     str | None, typer.Option(help="Sample as vp or cld (default: as the model was trained).")

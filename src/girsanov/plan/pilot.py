@@ -26,9 +26,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .._checks import require
-from .._typing import Array, Indices
+from .._typing import Array, Indices, Json
 from ..ledger.discretise import gaussian_cell
-from ..montecarlo import Estimate
+from ..montecarlo import Estimate, mean_estimate
 from ..sampling.holds import Step
 from .cost import Prices
 from .plan import Plan
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 PILOTS = 2000  # samples of a network, and ten times as many of an exact denoiser
 AWAY = 4.0  # times by which the noise may differ from what the measured error gives
 BATCH = 1000  # samples of a network call
+DIRECTIONS = 10  # principal ones whose variance is recorded
+LEAST = 1e-9  # of the largest variance: directions in which the data vary at all
 
 
 def matched(plan: Plan, price: Prices, denoiser: Denoiser) -> Plan:
@@ -55,8 +57,8 @@ def matched(plan: Plan, price: Prices, denoiser: Denoiser) -> Plan:
     rule = "must be one whose axes all steps share, to be matched to the data's spread"
     require(shared, "covariance", rule, plan.covariance, "Plan with --covariance pca")
     count = PILOTS * (10 if denoiser.exact else 1)
-    rows = _pilot(plan, denoiser, _spread(plan, price), count)
-    record = {"samples": count, "calls": count * plan.steps}
+    rows, left = _pilot(plan, denoiser, _spread(plan, price), count)
+    record: Json = {"samples": count, "calls": count * plan.steps, **_ratios(plan, left)}
     return replace(plan, variances=rows, about={**plan.about, "pilot": record})
 
 
@@ -95,8 +97,26 @@ def _spread(plan: Plan, price: Prices) -> Array:
     return price.audit.frame.bases[str(plan.covariance)][1].spread(errors)
 
 
-def _pilot(plan: Plan, denoiser: Denoiser, spread: Array, count: int) -> Array:
-    """Return v of every step that adds noise, [N, d] or [N], from `count` samples."""
+def _ratios(plan: Plan, samples: Tensor) -> Json:
+    """Return what of the data's variance the pilot's samples keep, in all and by direction.
+
+    Of the main basis' directions of most variance; with their standard errors.
+    """
+    variances = plan.moments.variances
+    first = np.argsort(-variances, kind="stable")[:DIRECTIONS]
+    c = plan.moments.basis.to_coordinates(samples)
+    square = np.square((c - c.mean(dim=0)).numpy())
+    ratio = square[:, first] / np.maximum(variances[first], 1e-300)
+    kept = [mean_estimate(square.sum(axis=1) / max(plan.moments.variance, 1e-300))]
+    kept += [mean_estimate(r) for r in ratio.T[variances[first] > LEAST * variances.max()]]
+    return {
+        "variance_kept": [float(e.value) for e in kept],
+        "variance_kept_se": [float(e.se) for e in kept],
+    }
+
+
+def _pilot(plan: Plan, denoiser: Denoiser, spread: Array, count: int) -> tuple[Array, Tensor]:
+    """Return v of every step that adds noise, [N, d] or [N], and the samples [count, d]."""
     import torch
 
     from ..denoise.calibrate import CalibratedDenoiser
@@ -119,7 +139,9 @@ def _pilot(plan: Plan, denoiser: Denoiser, spread: Array, count: int) -> Array:
             rows.append(v)
             z = source.normal(k + 1, 0, count, d).double()
             x = x + coloured(_plain(z, _inside(x, step)), noise, step.basis)
-    return np.stack(rows)
+        if plan.last == "denoise":
+            x = _called(denoiser, x, recipe.steps[-1].snr, label)
+    return (np.stack(rows) if rows else np.asarray(plan.variances)), x
 
 
 def _plain(z: Tensor, beside: Tensor | None = None) -> Tensor:

@@ -21,6 +21,7 @@ from ..plan.correction import worst
 from ..plan.plan import Plan
 from ..plan.remedies import Remedy, remedies
 from .contest import winner
+from .spread import kept_spread
 from .verdict import NEGLIGIBLE, sampler_share, verdict
 from .words import number
 
@@ -63,7 +64,8 @@ def _said(plan: Plan, nothing: str, helps: str = "") -> list[str]:
     if nothing:
         return [*filter(None, [winner(plan)]), nothing, REMEDY]
     named = not plan.ledger or plan.ledger[0].name == "init"
-    return [*filter(None, [winner(plan)]), *([verdict(plan)] * named), *filter(None, [helps])]
+    rest = filter(None, [kept_spread(plan), helps])
+    return [*filter(None, [winner(plan)]), *([verdict(plan)] * named), *rest]
 
 
 def headline(audit: Audit, plan: Plan) -> str:
