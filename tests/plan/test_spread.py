@@ -19,6 +19,7 @@ from girsanov.reporting.spread import kept_spread
 
 THIN = Gaussian([5.0, -2.0, 1.0], [400.0, 1.0, 0.01])
 MODES = GaussianMixture([0.2, 0.5, 0.3], [[-9, 1], [0, 0], [14, -2]], [0.09, 1.0, 0.36])
+RARE = GaussianMixture([0.02, 0.03, 0.95], [[10, 3], [-8, 6], [0, 0]], [0.25, 0.64, 1.0])
 COUNT = 40_000
 
 
@@ -77,6 +78,9 @@ def test_where_a_plan_ends_follows_every_direction_but_not_a_gaussian_one(thin, 
     assert settled(thin, thin.levels) == 0
     end = modes.levels[settled(modes, modes.levels)]
     assert end**-0.5 < 0.6  # below the modes' own deviations, .3 to 1, of 9 in all
+    dust = Points([[x, y] for x in (-2.0, 6.0) for y in (-1e-5, 1e-5)], [0.2, 0.1, 0.4, 0.3])
+    near = audit(ExactDenoiser(dust), dust, levels=33, examples=2000, seed=1)
+    assert near.levels[settled(near, near.levels)] ** -0.5 > 0.1  # rounding is no direction
     both = GaussianMixture([0.3, 0.7], [[-2.0, 0.0], [6.0, 0.0]], [[0.25, 0.0], [0.25, 0.0]])
     flat = audit(ExactDenoiser(both), both, levels=33, examples=2000, seed=1)
     assert settled(flat, flat.levels) < len(flat.levels) - 1  # no direction without variance
@@ -100,20 +104,22 @@ def test_pictures_are_denoised_and_vectors_drawn(thin):
         thin.about["shape"] = kept
 
 
-def test_a_pilot_keeps_the_variance_that_few_steps_lose(modes):
-    plain = make_plan(modes, steps=8)
-    kept = make_plan(modes, steps=8, denoiser=ExactDenoiser(MODES))
+def test_a_pilot_keeps_the_variance_that_few_steps_lose():
+    rare = audit(ExactDenoiser(RARE), RARE, levels=33, examples=8000, seed=2)
+    plain = make_plan(rare, steps=8)
+    kept = make_plan(rare, steps=8, denoiser=ExactDenoiser(RARE))
     assert np.array_equal(plain.levels, kept.levels)
-    few, se = variances(MODES, plain)
-    assert (few < 1 - 3 * se).all()
-    ratio, se = variances(MODES, kept)
-    assert (np.abs(ratio - 1) < 5 * se + 0.02).all()
-    assert "matched to the data's spread" in kept.in_words()
+    few, se = variances(RARE, plain)
+    assert (few < 0.95 - 5 * se).all()
+    ratio, se = variances(RARE, kept)
     told = kept.about["pilot"]
     assert (told["samples"], told["calls"]) == (20_000, 160_000)
-    told = np.array([told["variance_kept"], told["variance_kept_se"]])
-    assert (np.abs(told[0] - 1) < 5 * told[1] + 0.02).all()
+    own = np.array([told["variance_kept"], told["variance_kept_se"]])
+    # the pilots are chance too: as many standard errors of theirs
+    assert (np.abs(ratio - 1) < 5 * (se + own[1].max())).all()
+    assert (np.abs(own[0] - 1) < 5 * own[1]).all()
     assert kept_spread(kept) == ""
+    assert "matched to the data's spread" in kept.in_words()
 
 
 @pytest.mark.parametrize("covariance", ["scalar", "pca", "coordinate"])

@@ -17,7 +17,8 @@ once costs no more than `SHAPE` nats or what the examples resolve (4 standard er
 
     1/2 [log(1 + delta M_j(s)) - int_s^{s_K} M_j],    delta = s_K - s,                    (2)
 
-s_K the finest level measured: (2) is 0 of a Gaussian, however thin.
+s_K the finest level measured: (2) is 0 of a Gaussian, however thin, and of what no measured level
+resolves, such as rounding.
 """
 
 from __future__ import annotations
@@ -41,7 +42,6 @@ BETWEEN = 8  # levels that may be visited in each gap between measured ones
 ENOUGH = 1200  # levels in all, past which more do not pay for the search
 BLUR = 0.1  # share of the data's standard deviation that may be left where a plan ends
 SHAPE = 0.01  # nats a direction that may be lost by a Gaussian in place of what is left of it
-DEAD = 1e-7  # of the largest variance: directions in which the data do not vary
 
 
 class Limits(TypedDict, total=False):
@@ -165,7 +165,6 @@ def settled(audit: Audit, levels: Levels) -> int:
     mean = np.maximum(np.einsum("kbj,b->kj", errors, curve.shares), 0.0)
     lost, se = _lost(curve, errors, mean)
     rough = (mean > BLUR**2 * variances) & (lost > SHAPE + 4 * se)
-    rough &= variances > DEAD * variances.max()
     last = np.flatnonzero(rough.any(axis=1))
     return min(int(last[-1]) + 1, len(levels) - 1) if len(last) else 0
 
