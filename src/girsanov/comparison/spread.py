@@ -65,14 +65,13 @@ def words(found: Sequence[Spread]) -> str:
     if not off:
         return "no direction is certainly too narrow or too wide by more than 5 %"
     off = sorted(off, key=lambda s: -abs(math.log(max(s.ratio, 1e-300))))[:5]
-    parts = [f"{_percent(s)} in {s.name}" if s.name != "all" else f"{_percent(s)} in all"
-             for s in off]  # fmt: skip
-    return "samples are " + ", ".join(parts)
+    return "samples are " + ", ".join(map(_said, off))
 
 
-def _percent(s: Spread) -> str:
+def _said(s: Spread) -> str:
     side = "narrow" if s.ratio < 1 else "wide"
-    return f"{100 * abs(s.ratio - 1):.0f} % too {side} (variance {s.ratio:.2f} of the data's)"
+    off = f"{100 * abs(s.ratio - 1):.0f} % too {side} in {s.name}"
+    return f"{off} (variance {s.ratio:.2f} of the data's)"
 
 
 def _squares(values: Array) -> Array:
