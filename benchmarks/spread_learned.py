@@ -24,7 +24,6 @@ from girsanov.comparison.frechet import builtin
 from girsanov.sampling.run import sample_standardised
 
 FIRST = 10
-SAMPLES = 5000
 
 
 def tiles() -> np.ndarray:
@@ -63,7 +62,9 @@ def fitted(name: str, folder: Path | None, train: gv.Dataset) -> gv.Denoiser:
     return gv.fit(train, steps=steps, network=kind, out=out)
 
 
-def measured(name: str, counts: list[int], folder: Path | None, plain: bool) -> list[dict]:
+def measured(
+    name: str, counts: list[int], samples: int, folder: Path | None, plain: bool
+) -> list[dict]:
     """Return a row for each number of steps (0: the best), default and matched."""
     data = DATA[name][2]()
     train, held_out = data.split(0.8, seed=0)
@@ -80,8 +81,8 @@ def measured(name: str, counts: list[int], folder: Path | None, plain: bool) -> 
     for count in counts:
         for way, extra in ways.items():
             plan = audit.plan(steps=count or None, **extra)
-            x = sample_standardised(model, plan, SAMPLES, seed=1).double().numpy()
-            x = x.reshape(SAMPLES, -1)
+            x = sample_standardised(model, plan, samples, seed=1).double().numpy()
+            x = x.reshape(samples, -1)
             ratio = (x @ axes).var(axis=0) / variances
             rows.append({
                 "model": name, "steps": plan.steps, "plan": way, "last": plan.last,
@@ -97,11 +98,12 @@ def main() -> None:
     """Print and write the table."""
     parser = options(__doc__)
     parser.add_argument("--models", type=Path)
+    parser.add_argument("--samples", type=int, default=5000)
     parser.add_argument("--only", nargs="+", choices=DATA, default=list(DATA))
     parser.add_argument("--steps", type=int, nargs="+", default=[0, 16])
     parser.add_argument("--plain", action="store_true")
     given = begin(parser)
-    told = (given.steps, given.models, given.plain)
+    told = (given.steps, given.samples, given.models, given.plain)
     rows = [r for name in given.only for r in measured(name, *told)]
     table(
         ("model", "steps", "plan", "last", "variance kept, all", "ten directions, least", "most",

@@ -118,7 +118,8 @@ def test_a_pilot_keeps_the_variance_that_few_steps_lose():
     # the pilots are chance too: as many standard errors of theirs
     assert (np.abs(ratio - 1) < 5 * (se + own[1].max())).all()
     assert (np.abs(own[0] - 1) < 5 * own[1]).all()
-    assert kept_spread(kept) == ""
+    assert "too narrow" not in kept_spread(kept)
+    assert f"{told['nats']:.2g}"[:3] in kept_spread(kept)  # what matched noise costs
     assert "matched to the data's spread" in kept.in_words()
 
 
@@ -129,6 +130,7 @@ def test_a_pilot_has_its_price(modes, covariance):
         for model in (None, ExactDenoiser(MODES))
     )
     more = kept.ledger[1].value - plain.ledger[1].value
+    assert kept.about["pilot"]["nats"] == pytest.approx(more)
     nodes = np.array([4, 9, 13]) + 1
     delta = np.diff(kept.levels)[:, None]
     if covariance == "scalar":
@@ -173,6 +175,7 @@ def test_draws_of_one_seed_are_the_same_in_every_batch(thin):
 def test_a_verdict_says_in_which_direction_samples_are_too_narrow(modes):
     plan = make_plan(modes, steps=4, denoiser=ExactDenoiser(MODES))
     plan.about["pilot"] |= {"variance_kept": [0.97, 0.99, 0.78], "variance_kept_se": [0.01] * 3}
+    plan.about["pilot"]["nats"] = 0.0
     assert "22 % too narrow in direction 2" in plan.verdict
     assert "in all" not in kept_spread(plan)
     plan.about["pilot"]["variance_kept_se"] = [0.2] * 3

@@ -81,7 +81,9 @@ def plan_on(
     made = bare(price, nodes, last=last, why=why)
     if denoiser is not None:
         made, (init, cells) = matched(made, price, denoiser), shares or price.excess(nodes)
-        shares = init, plus(cells, beyond(made, price, nodes))
+        more = beyond(made, price, nodes)
+        made.about["pilot"]["nats"] = float(more.value)
+        shares = init, plus(cells, more)
     entries = ledger(price, nodes, shares)
     promised = promise(price, price.curve, nodes, entries, last=last, drawn=made.drawn())
     return replace(made, ledger=entries, frontier=frontier, promised=promised)

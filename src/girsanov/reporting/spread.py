@@ -6,7 +6,9 @@ prediction is known to leave out: the error there, of which nothing is drawn.
 
 from __future__ import annotations
 
+from .._typing import Json
 from ..plan.plan import Plan
+from .verdict import NEGLIGIBLE
 from .words import number
 
 OFF = 0.05  # share of a variance that is spoken of
@@ -28,11 +30,23 @@ def kept_spread(plan: Plan) -> str:
         for n, (ratio, se) in zip(names, pairs, strict=True)
         if abs(ratio - 1) - SE * se > OFF
     ]
+    price = _price(found)
     if not off:
-        return ""
+        return price
     worst = sorted(off, reverse=True)[:4]
     said = ", ".join(text for _, text in worst)
-    return f"Of {found['samples']} pilot samples the variance is {said}, beside the training data."
+    kept = f"Of {found['samples']} pilot samples the variance is {said}, beside the training data."
+    return f"{price} {kept}".strip()
+
+
+def _price(pilot: Json) -> str:
+    """Return how much of a plan's nats is for noise that keeps the data's spread."""
+    if pilot["nats"] <= NEGLIGIBLE:
+        return ""
+    return (
+        f"Of what the steps cost {number(pilot['nats'])} nats are for noise that keeps the data's "
+        "spread: a path KL counts it, and does not know that the samples lacked it."
+    )
 
 
 def _left_out(plan: Plan) -> str:
