@@ -21,12 +21,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from .._checks import require
 from .._typing import Array, Indices, Json
+from ..ledger.bands import Bands
 from ..ledger.discretise import gaussian_cell
 from ..montecarlo import Estimate, mean_estimate
 from ..sampling.holds import Step
@@ -39,9 +40,25 @@ if TYPE_CHECKING:
 
 PILOTS = 2000  # samples of a network, and ten times as many of an exact denoiser
 AWAY = 4.0  # times by which the noise may differ from what the measured error gives
+NUMBERS = 2**26  # that all pilots hold together, at most, unless they are fewer than `FEWEST`
+FEWEST = 200
 BATCH = 1000  # samples of a network call
 DIRECTIONS = 10  # principal ones whose variance is recorded
 LEAST = 1e-9  # of the largest variance: directions in which the data vary at all
+
+
+class Target(NamedTuple):
+    """The data's variance V in each coordinate, [d] or [1], and the bands that share a noise."""
+
+    spread: Array
+    bands: Bands | None
+
+    def lacks(self, has: Array, snr: float) -> Array:
+        """Return V + 1/s less what there is, [d] or [1], the mean of each band of coordinates."""
+        out = self.spread + 1 / snr - (has if self.bands else has.mean())
+        if self.bands is None or self.bands.single:
+            return out
+        return self.bands.spread(np.bincount(self.bands.index, out) / self.bands.sizes)
 
 
 def matched(plan: Plan, price: Prices, denoiser: Denoiser) -> Plan:
@@ -56,8 +73,11 @@ def matched(plan: Plan, price: Prices, denoiser: Denoiser) -> Plan:
     shared = plan.covariance != "full"
     rule = "must be one whose axes all steps share, to be matched to the data's spread"
     require(shared, "covariance", rule, plan.covariance, "Plan with --covariance pca")
-    count = PILOTS * (10 if denoiser.exact else 1)
-    rows, left = _pilot(plan, denoiser, _spread(plan, price), count)
+    most = max(FEWEST, NUMBERS // plan.start_noise.size)
+    count = min(PILOTS * (10 if denoiser.exact else 1), most)
+    known = price.audit.frame.bases.get(str(plan.covariance))
+    bands = None if known is None else known[1]
+    rows, left = _pilot(plan, denoiser, Target(_spread(plan, price), bands), count)
     record: Json = {"samples": count, "calls": count * plan.steps, **_ratios(plan, left)}
     return replace(plan, variances=rows, about={**plan.about, "pilot": record})
 
@@ -115,7 +135,7 @@ def _ratios(plan: Plan, samples: Tensor) -> Json:
     }
 
 
-def _pilot(plan: Plan, denoiser: Denoiser, spread: Array, count: int) -> tuple[Array, Tensor]:
+def _pilot(plan: Plan, denoiser: Denoiser, target: Target, count: int) -> tuple[Array, Tensor]:
     """Return v of every step that adds noise, [N, d] or [N], and the samples [count, d]."""
     import torch
 
@@ -135,7 +155,7 @@ def _pilot(plan: Plan, denoiser: Denoiser, spread: Array, count: int) -> tuple[A
         x = coloured(_plain(z), recipe.start_noise, recipe.start_basis) + torch.tensor(recipe.mean)
         for k, step in enumerate(recipe.steps[: plan.covered]):
             x = step.state * x + step.prediction * _called(denoiser, x, step.snr, label)
-            noise, v = _lacking(x, step, spread, ends[k])
+            noise, v = _lacking(x, step, target, ends[k])
             rows.append(v)
             z = source.normal(k + 1, 0, count, d).double()
             x = x + coloured(_plain(z, _inside(x, step)), noise, step.basis)
@@ -173,13 +193,12 @@ def _called(denoiser: Denoiser, x: Tensor, snr: float, label: Tensor | None) -> 
     return torch.cat(parts)
 
 
-def _lacking(x: Tensor, step: Step, spread: Array, snr: float) -> tuple[Array | float, Array]:
+def _lacking(x: Tensor, step: Step, target: Target, snr: float) -> tuple[Array | float, Array]:
     """Return c and v of (1) of a step that ends at `snr`, inf for a draw; x: a x + b m [n, d]."""
     has = _inside(x, step).var(dim=0).numpy()
     plain = np.asarray(step.noise) ** 2
-    lacks = spread + 1 / snr - (has.mean() if plain.ndim == 0 else has)
-    if plain.ndim == 0:
-        lacks = lacks[0]
+    lacks = target.lacks(has, snr)
+    lacks = lacks if plain.ndim else lacks[0]
     delta = snr - step.snr
     least = plain / AWAY if math.isinf(snr) else np.maximum(plain / AWAY, delta / snr**2)
     square = np.clip(lacks, least, plain * AWAY)
