@@ -21,6 +21,7 @@ THIN = Gaussian([5.0, -2.0, 1.0], [400.0, 1.0, 0.01])
 MODES = GaussianMixture([0.2, 0.5, 0.3], [[-9, 1], [0, 0], [14, -2]], [0.09, 1.0, 0.36])
 RARE = GaussianMixture([0.02, 0.03, 0.95], [[10, 3], [-8, 6], [0, 0]], [0.25, 0.64, 1.0])
 COUNT = 40_000
+KEPT = ("variance_kept", "variance_kept_se")
 
 
 @pytest.fixture(scope="module")
@@ -144,6 +145,23 @@ def test_a_pilot_has_its_price(modes, covariance):
     ]
     assert more == pytest.approx(cost[0] - cost[1], rel=0.05, abs=2e-3)
     assert more > 0
+
+
+@pytest.mark.parametrize("last", ["draw", "denoise"])
+@pytest.mark.parametrize("covariance", ["scalar", "pca"])
+def test_a_pilot_of_one_step_costs_nothing_more(thin, covariance, last):
+    options = {"steps": 1, "covariance": covariance, "last": last}
+    plain, kept = (make_plan(thin, **options, denoiser=m) for m in (None, ExactDenoiser(THIN)))
+    assert kept.ledger[1] == plain.ledger[1]
+    assert len(kept.variances) == (last == "draw")
+    assert len(sample(ExactDenoiser(THIN), kept, 5)) == 5
+
+
+def test_a_pilot_whose_end_is_a_noisy_state_is_held_against_one(thin):
+    plan = make_plan(thin, steps=3, last="sample", denoiser=ExactDenoiser(THIN))
+    kept, se = (np.array(plan.about["pilot"][name]) for name in KEPT)
+    assert plan.resolution > 1.0  # far from the thin direction's deviation
+    assert (np.abs(kept - 1) < 5 * se).all()
 
 
 def test_a_plan_with_a_pilot_is_kept_in_a_file(tmp_path, modes):

@@ -94,7 +94,7 @@ def beyond(plan: Plan, price: Prices, nodes: Indices) -> Estimate:
         errors = bands.spread(price.curve.errors[str(plan.covariance)][here])
         sizes = np.ones(errors.shape[-1])
     mean = np.einsum("nbj,b->nj", errors, price.curve.shares)[:, None]
-    used = plan.variances[: len(here)].reshape(len(here), 1, -1)
+    used = plan.variances[: len(here)].reshape(len(here), 1, mean.shape[-1])
     found = gaussian_cell(delta, used, errors, sizes)
     found = found - gaussian_cell(delta, np.maximum(mean, 0.0), errors, sizes)
     return price.estimate(found.sum(axis=0))
@@ -123,11 +123,13 @@ def _ratios(plan: Plan, samples: Tensor) -> Json:
     Of the main basis' directions of most variance; with their standard errors.
     """
     variances = plan.moments.variances
+    if plan.last == "sample":  # a state, which is to have its noise as well
+        variances = variances + 1 / plan.levels[-1]
     first = np.argsort(-variances, kind="stable")[:DIRECTIONS]
     c = plan.moments.basis.to_coordinates(samples)
     square = np.square((c - c.mean(dim=0)).numpy())
     ratio = square[:, first] / np.maximum(variances[first], 1e-300)
-    kept = [mean_estimate(square.sum(axis=1) / max(plan.moments.variance, 1e-300))]
+    kept = [mean_estimate(square.sum(axis=1) / max(float(variances.sum()), 1e-300))]
     kept += [mean_estimate(r) for r in ratio.T[variances[first] > LEAST * variances.max()]]
     return {
         "variance_kept": [float(e.value) for e in kept],
