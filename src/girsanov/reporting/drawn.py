@@ -48,17 +48,15 @@ def opened(
     if isinstance(samples, Drawn):
         return samples
     if not isinstance(samples, str | Path):
-        return Drawn(samples)
+        return Drawn(samples, tuple(f"{note}." for note in _spread_of(samples, data)))
     source = str(samples)
     origin = read_origin(source)
     read = load_data(source, labels=origin.get("label_column"))
     rows = read if data is None else alike(read, data)
-    if not origin:
-        return Drawn(rows, (f"{UNKNOWN}.",))
-    if not is_of(origin, source):
-        return Drawn(rows, (f"{EDITED}.",))
-    notes = [*_plan_of(origin, source, plans), *_model_of(origin, source, audits, plans)]
-    notes += _spread_of(rows, data)
+    kept = _spread_of(read, data)
+    if not origin or not is_of(origin, source):
+        return Drawn(rows, tuple(f"{n}." for n in (EDITED if origin else UNKNOWN, *kept)))
+    notes = [*_plan_of(origin, source, plans), *_model_of(origin, source, audits, plans), *kept]
     return Drawn(rows, tuple(f"{note}." for note in notes), str(origin.get("command") or ""))
 
 
