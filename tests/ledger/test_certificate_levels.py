@@ -137,9 +137,9 @@ def test_a_learned_model_is_promised_up_to_its_score_error():
     made = plan.certificate()
     assert "leave out the model's score error, which costs the path at least" in made.holds
     assert "up to the model's score error" in made.kl.note
-    # W2 of the denoised output is true whatever the denoiser: it is its own error
+    # W2 of the output is true whatever the denoiser: its own error, and what is drawn
     at = np.flatnonzero(np.isclose(audit.levels, plan.levels[-1]))[0]
-    assert made.w2.value**2 == pytest.approx(audit.total().value[at])
+    assert made.w2.value**2 == pytest.approx(audit.total().value[at] + plan.drawn())
 
 
 def test_plans_without_a_path_kl_have_no_certificate(audited):

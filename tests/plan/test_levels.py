@@ -36,9 +36,10 @@ def test_kept_levels_are_visited_and_steps_are_no_wider_than_told(report):
 
 
 def test_a_plan_ends_where_the_distance_is_small_enough(report):
-    plan = make_plan(report, steps=4, w2=0.2)
-    at = LAW.curve([plan.levels[-1]]).value[0]
-    assert at < 0.2**2 < 1.6 * at
+    for last, times in (("denoise", 1), ("draw", 2)):  # M, and as much again that is drawn
+        plan = make_plan(report, steps=4, w2=0.2, last=last)
+        at = times * LAW.curve([plan.levels[-1]]).value[0]
+        assert at < 0.2**2 < 1.6 * at
     sampled = make_plan(report, steps=4, w2=0.2, last="sample")
     assert sampled.levels[-1] ** -0.5 <= 0.2  # W2^2 <= d / s
 

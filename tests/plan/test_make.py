@@ -244,7 +244,7 @@ def test_one_goal_at_a_time(exact):
         ({"sampler": "x0", "covariance": "pca"}, "covariance: belongs to the gaussian sampler"),
         ({"covariance": "dct"}, "covariance: must be one that the audit measured"),
         ({"start": "prior"}, "start: must be one of gaussian, mean, standard"),
-        ({"last": "keep"}, "last: must be one of denoise, sample"),
+        ({"last": "keep"}, "last: must be one of draw, denoise, sample"),
         ({"steps": 500}, "steps: must be at most"),
     ],
 )
@@ -296,14 +296,14 @@ def test_planned_grids_beat_a_hand_made_one(exact):
 
 
 def test_start_and_covariance_are_those_measured(exact):
-    plan = evaluate_grid(exact, GRID[[3, 9, 14, 20]], covariance="pca")
+    plan = evaluate_grid(exact, GRID[[3, 9, 14, 20]], covariance="pca", last="denoise")
     lam = np.linalg.eigvalsh(LAW.covariance())[::-1]
     assert plan.start_noise == pytest.approx(np.sqrt(lam + 1 / plan.levels[0]))
     nodes = np.array([4, 10, 15])
     more = grid_prices(exact, plan.levels, covariance="pca")[0].unseen(nodes)
     assert (more < 0.01 * plan.variances).all()
     assert plan.variances - more == pytest.approx(exact.curve.mean_errors("pca")[nodes])
-    full = evaluate_grid(exact, GRID[[3, 9, 14, 20]], covariance="full")
+    full = evaluate_grid(exact, GRID[[3, 9, 14, 20]], covariance="full", last="denoise")
     for k, (basis, values) in enumerate(zip(full.axes, full.variances, strict=True)):
         matrix = basis.factors[0] * values @ basis.factors[0].T
         assert matrix == pytest.approx(

@@ -205,8 +205,8 @@ def test_refusals(audit):
             audit.plan(sampler="ddim", **{name: value})
     with pytest.raises(InputError, match="distance: is for ddim, heun and dpmpp-2m"):
         audit.plan(distance=0.1)
-    with pytest.raises(InputError, match="model: is for ddim, heun and dpmpp-2m"):
-        audit.plan(denoiser=DENOISER)
+    with pytest.raises(InputError, match="model: is for the gaussian sampler and for ddim, heun"):
+        audit.plan(sampler="x0", denoiser=DENOISER)
     with pytest.raises(InputError, match="steps, distance: only one"):
         audit.plan(sampler="ddim", steps=4, distance=0.1)
     with pytest.raises(InputError, match=r"steps: must lie in 1\.\.33 for ddim"):

@@ -14,9 +14,11 @@ from .nexts import after_fit
 from .options import (
     DATA,
     W2,
+    Against,
     Among,
     AsJson,
     AuditFile,
+    By,
     Calibrate,
     Calls,
     Candidates,
@@ -33,6 +35,7 @@ from .options import (
     Judge,
     Keep,
     Labels,
+    Last,
     Levels,
     Model,
     Only,
@@ -195,6 +198,7 @@ def plan(
     sampler: Sampler = "gaussian",
     process: Process = None,
     covariance: Covariance = None,
+    last: Last = None,
     resolution: Resolution = None,
     w2: W2 = None,
     among: Among = None,
@@ -202,14 +206,9 @@ def plan(
     widest: Widest = None,
     weight: Weight = None,
     calibrate: Calibrate = None,
-    by: Annotated[
-        str | None,
-        typer.Option(help="Let samples decide: sliced-w2, gaussian-w2, mmd or frechet."),
-    ] = None,
+    by: By = None,
     model: Judge = None,
-    data: Annotated[
-        str | None, typer.Option(help="With --by: held-out data to compare them with.")
-    ] = None,
+    data: Against = None,
     labels: Labels = None,
     class_order: ClassOrder = None,
     drop: Drop = None,
@@ -232,19 +231,17 @@ def plan(
 
     usual: dict[str, Any] = {"steps": steps, "kl": kl, "tv": tv, "distance": distance}
     usual |= {"sampler": sampler, "covariance": covariance, "process": process}
-    usual |= {"resolution": resolution, "calibrate": calibrate, "force": force}
+    usual |= {"resolution": resolution, "calibrate": calibrate, "last": last, "force": force}
     limits = {"w2": w2, "among": among, "keep": keep, "widest": widest, "weight": weight}
     usual |= {name: value for name, value in limits.items() if value not in (None, [])}
     contest = {"model": model, "data": data, "labels": labels, "drop": drop, "calls": calls}
-    contest |= {"candidates": candidates, "seed": seed, "class_order": class_order}
-    contest |= {"force": force}
+    contest |= {"candidates": candidates, "seed": seed, "class_order": class_order, "force": force}
     measured, made = tournament.planned(audit, by, usual, contest)
     before = made.about["audit"]
     commands = [*before.get("commands", ()), outputs.typed(context, *SHOWN)]
     made.about["audit"] = {**before, "commands": commands}
     made.save(out, force=True)
-    said = spoken(measured, made)
-    told = tournament.told(measured, made)
+    said, told = spoken(measured, made), tournament.told(measured, made)
     content = {"plan": str(out), **made.summary(), **told, "verdict": said, "replaced": replaced}
     view = partial(tournament.shown, made, out, whole=verbose, frontier=frontier)
     show.result(json, content, view, said)

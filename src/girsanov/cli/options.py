@@ -75,7 +75,18 @@ Sampler = Annotated[
     ),
 ]
 Judge = Annotated[
-    str | None, typer.Option(help="What draws samples with --by, or measures a solver's distance.")
+    str | None,
+    typer.Option(
+        help="The model: to match the noise to the data's spread, measure a solver's distance, "
+        "or draw with --by."
+    ),
+]
+Last = Annotated[
+    str | None,
+    typer.Option(
+        help="draw (default of vectors and tables), denoise (of pictures, and of other samplers "
+        "than gaussian) or sample: how the last step ends."
+    ),
 ]
 Process = Annotated[
     str | None, typer.Option(help="Sample as vp or cld (default: as the model was trained).")
@@ -122,6 +133,13 @@ Widest = Annotated[float | None, typer.Option(help="The most log-SNR between two
 Weight = Annotated[float | None, typer.Option(help="a of the objective s^-a (x0 only); 0 is KL.")]
 Frontier = Annotated[
     bool, typer.Option("--frontier", help="Print what every number of steps costs.")
+]
+By = Annotated[
+    str | None,
+    typer.Option(help="Let samples decide: sliced-w2, gaussian-w2, mmd or frechet."),
+]
+Against = Annotated[
+    str | None, typer.Option(help="With --by: held-out data to compare them with.")
 ]
 Verbose = Annotated[
     bool, typer.Option("--verbose", help="Print levels, notes and every level's certificate.")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..plan.plan import Plan
 
 # each candidate has its own of these
-ALONE = ("kl", "tv", "distance", "covariance", "resolution", "calibrate", "process")
+ALONE = ("kl", "tv", "distance", "covariance", "resolution", "calibrate", "process", "last")
 NEEDS = ("data", "candidates", "calls", "drop", "class_order")  # what means nothing without --by
 
 

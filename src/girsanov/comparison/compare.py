@@ -26,6 +26,7 @@ from .mmd import MMD, median_distance, permutation_p_value, random_deals
 from .mmd import ROWS as KERNEL_ROWS
 from .printed import printed
 from .sliced import SlicedW2
+from .spread import Spread, spreads
 from .vectors import ROWS, chosen_rows, halves, vectors
 
 DISTANCES = ("sliced-w2", "gaussian-w2", "mmd", "frechet")
@@ -56,10 +57,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The rows of every measure, and what was compared."""
+    """The rows of every measure, what was compared, and how much variance the samples keep."""
 
     rows: tuple[Row, ...]
     about: Json
+    spread: tuple[Spread, ...] = ()
 
     def __getitem__(self, name: str) -> Row:
         """Return the row of a measure."""
@@ -78,7 +80,8 @@ class Comparison:
 
     def to_json(self) -> Json:
         """Return everything as JSON values."""
-        return {**self.about, "measures": [asdict(row) for row in self.rows]}
+        kept = [asdict(one) for one in self.spread]
+        return {**self.about, "measures": [asdict(row) for row in self.rows], "spread": kept}
 
 
 def compare(
@@ -117,7 +120,16 @@ def compare(
         "units": sets.units, "confidence": level, "seed": seed,
         "samples_given": sets.given[0], "data_given": sets.given[1],
     }  # fmt: skip
-    return Comparison(tuple(found), about)
+    kept = spreads(sets.x, sets.y, sets.names, sets.train, level)
+    return Comparison(tuple(found), about, kept)
+
+
+def spread_of(
+    samples: Any, data: Any, *, rows: int = ROWS, confidence: float = 0.95, seed: int = 0
+) -> tuple[Spread, ...]:
+    """Return how much of the data's variance samples keep, which `compare` returns as `spread`."""
+    sets = _Sets.of(samples, data, None, rows, seed)
+    return spreads(sets.x, sets.y, sets.names, None, confidence)
 
 
 @dataclass(frozen=True)
@@ -132,6 +144,7 @@ class _Sets:
     labels: np.ndarray | None
     train_labels: np.ndarray | None
     units: str
+    names: tuple[str, ...]
 
     @classmethod
     def of(cls, samples: Any, data: Any, train: Any, rows: int, seed: int) -> _Sets:
@@ -156,6 +169,7 @@ class _Sets:
             labels,
             train_labels,
             _units(real),
+            _columns(real),
         )
 
     def learnt(self) -> tuple[Array, np.ndarray | None]:
@@ -181,6 +195,13 @@ def _units(data: Dataset) -> str:
     if kind == "image":
         return "values of the data mapped to [-1, 1]"
     return "standard deviations of each column of the data"
+
+
+def _columns(data: Dataset) -> tuple[str, ...]:
+    """Return the names of the columns of a table, empty where one is several numbers."""
+    columns = getattr(data.standardisation, "columns", ())
+    plain = all(column.width == 1 for column in columns)
+    return tuple(str(column.name) for column in columns) if plain else ()
 
 
 def _names(by: Sequence[str] | None, trained: bool) -> list[str]:

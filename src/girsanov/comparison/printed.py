@@ -10,6 +10,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING
 
 from .._checks import figure, plural
+from .spread import words
 
 if TYPE_CHECKING:
     from .compare import Comparison, Row
@@ -76,7 +77,20 @@ def notes(found: Comparison) -> list[str]:
         f"nothing tells them apart, which {SURE:g} or less counts against (once in "
         f"{1 / SURE:.0f} times by chance alone); without a test, an interval above chance does"
     )
-    return [said, *(f"{row.name}: {row.note}; {verdict(row)}" for row in found.rows)]
+    return [
+        said,
+        *(f"{row.name}: {row.note}; {verdict(row)}" for row in found.rows),
+        spread(found),
+    ]
+
+
+def spread(found: Comparison) -> str:
+    """Return how much of the data's variance the samples keep, in all and by direction."""
+    first = ", ".join(
+        f"{one.name} {one.ratio:.2f} ({one.low:.2f} .. {one.high:.2f})" for one in found.spread
+    )
+    said = "variance of the samples over that of the data, along its principal directions"
+    return f"spread: {said}: {first}; {words(found.spread)}"
 
 
 def verdict(row: Row) -> str:

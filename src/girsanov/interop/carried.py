@@ -91,7 +91,7 @@ class Carried:
             return solver_recipe(self.sampler, levels, start=start, last=self.last)
         if self.variances is None:
             return recipe(self.sampler, levels, start=start, last=self.last)
-        rows = self.variances[places[:-1]]
+        rows = self.variances[places if self.last == "draw" else places[:-1]]
         rows = rows[:, 0] if rows.shape[1] == 1 else rows
         bases = None if self.axes is None else (self.axes,) * len(rows)
         return recipe("gaussian", levels, start=start, variances=rows, bases=bases,
@@ -183,9 +183,9 @@ def _equal(one: Basis, two: Basis) -> bool:
 
 
 def _table(plans: Sequence[Plan], place: dict[float, int]) -> Array | None:
-    """Return v by level; levels that are only ever the last one have none, and keep zeros."""
+    """Return v by level; levels where no plan adds noise have none, and keep zeros."""
     rows = {float(s): v for p in plans if p.variances is not None
-            for s, v in zip(p.levels[:-1], p.variances, strict=True)}  # fmt: skip
+            for s, v in zip(p.levels[: p.covered], p.variances, strict=True)}  # fmt: skip
     if plans[0].sampler != "gaussian":
         return None
     width = max((np.size(v) for v in rows.values()), default=1)

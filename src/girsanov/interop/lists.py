@@ -31,8 +31,8 @@ from ..plan.plan import Plan
 from .drives import PLAIN, drives, loop
 
 LOST = (
-    "A list is only the grid: the start from the data's Gaussian, the measured covariance and "
-    "the correction of the network stay with GirsanovScheduler (--to diffusers)"
+    "A list is only the grid: the start from the data's Gaussian, the measured covariance, a last "
+    "draw and the correction of the network stay with GirsanovScheduler (--to diffusers)"
 )
 SWAPS = {"timesteps": "DPMSolverMultistepScheduler", "sigmas": "EulerDiscreteScheduler"}
 WARPED = ("use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "use_lu_lambdas")

@@ -199,7 +199,7 @@ class GirsanovScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]
     @property
     def _end(self) -> float:
         """The SNR of what is returned, inf for clean items."""
-        return math.inf if self._plans.last == "denoise" else self._recipe.end
+        return self._recipe.end if self._plans.last == "sample" else math.inf
 
     def _start(self, z: Tensor) -> Tensor:
         r = self._recipe

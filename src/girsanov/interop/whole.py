@@ -25,7 +25,7 @@ from .._typing import Array
 from ..denoise.parametrise import PARAMETRISATIONS
 from ..denoise.pipeline_clock import Clock
 from ..ledger.init import STARTS
-from ..sampling.holds import HOLDS
+from ..sampling.holds import HOLDS, require_last
 from ..sampling.solvers import SOLVERS
 from .carried import Carried
 
@@ -64,7 +64,7 @@ def read_whole(plans: Any, clock: Any, clip: Any, shape: Any) -> tuple[Carried, 
 def _require_plans(c: Carried, shape: list[int]) -> None:
     require_choice("sampler", c.sampler, (*HOLDS, *SOLVERS))
     require_choice("start", c.start, STARTS)
-    require_choice("last", c.last, ("denoise", "sample"))
+    require_last(c.last, c.sampler)
     levels, d = len(require_levels("levels", c.levels)), math.prod(shape)
     require(0 < d <= MOST and min(shape, default=0) > 0, "shape", "must be that of an item", shape)
     require(bool(c.grids), "grids", "must not be empty")

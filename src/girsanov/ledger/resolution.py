@@ -138,20 +138,23 @@ def w2_entry(
     *,
     high: float | None = None,
     widest: float = 0.0,
+    drawn: float = 0.0,
 ) -> Entry:
     """Return equation (2): `error` is M at the last level, None without a denoised last step.
 
     high: the upper end of an error that was measured, by (1) of unshown.py, whose D is `widest`;
-    None for an exact one.
+    None for an exact one; drawn: the variance that a last draw adds to the prediction.
     """
     if error is None:
         bound = math.sqrt(dimension / snr)
         note = "of the noised data, sqrt(d/s), for any data"
         return Entry("w2", bound, 0.0, bound, "upper bound", note)
-    value, note = math.sqrt(max(0.0, float(error.value))), SURE
+    measured, note = max(0.0, float(error.value)), SURE
     if high is not None:
         note = SHOWN.format(widest)
-    return Entry("w2", value, 0.0, value if high is None else math.sqrt(high), "upper bound", note)
+    value, top = (math.sqrt(x + drawn) for x in (measured, measured if high is None else high))
+    note += "; with the variance that is drawn there" if drawn else ""
+    return Entry("w2", value, 0.0, top, "upper bound", note)
 
 
 def kl_entry(low: float, value: float, high: float, *, certain: bool, note: str) -> Entry:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,27 +14,36 @@ from ..ledger.certificate import Entry
 from ..ledger.record import Audit
 from ..ledger.refine import SAME, covariances
 from ..montecarlo import Estimate
+from ..sampling.holds import require_last
 from .cost import Prices, prices
 from .goals import sampler_entries
+from .levels import usual_last
+from .pilot import beyond, matched, plus
 from .plan import Plan
 from .promise import promise
 from .score import score_floor, score_note
 from .trusted import heeding_doubts, trusted
+
+if TYPE_CHECKING:
+    from ..denoise.base import Denoiser
 
 
 @heeding_doubts
 def evaluate_grid(audit: Audit, levels: Levels, **options: Any) -> Plan:
     """Return the plan that visits given `levels`, each priced where it is.
 
-    options: sampler, process, covariance, start, last, calibrate, force as `make_plan`. Raises
+    options: sampler, process, covariance, start, last, calibrate, denoiser, force as `make_plan`.
+    Raises
     `InputError` for levels finer than the finest measured, of which the audit says nothing.
     """
     raw, force = audit, options.pop("force", False)
     audit = audit.calibrated() if options.pop("calibrate", False) else audit
     audit = audit.in_process(options.pop("process", None))
-    last = options.pop("last", "denoise")
+    last = options.pop("last", None) or usual_last(audit, options.get("sampler", "gaussian"))
+    denoiser = options.pop("denoiser", None)
     price, nodes = grid_prices(audit, levels, **options)
-    made = plan_on(price, nodes, last=last, frontier=[], why="the grid was given")
+    why = "the grid was given"
+    made = plan_on(price, nodes, last=last, frontier=[], why=why, denoiser=denoiser)
     return trusted(made, raw, asked=True, force=force)
 
 
@@ -67,24 +76,29 @@ def plan_on(
     frontier: list[Json],
     why: str,
     shares: tuple[Estimate, Estimate] | None = None,
+    denoiser: Denoiser | None = None,
 ) -> Plan:
     """Return the plan for a grid of nodes 1..K; shares: its cross-fitted init and cells.
 
-    Without shares the grid counts as given: its price is then free of any choice.
+    Without shares the grid counts as given: its price is then free of any choice. denoiser: the
+    audited model, for noise that keeps the data's spread (`pilot.py`).
     """
+    made = bare(price, nodes, last=last, why=why)
+    if denoiser is not None:
+        made, (init, cells) = matched(made, price, denoiser), shares or price.excess(nodes)
+        more = beyond(made, price, nodes)
+        made.about["pilot"]["nats"] = float(more.value)
+        shares = init, plus(cells, more)
     entries = ledger(price, nodes, shares)
-    return replace(
-        bare(price, nodes, last=last, why=why),
-        ledger=entries,
-        frontier=frontier,
-        promised=promise(price, price.curve, nodes, entries, last=last),
-    )
+    promised = promise(price, price.curve, nodes, entries, last=last, drawn=made.drawn())
+    return replace(made, ledger=entries, frontier=frontier, promised=promised)
 
 
 def bare(price: Prices, nodes: Indices, *, last: str, why: str) -> Plan:
     """Return the plan for a grid of nodes 1..K without a ledger, which takes most of the time."""
     audit, frame, levels = price.audit, price.audit.frame, price.curve.levels[nodes]
-    variances, axes = _variances(price, nodes[:-1])
+    require_last(last, price.hold)
+    variances, axes = _variances(price, nodes if last == "draw" else nodes[:-1])
     return Plan(
         price.hold,
         price.covariance,

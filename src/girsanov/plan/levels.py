@@ -8,8 +8,19 @@ A plan that ends at s_N and denoises leaves, for any denoiser, by the coupling o
 
     W2(law of m(x_s, s), data)^2 <= E|x0 - m(x_s, s)|^2 = M(s_N),                         (1)
 
-and one whose last level is sampled W2^2 <= d / s_N. A tolerance for W2 is met where the upper end
-of M(s_N) meets it, which allows for what no example showed (ledger/unshown.py).
+one that draws from N(m, C) M(s_N) + tr C, and one whose last level is sampled d / s_N. A tolerance
+for W2 is met where the upper end of M(s_N) meets it, which allows for what no example showed
+(ledger/unshown.py).
+
+Pictures are denoised where M is at most `BLUR`^2 of all variance. What a draw leaves out is the
+shape of what is left, not its variance, so that vectors and tables go on from there until in every
+direction j that varies either little is left, M_j <= BLUR^2 V_j, or drawing all of the rest at
+once costs no more than `SHAPE` nats or what the examples resolve (4 standard errors),
+
+    1/2 [log(1 + delta M_j(s)) - int_s^{s_K} M_j],    delta = s_K - s,                    (2)
+
+s_K the finest level measured: (2) is 0 of a Gaussian, however thin, and of what no measured level
+resolves, such as rounding.
 """
 
 from __future__ import annotations
@@ -22,6 +33,8 @@ import numpy as np
 
 from .._checks import refuse, require, require_choice, require_levels, require_number
 from .._typing import Array, Levels
+from ..ledger.curve import Curve
+from ..ledger.discretise import half_integral
 from ..ledger.record import Audit
 from ..ledger.refine import SAME, denser, merged, refined
 from ..ledger.unshown import most_error
@@ -30,7 +43,8 @@ from .choose import Menu
 
 BETWEEN = 8  # levels that may be visited in each gap between measured ones
 ENOUGH = 1200  # levels in all, past which more do not pay for the search
-BLUR = 0.1  # share of the data's standard deviation that a denoised last step may leave out
+BLUR = 0.1  # share of the data's standard deviation that may be left where a plan ends
+SHAPE = 0.01  # nats a direction that may be lost by a Gaussian in place of what is left of it
 
 
 class Limits(TypedDict, total=False):
@@ -139,6 +153,48 @@ def fine_enough(error: Array, variance: float, share: float) -> int:
     return int(fine[0]) if len(fine) else len(error) - 1
 
 
+def usual_last(audit: Audit, sampler: str) -> str:
+    """Return how plans end by default: the gaussian hold draws vectors and tables.
+
+    Pictures, of more than one axis, are denoised, and so is what has no measured covariance.
+    """
+    return "draw" if sampler == "gaussian" and len(audit.about["shape"]) < 2 else "denoise"
+
+
+def settled(audit: Audit, levels: Levels) -> int:
+    """Return the first index from which on no direction has a shape that matters, by (2)."""
+    curve = refined(audit.curve, levels)
+    errors, variances = curve.errors[curve.main][1:], audit.frame.variances
+    mean = np.maximum(np.einsum("kbj,b->kj", errors, curve.shares), 0.0)
+    lost, se = _lost(curve, errors, mean)
+    rough = (mean > BLUR**2 * variances) & (lost > SHAPE + 4 * se)
+    last = np.flatnonzero(rough.any(axis=1))
+    return min(int(last[-1]) + 1, len(levels) - 1) if len(last) else 0
+
+
+def _lost(curve: Curve, errors: Array, mean: Array) -> tuple[Array, Array]:
+    """Return (2) at every level and direction, and its standard error, [K, J].
+
+    errors: M_j by group [K, B, J]; mean: of all [K, J].
+    """
+    s = curve.levels[1:]
+    delta = (s[-1] - s)[:, None]
+    columns = zip(mean.T[:, :, None], strict=True)
+    cells = np.stack([half_integral(s, m, np.ones(1)) for (m,) in columns], axis=1)
+    lost = np.log1p(delta * mean) / 2 - _to_the_end(cells)
+    slope = delta / (1 + delta * mean)
+    middle = np.diff(s)[:, None, None] * (errors[:-1] + errors[1:]) / 2
+    by_group = slope[:, None] * errors / 2 - _to_the_end(middle) / 2
+    se = group_estimate(np.moveaxis(by_group, 1, 0), curve.shares).se
+    return lost, np.zeros_like(se) if curve.exact else se
+
+
+def _to_the_end(cells: Array) -> Array:
+    """Return the sums of cells [K - 1, ...] from each level to the last, [K, ...]."""
+    back = np.cumsum(cells[::-1], axis=0)[::-1]
+    return np.concatenate([back, np.zeros_like(cells[:1])])
+
+
 def _end(
     audit: Audit, levels: Levels, last: str, resolution: float | None, w2: float | None
 ) -> int:
@@ -148,7 +204,8 @@ def _end(
         return int(_places(levels, np.array([_snr_of(audit, resolution)]))[0])
     if w2 is None:
         error = refined(audit.curve.pooled(), levels).traces[1:, 0, 0]
-        return fine_enough(error, float(audit.curve.total().value[0]), BLUR)
+        end = fine_enough(error, float(audit.curve.total().value[0]), BLUR)
+        return max(end, settled(audit, levels)) if last == "draw" else end
     curve = refined(audit.curve, levels)
     total = group_estimate(curve.traces[1:, :, 0].T, curve.shares)
     tolerance = require_number("w2", w2, above=0.0)
@@ -159,6 +216,7 @@ def _end(
         if curve.exact
         else most_error(total, levels, audit.about)
     )
+    square = square + (np.maximum(total.value, 0.0) if last == "draw" else 0.0)
     good = np.flatnonzero(square <= tolerance**2)
     if not len(good):
         refuse(

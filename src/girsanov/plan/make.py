@@ -14,7 +14,7 @@ from ..ledger.certificate import kl_from_tv
 from ..ledger.discretise import COVARIANCES
 from ..ledger.init import STARTS
 from ..ledger.record import Audit
-from ..sampling.holds import HOLDS
+from ..sampling.holds import HOLDS, require_last
 from ..sampling.solvers import SOLVERS
 from .choose import MOST
 from .correction import advised
@@ -32,7 +32,7 @@ from .goals import (
     upper,
     why_best,
 )
-from .levels import Limits, offer
+from .levels import Limits, offer, usual_last
 from .plan import Plan
 from .score import score_floor
 from .solve import GIVEN, calibrated_teacher, plan_solver, refuse_for_solver
@@ -56,7 +56,7 @@ def make_plan(  # noqa: PLR0913 - the public face: one keyword a choice
     process: str | None = None,
     covariance: str | None = None,
     start: str | None = None,
-    last: str = "denoise",
+    last: str | None = None,
     resolution: float | None = None,
     calibrate: bool | None = None,
     denoiser: Denoiser | None = None,
@@ -67,12 +67,16 @@ def make_plan(  # noqa: PLR0913 - the public face: one keyword a choice
 
     sampler: a hold, or a deterministic solver (`plan.solve`), which has a `distance` to its
     teacher in place of nats: predicted from the audit's trajectories, or measured with the
-    audited `denoiser`.
+    audited `denoiser`. With it the gaussian sampler is given noise that keeps the data's
+    variance in every direction (`plan/pilot.py`), for 2,000 pilot samples.
     kl, tv: what the sampler may add in nats or total variation, at 95 % confidence; without
     steps, kl or tv the best number of steps is chosen: the fewest past which the sampler is no
     longer what limits the model. resolution: noise level sigma at which to stop; w2: or the W2
-    distance that stopping there may leave; default: the coarsest at which a denoised last step
-    misses at most 10 % of the data's standard deviation, or the finest measured. calibrate: plan
+    distance that stopping there may leave; by default where nothing finer matters
+    (`plan/levels.py`). last: ``draw``, about the last prediction with the measured covariance
+    there, which keeps the data's variance: the default of vectors and tables; ``denoise``, that
+    prediction itself, which is free of noise: of pictures, and of every sampler but gaussian;
+    ``sample``, the noisy state. calibrate: plan
     for the denoiser corrected on the audited examples (`Audit.calibrated`); the plan carries the
     correction; by default only a denoiser that is proven to need it (`plan.correction`). process:
     ``cld`` to sample in phase space (`Audit.in_process`). among, keep, widest: restrict the
@@ -100,16 +104,18 @@ def make_plan(  # noqa: PLR0913 - the public face: one keyword a choice
         require(not limits, ", ".join(limits) or "limits", rule, sampler)
         refuse_for_solver(sampler, kl=kl, tv=tv, covariance=covariance, start=start)
         made = plan_solver(
-            audit, sampler, steps=steps, distance=distance, resolution=resolution, last=last,
-            denoiser=denoiser,
+            audit, sampler, steps=steps, distance=distance, resolution=resolution,
+            last=last or usual_last(audit, sampler), denoiser=denoiser,
         )  # fmt: skip
         return trusted(made, audit, asked=resolution is not None, force=force)
-    for name, value in (("distance", distance), ("model", denoiser)):
-        require(value is None, name, "is for ddim, heun and dpmpp-2m", sampler)
+    require(distance is None, "distance", "is for ddim, heun and dpmpp-2m", sampler)
+    rule = "is for the gaussian sampler and for ddim, heun and dpmpp-2m"
+    require(denoiser is None or sampler == "gaussian", "model", rule, sampler)
     target = {"steps": steps, "kl": kl, "tv": tv}
     one = sum(x is not None for x in target.values()) <= 1
     require(one, "steps, kl, tv", "only one of them can be given", target)
-    require_choice("last", last, ("denoise", "sample"))
+    require_choice("sampler", sampler, (*HOLDS, *SOLVERS))
+    last = require_last(last or usual_last(audit, sampler), sampler)
     wish = Wish((sampler, covariance, start), last, resolution, limits, steps, kl, tv)
     found = wish.search((audit.calibrated() if calibrate else audit).in_process(process))
     reason = advised(found.price, found.nodes) if calibrate is None else ""
@@ -118,7 +124,7 @@ def make_plan(  # noqa: PLR0913 - the public face: one keyword a choice
         why = reason if found.why == GIVEN else f"{found.why}; {reason}"
         found = replace(found, why=why)
     ends = resolution is not None or limits.get("w2") is not None
-    return trusted(found.plan(last), audit, asked=ends, force=force)
+    return trusted(found.plan(last, denoiser), audit, asked=ends, force=force)
 
 
 @dataclass(frozen=True)
@@ -145,12 +151,16 @@ class Found:
         count, end = len(self.nodes), int(self.nodes[-1])
         return self.rows or frontier(self.price, end, self.extra, count - self.extra)
 
-    def plan(self, last: str) -> Plan:
-        """Return the plan on this grid, priced by examples that did not choose it."""
+    def plan(self, last: str, denoiser: Denoiser | None = None) -> Plan:
+        """Return the plan on this grid, priced by examples that did not choose it.
+
+        denoiser: the audited model, for noise that keeps the data's spread (`pilot.py`).
+        """
         rows, shares = self.frontier(), self.price.planned(len(self.nodes), int(self.nodes[-1]))
         made = plan_on(
-            self.price, self.nodes, last=last, frontier=rows, why=self.why, shares=shares
-        )
+            self.price, self.nodes, last=last, frontier=rows, why=self.why, shares=shares,
+            denoiser=denoiser,
+        )  # fmt: skip
         return self.limited(made)
 
     def bare(self, last: str) -> Plan:

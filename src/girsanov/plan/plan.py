@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -14,7 +13,6 @@ from .._checks import (
     require,
     require_choice,
     require_levels,
-    require_number,
 )
 from .._files import (
     read_beside,
@@ -23,29 +21,29 @@ from .._files import (
     write_pair,
 )
 from .._typing import Array, Json, Levels, PathLike
-from ..basis import Basis, coordinate_basis, dct_basis
-from ..denoise.calibration import Calibration, calibration_from_tensors
+from ..basis import Basis
+from ..denoise.calibration import Calibration
 from ..ledger.about import require_record
 from ..ledger.certificate import Entry, entry_from_json
-from ..ledger.discretise import COVARIANCES
 from ..ledger.init import STARTS
-from ..ledger.resolution import Certificate, certificate_from_json
+from ..ledger.resolution import Certificate
 from ..moments import Moments, moments_from_tensors
 from ..sampling.cld import cld_recipe
-from ..sampling.holds import HOLDS, PROCESSES, Recipe, recipe
+from ..sampling.holds import HOLDS, PROCESSES, Recipe, recipe, require_last
 from ..sampling.solvers import SOLVERS, network_calls, solver_recipe
 from .distance import Distance, distance_from_json
 from .printed import printed
+from .whole import OWN as OWN
+from .whole import axes_of, calibration_of, certificate_of, require_whole_plan
 
-OWN = "diffusers"  # the sampler of a plan that leaves the steps to a scheduler of diffusers
 ABOUT = ("why", "audit", "model")
 GUIDED = "relative to the guided field, which has no data law"
 NOTHING = (
     "none that says anything: KL and TV leave out the {}'s score error, and the model knows "
     "nothing of this data"
 )
-# of an audit in doubt, the command line, a tournament, a user
-EXTRA = ("cannot_tell", "command", "tournament", "scheduler", "limits")
+# of an audit in doubt, the command line, a tournament, a user, pilot samples
+EXTRA = ("cannot_tell", "command", "tournament", "scheduler", "limits", "pilot")
 
 
 @dataclass(frozen=True)
@@ -55,8 +53,9 @@ class Plan:
     sampler: a hold, a solver, or ``diffusers``: the scheduler that `scheduler` describes, which
     diffusers itself runs; covariance: of the gaussian hold; start, last: how it begins and
     ends; levels: SNRs at which the network is called [N] (and one more where it is not, when
-    last = ``sample``); variances: v of each step [N-1, d] with `axes`, one basis for all or
-    one per step; ledger: entries in nats; frontier: cost above the best for other step counts;
+    last = ``sample``); variances: v of each step [N-1, d], or [N, d] where the last draws, with
+    `axes`, one basis for all or one per step; ledger: entries in nats;
+    frontier: cost above the best for other step counts;
     calibration: how the denoiser is to be corrected, which `sample` does, or None;
     distance: of a solver to its teacher, which takes the place of a ledger's nats; promised:
     what `certificate` returns, None for a solver.
@@ -122,6 +121,7 @@ class Plan:
             said += self.sampler + (" hold" if self.distance is None else " solver")
             said += f" with {self.covariance} covariance" if self.covariance else ""
         said += ", calibrated" if self.calibration is not None else ""
+        said += ", matched to the data's spread" if "pilot" in self.about else ""
         return said + (", in phase space" if self.process == "cld" else "")
 
     def ends(self) -> str:
@@ -176,6 +176,18 @@ class Plan:
         return self.promised
 
     @property
+    def covered(self) -> int:
+        """The number of steps that add a measured covariance: all, and a last one that draws."""
+        return len(self.levels) - (self.last != "draw")
+
+    def drawn(self) -> float:
+        """Return the variance that a last draw adds about the last prediction, all in all."""
+        if self.last != "draw" or self.variances is None:
+            return 0.0
+        d = self.moments.basis.dimension
+        return float(np.broadcast_to(self.variances[-1], d).sum())
+
+    @property
     def process(self) -> str:
         """The process it samples as: ``vp`` (any scalar one) or ``cld``."""
         return str(self.about.get("audit", {}).get("process", "vp"))
@@ -194,7 +206,7 @@ class Plan:
         if self.sampler in SOLVERS:
             start = begin[self.start]
             return solver_recipe(self.sampler, self.levels, start=start, last=self.last)
-        cells = len(self.levels) - 1
+        cells = self.covered
         bases = tuple(self.axes) * cells if len(self.axes) == 1 else tuple(self.axes)
         make = {"vp": recipe, "cld": cld_recipe}[
             require_choice("process", self.process, PROCESSES)
@@ -256,12 +268,14 @@ def load_plan(path: PathLike) -> Plan:
         {k[8:]: v for k, v in t.items() if k[:8] == "moments."}, str(path)
     )
     try:
-        axes = tuple(_axes(a, t.get(f"axes.{k}"), moments) for k, a in enumerate(content["axes"]))
+        axes = tuple(
+            axes_of(a, t.get(f"axes.{k}"), moments) for k, a in enumerate(content["axes"])
+        )
         plan = Plan(
             require_choice("sampler", content["sampler"], (*HOLDS, *SOLVERS, OWN)),
             content["covariance"],
             require_choice("start", content["start"], STARTS),
-            require_choice("last", content["last"], ("denoise", "sample")),
+            require_last(content["last"], content["sampler"]),
             require_levels("levels", t["levels"]),
             moments,
             t["start_noise"],
@@ -270,78 +284,14 @@ def load_plan(path: PathLike) -> Plan:
             tuple(entry_from_json(e) for e in content["ledger"]),
             content["frontier"],
             {k: content[k] for k in (*ABOUT, *(k for k in EXTRA if k in content))},
-            _calibration(t, moments) if content["calibrated"] else None,
+            calibration_of(t, moments) if content["calibrated"] else None,
             distance_from_json(content["distance"]) if "distance" in content else None,
-            _certificate(content["certificate"], t["levels"]),
+            certificate_of(content["certificate"], t["levels"]),
         )
-        _check_whole(plan, content)
+        require_whole_plan(plan, content)
         _ = plan.recipe() if plan.sampler != OWN else plan.scheduler
     except (KeyError, TypeError, ValueError, AttributeError) as cause:
         raise InputError(
             f"{path}: is not a whole plan ({cause}). Run girsanov plan again"
         ) from cause
     return plan
-
-
-def _check_whole(plan: Plan, content: Json) -> None:
-    """Refuse what was added to a plan, and what was edited where only its arrays count."""
-    content = {"process": "vp", **content}  # a plan of the first versions has but one
-    names = {"format", "axes", "arrays", *plan.summary(), *plan.about}
-    require(content.keys() == names, "fields", "must be those of a plan", sorted(content))
-    judged = (plan.distance is not None) == (plan.sampler in SOLVERS)
-    require(judged, "distance", "must come with a solver, and with nothing else", plan.sampler)
-    own = plan.about.get("scheduler")
-    require((own is not None) == (plan.sampler == OWN), "scheduler", f"must come with {OWN}", own)
-    if own is not None:
-        parts = {"name": str, "config": dict, "calls": int}
-        good = isinstance(own, dict) and {k: type(v) for k, v in own.items()} == parts
-        require(good and own["calls"] > 0, "scheduler", f"must have {', '.join(parts)}", own)
-    choices = COVARIANCES if plan.sampler == "gaussian" else (None,)
-    require(plan.covariance in choices, "covariance", "must fit the sampler", plan.covariance)
-    kinds = {"why": str, "model": str, "command": str, "audit": dict, "frontier": list}
-    kinds["tournament"] = kinds["limits"] = dict
-    for name in kinds.keys() & names:
-        rule = f"must be a {kinds[name].__name__}"
-        require(isinstance(content[name], kinds[name]), name, rule, content[name])
-    for row in plan.frontier:
-        for name in ("steps", "above_best", "standard_error"):
-            require_number(f"frontier {name}", row[name])
-    for name in ("steps", "levels", "calibrated", "process"):
-        require(content[name] == plan.summary()[name], name, "must agree with the arrays")
-    d, cells = plan.moments.basis.dimension, len(plan.levels) - 1
-    require(plan.start_noise.shape == (d,), "start_noise", f"must have shape [{d}]")
-    if plan.variances is not None:
-        rule = f"must have shape [{cells}] or [{cells}, {d}]"
-        require(plan.variances.shape in ((cells,), (cells, d)), "variances", rule)
-    one = plan.sampler == "gaussian" and plan.covariance != "scalar"
-    bases = cells if plan.covariance == "full" else min(cells, int(one))
-    require(len(plan.axes) == bases, "axes", f"must be {bases} bases", len(plan.axes))
-    same = math.isclose(content["resolution"], plan.resolution, rel_tol=1e-9)
-    require(same, "resolution", "must agree with the arrays", content["resolution"])
-
-
-def _calibration(tensors: dict[str, Array], moments: Moments) -> Calibration:
-    own = {k[12:]: v for k, v in tensors.items() if k.startswith("calibration.")}
-    return calibration_from_tensors(own, moments)
-
-
-def _certificate(content: Json | None, levels: Levels) -> Certificate | None:
-    if content is None:
-        return None
-    made = certificate_from_json(content)
-    noise = np.array([at.noise for at in made.levels])
-    same = noise.shape == levels.shape and np.allclose(noise, levels**-0.5, rtol=1e-9, atol=0)
-    require(bool(same), "certificate", "must be of the levels of the plan")
-    return made
-
-
-def _axes(content: Json, matrix: Array | None, moments: Moments) -> Basis:
-    kind = require_choice("axes", content["kind"], ("coordinate", "pca", "dct"))
-    d = moments.basis.dimension
-    if kind == "pca":
-        good = matrix is not None and matrix.shape == (d, d)
-        require(good, "axes", f"must have a matrix [{d}, {d}]")
-        return Basis("pca", (d,), (matrix,))
-    shape = tuple(int(n) for n in content["shape"])
-    require(math.prod(shape) == d, "axes", f"must have {d} coordinates", shape)
-    return dct_basis(shape) if kind == "dct" else coordinate_basis(d)

@@ -23,13 +23,19 @@ from .cost import Prices
 
 
 def promise(
-    price: Prices, curve: Curve, nodes: Indices, entries: tuple[Entry, ...], *, last: str
+    price: Prices,
+    curve: Curve,
+    nodes: Indices,
+    entries: tuple[Entry, ...],
+    *,
+    last: str,
+    drawn: float = 0.0,
 ) -> Certificate:
     """Return the certificate of a grid of nodes 1..K of `curve`: (1) of ledger/resolution.py.
 
     entries: the grid's ledger, of which the finest level promises the sum; what it adds to the
     price of the grid as given (for having chosen it, for levels not measured) is added at every
-    level.
+    level; drawn: the variance that a last draw adds.
     """
     # (1) needs the truth at every node; between measured levels the entries have it bracketed
     certain = curve.exact and bool(np.isin(curve.levels[nodes], price.audit.levels).all())
@@ -47,7 +53,7 @@ def promise(
     scale = price.audit.about.get("scale")
     return certify(
         rows,
-        _w2(price, curve, int(nodes[-1]), last),
+        _w2(price, curve, int(nodes[-1]), last, drawn),
         scale=float(scale) if isinstance(scale, int | float) and scale > 0 else None,
         holds=_holds(price, entries),
     )
@@ -92,16 +98,21 @@ def _estimated(price: Prices, curve: Curve, nodes: Indices) -> Array:
     return np.asarray(np.array(ends[0]) + np.stack(ends[1], axis=1))
 
 
-def _w2(price: Prices, curve: Curve, node: int, last: str) -> Entry:
+def _w2(price: Prices, curve: Curve, node: int, last: str, drawn: float = 0.0) -> Entry:
+    """Return W2 at the last level; drawn: tr C of a last draw from N(m, C), 0 for none.
+
+    Given x_s a draw has E|x0 - m - C^1/2 xi|^2 = M(s) + tr C, whatever the denoiser.
+    """
     snr, about = float(curve.levels[node]), price.audit.about
     if last == "sample":
         return w2_entry(None, snr, curve.dimension)
     by_group = curve.errors[curve.main][node] @ curve.sizes[curve.main]
     if curve.exact:
-        return w2_entry(Estimate(float(by_group @ curve.shares), 0.0), snr, curve.dimension)
+        error = Estimate(float(by_group @ curve.shares), 0.0)
+        return w2_entry(error, snr, curve.dimension, drawn=drawn)
     error = group_estimate(by_group, curve.shares)
     high, widest = float(most_error(error, snr, about)), float(about["diameter"])
-    return w2_entry(error, snr, curve.dimension, high=high, widest=widest)
+    return w2_entry(error, snr, curve.dimension, high=high, widest=widest, drawn=drawn)
 
 
 def _note(price: Prices, curve: Curve) -> str:

@@ -31,6 +31,7 @@ from ..ledger.certificate import Entry
 from ..ledger.paths import Trajectories
 from ..ledger.record import Audit
 from ..montecarlo import mean_estimate
+from ..sampling.holds import require_last
 from ..sampling.solvers import SOLVERS, network_calls
 from .cost import prices
 from .distance import Distance
@@ -104,7 +105,7 @@ def plan_solver(
     denoiser: the audited model, to measure the distance of the plan instead of predicting it.
     """
     require_choice("sampler", solver, SOLVERS)
-    require_choice("last", last, ("denoise", "sample"))
+    require_last(last, solver)
     given = {"steps": steps, "distance": distance}
     one = steps is None or distance is None
     require(one, "steps, distance", "only one of them can be given", given)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from .._checks import plural, refuse, require
+from .._checks import InputError, plural, refuse, require
 from .._typing import Json, PathLike
 from ..data import Dataset, load_data
 from ..data.origin import is_of, read_origin
@@ -48,17 +48,30 @@ def opened(
     if isinstance(samples, Drawn):
         return samples
     if not isinstance(samples, str | Path):
-        return Drawn(samples)
+        return Drawn(samples, tuple(f"{note}." for note in _spread_of(samples, data)))
     source = str(samples)
     origin = read_origin(source)
     read = load_data(source, labels=origin.get("label_column"))
     rows = read if data is None else alike(read, data)
-    if not origin:
-        return Drawn(rows, (f"{UNKNOWN}.",))
-    if not is_of(origin, source):
-        return Drawn(rows, (f"{EDITED}.",))
-    notes = [*_plan_of(origin, source, plans), *_model_of(origin, source, audits, plans)]
+    kept = _spread_of(read, data)
+    if not origin or not is_of(origin, source):
+        return Drawn(rows, tuple(f"{n}." for n in (EDITED if origin else UNKNOWN, *kept)))
+    notes = [*_plan_of(origin, source, plans), *_model_of(origin, source, audits, plans), *kept]
     return Drawn(rows, tuple(f"{note}." for note in notes), str(origin.get("command") or ""))
+
+
+def _spread_of(samples: Shown | None, data: Shown | None) -> list[str]:
+    """Return how much of the data's variance the samples keep, where both are data sets."""
+    from ..comparison.compare import spread_of
+    from ..comparison.spread import words
+
+    if not isinstance(samples, Dataset) or not isinstance(data, Dataset):
+        return []
+    try:
+        told = words(spread_of(samples, data))
+    except InputError:  # too few rows, or of another kind, which the page shows all the same
+        return []
+    return [f"Beside the data, {told}"]
 
 
 def require_made_from(plans: Sequence[Plan], audits: Sequence[Audit]) -> None:

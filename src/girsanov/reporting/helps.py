@@ -20,6 +20,7 @@ from ..plan.plan import Plan
 from ..plan.remedies import Remedy, remedies
 from .contest import winner
 from .faults import REMEDY, STOPPED, better, by_heart, ignorant, knows_nothing, no_better, off
+from .spread import kept_spread
 from .verdict import NEGLIGIBLE, sampler_share, verdict
 from .words import number, within
 
@@ -67,7 +68,8 @@ def _said(plan: Plan, fault: str, helps: str) -> list[str]:
     """Return who won, what is wrong with the model or else the verdict, and what would help."""
     named = not plan.ledger or plan.ledger[0].name == "init"
     first = fault or (verdict(plan) if named else "")
-    return [text for text in (winner(plan), first, helps) if text]
+    spread = "" if fault else kept_spread(plan)
+    return [text for text in (winner(plan), first, spread, helps) if text]
 
 
 def headline(audit: Audit, plan: Plan) -> str:

@@ -37,7 +37,7 @@ from scipy import special
 from .._checks import require, require_choice, require_levels
 from .._typing import Array, Tensor
 from ..process import CriticallyDampedLangevin
-from .holds import HOLDS, Complement, Recipe, Step, recipe
+from .holds import HOLDS, Complement, Recipe, Step, recipe, require_last
 from .holds import ORDERS as HOLD_ORDERS
 
 ORDERS = {**HOLD_ORDERS, "strang": 1}  # weak, of x
@@ -70,7 +70,7 @@ def strang_recipe(levels: Array, last: str = "denoise") -> Recipe:
     the last level.
     """
     grid = require_levels("levels", levels, at_least=2)
-    require_choice("last", last, ("denoise", "sample"))
+    require_last(last, "strang")
     times = CLD.time(grid)
     middles = (times[:-1] + times[1:]) / 2
     places = [*middles.tolist(), float(times[-1])]

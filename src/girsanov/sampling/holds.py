@@ -9,6 +9,9 @@ x0 and gaussian (Analytic-DPM, Bao et al. 2022, with a measured covariance diag(
 
     a = s/s',   b = delta/s',   c_j = sqrt(delta (1 + delta v_j)) / s'.                   (2)
 
+A last step ends at s' = inf, where (2) draws x0 ~ N(m, U diag(v) U^T), which keeps the data's
+variance in the basis U; x0 alone (v = 0) returns m, which lacks v_j of it.
+
 score: the exponential integrator of Chen et al. (arXiv 2209.11215), Ornstein-Uhlenbeck reverse
 SDE with the score frozen for the OU time h = (log(1 + 1/s) - log(1 + 1/s'))/2:
 
@@ -23,6 +26,7 @@ The start is the step (2) from s = 0, where the best prediction is the data's me
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -36,7 +40,8 @@ Hold = Literal["score", "relative", "x0", "gaussian"]
 HOLDS: tuple[str, ...] = get_args(Hold)
 ORDERS = dict.fromkeys(HOLDS, 1)  # weak: error of the output's law ~ h^order
 Start = Literal["gaussian", "mean", "standard"]
-Last = Literal["denoise", "sample"]
+Last = Literal["draw", "denoise", "sample"]
+LASTS: tuple[str, ...] = get_args(Last)
 PROCESSES = ("vp", "cld")
 
 
@@ -121,7 +126,12 @@ def _ou_step(snr: float, snr_next: float) -> float:
 def gaussian_step(
     snr: float, snr_next: float, variance: float | Array = 0.0, basis: Basis | None = None
 ) -> Step:
-    """Return the step (2); variance: v, of x0 given the state, 0 for the x0 hold."""
+    """Return the step (2); variance: v, of x0 given the state, 0 for the x0 hold.
+
+    snr_next: inf for the draw of x0 itself.
+    """
+    if math.isinf(snr_next):
+        return Step(snr, 0.0, 1.0, _scalar(np.sqrt(np.asarray(variance))), basis)
     delta = snr_next - snr
     noise = np.sqrt(delta * (1 + delta * np.asarray(variance))) / snr_next
     return Step(snr, snr / snr_next, delta / snr_next, _scalar(noise), basis)
@@ -157,15 +167,18 @@ def recipe(
 
     start: centre, standard deviation and basis of the starting Gaussian; variances: v of the
     gaussian hold, [N] or [N, d], with the basis of each step in `bases`; last: ``denoise`` calls
-    the network once more at the last level and returns its prediction (N + 1 calls), ``sample``
+    the network once more at the last level and returns its prediction (N + 1 calls), ``draw``
+    draws about it with the variance in one row more of `variances` (gaussian hold), ``sample``
     returns the state there (N calls).
     """
-    grid = require_levels("levels", levels, at_least=1 if last == "denoise" else 2)
     kind = require_choice("hold", hold, HOLDS)
-    require_choice("last", last, ("denoise", "sample"))
+    grid = require_levels(
+        "levels", levels, at_least=2 if require_last(last, kind) == "sample" else 1
+    )
     given = (variances is not None) == (kind == "gaussian")
     require(given, "variances", "must be given for the gaussian hold, and for no other", hold)
     cells = list(zip(grid[:-1].tolist(), grid[1:].tolist(), strict=True))
+    cells += [(float(grid[-1]), math.inf)] * (last == "draw")
     if kind == "gaussian":
         v = np.asarray(variances, dtype=np.float64)
         u = bases or (None,) * len(cells)
@@ -180,6 +193,14 @@ def recipe(
     if last == "denoise":
         steps.append(Step(float(grid[-1]), 0.0, 1.0, 0.0))
     return Recipe(*start, tuple(steps), float(grid[-1]))
+
+
+def require_last(last: str, sampler: str) -> str:
+    """Return how a sampler ends, or refuse: only the gaussian hold has a covariance to draw by."""
+    require_choice("last", last, LASTS)
+    rule = "must be denoise or sample: only the gaussian sampler has a covariance to draw by"
+    require(last != "draw" or sampler == "gaussian", "last", rule, last)
+    return last
 
 
 def _scalar(value: Array) -> float | Array:

@@ -27,7 +27,7 @@ import numpy as np
 from .._checks import require_choice, require_levels
 from .._typing import Array
 from ..basis import Basis
-from .holds import Recipe, Step
+from .holds import Recipe, Step, require_last
 
 Solver = Literal["ddim", "heun", "dpmpp-2m"]
 SOLVERS: tuple[str, ...] = get_args(Solver)
@@ -74,7 +74,7 @@ def solver_step(solver: str, before: float | None, snr: float, snr_next: float) 
 
 def network_calls(solver: str, levels: int, last: str) -> int:
     """Return what a sample costs on a grid of so many levels."""
-    return (levels - 1) * (2 if solver == "heun" else 1) + (last == "denoise")
+    return (levels - 1) * (2 if solver == "heun" else 1) + (last != "sample")
 
 
 def solver_steps(solver: str, levels: Array) -> list[Step]:
@@ -102,8 +102,8 @@ def solver_recipe(
     last: ``denoise`` calls the network once more at the last level and returns its prediction,
     ``sample`` returns the state there.
     """
-    require_choice("last", last, ("denoise", "sample"))
-    grid = require_levels("levels", levels, at_least=1 if last == "denoise" else 2)
+    ends = require_last(last, solver)
+    grid = require_levels("levels", levels, at_least=1 if ends == "denoise" else 2)
     steps = solver_steps(solver, grid)
     if last == "denoise":
         steps.append(Step(float(grid[-1]), 0.0, 1.0, 0.0))
