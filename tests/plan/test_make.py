@@ -331,13 +331,13 @@ def test_the_best_number_of_steps_lets_the_verdict_say_which_costs_more():
     from girsanov.plan.goals import DECISIVE, FARTHER, decisive
 
     rows = [{"steps": n} for n in (1, 2, 3, 4, 6, 8, 12, 16, 32)]
-    for enough in (3, 4, 6, 8, 12):
+    for enough in (3, 4, 6):
         assert decisive(3, rows, lambda n, e=enough: n >= e) == enough
-    assert decisive(3, rows, lambda n: n >= 16) == 3  # farther than FARTHER times
+    assert decisive(3, rows, lambda n: n >= 8) == 3  # farther than FARTHER times
     assert decisive(3, rows, lambda n: False) == 3
-    assert FARTHER == 4
+    assert FARTHER == 2
     law = gv.GaussianMixture([0.3, 0.7], [[-1.5, 0.0], [1.0, 2.0]], [0.04, 0.15])
-    wrong = gv.GaussianMixture([0.5, 0.5], [[-1.0, 0.3], [1.3, 1.5]], [0.1, 0.3])
+    wrong = gv.GaussianMixture([0.3, 0.7], [[-1.5, 0.0], [1.0, 2.0]], [0.08, 0.3])
 
     class Wrong(gv.ExactDenoiser):
         exact = False

@@ -18,7 +18,7 @@ from .choose import MOST, SIZES
 from .cost import Prices
 
 ENOUGH = 0.5  # the best number of steps leaves the sampler this share of the score error's bound
-FARTHER = 4  # times the best number of steps, to see that the model is what costs more
+FARTHER = 2  # times the best number of steps, to see that the model is what costs more
 DECISIVE = "the fewest steps that certainly cost less than the model’s score error"
 LEAST = 0.03  # nats a coordinate that stands out; less is not worth twice as many steps
 EVERY = 32  # every number of steps up to here is priced, and some beyond
