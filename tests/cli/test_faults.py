@@ -269,9 +269,14 @@ def test_data_that_cannot_be_used_is_one_line_and_little_memory(here, mistake):
     assert grown < 500, f"{grown} MiB"
 
 
-def test_whole_numbers_at_the_end_of_their_type(here, girsanov):
+def test_whole_numbers_at_the_end_of_what_float64_tells(here, girsanov):
     ends = np.iinfo(np.int64)
     np.save("ends.npy", np.array([[ends.max, ends.min], [0, 1]] * 100))
+    said = girsanov("fit", "ends.npy", "--out", "new", "--steps", 2, "--network", "mlp")
+    assert said.code == 2
+    assert "of at most 2^53 in size" in said.err
+    assert not Path("new").exists()
+    np.save("ends.npy", np.array([[2**53, -(2**53)], [0, 1]] * 100))
     assert girsanov("fit", "ends.npy", "--out", "new", "--steps", 2, "--network", "mlp").code == 0
     units = gv.load_model("new").standardisation
     back = units.decode(np.array([[50.0, -50.0]], np.float32))
