@@ -120,7 +120,7 @@ class Gaussian(Law):
 def along_axes(vectors: Array | None, values: Array, levels: Array) -> Known:
     """Return what is known of independent normal numbers of variances `values` [d]: (2)."""
     gain = levels[:, None] * values
-    return Known(vectors, values / (1 + gain), np.log1p(gain).sum(axis=1) / 2)
+    return Known(vectors, values, values / (1 + gain), np.log1p(gain).sum(axis=1) / 2)
 
 
 def _turn(coordinates: Tensor, vectors: Tensor | None) -> Tensor:

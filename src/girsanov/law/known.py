@@ -19,9 +19,10 @@ from .._typing import Array
 class Known(NamedTuple):
     """Equations (1) and (2) at K SNRs; axes: u_j in columns [d, d], None for the coordinates.
 
-    errors: M_j [K, d]; information: I in nats [K].
+    variances: M_j(0) [d]; errors: M_j [K, d]; information: I in nats [K].
     """
 
     axes: Array | None
+    variances: Array
     errors: Array
     information: Array

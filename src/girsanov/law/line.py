@@ -31,6 +31,12 @@ class Line(NamedTuple):
     means: Array
     variances: Array
 
+    @property
+    def variance(self) -> float:
+        """The variance of the mixture."""
+        away = self.means - self.weights @ self.means
+        return float(self.weights @ (self.variances + away**2))
+
     def known(self, levels: Array) -> tuple[Array, Array]:
         """Return (1) and (2) at `levels`, [K] each."""
         gain = levels[:, None] * self.variances

@@ -274,15 +274,17 @@ class GaussianMixture(Law):
         if k > QUADRATURE_LIMIT:
             return None
         if d == 1:
-            error, information = Line(w, means[:, 0], variances[:, 0]).known(levels)
-            return Known(None, error[:, None], information)
+            line = Line(w, means[:, 0], variances[:, 0])
+            error, information = line.known(levels)
+            return Known(None, np.array([line.variance]), error[:, None], information)
         apart = split(w, means, (variances, vectors), float(levels[-1]))
         if apart is None:
             return None
         error, information = apart.line.known(levels)
         rest = along_axes(None, apart.values, levels)
         errors = np.concatenate([error[:, None], rest.errors], axis=1)
-        return Known(apart.axes, errors, information + rest.information)
+        variances = np.append(apart.line.variance, apart.values)
+        return Known(apart.axes, variances, errors, information + rest.information)
 
     def _parts(self, like: Tensor) -> _Parts:
         cached: _Parts | None = self.__dict__.get("_cached")

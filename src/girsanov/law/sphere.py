@@ -110,7 +110,8 @@ class Sphere(Law):
 
         none = np.zeros(len(levels))
         found = integrals(rule, [self._edges(float(v)) for v in noise], np.stack([none, none + LEAST]))
-        return Known(None, np.repeat(found[0][:, None] / d, d, axis=1), found[1])
+        own = np.full(d, self.variance / d)
+        return Known(None, own, np.repeat(found[0][:, None] / d, d, axis=1), found[1])
 
     def _edges(self, noise: float) -> Array:
         middle = math.hypot(self.radius, math.sqrt((self.dimension - 1) * noise))

@@ -30,6 +30,7 @@ from .examples import (
 from .frame import make_frame
 from .inside import places
 from .kept import keep_sums
+from .known import known_audit
 from .load import load_audit as load_audit
 from .measure import measure_curve
 from .paths import teacher_calls
@@ -75,26 +76,33 @@ def audit(  # noqa: PLR0913
     keep: a folder in which a run that is stopped leaves its sums and the same audit goes on from;
     processes: each measures its share (`girsanov.processes()`), all return the whole;
     progress(done, total) counts network calls.
+    Without train, examples, draws and reference, the exact denoiser of a law that knows its curve
+    is not measured on this law: the curve is exact and costs no call (`ledger/known.py`).
     """
     begun, seed = time.perf_counter(), require_count("seed", seed, at_least=0)
     data = beside_train(denoiser, data, train)
     source = held_out_examples(denoiser, data, examples, seed)
     require_reference(denoiser, reference, data)
     require_shape("data", source, denoiser)
+    grid = levels_to_audit(denoiser, levels)
+    usual = rows_for(denoiser, len(source)) if batch_size is None else batch_size
+    size = require_count("batch_size", usual)
+    alike: dict[str, Any] = {"seed": seed, "batch_size": size, "processes": processes}
+    if all(asked is None for asked in (train, examples, draws, reference)):
+        told = {**alike, "trajectories": trajectories, "progress": progress}
+        if (known := known_audit(denoiser, data, grid, **told)) is not None:
+            return known
     seen = learnt(denoiser, train, len(source))
     moments, origin, source, others = moments_for(denoiser, data, train, source)
     beside, alone = neighbours(denoiser, others, source) if reference is None else (reference, "")
     # exact for this very law: of another one it is a model like any other
     exact = denoiser.exact and isinstance(data, Law) and data.fingerprint == denoiser.fingerprint
-    frame, grid = make_frame(moments, denoiser.shape), levels_to_audit(denoiser, levels)
+    frame = make_frame(moments, denoiser.shape)
     count = require_count("draws", -(-DRAWN // len(source)) if draws is None else draws)
     paths = require_count("trajectories", trajectories, at_least=0)
     between = places(grid, GROUPS, seed, trained_levels(denoiser))
     parts = [len(source) * count * (len(grid) + between.gaps), len(seen or ()) * len(grid)]
     parts.append(paths * teacher_calls(len(grid)))
-    usual = rows_for(denoiser, len(source)) if batch_size is None else batch_size
-    size = require_count("batch_size", usual)
-    alike: dict[str, Any] = {"seed": seed, "batch_size": size, "processes": processes}
     measure: Measure = partial(measure_curve, denoiser, levels=grid, frame=frame, **alike)
     numbers = [len(source), len(seen or ()), seed, count, size, grid.tolist()]
     numbers.append(getattr(data, "class_order", None))
@@ -105,8 +113,8 @@ def audit(  # noqa: PLR0913
     )  # fmt: skip
     tick, memorisation, line = _shifted(progress, parts[0], sum(parts)), None, None
     if seen is not None:
-        known = measure(seen, progress=tick, keep=kept("training"))
-        memorisation, line = known.traces[:, :, 0], known.line
+        again = measure(seen, progress=tick, keep=kept("training"))
+        memorisation, line = again.traces[:, :, 0], again.line
     alike["progress"] = _shifted(progress, sum(parts[:2]), sum(parts))
     teacher = measure_trajectories(denoiser, frame, grid, paths, **alike) if paths else None
     from .. import __version__

@@ -1,6 +1,7 @@
 r"""What is left open of a grid's price beside its standard error.
 
-Exact curves are bracketed by single crossing: with the ends M- <= M <= M+ of (3) in
+Of an exact curve nothing is open at levels where it and its integral are known. Elsewhere exact
+curves are bracketed by single crossing: with the ends M- <= M <= M+ of (3) in
 ledger/refine.py, band by band,
 
     1/2 log(1 + delta M+(s)) >= 1/2 int_s^{s'} M >= -1/2 log(1 - delta M-(s')),          (1)
@@ -72,6 +73,9 @@ def _rare(price: Prices, nodes: Indices) -> float:
 
 
 def _bracketed(price: Prices, nodes: Indices) -> tuple[Open, Open]:
+    known = price.audit.curve
+    if known.half is not None and bool(np.isin(price.curve.levels[nodes], known.levels).all()):
+        return Open(0.0, 0.0), Open(0.0, 0.0)
     first, last = int(nodes[0]), int(nodes[-1])
     bases = tuple({price.covariance} & {*price.curve.errors}) if price.covariance else ()
     low, high = (
