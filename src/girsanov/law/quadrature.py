@@ -41,7 +41,9 @@ def _integrals(rule: Functions, edges: Sequence[Array], known: Array) -> Array:
     nodes, weights = np.polynomial.legendre.leggauss(NODES)
     # one edge alone: all the mass is closer together than rounding
     of = np.repeat(np.arange(len(edges)), [max(len(e) - 1, 0) for e in edges])
-    ends = np.stack([np.concatenate([e[:-1] for e in edges]), np.concatenate([e[1:] for e in edges])])
+    ends = np.stack(
+        [np.concatenate([e[:-1] for e in edges]), np.concatenate([e[1:] for e in edges])]
+    )
 
     def panels(left: Array, right: Array, of: NDArray[np.int64]) -> Array:
         half = (right - left)[:, None] / 2
@@ -55,11 +57,12 @@ def _integrals(rule: Functions, edges: Sequence[Array], known: Array) -> Array:
     done = np.zeros_like(known)
     if not len(of):
         return done
-    rough = panels(*ends, of)
+    rough = panels(ends[0], ends[1], of)
     for _ in range(HALVINGS):
         middle = ends.mean(axis=0)
         halves = np.stack([[ends[0], middle], [middle, ends[1]]], axis=-1)  # [2, panels, 2]
-        fine = panels(*halves.reshape(2, -1), np.repeat(of, 2)).reshape(len(rough), -1, 2)
+        left, right = halves.reshape(2, -1)
+        fine = panels(left, right, np.repeat(of, 2)).reshape(len(rough), -1, 2)
         total = fine.sum(axis=2)
         limit = 1e-11 * (done + summed(total, of) + known + 1e-250)
         bad = (np.abs(total - rough) > limit[:, of]).any(axis=0)

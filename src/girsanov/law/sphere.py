@@ -108,8 +108,8 @@ class Sphere(Law):
             told = -k2.sqrt() * tilted.lost - tilted.log  # k A - L
             return np.asarray((log.exp() * torch.stack([self._spread(tilted), told])).numpy())
 
-        none = np.zeros(len(levels))
-        found = integrals(rule, [self._edges(float(v)) for v in noise], np.stack([none, none + LEAST]))
+        known = np.stack([np.zeros(len(levels)), np.full(len(levels), LEAST)])
+        found = integrals(rule, [self._edges(float(v)) for v in noise], known)
         own = np.full(d, self.variance / d)
         return Known(None, own, np.repeat(found[0][:, None] / d, d, axis=1), found[1])
 

@@ -59,7 +59,7 @@ def split(
     size = ROUNDING * max(np.abs(whole).max(), 1e-300)
     if np.abs(rest @ e).max() > size or np.abs(rest - rest[0]).max() > size:
         return None
-    own, axes = np.linalg.eigh(rest.mean(axis=0) - (1.0 + np.abs(whole).max() * d) * np.outer(e, e))
-    # e comes first: its eigenvalue alone is below zero
-    own, axes[:, 0] = np.maximum(own[1:], 0.0), e
-    return Split(Line(weights, y, np.maximum(along, 0.0)), axes, own)
+    across = np.linalg.qr(e[:, None], mode="complete")[0][:, 1:]
+    own, turned = np.linalg.eigh(across.T @ rest.mean(axis=0) @ across)
+    axes = np.concatenate([e[:, None], across @ turned], axis=1)
+    return Split(Line(weights, y, np.maximum(along, 0.0)), axes, np.maximum(own, 0.0))

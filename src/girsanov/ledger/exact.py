@@ -79,7 +79,7 @@ def known_curve(law: Law, levels: Levels) -> KnownCurve | None:
 
 
 def _seen(law: Law, known: Known) -> tuple[Frame, Array]:
-    """Return the frame whose main basis are the axes, and M_j with level 0 along them, [L+1, d]."""
+    """Return the frame whose main basis are the axes, and M_j along them from 0 on, [L+1, d]."""
     order = np.argsort(-known.variances, kind="stable")
     variances = known.variances[order]
     axes = np.eye(law.dimension) if known.axes is None else known.axes
@@ -105,6 +105,5 @@ def _banded(values: Array, bands: Bands) -> Array:
     """Return the means of values [L, d] over each band, [L, J]."""
     if bands.single:
         return values
-    out = np.zeros((len(values), bands.count))
-    np.add.at(out, (slice(None), bands.index), values)
-    return out / bands.sizes
+    sums = np.stack([np.bincount(bands.index, row, bands.count) for row in values])
+    return np.asarray(sums / bands.sizes)

@@ -44,9 +44,7 @@ def known_from(t: Mapping[str, Array], sizes: dict[str, Array]) -> Curve:
     errors = {name: t[f"errors.{name}"] for name in sizes}
     more = {name: t[f"{FINER}errors.{name}"] for name in sizes}
     finer = replace(curve_of(t[FINER + "levels"], more, sizes, second), half=t[FINER + HALF])
-    return replace(
-        curve_of(t["levels"], errors, sizes, second), half=t[HALF], finer=finer
-    )
+    return replace(curve_of(t["levels"], errors, sizes, second), half=t[HALF], finer=finer)
 
 
 def known_forms(arrays: Mapping[str, Array]) -> dict[str, tuple[str, ...]]:

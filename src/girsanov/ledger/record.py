@@ -20,8 +20,8 @@ from ..sampling.holds import PROCESSES
 from .beaten import Beaten, beaten
 from .calibrated import Corrected, calibrate, calibrated
 from .curve import Curve
-from .exactly import known_tensors
 from .doubts import Doubt, cannot_tell, doubts
+from .exactly import known_tensors
 from .frame import Frame
 from .memorised import beyond_line, memorised
 from .paths import Trajectories

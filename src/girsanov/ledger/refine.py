@@ -156,6 +156,8 @@ def stretches(curve: Curve, levels: Levels) -> Array:
         out[rows] = left[rows] @ errors[gap].T + right[rows] @ errors[gap + 1].T
     if curve.half is not None:
         out *= _told(curve)[i][:, None]
+        whole = (w == 0) & (end == 1)
+        out[whole] = np.diff(curve.half)[i[whole], None]
     if curve.bends:
         _add_bumps(out, curve, fine, i)
     return out

@@ -20,9 +20,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._typing import Array
 from ..ledger.record import Audit
-from ..montecarlo import group_estimate
+from ..montecarlo import Estimate
 from .correction import SURE
 from .given import as_planned, grid_prices
 from .make import Found, Wish
@@ -93,7 +92,8 @@ def _of_sampler(audit: Audit, own: Audit, plan: Plan) -> list[Remedy]:
         better = audit.calibrated()
         at_corrected = found_in(better.in_process(plan.process), plan.steps).cost()
         share = better.calibration.share  # type: ignore[union-attr]
-        found.append(_saved("calibration", price.estimate(at_best - at_corrected), {"share": share}))
+        gain = price.estimate(at_best - at_corrected)
+        found.append(_saved("calibration", gain, {"share": share}))
     return found
 
 
