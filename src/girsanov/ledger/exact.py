@@ -69,7 +69,8 @@ def known_curve(law: Law, levels: Levels) -> KnownCurve | None:
     if known is None:
         return None
     frame, errors = _seen(law, known)
-    half = np.concatenate([[0.0], known.information])
+    # it rises in truth: where it has come to its end, rounding may have it fall
+    half = np.maximum.accumulate(np.concatenate([[0.0], known.information]))
     places = np.concatenate([[0], np.arange(len(levels)) * (inside + 1) + 1])
     whole = _curve(law, np.concatenate([[0.0], fine]), errors, half, frame)
     curve = replace(

@@ -73,8 +73,9 @@ def _rare(price: Prices, nodes: Indices) -> float:
 
 
 def _bracketed(price: Prices, nodes: Indices) -> tuple[Open, Open]:
-    known = price.audit.curve
-    if known.half is not None and bool(np.isin(price.curve.levels[nodes], known.levels).all()):
+    known = np.isin(price.curve.levels, price.audit.curve.levels)
+    known &= price.audit.curve.half is not None
+    if bool(known[nodes].all()):
         return Open(0.0, 0.0), Open(0.0, 0.0)
     first, last = int(nodes[0]), int(nodes[-1])
     bases = tuple({price.covariance} & {*price.curve.errors}) if price.covariance else ()
@@ -82,7 +83,8 @@ def _bracketed(price: Prices, nodes: Indices) -> tuple[Open, Open]:
         refined(price.audit.curve, price.levels, bases=bases, pick=p) for p in ("low", "high")
     )
     below, above = _integral_ends(low, high)
-    mid = price._integrals[:, 0]
+    mid, whole = price._integrals[:, 0], known[:-1] & known[1:]
+    below, above = np.where(whole, mid, below), np.where(whole, mid, above)
     ends = [
         cell_costs(c, nodes[:-1], nodes[1:], price.hold, price.covariance, process=price.process)
         for c in (price.curve, low, high)
