@@ -1,9 +1,11 @@
 """What laws know without sampling: equations (1) and (2) of law/known.py, by independent means."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
+import torch
 from scipy import integrate, special, stats
 
 from girsanov.law import Gaussian, GaussianMixture, Points, Sphere
@@ -49,10 +51,7 @@ def entropy_information(law, snr):
 
     reach = law.means[:, 0, None] + wide[:, None] * np.linspace(-14, 14, 29)
     edges = np.unique(reach)
-    whole = sum(
-        integrate.quad(part, a, b, epsabs=1e-12)[0]
-        for a, b in zip(edges[:-1], edges[1:], strict=True)
-    )
+    whole = sum(integrate.quad(part, *ends, epsabs=1e-12)[0] for ends in pairwise(edges))
     return whole - math.log(2 * math.pi * math.e / snr) / 2
 
 
@@ -100,8 +99,6 @@ def test_errors_are_those_along_the_axes(law):
     np.testing.assert_allclose(axes.T @ axes, np.eye(law.dimension), atol=1e-12)
     np.testing.assert_allclose((axes * known.variances) @ axes.T, law.covariance(), atol=1e-12)
     rng = np.random.default_rng(5)
-    import torch
-
     for s, errors in zip(LEVELS[1:4], known.errors, strict=True):
         x0 = law.sample(count, seed=3)
         x = x0 + torch.from_numpy(rng.normal(size=x0.shape)) / s**0.5

@@ -174,7 +174,7 @@ def lower(name):
 @pytest.mark.parametrize(
     ("change", "about", "words"),
     [
-        (lower("half"), {}, "one with its finer"),
+        (lower("half"), {}, "does not fall"),
         (lower("errors.pca"), {}, "one with its finer"),
         (lower("finer.half"), {}, "does not fall"),
         (lambda t: t.pop("finer.levels"), {}, "must hold finer.levels"),

@@ -1,4 +1,4 @@
-"""Plans of exact audits: ledgers without an interval, held against the truth found in other ways."""
+"""Plans of exact audits: ledgers without an interval, against the truth found in other ways."""
 
 import math
 
