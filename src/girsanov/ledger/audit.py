@@ -85,11 +85,10 @@ def audit(  # noqa: PLR0913
     require_reference(denoiser, reference, data)
     require_shape("data", source, denoiser)
     grid = levels_to_audit(denoiser, levels)
-    usual = rows_for(denoiser, len(source)) if batch_size is None else batch_size
-    size = require_count("batch_size", usual)
-    alike: dict[str, Any] = {"seed": seed, "batch_size": size, "processes": processes}
+    alike: dict[str, Any] = {"seed": seed, "processes": processes}
     if all(asked is None for asked in (train, examples, draws, reference)):
-        told = {**alike, "trajectories": trajectories, "progress": progress}
+        size = BATCH if batch_size is None else require_count("batch_size", batch_size)
+        told = {**alike, "batch_size": size, "trajectories": trajectories, "progress": progress}
         if (known := known_audit(denoiser, data, grid, **told)) is not None:
             return known
     seen = learnt(denoiser, train, len(source))
@@ -103,6 +102,8 @@ def audit(  # noqa: PLR0913
     between = places(grid, GROUPS, seed, trained_levels(denoiser))
     parts = [len(source) * count * (len(grid) + between.gaps), len(seen or ()) * len(grid)]
     parts.append(paths * teacher_calls(len(grid)))
+    usual = rows_for(denoiser, len(source)) if batch_size is None else batch_size
+    alike["batch_size"] = size = require_count("batch_size", usual)
     measure: Measure = partial(measure_curve, denoiser, levels=grid, frame=frame, **alike)
     numbers = [len(source), len(seen or ()), seed, count, size, grid.tolist()]
     numbers.append(getattr(data, "class_order", None))
