@@ -36,7 +36,7 @@ from .measure import measure_curve
 from .paths import teacher_calls
 from .record import Audit as Audit
 from .suspects import suspected
-from .trained import levels_to_audit, named, said_of, trained_levels
+from .trained import levels_to_audit, named, record_of, trained_levels
 from .trajectories import measure_trajectories
 
 BATCH = 512  # examples a network call, at most
@@ -84,13 +84,11 @@ def audit(  # noqa: PLR0913
     source = held_out_examples(denoiser, data, examples, seed)
     require_reference(denoiser, reference, data)
     require_shape("data", source, denoiser)
-    grid = levels_to_audit(denoiser, levels)
-    alike: dict[str, Any] = {"seed": seed, "processes": processes}
-    if all(asked is None for asked in (train, examples, draws, reference)):
-        size = BATCH if batch_size is None else require_count("batch_size", batch_size)
-        told = {**alike, "batch_size": size, "trajectories": trajectories, "progress": progress}
-        if (known := known_audit(denoiser, data, grid, **told)) is not None:
-            return known
+    grid, asked = levels_to_audit(denoiser, levels), (train, examples, draws, reference)
+    alike: dict[str, Any] = {"seed": seed, "processes": processes, "batch_size": batch_size}
+    told = {**alike, "trajectories": trajectories, "progress": progress}
+    if all(x is None for x in asked) and (known := known_audit(denoiser, data, grid, **told)):
+        return known
     seen = learnt(denoiser, train, len(source))
     moments, origin, source, others = moments_for(denoiser, data, train, source)
     beside, alone = neighbours(denoiser, others, source) if reference is None else (reference, "")
@@ -118,17 +116,11 @@ def audit(  # noqa: PLR0913
         memorisation, line = again.traces[:, :, 0], again.line
     alike["progress"] = _shifted(progress, sum(parts[:2]), sum(parts))
     teacher = measure_trajectories(denoiser, frame, grid, paths, **alike) if paths else None
-    from .. import __version__
-
-    about = {
-        "girsanov": __version__, "model": denoiser.fingerprint, "data": data.fingerprint,
-        "data_name": getattr(data, "name", type(data).__name__), "exact": exact,
-        "shape": list(denoiser.shape), "examples": len(source), "draws": count, "seed": seed,
-        "calls": sum(parts) + parts[0] * (reference is not None),
-        "moments_from": origin, "trajectories": paths,
-        "levels_between": between.gaps, "training_examples": len(seen or ()),
-        "seconds": round(time.perf_counter() - begun, 3), **said_of(denoiser, data),
-    }  # fmt: skip
+    about = record_of(
+        denoiser, data, begun, exact=exact, examples=len(source), draws=count, seed=seed,
+        calls=sum(parts) + parts[0] * (reference is not None), moments_from=origin,
+        trajectories=paths, levels_between=between.gaps, training_examples=len(seen or ()),
+    )  # fmt: skip
     about |= named(denoiser, data, beside, alone) | suspected(denoiser, source, curve, seed)
     return Audit(curve, frame, memorisation, about, teacher, line_seen=line)
 

@@ -16,37 +16,44 @@ from ..law.base import Law
 from .exact import known_curve
 from .paths import teacher_calls
 from .record import Audit
-from .trained import named, said_of
+from .trained import named, record_of
 from .trajectories import measure_trajectories
+
+BATCH = 512  # trajectories a call
 
 
 def known_audit(
-    denoiser: Denoiser, data: Dataset | Law, grid: Levels, *, trajectories: int, **alike: Any
+    denoiser: Denoiser,
+    data: Dataset | Law,
+    grid: Levels,
+    *,
+    trajectories: int,
+    batch_size: int | None,
+    **alike: Any,
 ) -> Audit | None:
     """Return the audit at SNRs `grid` with an exact curve, None where it has to be measured.
 
-    trajectories: of the teacher, which are drawn all the same; alike: seed, batch_size, processes
-    and progress, as of `audit`.
+    trajectories: of the teacher, which are drawn all the same, `batch_size` in a call; alike:
+    seed, processes and progress, as of `audit`.
     """
     begun, paths = time.perf_counter(), require_count("trajectories", trajectories, at_least=0)
+    size = BATCH if batch_size is None else require_count("batch_size", batch_size)
     if not (isinstance(data, Law) and plainly_exact(denoiser, data)):
         return None
     known = known_curve(data, grid)
     if known is None:
         return None
-    teacher = measure_trajectories(denoiser, known.frame, grid, paths, **alike) if paths else None
-    from .. import __version__
-
-    about = {
-        "girsanov": __version__, "model": denoiser.fingerprint, "data": data.fingerprint,
-        "data_name": type(data).__name__, "exact": True, "shape": list(denoiser.shape),
-        "examples": 0, "draws": 0, "seed": alike["seed"],
-        "calls": paths * teacher_calls(len(grid)), "moments_from": "law", "trajectories": paths,
-        "levels_between": 0, "training_examples": 0,
-        "seconds": round(time.perf_counter() - begun, 3),
-        **said_of(denoiser, data), **named(denoiser, data, None),
-    }  # fmt: skip
-    return Audit(known.curve, known.frame, None, about, teacher)
+    teacher = None
+    if paths:
+        teacher = measure_trajectories(
+            denoiser, known.frame, grid, paths, batch_size=size, **alike
+        )
+    about = record_of(
+        denoiser, data, begun, exact=True, examples=0, draws=0, seed=alike["seed"],
+        calls=paths * teacher_calls(len(grid)), moments_from="law", trajectories=paths,
+        levels_between=0, training_examples=0,
+    )  # fmt: skip
+    return Audit(known.curve, known.frame, None, about | named(denoiser, data, None), teacher)
 
 
 def plainly_exact(denoiser: Denoiser, law: Law) -> bool:

@@ -280,12 +280,18 @@ def _saved_by_twice(rows: list[Json], row: Json) -> float:
     return float(row["above_best"] - min(within))
 
 
-def why_best(rows: list[Json], steps: int, bound: float, count: float) -> str:
-    """Return why so many steps are the best number; bound: of the score error of their grid."""
+def why_best(
+    rows: list[Json], steps: int, bound: float, count: float, *, exact: bool = False
+) -> str:
+    """Return why so many steps are the best number; bound: of the score error of their grid.
+
+    exact: whether the denoiser is.
+    """
     row, last = next(r for r in rows if r["steps"] == steps), rows[-1]
     half, error, few = _worth(row, bound, count)
     least = f"is at least {figure(bound, 2)}"
     known = f"the score error {least}" if bound > 0 else "no score error was found"
+    known = "the denoiser is exact" if exact else known
     if half >= max(error, few):
         rule = f"at most half of the score error, which {least}"
     elif error >= few:

@@ -241,7 +241,7 @@ def _best(price: Prices, rows: list[Json], end: int, extra: int) -> tuple[int, s
         return 0.0 if price.exact else score_floor(price, nodes)
 
     count = best(rows, bound(rows[-1]["steps"]), out)
-    why = why_best(rows, count, bound(count), out)
+    why = why_best(rows, count, bound(count), out, exact=price.exact)
     if price.audit.untrained() is None:
         return count, why
     return count, f"no number of steps mends a model that knows nothing of this data; {why}"
