@@ -14,6 +14,7 @@ from girsanov._files import read_tensors, write_pair
 from girsanov.data import load_data
 from girsanov.ledger.load import load_audit
 from girsanov.ledger.paths import teacher_calls
+from girsanov.ledger.refine import denser, stretches
 
 SHARED = ROOT @ ROOT.T
 GAUSSIAN = LAWS["gaussian"]
@@ -214,3 +215,11 @@ def test_a_curve_without_a_finer_one_is_planned_at_its_own_levels():
     bare = replace(made, curve=replace(made.curve, finer=None))
     assert bare.dense is bare
     assert np.isin(bare.plan(steps=4).levels, GRID).all()
+
+
+def test_parts_of_a_gap_add_up_to_what_is_known_of_it():
+    curve = exact(LINE).curve
+    gaps = np.diff(curve.half)
+    np.testing.assert_array_equal(stretches(curve, GRID)[:, 0], gaps)
+    parts = stretches(curve, denser(GRID, 1))[:, 0]
+    np.testing.assert_allclose(parts[1::2] + parts[2::2], gaps[1:], rtol=1e-12)
