@@ -184,8 +184,9 @@ def _measure(
         f"measured: {plural(plan.steps, 'step')} ({promise}), at noise level "
         f"{plan.resolution:.3g}. The theorems hold for every law that meets their "
         f"assumptions; the plan for this model on this data, where start and steps cost at most "
-        f"{high:.3g} nats (TV {tv_from_kl(high):.3g}) at 95 % confidence"
+        f"{high:.3g} nats (TV {tv_from_kl(high):.3g})"
     )
+    words += "" if found.curve.exact else " at 95 % confidence"
     if not found.about["exact"]:
         words += ", up to the model's score error, which no number of steps mends"
     if "resolution" not in options:

@@ -143,16 +143,19 @@ def audited(audit: Audit, out: Path) -> None:
     counts = ((about["examples"], "example"), (about["draws"], "draw"))
     spent = " x ".join(plural(*one) for one in (*counts, (len(audit.levels), "level")))
     spent += f" and {inside} between them" if inside else ""
+    if audit.curve.exact:
+        spent = f"the law knows its curve, at {plural(len(audit.levels), 'level')}"
     console.print(
         f"{spent}{seen}: {plural(about['calls'], 'network call')} in {about['seconds']:.1f} s"
     )
     low, high = audit.levels[-1] ** -0.5, audit.levels[0] ** -0.5
     console.print(f"error x SNR per dimension, from noise {high:.3g} to {low:.3g}")
     console.print(f"  {sparkline(share[:: -(-len(share) // 65)])}")
-    relative = float(np.median(total.se / total.value))
-    console.print(
-        f"relative standard error of the curve {100 * relative:.1f} % (median over levels)"
-    )
+    if not audit.curve.exact:
+        relative = float(np.median(total.se / total.value))
+        console.print(
+            f"relative standard error of the curve {100 * relative:.1f} % (median over levels)"
+        )
     if about.get("without_neighbours"):
         why = f"{about['without_neighbours']}: no bound is made of what they say by themselves"
         console.print(f"[yellow]training or other examples: {why}[/]")

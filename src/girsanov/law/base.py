@@ -28,10 +28,10 @@ from .._files import write_json
 from .._typing import Array, Json, PathLike, Tensor
 from ..montecarlo import Estimate
 from ..noise import NoiseSource
+from .known import Known
 
 FORMAT = "girsanov/law/1"
 COVARIANCE_LIMIT = 8192  # dimension above which a d x d covariance is refused (512 MiB there)
-HALVINGS = 50  # of a panel, at most: then it is as short as rounding
 SIZE_LIMIT = 1e100  # of any parameter, so that no square of one overflows
 
 Level = float | Tensor  # SNR: one for all rows, or one for each row [B]
@@ -76,9 +76,21 @@ class Law(ABC):
     def _posterior(self, x: Tensor, noise: float, spread: bool) -> tuple[Tensor, Tensor]:
         """Return equations (1) [B, d] and, when `spread`, (2) [B] at noise variance 1/s > 0."""
 
+    def _known(self, levels: Array) -> Known | None:
+        """Return what `known.py` says of the law at `levels` [K], None where nothing is known."""
+        return None
+
     def _exact_curve(self, levels: Array) -> Array | None:
         """Return equation (5) [K] where it is known without sampling."""
-        return None
+        known = self._known(levels)
+        return None if known is None else known.errors.sum(axis=1)
+
+    def known(self, levels: Any) -> Known | None:
+        """Return the errors along axes and the information at increasing SNRs `levels` [K].
+
+        None of a law that only sampling can tell.
+        """
+        return self._known(require_levels("levels", levels))
 
     def sample(self, count: int, *, seed: int, first: int = 0) -> Tensor:
         """Return samples first..first+count-1 of this seed, float64 [count, d].
@@ -214,34 +226,3 @@ def as_array(argument: str, value: Any) -> Array:
         refuse(argument, f"must be finite, at most {SIZE_LIMIT:g} in size", float(array[~good][0]))
     array.setflags(write=False)
     return array
-
-
-def integrate(rule: Callable[[Array], Array], edges: Array, known: float) -> float:
-    """Return the integral of `rule` >= 0 over [edges[0], edges[-1]] to 1e-11 of it + `known`.
-
-    An integral below 1e-250 is not resolved further: its digits are subnormal numbers.
-
-    Gauss-Legendre of 16 nodes on each panel between edges, compared with its two halves, which
-    replace it until they agree. rule: x [n] to values [n].
-    """
-    nodes, weights = np.polynomial.legendre.leggauss(16)
-    if len(edges) < 2:  # all the mass is closer together than rounding
-        return 0.0
-
-    def panels(left: Array, right: Array) -> Array:
-        half = (right - left)[:, None] / 2
-        x = (right + left)[:, None] / 2 + half * nodes
-        return np.asarray(half[:, 0] * (rule(x.ravel()).reshape(x.shape) @ weights))
-
-    ends = np.stack([edges[:-1], edges[1:]])  # [2, panels]
-    rough, done = panels(*ends), 0.0
-    for _ in range(HALVINGS):
-        middle = ends.mean(axis=0)
-        halves = np.stack([[ends[0], middle], [middle, ends[1]]], axis=-1)  # [2, panels, 2]
-        fine = panels(*halves.reshape(2, -1)).reshape(-1, 2)
-        bad = np.abs(fine.sum(axis=1) - rough) > 1e-11 * (done + fine.sum() + known + 1e-250)
-        done += float(fine[~bad].sum())
-        if not bad.any():
-            break
-        ends, rough = halves[:, bad].reshape(2, -1), fine[bad].ravel()
-    return done + float(fine[bad].sum())

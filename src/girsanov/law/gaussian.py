@@ -22,6 +22,7 @@ from .._files import sha256_of
 from .._typing import Array, Json, Tensor
 from ..noise import NoiseSource
 from .base import FORMAT, Law, as_array
+from .known import Known
 
 ASYMMETRY = 1e-8  # allowed relative to the largest entry or eigenvalue: rounding of the user's
 
@@ -102,6 +103,9 @@ class Gaussian(Law):
     def _exact_curve(self, levels: Array) -> Array:
         return np.array([(self._values / (1 + s * self._values)).sum() for s in levels])
 
+    def _known(self, levels: Array) -> Known:
+        return along_axes(self._vectors, self._values, levels)
+
     def _tensors(self, like: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         """Return mean, l and U on the device of `like`, kept for the next call."""
         cached = self.__dict__.get("_cached")
@@ -111,6 +115,12 @@ class Gaussian(Law):
                 cached = [a if a is None else torch.tensor(a, device=like.device) for a in arrays]
             self._cached = cached
         return cached[0], cached[1], cached[2]
+
+
+def along_axes(vectors: Array | None, values: Array, levels: Array) -> Known:
+    """Return what is known of independent normal numbers of variances `values` [d]: (2)."""
+    gain = levels[:, None] * values
+    return Known(vectors, values, values / (1 + gain), np.log1p(gain).sum(axis=1) / 2)
 
 
 def _turn(coordinates: Tensor, vectors: Tensor | None) -> Tensor:

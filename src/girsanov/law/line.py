@@ -1,6 +1,11 @@
-r"""The curve of a mixture on a line, by quadrature: equation (4) of `mixture.py` averaged,
+r"""A mixture on a line, by quadrature: equation (4) of `mixture.py` averaged, and the information.
 
-E tr Cov = sum_j w_j t_j + int sum_j w_j N(x; mu_j, l_j + v) (m_j(x) - m(x))^2 dx.    (1)
+With J the component that x_0 is of, p_j = w_j N(x; mu_j, l_j + v) and r_j = p_j / sum p_i,
+
+    E tr Cov = sum_j w_j t_j + int sum_j p_j (m_j(x) - m(x))^2 dx,                        (1)
+    I(x_0; x) = sum_j w_j/2 log(1 + s l_j) + int sum_j p_j log(r_j / w_j) dx,             (2)
+
+the last being I(J; x), an integral of what is nowhere negative.
 """
 
 from __future__ import annotations
@@ -8,46 +13,69 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._typing import Array
-from .base import integrate
+from .quadrature import integrals
+
+REACH = np.array([0.0, 1.5, 3.0, 6.0, 10.0, 15.0])  # beyond 15 is less than exp(-112)
+FAR = 39.0  # exp(-39^2 / 2) is zero in float64
+PAIRS = 2**14  # places x components that are looked at together
+LEAST = 0.01  # nats: (2) is told to 1e-11 of it and of so much
 
 
 class Line(NamedTuple):
-    """The components of a 1-D mixture, each [k], for the integral of equation (1)."""
+    """The components of a 1-D mixture, each [k]; weights are positive."""
 
     weights: Array
     means: Array
     variances: Array
 
-    def between(self, noise: float, own: float) -> float:
-        """Return the integral; `own` is the sum before it, which sets the precision asked."""
+    @property
+    def variance(self) -> float:
+        """The variance of the mixture."""
+        away = self.means - self.weights @ self.means
+        return float(self.weights @ (self.variances + away**2))
+
+    def known(self, levels: Array) -> tuple[Array, Array]:
+        """Return (1) and (2) at `levels`, [K] each."""
+        gain = levels[:, None] * self.variances
+        own = (self.variances / (1 + gain)) @ self.weights
+        inner = np.log1p(gain) @ self.weights / 2
+        noise = 1 / levels
+        found = integrals(
+            lambda x, of: self._density(x, noise[of]),
+            [self._edges(float(v)) for v in noise],
+            np.stack([own, inner + LEAST]),
+        )
+        return own + found[0], inner + np.maximum(found[1], 0.0)
+
+    def _edges(self, noise: float) -> Array:
         scale = np.sqrt(self.variances + noise)
         order = np.sort(self.means)
-        reach = np.array([0.0, 1.5, 3.0, 6.0, 10.0, 15.0])  # beyond 15 is less than exp(-112)
-        near = self.means + np.concatenate([-reach, reach])[:, None] * scale
+        near = self.means + np.concatenate([-REACH, REACH])[:, None] * scale
         # Halfway between neighbours the posterior changes sides, however far both are.
         edges = np.concatenate([near.ravel(), (order[1:] + order[:-1]) / 2])
         cell = scale.min() / 2
-        return integrate(
-            lambda x: self._density(x, noise), np.unique(np.round(edges / cell)) * cell, own
-        )
+        return np.asarray(np.unique(np.round(edges / cell)) * cell)
 
-    def _density(self, x: Array, noise: float) -> Array:
-        return np.concatenate(
-            [self._near(part, noise) for part in np.split(x, range(512, len(x), 512))]
-        )
+    def _density(self, x: Array, noise: Array) -> Array:
+        size = max(512, PAIRS // len(self.means))
+        rows = [slice(a, a + size) for a in range(0, len(x), size)]
+        return np.concatenate([self._near(x[part], noise[part]) for part in rows], axis=1)
 
-    def _near(self, x: Array, noise: float) -> Array:
-        wide = self.variances + noise
-        reach = 39 * np.sqrt(wide)  # exp(-39^2 / 2) is zero in float64
-        seen = (self.means + reach >= x.min()) & (self.means - reach <= x.max())
-        w, mu, wide = self.weights[seen], self.means[seen], wide[seen]
-        away = x[:, None] - mu
-        p = w / np.sqrt(2 * np.pi * wide) * np.exp(-(away**2) / (2 * wide))  # [n, k]
-        guess = mu + self.variances[seen] / wide * away
+    def _near(self, x: Array, noise: Array) -> Array:
+        reach = FAR * np.sqrt(self.variances + noise.max())
+        seen: NDArray[np.bool_] = (self.means + reach >= x.min()) & (self.means - reach <= x.max())
+        w, mu, own = self.weights[seen], self.means[seen], self.variances[seen]
+        away, wide = x[:, None] - mu, own + noise[:, None]
+        log = -(away**2) / (2 * wide) - np.log(2 * np.pi * wide) / 2
+        p = w * np.exp(log)  # [n, k]
+        mass = p.sum(axis=1, keepdims=True)
+        guess = mu + own / wide * away
         # From the likeliest guess, so that a posterior on one component is exactly a zero.
         guess -= np.take_along_axis(guess, p.argmax(axis=1, keepdims=True), axis=1)
-        mass = p.sum(axis=1)
-        mean = (p * guess).sum(axis=1) / np.where(mass > 0, mass, 1.0)
-        return np.asarray((p * (guess - mean[:, None]) ** 2).sum(axis=1))
+        mean = (p * guess).sum(axis=1, keepdims=True) / np.where(mass > 0, mass, 1.0)
+        whole = mass[:, 0]
+        told = (p * log).sum(axis=1) - whole * np.log(np.where(whole > 0, whole, 1.0))
+        return np.stack([(p * (guess - mean) ** 2).sum(axis=1), told])

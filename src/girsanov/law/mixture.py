@@ -36,8 +36,10 @@ from .._files import sha256_of
 from .._typing import Array, Json, Tensor
 from ..noise import NoiseSource
 from .base import FORMAT, Law, as_array
-from .gaussian import eigen_form
+from .gaussian import along_axes, eigen_form
+from .known import Known
 from .line import Line
+from .split import split
 
 PAIRS = 2**18  # examples x components of one block: 2 MiB, which stays in a core's cache
 BLOCK = 2**20  # numbers of any other block
@@ -261,17 +263,28 @@ class GaussianMixture(Law):
             found = [a.plus(b) for a, b in zip(found, new, strict=True)] if found else new
         yield from zip(places, found, strict=True)
 
-    def _exact_curve(self, levels: Array) -> Array | None:
+    def _known(self, levels: Array) -> Known | None:
         used = self.weights > 0
-        w, variances = self.weights[used], self._variances[used]
-        if (self.dimension > 1 and len(w) > 1) or len(w) > QUADRATURE_LIMIT:
+        w, means, variances = self.weights[used], self.means[used], self._variances[used]
+        k, d = means.shape
+        vectors = None if self._vectors is None else self._vectors[used]
+        if k == 1:
+            values = np.broadcast_to(variances[0], (d,))
+            return along_axes(None if vectors is None else vectors[0], values, levels)
+        if k > QUADRATURE_LIMIT:
             return None
-        each = self.dimension // variances.shape[1]
-        own = [each * w @ (variances / (1 + s * variances)).sum(axis=1) for s in levels]
-        if len(w) == 1:
-            return np.array(own)
-        line = Line(w, self.means[used, 0], variances[:, 0])
-        return np.array([a + line.between(1 / s, a) for s, a in zip(levels, own, strict=True)])
+        if d == 1:
+            line = Line(w, means[:, 0], variances[:, 0])
+            error, information = line.known(levels)
+            return Known(None, np.array([line.variance]), error[:, None], information)
+        apart = split(w, means, (variances, vectors), float(levels[-1]))
+        if apart is None:
+            return None
+        error, information = apart.line.known(levels)
+        rest = along_axes(None, apart.values, levels)
+        errors = np.concatenate([error[:, None], rest.errors], axis=1)
+        variances = np.append(apart.line.variance, apart.values)
+        return Known(apart.axes, variances, errors, information + rest.information)
 
     def _parts(self, like: Tensor) -> _Parts:
         cached: _Parts | None = self.__dict__.get("_cached")

@@ -7,8 +7,10 @@ X_0 = c + R w, w uniform on the unit sphere of R^d. At noise variance v = 1/s, x
     tr Cov(X_0 | x) = R^2 (1 - A^2),                                                      (2)
     log p_s(x) = -d/2 log(2 pi v) - (r - R)^2 / 2v + L - k                (bessel.py),    (3)
     M(s) = R^2 E (1 - A^2),                                                               (4)
+    I(X_0; x) = E (k A - L),                                                              (5)
 
-the last an integral over the radius r alone, whose density is |S^{d-1}| r^{d-1} p_s.
+the last two integrals over the radius r alone, whose density is |S^{d-1}| r^{d-1} p_s; by symmetry
+all coordinates share M alike.
 """
 
 from __future__ import annotations
@@ -18,16 +20,20 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from .._checks import require, require_number
 from .._files import sha256_of
 from .._typing import Array, Json, Tensor
 from ..noise import NoiseSource
-from .base import FORMAT, SIZE_LIMIT, Law, as_array, integrate
+from .base import FORMAT, SIZE_LIMIT, Law, as_array
 from .bessel import Tilt, tilt
+from .known import Known
+from .quadrature import integrals
 
 SHARPEST = 1e100  # s R^2, beyond which squares overflow
 REACH = 12.0  # noise levels from its middle that the radius is followed to
+LEAST = 0.01  # nats: (5) is told to 1e-11 of it and of so much
 
 
 class Sphere(Law):
@@ -66,9 +72,9 @@ class Sphere(Law):
         r2 = away.square().sum(dim=1)
         return self._log_density(r2, self._tilt(r2, noise), noise)
 
-    def _log_density(self, r2: Tensor, tilted: Tilt, noise: float) -> Tensor:
+    def _log_density(self, r2: Tensor, tilted: Tilt, noise: float | Tensor) -> Tensor:
         r = r2.clamp_min(1e-300).sqrt()
-        scale = self.dimension / 2 * math.log(2 * math.pi * noise)
+        scale = self.dimension / 2 * torch.as_tensor(2 * math.pi * noise, dtype=r.dtype).log()
         return tilted.log - (r - self.radius).square() / (2 * noise) - scale
 
     def _posterior(self, x: Tensor, noise: float, spread: bool) -> tuple[Tensor, Tensor]:
@@ -83,22 +89,31 @@ class Sphere(Law):
 
     def _tilt(self, r2: Tensor, noise: float) -> Tilt:
         sharp = self.variance / noise
-        require(sharp <= SHARPEST, "snr", f"must be at most {SHARPEST:g} / radius^2", 1 / noise)
+        require(sharp <= SHARPEST, *self._too_sharp(1 / noise))
         return tilt(sharp / noise * r2, self.dimension)
 
-    def _exact_curve(self, levels: Array) -> Array:
-        return np.array([self._error(1 / float(s)) for s in levels])
+    def _too_sharp(self, snr: float) -> tuple[str, str, float]:
+        return "snr", f"must be at most {SHARPEST:g} / radius^2", snr
 
-    def _error(self, noise: float) -> float:
-        d = self.dimension
+    def _known(self, levels: Array) -> Known:
+        d, noise = self.dimension, 1 / levels
+        require(bool(levels[-1] * self.variance <= SHARPEST), *self._too_sharp(levels[-1]))
         surface = math.log(2) + d / 2 * math.log(math.pi) - math.lgamma(d / 2)
-        middle, wide = math.hypot(self.radius, math.sqrt((d - 1) * noise)), math.sqrt(noise)
 
-        def rule(r: Array) -> Array:
-            at = torch.from_numpy(np.asarray(r)).double()
-            tilted = self._tilt(at**2, noise)
-            log = self._log_density(at**2, tilted, noise) + surface + (d - 1) * at.log()
-            return np.asarray((log.exp() * self._spread(tilted)).numpy())
+        def rule(r: Array, of: NDArray[np.int64]) -> Array:
+            at, v = (torch.from_numpy(np.asarray(x)).double() for x in (r, noise[of]))
+            k2 = self.variance / v.square() * at.square()
+            tilted = tilt(k2, d)
+            log = self._log_density(at**2, tilted, v) + surface + (d - 1) * at.log()
+            told = -k2.sqrt() * tilted.lost - tilted.log  # k A - L
+            return np.asarray((log.exp() * torch.stack([self._spread(tilted), told])).numpy())
 
-        edges = middle + wide * np.linspace(-REACH, REACH, 25)
-        return integrate(rule, np.unique(edges.clip(min=0.0)), 0.0)
+        known = np.stack([np.zeros(len(levels)), np.full(len(levels), LEAST)])
+        found = integrals(rule, [self._edges(float(v)) for v in noise], known)
+        own = np.full(d, self.variance / d)
+        return Known(None, own, np.repeat(found[0][:, None] / d, d, axis=1), found[1])
+
+    def _edges(self, noise: float) -> Array:
+        middle = math.hypot(self.radius, math.sqrt((self.dimension - 1) * noise))
+        edges = middle + math.sqrt(noise) * np.linspace(-REACH, REACH, 25)
+        return np.unique(edges.clip(min=0.0))

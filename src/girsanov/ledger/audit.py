@@ -31,12 +31,13 @@ from .examples import (
 from .frame import make_frame
 from .inside import places
 from .kept import keep_sums
+from .known import known_audit
 from .load import load_audit as load_audit
 from .measure import measure_curve
 from .paths import teacher_calls
 from .record import Audit as Audit
 from .suspects import suspected
-from .trained import levels_to_audit, named, said_of, trained_levels
+from .trained import levels_to_audit, named, record_of, trained_levels
 from .trajectories import measure_trajectories
 
 BATCH = 512  # examples a network call, at most
@@ -76,25 +77,31 @@ def audit(  # noqa: PLR0913
     keep: a folder in which a run that is stopped leaves its sums and the same audit goes on from;
     processes: each measures its share (`girsanov.processes()`), all return the whole;
     progress(done, total) counts network calls.
+    Without train, examples, draws and reference, the exact denoiser of a law that knows its curve
+    is not measured on this law: the curve is exact and costs no call (`ledger/known.py`).
     """
     begun, seed = time.perf_counter(), require_count("seed", seed, at_least=0)
     data = beside_train(denoiser, data, train)
     whole = held_out_examples(denoiser, data, examples, seed)
     require_reference(denoiser, reference, data)
     require_shape("data", whole, denoiser)
+    grid, asked = levels_to_audit(denoiser, levels), (train, examples, draws, reference)
+    alike: dict[str, Any] = {"seed": seed, "processes": processes, "batch_size": batch_size}
+    told = {**alike, "trajectories": trajectories, "progress": progress}
+    if all(x is None for x in asked) and (known := known_audit(denoiser, data, grid, **told)):
+        return known
     seen = learnt(denoiser, train, len(whole))
     moments, origin, source, others = moments_for(denoiser, data, train, whole)
     beside, alone = neighbours(denoiser, others, source) if reference is None else (reference, "")
     # exact for this very law: of another one it is a model like any other
     exact = denoiser.exact and isinstance(data, Law) and data.fingerprint == denoiser.fingerprint
-    frame, grid = make_frame(moments, denoiser.shape), levels_to_audit(denoiser, levels)
+    frame = make_frame(moments, denoiser.shape)
     count = require_count("draws", -(-DRAWN // len(source)) if draws is None else draws)
     paths = require_count("trajectories", trajectories, at_least=0)
     between = places(grid, GROUPS, seed, trained_levels(denoiser))
     parts = [len(source) * count * (len(grid) + between.gaps), len(seen or ()) * len(grid)]
     parts.append(paths * teacher_calls(len(grid)))
-    size = rows_for(denoiser, len(source), batch_size)
-    alike: dict[str, Any] = {"seed": seed, "batch_size": size, "processes": processes}
+    alike["batch_size"] = size = rows_for(denoiser, len(source), batch_size)
     measure: Measure = partial(measure_curve, denoiser, levels=grid, frame=frame, **alike)
     order = getattr(data, "class_order", None)
     numbers = [len(source), len(seen or ()), seed, count, size, grid.tolist(), order]
@@ -104,21 +111,16 @@ def audit(  # noqa: PLR0913
                     progress=_shifted(progress, 0, sum(parts)), **beyond)  # fmt: skip
     tick, memorisation, line = _shifted(progress, parts[0], sum(parts)), None, None
     if seen is not None:
-        known = measure(seen, progress=tick, keep=kept("training"))
-        memorisation, line = known.traces[:, :, 0], known.line
+        again = measure(seen, progress=tick, keep=kept("training"))
+        memorisation, line = again.traces[:, :, 0], again.line
     alike["progress"] = _shifted(progress, sum(parts[:2]), sum(parts))
     teacher = measure_trajectories(denoiser, frame, grid, paths, **alike) if paths else None
-    from .. import __version__
-
-    about = {
-        "girsanov": __version__, "model": denoiser.fingerprint, "data": data.fingerprint,
-        "data_name": getattr(data, "name", type(data).__name__), "exact": exact,
-        "shape": list(denoiser.shape), "examples": len(source), "draws": count, "seed": seed,
-        "calls": sum(parts) + parts[0] * (reference is not None),
-        "moments_from": origin, "trajectories": paths, "diameter": diameter(whole, moments.mean),
-        "levels_between": between.gaps, "training_examples": len(seen or ()),
-        "seconds": round(time.perf_counter() - begun, 3), **said_of(denoiser, data),
-    }  # fmt: skip
+    about = record_of(
+        denoiser, data, begun, exact=exact, examples=len(source), draws=count, seed=seed,
+        calls=sum(parts) + parts[0] * (reference is not None), moments_from=origin,
+        trajectories=paths, levels_between=between.gaps, training_examples=len(seen or ()),
+        diameter=diameter(whole, moments.mean),
+    )  # fmt: skip
     about |= named(denoiser, data, beside, alone) | suspected(denoiser, source, curve, seed)
     return Audit(curve, frame, memorisation, about, teacher, line_seen=line)
 

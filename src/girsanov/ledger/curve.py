@@ -85,7 +85,9 @@ class Curve:
     gamma: how much of what chance made of the noise was taken off the errors (`control.py`),
     [B] or None; left: by "probe" and "calibrated", of corrections fitted with the curve; plain:
     E|r|^2 with nothing taken off [K+1, B], or None where it is not known; line: the error of the
-    straight line of the frame's moments on the same noise [K, B], or None.
+    straight line of the frame's moments on the same noise [K, B], or None; half: of an exact curve
+    1/2 int_0^s M at its levels [K+1], where the law knows it; finer: the same exact curve at more
+    levels, those that a plan may visit, or None.
     """
 
     levels: Array
@@ -104,6 +106,8 @@ class Curve:
     left: dict[str, Left] = field(default_factory=dict)
     plain: Array | None = None
     line: Array | None = None
+    half: Array | None = None
+    finer: Curve | None = None
 
     @property
     def main(self) -> str:
@@ -151,6 +155,8 @@ class Curve:
             left={},
             plain=None,
             line=None,
+            half=None,
+            finer=None,
         )
 
     def pooled(self) -> Curve:

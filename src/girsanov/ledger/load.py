@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .._checks import InputError
+from .._checks import InputError, require
 from .._files import read_beside, read_format
 from .._typing import Json, PathLike
 from ..moments import Moments, moments_from_tensors
@@ -13,6 +13,7 @@ from .about import require_record
 from .bands import Bands
 from .calibrated import Corrected
 from .curve import Curve
+from .exactly import HALF, known_from
 from .frame import Frame, make_frame
 from .paths import trajectories_from_tensors as paths_from_tensors
 from .probe import kept_probe
@@ -30,6 +31,8 @@ def load_audit(path: PathLike) -> Audit:
         {k[8:]: v for k, v in t.items() if k[:8] == "moments."}, str(path)
     )
     require_whole(str(path), t, moments.basis.dimension)
+    rule = "must be of an exact denoiser without examples, as its curve is exact"
+    require(HALF not in t or (about["exact"] and not about["examples"]), str(path), rule)
     try:
         return _from_arrays(about, t, moments)
     except (KeyError, IndexError, ValueError, TypeError) as cause:
@@ -54,22 +57,8 @@ def _from_arrays(about: Json, t: dict[str, Any], moments: Moments) -> Audit:
         Bands(t["probe_bands"]),
         {name: (basis, bands[name]) for name, (basis, _) in made.others.items()},
     )
-    curve = Curve(
-        t["levels"],
-        t["shares"],
-        {name: t[f"errors.{name}"] for name in names},
-        {name: b.sizes for name, b in bands.items()},
-        t["traces"],
-        t["second_moments"],
-        t["products"],
-        frame.probe_bands.sizes,
-        t.get("full"),
-        probe_variances=frame.probe_variances,
-        bends={name: t[f"bends.{name}"] for name in BENDS + tuple(names)},
-        gamma=t.get("gamma"),
-        plain=t.get("plain"),
-        line=t.get("line", t.get("probe.linear")),
-    )
+    curve = known_from(t, {name: b.sizes for name, b in bands.items()}) if HALF in t else None
+    curve = curve or _measured(t, frame)
     drop = ("format", "arrays", "bases", *SUMMARISED)
     record = {k: v for k, v in about.items() if k not in drop}
     paths = paths_from_tensors(t, (len(curve.levels) - 1, curve.dimension))
@@ -81,3 +70,24 @@ def _from_arrays(about: Json, t: dict[str, Any], moments: Moments) -> Audit:
         parts = (t[f"calibrated.{name}"] for name in Corrected._fields)
         object.__setattr__(out, "_corrected", Corrected(*parts))
     return out
+
+
+def _measured(t: dict[str, Any], frame: Frame) -> Curve:
+    """Return the measured curve whose arrays are `t`, in the bases of a frame."""
+    names = tuple(frame.bases)
+    return Curve(
+        t["levels"],
+        t["shares"],
+        {name: t[f"errors.{name}"] for name in names},
+        {name: b.sizes for name, (_, b) in frame.bases.items()},
+        t["traces"],
+        t["second_moments"],
+        t["products"],
+        frame.probe_bands.sizes,
+        t.get("full"),
+        probe_variances=frame.probe_variances,
+        bends={name: t[f"bends.{name}"] for name in BENDS + names},
+        gamma=t.get("gamma"),
+        plain=t.get("plain"),
+        line=t.get("line", t.get("probe.linear")),
+    )

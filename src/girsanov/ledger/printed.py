@@ -16,8 +16,10 @@ def printed(audit: Audit) -> str:
     lines = [*([fill(audit.verdict, WIDTH)] if audit.verdict else []), repr(audit)]
     nats = audit.nats()
     low, high = (float(end) for end in nats.interval())
-    lines.append(f"  error           {float(nats.value):.4g} nats, 95 % interval {low:.4g} to "
-                 f"{high:.4g} (half of its integral over SNR)")  # fmt: skip
+    known = "exact" if audit.curve.exact else f"95 % interval {low:.4g} to {high:.4g}"
+    lines.append(
+        f"  error           {float(nats.value):.4g} nats, {known} (half of its integral over SNR)"
+    )
     memorised = audit.memorised()
     if memorised is not None:
         low, high = (float(end) for end in memorised.interval())

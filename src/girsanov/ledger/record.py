@@ -19,6 +19,7 @@ from .beaten import Beaten, beaten
 from .calibrated import Corrected, calibrate, calibrated
 from .curve import Curve
 from .doubts import Doubt, cannot_tell, doubts
+from .exactly import known_tensors
 from .frame import Frame
 from .memorised import beyond_line, memorised
 from .paths import Trajectories
@@ -60,9 +61,11 @@ class Audit:
         about, noise = self.about, self.levels**-0.5
         shape = "x".join(str(n) for n in about["shape"])
         model = "exact denoiser" if about["exact"] else f"model {str(about['model'])[:8]}"
+        of = f"on {plural(about['examples'], 'example')} [{shape}] of {about['data_name']}"
+        if self.curve.exact:
+            of = f"[{shape}] of {about['data_name']}, whose curve is known"
         return (
-            f"Audit({model} on {plural(about['examples'], 'example')} [{shape}] of "
-            f"{about['data_name']}: {plural(len(noise), 'noise level')} {noise[0]:.3g} to "
+            f"Audit({model} {of}: {plural(len(noise), 'noise level')} {noise[0]:.3g} to "
             f"{noise[-1]:.3g}, {plural(about['calls'], 'network call')})"
         )
 
@@ -102,6 +105,8 @@ class Audit:
 
     def nats(self) -> Estimate:
         """Return 1/2 int M ds over the measured levels, in nats, with its standard error."""
+        if self.curve.half is not None:
+            return Estimate(float(self.curve.half[-1] - self.curve.half[1]), 0.0)
         by_group = half_between(self.curve, float(self.levels[0]), float(self.levels[-1]))
         if self.curve.exact:
             return Estimate(float(self.curve.shares @ by_group), 0.0)
@@ -126,6 +131,14 @@ class Audit:
             made = calibrate(self.curve, self.frame, int(self.about["examples"]))
             object.__setattr__(self, "_corrected", made)
         return self.__dict__["_corrected"]  # type: ignore[no-any-return]
+
+    @cached_property
+    def dense(self) -> Audit:
+        """This audit at every level at which its curve is exact, which plans may visit.
+
+        Itself, where the curve was measured or is known at its own levels alone.
+        """
+        return self if self.curve.finer is None else replace(self, curve=self.curve.finer)
 
     @cached_property
     def shared(self) -> dict[str, Any]:
@@ -217,6 +230,7 @@ class Audit:
             "second_moments": curve.second_moments,
             "probe_bands": self.frame.probe_bands.index,
         }
+        tensors |= known_tensors(curve)
         optional = (("products", curve.products), ("full", curve.full),
                     ("gamma", curve.gamma), ("plain", curve.plain), ("line", curve.line),
                     ("memorisation", self.memorisation),

@@ -28,7 +28,8 @@ to the error after it: nothing where many err, much where few do (`unseen`). The
 for levels where nobody in the sample errs any more: mistakes go on to die out as fast as the error
 fell when it was last seen to fall.
 
-Of exact curves nothing is measured between the levels; single crossing bounds what (1) misses,
+Of exact curves nothing is measured between the levels. Where the integral over each gap is known,
+(1) only shares it out; single crossing bounds what (1) misses,
 
     1/M_i + s - s_i  <=  1/M(s)  <=  1/M_i+1 - (s_i+1 - s).                               (3)
 """
@@ -42,7 +43,7 @@ import numpy as np
 from .._typing import Array, Indices, Levels
 from ..montecarlo import group_estimate
 from .curve import Curve, as_error
-from .discretise import phi
+from .discretise import half_integral, phi
 from .inside import Places, bends, bumps
 
 TINY = 1e-300  # stands for an error of zero, whose reciprocal is not a number
@@ -104,7 +105,7 @@ def refined(
     none: dict[str, Array] = {}
     return replace(
         curve, levels=fine, errors=errors, traces=traces, products=None, full=None, bends=none,
-        plain=None, line=None,
+        plain=None, line=None, half=None, finer=None,
     )  # fmt: skip
 
 
@@ -153,6 +154,10 @@ def stretches(curve: Curve, levels: Levels) -> Array:
     left, right = scale * (here * a + there * c), scale * (here * b + there * d)
     for gap, rows in _gaps(i):
         out[rows] = left[rows] @ errors[gap].T + right[rows] @ errors[gap + 1].T
+    if curve.half is not None:
+        out *= _told(curve)[i][:, None]
+        whole = (w == 0) & (end == 1)
+        out[whole] = np.diff(curve.half)[i[whole], None]
     if curve.bends:
         _add_bumps(out, curve, fine, i)
     return out
@@ -163,6 +168,14 @@ def half_between(curve: Curve, low: float, high: float) -> Array:
     fine = merged(curve.levels[1:], np.array([low, high]))
     fine = fine[fine <= high * (1 + SAME)]
     return np.asarray(stretches(curve, fine)[fine > low * (1 + SAME)].sum(axis=0))
+
+
+def _told(curve: Curve) -> Array:
+    """Return what the integral over each gap is of what (1) makes of it, [K]: of exact curves."""
+    assert curve.half is not None
+    plain = half_integral(curve.levels, curve.mean_errors(curve.main), curve.sizes[curve.main])
+    known = plain > TINY
+    return np.where(known, np.diff(curve.half) / np.where(known, plain, 1.0), 1.0)
 
 
 def _gaps(i: Indices) -> list[tuple[int, slice]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,17 @@ def moved_to_trained(denoiser: Denoiser, grid: Levels) -> Levels:
 
 def _nearest(known: Array, grid: Levels) -> Any:
     return np.abs(np.log(known)[None] - np.log(grid)[:, None]).argmin(axis=1)
+
+
+def record_of(denoiser: Denoiser, data: Dataset | Law, begun: float, **counts: Any) -> Json:
+    """Return the record of an audit: model, data, counts, time since `begun`, and `said_of`."""
+    from .. import __version__
+
+    return {
+        "girsanov": __version__, "model": denoiser.fingerprint, "data": data.fingerprint,
+        "data_name": getattr(data, "name", type(data).__name__), "shape": list(denoiser.shape),
+        **counts, "seconds": round(time.perf_counter() - begun, 3), **said_of(denoiser, data),
+    }  # fmt: skip
 
 
 def said_of(denoiser: Denoiser, data: Dataset | Law) -> Json:

@@ -15,6 +15,7 @@ from .._checks import require
 from .._typing import Array
 from .control import MOST
 from .curve import VECTOR, pairs
+from .exactly import FINER, HALF, known_forms, require_known
 from .gram import matrices
 
 FORMS: dict[str, tuple[str, ...]] = {
@@ -55,7 +56,8 @@ def require_whole(path: str, arrays: Mapping[str, np.ndarray], dimension: int) -
     dimension: d of the moments beside them. Raises InputError that names the file and the array.
     """
     sizes = {"d": dimension}
-    forms = {**FORMS, **_forms_by_basis(arrays)}
+    exact = HALF in arrays
+    forms = known_forms(arrays) if exact else {**FORMS, **_forms_by_basis(arrays)}
     for results in (PROBE, CALIBRATED):  # all of them, or none
         forms |= results if results.keys() & arrays.keys() else {}
     for name, form in forms.items():
@@ -63,18 +65,15 @@ def require_whole(path: str, arrays: Mapping[str, np.ndarray], dimension: int) -
             require(name in OPTIONAL, path, f"must hold {name}")
             continue
         _require_form(path, name, arrays[name], form, sizes)
-    width = f"must have products of {WIDTHS[0]} or {WIDTHS[1]} pairs"
-    require(sizes["V"] in WIDTHS, path, width, sizes["V"])
-    width = "must have 3 traces, or 4 of a model of phase space"
-    require(sizes["T"] in (3, 4), path, width, sizes["T"])
-    rule = "must have bends of one gap fewer than levels"
-    require(sizes["K"] == sizes["K1"] - 1, path, rule, sizes["K"])
-    _require_levels(path, arrays["levels"])
+    if not exact:
+        _require_measured(path, sizes)
+    for name in ("levels", FINER + "levels") if exact else ("levels",):
+        _require_levels(path, arrays[name])
     share = float(arrays["shares"].sum())
     require(abs(share - 1) < 1e-6, path, "must have shares that add up to 1", share)
     for name, value in arrays.items():
         mean = value
-        if name in POSITIVE_MEANS or name.startswith("errors."):
+        if name in POSITIVE_MEANS or name.startswith(("errors.", FINER + "errors.")):
             mean = np.average(value, axis=1, weights=arrays["shares"])
         elif name not in POSITIVE:
             continue
@@ -82,7 +81,19 @@ def require_whole(path: str, arrays: Mapping[str, np.ndarray], dimension: int) -
         require(low >= 0, path, f"must have {name} that are not negative", low)
     most = float(arrays["gamma"].max()) if "gamma" in arrays else 0.0
     require(most <= MOST, path, f"must have gamma of at most {MOST}", most)
+    if exact:
+        return require_known(path, arrays)
     require(_are_moments(arrays["products"]), path, "must have products that are second moments")
+
+
+def _require_measured(path: str, sizes: dict[str, int]) -> None:
+    """Refuse sizes that no measured curve has."""
+    width = f"must have products of {WIDTHS[0]} or {WIDTHS[1]} pairs"
+    require(sizes["V"] in WIDTHS, path, width, sizes["V"])
+    width = "must have 3 traces, or 4 of a model of phase space"
+    require(sizes["T"] in (3, 4), path, width, sizes["T"])
+    rule = "must have bends of one gap fewer than levels"
+    require(sizes["K"] == sizes["K1"] - 1, path, rule, sizes["K"])
 
 
 def _are_moments(products: Array) -> bool:

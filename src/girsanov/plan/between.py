@@ -1,6 +1,7 @@
 r"""What is left open of a grid's price beside its standard error.
 
-Exact curves are bracketed by single crossing: with the ends M- <= M <= M+ of (3) in
+Of an exact curve nothing is open at levels where it and its integral are known. Elsewhere exact
+curves are bracketed by single crossing: with the ends M- <= M <= M+ of (3) in
 ledger/refine.py, band by band,
 
     1/2 log(1 + delta M+(s)) >= 1/2 int_s^{s'} M >= -1/2 log(1 - delta M-(s')),          (1)
@@ -72,13 +73,18 @@ def _rare(price: Prices, nodes: Indices) -> float:
 
 
 def _bracketed(price: Prices, nodes: Indices) -> tuple[Open, Open]:
+    known = np.isin(price.curve.levels, price.audit.curve.levels)
+    known &= price.audit.curve.half is not None
+    if bool(known[nodes].all()):  # what follows would find as much, more slowly
+        return Open(0.0, 0.0), Open(0.0, 0.0)
     first, last = int(nodes[0]), int(nodes[-1])
     bases = tuple({price.covariance} & {*price.curve.errors}) if price.covariance else ()
     low, high = (
         refined(price.audit.curve, price.levels, bases=bases, pick=p) for p in ("low", "high")
     )
     below, above = _integral_ends(low, high)
-    mid = price._integrals[:, 0]
+    mid, whole = price._integrals[:, 0], known[:-1] & known[1:]
+    below, above = np.where(whole, mid, below), np.where(whole, mid, above)
     ends = [
         cell_costs(c, nodes[:-1], nodes[1:], price.hold, price.covariance, process=price.process)
         for c in (price.curve, low, high)

@@ -328,8 +328,11 @@ def prices(
     if sampler == "relative":
         rule = "cannot be calibrated in so many dimensions, whose bands hold several"
         require(not np.isnan(audit.curve.traces).any(), "sampler", rule, sampler)
+    audit = audit.dense
     if sampler == "gaussian":
         covariance = covariance or audit.curve.main
+        if covariance == "full" and audit.curve.half is not None:
+            covariance = audit.curve.main  # E r r^T is diagonal there (ledger/exact.py)
         if covariance != "full":
             errors_for(audit.curve, covariance)
     every = audit.levels if levels is None else levels

@@ -25,6 +25,7 @@ EVERY = 32  # every number of steps up to here is priced, and some beyond
 SOME = (40, 48, 64, 96, 128, 192, MOST)
 UNSHOWN = "for what these examples may not have shown"
 BETWEEN = "for the curve between its levels"
+DUST = 1e-12  # nats: what rounding leaves of sums that cancel
 USUAL = 64  # steps a frontier goes to unless more are asked for
 
 
@@ -117,13 +118,15 @@ def sampler_entries(
         entry = estimate_entry(name, share, note)
         assert entry.low is not None
         assert entry.high is not None
-        kind: Kind = "exact" if exact and gap.below + gap.above < 1e-12 else "estimate"
+        if exact and entry.high <= DUST:
+            entry = replace(entry, value=0.0, low=0.0, high=0.0)
+        kind: Kind = "exact" if exact and gap.below + gap.above < DUST else "estimate"
         beside = _allowed(max(gap.below, gap.above), exact)
         entries.append(
             replace(
                 entry,
-                low=max(0.0, entry.low - gap.below),
-                high=entry.high + gap.above,
+                low=max(0.0, (entry.low or 0.0) - gap.below),
+                high=(entry.high or 0.0) + gap.above,
                 kind=kind,
                 note=note + (beside if kind == "estimate" else ""),
             )
@@ -133,7 +136,7 @@ def sampler_entries(
 
 def _allowed(gap: float, exact: bool) -> str:
     """Return what of an interval is not its standard error, "" where that is nothing."""
-    if gap < 1e-12:
+    if gap < DUST:
         return ""
     return f"; the interval includes {gap:.2g} nats {BETWEEN if exact else UNSHOWN}"
 
@@ -296,12 +299,18 @@ def _saved_by_twice(rows: list[Json], row: Json) -> float:
     return float(row["above_best"] - min(within))
 
 
-def why_best(rows: list[Json], steps: int, bound: float, count: float) -> str:
-    """Return why so many steps are the best number; bound: of the score error of their grid."""
+def why_best(
+    rows: list[Json], steps: int, bound: float, count: float, *, exact: bool = False
+) -> str:
+    """Return why so many steps are the best number; bound: of the score error of their grid.
+
+    exact: whether the denoiser is.
+    """
     row, last = next(r for r in rows if r["steps"] == steps), rows[-1]
     half, error, few = _worth(row, bound, count)
     least = f"costs the path at least {figure(bound, 2)}"
     known = f"the score error {least}" if bound > 0 else "no score error was found"
+    known = "the denoiser is exact" if exact else known
     if half >= max(error, few):
         rule = f"at most half of the score error, which {least}"
     elif error >= few:
@@ -310,7 +319,8 @@ def why_best(rows: list[Json], steps: int, bound: float, count: float) -> str:
         many = f"{figure(count, 2)} coordinates that stand out of the noise"
         rule = f"at most {LEAST} for each of {many}; {known}"
     saved = figure(_saved_by_twice(rows, row), 2)
-    why = f"twice as many would save {saved} ± {figure(error, 1)} nats, {rule}"
+    saved += f" ± {figure(error, 1)}" if error > 0 else ""
+    why = f"twice as many would save {saved} nats, {rule}"
     if last["above_best"] > max(few, 4 * last["standard_error"]):
         why += (
             f"; {plural(last['steps'], 'step')} would cost {figure(last['above_best'], 2)} more "

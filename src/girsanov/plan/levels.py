@@ -77,11 +77,14 @@ def offer(audit: Audit, last: str, resolution: float | None, limits: Limits) -> 
     Raises `InputError` when a resolution or tolerance is out of reach, or limits contradict.
     """
     _check_names(limits)
+    audit = audit.dense
     keep, among = _listed(limits, "keep", audit), _listed(limits, "among", audit)
     if among is None and audit.about.get("trained_levels") is not None:
         trained = require_levels("trained_levels", audit.about["trained_levels"])
         among = _inside(trained, audit)
-    between = max(0, min(BETWEEN, ENOUGH // len(audit.levels) - 1))
+    # a curve that is known is visited where it is known, so that nothing is left open
+    most = BETWEEN if audit.curve.half is None else 0
+    between = max(0, min(most, ENOUGH // len(audit.levels) - 1))
     dense = denser(audit.levels, between) if among is None else np.sort(among)
     asked = keep if keep is not None else dense[:0]
     if resolution is not None:

@@ -254,7 +254,7 @@ def _best(price: Prices, rows: list[Json], end: int, extra: int) -> tuple[int, s
         return 0.0 if price.exact else score_floor(price, nodes)
 
     count = best(rows, bound(rows[-1]["steps"]), out)
-    why = why_best(rows, count, bound(count), out)
+    why = why_best(rows, count, bound(count), out, exact=price.exact)
 
     def model_costs_more(steps: int) -> bool:
         least = bound(steps)

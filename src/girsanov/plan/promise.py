@@ -5,7 +5,8 @@ Of an exact curve the integral in the path KL is known between two ends, coordin
 
     -log(1 - delta M_j(s'))  <=  int_s^{s'} M_j  <=  log(1 + delta M_j(s)),                (1)
 
-so that what is certified is certain, however few levels the curve has.
+so that what is certified is certain, however few levels the curve has. Where the law knows its
+integral, both ends are that.
 """
 
 from __future__ import annotations
@@ -74,11 +75,14 @@ def _certain(price: Prices, curve: Curve, nodes: Indices) -> Array:
     known, sizes = price.audit.curve, curve.sizes[curve.main]
     levels, errors = known.levels, known.mean_errors(curve.main)
     delta = np.diff(levels)[:, None]
-    ends = [
-        np.log1p(delta * errors[:-1]) @ sizes / 2,
-        half_integral(levels, errors, sizes),
-        -np.log1p(-delta * errors[1:]) @ sizes / 2,
-    ]
+    if known.half is not None:
+        ends = [np.diff(known.half)] * 3
+    else:
+        ends = [
+            np.log1p(delta * errors[:-1]) @ sizes / 2,
+            half_integral(levels, errors, sizes),
+            -np.log1p(-delta * errors[1:]) @ sizes / 2,
+        ]
     most, between, least = (np.concatenate([[0.0], np.cumsum(part)]) for part in ends)
     at = np.searchsorted(levels, curve.levels[nodes])
     start = price.starts(curve.levels[nodes[0]]) @ curve.shares

@@ -20,9 +20,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._typing import Array
 from ..ledger.record import Audit
-from ..montecarlo import group_estimate
+from ..montecarlo import Estimate
 from .correction import SURE
 from .given import as_planned, grid_prices
 from .make import Found, Wish
@@ -76,13 +75,13 @@ def _of_sampler(audit: Audit, own: Audit, plan: Plan) -> list[Remedy]:
     price, nodes = grid_prices(own, plan.levels, **same)
     best = found_in(own, plan.steps)
     most = min(best.frontier(), key=lambda row: float(row["above_best"]))["steps"]
-    given, shares = Found(price, nodes).cost(), price.folds
+    given = Found(price, nodes).cost()
     at_best, at_more = best.cost(), found_in(own, most).cost()
     first = float(best.price.curve.levels[best.nodes[0]])
     noisier = first**-0.5 if first < 0.5 * plan.levels[0] else None
     found = [
-        _saved("grid", given - at_best, shares, {"start": noisier}),
-        _saved("steps", at_best - at_more, shares, {"steps": most}),
+        _saved("grid", price.estimate(given - at_best), {"start": noisier}),
+        _saved("steps", price.estimate(at_best - at_more), {"steps": most}),
     ]
     init = plan.ledger[0]
     if plan.levels[0] <= own.levels[0] * 1.001 and init.value is not None:
@@ -94,12 +93,12 @@ def _of_sampler(audit: Audit, own: Audit, plan: Plan) -> list[Remedy]:
         better = audit.calibrated()
         at_corrected = found_in(better.in_process(plan.process), plan.steps).cost()
         share = better.calibration.share  # type: ignore[union-attr]
-        found.append(_saved("calibration", at_best - at_corrected, shares, {"share": share}))
+        gain = price.estimate(at_best - at_corrected)
+        found.append(_saved("calibration", gain, {"share": share}))
     return found
 
 
-def _saved(name: str, by_group: Array, shares: Array, about: dict[str, Any]) -> Remedy:
-    found = group_estimate(by_group, shares)
+def _saved(name: str, found: Estimate, about: dict[str, Any]) -> Remedy:
     low, high = found.interval()
     return Remedy(name, float(found.value), float(low), float(high), about)
 

@@ -201,7 +201,9 @@ def help_most(found: Sequence[Remedy], steps: int, share: float | None = None) -
 
 
 def _words(remedy: Remedy, steps: int, share: float | None = None) -> str:
-    saves = f"{_nats(remedy)} {within(remedy.low, remedy.high)}"
+    saves = _nats(remedy)
+    if remedy.low < remedy.high:
+        saves += f" {within(remedy.low, remedy.high)}"
     beyond = share is not None and (remedy.value or 0.0) > max(0.0, share) + NEGLIGIBLE
     if beyond and remedy.name in ("grid", "steps"):
         saves += ", more than the sampler costs: the rest comes off the score error"

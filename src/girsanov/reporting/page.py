@@ -129,6 +129,7 @@ def content(
         "about": audit.about,
         "name": data_name(str(audit.about["data_name"])),
         "exact": bool(audit.about["exact"]),
+        "known": audit.curve.exact,
         "cannot_tell": [a.cannot_tell() for a in (audit, *others)] if beside or not plans else [],
         "verdict": verdict_section(audit, plans[0], found) if plans else None,
         "ledger": ledger_section(plans[0]) if plans else None,

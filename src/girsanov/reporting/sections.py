@@ -92,7 +92,7 @@ def curve_section(audit: Audit, plans: Sequence[Plan], found: list[Remedy] | Non
         "noise level": audit.levels**-0.5,
         "SNR": audit.levels,
         "error": total.value,
-        "± 95 %": half,
+        **({} if audit.curve.exact else {"± 95 %": half}),
     }
     if probe is not None:
         gain = probe.gain()
@@ -200,13 +200,22 @@ def run_section(audit: Audit) -> list[tuple[str, str, bool]]:
         ("Fingerprint of the data", str(about["data"]), True),
         ("Data", data_name(str(about["data_name"])), False),
         ("Numbers in an example", shape, False),
-        ("Examples", count(int(about["examples"])), False),
-        ("Noise paths per example", count(int(about["draws"])), False),
+        *examples_in_words(audit),
         ("Noise levels", str(len(audit.levels)), False),
         ("Network calls", calls_in_words(audit), False),
         ("Time of the audit", f"{number(float(about['seconds']))} s", False),
         ("Seed", str(about["seed"]), False),
         ("Mean and covariance from", MOMENTS.get(origin, origin), False),
+    ]
+
+
+def examples_in_words(audit: Audit) -> list[tuple[str, str, bool]]:
+    """Return what was measured on, as rows of `run_section`."""
+    if audit.curve.exact:
+        return [("Examples", "none: the law knows its curve, which is exact", False)]
+    return [
+        ("Examples", count(int(audit.about["examples"])), False),
+        ("Noise paths per example", count(int(audit.about["draws"])), False),
     ]
 
 
@@ -216,8 +225,8 @@ def calls_in_words(audit: Audit) -> str:
     calls, paths = int(about["calls"]), int(about["examples"]) * int(about["draws"])
     inside, seen = int(about.get("levels_between", 0)), int(about.get("training_examples", 0))
     visited = f"({levels} + {inside})" if inside else str(levels)
-    told = f"({about['examples']} × {about['draws']} × {visited})"
-    parts = [f"{count(paths * (levels + inside))} for the curve {told}"]
+    told = f" ({about['examples']} × {about['draws']} × {visited})" if paths else ""
+    parts = [f"{count(paths * (levels + inside))} for the curve{told}"]
     if about.get("reference"):
         parts.append(f"{count(paths * levels)} of the reference model")
     teacher = int(about.get("trajectories", 0)) * teacher_calls(levels)

@@ -121,6 +121,8 @@ def _of_solver(plan: Plan) -> str:
 
 
 def _with_exact_model(plan: Plan, sampler: Sampler) -> str:
+    if sampler.high == 0:
+        return "Neither: the denoiser is exact, and the sampler adds nothing."
     if sampler.high <= NEGLIGIBLE:
         return f"Neither: the denoiser is exact, and the sampler adds only {sampler.words()}."
     init = entry_named(plan, "init")
@@ -165,8 +167,8 @@ def advice(plan: Plan) -> str:
     if best["steps"] != plan.steps and gain > max(NEGLIGIBLE, 2 * se):
         first = (
             f"The cheapest grid on the measured levels takes {plural(best['steps'], 'step')} "
-            f"instead of {plan.steps} and would save about {number(gain)} nats "
-            f"{within(max(0.0, gain - 2 * se), gain + 2 * se)}."
+            f"instead of {plan.steps} and would save about {number(gain)} nats"
+            f"{f' {within(max(0.0, gain - 2 * se), gain + 2 * se)}' if se > 0 else ''}."
         )
     else:
         first = "No other number of steps on the measured levels is clearly cheaper."
