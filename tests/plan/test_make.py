@@ -196,7 +196,8 @@ def test_best_number_of_steps_is_the_first_that_is_enough(report, request):
             assert saved > max(0.059, floor)  # 0.03 for each of two coordinates, or nearly
         if n == plan.steps:
             assert saved <= max(0.06, floor, 0.55 * bound + 0.02)
-    assert "score error" in plan.about["why"]
+    why = plan.about["why"]
+    assert ("the denoiser is exact" if report.about["exact"] else "score error") in why
 
 
 def test_default_resolution_misses_a_tenth_of_the_spread(exact):
