@@ -182,3 +182,26 @@ def test_means_without_leave_out_what_they_say():
     left_out = np.array([[True, False, False, False], [False, False, True, True]])
     got = means_without(left_out, shares)
     assert got == pytest.approx(np.array([[0, 2 / 9, 3 / 9, 4 / 9], [1 / 3, 2 / 3, 0, 0]]))
+
+
+def test_no_coordinate_of_the_whole_covariance_loses_more_than_it_has():
+    """A flag that the model nearly always tells: what chance did elsewhere is not taken off it."""
+    rng = np.random.default_rng(0)
+    table = np.column_stack([np.arange(500), rng.normal(size=(500, 3)), rng.random(500) < 0.4])
+    train, held = gv.load_data(table.astype(np.float64)).split(0.8, seed=1)
+
+    class Cloud(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.x = train.batch(slice(0, len(train))).double()
+
+        def forward(self, x, sigma):
+            far = torch.cdist(x.double(), self.x) ** 2
+            return (torch.softmax(-far / (2 * sigma.reshape(-1, 1) ** 2), 1) @ self.x).to(x)
+
+    model = gv.wrap(Cloud(), train.shape, times=(0.05, 30.0), train=train)
+    curve = gv.audit(model, held, train=train, levels=17).curve
+    folds = np.array([curve.shares[f::FOLDS].sum() for f in range(FOLDS)])
+    whole = np.einsum("kfij,f->kij", curve.full, folds)
+    least = np.linalg.eigvalsh(whole)[:, 0]
+    assert (least >= -1e-9 * np.trace(whole, axis1=1, axis2=2)).all()

@@ -22,17 +22,18 @@ from .._typing import Array, Json
 from ..montecarlo import group_estimate, trapezium
 from .curve import Curve
 
-MOST, FEW = 0.4, 0.1  # of the levels
+MOST, FEW = 0.2, 0.1  # of the levels
 SURE = 2.0  # standard errors; most of many levels have to agree
 SMALL = 0.05  # nats
 
 
 class Beaten(NamedTuple):
-    """At `worse` of `levels` noise levels a straight line is closer; in all by `nats`, with the
-    ends of a 95 % interval.
+    """At `worse` of `levels` noise levels a straight line is closer, at `better` the model is; in
+    all the line by `nats`, with the ends of a 95 % interval.
     """
 
     worse: int
+    better: int
     levels: int
     nats: float
     low: float
@@ -59,4 +60,4 @@ def beaten(curve: Curve, linear: Array) -> Beaten | None:
     low, high = (float(end) for end in nats.interval())
     if low <= SMALL:
         return None
-    return Beaten(worse, len(s), float(nats.value), low, high)
+    return Beaten(worse, better, len(s), float(nats.value), low, high)

@@ -219,9 +219,13 @@ def controlled_full(
         noise = noise - np.eye(full.shape[-1]) / curve.levels[k + 1]
         mixed = a * cross * turned(b)
         taken = gamma * (a * noise * turned(a) + mixed + turned(mixed))
-        taken = taken * (stands[k] & stands[k][:, None])
-        trace, off = (np.trace(x, axis1=-2, axis2=-1) for x in (own, taken))
-        out[k] = in_data(own - taken if agrees(trace, off, shares, FEW) else own, basis)
+        own_j, taken_j = (np.einsum("fjj->jf", x) for x in (own, taken))
+        holds = stands[k] & agrees(own_j, taken_j, shares, FEW)
+        taken = taken * (holds & holds[:, None])
+        # what is left must be second moments of something
+        whole = np.tensordot(shares, own - taken, 1)
+        proper = bool(np.linalg.eigvalsh(whole)[0] >= 0)
+        out[k] = in_data(own - taken if proper else own, basis)
     return out
 
 

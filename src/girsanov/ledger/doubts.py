@@ -8,7 +8,7 @@ and where a plan would stand,
     se(M) <= M / 2,                                                                        (2)
     M agrees with the plain mean of |x0 - m|^2 (`harmless.py`),                            (3)
     M <= (sqrt V + sqrt E|m - mean|^2)^2, the most that the model's answers m can make,    (4)
-    the bands of M add up to M, and no group's error is 0 where the others' is not.        (5)
+    the bands of M add up to M, and no group's error is 0 where noise hides the data.      (5)
 
 (1) and (2) fail where a few examples decide: the audit needs more of them, or a look at these.
 (3) to (5) hold for whatever was measured, so that where they fail the numbers are not of this
@@ -141,7 +141,8 @@ def _adds_up(curve: Curve) -> NDArray[np.bool_]:
     parts = curve.errors[curve.main][1:] @ curve.sizes[curve.main]
     scale = np.abs(errors).max(axis=1) + np.abs(parts).max(axis=1)
     same = np.abs(parts - errors).max(axis=1) <= ROUNDING * scale
-    silent = (errors == 0).any(axis=1) & (errors > 0).any(axis=1)
+    hidden = curve.levels[1:] * float(curve.traces[0, :, 0] @ curve.shares) <= curve.dimension
+    silent = hidden & (errors == 0).any(axis=1) & (errors > 0).any(axis=1)
     return np.asarray(same & ~silent & np.isfinite(errors).all(axis=1))
 
 

@@ -96,7 +96,8 @@ class Certificate:
                 f"where it is below one half ({_share(end.tv.high)} at {end.noise:.3g}, where the "
                 "plan stops)"
             )
-        near = f"W2 from its end to the data at most {self.w2.high or 0.0:.3g} (standardised"
+        high = self.w2.high or 0.0
+        near = f"stopping there leaves a W2 to the data of at most {high:.3g} (standardised"
         known = self.w2.value
         if known is not None and known != self.w2.high:
             near += f", {known:.3g} as measured"

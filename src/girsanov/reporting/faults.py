@@ -61,11 +61,12 @@ def no_better(about: Json, plan: Plan | None = None) -> str:
     if not about.get("beaten"):
         return ""
     found = Beaten(**about["beaten"])
+    wins = f"{found.better:.0f}" if found.better else "none"
     said = (
         f"It is the model: it is no better than a Gaussian. At {found.worse:.0f} of "
         f"{found.levels:.0f} noise levels a straight line, which takes no training, is closer to "
-        "the truth. A Gaussian with the data’s mean and covariance would cost the path "
-        f"{number(found.nats)} nats less {within(found.low, found.high)}."
+        f"the truth, and at {wins} the model. A Gaussian with the data’s mean and covariance "
+        f"would cost the path {number(found.nats)} nats less {within(found.low, found.high)}."
     )
     if plan is not None and plan.calibration is not None:
         return f"{said} This plan is calibrated, which makes the model little more than that line."

@@ -50,7 +50,8 @@ def spoken(audit: Audit, plan: Plan) -> list[str]:
     if nothing:
         return _said(plan, nothing, REMEDY)
     gaussian = no_better(audit.recorded(), plan)
-    return _said(plan, gaussian, better(audit.about) if gaussian else helps(audit, plan))
+    learnt = by_heart(audit, plan) or better(audit.about)
+    return _said(plan, gaussian, learnt if gaussian else helps(audit, plan))
 
 
 def plan_spoken(plan: Plan) -> list[str]:
@@ -107,7 +108,7 @@ def listed(audit: Audit, found: Sequence[Remedy] | None, plan: Plan) -> Help:
     if audit.untrained() is not None:
         return Help([REMEDY], [])
     if no_better(audit.recorded(), plan):
-        return Help([better(audit.about)], [])
+        return Help([by_heart(audit, plan) or better(audit.about)], [])
     learnt = by_heart(audit, plan)
     told = list(filter(None, [off(audit, plan), learnt]))
     found = advisable(found, plan, bool(learnt))
@@ -175,7 +176,7 @@ def audit_spoken(audit: Audit) -> list[str]:
     if nothing:
         return [nothing, REMEDY]
     if gaussian := no_better(audit.recorded(), plan):
-        return [gaussian, better(audit.about)]
+        return [gaussian, by_heart(audit, plan) or better(audit.about)]
     steps = f"Sampled with {plan.steps} step{'s' if plan.steps != 1 else ''} (gaussian hold): "
     first, *rest = spoken(audit, plan)
     return [steps + first[0].lower() + first[1:], *rest]
