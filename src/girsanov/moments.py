@@ -4,13 +4,14 @@ r"""Mean and variances of the data in an orthonormal basis, from one streamed pa
 
 with u_j the principal axes up to a few thousand dimensions and cosines beyond. They start the
 sampler (a Gaussian with these moments), give the linear (Wiener) denoiser, and order the bands.
+Of labelled data the same is kept of each class, in the same basis (`class_moments.py`).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,6 +19,9 @@ from ._checks import InputError, require
 from ._files import read_tensors, write_tensors
 from ._typing import Array, PathLike, Tensor
 from .basis import PCA_LIMIT, Basis, coordinate_basis, dct_basis, pca_basis
+from .class_moments import ClassMoments, class_moments_from_tensors, shrunk_moments
+
+CLASS_NUMBERS = 2**24  # of the moments of all classes, at most
 
 
 @dataclass(frozen=True)
@@ -25,13 +29,14 @@ class Moments:
     """First two moments of the standardised, flattened data.
 
     mean: [d]; basis: U; variances: of each coordinate of `basis`, [d]; count: examples used,
-    0 when known exactly.
+    0 when known exactly; classes: the same of each class, of labelled data alone.
     """
 
     mean: Array
     basis: Basis
     variances: Array
     count: int
+    classes: ClassMoments | None = None
 
     @property
     def variance(self) -> float:
@@ -53,7 +58,7 @@ class Moments:
         }
         if self.basis.kind == "pca":
             out["pca"] = np.asarray(self.basis.factors[0])
-        return out
+        return out if self.classes is None else {**out, **self.classes.tensors()}
 
     def save(self, path: PathLike) -> None:
         """Write these moments as safetensors."""
@@ -92,7 +97,8 @@ def moments_from_tensors(t: dict[str, np.ndarray], argument: str) -> Moments:
         require(fits, argument, f"must have a shape of {d} numbers", t["shape"])
         basis = structured_basis(tuple(int(n) for n in t["shape"]))
         require(basis.dimension == d, argument, f"must have a shape of {d} numbers", t["shape"])
-    return Moments(mean, basis, variances, int(t["count"][0]))
+    classes = class_moments_from_tensors(t, d, argument)
+    return Moments(mean, basis, variances, int(t["count"][0]), classes)
 
 
 def structured_basis(shape: tuple[int, ...]) -> Basis:
@@ -135,3 +141,29 @@ def measure_moments(batches: Iterable[Tensor], shape: tuple[int, ...]) -> Moment
     variances = ((second - count * mean**2) / (count - 1)).clamp_(min=0).numpy()
     centre = basis.from_coordinates((mean + origin)[None])[0].numpy()
     return Moments(centre, basis, variances, count)
+
+
+def with_classes(
+    moments: Moments, batches: Iterable[tuple[Tensor, Tensor]], classes: int
+) -> Moments:
+    """Return moments with those of each class of the examples in `batches` (x [b, *shape], label).
+
+    Without them where they are more than `CLASS_NUMBERS` numbers.
+    """
+    import torch
+
+    d = moments.basis.dimension
+    if classes < 2 or classes * d > CLASS_NUMBERS:
+        return moments
+    mean = torch.tensor(moments.mean)
+    sums = torch.zeros(2, classes, d, dtype=torch.float64)
+    count = torch.zeros(classes, dtype=torch.int64)
+    for x, label in batches:
+        c = moments.basis.to_coordinates(x.reshape(len(x), d).double().cpu() - mean)
+        at = label.long().cpu()
+        count += torch.bincount(at, minlength=classes)
+        sums[0].index_add_(0, at, c)
+        sums[1].index_add_(0, at, c.square())
+    centres, variances = shrunk_moments(sums[0].numpy(), sums[1].numpy(), count.numpy())
+    means = moments.mean + moments.basis.from_coordinates(torch.from_numpy(centres)).numpy()
+    return replace(moments, classes=ClassMoments(means, variances, count.numpy()))

@@ -198,6 +198,7 @@ def plan(
     sampler: Sampler = "gaussian",
     process: Process = None,
     covariance: Covariance = None,
+    start: Start = None,
     last: Last = None,
     resolution: Resolution = None,
     w2: W2 = None,
@@ -232,6 +233,7 @@ def plan(
     usual: dict[str, Any] = {"steps": steps, "kl": kl, "tv": tv, "distance": distance}
     usual |= {"sampler": sampler, "covariance": covariance, "process": process}
     usual |= {"resolution": resolution, "calibrate": calibrate, "last": last, "force": force}
+    usual |= {} if start is None else {"start": start}
     limits = {"w2": w2, "among": among, "keep": keep, "widest": widest, "weight": weight}
     usual |= {name: value for name, value in limits.items() if value not in (None, [])}
     contest = {"model": model, "data": data, "labels": labels, "drop": drop, "calls": calls}

@@ -38,6 +38,7 @@ from .record import Audit as Audit
 from .suspects import suspected
 from .trained import levels_to_audit, named, said_of, trained_levels
 from .trajectories import measure_trajectories
+from .within import about_class
 
 BATCH = 512  # examples a network call, at most
 ROWS, PARTS = 64, 4  # that fill a CPU with a picture each; batches, so that stopping costs a part
@@ -102,6 +103,7 @@ def audit(  # noqa: PLR0913
     beyond = {"full": math.prod(denoiser.shape) <= FULL_LIMIT, "reference": beside}
     curve = measure(source, draws=count, between=between, keep=kept("held-out"),
                     progress=_shifted(progress, 0, sum(parts)), **beyond)  # fmt: skip
+    curve = about_class(curve, source, frame) if denoiser.classes else curve
     tick, memorisation, line = _shifted(progress, parts[0], sum(parts)), None, None
     if seen is not None:
         known = measure(seen, progress=tick, keep=kept("training"))

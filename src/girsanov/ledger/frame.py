@@ -30,6 +30,15 @@ class Frame:
         return np.bincount(self.bands.index, self.moments.variances) / self.bands.sizes
 
     @property
+    def class_variances(self) -> Array | None:
+        """The variance of each class in each band of the main basis [C, J], or None."""
+        known = self.moments.classes
+        if known is None:
+            return None
+        rows = [np.bincount(self.bands.index, v) for v in known.variances]
+        return np.asarray(rows) / self.bands.sizes
+
+    @property
     def probe_variances(self) -> Array:
         """The data's variance in each of the probe's bands, [P]."""
         return np.bincount(self.probe_bands.index, self.moments.variances) / self.probe_bands.sizes

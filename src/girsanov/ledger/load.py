@@ -16,9 +16,10 @@ from .curve import Curve
 from .frame import Frame, make_frame
 from .paths import trajectories_from_tensors as paths_from_tensors
 from .probe import kept_probe
-from .record import BENDS, Audit
+from .record import ABOUT_CLASS, BENDS, Audit
 from .summary import SUMMARISED
 from .whole import require_whole
+from .within import AboutClass
 
 
 def load_audit(path: PathLike) -> Audit:
@@ -69,6 +70,7 @@ def _from_arrays(about: Json, t: dict[str, Any], moments: Moments) -> Audit:
         gamma=t.get("gamma"),
         plain=t.get("plain"),
         line=t.get("line", t.get("probe.linear")),
+        about_class=_about_class(t, frame),
     )
     drop = ("format", "arrays", "bases", *SUMMARISED)
     record = {k: v for k, v in about.items() if k not in drop}
@@ -81,3 +83,13 @@ def _from_arrays(about: Json, t: dict[str, Any], moments: Moments) -> Audit:
         parts = (t[f"calibrated.{name}"] for name in Corrected._fields)
         object.__setattr__(out, "_corrected", Corrected(*parts))
     return out
+
+
+def _about_class(t: dict[str, Any], frame: Frame) -> AboutClass | None:
+    """Return what an audit of a model with classes holds of each; older ones hold nothing."""
+    if ABOUT_CLASS[0] not in t:
+        return None
+    made, known = AboutClass(*(t[name] for name in ABOUT_CLASS)), frame.moments.classes
+    if known is None or made.errors.shape[1:] != (len(known.means), frame.bands.count):
+        raise ValueError("the moments of classes do not fit the examples about them")
+    return made

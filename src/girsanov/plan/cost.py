@@ -97,8 +97,7 @@ class Prices:
 
     def _chosen(self, fold: int | None) -> tuple[Choice, Repair]:
         if ("choice", fold) not in self._cache:
-            measured = self.audit.curve
-            groups = self._outside(fold, len(measured.shares))
+            groups = self._outside(fold, len(self.measured.shares))
             one, done = repaired(self._priced, groups, exact=self.exact)
             self._cache["choice", fold] = self._choice(one, self._outside(fold, FOLDS)), done
         found: tuple[Choice, Repair] = self._cache["choice", fold]
@@ -157,7 +156,7 @@ class Prices:
             cross_once(curve)
         sampler = (self.hold, self.covariance, self.start, self.process)
         measured = np.flatnonzero(np.isin(curve.levels, self.audit.curve.levels))
-        return Choice(curve, sampler, self.audit.frame.variances, self.menu, one, measured)
+        return Choice(curve, sampler, self.start_variances, self.menu, one, measured)
 
     @property
     def repair(self) -> Repair:
@@ -171,7 +170,20 @@ class Prices:
 
     def starts(self, levels: Array) -> Array:
         """Return the cost by group of starting at each of `levels`, [..., B]."""
-        return start_cost(self.audit.curve, levels, self.start, self.audit.frame.variances)
+        return start_cost(self.measured, levels, self.start, self.start_variances)
+
+    @cached_property
+    def measured(self) -> Curve:
+        """The audit's curve; of a start from classes its level 0 predicts the class's mean."""
+        curve = self.audit.curve
+        return curve.from_class_means() if self.start == "class" else curve
+
+    @property
+    def start_variances(self) -> Array:
+        """The variances of a gaussian start by band [J], or of each class's [C, J]."""
+        frame = self.audit.frame
+        of_classes = frame.class_variances if self.start == "class" else None
+        return frame.variances if of_classes is None else of_classes
 
     def groups(self, nodes: Indices) -> tuple[Array, Array]:
         """Return the start's and the cells' cross-fitted cost of a grid by group, [B] or [F].
@@ -288,7 +300,7 @@ class Prices:
     @cached_property
     def _priced(self) -> Curve:
         """The measured curve, in the bases that this sampler needs alone."""
-        curve = self.audit.curve
+        curve = self.measured
         names = [n for n in curve.errors if n in (curve.main, self.covariance)]
         bends = {n: c for n, c in curve.bends.items() if n in ("total", "traces", *names)}
         errors = {n: curve.errors[n] for n in names}
@@ -297,7 +309,7 @@ class Prices:
     @cached_property
     def _integrals(self) -> Array:
         """1/2 int of the measured error over each stretch between neighbours, [K, B]."""
-        return stretches(self.audit.curve, self.levels)
+        return stretches(self.measured, self.levels)
 
     @cached_property
     def totals(self) -> Array:
@@ -308,6 +320,12 @@ class Prices:
     def integral(self, last: int) -> Array:
         """Return 1/2 int of the measured error from 0 to node `last`, by group."""
         return np.asarray(self.totals[last])
+
+
+def usual_start(audit: Audit, sampler: str) -> str:
+    """Return how plans begin by default: the gaussian hold from each class's own moments, if any."""
+    known = audit.curve.about_class is not None and sampler == "gaussian"
+    return "class" if known else STARTS[sampler]
 
 
 def prices(
@@ -335,11 +353,12 @@ def prices(
     every = audit.levels if levels is None else levels
     if menu is None:
         every, menu = merged(audit.levels, every), Menu()
-    names = (sampler, covariance, start or STARTS[sampler])
+    names = (sampler, covariance, start or usual_start(audit, sampler))
     recent, key = audit.shared.setdefault("prices", {}), (names, every.tobytes(), menu.key)
     if key not in recent:
         known = tuple({covariance} & {*audit.curve.errors}) if covariance else ()
-        curve = refined(audit.curve, every, bases=known)
+        of = audit.curve.from_class_means() if names[2] == "class" else audit.curve
+        curve = refined(of, every, bases=known)
         for old in [*recent][: 1 - RECENT]:
             del recent[old]
         recent[key] = Prices(audit, *names, curve, menu)

@@ -52,7 +52,7 @@ class Plan:
 
     sampler: a hold, a solver, or ``diffusers``: the scheduler that `scheduler` describes, which
     diffusers itself runs; covariance: of the gaussian hold; start, last: how it begins and
-    ends; levels: SNRs at which the network is called [N] (and one more where it is not, when
+    ends; start_noise: deviations of a gaussian start [d], or of each class's [C, d]; levels: SNRs at which the network is called [N] (and one more where it is not, when
     last = ``sample``); variances: v of each step [N-1, d], or [N, d] where the last draws, with
     `axes`, one basis for all or one per step; ledger: entries in nats;
     frontier: cost above the best for other step counts;
@@ -203,6 +203,8 @@ class Plan:
             "mean": (self.moments.mean, float(self.levels[0] ** -0.5), None),
             "standard": (0.0, float(np.sqrt(1 + 1 / self.levels[0])), None),
         }
+        if self.start == "class" and self.moments.classes is not None:
+            begin["class"] = (self.moments.classes.means, self.start_noise, main)
         if self.sampler in SOLVERS:
             start = begin[self.start]
             return solver_recipe(self.sampler, self.levels, start=start, last=self.last)
