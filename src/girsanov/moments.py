@@ -4,7 +4,7 @@ r"""Mean and variances of the data in an orthonormal basis, from one streamed pa
 
 with u_j the principal axes up to a few thousand dimensions and cosines beyond. They start the
 sampler (a Gaussian with these moments), give the linear (Wiener) denoiser, and order the bands.
-Of labelled data the same is kept of each class, in the same basis (`class_moments.py`).
+Of labelled data the same is kept of each class (`class_moments.py`).
 """
 
 from __future__ import annotations
@@ -19,9 +19,7 @@ from ._checks import InputError, require
 from ._files import read_tensors, write_tensors
 from ._typing import Array, PathLike, Tensor
 from .basis import PCA_LIMIT, Basis, coordinate_basis, dct_basis, pca_basis
-from .class_moments import ClassMoments, class_moments_from_tensors, shrunk_moments
-
-CLASS_NUMBERS = 2**24  # of the moments of all classes, at most
+from .class_moments import NUMBERS, ClassMoments, ClassSums, class_moments_from_tensors
 
 
 @dataclass(frozen=True)
@@ -148,22 +146,19 @@ def with_classes(
 ) -> Moments:
     """Return moments with those of each class of the examples in `batches` (x [b, *shape], label).
 
-    Without them where they are more than `CLASS_NUMBERS` numbers.
+    Without them where they are more than `class_moments.NUMBERS` numbers.
     """
     import torch
 
-    d = moments.basis.dimension
-    if classes < 2 or classes * d > CLASS_NUMBERS:
+    d, basis = moments.basis.dimension, moments.basis
+    if classes < 2 or classes * d > NUMBERS:
         return moments
-    mean = torch.tensor(moments.mean)
-    sums = torch.zeros(2, classes, d, dtype=torch.float64)
-    count = torch.zeros(classes, dtype=torch.int64)
+    sums, mean = ClassSums(classes, d), torch.tensor(moments.mean)
     for x, label in batches:
-        c = moments.basis.to_coordinates(x.reshape(len(x), d).double().cpu() - mean)
-        at = label.long().cpu()
-        count += torch.bincount(at, minlength=classes)
-        sums[0].index_add_(0, at, c)
-        sums[1].index_add_(0, at, c.square())
-    centres, variances = shrunk_moments(sums[0].numpy(), sums[1].numpy(), count.numpy())
-    means = moments.mean + moments.basis.from_coordinates(torch.from_numpy(centres)).numpy()
-    return replace(moments, classes=ClassMoments(means, variances, count.numpy()))
+        c = x.reshape(len(x), d).double().cpu() - mean
+        sums.add((c if sums.full else basis.to_coordinates(c)).numpy(), label.cpu().numpy())
+    centres, variances, axes = sums.moments()
+    if axes is None:
+        centres = basis.from_coordinates(torch.from_numpy(centres)).numpy()
+    known = ClassMoments(moments.mean + centres, variances, sums.count, axes)
+    return replace(moments, classes=known)

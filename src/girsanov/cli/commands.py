@@ -47,6 +47,7 @@ from .options import (
     Sampler,
     Seed,
     Spend,
+    Start,
     TrainData,
     Trajectories,
     Verbose,
@@ -231,17 +232,15 @@ def plan(
     from . import show, tournament
 
     usual: dict[str, Any] = {"steps": steps, "kl": kl, "tv": tv, "distance": distance}
-    usual |= {"sampler": sampler, "covariance": covariance, "process": process}
+    usual |= {"sampler": sampler, "covariance": covariance, "process": process, "start": start}
     usual |= {"resolution": resolution, "calibrate": calibrate, "last": last, "force": force}
-    usual |= {} if start is None else {"start": start}
     limits = {"w2": w2, "among": among, "keep": keep, "widest": widest, "weight": weight}
     usual |= {name: value for name, value in limits.items() if value not in (None, [])}
     contest = {"model": model, "data": data, "labels": labels, "drop": drop, "calls": calls}
     contest |= {"candidates": candidates, "seed": seed, "class_order": class_order, "force": force}
     measured, made = tournament.planned(audit, by, usual, contest)
-    before = made.about["audit"]
-    commands = [*before.get("commands", ()), outputs.typed(context, *SHOWN)]
-    made.about["audit"] = {**before, "commands": commands}
+    commands = [*made.about["audit"].get("commands", ()), outputs.typed(context, *SHOWN)]
+    made.about["audit"] = {**made.about["audit"], "commands": commands}
     made.save(out, force=True)
     said, told = spoken(measured, made), tournament.told(measured, made)
     content = {"plan": str(out), **made.summary(), **told, "verdict": said, "replaced": replaced}

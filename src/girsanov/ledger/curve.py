@@ -183,7 +183,7 @@ class Curve:
         assert self.about_class is not None
         errors, traces = dict(self.errors), self.traces.copy()
         errors[self.main] = errors[self.main].copy()
-        errors[self.main][0] = self.about_class.total()
+        errors[self.main][0] = self.about_class.main
         traces[0, :, 0] = errors[self.main][0] @ self.sizes[self.main]
         return replace(self, errors=errors, traces=traces)
 

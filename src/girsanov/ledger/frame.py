@@ -30,13 +30,19 @@ class Frame:
         return np.bincount(self.bands.index, self.moments.variances) / self.bands.sizes
 
     @property
-    def class_variances(self) -> Array | None:
-        """The variance of each class in each band of the main basis [C, J], or None."""
+    def class_variances(self) -> Array:
+        """The variances of each class along its own axes [C, d], or by band [C, J]."""
         known = self.moments.classes
-        if known is None:
-            return None
+        assert known is not None
+        if known.axes is not None:
+            return known.variances
         rows = [np.bincount(self.bands.index, v) for v in known.variances]
         return np.asarray(rows) / self.bands.sizes
+
+    def spread(self, variances: Array) -> Array:
+        """Return variances in bands of the main basis [..., J], or of coordinates, as [..., d]."""
+        d = self.moments.basis.dimension
+        return variances if variances.shape[-1] == d else self.bands.spread(variances)
 
     @property
     def probe_variances(self) -> Array:

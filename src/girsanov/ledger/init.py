@@ -5,8 +5,8 @@ M_j(0) = E(u_j . (x0 - mean))^2 measured on held-out data
 
     gaussian   N(mean, diag(v) + 1/s_0):  (3) of discretise.py with delta = s_0;            (1)
     mean       N(mean, 1/s_0):            1/2 s_0 sum_j M_j(0);                             (2)
-    class      N(mean_c, diag(v_c) + 1/s_0) of the example's class c: (3) of discretise.py
-               with M_bcj of within.py, its sum over classes;                               (1')
+    class      N(mean_c, U_c diag(v_c) U_c^T + 1/s_0) of the example's class c: the same with
+               M_bcj of within.py, its sum over classes;                                    (1')
     standard   N(0, I) in OU coordinates, the paper's start:
                1/2 [alpha^2 (E|x0|^2 - d) + d log(1 + s_0)],  alpha^2 = s_0/(1 + s_0),      (3)
 
@@ -31,7 +31,7 @@ def start_cost(curve: Curve, snr: Array | float, start: str, variances: Array) -
     """Return the cost of starting at `snr` by group, [..., B] for snr [...].
 
     start: of `STARTS`; variances: v of the gaussian start by band of the main basis, [J], or of
-    each class, [C, J].
+    each class, [C, J] or along its own axes [C, d].
     """
     s = np.asarray(snr, dtype=np.float64)[..., None]  # [..., 1] against groups [B]
     errors, sizes = curve.errors[curve.main][0], curve.sizes[curve.main]
@@ -53,11 +53,12 @@ def _class_cost(curve: Curve, s: Array, variances: Array) -> Array:
     """Return (1'); s: [..., 1], variances: [C, J]."""
     require(curve.about_class is not None, "start", "class is for a model with classes")
     assert curve.about_class is not None
-    shares, errors = curve.about_class
+    shares, errors, _ = curve.about_class
+    own = errors.shape[-1] == curve.dimension  # along axes of the class, or in bands of the main
+    weights = np.full(curve.dimension, 0.5) if own else curve.sizes[curve.main] / 2
     out = np.zeros((*s.shape[:-1], len(shares)))
     for c, v in enumerate(variances):
         gain = 1 + s * v  # [..., J]
-        weights = curve.sizes[curve.main] / 2
         sure = (np.log(gain) - s * v / gain) @ weights
         out += sure[..., None] * shares[:, c] + ((s / gain) * weights) @ errors[:, c].T
     return out

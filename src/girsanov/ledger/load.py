@@ -90,6 +90,7 @@ def _about_class(t: dict[str, Any], frame: Frame) -> AboutClass | None:
     if ABOUT_CLASS[0] not in t:
         return None
     made, known = AboutClass(*(t[name] for name in ABOUT_CLASS)), frame.moments.classes
-    if known is None or made.errors.shape[1:] != (len(known.means), frame.bands.count):
+    shape = None if known is None else frame.class_variances.shape
+    if made.errors.shape[1:] != shape or made.main.shape[1:] != (frame.bands.count,):
         raise ValueError("the moments of classes do not fit the examples about them")
     return made

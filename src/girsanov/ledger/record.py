@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ..plan.plan import Plan
 
 SAMPLED = "Candidates draw samples, which are compared with held-out data"
-ABOUT_CLASS = ("class_shares", "class_errors")
+ABOUT_CLASS = ("class_shares", "class_errors", "class_main")
 BENDS = ("total", "traces", "probe", "calibrated")
 
 

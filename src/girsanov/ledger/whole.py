@@ -34,13 +34,20 @@ CALIBRATED: dict[str, tuple[str, ...]] = {
     "calibrated.weights": ("K", "P", "3"),
 }  # fmt: skip
 CLASSES: dict[str, tuple[str, ...]] = {
-    "class_shares": ("B", "C"), "class_errors": ("B", "C", "I"),
+    "class_shares": ("B", "C"), "class_errors": ("B", "C", "I"), "class_main": ("B", "M"),
 }  # fmt: skip
 OPTIONAL = ("full", "memorisation", "gamma", "plain", "line", "line_seen", "probe.reference")
 UNKNOWN = {"calibrated.traces": 2}  # of which the last may be unknown, NaN: known ones
 WIDTHS = [len(pairs(len(VECTOR) - 1)), len(pairs(len(VECTOR)))]  # without and with a reference
 ROUNDING = 1e-6  # of a correlation, far above what sums in float64 lose
-POSITIVE = ("shares", "second_moments", "gamma", "class_shares", "class_errors")  # not negative, that is
+POSITIVE = (
+    "shares",
+    "second_moments",
+    "gamma",
+    "class_shares",
+    "class_errors",
+    "class_main",
+)  # not negative, that is
 # of a group a little may be, of which what chance made of its noise was taken off
 POSITIVE_MEANS = (
     "memorisation",

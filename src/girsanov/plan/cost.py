@@ -180,10 +180,9 @@ class Prices:
 
     @property
     def start_variances(self) -> Array:
-        """The variances of a gaussian start by band [J], or of each class's [C, J]."""
+        """The variances of a gaussian start by band [J], or of each class's [C, J] or [C, d]."""
         frame = self.audit.frame
-        of_classes = frame.class_variances if self.start == "class" else None
-        return frame.variances if of_classes is None else of_classes
+        return frame.class_variances if self.start == "class" else frame.variances
 
     def groups(self, nodes: Indices) -> tuple[Array, Array]:
         """Return the start's and the cells' cross-fitted cost of a grid by group, [B] or [F].
@@ -323,7 +322,7 @@ class Prices:
 
 
 def usual_start(audit: Audit, sampler: str) -> str:
-    """Return how plans begin by default: the gaussian hold from each class's own moments, if any."""
+    """Return how plans begin by default: the gaussian hold with each class by itself, if any."""
     known = audit.curve.about_class is not None and sampler == "gaussian"
     return "class" if known else STARTS[sampler]
 

@@ -82,7 +82,8 @@ class Recipe:
     """A whole sampler: where it starts and its steps; one network call a step.
 
     mean: centre of the starting Gaussian, [d] or a number; start_noise: its standard deviation,
-    a number or one per coordinate of `start_basis`; of a start for each class both are [C, d]; end: SNR of the law that the last state
+    a number or one per coordinate of `start_basis`; of a start for each class both are [C, d], in
+    `class_bases` where each has its own; end: SNR of the law that the last state
     has before a denoising last step, the resolution that a certificate speaks of; process: ``vp``
     for any scalar process, ``cld`` for phase space, where w starts at N(0, I).
     """
@@ -93,6 +94,7 @@ class Recipe:
     steps: tuple[Step, ...]
     end: float
     process: str = "vp"
+    class_bases: tuple[Basis, ...] = ()
 
     def __post_init__(self) -> None:
         first = bool(self.steps) and self.steps[0].history == 0
@@ -109,10 +111,11 @@ def require_fits(plan: Recipe, dimension: int) -> None:
 
     A single number, where no [d] is given, is for every coordinate alike.
     """
+    starts = (plan.start_basis, *plan.class_bases)
     own = (v[0] if np.ndim(v) == 2 else v for v in (plan.mean, plan.start_noise))  # type: ignore[index]
     rows = [*own, *(step.noise for step in plan.steps)]
     sizes = {np.shape(v) for v in rows} | {
-        (b.dimension,) for b in (plan.start_basis, *(s.basis for s in plan.steps)) if b is not None
+        (b.dimension,) for b in (*starts, *(s.basis for s in plan.steps)) if b is not None
     }
     others = sorted(sizes - {(), (dimension,)})
     rule = f"must be of {dimension} numbers, as the examples of this model are"

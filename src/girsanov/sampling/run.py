@@ -148,6 +148,9 @@ def begun(plan: Recipe, z: Tensor, label: Tensor | None) -> Tensor:
         at = label.cpu().numpy()
         mean, scale = np.asarray(mean)[at], np.asarray(scale)[at]
     x = coloured(z, scale, plan.start_basis)
+    for c, basis in enumerate(plan.class_bases):
+        rows = torch.from_numpy(np.flatnonzero(at == c)).to(x.device)
+        x[rows] = basis.from_coordinates(x[rows])
     return x + torch.tensor(mean).to(x)
 
 
