@@ -58,7 +58,9 @@ def test_compare_says_what_share_of_samples_keeps_its_label():
     said = " ".join(str(found).split())
     assert "fewer keep it than of data" in said
     assert found.to_json()["measures"][0]["floor"] == row.floor
-    same = gv.compare(gv.load_data(*two_classes(800, 4)), data.without_labels(), by=["sliced-w2"])
+    same = gv.compare(
+        gv.load_data(two_classes(800, 4)[0]), data.without_labels(), by=["sliced-w2"]
+    )
     assert [r.name for r in same.rows] == ["sliced-w2"]
 
 

@@ -7,6 +7,7 @@ import torch
 import girsanov as gv
 from girsanov._checks import InputError
 from girsanov.interop.carried import carry
+from girsanov.interop.family import starting_alike
 from girsanov.ledger.audit import audit
 from girsanov.ledger.init import start_cost
 from girsanov.ledger.load import load_audit
@@ -163,6 +164,11 @@ def test_labels_are_asked_for_where_each_class_starts_by_itself(report, model):
     assert plain.ledger[0].value > plan.ledger[0].value
     with pytest.raises(InputError, match=r"knows no labels\. Plan with --start gaussian"):
         carry([plan])
+    with pytest.warns(UserWarning, match="a scheduler knows no labels"):
+        alike = starting_alike(plan, report)
+    assert alike.start == "gaussian"
+    assert np.array_equal(alike.levels, plain.levels)
+    assert alike.ledger[0].value == pytest.approx(plain.ledger[0].value)
 
 
 def test_a_model_without_labels_has_no_such_start():
