@@ -54,8 +54,8 @@ def trained_unet(train, folder: Path, steps: int) -> None:
     best = torch.optim.AdamW(network.parameters(), lr=1e-3)
     rates = torch.optim.lr_scheduler.CosineAnnealingLR(best, steps)
     for _ in range(steps):
-        rows = torch.randint(len(x), (128,))
-        noise, time = torch.randn(128, *x.shape[1:]), torch.randint(1000, (128,))
+        rows = torch.randint(len(x), (64,))
+        noise, time = torch.randn(64, *x.shape[1:]), torch.randint(1000, (64,))
         seen = scheduler.add_noise(x[rows], noise, time)
         loss = (network(seen, time, label[rows]).sample - noise).square().mean()
         best.zero_grad()
@@ -200,7 +200,7 @@ def main() -> None:
     given = begin(parser)
     train, held_out = split_digits()
     label = torch.arange(given.count) % 10
-    models = list(networks(given.models, train, (6000, 3000)))
+    models = list(networks(given.models, train, (2000, 1000)))
     rows = planned(models, held_out, train, label)
     if given.save:
         np.savez(given.save, **{k: v for k, v in rows.items() if k.endswith("planned")})

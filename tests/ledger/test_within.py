@@ -83,7 +83,7 @@ def divergence(report, model, snr):
 def test_a_start_from_classes_costs_their_residual_divergence(report, model, snr):
     price = prices(report, "gaussian", start="class")
     v = model.variance.numpy()
-    by_group = start_cost(price.measured, snr, "class", price.start_variances)
+    by_group = start_cost(price.measured, snr, "class", report.frame.start_variances("class"))
     spent = [np.log1p(snr * v[c]).sum() / 2 for c in range(3)]  # 1/2 int M of a Gaussian class
     cost = by_group - report.curve.about_class.shares @ spent
     se = cost.std(ddof=1) / 4  # of 16 groups

@@ -224,8 +224,7 @@ def plan(
 ) -> None:
     """Find the best grid for a number of steps, the fewest for a target, or the best number.
 
-    With --by, samplers, end levels and grids compete: all draw samples under one seed, and
-    those closest to held-out data win.
+    With --by, samplers, end levels and grids compete, and those closest to held-out data win.
     """
     replaced = outputs.require_result(out, "plan", force, audit)
     from ..reporting.helps import spoken

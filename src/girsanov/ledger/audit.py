@@ -103,8 +103,8 @@ def audit(  # noqa: PLR0913
     beyond = {"full": math.prod(denoiser.shape) <= FULL_LIMIT, "reference": beside}
     curve = measure(source, draws=count, between=between, keep=kept("held-out"),
                     progress=_shifted(progress, 0, sum(parts)), **beyond)  # fmt: skip
-    curve = about_class(curve, source, frame) if denoiser.classes else curve
-    tick, memorisation, line = _shifted(progress, parts[0], sum(parts)), None, None
+    curve, memorisation, line = about_class(curve, source, frame), None, None
+    tick = _shifted(progress, parts[0], sum(parts))
     if seen is not None:
         known = measure(seen, progress=tick, keep=kept("training"))
         memorisation, line = known.traces[:, :, 0], known.line

@@ -174,11 +174,13 @@ class Curve:
             about_class=self.about_class and self.about_class.pooled(self.shares),
         )
 
-    def from_class_means(self) -> Curve:
-        """Return the curve whose level 0 predicts the mean of the example's class.
+    def starting(self, start: str) -> Curve:
+        """Return the curve whose level 0 predicts what a start knows: of ``class``, its mean.
 
         It is that of the main basis and of E|r|^2 alone.
         """
+        if start != "class":
+            return self
         require(self.about_class is not None, "start", "class is for a model with classes")
         assert self.about_class is not None
         errors, traces = dict(self.errors), self.traces.copy()

@@ -39,6 +39,10 @@ class Frame:
         rows = [np.bincount(self.bands.index, v) for v in known.variances]
         return np.asarray(rows) / self.bands.sizes
 
+    def start_variances(self, start: str) -> Array:
+        """Return the variances of a gaussian start by band, or those of each class."""
+        return self.class_variances if start == "class" else self.variances
+
     def spread(self, variances: Array) -> Array:
         """Return variances in bands of the main basis [..., J], or of coordinates, as [..., d]."""
         d = self.moments.basis.dimension

@@ -25,6 +25,12 @@ from .curve import Curve
 from .discretise import gaussian_cell
 
 STARTS = ("gaussian", "mean", "standard", "class")
+USUAL = {"gaussian": "gaussian", "x0": "mean", "relative": "standard", "score": "standard"}
+
+
+def usual_start(curve: Curve, hold: str) -> str:
+    """Return how a hold begins by default: the gaussian one with each class by itself, if any."""
+    return "class" if hold == "gaussian" and curve.about_class is not None else USUAL[hold]
 
 
 def start_cost(curve: Curve, snr: Array | float, start: str, variances: Array) -> Array:

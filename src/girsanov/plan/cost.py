@@ -27,13 +27,8 @@ from numpy.typing import NDArray
 from .._checks import require, require_choice
 from .._typing import Array, Indices, Levels
 from ..ledger.curve import FOLDS, Curve
-from ..ledger.discretise import (
-    cell_costs,
-    errors_for,
-    gaussian_cell,
-    spectrum,
-)
-from ..ledger.init import start_cost
+from ..ledger.discretise import cell_costs, errors_for, gaussian_cell, spectrum
+from ..ledger.init import start_cost, usual_start
 from ..ledger.record import Audit
 from ..ledger.refine import merged, refined, stretches, unseen
 from ..ledger.repair import Repair, cross_once, repaired
@@ -44,7 +39,6 @@ from .least import between, least
 from .spectra import refined_spectra
 
 RECENT = 2  # prices an audit remembers: those of a plan, and those that it is held against
-STARTS = {"gaussian": "gaussian", "x0": "mean", "relative": "standard", "score": "standard"}
 
 
 @dataclass(frozen=True)
@@ -156,7 +150,8 @@ class Prices:
             cross_once(curve)
         sampler = (self.hold, self.covariance, self.start, self.process)
         measured = np.flatnonzero(np.isin(curve.levels, self.audit.curve.levels))
-        return Choice(curve, sampler, self.start_variances, self.menu, one, measured)
+        v = self.audit.frame.start_variances(self.start)
+        return Choice(curve, sampler, v, self.menu, one, measured)
 
     @property
     def repair(self) -> Repair:
@@ -170,19 +165,13 @@ class Prices:
 
     def starts(self, levels: Array) -> Array:
         """Return the cost by group of starting at each of `levels`, [..., B]."""
-        return start_cost(self.measured, levels, self.start, self.start_variances)
+        v = self.audit.frame.start_variances(self.start)
+        return start_cost(self.measured, levels, self.start, v)
 
     @cached_property
     def measured(self) -> Curve:
         """The audit's curve; of a start from classes its level 0 predicts the class's mean."""
-        curve = self.audit.curve
-        return curve.from_class_means() if self.start == "class" else curve
-
-    @property
-    def start_variances(self) -> Array:
-        """The variances of a gaussian start by band [J], or of each class's [C, J] or [C, d]."""
-        frame = self.audit.frame
-        return frame.class_variances if self.start == "class" else frame.variances
+        return self.audit.curve.starting(self.start)
 
     def groups(self, nodes: Indices) -> tuple[Array, Array]:
         """Return the start's and the cells' cross-fitted cost of a grid by group, [B] or [F].
@@ -299,8 +288,8 @@ class Prices:
     @cached_property
     def _priced(self) -> Curve:
         """The measured curve, in the bases that this sampler needs alone."""
-        curve = self.measured
-        names = [n for n in curve.errors if n in (curve.main, self.covariance)]
+        curve, wanted = self.measured, (self.audit.curve.main, self.covariance)
+        names = [n for n in curve.errors if n in wanted]
         bends = {n: c for n, c in curve.bends.items() if n in ("total", "traces", *names)}
         errors = {n: curve.errors[n] for n in names}
         return replace(curve, errors=errors, bends=bends, products=None, full=None)
@@ -319,12 +308,6 @@ class Prices:
     def integral(self, last: int) -> Array:
         """Return 1/2 int of the measured error from 0 to node `last`, by group."""
         return np.asarray(self.totals[last])
-
-
-def usual_start(audit: Audit, sampler: str) -> str:
-    """Return how plans begin by default: the gaussian hold with each class by itself, if any."""
-    known = audit.curve.about_class is not None and sampler == "gaussian"
-    return "class" if known else STARTS[sampler]
 
 
 def prices(
@@ -352,12 +335,11 @@ def prices(
     every = audit.levels if levels is None else levels
     if menu is None:
         every, menu = merged(audit.levels, every), Menu()
-    names = (sampler, covariance, start or usual_start(audit, sampler))
+    names = (sampler, covariance, start or usual_start(audit.curve, sampler))
     recent, key = audit.shared.setdefault("prices", {}), (names, every.tobytes(), menu.key)
     if key not in recent:
         known = tuple({covariance} & {*audit.curve.errors}) if covariance else ()
-        of = audit.curve.from_class_means() if names[2] == "class" else audit.curve
-        curve = refined(of, every, bases=known)
+        curve = refined(audit.curve.starting(names[2]), every, bases=known)
         for old in [*recent][: 1 - RECENT]:
             del recent[old]
         recent[key] = Prices(audit, *names, curve, menu)
