@@ -122,8 +122,8 @@ def planned(models, held_out, train, label):
     """Return the samples of the default and of the pooled plan, by network, calls and row."""
     found = {}
     for name, model, _, _ in models:
-        audit = gv.audit(model, held_out, train=train)
-        pooled = "class" in inspect.getsource(gv.Recipe)
+        audit = gv.audit(model, held_out, train=train, draws=1)
+        pooled = "class_bases" in inspect.getsource(gv.Recipe)
         for row, asked in (("planned", {}), ("pooled", {"start": "gaussian"})):
             for calls in CALLS if row == "planned" or pooled else ():
                 plan = audit.plan(steps=calls, force=True, **asked)

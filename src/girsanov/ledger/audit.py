@@ -26,7 +26,6 @@ from .examples import (
     moments_for,
     neighbours,
     require_reference,
-    require_shape,
 )
 from .frame import make_frame
 from .inside import places
@@ -82,7 +81,6 @@ def audit(  # noqa: PLR0913
     data = beside_train(denoiser, data, train)
     whole = held_out_examples(denoiser, data, examples, seed)
     require_reference(denoiser, reference, data)
-    require_shape("data", whole, denoiser)
     seen = learnt(denoiser, train, len(whole))
     moments, origin, source, others = moments_for(denoiser, data, train, whole)
     beside, alone = neighbours(denoiser, others, source) if reference is None else (reference, "")
@@ -104,8 +102,8 @@ def audit(  # noqa: PLR0913
     curve = measure(source, draws=count, between=between, keep=kept("held-out"),
                     progress=_shifted(progress, 0, sum(parts)), **beyond)  # fmt: skip
     curve, memorisation, line = about_class(curve, source, frame), None, None
-    tick = _shifted(progress, parts[0], sum(parts))
     if seen is not None:
+        tick = _shifted(progress, parts[0], sum(parts))
         known = measure(seen, progress=tick, keep=kept("training"))
         memorisation, line = known.traces[:, :, 0], known.line
     alike["progress"] = _shifted(progress, sum(parts[:2]), sum(parts))

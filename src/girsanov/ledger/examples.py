@@ -100,9 +100,12 @@ def held_out_examples(
         rule = f"must hold examples of shape {denoiser.shape}, which the model takes"
         require(data.dimension == math.prod(denoiser.shape), "data", rule, (data.dimension,))
         units = None if denoiser.exact else getattr(denoiser, "standardisation", None)
-        return LawExamples(data, count, seed, units)
+        drawn = LawExamples(data, count, seed, units)
+        require_shape("data", drawn, denoiser)
+        return drawn
     _refuse_training_data(denoiser, data)
     own = _in_units("data", denoiser, data)
+    require_shape("data", own, denoiser)
     return own if examples is None else _some(own, require_count("examples", examples), seed)
 
 
