@@ -126,7 +126,7 @@ def planned(models, held_out, train, label):
         pooled = "class_bases" in inspect.getsource(gv.Recipe)
         for row, asked in (("planned", {}), ("pooled", {"start": "gaussian"})):
             for calls in CALLS if row == "planned" or pooled else ():
-                plan = audit.plan(steps=calls, force=True, **asked)
+                plan = audit.plan(steps=calls, **asked, **({"force": True} if pooled else {}))
                 x = sample_standardised(model, plan, len(label), label=label, seed=1)
                 found[f"{name} {calls} {row}"] = x.flatten(1).numpy()
     return found

@@ -26,6 +26,7 @@ from .examples import (
     moments_for,
     neighbours,
     require_reference,
+    require_shape,
 )
 from .frame import make_frame
 from .inside import places
@@ -81,6 +82,7 @@ def audit(  # noqa: PLR0913
     data = beside_train(denoiser, data, train)
     whole = held_out_examples(denoiser, data, examples, seed)
     require_reference(denoiser, reference, data)
+    require_shape("data", whole, denoiser)
     seen = learnt(denoiser, train, len(whole))
     moments, origin, source, others = moments_for(denoiser, data, train, whole)
     beside, alone = neighbours(denoiser, others, source) if reference is None else (reference, "")
@@ -101,9 +103,8 @@ def audit(  # noqa: PLR0913
     beyond = {"full": math.prod(denoiser.shape) <= FULL_LIMIT, "reference": beside}
     curve = measure(source, draws=count, between=between, keep=kept("held-out"),
                     progress=_shifted(progress, 0, sum(parts)), **beyond)  # fmt: skip
-    curve, memorisation, line = about_class(curve, source, frame), None, None
+    tick, memorisation, line = _shifted(progress, parts[0], sum(parts)), None, None
     if seen is not None:
-        tick = _shifted(progress, parts[0], sum(parts))
         known = measure(seen, progress=tick, keep=kept("training"))
         memorisation, line = known.traces[:, :, 0], known.line
     alike["progress"] = _shifted(progress, sum(parts[:2]), sum(parts))
@@ -120,7 +121,9 @@ def audit(  # noqa: PLR0913
         "seconds": round(time.perf_counter() - begun, 3), **said_of(denoiser, data),
     }  # fmt: skip
     about |= named(denoiser, data, beside, alone) | suspected(denoiser, source, curve, seed)
-    return Audit(curve, frame, memorisation, about, teacher, line_seen=line)
+    return Audit(
+        about_class(curve, source, frame), frame, memorisation, about, teacher, None, line
+    )
 
 
 def rows_for(denoiser: Denoiser, examples: int, asked: int | None = None) -> int:

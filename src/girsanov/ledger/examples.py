@@ -100,12 +100,9 @@ def held_out_examples(
         rule = f"must hold examples of shape {denoiser.shape}, which the model takes"
         require(data.dimension == math.prod(denoiser.shape), "data", rule, (data.dimension,))
         units = None if denoiser.exact else getattr(denoiser, "standardisation", None)
-        drawn = LawExamples(data, count, seed, units)
-        require_shape("data", drawn, denoiser)
-        return drawn
+        return LawExamples(data, count, seed, units)
     _refuse_training_data(denoiser, data)
     own = _in_units("data", denoiser, data)
-    require_shape("data", own, denoiser)
     return own if examples is None else _some(own, require_count("examples", examples), seed)
 
 
