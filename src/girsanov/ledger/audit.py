@@ -100,9 +100,9 @@ def audit(  # noqa: PLR0913
     order = getattr(data, "class_order", None)
     numbers = [len(source), len(seen or ()), seed, count, size, grid.tolist(), order]
     kept = keep_sums(keep, (denoiser, data, train, beside), numbers, processes)
-    beyond = {"full": math.prod(denoiser.shape) <= FULL_LIMIT, "reference": beside}
-    curve = measure(source, draws=count, between=between, keep=kept("held-out"),
-                    progress=_shifted(progress, 0, sum(parts)), **beyond)  # fmt: skip
+    beyond = {"full": math.prod(denoiser.shape) <= FULL_LIMIT, "reference": beside, "draws": count,
+              "between": between, "progress": _shifted(progress, 0, sum(parts))}  # fmt: skip
+    curve = about_class(measure(source, keep=kept("held-out"), **beyond), source, frame)
     tick, memorisation, line = _shifted(progress, parts[0], sum(parts)), None, None
     if seen is not None:
         known = measure(seen, progress=tick, keep=kept("training"))
@@ -121,9 +121,7 @@ def audit(  # noqa: PLR0913
         "seconds": round(time.perf_counter() - begun, 3), **said_of(denoiser, data),
     }  # fmt: skip
     about |= named(denoiser, data, beside, alone) | suspected(denoiser, source, curve, seed)
-    return Audit(
-        about_class(curve, source, frame), frame, memorisation, about, teacher, None, line
-    )
+    return Audit(curve, frame, memorisation, about, teacher, line_seen=line)
 
 
 def rows_for(denoiser: Denoiser, examples: int, asked: int | None = None) -> int:
