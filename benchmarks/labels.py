@@ -160,7 +160,7 @@ def deviations(name: str, folder: Path, steps: int | None = None):
     seen = np.stack([kept[train.labels == c].std(axis=0) for c in classes])
     out = [{"table": name, "calls": "chance", **summary(seen / whole)}]
     for calls in CALLS:
-        plan = audit.plan(steps=calls, force=True)
+        plan = audit.plan(steps=calls)
         each = [gv.sample(model, plan, 3000, label=int(c), seed=3).std(axis=0) for c in classes]
         out.append({"table": name, "calls": calls, **summary(np.stack(each) / whole),
                     "of train": summary(np.stack(each) / seen)})  # fmt: skip
