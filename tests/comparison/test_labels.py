@@ -56,7 +56,7 @@ def test_compare_says_what_share_of_samples_keeps_its_label():
     row = found["labels"]
     assert row.low < row.value < row.high < row.floor[1] < row.floor[0] < row.floor[2]
     said = " ".join(str(found).split())
-    assert "fewer keep it than of data" in said
+    assert "; fewer samples than rows of data keep their label" in said
     assert found.to_json()["measures"][0]["floor"] == row.floor
     same = gv.compare(
         gv.load_data(two_classes(800, 4)[0]), data.without_labels(), by=["sliced-w2"]

@@ -101,7 +101,8 @@ def verdict(row: Row) -> str:
     """
     if row.name == "labels":
         fewer = row.p_value is not None and row.p_value <= SURE
-        return f"{'fewer' if fewer else 'no fewer, as far as these tell,'} keep it than of data"
+        keep = "samples than rows of data keep their label"
+        return f"fewer {keep}" if fewer else f"no fewer {keep}, as far as these tell"
     chance = 0.5 if row.name in ("memorisation", "classifier") else 0.0
     apart = row.low > chance
     sure = apart if row.p_value is None else row.p_value <= SURE
