@@ -4,13 +4,14 @@ r"""Mean and variances of the data in an orthonormal basis, from one streamed pa
 
 with u_j the principal axes up to a few thousand dimensions and cosines beyond. They start the
 sampler (a Gaussian with these moments), give the linear (Wiener) denoiser, and order the bands.
+Of labelled data the same is kept of each class (`class_moments.py`).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from ._checks import InputError, require
 from ._files import read_tensors, write_tensors
 from ._typing import Array, PathLike, Tensor
 from .basis import PCA_LIMIT, Basis, coordinate_basis, dct_basis, pca_basis
+from .class_moments import NUMBERS, ClassMoments, ClassSums, class_moments_from_tensors
 
 
 @dataclass(frozen=True)
@@ -25,13 +27,14 @@ class Moments:
     """First two moments of the standardised, flattened data.
 
     mean: [d]; basis: U; variances: of each coordinate of `basis`, [d]; count: examples used,
-    0 when known exactly.
+    0 when known exactly; classes: the same of each class, of labelled data alone.
     """
 
     mean: Array
     basis: Basis
     variances: Array
     count: int
+    classes: ClassMoments | None = None
 
     @property
     def variance(self) -> float:
@@ -53,7 +56,7 @@ class Moments:
         }
         if self.basis.kind == "pca":
             out["pca"] = np.asarray(self.basis.factors[0])
-        return out
+        return out if self.classes is None else {**out, **self.classes.tensors()}
 
     def save(self, path: PathLike) -> None:
         """Write these moments as safetensors."""
@@ -92,7 +95,8 @@ def moments_from_tensors(t: dict[str, np.ndarray], argument: str) -> Moments:
         require(fits, argument, f"must have a shape of {d} numbers", t["shape"])
         basis = structured_basis(tuple(int(n) for n in t["shape"]))
         require(basis.dimension == d, argument, f"must have a shape of {d} numbers", t["shape"])
-    return Moments(mean, basis, variances, int(t["count"][0]))
+    classes = class_moments_from_tensors(t, d, argument)
+    return Moments(mean, basis, variances, int(t["count"][0]), classes)
 
 
 def structured_basis(shape: tuple[int, ...]) -> Basis:
@@ -135,3 +139,26 @@ def measure_moments(batches: Iterable[Tensor], shape: tuple[int, ...]) -> Moment
     variances = ((second - count * mean**2) / (count - 1)).clamp_(min=0).numpy()
     centre = basis.from_coordinates((mean + origin)[None])[0].numpy()
     return Moments(centre, basis, variances, count)
+
+
+def with_classes(
+    moments: Moments, batches: Iterable[tuple[Tensor, Tensor]], classes: int
+) -> Moments:
+    """Return moments with those of each class of the examples in `batches` (x [b, *shape], label).
+
+    Without them where they are more than `class_moments.NUMBERS` numbers.
+    """
+    import torch
+
+    d, basis = moments.basis.dimension, moments.basis
+    if classes < 2 or classes * d > NUMBERS:
+        return moments
+    sums, mean = ClassSums(classes, d), torch.tensor(moments.mean)
+    for x, label in batches:
+        c = x.reshape(len(x), d).double().cpu() - mean
+        sums.add((c if sums.full else basis.to_coordinates(c)).numpy(), label.cpu().numpy())
+    centres, variances, axes = sums.moments()
+    if axes is None:
+        centres = basis.from_coordinates(torch.from_numpy(centres)).numpy()
+    known = ClassMoments(moments.mean + centres, variances, sums.count, axes)
+    return replace(moments, classes=known)

@@ -12,7 +12,7 @@ import girsanov
 HOUSE = Path(girsanov.__file__).parent
 ROOMS = [  # top to bottom: a file imports only from rooms above its own, or from its own
     *("_checks", "_typing", "_files", "_launched", "_parts", "_processes"),
-    *("montecarlo", "_philox", "noise", "basis", "moments"),
+    *("montecarlo", "_philox", "noise", "basis", "class_moments", "moments"),
     *("process", "law", "data", "denoise", "sampling", "ledger"),
     *("bounds", "comparison", "plan", "interop", "train"),
     *("reporting", "study", "cli"),

@@ -47,6 +47,7 @@ from .options import (
     Sampler,
     Seed,
     Spend,
+    Start,
     TrainData,
     Trajectories,
     Verbose,
@@ -198,6 +199,7 @@ def plan(
     sampler: Sampler = "gaussian",
     process: Process = None,
     covariance: Covariance = None,
+    start: Start = None,
     last: Last = None,
     resolution: Resolution = None,
     w2: W2 = None,
@@ -222,24 +224,22 @@ def plan(
 ) -> None:
     """Find the best grid for a number of steps, the fewest for a target, or the best number.
 
-    With --by, samplers, end levels and grids compete: all draw samples under one seed, and
-    those closest to held-out data win.
+    With --by, samplers, end levels and grids compete, and those closest to held-out data win.
     """
     replaced = outputs.require_result(out, "plan", force, audit)
     from ..reporting.helps import spoken
     from . import show, tournament
 
     usual: dict[str, Any] = {"steps": steps, "kl": kl, "tv": tv, "distance": distance}
-    usual |= {"sampler": sampler, "covariance": covariance, "process": process}
+    usual |= {"sampler": sampler, "covariance": covariance, "process": process, "start": start}
     usual |= {"resolution": resolution, "calibrate": calibrate, "last": last, "force": force}
     limits = {"w2": w2, "among": among, "keep": keep, "widest": widest, "weight": weight}
     usual |= {name: value for name, value in limits.items() if value not in (None, [])}
     contest = {"model": model, "data": data, "labels": labels, "drop": drop, "calls": calls}
     contest |= {"candidates": candidates, "seed": seed, "class_order": class_order, "force": force}
     measured, made = tournament.planned(audit, by, usual, contest)
-    before = made.about["audit"]
-    commands = [*before.get("commands", ()), outputs.typed(context, *SHOWN)]
-    made.about["audit"] = {**before, "commands": commands}
+    commands = [*made.about["audit"].get("commands", ()), outputs.typed(context, *SHOWN)]
+    made.about["audit"] = {**made.about["audit"], "commands": commands}
     made.save(out, force=True)
     said, told = spoken(measured, made), tournament.told(measured, made)
     content = {"plan": str(out), **made.summary(), **told, "verdict": said, "replaced": replaced}

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..comparison.compare import Comparison
 
 OTHER = "another model than --model drew the samples; of --model only the data are used"
-MEASURES = "sliced-w2, gaussian-w2, mmd, classifier, frechet or memorisation"
+MEASURES = "sliced-w2, gaussian-w2, mmd, classifier, frechet, labels or memorisation"
 
 
 @app.command()

@@ -81,6 +81,13 @@ Judge = Annotated[
         "or draw with --by."
     ),
 ]
+Start = Annotated[
+    str | None,
+    typer.Option(
+        help="class (default of models with classes, which then start each from its own moments), "
+        "gaussian (of all the data), mean or standard."
+    ),
+]
 Last = Annotated[
     str | None,
     typer.Option(

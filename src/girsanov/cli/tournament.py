@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from ..plan.plan import Plan
 
 # each candidate has its own of these
-ALONE = ("kl", "tv", "distance", "covariance", "resolution", "calibrate", "process", "last")
+ALONE = (
+    *("kl", "tv", "distance", "covariance"),
+    *("resolution", "calibrate", "process", "last", "start"),
+)
 NEEDS = ("data", "candidates", "calls", "drop", "class_order")  # what means nothing without --by
 
 

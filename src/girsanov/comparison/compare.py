@@ -11,26 +11,26 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import InputError, refuse, require, require_choice, require_number
-from .._typing import Array, Json, Progress
-from ..data import Dataset, Standardisation, load_data
-from ..law.base import Law
+from .._checks import refuse, require, require_choice, require_number
+from .._typing import Json, Progress
 from ..montecarlo import Estimate
 from .bures import GaussianW2
 from .classifier import ROWS as CLASSIFIER_ROWS
 from .classifier import classifier_test
 from .frechet import Frechet, builtin
 from .jackknife import Measure, squared_interval
+from .labels import labels_kept
 from .memorise import memorisation
 from .mmd import MMD, median_distance, permutation_p_value, random_deals
 from .mmd import ROWS as KERNEL_ROWS
 from .printed import printed
+from .sets import Sets
 from .sliced import SlicedW2
 from .spread import Spread, spreads
-from .vectors import ROWS, chosen_rows, halves, vectors
+from .vectors import ROWS, halves
 
 DISTANCES = ("sliced-w2", "gaussian-w2", "mmd", "frechet")
-MEASURES = ("sliced-w2", "gaussian-w2", "mmd", "classifier", "frechet", "memorisation")
+MEASURES = (*DISTANCES[:3], "classifier", "frechet", "labels", "memorisation")
 DEALS = 199  # permutations of the MMD
 TURNS = 10  # times the data is cut into halves
 
@@ -41,7 +41,8 @@ class Row:
 
     value, low, high: the distance, free of its first bias, and its interval; computed: of these
     very rows, which never is 0; floor: the same between two halves of the data, mean and range
-    of several cuts; p_value: of the hypothesis that nothing can be told apart, where there is an
+    of several cuts, and of labels the data's own share with its interval; p_value: of the
+    hypothesis that nothing can be told apart, where there is an
     exact test; note: what the measure is.
     """
 
@@ -102,13 +103,14 @@ def compare(
     `MEASURES`, all that can be had by default; features: ``builtin``, or features of every row
     of the two sets for the Frechet distance, as a pair of arrays [n, f] and [m, f] or a .npz
     with the arrays ``samples`` and ``data``; train: the training data, for ``memorisation`` and
-    to learn features from; rows: at most so many of each set, chosen by `seed`. Rows are taken
+    to learn features from; rows: at most so many of each set, chosen by `seed`. Where both have
+    labels (`load_data(..., labels=...)`) ``labels`` is a measure too. Rows are taken
     to be independent. Raises `InputError` when the two sets do not fit together.
     """
     level = require_number("confidence", confidence, above=0.0)
     require(level < 1, "confidence", "must be below 1", confidence)
-    sets = _Sets.of(samples, data, train, rows, seed)
-    names = _names(by, train is not None)
+    sets = Sets.of(samples, data, train, rows, seed)
+    names = _names(by, train is not None, sets.labelled)
     makers = _makers(sets, features, level, seed)
     found = []
     for k, name in enumerate(names):
@@ -128,96 +130,27 @@ def spread_of(
     samples: Any, data: Any, *, rows: int = ROWS, confidence: float = 0.95, seed: int = 0
 ) -> tuple[Spread, ...]:
     """Return how much of the data's variance samples keep, which `compare` returns as `spread`."""
-    sets = _Sets.of(samples, data, None, rows, seed)
+    sets = Sets.of(samples, data, None, rows, seed)
     return spreads(sets.x, sets.y, sets.names, None, confidence)
 
 
-@dataclass(frozen=True)
-class _Sets:
-    """Both sets and the training data as vectors, and the data sets they come from."""
-
-    x: Array
-    y: Array
-    train: Array | None
-    chosen: tuple[np.ndarray, np.ndarray]
-    given: tuple[int, int]
-    labels: np.ndarray | None
-    train_labels: np.ndarray | None
-    units: str
-    names: tuple[str, ...]
-
-    @classmethod
-    def of(cls, samples: Any, data: Any, train: Any, rows: int, seed: int) -> _Sets:
-        known = data.sample(rows, seed=seed).numpy() if isinstance(data, Law) else data
-        real = _dataset(known)
-        made = _alike("samples", samples, real.standardisation)
-        seen = None if train is None else _alike("train", train, real.standardisation)
-        chosen = [
-            chosen_rows(s, rows, seed=seed, argument=name)
-            for s, name in ((made, "samples"), (real, "data"))
-        ]
-        labels = None if real.labels is None else real.labels[chosen[1]]
-        train_labels = None
-        if seen is not None and seen.labels is not None:
-            train_labels = seen.labels[chosen_rows(seen, rows, seed=seed, argument="train")]
-        return cls(
-            vectors(made, rows, seed=seed, argument="samples"),
-            vectors(real, rows, seed=seed, argument="data"),
-            None if seen is None else vectors(seen, rows, seed=seed, argument="train"),
-            (chosen[0], chosen[1]),
-            (len(made), len(real)),
-            labels,
-            train_labels,
-            _units(real),
-            _columns(real),
-        )
-
-    def learnt(self) -> tuple[Array, np.ndarray | None]:
-        """Return what features are learnt from: labelled training data, or else the data."""
-        if self.train is not None and self.train_labels is not None:
-            return self.train, self.train_labels
-        return self.y, self.labels
-
-
-def _dataset(source: Any) -> Dataset:
-    return source if isinstance(source, Dataset) else load_data(source)
-
-
-def _alike(argument: str, source: Any, units: Standardisation) -> Dataset:
-    try:
-        return _dataset(source).with_standardisation(units)
-    except InputError as cause:
-        raise InputError(f"{argument}: does not fit the data; {cause}") from cause
-
-
-def _units(data: Dataset) -> str:
-    kind = data.standardisation.kind
-    if kind == "image":
-        return "values of the data mapped to [-1, 1]"
-    return "standard deviations of each column of the data"
-
-
-def _columns(data: Dataset) -> tuple[str, ...]:
-    """Return the names of the columns of a table, empty where one is several numbers."""
-    columns = getattr(data.standardisation, "columns", ())
-    plain = all(column.width == 1 for column in columns)
-    return tuple(str(column.name) for column in columns) if plain else ()
-
-
-def _names(by: Sequence[str] | None, trained: bool) -> list[str]:
+def _names(by: Sequence[str] | None, trained: bool, labelled: bool) -> list[str]:
     if by is None:
         absent = {"memorisation"} if not trained else set()
-        absent |= {"classifier"} if find_spec("sklearn") is None else set()
+        absent |= {"classifier", "labels"} if find_spec("sklearn") is None else set()
+        absent |= set() if labelled else {"labels"}
         return [name for name in MEASURES if name not in absent]
     names = [require_choice("by", name, MEASURES) for name in by]
     require(bool(names), "by", "must name at least one measure", list(by))
     rule = "must be given to look for memorisation"
     require(trained or "memorisation" not in names, "train", rule, None, "Use --train-data")
+    rule = "must be known of samples and of data, of two classes or more, to see them kept"
+    require(labelled or "labels" not in names, "labels", rule, None, "Name their column: --labels")
     return list(dict.fromkeys(names))
 
 
 def _makers(
-    sets: _Sets, features: Any, confidence: float, seed: int
+    sets: Sets, features: Any, confidence: float, seed: int
 ) -> dict[str, Callable[[], Row]]:
     """Return what makes the row of each measure."""
     d = sets.x.shape[1]
@@ -228,12 +161,13 @@ def _makers(
         "mmd": lambda: _mmd(sets, confidence, seed),
         "classifier": lambda: _classifier(sets, confidence, seed),
         "frechet": lambda: _frechet(sets, features, confidence, seed),
+        "labels": lambda: _labels(sets, confidence, seed),
         "memorisation": lambda: _memorisation(sets, confidence, seed),
     }
 
 
 def _distance(
-    sets: _Sets, confidence: float, seed: int, measure: Measure, p_value: float | None = None
+    sets: Sets, confidence: float, seed: int, measure: Measure, p_value: float | None = None
 ) -> Row:
     """Return the row of a distance, its floor from several cuts of the data in halves."""
     found = measure.squared(sets.x, sets.y)
@@ -260,7 +194,7 @@ def _row(
     return Row(measure.name, value, low, high, shown(computed), floor, p_value, measure.note)
 
 
-def _mmd(sets: _Sets, confidence: float, seed: int) -> Row:
+def _mmd(sets: Sets, confidence: float, seed: int) -> Row:
     x, y = sets.x[:KERNEL_ROWS], sets.y[:KERNEL_ROWS]
     deals = random_deals(len(x) + len(y), len(x), DEALS, seed)
     z = np.concatenate([x, y])
@@ -269,7 +203,7 @@ def _mmd(sets: _Sets, confidence: float, seed: int) -> Row:
     return _distance(sets, confidence, seed, MMD(width), permutation_p_value(z, deals, width))
 
 
-def _classifier(sets: _Sets, confidence: float, seed: int) -> Row:
+def _classifier(sets: Sets, confidence: float, seed: int) -> Row:
     told = classifier_test(sets.x, sets.y, seed=seed)
     cuts = [
         float(classifier_test(*halves(sets.y, turn, seed), seed=seed, deals=2).accuracy.value)
@@ -301,7 +235,7 @@ def _share(
     return Row(name, value, *ends, value, floor, p_value, note)
 
 
-def _frechet(sets: _Sets, features: Any, confidence: float, seed: int) -> Row:
+def _frechet(sets: Sets, features: Any, confidence: float, seed: int) -> Row:
     if isinstance(features, str) and features == "builtin":
         return _distance(sets, confidence, seed, builtin(*sets.learnt(), seed=seed))
     given = [
@@ -314,7 +248,7 @@ def _frechet(sets: _Sets, features: Any, confidence: float, seed: int) -> Row:
     return _row(measure, found.estimate(), found.plugin, cuts, confidence, None)
 
 
-def _given(features: Any, sets: _Sets) -> tuple[Any, Any]:
+def _given(features: Any, sets: Sets) -> tuple[Any, Any]:
     """Return given features of both sets, checked."""
     pair = features
     if not isinstance(features, tuple | list):
@@ -332,7 +266,7 @@ def _given(features: Any, sets: _Sets) -> tuple[Any, Any]:
     return pair[0], pair[1]
 
 
-def _memorisation(sets: _Sets, confidence: float, seed: int) -> Row:
+def _memorisation(sets: Sets, confidence: float, seed: int) -> Row:
     assert sets.train is not None
     found = memorisation(sets.x, sets.train, sets.y, seed=seed)
     return _share(
@@ -344,3 +278,16 @@ def _memorisation(sets: _Sets, confidence: float, seed: int) -> Row:
         f"share of samples whose nearest of {min(len(sets.train), len(sets.y))} training and as "
         "many held-out examples is a training one; chance is 1/2",
     )
+
+
+def _labels(sets: Sets, confidence: float, seed: int) -> Row:
+    assert sets.sample_labels is not None
+    assert sets.labels is not None
+    mine, own = (sets.x, sets.sample_labels), (sets.y, sets.labels)
+    found = labels_kept(mine, own, confidence=confidence, seed=seed)
+    note = (
+        "share of samples to which a classifier trained on data gives their own label, beside "
+        f"the same of rows of data that it has not seen, {found.data.value:.3f} "
+        f"({found.data.low:.3f} .. {found.data.high:.3f})"
+    )
+    return Row("labels", *found.samples, found.samples.value, found.data, found.p_value, note)

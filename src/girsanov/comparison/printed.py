@@ -99,6 +99,10 @@ def verdict(row: Row) -> str:
     The test is exact, one-sided where only one side is asked about. The interval is two-sided
     and, of a distance, wider than need be near 0 (`comparison/jackknife.py`).
     """
+    if row.name == "labels":
+        fewer = row.p_value is not None and row.p_value <= SURE
+        keep = "samples than rows of data keep their label"
+        return f"fewer {keep}" if fewer else f"no fewer {keep}, as far as these tell"
     chance = 0.5 if row.name in ("memorisation", "classifier") else 0.0
     apart = row.low > chance
     sure = apart if row.p_value is None else row.p_value <= SURE

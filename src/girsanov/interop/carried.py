@@ -158,6 +158,9 @@ def carry(plans: Sequence[Plan]) -> Carried:
             first.sampler)  # fmt: skip
     scalar = all(p.process == "vp" for p in plans)
     require(scalar, "plan", "must be of process vp: a scheduler has no velocities", "cld")
+    if any(p.start == "class" for p in plans):
+        refuse("plan", "starts each class from its own moments, and a scheduler knows no labels",
+               None, "Plan with --start gaussian")  # fmt: skip
     if first.covariance == "full":
         refuse("plan", "has a full covariance, whose axes differ at each level", None,
                "Plan with --covariance pca, dct or coordinate")  # fmt: skip

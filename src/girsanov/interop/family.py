@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import replace
 from pathlib import Path
 
 from .._checks import InputError, require
@@ -13,6 +15,10 @@ from ..ledger.record import Audit
 from ..plan.family import family
 from ..plan.plan import Plan, load_plan
 
+ALIKE = (
+    "the plan starts each class from its own moments, and a scheduler knows no labels: planned "
+    "again with one start for all classes (--start gaussian)"
+)
 COUNTS = range(1, 101)  # numbers of network calls with a grid: in a file, few bytes each
 
 
@@ -44,8 +50,20 @@ def read_family(plan: Plan | PathLike, audit: Audit | PathLike | None) -> list[P
 
     A plan file without `audit` finds the audit it was made from among the files beside it.
     """
-    made = plan if isinstance(plan, Plan) else load_plan(plan)
-    return plans_like(made, audit_of(plan, audit))
+    made, found = plan if isinstance(plan, Plan) else load_plan(plan), audit_of(plan, audit)
+    return plans_like(made if found is None else starting_alike(made, found), found)
+
+
+def starting_alike(plan: Plan, audit: Audit) -> Plan:
+    """Return a plan that starts all classes alike, planned again with a warning where it did not.
+
+    Matched noise is of its own start: such a plan comes back as it is.
+    """
+    if plan.start != "class" or "pilot" in plan.about:
+        return plan
+    require_same(plan, audit)
+    warnings.warn(ALIKE, stacklevel=2)
+    return family(audit, replace(plan, start="gaussian"), [plan.steps])[0]
 
 
 def audit_of(plan: Plan | PathLike, audit: Audit | PathLike | None) -> Audit | None:

@@ -63,7 +63,7 @@ def read_whole(plans: Any, clock: Any, clip: Any, shape: Any) -> tuple[Carried, 
 
 def _require_plans(c: Carried, shape: list[int]) -> None:
     require_choice("sampler", c.sampler, (*HOLDS, *SOLVERS))
-    require_choice("start", c.start, STARTS)
+    require_choice("start", c.start, [name for name in STARTS if name != "class"])
     require_last(c.last, c.sampler)
     levels, d = len(require_levels("levels", c.levels)), math.prod(shape)
     require(0 < d <= MOST and min(shape, default=0) > 0, "shape", "must be that of an item", shape)

@@ -39,6 +39,7 @@ from .record import Audit as Audit
 from .suspects import suspected
 from .trained import levels_to_audit, named, record_of, trained_levels
 from .trajectories import measure_trajectories
+from .within import about_class
 
 BATCH = 512  # examples a network call, at most
 ROWS, PARTS = 64, 4  # that fill a CPU with a picture each; batches, so that stopping costs a part
@@ -106,9 +107,9 @@ def audit(  # noqa: PLR0913
     order = getattr(data, "class_order", None)
     numbers = [len(source), len(seen or ()), seed, count, size, grid.tolist(), order]
     kept = keep_sums(keep, (denoiser, data, train, beside), numbers, processes)
-    beyond = {"full": math.prod(denoiser.shape) <= FULL_LIMIT, "reference": beside}
-    curve = measure(source, draws=count, between=between, keep=kept("held-out"),
-                    progress=_shifted(progress, 0, sum(parts)), **beyond)  # fmt: skip
+    beyond = {"full": math.prod(denoiser.shape) <= FULL_LIMIT, "reference": beside, "draws": count,
+              "between": between, "progress": _shifted(progress, 0, sum(parts))}  # fmt: skip
+    curve = about_class(measure(source, keep=kept("held-out"), **beyond), source, frame)
     tick, memorisation, line = _shifted(progress, parts[0], sum(parts)), None, None
     if seen is not None:
         again = measure(seen, progress=tick, keep=kept("training"))

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from .._checks import require
 from .._typing import Array, Indices, Tensor
 from ..montecarlo import Estimate, group_estimate
+from .within import AboutClass
 
 GROUPS = 16  # enough for Student's t to be close to the normal, few enough to store
 FOLDS = 4  # coarser groups for the full covariance, which costs d^2 numbers a level
@@ -87,7 +88,8 @@ class Curve:
     E|r|^2 with nothing taken off [K+1, B], or None where it is not known; line: the error of the
     straight line of the frame's moments on the same noise [K, B], or None; half: of an exact curve
     1/2 int_0^s M at its levels [K+1], where the law knows it; finer: the same exact curve at more
-    levels, those that a plan may visit, or None.
+    levels, those that a plan may visit, or None; about_class: the examples about the means of
+    their classes (`within.py`), or None.
     """
 
     levels: Array
@@ -108,6 +110,7 @@ class Curve:
     line: Array | None = None
     half: Array | None = None
     finer: Curve | None = None
+    about_class: AboutClass | None = None
 
     @property
     def main(self) -> str:
@@ -139,6 +142,7 @@ class Curve:
             left={},
             plain=None if self.plain is None else self.plain[:, groups],
             line=None if self.line is None else self.line[:, groups],
+            about_class=self.about_class and self.about_class.keep(groups),
         )
 
     def at(self, places: Indices) -> Curve:
@@ -173,7 +177,23 @@ class Curve:
             left={},
             plain=None,
             line=None,
+            about_class=self.about_class and self.about_class.pooled(self.shares),
         )
+
+    def starting(self, start: str) -> Curve:
+        """Return the curve whose level 0 predicts what a start knows: of ``class``, its mean.
+
+        It is that of the main basis and of E|r|^2 alone.
+        """
+        if start != "class":
+            return self
+        require(self.about_class is not None, "start", "class is for a model with classes")
+        assert self.about_class is not None
+        errors, traces = dict(self.errors), self.traces.copy()
+        errors[self.main] = errors[self.main].copy()
+        errors[self.main][0] = self.about_class.main
+        traces[0, :, 0] = errors[self.main][0] @ self.sizes[self.main]
+        return replace(self, errors=errors, traces=traces)
 
     def mean_errors(self, basis: str) -> Array:
         """Return (1) averaged over all groups, [K+1, J]."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -19,7 +20,7 @@ from ..denoise.classes import classes_for
 from ..denoise.neighbours import Neighbours, can_stand_beside, copied, most_points
 from ..denoise.pipeline_units import in_units_of, knows_units
 from ..law.base import Law
-from ..moments import Moments, measure_moments, moments_from_covariance
+from ..moments import Moments, measure_moments, moments_from_covariance, with_classes
 from ..noise import NoiseSource
 from .curve import GROUPS, Examples
 
@@ -219,10 +220,17 @@ def neighbours(
 def moments_for(
     denoiser: Denoiser, data: Dataset | Law, train: Dataset | None, source: Examples
 ) -> Known:
-    """Return moments from examples that are not audited, these, and the examples left."""
+    """Return moments from examples that are not audited, these, and the examples left.
+
+    Of a model that takes labels also those of each class: of one that was kept without them only
+    where training data are given.
+    """
     others = None if train is None else training_examples(denoiser, train, len(train))
     if getattr(denoiser, "moments", None) is not None:
-        return Known(denoiser.moments, "model", source, others)  # type: ignore[attr-defined]
+        moments: Moments = denoiser.moments  # type: ignore[attr-defined]
+        if moments.classes is None and others is not None:
+            moments = _of_classes(moments, others, denoiser)
+        return Known(moments, "model", source, others)
     if isinstance(data, Law):
         moments = moments_from_covariance(data.mean, data.covariance())
         return Known(moments, "law", source, others)
@@ -257,4 +265,20 @@ def diameter(examples: Examples, mean: Array, chunk: int = 1024) -> float:
 
 def _measured(examples: Examples, denoiser: Denoiser, chunk: int = 1024) -> Moments:
     rows = (slice(a, min(a + chunk, len(examples))) for a in range(0, len(examples), chunk))
-    return measure_moments((examples.batch(r) for r in rows), denoiser.shape)
+    moments = measure_moments((examples.batch(r) for r in rows), denoiser.shape)
+    return _of_classes(moments, examples, denoiser)
+
+
+def _of_classes(
+    moments: Moments, examples: Examples, denoiser: Denoiser, chunk: int = 1024
+) -> Moments:
+    """Return moments with those of each class that the denoiser knows."""
+
+    def labelled() -> Iterator[tuple[Tensor, Tensor]]:
+        for first in range(0, len(examples), chunk):
+            rows = slice(first, min(first + chunk, len(examples)))
+            label = examples.batch_labels(rows)
+            assert label is not None
+            yield examples.batch(rows), label
+
+    return with_classes(moments, labelled(), denoiser.classes) if denoiser.classes else moments

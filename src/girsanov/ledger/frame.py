@@ -30,6 +30,25 @@ class Frame:
         return np.bincount(self.bands.index, self.moments.variances) / self.bands.sizes
 
     @property
+    def class_variances(self) -> Array:
+        """The variances of each class along its own axes [C, d], or by band [C, J]."""
+        known = self.moments.classes
+        assert known is not None
+        if known.axes is not None:
+            return known.variances
+        rows = [np.bincount(self.bands.index, v) for v in known.variances]
+        return np.asarray(rows) / self.bands.sizes
+
+    def start_variances(self, start: str) -> Array:
+        """Return the variances of a gaussian start by band, or those of each class."""
+        return self.class_variances if start == "class" else self.variances
+
+    def spread(self, variances: Array) -> Array:
+        """Return variances in bands of the main basis [..., J], or of coordinates, as [..., d]."""
+        d = self.moments.basis.dimension
+        return variances if variances.shape[-1] == d else self.bands.spread(variances)
+
+    @property
     def probe_variances(self) -> Array:
         """The data's variance in each of the probe's bands, [P]."""
         return np.bincount(self.probe_bands.index, self.moments.variances) / self.probe_bands.sizes

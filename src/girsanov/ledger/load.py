@@ -17,9 +17,10 @@ from .exactly import HALF, known_from
 from .frame import Frame, make_frame
 from .paths import trajectories_from_tensors as paths_from_tensors
 from .probe import kept_probe
-from .record import BENDS, Audit
+from .record import ABOUT_CLASS, BENDS, Audit
 from .summary import SUMMARISED
 from .whole import require_whole
+from .within import AboutClass
 
 
 def load_audit(path: PathLike) -> Audit:
@@ -90,4 +91,16 @@ def _measured(t: dict[str, Any], frame: Frame) -> Curve:
         gamma=t.get("gamma"),
         plain=t.get("plain"),
         line=t.get("line", t.get("probe.linear")),
+        about_class=_about_class(t, frame),
     )
+
+
+def _about_class(t: dict[str, Any], frame: Frame) -> AboutClass | None:
+    """Return what an audit of a model with classes holds of each; older ones hold nothing."""
+    if ABOUT_CLASS[0] not in t:
+        return None
+    made, known = AboutClass(*(t[name] for name in ABOUT_CLASS)), frame.moments.classes
+    shape = None if known is None else frame.class_variances.shape
+    if made.errors.shape[1:] != shape or made.main.shape[1:] != (frame.bands.count,):
+        raise ValueError("the moments of classes do not fit the examples about them")
+    return made

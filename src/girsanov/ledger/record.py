@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ..plan.plan import Plan
 
 SAMPLED = "Candidates draw samples, which are compared with held-out data"
+ABOUT_CLASS = ("class_shares", "class_errors", "class_main")
 BENDS = ("total", "traces", "probe", "calibrated")
 
 
@@ -232,6 +233,7 @@ class Audit:
         }
         tensors |= known_tensors(curve)
         optional = (("products", curve.products), ("full", curve.full),
+                    *zip(ABOUT_CLASS, curve.about_class or (), strict=False),
                     ("gamma", curve.gamma), ("plain", curve.plain), ("line", curve.line),
                     ("memorisation", self.memorisation),
                     ("line_seen", self.line_seen))  # fmt: skip

@@ -34,11 +34,21 @@ CALIBRATED: dict[str, tuple[str, ...]] = {
     "calibrated.errors": ("K1", "B", "P"), "calibrated.traces": ("K1", "B", "3"),
     "calibrated.weights": ("K", "P", "3"),
 }  # fmt: skip
+CLASSES: dict[str, tuple[str, ...]] = {
+    "class_shares": ("B", "C"), "class_errors": ("B", "C", "I"), "class_main": ("B", "M"),
+}  # fmt: skip
 OPTIONAL = ("full", "memorisation", "gamma", "plain", "line", "line_seen", "probe.reference")
 UNKNOWN = {"calibrated.traces": 2}  # of which the last may be unknown, NaN: known ones
 WIDTHS = [len(pairs(len(VECTOR) - 1)), len(pairs(len(VECTOR)))]  # without and with a reference
 ROUNDING = 1e-6  # of a correlation, far above what sums in float64 lose
-POSITIVE = ("shares", "second_moments", "gamma")  # not negative, that is
+POSITIVE = (
+    "shares",
+    "second_moments",
+    "gamma",
+    "class_shares",
+    "class_errors",
+    "class_main",
+)  # not negative, that is
 # of a group a little may be, of which what chance made of its noise was taken off
 POSITIVE_MEANS = (
     "memorisation",
@@ -58,7 +68,7 @@ def require_whole(path: str, arrays: Mapping[str, np.ndarray], dimension: int) -
     sizes = {"d": dimension}
     exact = HALF in arrays
     forms = known_forms(arrays) if exact else {**FORMS, **_forms_by_basis(arrays)}
-    for results in (PROBE, CALIBRATED):  # all of them, or none
+    for results in (PROBE, CALIBRATED, CLASSES):  # all of them, or none
         forms |= results if results.keys() & arrays.keys() else {}
     for name, form in forms.items():
         if name not in arrays:

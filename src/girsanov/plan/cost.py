@@ -27,13 +27,8 @@ from numpy.typing import NDArray
 from .._checks import require, require_choice
 from .._typing import Array, Indices, Levels
 from ..ledger.curve import FOLDS, Curve
-from ..ledger.discretise import (
-    cell_costs,
-    errors_for,
-    gaussian_cell,
-    spectrum,
-)
-from ..ledger.init import start_cost
+from ..ledger.discretise import cell_costs, errors_for, gaussian_cell, spectrum
+from ..ledger.init import start_cost, usual_start
 from ..ledger.record import Audit
 from ..ledger.refine import merged, refined, stretches, unseen
 from ..ledger.repair import Repair, cross_once, repaired
@@ -44,7 +39,6 @@ from .least import between, least
 from .spectra import refined_spectra
 
 RECENT = 2  # prices an audit remembers: those of a plan, and those that it is held against
-STARTS = {"gaussian": "gaussian", "x0": "mean", "relative": "standard", "score": "standard"}
 
 
 @dataclass(frozen=True)
@@ -97,8 +91,7 @@ class Prices:
 
     def _chosen(self, fold: int | None) -> tuple[Choice, Repair]:
         if ("choice", fold) not in self._cache:
-            measured = self.audit.curve
-            groups = self._outside(fold, len(measured.shares))
+            groups = self._outside(fold, len(self.measured.shares))
             one, done = repaired(self._priced, groups, exact=self.exact)
             self._cache["choice", fold] = self._choice(one, self._outside(fold, FOLDS)), done
         found: tuple[Choice, Repair] = self._cache["choice", fold]
@@ -157,7 +150,8 @@ class Prices:
             cross_once(curve)
         sampler = (self.hold, self.covariance, self.start, self.process)
         measured = np.flatnonzero(np.isin(curve.levels, self.audit.curve.levels))
-        return Choice(curve, sampler, self.audit.frame.variances, self.menu, one, measured)
+        v = self.audit.frame.start_variances(self.start)
+        return Choice(curve, sampler, v, self.menu, one, measured)
 
     @property
     def repair(self) -> Repair:
@@ -171,7 +165,13 @@ class Prices:
 
     def starts(self, levels: Array) -> Array:
         """Return the cost by group of starting at each of `levels`, [..., B]."""
-        return start_cost(self.audit.curve, levels, self.start, self.audit.frame.variances)
+        v = self.audit.frame.start_variances(self.start)
+        return start_cost(self.measured, levels, self.start, v)
+
+    @cached_property
+    def measured(self) -> Curve:
+        """The audit's curve; of a start from classes its level 0 predicts the class's mean."""
+        return self.audit.curve.starting(self.start)
 
     def groups(self, nodes: Indices) -> tuple[Array, Array]:
         """Return the start's and the cells' cross-fitted cost of a grid by group, [B] or [F].
@@ -288,8 +288,8 @@ class Prices:
     @cached_property
     def _priced(self) -> Curve:
         """The measured curve, in the bases that this sampler needs alone."""
-        curve = self.audit.curve
-        names = [n for n in curve.errors if n in (curve.main, self.covariance)]
+        curve, wanted = self.measured, (self.audit.curve.main, self.covariance)
+        names = [n for n in curve.errors if n in wanted]
         bends = {n: c for n, c in curve.bends.items() if n in ("total", "traces", *names)}
         errors = {n: curve.errors[n] for n in names}
         return replace(curve, errors=errors, bends=bends, products=None, full=None)
@@ -297,7 +297,7 @@ class Prices:
     @cached_property
     def _integrals(self) -> Array:
         """1/2 int of the measured error over each stretch between neighbours, [K, B]."""
-        return stretches(self.audit.curve, self.levels)
+        return stretches(self.measured, self.levels)
 
     @cached_property
     def totals(self) -> Array:
@@ -338,11 +338,11 @@ def prices(
     every = audit.levels if levels is None else levels
     if menu is None:
         every, menu = merged(audit.levels, every), Menu()
-    names = (sampler, covariance, start or STARTS[sampler])
+    names = (sampler, covariance, start or usual_start(audit.curve, sampler))
     recent, key = audit.shared.setdefault("prices", {}), (names, every.tobytes(), menu.key)
     if key not in recent:
         known = tuple({covariance} & {*audit.curve.errors}) if covariance else ()
-        curve = refined(audit.curve, every, bases=known)
+        curve = refined(audit.curve.starting(names[2]), every, bases=known)
         for old in [*recent][: 1 - RECENT]:
             del recent[old]
         recent[key] = Prices(audit, *names, curve, menu)

@@ -106,7 +106,7 @@ def bare(price: Prices, nodes: Indices, *, last: str, why: str) -> Plan:
         last,
         levels,
         frame.moments,
-        np.sqrt(frame.bands.spread(frame.variances) + 1 / levels[0]),
+        np.sqrt(frame.spread(frame.start_variances(price.start)) + 1 / levels[0]),
         variances,
         axes,
         (),

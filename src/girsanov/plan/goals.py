@@ -159,7 +159,10 @@ def _searched(price: Prices) -> str:
 
 def _started(price: Prices, nodes: Indices) -> str:
     level = price.curve.levels[nodes[0]]
-    begin = {"gaussian": "a Gaussian", "mean": "the mean as a", "standard": "a standard normal"}
+    begin = {
+        "gaussian": "a Gaussian", "mean": "the mean as a", "standard": "a standard normal",
+        "class": "each class's own Gaussian as a",
+    }  # fmt: skip
     note = f"what {begin[price.start]} start at noise level {level**-0.5:.3g} costs"
     if price.exact:
         return note

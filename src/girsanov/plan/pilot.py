@@ -73,7 +73,7 @@ def matched(plan: Plan, price: Prices, denoiser: Denoiser) -> Plan:
     shared = plan.covariance != "full"
     rule = "must be one whose axes all steps share, to be matched to the data's spread"
     require(shared, "covariance", rule, plan.covariance, "Plan with --covariance pca")
-    most = max(FEWEST, NUMBERS // plan.start_noise.size)
+    most = max(FEWEST, NUMBERS // plan.moments.basis.dimension)
     count = min(PILOTS * (10 if denoiser.exact else 1), most)
     known = price.audit.frame.bases.get(str(plan.covariance))
     bands = None if known is None else known[1]
@@ -144,7 +144,7 @@ def _pilot(plan: Plan, denoiser: Denoiser, target: Target, count: int) -> tuple[
     from ..denoise.calibrate import CalibratedDenoiser
     from ..noise import NoiseSource
     from ..sampling.draw import proportional_labels
-    from ..sampling.run import coloured
+    from ..sampling.run import begun, coloured
 
     if plan.calibration is not None:
         denoiser = CalibratedDenoiser(denoiser, plan.calibration)
@@ -154,7 +154,7 @@ def _pilot(plan: Plan, denoiser: Denoiser, target: Target, count: int) -> tuple[
 
     with torch.inference_mode():
         z = source.normal(0, 0, count, d).double()
-        x = coloured(_plain(z), recipe.start_noise, recipe.start_basis) + torch.tensor(recipe.mean)
+        x = begun(recipe, _plain(z), label)
         for k, step in enumerate(recipe.steps[: plan.covered]):
             x = step.state * x + step.prediction * _called(denoiser, x, step.snr, label)
             noise, v = _lacking(x, step, target, ends[k])

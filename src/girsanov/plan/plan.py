@@ -52,8 +52,9 @@ class Plan:
 
     sampler: a hold, a solver, or ``diffusers``: the scheduler that `scheduler` describes, which
     diffusers itself runs; covariance: of the gaussian hold; start, last: how it begins and
-    ends; levels: SNRs at which the network is called [N] (and one more where it is not, when
-    last = ``sample``); variances: v of each step [N-1, d], or [N, d] where the last draws, with
+    ends; start_noise: deviations of a gaussian start [d], or of each class's [C, d]; levels:
+    SNRs at which the network is called [N] (and one more where it is not, when last =
+    ``sample``); variances: v of each step [N-1, d], or [N, d] where the last draws, with
     `axes`, one basis for all or one per step; ledger: entries in nats;
     frontier: cost above the best for other step counts;
     calibration: how the denoiser is to be corrected, which `sample` does, or None;
@@ -197,12 +198,16 @@ class Plan:
         if self.scheduler is not None:
             rule = "has no recipe: a scheduler of diffusers takes its steps"
             refuse("plan", rule, self.scheduler["name"], "Draw with girsanov.sample")
-        main = self.moments.basis
+        main, own = self.moments.basis, tuple[Basis, ...]()
         begin: dict[str, tuple[float | Array, float | Array, Basis | None]] = {
             "gaussian": (self.moments.mean, self.start_noise, main),
             "mean": (self.moments.mean, float(self.levels[0] ** -0.5), None),
             "standard": (0.0, float(np.sqrt(1 + 1 / self.levels[0])), None),
         }
+        if self.start == "class" and self.moments.classes is not None:
+            known = self.moments.classes
+            own = known.bases
+            begin["class"] = (known.means, self.start_noise, None if own else main)
         if self.sampler in SOLVERS:
             start = begin[self.start]
             return solver_recipe(self.sampler, self.levels, start=start, last=self.last)
@@ -211,7 +216,7 @@ class Plan:
         make = {"vp": recipe, "cld": cld_recipe}[
             require_choice("process", self.process, PROCESSES)
         ]
-        return make(
+        found = make(
             self.sampler,
             self.levels,
             start=begin[self.start],
@@ -219,6 +224,7 @@ class Plan:
             bases=bases or None,
             last=self.last,
         )
+        return replace(found, class_bases=own) if own else found
 
     def save(self, path: PathLike, *, force: bool = False) -> None:
         """Write `path` (JSON, to read) and its arrays beside it (safetensors).

@@ -6,7 +6,8 @@ Of an exact curve the integral in the path KL is known between two ends, coordin
     -log(1 - delta M_j(s'))  <=  int_s^{s'} M_j  <=  log(1 + delta M_j(s)),                (1)
 
 so that what is certified is certain, however few levels the curve has. Where the law knows its
-integral, both ends are that.
+integral, both ends are that. Of a model with classes the KL is E_y KL(p(x|y) | q(x|y)), whatever
+its start.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from ..ledger.resolution import EXACT, Certificate, certify, kl_entry, w2_entry
 from ..ledger.unshown import most_error
 from ..montecarlo import Estimate, group_estimate
 from .cost import Prices
+
+OF_CLASSES = "they are of the samples of each class, in the mean over classes"
 
 
 def promise(
@@ -131,7 +134,8 @@ def _holds(price: Prices, entries: tuple[Entry, ...]) -> str:
     if price.audit.about["exact"]:
         return EXACT
     low = next((e.low for e in entries if e.name == "score"), None)
-    return left_out(low, price.audit.calibration is not None)
+    said = left_out(low, price.audit.calibration is not None)
+    return said if price.audit.curve.about_class is None else f"{said}; {OF_CLASSES}"
 
 
 def left_out(low: float | None, calibrated: bool) -> str:

@@ -48,7 +48,13 @@ def require_whole_plan(plan: Plan, content: Json) -> None:
     for name in ("steps", "levels", "calibrated", "process"):
         require(content[name] == plan.summary()[name], name, "must agree with the arrays")
     d, cells = plan.moments.basis.dimension, plan.covered
-    require(plan.start_noise.shape == (d,), "start_noise", f"must have shape [{d}]")
+    shape: tuple[int, ...] = (d,)
+    if plan.start == "class":
+        known = plan.moments.classes
+        require(known is not None, "start", "must come with the moments of classes", plan.start)
+        shape = (0 if known is None else len(known.means), d)
+    rule = f"must have shape {list(shape)}"
+    require(plan.start_noise.shape == shape, "start_noise", rule, plan.start_noise.shape)
     if plan.variances is not None:
         rule = f"must have shape [{cells}] or [{cells}, {d}]"
         require(plan.variances.shape in ((cells,), (cells, d)), "variances", rule)

@@ -39,7 +39,7 @@ from ..basis import Basis
 Hold = Literal["score", "relative", "x0", "gaussian"]
 HOLDS: tuple[str, ...] = get_args(Hold)
 ORDERS = dict.fromkeys(HOLDS, 1)  # weak: error of the output's law ~ h^order
-Start = Literal["gaussian", "mean", "standard"]
+Start = Literal["gaussian", "mean", "standard", "class"]
 Last = Literal["draw", "denoise", "sample"]
 LASTS: tuple[str, ...] = get_args(Last)
 PROCESSES = ("vp", "cld")
@@ -82,7 +82,8 @@ class Recipe:
     """A whole sampler: where it starts and its steps; one network call a step.
 
     mean: centre of the starting Gaussian, [d] or a number; start_noise: its standard deviation,
-    a number or one per coordinate of `start_basis`; end: SNR of the law that the last state
+    a number or one per coordinate of `start_basis`; of a start for each class both are [C, d], in
+    `class_bases` where each has its own; end: SNR of the law that the last state
     has before a denoising last step, the resolution that a certificate speaks of; process: ``vp``
     for any scalar process, ``cld`` for phase space, where w starts at N(0, I).
     """
@@ -93,10 +94,16 @@ class Recipe:
     steps: tuple[Step, ...]
     end: float
     process: str = "vp"
+    class_bases: tuple[Basis, ...] = ()
 
     def __post_init__(self) -> None:
         first = bool(self.steps) and self.steps[0].history == 0
         require(first, "steps", "must begin with one that needs no prediction before it")
+
+    @property
+    def classes(self) -> int:
+        """The number of classes that have a start of their own, 0 where all begin alike."""
+        return len(self.mean) if isinstance(self.mean, np.ndarray) and self.mean.ndim == 2 else 0
 
 
 def require_fits(plan: Recipe, dimension: int) -> None:
@@ -104,9 +111,11 @@ def require_fits(plan: Recipe, dimension: int) -> None:
 
     A single number, where no [d] is given, is for every coordinate alike.
     """
-    rows = [plan.mean, plan.start_noise, *(step.noise for step in plan.steps)]
+    starts = (plan.start_basis, *plan.class_bases)
+    own = (v[0] if np.ndim(v) == 2 else v for v in (plan.mean, plan.start_noise))  # type: ignore[index]
+    rows = [*own, *(step.noise for step in plan.steps)]
     sizes = {np.shape(v) for v in rows} | {
-        (b.dimension,) for b in (plan.start_basis, *(s.basis for s in plan.steps)) if b is not None
+        (b.dimension,) for b in (*starts, *(s.basis for s in plan.steps)) if b is not None
     }
     others = sorted(sizes - {(), (dimension,)})
     rule = f"must be of {dimension} numbers, as the examples of this model are"

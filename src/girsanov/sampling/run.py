@@ -68,6 +68,7 @@ def sample_batches(
     steps = plan if isinstance(plan, Recipe) else plan.recipe()
     require_alike(steps.process, process_of(denoiser))
     require_fits(steps, math.prod(denoiser.shape))
+    _require_classes(steps, denoiser, labels)
     calibration = getattr(plan, "calibration", None)
     if calibration is not None:
         denoiser = CalibratedDenoiser(denoiser, calibration)
@@ -125,8 +126,7 @@ def _run(
     draw = Ahead(source, first, count, rows * d, last=_noisy(plan), like=like)
     with torch.inference_mode():
         z = draw(0)
-        x = coloured(z[:, :d], plan.start_noise, plan.start_basis)
-        x = x + torch.tensor(plan.mean).to(x)
+        x = begun(plan, z[:, :d], label)
         for visit in walk(denoiser, plan, x, label, draw, z[:, d:] if rows == 2 else None):
             x = visit.after
             tick.add(count)
@@ -135,6 +135,34 @@ def _run(
             "denoiser: gave NaN or infinite values while sampling. Check its weights and dtype"
         )
     return x.view(count, *denoiser.shape)
+
+
+def begun(plan: Recipe, z: Tensor, label: Tensor | None) -> Tensor:
+    """Return the states that a recipe starts from, of standard normals z [b, d], overwritten.
+
+    label: of each, where every class has a start of its own.
+    """
+    mean, scale = plan.mean, plan.start_noise
+    if plan.classes:
+        assert label is not None
+        at = label.cpu().numpy()
+        mean, scale = np.asarray(mean)[at], np.asarray(scale)[at]
+    x = coloured(z, scale, plan.start_basis)
+    for c, basis in enumerate(plan.class_bases):
+        rows = torch.from_numpy(np.flatnonzero(at == c)).to(x.device)
+        x[rows] = basis.from_coordinates(x[rows])
+    return x + torch.tensor(mean).to(x)
+
+
+def _require_classes(plan: Recipe, denoiser: Denoiser, labels: Tensor | None) -> None:
+    """Refuse a start for each class without labels, and one for the classes of another model."""
+    if not plan.classes:
+        return
+    rule = f"must be for a model of {plan.classes} classes, each of which it starts by itself"
+    require(plan.classes == denoiser.classes, "plan", rule, denoiser.classes)
+    rule = "must be given: each class has a start of its own in this plan"
+    remedy = "Plan with --start gaussian to draw without labels"
+    require(labels is not None, "label", rule, None, remedy)
 
 
 def _noisy(plan: Recipe) -> int:

@@ -22,7 +22,7 @@ from ..data.dataset import Dataset
 from ..denoise.mlp import ResidualMLP, mlp_size
 from ..denoise.network import NetworkDenoiser
 from ..denoise.unet import build_unet
-from ..moments import measure_moments
+from ..moments import measure_moments, with_classes
 from ..noise import NoiseSource
 from ..sampling.holds import PROCESSES
 from .checkpoint import json_line, load_checkpoint, require_free
@@ -193,6 +193,7 @@ def _trainer(
     moments = measure_moments(_chunks(train), train.shape)
     require(moments.variance > 0, "train", "must hold examples that differ; they are all equal")
     names = label_names(train)
+    moments = with_classes(moments, _labelled(train), len(names)) if names else moments
     phases = 2 if asked["process"] == "cld" else 1
     network = build_network(kind, train.shape, len(names), options, phases=phases)
     initialise(network.eval(), asked["seed"])
@@ -226,6 +227,14 @@ def label_names(train: Dataset) -> tuple[str, ...]:
 def _chunks(data: Dataset) -> Iterator[Tensor]:
     for first in range(0, len(data), CHUNK):
         yield data.batch(slice(first, min(first + CHUNK, len(data))))
+
+
+def _labelled(data: Dataset) -> Iterator[tuple[Tensor, Tensor]]:
+    for first in range(0, len(data), CHUNK):
+        rows = slice(first, min(first + CHUNK, len(data)))
+        label = data.batch_labels(rows)
+        assert label is not None
+        yield data.batch(rows), label
 
 
 def build_network(
