@@ -20,7 +20,7 @@ HOLDS = ("score", "relative", "x0", "gaussian")
 @pytest.mark.parametrize("hold", HOLDS)
 def test_exact_curves_are_never_exceeded(hold):
     rng = np.random.default_rng(11)
-    for start in STARTS * 2:
+    for start in [s for s in STARTS if s != "class"] * 2:
         law = random_law(rng, most=6)
         levels = np.geomspace(0.03, 10 ** rng.uniform(0.5, 3), int(rng.integers(4, 25)))
         covariance = "scalar" if hold == "gaussian" else None

@@ -37,6 +37,7 @@ from .refine import between_ends
 LINEAR = ((1, 2), (2, 4), (1, 1), (1, 4))  # n r, r c, n^2, n c: pairs of VECTOR in curve.py
 SMALL = 1e-9  # of a determinant beside its diagonal: n and c look alike; of c beside n: dust
 MOST = 1.5  # gamma
+LIKE = 0.5  # share of a plain second moment that a reduced one has at least, and the other way
 
 
 def turned(x: Array) -> Array:
@@ -219,14 +220,20 @@ def controlled_full(
         noise = noise - np.eye(full.shape[-1]) / curve.levels[k + 1]
         mixed = a * cross * turned(b)
         taken = gamma * (a * noise * turned(a) + mixed + turned(mixed))
-        own_j, taken_j = (np.einsum("fjj->jf", x) for x in (own, taken))
-        holds = stands[k] & agrees(own_j, taken_j, shares, FEW)
-        taken = taken * (holds & holds[:, None])
-        # what is left must be second moments of something
-        whole = np.tensordot(shares, own - taken, 1)
-        proper = bool(np.linalg.eigvalsh(whole)[0] >= 0)
-        out[k] = in_data(own - taken if proper else own, basis)
+        trace, off = (np.trace(x, axis1=-2, axis2=-1) for x in (own, taken))
+        plain, less = in_data(own, basis), in_data(own - taken, basis)
+        # all of it or nothing: a thin direction is a difference of others, which must be alike
+        good = bool(stands[k].all()) and bool(agrees(trace, off, shares, FEW))
+        good = good and moments_like(np.tensordot(shares, plain, 1), np.tensordot(shares, less, 1))
+        out[k] = less if good else plain
     return out
+
+
+def moments_like(plain: Array, less: Array) -> bool:
+    """Return whether `less` [d, d] can be second moments, and has nearly those of `plain`."""
+    before, after = np.diag(plain), np.diag(less)
+    near = (after >= LIKE * before) & (LIKE * after <= before)
+    return bool(near.all()) and bool(np.linalg.eigvalsh(less)[0] >= 0)
 
 
 def in_data(full: Array, basis: Basis) -> Array:

@@ -272,7 +272,12 @@ def _measured(examples: Examples, denoiser: Denoiser, chunk: int = 1024) -> Mome
 def _of_classes(
     moments: Moments, examples: Examples, denoiser: Denoiser, chunk: int = 1024
 ) -> Moments:
-    """Return moments with those of each class that the denoiser knows."""
+    """Return moments with those of each class that the denoiser knows.
+
+    Of a model that reads text there are none: samples are drawn for prompts of any kind.
+    """
+    if not denoiser.classes or getattr(denoiser, "text", None) is not None:
+        return moments
 
     def labelled() -> Iterator[tuple[Tensor, Tensor]]:
         for first in range(0, len(examples), chunk):
@@ -281,4 +286,4 @@ def _of_classes(
             assert label is not None
             yield examples.batch(rows), label
 
-    return with_classes(moments, labelled(), denoiser.classes) if denoiser.classes else moments
+    return with_classes(moments, labelled(), denoiser.classes)
