@@ -204,7 +204,7 @@ def test_few_rows_that_decide_are_named():
     train, held = parts(table, seed=next(s for s in range(99) if 123 not in cut_of(s)))
     audit = audited(train, held)
     assert audit.about["suspects"] == [123]
-    assert "rows 123 (counted from 0)" in refused(audit)
+    assert "look at row 123 (counted from 0)" in refused(audit)
 
 
 def cut_of(seed):

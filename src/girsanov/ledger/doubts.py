@@ -159,8 +159,8 @@ def cannot_tell(found: list[Doubt], groups: int, rows: list[int]) -> str:
             f"This audit does not hold: {why}. Its numbers are not of this model: the file was "
             "changed, or the program is at fault. Audit again."
         )
-    listed = ", ".join(str(row) for row in rows)
-    look = f", and look at rows {listed} (counted from 0), which the model misses most"
+    listed = ("row " if len(rows) == 1 else "rows ") + ", ".join(str(row) for row in rows)
+    look = f", and look at {listed} (counted from 0), which the model misses most"
     return (
         f"This audit cannot tell: {why}. A few examples decide its numbers. Audit more "
         f"examples{look if rows else ''}."

@@ -104,7 +104,7 @@ def helped(audit: Audit, found: Sequence[Remedy] | None, plan: Plan) -> str:
 def listed(audit: Audit, found: Sequence[Remedy] | None, plan: Plan) -> Help:
     """Return what `helped` says, line by line."""
     if plan.cannot_tell:
-        return Help([plan.cannot_tell], [])
+        return Help([], [])  # the headline has said it
     if audit.untrained() is not None:
         return Help([REMEDY], [])
     if no_better(audit.recorded(), plan):

@@ -42,7 +42,7 @@ def verdict_section(audit: Audit, plan: Plan, found: list[Remedy] | None) -> Jso
     return {
         "sentence": headline(audit, plan),
         "helps": listed(audit, found, plan),
-        "advice": "" if winner(plan) else advice(plan),
+        "advice": "" if winner(plan) or plan.cannot_tell else advice(plan),
         "certificate": certificate_words(plan),
         "numbers": cards(plan),
         "winner": winner(plan),
