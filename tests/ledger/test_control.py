@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from recorder import FRAME, LAW, Recorder
+from recorder import FRAME, LAW, Cloud, Recorder
 
 import girsanov as gv
 from girsanov.ledger.control import LINEAR, means_without, slopes
@@ -189,17 +189,7 @@ def test_no_coordinate_of_the_whole_covariance_loses_more_than_it_has():
     rng = np.random.default_rng(0)
     table = np.column_stack([np.arange(500), rng.normal(size=(500, 3)), rng.random(500) < 0.4])
     train, held = gv.load_data(table.astype(np.float64)).split(0.8, seed=1)
-
-    class Cloud(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.x = train.batch(slice(0, len(train))).double()
-
-        def forward(self, x, sigma):
-            far = torch.cdist(x.double(), self.x) ** 2
-            return (torch.softmax(-far / (2 * sigma.reshape(-1, 1) ** 2), 1) @ self.x).to(x)
-
-    model = gv.wrap(Cloud(), train.shape, times=(0.05, 30.0), train=train)
+    model = gv.wrap(Cloud(train), train.shape, times=(0.05, 30.0), train=train)
     curve = gv.audit(model, held, train=train, levels=17).curve
     folds = np.array([curve.shares[f::FOLDS].sum() for f in range(FOLDS)])
     whole = np.einsum("kfij,f->kij", curve.full, folds)

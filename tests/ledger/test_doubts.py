@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from recorder import Cloud
 
 import girsanov as gv
 from girsanov.ledger import control, harmless
@@ -288,17 +289,7 @@ def test_a_model_that_knows_all_rows_of_one_group_is_no_fault():
     """Rows of truth values repeat: a group may have no error at fine noise; nothing is wrong."""
     rng = np.random.default_rng(1)
     train, held = gv.load_data((rng.random((200, 8)) < 0.3).astype(np.float32)).split(0.6, seed=1)
-
-    class Cloud(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.x = train.batch(slice(0, len(train))).double()
-
-        def forward(self, x, sigma):
-            far = torch.cdist(x.double(), self.x) ** 2
-            return (torch.softmax(-far / (2 * sigma.reshape(-1, 1) ** 2), 1) @ self.x).to(x)
-
-    model = gv.wrap(Cloud(), train.shape, times=(0.05, 30.0), train=train)
+    model = gv.wrap(Cloud(train), train.shape, times=(0.05, 30.0), train=train)
     audit = gv.audit(model, held, train=train, levels=17)
     assert (audit.curve.traces[1:, :, 0] == 0).any()
     assert "does not hold" not in audit.cannot_tell()

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from recorder import Cloud
 
 import girsanov as gv
 from girsanov.reporting.faults import another_law, by_heart
@@ -23,19 +24,6 @@ class Line(torch.nn.Module):
         keep = s * self.values / (1 + s * self.values)
         z = (x.double() - self.mean) @ self.axes
         return (self.mean + (keep * z) @ self.axes.T).to(x)
-
-
-class Cloud(torch.nn.Module):
-    """The posterior mean of the training examples: all of them by heart."""
-
-    def __init__(self, train):
-        super().__init__()
-        self.x = train.batch(slice(0, len(train))).double()
-
-    def forward(self, x, sigma):
-        far = torch.cdist(x.double(), self.x) ** 2
-        share = torch.softmax(-far / (2 * sigma.reshape(-1, 1).double() ** 2), 1)
-        return (share @ self.x).to(x)
 
 
 def parts(rows, seed=0):
