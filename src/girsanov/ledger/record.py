@@ -91,7 +91,10 @@ class Audit:
 
         resolution: 0 for all levels; see `ledger/doubts.py`.
         """
-        return doubts(self.curve, resolution)
+        known: dict[float, list[Doubt]] = self.shared.setdefault("doubts", {})
+        if resolution not in known:  # every plan asks more than once
+            known[resolution] = doubts(self.curve, resolution)
+        return known[resolution]
 
     def cannot_tell(self, resolution: float = 0.0) -> str:
         """Return `doubts` in a sentence that says what to do, "" if this audit holds."""

@@ -86,6 +86,13 @@ def better(about: Json) -> str:
     )
 
 
+def learnt_or_better(audit: Audit, plan: Plan) -> str:
+    """Return what would help a model that is no better than a Gaussian; one that memorised is
+    told that, and not to train on.
+    """
+    return by_heart(audit, plan) or better(audit.about)
+
+
 def off(audit: Audit, plan: Plan) -> str:
     """Return how far a straight line beats a broken model where noise hides the data, or ""."""
     found = worst(audit)

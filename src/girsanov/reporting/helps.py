@@ -19,7 +19,17 @@ from ..ledger.untrained import Untrained
 from ..plan.plan import Plan
 from ..plan.remedies import Remedy, remedies
 from .contest import winner
-from .faults import REMEDY, STOPPED, better, by_heart, ignorant, knows_nothing, no_better, off
+from .faults import (
+    REMEDY,
+    STOPPED,
+    better,
+    by_heart,
+    ignorant,
+    knows_nothing,
+    learnt_or_better,
+    no_better,
+    off,
+)
 from .spread import kept_spread
 from .verdict import NEGLIGIBLE, sampler_share, verdict
 from .words import number, within
@@ -50,8 +60,8 @@ def spoken(audit: Audit, plan: Plan) -> list[str]:
     if nothing:
         return _said(plan, nothing, REMEDY)
     gaussian = no_better(audit.recorded(), plan)
-    learnt = by_heart(audit, plan) or better(audit.about)
-    return _said(plan, gaussian, learnt if gaussian else helps(audit, plan))
+    mend = learnt_or_better if gaussian else helps
+    return _said(plan, gaussian, mend(audit, plan))
 
 
 def plan_spoken(plan: Plan) -> list[str]:
@@ -108,7 +118,7 @@ def listed(audit: Audit, found: Sequence[Remedy] | None, plan: Plan) -> Help:
     if audit.untrained() is not None:
         return Help([REMEDY], [])
     if no_better(audit.recorded(), plan):
-        return Help([by_heart(audit, plan) or better(audit.about)], [])
+        return Help([learnt_or_better(audit, plan)], [])
     learnt = by_heart(audit, plan)
     told = list(filter(None, [off(audit, plan), learnt]))
     found = advisable(found, plan, bool(learnt))
@@ -176,7 +186,7 @@ def audit_spoken(audit: Audit) -> list[str]:
     if nothing:
         return [nothing, REMEDY]
     if gaussian := no_better(audit.recorded(), plan):
-        return [gaussian, by_heart(audit, plan) or better(audit.about)]
+        return [gaussian, learnt_or_better(audit, plan)]
     steps = f"Sampled with {plan.steps} step{'s' if plan.steps != 1 else ''} (gaussian hold): "
     first, *rest = spoken(audit, plan)
     return [steps + first[0].lower() + first[1:], *rest]
