@@ -311,7 +311,7 @@ def compared(case: Case) -> tuple[float, float, float] | None:
     train, held = data.split(0.8, seed=case.seed)
     model = case.model(train)
     if getattr(model, "vae", None) is not None:
-        from girsanov.denoise.latents import encode_latents
+        from girsanov.denoise.pipelines.latents import encode_latents
 
         with tempfile.TemporaryDirectory() as folder:
             train, held = (encode_latents(model, x, cache=Path(folder))[0] for x in (train, held))

@@ -32,11 +32,11 @@ from bound_truth import (
     relative_path_kl,
 )
 
-from girsanov.bounds import Facts, early_stopping_w2, projected_w2, steps_for
-from girsanov.bounds.any_law import geometric_discretisation
-from girsanov.bounds.chen2023_cld import exact_discretisation, ou_time
-from girsanov.bounds.chen2023_cld import uniform_discretisation as cld_discretisation
-from girsanov.bounds.chen2023_ddpm import (
+from girsanov.paper.bounds import Facts, early_stopping_w2, projected_w2, steps_for
+from girsanov.paper.bounds.any_law import geometric_discretisation
+from girsanov.paper.bounds.chen2023_cld import exact_discretisation, ou_time
+from girsanov.paper.bounds.chen2023_cld import uniform_discretisation as cld_discretisation
+from girsanov.paper.bounds.chen2023_ddpm import (
     grid_discretisation,
     relative_discretisation,
     uniform_discretisation,

@@ -7,9 +7,9 @@ and a plain diffusers pipeline on the digits at 16 x 16 (epsilon prediction, lin
 audited on held-out images and sampled with the planned gaussian hold, raw and calibrated, under
 one seed. gain: what calibration takes off the path KL in nats, with its 95 % interval, from
 examples that did not fit it; `plan` calibrates by default where its lower end is large enough
-(`plan/correction.py`). fd, sw: distances to the training images, which the calibration has not
-seen, freed of what chance adds; change: of the squared distance, calibrated less raw, with the
-standard error on the same groups of samples and images.
+(`planning/calibrate_or_not.py`). fd, sw: distances to the training images, which the calibration
+has not seen, freed of what chance adds; change: of the squared distance, calibrated less raw,
+with the standard error on the same groups of samples and images.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from sklearn.datasets import load_digits
 
 import girsanov as gv
 from girsanov.comparison.jackknife import GROUPS
-from girsanov.plan.correction import gain as gain_of
-from girsanov.plan.make import priced
-from girsanov.sampling.run import sample_standardised
+from girsanov.planning.calibrate_or_not import gain as gain_of
+from girsanov.planning.make_plan import priced
+from girsanov.sampling.loop import sample_standardised
 
 SHARE = 0.8  # of the digits, for training
 GREY = 16.0  # levels of the digits

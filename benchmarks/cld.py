@@ -23,7 +23,7 @@ from quality import Judge
 from scipy import linalg
 
 import girsanov as gv
-from girsanov.sampling.run import sample_standardised
+from girsanov.sampling.loop import sample_standardised
 from girsanov.train.options import TrainOptions
 
 HOLDS = ("gaussian", "x0", "relative", "score")

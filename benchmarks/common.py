@@ -8,7 +8,7 @@ import girsanov as gv
 from girsanov.comparison.frechet import builtin
 from girsanov.comparison.jackknife import GROUPS
 from girsanov.comparison.sliced import SlicedW2
-from girsanov.plan.candidates import hand_grids
+from girsanov.planning.tournament.candidates import hand_grids
 
 DIRECTIONS = 128
 # noise levels of Align Your Steps (Sabour et al. 2024), 10 steps, Stable Diffusion 1.5

@@ -14,7 +14,7 @@ With exact curves nothing may exceed the certificate. With measured ones (small 
 may, in no more cases than the confidence allows; the interval is Clopper and Pearson's.
 
 W2 (`--w2 100`; `--exact 0 --measured 0` for it alone): the laws of
-`tests/plan/w2_truth.py`, on which mistakes are rare, audited on 100, 300 and 1,000 examples in
+`tests/planning/w2_truth.py`, on which mistakes are rare, audited on 100, 300 and 1,000 examples in
 turn, drawn by the law and as a data set. How often the upper end is at least the true root of
 M(s), and W2 itself; at least 97.5 % is said. Beside it the end of the interval alone.
 """
@@ -39,8 +39,8 @@ from certificate_truth import exact_audit, output_kl, path_kl, random_grid, rand
 from w2_truth import BLIND, LAWS, LEVELS, Line, audited
 
 import girsanov as gv
-from girsanov.ledger.audit import audit
-from girsanov.plan.plan import Plan
+from girsanov.measuring.audit import audit
+from girsanov.planning.plan import Plan
 
 HOLDS = ("score", "relative", "x0", "gaussian")
 ROUNDING = 1e-9
@@ -85,7 +85,7 @@ def measured_cases(count: int, rng: np.random.Generator, chosen: bool) -> list[d
 
 def gv_starts() -> tuple[str, ...]:
     """The starts that a sampler may have."""
-    from girsanov.ledger.init import STARTS
+    from girsanov.path_kl.start import STARTS
 
     return tuple(start for start in STARTS if start != "class")  # laws have no classes
 

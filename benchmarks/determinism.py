@@ -71,7 +71,7 @@ def main() -> None:
     parser.add_argument("--tolerance", type=float, default=1e-6)
     parser.add_argument("--make", nargs=2)
     asked = parser.parse_args()
-    from girsanov.ledger import kept
+    from girsanov.measuring import resume as kept
     from girsanov.sampling import shards
 
     kept.SECONDS = 0.0

@@ -8,7 +8,7 @@ beyond an ideal grid is, to first order in the errors r^2 per principal coordina
 
     psi = 1/2 sum_k sum_j delta_k / (1 + delta_k v_j) r_j(s_k)^2 - 1/2 int sum_j r_j(u)^2 du, (1)
 
-the cells of (3) in ledger/discretise.py less the integral, by trapezia over the measured levels
+the cells of (3) in path_kl/cells.py less the integral, by trapezia over the measured levels
 and the plan's. Its variance over examples, b^2, and over paths, w^2, give a relative half-width of
 2.13 sqrt((b^2 + w^2/D)/n) / mean for n examples with D paths each: below the floor of D = infinity
 more paths do not help, only more examples do. Calls of a path: the levels and the plan's own.
@@ -18,7 +18,7 @@ less what noise alone makes of its linear part,
     a^2 (n^2 - 1/s) + 2 a b n c,     r ~ a n + b c,                                          (2)
 
 n and c the coordinates of the noise and of x0 - mean, a and b fitted on the other 15 groups: of
-mean 0 given x0, so nothing is biased. `gv.audit` does so (`ledger/control.py`).
+mean 0 given x0, so nothing is biased. `gv.audit` does so (`error_curve/control_variate.py`).
 
 --budget: what whole audits know of the entry: they look between their levels as well, and price
 levels they did not measure. Five seeds each; `plain`: nothing taken off, as audits were before.
@@ -35,9 +35,9 @@ import torch
 from _table import begin, finish, options, show, table, three
 
 import girsanov as gv
-import girsanov.ledger.audit as made
-from girsanov.ledger.curve import GROUPS
-from girsanov.ledger.measure import measure_curve
+import girsanov.measuring.audit as made
+from girsanov.error_curve.curve import GROUPS
+from girsanov.measuring.measuring_pass import measure_curve
 from girsanov.noise import NoiseSource
 
 BUDGET = (  # levels, examples, paths, whether chance is taken off

@@ -7,7 +7,7 @@ covariance. Denoisers: the exact one (which the audit is not told), scaled by .9
 .1 or .2. Audits: 200 to 1,000 examples, 9, 17 or 33 levels. Grids: given, or planned on the audit
 that prices them; holds gaussian (scalar, pca, full), x0 and relative, 3 to 8 steps. The truth of
 init and discretisation is by quadrature and its own search for the least path
-(`tests/plan/coverage_truth.py`). The interval of the rate of misses is Clopper and Pearson's.
+(`tests/planning/coverage_truth.py`). The interval of the rate of misses is Clopper and Pearson's.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from coverage_truth import Scaled, Truth, true_shares
 
 import girsanov as gv
 from girsanov._checks import InputError
-from girsanov.plan.plan import Plan
+from girsanov.planning.plan import Plan
 
 WRONG = ((1, 0), (0.8, 0.1), (0.95, 0), (1, 0.2))  # scale and shift of the exact denoiser
 HOLDS = ("gaussian", "gaussian", "x0", "relative")

@@ -29,7 +29,7 @@ from _table import begin, finish, options, table
 from sklearn.datasets import load_breast_cancer, load_wine
 
 import girsanov as gv
-from girsanov.sampling.run import sample_standardised
+from girsanov.sampling.loop import sample_standardised
 
 CALLS = (5, 10, 20)
 TABLES = {"wine": load_wine, "cancer": load_breast_cancer}

@@ -5,7 +5,7 @@ r"""Do the statements with one side hold? "At least", "below", "for certain", ag
 Laws: mixtures of two or three Gaussians on a line, such with a rare far component, and Gaussians
 in three dimensions. Denoisers: the exact one (which the audit is not told), scaled and shifted.
 Audits: 200 to 1,000 examples, 9, 17 or 33 levels; plans as of `intervals.py`. The truth is by
-quadrature (`tests/plan/coverage_truth.py`). Per case one number of each kind:
+quadrature (`tests/planning/coverage_truth.py`). Per case one number of each kind:
 
     score               the entry's lower end <= R - 1/2 int M ds
     score, reference    the same, audited beside the exact denoiser (`--reference`)
@@ -42,9 +42,9 @@ from intervals import HOLDS, WRONG, drawn_law, planned
 
 import girsanov as gv
 from girsanov._checks import InputError
-from girsanov.plan.rival import rival_floor
-from girsanov.plan.score import RISK
-from girsanov.reporting.versus import difference
+from girsanov.ledger.score_entry import RISK
+from girsanov.planning.second_model import rival_floor
+from girsanov.reporting.two_models import difference
 
 ROUNDING = 1e-6
 ALLOWED = {

@@ -38,13 +38,13 @@ from common import Judge
 from pipelines_table import table
 
 import girsanov as gv
-from girsanov.cli.budget import shared_out
 from girsanov.comparison.frechet import builtin
-from girsanov.ledger.paths import teacher_calls
-from girsanov.plan.solve import calibrated_teacher
-from girsanov.plan.tournament import tournament
-from girsanov.sampling.run import sample_standardised
-from girsanov.sampling.solvers import SOLVERS
+from girsanov.measuring.trajectories import teacher_calls
+from girsanov.planning.solvers.plan_solver import calibrated_teacher
+from girsanov.planning.tournament.tournament import tournament
+from girsanov.sampling.loop import sample_standardised
+from girsanov.sampling.ode_solvers import SOLVERS
+from girsanov.workflow.call_budget import shared_out
 
 COUNTS = (5, 8, 10, 20, 50)
 GROUPS = 20

@@ -23,11 +23,11 @@ import numpy as np
 from _table import Times, begin, finish, in_turns, options, show, table, three
 
 import girsanov as gv
-from girsanov.ledger.discretise import cells
-from girsanov.ledger.exact import exact_curve
-from girsanov.plan.allocate import is_monge, shortest_paths
-from girsanov.plan.family import family
-from girsanov.plan.remedies import remedies
+from girsanov.error_curve.exact import exact_curve
+from girsanov.path_kl.cells import cells
+from girsanov.path_kl.shortest_path import is_monge, shortest_paths
+from girsanov.planning.all_step_counts import family
+from girsanov.planning.remedies import remedies
 
 LAW = gv.GaussianMixture([0.3, 0.7], [[-1.5], [1.0]], [0.04, 0.15])
 HOLDS = ("x0", "gaussian", "gaussian, 64 bands", "score", "relative", "score, cld")

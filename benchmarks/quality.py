@@ -26,9 +26,9 @@ import numpy as np
 from common import Judge, digits_judge, digits_parts, peers
 
 import girsanov as gv
-from girsanov.plan.given import evaluate_grid
-from girsanov.sampling.holds import HOLDS
-from girsanov.sampling.run import sample_standardised
+from girsanov.planning.on_grid import evaluate_grid
+from girsanov.sampling.exponential_integrators import HOLDS
+from girsanov.sampling.loop import sample_standardised
 from girsanov.train import TrainOptions
 
 __all__ = ["Judge", "fixed"]

@@ -24,7 +24,7 @@ from sklearn import datasets
 
 import girsanov as gv
 from girsanov.comparison.sliced import SlicedW2
-from girsanov.sampling.run import sample_standardised
+from girsanov.sampling.loop import sample_standardised
 
 TILE = 8
 

@@ -22,9 +22,9 @@ from common import ays_grid
 from quality import Judge
 
 import girsanov as gv
-from girsanov.ledger.trajectories import start_noise, start_points
-from girsanov.plan.solve import JUDGE
-from girsanov.sampling.run import walk
+from girsanov.measuring.teacher import start_noise, start_points
+from girsanov.planning.solvers.plan_solver import JUDGE
+from girsanov.sampling.loop import walk
 
 
 def hand_grids(low, high, count):

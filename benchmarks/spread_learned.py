@@ -21,7 +21,7 @@ from sklearn import datasets
 
 import girsanov as gv
 from girsanov.comparison.frechet import builtin
-from girsanov.sampling.run import sample_standardised
+from girsanov.sampling.loop import sample_standardised
 
 FIRST = 10
 

@@ -26,8 +26,8 @@ from quality import Judge
 
 import girsanov as gv
 from girsanov.denoise.unet import build_scheduler
-from girsanov.sampling.run import sample_standardised
-from girsanov.sampling.solvers import SOLVERS
+from girsanov.sampling.loop import sample_standardised
+from girsanov.sampling.ode_solvers import SOLVERS
 from girsanov.train import TrainOptions
 
 COUNTS = (4, 8, 16, 32)

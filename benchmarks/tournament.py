@@ -26,9 +26,9 @@ import girsanov as gv
 from girsanov.comparison.frechet import builtin
 from girsanov.comparison.sliced import SlicedW2
 from girsanov.comparison.vectors import vectors
-from girsanov.plan.candidates import candidates, end, hand_grids
-from girsanov.plan.tournament import tournament
-from girsanov.sampling.run import sample_standardised
+from girsanov.planning.tournament.candidates import candidates, end, hand_grids
+from girsanov.planning.tournament.tournament import tournament
+from girsanov.sampling.loop import sample_standardised
 
 ENDS = (0.3, 0.2, 0.15, 0.1, 0.07, 0.05, 0.035, 0.025)
 

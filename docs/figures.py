@@ -23,14 +23,14 @@ import numpy as np
 from markupsafe import Markup
 
 import girsanov as gv
-from girsanov.reporting.certified import certificate_figure
-from girsanov.reporting.figures import curve_figure, gain_figure
-from girsanov.reporting.svg import Axis, el, frame, svg
-from girsanov.reporting.waterfall import ledger_figure
-from girsanov.study.chart import Series, chart
-from girsanov.study.output_law import kl_divergence, law_density, line_output
-from girsanov.study.path_kl import SKEWED, discretisation, start_kl
-from girsanov.study.verify import verify
+from girsanov.paper.chart import Series, chart
+from girsanov.paper.output_law import kl_divergence, law_density, line_output
+from girsanov.paper.path_kl import SKEWED, discretisation, start_kl
+from girsanov.paper.verify import verify
+from girsanov.reporting.figures.error_curve import curve_figure, gain_figure
+from girsanov.reporting.figures.svg import Axis, el, frame, svg
+from girsanov.reporting.figures.tv_by_level import certificate_figure
+from girsanov.reporting.figures.waterfall import ledger_figure
 
 ROOT = Path(__file__).parent.parent
 IMG = ROOT / "docs" / "img"

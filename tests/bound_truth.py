@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from girsanov.bounds import Facts
-from girsanov.bounds.steps import a
+from girsanov.paper.bounds import Facts
+from girsanov.paper.bounds.steps import a
 
 
 @dataclass(frozen=True)

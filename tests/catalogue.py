@@ -19,7 +19,7 @@ from girsanov.process import (
     VarianceExploding,
     VariancePreserving,
 )
-from girsanov.sampling.holds import recipe
+from girsanov.sampling.exponential_integrators import recipe
 
 PROCESSES = {
     "ou": OrnsteinUhlenbeck(),

@@ -9,12 +9,12 @@ import numpy as np
 from scipy import stats
 
 import girsanov as gv
-from girsanov.ledger.audit import Audit
-from girsanov.ledger.bands import Bands
-from girsanov.ledger.exact import exact_curve
-from girsanov.ledger.frame import make_frame
+from girsanov.error_curve.bands import Bands
+from girsanov.error_curve.exact import exact_curve
+from girsanov.error_curve.frame import make_frame
+from girsanov.measuring.audit import Audit
 from girsanov.moments import moments_from_covariance
-from girsanov.study.output_law import gaussian_output, line_output
+from girsanov.paper.output_law import gaussian_output, line_output
 
 
 def random_law(rng, most=10):

@@ -3,7 +3,7 @@
 import torch
 
 import girsanov as gv
-from girsanov.ledger.frame import make_frame
+from girsanov.error_curve.frame import make_frame
 from girsanov.moments import moments_from_covariance
 
 LAW = gv.GaussianMixture(

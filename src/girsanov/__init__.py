@@ -25,18 +25,18 @@ if TYPE_CHECKING:
     from .denoise.arithmetic import in_precision as in_precision
     from .denoise.base import Denoiser as Denoiser
     from .denoise.exact import ExactDenoiser as ExactDenoiser
-    from .denoise.latents import encode_latents as encode_latents
     from .denoise.load import load_model as load_model
     from .denoise.parametrise import from_x0 as from_x0
     from .denoise.parametrise import to_x0 as to_x0
-    from .denoise.pipeline import PipelineDenoiser as PipelineDenoiser
-    from .denoise.pipeline_folder import from_pipeline as from_pipeline
-    from .denoise.pipeline_folder import load_pipeline as load_pipeline
-    from .denoise.pipeline_text import with_captions as with_captions
+    from .denoise.pipelines.folder import from_pipeline as from_pipeline
+    from .denoise.pipelines.folder import load_pipeline as load_pipeline
+    from .denoise.pipelines.latents import encode_latents as encode_latents
+    from .denoise.pipelines.pipeline import PipelineDenoiser as PipelineDenoiser
+    from .denoise.pipelines.text import with_captions as with_captions
     from .denoise.wrapped import WrappedDenoiser as WrappedDenoiser
     from .denoise.wrapped import wrap as wrap
-    from .interop.scheduler import GirsanovScheduler as GirsanovScheduler
-    from .interop.scheduler import SchedulerMixin as SchedulerMixin
+    from .diffusers_export.scheduler import GirsanovScheduler as GirsanovScheduler
+    from .diffusers_export.scheduler import SchedulerMixin as SchedulerMixin
     from .law import Gaussian as Gaussian
     from .law import GaussianMixture as GaussianMixture
     from .law import Law as Law
@@ -44,21 +44,24 @@ if TYPE_CHECKING:
     from .law import Sphere as Sphere
     from .law import SwissRoll as SwissRoll
     from .law import read_law as read_law
-    from .ledger.audit import audit as audit
-    from .ledger.certificate import Entry as Entry
-    from .ledger.certificate import kl_from_tv as kl_from_tv
-    from .ledger.certificate import tv_from_kl as tv_from_kl
-    from .ledger.load import load_audit as load_audit
-    from .ledger.record import Audit as Audit
-    from .ledger.resolution import Certificate as Certificate
+    from .ledger.certificate import Certificate as Certificate
+    from .ledger.entry import Entry as Entry
+    from .ledger.entry import kl_from_tv as kl_from_tv
+    from .ledger.entry import tv_from_kl as tv_from_kl
+    from .measuring.audit import audit as audit
+    from .measuring.load import load_audit as load_audit
+    from .measuring.record import Audit as Audit
     from .montecarlo import Estimate as Estimate
-    from .plan.given import evaluate_grid as evaluate_grid
-    from .plan.make import make_plan as make_plan
-    from .plan.plan import Plan as Plan
-    from .plan.plan import load_plan as load_plan
-    from .plan.precise import audit_to as audit_to
-    from .plan.solve import measure_distance as measure_distance
-    from .plan.tournament import tournament as tournament
+    from .paper.langevin import Langevin as Langevin
+    from .paper.langevin import LangevinRun as LangevinRun
+    from .paper.langevin import sample_langevin as sample_langevin
+    from .planning.audit_to_precision import audit_to as audit_to
+    from .planning.make_plan import make_plan as make_plan
+    from .planning.on_grid import evaluate_grid as evaluate_grid
+    from .planning.plan import Plan as Plan
+    from .planning.plan import load_plan as load_plan
+    from .planning.solvers.plan_solver import measure_distance as measure_distance
+    from .planning.tournament.tournament import tournament as tournament
     from .process import Cosine as Cosine
     from .process import CriticallyDampedLangevin as CriticallyDampedLangevin
     from .process import Flow as Flow
@@ -67,21 +70,18 @@ if TYPE_CHECKING:
     from .process import VarianceExploding as VarianceExploding
     from .process import VariancePreserving as VariancePreserving
     from .reporting.page import report as report
-    from .reporting.spoken import verdict as verdict
+    from .reporting.words.of_audit_and_plan import verdict as verdict
     from .sampling.cld import cld_recipe as cld_recipe
     from .sampling.cld import strang_recipe as strang_recipe
-    from .sampling.draw import sample as sample
-    from .sampling.grid import karras_grid as karras_grid
-    from .sampling.grid import log_uniform_grid as log_uniform_grid
-    from .sampling.grid import time_grid as time_grid
-    from .sampling.holds import Recipe as Recipe
-    from .sampling.holds import Step as Step
-    from .sampling.holds import recipe as recipe
-    from .sampling.langevin import Langevin as Langevin
-    from .sampling.langevin import LangevinRun as LangevinRun
-    from .sampling.langevin import sample_langevin as sample_langevin
+    from .sampling.exponential_integrators import Recipe as Recipe
+    from .sampling.exponential_integrators import Step as Step
+    from .sampling.exponential_integrators import recipe as recipe
+    from .sampling.grids import karras_grid as karras_grid
+    from .sampling.grids import log_uniform_grid as log_uniform_grid
+    from .sampling.grids import time_grid as time_grid
+    from .sampling.ode_solvers import solver_recipe as solver_recipe
+    from .sampling.sample import sample as sample
     from .sampling.shards import sample_shards as sample_shards
-    from .sampling.solvers import solver_recipe as solver_recipe
     from .train.fit import fit as fit
 
 _HOME = {
@@ -93,14 +93,14 @@ _HOME = {
     ".denoise.arithmetic": ("in_precision",),
     ".denoise.base": ("Denoiser",),
     ".denoise.exact": ("ExactDenoiser",),
-    ".denoise.latents": ("encode_latents",),
+    ".denoise.pipelines.latents": ("encode_latents",),
     ".denoise.load": ("load_model",),
-    ".denoise.pipeline": ("PipelineDenoiser",),
-    ".denoise.pipeline_folder": ("from_pipeline", "load_pipeline"),
-    ".denoise.pipeline_text": ("with_captions",),
+    ".denoise.pipelines.pipeline": ("PipelineDenoiser",),
+    ".denoise.pipelines.folder": ("from_pipeline", "load_pipeline"),
+    ".denoise.pipelines.text": ("with_captions",),
     ".denoise.parametrise": ("from_x0", "to_x0"),
     ".denoise.wrapped": ("WrappedDenoiser", "wrap"),
-    ".interop.scheduler": ("GirsanovScheduler", "SchedulerMixin"),
+    ".diffusers_export.scheduler": ("GirsanovScheduler", "SchedulerMixin"),
     ".law": (
         "Gaussian",
         "GaussianMixture",
@@ -110,18 +110,18 @@ _HOME = {
         "SwissRoll",
         "read_law",
     ),
-    ".ledger.audit": ("audit",),
-    ".ledger.certificate": ("Entry", "kl_from_tv", "tv_from_kl"),
-    ".ledger.load": ("load_audit",),
-    ".ledger.record": ("Audit",),
-    ".ledger.resolution": ("Certificate",),
+    ".measuring.audit": ("audit",),
+    ".ledger.entry": ("Entry", "kl_from_tv", "tv_from_kl"),
+    ".measuring.load": ("load_audit",),
+    ".measuring.record": ("Audit",),
+    ".ledger.certificate": ("Certificate",),
     ".montecarlo": ("Estimate",),
-    ".plan.given": ("evaluate_grid",),
-    ".plan.make": ("make_plan",),
-    ".plan.plan": ("Plan", "load_plan"),
-    ".plan.precise": ("audit_to",),
-    ".plan.solve": ("measure_distance",),
-    ".plan.tournament": ("tournament",),
+    ".planning.on_grid": ("evaluate_grid",),
+    ".planning.make_plan": ("make_plan",),
+    ".planning.plan": ("Plan", "load_plan"),
+    ".planning.audit_to_precision": ("audit_to",),
+    ".planning.solvers.plan_solver": ("measure_distance",),
+    ".planning.tournament.tournament": ("tournament",),
     ".process": (
         "Cosine",
         "CriticallyDampedLangevin",
@@ -132,14 +132,14 @@ _HOME = {
         "VariancePreserving",
     ),
     ".reporting.page": ("report",),
-    ".reporting.spoken": ("verdict",),
+    ".reporting.words.of_audit_and_plan": ("verdict",),
     ".sampling.cld": ("cld_recipe", "strang_recipe"),
-    ".sampling.draw": ("sample",),
-    ".sampling.grid": ("karras_grid", "log_uniform_grid", "time_grid"),
-    ".sampling.holds": ("Recipe", "Step", "recipe"),
+    ".sampling.sample": ("sample",),
+    ".sampling.grids": ("karras_grid", "log_uniform_grid", "time_grid"),
+    ".sampling.exponential_integrators": ("Recipe", "Step", "recipe"),
     ".sampling.shards": ("sample_shards",),
-    ".sampling.solvers": ("solver_recipe",),
-    ".sampling.langevin": ("Langevin", "LangevinRun", "sample_langevin"),
+    ".sampling.ode_solvers": ("solver_recipe",),
+    ".paper.langevin": ("Langevin", "LangevinRun", "sample_langevin"),
     ".train": ("fit",),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}

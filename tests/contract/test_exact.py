@@ -9,8 +9,13 @@ from catalogue import LAWS, gaussian_recipe, output_of, over_holds
 
 from girsanov.basis import pca_basis
 from girsanov.law import Gaussian
-from girsanov.sampling.grid import log_uniform_grid
-from girsanov.sampling.holds import gaussian_step, recipe, relative_step, score_step
+from girsanov.sampling.exponential_integrators import (
+    gaussian_step,
+    recipe,
+    relative_step,
+    score_step,
+)
+from girsanov.sampling.grids import log_uniform_grid
 
 LAW = LAWS["gaussian"]
 GRIDS = {

@@ -11,10 +11,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from girsanov import InputError, kl_from_tv, tv_from_kl
-from girsanov.ledger.discretise import gaussian_cell, half_integral
+from girsanov.error_curve.integrals import half_integral
+from girsanov.path_kl.cells import gaussian_cell
 from girsanov.process import CriticallyDampedLangevin
-from girsanov.sampling.holds import gaussian_step, ou_time, relative_step, score_step
-from girsanov.sampling.solvers import SOLVERS, weights
+from girsanov.sampling.exponential_integrators import (
+    gaussian_step,
+    ou_time,
+    relative_step,
+    score_step,
+)
+from girsanov.sampling.ode_solvers import SOLVERS, weights
 
 CLD = CriticallyDampedLangevin()
 EPS = 2.0**-52

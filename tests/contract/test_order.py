@@ -8,7 +8,7 @@ import pytest
 from catalogue import LAWS, gaussian_recipe, output_of
 
 from girsanov.process import OrnsteinUhlenbeck
-from girsanov.sampling.grid import karras_grid, log_uniform_grid, time_grid
+from girsanov.sampling.grids import karras_grid, log_uniform_grid, time_grid
 
 LAW = LAWS["gaussian"]
 FIRST, LAST = 0.01, 100.0

@@ -1,4 +1,4 @@
-"""The path KL of ledger/discretise.py against likelihood ratios and paths that use none of it.
+"""The path KL of path_kl/cells.py against likelihood ratios and paths that use none of it.
 
 By theory 6.1 the path KL of the x0 and gaussian holds is that of the grid chain,
 
@@ -19,14 +19,15 @@ import torch
 
 from girsanov._checks import InputError
 from girsanov.denoise.exact import ExactDenoiser
+from girsanov.error_curve.exact import exact_curve
+from girsanov.error_curve.integrals import half_integral
 from girsanov.law import Gaussian, GaussianMixture
-from girsanov.ledger.audit import audit
-from girsanov.ledger.discretise import gaussian_cell, half_integral, path_cost
-from girsanov.ledger.exact import exact_curve
-from girsanov.ledger.init import start_cost
-from girsanov.plan.cost import prices
-from girsanov.plan.given import plan_on
-from girsanov.sampling.holds import ou_time, recipe
+from girsanov.measuring.audit import audit
+from girsanov.path_kl.cells import gaussian_cell, path_cost
+from girsanov.path_kl.grid_cost import prices
+from girsanov.path_kl.start import start_cost
+from girsanov.planning.on_grid import plan_on
+from girsanov.sampling.exponential_integrators import ou_time, recipe
 
 THEORY = GaussianMixture([0.3, 0.7], [[-1.5], [1.0]], [0.04, 0.15])
 LAWS = {
@@ -160,7 +161,7 @@ def agree(one, two, sharp=0.09):
 @pytest.mark.parametrize("name", LAWS)
 @pytest.mark.parametrize(("hold", "covariance"), KINDS, ids=[f"{h}-{c}" for h, c in KINDS])
 def test_kernel_holds_cost_the_likelihood_ratio_of_their_chain(name, hold, covariance, wrong):
-    report, denoiser = measured(name, wrong)  # equations (2), (4), (5) of discretise.py
+    report, denoiser = measured(name, wrong)  # equations (2), (4), (5) of cells.py
     price = prices(report, hold, covariance)
     nodes = np.arange(1, len(GRID) + 1)
     recipe = plan_on(price, nodes, last="sample", frontier=[], why="").recipe()
@@ -193,7 +194,7 @@ def test_drift_holds_cost_the_time_integral_of_their_error(name, hold, wrong):
 @pytest.mark.parametrize("start", ["gaussian", "mean", "standard"])
 @pytest.mark.parametrize("name", LAWS)
 def test_every_start_costs_its_likelihood_ratio(name, start):
-    report, denoiser = measured(name, False)  # equations (1)-(3) of init.py
+    report, denoiser = measured(name, False)  # equations (1)-(3) of start.py
     price = prices(report, "x0", start=start)
     nodes = np.array([3, 5])
     recipe = plan_on(price, nodes, last="sample", frontier=[], why="").recipe()

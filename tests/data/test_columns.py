@@ -8,7 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from girsanov._checks import InputError
-from girsanov.data import CategoryColumn, Standardisation, TableStandardisation, load_data
+from girsanov.data import (
+    CategoryColumn,
+    Standardisation,
+    TableStandardisation,
+    load_data,
+)
 
 NAMES = st.text(
     st.characters(codec="utf-8", exclude_categories=["Cs", "Cc", "Z"]), min_size=1, max_size=6

@@ -8,9 +8,9 @@ import pytest
 
 from girsanov._checks import InputError
 from girsanov.data import load_data
-from girsanov.data.csv_files import DATE, NUMBER, WHOLE, read_csv
-from girsanov.data.dates import ISO
-from girsanov.data.wanted import Wanted
+from girsanov.data.table.csv_files import DATE, NUMBER, WHOLE, read_csv
+from girsanov.data.table.dates import ISO
+from girsanov.data.table.selected_columns import Wanted
 
 
 def written(tmp_path, text, **options):

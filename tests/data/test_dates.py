@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from girsanov._checks import InputError
 from girsanov.data import Standardisation, load_data, write_samples
-from girsanov.data.dates import RESOLUTIONS, read_iso
+from girsanov.data.table.dates import RESOLUTIONS, read_iso
 
 
 def table(values, unit):

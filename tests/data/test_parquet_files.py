@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from girsanov._checks import InputError, MissingExtra
-from girsanov.data import load_data, parquet_files
+from girsanov.data import load_data
+from girsanov.data.table import parquet_files
 
 COLUMNS = {
     "price": np.array([1.5, 9.0, -2.0], "f4"),

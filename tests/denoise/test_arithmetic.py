@@ -16,7 +16,7 @@ from girsanov.train import TrainOptions
 
 ROWS = np.random.default_rng(6).gamma(2.0, size=(700, 3)) + 1.0
 DATA = gv.load_data(ROWS)
-audits = importlib.import_module("girsanov.ledger.audit")  # its name is a function's as well
+audits = importlib.import_module("girsanov.measuring.audit")  # its name is a function's as well
 LAW = gv.Gaussian([1.0, -2.0], [[1.0, 0.3], [0.3, 0.5]])
 
 

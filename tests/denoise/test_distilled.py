@@ -8,7 +8,7 @@ import pytest
 
 import girsanov as gv
 from girsanov._checks import InputError
-from girsanov.denoise.pipeline_clock import DISTILLED
+from girsanov.denoise.pipelines.schedule import DISTILLED
 
 sys.path.append(str(Path(__file__).parent))
 

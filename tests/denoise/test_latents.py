@@ -15,7 +15,7 @@ import pipelines  # noqa: E402
 import girsanov as gv  # noqa: E402
 from girsanov._checks import InputError  # noqa: E402
 from girsanov.cli.main import run  # noqa: E402
-from girsanov.denoise.latents import decode, encode, encode_latents  # noqa: E402
+from girsanov.denoise.pipelines.latents import decode, encode, encode_latents  # noqa: E402
 
 
 @pytest.fixture(scope="module")

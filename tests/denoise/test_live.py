@@ -12,7 +12,7 @@ from torch import nn
 import girsanov as gv
 from girsanov._checks import InputError
 from girsanov.denoise.arithmetic import in_precision
-from girsanov.denoise.pipeline_own import own_batches, own_schedulers
+from girsanov.denoise.pipelines.own_schedulers import own_batches, own_schedulers
 
 sys.path.append(str(Path(__file__).parent))
 

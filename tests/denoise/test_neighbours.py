@@ -10,8 +10,8 @@ import girsanov as gv
 from girsanov._checks import InputError
 from girsanov.denoise.neighbours import Neighbours, likeliest_width
 from girsanov.law import GaussianMixture, Points
-from girsanov.plan.cost import prices
-from girsanov.plan.score import score_bound, score_floor, score_note
+from girsanov.ledger.score_entry import score_bound, score_floor, score_note
+from girsanov.path_kl.grid_cost import prices
 
 LAW = GaussianMixture(
     [0.3, 0.3, 0.4],
@@ -159,7 +159,7 @@ def test_a_law_and_an_exact_denoiser_have_no_neighbours():
 
 
 def test_the_verdict_on_a_line_is_the_model_and_says_what_beats_it():
-    from girsanov.reporting.helps import audit_spoken
+    from girsanov.reporting.words.advice import audit_spoken
 
     report = gv.audit(Line(LAW), data_of(1200, 11), train=data_of(1200, 12), draws=1)
     said = " ".join(audit_spoken(report))

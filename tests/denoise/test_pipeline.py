@@ -13,9 +13,9 @@ sys.path.append(str(Path(__file__).parent))
 import pipelines  # noqa: E402
 
 from girsanov._checks import InputError  # noqa: E402
-from girsanov.denoise.pipeline import PipelineDenoiser  # noqa: E402
-from girsanov.denoise.pipeline_clock import clock_of  # noqa: E402
-from girsanov.denoise.pipeline_folder import from_pipeline  # noqa: E402
+from girsanov.denoise.pipelines.folder import from_pipeline  # noqa: E402
+from girsanov.denoise.pipelines.pipeline import PipelineDenoiser  # noqa: E402
+from girsanov.denoise.pipelines.schedule import clock_of  # noqa: E402
 
 UNET = pipelines.unet()
 PREDICTIONS = ("epsilon", "sample", "v_prediction")

@@ -14,9 +14,9 @@ import pipelines  # noqa: E402
 
 import girsanov as gv  # noqa: E402
 from girsanov.cli.main import run  # noqa: E402
-from girsanov.denoise.pipeline_folder import from_pipeline  # noqa: E402
-from girsanov.denoise.pipeline_units import units_for  # noqa: E402
-from girsanov.ledger.trained import levels_to_audit, moved_to_trained  # noqa: E402
+from girsanov.denoise.pipelines.folder import from_pipeline  # noqa: E402
+from girsanov.denoise.pipelines.units import units_for  # noqa: E402
+from girsanov.measuring.model_record import levels_to_audit, moved_to_trained  # noqa: E402
 
 
 @pytest.fixture(scope="module")

@@ -16,13 +16,13 @@ from test_text import CAPTIONS, command, pictures  # noqa: E402
 
 import girsanov as gv  # noqa: E402
 from girsanov._checks import InputError  # noqa: E402
-from girsanov.denoise.latents import decode, encode, encode_latents  # noqa: E402
-from girsanov.denoise.pipeline_own import own_schedulers  # noqa: E402
-from girsanov.denoise.pipeline_packed import pack, places, unpack  # noqa: E402
-from girsanov.denoise.pipeline_text import with_captions  # noqa: E402
+from girsanov.denoise.pipelines.flux_tokens import pack, places, unpack  # noqa: E402
+from girsanov.denoise.pipelines.latents import decode, encode, encode_latents  # noqa: E402
+from girsanov.denoise.pipelines.own_schedulers import own_schedulers  # noqa: E402
+from girsanov.denoise.pipelines.text import with_captions  # noqa: E402
 from girsanov.noise import NoiseSource  # noqa: E402
-from girsanov.plan.own import own_plans  # noqa: E402
-from girsanov.sampling.run import coloured, sample_standardised  # noqa: E402
+from girsanov.planning.tournament.pipeline_schedulers import own_plans  # noqa: E402
+from girsanov.sampling.loop import coloured, sample_standardised  # noqa: E402
 
 NAMES = ("stable_diffusion", "stable_diffusion_xl", "stable_diffusion_3", "flux")
 SHAPE = (4, 4, 4)

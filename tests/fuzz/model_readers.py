@@ -14,11 +14,11 @@ from reader import ROWS, Reader, small_model, spoil_json
 from safetensors.numpy import load_file, save_file
 
 import girsanov as gv
-from girsanov.cli.sources import parts
-from girsanov.ledger import kept
+from girsanov.measuring import resume as kept
 from girsanov.sampling.shards import sample_shards
 from girsanov.train import TrainOptions
 from girsanov.train.checkpoint import load_checkpoint
+from girsanov.workflow.data_sources import parts
 
 
 def make_model(folder: Path) -> None:
@@ -57,7 +57,7 @@ def _sign_model(folder: Path) -> None:
 def use_model(folder: Path) -> None:
     import torch
 
-    from girsanov.sampling.draw import in_units
+    from girsanov.sampling.sample import in_units
 
     model = gv.load_model(folder / "model")
     x = torch.ones(2, *model.shape)

@@ -8,14 +8,15 @@ import pytest
 
 import girsanov as gv
 from girsanov._checks import InputError
-from girsanov.ledger.certificate import Entry, tv_from_kl
-from girsanov.ledger.resolution import (
+from girsanov.ledger.certificate import (
     EXACT,
     VACUOUS,
+    Entry,
     certificate_from_json,
     certify,
     kl_entry,
     tv_entry,
+    tv_from_kl,
     w2_entry,
 )
 from girsanov.montecarlo import Estimate

@@ -9,7 +9,7 @@ from scipy import integrate, linalg
 
 from girsanov._checks import InputError
 from girsanov.process import CriticallyDampedLangevin
-from girsanov.sampling.grid import time_grid
+from girsanov.sampling.grids import time_grid
 
 CLD = CriticallyDampedLangevin()
 F, G = np.array([[0.0, -1.0], [1.0, -2.0]]), np.array([0.0, 2.0])  # equation (1)

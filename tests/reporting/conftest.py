@@ -9,7 +9,7 @@ import pytest
 
 from girsanov.denoise.exact import ExactDenoiser
 from girsanov.law import GaussianMixture
-from girsanov.ledger.audit import audit
+from girsanov.measuring.audit import audit
 
 
 @pytest.fixture(scope="session")

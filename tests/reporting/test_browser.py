@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from girsanov.plan.make import make_plan
-from girsanov.reporting.certified import certificate_figure
-from girsanov.reporting.figures import curve_figure
-from girsanov.reporting.files import write_figures
+from girsanov.planning.make_plan import make_plan
+from girsanov.reporting.figure_files import write_figures
+from girsanov.reporting.figures.error_curve import curve_figure
+from girsanov.reporting.figures.tv_by_level import certificate_figure
+from girsanov.reporting.figures.waterfall import ledger_figure
 from girsanov.reporting.live import certificate_words
 from girsanov.reporting.page import render
-from girsanov.reporting.verdict import verdict
-from girsanov.reporting.waterfall import ledger_figure
-from girsanov.reporting.words import value_of
+from girsanov.reporting.words.numbers import value_of
+from girsanov.reporting.words.verdict import verdict
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), "")

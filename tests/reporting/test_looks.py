@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from girsanov.denoise.exact import ExactDenoiser
-from girsanov.ledger.audit import audit
-from girsanov.reporting.figures import curve_figure
-from girsanov.reporting.helps import listed, priced
+from girsanov.measuring.audit import audit
+from girsanov.reporting.code_snippets import lines, snippets
+from girsanov.reporting.figures.error_curve import curve_figure
+from girsanov.reporting.figures.waterfall import ledger_figure
 from girsanov.reporting.live import live, relatives
 from girsanov.reporting.page import render, shipped
-from girsanov.reporting.snippets import lines, snippets
-from girsanov.reporting.waterfall import ledger_figure
+from girsanov.reporting.words.advice import listed, priced
 
 from .test_browser import browse, pytestmark  # noqa: F401 - needs chromium
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from girsanov.reporting.marginals import MISSING, Column, histogram, pair_figure
+from girsanov.reporting.figures.marginals import MISSING, Column, histogram, pair_figure
 
 
 def test_dates_are_drawn_along_an_axis_of_dates():

@@ -9,14 +9,14 @@ import pytest
 
 from girsanov import InputError
 from girsanov.denoise.exact import ExactDenoiser
-from girsanov.ledger.audit import audit
-from girsanov.plan.given import evaluate_grid
-from girsanov.reporting.contest import contest
-from girsanov.reporting.figures import gain_figure
-from girsanov.reporting.helps import spoken
+from girsanov.measuring.audit import audit
+from girsanov.planning.on_grid import evaluate_grid
+from girsanov.reporting.figures.error_curve import gain_figure
 from girsanov.reporting.live import digest
 from girsanov.reporting.page import render, report, shipped
-from girsanov.reporting.words import number
+from girsanov.reporting.words.advice import spoken
+from girsanov.reporting.words.numbers import number
+from girsanov.reporting.words.tournament import contest
 
 HOSTILE = "<script>alert(1)</script>"
 VOID = {"meta", "img", "br", "link", "input", "hr"}

@@ -7,9 +7,9 @@ import torch
 
 import girsanov as gv
 from girsanov.denoise.exact import ExactDenoiser
-from girsanov.ledger.audit import audit
-from girsanov.ledger.refine import half_between
-from girsanov.reporting.helps import audit_spoken, spoken
+from girsanov.error_curve.interpolate import half_between
+from girsanov.measuring.audit import audit
+from girsanov.reporting.words.advice import audit_spoken, spoken
 
 
 def plain(text):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from girsanov import load_data
-from girsanov.reporting.drawn import opened
+from girsanov.reporting.samples_origin import opened
 
 RNG = np.random.default_rng(5)
 

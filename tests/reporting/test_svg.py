@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from girsanov.reporting.svg import (
+from girsanov.reporting.figures.svg import (
     Axis,
     dots,
     el,

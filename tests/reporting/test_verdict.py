@@ -2,9 +2,9 @@ import dataclasses
 
 import pytest
 
-from girsanov.ledger.certificate import Entry, tv_from_kl
-from girsanov.plan.distance import Distance
-from girsanov.reporting.verdict import advice, certificate, sampler_share, verdict
+from girsanov.ledger.entry import Entry, tv_from_kl
+from girsanov.planning.solvers.distance import Distance
+from girsanov.reporting.words.verdict import advice, certificate, sampler_share, verdict
 
 
 def estimate(name, value, half):

@@ -16,8 +16,8 @@ import girsanov as gv
 from girsanov._checks import InputError
 from girsanov._processes import Processes
 from girsanov.sampling import shards as module
-from girsanov.sampling.grid import log_uniform_grid
-from girsanov.sampling.holds import recipe
+from girsanov.sampling.exponential_integrators import recipe
+from girsanov.sampling.grids import log_uniform_grid
 from girsanov.sampling.shards import plan_fingerprint, sample_shards, shard_size
 
 GRID = log_uniform_grid(0.02, 50.0, 5)
@@ -136,7 +136,7 @@ def test_a_fingerprint_tells_plans_apart():
 
 SCRIPT = """
 import os, random, signal, sys, time
-import girsanov.cli.show, girsanov.cli.work
+import girsanov.cli.show, girsanov.workflow.commands
 from girsanov.cli.main import run
 draw, killed, longest = random.Random(3), 0, 0.5
 while True:

@@ -12,9 +12,9 @@ from .._checks import InputError, plural, require
 from .options import AsJson, app
 
 if TYPE_CHECKING:
-    from ..bounds import Facts, Row
-    from ..ledger.record import Audit
-    from ..plan.plan import Plan
+    from ..measuring.record import Audit
+    from ..paper.bounds import Facts, Row
+    from ..planning.plan import Plan
 
 SURE = 1 - 1e-12  # the largest TV that is asked for
 PAPERS = "chen2023, conforti2025, benton2024, chen-lee-lu2022 or li-yan2024"
@@ -73,8 +73,8 @@ def bounds(
     A law noised for a short time is the target when --w2 is given, else the data themselves. An
     --audit alone is enough: the theorems are asked for what its own plan promises.
     """
-    from ..bounds import compare_bounds
-    from ..ledger.load import load_audit
+    from ..measuring.load import load_audit
+    from ..paper.bounds import compare_bounds
     from . import show
 
     found = None if audit is None else load_audit(audit)
@@ -107,7 +107,7 @@ def _facts(
     known: dict[str, float | None],
 ) -> Facts:
     """Return what is known of the data: what is given, the rest from the audit."""
-    from ..bounds import Facts
+    from ..paper.bounds import Facts
 
     if found is not None:
         dimension = dimension or found.curve.dimension
@@ -137,8 +137,8 @@ def _targets(
     facts: Facts, plan: Plan, tv: float | None, w2: float | None
 ) -> tuple[float, float | None, str]:
     """Return TV and W2, those that are not given as the plan has them, and what was taken."""
-    from ..bounds.chen2023_support import early_stopping_w2
-    from ..ledger.certificate import tv_from_kl
+    from ..ledger.entry import tv_from_kl
+    from ..paper.bounds.chen2023_support import early_stopping_w2
 
     taken = []
     if tv is None:
@@ -165,8 +165,8 @@ def _measure(
     found: Audit, facts: Facts, target: tuple[float, float | None], plan: Plan | None
 ) -> Measured:
     """Return the plan for the same target, or the default one, and how it compares."""
-    from ..bounds.chen2023_support import delta_for_w2, snr_at
-    from ..ledger.certificate import tv_from_kl
+    from ..ledger.entry import tv_from_kl
+    from ..paper.bounds.chen2023_support import delta_for_w2, snr_at
 
     tv, w2 = target
     options: dict[str, Any] = {}

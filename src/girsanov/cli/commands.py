@@ -92,7 +92,8 @@ def fit(
     Labels are learnt with --conditional or --labels, and are left aside otherwise.
     """
     outputs.require_new_folder(out)
-    from . import show, work
+    from ..workflow import commands as work
+    from . import show
 
     wanted: dict[str, Any] = {"labels": labels, "drop": drop or [], "only": only or []}
     wanted |= {"held_out": held_out, "seed": seed, "say": show.warned}
@@ -161,7 +162,8 @@ def audit(
     MODEL is called in float32 as well, and the audit says what the rounding costs in nats.
     """
     outputs.require_result(out, "audit", force)
-    from . import show, work
+    from ..workflow import commands as work
+    from . import show
 
     kept = outputs.parts_path(str(out))
     with show.going_on(kept), show.progress("audit") as tick:
@@ -178,7 +180,7 @@ def audit(
     work.remember(done, model, outputs.typed(context, "force", "json"))
     done.save(out, force=True)
     work.remove_sums(kept)
-    from ..reporting.helps import audit_spoken
+    from ..reporting.words.advice import audit_spoken
 
     said = audit_spoken(done)
     content = {"audit": str(out), **done.about, **done.summary(), "verdict": said}
@@ -227,7 +229,7 @@ def plan(
     With --by, samplers, end levels and grids compete, and those closest to held-out data win.
     """
     replaced = outputs.require_result(out, "plan", force, audit)
-    from ..reporting.helps import spoken
+    from ..reporting.words.advice import spoken
     from . import show, tournament
 
     usual: dict[str, Any] = {"steps": steps, "kl": kl, "tv": tv, "distance": distance}
@@ -283,7 +285,8 @@ def sample(
     along, unless --label names one.
     """
     outputs.require_place(Path(out))
-    from . import show, work
+    from ..workflow import commands as work
+    from . import show
 
     kept = outputs.parts_path(out)
     with show.going_on(kept), show.progress("sample") as tick:
@@ -325,12 +328,12 @@ def demo(
     Run again with the same options, it goes on where it was stopped.
     """
     outputs.require_place(out, folder=True)
-    from ..study.demo import run_demo
+    from ..workflow.demo import run_demo
     from . import show
 
     with show.stages() as stage:
         done = run_demo(out, minutes=minutes, network=network, seed=seed, stage=stage)
-    from ..reporting.verdict import verdict
+    from ..reporting.words.verdict import verdict
 
     said = [verdict(done.plan)]
     show.result(json, done.to_json(), lambda: show.demonstrated(done), said)

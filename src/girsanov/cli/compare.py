@@ -10,7 +10,16 @@ import typer
 from ..comparison.printed import cells, heading, headings
 from ..comparison.printed import notes as words
 from .nexts import after_compare
-from .options import DATA, AsJson, ClassOrder, Drop, Labels, Seed, app, require_measures
+from .options import (
+    DATA,
+    AsJson,
+    ClassOrder,
+    Drop,
+    Labels,
+    Seed,
+    app,
+    require_measures,
+)
 from .tables import table
 
 if TYPE_CHECKING:
@@ -92,8 +101,8 @@ def _sets(
     from ..data.origin import drawn_by_another, read_origin
     from ..denoise.classes import class_note
     from ..denoise.load import load_model
-    from ..reporting.pictures import alike
-    from .sources import left_out, parts, read_source
+    from ..reporting.figures.samples import alike
+    from ..workflow.data_sources import left_out, parts, read_source
 
     origin = read_origin(samples)
     denoiser = None if model is None else load_model(model)

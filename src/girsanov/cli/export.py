@@ -32,7 +32,7 @@ def export(
     list is planned again from the audit, for a sampler that starts from bare noise.
     """
     outputs.require_place(out, folder=to == "diffusers")
-    from ..interop.export import export as write
+    from ..diffusers_export.export import export as write
     from . import show
 
     done = write(plan, pipeline, out, to=to, audit=audit, any_model=any_model, force=force)

@@ -11,7 +11,7 @@ from .._checks import InputError
 
 if TYPE_CHECKING:
     from .._typing import Json
-    from ..plan.plan import Plan
+    from ..planning.plan import Plan
 
 
 def after_fit(model: str, data: str, labels: str | None, kept_back: bool) -> str:
@@ -29,7 +29,7 @@ def after_audit(out: str, steps: int | None) -> str:
 
 def after_plan(plan: Plan, out: str) -> str:
     """Return the line that draws, into a file of the kind that the audited data came from."""
-    from ..reporting.snippets import positional
+    from ..reporting.code_snippets import positional
 
     record = plan.about["audit"]
     model = positional("audit", record.get("commands", ()), "MODEL")
@@ -43,7 +43,7 @@ def samples_like(record: Json) -> str:
 
     It has no columns for a table, and no room for the labels of a model that takes them.
     """
-    from ..reporting.snippets import after
+    from ..reporting.code_snippets import after
 
     if record.get("kind") != "table":
         labelled = after("audit", "--labels", record.get("commands", ()), "")
@@ -54,7 +54,7 @@ def samples_like(record: Json) -> str:
 
 def after_sample(commands: Sequence[str], samples: str) -> str:
     """Return the line that reports samples; commands: the ones that led to them."""
-    from ..reporting.snippets import after, positional
+    from ..reporting.code_snippets import after, positional
 
     known = positional("audit", commands, "")  # an audit made in Python lies anywhere
     audit = after("audit", "--out", commands, "audit.json") if known else "AUDIT"
@@ -81,7 +81,7 @@ def after_compare(samples: str) -> str:
     """Return the line that reports compared samples, "" where their plan is not known."""
     from .._files import read_format
     from ..data.origin import is_of, read_origin
-    from ..reporting.snippets import after
+    from ..reporting.code_snippets import after
 
     origin = read_origin(samples) if Path(samples).exists() else {}
     command = str(origin.get("command") or "")

@@ -22,7 +22,7 @@ from .tables import (
 )
 
 if TYPE_CHECKING:
-    from ..plan.plan import Plan
+    from ..planning.plan import Plan
 
 MORE = "(--verbose prints the levels, the ledger's notes and the certificate level by level)"
 
@@ -52,7 +52,7 @@ def planned(plan: Plan, out: Path | None, *, whole: bool = False, frontier: bool
 
 
 def _sampler(plan: Plan) -> str:
-    from ..plan.solve import GIVEN  # which whoever gave it knows
+    from ..planning.solvers.plan_solver import GIVEN  # which whoever gave it knows
 
     why = str(plan.about["why"])
     said = plan.in_words().removesuffix(", calibrated" if why.startswith("calibrated") else "")

@@ -43,8 +43,9 @@ def report(
     replaced = outputs.require_page(out, force)
     if figures is not None:
         outputs.require_place(figures, folder=True, option="--figures")
-    from ..reporting.files import browser
-    from . import show, work
+    from ..reporting.figure_files import browser
+    from ..workflow import commands as work
+    from . import show
 
     command = outputs.typed(context, "force", "json")
     with show.progress("figures") as tick:

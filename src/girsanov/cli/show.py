@@ -17,10 +17,10 @@ from .nexts import after_audit
 from .tables import number, sparkline
 
 if TYPE_CHECKING:
-    from ..ledger.record import Audit
-    from ..study.demo import Demo
+    from ..measuring.record import Audit
+    from ..workflow.commands import Drawn
+    from ..workflow.demo import Demo
     from .doctor import Finding
-    from .work import Drawn
 
 
 def console_of(stderr: bool = False) -> Any:
@@ -166,7 +166,7 @@ def audited(audit: Audit, out: Path) -> None:
         console.print(f"{kind} costs {rounding.value:.3g} nats ({low:.3g} to {high:.3g})")
     memorised = audit.memorised()
     if memorised is not None:
-        from ..reporting.faults import another_law
+        from ..reporting.words.faults import another_law
 
         low, high = memorised.interval()
         own = audit.known_by_heart() or memorised
@@ -228,7 +228,7 @@ def going_on(parts: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        from ..ledger.kept import kept_in
+        from ..measuring.resume import kept_in
 
         held = [p for p in kept_in(parts) if any(p.glob("*.npy")) or any(p.glob("*.safetensors"))]
         if held:

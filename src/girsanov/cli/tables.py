@@ -11,7 +11,7 @@ from .._checks import figure, plural
 from ..comparison.printed import number as number
 
 if TYPE_CHECKING:
-    from ..plan.plan import Plan
+    from ..planning.plan import Plan
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 BAR = 24  # columns of the longest bar
@@ -69,7 +69,7 @@ def ledger_table(plan: Plan) -> Any:
 
 
 def _subtotal(made: Any, plan: Plan) -> None:
-    from ..reporting.verdict import sampler_share
+    from ..reporting.words.verdict import sampler_share
 
     share = sampler_share(plan)
     if share.value is not None and math.isfinite(share.high):
@@ -87,7 +87,7 @@ def certificate_table(plan: Plan) -> Any | None:
     """Return total variation at every level, coarse to fine; None without a certificate."""
     if plan.promised is None:
         return None
-    from ..ledger.resolution import VACUOUS
+    from ..ledger.certificate import VACUOUS
 
     made = table("at noise level", "KL at most", "TV at most")
     for width in (BAR // 2, 11):
@@ -105,7 +105,7 @@ def frontier_line(plan: Plan) -> str:
     rows = plan.frontier
     if len(rows) < 3:
         return ""
-    from ..reporting.verdict import cheapest, enough
+    from ..reporting.words.verdict import cheapest, enough
 
     most = max(float(r["above_best"]) for r in rows)
     if most <= max(FLAT, 2 * max(float(r["standard_error"]) for r in rows)):

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from .._typing import Json
     from ..denoise.base import Denoiser
-    from ..ledger.record import Audit
-    from ..plan.plan import Plan
+    from ..measuring.record import Audit
+    from ..planning.plan import Plan
 
 # each candidate has its own of these
 ALONE = (
@@ -28,7 +28,7 @@ def planned(path: Path, by: str | None, usual: Json, contest: Json) -> tuple[Aud
 
     usual: options of `make_plan`; contest: those of a tournament.
     """
-    from ..plan.levels import Limits
+    from ..planning.allowed_levels import Limits
 
     if by is not None:
         from ..comparison.compare import DISTANCES
@@ -44,8 +44,8 @@ def planned(path: Path, by: str | None, usual: Json, contest: Json) -> tuple[Aud
         given = contest[name]
         named = ", ".join(given) if isinstance(given, list) else given
         require(not given, f"--{name.replace('_', '-')}", "belongs to --by", named, remedy)
-    from ..ledger.load import load_audit
-    from ..plan.make import make_plan
+    from ..measuring.load import load_audit
+    from ..planning.make_plan import make_plan
     from .show import progress
 
     if by is None:
@@ -69,7 +69,7 @@ def _judge(audit: Audit, model: str | None) -> Denoiser | None:
     if model is None:
         return None
     from ..denoise.load import load_model
-    from .for_pipelines import guided
+    from ..workflow.pipelines import guided
 
     return guided(load_model(model), float(audit.about.get("guidance", 1.0)))
 
@@ -92,10 +92,10 @@ def by_samples(
     from ..data import Dataset
     from ..data.origin import refuse_drawn
     from ..denoise.load import load_model
-    from ..denoise.pipeline import PipelineDenoiser
-    from ..plan.tournament import tournament
-    from .for_pipelines import guided, latents_of, told
-    from .sources import parts, read_source
+    from ..denoise.pipelines.pipeline import PipelineDenoiser
+    from ..planning.tournament.tournament import tournament
+    from ..workflow.data_sources import parts, read_source
+    from ..workflow.pipelines import guided, latents_of, told
 
     if model is None or data is None:
         missing = "--model" if model is None else "--data"

@@ -13,7 +13,7 @@ from .options import AsJson, Force, Seed, app
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ..study.verify import Verification
+    from ..paper.verify import Verification
 
 RESULTS = "results.json"
 FORMAT = "girsanov/verify/1"
@@ -47,7 +47,7 @@ def verify(
         return _list(json)
     outputs.require_place(out, folder=True)
     _require_ours(out, force)
-    from ..study.verify import verify as run
+    from ..paper.verify import verify as run
     from . import show
 
     with show.stages() as stage:
@@ -70,7 +70,7 @@ def _require_ours(out: Path, force: bool) -> None:
 
 
 def _list(as_json: bool) -> None:
-    from ..study.verify import statements
+    from ..paper.verify import statements
     from . import show
 
     known = statements()
@@ -87,7 +87,7 @@ def _show_tables(run: Verification, console: Console) -> None:
     """Print every figure in print beside the one of this run."""
     from rich.table import Table
 
-    from ..study.tables import reproduced
+    from ..paper.tables import reproduced
 
     for table, rows in reproduced(run):
         shown = Table(box=None, pad_edge=False, header_style="bold")

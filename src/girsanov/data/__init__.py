@@ -1,10 +1,10 @@
 """Data in and samples out: files, folders and arrays as rows, and the map to the model's units."""
 
-from .columns import CategoryColumn, NumberColumn
 from .dataset import Dataset
 from .load import load_data
 from .standardise import ImageStandardisation, Standardisation, VectorStandardisation
-from .table_units import TableStandardisation
+from .table.columns import CategoryColumn, NumberColumn
+from .table.table_units import TableStandardisation
 from .write import check_destination, write_samples
 
 __all__ = [

@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from .._checks import require
 from .arrays import ArrayRows, array_rows
 from .numpy_files import read_npy
-from .parquet_files import parquet_batches
-from .spool import Spool
 from .streaming import Index, require_exact
-from .tables import Coder, require_names
-from .values import Categories, Gapped, Values, missing, stored, with_gaps
-from .wanted import Found, Wanted, leave_out
+from .table.parquet_files import parquet_batches
+from .table.selected_columns import Found, Wanted, leave_out
+from .table.spool import Spool
+from .table.tables import Coder, require_names
+from .table.values import Categories, Gapped, Values, missing, stored, with_gaps
 
 SUFFIXES = (".npy", ".parquet")
 

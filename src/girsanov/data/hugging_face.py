@@ -23,12 +23,12 @@ from .._checks import InputError, need, refuse, require, shown
 from .arrays import array_rows
 from .folders import gathered
 from .images import GREY, flattened
-from .parquet_files import arrow_columns
-from .spool import Spool
 from .streaming import Rows
-from .tables import table_rows
-from .values import Values
-from .wanted import Wanted
+from .table.parquet_files import arrow_columns
+from .table.selected_columns import Wanted
+from .table.spool import Spool
+from .table.tables import table_rows
+from .table.values import Values
 
 HUB = "hub:"
 BATCH = 256  # rows of pictures or arrays decoded at a time

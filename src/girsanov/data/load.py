@@ -13,17 +13,23 @@ from numpy.typing import NDArray
 
 from .._checks import InputError, need, refuse, require, require_choice, shown
 from .arrays import array_rows
-from .csv_files import read_csv
 from .dataset import Dataset
 from .folders import data_files, npy_rows, parquet_columns
 from .hugging_face import HUB, hub_set, is_saved, saved_set
 from .images import read_folder
 from .numpy_files import read_npy, read_npz
-from .parquet_files import read_parquet
 from .streaming import Rows
-from .tables import CATEGORY_LIMIT, column, frame_columns, structured_columns, table_rows
-from .values import Categories, Gapped, Values
-from .wanted import Found, Wanted
+from .table.csv_files import read_csv
+from .table.parquet_files import read_parquet
+from .table.selected_columns import Found, Wanted
+from .table.tables import (
+    CATEGORY_LIMIT,
+    column,
+    frame_columns,
+    structured_columns,
+    table_rows,
+)
+from .table.values import Categories, Gapped, Values
 
 ACCEPTED = (
     ".npy, .npz, .csv, .parquet, a folder of images, of .npy or of .parquet files, "

@@ -24,12 +24,12 @@ from PIL import Image
 from .._checks import InputError, need, require
 from .._files import replacing
 from .._typing import PathLike
-from .columns import NumberColumn, decimals_of
-from .dates import DateColumn
-from .gaps import GapColumn
 from .standardise import ImageStandardisation, Standardisation
-from .table_units import Column, TableStandardisation
-from .values import missing
+from .table.columns import NumberColumn, decimals_of
+from .table.dates import DateColumn
+from .table.missing_values import GapColumn
+from .table.table_units import Column, TableStandardisation
+from .table.values import missing
 
 OURS = re.compile(r"\d{6,}\.png")
 CHUNK_ROWS = 2**14

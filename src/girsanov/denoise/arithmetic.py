@@ -3,7 +3,7 @@
 Matrix products run in bfloat16 or float16 under torch's autocast, on the device that the model
 is on; everything around the network keeps its own precision. What it predicts differs from what
 it predicted, so its fingerprint does, and a plan made for one is refused by the other: what the
-rounding costs is measured by an audit (`ledger/rounding.py`), and is no guess.
+rounding costs is measured by an audit (`score_error/rounding.py`), and is no guess.
 """
 
 from __future__ import annotations

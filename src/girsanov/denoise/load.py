@@ -22,7 +22,7 @@ from .base import Denoiser
 from .exact import ExactDenoiser
 from .mlp import ResidualMLP
 from .network import FORMAT, WEIGHTS, NetworkDenoiser, phases_of
-from .pipeline_folder import HUB, load_pipeline
+from .pipelines.folder import HUB, load_pipeline
 
 PICKLES = (".pt", ".pth", ".bin", ".pkl", ".pickle", ".ckpt")
 ACCEPTED = "a model folder, a diffusers pipeline folder, or a law in a .json file"

@@ -9,7 +9,7 @@ With examples x_i, each a Gaussian of variance h^2 a coordinate, the data's law 
 h the width under which each example is likeliest by the others (Habbema, Hermans and van den
 Broek 1974). No network is called. It is a poor denoiser at fine noise and a good one where noise
 hides all but a few examples, so that a network which does worse there has something to learn: as
-a reference of the audit (`ledger/probe.py`) it proves so.
+a reference of the audit (`score_error/lower_bound.py`) it proves so.
 """
 
 from __future__ import annotations

@@ -26,7 +26,13 @@ from .._typing import Json, PathLike, Tensor
 from ..data.standardise import Standardisation
 from ..moments import Moments
 from .mlp import ResidualMLP
-from .precondition import Call, LinearPreconditioning, Preconditioning, VPreconditioning, log_range
+from .precondition import (
+    Call,
+    LinearPreconditioning,
+    Preconditioning,
+    VPreconditioning,
+    log_range,
+)
 from .still import evaluating
 from .unet import build_scheduler
 

@@ -32,8 +32,8 @@ from ..noise import NoiseSource
 from ..process import Flow, ScalarProcess, VarianceExploding
 from .base import PAGE
 from .parametrise import PARAMETRISATIONS
-from .pipeline import bytes_of
-from .pipeline_clock import vp_clock, x0_behind
+from .pipelines.pipeline import bytes_of
+from .pipelines.schedule import vp_clock, x0_behind
 from .still import plain, still
 
 Weights = nn.Module | Mapping[str, Any]

@@ -23,7 +23,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from .._checks import refuse, require, require_count, require_levels, require_number
+from .._checks import (
+    refuse,
+    require,
+    require_count,
+    require_levels,
+    require_number,
+)
 from .._files import write_json
 from .._typing import Array, Json, PathLike, Tensor
 from ..montecarlo import Estimate

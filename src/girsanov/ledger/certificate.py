@@ -1,97 +1,198 @@
-r"""From nats to statements that people can use.
+r"""The certificate: what a ledger promises of the samples, level by level.
 
-    TV <= min( sqrt(K/2), sqrt(1 - e^-K) )      Pinsker; Bretagnolle and Huber (1979)       (1)
+By the chain rule the path KL up to node k bounds the state there,
 
-at the resolution sigma = 1/sqrt(s_N) where the sampler stops; inverted for a target,
+    KL(q_{s_k} | p_{s_k}) <= init + cells up to k - 1/2 int_0^{s_k} M ds,                  (1)
 
-    K = max( 2 TV^2, -log(1 - TV^2) ).                                                     (2)
+p_{s_k} the law of the sampler's state at SNR s_k: of its output when it stops there. So one plan
+certifies every resolution sigma_k = s_k^{-1/2} that it visits, in TV by (1) of entry.py. In
+high dimension the finest is often vacuous where a coarse one is not. Beside it,
+
+    W2(m(X_s), x0)^2 <= M(s) for a denoised last step, whatever the denoiser, <= d/s without. (2)
+
+(1) speaks of an exact denoiser; a learned one meets it up to its score error. Of a measured M
+the upper end of `unseen_events.py` is stated, which allows for what no example showed.
 """
 
 from __future__ import annotations
 
 import math
-import sys
-from dataclasses import asdict, dataclass
-from typing import Literal, get_args
+from dataclasses import dataclass
 
-import numpy as np
-
-from .._checks import require, require_choice, require_number
+from .._checks import require, require_number
 from .._typing import Json
 from ..montecarlo import Estimate
+from .entry import Entry, entry_from_json, tv_from_kl
 
-Kind = Literal["exact", "estimate", "upper bound", "lower bound", "unknown"]
+VACUOUS = 0.5  # a TV above one half says little: half of the samples may be anything
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One line of a ledger, in nats: a value, its interval, and what kind of number it is.
+class At:
+    """What is certified at one noise level sigma: the KL in nats and the TV of the state there."""
 
-    value: None when unknown; low, high: ends of the 95 % interval, None where there is none.
-    """
-
-    name: str
-    value: float | None
-    low: float | None
-    high: float | None
-    kind: Kind
-    note: str
-
-    @property
-    def said(self) -> str:
-        """Its kind as people read it: a lower bound is one of the path KL, not of the output's."""
-        return "lower bound, of the path" if self.kind == "lower bound" else self.kind
-
-    def __str__(self) -> str:
-        """Return name, value, interval and kind, in three digits: init 0.0117 (0.00465 to 0.0192),
-        estimate.
-        """
-        return f"{self.name} {self.figure()}{self.ends()}, {self.said}"
-
-    def ends(self) -> str:
-        """Return the interval of an estimate in brackets, "" where there is none."""
-        known = self.kind == "estimate" and self.low is not None and self.high is not None
-        return f" ({self.low:.3g} to {self.high:.3g})" if known else ""
-
-    def figure(self) -> str:
-        """Return what it comes to in three digits: 0.0117, >= 0.0365 or unknown."""
-        if self.kind == "lower bound":
-            return f">= {self.low:.3g}"
-        return "unknown" if self.value is None else f"{self.value:.3g}"
+    noise: float
+    kl: Entry
+    tv: Entry
 
     def to_json(self) -> Json:
-        """Return this entry as a JSON object."""
-        return asdict(self)
+        """Return this as a JSON object."""
+        return {"noise": self.noise, "kl": self.kl.to_json(), "tv": self.tv.to_json()}
 
 
-def entry_from_json(content: Json) -> Entry:
-    """Return the entry whose `to_json` is `content`; raises TypeError or InputError if none is."""
-    entry = Entry(**content)
-    for name in ("value", "low", "high"):
-        if getattr(entry, name) is not None:
-            require_number(name, getattr(entry, name))
-    require_choice("kind", entry.kind, get_args(Kind))
-    for name in ("name", "note"):
-        require(isinstance(getattr(entry, name), str), name, "must be text", getattr(entry, name))
-    return entry
+SURE = "root of the error there, which is exact"
+SHOWN = (
+    "root of the measured error there, which holds for any denoiser; the upper 95 % end allows "
+    "for mistakes that no example showed, none of them larger than {:.3g}, as far as two "
+    "examples are apart"
+)
+EXACT = "it holds for this law and its exact denoiser"
 
 
-def estimate_entry(name: str, groups: Estimate, note: str) -> Entry:
-    """Return an estimate with its 95 % interval, both cut at zero: no share of a KL is below."""
-    value, low, high = (max(0.0, float(x)) for x in (groups.value, *groups.interval()))
-    return Entry(name, value, low, high, "estimate", note)
+@dataclass(frozen=True)
+class Certificate:
+    """The promise of a plan: KL and TV at every level it visits, and W2 at the last.
+
+    levels: coarsest first; w2: from the law at the last level, denoised if the plan does so, to
+    the data, in standardised units; scale: the user's units in one of those, None when the
+    coordinates do not share one; holds: up to what all this holds, in words.
+    """
+
+    levels: tuple[At, ...]
+    w2: Entry
+    scale: float | None
+    holds: str
+
+    @property
+    def kl(self) -> Entry:
+        """The KL at the finest level, in nats."""
+        return self.levels[-1].kl
+
+    @property
+    def tv(self) -> Entry:
+        """The total variation at the finest level."""
+        return self.levels[-1].tv
+
+    @property
+    def w2_in_units(self) -> float | None:
+        """The upper end of `w2` in the user's units, where these have one scale."""
+        high = self.w2.high
+        return None if self.scale is None or high is None else high * self.scale
+
+    def finest(self, tv: float = VACUOUS) -> At | None:
+        """Return the finest level whose TV is certified to be at most `tv`, None if none is."""
+        good = [at for at in self.levels if at.tv.high is not None and at.tv.high <= tv]
+        return good[-1] if good else None
+
+    def words(self) -> str:
+        """Return the promise in a sentence, with what it holds up to."""
+        end, good = self.levels[-1], self.finest()
+        text = f"TV at most {_share(end.tv.high)} at noise level {end.noise:.3g}"
+        if good is None:
+            text += ", which says little, as at every level visited"
+        elif good is not end:
+            text = (
+                f"TV at most {_share(good.tv.high)} at noise level {good.noise:.3g}, the finest "
+                f"where it is below one half ({_share(end.tv.high)} at {end.noise:.3g}, where the "
+                "plan stops)"
+            )
+        high = self.w2.high or 0.0
+        near = f"stopping there leaves a W2 to the data of at most {high:.3g} (standardised"
+        known = self.w2.value
+        if known is not None and known != self.w2.high:
+            near += f", {known:.3g} as measured"
+        near += "" if self.w2_in_units is None else f"; {self.w2_in_units:.3g} in the data's units"
+        alone = "" if self.holds == EXACT else "start and steps alone: "
+        return f"{alone}{text}; {near}); {self.holds}"
+
+    def to_json(self) -> Json:
+        """Return the certificate as a JSON object."""
+        good = self.finest()
+        return {
+            "levels": [at.to_json() for at in self.levels],
+            "w2": self.w2.to_json(),
+            "w2_in_units": self.w2_in_units,
+            "scale": self.scale,
+            "finest": None if good is None else good.noise,
+            "holds": self.holds,
+        }
 
 
-def tv_from_kl(kl: float) -> float:
-    """Return the total variation (1) that a KL of `kl` >= 0 nats allows, in [0, 1]."""
-    good = isinstance(kl, int | float | np.integer | np.floating) and kl >= 0
-    require(bool(good), "kl", "must be >= 0 nats", kl)
-    kl = float(min(kl, sys.float_info.max))
-    return min(math.sqrt(kl / 2), math.sqrt(-math.expm1(-kl)))
+def _share(value: float | None) -> str:
+    return "1" if value is None else f"{value:.3g}"
 
 
-def kl_from_tv(tv: float) -> float:
-    """Return the largest KL in nats that certifies total variation `tv` in (0, 1), (2)."""
-    require_number("tv", tv, above=0.0)
-    require(tv < 1, "tv", "must lie in (0, 1)", tv)
-    return max(2 * tv**2, -math.log1p(-(tv**2)))
+def tv_entry(kl: Entry) -> Entry:
+    """Return what an entry for the KL says of the TV: its ends, through (1) of entry.py.
+
+    The KL bounds the TV from above only, so there is no low end but 0.
+    """
+    value, high = (None if k is None else tv_from_kl(max(0.0, k)) for k in (kl.value, kl.high))
+    note = "Pinsker or Bretagnolle-Huber, the better; the TV itself may be far below"
+    return Entry("tv", value, 0.0, high, "upper bound", note)
+
+
+def w2_entry(
+    error: Estimate | None,
+    snr: float,
+    dimension: int,
+    *,
+    high: float | None = None,
+    widest: float = 0.0,
+    drawn: float = 0.0,
+) -> Entry:
+    """Return equation (2): `error` is M at the last level, None without a denoised last step.
+
+    high: the upper end of an error that was measured, by (1) of unseen_events.py, whose D is
+    `widest`; None for an exact one; drawn: the variance that a last draw adds to the prediction.
+    """
+    if error is None:
+        bound = math.sqrt(dimension / snr)
+        note = "of the noised data, sqrt(d/s), for any data"
+        return Entry("w2", bound, 0.0, bound, "upper bound", note)
+    measured, note = max(0.0, float(error.value)), SURE
+    if high is not None:
+        note = SHOWN.format(widest)
+    value, top = (math.sqrt(x + drawn) for x in (measured, measured if high is None else high))
+    note += "; with the variance that is drawn there" if drawn else ""
+    return Entry("w2", value, 0.0, top, "upper bound", note)
+
+
+def kl_entry(low: float, value: float, high: float, *, certain: bool, note: str) -> Entry:
+    """Return the KL up to a level from the ends of its interval, cut at zero.
+
+    certain: no sampling error is in it, so that its high end is a bound and not an estimate.
+    """
+    low, value, high = (max(0.0, float(x)) for x in (low, value, high))
+    if certain:
+        return Entry("kl", high, low, high, "upper bound", note)
+    return Entry("kl", min(max(value, low), high), low, high, "estimate", note)
+
+
+def certify(
+    kls: list[tuple[float, Entry]], w2: Entry, *, scale: float | None, holds: str
+) -> Certificate:
+    """Return the certificate with (SNR, KL entry) of each level, coarsest first."""
+    require(len(kls) > 0, "levels", "must be at least one")
+    rows = tuple(At(float(s**-0.5), kl, tv_entry(kl)) for s, kl in kls)
+    return Certificate(rows, w2, scale, holds)
+
+
+def certificate_from_json(content: Json) -> Certificate:
+    """Return the certificate whose `to_json` is `content`; TypeError or InputError if none is."""
+    rows = tuple(
+        At(
+            require_number("noise", row["noise"], above=0.0),
+            entry_from_json(row["kl"]),
+            entry_from_json(row["tv"]),
+        )
+        for row in content["levels"]
+    )
+    scale = content["scale"]
+    if scale is not None:
+        scale = require_number("scale", scale, above=0.0)
+    require(isinstance(content["holds"], str), "holds", "must be text", content["holds"])
+    require(len(rows) > 0, "certificate", "must have at least one level")
+    made = Certificate(rows, entry_from_json(content["w2"]), scale, content["holds"])
+    require(made.to_json() == content, "certificate", "must agree with itself")
+    return made

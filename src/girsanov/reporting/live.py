@@ -17,16 +17,16 @@ from markupsafe import Markup
 
 from .._checks import InputError, plural
 from .._typing import Array, Json
-from ..ledger.record import Audit
-from ..plan.family import family
-from ..plan.plan import Plan
-from .cards import cards
-from .certified import most_tv
-from .certified import said as said_of_tv
-from .faults import knows_nothing
-from .verdict import certificate, sampler_share, verdict
-from .waterfall import TICKS, bars, ledger_ticks, reach
-from .words import interval_of, nats_of, value_of
+from ..measuring.record import Audit
+from ..planning.all_step_counts import family
+from ..planning.plan import Plan
+from .figures.tv_by_level import most_tv
+from .figures.tv_by_level import said as said_of_tv
+from .figures.waterfall import TICKS, bars, ledger_ticks, reach
+from .number_cards import cards
+from .words.faults import knows_nothing
+from .words.numbers import interval_of, nats_of, value_of
+from .words.verdict import certificate, sampler_share, verdict
 
 UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 

@@ -1,6 +1,6 @@
 """The page: an audit, its plans and its samples in one HTML file that needs nothing else.
 
-Every section is built by a function of `sections.py` that returns plain values, so that the
+Every section is built by a function of `page_sections.py` that returns plain values, so that the
 template holds words and no arithmetic. One script of ours moves the page to other numbers of
 steps; without it the page is of the plan that was given.
 """
@@ -19,15 +19,14 @@ from markupsafe import Markup
 from .._checks import plural, require
 from .._files import write_text
 from .._typing import Json, PathLike, Progress
-from ..ledger.about import same_audit
-from ..ledger.record import Audit
-from ..plan.plan import Plan
-from .contest import contest
-from .drawn import Drawn, opened, require_like, require_made_from
-from .files import write_figures
+from ..measuring.record import Audit
+from ..measuring.record_fields import same_audit
+from ..planning.plan import Plan
+from .code_snippets import lines, snippets
+from .figure_files import write_figures
+from .figures.samples import Pictures, Shown, pictures
 from .live import digest, island, live, relatives
-from .pictures import Pictures, Shown, pictures
-from .sections import (
+from .page_sections import (
     certificate_section,
     curve_section,
     ledger_section,
@@ -39,9 +38,10 @@ from .sections import (
     total_section,
     verdict_section,
 )
-from .snippets import lines, snippets
-from .versus import versus
-from .words import count, data_name, number
+from .samples_origin import Drawn, opened, require_like, require_made_from
+from .two_models import versus
+from .words.numbers import count, data_name, number
+from .words.tournament import contest
 
 if TYPE_CHECKING:
     from jinja2 import Template

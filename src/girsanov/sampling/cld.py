@@ -37,8 +37,8 @@ from scipy import special
 from .._checks import require, require_choice, require_levels
 from .._typing import Array, Tensor
 from ..process import CriticallyDampedLangevin
-from .holds import HOLDS, Complement, Recipe, Step, recipe, require_last
-from .holds import ORDERS as HOLD_ORDERS
+from .exponential_integrators import HOLDS, Complement, Recipe, Step, recipe, require_last
+from .exponential_integrators import ORDERS as HOLD_ORDERS
 
 ORDERS = {**HOLD_ORDERS, "strang": 1}  # weak, of x
 CLD = CriticallyDampedLangevin()

@@ -1,0 +1,1 @@
+"""Tables: columns, types, dates and missing values, in and out."""

@@ -1,0 +1,87 @@
+r"""A column of numbers or dates of which some are missing.
+
+With a share q of the values missing, a value becomes two coordinates: itself, standardised over
+the values that are there, or 0 (their mean) if it is missing; and beside it
+
+    x = (1[missing] - q) / c,    c = sqrt(q (1 - q)),                                      (1)
+
+of unit variance. Rows decode to a gap where q + c x > 1/2. Whether a column has gaps is part of
+the table and taken from all of it; q is learnt. A column without gaps in the rows learnt from has
+c = 0, which stands for 1.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..._checks import refuse, require
+from ..._typing import Array, Json
+from ..units import reduce_units, restore_units
+from .columns import NumberColumn
+from .dates import DateColumn
+from .values import missing, roomy, with_gaps
+
+
+@dataclass(frozen=True)
+class GapColumn:
+    """A column with gaps: that of the values that are there, and the share q of gaps."""
+
+    inner: NumberColumn | DateColumn
+    share: float
+
+    def __post_init__(self) -> None:
+        """Refuse what is no share."""
+        rule = f"must have a share of missing values, 0 to 1, for {self.name}"
+        require(0 <= self.share <= 1, "standardisation", rule, self.share)
+
+    @property
+    def name(self) -> str:
+        """The column's name."""
+        return self.inner.name
+
+    @property
+    def width(self) -> int:
+        """That of the values, and one."""
+        return self.inner.width + 1
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The user's, or float64 where that has no room for what is missing."""
+        return roomy(self.inner.dtype)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether decoded values are kept within what was seen."""
+        return self.inner.bounded
+
+    def free(self) -> GapColumn:
+        """Return this without such bounds."""
+        return replace(self, inner=self.inner.free())
+
+    @property
+    def _scale(self) -> float:
+        return math.sqrt(self.share * (1 - self.share))
+
+    def encode(self, values: NDArray[Any]) -> NDArray[np.float32]:
+        """Return values [b] and equation (1), [b, 2]."""
+        if values.dtype.kind not in "biufM":
+            refuse(f"column {self.name!r}", "must hold numbers or dates", str(values.dtype))
+        gaps = missing(values)
+        x = np.zeros((len(values), self.width), np.float32)
+        x[~gaps, :-1] = self.inner.encode(values[~gaps])
+        x[:, -1] = reduce_units(gaps.astype(np.float64), self.share, self._scale)
+        return x
+
+    def decode(self, x: Array) -> NDArray[Any]:
+        """Return x [b, 2] in the user's units, missing ones as NaN or NaT, [b]."""
+        gaps = restore_units(x[:, -1], self.share, self._scale or 1.0) > 0.5
+        return with_gaps(self.inner.decode(x[:, :-1]), gaps)
+
+    def to_json(self) -> Json:
+        """Return the fields as JSON values."""
+        return {**self.inner.to_json(), "missing": self.share}

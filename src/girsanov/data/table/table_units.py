@@ -1,0 +1,125 @@
+"""The standardisation of a table, column by column, and which of its columns were left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..._checks import refuse, require
+from ..._typing import Json
+from ..standardise import Standardisation
+from ..units import number_dtype
+from .columns import CategoryColumn, NumberColumn
+from .dates import DateColumn
+from .missing_values import GapColumn
+from .selected_columns import leave_out
+
+Column = NumberColumn | CategoryColumn | DateColumn | GapColumn
+
+
+@dataclass(frozen=True, eq=False)
+class TableStandardisation(Standardisation):
+    """Column by column; rows are structured arrays with one field per column.
+
+    left_out: the columns that the rows learnt from had besides, and that were left out.
+    """
+
+    kind: ClassVar[str] = "table"
+    columns: tuple[Column, ...]
+    left_out: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a table without columns, or with two of one name."""
+        names = [column.name for column in self.columns]
+        require(bool(names), "standardisation", "must have at least one column")
+        require(len(set(names)) == len(names), "standardisation", "must not repeat a name", names)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(d,): one for a column of numbers or dates, K for K categories, one more for gaps."""
+        return (sum(column.width for column in self.columns),)
+
+    @property
+    def scale_in_units(self) -> float | None:
+        """The scale of the only column, if it is of numbers."""
+        only = self.columns[0]
+        return only.scale if len(self.columns) == 1 and isinstance(only, NumberColumn) else None
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The structured dtype of a row."""
+        return np.dtype([(column.name, column.dtype) for column in self.columns])
+
+    @property
+    def bounded(self) -> tuple[str, ...]:
+        """The names of the columns whose decoded numbers are kept within bounds."""
+        return tuple(column.name for column in self.columns if column.bounded)
+
+    def as_drawn(self) -> TableStandardisation:
+        """Return this with no bounds on what it decodes, but for those of a column's dtype."""
+        return replace(self, columns=tuple(column.free() for column in self.columns))
+
+    def encode(self, raw: NDArray[Any]) -> NDArray[np.float32]:
+        """Return structured rows [b] standardised: float32 [b, d]; fields may be in any order."""
+        names: Sequence[str] = getattr(getattr(raw, "dtype", None), "names", None) or ()
+        wanted = [column.name for column in self.columns]
+        if set(names) != set(wanted):
+            refuse("raw", *self._unlike(names, wanted, type(raw).__name__))
+        return np.concatenate([column.encode(raw[column.name]) for column in self.columns], axis=1)
+
+    def _unlike(
+        self, names: Sequence[str], wanted: Sequence[str], kind: str
+    ) -> tuple[str, str, str]:
+        """Return the rule for columns, what arrived instead, and what to do about it."""
+        listed = ", ".join(wanted)
+        if not names:
+            return f"must be a structured array with the columns {listed}", kind, ""
+        rule = f"must be rows with the columns {listed}"
+        missing = [name for name in wanted if name not in names]
+        more = [name for name in names if name not in wanted]
+        if missing:
+            return rule, f"no {', '.join(missing)}", ""
+        known = set(more) <= set(self.left_out)
+        remedy = "Leave out what its model left out: load_data(..., like=model)"
+        return rule, ", ".join(names), remedy if known else leave_out(more[0])
+
+    def decode(self, x: ArrayLike) -> NDArray[Any]:
+        """Return x [b, d] as structured rows [b] in the user's units and types."""
+        values = self._examples(x)
+        rows = np.empty(len(values), self.dtype)
+        start = 0
+        for column in self.columns:
+            rows[column.name] = column.decode(values[:, start : start + column.width])
+            start += column.width
+        return rows
+
+    def to_json(self) -> Json:
+        """Return the columns as JSON values."""
+        content = {"kind": self.kind, "columns": [column.to_json() for column in self.columns]}
+        return {**content, "left_out": list(self.left_out)} if self.left_out else content
+
+    @classmethod
+    def _read(cls, content: Json) -> TableStandardisation:
+        columns = tuple(_read_column(column) for column in content["columns"])
+        return cls(columns, tuple(str(name) for name in content.get("left_out", ())))
+
+
+def _read_column(content: Json) -> Column:
+    name = str(content["name"])
+    if "categories" in content:
+        categories = tuple(str(c) for c in content["categories"])
+        return CategoryColumn(name, categories, tuple(float(p) for p in content["frequencies"]))
+    dtype = number_dtype(content["dtype"])
+    mean, scale = float(content["mean"]), float(content["scale"])
+    low, high = (None if content.get(k) is None else float(content[k]) for k in ("low", "high"))
+    column: NumberColumn | DateColumn
+    column = NumberColumn(name, dtype, mean, scale, content.get("decimals"), low, high)
+    if "dates" in content:
+        told = content["dates"]
+        units = (str(told["unit"]), str(told["resolution"]))
+        column = DateColumn(*units, int(told["origin"]), column)
+    return GapColumn(column, float(content["missing"])) if "missing" in content else column

@@ -1,0 +1,1 @@
+"""What the pipelines of diffusers hold: networks, schedules, texts and latents."""

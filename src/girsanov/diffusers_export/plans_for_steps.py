@@ -1,0 +1,86 @@
+"""All the plans behind one: the audit it was made from, asked again for every number of calls."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+from .._checks import InputError, require
+from .._files import read_json
+from .._typing import PathLike
+from ..measuring.load import load_audit
+from ..measuring.record import Audit
+from ..measuring.record_fields import same_audit
+from ..planning.all_step_counts import family
+from ..planning.plan import Plan, load_plan
+
+ALIKE = (
+    "the plan starts each class from its own moments, and a scheduler knows no labels: planned "
+    "again with one start for all classes (--start gaussian)"
+)
+COUNTS = range(1, 101)  # numbers of network calls with a grid: in a file, few bytes each
+
+
+def plans_like(plan: Plan, audit: Audit | None, most: int = COUNTS[-1]) -> list[Plan]:
+    """Return the plans of this `audit` made like `plan`, for every number of calls in `COUNTS`.
+
+    Stochastic ones end at the same level. Without an audit, or where there are no more levels,
+    `plan` alone stands for all. Raises InputError when the plan is of another audit.
+    """
+    if audit is None:
+        return [plan]
+    require_same(plan, audit)
+    if "pilot" in plan.about:  # its noise is of its own steps
+        return [plan]
+    wanted = [n for n in COUNTS if n <= most and n != plan.steps]
+    others = family(audit, plan, wanted, ledgers=False)
+    found = {p.steps: p for p in [*others, plan]}
+    return [found[n] for n in sorted(found)]
+
+
+def require_same(plan: Plan, audit: Audit) -> None:
+    """Refuse an audit that the plan was not made from."""
+    same = same_audit(plan.about["audit"], audit.about)
+    require(same, "audit", "must be the one the plan was made from", None, "Plan again from it")
+
+
+def read_family(plan: Plan | PathLike, audit: Audit | PathLike | None) -> list[Plan]:
+    """Return `plans_like` for a plan and an audit that may be files.
+
+    A plan file without `audit` finds the audit it was made from among the files beside it.
+    """
+    made, found = plan if isinstance(plan, Plan) else load_plan(plan), audit_of(plan, audit)
+    return plans_like(made if found is None else starting_alike(made, found), found)
+
+
+def starting_alike(plan: Plan, audit: Audit) -> Plan:
+    """Return a plan that starts all classes alike, planned again with a warning where it did not.
+
+    Matched noise is of its own start: such a plan comes back as it is.
+    """
+    if plan.start != "class" or "pilot" in plan.about:
+        return plan
+    require_same(plan, audit)
+    warnings.warn(ALIKE, stacklevel=2)
+    return family(audit, replace(plan, start="gaussian"), [plan.steps])[0]
+
+
+def audit_of(plan: Plan | PathLike, audit: Audit | PathLike | None) -> Audit | None:
+    """Return the audit given, or the one beside the file of a plan that it was made from."""
+    if audit is None:
+        return None if isinstance(plan, Plan) else _beside(Path(plan), load_plan(plan))
+    return audit if isinstance(audit, Audit) else load_audit(audit)
+
+
+def _beside(path: Path, plan: Plan) -> Audit | None:
+    wanted = plan.about["audit"]
+    for file in sorted(path.absolute().parent.glob("*.json")):
+        try:
+            content = read_json(file)
+        except InputError:
+            continue
+        ours = content.get("format") == "girsanov/audit/1"
+        if ours and same_audit(content, wanted):
+            return load_audit(file)
+    return None

@@ -1,0 +1,109 @@
+"""Whether what a scheduler's file carries can be run: a person may have edited it.
+
+diffusers hands every field of ``scheduler_config.json`` on as it stands. Sizes must agree and
+numbers be such, so that a damaged file is one line when it is read, not a crash or wrong samples
+in the middle of a run.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .._checks import (
+    InputError,
+    require,
+    require_choice,
+    require_count,
+    require_levels,
+    require_number,
+    shown,
+)
+from .._typing import Array
+from ..denoise.parametrise import PARAMETRISATIONS
+from ..denoise.pipelines.schedule import Clock
+from ..path_kl.start import STARTS
+from ..sampling.exponential_integrators import HOLDS, require_last
+from ..sampling.ode_solvers import SOLVERS
+from .plan_table import Carried
+
+BROKEN = (
+    KeyError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    IndexError,
+    OverflowError,
+    AssertionError,
+)  # fmt: skip  (what JSON of another form makes of reading it)
+MOST = 2**24  # numbers of one item
+
+
+def read_whole(plans: Any, clock: Any, clip: Any, shape: Any) -> tuple[Carried, Clock]:
+    """Return the plans and the clock of a scheduler's file, or refuse them in one line."""
+    try:
+        carried, time = Carried.from_json(plans), Clock.from_json(clock)
+        _require_plans(carried, [int(n) for n in shape])
+        _require_clock(time)
+    except BROKEN as cause:
+        if isinstance(cause, InputError):
+            raise
+        told = f"{type(cause).__name__}: {shown(str(cause))}"
+        remedy = "Export the plan again"
+        raise InputError(f"scheduler: must carry whole plans; {told}. {remedy}") from cause
+    known = isinstance(clip, dict) and set(clip) in (set(), {"range"}, {"quantile", "most"})
+    require(known, "clip", "must be a range, a quantile or nothing", clip)
+    for name, value in clip.items():
+        top = 1.0 if name == "quantile" else math.inf
+        require(require_number(name, value, above=0.0) <= top, name, "must be at most 1", value)
+    return carried, time
+
+
+def _require_plans(c: Carried, shape: list[int]) -> None:
+    require_choice("sampler", c.sampler, (*HOLDS, *SOLVERS))
+    require_choice("start", c.start, [name for name in STARTS if name != "class"])
+    require_last(c.last, c.sampler)
+    levels, d = len(require_levels("levels", c.levels)), math.prod(shape)
+    require(0 < d <= MOST and min(shape, default=0) > 0, "shape", "must be that of an item", shape)
+    require(bool(c.grids), "grids", "must not be empty")
+    for calls, grid in c.grids.items():
+        places = [require_count("grid", k, at_least=0) for k in grid]
+        rising = bool(places) and places == sorted(set(places)) and places[-1] < levels
+        require(rising, "grids", f"must name levels 0..{levels - 1} in turn", places)
+        require_count("grids", calls)
+        rule = "must each cost as many network calls as it is for"
+        require(c.calls(tuple(places)) == calls, "grids", rule, calls)
+    for name, basis in (("main", c.main), ("axes", c.axes)):
+        require(basis is None or basis.dimension == d, name, f"must have {d} coordinates")
+        sizes = [] if basis is None else [np.shape(f) for f in basis.factors if f is not None]
+        square = all(size == (size[0], size[0]) for size in sizes)
+        fits = basis is None or basis.kind != "pca" or sizes == [(d, d)]
+        require(square and fits, name, "must have square matrices of its coordinates")
+    forms: dict[str, tuple[Array, list[tuple[int, ...]]]] = {
+        "mean": (c.mean, [(d,)]), "spread": (c.spread, [(d,)]),
+    }  # fmt: skip
+    if c.sampler == "gaussian":
+        require(c.variances is not None, "variances", "must be given for the gaussian hold")
+    if c.variances is not None:
+        forms["variances"] = (c.variances, [(levels, d), (levels, 1)])
+    if c.calibration is not None:
+        forms["calibration"] = (c.calibration, [(levels, 3, d)])
+    for name, (values, allowed) in forms.items():
+        require(values.shape in allowed, name, f"must have shape {allowed[0]}", values.shape)
+        positive = name not in ("spread", "variances") or bool((values >= 0).all())
+        require(positive, name, "must not be negative", float(values.min()))
+
+
+def _require_clock(clock: Clock) -> None:
+    require_choice("clock kind", clock.kind, ("vp", "flow", "edm"))
+    require_choice("clock output", clock.output, PARAMETRISATIONS)
+    require_levels("clock snr_range", clock.snr_range, at_least=2)
+    require_count("clock steps", clock.steps)
+    require_number("clock sigma_data", clock.sigma_data, above=0.0)
+    require((clock.snrs is None) == (clock.times is None), "clock", "must have snrs and times")
+    if clock.snrs is not None and clock.times is not None:
+        require_levels("clock snrs", clock.snrs)
+        good = clock.times.shape == clock.snrs.shape and bool(np.isfinite(clock.times).all())
+        require(good, "clock times", f"must be {len(clock.snrs)} finite numbers")

@@ -1,0 +1,117 @@
+r"""What is certain of a plan's score error, the entry R - 1/2 int M ds of the ledger.
+
+M is the error of the unknown exact denoiser, so whatever lies above 1/2 int M gives a lower bound:
+
+    score >= R - C,   C the probe's ceiling of 1/2 int M,                                    (1)
+    score >= R - R',  R' the same least cost as R, of the calibrated denoiser.              (2)
+
+(2) holds because no sampler's path KL is negative, whatever its denoiser, so that every cost is at
+least 1/2 int M. It is the larger where the hold makes use of what is left; (1) knows features
+that a sampler cannot use. R is taken as low, and R' as high, as their search may have
+left them. The larger of the two is taken, each at half the risk. What no example showed is allowed
+for: of n paths the likelihood ratios of an exact denoiser have mean 1, so that by Markov's
+inequality their mean logarithm is
+
+    above log(1/p)/n  with a chance of at most p,                                          (3)
+
+and as much is taken off. All of this is of the path KL. It bounds no divergence of the output
+from below: no function of the score error does (Khelifa, Turner, Venkataramanan, 2606.06179).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .._typing import Array, Indices
+from ..measuring.record import Audit
+from ..montecarlo import Estimate, quantile
+from ..path_kl.grid_cost import Prices, prices
+
+OF_PATH = (
+    "it is a bound of the path KL, not of the output's; how much more there is cannot be known "
+    "from data"
+)
+RISK = 0.025  # that the entry's lower end is above the truth, as of a two-sided 95 % interval
+
+
+def score_floor(price: Prices, nodes: Indices) -> float:
+    """Return the lower end of the score error of a grid in nats, at least 0."""
+    nodes = measured_to(price, nodes)
+    if not len(nodes):
+        return 0.0
+    bounds = [b for b in (score_bound(price, nodes), corrected_bound(price, nodes)) if b]
+    risk = RISK / len(bounds)
+    ends = [b.value - quantile(1 - risk, b.degrees) * b.se for b in bounds]
+    unseen = math.log(1 / risk) / int(price.audit.about["examples"])  # (3)
+    return max(0.0, float(max(ends)) - unseen)
+
+
+def measured_to(price: Prices, nodes: Indices) -> Indices:
+    """Return a grid cut at the last level that was measured, empty where it has none.
+
+    Between levels R and C are told by bumps, which smear what begins beyond the end. Up to a
+    coarser end the entry is no larger: the path up to there is part of the path.
+    """
+    known = np.flatnonzero(np.isin(price.curve.levels, price.audit.levels))
+    known = known[known <= nodes[-1]]
+    return np.append(nodes[nodes < known[-1]], known[-1]) if len(known) else nodes[:0]
+
+
+def score_note(audit: Audit) -> str:
+    """Return how the score error was found, in words."""
+    mixed = ""
+    if audit.about.get("neighbours"):
+        mixed = ", which may mix in an average of other examples,"
+    whose = "denoiser" if audit.calibration is None else "calibrated denoiser"
+    found = f"what a correction of the {whose}{mixed} gains on held-out data"
+    return f"{found}; {OF_PATH}"
+
+
+def score_bound(price: Prices, nodes: Indices) -> Estimate:
+    """Return (1), with R as low as its search may have left it too high."""
+    probe = price.audit.probe
+    assert probe is not None
+    ceiling = price.refold(probe.ceiling(float(price.curve.levels[nodes[-1]])))
+    return price.estimate(reference(price, nodes) - ceiling - optimism(price, nodes))
+
+
+def corrected_bound(price: Prices, nodes: Indices) -> Estimate | None:
+    """Return (2), R as low as its search may have left it too high; None where there is no R'."""
+    better = corrected(price)
+    if better is None:
+        return None
+    gap = reference(price, nodes) - reference(better, nodes)
+    return price.estimate(gap - optimism(price, nodes))
+
+
+def reference(price: Prices, nodes: Indices) -> Array:
+    first, last = int(nodes[0]), int(nodes[-1])
+    return price.reference(0, first, nodes) + price.reference(first, last, nodes)
+
+
+def optimism(price: Prices, nodes: Indices) -> float:
+    first, last = int(nodes[0]), int(nodes[-1])
+    return price.optimism(0, first, nodes) + price.optimism(first, last, nodes)
+
+
+def corrected(price: Prices) -> Prices | None:
+    """Return the prices of the calibrated denoiser on the same levels, once for all plans."""
+    if "corrected" not in price._cache:
+        price._cache["corrected"] = _priced_again(price)
+    found: Prices | None = price._cache["corrected"]
+    return found
+
+
+def _priced_again(price: Prices) -> Prices | None:
+    audit = price.audit
+    if price.process != "vp" or audit.calibration is not None or audit.curve.products is None:
+        return None
+    better = audit.calibrated()
+    known = price.covariance in (None, "scalar", *better.curve.errors)
+    blind = price.hold == "relative" and np.isnan(better.curve.traces).any()
+    if not known or blind:
+        return None
+    sampler = (price.hold, price.covariance, price.start)
+    return prices(better, *sampler, levels=price.levels, menu=price.menu)

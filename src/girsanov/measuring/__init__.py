@@ -1,0 +1,1 @@
+"""The one pass over held-out data, and its record in a file."""

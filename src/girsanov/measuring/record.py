@@ -1,0 +1,313 @@
+"""The audit as it is kept: everything that planning, certifying and reporting need, in a file.
+
+Nothing here or below it takes torch, which is slow to import, so that planning is instant.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from .._checks import plural, require, require_choice
+from .._files import require_free, write_pair
+from .._typing import Array, Json, Levels, PathLike
+from ..denoise.calibration import Calibration
+from ..error_curve.curve import Curve
+from ..error_curve.doubts import Doubt, cannot_tell, doubts
+from ..error_curve.exact_arrays import known_tensors
+from ..error_curve.frame import Frame
+from ..error_curve.interpolate import half_between
+from ..montecarlo import Estimate, group_estimate
+from ..sampling.exponential_integrators import PROCESSES
+from ..score_error.calibration import Corrected, calibrate, calibrated
+from ..score_error.lower_bound import Probe, probe
+from ..score_error.memorisation import beyond_line, memorised
+from ..score_error.rounding import rounding_cost
+from ..score_error.straight_line import Beaten, beaten
+from ..score_error.untrained import Untrained, untrained
+from .printed import printed
+from .summary import summary
+from .trajectories import Trajectories
+
+if TYPE_CHECKING:
+    from ..planning.plan import Plan
+
+SAMPLED = "Candidates draw samples, which are compared with held-out data"
+ABOUT_CLASS = ("class_shares", "class_errors", "class_main")
+BENDS = ("total", "traces", "probe", "calibrated")
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What was measured of one model on one data set.
+
+    curve: the error curve; frame: the coordinates it is measured in; memorisation: error on
+    training examples [K+1, B] or None; about: the record (fingerprints, seed, counts, calls);
+    trajectories: of the teacher, which deterministic solvers are planned on, or None;
+    calibration: what the denoiser was corrected by before all this, or None; line_seen: the
+    straight line's error on the training examples [K, B], or None.
+    """
+
+    curve: Curve
+    frame: Frame
+    memorisation: Array | None
+    about: Json
+    trajectories: Trajectories | None = None
+    calibration: Calibration | None = None
+    line_seen: Array | None = None
+
+    def __repr__(self) -> str:
+        """Return in a line what was measured, of what, and with how many network calls."""
+        about, noise = self.about, self.levels**-0.5
+        shape = "x".join(str(n) for n in about["shape"])
+        model = "exact denoiser" if about["exact"] else f"model {str(about['model'])[:8]}"
+        of = f"on {plural(about['examples'], 'example')} [{shape}] of {about['data_name']}"
+        if self.curve.exact:
+            of = f"[{shape}] of {about['data_name']}, whose curve is known"
+        return (
+            f"Audit({model} {of}: {plural(len(noise), 'noise level')} {noise[0]:.3g} to "
+            f"{noise[-1]:.3g}, {plural(about['calls'], 'network call')})"
+        )
+
+    def __str__(self) -> str:
+        """Return the verdict, `repr`, what the curve comes to in nats, and what to do next."""
+        return printed(self)
+
+    @property
+    def verdict(self) -> str:
+        """What limits samples of this model, in sentences, "" where nothing can be said.
+
+        Of the best number of steps; `girsanov.verdict` of a plan.
+        """
+        from ..reporting.words.advice import (
+            audit_spoken,  # words of what is below: an audit speaks them
+        )
+
+        if "verdict" not in self.shared:
+            self.shared["verdict"] = " ".join(audit_spoken(self))
+        return str(self.shared["verdict"])
+
+    def doubts(self, resolution: float = 0.0) -> list[Doubt]:
+        """Return why nothing may be concluded down to a noise level, [] if this audit holds.
+
+        resolution: 0 for all levels; see `error_curve/doubts.py`.
+        """
+        known: dict[float, list[Doubt]] = self.shared.setdefault("doubts", {})
+        if resolution not in known:  # every plan asks more than once
+            known[resolution] = doubts(self.curve, resolution)
+        return known[resolution]
+
+    def cannot_tell(self, resolution: float = 0.0) -> str:
+        """Return `doubts` in a sentence that says what to do, "" if this audit holds."""
+        rows = self.about.get("suspects", [])
+        return cannot_tell(self.doubts(resolution), len(self.curve.shares), rows)
+
+    def recorded(self) -> Json:
+        """Return `about`, and that the model knows nothing of the data if so: what plans keep."""
+        ways = {"untrained": self.untrained(), "beaten": self.beaten()}
+        known = {name: found.to_json() for name, found in ways.items() if found is not None}
+        return {**self.about, **known}
+
+    def nats(self) -> Estimate:
+        """Return 1/2 int M ds over the measured levels, in nats, with its standard error."""
+        if self.curve.half is not None:
+            return Estimate(float(self.curve.half[-1] - self.curve.half[1]), 0.0)
+        by_group = half_between(self.curve, float(self.levels[0]), float(self.levels[-1]))
+        if self.curve.exact:
+            return Estimate(float(self.curve.shares @ by_group), 0.0)
+        return group_estimate(by_group, self.curve.shares)
+
+    @property
+    def probe(self) -> Probe | None:
+        """The probe of the score error; None for exact denoisers, which have none."""
+        if self.about["exact"]:
+            return None
+        if "_probe" not in self.__dict__:
+            object.__setattr__(self, "_probe", probe(self.curve))
+        return self.__dict__["_probe"]  # type: ignore[no-any-return]
+
+    @property
+    def corrected(self) -> Corrected | None:
+        """What a calibration comes to; None where there is none: `calibrated` says why."""
+        blind = self.about["exact"] or self.calibration is not None
+        if blind or self.about.get("process", "vp") != "vp":
+            return None
+        if "_corrected" not in self.__dict__:
+            made = calibrate(self.curve, self.frame, int(self.about["examples"]))
+            object.__setattr__(self, "_corrected", made)
+        return self.__dict__["_corrected"]  # type: ignore[no-any-return]
+
+    @cached_property
+    def dense(self) -> Audit:
+        """This audit at every level at which its curve is exact, which plans may visit.
+
+        Itself, where the curve was measured or is known at its own levels alone.
+        """
+        return self if self.curve.finer is None else replace(self, curve=self.curve.finer)
+
+    @cached_property
+    def shared(self) -> dict[str, Any]:
+        """What plans of this audit have worked out and may use again; not kept in its file."""
+        return {}
+
+    @property
+    def levels(self) -> Levels:
+        """The measured SNRs [K]."""
+        return self.curve.levels[1:]
+
+    def total(self) -> Estimate:
+        """Return the curve M(s) with its standard error at `levels`, [K]."""
+        value, se, degrees = self.curve.total()
+        return Estimate(value[1:], se[1:], degrees)
+
+    def calibrated(self) -> Audit:
+        """Return the audit of the same denoiser corrected as this audit's examples advise.
+
+        The correction is fitted by cross-fitting (`score_error/calibration.py`) and needs no
+        network call; the curve is that of examples which did not fit it. Plans made from it carry
+        the correction, and `sample` applies it. Raises InputError for an exact denoiser.
+        """
+        require(not self.about["exact"], "calibrate", "is not for an exact denoiser")
+        scalar = self.about.get("process", "vp") == "vp"
+        require(scalar, "calibrate", "is not for a model trained in phase space (process cld)")
+        if self.calibration is not None:
+            return self
+        if "_calibrated" not in self.__dict__:
+            assert self.corrected is not None
+            curve, frame, found = calibrated(self.curve, self.frame, self.corrected)
+            made = Audit(curve, frame, self.memorisation, {**self.recorded(), "calibrated": True},
+                         None, found)  # fmt: skip
+            taken = (self.curve.traces - curve.traces)[1:, :, 0]
+            assert self.probe is not None
+            object.__setattr__(made, "_probe", self.probe.less(taken))
+            object.__setattr__(self, "_calibrated", made)
+        return self.__dict__["_calibrated"]  # type: ignore[no-any-return]
+
+    def in_process(self, process: str | None) -> Audit:
+        """Return this audit for sampling as ``vp`` or ``cld``; None: as the model was trained.
+
+        Any model samples as cld, through the statistic that tells all about x0; one trained in
+        phase space samples as cld alone.
+        """
+        own = self.about.get("process", "vp")
+        wanted = own if process is None else require_choice("process", process, PROCESSES)
+        rule = "must be cld, in which this model was trained"
+        require(wanted == "cld" or own == "vp", "process", rule, process)
+        if wanted == own:
+            return self
+        made = replace(self, about={**self.about, "process": wanted})
+        if "_probe" in self.__dict__:
+            object.__setattr__(made, "_probe", self.probe)
+        return made
+
+    def plan(self, **options: Any) -> Plan:
+        """Return a plan made from this audit; options as `girsanov.make_plan`.
+
+        With `by`, `model` and `data`, the choice between samplers is made by samples; options
+        then as `girsanov.tournament`.
+        """
+        from ..planning.make_plan import (
+            make_plan,  # the room below: an audit knows its most natural use
+        )
+
+        if "by" in options:
+            from ..planning.tournament.tournament import tournament
+
+            for name in ("model", "data"):
+                require(name in options, name, "must be given with by", None, SAMPLED)
+            return tournament(self, options.pop("model"), options.pop("data"), **options)
+        return make_plan(self, **options)
+
+    def save(self, path: PathLike, *, force: bool = False) -> None:
+        """Write `path` (JSON, to read) and its arrays beside it (safetensors).
+
+        force: replace a file that holds something else than an audit.
+        """
+        rule = "cannot be saved: save the audit it was made from, which says the same"
+        require(self.calibration is None, "calibrated audit", rule)
+        target = require_free(path, "audit", force)
+        curve = self.curve
+        tensors: dict[str, Any] = {f"errors.{name}": value for name, value in curve.errors.items()}
+        tensors |= {f"bends.{name}": value for name, value in curve.bends.items()}
+        tensors |= {f"bands.{name}": b.index for name, (_, b) in self.frame.bases.items()}
+        tensors |= {
+            "levels": curve.levels,
+            "shares": curve.shares,
+            "traces": curve.traces,
+            "second_moments": curve.second_moments,
+            "probe_bands": self.frame.probe_bands.index,
+        }
+        tensors |= known_tensors(curve)
+        optional = (("products", curve.products), ("full", curve.full),
+                    *zip(ABOUT_CLASS, curve.about_class or (), strict=False),
+                    ("gamma", curve.gamma), ("plain", curve.plain), ("line", curve.line),
+                    ("memorisation", self.memorisation),
+                    ("line_seen", self.line_seen))  # fmt: skip
+        tensors |= {name: value for name, value in optional if value is not None}
+        tensors |= {f"moments.{k}": v for k, v in self.frame.moments.tensors().items()}
+        tensors |= {} if self.trajectories is None else self.trajectories.tensors()
+        # what follows from all this takes more time than a plan, so it is kept as well
+        if self.probe is not None:
+            tensors |= {f"probe.{name}": value for name, value in self.probe.tensors().items()}
+        if self.corrected is not None:
+            own = self.corrected._asdict()
+            tensors |= {f"calibrated.{name}": value for name, value in own.items()}
+        record = {"format": "girsanov/audit/1", **self.about, **self.summary()}
+        write_pair(target, {**record, "bases": list(self.frame.bases)}, tensors)
+
+    def summary(self) -> Json:
+        """Return as JSON what was measured: the curve, the probe, and what they say."""
+        return summary(self)
+
+    def untrained(self) -> Untrained | None:
+        """Return how much worse than guesses without training the model is, if it knows nothing.
+
+        None of a model that knows something of the data; see `score_error/untrained.py`. Of a
+        guided field, which has no data, and of a calibrated denoiser nothing is said.
+        """
+        if self.probe is None or self.calibration is not None:
+            return None
+        if self.about.get("guidance", 1.0) != 1:
+            return None
+        clipped = bool(self.about.get("pipeline", {}).get("clip"))
+        return untrained(self.curve, self.probe.linear, self.memorisation, clipped=clipped)
+
+    def beaten(self) -> Beaten | None:
+        """Return by how much the model is no better than a Gaussian, None if it is better.
+
+        See `score_error/straight_line.py`. Of what `untrained` leaves out nothing is said here
+        either.
+        """
+        if self.probe is None or self.calibration is not None:
+            return None
+        guided = self.about.get("guidance", 1.0) != 1
+        return None if guided else beaten(self.curve, self.probe.linear)
+
+    def rounding(self) -> Estimate | None:
+        """Return what fewer digits in the network cost, in nats (`score_error/rounding.py`).
+
+        None for a network in float32, and without itself in float32 as the reference.
+        """
+        known = self.about.get("arithmetic") and self.about.get("reference")
+        return rounding_cost(self.curve) if known else None
+
+    def memorised(self, resolution: float = 0.0) -> Estimate | None:
+        """Return what the model has memorised, in nats down to noise level `resolution`.
+
+        None without training data; see `score_error/memorisation.py`.
+        """
+        if self.memorisation is None:
+            return None
+        return memorised(self.curve, self.memorisation, resolution)
+
+    def known_by_heart(self, resolution: float = 0.0) -> Estimate | None:
+        """Return `memorised` less what a straight line of the training data has of it, in nats.
+
+        None without training data, and in audits that do not know it;
+        `score_error/memorisation.py`.
+        """
+        if self.memorisation is None or self.line_seen is None or self.probe is None:
+            return None
+        line = (self.probe.linear, self.line_seen)
+        return beyond_line(self.curve, self.memorisation, line, resolution)

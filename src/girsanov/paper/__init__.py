@@ -1,0 +1,1 @@
+"""The paper itself: its bounds, its statements and what they are checked on."""

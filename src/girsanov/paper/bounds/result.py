@@ -1,0 +1,111 @@
+"""What a theorem answers: a bound with every constant, or a rate that has none."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+from ..._checks import require, require_count, require_number
+from ..._typing import Json
+from ...ledger.entry import kl_from_tv, tv_from_kl
+
+MOST = 1e30  # steps beyond which no number is given
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A paper's own statement with every hidden constant set to one: an order of magnitude.
+
+    paper: who states it; statement: the formula in words and symbols; value: what it comes to;
+    unit: of what (``steps`` or ``TV``).
+    """
+
+    paper: str
+    statement: str
+    value: float
+    unit: str
+
+    def to_json(self) -> Json:
+        """Return this rate as a JSON object, labelled as one; null for what is infinite."""
+        value = self.value if math.isfinite(self.value) else None
+        return {"kind": "rate, constants set to 1", **asdict(self), "value": value}
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A guarantee before anything is measured: an upper bound on KL, in nats, and on TV.
+
+    theorem: its name here; sampler: what must be run; steps: N; init, discretisation, score:
+    the three terms in nats; time: T; stop: time delta at which the sampler stops (0: at the
+    data); w2: bound on the distance from the law at delta to the data, in units of x0;
+    assumptions: in words; rate: the paper's own statement beside it.
+    """
+
+    theorem: str
+    sampler: str
+    steps: int
+    init: float
+    discretisation: float
+    score: float
+    time: float
+    stop: float
+    w2: float
+    assumptions: tuple[str, ...]
+    rate: Rate | None = None
+
+    @property
+    def kl(self) -> float:
+        """The bound on the KL in nats: the sum of the three terms."""
+        return self.init + self.discretisation + self.score
+
+    @property
+    def tv(self) -> float:
+        """The bound on the total variation: Pinsker's or Bretagnolle and Huber's, the better."""
+        return tv_from_kl(max(self.kl, 0.0))
+
+    def to_json(self) -> Json:
+        """Return this bound as a JSON object; null for what is infinite."""
+        content = {k: v for k, v in asdict(self).items() if k != "rate"}
+        content |= {"kind": "upper bound", "kl": self.kl, "tv": self.tv}
+        finite = {
+            k: None if isinstance(v, float) and not math.isfinite(v) else v
+            for k, v in content.items()
+        }
+        return {**finite, "rate": None if self.rate is None else self.rate.to_json()}
+
+
+def budget(tv: float) -> float:
+    """Return the KL in nats that certifies `tv`, equation (2) of entry.py."""
+    return kl_from_tv(tv)
+
+
+def fewest_steps(price: Callable[[int], float], target: float, most: float = MOST) -> int:
+    """Return the least N with price(N) <= target for a falling `price`; refuse beyond `most`.
+
+    The price falls about as 1/N, which tells where to look: few evaluations are needed. Above a
+    hundred thousand steps the answer may be too large by a thousandth of it.
+    """
+    require_number("target", target, above=0.0)
+    if price(1) <= target:
+        return 1
+    low, high = 1, 2
+    while (paid := price(high)) > target:
+        low = high
+        leap = paid / target if math.isfinite(paid) else 1e3
+        rule = f"cannot be promised with {min(most, MOST):.3g} steps or fewer"
+        require(high < min(most, MOST), "tv", rule, target)
+        high = int(min(high * min(max(2.0, 1.05 * leap), 1e6), most, MOST))
+    paid, wide = price(high), high - low
+    while high - low > max(1, high // 10**5 * 100):
+        # aim just beside where 1/N puts it, on both sides in turn; halve when that is slow
+        aim = high * paid / target
+        slow, wide = high - low > wide / 4, high - low
+        off = max(1.0, 2e-4 * aim)
+        for guess in (int(aim + off), int(aim - off)) if not slow else ((low + high) // 2,):
+            middle = min(max(guess, low + 1), high - 1)
+            if not low < middle < high:
+                break
+            cost = price(middle)
+            low, high, paid = (low, middle, cost) if cost <= target else (middle, high, paid)
+    return require_count("steps", high)

@@ -1,0 +1,280 @@
+r"""What a cell of a grid costs in path KL, from the measured curve.
+
+For every sampler here the Girsanov KL of a grid s_0 < ... < s_N is
+
+    KL = start + sum of cells - 1/2 int_0^{s_N} M(s) ds,                                  (1)
+
+M the error of the unknown exact denoiser. With measured errors M_j per coordinate and
+delta = s' - s a cell costs
+
+    gaussian   1/2 sum_j log(1 + delta M_j)     at v_j = M_j, the best variance;          (2)
+               1/2 sum_j [log(1 + delta v_j) + delta (M_j - v_j)/(1 + delta v_j)] at any v; (3)
+    x0         1/2 delta sum_j M_j,             (3) at v = 0;                             (4)
+    full       1/2 log det(1 + delta C),   C = E[r r^T];                                  (5)
+    score      h P - 2(1 - e^-h) Q + d/2 log(s'/s),                                       (6)
+    relative   h P' - 2(e^h - 1) Q' + d/2 log(s'/s) + int E|X_t|^2 - 2d dt,               (7)
+
+h the OU time of the step, score^ = (1 + s) alpha (m - x) the frozen drift, P = E|score^|^2 and
+Q = E[score^ . score] by Tweedie, P' and Q' the same for score + X.
+
+The x0 hold may be planned for another objective than KL, with weight u^-a in its cells (a = 1 is
+close to a W2 error: theory 11.7), and without the integral, which is the same for every grid,
+
+    1/2 int_s^s' u^-a (M_k - M(u)) du  ->  1/2 M_k int_s^s' u^-a du.                      (8)
+
+All cells that begin at one level have the same M_j, so that the sum of logarithms in (2) is that
+of one polynomial in delta, whose coefficients are the elementary symmetric functions of M,
+
+    sum_j log(1 + delta M_j) = log sum_k e_k(M) delta^k,                                   (9)
+
+all positive: nothing cancels, and all cells cost little more than some matrix products.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from .._checks import refuse, require
+from .._typing import Array, Indices, Levels
+from ..error_curve.curve import Curve
+from ..error_curve.integrals import leave_one_out
+from .cells_cld import CLD, cld_relative_cell, cld_score_cell
+
+COVARIANCES = ("scalar", "coordinate", "pca", "dct", "full")
+DIGITS = 280.0  # decimal exponents a product may reach before its logarithm is taken
+ROWS = 8  # of cells computed together: what fits a processor's cache
+POWERS = 8  # of delta in one matrix product
+
+# (snr [...], snr_next [...], traces [..., 3], dimension, E|x0|^2 [...]) -> cost [...]
+CellRule = Callable[..., Array]
+
+
+def gaussian_cell(delta: Array, variance: Array, error: Array, sizes: Array) -> Array:
+    """Return equation (3): delta [...], variance and error [..., J], sizes [J] -> [...]."""
+    gain = 1 + delta[..., None] * variance
+    terms = np.log(gain) + delta[..., None] * (error - variance) / gain
+    return np.asarray(terms @ sizes / 2)
+
+
+def x0_cell(
+    snr: Array, snr_next: Array, traces: Array, dimension: int, second_moment: Array
+) -> Array:
+    """Return equation (4) for steps from `snr` to `snr_next`, [...], traces [..., 3]."""
+    return np.asarray((snr_next - snr) * traces[..., 0] / 2)
+
+
+def score_cell(
+    snr: Array, snr_next: Array, traces: Array, dimension: int, second_moment: Array
+) -> Array:
+    """Return equation (6); traces: E|r|^2, E[n . r], E[x0 . r], [..., 3]."""
+    power, cross, length, h = _drift(snr, snr_next, traces, dimension)
+    return np.asarray(h * power + 2 * np.expm1(-h) * cross + length)
+
+
+def relative_cell(
+    snr: Array, snr_next: Array, traces: Array, dimension: int, second_moment: Array
+) -> Array:
+    """Return equation (7); traces as `score_cell`, second_moment: E|x0|^2, [...]."""
+    power, cross, length, h = _drift(snr, snr_next, traces, dimension)
+    d, alpha2 = dimension, snr / (1 + snr)
+    state = d + alpha2 * (second_moment - d)  # E|X|^2
+    # E[score^ . X], with E[n . x0] = 0
+    drift_state = snr * (traces[..., 1] - d / snr - traces[..., 2])
+    power, cross = power + 2 * drift_state + state, cross + drift_state - d + state
+    walk = (second_moment - d) / 2 * (snr_next / (1 + snr_next) - alpha2) - d * h
+    return np.asarray(h * power - 2 * np.expm1(h) * cross + length + walk)
+
+
+def _drift(s: Array, t: Array, traces: Array, d: int) -> tuple[Array, Array, Array, Array]:
+    """Return P, Q, d/2 log(s'/s) and h of equation (6)."""
+    h = np.log1p((t - s) / (s * (1 + t))) / 2
+    # m - x = n - r, E|n|^2 = d/s, and (alpha/sigma^2)^2 = s(1 + s)
+    power = s * (1 + s) * (d / s - 2 * traces[..., 1] + traces[..., 0])
+    cross = s * (1 + s) * (d / s - traces[..., 1])
+    return power, cross, d / 2 * np.log(t / s), h
+
+
+# the cells of a process and a hold; x0 and gaussian depend on SNRs alone, so on no process
+# (theory 6.1), and the gaussian hold has cells of its own, (2), (3) and (5)
+RULES: dict[tuple[str, str], CellRule] = {
+    ("vp", "score"): score_cell,
+    ("vp", "relative"): relative_cell,
+    ("vp", "x0"): x0_cell,
+    ("cld", "score"): cld_score_cell,
+    ("cld", "relative"): cld_relative_cell,
+    ("cld", "x0"): x0_cell,
+}
+
+
+def rule_for(process: str, hold: str) -> CellRule:
+    """Return the cost of a cell of `hold` under `process`, from the traces of the curve."""
+    known = ", ".join(h for p, h in RULES if p == process)
+    require((process, hold) in RULES, "hold", f"must be one of {known} here", hold)
+    return RULES[process, hold]
+
+
+def errors_for(curve: Curve, covariance: str) -> tuple[Array, Array]:
+    """Return group errors [K+1, B, J] and sizes [J] behind a diagonal `covariance`."""
+    if covariance == "scalar":
+        d = float(curve.dimension)
+        return curve.traces[:, :, :1] / d, np.array([d])
+    if covariance not in curve.errors:
+        refuse(
+            "covariance",
+            "must be one that the audit measured: scalar, "
+            + ", ".join([*curve.errors, *(["full"] if curve.full is not None else [])]),
+            covariance,
+        )
+    return curve.errors[covariance], curve.sizes[covariance]
+
+
+def spectrum(full: Array) -> Array:
+    """Return the eigenvalues of the mean over folds of E[r r^T], [L, F, d, d] -> [L, d]."""
+    return np.asarray(np.maximum(np.linalg.eigvalsh(full.mean(axis=1)), 0.0))
+
+
+def folded_spectra(full: Array) -> tuple[Array, Array]:
+    """Return equation (5) as (3): variances of the other folds, and errors along their axes.
+
+    full: E[r r^T] by fold, [L, F, d, d]; both results are [L, F, d].
+    """
+    others = (full.sum(axis=1, keepdims=True) - full) / (full.shape[1] - 1)
+    values, axes = np.linalg.eigh(others)
+    return np.maximum(values, 0.0), np.einsum("lfij,lfij->lfj", axes, full @ axes)
+
+
+def cells(curve: Curve, hold: str, covariance: str | None, process: str = "vp") -> Array:
+    """Return the cost of every cell between levels 1..K of `curve`, [K, K], inf below.
+
+    Entry [i, j] is the step from levels[i + 1] to levels[j + 1]; all groups are used, and
+    equations (2), (4)-(7).
+    """
+    s = curve.levels[1:]
+    if hold != "gaussian":
+        timed = process == "cld" and hold != "x0"  # solved for once, not for every cell
+        cost = _trace_cells(curve, rule_for(process, hold), CLD.time(s) if timed else None)
+    elif covariance == "full" and "full" not in curve.errors:
+        require(curve.full is not None, "covariance", "full was not measured by this audit")
+        assert curve.full is not None
+        values = spectrum(curve.full[1:])
+        cost = _log_cells(s, values, np.ones(values.shape[1]))
+    else:
+        errors, sizes = errors_for(curve, covariance or "scalar")
+        cost = _log_cells(s, np.einsum("kbj,b->kj", errors[1:], curve.shares), sizes)
+    cost[np.tril_indices(len(s))] = np.inf
+    return cost
+
+
+def weighted_cells(levels: Levels, error: Array, weight: float) -> Array:
+    """Return equation (8) for every cell between `levels` [K] with M = error [K], [K, K]."""
+    power = 1 - weight
+    grown = np.log(levels) if power == 0 else levels**power / power
+    cost = (grown[None, :] - grown[:, None]) * error[:, None] / 2
+    cost[np.tril_indices(len(levels))] = np.inf
+    return np.asarray(cost)
+
+
+def _trace_cells(curve: Curve, rule: CellRule, times: Array | None) -> Array:
+    s, traces = curve.levels[1:], curve.mean_traces()[1:]
+    second_moment = curve.second_moments @ curve.shares
+    cost = np.empty((len(s), len(s)))
+    for i, t in enumerate(traces):
+        known = {} if times is None else {"times": (times[i], times[i:])}
+        cost[i, i:] = rule(s[i], s[i:], t, curve.dimension, second_moment, **known)
+    return cost
+
+
+def _log_cells(s: Levels, error: Array, sizes: Array) -> Array:
+    """Return equation (2) for every cell, by (9): one logarithm for many bands of one size."""
+    factor = np.log10(1 + s[-1] * error.max(axis=0, initial=0.0))  # the largest gain of each band
+    cost = np.zeros((len(s), len(s)))
+    for bands in _batches(factor, sizes):
+        gains = _symmetric(s[-1] * error[:, bands])
+        size = sizes[bands.start] / 2
+        for a in range(0, len(s), ROWS):
+            rows = slice(a, a + ROWS)
+            delta = np.maximum(s[None, a:] - s[rows, None], 0.0)
+            cost[rows, a:] += size * np.log(_polynomial(gains[rows], delta / s[-1]))
+    return cost
+
+
+def _batches(digits: Array, sizes: Array) -> list[slice]:
+    """Return runs of bands of one size whose gains multiply to a number of at most `DIGITS`."""
+    first, total, out = 0, 0.0, []
+    for j, (size, more) in enumerate(zip(sizes, digits, strict=True)):
+        if j and (size != sizes[first] or total + more > DIGITS):
+            out.append(slice(first, j))
+            first, total = j, 0.0
+        total += more
+    return [*out, slice(first, len(sizes))]
+
+
+def _symmetric(values: Array) -> Array:
+    """Return the coefficients e_0..e_J of (9) for each row of values [N, J], [N, J + 1]."""
+    out = np.zeros((len(values), values.shape[1] + 1))
+    out[:, 0] = 1.0
+    for j, value in enumerate(values.T):
+        out[:, 1 : j + 2] += value[:, None] * out[:, : j + 1]
+    return out
+
+
+def _polynomial(coefficients: Array, x: Array) -> Array:
+    """Return the polynomial of each row of coefficients [N, J + 1] at x [N, M]."""
+    count = coefficients.shape[1]
+    width = min(POWERS, count)
+    whole = np.zeros((len(x), -(-count // width), width))
+    whole.reshape(len(x), -1)[:, :count] = coefficients
+    powers = np.empty((len(x), width, x.shape[1]))
+    powers[:, 0] = 1.0
+    for k in range(1, width):
+        np.multiply(powers[:, k - 1], x, out=powers[:, k])
+    parts, leap = whole @ powers, powers[:, -1] * x
+    out = parts[:, -1]
+    for part in np.moveaxis(parts[:, :-1], 1, 0)[::-1]:
+        out *= leap
+        out += part
+    return np.asarray(out)
+
+
+def path_cost(
+    curve: Curve, nodes: Indices, hold: str, covariance: str | None, process: str = "vp"
+) -> Array:
+    """Return the cost of visiting levels[nodes], cross-fitted: one number a group, [B] or [F]."""
+    here, there = nodes[:-1], nodes[1:]
+    return np.asarray(cell_costs(curve, here, there, hold, covariance, process=process).sum(0))
+
+
+def cell_costs(
+    curve: Curve,
+    here: Indices,
+    there: Indices,
+    hold: str,
+    covariance: str | None,
+    *,
+    process: str = "vp",
+    more: Array | float = 0.0,
+) -> Array:
+    """Return the cost of the cells levels[here] -> levels[there] by group, [N, B] or [N, F].
+
+    The gaussian hold's variances come from the other groups' examples (3), so the mean over
+    groups is an honest estimate of what a sampler with measured variances pays; more: what is
+    added to each of them, [N, 1, J].
+    """
+    s, t = curve.levels[here], curve.levels[there]
+    if hold != "gaussian":
+        rule = rule_for(process, hold)
+        return rule(
+            s[:, None], t[:, None], curve.traces[here], curve.dimension, curve.second_moments
+        )
+    if covariance == "full" and "full" not in curve.errors:
+        require(curve.full is not None, "covariance", "full was not measured by this audit")
+        assert curve.full is not None
+        return gaussian_cell(
+            (t - s)[:, None], *folded_spectra(curve.full[here]), np.ones(curve.dimension)
+        )
+    errors, sizes = errors_for(curve, covariance or "scalar")
+    measured = errors[here]  # [N, B, J]
+    others = np.maximum(leave_one_out(measured, curve.shares), 0.0) + more
+    return gaussian_cell((t - s)[:, None], others, measured, sizes)

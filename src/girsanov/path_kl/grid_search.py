@@ -1,0 +1,157 @@
+r"""The search for levels, on the examples that may choose them.
+
+The curve is that of some groups of examples, repaired (error_curve/smooth.py) and interpolated
+(error_curve/interpolate.py) at every level a plan may visit; the best grids of all sizes are
+shortest paths through its cells. Against them stands the reference, what this denoiser costs at
+the least,
+
+    R(i, j) = min over paths from i to j of the sum of cells and of 1/2 int M^ over stretches,  (1)
+
+a stretch being what infinitely many levels cost in it. The paths visit measured levels and those
+of the grid it is held against, so that no grid costs less, and what stands in (1) was measured:
+the errors at these levels, and the integrals over the gaps between them
+(error_curve/between_levels.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from .._typing import Array, Indices, Levels
+from ..error_curve.curve import Curve
+from ..error_curve.interpolate import stretches
+from .cells import cells, weighted_cells
+from .shortest_path import Allocation, Search, cheapest_path
+from .start import start_cost
+
+MOST = 256  # levels a plan may visit
+SIZES = (16, 64, MOST)  # the search for a few levels does not pay for many
+
+
+@dataclass(frozen=True)
+class Menu:
+    """What a plan may visit, and what it is chosen by; levels are indices 0..K-1.
+
+    allowed: levels that may be visited, None for all; keep: levels that must be; widest: the
+    most log-SNR a step may cover; weight: a of path_kl/cells.py (9), 0 for KL.
+    """
+
+    allowed: Indices | None = None
+    keep: tuple[int, ...] = ()
+    widest: float = np.inf
+    weight: float = 0.0
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What tells this menu from others."""
+        allowed = None if self.allowed is None else self.allowed.tobytes()
+        return (allowed, self.keep, self.widest, self.weight)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The best grids and the reference (1) on one curve.
+
+    curve: one group, at 0 and all levels; hold, covariance, start, process: the sampler;
+    variances: of the starting Gaussian by band; known: the curve at the measured levels alone;
+    measured: the nodes 0..K that were.
+    """
+
+    curve: Curve
+    sampler: tuple[str, str | None, str, str]  # hold, covariance, start, process
+    variances: Array
+    menu: Menu
+    known: Curve
+    measured: Indices
+
+    @cached_property
+    def cell(self) -> Array:
+        """The cost of every cell in nats, [K, K]."""
+        hold, covariance, _, process = self.sampler
+        return cells(self.curve, hold, covariance, process)
+
+    @cached_property
+    def starts(self) -> Array:
+        """The cost of starting at every level in nats, [K]."""
+        return self._started(self.curve.levels[1:])
+
+    def _started(self, levels: Levels) -> Array:
+        return start_cost(self.curve, levels, self.sampler[2], self.variances)[:, 0]
+
+    @cached_property
+    def integrals(self) -> Array:
+        """1/2 int M over each stretch between neighbouring levels, [K]."""
+        return stretches(self.known, self.curve.levels[1:])[:, 0]
+
+    def allocation(self, count: int = MOST) -> Allocation:
+        """Return the best grids of up to `count` levels; indices are places in the menu."""
+        return self._search.allocation(next((n for n in SIZES if n >= count), MOST))
+
+    def _place(self, last: int) -> int:
+        allowed = self.menu.allowed
+        return last - 1 if allowed is None else int(np.searchsorted(allowed, last - 1))
+
+    def reachable(self, count: int, last: int) -> bool:
+        """Return whether there is a grid of `count` levels that ends at node `last`."""
+        costs = self.allocation(count).costs
+        return count <= len(costs) and bool(np.isfinite(costs[count - 1, self._place(last)]))
+
+    def nodes(self, count: int, last: int) -> Indices:
+        """Return the best `count` levels that end at node `last`, as nodes 1..K."""
+        allowed = self.menu.allowed
+        path = self.allocation(count).grid(count, self._place(last))
+        return (path if allowed is None else allowed[path]) + 1
+
+    @cached_property
+    def _search(self) -> Search:
+        return Search(*self._problem)
+
+    @property
+    def _problem(self) -> tuple[Array, Array]:
+        """Start and cell costs of the menu's levels, as its objective and rules have them."""
+        s, weight = self.curve.levels[1:], self.menu.weight
+        start, cell = self.starts, self.cell
+        if weight:
+            error = self.curve.traces[:, 0, 0]
+            grown = np.log(s / s[0]) if weight == 1 else (s ** (1 - weight)) / (1 - weight)
+            # from s = 0 the prediction is the mean: the same cell, less what no grid can avoid
+            start, cell = error[0] * grown / 2, weighted_cells(s, error[1:], weight)
+        if self.menu.allowed is None and not self.menu.keep and np.isinf(self.menu.widest):
+            return start, cell
+        places = np.arange(len(s)) if self.menu.allowed is None else self.menu.allowed
+        start, cell = start[places].copy(), cell[np.ix_(places, places)]
+        logs = np.log(s[places])
+        cell[logs[None, :] - logs[:, None] > self.menu.widest + 1e-9] = np.inf
+        for k in np.searchsorted(places, np.array(self.menu.keep, dtype=np.int64)):
+            start[k + 1 :] = np.inf
+            cell[:k, k + 1 :] = np.inf
+        return start, cell
+
+    def cheapest(self, first: int, grid: Indices) -> tuple[Indices, Array, Indices]:
+        """Return the paths of (1) from node `first`: the nodes they may visit, costs, parents.
+
+        grid: the nodes besides the measured ones, in order, from `first` on; what lies beyond the
+        last is left out. Costs and parents as `cheapest_path` returns them.
+        """
+        stops = np.unique(np.concatenate([self.measured, grid, [first]]))
+        stops = stops[(stops >= first) & (stops <= grid[-1])]
+        dense = np.diff(np.concatenate([[0.0], self.integrals.cumsum()])[stops])
+        return stops, *cheapest_path(self._columns(stops), dense, 0)
+
+    def _columns(self, stops: Indices) -> Array:
+        """Return cells, and starts from s = 0, between nodes `stops` as [j, i]."""
+        from_zero = int(stops[0] == 0)
+        places = stops[from_zero:]
+        columns = np.full((len(stops), len(stops)), np.inf)
+        if "cell" in self.__dict__:
+            columns[from_zero:, from_zero:] = self.cell[np.ix_(places - 1, places - 1)].T
+        else:
+            hold, covariance, _, process = self.sampler
+            part = self.curve.at(np.concatenate([[0], places]))
+            columns[from_zero:, from_zero:] = cells(part, hold, covariance, process).T
+        if from_zero:
+            columns[1:, 0] = self._started(self.curve.levels[places])
+        return columns

@@ -1,0 +1,1 @@
+"""Plans: targets, allowed levels, and what would help most."""

@@ -1,0 +1,38 @@
+"""All numbers of steps of one sampler: the plans beside a given one, priced together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..measuring.record import Audit
+from ..sampling.ode_solvers import SOLVERS
+from .make_plan import Wish
+from .on_grid import as_planned
+from .plan import Plan
+from .solvers.plan_solver import solver_plans
+
+SOLVER_COUNTS = (*range(1, 17), 20, 24, 32, 48, 64)
+
+
+def family(
+    audit: Audit, plan: Plan, counts: Iterable[int] | None = None, *, ledgers: bool = True
+) -> list[Plan]:
+    """Return the best plan of a plan's sampler for every number of steps, up to its resolution.
+
+    Each is what `make_plan` returns for that number within the plan's limits; together they take
+    a small part of the time, since they share their prices. counts: numbers of network calls, by
+    default all up to 32 and some beyond; those for which there is no grid are left out. ledgers:
+    False for grids alone, which takes a small part of the time again. A solver on the calibrated
+    network has no others, unless `audit` is that of `calibrated_teacher`: a saved one has the
+    trajectories of the network as it is. Raises `InputError` when the audit cannot price the
+    sampler.
+    """
+    if plan.sampler in SOLVERS and plan.calibration is not None and audit.calibration is None:
+        return [plan] if counts is None or plan.steps in {*counts} else []
+    if plan.sampler in SOLVERS:
+        return solver_plans(
+            audit, plan.sampler, counts or SOLVER_COUNTS, plan.last, judged=ledgers
+        )
+    own = as_planned(audit, plan)
+    found = Wish.like(plan).every(own, counts)
+    return [one.plan(plan.last) if ledgers else one.bare(plan.last) for one in found]

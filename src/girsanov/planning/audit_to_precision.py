@@ -1,0 +1,141 @@
+r"""An audit that knows the discretisation of a plan to a wanted precision, in few network calls.
+
+With n noisy examples the 95 % interval of what N planned steps cost has a half-width, beside the
+cost, of h ~ 1/sqrt(n). A pilot of n_0 says h_0, so that
+
+    n = (1 + margin) n_0 (h_0 / h)^2                                                       (1)
+
+will do: examples before noise paths, since a path takes off the noise's share of h alone. What an
+interval says of itself is uncertain (15 degrees of freedom), so the audit is looked at, and made
+again with more where it falls short and more can be had. An h_0 above 1/2 is of a cost that could
+be nothing, and says little of n: then n grows 16 times at most, and where the cost is nothing
+still, no further audit is made, since none can know it to a share of itself. Few levels suffice,
+since what lies between them is measured (`error_curve/between_levels.py`); where the examples end
+before (1), more of them tell more than more paths.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .._checks import plural, require, require_count, require_number
+from .._typing import Levels
+from ..data import Dataset
+from ..denoise.base import Denoiser
+from ..error_curve.curve import GROUPS
+from ..law.base import Law
+from ..measuring.audit import audit
+from ..measuring.examples import MOMENT_SHARE
+from ..measuring.record import Audit
+from ..measuring.resume import of_round
+
+LEVELS, FINER = 17, 33  # while there are examples, and when there are no more
+PILOT = 8 * GROUPS  # examples
+MARGIN = 0.2
+ROUNDS = 3  # after the pilot
+MOST_DRAWS = 8  # beyond, what examples differ by is most of what is left
+MOST_DRAWN = 10**6  # examples of a law
+UNSURE, GROWTH = 0.5, 16  # a half-width that says little of (1), and how many times n grows then
+NEAR = 1.02  # of the wanted half-width: near enough
+
+
+def audit_to(
+    denoiser: Denoiser,
+    data: Dataset | Law,
+    *,
+    half_width: float,
+    steps: int | None = None,
+    levels: int | Levels | None = None,
+    **options: Any,
+) -> Audit:
+    """Return an audit that knows the discretisation of a plan to `half_width`, if the data allows.
+
+    half_width: of the 95 % interval, relative to the discretisation (0.03: 3 %); steps: of the
+    plan, None for the best number; levels: as `audit`, by default 17 or 33; options: as `audit`,
+    but for examples and draws, which are found by (1). What was reached, with what is spent on the
+    pilot and on rounds that fell short, is in ``about["precision"]``. Raises InputError for
+    numbers that cannot be.
+    """
+    wanted = require_number("half_width", half_width)
+    require(0 < wanted < 1, "half_width", "must be above 0 and below 1 (0.03: 3 %)", half_width)
+    for name in ("examples", "draws"):
+        require(name not in options, name, "is found by half_width: leave it out")
+    if steps is not None:
+        require_count("steps", steps)
+    keep, most = options.pop("keep", None), available(denoiser, data, options.get("train"))
+    count, spent = min(PILOT, most), 0
+    later = {"trajectories": options.pop("trajectories", 0)}
+    coarse, fine = (LEVELS, FINER) if levels is None else (levels, levels)
+    found = audit(denoiser, data, examples=_asked(denoiser, data, options, count),
+                  draws=1, levels=coarse, **options)  # fmt: skip
+    for round_ in range(ROUNDS):
+        noisy = found.about["examples"] * found.about["draws"]
+        reached = relative_half_width(found, steps)
+        enough = round_ > 0 and (reached <= wanted * NEAR or math.isinf(reached))
+        full = found.about["examples"] >= most and found.about["draws"] >= MOST_DRAWS
+        if enough or full:
+            break
+        spent += found.about["calls"]
+        ratio = min(max((reached / wanted) ** 2, 1.0), 1e6 if reached < UNSURE else GROWTH)
+        need = math.ceil((1 + MARGIN) * noisy * ratio)
+        count = min(most, max(need, 2 * GROUPS))
+        draws = min(MOST_DRAWS, max(1, -(-need // count)))
+        found = audit(denoiser, data, examples=_asked(denoiser, data, options, count),
+                      draws=draws, levels=coarse if need <= most else fine,
+                      keep=None if keep is None else of_round(keep, round_ + 1),
+                      **options, **later)  # fmt: skip
+    reached = relative_half_width(found, steps)
+    found.about["precision"] = {
+        "wanted": wanted, "reached": reached if math.isfinite(reached) else None, "steps": steps,
+        "calls_before": spent,
+    }  # fmt: skip
+    found.about["notes"] = [*found.about.get("notes", []), said(found)]
+    return found
+
+
+def said(found: Audit) -> str:
+    """Return what an audit to a precision came to, as a sentence."""
+    told = found.about["precision"]
+    reached, wanted, count = told["reached"], told["wanted"], found.about["examples"]
+    of = "the best plan" if told["steps"] is None else plural(told["steps"], "planned step")
+    if reached is None:
+        return f"what {of} cost is too little to be known to a share of itself"
+    known = f"the discretisation of {of} is known to {100 * reached:.3g} %"
+    if reached <= wanted * NEAR:
+        return known
+    more = math.ceil((1 + MARGIN) * count * (reached / wanted) ** 2)
+    enough = f"that would take about {more:,} held-out examples, not {count:,}"
+    return f"{known}, not {100 * wanted:g} %: {enough}"
+
+
+def relative_half_width(found: Audit, steps: int | None) -> float:
+    """Return half the width of the interval of the discretisation of a plan, over its value."""
+    plan = found.plan(steps=steps, force=True)
+    entry = next(e for e in plan.ledger if e.name == "discretisation")
+    low, value, high = np.array([entry.low, entry.value, entry.high], dtype=np.float64)
+    return math.inf if value <= 0 else float((high - low) / 2 / value)
+
+
+def available(denoiser: Denoiser, data: Dataset | Law, train: Dataset | None) -> int:
+    """Return how many examples an audit of this data can measure."""
+    if isinstance(data, Law):
+        return MOST_DRAWN
+    return len(data) - (len(data) // MOMENT_SHARE if _sets_aside(denoiser, train) else 0)
+
+
+def _sets_aside(denoiser: Denoiser, train: Dataset | None) -> bool:
+    """Whether some examples are set aside for the moments (`measuring/examples.py`)."""
+    return train is None and getattr(denoiser, "moments", None) is None
+
+
+def _asked(
+    denoiser: Denoiser, data: Dataset | Law, options: dict[str, Any], count: int
+) -> int | None:
+    """Return the examples to ask for, so that `count` are measured."""
+    if isinstance(data, Law):
+        return count
+    share = 1 / MOMENT_SHARE if _sets_aside(denoiser, options.get("train")) else 0.0
+    return min(len(data), math.ceil(count / (1 - share)))

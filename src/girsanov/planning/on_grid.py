@@ -1,0 +1,142 @@
+"""A plan on a grid: its sampler's variances, its ledger and what it promises."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._checks import require, require_levels
+from .._typing import Array, Indices, Json, Levels
+from ..basis import Basis
+from ..error_curve.interpolate import SAME, covariances
+from ..ledger.certify import promise
+from ..ledger.entry import Entry
+from ..ledger.score_entry import score_floor, score_note
+from ..measuring.record import Audit
+from ..montecarlo import Estimate
+from ..path_kl.grid_cost import Prices, prices
+from ..sampling.exponential_integrators import require_last
+from .allowed_levels import usual_last
+from .matched_noise import beyond, matched, plus
+from .plan import Plan
+from .step_targets import sampler_entries
+from .trusted import heeding_doubts, trusted
+
+if TYPE_CHECKING:
+    from ..denoise.base import Denoiser
+
+
+@heeding_doubts
+def evaluate_grid(audit: Audit, levels: Levels, **options: Any) -> Plan:
+    """Return the plan that visits given `levels`, each priced where it is.
+
+    options: sampler, process, covariance, start, last, calibrate, denoiser, force as `make_plan`.
+    Raises
+    `InputError` for levels finer than the finest measured, of which the audit says nothing.
+    """
+    raw, force = audit, options.pop("force", False)
+    audit = audit.calibrated() if options.pop("calibrate", False) else audit
+    audit = audit.in_process(options.pop("process", None))
+    last = options.pop("last", None) or usual_last(audit, options.get("sampler", "gaussian"))
+    denoiser = options.pop("denoiser", None)
+    price, nodes = grid_prices(audit, levels, **options)
+    why = "the grid was given"
+    made = plan_on(price, nodes, last=last, frontier=[], why=why, denoiser=denoiser)
+    return trusted(made, raw, asked=True, force=force)
+
+
+def as_planned(audit: Audit, plan: Plan) -> Audit:
+    """Return an audit of the denoiser and process that a plan samples with."""
+    return (audit.calibrated() if plan.calibration is not None else audit).in_process(plan.process)
+
+
+def grid_prices(
+    audit: Audit, levels: Levels, *, sampler: str = "gaussian", **options: Any
+) -> tuple[Prices, Indices]:
+    """Return the prices of a sampler, and the nodes in them that given `levels` are.
+
+    options: covariance, start as `make_plan`.
+    """
+    grid = require_levels("levels", levels)
+    finest = audit.levels[-1]
+    rule = f"must not be finer than the finest measured, SNR {finest:.6g}"
+    require(bool(grid[-1] <= finest * (1 + SAME)), "levels", rule, float(grid[-1]))
+    price = prices(audit, sampler, levels=grid, **options)
+    nodes = np.unique(np.abs(np.log(price.levels)[None] - np.log(grid)[:, None]).argmin(axis=1))
+    return price, nodes + 1
+
+
+def plan_on(
+    price: Prices,
+    nodes: Indices,
+    *,
+    last: str,
+    frontier: list[Json],
+    why: str,
+    shares: tuple[Estimate, Estimate] | None = None,
+    denoiser: Denoiser | None = None,
+) -> Plan:
+    """Return the plan for a grid of nodes 1..K; shares: its cross-fitted init and cells.
+
+    Without shares the grid counts as given: its price is then free of any choice. denoiser: the
+    audited model, for noise that keeps the data's spread (`matched_noise.py`).
+    """
+    made = bare(price, nodes, last=last, why=why)
+    if denoiser is not None:
+        made, (init, cells) = matched(made, price, denoiser), shares or price.excess(nodes)
+        more = beyond(made, price, nodes)
+        made.about["pilot"]["nats"] = float(more.value)
+        shares = init, plus(cells, more)
+    entries = ledger(price, nodes, shares)
+    promised = promise(price, price.curve, nodes, entries, last=last, drawn=made.drawn())
+    return replace(made, ledger=entries, frontier=frontier, promised=promised)
+
+
+def bare(price: Prices, nodes: Indices, *, last: str, why: str) -> Plan:
+    """Return the plan for a grid of nodes 1..K without a ledger, which takes most of the time."""
+    audit, frame, levels = price.audit, price.audit.frame, price.curve.levels[nodes]
+    require_last(last, price.hold)
+    variances, axes = _variances(price, nodes if last == "draw" else nodes[:-1])
+    return Plan(
+        price.hold,
+        price.covariance,
+        price.start,
+        last,
+        levels,
+        frame.moments,
+        np.sqrt(frame.spread(frame.start_variances(price.start)) + 1 / levels[0]),
+        variances,
+        axes,
+        (),
+        [],
+        {"why": why, "audit": audit.recorded(), "model": audit.about["model"]},
+        audit.calibration,
+    )
+
+
+def ledger(
+    price: Prices, nodes: Indices, shares: tuple[Estimate, Estimate] | None = None
+) -> tuple[Entry, ...]:
+    """Return the entries init, discretisation and score of a grid, in nats."""
+    rows = sampler_entries(price, nodes, shares or price.excess(nodes))
+    if price.exact:
+        return (*rows, Entry("score", 0.0, 0.0, 0.0, "exact", "the denoiser is exact"))
+    low = score_floor(price, nodes)
+    return (*rows, Entry("score", None, low, None, "lower bound", score_note(price.audit)))
+
+
+def _variances(price: Prices, here: Indices) -> tuple[Array | None, tuple[Basis, ...]]:
+    if price.hold != "gaussian":
+        return None, ()
+    curve, frame, more = price.curve, price.audit.frame, price.unseen(here)
+    if price.covariance == "scalar":
+        return (price.variances(here) + more)[:, 0], ()
+    if price.covariance == "full":
+        d, full = curve.dimension, covariances(price.audit.curve, curve.levels[here])
+        values, vectors = np.linalg.eigh(full.mean(axis=1))
+        return np.maximum(values, 0) + more, tuple(Basis("pca", (d,), (v,)) for v in vectors)
+    name = str(price.covariance)
+    basis, bands = frame.bases[name]
+    return bands.spread(price.variances(here) + more), (basis,) if len(here) else ()

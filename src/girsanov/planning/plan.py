@@ -1,0 +1,300 @@
+"""The plan: a grid, a sampler, its covariance, and the ledger it promises."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from .._checks import (
+    InputError,
+    plural,
+    refuse,
+    require,
+    require_choice,
+    require_levels,
+)
+from .._files import read_beside, read_format, require_free, write_pair
+from .._typing import Array, Json, Levels, PathLike
+from ..basis import Basis
+from ..denoise.calibration import Calibration
+from ..ledger.certificate import Certificate
+from ..ledger.entry import Entry, entry_from_json
+from ..measuring.record_fields import require_record
+from ..moments import Moments, moments_from_tensors
+from ..path_kl.start import STARTS
+from ..sampling.cld import cld_recipe
+from ..sampling.exponential_integrators import HOLDS, PROCESSES, Recipe, recipe, require_last
+from ..sampling.ode_solvers import SOLVERS, network_calls, solver_recipe
+from .plan_file import OWN as OWN
+from .plan_file import axes_of, calibration_of, certificate_of, require_whole_plan
+from .printed import printed
+from .solvers.distance import Distance, distance_from_json
+
+ABOUT = ("why", "audit", "model")
+GUIDED = "relative to the guided field, which has no data law"
+NOTHING = (
+    "none that says anything: KL and TV leave out the {}'s score error, and the model knows "
+    "nothing of this data"
+)
+# of an audit in doubt, the command line, a tournament, a user, pilot samples
+EXTRA = ("cannot_tell", "command", "tournament", "scheduler", "limits", "pilot")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A grid and a sampler for one model, with the ledger they promise.
+
+    sampler: a hold, a solver, or ``diffusers``: the scheduler that `scheduler` describes, which
+    diffusers itself runs; covariance: of the gaussian hold; start, last: how it begins and
+    ends; start_noise: deviations of a gaussian start [d], or of each class's [C, d]; levels:
+    SNRs at which the network is called [N] (and one more where it is not, when last =
+    ``sample``); variances: v of each step [N-1, d], or [N, d] where the last draws, with
+    `axes`, one basis for all or one per step; ledger: entries in nats;
+    frontier: cost above the best for other step counts;
+    calibration: how the denoiser is to be corrected, which `sample` does, or None;
+    distance: of a solver to its teacher, which takes the place of a ledger's nats; promised:
+    what `certificate` returns, None for a solver.
+    """
+
+    sampler: str
+    covariance: str | None
+    start: str
+    last: str
+    levels: Levels
+    moments: Moments
+    start_noise: Array
+    variances: Array | None
+    axes: tuple[Basis, ...]
+    ledger: tuple[Entry, ...]
+    frontier: list[Json]
+    about: Json = field(default_factory=dict)
+    calibration: Calibration | None = None
+    distance: Distance | None = None
+    promised: Certificate | None = None
+
+    def __repr__(self) -> str:
+        """Return in a line its steps, sampler and levels, and what each entry comes to."""
+        known = [f"{e.name} {e.figure()}" for e in self.ledger if e.kind != "unknown"]
+        if self.distance is not None:
+            known.insert(0, f"distance {self.distance.value:.3g}")
+        return f"Plan({self.in_words()}, {self.ends()}: {', '.join(known)})"
+
+    def __str__(self) -> str:
+        """Return the verdict, the plan in words, its ledger, and what it certifies."""
+        return printed(self)
+
+    @property
+    def verdict(self) -> str:
+        """What limits its samples, in sentences; `girsanov.verdict` says what would help."""
+        from ..reporting.words.advice import (
+            plan_spoken,  # words of what is below: a plan speaks them
+        )
+
+        return " ".join(plan_spoken(self))
+
+    @property
+    def cannot_tell(self) -> str:
+        """What the audit it was forced from cannot tell, "" where that holds."""
+        return str(self.about.get("cannot_tell", ""))
+
+    @property
+    def untrained(self) -> Json | None:
+        """How the audit found that the model knows nothing of its data, None if it knows some."""
+        return self.about.get("audit", {}).get("untrained")  # type: ignore[no-any-return]
+
+    def certified(self) -> str:
+        """Return what is certified in words, "" where nothing is."""
+        if self.promised is None:
+            return ""
+        whose = "model" if self.calibration is None else "calibrated model"
+        return NOTHING.format(whose) if self.untrained else self.promised.words()
+
+    def in_words(self) -> str:
+        """Return steps and sampler: 16 steps, gaussian hold with pca covariance."""
+        said = f"{plural(self.steps, 'step')}, "
+        if self.scheduler is not None:
+            said += str(self.scheduler["name"])
+        else:
+            said += self.sampler + (" hold" if self.distance is None else " solver")
+            said += f" with {self.covariance} covariance" if self.covariance else ""
+        said += ", calibrated" if self.calibration is not None else ""
+        said += ", matched to the data's spread" if "pilot" in self.about else ""
+        return said + (", in phase space" if self.process == "cld" else "")
+
+    def ends(self) -> str:
+        """Return the noise levels it begins and ends at, in words."""
+        return f"noise levels {self.levels[0] ** -0.5:.3g} to {self.resolution:.3g}"
+
+    def __post_init__(self) -> None:
+        """Say of the ledger of a guided model what it is relative to; certify nothing of it."""
+        if self.guidance == 1:
+            return
+        told = tuple(e if e.note.startswith(GUIDED) else replace(e, note=f"{GUIDED}: {e.note}")
+                     for e in self.ledger)  # fmt: skip
+        object.__setattr__(self, "ledger", told)
+        object.__setattr__(self, "promised", None)
+
+    @property
+    def guidance(self) -> float:
+        """The weight of the guidance that the model was audited with, 1 for none."""
+        return float(self.about.get("audit", {}).get("guidance", 1.0))
+
+    @property
+    def steps(self) -> int:
+        """The number of network calls a sample costs."""
+        if self.scheduler is not None:
+            return int(self.scheduler["calls"])
+        return network_calls(self.sampler, len(self.levels), self.last)
+
+    @property
+    def scheduler(self) -> Json | None:
+        """Name, configuration and calls of the scheduler of diffusers that takes the steps."""
+        return self.about.get("scheduler") if self.sampler == OWN else None
+
+    @property
+    def limits(self) -> Json:
+        """What its levels were restricted to, and by what weight chosen: `plan.levels.Limits`."""
+        return dict(self.about.get("limits", {}))
+
+    @property
+    def resolution(self) -> float:
+        """The noise level sigma = 1/sqrt(s_N) down to which the ledger speaks."""
+        return float(self.levels[-1] ** -0.5)
+
+    def certificate(self) -> Certificate:
+        """Return what is certified of the samples: KL and TV level by level, and W2.
+
+        Raises InputError for a deterministic solver, of which the path KL says nothing.
+        """
+        rule = f"has none: the path KL says nothing of the {self.sampler} sampler"
+        rule = rule if self.guidance == 1 else "has none: a guided field has no data law"
+        require(self.promised is not None, "certificate", rule)
+        assert self.promised is not None
+        return self.promised
+
+    @property
+    def covered(self) -> int:
+        """The number of steps that add a measured covariance: all, and a last one that draws."""
+        return len(self.levels) - (self.last != "draw")
+
+    def drawn(self) -> float:
+        """Return the variance that a last draw adds about the last prediction, all in all."""
+        if self.last != "draw" or self.variances is None:
+            return 0.0
+        d = self.moments.basis.dimension
+        return float(np.broadcast_to(self.variances[-1], d).sum())
+
+    @property
+    def process(self) -> str:
+        """The process it samples as: ``vp`` (any scalar one) or ``cld``."""
+        return str(self.about.get("audit", {}).get("process", "vp"))
+
+    def recipe(self) -> Recipe:
+        """Return the sampler this plan stands for; InputError where diffusers has it."""
+        if self.scheduler is not None:
+            rule = "has no recipe: a scheduler of diffusers takes its steps"
+            refuse("plan", rule, self.scheduler["name"], "Draw with girsanov.sample")
+        main, own = self.moments.basis, tuple[Basis, ...]()
+        begin: dict[str, tuple[float | Array, float | Array, Basis | None]] = {
+            "gaussian": (self.moments.mean, self.start_noise, main),
+            "mean": (self.moments.mean, float(self.levels[0] ** -0.5), None),
+            "standard": (0.0, float(np.sqrt(1 + 1 / self.levels[0])), None),
+        }
+        if self.start == "class" and self.moments.classes is not None:
+            known = self.moments.classes
+            own = known.bases
+            begin["class"] = (known.means, self.start_noise, None if own else main)
+        if self.sampler in SOLVERS:
+            start = begin[self.start]
+            return solver_recipe(self.sampler, self.levels, start=start, last=self.last)
+        cells = self.covered
+        bases = tuple(self.axes) * cells if len(self.axes) == 1 else tuple(self.axes)
+        make = {"vp": recipe, "cld": cld_recipe}[
+            require_choice("process", self.process, PROCESSES)
+        ]
+        found = make(
+            self.sampler,
+            self.levels,
+            start=begin[self.start],
+            variances=self.variances,
+            bases=bases or None,
+            last=self.last,
+        )
+        return replace(found, class_bases=own) if own else found
+
+    def save(self, path: PathLike, *, force: bool = False) -> None:
+        """Write `path` (JSON, to read) and its arrays beside it (safetensors).
+
+        force: replace a file that holds something else than a plan.
+        """
+        require_free(path, "plan", force)
+        tensors = {f"moments.{k}": v for k, v in self.moments.tensors().items()}
+        tensors |= {"levels": self.levels, "start_noise": self.start_noise}
+        if self.variances is not None:
+            tensors["variances"] = self.variances
+        for k, basis in enumerate(self.axes):
+            if basis.kind == "pca":
+                tensors[f"axes.{k}"] = np.asarray(basis.factors[0])
+        if self.calibration is not None:
+            own = self.calibration.tensors()
+            tensors |= {f"calibration.{name}": value for name, value in own.items()}
+        axes = [{"kind": b.kind, "shape": list(b.shape)} for b in self.axes]
+        record = {"format": "girsanov/plan/1", **self.summary(), **self.about, "axes": axes}
+        write_pair(path, record, tensors)
+
+    def summary(self) -> Json:
+        """Return what a person or a program wants to know of this plan, as JSON."""
+        return {
+            "sampler": self.sampler,
+            "process": self.process,
+            "covariance": self.covariance,
+            "start": self.start,
+            "last": self.last,
+            "calibrated": self.calibration is not None,
+            "steps": self.steps,
+            "resolution": self.resolution,
+            "levels": self.levels.tolist(),
+            "ledger": [e.to_json() for e in self.ledger],
+            "certificate": None if self.promised is None else self.promised.to_json(),
+            "frontier": self.frontier,
+            **({} if self.distance is None else {"distance": self.distance.to_json()}),
+        }
+
+
+def load_plan(path: PathLike) -> Plan:
+    """Return the plan saved in `path`; refuse files that are not one, or were changed."""
+    content = read_format(path, "plan")
+    require_record(content.get("audit"), f"{path}: audit")
+    t = read_beside(path, content.get("arrays"), "girsanov plan")
+    moments = moments_from_tensors(
+        {k[8:]: v for k, v in t.items() if k[:8] == "moments."}, str(path)
+    )
+    try:
+        axes = tuple(
+            axes_of(a, t.get(f"axes.{k}"), moments) for k, a in enumerate(content["axes"])
+        )
+        plan = Plan(
+            require_choice("sampler", content["sampler"], (*HOLDS, *SOLVERS, OWN)),
+            content["covariance"],
+            require_choice("start", content["start"], STARTS),
+            require_last(content["last"], content["sampler"]),
+            require_levels("levels", t["levels"]),
+            moments,
+            t["start_noise"],
+            t.get("variances"),
+            axes,
+            tuple(entry_from_json(e) for e in content["ledger"]),
+            content["frontier"],
+            {k: content[k] for k in (*ABOUT, *(k for k in EXTRA if k in content))},
+            calibration_of(t, moments) if content["calibrated"] else None,
+            distance_from_json(content["distance"]) if "distance" in content else None,
+            certificate_of(content["certificate"], t["levels"]),
+        )
+        require_whole_plan(plan, content)
+        _ = plan.recipe() if plan.sampler != OWN else plan.scheduler
+    except (KeyError, TypeError, ValueError, AttributeError) as cause:
+        raise InputError(
+            f"{path}: is not a whole plan ({cause}). Run girsanov plan again"
+        ) from cause
+    return plan

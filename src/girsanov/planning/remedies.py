@@ -1,0 +1,143 @@
+r"""What would help a plan most, in nats: another grid, more steps, a longer range, a correction.
+
+With cost(.) the cross-fitted path cost by group of examples, G the plan's grid, B the best one of
+as many steps, S the best one of any number, C the best of as many for the calibrated denoiser,
+all up to the same resolution,
+
+    grid          cost(G) - cost(B),                                                       (1)
+    steps         cost(B) - cost(S),                                                       (2)
+    calibration   cost(B) - cost(C),                                                       (3)
+
+with standard errors of the differences, group by group, since all share their examples. A longer
+range of noise levels saves at most the entry init of the ledger, when the plan starts at the
+noisiest level measured; more training saves the path at least the lower bound of the entry score.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..measuring.record import Audit
+from ..montecarlo import Estimate
+from .calibrate_or_not import SURE
+from .make_plan import Found, Wish
+from .on_grid import as_planned, grid_prices
+from .plan import Plan
+
+BEATEN = 0.02  # of the error: what a model must do worse by before it is said to be beaten
+MOST_OF = 2 / 3  # of what the probe finds of the score error lies between the levels named
+
+
+class Remedy(NamedTuple):
+    """One thing that would lower the KL: by how many nats, with the ends of a 95 % interval.
+
+    name: ``grid``, ``steps``, ``calibration``, ``range`` or ``training``; value: None where only
+    ends are known; high: infinite where nothing is known from above; about: what words need.
+    """
+
+    name: str
+    value: float | None
+    low: float
+    high: float
+    about: dict[str, Any]
+
+
+def remedies(audit: Audit, plan: Plan) -> list[Remedy]:
+    """Return what would help a plan made from this audit, the surest first.
+
+    They are in the order of the low ends of their intervals and may overlap: together they need
+    not save the sum. Plans of deterministic solvers are not priced in nats and get training only.
+    """
+    own = as_planned(audit, plan)
+    found = _of_sampler(audit, own, plan) if plan.distance is None else []
+    score = next((e for e in plan.ledger if e.name == "score"), None)
+    if score is not None and score.kind == "lower bound":
+        end = float(plan.levels[-1])
+        about: dict[str, Any] = {"noise": _where(own, end), "beaten": _beaten(own, end)}
+        about["calibrated"] = plan.calibration is not None
+        about["trained_on"] = bool(audit.about.get("training_examples"))
+        about["stopped"] = bool(audit.about.get("training_stopped"))
+        found.append(Remedy("training", None, score.low or 0.0, math.inf, about))
+    return sorted(found, key=lambda r: -r.low)
+
+
+def _of_sampler(audit: Audit, own: Audit, plan: Plan) -> list[Remedy]:
+    same: dict[str, Any] = {
+        "sampler": plan.sampler, "covariance": plan.covariance, "start": plan.start,
+    }  # fmt: skip
+
+    def found_in(of: Audit, steps: int) -> Found:
+        return Wish.like(plan, steps).search(of)
+
+    price, nodes = grid_prices(own, plan.levels, **same)
+    best = found_in(own, plan.steps)
+    most = min(best.frontier(), key=lambda row: float(row["above_best"]))["steps"]
+    given = Found(price, nodes).cost()
+    at_best, at_more = best.cost(), found_in(own, most).cost()
+    first = float(best.price.curve.levels[best.nodes[0]])
+    noisier = first**-0.5 if first < 0.5 * plan.levels[0] else None
+    found = [
+        _saved("grid", price.estimate(given - at_best), {"start": noisier}),
+        _saved("steps", price.estimate(at_best - at_more), {"steps": most}),
+    ]
+    init = plan.ledger[0]
+    if plan.levels[0] <= own.levels[0] * 1.001 and init.value is not None:
+        about = {"noise": float(own.levels[0] ** -0.5)}
+        found.append(Remedy("range", init.value, init.low or 0.0, init.high or math.inf, about))
+    fits = plan.covariance in (None, "scalar", own.curve.main) and plan.sampler != "relative"
+    fits &= plan.guidance == 1 and audit.about.get("process", "vp") == "vp"
+    if plan.calibration is None and not own.about["exact"] and fits:
+        better = audit.calibrated()
+        at_corrected = found_in(better.in_process(plan.process), plan.steps).cost()
+        share = better.calibration.share  # type: ignore[union-attr]
+        gain = price.estimate(at_best - at_corrected)
+        found.append(_saved("calibration", gain, {"share": share}))
+    return found
+
+
+def _saved(name: str, found: Estimate, about: dict[str, Any]) -> Remedy:
+    low, high = found.interval()
+    return Remedy(name, float(found.value), float(low), float(high), about)
+
+
+def _beaten(audit: Audit, end: float) -> tuple[float, float] | None:
+    """Return the ends of the noise levels at which examples by themselves do better, or None.
+
+    The reference (`denoise/neighbours.py`) calls no network, so that there the model has yet to
+    learn what its data say. By `SURE` standard errors: the worst of many levels is looked at.
+    """
+    over = None if audit.probe is None else audit.probe.gain_over_reference()
+    if over is None or not audit.about.get("neighbours") or audit.calibration is not None:
+        return None
+    sure = (over.value > SURE * np.asarray(over.se)) & (audit.levels <= end * 1.001)
+    found = audit.levels[sure & (over.value > BEATEN * audit.total().value)]
+    return (float(found[-1] ** -0.5), float(found[0] ** -0.5)) if len(found) else None
+
+
+def _where(audit: Audit, end: float) -> tuple[float, float] | None:
+    """Return the shortest range of noise levels with most of what the probe finds, or None.
+
+    end: the last SNR that the plan visits; what lies beyond it never reaches the samples.
+    """
+    if audit.probe is None:  # of an exact denoiser; a record may say so of any
+        return None
+    gain, s = audit.probe.gain(), audit.levels
+    sure = (
+        np.where((gain.value > 2 * gain.se) & (s <= end * 1.001), gain.value, 0.0)
+        * np.gradient(np.log(s))
+        * s
+    )
+    total = np.concatenate([[0.0], np.cumsum(sure)])
+    if total[-1] <= 0:
+        return None
+    ends = [
+        (j - i, i, j)
+        for i in range(len(s))
+        for j in range(i, len(s))
+        if total[j + 1] - total[i] >= MOST_OF * total[-1]
+    ]
+    _, first, last = min(ends)
+    return float(s[last] ** -0.5), float(s[first] ** -0.5)

@@ -1,0 +1,1 @@
+"""Plans of ODE samplers, chosen and judged on trajectories of the teacher."""

@@ -1,0 +1,1 @@
+"""Plans that samples choose: `plan --by`."""

@@ -1,0 +1,225 @@
+"""Who enters a tournament: samplers, end levels and grids, each with as many network calls."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..._checks import InputError, refuse, require
+from ..._typing import Levels
+from ...measuring.record import Audit
+from ...path_kl.cells import COVARIANCES
+from ...process import Cosine, VariancePreserving
+from ...sampling.exponential_integrators import HOLDS
+from ...sampling.grids import karras_grid, log_uniform_grid, time_grid
+from ...sampling.ode_solvers import SOLVERS
+from ..allowed_levels import fine_enough
+from ..make_plan import make_plan
+from ..on_grid import evaluate_grid
+from ..plan import Plan
+from ..solvers.plan_solver import plan_solver, solver_on_grid
+
+ENDS = (0.2, 0.1, 0.05, 0.025, 0.0)  # shares of the data's deviation a last prediction may miss
+HAND_ENDS = (0.1, 0.05)  # those at which the gaussian hold is tried on hand grids
+ENTRANTS = ("gaussian", "x0")
+
+
+class Candidate(NamedTuple):
+    """A plan under the name it has in the table."""
+
+    name: str
+    plan: Plan
+
+    @property
+    def certified(self) -> bool:
+        """Whether there is a path KL of this sampler: of a deterministic solver there is none."""
+        return self.plan.sampler in HOLDS
+
+
+def candidates(
+    audit: Audit,
+    steps: int,
+    only: Sequence[str] | Mapping[str, Plan] | None = None,
+    *,
+    fresh: bool = False,
+    own: Mapping[str, Plan] | None = None,
+    right: Audit | None = None,
+) -> list[Candidate]:
+    """Return all that can be made with `steps` network calls.
+
+    only: names of samplers, or plans by name that are taken as they are; fresh: whether samples
+    will be judged by examples that the audit has not seen. If not, what it fits to its examples
+    with many numbers a level does not enter: calibrations and full covariances. own: what a
+    pipeline has already, which enters whatever `only` names. right: the calibrated audit with
+    trajectories of the corrected network (`solve.calibrated_teacher`), on which solvers are
+    planned too. What cannot be made at this number of steps, such as more levels than there are
+    to a coarse end, is left out.
+    """
+    if isinstance(only, Mapping):
+        return [Candidate(name, plan) for name, plan in only.items()]
+    found: dict[str, Plan] = {}
+    refused: InputError | None = None
+    for name, make in _recipes(audit, steps, wanted(audit, only), fresh, right):
+        try:
+            found.setdefault(name, make())
+        except InputError as cause:
+            refused = cause
+    if not found:
+        refuse("steps", f"leave no candidate ({refused})", steps)
+    return _different({**found, **(own or {})})
+
+
+def costs_at_most(
+    audit: Audit,
+    steps: int,
+    only: Sequence[str] | Mapping[str, Plan] | None = None,
+    *,
+    fresh: bool = False,
+    right: Audit | None = None,
+) -> list[int]:
+    """Return what a sample of each of `candidates` costs at most, before any is planned.
+
+    right: of `right`, what is known before its trajectories are measured will do.
+    """
+    if isinstance(only, Mapping):
+        require(bool(only), "candidates", "must not be empty")
+        return [plan.steps for plan in only.values()]
+    return [steps for _ in _recipes(audit, steps, wanted(audit, only), fresh, right)]
+
+
+def wanted(audit: Audit, only: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the names of the samplers that enter, checked."""
+    solvers = () if audit.trajectories is None else SOLVERS
+    names = (*ENTRANTS, *solvers) if only is None else tuple(only)
+    for name in names:
+        known = ", ".join((*HOLDS, *SOLVERS))
+        rule = f"must be among {known}, or plans by name"
+        require(name in (*HOLDS, *SOLVERS), "candidates", rule, name)
+        rule = "takes trajectories to be planned on, which this audit has none of"
+        met = name in HOLDS or audit.trajectories is not None
+        require(met, "candidates", rule, name, "Audit with --trajectories 256")
+    return names
+
+
+def end(audit: Audit, share: float) -> float:
+    """Return the coarsest noise level at which a denoised last step misses at most this share of
+    the data's standard deviation, or the finest measured.
+    """
+    variance = float(audit.curve.total().value[0])
+    return float(audit.levels[fine_enough(audit.total().value, variance, share)] ** -0.5)
+
+
+def hand_grids(first: float, last: float, steps: int) -> dict[str, Levels]:
+    """Return the grids that people choose by hand between two SNRs, by name.
+
+    One whose process ends before `first`, as that of linear betas may, is left out.
+    """
+    makers: dict[str, Callable[[], Levels]] = {
+        "Karras": partial(karras_grid, first, last, steps),
+        "cosine": partial(time_grid, Cosine(), first, last, steps),
+        "uniform log-SNR": partial(log_uniform_grid, first, last, steps),
+        "linear beta": partial(time_grid, VariancePreserving.linear(), first, last, steps),
+    }
+    found = {}
+    for name, make in makers.items() if steps >= 2 else ():
+        with suppress(InputError):
+            found[name] = make()
+    return found
+
+
+Maker = tuple[str, Callable[[], Plan]]
+
+
+def _recipes(
+    audit: Audit, steps: int, names: Sequence[str], fresh: bool, right: Audit | None
+) -> Iterator[Maker]:
+    """Yield names and what makes their plans; the usual end first, so that it names a tie."""
+    finest = float(audit.levels[-1] ** -0.5)
+    for sampler in names:
+        if sampler == "gaussian":
+            yield from _gaussian(audit, steps, fresh)
+            guided = audit.about.get("guidance", 1.0) != 1  # calibrated, it would not be any more
+            if fresh and not audit.about["exact"] and not guided:
+                yield from _calibrated(audit, steps)
+        else:
+            yield f"{sampler}, planned", partial(make_plan, audit, steps=steps, sampler=sampler)
+            yield from _by_hand(audit, steps, sampler, finest, sampler)
+        if sampler in SOLVERS:  # hand grids are often meant to stop at a noise that can be seen
+            yield from _by_hand(audit, steps, sampler, end(audit, HAND_ENDS[0]), sampler)
+            if right is not None:
+                yield from _calibrated_solver(right, steps, sampler)
+
+
+def _gaussian(audit: Audit, steps: int, fresh: bool) -> Iterator[Maker]:
+    make = partial(make_plan, audit, steps=steps, calibrate=False)
+    for covariance in _covariances(audit):
+        if covariance == "full" and not (fresh or audit.about["exact"]):
+            continue
+        plan = partial(make, covariance=covariance)
+        yield f"gaussian + {covariance}, planned", plan
+    name = f"gaussian + {audit.curve.main}"
+    for sigma in dict.fromkeys(end(audit, share) for share in ENDS):
+        plan = partial(make, resolution=sigma)
+        yield f"{name}, planned to {sigma:.3g}", plan
+    for sigma in dict.fromkeys(end(audit, share) for share in HAND_ENDS):
+        yield from _by_hand(audit, steps, "gaussian", sigma, name)
+
+
+def _calibrated(audit: Audit, steps: int) -> Iterator[Maker]:
+    name = f"gaussian + {audit.curve.main}, calibrated"
+    for sigma in dict.fromkeys(end(audit, share) for share in HAND_ENDS):
+        plan = partial(make_plan, audit, steps=steps, resolution=sigma, calibrate=True)
+        yield f"{name}, planned to {sigma:.3g}", plan
+
+
+def _calibrated_solver(right: Audit, steps: int, solver: str) -> Iterator[Maker]:
+    make = partial(plan_solver, right, solver, steps=steps)
+    yield f"{solver}, calibrated, planned", make
+    for sigma in dict.fromkeys(end(right, share) for share in HAND_ENDS):
+        plan = partial(make, resolution=sigma)
+        yield f"{solver}, calibrated, planned to {sigma:.3g}", plan
+
+
+def _by_hand(audit: Audit, steps: int, sampler: str, sigma: float, name: str) -> Iterator[Maker]:
+    visits = (steps + 1) // 2 if sampler == "heun" else steps  # two calls a level but the last
+    for grid, chosen in hand_grids(float(audit.levels[0]), sigma**-2, visits).items():
+        levels = _trained(audit, chosen)
+        plan = (
+            partial(solver_on_grid, audit, sampler, levels)
+            if sampler in SOLVERS
+            else partial(evaluate_grid, audit, levels, sampler=sampler)
+        )
+        yield f"{name}, {grid} to {sigma:.3g}", plan
+
+
+def _trained(audit: Audit, levels: Levels) -> Levels:
+    """Return the levels that a network of discrete time was trained at nearest to these."""
+    told = audit.about.get("trained_levels")
+    if told is None:
+        return levels
+    known: Levels = np.asarray(told, dtype=np.float64)
+    apart = np.abs(np.log(known)[None] - np.log(levels)[:, None])
+    return np.asarray(known[np.unique(apart.argmin(axis=1))])
+
+
+def _covariances(audit: Audit) -> list[str]:
+    measured = {"scalar", *audit.curve.errors} | (
+        {"full"} if audit.curve.full is not None else set()
+    )
+    return [name for name in COVARIANCES if name in measured]
+
+
+def _different(found: dict[str, Plan]) -> list[Candidate]:
+    """Return candidates without those that visit the same levels with the same covariance."""
+    seen: dict[Any, Candidate] = {}
+    for name, plan in found.items():
+        visits = (plan.start, plan.last, tuple(plan.levels))
+        of = json.dumps(plan.scheduler and plan.scheduler["config"], sort_keys=True)
+        key = (plan.sampler, plan.covariance, plan.calibration is None, of, *visits)
+        seen.setdefault(key, Candidate(name, plan))
+    return list(seen.values())

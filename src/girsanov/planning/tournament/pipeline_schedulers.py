@@ -1,0 +1,48 @@
+"""Plans that leave the steps to diffusers: what a pipeline has already, at so many calls.
+
+They have levels, which diffusers chose, and no ledger: the error of its steps was not measured.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..._checks import InputError
+from ...denoise.base import Denoiser
+from ...denoise.pipelines.own_schedulers import levels_of, own_schedulers, started
+from ...denoise.pipelines.pipeline import PipelineDenoiser
+from ...ledger.entry import Entry
+from ...measuring.record import Audit
+from ..plan import OWN, Plan
+from ..solvers.plan_solver import score_entry
+
+NONE = "not measured: diffusers takes these steps. Samples alone say how good they are"
+
+
+def own_plans(audit: Audit, model: Denoiser, steps: int) -> dict[str, Plan]:
+    """Return a plan of `steps` network calls for each scheduler a pipeline's users would take.
+
+    By name, the configured one first; none for a model that is not a pipeline of diffusers, and
+    none of a scheduler that cannot run with so many calls.
+    """
+    if not isinstance(model, PipelineDenoiser):
+        return {}
+    score = score_entry(audit, len(audit.levels) - 1)
+    ledger = tuple(Entry(name, None, None, None, "unknown", NONE)
+                   for name in ("init", "discretisation"))  # fmt: skip
+    found = {}
+    for name, config in own_schedulers(model).items():
+        try:
+            scheduler = started(config, steps, model)
+        except InputError:
+            continue
+        record = {"name": name, "config": config, "calls": len(scheduler.timesteps)}
+        about = {"why": f"{name} as it is", "audit": audit.recorded(),
+                 "model": audit.about["model"], "scheduler": record}  # fmt: skip
+        levels, frame = levels_of(scheduler, model.clock), audit.frame
+        noise = np.full(frame.moments.basis.dimension, (1 + 1 / levels[0]) ** 0.5)
+        found[name] = Plan(
+            OWN, None, "standard", "denoise", levels, frame.moments, noise, None, (),
+            (*ledger, score), [], about,
+        )  # fmt: skip
+    return found

@@ -1,0 +1,237 @@
+r"""Choosing between samplers by what they draw, where no path KL can: `plan --by`.
+
+Path KL prefers fine noise that no eye sees, and deterministic solvers have none. So every
+candidate draws samples under one seed (common random numbers), and its squared distance T_c to
+held-out data is measured with pseudo-values by group (`comparison/jackknife.py`). Round r has n_r
+samples of each candidate left; the better half goes on, n doubles, and the earlier samples are
+kept, so that
+
+    calls = steps sum_r K_r (n_r - n_(r-1)),    K_r = ceil(K_(r-1) / 2),    n_r = 2^r n_0      (1)
+
+(successive halving: Jamieson and Talwalkar 2016). With the same data and the same groups for all,
+
+    behind_c = T_c - T_winner,    its standard error that of p_gc - p_gw over the groups g,   (2)
+
+is known far better than either. Of the last round's candidates that (2) cannot tell from the
+best, one with a path KL is preferred to one without. The best of what a pipeline has already is
+never knocked out, and nothing that is behind it in the last round is preferred.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ..._checks import InputError, require, require_choice, require_count
+from ..._typing import Array, Progress
+from ...comparison.bures import GaussianW2
+from ...comparison.compare import DISTANCES
+from ...comparison.frechet import builtin
+from ...comparison.jackknife import GROUPS, Measure
+from ...comparison.mmd import MMD, median_distance
+from ...comparison.sliced import SlicedW2
+from ...comparison.vectors import LEAST, NUMBERS, ROWS, chosen_rows, vectors
+from ...data import Dataset
+from ...denoise.base import Denoiser
+from ...law.base import Law
+from ...measuring.examples import held_out_examples, require_shape
+from ...measuring.record import Audit
+from ...sampling.sample import check_model
+from ..make_plan import make_plan
+from ..plan import Plan
+from ..solvers.plan_solver import calibrated_teacher
+from .candidates import Candidate, costs_at_most
+from .candidates import candidates as enter
+from .halving import CONFIDENCE, Entrant, Ground, choose, go_on, place, standing
+from .pipeline_schedulers import own_plans
+from .trajectory_budget import Afforded, afforded
+
+CALLS = 200_000
+REFERENCE = 4000  # held-out rows that samples are compared with, at most
+LAST = 4  # candidates of the last round, at most
+FAR = 2**40  # seeds from here on draw of a law what no audit has drawn
+DEAR = "solvers on the calibrated network, for which these calls are too few"
+SEEN = "calibrations and full covariances, which the audit fitted to these very examples"
+
+
+def tournament(  # noqa: PLR0913 - the public face: one keyword a choice
+    audit: Audit,
+    model: Denoiser,
+    data: Dataset | Law,
+    *,
+    by: str | Measure = "sliced-w2",
+    steps: int | None = None,
+    candidates: Sequence[str] | Mapping[str, Plan] | None = None,
+    calls: int = CALLS,
+    seed: int = 0,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> Plan:
+    """Return the candidate whose samples are closest to held-out `data`, with the whole table.
+
+    by: ``sliced-w2``, ``gaussian-w2``, ``mmd`` or ``frechet``, or a measure; steps: network
+    calls a sample, by default the best number of `make_plan`; candidates: names of samplers, or
+    plans by name (`planning/tournament/candidates.py`); calls: network calls spent in all, at
+    most; data: the reference, which the model was not trained on; force: as in `make_plan`;
+    calibrations and full
+    covariances enter only if the audit has not seen it either: also solvers on the calibrated
+    network, where the audit has trajectories, and `calls` pays for those
+    (`planning/tournament/trajectory_budget.py`). The schedulers that a pipeline's users would
+    take enter too, run by diffusers itself
+    (`planning/tournament/pipeline_schedulers.py`); if one wins, the plan is it.
+    The table is ``plan.about["tournament"]``.
+    Raises `InputError` when `calls` are too few, with how many are needed.
+    """
+    # of a model that knows nothing, as it is, one step is the best number
+    calibrate = None if audit.untrained() else False
+    usual = make_plan(audit, steps=steps, calibrate=calibrate, force=force)
+    check_model(model, usual)
+    fresh, dimension = is_fresh(audit, data), math.prod(model.shape)
+    own = {} if isinstance(candidates, Mapping) else own_plans(audit, model, usual.steps)
+    entered, paid = _field(
+        audit, model, usual.steps, candidates, calls=require_count("calls", calls), fresh=fresh,
+        own=own, progress=progress,
+    )  # fmt: skip
+    entrants = [Entrant(c) for c in entered]
+    reference, labels = _reference(model, data, seed)
+    ground = Ground(model, _measure(by, reference, labels, seed), reference, seed)
+    costs = [e.candidate.plan.steps for e in entrants]
+    sizes = rounds(costs, calls - paid.calls, dimension)
+    left, spent = _play(ground, entrants, sizes, paid.calls, progress)
+    winner = choose(left)
+    table = [standing(e, winner) for e in sorted(entrants, key=place)]
+    about = {
+        "by": ground.measure.name, "note": ground.measure.note, "seed": seed,
+        "calls": spent, "trajectories": paid.paths, "trajectory_calls": paid.calls,
+        "left_out": "; ".join(filter(None, ("" if fresh else SEEN, paid.left_out))),
+        "confidence": CONFIDENCE,
+        "data": data.fingerprint, "examples": len(reference),
+        "table": table,
+    }  # fmt: skip
+    plan = winner.candidate.plan
+    who = f"{winner.candidate.name}, run by diffusers itself, is " if plan.scheduler else ""
+    why = f"{who}closest to held-out data by {ground.measure.name} of {len(entrants)} candidates"
+    if winner is not left[0]:
+        why += f", and has a path KL, unlike {left[0].candidate.name}, which is no closer for sure"
+    tied = sum(row.get("behind_low", 1) <= 0 for row in table) - 1
+    why += f"; {tied} others cannot be told from it" if tied > 0 else ""
+    return replace(plan, about={**plan.about, "why": why, "tournament": about})
+
+
+def rounds(costs: Sequence[int], calls: int, dimension: int = 1) -> list[int]:
+    """Return n_r of equation (1) for candidates with these costs a sample, within `calls`."""
+    counts = [len(costs)]
+    while counts[-1] > LAST:
+        counts.append(math.ceil(counts[-1] / 2))
+    dearest = sorted(costs, reverse=True)  # any half may be left, so the dearest is reckoned with
+    spent = [sum(dearest[:k]) for k in counts]
+    unit = spent[0] + sum(c * 2 ** (r - 1) for r, c in enumerate(spent[1:], start=1))
+    doublings = len(counts) - 1
+    held = max(LEAST, 2 * NUMBERS // (dimension * len(costs)))
+    size = min(calls // unit, ROWS // 2**doublings, held)
+    rule = f"must be at least {unit * LEAST} for {len(costs)} candidates"
+    require(calls >= unit * LEAST, "calls", rule, calls, "Or name fewer candidates")
+    return [(size - size % GROUPS) * 2**r for r in range(len(counts))]
+
+
+def _field(
+    audit: Audit,
+    model: Denoiser,
+    steps: int,
+    only: Sequence[str] | Mapping[str, Plan] | None,
+    *,
+    calls: int,
+    fresh: bool,
+    own: Mapping[str, Plan],
+    progress: Progress | None,
+) -> tuple[list[Candidate], Afforded]:
+    """Return who enters, and what the trajectories of the calibrated network cost.
+
+    Too few calls are refused before anything is planned or measured, which takes longer.
+    """
+    dimension, owned = math.prod(model.shape), [p.steps for p in own.values()]
+    rounds([*costs_at_most(audit, steps, only, fresh=fresh), *owned], calls, dimension)
+    paid, right = afforded(audit, only, calls, fresh=fresh), None
+    if paid.paths:
+        more = costs_at_most(audit, steps, only, fresh=fresh, right=audit.calibrated())
+        try:
+            rounds([*more, *owned], calls - paid.calls, dimension)
+        except InputError:
+            paid = Afforded(0, 0, DEAR)
+        else:
+            tick = progress and (lambda done, _: progress(done, calls))
+            right = calibrated_teacher(audit, model, count=paid.paths, progress=tick)
+    return enter(audit, steps, only, fresh=fresh, own=own, right=right), paid
+
+
+def _play(
+    ground: Ground,
+    entrants: list[Entrant],
+    sizes: list[int],
+    spent: int,
+    progress: Progress | None,
+) -> tuple[list[Entrant], int]:
+    """Return who is left after the last round, best first, and all calls with those `spent`."""
+    left, before, total = entrants, 0, spent + _reckoned(entrants, sizes)
+    for size in sizes:
+        for entrant in left:
+            start = spent
+
+            def tick(done: int, _: int, start: int = start) -> None:
+                if progress is not None:
+                    progress(min(start + done, total), total)
+
+            entrant.go_on(ground, size, tick)
+            spent += (size - before) * entrant.candidate.plan.steps
+        left, before = sorted(left, key=lambda e: e.score), size
+        if size != sizes[-1]:
+            left = go_on(left, math.ceil(len(left) / 2))
+    if progress is not None:
+        progress(total, total)
+    require(math.isfinite(left[0].score), "candidates", f"all failed: {left[0].failure}")
+    return left, spent
+
+
+def _reckoned(entrants: list[Entrant], sizes: list[int]) -> int:
+    """Return equation (1), were all as dear as the dearest."""
+    cost, count, before, total = max(e.candidate.plan.steps for e in entrants), len(entrants), 0, 0
+    for size in sizes:
+        total += cost * count * (size - before)
+        count, before = math.ceil(count / 2), size
+    return total
+
+
+def is_fresh(audit: Audit, data: Dataset | Law) -> bool:
+    """Return whether the audit has not seen this data, with labels or without."""
+    if isinstance(data, Law):
+        return True
+    return audit.about["data"] not in (data.fingerprint, data.without_labels().fingerprint)
+
+
+def _reference(model: Denoiser, data: Dataset | Law, seed: int) -> tuple[Array, np.ndarray | None]:
+    """Return held-out rows in the model's units, in random order, and their labels."""
+    source = held_out_examples(model, data, None, FAR + seed)
+    require_shape("data", source, model)
+    if isinstance(source, Dataset):
+        rows = chosen_rows(source, REFERENCE, seed=seed, argument="data")
+        labels = None if source.labels is None else source.labels[rows]
+        return vectors(source, REFERENCE, seed=seed), labels
+    size = min(len(source), REFERENCE, NUMBERS // math.prod(model.shape))
+    batch = source.batch(slice(0, size - size % GROUPS))
+    return batch.reshape(len(batch), -1).double().cpu().numpy(), None
+
+
+def _measure(by: str | Measure, reference: Array, labels: np.ndarray | None, seed: int) -> Measure:
+    if not isinstance(by, str):
+        return by
+    name = require_choice("by", by, DISTANCES)
+    if name == "frechet":
+        return builtin(reference, labels, seed=seed)
+    if name == "mmd":
+        return MMD(median_distance(reference))
+    return (
+        GaussianW2(reference) if name == "gaussian-w2" else SlicedW2(reference.shape[1], seed=seed)
+    )

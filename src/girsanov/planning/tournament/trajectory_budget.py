@@ -1,0 +1,58 @@
+r"""Calibrated solvers in a tournament: whether they may enter, and the trajectories they cost.
+
+A solver is planned on trajectories of the denoiser it will run, so that one on the calibrated
+network needs new ones,
+
+    cost = n (4 K - 3) network calls,                                                      (1)
+
+n as many as the audit has, or fewer where (1) would pass a quarter of what the tournament spends.
+They come from that budget, and never make it too small for the other candidates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from ...measuring.record import Audit
+from ...measuring.trajectories import teacher_calls
+from ...sampling.ode_solvers import SOLVERS
+from ..plan import Plan
+from ..solvers.plan_solver import LEAST
+from .candidates import wanted
+
+SHARE = 4  # trajectories take at most one network call in so many
+NO_PATHS = "solvers, which are planned on trajectories: audit with --trajectories 64"
+
+
+class Afforded(NamedTuple):
+    """Trajectories n of (1), 0 where calibrated solvers do not enter, and why, if it is of use."""
+
+    paths: int
+    calls: int = 0
+    left_out: str = ""
+
+
+def afforded(
+    audit: Audit, only: Sequence[str] | Mapping[str, Plan] | None, calls: int, *, fresh: bool
+) -> Afforded:
+    """Return what of `calls` goes to trajectories of the calibrated network.
+
+    only: as of `candidates`; fresh: whether the audit has not seen what judges the samples,
+    without which nothing that it fitted may be judged.
+    """
+    if isinstance(only, Mapping) or audit.about["exact"] or audit.about.get("process") == "cld":
+        return Afforded(0)
+    if audit.trajectories is None:
+        return Afforded(0, 0, NO_PATHS if only is None else "")
+    guided = audit.about.get("guidance", 1.0) != 1  # calibrated, it would not be any more
+    solvers = any(name in SOLVERS for name in wanted(audit, only))
+    found = audit.calibrated().calibration if fresh and solvers and not guided else None
+    if found is None or found.share == 0:  # the network as it is
+        return Afforded(0)
+    each = teacher_calls(len(audit.levels))
+    count = min(len(audit.trajectories), calls // SHARE // each)
+    if count < LEAST:
+        return Afforded(0, 0, f"solvers on the calibrated network, whose {LEAST} trajectories at "
+                        f"least take {LEAST * each} calls, over a quarter of all")  # fmt: skip
+    return Afforded(count, count * each)

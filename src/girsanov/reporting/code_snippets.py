@@ -1,0 +1,147 @@
+"""How to use the plan: lines to copy, for Python, for a shell and for diffusers."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from markupsafe import Markup, escape
+
+from ..planning.plan import Plan
+from ..sampling.exponential_integrators import HOLDS
+
+
+def lines(code: str) -> Markup:
+    """Return lines of code, each of which hangs where it is broken, and only between words."""
+    made = [
+        Markup('<span class="code-line">{}\n</span>').format(Markup(" ").join(_words_of(line)))
+        for line in escape(code).split("\n")
+    ]
+    return Markup("").join(made)
+
+
+def _words_of(line: str) -> list[Markup]:
+    """Return the words of a line; a tag with spaces in it is not taken apart."""
+    kept = Markup('<span class="code-word">{}</span>')
+    words = [Markup(word) for word in re.split(r" (?![^<]*>)", line)]
+    return [kept.format(word) if "-" in word else word for word in words]
+
+
+UNCONDITIONAL = ("DDPMPipeline", "DDIMPipeline")  # pipelines that are called without a prompt
+
+
+class Snippet(NamedTuple):
+    """Lines to copy: a title and code, in which the number of steps is marked as it moves."""
+
+    title: str
+    code: Markup
+
+
+def snippets(plan: Plan, commands: Sequence[str]) -> list[Snippet]:
+    """Return the lines that make, use and export a plan like this with any number of steps.
+
+    commands: those that were run; the files named are theirs where they can be found there.
+    """
+    audit = after("audit", "--out", commands, "audit.json")
+    model = positional("audit", commands, "model/")
+    out = after("plan", "--out", commands, "plan.json")
+    samples = after("sample", "--out", commands, "samples.npy")
+    if plan.scheduler is not None:  # it has one number of steps, and no audit makes it
+        drawn = f"x = gv.sample(gv.load_model({model!r}), gv.load_plan({out!r}), 1000, seed=0)"
+        return [
+            Snippet("In Python", escape(f"import girsanov as gv\n\n{drawn}")),
+            *_in_diffusers(plan, model, out, escape(str(plan.steps))),
+        ]
+    count = Markup('<span data-live="count">{}</span>').format(plan.steps)
+    words = shlex.join(["girsanov", "plan", audit])
+    options = _options(plan)
+    given = "".join(f", {k}={v!r}" for k, v in options.items())
+    if "calibrate" in options and plan.sampler not in HOLDS:  # whose trajectories are new
+        options["model"] = shlex.quote(model)
+        given += f", denoiser=gv.load_model({model!r})"
+    shell = (
+        escape(f"{words} --steps ")
+        + count
+        + escape(
+            "".join(f" --{k} {v}" if v is not True else f" --{k}" for k, v in options.items())
+            + f" --out {shlex.quote(out)}\n"
+            + shlex.join(["girsanov", "sample", model, "--plan", out, "--count", "1000"])
+            + f" --out {shlex.quote(samples)}"
+        )
+    )
+    python = (
+        escape(f"import girsanov as gv\n\nplan = gv.load_audit({audit!r}).plan(steps=")
+        + count
+        + escape(f"{given})\nx = gv.sample(gv.load_model({model!r}), plan, 1000, seed=0)")
+    )
+    found = [Snippet("From a shell", shell), Snippet("In Python", python)]
+    return [*found, *_in_diffusers(plan, model, out, count)]
+
+
+def _in_diffusers(plan: Plan, model: str, out: str, count: Markup) -> list[Snippet]:
+    """Return the lines that run a plan in its pipeline; none where no pipeline holds the model.
+
+    A scheduler has no velocities and one set of axes for all levels, so that plans in phase
+    space and of full covariances have none either.
+    """
+    record = plan.about.get("audit", {})
+    own, ours = record.get("pipeline"), record.get("in_diffusers", False)
+    if not (own or ours) or plan.process != "vp" or plan.covariance == "full":
+        return []
+    given = "" if own else ", scheduler=pipe.scheduler"
+    plain = ours or own.get("class") in UNCONDITIONAL
+    weight = "" if plan.guidance == 1 else f", guidance_scale={plan.guidance:g}"
+    call = "images = pipe(" if plain else "# then as before: pipe(PROMPT, "
+    lines = (
+        "import girsanov as gv",
+        "from diffusers import DiffusionPipeline",
+        "",
+        f"pipe = DiffusionPipeline.from_pretrained({model!r})",
+        f"pipe.scheduler = gv.GirsanovScheduler.from_plan({out!r}{given})",
+        f"{call}num_inference_steps=",
+    )
+    end = escape(f"{weight})" + (".images" if plain else ""))
+    return [Snippet("In diffusers", escape("\n".join(lines)) + count + end)]
+
+
+def _options(plan: Plan) -> dict[str, str | float | bool]:
+    """Return what makes a plan besides its number of steps, where it is not the default."""
+    found: dict[str, str | float | bool] = {}
+    if plan.sampler != "gaussian":
+        found["sampler"] = plan.sampler
+    if plan.covariance is not None:
+        found["covariance"] = plan.covariance
+    if plan.calibration is not None:
+        found["calibrate"] = True
+    if plan.process != "vp":
+        found["process"] = plan.process
+    if plan.sampler in HOLDS:
+        # rounded up: below the finest level measured there is no plan
+        found["resolution"] = float(f"{plan.resolution * (1 + 1e-5):.6g}")
+    return found
+
+
+def _words(name: str, commands: Sequence[str]) -> list[str]:
+    for command in commands:
+        try:
+            words = shlex.split(str(command))
+        except ValueError:
+            continue
+        if words[:2] == ["girsanov", name]:
+            return words[2:]
+    return []
+
+
+def after(name: str, option: str, commands: Sequence[str], default: str) -> str:
+    """Return the value of an option of the command `name` among `commands`, or a default."""
+    words = _words(name, commands)
+    at = words.index(option) + 1 if option in words else len(words)
+    return words[at] if at < len(words) else default
+
+
+def positional(name: str, commands: Sequence[str], default: str) -> str:
+    """Return the first argument of the command `name` among `commands`, or a default."""
+    words = _words(name, commands)
+    return words[0] if words and not words[0].startswith("-") else default

@@ -1,0 +1,55 @@
+"""The three numbers at the top of the page: a ledger's entries, or what a solver has instead."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..planning.plan import Plan
+from .words.numbers import MEANINGS, interval_of, name_of, number, value_of
+
+NONE_FOUND = "≥ 0"
+
+
+class Card(NamedTuple):
+    """A number: its name, value and unit, its interval or kind, and what it means."""
+
+    name: str
+    value: str
+    unit: str
+    interval: str
+    meaning: str
+
+
+def cards(plan: Plan) -> list[Card]:
+    """Return the three numbers of a plan."""
+    found = [_of_entry(plan, k) for k in range(len(plan.ledger))]
+    far = plan.distance
+    if far is None:
+        return found
+    noise = [number(float(s**-0.5)) for s in (plan.levels[0], plan.levels[-1])]
+    return [
+        Card(
+            "Distance to a fine solution",
+            number(far.value),
+            "",
+            f"{'95 % interval ' if far.kind == 'measured' else 'predicted, '}"
+            f"{number(far.low)} to {number(far.high)}",
+            "How far its end points are from a fine solution’s: root mean square of a "
+            "coordinate, in standardised units",
+        ),
+        Card("Noise levels", noise[0], "", f"down to {noise[1]}", "Where it starts and stops"),
+        *found[-1:],
+    ]
+
+
+def _of_entry(plan: Plan, k: int) -> Card:
+    entry = plan.ledger[k]
+    value, certain = value_of(entry), entry.kind in ("exact", "lower bound", "unknown")
+    kind = f"{entry.said}: none was found" if value == NONE_FOUND else entry.said
+    return Card(
+        name_of(entry),
+        value,
+        "" if value == "unknown" else "nats",
+        kind if certain else f"95 % interval {interval_of(entry)}",
+        MEANINGS.get(entry.name, ""),
+    )

@@ -1,0 +1,301 @@
+r"""Two models compared: what can be known of their score errors exactly, and their ledgers.
+
+On one data distribution the error of the best denoiser, M*, is the same for both, so that
+
+    eps_A^2(s) - eps_B^2(s) = M_A(s) - M_B(s),
+    KL_score(A) - KL_score(B) = 1/2 int (M_A - M_B) ds,                                    (1)
+
+is measured, although neither score error is, at the levels and between them. With the same
+examples and noise it is paired.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from markupsafe import Markup
+
+from .._checks import InputError, plural, require
+from .._typing import Array, Json
+from ..error_curve.interpolate import half_between
+from ..measuring.record import Audit
+from ..measuring.record_fields import rows_of, same_audit
+from ..montecarlo import Estimate, apart, group_estimate
+from ..planning.make_plan import make_plan
+from ..planning.plan import Plan
+from ..planning.second_model import proven
+from .code_snippets import positional
+from .figures.error_curve import LEFT, RIGHT, TOP, curve_axis, half_width
+from .figures.models import Rival, shared
+from .figures.svg import (
+    NARROW,
+    Axis,
+    el,
+    frame,
+    polyline,
+    responsive,
+    ribbon,
+    rounded_up,
+    svg,
+)
+from .live import certificate_words
+from .page_sections import sampler_of
+from .words.advice import headline
+from .words.faults import knows_nothing
+from .words.numbers import interval_of, number, value_of
+from .words.verdict import sampler_share
+
+NOISE, NOISE_IN_UNITS = "noise level σ", "noise level in the data’s units"
+SAME = ("data", "seed", "examples", "draws")  # records that make two audits a pair
+
+
+class Difference(NamedTuple):
+    """M_A - M_B where both were measured.
+
+    noise: levels from coarse to fine [K]; curves: s M/d of both [2, K]; gain: s (M_A - M_B)/2,
+    nats per e-fold of the noise level / 2, [K]; nats: (1); paired: whether on the same examples;
+    users: whether noise levels are in the data's own units.
+    """
+
+    noise: Array
+    curves: Array
+    gain: Estimate
+    nats: Estimate
+    paired: bool
+    users: bool
+
+
+def difference(a: Audit, b: Audit) -> Difference:
+    """Return equation (1) for two audits; raises InputError where they cannot be compared."""
+    shapes = [tuple(x.about["shape"]) for x in (a, b)]
+    require(shapes[0] == shapes[1], "audit", f"must be of shape {shapes[0]}", shapes[1])
+    units = _units(a, b)
+    logs = [np.log(x.levels / u**2) for x, u in zip((a, b), units, strict=True)]
+    low, high = max(x[0] for x in logs), min(x[-1] for x in logs)
+    require(low < high, "audit", "must share noise levels with the first")
+    at = np.unique(np.concatenate([x[(x >= low) & (x <= high)] for x in logs]))
+    rows = [
+        np.stack([np.interp(at, x, g) for g in (m.levels[:, None] * m.curve.traces[1:, :, 0]).T])
+        for x, m in zip(logs, (a, b), strict=True)
+    ]  # s M by group, [B, K]
+    same = len(logs[0]) == len(logs[1]) and np.allclose(logs[0], logs[1])
+    same = same and np.array_equal(a.curve.shares, b.curve.shares)
+    paired = bool(same and all(a.about[k] == b.about[k] for k in SAME))
+    gain = _between([row / 2 for row in rows], (a, b), paired)
+    whole = [
+        half_between(m.curve, math.exp(low) * u**2, math.exp(high) * u**2)
+        for m, u in zip((a, b), units, strict=True)
+    ]
+    d = a.curve.dimension
+    both = np.stack([m.curve.shares @ r / d for m, r in zip((a, b), rows, strict=True)])
+    nats = _between(whole, (a, b), paired)
+    return Difference(np.exp(-at / 2), both, gain, nats, paired, units != (1.0, 1.0))
+
+
+def _units(*audits: Audit) -> tuple[float, ...]:
+    """Return the user's units in one of each model's, 1 where they are not known of all."""
+    scales = [x.about.get("scale") for x in audits]
+    if all(isinstance(s, int | float) and s > 0 for s in scales):
+        return tuple(float(s) for s in scales)  # type: ignore[arg-type]
+    return (1.0,) * len(audits)
+
+
+def _between(rows: Sequence[Array], audits: tuple[Audit, Audit], paired: bool) -> Estimate:
+    """Return the mean of rows[0] - rows[1] by group, [B] or [B, J], with standard errors."""
+    first, second = rows
+    if paired:
+        return _mean(first - second, audits[0])
+    return apart(_mean(first, audits[0]), _mean(second, audits[1]))
+
+
+def _mean(by_group: Array, audit: Audit) -> Estimate:
+    if audit.curve.exact:
+        return Estimate(audit.curve.shares @ by_group, np.zeros(by_group.shape[1:]))
+    return group_estimate(by_group, audit.curve.shares)
+
+
+def versus(audits: Sequence[Audit], plans: Sequence[Plan]) -> Json | None:
+    """Return the section that compares the first audit with each other one; None for one."""
+    if len(audits) < 2:
+        return None
+    made = None if plans else _best(next((a for a in audits if not a.untrained()), audits[0]))
+    kept = [_plan_for(audit, plans or [made] if made else plans) for audit in audits]
+    told = [p and proven(p, a, audits) for p, a in zip(kept, audits, strict=True)]
+    rows = [_row(k, *pair) for k, pair in enumerate(zip(audits, told, strict=True), start=1)]
+    more = told[0] is not kept[0] and rows[0]["entries"][2][0]
+    units = _units(*audits)
+    names = [row["name"] for row in rows]
+    rivals = [Rival(*one) for one in zip(names, audits, kept, units, strict=True)]
+    pairs = []
+    for k, other in enumerate(audits[1:], start=2):
+        found = difference(audits[0], other)
+        pairs.append(
+            {
+                "words": in_words(found, k),
+                "more": " ".join(filter(None, [over_words(found, k), as_they_are(kept)])),
+                "curves": _curves_figure(found, f"versus-{k}"),
+                "gain": _gain_figure(found, k, f"ahead-{k}"),
+                "names": [rows[0]["name"], rows[k - 1]["name"]],
+            }
+        )
+    same = len({rows_of(a.about) for a in audits}) == 1
+    plain = made and replace(made, calibration=None)  # each model by itself may be calibrated
+    words = "" if plain is None else f"{plural(plain.steps, 'step')} ({sampler_of(plain)})"
+    label = NOISE_IN_UNITS if units[0] != 1.0 or len({*units}) > 1 else NOISE
+    return {
+        "rows": rows, "pairs": pairs, "same": same, "made": words, "shared": shared(rivals, label),
+        "names": names, "proven": more,
+    }  # fmt: skip
+
+
+def in_words(found: Difference, other: int) -> str:
+    """Return which of model 1 and model `other` is better by (1), with its interval."""
+    value, (low, high) = float(found.nats.value), found.nats.interval()
+    if low <= 0 <= high:
+        return (
+            f"Models 1 and {other} cannot be told apart: their denoisers’ errors differ by "
+            f"{number(value)} nats (95 % interval {number(low)} to {number(high)})."
+        )
+    better, worse = _ranked(found, other)
+    low, high = sorted((abs(low), abs(high)))
+    return (
+        f"Model {better} is the better one: its denoiser’s error costs {number(abs(value))} nats "
+        f"less than that of model {worse} (95 % interval {number(low)} to {number(high)})."
+    )
+
+
+def as_they_are(plans: Sequence[Plan | None]) -> str:
+    """Return which models' plans are calibrated, of which the comparison of curves knows nothing.
+
+    plans: one a model, or None.
+    """
+    which = [k for k, p in enumerate(plans, start=1) if p is not None and p.calibration]
+    if not which:
+        return ""
+    names = f"model{'s' if len(which) > 1 else ''} {' and '.join(str(k) for k in which)}"
+    return (
+        f"It compares the models as they are. Samples of {names} are drawn calibrated, "
+        "and what the table, the verdict and the certificate say of that is of the corrected one."
+    )
+
+
+def over_words(found: Difference, other: int) -> str:
+    """Return where `in_words` compares, and what it means for the worse model."""
+    low, high = found.nats.interval()
+    ends = f"noise levels {number(float(found.noise[-1]))} to {number(float(found.noise[0]))}"
+    ends += " in the data’s own units" if found.users else ""
+    if low <= 0 <= high:
+        return f"This is over {ends}."
+    least = number(min(abs(low), abs(high)))
+    worse = _ranked(found, other)[1]
+    return (
+        f"This is over {ends}. With very many steps the path of model {worse} pays at least "
+        f"{least} nats of score error there."
+    )
+
+
+def _ranked(found: Difference, other: int) -> tuple[int, int]:
+    return (1, other) if found.nats.value < 0 else (other, 1)
+
+
+def _best(audit: Audit) -> Plan | None:
+    """Return the plan of the best number of steps, None where this audit cannot price one."""
+    try:
+        return make_plan(audit, force=True)
+    except InputError:
+        return None
+
+
+def _plan_for(audit: Audit, plans: Sequence[Plan]) -> Plan | None:
+    own = [p for p in plans if same_audit(p.about["audit"], audit.about)]
+    if own or not plans:
+        return own[0] if own else None
+    like = plans[0]
+    try:
+        return make_plan(
+            audit, steps=like.steps, sampler=like.sampler, covariance=like.covariance,
+            start=like.start if like.distance is None else None, last=like.last, force=True,
+        )  # fmt: skip
+    except InputError:
+        return None
+
+
+def _row(index: int, audit: Audit, plan: Plan | None) -> Json:
+    model = str(audit.about["model"])
+    name = Path(positional("audit", audit.about.get("commands", ()), "")).name
+    entries = [] if plan is None else [[value_of(e), interval_of(e)] for e in plan.ledger]
+    share = None if plan is None else sampler_share(plan)
+    nothing = audit.untrained() is not None
+    return {
+        "name": f"{index}. {name or model[:8]}",
+        "model": model[:12],
+        "steps": "–" if plan is None else _steps(plan),
+        "entries": entries or [["–", ""]] * 3,
+        "share": "–" if share is None or share.value is None else number(share.value),
+        "verdict": knows_nothing(audit) if plan is None else headline(audit, plan),
+        "certificate": "" if plan is None or nothing else certificate_words(plan),
+    }
+
+
+def _steps(plan: Plan) -> str:
+    return f"{plan.steps}{'' if plan.calibration is None else ', calibrated'}"
+
+
+def _curves_figure(found: Difference, ident: str) -> Markup:
+    return responsive(ident, lambda name, width: _curves(found, name, width))
+
+
+def _x(found: Difference, width: float) -> Axis:
+    return Axis(float(found.noise[-1]), float(found.noise[0]), LEFT, width - RIGHT, log=True)
+
+
+def _label(found: Difference) -> str:
+    return NOISE_IN_UNITS if found.users else NOISE
+
+
+def _curves(found: Difference, ident: str, width: float) -> Markup:
+    tall = 220.0 if width > NARROW else 200.0
+    x, y = _x(found, width), curve_axis(list(found.curves), tall)
+    at = x(found.noise)
+    lines = [
+        el("path", d=polyline(at, y(row)), class_=f"line {kind}")
+        for row, kind in zip(found.curves, ("model", "second"), strict=True)
+    ]
+    told = "Error times SNR per coordinate of both models at every noise level."
+    frames = frame(x, y, _label(found), "error per coordinate × SNR")
+    return svg(ident, (width, tall + TOP + 46), "Two error curves", told, frames, *lines)
+
+
+def _gain_figure(found: Difference, other: int, ident: str) -> Markup:
+    return responsive(ident, lambda name, width: _gain(found, other, name, width))
+
+
+def _gain(found: Difference, other: int, ident: str, width: float) -> Markup:
+    ahead, behind = _ranked(found, other)
+    sign = 1 if ahead == other else -1
+    value, half = 2 * sign * found.gain.value, 2 * half_width(found.gain)
+    most = max(float(np.max(np.abs(value) + half)), 1e-12)
+    tall, x = 150.0, _x(found, width)
+    top = rounded_up(most)
+    least = float(np.min(value - half))
+    low = -rounded_up(-least) if least < -0.05 * top else 0.0
+    high = top if float(np.max(value + half)) > 0.05 * top else 0.0
+    y = Axis(low, high if high > low else top, TOP + tall, TOP)
+    at = x(found.noise)
+    words = f"nats per e-fold by which model {ahead} is ahead"
+    told = f"Largest difference {number(float(value[np.argmax(np.abs(value))]))} nats per e-fold."
+    return svg(
+        ident,
+        (width, tall + TOP + 46),
+        f"Where model {ahead} is ahead of model {behind}",
+        told,
+        frame(x, y, _label(found), words),
+        el("path", d=ribbon(at, y(value - half), y(value + half)), class_="band"),
+        el("path", d=polyline(at, y(value)), class_="line model thin"),
+        el("path", d=f"M{x.start:.1f} {y(0.0):.1f}H{x.end:.1f}", class_="axis"),
+    )

@@ -1,0 +1,258 @@
+"""What would help most, in words: the remedies of a plan, with their numbers.
+
+One remedy is said to help most only where the interval of the next one ends below the start of
+its own; where they overlap, both are named and the data cannot tell. Another grid can save more
+than init and discretisation come to, because these are measured from an ideal grid that follows
+the model: long steps that add the measured covariance also cover part of what the model gets
+wrong. The words say then that the rest comes off the score error.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ..._checks import InputError
+from ...measuring.record import Audit
+from ...planning.plan import Plan
+from ...planning.remedies import Remedy, remedies
+from ...score_error.untrained import Untrained
+from .faults import (
+    REMEDY,
+    STOPPED,
+    better,
+    by_heart,
+    ignorant,
+    knows_nothing,
+    learnt_or_better,
+    no_better,
+    off,
+)
+from .numbers import number, within
+from .spread import kept_spread
+from .tournament import winner
+from .verdict import NEGLIGIBLE, sampler_share, verdict
+
+
+class Help(NamedTuple):
+    """What would help a plan: what stands out first, then one line a remedy, the best first."""
+
+    told: list[str]
+    items: list[str]
+
+
+NOTHING = (
+    "Nothing that was measured would clearly help: neither another grid, other steps, a "
+    "longer range of noise levels nor a correction of the model saves more than "
+    f"{number(NEGLIGIBLE)} nats for certain."
+)
+
+
+def spoken(audit: Audit, plan: Plan) -> list[str]:
+    """Return who won a plan's tournament, if any, its verdict, and what would help it most.
+
+    Of a model that knows nothing of the data that is the verdict, and nothing else is said.
+    """
+    if plan.cannot_tell:
+        return [plan.cannot_tell]
+    nothing = knows_nothing(audit, plan)
+    if nothing:
+        return _said(plan, nothing, REMEDY)
+    gaussian = no_better(audit.recorded(), plan)
+    mend = learnt_or_better if gaussian else helps
+    return _said(plan, gaussian, mend(audit, plan))
+
+
+def plan_spoken(plan: Plan) -> list[str]:
+    """Return what `spoken` says, but for what would help: that takes the audit."""
+    if plan.cannot_tell:
+        return [plan.cannot_tell]
+    found = plan.untrained
+    if found:
+        return _said(plan, ignorant(Untrained(**found), plan.about["audit"], plan), REMEDY)
+    gaussian = no_better(plan.about["audit"], plan)
+    return _said(plan, gaussian, better(plan.about["audit"]) if gaussian else "")
+
+
+def _said(plan: Plan, fault: str, helps: str) -> list[str]:
+    """Return who won, what is wrong with the model or else the verdict, and what would help."""
+    named = not plan.ledger or plan.ledger[0].name == "init"
+    first = fault or (verdict(plan) if named else "")
+    spread = "" if fault else kept_spread(plan)
+    return [text for text in (winner(plan), first, spread, helps) if text]
+
+
+def headline(audit: Audit, plan: Plan) -> str:
+    """Return the verdict on a plan, or that its model knows nothing of the data."""
+    if plan.cannot_tell:
+        return plan.cannot_tell
+    nothing = knows_nothing(audit, plan)
+    fault = nothing or no_better(audit.recorded(), plan)
+    if plan.scheduler is not None:  # it was chosen by samples, whatever the model is
+        return " ".join(filter(None, [verdict(plan), fault]))
+    return fault or verdict(plan)
+
+
+def helps(audit: Audit, plan: Plan) -> str:
+    """Return what would help a plan most, "" where this audit cannot price it."""
+    return helped(audit, priced(audit, plan), plan)
+
+
+def helped(audit: Audit, found: Sequence[Remedy] | None, plan: Plan) -> str:
+    """Return `helps_of`, after what the model has memorised if that is the larger part."""
+    learnt = by_heart(audit, plan)
+    told = " ".join(filter(None, [off(audit, plan), learnt]))
+    said = helps_of(advisable(found, plan, bool(learnt)), plan)
+    if not told:
+        return said
+    if said in ("", NOTHING):
+        return told
+    return f"{told} With the same model, {said[0].lower()}{said[1:]}"
+
+
+def listed(audit: Audit, found: Sequence[Remedy] | None, plan: Plan) -> Help:
+    """Return what `helped` says, line by line."""
+    if plan.cannot_tell:
+        return Help([], [])  # the headline has said it
+    if audit.untrained() is not None:
+        return Help([REMEDY], [])
+    if no_better(audit.recorded(), plan):
+        return Help([learnt_or_better(audit, plan)], [])
+    learnt = by_heart(audit, plan)
+    told = list(filter(None, [off(audit, plan), learnt]))
+    found = advisable(found, plan, bool(learnt))
+    sure = [r for r in found or () if r.low > NEGLIGIBLE]
+    if not sure:
+        return Help(told or list(filter(None, [helps_of(found, plan)])), [])
+    share = sampler_share(plan).value if plan.distance is None else None
+    lines = [_words(r, plan.steps, share) for r in (sure if plan.distance is None else sure[:1])]
+    if plan.distance is None and (near := _close(sure)):
+        close = lines.pop(sure.index(near[0]))
+        lines.insert(1, f"{close}; the data cannot tell this from the first")
+    return Help(told, [line[0].upper() + line[1:] for line in lines])
+
+
+def advisable(
+    found: Sequence[Remedy] | None, plan: Plan, memorised: bool
+) -> Sequence[Remedy] | None:
+    """Return the remedies that nothing else known speaks against.
+
+    memorised: more training of a model that knows its examples by heart makes that worse. Where
+    samples chose the sampler and its grid, nats do not choose others.
+    """
+    if found is None:
+        return None
+    chosen = "tournament" in plan.about
+    return [r for r in found if not (memorised if r.name == "training" else chosen)]
+
+
+def _close(sure: Sequence[Remedy]) -> list[Remedy]:
+    """Return the remedies that the data cannot tell from the first."""
+    return [r for r in sure[1:] if r.high >= sure[0].low and math.isfinite(r.high)]
+
+
+def helps_of(found: Sequence[Remedy] | None, plan: Plan) -> str:
+    """Return what the remedies of a plan come to in words, "" where they are not known."""
+    if found is None:
+        return ""
+    if plan.distance is None and "tournament" not in plan.about:
+        return help_most(found, plan.steps, sampler_share(plan).value)
+    sure = [r for r in found if r.low > NEGLIGIBLE]  # nothing else of it is priced in nats
+    return f"What is known to help is {_words(sure[0], plan.steps)}." if sure else ""
+
+
+def priced(audit: Audit, plan: Plan) -> list[Remedy] | None:
+    """Return the remedies of a plan, None where this audit cannot price them."""
+    try:
+        return remedies(audit, plan)
+    except InputError:
+        return None
+
+
+def audit_spoken(audit: Audit) -> list[str]:
+    """Return the verdict on a model sampled with the best number of steps, [] if none is known.
+
+    Of an audit to the precision of a number of steps, sampled with so many.
+    """
+    wanted = audit.about.get("precision", {}).get("steps")
+    try:
+        plan = audit.plan(steps=wanted, force=True)
+    except InputError:
+        return [why] if (why := audit.cannot_tell() or knows_nothing(audit)) else []
+    if plan.cannot_tell:
+        return [plan.cannot_tell]
+    nothing = knows_nothing(audit)
+    if nothing:
+        return [nothing, REMEDY]
+    if gaussian := no_better(audit.recorded(), plan):
+        return [gaussian, learnt_or_better(audit, plan)]
+    steps = f"Sampled with {plan.steps} step{'s' if plan.steps != 1 else ''} (gaussian hold): "
+    first, *rest = spoken(audit, plan)
+    return [steps + first[0].lower() + first[1:], *rest]
+
+
+def help_most(found: Sequence[Remedy], steps: int, share: float | None = None) -> str:
+    """Return one sentence on what would lower the KL most, for a plan of so many steps.
+
+    share: what init and discretisation of that plan come to in nats, where it is known.
+    """
+    sure = [r for r in found if r.low > NEGLIGIBLE]
+    if not sure:
+        return NOTHING
+    first, *rest = sure
+    told = f"What would help most is {_words(first, steps, share)}."
+    close = _close(sure)
+    if close:
+        told += f" The data cannot tell this from {_words(close[0], steps, share)}."
+    others = [r for r in rest if r not in close[:1]]
+    if others:
+        told += " Then: " + "; ".join(_words(r, steps, share) for r in others) + "."
+    return told
+
+
+def _words(remedy: Remedy, steps: int, share: float | None = None) -> str:
+    saves = _nats(remedy)
+    if remedy.low < remedy.high:
+        saves += f" {within(remedy.low, remedy.high)}"
+    beyond = share is not None and (remedy.value or 0.0) > max(0.0, share) + NEGLIGIBLE
+    if beyond and remedy.name in ("grid", "steps"):
+        saves += ", more than the sampler costs: the rest comes off the score error"
+    about = remedy.about
+    match remedy.name:
+        case "grid":
+            start = about["start"]
+            from_there = f", from noise level {number(start)} on" if start else ""
+            return f"a better grid of as many steps{from_there}, which saves {saves}"
+        case "steps":
+            kind = "more" if about["steps"] > steps else "fewer"
+            return f"{kind} steps: {about['steps']} would save {saves}"
+        case "calibration":
+            return f"calibration (plan --calibrate), which saves {saves}"
+        case "range":
+            noise = number(about["noise"])
+            return (
+                f"a longer range of noise levels: starting at the noisiest one measured, {noise}, "
+                f"costs {saves}"
+            )
+        case _:
+            where = about["noise"]
+            there = "" if where is None else " to ".join(number(noise) for noise in where)
+            there = there and f", above all at noise levels {there}"
+            least = number(remedy.low)
+            whose = "the score error" + (" calibration leaves" if about.get("calibrated") else "")
+            what = STOPPED if about.get("stopped") else "more training"
+            said = f"{what}{there}: {whose} costs the path at least {least} nats"
+            ends = about.get("beaten")
+            by = "the training" if about.get("trained_on") else "other"
+            if ends is None:
+                return said
+            noise = " to ".join(number(sigma) for sigma in ends)
+            return (
+                f"{said} (at noise {noise} an average of {by} examples, without any "
+                "network, is closer to the truth than this model)"
+            )
+
+
+def _nats(remedy: Remedy) -> str:
+    return f"{number(remedy.value or 0.0)} nats"

@@ -1,0 +1,219 @@
+r"""Is it the model or the sampler? One sentence, from a plan's ledger.
+
+With S = init + discretisation in [S_low, S_high] (ends of the entries' intervals added, which
+keeps 95 % by the union bound) and L the lower bound of the score error,
+
+    S_high <= L            it is the model;                                               (1)
+    S_low <= L < S_high    they cannot be told apart;                                     (2)
+    L < S_low              the sampler is the larger known part,                          (3)
+
+and no more than that: the score error may be anything above L, so (3) never acquits the model.
+L is of the path KL, and says nothing of the divergence of the output from the data: no function
+of the score error bounds that from below (Khelifa, Turner and Venkataramanan, arXiv 2606.06179).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ..._checks import plural
+from ..._typing import Json
+from ...ledger.entry import Entry, tv_from_kl
+from ...planning.plan import Plan
+from .numbers import ends, number, span, within
+
+CALIBRATED = "Of the calibrated model, whose are all numbers here"
+NEGLIGIBLE = 0.01  # nats: a total variation of at most 0.07
+
+
+class Sampler(NamedTuple):
+    """The sampler's share S in nats: its value (None when unknown) and its interval."""
+
+    value: float | None
+    low: float
+    high: float
+
+    def words(self) -> str:
+        """Return S with its interval, in words."""
+        if self.value is None:
+            return "an amount that was not measured"
+        middle = f"{number(max(0.0, self.value))} nats"
+        if number(self.low) == number(self.high):
+            return middle
+        return f"{middle} {within(self.low, self.high)}"
+
+
+def entry_named(plan: Plan, name: str) -> Entry | None:
+    """Return the entry of a plan's ledger with this name, None if there is none."""
+    return next((e for e in plan.ledger if e.name == name), None)
+
+
+def sampler_share(plan: Plan) -> Sampler:
+    """Return init + discretisation of a plan, the intervals' ends added."""
+    parts = [e for e in plan.ledger if e.name != "score"]
+    values = [e.value for e in parts if e.value is not None]
+    ends = [span(e) for e in parts]
+    whole = math.fsum(values) if parts and len(values) == len(parts) else None
+    return Sampler(whole, math.fsum(e[0] for e in ends), math.fsum(e[1] for e in ends))
+
+
+def verdict(plan: Plan) -> str:
+    """Return one sentence that says what limits samples drawn with `plan`, as far as is known.
+
+    The wording follows equations (1) to (3) of this module and claims no more than they do.
+    """
+    said = _verdict(plan)
+    if plan.calibration is not None:
+        said = f"{CALIBRATED}: {said[0].lower()}{said[1:]}"
+    if plan.guidance == 1:
+        return said
+    return f"Relative to the field guided with weight {plan.guidance:g}, not to data: {said}"
+
+
+def _verdict(plan: Plan) -> str:
+    sampler, score = sampler_share(plan), entry_named(plan, "score")
+    if plan.distance is not None:
+        return _of_solver(plan)
+    if plan.scheduler is not None:
+        return (
+            f"No plan was closer than {plan.scheduler['name']}, which diffusers runs by itself: "
+            "samples decided, and nothing in nats is known of its steps."
+        )
+    if sampler.value is None:
+        return "What the sampler costs is not known, so nothing can be said."
+    if score is not None and score.kind == "exact" and score.value == 0:
+        return _with_exact_model(plan, sampler)
+    low = 0.0 if score is None else span(score)[0]
+    if low == 0:
+        return _without_bound(sampler)
+    model = f"{number(low)} nats"
+    if sampler.high <= low:
+        return (
+            f"It is the model: its score error costs the path at least {model}, "
+            f"the sampler only {sampler.words()}."
+        )
+    if sampler.low <= low:
+        return (
+            f"Too close to call: the sampler costs {sampler.words()}, "
+            f"and the path pays at least {model} for the model’s score error."
+        )
+    return (
+        f"The sampler is the larger known part: it costs {sampler.words()}; "
+        f"the model’s score error costs the path at least {model}, and how much more cannot be "
+        "known from data."
+    )
+
+
+def _of_solver(plan: Plan) -> str:
+    far = plan.distance
+    assert far is not None
+    known = f"{far.kind}, 95 % interval {ends(far.low, far.high)}"
+    said = (
+        f"A deterministic sampler has no cost in nats: with {plural(plan.steps, 'step')} its "
+        f"samples end {number(far.value)} ({known}) from a fine solution of the same equation."
+    )
+    score = entry_named(plan, "score")
+    if score is not None and score.kind == "exact":
+        return f"{said} The denoiser is exact, so nothing but the steps and the end is in error."
+    return said
+
+
+def _with_exact_model(plan: Plan, sampler: Sampler) -> str:
+    if sampler.high == 0:
+        return "Neither: the denoiser is exact, and the sampler adds nothing."
+    if sampler.high <= NEGLIGIBLE:
+        return f"Neither: the denoiser is exact, and the sampler adds only {sampler.words()}."
+    init = entry_named(plan, "init")
+    share = 0.0 if init is None or not sampler.value else (init.value or 0.0) / sampler.value
+    part = (
+        "most of it from the steps"
+        if share < 1 / 3
+        else "most of it from the start"
+        if share > 2 / 3
+        else "from the start and the steps alike"
+    )
+    return (
+        f"It is the sampler: the denoiser is exact, so all of the error, {sampler.words()}, "
+        f"is the sampler’s, {part}."
+    )
+
+
+def _without_bound(sampler: Sampler) -> str:
+    if sampler.high <= NEGLIGIBLE:
+        return (
+            f"Neither stands out: the sampler adds only {sampler.words()}, and no score error "
+            "was found, though one that the probe cannot see is not excluded."
+        )
+    if sampler.low <= 0:
+        return (
+            f"Too little is known to say: the sampler costs {sampler.words()}, and no score "
+            "error was found, though one that the probe cannot see is not excluded."
+        )
+    return (
+        f"As far as can be seen it is the sampler: it costs {sampler.words()}, and no score "
+        "error was found, though one that the probe cannot see is not excluded."
+    )
+
+
+def advice(plan: Plan) -> str:
+    """Return what a different number of steps would change, from the plan's frontier."""
+    row = next((r for r in plan.frontier if r["steps"] == plan.steps), None)
+    if row is None:
+        return ""
+    best = min(plan.frontier, key=lambda r: float(r["above_best"]))
+    gain, se = max(0.0, float(row["above_best"])), float(row["standard_error"])
+    if best["steps"] != plan.steps and gain > max(NEGLIGIBLE, 2 * se):
+        first = (
+            f"The cheapest grid on the measured levels takes {plural(best['steps'], 'step')} "
+            f"instead of {plan.steps} and would save about {number(gain)} nats"
+            f"{f' {within(max(0.0, gain - 2 * se), gain + 2 * se)}' if se > 0 else ''}."
+        )
+    else:
+        first = "No other number of steps on the measured levels is clearly cheaper."
+    share = sampler_share(plan)
+    if share.low - gain <= max(NEGLIGIBLE, share.low / 10):
+        return first
+    return (
+        f"{first} What then remains of the sampler’s cost may come from the spacing of those "
+        "levels: audit with more of them, or try another sampler, to see."
+    )
+
+
+def cheapest(plan: Plan) -> int | None:
+    """Return the number of steps beyond which a plan's sampler clearly costs more, else None."""
+    if len(plan.frontier) < 2:
+        return None
+    best = min(plan.frontier, key=lambda row: float(row["above_best"]))
+    last = plan.frontier[-1]
+    sure = float(last["above_best"]) > max(NEGLIGIBLE, 2 * float(last["standard_error"]))
+    return int(best["steps"]) if sure and last["steps"] > best["steps"] else None
+
+
+def enough(rows: Sequence[Json]) -> int:
+    """Return the fewest steps of a frontier from which no other number clearly costs less."""
+    level = [float(r["above_best"]) <= max(NEGLIGIBLE, 2 * r["standard_error"]) for r in rows]
+    return int(next(r["steps"] for r, same in zip(rows, level, strict=True) if same))
+
+
+def certificate(plan: Plan) -> str:
+    """Return what the ledger says of the samples as a whole, where it says anything."""
+    if plan.distance is not None:
+        return (
+            "Nothing in nats or total variation can be promised of a deterministic sampler: it "
+            "adds no noise, so no path KL exists. What is known is its distance to the teacher."
+        )
+    score = entry_named(plan, "score")
+    high = math.inf if score is None else span(score)[1]
+    total = sampler_share(plan).high + high
+    if math.isinf(total):
+        return (
+            "No total is given: the score error is known from below only, "
+            "so the samples’ distance from the data has no upper bound."
+        )
+    return (
+        f"Together at most {number(total)} nats, which allows a total variation of at most "
+        f"{number(tv_from_kl(total))} between samples and data, both seen at noise level "
+        f"{number(plan.resolution)}."
+    )

@@ -1,0 +1,111 @@
+"""`sample`: from a model and a plan to samples in the data's own units."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import torch
+
+from .._checks import require, require_count
+from .._typing import Progress
+from ..data.standardise import Standardisation
+from ..denoise.base import Denoiser, require_denoiser
+from ..noise import NoiseSource
+from .exponential_integrators import Recipe
+from .loop import HasRecipe, sample_batches
+
+STANDARDISED = (
+    "the samples are in the model's own units (standardised, or of its pictures or latents): "
+    "neither the model nor the plan knows those of the data. girsanov.wrap(..., train=...) does, "
+    "and so does a plan from an audit on data"
+)
+
+
+def sample(
+    denoiser: Denoiser,
+    plan: Recipe | HasRecipe,
+    count: int,
+    *,
+    seed: int = 0,
+    label: int | torch.Tensor | None = None,
+    batch_size: int | None = None,
+    any_model: bool = False,
+    as_drawn: bool = False,
+    progress: Progress | None = None,
+) -> np.ndarray:
+    """Return `count` samples in the units and type of the data the model was trained on.
+
+    Of a model that does not know its units they are those of the data that it was audited on,
+    which a plan keeps; drawn by a recipe alone they stay as the model sees them, with a warning.
+    plan: made from an audit of this very model, which is checked by fingerprint unless
+    `any_model`; seed: sample i is the same under one seed for every count and batch size;
+    label: the class to draw, or one per sample [count], by default as often as each occurred in
+    the training data; as_drawn: leave the numbers of a table where they were drawn, also where no
+    number of the training data was (a count below 0), which by default are brought back to the
+    nearest that can be; progress(done, total) counts network
+    calls times samples. Samples of a law come back as they are, float64 [count, d].
+    """
+    require_count("count", count)
+    check_model(denoiser, plan, any_model)
+    if label is None and denoiser.classes:
+        label = proportional_labels(denoiser, count, seed)
+    batches = sample_batches(
+        denoiser, plan, count, seed=seed, batch_size=batch_size, label=label, progress=progress
+    )
+    units = units_of(denoiser, plan, as_drawn)
+    if units is None:
+        warnings.warn(STANDARDISED, stacklevel=2)
+    return np.concatenate([in_units(units, x) for x in batches])
+
+
+def proportional_labels(denoiser: Denoiser, count: int, seed: int) -> torch.Tensor:
+    """Return a label per sample [count], in the proportions of the training data.
+
+    Label i is the same under one seed for every count. Raises InputError when the model does
+    not say how often each label occurred.
+    """
+    shares = getattr(denoiser, "training", {}).get("label_shares")
+    known = isinstance(shares, list) and len(shares) == denoiser.classes and sum(shares) > 0
+    names = ", ".join(getattr(denoiser, "label_names", ())) or f"0..{denoiser.classes - 1}"
+    rule = f"must be one of {names}: how often each occurs was not recorded"
+    require(known, "label", rule, "no label")
+    edges = np.cumsum(np.asarray(shares, dtype=np.float64))
+    draws = NoiseSource(seed, "label").uniform(0, 0, count) * edges[-1]
+    return torch.from_numpy(np.searchsorted(edges, draws, side="right").astype(np.int64))
+
+
+def check_model(denoiser: Denoiser, plan: Recipe | HasRecipe, any_model: bool = False) -> None:
+    """Refuse a plan that was made for another model."""
+    require_denoiser(denoiser)
+    planned = isinstance(plan, Recipe) or callable(getattr(plan, "recipe", None))
+    require(planned, "plan", "must be a plan or a recipe", type(plan).__name__)
+    own = denoiser.fingerprint  # of a network of one's own made anew whenever it is asked for
+    wanted = getattr(plan, "about", {}).get("model", own)
+    require(
+        any_model or wanted == own,
+        "plan",
+        f"was made for the model with fingerprint {wanted[:12]}…",
+        f"{own[:12]}…",
+        "Audit and plan this model, or say that any model will do (--any-model)",
+    )
+
+
+def units_of(
+    denoiser: Denoiser, plan: Recipe | HasRecipe, as_drawn: bool = False
+) -> Standardisation | None:
+    """Return the units of a model's data; without its own, of the data it was audited on.
+
+    as_drawn: without the bounds of what was seen.
+    """
+    units: Standardisation | None = getattr(denoiser, "standardisation", None)
+    recorded = getattr(plan, "about", {}).get("audit", {}).get("units")
+    if units is None and recorded:
+        units = Standardisation.from_json(recorded)
+    return units.as_drawn() if as_drawn and units is not None else units
+
+
+def in_units(units: Standardisation | None, x: torch.Tensor) -> np.ndarray:
+    """Return standardised samples [b, *shape] in the units of the data."""
+    values = x.cpu().numpy()
+    return values if units is None else np.asarray(units.decode(values))

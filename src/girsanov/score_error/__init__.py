@@ -1,0 +1,1 @@
+"""The score error: its lower bound, corrections, calibration and memorisation."""

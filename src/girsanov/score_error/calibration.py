@@ -1,0 +1,103 @@
+r"""The calibration that a measured curve buys, and the curve of the calibrated denoiser.
+
+The correction g = c + a' (m - mean) + w (m_linear - m) of `corrections.py` uses what a sampler has
+after one network call. It is kept, band by band and level by level, only where it takes more than
+a margin of the error off examples that did not fit it; a prior holds coefficients that the
+examples cannot tell at zero. The errors of the corrected denoiser are those of each group of
+examples under the correction that was fitted and chosen without it,
+
+    E|r - g|^2 = E|r|^2 - 2 beta . b + beta . N beta,                                      (1)
+
+so the curve is an honest one of the whole procedure, and needs no further network call. The
+weights for sampling come from all groups.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from .._checks import require
+from .._typing import Array
+from ..denoise.calibration import RAW, Calibration
+from ..error_curve.curve import Curve
+from ..error_curve.frame import Frame
+from ..error_curve.second_moments import CENTRED, NOISE, ONE, gram_of
+from .corrections import (
+    CALIBRATED,
+    MARGIN,
+    Rule,
+    choose,
+    features,
+    normal_equations,
+    rest_of,
+)
+from .cross_fitted import bends_as, errors_left
+
+
+class Corrected(NamedTuple):
+    """What calibration comes to: errors [K+1, B, P] and traces [K+1, B, 3] of the calibrated
+    denoiser, and the weights of its calibration, [K, P, 3].
+    """
+
+    errors: Array
+    traces: Array
+    weights: Array
+
+
+def calibrate(curve: Curve, frame: Frame, examples: int) -> Corrected:
+    """Return what the calibration comes to that a measured curve advises.
+
+    curve: measured, with products; examples: how many independent ones are behind it. The third
+    trace, which only the relative hold needs, is known where every coordinate is a band, else NaN.
+    """
+    require(curve.products is not None, "curve", "must be measured, not exact, to be calibrated")
+    rule, nobody = Rule(MARGIN, examples), np.zeros((1, len(curve.shares)), dtype=bool)
+    left = curve.left.get("calibrated") or errors_left(curve, CALIBRATED, rule)
+    traces = _traces(curve, frame, left.betas) - left.taken
+    return Corrected(
+        left.errors,
+        np.concatenate([curve.traces[:1], traces]),
+        _weights(choose(normal_equations(curve, CALIBRATED), nobody, curve, rule)[:, 0]),
+    )
+
+
+def calibrated(curve: Curve, frame: Frame, made: Corrected) -> tuple[Curve, Frame, Calibration]:
+    """Return the curve of the calibrated denoiser, its frame, and the calibration.
+
+    The curve has the probe's bands of the main basis alone.
+    """
+    found = Calibration(curve.levels[1:], made.weights, frame.probe_bands.index, frame.moments)
+    corrected = replace(
+        curve, errors={curve.main: made.errors}, traces=made.traces, full=None, products=None,
+        sizes={curve.main: np.asarray(curve.probe_sizes)},
+        bends=bends_as(curve, "calibrated"), left={}, plain=None, line=None,
+    )  # fmt: skip
+    return corrected, Frame(frame.moments, frame.probe_bands, frame.probe_bands, {}), found
+
+
+def _weights(beta: Array) -> Array:
+    """Return a, w, c of the calibration from the coefficients c, a', w of g, [3, K, P]."""
+    constant, of_mean, of_linear = beta
+    weights = np.stack([1 + of_mean - of_linear, of_linear, constant], axis=-1)
+    return np.where((beta == 0).all(axis=0)[..., None], RAW, weights)
+
+
+def _traces(curve: Curve, frame: Frame, betas: Array) -> Array:
+    """Return E|r'|^2, E[n . r'] and E[x0 . r'] of r' = r - g, [K, B, 3]."""
+    gram = gram_of(curve.products[1:])  # type: ignore[index]
+    rest = rest_of(betas, features(curve, CALIBRATED))
+    sizes = np.asarray(curve.probe_sizes)
+    square = gram.between(rest, rest) @ sizes
+    noise, state = (gram.along(rest, place) @ sizes for place in (NOISE, CENTRED))
+    mean = frame.moments.mean[None]
+    centre = frame.moments.basis.to_coordinates(mean)[0]
+    if len(sizes) == curve.dimension:
+        at = np.empty(len(sizes))
+        at[frame.probe_bands.index] = centre
+        state = state + gram.along(rest, ONE) @ at
+    else:
+        state = np.full_like(state, np.nan)
+    return np.stack([square.T, noise.T, state.T], axis=-1)

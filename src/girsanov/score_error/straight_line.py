@@ -1,0 +1,63 @@
+r"""Is a model any better than a Gaussian? Against the straight line, level by level.
+
+The denoiser of a Gaussian with the data's mean and covariance is a straight line in every
+principal direction, which takes no training; M_1(s) is its error (`lower_bound.py`). A model is no
+better than that Gaussian if
+
+    M > M_1  for certain at `MOST` of the levels or more, M < M_1 at `FEW` or fewer,       (1)
+    1/2 int (M - M_1) ds > SMALL  for certain,                                            (2)
+
+for certain meaning by `SURE` standard errors of the difference over groups. (2) is what the model
+costs its path beyond the Gaussian, with very many steps: the data's entropy cancels. A ledger
+cannot say so: steps that start late from a Gaussian avoid the model, and cost little.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .._typing import Array, Json
+from ..error_curve.curve import Curve
+from ..montecarlo import group_estimate, trapezium
+
+MOST, FEW = 0.2, 0.1  # of the levels
+SURE = 2.0  # standard errors; most of many levels have to agree
+SMALL = 0.05  # nats
+
+
+class Beaten(NamedTuple):
+    """At `worse` of `levels` noise levels a straight line is closer, at `better` the model is; in
+    all the line by `nats`, with the ends of a 95 % interval.
+    """
+
+    worse: int
+    better: int
+    levels: int
+    nats: float
+    low: float
+    high: float
+
+    def to_json(self) -> Json:
+        """Return the fields by name."""
+        return self._asdict()
+
+
+def beaten(curve: Curve, linear: Array) -> Beaten | None:
+    """Return how a straight line beats a model, None unless (1) and (2) hold.
+
+    curve: measured; linear: M_1 by group [K, B].
+    """
+    # the plain mean has the noise of the line's, which cancels
+    mine = curve.traces[:, :, 0] if curve.plain is None else curve.plain
+    behind, s = mine[1:] - linear, curve.levels[1:]
+    value, se, _ = group_estimate(behind.T, curve.shares)
+    worse, better = int((value > SURE * se).sum()), int((value < -SURE * se).sum())
+    if worse < MOST * len(s) or better > FEW * len(s):
+        return None
+    nats = group_estimate((trapezium(np.log(s)) * s / 2) @ behind, curve.shares)
+    low, high = (float(end) for end in nats.interval())
+    if low <= SMALL:
+        return None
+    return Beaten(worse, better, len(s), float(nats.value), low, high)

@@ -1,1 +1,0 @@
-"""Studies: the demo, and statements checked one by one."""

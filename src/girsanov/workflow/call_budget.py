@@ -1,0 +1,82 @@
+r"""`audit --calls N`: a number of network calls shared out between levels and examples.
+
+An audit of n examples with D noise paths each, K levels, T trajectories of the teacher and m
+training examples costs
+
+    R n D (2 K - 1) + m K + T (4 K - 3)                                                    (1)
+
+network calls, R = 2 where a second model is called on the same paths (a reference, or the network
+itself in float32) and 1 where none is; fewer where a model knows no level between two.
+Trajectories are what was asked for; the finest of a few grids of levels that leaves `ENOUGH` noisy
+examples a level takes the rest, which is spent on examples before noise paths. What lies between
+two levels is measured there at random places, so a coarse grid is no less true, and of one path
+four times as many levels tell hardly more: on digits at 25,000 calls, discretisation of 16 steps
+is known to 15 % with 17 levels and 27 % with 65 (`benchmarks/few_calls.py`). Deterministic solvers
+visit levels of the grid alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._checks import require
+from .._typing import Json
+from ..error_curve.curve import GROUPS
+from ..measuring.examples import MOMENT_SHARE
+from ..measuring.trajectories import teacher_calls
+
+LEVELS = (65, 33, 17)
+ENOUGH = 1024  # noisy examples a level: before there are as many, no finer grid pays
+PLANNED_ON = 192  # the same where solvers are planned, on the levels of the grid alone
+LEAST = 2 * GROUPS
+
+
+def shared_out(
+    calls: int,
+    *,
+    available: int,
+    train: int = 0,
+    aside: bool = True,
+    trajectories: int = 0,
+    levels: int | None = None,
+    teachers: int = 1,
+    models: int = 1,
+) -> Json:
+    """Return the levels, examples and draws of an audit that costs at most `calls` by (1).
+
+    available: held-out examples there are; train: training examples given beside them, of which
+    as many are measured for memorisation as held-out ones; aside: whether, without those, one
+    held-out example in four gives the moments; levels: a number to keep to; teachers: 2 where
+    trajectories will be measured again for the calibrated model; models: R of (1). Raises
+    InputError for too few calls, with how many would do.
+    """
+    grids = LEVELS if levels is None else (levels,)
+    enough = PLANNED_ON if trajectories else ENOUGH
+    for k in grids:
+        paths = teachers * trajectories * teacher_calls(k) if trajectories else 0
+        left, each = calls - paths, models * (2 * k - 1)
+        noisy = max(left // (each + k), (left - train * k) // each) if train else left // each
+        if noisy >= enough:
+            break
+    need = LEAST * (each + (k if train else 0)) + paths
+    require(noisy >= LEAST, "calls", f"must be at least {need} for {trajectories} trajectories "
+            f"and {LEAST} examples at {k} levels", calls)  # fmt: skip
+    share = 1 / MOMENT_SHARE if aside and not train else 0.0
+    examples = min(available, int(noisy / (1 - share)))
+    measured = examples - examples // MOMENT_SHARE if share else examples
+    draws = max(1, (left - min(measured, train) * k) // (each * measured))
+    return {"levels": k, "examples": examples, "draws": draws}
+
+
+def refuse_mixed(
+    calls: int | None, half_width: float | None, steps: int | None, options: dict[str, Any]
+) -> None:
+    """Refuse two ways at once to say how much is to be measured."""
+    require(half_width is not None or steps is None, "--steps", "is for --half-width alone", steps)
+    if half_width is None:
+        return
+    for name, value in (("calls", calls), *((n, options.get(n)) for n in ("examples", "draws"))):
+        remedy = f"Leave --{name} or --half-width out"
+        require(value is None, f"--{name}", "is found by --half-width", value, remedy)
+    small = 0 < half_width < 1
+    require(small, "--half-width", "must be above 0 and below 1 (0.03: 3 %)", half_width)

@@ -1,0 +1,84 @@
+"""The data of a command: read, in a model's units, and the part that its training kept back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .._checks import InputError, refuse, require, require_choice
+from ..data import Dataset, load_data
+from ..data.load import CLASS_ORDERS
+from ..denoise.base import Denoiser
+from ..denoise.classes import classes_for
+from ..denoise.pipelines.units import in_units_of
+from ..law.base import Law
+from ..law.read import read_law
+
+
+def read_source(
+    source: str,
+    labels: str | None = None,
+    drop: Sequence[str] = (),
+    like: Any = None,
+    class_order: str = "number",
+) -> Dataset | Law:
+    """Return the law of a .json file, or the data set of any other source.
+
+    drop: columns to leave out; like: a model whose left out columns are so as well; class_order:
+    of labels that are numbers, ``number`` or ``text``.
+    """
+    choice = require_choice("--class-order", class_order, CLASS_ORDERS)
+    if not source.endswith(".json"):
+        return load_data(source, labels=labels, drop=drop, like=like, class_order=choice)
+    require(not drop, "--drop", "must name columns of a table; a law has none", ", ".join(drop))
+    return read_law(source)
+
+
+def unread(denoiser: Denoiser) -> list[str]:
+    """Return the columns that were left out of the table that a model learnt from."""
+    return list(getattr(getattr(denoiser, "standardisation", None), "left_out", ()))
+
+
+def left_out(record: Any) -> list[str]:
+    """Return the columns that a record says a model left out; [] where it does not."""
+    names = record.get("left_out") or []
+    good = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    require(good, "left_out", "must be a list of names of columns in a record of ours", names)
+    return list(names)
+
+
+def parts(
+    denoiser: Denoiser, data: Dataset, source: str, *, labelled: bool = False
+) -> tuple[Dataset, Dataset | None]:
+    """Return the held-out and training parts of the very file a model was trained on.
+
+    labelled: keep labels that the model does not know.
+    """
+    known = for_model(denoiser, data, source)
+    whole = in_units_of(denoiser, data) if labelled else known
+    lineage = getattr(denoiser, "training", {}).get("lineage")
+    if not isinstance(lineage, dict) or lineage.get("of") != known.fingerprint:
+        return whole, None
+    if lineage.get("fraction") is None:
+        refuse(
+            source,
+            "is the data this model was trained on, which says nothing about new data",
+            None,
+            "Give held-out data, or train again with --held-out 0.2",
+        )
+    train, held_out = whole.split(lineage["fraction"], seed=lineage["seed"])
+    return held_out, train
+
+
+def for_model(denoiser: Denoiser, data: Dataset, source: str) -> Dataset:
+    """Return data in the units of a model and with the labels it knows."""
+    if not denoiser.classes:
+        data = data.without_labels()
+    elif data.labels is None:
+        refuse(source, "has no labels, which this model needs", None, "Name them with --labels")
+    try:
+        if denoiser.classes:
+            data = classes_for(denoiser, data)
+        return in_units_of(denoiser, data)
+    except InputError as cause:
+        raise InputError(f"{source}: does not fit the model; {cause}") from cause

@@ -1,0 +1,62 @@
+"""The record of an audit, in its own file and in plans made from it: every field of its kind."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import girsanov as gv
+from girsanov.measuring.record_fields import require_record
+
+WRONG = [
+    ("calls", {"a": 1}), ("draws", -1), ("girsanov", 3), ("seconds", "long"), ("scale", 0.0),
+    ("commands", ["a", 1]), ("commands", "girsanov"), ("process", []), ("guidance", True),
+    ("trained_levels", [2.0, 1.0]), ("notes", {}), ("arithmetic", {"precision": 8}),
+    ("seed", 10**400), ("vae", []), ("model", None), ("shape", [2, -1]), ("exact", 1),
+    ("seconds", float("nan")), ("seconds", 10**400),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def made():
+    law = gv.GaussianMixture([0.3, 0.7], [[0.0, 1.0], [3.0, -1.0]], [0.5, 0.2])
+    audit = gv.audit(gv.ExactDenoiser(law), law, levels=9, examples=64)
+    return audit, audit.plan(steps=3)
+
+
+@pytest.fixture
+def saved(made, tmp_path):
+    for name, thing in zip(("audit.json", "plan.json"), made, strict=True):
+        thing.save(tmp_path / name)
+    return tmp_path
+
+
+def edit(path, change):
+    content = json.loads(path.read_text())
+    change(content if path.name == "audit.json" else content["audit"])
+    path.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize(("key", "value"), WRONG, ids=lambda v: repr(v)[:20])
+def test_a_field_of_another_kind_is_refused_in_one_line(made, key, value):
+    with pytest.raises(gv.InputError, match=f"it: must have .* as {key}") as error:
+        require_record({**made[0].about, key: value}, "it")
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 200
+
+
+@pytest.mark.parametrize("name", ["audit.json", "plan.json"])
+def test_files_with_such_records_are_refused(saved, name):
+    read = gv.load_audit if name == "audit.json" else gv.load_plan
+    read(saved / name)
+    edit(saved / name, lambda about: about.update(calls="many"))
+    with pytest.raises(gv.InputError, match=rf"{name}.*: must have a whole number as calls; got"):
+        read(saved / name)
+    edit(saved / name, lambda about: about.pop("calls"))
+    with pytest.raises(gv.InputError, match=rf"{name}.*: must have calls\. Run girsanov audit"):
+        read(saved / name)
+
+
+def test_fields_of_other_names_are_left_alone(made):
+    require_record({**made[0].about, "mine": [1], "trained_levels": None}, "it")

@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+
+from girsanov.denoise.exact import ExactDenoiser
+from girsanov.law import GaussianMixture
+from girsanov.measuring.audit import audit
+from girsanov.planning.all_step_counts import family
+from girsanov.planning.make_plan import make_plan
+from girsanov.planning.plan import load_plan
+from girsanov.planning.remedies import remedies
+from girsanov.planning.solvers.plan_solver import calibrated_teacher
+
+LAW = GaussianMixture(
+    [0.25, 0.75],
+    [[-1.0, 2.0], [1.5, 0.5]],
+    [[[0.5, 0.3], [0.3, 0.4]], [[0.05, -0.02], [-0.02, 0.2]]],
+)
+
+
+class Wrong(ExactDenoiser):
+    exact = False
+
+    def __call__(self, x, snr, label=None):
+        return 0.85 * self.law.denoise(x, snr) + 0.1
+
+
+@pytest.fixture(scope="module")
+def wrong():
+    return audit(Wrong(LAW), LAW, levels=np.geomspace(0.02, 2000, 17), examples=1000, seed=1)
+
+
+@pytest.mark.parametrize("options", [{}, {"sampler": "x0"}, {"last": "sample"}])
+def test_each_is_the_plan_for_its_number_of_steps(wrong, options):
+    given = make_plan(wrong, steps=4, **options)
+    found = {p.steps: p for p in family(wrong, given)}
+    assert {1, 2, 3, 4, 5, 9} <= set(found)
+    for steps in (1, 2, 4, 9):
+        alone = make_plan(wrong, steps=steps, resolution=given.resolution, **options)
+        np.testing.assert_allclose(found[steps].levels, alone.levels, rtol=1e-12)
+        for a, b in zip(found[steps].ledger, alone.ledger, strict=True):
+            assert (a.name, a.kind) == (b.name, b.kind)
+            np.testing.assert_allclose(*[[e.value or 0, e.low, e.high or 0] for e in (a, b)])
+        assert found[steps].certificate().to_json() == alone.certificate().to_json()
+
+
+def test_only_the_numbers_asked_for_that_have_a_grid(wrong):
+    given = make_plan(wrong, steps=4)
+    assert [p.steps for p in family(wrong, given, [3, 5, 10_000])] == [3, 5]
+
+
+def test_a_calibrated_plan_has_calibrated_relatives(wrong):
+    given = make_plan(wrong, steps=4, calibrate=True)
+    found = family(wrong, given, [4])[0]
+    assert found.calibration is not None
+    np.testing.assert_allclose(found.levels, given.levels)
+
+
+def test_a_solver_on_the_calibrated_network_stands_alone_on_an_audit_of_the_raw_one():
+    """Its relatives would be planned on trajectories of another denoiser, and not be corrected."""
+    model = Wrong(LAW)
+    raw = audit(model, LAW, levels=9, examples=400, trajectories=32)
+    given = make_plan(raw, sampler="dpmpp-2m", steps=4, calibrate=True, denoiser=model)
+    (alone,) = family(raw, given)
+    assert alone is given
+    assert family(raw, given, [3, 5]) == []
+    right = calibrated_teacher(raw, model)
+    found = family(right, given, [3, 5])
+    assert [p.steps for p in found] == [3, 5]
+    assert all(p.calibration is not None for p in found)
+
+
+@pytest.mark.parametrize("limits", ["among", "keep", "widest"])
+def test_relatives_keep_to_the_limits_of_a_plan_also_of_its_file(wrong, limits, tmp_path):
+    asked = {"among": wrong.levels[::3], "keep": wrong.levels[[4, 9]], "widest": 2.0}[limits]
+    given = make_plan(wrong, steps=6, **{limits: asked})
+    given.save(tmp_path / "plan.json")
+    again = load_plan(tmp_path / "plan.json")
+    assert again.limits == given.limits == {limits: np.asarray(asked).tolist()}
+    free = family(wrong, make_plan(wrong, steps=6, resolution=given.resolution), [5])[0]
+    found = family(wrong, again, [1, 5])
+    alone = make_plan(wrong, steps=5, resolution=given.resolution, **{limits: asked})
+    np.testing.assert_allclose(found[-1].levels, alone.levels, rtol=1e-12)
+    assert len(free.levels) == 5
+    assert not np.allclose(free.levels, found[-1].levels)
+    assert found[-1].limits == given.limits
+
+
+def test_an_x0_plan_for_nats_has_relatives_for_nats(wrong):
+    given = make_plan(wrong, kl=3.0, sampler="x0")
+    assert given.limits == {"weight": 0.0}
+    same = next(p for p in family(wrong, given, [given.steps]))
+    np.testing.assert_allclose(same.levels, given.levels, rtol=1e-12)
+    other = make_plan(wrong, steps=given.steps, sampler="x0", resolution=given.resolution)
+    assert not np.allclose(other.levels, given.levels)
+
+
+@pytest.mark.parametrize("sampler", ["score", "relative"])
+def test_remedies_are_of_the_process_of_the_plan(wrong, sampler):
+    own = make_plan(wrong, steps=5, sampler=sampler, process="cld")
+    grid = next(r for r in remedies(wrong, own) if r.name == "grid")
+    assert grid.value == pytest.approx(0.0, abs=1e-9)  # no grid is better than its own

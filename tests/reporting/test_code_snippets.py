@@ -1,0 +1,55 @@
+"""The lines to copy do what they say."""
+
+import dataclasses
+import html
+import re
+import shlex
+
+import numpy as np
+import pytest
+import typer.main
+
+from girsanov.cli import commands  # noqa: F401 - registers what is looked up below
+from girsanov.cli.options import app
+from girsanov.reporting.code_snippets import snippets
+
+
+def plain(snippet):
+    return html.unescape(re.sub(r"<[^>]+>", "", snippet.code))
+
+
+@pytest.mark.parametrize("options", [{}, {"sampler": "x0"}, {"covariance": "scalar"}])
+def test_the_python_lines_make_the_plan(wrong_audit, tmp_path, monkeypatch, options):
+    monkeypatch.chdir(tmp_path)
+    wrong_audit.save("audit.json")
+    plan = wrong_audit.plan(steps=5, **options)
+    made = {}
+    lines = plain(snippets(plan, [])[1]).splitlines()
+    exec("\n".join(lines[:-1]), made)  # the last draws samples
+    np.testing.assert_allclose(made["plan"].levels, plan.levels, rtol=1e-4)
+    assert (made["plan"].sampler, made["plan"].covariance) == (plan.sampler, plan.covariance)
+
+
+def test_the_shell_lines_are_commands_with_the_files_that_were_used(wrong_plans):
+    run = ["girsanov audit 'my model' --data d.npy --out a.json", "girsanov plan a.json"]
+    lines = plain(snippets(wrong_plans[1], run)[0]).splitlines()
+    assert shlex.split(lines[0])[:3] == ["girsanov", "plan", "a.json"]
+    assert shlex.split(lines[1])[:3] == ["girsanov", "sample", "my model"]
+    known = typer.main.get_command(app).commands
+    for line in lines:
+        name, *words = shlex.split(line)[1:]
+        options = {o for p in known[name].params for o in p.opts}
+        assert {w for w in words if w.startswith("--")} <= options
+
+
+def test_lines_for_diffusers_need_a_pipeline_that_holds_the_model(wrong_plans):
+    def titles(**record):
+        about = {**wrong_plans[0].about, "audit": {"shape": [3, 8, 8], **record}}
+        return [s.title for s in snippets(dataclasses.replace(wrong_plans[0], about=about), [])]
+
+    both = ["From a shell", "In Python"]
+    assert titles() == both  # an MLP on pictures
+    assert titles(in_diffusers=False) == both
+    assert titles(in_diffusers=True) == [*both, "In diffusers"]
+    assert titles(pipeline={"class": "DDPMPipeline"}) == [*both, "In diffusers"]
+    assert titles(in_diffusers=True, process="cld") == both

@@ -1,0 +1,116 @@
+"""The demo does the whole job, goes on when stopped, and takes no folder with other things."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import shlex
+from functools import partial
+
+import numpy as np
+import pytest
+
+import girsanov as gv
+from girsanov.cli.main import run
+from girsanov.train.loop import Trainer
+from girsanov.workflow import demo as room
+from girsanov.workflow.demo import FILES, run_demo
+
+QUICK = {"minutes": 0.02, "network": "mlp"}
+pytest.importorskip("sklearn")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_levels():
+    """Audit on few levels, which is not what is tested here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(room, "audit", partial(room.audit, levels=9, draws=1))
+        yield
+
+
+@pytest.fixture(scope="module")
+def bars():
+    """What each stage's progress said last."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory, bars):
+    """One demo run, in a folder whose name needs quoting."""
+    folder = tmp_path_factory.mktemp("a demo") / "out"
+
+    def stage(name):
+        return lambda done, total: bars.__setitem__(name, (done, total))
+
+    return folder, run_demo(folder, **QUICK, stage=stage)
+
+
+def test_it_writes_everything(done):
+    folder, demo = done
+    assert sorted(p.name for p in folder.iterdir()) == sorted(
+        [*FILES.values(), "demo.json", "audit.safetensors", "plan.safetensors",
+         "samples.npy.origin.json"]
+    )  # fmt: skip
+    drawn = np.load(folder / "samples.npy")
+    assert drawn.shape == (1000, 8, 8)
+    assert drawn.dtype == np.uint8
+    assert json.loads(json.dumps(demo.to_json()))["steps"] == demo.plan.steps
+
+
+def test_what_it_audits_was_held_out(done):
+    folder, _ = done
+    held_out = gv.load_data("digits").without_labels().split(0.8, seed=0)[1]
+    assert gv.load_audit(folder / "audit.json").about["data"] == held_out.fingerprint
+
+
+def test_its_page_lists_the_commands(done):
+    folder, _ = done
+    page = re.sub(r"</?span[^>]*>", "", (folder / "report.html").read_text())
+    steps = gv.load_model(folder / "model").training["steps"]
+    assert html.escape(shlex.quote(str(folder / "model")), quote=False)[1:-1] in page
+    assert f"--steps {steps} --network mlp --seed 0" in page
+
+
+def test_its_commands_draw_the_same_samples(done, tmp_path, monkeypatch):
+    folder, _ = done
+    monkeypatch.chdir(tmp_path)
+    steps = gv.load_model(folder / "model").training["steps"]
+    lines = room._commands(FILES, {"steps": steps, "network": "mlp", "seed": 0})
+    lines[1] += " --levels 9 --draws 1"
+    for line in lines:
+        assert run(shlex.split(line)[1:]) == 0
+    np.testing.assert_array_equal(np.load("samples.npy"), np.load(folder / "samples.npy"))
+
+
+def test_run_again_it_goes_on_from_what_is_there(done, monkeypatch):
+    folder, demo = done
+    monkeypatch.setattr(Trainer, "step", None)  # nothing is left to train
+    again = run_demo(folder, **QUICK)
+    assert again.plan.about["model"] == demo.plan.about["model"]
+    np.testing.assert_array_equal(again.plan.levels, demo.plan.levels)
+
+
+def test_it_refuses_other_options(done):
+    with pytest.raises(gv.InputError, match=r"holds a demo run with .*Choose another --out"):
+        run_demo(done[0], **QUICK, seed=1)
+
+
+def test_it_refuses_a_folder_with_other_things(tmp_path):
+    (tmp_path / "audit.json").write_text("mine")
+    with pytest.raises(gv.InputError, match=r"must be a new folder or an empty one.*audit\.json"):
+        run_demo(tmp_path, **QUICK)
+    assert [p.name for p in tmp_path.iterdir()] == ["audit.json"]
+
+
+def test_a_mistake_leaves_no_folder_behind(tmp_path):
+    for options in ({"minutes": -1}, {"network": "cnn"}, {"seed": -1}):
+        with pytest.raises(gv.InputError):
+            run_demo(tmp_path / "new", **options)
+    assert not (tmp_path / "new").exists()
+
+
+def test_its_stages_are_reported(done, bars):
+    assert list(bars) == ["fit", "audit", "sample"]
+    assert bars["sample"][0] == bars["sample"][1]
+    assert bars["audit"][0] == bars["audit"][1]
