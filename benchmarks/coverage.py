@@ -39,7 +39,7 @@ from certificate_truth import exact_audit, output_kl, path_kl, random_grid, rand
 from w2_truth import BLIND, LAWS, LEVELS, Line, audited
 
 import girsanov as gv
-from girsanov.measuring.audit import audit
+from girsanov.auditing import audit
 from girsanov.planning.plan import Plan
 
 HOLDS = ("score", "relative", "x0", "gaussian")

@@ -9,10 +9,10 @@ import numpy as np
 from scipy import stats
 
 import girsanov as gv
+from girsanov.audited import Audit
 from girsanov.error_curve.bands import Bands
 from girsanov.error_curve.exact import exact_curve
 from girsanov.error_curve.frame import make_frame
-from girsanov.measuring.audit import Audit
 from girsanov.moments import moments_from_covariance
 from girsanov.paper.output_law import gaussian_output, line_output
 

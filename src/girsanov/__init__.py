@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from ._checks import MissingExtra as MissingExtra
     from ._processes import Processes as Processes
     from ._processes import processes as processes
+    from .audited import Audit as Audit
+    from .audited import load_audit as load_audit
+    from .audited import verdict as verdict
+    from .auditing import audit as audit
+    from .auditing import audit_to as audit_to
     from .basis import Basis as Basis
     from .comparison.compare import Comparison as Comparison
     from .comparison.compare import compare as compare
@@ -48,14 +53,10 @@ if TYPE_CHECKING:
     from .ledger.entry import Entry as Entry
     from .ledger.entry import kl_from_tv as kl_from_tv
     from .ledger.entry import tv_from_kl as tv_from_kl
-    from .measuring.audit import audit as audit
-    from .measuring.load import load_audit as load_audit
-    from .measuring.record import Audit as Audit
     from .montecarlo import Estimate as Estimate
     from .paper.langevin import Langevin as Langevin
     from .paper.langevin import LangevinRun as LangevinRun
     from .paper.langevin import sample_langevin as sample_langevin
-    from .planning.audit_to_precision import audit_to as audit_to
     from .planning.make_plan import make_plan as make_plan
     from .planning.on_grid import evaluate_grid as evaluate_grid
     from .planning.plan import Plan as Plan
@@ -70,7 +71,6 @@ if TYPE_CHECKING:
     from .process import VarianceExploding as VarianceExploding
     from .process import VariancePreserving as VariancePreserving
     from .reporting.page import report as report
-    from .reporting.words.of_audit_and_plan import verdict as verdict
     from .sampling.cld import cld_recipe as cld_recipe
     from .sampling.cld import strang_recipe as strang_recipe
     from .sampling.exponential_integrators import Recipe as Recipe
@@ -110,16 +110,14 @@ _HOME = {
         "SwissRoll",
         "read_law",
     ),
-    ".measuring.audit": ("audit",),
+    ".auditing": ("audit", "audit_to"),
     ".ledger.entry": ("Entry", "kl_from_tv", "tv_from_kl"),
-    ".measuring.load": ("load_audit",),
-    ".measuring.record": ("Audit",),
+    ".audited": ("Audit", "load_audit", "verdict"),
     ".ledger.certificate": ("Certificate",),
     ".montecarlo": ("Estimate",),
     ".planning.on_grid": ("evaluate_grid",),
     ".planning.make_plan": ("make_plan",),
     ".planning.plan": ("Plan", "load_plan"),
-    ".planning.audit_to_precision": ("audit_to",),
     ".planning.solvers.plan_solver": ("measure_distance",),
     ".planning.tournament.tournament": ("tournament",),
     ".process": (
@@ -132,7 +130,6 @@ _HOME = {
         "VariancePreserving",
     ),
     ".reporting.page": ("report",),
-    ".reporting.words.of_audit_and_plan": ("verdict",),
     ".sampling.cld": ("cld_recipe", "strang_recipe"),
     ".sampling.sample": ("sample",),
     ".sampling.grids": ("karras_grid", "log_uniform_grid", "time_grid"),

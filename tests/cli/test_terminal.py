@@ -19,7 +19,7 @@ import pytest
 
 import girsanov as gv
 from girsanov.cli.show import few
-from girsanov.reporting.words.verdict import enough
+from girsanov.ledger.verdict import enough
 
 COMMANDS = ("fit", "audit", "plan", "sample", "report", "demo", "doctor")
 

@@ -18,11 +18,11 @@ import pytest
 import torch
 
 from girsanov._checks import InputError
+from girsanov.auditing import audit
 from girsanov.denoise.exact import ExactDenoiser
 from girsanov.error_curve.exact import exact_curve
 from girsanov.error_curve.integrals import half_integral
 from girsanov.law import Gaussian, GaussianMixture
-from girsanov.measuring.audit import audit
 from girsanov.path_kl.cells import gaussian_cell, path_cost
 from girsanov.path_kl.grid_cost import prices
 from girsanov.path_kl.start import start_cost

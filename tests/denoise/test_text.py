@@ -18,7 +18,7 @@ import girsanov as gv  # noqa: E402
 from girsanov._checks import InputError  # noqa: E402
 from girsanov.cli.main import run  # noqa: E402
 from girsanov.denoise.pipelines.text import with_captions  # noqa: E402
-from girsanov.reporting.words.verdict import verdict  # noqa: E402
+from girsanov.ledger.verdict import verdict  # noqa: E402
 
 CAPTIONS = ("a bee", "an ant", "two wasps")
 KINDS = (pipelines.StableDiffusionPipeline, pipelines.StableDiffusion3Pipeline)

@@ -5,11 +5,11 @@ import pytest
 import torch
 
 import girsanov as gv
+from girsanov.audited import load_audit
 from girsanov._checks import InputError
+from girsanov.auditing import audit
 from girsanov.diffusers_export.plan_table import carry
 from girsanov.diffusers_export.plans_for_steps import starting_alike
-from girsanov.measuring.audit import audit
-from girsanov.measuring.load import load_audit
 from girsanov.path_kl.grid_cost import prices
 from girsanov.path_kl.start import start_cost
 from girsanov.planning.make_plan import make_plan

@@ -10,11 +10,12 @@ import torch
 
 from girsanov._checks import InputError
 from girsanov._files import read_tensors, write_pair
+from girsanov.audited import load_audit
+from girsanov.auditing import audit
 from girsanov.data import load_data
 from girsanov.denoise.exact import ExactDenoiser
 from girsanov.error_curve.curve import GROUPS
 from girsanov.law import Gaussian, GaussianMixture
-from girsanov.measuring.audit import audit, load_audit
 from girsanov.path_kl.grid_cost import prices
 
 LAW = GaussianMixture(

@@ -8,11 +8,11 @@ import pytest
 from scipy import integrate
 
 from girsanov._checks import InputError
+from girsanov.auditing import audit
 from girsanov.denoise.exact import ExactDenoiser
 from girsanov.error_curve.exact import exact_curve
 from girsanov.error_curve.integrals import half_integral, leave_one_out
 from girsanov.law import Gaussian, GaussianMixture
-from girsanov.measuring.audit import audit
 from girsanov.measuring.examples import LawExamples
 from girsanov.measuring.measuring_pass import measure_curve
 from girsanov.path_kl.cells import cells, gaussian_cell, path_cost

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from girsanov._checks import InputError
+from girsanov.auditing import audit
 from girsanov.denoise.exact import ExactDenoiser
 from girsanov.law import Gaussian, GaussianMixture
-from girsanov.measuring.audit import audit
 from girsanov.montecarlo import group_estimate
 from girsanov.path_kl.grid_cost import prices
 

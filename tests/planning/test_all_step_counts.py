@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from girsanov.auditing import audit
 from girsanov.denoise.exact import ExactDenoiser
 from girsanov.law import GaussianMixture
-from girsanov.measuring.audit import audit
 from girsanov.planning.all_step_counts import family
 from girsanov.planning.make_plan import make_plan
 from girsanov.planning.plan import load_plan

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from girsanov._checks import InputError
+from girsanov.auditing import audit
 from girsanov.denoise.exact import ExactDenoiser
 from girsanov.law import GaussianMixture
-from girsanov.measuring.audit import audit
 from girsanov.planning.make_plan import make_plan
 
 LAW = GaussianMixture([0.3, 0.7], [[-1.5], [1.0]], [0.04, 0.15])

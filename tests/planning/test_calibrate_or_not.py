@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from girsanov.auditing import audit
 from girsanov.denoise.calibrate import CalibratedDenoiser
 from girsanov.denoise.exact import ExactDenoiser
 from girsanov.law import Gaussian, GaussianMixture
 from girsanov.ledger.score_entry import corrected_bound
-from girsanov.measuring.audit import audit
 from girsanov.path_kl.grid_cost import prices
 from girsanov.planning.calibrate_or_not import advised, broken, gain, worst
 from girsanov.planning.make_plan import make_plan

@@ -9,14 +9,15 @@ import pytest
 
 import girsanov as gv
 from girsanov._checks import InputError
+from girsanov.auditing import audit
 from girsanov.denoise.exact import ExactDenoiser
 from girsanov.law import GaussianMixture
 from girsanov.ledger.entry import kl_from_tv
-from girsanov.measuring.audit import audit
 from girsanov.path_kl.grid_cost import prices
 from girsanov.planning.allowed_levels import offer
 from girsanov.planning.make_plan import make_plan
 from girsanov.planning.on_grid import evaluate_grid, grid_prices
+from girsanov.planning.request import PlanRequest
 
 LAW = GaussianMixture(
     [0.25, 0.75],
@@ -301,7 +302,7 @@ def test_start_and_covariance_are_those_measured(exact):
     lam = np.linalg.eigvalsh(LAW.covariance())[::-1]
     assert plan.start_noise == pytest.approx(np.sqrt(lam + 1 / plan.levels[0]))
     nodes = np.array([4, 10, 15])
-    more = grid_prices(exact, plan.levels, covariance="pca")[0].unseen(nodes)
+    more = grid_prices(exact, plan.levels, PlanRequest(covariance="pca"))[0].unseen(nodes)
     assert (more < 0.01 * plan.variances).all()
     assert plan.variances - more == pytest.approx(exact.curve.mean_errors("pca")[nodes])
     full = evaluate_grid(exact, GRID[[3, 9, 14, 20]], covariance="full", last="denoise")

@@ -9,10 +9,10 @@ import torch
 
 from girsanov._checks import InputError
 from girsanov._files import read_tensors, sha256_of_file, write_tensors
+from girsanov.auditing import audit
 from girsanov.data import load_data
 from girsanov.denoise.exact import ExactDenoiser
 from girsanov.law import GaussianMixture
-from girsanov.measuring.audit import audit
 from girsanov.planning.make_plan import make_plan
 from girsanov.planning.on_grid import evaluate_grid
 from girsanov.planning.plan import load_plan

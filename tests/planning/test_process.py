@@ -9,11 +9,11 @@ import torch
 from scipy import integrate
 
 from girsanov._checks import InputError
+from girsanov.auditing import audit
 from girsanov.data import load_data
 from girsanov.denoise.exact import ExactDenoiser
 from girsanov.diffusers_export.plan_table import carry
 from girsanov.law import Gaussian, GaussianMixture
-from girsanov.measuring.audit import audit
 from girsanov.planning.make_plan import make_plan
 from girsanov.planning.on_grid import evaluate_grid
 from girsanov.planning.plan import load_plan

@@ -5,10 +5,10 @@ from itertools import combinations, pairwise
 import numpy as np
 import pytest
 
+from girsanov.auditing import audit
 from girsanov.denoise.exact import ExactDenoiser
 from girsanov.error_curve.smooth import repaired, single_crossing
 from girsanov.law import GaussianMixture
-from girsanov.measuring.audit import audit
 from girsanov.path_kl.grid_cost import prices
 from girsanov.path_kl.shortest_path import _divided, _full, is_monge
 from girsanov.planning.make_plan import make_plan

@@ -10,12 +10,13 @@ from girsanov import audit, sample
 from girsanov._checks import InputError
 from girsanov.denoise.exact import ExactDenoiser
 from girsanov.law import Gaussian, GaussianMixture, Points
+from girsanov.ledger.kept_spread import kept_spread
 from girsanov.path_kl.cells import gaussian_cell
-from girsanov.planning.allowed_levels import settled, usual_last
+from girsanov.planning.allowed_levels import ends_by, settled
 from girsanov.planning.make_plan import make_plan
 from girsanov.planning.on_grid import evaluate_grid
 from girsanov.planning.plan import load_plan
-from girsanov.reporting.words.spread import kept_spread
+from girsanov.planning.request import PlanRequest
 
 THIN = Gaussian([5.0, -2.0, 1.0], [400.0, 1.0, 0.01])
 MODES = GaussianMixture([0.2, 0.5, 0.3], [[-9, 1], [0, 0], [14, -2]], [0.09, 1.0, 0.36])
@@ -96,11 +97,12 @@ def test_points_are_followed_until_they_are_told_apart():
 
 
 def test_pictures_are_denoised_and_vectors_drawn(thin):
-    assert usual_last(thin, "gaussian") == "draw"
-    assert usual_last(thin, "x0") == usual_last(thin, "ddim") == "denoise"
+    assert ends_by(thin, PlanRequest()) == "draw"
+    assert ends_by(thin, PlanRequest(sampler="x0")) == "denoise"
+    assert ends_by(thin, PlanRequest(sampler="ddim")) == "denoise"
     thin.about["shape"], kept = [1, 3, 1], thin.about["shape"]
     try:
-        assert usual_last(thin, "gaussian") == "denoise"
+        assert ends_by(thin, PlanRequest()) == "denoise"
     finally:
         thin.about["shape"] = kept
 

@@ -7,9 +7,9 @@ import dataclasses
 import numpy as np
 import pytest
 
+from girsanov.auditing import audit
 from girsanov.denoise.exact import ExactDenoiser
 from girsanov.law import GaussianMixture
-from girsanov.measuring.audit import audit
 
 
 @pytest.fixture(scope="session")

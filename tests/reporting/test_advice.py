@@ -8,9 +8,9 @@ import pytest
 import torch
 
 import girsanov as gv
+from girsanov.auditing import audit
 from girsanov.denoise.exact import ExactDenoiser
 from girsanov.law import GaussianMixture
-from girsanov.measuring.audit import audit
 from girsanov.planning.remedies import Remedy, remedies
 from girsanov.reporting.words.advice import audit_spoken, help_most, helped, listed, spoken
 

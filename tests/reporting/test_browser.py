@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from girsanov.ledger.numbers import value_of
+from girsanov.ledger.verdict import verdict
 from girsanov.planning.make_plan import make_plan
 from girsanov.reporting.figure_files import write_figures
 from girsanov.reporting.figures.error_curve import curve_figure
@@ -18,8 +20,6 @@ from girsanov.reporting.figures.tv_by_level import certificate_figure
 from girsanov.reporting.figures.waterfall import ledger_figure
 from girsanov.reporting.live import certificate_words
 from girsanov.reporting.page import render
-from girsanov.reporting.words.numbers import value_of
-from girsanov.reporting.words.verdict import verdict
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), "")

@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 
+from girsanov.ledger.verdict import verdict
 from girsanov.planning.make_plan import make_plan
 from girsanov.planning.on_grid import evaluate_grid
 from girsanov.reporting.live import island, live, relatives, state
 from girsanov.reporting.page import render
-from girsanov.reporting.words.verdict import verdict
 
 
 @pytest.fixture(scope="module")

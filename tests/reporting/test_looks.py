@@ -7,8 +7,8 @@ from itertools import product
 import numpy as np
 import pytest
 
+from girsanov.auditing import audit
 from girsanov.denoise.exact import ExactDenoiser
-from girsanov.measuring.audit import audit
 from girsanov.reporting.code_snippets import lines, snippets
 from girsanov.reporting.figures.error_curve import curve_figure
 from girsanov.reporting.figures.waterfall import ledger_figure

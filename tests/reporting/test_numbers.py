@@ -3,7 +3,7 @@ import math
 import pytest
 
 from girsanov.ledger.entry import Entry
-from girsanov.reporting.words.numbers import count, data_name, interval_of, number, span, value_of
+from girsanov.ledger.numbers import count, data_name, interval_of, number, span, value_of
 
 
 @pytest.mark.parametrize(

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from girsanov import InputError
+from girsanov.auditing import audit
 from girsanov.denoise.exact import ExactDenoiser
-from girsanov.measuring.audit import audit
+from girsanov.ledger.numbers import number
 from girsanov.planning.on_grid import evaluate_grid
 from girsanov.reporting.figures.error_curve import gain_figure
 from girsanov.reporting.live import digest
 from girsanov.reporting.page import render, report, shipped
 from girsanov.reporting.words.advice import spoken
-from girsanov.reporting.words.numbers import number
 from girsanov.reporting.words.tournament import contest
 
 HOSTILE = "<script>alert(1)</script>"

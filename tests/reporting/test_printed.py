@@ -6,9 +6,9 @@ import pytest
 import torch
 
 import girsanov as gv
+from girsanov.auditing import audit
 from girsanov.denoise.exact import ExactDenoiser
 from girsanov.error_curve.interpolate import half_between
-from girsanov.measuring.audit import audit
 from girsanov.reporting.words.advice import audit_spoken, spoken
 
 

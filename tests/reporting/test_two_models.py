@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from girsanov import InputError
+from girsanov.auditing import audit
 from girsanov.denoise.exact import ExactDenoiser
-from girsanov.measuring.audit import audit
 from girsanov.reporting.two_models import difference, in_words
 
 from .conftest import Shrunk

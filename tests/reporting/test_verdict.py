@@ -2,9 +2,9 @@ import dataclasses
 
 import pytest
 
+from girsanov.ledger.distance import Distance
 from girsanov.ledger.entry import Entry, tv_from_kl
-from girsanov.planning.solvers.distance import Distance
-from girsanov.reporting.words.verdict import advice, certificate, sampler_share, verdict
+from girsanov.ledger.verdict import advice, certificate, sampler_share, verdict
 
 
 def estimate(name, value, half):

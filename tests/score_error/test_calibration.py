@@ -6,10 +6,10 @@ import torch
 
 import girsanov as gv
 from girsanov._checks import InputError
+from girsanov.auditing import audit
 from girsanov.denoise.calibrate import CalibratedDenoiser
 from girsanov.denoise.exact import ExactDenoiser
 from girsanov.law import Gaussian, GaussianMixture
-from girsanov.measuring.audit import audit
 from girsanov.planning.plan import load_plan
 from girsanov.score_error.calibration import MARGIN
 

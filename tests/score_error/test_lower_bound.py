@@ -8,12 +8,13 @@ import pytest
 import torch
 
 from girsanov._checks import InputError
+from girsanov.audited import load_audit
+from girsanov.auditing import audit
 from girsanov.denoise.exact import ExactDenoiser
 from girsanov.error_curve.exact import exact_curve
 from girsanov.error_curve.integrals import half_integral
 from girsanov.law import Gaussian, GaussianMixture
 from girsanov.ledger.score_entry import score_bound
-from girsanov.measuring.audit import audit, load_audit
 from girsanov.measuring.examples import LawExamples
 from girsanov.measuring.measuring_pass import measure_curve
 from girsanov.montecarlo import group_estimate

@@ -6,7 +6,7 @@ import torch
 from recorder import Cloud
 
 import girsanov as gv
-from girsanov.reporting.words.faults import another_law, by_heart
+from girsanov.ledger.model_faults import another_law, by_heart
 
 
 class Line(torch.nn.Module):

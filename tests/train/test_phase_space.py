@@ -7,11 +7,12 @@ import pytest
 import torch
 
 from girsanov._checks import InputError
+from girsanov.audited import load_audit
+from girsanov.auditing import audit
 from girsanov.data import load_data
 from girsanov.denoise.base import in_phase_space
 from girsanov.denoise.load import load_model
 from girsanov.denoise.network import NetworkDenoiser, component, phases_of
-from girsanov.measuring.audit import audit, load_audit
 from girsanov.noise import NoiseSource
 from girsanov.sampling.cld import cld_recipe
 from girsanov.sampling.exponential_integrators import recipe

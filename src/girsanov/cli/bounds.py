@@ -12,7 +12,7 @@ from .._checks import InputError, plural, require
 from .options import AsJson, app
 
 if TYPE_CHECKING:
-    from ..measuring.record import Audit
+    from ..audited import Audit
     from ..paper.bounds import Facts, Row
     from ..planning.plan import Plan
 
@@ -73,7 +73,7 @@ def bounds(
     A law noised for a short time is the target when --w2 is given, else the data themselves. An
     --audit alone is enough: the theorems are asked for what its own plan promises.
     """
-    from ..measuring.load import load_audit
+    from ..audited import load_audit
     from ..paper.bounds import compare_bounds
     from . import show
 

@@ -333,7 +333,7 @@ def demo(
 
     with show.stages() as stage:
         done = run_demo(out, minutes=minutes, network=network, seed=seed, stage=stage)
-    from ..reporting.words.verdict import verdict
+    from ..ledger.verdict import verdict
 
     said = [verdict(done.plan)]
     show.result(json, done.to_json(), lambda: show.demonstrated(done), said)

@@ -52,7 +52,7 @@ def planned(plan: Plan, out: Path | None, *, whole: bool = False, frontier: bool
 
 
 def _sampler(plan: Plan) -> str:
-    from ..planning.solvers.plan_solver import GIVEN  # which whoever gave it knows
+    from ..planning.request import GIVEN  # which whoever gave it knows
 
     why = str(plan.about["why"])
     said = plan.in_words().removesuffix(", calibrated" if why.startswith("calibrated") else "")

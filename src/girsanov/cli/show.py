@@ -17,7 +17,7 @@ from .nexts import after_audit
 from .tables import number, sparkline
 
 if TYPE_CHECKING:
-    from ..measuring.record import Audit
+    from ..audited import Audit
     from ..workflow.commands import Drawn
     from ..workflow.demo import Demo
     from .doctor import Finding
@@ -166,7 +166,7 @@ def audited(audit: Audit, out: Path) -> None:
         console.print(f"{kind} costs {rounding.value:.3g} nats ({low:.3g} to {high:.3g})")
     memorised = audit.memorised()
     if memorised is not None:
-        from ..reporting.words.faults import another_law
+        from ..ledger.model_faults import another_law
 
         low, high = memorised.interval()
         own = audit.known_by_heart() or memorised

@@ -69,7 +69,7 @@ def ledger_table(plan: Plan) -> Any:
 
 
 def _subtotal(made: Any, plan: Plan) -> None:
-    from ..reporting.words.verdict import sampler_share
+    from ..ledger.verdict import sampler_share
 
     share = sampler_share(plan)
     if share.value is not None and math.isfinite(share.high):
@@ -105,7 +105,7 @@ def frontier_line(plan: Plan) -> str:
     rows = plan.frontier
     if len(rows) < 3:
         return ""
-    from ..reporting.words.verdict import cheapest, enough
+    from ..ledger.verdict import cheapest, enough
 
     most = max(float(r["above_best"]) for r in rows)
     if most <= max(FLAT, 2 * max(float(r["standard_error"]) for r in rows)):

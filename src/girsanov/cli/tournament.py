@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .._typing import Json
+    from ..audited import Audit
     from ..denoise.base import Denoiser
-    from ..measuring.record import Audit
     from ..planning.plan import Plan
 
 # each candidate has its own of these
@@ -28,7 +28,7 @@ def planned(path: Path, by: str | None, usual: Json, contest: Json) -> tuple[Aud
 
     usual: options of `make_plan`; contest: those of a tournament.
     """
-    from ..planning.allowed_levels import Limits
+    from ..planning.request import Limits
 
     if by is not None:
         from ..comparison.compare import DISTANCES
@@ -44,7 +44,7 @@ def planned(path: Path, by: str | None, usual: Json, contest: Json) -> tuple[Aud
         given = contest[name]
         named = ", ".join(given) if isinstance(given, list) else given
         require(not given, f"--{name.replace('_', '-')}", "belongs to --by", named, remedy)
-    from ..measuring.load import load_audit
+    from ..audited import load_audit
     from ..planning.make_plan import make_plan
     from .show import progress
 

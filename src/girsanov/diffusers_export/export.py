@@ -12,7 +12,7 @@ from .._typing import Json, PathLike
 from ..denoise.base import Denoiser
 from ..denoise.load import load_model
 from ..denoise.pipelines.schedule import build_scheduler, clock_of
-from ..measuring.record import Audit
+from ..measuring.record import AuditRecord
 from ..planning.plan import Plan, load_plan
 from .pipeline_loops import drives, loop
 from .plans_for_steps import audit_of, require_same
@@ -37,7 +37,7 @@ def export(
     out: PathLike,
     *,
     to: str = "diffusers",
-    audit: Audit | PathLike | None = None,
+    audit: AuditRecord | PathLike | None = None,
     any_model: bool = False,
     force: bool = False,
 ) -> Json:
@@ -84,7 +84,7 @@ def _scheduler_of(folder: Path) -> tuple[Path, Json]:
 
 def _export_folder(
     plan: Plan | PathLike,
-    audit: Audit | PathLike | None,
+    audit: AuditRecord | PathLike | None,
     folder: Path,
     out: Path,
     *,
@@ -124,7 +124,7 @@ def _export_folder(
 
 
 def _export_list(
-    plan: Plan, audit: Audit, folder: Path, out: Path, *, to: str, force: bool
+    plan: Plan, audit: AuditRecord, folder: Path, out: Path, *, to: str, force: bool
 ) -> Json:
     path, config = _scheduler_of(folder)
     scheduler = build_scheduler(config, str(path))

@@ -9,9 +9,9 @@ from pathlib import Path
 from .._checks import InputError, require
 from .._files import read_json
 from .._typing import PathLike
-from ..measuring.load import load_audit
-from ..measuring.record import Audit
+from ..measuring.record import AuditRecord
 from ..measuring.record_fields import same_audit
+from ..measuring.record_file import load_record
 from ..planning.all_step_counts import family
 from ..planning.plan import Plan, load_plan
 
@@ -22,7 +22,7 @@ ALIKE = (
 COUNTS = range(1, 101)  # numbers of network calls with a grid: in a file, few bytes each
 
 
-def plans_like(plan: Plan, audit: Audit | None, most: int = COUNTS[-1]) -> list[Plan]:
+def plans_like(plan: Plan, audit: AuditRecord | None, most: int = COUNTS[-1]) -> list[Plan]:
     """Return the plans of this `audit` made like `plan`, for every number of calls in `COUNTS`.
 
     Stochastic ones end at the same level. Without an audit, or where there are no more levels,
@@ -39,13 +39,13 @@ def plans_like(plan: Plan, audit: Audit | None, most: int = COUNTS[-1]) -> list[
     return [found[n] for n in sorted(found)]
 
 
-def require_same(plan: Plan, audit: Audit) -> None:
+def require_same(plan: Plan, audit: AuditRecord) -> None:
     """Refuse an audit that the plan was not made from."""
     same = same_audit(plan.about["audit"], audit.about)
     require(same, "audit", "must be the one the plan was made from", None, "Plan again from it")
 
 
-def read_family(plan: Plan | PathLike, audit: Audit | PathLike | None) -> list[Plan]:
+def read_family(plan: Plan | PathLike, audit: AuditRecord | PathLike | None) -> list[Plan]:
     """Return `plans_like` for a plan and an audit that may be files.
 
     A plan file without `audit` finds the audit it was made from among the files beside it.
@@ -54,7 +54,7 @@ def read_family(plan: Plan | PathLike, audit: Audit | PathLike | None) -> list[P
     return plans_like(made if found is None else starting_alike(made, found), found)
 
 
-def starting_alike(plan: Plan, audit: Audit) -> Plan:
+def starting_alike(plan: Plan, audit: AuditRecord) -> Plan:
     """Return a plan that starts all classes alike, planned again with a warning where it did not.
 
     Matched noise is of its own start: such a plan comes back as it is.
@@ -66,14 +66,14 @@ def starting_alike(plan: Plan, audit: Audit) -> Plan:
     return family(audit, replace(plan, start="gaussian"), [plan.steps])[0]
 
 
-def audit_of(plan: Plan | PathLike, audit: Audit | PathLike | None) -> Audit | None:
+def audit_of(plan: Plan | PathLike, audit: AuditRecord | PathLike | None) -> AuditRecord | None:
     """Return the audit given, or the one beside the file of a plan that it was made from."""
     if audit is None:
         return None if isinstance(plan, Plan) else _beside(Path(plan), load_plan(plan))
-    return audit if isinstance(audit, Audit) else load_audit(audit)
+    return audit if isinstance(audit, AuditRecord) else load_record(audit)
 
 
-def _beside(path: Path, plan: Plan) -> Audit | None:
+def _beside(path: Path, plan: Plan) -> AuditRecord | None:
     wanted = plan.about["audit"]
     for file in sorted(path.absolute().parent.glob("*.json")):
         try:
@@ -82,5 +82,5 @@ def _beside(path: Path, plan: Plan) -> Audit | None:
             continue
         ours = content.get("format") == "girsanov/audit/1"
         if ours and same_audit(content, wanted):
-            return load_audit(file)
+            return load_record(file)
     return None

@@ -29,7 +29,7 @@ from .._typing import Json, PathLike, Tensor
 from ..denoise.pipelines.flux_tokens import pack, tokens_of, unpack
 from ..denoise.pipelines.pipeline import clip_of, clipped
 from ..denoise.pipelines.schedule import Clock, build_scheduler, clock_of, own_config
-from ..measuring.record import Audit
+from ..measuring.record import AuditRecord
 from ..planning.plan import Plan, load_plan
 from ..sampling.exponential_integrators import Recipe
 from ..sampling.loop import coloured
@@ -86,7 +86,7 @@ class GirsanovScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]
         cls,
         plan: Plan | PathLike,
         *,
-        audit: Audit | PathLike | None = None,
+        audit: AuditRecord | PathLike | None = None,
         scheduler: Any = None,
     ) -> Any:
         """Return the scheduler that runs `plan`, and its like for other numbers of calls.

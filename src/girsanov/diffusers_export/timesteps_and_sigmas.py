@@ -17,17 +17,17 @@ whose bare noise is no other level's, the first is the noisiest of all, and the 
 from __future__ import annotations
 
 import inspect
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
 from .._checks import need, require
 from .._typing import Array
 from ..denoise.pipelines.schedule import Clock, own_config
-from ..measuring.record import Audit
-from ..planning.allowed_levels import Limits
+from ..measuring.record import AuditRecord
 from ..planning.make_plan import make_plan
 from ..planning.plan import Plan
+from ..planning.request import Limits
 from .pipeline_loops import PLAIN, drives, loop
 
 LOST = (
@@ -119,13 +119,13 @@ def _swap(own: Any, other: Any, to: str, plain: dict[str, bool]) -> list[str]:
     ]
 
 
-def from_bare_noise(plan: Plan, audit: Audit, noisiest: bool) -> Plan:
+def from_bare_noise(plan: Plan, audit: AuditRecord, noisiest: bool) -> Plan:
     """Return the best levels, as many and to the same end, for a start from bare noise.
 
     By the gaussian hold, whatever the plan's: what runs them is none of ours. noisiest: begin at
     the noisiest level there is. Raises InputError where there are not so many levels.
     """
-    limits: Limits = {k: v for k, v in plan.limits.items() if k != "weight"}  # type: ignore[assignment]
+    limits = cast(Limits, {k: v for k, v in plan.limits.items() if k != "weight"})
     if noisiest:
         known = limits.get("among") or audit.about.get("trained_levels") or audit.levels
         limits["keep"] = np.unique([*(limits.get("keep") or ()), min(known)])

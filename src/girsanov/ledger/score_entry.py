@@ -25,7 +25,7 @@ import math
 import numpy as np
 
 from .._typing import Array, Indices
-from ..measuring.record import Audit
+from ..measuring.record import AuditRecord
 from ..montecarlo import Estimate, quantile
 from ..path_kl.grid_cost import Prices, prices
 
@@ -59,7 +59,7 @@ def measured_to(price: Prices, nodes: Indices) -> Indices:
     return np.append(nodes[nodes < known[-1]], known[-1]) if len(known) else nodes[:0]
 
 
-def score_note(audit: Audit) -> str:
+def score_note(audit: AuditRecord) -> str:
     """Return how the score error was found, in words."""
     mixed = ""
     if audit.about.get("neighbours"):
@@ -98,10 +98,7 @@ def optimism(price: Prices, nodes: Indices) -> float:
 
 def corrected(price: Prices) -> Prices | None:
     """Return the prices of the calibrated denoiser on the same levels, once for all plans."""
-    if "corrected" not in price._cache:
-        price._cache["corrected"] = _priced_again(price)
-    found: Prices | None = price._cache["corrected"]
-    return found
+    return price.kept("corrected", lambda: _priced_again(price))
 
 
 def _priced_again(price: Prices) -> Prices | None:

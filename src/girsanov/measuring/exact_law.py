@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import torch
 
-from .._checks import require_count
 from .._typing import Levels
 from ..data import Dataset
 from ..denoise.base import Denoiser
@@ -15,7 +13,8 @@ from ..denoise.exact import ExactDenoiser
 from ..error_curve.exact import known_curve
 from ..law.base import Law
 from .model_record import named, record_of
-from .record import Audit
+from .record import AuditRecord
+from .request import AuditRequest
 from .teacher import measure_trajectories
 from .trajectories import teacher_calls
 
@@ -26,18 +25,13 @@ def known_audit(
     denoiser: Denoiser,
     data: Dataset | Law,
     grid: Levels,
-    *,
-    trajectories: int,
-    batch_size: int | None,
-    **alike: Any,
-) -> Audit | None:
+    request: AuditRequest,
+) -> AuditRecord | None:
     """Return the audit at SNRs `grid` with an exact curve, None where it has to be measured.
 
-    trajectories: of the teacher, which are drawn all the same, `batch_size` in a call; alike:
-    seed, processes and progress, as of `audit`.
+    Trajectories of the teacher are drawn all the same.
     """
-    begun, paths = time.perf_counter(), require_count("trajectories", trajectories, at_least=0)
-    size = BATCH if batch_size is None else require_count("batch_size", batch_size)
+    begun, paths = time.perf_counter(), request.trajectories
     if not (isinstance(data, Law) and plainly_exact(denoiser, data)):
         return None
     known = known_curve(data, grid)
@@ -46,14 +40,17 @@ def known_audit(
     teacher = None
     if paths:
         teacher = measure_trajectories(
-            denoiser, known.frame, grid, paths, batch_size=size, **alike
-        )
+            denoiser, known.frame, grid, paths, seed=request.seed, progress=request.progress,
+            batch_size=request.batch_size or BATCH, processes=request.processes,
+        )  # fmt: skip
     about = record_of(
-        denoiser, data, begun, exact=True, examples=0, draws=0, seed=alike["seed"],
+        denoiser, data, begun, exact=True, examples=0, draws=0, seed=request.seed,
         calls=paths * teacher_calls(len(grid)), moments_from="law", trajectories=paths,
         levels_between=0, diameter=0.0, training_examples=0,
     )  # fmt: skip
-    return Audit(known.curve, known.frame, None, about | named(denoiser, data, None), teacher)
+    return AuditRecord(
+        known.curve, known.frame, None, about | named(denoiser, data, None), teacher
+    )
 
 
 def plainly_exact(denoiser: Denoiser, law: Law) -> bool:

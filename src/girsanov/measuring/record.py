@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
 from .._checks import plural, require, require_choice
-from .._files import require_free, write_pair
-from .._typing import Array, Json, Levels, PathLike
+from .._typing import Array, Json, Levels
 from ..denoise.calibration import Calibration
 from ..error_curve.curve import Curve
 from ..error_curve.doubts import Doubt, cannot_tell, doubts
-from ..error_curve.exact_arrays import known_tensors
 from ..error_curve.frame import Frame
 from ..error_curve.interpolate import half_between
 from ..montecarlo import Estimate, group_estimate
@@ -24,22 +22,13 @@ from ..score_error.calibration import Corrected, calibrate, calibrated
 from ..score_error.lower_bound import Probe, probe
 from ..score_error.memorisation import beyond_line, memorised
 from ..score_error.rounding import rounding_cost
-from ..score_error.straight_line import Beaten, beaten
+from ..score_error.straight_line import Beaten, beaten, broken
 from ..score_error.untrained import Untrained, untrained
-from .printed import printed
-from .summary import summary
 from .trajectories import Trajectories
-
-if TYPE_CHECKING:
-    from ..planning.plan import Plan
-
-SAMPLED = "Candidates draw samples, which are compared with held-out data"
-ABOUT_CLASS = ("class_shares", "class_errors", "class_main")
-BENDS = ("total", "traces", "probe", "calibrated")
 
 
 @dataclass(frozen=True)
-class Audit:
+class AuditRecord:
     """What was measured of one model on one data set.
 
     curve: the error curve; frame: the coordinates it is measured in; memorisation: error on
@@ -69,24 +58,6 @@ class Audit:
             f"Audit({model} {of}: {plural(len(noise), 'noise level')} {noise[0]:.3g} to "
             f"{noise[-1]:.3g}, {plural(about['calls'], 'network call')})"
         )
-
-    def __str__(self) -> str:
-        """Return the verdict, `repr`, what the curve comes to in nats, and what to do next."""
-        return printed(self)
-
-    @property
-    def verdict(self) -> str:
-        """What limits samples of this model, in sentences, "" where nothing can be said.
-
-        Of the best number of steps; `girsanov.verdict` of a plan.
-        """
-        from ..reporting.words.advice import (
-            audit_spoken,  # words of what is below: an audit speaks them
-        )
-
-        if "verdict" not in self.shared:
-            self.shared["verdict"] = " ".join(audit_spoken(self))
-        return str(self.shared["verdict"])
 
     def doubts(self, resolution: float = 0.0) -> list[Doubt]:
         """Return why nothing may be concluded down to a noise level, [] if this audit holds.
@@ -139,7 +110,7 @@ class Audit:
         return self.__dict__["_corrected"]  # type: ignore[no-any-return]
 
     @cached_property
-    def dense(self) -> Audit:
+    def dense(self) -> Self:
         """This audit at every level at which its curve is exact, which plans may visit.
 
         Itself, where the curve was measured or is known at its own levels alone.
@@ -161,7 +132,7 @@ class Audit:
         value, se, degrees = self.curve.total()
         return Estimate(value[1:], se[1:], degrees)
 
-    def calibrated(self) -> Audit:
+    def calibrated(self) -> Self:
         """Return the audit of the same denoiser corrected as this audit's examples advise.
 
         The correction is fitted by cross-fitting (`score_error/calibration.py`) and needs no
@@ -176,15 +147,15 @@ class Audit:
         if "_calibrated" not in self.__dict__:
             assert self.corrected is not None
             curve, frame, found = calibrated(self.curve, self.frame, self.corrected)
-            made = Audit(curve, frame, self.memorisation, {**self.recorded(), "calibrated": True},
-                         None, found)  # fmt: skip
+            record = {**self.recorded(), "calibrated": True}
+            made = type(self)(curve, frame, self.memorisation, record, None, found)
             taken = (self.curve.traces - curve.traces)[1:, :, 0]
             assert self.probe is not None
             object.__setattr__(made, "_probe", self.probe.less(taken))
             object.__setattr__(self, "_calibrated", made)
         return self.__dict__["_calibrated"]  # type: ignore[no-any-return]
 
-    def in_process(self, process: str | None) -> Audit:
+    def in_process(self, process: str | None) -> Self:
         """Return this audit for sampling as ``vp`` or ``cld``; None: as the model was trained.
 
         Any model samples as cld, through the statistic that tells all about x0; one trained in
@@ -200,65 +171,6 @@ class Audit:
         if "_probe" in self.__dict__:
             object.__setattr__(made, "_probe", self.probe)
         return made
-
-    def plan(self, **options: Any) -> Plan:
-        """Return a plan made from this audit; options as `girsanov.make_plan`.
-
-        With `by`, `model` and `data`, the choice between samplers is made by samples; options
-        then as `girsanov.tournament`.
-        """
-        from ..planning.make_plan import (
-            make_plan,  # the room below: an audit knows its most natural use
-        )
-
-        if "by" in options:
-            from ..planning.tournament.tournament import tournament
-
-            for name in ("model", "data"):
-                require(name in options, name, "must be given with by", None, SAMPLED)
-            return tournament(self, options.pop("model"), options.pop("data"), **options)
-        return make_plan(self, **options)
-
-    def save(self, path: PathLike, *, force: bool = False) -> None:
-        """Write `path` (JSON, to read) and its arrays beside it (safetensors).
-
-        force: replace a file that holds something else than an audit.
-        """
-        rule = "cannot be saved: save the audit it was made from, which says the same"
-        require(self.calibration is None, "calibrated audit", rule)
-        target = require_free(path, "audit", force)
-        curve = self.curve
-        tensors: dict[str, Any] = {f"errors.{name}": value for name, value in curve.errors.items()}
-        tensors |= {f"bends.{name}": value for name, value in curve.bends.items()}
-        tensors |= {f"bands.{name}": b.index for name, (_, b) in self.frame.bases.items()}
-        tensors |= {
-            "levels": curve.levels,
-            "shares": curve.shares,
-            "traces": curve.traces,
-            "second_moments": curve.second_moments,
-            "probe_bands": self.frame.probe_bands.index,
-        }
-        tensors |= known_tensors(curve)
-        optional = (("products", curve.products), ("full", curve.full),
-                    *zip(ABOUT_CLASS, curve.about_class or (), strict=False),
-                    ("gamma", curve.gamma), ("plain", curve.plain), ("line", curve.line),
-                    ("memorisation", self.memorisation),
-                    ("line_seen", self.line_seen))  # fmt: skip
-        tensors |= {name: value for name, value in optional if value is not None}
-        tensors |= {f"moments.{k}": v for k, v in self.frame.moments.tensors().items()}
-        tensors |= {} if self.trajectories is None else self.trajectories.tensors()
-        # what follows from all this takes more time than a plan, so it is kept as well
-        if self.probe is not None:
-            tensors |= {f"probe.{name}": value for name, value in self.probe.tensors().items()}
-        if self.corrected is not None:
-            own = self.corrected._asdict()
-            tensors |= {f"calibrated.{name}": value for name, value in own.items()}
-        record = {"format": "girsanov/audit/1", **self.about, **self.summary()}
-        write_pair(target, {**record, "bases": list(self.frame.bases)}, tensors)
-
-    def summary(self) -> Json:
-        """Return as JSON what was measured: the curve, the probe, and what they say."""
-        return summary(self)
 
     def untrained(self) -> Untrained | None:
         """Return how much worse than guesses without training the model is, if it knows nothing.
@@ -283,6 +195,15 @@ class Audit:
             return None
         guided = self.about.get("guidance", 1.0) != 1
         return None if guided else beaten(self.curve, self.probe.linear)
+
+    def broken(self) -> tuple[float, float] | None:
+        """Return the noise level where the straight line beats a broken model most, and by what.
+
+        None of a model that is not broken; see `score_error/straight_line.py`.
+        """
+        if self.probe is None or self.calibration is not None:
+            return None
+        return broken(self.curve, self.probe.linear)
 
     def rounding(self) -> Estimate | None:
         """Return what fewer digits in the network cost, in nats (`score_error/rounding.py`).

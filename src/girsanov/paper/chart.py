@@ -127,7 +127,7 @@ def _axis(values: Sequence[Array], log: bool, start: float, end: float) -> Axis:
 
 def _told(series: Sequence[Series], labels: tuple[str, str]) -> str:
     """Return the chart in words, for those who do not see it."""
-    from ..reporting.words.numbers import number
+    from ..ledger.numbers import number
 
     said = [f"{labels[1]} against {labels[0]}."]
     for s in series:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from .._typing import Json
-from ..reporting.words.numbers import number
+from ..ledger.numbers import number
 from .statement import Row
 from .tables import Table, reproduced
 

@@ -17,9 +17,10 @@ other groups give: the mean over folds is an unbiased estimate of (1) for grids 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,7 @@ from .._typing import Array, Indices, Levels
 from ..error_curve.curve import FOLDS, Curve
 from ..error_curve.interpolate import merged, refined, stretches, unseen
 from ..error_curve.smooth import Repair, cross_once, repaired
-from ..measuring.record import Audit
+from ..measuring.record import AuditRecord
 from ..montecarlo import Estimate, group_estimate
 from ..sampling.exponential_integrators import HOLDS
 from .cells import cell_costs, errors_for, gaussian_cell, spectrum
@@ -38,6 +39,7 @@ from .grid_search import Choice, Menu
 from .ideal_grid import between, least
 from .start import start_cost, usual_start
 
+Value = TypeVar("Value")
 RECENT = 2  # prices an audit remembers: those of a plan, and those that it is held against
 
 
@@ -49,13 +51,13 @@ class Prices:
     begins; curve: the audit's at all levels that can be visited; menu: what may be.
     """
 
-    audit: Audit
+    audit: AuditRecord
     hold: str
     covariance: str | None
     start: str
     curve: Curve
     menu: Menu = field(default_factory=Menu)
-    _cache: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+    _cache: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def levels(self) -> Levels:
@@ -89,13 +91,20 @@ class Prices:
         """Return the search on the examples outside `fold`, or on all of them."""
         return self._chosen(fold)[0]
 
+    def kept(self, key: Hashable, work_out: Callable[[], Value]) -> Value:
+        """Return what was worked out of these prices under a key, once."""
+        if key not in self._cache:
+            self._cache[key] = work_out()
+        value: Value = self._cache[key]
+        return value
+
     def _chosen(self, fold: int | None) -> tuple[Choice, Repair]:
-        if ("choice", fold) not in self._cache:
+        def search() -> tuple[Choice, Repair]:
             groups = self._outside(fold, len(self.measured.shares))
             one, done = repaired(self._priced, groups, exact=self.exact)
-            self._cache["choice", fold] = self._choice(one, self._outside(fold, FOLDS)), done
-        found: tuple[Choice, Repair] = self._cache["choice", fold]
-        return found
+            return self._choice(one, self._outside(fold, FOLDS)), done
+
+        return self.kept(("choice", fold), search)
 
     def _outside(self, fold: int | None, count: int) -> NDArray[np.bool_]:
         return np.asarray(np.arange(count) % FOLDS != (-1 if fold is None else fold))
@@ -184,6 +193,11 @@ class Prices:
             self.cells(nodes[:-1], nodes[1:]),
         )
 
+    def cost(self, nodes: Indices) -> Array:
+        """Return the whole cross-fitted cost of a grid by group, [B] or [F]."""
+        start, cells = self.groups(nodes)
+        return start + cells
+
     def cells(self, here: Indices, there: Indices) -> Array:
         """Return the sum of the cells from nodes `here` to `there` by group, [B] or [F]."""
         return np.asarray(self.each(here, there).sum(axis=0))
@@ -263,12 +277,12 @@ class Prices:
 
     def references(self, first: int, nodes: Indices) -> Array:
         """Return R from node `first` to each of `nodes`, in order, by group, [N, B]."""
-        key = ("R", first, nodes.tobytes())
-        if key not in self._cache:
+
+        def search() -> Array:
             parts = [mine * least(self, f, first, nodes, nodes) for f, mine in self._folded()]
-            self._cache[key] = np.sum(parts, axis=0)
-        out: Array = self._cache[key]
-        return out
+            return np.asarray(np.sum(parts, axis=0))
+
+        return self.kept(("R", first, nodes.tobytes()), search)
 
     def optimism(self, first: int, last: int, nodes: Indices | None = None) -> float:
         """Return how far R may lie below `reference` for having been searched for.
@@ -278,10 +292,8 @@ class Prices:
         """
         if self.exact:
             return 0.0  # the integral, which no path can beat
-        if "least" not in self._cache:
-            whole = self._priced.pooled()
-            self._cache["least"] = self._choice(whole, np.ones(FOLDS, dtype=bool), False)
-        search: Choice = self._cache["least"]
+        whole = np.ones(FOLDS, dtype=bool)
+        search = self.kept("least", lambda: self._choice(self._priced.pooled(), whole, False))
         above = float(self.reference(first, last, nodes) @ self.folds)
         _, costs, _ = search.cheapest(first, between(first, last, nodes))
         return max(0.0, above - float(costs[-1]))
@@ -312,7 +324,7 @@ class Prices:
 
 
 def prices(
-    audit: Audit,
+    audit: AuditRecord,
     sampler: str,
     covariance: str | None = None,
     start: str | None = None,

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..measuring.record import Audit
+from ..measuring.record import AuditRecord
 from ..sampling.ode_solvers import SOLVERS
-from .make_plan import Wish
 from .on_grid import as_planned
 from .plan import Plan
+from .request import PlanRequest
+from .search import every
 from .solvers.plan_solver import solver_plans
 
 SOLVER_COUNTS = (*range(1, 17), 20, 24, 32, 48, 64)
 
 
 def family(
-    audit: Audit, plan: Plan, counts: Iterable[int] | None = None, *, ledgers: bool = True
+    audit: AuditRecord, plan: Plan, counts: Iterable[int] | None = None, *, ledgers: bool = True
 ) -> list[Plan]:
     """Return the best plan of a plan's sampler for every number of steps, up to its resolution.
 
@@ -34,5 +35,5 @@ def family(
             audit, plan.sampler, counts or SOLVER_COUNTS, plan.last, judged=ledgers
         )
     own = as_planned(audit, plan)
-    found = Wish.like(plan).every(own, counts)
-    return [one.plan(plan.last) if ledgers else one.bare(plan.last) for one in found]
+    found = every(own, PlanRequest.like(plan), counts)
+    return [one.plan() if ledgers else one.bare() for one in found]

@@ -27,14 +27,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
 
 from .._checks import (
     refuse,
     require,
-    require_choice,
     require_levels,
     require_number,
 )
@@ -43,29 +42,15 @@ from ..error_curve.curve import Curve
 from ..error_curve.integrals import half_integral
 from ..error_curve.interpolate import SAME, denser, merged, refined
 from ..error_curve.unseen_events import most_error
-from ..measuring.record import Audit
+from ..measuring.record import AuditRecord
 from ..montecarlo import group_estimate
 from ..path_kl.grid_search import Menu
+from .request import PlanRequest
 
 BETWEEN = 8  # levels that may be visited in each gap between measured ones
 ENOUGH = 1200  # levels in all, past which more do not pay for the search
 BLUR = 0.1  # share of the data's standard deviation that may be left where a plan ends
 SHAPE = 0.01  # nats a direction that may be lost by a Gaussian in place of what is left of it
-
-
-class Limits(TypedDict, total=False):
-    """What else a plan may be asked for, by name.
-
-    among: SNRs it must choose from; keep: SNRs it must visit; widest: the most log-SNR between
-    two levels; w2: distance in W2 (standardised units) that stopping there may leave; weight: a
-    of the objective s^-a, x0 hold only.
-    """
-
-    among: Levels | None
-    keep: Levels | None
-    widest: float | None
-    w2: float | None
-    weight: float | None
 
 
 @dataclass(frozen=True)
@@ -77,14 +62,15 @@ class Offer:
     end: int
 
 
-def offer(audit: Audit, last: str, resolution: float | None, limits: Limits) -> Offer:
-    """Return what a plan may visit and where it ends; `weight` is left to the sampler's rule.
+def offer(audit: AuditRecord, request: PlanRequest) -> Offer:
+    """Return what a plan may visit and where it ends; request: how the sampler ends, and its
+    limits.
 
     Raises `InputError` when a resolution or tolerance is out of reach, or limits contradict.
     """
-    _check_names(limits)
-    audit = audit.dense
-    keep, among = _listed(limits, "keep", audit), _listed(limits, "among", audit)
+    audit, resolution = audit.dense, request.resolution
+    keep = _listed("keep", request.keep, audit)
+    among = _listed("among", request.among, audit)
     if among is None and audit.about.get("trained_levels") is not None:
         trained = require_levels("trained_levels", audit.about["trained_levels"])
         among = _inside(trained, audit)
@@ -97,33 +83,27 @@ def offer(audit: Audit, last: str, resolution: float | None, limits: Limits) -> 
         asked = np.append(asked, _snr_of(audit, resolution))
     levels = merged(merged(audit.levels, dense), asked)
     allowed = None if among is None else _places(levels, np.sort(among))
-    end = _end(audit, levels, last, resolution, limits.get("w2"))
+    end = _end(audit, levels, request)
     if allowed is not None:
         end = int(next((k for k in allowed if k >= end), allowed[-1]))
     kept = () if keep is None else tuple(int(k) for k in _places(levels, keep))
     if kept:
         _check_kept(kept, end, allowed, levels)
-    wide = limits.get("widest")
-    widest = math.inf if wide is None else require_number("widest", wide, above=0.0)
+    widest = math.inf
+    if request.widest is not None:
+        widest = require_number("widest", request.widest, above=0.0)
     if allowed is not None:
         allowed = allowed[allowed <= end]
     return Offer(levels[: end + 1], Menu(allowed, kept, widest), end + 1)
 
 
-def _check_names(limits: Limits) -> None:
-    known = Limits.__annotations__
-    for name in limits:
-        require_choice("option", name, known)
-
-
-def _listed(limits: Limits, name: str, audit: Audit) -> Array | None:
-    value: Any = limits.get(name)
+def _listed(name: str, value: Any, audit: AuditRecord) -> Array | None:
     if value is None:
         return None
     return _inside(require_levels(name, np.unique(np.asarray(value, dtype=np.float64))), audit)
 
 
-def _inside(levels: Levels, audit: Audit) -> Levels:
+def _inside(levels: Levels, audit: AuditRecord) -> Levels:
     """Return the levels that the audit speaks of: none is finer than the finest measured."""
     kept = levels[levels <= audit.levels[-1] * (1 + SAME)]
     rule = f"must hold SNRs up to the finest measured, {audit.levels[-1]:.4g}"
@@ -145,7 +125,7 @@ def _check_kept(kept: tuple[int, ...], end: int, allowed: Any, levels: Levels) -
     require(max(kept) <= end, "keep", rule, float(levels[max(kept)]))
 
 
-def _snr_of(audit: Audit, resolution: float) -> float:
+def _snr_of(audit: AuditRecord, resolution: float) -> float:
     sigma = require_number("resolution", resolution, above=0.0)
     noise = audit.levels**-0.5
     inside = noise[-1] * (1 - 1e-6) <= sigma <= noise[0] * (1 + 1e-6)
@@ -162,15 +142,16 @@ def fine_enough(error: Array, variance: float, share: float) -> int:
     return int(fine[0]) if len(fine) else len(error) - 1
 
 
-def usual_last(audit: Audit, sampler: str) -> str:
-    """Return how plans end by default: the gaussian hold draws vectors and tables.
+def ends_by(audit: AuditRecord, request: PlanRequest) -> str:
+    """Return how a plan ends: as asked, and by default the gaussian hold draws vectors and tables.
 
     Pictures, of more than one axis, are denoised, and so is what has no measured covariance.
     """
-    return "draw" if sampler == "gaussian" and len(audit.about["shape"]) < 2 else "denoise"
+    draws = request.sampler == "gaussian" and len(audit.about["shape"]) < 2
+    return request.last or ("draw" if draws else "denoise")
 
 
-def settled(audit: Audit, levels: Levels) -> int:
+def settled(audit: AuditRecord, levels: Levels) -> int:
     """Return the first index from which on no direction has a shape that matters, by (2)."""
     curve = refined(audit.curve, levels)
     errors, variances = curve.errors[curve.main][1:], audit.frame.variances
@@ -204,10 +185,9 @@ def _to_the_end(cells: Array) -> Array:
     return np.concatenate([back, np.zeros_like(cells[:1])])
 
 
-def _end(
-    audit: Audit, levels: Levels, last: str, resolution: float | None, w2: float | None
-) -> int:
+def _end(audit: AuditRecord, levels: Levels, request: PlanRequest) -> int:
     """Return the index of the last level: from the resolution, from (1), or the default."""
+    last, resolution, w2 = ends_by(audit, request), request.resolution, request.w2
     if resolution is not None:
         require(w2 is None, "resolution, w2", "only one of them can be given", (resolution, w2))
         return int(_places(levels, np.array([_snr_of(audit, resolution)]))[0])

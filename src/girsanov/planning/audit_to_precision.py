@@ -17,7 +17,7 @@ before (1), more of them tell more than more paths.
 from __future__ import annotations
 
 import math
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
@@ -27,10 +27,12 @@ from ..data import Dataset
 from ..denoise.base import Denoiser
 from ..error_curve.curve import GROUPS
 from ..law.base import Law
-from ..measuring.audit import audit
+from ..measuring.audit import measure_audit
 from ..measuring.examples import MOMENT_SHARE
-from ..measuring.record import Audit
+from ..measuring.record import AuditRecord
+from ..measuring.request import AuditRequest
 from ..measuring.resume import of_round
+from .make_plan import make_plan
 
 LEVELS, FINER = 17, 33  # while there are examples, and when there are no more
 PILOT = 8 * GROUPS  # examples
@@ -42,35 +44,36 @@ UNSURE, GROWTH = 0.5, 16  # a half-width that says little of (1), and how many t
 NEAR = 1.02  # of the wanted half-width: near enough
 
 
-def audit_to(
+def measure_to_precision(
     denoiser: Denoiser,
     data: Dataset | Law,
+    last: AuditRequest,
     *,
     half_width: float,
     steps: int | None = None,
-    levels: int | Levels | None = None,
-    **options: Any,
-) -> Audit:
-    """Return an audit that knows the discretisation of a plan to `half_width`, if the data allows.
+) -> AuditRecord:
+    """Return the record of an audit to a precision; see `girsanov.audit_to`.
 
-    half_width: of the 95 % interval, relative to the discretisation (0.03: 3 %); steps: of the
-    plan, None for the best number; levels: as `audit`, by default 17 or 33; options: as `audit`,
-    but for examples and draws, which are found by (1). What was reached, with what is spent on the
-    pilot and on rounds that fell short, is in ``about["precision"]``. Raises InputError for
-    numbers that cannot be.
+    last: what the last, largest audit is asked for, without its examples and draws.
     """
     wanted = require_number("half_width", half_width)
     require(0 < wanted < 1, "half_width", "must be above 0 and below 1 (0.03: 3 %)", half_width)
     for name in ("examples", "draws"):
-        require(name not in options, name, "is found by half_width: leave it out")
+        require(getattr(last, name) is None, name, "is found by half_width: leave it out")
     if steps is not None:
         require_count("steps", steps)
-    keep, most = options.pop("keep", None), available(denoiser, data, options.get("train"))
-    count, spent = min(PILOT, most), 0
-    later = {"trajectories": options.pop("trajectories", 0)}
-    coarse, fine = (LEVELS, FINER) if levels is None else (levels, levels)
-    found = audit(denoiser, data, examples=_asked(denoiser, data, options, count),
-                  draws=1, levels=coarse, **options)  # fmt: skip
+    most, spent = available(denoiser, data, last.train), 0
+    coarse, fine = (LEVELS, FINER) if last.levels is None else (last.levels, last.levels)
+
+    def measured(
+        count: int, draws: int, levels: int | Levels, request: AuditRequest
+    ) -> AuditRecord:
+        asked = _asked(denoiser, data, request.train, count)
+        asked_for = replace(request, examples=asked, draws=draws, levels=levels)
+        return measure_audit(denoiser, data, asked_for)
+
+    pilot = replace(last, keep=None, trajectories=0)
+    found = measured(min(PILOT, most), 1, coarse, pilot)
     for round_ in range(ROUNDS):
         noisy = found.about["examples"] * found.about["draws"]
         reached = relative_half_width(found, steps)
@@ -83,10 +86,9 @@ def audit_to(
         need = math.ceil((1 + MARGIN) * noisy * ratio)
         count = min(most, max(need, 2 * GROUPS))
         draws = min(MOST_DRAWS, max(1, -(-need // count)))
-        found = audit(denoiser, data, examples=_asked(denoiser, data, options, count),
-                      draws=draws, levels=coarse if need <= most else fine,
-                      keep=None if keep is None else of_round(keep, round_ + 1),
-                      **options, **later)  # fmt: skip
+        keep = None if last.keep is None else of_round(last.keep, round_ + 1)
+        levels = coarse if need <= most else fine
+        found = measured(count, draws, levels, replace(last, keep=keep))
     reached = relative_half_width(found, steps)
     found.about["precision"] = {
         "wanted": wanted, "reached": reached if math.isfinite(reached) else None, "steps": steps,
@@ -96,7 +98,7 @@ def audit_to(
     return found
 
 
-def said(found: Audit) -> str:
+def said(found: AuditRecord) -> str:
     """Return what an audit to a precision came to, as a sentence."""
     told = found.about["precision"]
     reached, wanted, count = told["reached"], told["wanted"], found.about["examples"]
@@ -111,9 +113,9 @@ def said(found: Audit) -> str:
     return f"{known}, not {100 * wanted:g} %: {enough}"
 
 
-def relative_half_width(found: Audit, steps: int | None) -> float:
+def relative_half_width(found: AuditRecord, steps: int | None) -> float:
     """Return half the width of the interval of the discretisation of a plan, over its value."""
-    plan = found.plan(steps=steps, force=True)
+    plan = make_plan(found, steps=steps, force=True)
     entry = next(e for e in plan.ledger if e.name == "discretisation")
     low, value, high = np.array([entry.low, entry.value, entry.high], dtype=np.float64)
     return math.inf if value <= 0 else float((high - low) / 2 / value)
@@ -132,10 +134,10 @@ def _sets_aside(denoiser: Denoiser, train: Dataset | None) -> bool:
 
 
 def _asked(
-    denoiser: Denoiser, data: Dataset | Law, options: dict[str, Any], count: int
+    denoiser: Denoiser, data: Dataset | Law, train: Dataset | None, count: int
 ) -> int | None:
     """Return the examples to ask for, so that `count` are measured."""
     if isinstance(data, Law):
         return count
-    share = 1 / MOMENT_SHARE if _sets_aside(denoiser, options.get("train")) else 0.0
+    share = 1 / MOMENT_SHARE if _sets_aside(denoiser, train) else 0.0
     return min(len(data), math.ceil(count / (1 - share)))

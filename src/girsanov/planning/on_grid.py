@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import numpy as np
 
@@ -13,57 +13,65 @@ from ..basis import Basis
 from ..error_curve.interpolate import SAME, covariances
 from ..ledger.certify import promise
 from ..ledger.entry import Entry
+from ..ledger.sampler_entries import sampler_entries
 from ..ledger.score_entry import score_floor, score_note
-from ..measuring.record import Audit
+from ..measuring.record import AuditRecord
 from ..montecarlo import Estimate
 from ..path_kl.grid_cost import Prices, prices
 from ..sampling.exponential_integrators import require_last
-from .allowed_levels import usual_last
+from .allowed_levels import ends_by
 from .matched_noise import beyond, matched, plus
 from .plan import Plan
-from .step_targets import sampler_entries
+from .request import PlanRequest
 from .trusted import heeding_doubts, trusted
 
 if TYPE_CHECKING:
     from ..denoise.base import Denoiser
 
 
+class GridOptions(TypedDict, total=False):
+    """The options of `evaluate_grid` by name: those of `make_plan` that a grid leaves open."""
+
+    sampler: str
+    process: str | None
+    covariance: str | None
+    start: str | None
+    last: str | None
+    calibrate: bool
+    denoiser: Denoiser | None
+    force: bool
+
+
 @heeding_doubts
-def evaluate_grid(audit: Audit, levels: Levels, **options: Any) -> Plan:
+def evaluate_grid(audit: AuditRecord, levels: Levels, **options: Unpack[GridOptions]) -> Plan:
     """Return the plan that visits given `levels`, each priced where it is.
 
     options: sampler, process, covariance, start, last, calibrate, denoiser, force as `make_plan`.
-    Raises
-    `InputError` for levels finer than the finest measured, of which the audit says nothing.
+    Raises `InputError` for levels finer than the finest measured, of which the audit says nothing.
     """
-    raw, force = audit, options.pop("force", False)
-    audit = audit.calibrated() if options.pop("calibrate", False) else audit
-    audit = audit.in_process(options.pop("process", None))
-    last = options.pop("last", None) or usual_last(audit, options.get("sampler", "gaussian"))
-    denoiser = options.pop("denoiser", None)
-    price, nodes = grid_prices(audit, levels, **options)
-    why = "the grid was given"
-    made = plan_on(price, nodes, last=last, frontier=[], why=why, denoiser=denoiser)
-    return trusted(made, raw, asked=True, force=force)
+    request = PlanRequest(**options)
+    own = audit.calibrated() if request.calibrate else audit
+    own = own.in_process(request.process)
+    price, nodes = grid_prices(own, levels, request)
+    plan = plan_on(price, nodes, last=ends_by(own, request), frontier=[], why="the grid was given",
+                   denoiser=request.denoiser)  # fmt: skip
+    return trusted(plan, audit, asked=True, force=request.force)
 
 
-def as_planned(audit: Audit, plan: Plan) -> Audit:
+def as_planned(audit: AuditRecord, plan: Plan) -> AuditRecord:
     """Return an audit of the denoiser and process that a plan samples with."""
     return (audit.calibrated() if plan.calibration is not None else audit).in_process(plan.process)
 
 
 def grid_prices(
-    audit: Audit, levels: Levels, *, sampler: str = "gaussian", **options: Any
+    audit: AuditRecord, levels: Levels, request: PlanRequest
 ) -> tuple[Prices, Indices]:
-    """Return the prices of a sampler, and the nodes in them that given `levels` are.
-
-    options: covariance, start as `make_plan`.
-    """
+    """Return the prices of the sampler asked for, and the nodes in them that `levels` are."""
     grid = require_levels("levels", levels)
     finest = audit.levels[-1]
     rule = f"must not be finer than the finest measured, SNR {finest:.6g}"
     require(bool(grid[-1] <= finest * (1 + SAME)), "levels", rule, float(grid[-1]))
-    price = prices(audit, sampler, levels=grid, **options)
+    price = prices(audit, request.sampler, request.covariance, request.start, levels=grid)
     nodes = np.unique(np.abs(np.log(price.levels)[None] - np.log(grid)[:, None]).argmin(axis=1))
     return price, nodes + 1
 

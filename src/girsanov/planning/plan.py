@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from textwrap import fill
 
 import numpy as np
 
@@ -19,7 +20,9 @@ from .._typing import Array, Json, Levels, PathLike
 from ..basis import Basis
 from ..denoise.calibration import Calibration
 from ..ledger.certificate import Certificate
+from ..ledger.distance import Distance, distance_from_json
 from ..ledger.entry import Entry, entry_from_json
+from ..ledger.sentences import plan_sentences
 from ..measuring.record_fields import require_record
 from ..moments import Moments, moments_from_tensors
 from ..path_kl.start import STARTS
@@ -28,10 +31,9 @@ from ..sampling.exponential_integrators import HOLDS, PROCESSES, Recipe, recipe,
 from ..sampling.ode_solvers import SOLVERS, network_calls, solver_recipe
 from .plan_file import OWN as OWN
 from .plan_file import axes_of, calibration_of, certificate_of, require_whole_plan
-from .printed import printed
-from .solvers.distance import Distance, distance_from_json
 
 ABOUT = ("why", "audit", "model")
+WIDTH, INDENT = 88, " " * 18  # of what `print` shows
 GUIDED = "relative to the guided field, which has no data law"
 NOTHING = (
     "none that says anything: KL and TV leave out the {}'s score error, and the model knows "
@@ -82,16 +84,24 @@ class Plan:
 
     def __str__(self) -> str:
         """Return the verdict, the plan in words, its ledger, and what it certifies."""
-        return printed(self)
+        lines = [f"Plan: {self.in_words()}, {self.ends()}"]
+        if self.distance is not None:
+            far = self.distance
+            lines.append(f"  {'distance':15} {far.value:.3g} ({far.low:.3g} to {far.high:.3g}), "
+                         f"{far.kind}")  # fmt: skip
+        for e in self.ledger:
+            if e.kind != "unknown":
+                lines.append(f"  {e.name:15} {e.figure()} nats{e.ends()}, {e.said}")
+        if self.promised is not None:
+            lines.append(f"  {'certificate':15} {self.certified()}")
+        wrapped = [fill(line, WIDTH, subsequent_indent=INDENT) for line in lines]
+        return "\n".join([fill(self.verdict, WIDTH), *wrapped])
 
     @property
     def verdict(self) -> str:
         """What limits its samples, in sentences; `girsanov.verdict` says what would help."""
-        from ..reporting.words.advice import (
-            plan_spoken,  # words of what is below: a plan speaks them
-        )
 
-        return " ".join(plan_spoken(self))
+        return " ".join(plan_sentences(self))
 
     @property
     def cannot_tell(self) -> str:

@@ -20,12 +20,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..measuring.record import Audit
+from ..measuring.record import AuditRecord
 from ..montecarlo import Estimate
-from .calibrate_or_not import SURE
-from .make_plan import Found, Wish
+from ..score_error.straight_line import WORST_OF_MANY
 from .on_grid import as_planned, grid_prices
 from .plan import Plan
+from .request import PlanRequest
+from .search import Found, search
 
 BEATEN = 0.02  # of the error: what a model must do worse by before it is said to be beaten
 MOST_OF = 2 / 3  # of what the probe finds of the score error lies between the levels named
@@ -45,7 +46,7 @@ class Remedy(NamedTuple):
     about: dict[str, Any]
 
 
-def remedies(audit: Audit, plan: Plan) -> list[Remedy]:
+def remedies(audit: AuditRecord, plan: Plan) -> list[Remedy]:
     """Return what would help a plan made from this audit, the surest first.
 
     They are in the order of the low ends of their intervals and may overlap: together they need
@@ -64,20 +65,16 @@ def remedies(audit: Audit, plan: Plan) -> list[Remedy]:
     return sorted(found, key=lambda r: -r.low)
 
 
-def _of_sampler(audit: Audit, own: Audit, plan: Plan) -> list[Remedy]:
-    same: dict[str, Any] = {
-        "sampler": plan.sampler, "covariance": plan.covariance, "start": plan.start,
-    }  # fmt: skip
+def _of_sampler(audit: AuditRecord, own: AuditRecord, plan: Plan) -> list[Remedy]:
+    def best_in(of: AuditRecord, steps: int) -> Found:
+        return search(of, PlanRequest.like(plan, steps))
 
-    def found_in(of: Audit, steps: int) -> Found:
-        return Wish.like(plan, steps).search(of)
-
-    price, nodes = grid_prices(own, plan.levels, **same)
-    best = found_in(own, plan.steps)
+    price, nodes = grid_prices(own, plan.levels, PlanRequest.like(plan))
+    best = best_in(own, plan.steps)
     most = min(best.frontier(), key=lambda row: float(row["above_best"]))["steps"]
-    given = Found(price, nodes).cost()
-    at_best, at_more = best.cost(), found_in(own, most).cost()
-    first = float(best.price.curve.levels[best.nodes[0]])
+    given = price.cost(nodes)
+    at_best, at_more = best.cost(), best_in(own, most).cost()
+    first = float(best.grids.price.curve.levels[best.nodes[0]])
     noisier = first**-0.5 if first < 0.5 * plan.levels[0] else None
     found = [
         _saved("grid", price.estimate(given - at_best), {"start": noisier}),
@@ -91,7 +88,7 @@ def _of_sampler(audit: Audit, own: Audit, plan: Plan) -> list[Remedy]:
     fits &= plan.guidance == 1 and audit.about.get("process", "vp") == "vp"
     if plan.calibration is None and not own.about["exact"] and fits:
         better = audit.calibrated()
-        at_corrected = found_in(better.in_process(plan.process), plan.steps).cost()
+        at_corrected = best_in(better.in_process(plan.process), plan.steps).cost()
         share = better.calibration.share  # type: ignore[union-attr]
         gain = price.estimate(at_best - at_corrected)
         found.append(_saved("calibration", gain, {"share": share}))
@@ -103,21 +100,22 @@ def _saved(name: str, found: Estimate, about: dict[str, Any]) -> Remedy:
     return Remedy(name, float(found.value), float(low), float(high), about)
 
 
-def _beaten(audit: Audit, end: float) -> tuple[float, float] | None:
+def _beaten(audit: AuditRecord, end: float) -> tuple[float, float] | None:
     """Return the ends of the noise levels at which examples by themselves do better, or None.
 
     The reference (`denoise/neighbours.py`) calls no network, so that there the model has yet to
-    learn what its data say. By `SURE` standard errors: the worst of many levels is looked at.
+    learn what its data say. By `WORST_OF_MANY` standard errors: the worst of many levels is
+    looked at.
     """
     over = None if audit.probe is None else audit.probe.gain_over_reference()
     if over is None or not audit.about.get("neighbours") or audit.calibration is not None:
         return None
-    sure = (over.value > SURE * np.asarray(over.se)) & (audit.levels <= end * 1.001)
+    sure = (over.value > WORST_OF_MANY * np.asarray(over.se)) & (audit.levels <= end * 1.001)
     found = audit.levels[sure & (over.value > BEATEN * audit.total().value)]
     return (float(found[-1] ** -0.5), float(found[0] ** -0.5)) if len(found) else None
 
 
-def _where(audit: Audit, end: float) -> tuple[float, float] | None:
+def _where(audit: AuditRecord, end: float) -> tuple[float, float] | None:
     """Return the shortest range of noise levels with most of what the probe finds, or None.
 
     end: the last SNR that the plan visits; what lies beyond it never reaches the samples.

@@ -14,7 +14,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -22,12 +21,13 @@ from .._checks import InputError
 from .._typing import Array
 from ..ledger.certify import left_out
 from ..ledger.score_entry import OF_PATH, RISK, measured_to, optimism, reference
-from ..measuring.record import Audit
+from ..measuring.record import AuditRecord
 from ..measuring.record_fields import rows_of
 from ..montecarlo import Estimate, apart, group_estimate, quantile
 from ..path_kl.grid_cost import Prices
 from .on_grid import as_planned, grid_prices
 from .plan import Plan
+from .request import PlanRequest
 
 SAME = ("seed", "examples", "draws")  # with the same data and groups: errors on the same noise
 NOTE = (
@@ -36,7 +36,7 @@ NOTE = (
 )
 
 
-def proven(plan: Plan, audit: Audit, others: Sequence[Audit]) -> Plan:
+def proven(plan: Plan, audit: AuditRecord, others: Sequence[AuditRecord]) -> Plan:
     """Return a plan whose score error is bounded by (1) too, where that is more than it knew.
 
     audit: the one that it was made from; others: of further models on the same data. Each bound
@@ -56,13 +56,11 @@ def proven(plan: Plan, audit: Audit, others: Sequence[Audit]) -> Plan:
     return replace(plan, ledger=ledger, promised=promised)
 
 
-def rival_floor(plan: Plan, audit: Audit, rival: Audit, risk: float) -> float:
+def rival_floor(plan: Plan, audit: AuditRecord, rival: AuditRecord, risk: float) -> float:
     """Return the lower end of (1) in nats, at least 0, and 0 where the rival knows too little."""
     own = as_planned(audit, plan)
-    same: dict[str, Any] = {
-        "sampler": plan.sampler, "covariance": plan.covariance, "start": plan.start,
-    }  # fmt: skip
-    price, nodes = grid_prices(own, plan.levels, **same)
+    same = PlanRequest.like(plan)
+    price, nodes = grid_prices(own, plan.levels, same)
     nodes = measured_to(price, nodes)
     if not len(nodes):
         return 0.0
@@ -71,7 +69,7 @@ def rival_floor(plan: Plan, audit: Audit, rival: Audit, risk: float) -> float:
         try:
             one = (rival.calibrated() if calibrated else rival).in_process(plan.process)
             grid = _as_fine(price.curve.levels[nodes] * _units(audit, rival), one.levels)
-            theirs, there = grid_prices(one, grid, **same)
+            theirs, there = grid_prices(one, grid, same)
             least = reference(theirs, there)
         except InputError:  # not measured as fine, or not in this basis
             continue
@@ -101,7 +99,7 @@ def _as_fine(grid: Array, levels: Array) -> Array:
     return np.append(grid[grid < finer[0] * (1 - 1e-9)], finer[0])
 
 
-def _units(audit: Audit, rival: Audit) -> float:
+def _units(audit: AuditRecord, rival: AuditRecord) -> float:
     """Return what the SNRs of one model are multiplied by in the other's units."""
     one, two = audit.about.get("scale"), rival.about.get("scale")
     return float((two / one) ** 2) if one and two else 1.0

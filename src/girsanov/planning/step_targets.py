@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .._checks import InputError, figure, plural, refuse, require
 from .._typing import Array, Indices, Json
-from ..ledger.entry import Entry, Kind, estimate_entry, tv_from_kl
-from ..ledger.widening import left_open
-from ..montecarlo import Estimate
+from ..ledger.entry import tv_from_kl
+from ..ledger.sampler_entries import sampler_entries
 from ..path_kl.grid_cost import Prices
 from ..path_kl.grid_search import MOST, SIZES
-from ..path_kl.shortest_path import is_monge
 
 ENOUGH = 0.5  # the best number of steps leaves the sampler this share of the score error's bound
 FARTHER = 2  # times the best number of steps, to see that the model is what costs more
@@ -23,71 +21,155 @@ DECISIVE = "the fewest steps that certainly cost less than the model’s score e
 LEAST = 0.03  # nats a coordinate that stands out; less is not worth twice as many steps
 EVERY = 32  # every number of steps up to here is priced, and some beyond
 SOME = (40, 48, 64, 96, 128, 192, MOST)
-UNSHOWN = "for what these examples may not have shown"
-BETWEEN = "for the curve between its levels"
-DUST = 1e-12  # nats: what rounding leaves of sums that cancel
 USUAL = 64  # steps a frontier goes to unless more are asked for
 
 
-def counts_up_to(price: Prices, end: int, extra: int, limit: int = MOST) -> list[int]:
-    """Return the numbers of network calls for which there is a grid that ends at node `end`.
+@dataclass(frozen=True)
+class Grids:
+    """The best grids of one sampler that end at one level, by number of steps.
 
-    extra: 1 when the last level is visited without a call; limit: the most levels to try.
-    Raises `InputError` if there is none.
+    price: what each costs; end: the last node, 1..K; extra: 1 when the last level is visited
+    without a network call.
     """
-    most = min(limit, end if price.menu.allowed is None else limit)
-    every = [n for n in (*range(1, EVERY + 1), *SOME) if n + extra <= most]
-    every = sorted({*every, most - extra} - {0})
-    good = [n for n in every if price.choice().reachable(n + extra, end)]
-    if not good and limit < MOST:  # many levels may have to be kept
-        return counts_up_to(price, end, extra)
-    where = f"{price.levels[end - 1] ** -0.5:.4g}"
-    if not good and end <= extra:
-        rule = "leaves one level, and a sampled last step (last = sample) needs two"
-        refuse("resolution", rule, where)
-    rule = f"leave no grid of at most {MOST} levels that ends at noise level {where}"
-    require(bool(good), "among, keep, widest", rule)
-    return good
 
+    price: Prices
+    end: int
+    extra: int = 0
 
-def require_steps(price: Prices, steps: int, end: int, extra: int) -> None:
-    """Refuse a number of steps for which there is no grid, with what there is."""
-    if steps + extra <= MOST and price.choice().reachable(steps + extra, end):
-        return
-    good = counts_up_to(price, end, extra)
-    least = f"at least {good[0]} and " if good[0] > 1 and steps < good[0] else ""
-    most = max(
-        n
-        for n in range(good[-1], MOST + 1)
-        if n == good[-1] or (n + extra <= MOST and price.choice().reachable(n + extra, end))
-    )
-    rule = f"must be {least}at most {most}, the levels there are up to this resolution"
-    refuse("steps", rule, steps, "Audit with more --levels")
+    def nodes(self, steps: int) -> Indices:
+        """Return the nodes 1..K of the best grid of so many steps."""
+        return self.price.choice().nodes(steps + self.extra, self.end)
 
+    def exists(self, steps: int) -> bool:
+        """Return whether there is a grid of so many steps."""
+        levels = steps + self.extra
+        return 0 < levels <= MOST and self.price.choice().reachable(levels, self.end)
 
-def frontier(price: Prices, end: int, extra: int, steps: int | None = None) -> list[Json]:
-    """Return, for numbers of network calls, the cost above the cheapest.
+    def counts(self, limit: int = MOST) -> list[int]:
+        """Return the numbers of steps for which there is a grid.
 
-    steps: a number that must be among them. All grids are chosen by the same examples, which
-    takes little from their differences.
-    """
-    key = ("frontier", end, extra, steps)
-    if key not in price._cache:
-        price._cache[key] = _frontier(price, end, extra, steps)
-    return [dict(row) for row in price._cache[key]]
+        limit: the most levels to try. Raises `InputError` if there is none.
+        """
+        price, end, extra = self.price, self.end, self.extra
+        most = min(limit, end if price.menu.allowed is None else limit)
+        every = [n for n in (*range(1, EVERY + 1), *SOME) if n + extra <= most]
+        every = sorted({*every, most - extra} - {0})
+        good = [n for n in every if price.choice().reachable(n + extra, end)]
+        if not good and limit < MOST:  # many levels may have to be kept
+            return self.counts()
+        where = f"{price.levels[end - 1] ** -0.5:.4g}"
+        if not good and end <= extra:
+            rule = "leaves one level, and a sampled last step (last = sample) needs two"
+            refuse("resolution", rule, where)
+        rule = f"leave no grid of at most {MOST} levels that ends at noise level {where}"
+        require(bool(good), "among, keep, widest", rule)
+        return good
 
+    def require(self, steps: int) -> None:
+        """Refuse a number of steps for which there is no grid, with what there is."""
+        if self.exists(steps):
+            return
+        good = self.counts()
+        least = f"at least {good[0]} and " if good[0] > 1 and steps < good[0] else ""
+        most = max(n for n in range(good[-1], MOST + 1) if n == good[-1] or self.exists(n))
+        rule = f"must be {least}at most {most}, the levels there are up to this resolution"
+        refuse("steps", rule, steps, "Audit with more --levels")
 
-def _frontier(price: Prices, end: int, extra: int, steps: int | None) -> list[Json]:
-    limit = USUAL if steps is None or steps + extra <= USUAL else MOST
-    counts = sorted({*counts_up_to(price, end, extra, limit), *([steps] if steps else [])})
-    grids = [price.choice().nodes(n + extra, end) for n in counts]
-    costs = _costs(price, grids)  # [N, B]
-    best = int((costs @ price.folds).argmin())
-    value, se, _ = price.estimate((costs - costs[best]).T)
-    return [
-        {"steps": n, "above_best": above, "standard_error": error}
-        for n, above, error in zip(counts, value.tolist(), se.tolist(), strict=True)
-    ]
+    def frontier(self, steps: int | None = None) -> list[Json]:
+        """Return, for numbers of network calls, the cost above the cheapest.
+
+        steps: a number that must be among them. All grids are chosen by the same examples, which
+        takes little from their differences.
+        """
+        rows = self.price.kept(("frontier", self.end, self.extra, steps),
+                               lambda: self._frontier(steps))  # fmt: skip
+        return [dict(row) for row in rows]
+
+    def _frontier(self, steps: int | None) -> list[Json]:
+        limit = USUAL if steps is None or steps + self.extra <= USUAL else MOST
+        counts = sorted({*self.counts(limit), *([steps] if steps else [])})
+        costs = _costs(self.price, [self.nodes(n) for n in counts])  # [N, B]
+        best = int((costs @ self.price.folds).argmin())
+        value, se, _ = self.price.estimate((costs - costs[best]).T)
+        return [
+            {"steps": n, "above_best": above, "standard_error": error}
+            for n, above, error in zip(counts, value.tolist(), se.tolist(), strict=True)
+        ]
+
+    def upper(self, steps: int) -> float:
+        """Return the upper ends of init and discretisation of the best grid, added."""
+        nodes, levels = self.nodes(steps), steps + self.extra
+        entries = sampler_entries(self.price, nodes, self.price.planned(levels, self.end))
+        return sum(float(e.high or 0.0) for e in entries)
+
+    def fewest(self, target: float, argument: str) -> tuple[int, str]:
+        """Return the fewest steps whose init and discretisation stay below `target` nats.
+
+        Every number is tried up to 32; beyond, some, and those before the first that is enough
+        are halved until the fewest is found, costs falling with the number. Raises `InputError`
+        with what can be reached.
+        """
+        reached, before = math.inf, 0
+        for count in self._in_turn():
+            value = self.upper(count)
+            reached = min(reached, value)
+            if value <= target:
+                while count - before > 1:
+                    middle = (before + count) // 2
+                    enough = self.upper(middle) <= target
+                    before, count = (before, middle) if enough else (middle, count)
+                return count, (
+                    f"the fewest steps whose init and discretisation stay below {target:.4g} nats"
+                )
+            before = count
+        asked = f"{target:.4g} nats" if argument == "kl" else f"{tv_from_kl(target):.4g}"
+        least = _rounded_up(reached if argument == "kl" else tv_from_kl(reached))
+        where = f"{self.price.levels[self.end - 1] ** -0.5:.3g}"
+        there = f"the least there is --{argument} {least:g}"
+        there = there if argument == "kl" or least < 1 else "none below 1 can be promised there"
+        rule = f"cannot be reached at noise level {where}: {there}"
+        refuse(argument, rule, asked, self._remedy(target))
+
+    def _in_turn(self) -> Iterator[int]:
+        """Yield `counts`; the search for many levels waits until it is needed."""
+        done = 0
+        for limit in (*SIZES[:-1], MOST):
+            for count in self.counts(limit):
+                if count > done:
+                    yield count
+                    done = count
+
+    def _remedy(self, target: float) -> str:
+        """Return which --resolution reaches a target that ending here does not."""
+        far, near = 0, self.end  # node 0 is no end; costs fall as the end gets coarser
+        while near - far > 1:
+            middle = (far + near) // 2
+            enough = replace(self, end=middle)._reaches(target)
+            far, near = (middle, near) if enough else (far, middle)
+        if far == 0:
+            return (
+                "No --resolution reaches it; audit more examples or levels, or try another "
+                "--sampler"
+            )
+        coarse = _rounded_up(float(self.price.levels[far - 1] ** -0.5))
+        but = ", though it is noisier than the data" if coarse > 1 else ""
+        return f"--resolution {coarse:g} reaches it{but}; or audit more examples or levels"
+
+    def _reaches(self, target: float) -> bool:
+        try:
+            counts = self.counts(USUAL)
+        except InputError:  # limits leave no grid that ends there
+            return False
+        return any(self.upper(n) <= target for n in reversed(counts))
+
+    def standing_out(self) -> float:
+        r"""Return how many coordinates stand out of the noise at the end: sum_j s v_j/(1 + s v_j).
+
+        v: the data's variances; these are the degrees of freedom of the best straight line. What
+        is below the noise where a plan stops costs no nats, however many coordinates it has.
+        """
+        s, v = float(self.price.curve.levels[self.end]), self.price.audit.frame.moments.variances
+        return float(np.sum(s * v / (1 + s * v)))
 
 
 def _costs(price: Prices, grids: Sequence[Indices]) -> Array:
@@ -102,161 +184,10 @@ def _costs(price: Prices, grids: Sequence[Indices]) -> Array:
     return np.asarray(starts + np.stack([part.sum(axis=0) for part in parts]))
 
 
-def sampler_entries(
-    price: Prices, nodes: Indices, shares: tuple[Estimate, Estimate]
-) -> tuple[Entry, Entry]:
-    """Return the entries init and discretisation, their intervals widened between levels."""
-    exact = price.curve.exact
-    low, high = shares[1].interval()
-    opens = left_open(price, nodes, float(high - low) / 2)
-    visited = f"what {plural(len(nodes), 'level')} cost{'s' if len(nodes) == 1 else ''}"
-    found = f"{visited} beyond an ideal grid{_repaired(price)}{_searched(price)}"
-    entries = []
-    for name, share, note, gap in zip(
-        ("init", "discretisation"), shares, (_started(price, nodes), found), opens, strict=True
-    ):
-        entry = estimate_entry(name, share, note)
-        assert entry.low is not None
-        assert entry.high is not None
-        if exact and entry.high <= DUST:
-            entry = replace(entry, value=0.0, low=0.0, high=0.0)
-        kind: Kind = "exact" if exact and gap.below + gap.above < DUST else "estimate"
-        beside = _allowed(max(gap.below, gap.above), exact)
-        entries.append(
-            replace(
-                entry,
-                low=max(0.0, (entry.low or 0.0) - gap.below),
-                high=(entry.high or 0.0) + gap.above,
-                kind=kind,
-                note=note + (beside if kind == "estimate" else ""),
-            )
-        )
-    return entries[0], entries[1]
-
-
-def _allowed(gap: float, exact: bool) -> str:
-    """Return what of an interval is not its standard error, "" where that is nothing."""
-    if gap < DUST:
-        return ""
-    return f"; the interval includes {gap:.2g} nats {BETWEEN if exact else UNSHOWN}"
-
-
-def _repaired(price: Prices) -> str:
-    """Return what the repair of the curve did to the choice; prices are of it as measured."""
-    done = price.repair
-    if not done.share:
-        return ""
-    far = f"smoothed by at most {done.farthest:.2g} standard errors"
-    return f"; the levels were chosen on the curve {far}, and are priced on it as measured"
-
-
-def _searched(price: Prices) -> str:
-    """Return how a grid for the score hold was found where cells are not Monge: theory 7.2."""
-    if price.hold != "score" or is_monge(price.cell):
-        return ""
-    return ", found among all grids, since steps longer than ln 2 in time may break the Monge rule"
-
-
-def _started(price: Prices, nodes: Indices) -> str:
-    level = price.curve.levels[nodes[0]]
-    begin = {
-        "gaussian": "a Gaussian", "mean": "the mean as a", "standard": "a standard normal",
-        "class": "each class's own Gaussian as a",
-    }  # fmt: skip
-    note = f"what {begin[price.start]} start at noise level {level**-0.5:.3g} costs"
-    if price.exact:
-        return note
-    most = price.estimate(price.refold(price.starts(level))).interval()[1]
-    return (
-        f"{note} beyond the cheapest way to get there; with the model's score error up to there, "
-        f"of which no certificate speaks, its KL is below {most:.3g} nats"
-    )
-
-
-def fewest(price: Prices, end: int, extra: int, target: float, argument: str) -> tuple[int, str]:
-    """Return the fewest steps whose init and discretisation stay below `target` nats.
-
-    Every number is tried up to 32; beyond, some, and those before the first that is enough are
-    halved until the fewest is found, costs falling with the number. Raises `InputError` with
-    what can be reached.
-    """
-    reached, before = math.inf, 0
-    for count in _in_turn(price, end, extra):
-        value = upper(price, count + extra, end)
-        reached = min(reached, value)
-        if value <= target:
-            while count - before > 1:
-                middle = (before + count) // 2
-                enough = upper(price, middle + extra, end) <= target
-                before, count = (before, middle) if enough else (middle, count)
-            return count, (
-                f"the fewest steps whose init and discretisation stay below {target:.4g} nats"
-            )
-        before = count
-    asked = f"{target:.4g} nats" if argument == "kl" else f"{tv_from_kl(target):.4g}"
-    least = _rounded_up(reached if argument == "kl" else tv_from_kl(reached))
-    where = f"{price.levels[end - 1] ** -0.5:.3g}"
-    there = f"the least there is --{argument} {least:g}"
-    there = there if argument == "kl" or least < 1 else "none below 1 can be promised there"
-    rule = f"cannot be reached at noise level {where}: {there}"
-    refuse(argument, rule, asked, _remedy(price, end, extra, target))
-
-
-def _remedy(price: Prices, end: int, extra: int, target: float) -> str:
-    """Return which --resolution reaches a target that ending at node `end` does not."""
-    far, near = 0, end  # node 0 is no end; costs fall as the end gets coarser
-    while near - far > 1:
-        middle = (far + near) // 2
-        enough = _reaches(price, middle, extra, target)
-        far, near = (middle, near) if enough else (far, middle)
-    if far == 0:
-        return (
-            "No --resolution reaches it; audit more examples or levels, or try another --sampler"
-        )
-    coarse = _rounded_up(float(price.levels[far - 1] ** -0.5))
-    but = ", though it is noisier than the data" if coarse > 1 else ""
-    return f"--resolution {coarse:g} reaches it{but}; or audit more examples or levels"
-
-
-def _reaches(price: Prices, end: int, extra: int, target: float) -> bool:
-    try:
-        counts = counts_up_to(price, end, extra, USUAL)
-    except InputError:  # limits leave no grid that ends there
-        return False
-    return any(upper(price, n + extra, end) <= target for n in reversed(counts))
-
-
 def _rounded_up(value: float) -> float:
     """Return a positive number to three digits, not below itself."""
     step = 10.0 ** (math.floor(math.log10(value)) - 2)
     return math.ceil(value / step) * step
-
-
-def _in_turn(price: Prices, end: int, extra: int) -> Iterator[int]:
-    """Yield the counts of `counts_up_to`; the search for many levels waits until it is needed."""
-    done = 0
-    for limit in (*SIZES[:-1], MOST):
-        for count in counts_up_to(price, end, extra, limit):
-            if count > done:
-                yield count
-                done = count
-
-
-def upper(price: Prices, levels: int, end: int) -> float:
-    """Return the upper ends of init and discretisation of the best grid, added."""
-    nodes = price.choice().nodes(levels, end)
-    entries = sampler_entries(price, nodes, price.planned(levels, end))
-    return sum(float(e.high or 0.0) for e in entries)
-
-
-def standing_out(price: Prices, end: int) -> float:
-    r"""Return how many coordinates stand out of the noise at a level s: sum_j s v_j/(1 + s v_j).
-
-    v: the data's variances; these are the degrees of freedom of the best straight line. What
-    is below the noise where a plan stops costs no nats, however many coordinates it has.
-    """
-    s, v = float(price.curve.levels[end]), price.audit.frame.moments.variances
-    return float(np.sum(s * v / (1 + s * v)))
 
 
 def best(rows: list[Json], bound: float, count: float) -> int:

@@ -17,7 +17,7 @@ from typing import ParamSpec, TypeVar
 import numpy as np
 
 from .._checks import InputError, require
-from ..measuring.record import Audit
+from ..measuring.record import AuditRecord
 from .plan import Plan
 
 COARSE = 0.3  # of the data's standard deviation: an end above it is looked into
@@ -37,7 +37,7 @@ def heeding_doubts(planner: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(planner)
     def heedful(*args: P.args, **options: P.kwargs) -> R:
         audit = args[0] if args else None
-        if not isinstance(audit, Audit) or not audit.doubts():
+        if not isinstance(audit, AuditRecord) or not audit.doubts():
             return planner(*args, **options)
         try:
             with np.errstate(all="ignore"):
@@ -49,7 +49,7 @@ def heeding_doubts(planner: Callable[P, R]) -> Callable[P, R]:
     return heedful
 
 
-def trusted(plan: Plan, audit: Audit, *, asked: bool, force: bool) -> Plan:
+def trusted(plan: Plan, audit: AuditRecord, *, asked: bool, force: bool) -> Plan:
     """Return the plan, with what its audit cannot tell if it is forced.
 
     Without a certificate where the audit's numbers are not of its model.

@@ -17,21 +17,21 @@ from markupsafe import Markup
 
 from .._checks import InputError, plural
 from .._typing import Array, Json
-from ..measuring.record import Audit
+from ..ledger.model_faults import knows_nothing
+from ..ledger.numbers import interval_of, nats_of, value_of
+from ..ledger.verdict import certificate, sampler_share, verdict
+from ..measuring.record import AuditRecord
 from ..planning.all_step_counts import family
 from ..planning.plan import Plan
 from .figures.tv_by_level import most_tv
 from .figures.tv_by_level import said as said_of_tv
 from .figures.waterfall import TICKS, bars, ledger_ticks, reach
 from .number_cards import cards
-from .words.faults import knows_nothing
-from .words.numbers import interval_of, nats_of, value_of
-from .words.verdict import certificate, sampler_share, verdict
 
 UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
-def relatives(audit: Audit, plan: Plan, counts: Sequence[int] | None = None) -> list[Plan]:
+def relatives(audit: AuditRecord, plan: Plan, counts: Sequence[int] | None = None) -> list[Plan]:
     """Return a plan's sampler at every number of steps; [] where the audit cannot price it."""
     try:
         return family(audit, plan, counts)
@@ -39,7 +39,7 @@ def relatives(audit: Audit, plan: Plan, counts: Sequence[int] | None = None) -> 
         return []
 
 
-def live(audit: Audit, given: Plan, plans: Sequence[Plan]) -> Json | None:
+def live(audit: AuditRecord, given: Plan, plans: Sequence[Plan]) -> Json | None:
     """Return the content of the island; None when there is nothing to slide over.
 
     At its own number of steps the slider shows the plan that was given, whatever its grid.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ..ledger.numbers import MEANINGS, interval_of, name_of, number, value_of
 from ..planning.plan import Plan
-from .words.numbers import MEANINGS, interval_of, name_of, number, value_of
 
 NONE_FOUND = "≥ 0"
 

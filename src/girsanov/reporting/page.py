@@ -19,7 +19,8 @@ from markupsafe import Markup
 from .._checks import plural, require
 from .._files import write_text
 from .._typing import Json, PathLike, Progress
-from ..measuring.record import Audit
+from ..ledger.numbers import count, data_name, number
+from ..measuring.record import AuditRecord
 from ..measuring.record_fields import same_audit
 from ..planning.plan import Plan
 from .code_snippets import lines, snippets
@@ -40,7 +41,6 @@ from .page_sections import (
 )
 from .samples_origin import Drawn, opened, require_like, require_made_from
 from .two_models import versus
-from .words.numbers import count, data_name, number
 from .words.tournament import contest
 
 if TYPE_CHECKING:
@@ -52,10 +52,10 @@ PLANS = 12  # more do not fit one page
 
 
 def report(
-    audit: Audit,
+    audit: AuditRecord,
     *plans: Plan,
     out: PathLike,
-    others: Sequence[Audit] = (),
+    others: Sequence[AuditRecord] = (),
     samples: Shown | PathLike | Drawn | None = None,
     data: Shown | None = None,
     commands: Sequence[str] = (),
@@ -80,9 +80,9 @@ def report(
 
 
 def render(
-    audit: Audit,
+    audit: AuditRecord,
     *plans: Plan,
-    others: Sequence[Audit] = (),
+    others: Sequence[AuditRecord] = (),
     samples: Shown | PathLike | Drawn | None = None,
     data: Shown | None = None,
     commands: Sequence[str] = (),
@@ -98,16 +98,16 @@ def _written(page: Json) -> str:
 
 
 def content(
-    audit: Audit,
+    audit: AuditRecord,
     *plans: Plan,
-    others: Sequence[Audit],
+    others: Sequence[AuditRecord],
     samples: Shown | PathLike | Drawn | None,
     data: Shown | None,
     commands: Sequence[str],
 ) -> Json:
     """Return what the template needs, by name."""
     for one in (audit, *others):
-        require(isinstance(one, Audit), "audit", "must be an audit, others in others=", one)
+        require(isinstance(one, AuditRecord), "audit", "must be an audit, others in others=", one)
     for plan in plans:
         require(isinstance(plan, Plan), "plans", "must be plans, one argument each", plan)
     require(len(plans) <= PLANS, "plans", f"must be at most {PLANS}", len(plans))

@@ -10,13 +10,16 @@ import numpy as np
 
 from .._checks import plural
 from .._typing import Json
+from ..ledger.distance import Distance
 from ..ledger.entry import Entry
-from ..measuring.record import Audit
+from ..ledger.numbers import count, data_name, interval_of, name_of, number, value_of
+from ..ledger.verdict import advice, cheapest, sampler_share
+from ..ledger.winner import winner
+from ..measuring.record import AuditRecord
 from ..measuring.trajectories import teacher_calls
 from ..planning.plan import Plan
 from ..planning.remedies import Remedy
-from ..planning.solvers.distance import Distance
-from ..planning.solvers.plan_solver import GIVEN
+from ..planning.request import GIVEN
 from .figures.cost_by_steps import FEW, MOST, Line, cost_of, line, rises, total_figure
 from .figures.error_curve import curve_figure, gain_figure, half_width
 from .figures.spectrum import levels_shown, spectrum_figures
@@ -25,9 +28,6 @@ from .figures.waterfall import ledger_figure
 from .live import certificate_words, relatives
 from .number_cards import cards
 from .words.advice import headline, listed, priced
-from .words.numbers import count, data_name, interval_of, name_of, number, value_of
-from .words.tournament import winner
-from .words.verdict import advice, cheapest, sampler_share
 
 MOMENTS = {
     "model": "the training data, as recorded in the model",
@@ -36,7 +36,7 @@ MOMENTS = {
 }
 
 
-def verdict_section(audit: Audit, plan: Plan, found: list[Remedy] | None) -> Json:
+def verdict_section(audit: AuditRecord, plan: Plan, found: list[Remedy] | None) -> Json:
     """Return the verdict, what would help, and the three numbers."""
     far = plan.distance
     return {
@@ -77,14 +77,14 @@ def ledger_section(plan: Plan) -> Json | None:
     }
 
 
-def certificate_section(audit: Audit, plan: Plan) -> Json | None:
+def certificate_section(audit: AuditRecord, plan: Plan) -> Json | None:
     """Return total variation at every level, None for a sampler without a certificate."""
     noise = audit.levels**-0.5
     figure = certificate_figure(plan, (float(noise.min()), float(noise.max())))
     return None if figure is None else {"figure": figure, "words": certificate_words(plan)}
 
 
-def curve_section(audit: Audit, plans: Sequence[Plan], found: list[Remedy] | None) -> Json:
+def curve_section(audit: AuditRecord, plans: Sequence[Plan], found: list[Remedy] | None) -> Json:
     """Return the error curve, what a correction gains, the spectrum, and the curve's table."""
     total, probe = audit.total(), audit.probe
     half = half_width(total)
@@ -119,7 +119,7 @@ def curve_section(audit: Audit, plans: Sequence[Plan], found: list[Remedy] | Non
     }
 
 
-def total_section(audit: Audit, plans: Sequence[Plan], kin: Sequence[Plan]) -> Json | None:
+def total_section(audit: AuditRecord, plans: Sequence[Plan], kin: Sequence[Plan]) -> Json | None:
     """Return cost against steps of every different sampler; kin: the first plan's relatives."""
     if not plans:
         return None
@@ -190,7 +190,7 @@ def levels_section(index: int, plan: Plan) -> Json:
     return {"index": index, "sampler": sampler_of(plan), "steps": plan.steps, "rows": rows}
 
 
-def run_section(audit: Audit) -> list[tuple[str, str, bool]]:
+def run_section(audit: AuditRecord) -> list[tuple[str, str, bool]]:
     """Return what was run as (what, value, whether it is code)."""
     about, origin = audit.about, str(audit.about["moments_from"])
     shape = " × ".join(str(n) for n in about["shape"])
@@ -209,7 +209,7 @@ def run_section(audit: Audit) -> list[tuple[str, str, bool]]:
     ]
 
 
-def examples_in_words(audit: Audit) -> list[tuple[str, str, bool]]:
+def examples_in_words(audit: AuditRecord) -> list[tuple[str, str, bool]]:
     """Return what was measured on, as rows of `run_section`."""
     if audit.curve.exact:
         return [("Examples", "none: the law knows its curve, which is exact", False)]
@@ -219,7 +219,7 @@ def examples_in_words(audit: Audit) -> list[tuple[str, str, bool]]:
     ]
 
 
-def calls_in_words(audit: Audit) -> str:
+def calls_in_words(audit: AuditRecord) -> str:
     """Return the network calls of an audit, and what they were spent on."""
     about, levels = audit.about, len(audit.levels)
     calls, paths = int(about["calls"]), int(about["examples"]) * int(about["draws"])
@@ -240,6 +240,6 @@ def calls_in_words(audit: Audit) -> str:
     return f"{count(calls)}: {', '.join(parts)}" if len(parts) > 1 else count(calls)
 
 
-def remedies_of(audit: Audit, plans: Sequence[Plan]) -> list[Remedy] | None:
+def remedies_of(audit: AuditRecord, plans: Sequence[Plan]) -> list[Remedy] | None:
     """Return what would help the first plan."""
     return priced(audit, plans[0]) if plans else None

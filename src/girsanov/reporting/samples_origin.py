@@ -15,7 +15,7 @@ from .._checks import InputError, plural, refuse, require
 from .._typing import Json, PathLike
 from ..data import Dataset, load_data
 from ..data.origin import is_of, read_origin
-from ..measuring.record import Audit
+from ..measuring.record import AuditRecord
 from ..measuring.record_fields import IDENTITY, same_audit
 from ..planning.plan import Plan
 from ..sampling.shards import plan_fingerprint
@@ -37,7 +37,7 @@ class Drawn(NamedTuple):
 def opened(
     samples: Shown | PathLike | Drawn | None,
     data: Shown | None,
-    audits: Sequence[Audit],
+    audits: Sequence[AuditRecord],
     plans: Sequence[Plan],
 ) -> Drawn:
     """Return samples, read where they are a file, which is held against its record.
@@ -74,7 +74,7 @@ def _spread_of(samples: Shown | None, data: Shown | None) -> list[str]:
     return [f"Beside the data, {told}"]
 
 
-def require_made_from(plans: Sequence[Plan], audits: Sequence[Audit]) -> None:
+def require_made_from(plans: Sequence[Plan], audits: Sequence[AuditRecord]) -> None:
     """Refuse a plan that was made from none of these audits."""
     models = {audit.about["model"] for audit in audits}
     for k, plan in enumerate(plans, start=1):
@@ -89,7 +89,7 @@ def require_made_from(plans: Sequence[Plan], audits: Sequence[Audit]) -> None:
             refuse(what, rule, f"one of another audit of this model, {_unlike(of, about)}", remedy)
 
 
-def require_like(data: object, audit: Audit) -> None:
+def require_like(data: object, audit: AuditRecord) -> None:
     """Refuse data of another kind than what was audited, or vectors of another length."""
     kind = audit.about.get("kind")
     if not isinstance(data, Dataset) or kind is None:
@@ -128,7 +128,7 @@ def _plan_of(origin: Json, source: str, plans: Sequence[Plan]) -> list[str]:
 
 
 def _model_of(
-    origin: Json, source: str, audits: Sequence[Audit], plans: Sequence[Plan]
+    origin: Json, source: str, audits: Sequence[AuditRecord], plans: Sequence[Plan]
 ) -> list[str]:
     """Return a note on which model drew samples, where it is none of those that were audited."""
     models = {audit.about["model"] for audit in audits}

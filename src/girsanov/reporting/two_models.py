@@ -23,7 +23,10 @@ from markupsafe import Markup
 from .._checks import InputError, plural, require
 from .._typing import Array, Json
 from ..error_curve.interpolate import half_between
-from ..measuring.record import Audit
+from ..ledger.model_faults import knows_nothing
+from ..ledger.numbers import interval_of, number, value_of
+from ..ledger.verdict import sampler_share
+from ..measuring.record import AuditRecord
 from ..measuring.record_fields import rows_of, same_audit
 from ..montecarlo import Estimate, apart, group_estimate
 from ..planning.make_plan import make_plan
@@ -46,9 +49,6 @@ from .figures.svg import (
 from .live import certificate_words
 from .page_sections import sampler_of
 from .words.advice import headline
-from .words.faults import knows_nothing
-from .words.numbers import interval_of, number, value_of
-from .words.verdict import sampler_share
 
 NOISE, NOISE_IN_UNITS = "noise level σ", "noise level in the data’s units"
 SAME = ("data", "seed", "examples", "draws")  # records that make two audits a pair
@@ -70,7 +70,7 @@ class Difference(NamedTuple):
     users: bool
 
 
-def difference(a: Audit, b: Audit) -> Difference:
+def difference(a: AuditRecord, b: AuditRecord) -> Difference:
     """Return equation (1) for two audits; raises InputError where they cannot be compared."""
     shapes = [tuple(x.about["shape"]) for x in (a, b)]
     require(shapes[0] == shapes[1], "audit", f"must be of shape {shapes[0]}", shapes[1])
@@ -97,7 +97,7 @@ def difference(a: Audit, b: Audit) -> Difference:
     return Difference(np.exp(-at / 2), both, gain, nats, paired, units != (1.0, 1.0))
 
 
-def _units(*audits: Audit) -> tuple[float, ...]:
+def _units(*audits: AuditRecord) -> tuple[float, ...]:
     """Return the user's units in one of each model's, 1 where they are not known of all."""
     scales = [x.about.get("scale") for x in audits]
     if all(isinstance(s, int | float) and s > 0 for s in scales):
@@ -105,7 +105,9 @@ def _units(*audits: Audit) -> tuple[float, ...]:
     return (1.0,) * len(audits)
 
 
-def _between(rows: Sequence[Array], audits: tuple[Audit, Audit], paired: bool) -> Estimate:
+def _between(
+    rows: Sequence[Array], audits: tuple[AuditRecord, AuditRecord], paired: bool
+) -> Estimate:
     """Return the mean of rows[0] - rows[1] by group, [B] or [B, J], with standard errors."""
     first, second = rows
     if paired:
@@ -113,13 +115,13 @@ def _between(rows: Sequence[Array], audits: tuple[Audit, Audit], paired: bool) -
     return apart(_mean(first, audits[0]), _mean(second, audits[1]))
 
 
-def _mean(by_group: Array, audit: Audit) -> Estimate:
+def _mean(by_group: Array, audit: AuditRecord) -> Estimate:
     if audit.curve.exact:
         return Estimate(audit.curve.shares @ by_group, np.zeros(by_group.shape[1:]))
     return group_estimate(by_group, audit.curve.shares)
 
 
-def versus(audits: Sequence[Audit], plans: Sequence[Plan]) -> Json | None:
+def versus(audits: Sequence[AuditRecord], plans: Sequence[Plan]) -> Json | None:
     """Return the section that compares the first audit with each other one; None for one."""
     if len(audits) < 2:
         return None
@@ -203,7 +205,7 @@ def _ranked(found: Difference, other: int) -> tuple[int, int]:
     return (1, other) if found.nats.value < 0 else (other, 1)
 
 
-def _best(audit: Audit) -> Plan | None:
+def _best(audit: AuditRecord) -> Plan | None:
     """Return the plan of the best number of steps, None where this audit cannot price one."""
     try:
         return make_plan(audit, force=True)
@@ -211,7 +213,7 @@ def _best(audit: Audit) -> Plan | None:
         return None
 
 
-def _plan_for(audit: Audit, plans: Sequence[Plan]) -> Plan | None:
+def _plan_for(audit: AuditRecord, plans: Sequence[Plan]) -> Plan | None:
     own = [p for p in plans if same_audit(p.about["audit"], audit.about)]
     if own or not plans:
         return own[0] if own else None
@@ -225,7 +227,7 @@ def _plan_for(audit: Audit, plans: Sequence[Plan]) -> Plan | None:
         return None
 
 
-def _row(index: int, audit: Audit, plan: Plan | None) -> Json:
+def _row(index: int, audit: AuditRecord, plan: Plan | None) -> Json:
     model = str(audit.about["model"])
     name = Path(positional("audit", audit.about.get("commands", ()), "")).name
     entries = [] if plan is None else [[value_of(e), interval_of(e)] for e in plan.ledger]

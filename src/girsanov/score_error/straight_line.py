@@ -25,6 +25,8 @@ from ..montecarlo import group_estimate, trapezium
 MOST, FEW = 0.2, 0.1  # of the levels
 SURE = 2.0  # standard errors; most of many levels have to agree
 SMALL = 0.05  # nats
+BROKEN = 1.5  # times the error of the straight line
+WORST_OF_MANY = 4.0  # standard errors
 
 
 class Beaten(NamedTuple):
@@ -61,3 +63,20 @@ def beaten(curve: Curve, linear: Array) -> Beaten | None:
     if low <= SMALL:
         return None
     return Beaten(worse, better, len(s), float(nats.value), low, high)
+
+
+def broken(curve: Curve, linear: Array) -> tuple[float, float] | None:
+    """Return the noise level where a straight line beats a broken model most, and M / M_1 there.
+
+    None unless (3) holds; linear: M_1 by group [K, B].
+    """
+    variance = float(curve.total().value[0]) / curve.dimension
+    hidden = np.flatnonzero(curve.levels[1:] * variance <= 1)
+    mine, line = curve.traces[1:, :, 0][hidden], linear[hidden]
+    behind = group_estimate((mine - BROKEN * line).T, curve.shares)
+    sure = np.asarray(behind.value) > WORST_OF_MANY * np.asarray(behind.se)
+    if not sure.any():
+        return None
+    times = np.where(sure, (mine @ curve.shares) / (line @ curve.shares), 0.0)
+    k = int(times.argmax())
+    return float(curve.levels[1 + hidden[k]] ** -0.5), float(times[k])

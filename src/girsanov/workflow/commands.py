@@ -14,6 +14,9 @@ from .._checks import refuse, require, require_number
 from .._files import read_json
 from .._processes import processes
 from .._typing import Json, Progress
+from ..audited import Audit, load_audit
+from ..auditing import audit as measure
+from ..auditing import audit_to
 from ..cli.nexts import after_sample
 from ..cli.outputs import parts_path
 from ..comparison.copies import near_copies
@@ -28,11 +31,7 @@ from ..denoise.pipelines.pipeline import PipelineDenoiser
 from ..error_curve.curve import GROUPS
 from ..law.base import Law
 from ..measuring.audit import LEVELS
-from ..measuring.audit import audit as measure
-from ..measuring.load import load_audit
-from ..measuring.record import Audit
 from ..measuring.resume import remove_sums as remove_sums
-from ..planning.audit_to_precision import audit_to
 from ..planning.plan import Plan, load_plan
 from ..reporting.page import report as write_report
 from ..reporting.samples_origin import opened

@@ -17,9 +17,9 @@ from .._checks import (
 )
 from .._files import read_format, write_json
 from .._typing import Json, PathLike, Progress
+from ..auditing import audit
 from ..data import load_data, write_samples
 from ..data.origin import write_origin
-from ..measuring.audit import audit
 from ..planning.plan import Plan
 from ..reporting.page import report
 from ..sampling.sample import sample

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..._typing import Array
 from ...law import Gaussian
-from ...reporting.words.numbers import number
+from ...ledger.numbers import number
 from ...sampling.cld import cld_recipe
 from ...sampling.exponential_integrators import recipe
 from ..bounds.chen2023_cld import ou_time as cld_ou_time

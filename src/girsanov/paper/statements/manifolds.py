@@ -27,9 +27,9 @@ from ..._typing import Array, Tensor
 from ...denoise.exact import ExactDenoiser
 from ...law import Sphere, SwissRoll
 from ...law.base import Law
+from ...ledger.numbers import number
 from ...montecarlo import Estimate, mean_estimate
 from ...noise import NoiseSource
-from ...reporting.words.numbers import number
 from ...sampling.exponential_integrators import recipe
 from ...sampling.grids import log_uniform_grid
 from ...sampling.loop import sample_standardised

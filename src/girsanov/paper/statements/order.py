@@ -28,15 +28,9 @@ from ..._typing import Array, Tensor
 from ...basis import pca_basis
 from ...denoise.exact import ExactDenoiser
 from ...law import Gaussian
-from ...sampling import (
-    cld,
-)
-from ...sampling import (
-    exponential_integrators as holds,
-)
-from ...sampling import (
-    ode_solvers as solvers,
-)
+from ...sampling import cld
+from ...sampling import exponential_integrators as holds
+from ...sampling import ode_solvers as solvers
 from ...sampling.exponential_integrators import Recipe, recipe
 from ...sampling.grids import log_uniform_grid
 from .. import langevin

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from ...reporting.words.numbers import number
+from ...ledger.numbers import number
 from ..bounds import Facts, certificate, theorem2
 from ..bounds.any_law import geometric_discretisation
 from ..bounds.chen2023_ddpm import relative_discretisation, uniform_discretisation

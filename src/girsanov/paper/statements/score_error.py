@@ -20,7 +20,7 @@ import numpy as np
 
 from ..._typing import Array
 from ...ledger.entry import tv_from_kl
-from ...reporting.words.numbers import number
+from ...ledger.numbers import number
 from ...sampling.exponential_integrators import ou_time, recipe
 from ..chart import Series, chart
 from ..output_law import (

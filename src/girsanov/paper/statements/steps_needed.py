@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...reporting.words.numbers import number
+from ...ledger.numbers import number
 from ..bounds import Facts, steps_for
 from ..bounds.chen2023_support import corollary_rates
 from ..chart import Series, chart

@@ -17,8 +17,8 @@ import numpy as np
 
 from ..._typing import Array
 from ...law import Gaussian
+from ...ledger.numbers import number
 from ...montecarlo import Estimate
-from ...reporting.words.numbers import number
 from ...sampling.exponential_integrators import recipe
 from ..bounds import Facts, theorem2
 from ..chart import Series, chart

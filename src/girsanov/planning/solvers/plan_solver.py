@@ -27,16 +27,17 @@ from ..._checks import (
     require_number,
 )
 from ..._typing import Array, Levels, Progress
+from ...ledger.distance import Distance
 from ...ledger.entry import Entry
 from ...ledger.score_entry import score_floor, score_note
-from ...measuring.record import Audit
+from ...measuring.record import AuditRecord
 from ...measuring.trajectories import Trajectories
 from ...montecarlo import mean_estimate
 from ...path_kl.grid_cost import prices
 from ...sampling.exponential_integrators import require_last
 from ...sampling.ode_solvers import SOLVERS, network_calls
 from ..plan import Plan
-from .distance import Distance
+from ..request import GIVEN, PlanRequest
 from .one_step_error import MOST, Indices, Paths, Teacher, teacher_of
 
 if TYPE_CHECKING:
@@ -47,7 +48,6 @@ CHOOSE, JUDGE = slice(0, None, 2), slice(1, None, 2)
 ENOUGH = 0.05  # of the data's standard deviation: a distance below it is not worth more steps
 ROUGH = 3.0  # times too large a predicted distance has been, on mixtures
 UNDER = 2.0  # times too small: at most 1.7 were seen (benchmarks/solvers.py)
-GIVEN = "the number of steps was given"
 NONE = "no path KL exists: a deterministic solver adds no noise. Its distance is given instead"
 
 
@@ -87,16 +87,7 @@ class Choice(NamedTuple):
         return math.sqrt(self.judge.path_cost(self.solver, nodes))
 
 
-def plan_solver(
-    audit: Audit,
-    solver: str,
-    *,
-    steps: int | None = None,
-    distance: float | None = None,
-    resolution: float | None = None,
-    last: str = "denoise",
-    denoiser: Denoiser | None = None,
-) -> Plan:
+def plan_solver(audit: AuditRecord, request: PlanRequest) -> Plan:
     """Return the best grid of a solver for so many `steps` (network calls), or for a distance.
 
     distance: (1), to be reached with the fewest steps, at 95 % confidence; without either, 5 % of
@@ -104,12 +95,15 @@ def plan_solver(
     point is, and at which to stop; by default the finest, and the plan stops where it is best.
     denoiser: the audited model, to measure the distance of the plan instead of predicting it.
     """
+    solver, steps, distance, denoiser = (
+        request.sampler, request.steps, request.distance, request.denoiser,
+    )  # fmt: skip
     require_choice("sampler", solver, SOLVERS)
-    require_last(last, solver)
-    given = {"steps": steps, "distance": distance}
+    last = require_last(request.last or "denoise", solver)
     one = steps is None or distance is None
-    require(one, "steps, distance", "only one of them can be given", given)
-    choice = _choice(audit, solver, resolution, last)
+    rule = "only one of them can be given"
+    require(one, "steps, distance", rule, {"steps": steps, "distance": distance})
+    choice = _choice(audit, solver, request.resolution, last)
     if steps is not None:
         count = choice.levels_for(require_count("steps", steps))
         return _made(audit, choice, choice.nodes(count), GIVEN, denoiser)
@@ -133,7 +127,7 @@ def plan_solver(
 
 
 def solver_plans(
-    audit: Audit, solver: str, counts: Iterable[int], last: str, *, judged: bool = True
+    audit: AuditRecord, solver: str, counts: Iterable[int], last: str, *, judged: bool = True
 ) -> list[Plan]:
     """Return the best grid of a solver for numbers of network calls, where there is one.
 
@@ -147,12 +141,12 @@ def solver_plans(
 
 
 def calibrated_teacher(
-    audit: Audit,
+    audit: AuditRecord,
     denoiser: Denoiser | None,
     *,
     count: int | None = None,
     progress: Progress | None = None,
-) -> Audit:
+) -> AuditRecord:
     """Return the calibrated audit with trajectories of the corrected denoiser, which are new.
 
     denoiser: the audited model, without which they cannot be measured; count: trajectories, by
@@ -181,14 +175,15 @@ def calibrated_teacher(
     return out
 
 
-def refuse_for_solver(solver: str, **given: object) -> None:
+def refuse_for_solver(request: PlanRequest) -> None:
     """Refuse options that mean nothing for a deterministic solver."""
-    for name, value in given.items():
+    solver = request.sampler
+    for name in ("kl", "tv", "covariance", "start"):
         rule = f"belongs to stochastic samplers; {solver} is planned for steps or a distance"
-        require(value is None, name, rule, value)
+        require(getattr(request, name) is None, name, rule, getattr(request, name))
 
 
-def _choice(audit: Audit, solver: str, resolution: float | None, last: str) -> Choice:
+def _choice(audit: AuditRecord, solver: str, resolution: float | None, last: str) -> Choice:
     paths = _trajectories(audit)
     levels, end = audit.levels, None
     if resolution is not None:
@@ -204,7 +199,7 @@ def _choice(audit: Audit, solver: str, resolution: float | None, last: str) -> C
     return Choice(solver, last, both[0].paths(solver), *both)
 
 
-def _trajectories(audit: Audit) -> Trajectories:
+def _trajectories(audit: AuditRecord) -> Trajectories:
     paths = audit.trajectories
     if paths is None:
         refuse(
@@ -218,7 +213,9 @@ def _trajectories(audit: Audit) -> Trajectories:
     return paths
 
 
-def solver_on_grid(audit: Audit, solver: str, levels: Levels, *, last: str = "denoise") -> Plan:
+def solver_on_grid(
+    audit: AuditRecord, solver: str, levels: Levels, *, last: str = "denoise"
+) -> Plan:
     """Return the plan of a solver on given `levels`, each moved to the nearest measured one."""
     grid = require_levels("levels", levels)
     choice = _choice(audit, require_choice("sampler", solver, SOLVERS), None, last)
@@ -227,7 +224,7 @@ def solver_on_grid(audit: Audit, solver: str, levels: Levels, *, last: str = "de
 
 
 def _made(
-    audit: Audit, choice: Choice, nodes: Indices, why: str, denoiser: Denoiser | None = None
+    audit: AuditRecord, choice: Choice, nodes: Indices, why: str, denoiser: Denoiser | None = None
 ) -> Plan:
     """Return the plan that visits `nodes`, with its distance and the ledger that has none."""
     entries = (
@@ -240,7 +237,7 @@ def _made(
     return plan if denoiser is None else measure_distance(denoiser, plan, audit)
 
 
-def _bare(audit: Audit, choice: Choice, nodes: Indices, why: str) -> Plan:
+def _bare(audit: AuditRecord, choice: Choice, nodes: Indices, why: str) -> Plan:
     """Return the plan that visits `nodes` without what is known of its error."""
     levels, frame = audit.levels[nodes], audit.frame
     return Plan(
@@ -260,7 +257,7 @@ def _bare(audit: Audit, choice: Choice, nodes: Indices, why: str) -> Plan:
     )
 
 
-def _predicted(audit: Audit, choice: Choice, nodes: Indices) -> Distance:
+def _predicted(audit: AuditRecord, choice: Choice, nodes: Indices) -> Distance:
     """Return the distance predicted on the judging half, with its interval over trajectories."""
     paths, judge = _trajectories(audit), choice.judge
     kept = np.unique([0, *nodes, judge.end])  # what a grid does not visit does not matter
@@ -288,7 +285,7 @@ def _groups(count: int, groups: int = 8) -> list[slice]:
     return [slice(1 + 2 * g, None, 2 * groups) for g in range(min(groups, count // 2))]
 
 
-def score_entry(audit: Audit, last: int) -> Entry:
+def score_entry(audit: AuditRecord, last: int) -> Entry:
     """Return the lower bound on the score error up to the level `last` of 1..K, in nats."""
     if audit.probe is None:
         return Entry("score", 0.0, 0.0, 0.0, "exact", "the denoiser is exact")
@@ -297,7 +294,7 @@ def score_entry(audit: Audit, last: int) -> Entry:
     return Entry("score", None, low, None, "lower bound", score_note(audit))
 
 
-def measure_distance(denoiser: Denoiser, plan: Plan, audit: Audit) -> Plan:
+def measure_distance(denoiser: Denoiser, plan: Plan, audit: AuditRecord) -> Plan:
     """Return `plan` with its distance (1) measured: a run of it on the judging trajectories.
 
     denoiser: the audited model; costs steps times half the audit's trajectories network calls.
@@ -318,7 +315,7 @@ def measure_distance(denoiser: Denoiser, plan: Plan, audit: Audit) -> Plan:
 
 
 def end_misses(
-    denoiser: Denoiser, plan: Plan, audit: Audit, paths: Trajectories, batch_size: int = 256
+    denoiser: Denoiser, plan: Plan, audit: AuditRecord, paths: Trajectories, batch_size: int = 256
 ) -> Array:
     """Return |x - x_teacher|^2 / d of the judging half's end points under `plan`, [n]."""
     import torch

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from ..._checks import InputError, refuse, require
 from ..._typing import Levels
-from ...measuring.record import Audit
+from ...measuring.record import AuditRecord
 from ...path_kl.cells import COVARIANCES
 from ...process import Cosine, VariancePreserving
 from ...sampling.exponential_integrators import HOLDS
@@ -22,6 +23,7 @@ from ..allowed_levels import fine_enough
 from ..make_plan import make_plan
 from ..on_grid import evaluate_grid
 from ..plan import Plan
+from ..request import PlanRequest
 from ..solvers.plan_solver import plan_solver, solver_on_grid
 
 ENDS = (0.2, 0.1, 0.05, 0.025, 0.0)  # shares of the data's deviation a last prediction may miss
@@ -42,13 +44,13 @@ class Candidate(NamedTuple):
 
 
 def candidates(
-    audit: Audit,
+    audit: AuditRecord,
     steps: int,
     only: Sequence[str] | Mapping[str, Plan] | None = None,
     *,
     fresh: bool = False,
     own: Mapping[str, Plan] | None = None,
-    right: Audit | None = None,
+    right: AuditRecord | None = None,
 ) -> list[Candidate]:
     """Return all that can be made with `steps` network calls.
 
@@ -75,12 +77,12 @@ def candidates(
 
 
 def costs_at_most(
-    audit: Audit,
+    audit: AuditRecord,
     steps: int,
     only: Sequence[str] | Mapping[str, Plan] | None = None,
     *,
     fresh: bool = False,
-    right: Audit | None = None,
+    right: AuditRecord | None = None,
 ) -> list[int]:
     """Return what a sample of each of `candidates` costs at most, before any is planned.
 
@@ -92,7 +94,7 @@ def costs_at_most(
     return [steps for _ in _recipes(audit, steps, wanted(audit, only), fresh, right)]
 
 
-def wanted(audit: Audit, only: Sequence[str] | None) -> tuple[str, ...]:
+def wanted(audit: AuditRecord, only: Sequence[str] | None) -> tuple[str, ...]:
     """Return the names of the samplers that enter, checked."""
     solvers = () if audit.trajectories is None else SOLVERS
     names = (*ENTRANTS, *solvers) if only is None else tuple(only)
@@ -106,7 +108,7 @@ def wanted(audit: Audit, only: Sequence[str] | None) -> tuple[str, ...]:
     return names
 
 
-def end(audit: Audit, share: float) -> float:
+def end(audit: AuditRecord, share: float) -> float:
     """Return the coarsest noise level at which a denoised last step misses at most this share of
     the data's standard deviation, or the finest measured.
     """
@@ -136,7 +138,7 @@ Maker = tuple[str, Callable[[], Plan]]
 
 
 def _recipes(
-    audit: Audit, steps: int, names: Sequence[str], fresh: bool, right: Audit | None
+    audit: AuditRecord, steps: int, names: Sequence[str], fresh: bool, right: AuditRecord | None
 ) -> Iterator[Maker]:
     """Yield names and what makes their plans; the usual end first, so that it names a tie."""
     finest = float(audit.levels[-1] ** -0.5)
@@ -155,7 +157,7 @@ def _recipes(
                 yield from _calibrated_solver(right, steps, sampler)
 
 
-def _gaussian(audit: Audit, steps: int, fresh: bool) -> Iterator[Maker]:
+def _gaussian(audit: AuditRecord, steps: int, fresh: bool) -> Iterator[Maker]:
     make = partial(make_plan, audit, steps=steps, calibrate=False)
     for covariance in _covariances(audit):
         if covariance == "full" and not (fresh or audit.about["exact"]):
@@ -170,22 +172,24 @@ def _gaussian(audit: Audit, steps: int, fresh: bool) -> Iterator[Maker]:
         yield from _by_hand(audit, steps, "gaussian", sigma, name)
 
 
-def _calibrated(audit: Audit, steps: int) -> Iterator[Maker]:
+def _calibrated(audit: AuditRecord, steps: int) -> Iterator[Maker]:
     name = f"gaussian + {audit.curve.main}, calibrated"
     for sigma in dict.fromkeys(end(audit, share) for share in HAND_ENDS):
         plan = partial(make_plan, audit, steps=steps, resolution=sigma, calibrate=True)
         yield f"{name}, planned to {sigma:.3g}", plan
 
 
-def _calibrated_solver(right: Audit, steps: int, solver: str) -> Iterator[Maker]:
-    make = partial(plan_solver, right, solver, steps=steps)
-    yield f"{solver}, calibrated, planned", make
+def _calibrated_solver(right: AuditRecord, steps: int, solver: str) -> Iterator[Maker]:
+    request = PlanRequest(steps=steps, sampler=solver)
+    yield f"{solver}, calibrated, planned", partial(plan_solver, right, request)
     for sigma in dict.fromkeys(end(right, share) for share in HAND_ENDS):
-        plan = partial(make, resolution=sigma)
+        plan = partial(plan_solver, right, replace(request, resolution=sigma))
         yield f"{solver}, calibrated, planned to {sigma:.3g}", plan
 
 
-def _by_hand(audit: Audit, steps: int, sampler: str, sigma: float, name: str) -> Iterator[Maker]:
+def _by_hand(
+    audit: AuditRecord, steps: int, sampler: str, sigma: float, name: str
+) -> Iterator[Maker]:
     visits = (steps + 1) // 2 if sampler == "heun" else steps  # two calls a level but the last
     for grid, chosen in hand_grids(float(audit.levels[0]), sigma**-2, visits).items():
         levels = _trained(audit, chosen)
@@ -197,7 +201,7 @@ def _by_hand(audit: Audit, steps: int, sampler: str, sigma: float, name: str) ->
         yield f"{name}, {grid} to {sigma:.3g}", plan
 
 
-def _trained(audit: Audit, levels: Levels) -> Levels:
+def _trained(audit: AuditRecord, levels: Levels) -> Levels:
     """Return the levels that a network of discrete time was trained at nearest to these."""
     told = audit.about.get("trained_levels")
     if told is None:
@@ -207,7 +211,7 @@ def _trained(audit: Audit, levels: Levels) -> Levels:
     return np.asarray(known[np.unique(apart.argmin(axis=1))])
 
 
-def _covariances(audit: Audit) -> list[str]:
+def _covariances(audit: AuditRecord) -> list[str]:
     measured = {"scalar", *audit.curve.errors} | (
         {"full"} if audit.curve.full is not None else set()
     )

@@ -12,14 +12,14 @@ from ...denoise.base import Denoiser
 from ...denoise.pipelines.own_schedulers import levels_of, own_schedulers, started
 from ...denoise.pipelines.pipeline import PipelineDenoiser
 from ...ledger.entry import Entry
-from ...measuring.record import Audit
+from ...measuring.record import AuditRecord
 from ..plan import OWN, Plan
 from ..solvers.plan_solver import score_entry
 
 NONE = "not measured: diffusers takes these steps. Samples alone say how good they are"
 
 
-def own_plans(audit: Audit, model: Denoiser, steps: int) -> dict[str, Plan]:
+def own_plans(audit: AuditRecord, model: Denoiser, steps: int) -> dict[str, Plan]:
     """Return a plan of `steps` network calls for each scheduler a pipeline's users would take.
 
     By name, the configured one first; none for a model that is not a pipeline of diffusers, and

@@ -22,10 +22,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Unpack
 
 import numpy as np
 
-from ..._checks import InputError, require, require_choice, require_count
+from ..._checks import InputError, require, require_choice
+from ..._signatures import takes
 from ..._typing import Array, Progress
 from ...comparison.bures import GaussianW2
 from ...comparison.compare import DISTANCES
@@ -38,10 +40,11 @@ from ...data import Dataset
 from ...denoise.base import Denoiser
 from ...law.base import Law
 from ...measuring.examples import held_out_examples, require_shape
-from ...measuring.record import Audit
+from ...measuring.record import AuditRecord
 from ...sampling.sample import check_model
 from ..make_plan import make_plan
 from ..plan import Plan
+from ..request import TournamentOptions, TournamentRequest
 from ..solvers.plan_solver import calibrated_teacher
 from .candidates import Candidate, costs_at_most
 from .candidates import candidates as enter
@@ -49,7 +52,6 @@ from .halving import CONFIDENCE, Entrant, Ground, choose, go_on, place, standing
 from .pipeline_schedulers import own_plans
 from .trajectory_budget import Afforded, afforded
 
-CALLS = 200_000
 REFERENCE = 4000  # held-out rows that samples are compared with, at most
 LAST = 4  # candidates of the last round, at most
 FAR = 2**40  # seeds from here on draw of a law what no audit has drawn
@@ -57,18 +59,12 @@ DEAR = "solvers on the calibrated network, for which these calls are too few"
 SEEN = "calibrations and full covariances, which the audit fitted to these very examples"
 
 
-def tournament(  # noqa: PLR0913 - the public face: one keyword a choice
-    audit: Audit,
+@takes(TournamentRequest)
+def tournament(
+    audit: AuditRecord,
     model: Denoiser,
     data: Dataset | Law,
-    *,
-    by: str | Measure = "sliced-w2",
-    steps: int | None = None,
-    candidates: Sequence[str] | Mapping[str, Plan] | None = None,
-    calls: int = CALLS,
-    seed: int = 0,
-    force: bool = False,
-    progress: Progress | None = None,
+    **options: Unpack[TournamentOptions],
 ) -> Plan:
     """Return the candidate whose samples are closest to held-out `data`, with the whole table.
 
@@ -85,21 +81,23 @@ def tournament(  # noqa: PLR0913 - the public face: one keyword a choice
     The table is ``plan.about["tournament"]``.
     Raises `InputError` when `calls` are too few, with how many are needed.
     """
+    request = TournamentRequest(**options)
     # of a model that knows nothing, as it is, one step is the best number
     calibrate = None if audit.untrained() else False
-    usual = make_plan(audit, steps=steps, calibrate=calibrate, force=force)
+    usual = make_plan(audit, steps=request.steps, calibrate=calibrate, force=request.force)
     check_model(model, usual)
     fresh, dimension = is_fresh(audit, data), math.prod(model.shape)
+    candidates, seed, progress = request.candidates, request.seed, request.progress
     own = {} if isinstance(candidates, Mapping) else own_plans(audit, model, usual.steps)
     entered, paid = _field(
-        audit, model, usual.steps, candidates, calls=require_count("calls", calls), fresh=fresh,
-        own=own, progress=progress,
+        audit, model, usual.steps, candidates, calls=request.calls, fresh=fresh, own=own,
+        progress=progress,
     )  # fmt: skip
     entrants = [Entrant(c) for c in entered]
     reference, labels = _reference(model, data, seed)
-    ground = Ground(model, _measure(by, reference, labels, seed), reference, seed)
+    ground = Ground(model, _measure(request.by, reference, labels, seed), reference, seed)
     costs = [e.candidate.plan.steps for e in entrants]
-    sizes = rounds(costs, calls - paid.calls, dimension)
+    sizes = rounds(costs, request.calls - paid.calls, dimension)
     left, spent = _play(ground, entrants, sizes, paid.calls, progress)
     winner = choose(left)
     table = [standing(e, winner) for e in sorted(entrants, key=place)]
@@ -138,7 +136,7 @@ def rounds(costs: Sequence[int], calls: int, dimension: int = 1) -> list[int]:
 
 
 def _field(
-    audit: Audit,
+    audit: AuditRecord,
     model: Denoiser,
     steps: int,
     only: Sequence[str] | Mapping[str, Plan] | None,
@@ -204,7 +202,7 @@ def _reckoned(entrants: list[Entrant], sizes: list[int]) -> int:
     return total
 
 
-def is_fresh(audit: Audit, data: Dataset | Law) -> bool:
+def is_fresh(audit: AuditRecord, data: Dataset | Law) -> bool:
     """Return whether the audit has not seen this data, with labels or without."""
     if isinstance(data, Law):
         return True

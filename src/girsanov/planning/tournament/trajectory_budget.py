@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from ...measuring.record import Audit
+from ...measuring.record import AuditRecord
 from ...measuring.trajectories import teacher_calls
 from ...sampling.ode_solvers import SOLVERS
 from ..plan import Plan
@@ -34,7 +34,7 @@ class Afforded(NamedTuple):
 
 
 def afforded(
-    audit: Audit, only: Sequence[str] | Mapping[str, Plan] | None, calls: int, *, fresh: bool
+    audit: AuditRecord, only: Sequence[str] | Mapping[str, Plan] | None, calls: int, *, fresh: bool
 ) -> Afforded:
     """Return what of `calls` goes to trajectories of the calibrated network.
 

@@ -14,9 +14,9 @@ import numpy as np
 from markupsafe import Markup
 
 from ..._checks import plural
+from ...ledger.numbers import number
+from ...ledger.verdict import cheapest, sampler_share
 from ...planning.plan import Plan
-from ..words.numbers import number
-from ..words.verdict import cheapest, sampler_share
 from .svg import (
     NARROW,
     Axis,

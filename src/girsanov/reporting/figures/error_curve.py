@@ -15,10 +15,10 @@ import numpy as np
 from markupsafe import Markup
 
 from ..._typing import Array
-from ...measuring.record import Audit
+from ...ledger.numbers import number
+from ...measuring.record import AuditRecord
 from ...montecarlo import Estimate, quantile
 from ...planning.plan import Plan
-from ..words.numbers import number
 from .svg import (
     NARROW,
     Axis,
@@ -39,7 +39,7 @@ ROWS = 12  # of plan levels under the curve
 RUG = 10.0  # pixels a row of plan levels takes
 
 
-def noise_axis(audit: Audit, width: float) -> Axis:
+def noise_axis(audit: AuditRecord, width: float) -> Axis:
     """Return the noise-level axis that all figures of one audit share."""
     noise = audit.levels**-0.5
     return Axis(float(noise.min()), float(noise.max()), LEFT, width - RIGHT, log=True)
@@ -50,12 +50,12 @@ def half_width(estimate: Estimate) -> Array:
     return np.asarray(quantile(0.975, estimate.degrees) * np.asarray(estimate.se))
 
 
-def curve_figure(audit: Audit, plans: Sequence[Plan], ident: str = "curve") -> Markup:
+def curve_figure(audit: AuditRecord, plans: Sequence[Plan], ident: str = "curve") -> Markup:
     """Return s M(s)/d with its band, the linear denoiser's, and the plans' levels as ticks."""
     return responsive(ident, lambda name, width: _curve(audit, plans, name, width))
 
 
-def _curve(audit: Audit, plans: Sequence[Plan], ident: str, width: float) -> Markup:
+def _curve(audit: AuditRecord, plans: Sequence[Plan], ident: str, width: float) -> Markup:
     scale = audit.levels / audit.curve.dimension
     total = audit.total()
     value, half = scale * total.value, scale * half_width(total)
@@ -92,7 +92,7 @@ def _curve(audit: Audit, plans: Sequence[Plan], ident: str, width: float) -> Mar
     return svg(ident, size, "The error curve", desc, *parts, **(live if plans else {}))
 
 
-def _other_curves(audit: Audit, scale: Array) -> list[tuple[str, Array]]:
+def _other_curves(audit: AuditRecord, scale: Array) -> list[tuple[str, Array]]:
     out: list[tuple[str, Array]] = []
     if audit.probe is not None:
         out.append(("linear", scale * (audit.probe.linear @ audit.probe.shares)))
@@ -117,7 +117,7 @@ def _rug(x: Any, top: float) -> Markup:
 
 
 def gain_figure(
-    audit: Audit,
+    audit: AuditRecord,
     where: tuple[float, float] | None = None,
     ident: str = "gain",
     *,
@@ -132,7 +132,7 @@ def gain_figure(
 
 
 def _gain(
-    audit: Audit,
+    audit: AuditRecord,
     where: tuple[float, float] | None,
     end: float | None,
     drawing: tuple[str, float],

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from ..._typing import Array
-from ..words.numbers import number
+from ...ledger.numbers import number
 from .svg import NARROW, Axis, dots, el, responsive, svg
 
 FEW = 12  # whole numbers with at most so many values are drawn as bars, one a value

@@ -14,10 +14,10 @@ from markupsafe import Markup
 
 from ..._typing import Array
 from ...ledger.certificate import VACUOUS
-from ...measuring.record import Audit
+from ...ledger.numbers import number
+from ...measuring.record import AuditRecord
 from ...planning.plan import Plan
 from ..live import relatives
-from ..words.numbers import number
 from .cost_by_steps import FEW, MOST, STYLES, Line, line, total_figure
 from .error_curve import LEFT, RIGHT, TOP
 from .svg import (
@@ -37,7 +37,7 @@ class Rival(NamedTuple):
     """A model of the comparison: its name, its audit, its plan, and one unit of its noise."""
 
     name: str
-    audit: Audit
+    audit: AuditRecord
     plan: Plan | None
     unit: float
 

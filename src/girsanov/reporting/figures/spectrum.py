@@ -13,8 +13,8 @@ import numpy as np
 from markupsafe import Markup
 
 from ..._typing import Array
-from ...measuring.record import Audit
-from ..words.numbers import number
+from ...ledger.numbers import number
+from ...measuring.record import AuditRecord
 from .svg import NARROW, WIDE, Axis, el, frame, polyline, responsive, svg
 
 LEFT, RIGHT, TOP = 54.0, 12.0, 30.0
@@ -28,7 +28,7 @@ NAMES = {
 }
 
 
-def levels_shown(audit: Audit) -> list[int]:
+def levels_shown(audit: AuditRecord) -> list[int]:
     """Return the indices of a few noise levels, where the error is neither nothing nor all."""
     scaled = audit.levels * audit.total().value / audit.curve.dimension
     inside = np.flatnonzero((scaled > 0.02) & (scaled < 0.98))
@@ -37,7 +37,7 @@ def levels_shown(audit: Audit) -> list[int]:
     return sorted({int(k) for k in np.linspace(first, last, LINES).round()})
 
 
-def spectra(audit: Audit, basis: str, rows: Sequence[int]) -> Array:
+def spectra(audit: AuditRecord, basis: str, rows: Sequence[int]) -> Array:
     """Return s M_j(s) at measured levels `rows` of 0..K-1 for every coordinate, [R, d], falling.
 
     Coordinates of one band share its mean.
@@ -47,7 +47,7 @@ def spectra(audit: Audit, basis: str, rows: Sequence[int]) -> Array:
     return np.asarray(-np.sort(-bands.spread(errors), axis=1))
 
 
-def spectrum_figures(audit: Audit, ident: str = "spectrum") -> list[tuple[str, Markup]]:
+def spectrum_figures(audit: AuditRecord, ident: str = "spectrum") -> list[tuple[str, Markup]]:
     """Return the name and the figure of every measured basis, all on one scale."""
     if audit.curve.dimension < 2:
         return []

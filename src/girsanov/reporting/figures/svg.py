@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup, escape
 
-from ..words.numbers import SUPERSCRIPT
+from ...ledger.numbers import SUPERSCRIPT
 
 ROUND = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)
 WIDE, NARROW = 720.0, 330.0  # drawn twice, so that text keeps its size on a phone

@@ -9,8 +9,8 @@ import numpy as np
 from markupsafe import Markup
 
 from ...ledger.certificate import VACUOUS, Certificate
+from ...ledger.numbers import number
 from ...planning.plan import Plan
-from ..words.numbers import number
 from .svg import NARROW, Axis, dots, el, frame, polyline, responsive, svg
 
 LEFT, RIGHT, TOP = 54.0, 12.0, 30.0

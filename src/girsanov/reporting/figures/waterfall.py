@@ -13,7 +13,7 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from ...ledger.entry import Entry
-from ..words.numbers import interval_of, name_of, nats_of, span
+from ...ledger.numbers import interval_of, name_of, nats_of, span
 from .svg import (
     NARROW,
     Axis,

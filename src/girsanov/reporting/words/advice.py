@@ -14,25 +14,22 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..._checks import InputError
-from ...measuring.record import Audit
-from ...planning.plan import Plan
-from ...planning.remedies import Remedy, remedies
-from ...score_error.untrained import Untrained
-from .faults import (
+from ...ledger.model_faults import (
     REMEDY,
     STOPPED,
-    better,
     by_heart,
-    ignorant,
     knows_nothing,
     learnt_or_better,
     no_better,
     off,
 )
-from .numbers import number, within
-from .spread import kept_spread
-from .tournament import winner
-from .verdict import NEGLIGIBLE, sampler_share, verdict
+from ...ledger.numbers import number, within
+from ...ledger.sentences import sentences
+from ...ledger.verdict import NEGLIGIBLE, sampler_share, verdict
+from ...measuring.record import AuditRecord
+from ...planning.make_plan import make_plan
+from ...planning.plan import Plan
+from ...planning.remedies import Remedy, remedies
 
 
 class Help(NamedTuple):
@@ -49,7 +46,7 @@ NOTHING = (
 )
 
 
-def spoken(audit: Audit, plan: Plan) -> list[str]:
+def spoken(audit: AuditRecord, plan: Plan) -> list[str]:
     """Return who won a plan's tournament, if any, its verdict, and what would help it most.
 
     Of a model that knows nothing of the data that is the verdict, and nothing else is said.
@@ -58,32 +55,13 @@ def spoken(audit: Audit, plan: Plan) -> list[str]:
         return [plan.cannot_tell]
     nothing = knows_nothing(audit, plan)
     if nothing:
-        return _said(plan, nothing, REMEDY)
+        return sentences(plan, nothing, REMEDY)
     gaussian = no_better(audit.recorded(), plan)
     mend = learnt_or_better if gaussian else helps
-    return _said(plan, gaussian, mend(audit, plan))
+    return sentences(plan, gaussian, mend(audit, plan))
 
 
-def plan_spoken(plan: Plan) -> list[str]:
-    """Return what `spoken` says, but for what would help: that takes the audit."""
-    if plan.cannot_tell:
-        return [plan.cannot_tell]
-    found = plan.untrained
-    if found:
-        return _said(plan, ignorant(Untrained(**found), plan.about["audit"], plan), REMEDY)
-    gaussian = no_better(plan.about["audit"], plan)
-    return _said(plan, gaussian, better(plan.about["audit"]) if gaussian else "")
-
-
-def _said(plan: Plan, fault: str, helps: str) -> list[str]:
-    """Return who won, what is wrong with the model or else the verdict, and what would help."""
-    named = not plan.ledger or plan.ledger[0].name == "init"
-    first = fault or (verdict(plan) if named else "")
-    spread = "" if fault else kept_spread(plan)
-    return [text for text in (winner(plan), first, spread, helps) if text]
-
-
-def headline(audit: Audit, plan: Plan) -> str:
+def headline(audit: AuditRecord, plan: Plan) -> str:
     """Return the verdict on a plan, or that its model knows nothing of the data."""
     if plan.cannot_tell:
         return plan.cannot_tell
@@ -94,12 +72,12 @@ def headline(audit: Audit, plan: Plan) -> str:
     return fault or verdict(plan)
 
 
-def helps(audit: Audit, plan: Plan) -> str:
+def helps(audit: AuditRecord, plan: Plan) -> str:
     """Return what would help a plan most, "" where this audit cannot price it."""
     return helped(audit, priced(audit, plan), plan)
 
 
-def helped(audit: Audit, found: Sequence[Remedy] | None, plan: Plan) -> str:
+def helped(audit: AuditRecord, found: Sequence[Remedy] | None, plan: Plan) -> str:
     """Return `helps_of`, after what the model has memorised if that is the larger part."""
     learnt = by_heart(audit, plan)
     told = " ".join(filter(None, [off(audit, plan), learnt]))
@@ -111,7 +89,7 @@ def helped(audit: Audit, found: Sequence[Remedy] | None, plan: Plan) -> str:
     return f"{told} With the same model, {said[0].lower()}{said[1:]}"
 
 
-def listed(audit: Audit, found: Sequence[Remedy] | None, plan: Plan) -> Help:
+def listed(audit: AuditRecord, found: Sequence[Remedy] | None, plan: Plan) -> Help:
     """Return what `helped` says, line by line."""
     if plan.cannot_tell:
         return Help([], [])  # the headline has said it
@@ -162,7 +140,7 @@ def helps_of(found: Sequence[Remedy] | None, plan: Plan) -> str:
     return f"What is known to help is {_words(sure[0], plan.steps)}." if sure else ""
 
 
-def priced(audit: Audit, plan: Plan) -> list[Remedy] | None:
+def priced(audit: AuditRecord, plan: Plan) -> list[Remedy] | None:
     """Return the remedies of a plan, None where this audit cannot price them."""
     try:
         return remedies(audit, plan)
@@ -170,14 +148,14 @@ def priced(audit: Audit, plan: Plan) -> list[Remedy] | None:
         return None
 
 
-def audit_spoken(audit: Audit) -> list[str]:
+def audit_spoken(audit: AuditRecord) -> list[str]:
     """Return the verdict on a model sampled with the best number of steps, [] if none is known.
 
     Of an audit to the precision of a number of steps, sampled with so many.
     """
     wanted = audit.about.get("precision", {}).get("steps")
     try:
-        plan = audit.plan(steps=wanted, force=True)
+        plan = make_plan(audit, steps=wanted, force=True)
     except InputError:
         return [why] if (why := audit.cannot_tell() or knows_nothing(audit)) else []
     if plan.cannot_tell:

@@ -4,36 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..._checks import plural
 from ..._typing import Json
+from ...ledger.numbers import count, number
 from ...planning.plan import Plan
-from .numbers import count, number
 
 SHOWN = 10  # candidates; the others are folded away
-
-
-def winner(plan: Plan) -> str:
-    """Return in a sentence what came closest to the data, "" for a plan of no tournament."""
-    told = plan.about.get("tournament")
-    if not told:
-        return ""
-    rows = [row for row in told["table"] if not row["failure"]]
-    won = next(row for row in rows if row["won"])
-    said = (
-        f"Of {plural(len(told['table']), 'candidate')}, the samples of {_named(won)} came closest "
-        f"to held-out data: {told['by']} {number(won['value'])} (95 % interval "
-        f"{number(won['low'])} to {number(won['high'])})."
-    )
-    level = [row for row in rows if not row["won"] and row["behind_low"] <= 0]
-    if not level:
-        return said
-    first = min(level, key=lambda row: float(row["behind"]))["candidate"]
-    more = f", nor from {len(level) - 1} more" if len(level) > 1 else ""
-    return f"{said} The data cannot tell it from {first}{more}."
-
-
-def _named(row: Json) -> str:
-    return f"{row['candidate']} ({plural(int(row['steps']), 'step')})"
 
 
 def contest(plan: Plan) -> Json | None:

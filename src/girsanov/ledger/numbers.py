@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-from ...ledger.entry import Entry
+from .entry import Entry
 
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 PART = re.compile(r"(?P<of>.*) \((?P<rest>rest of )?(?P<share>[0-9.]+), seed (?P<seed>[0-9]+)\)")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from ..._typing import Json
-from ...measuring.record import Audit
-from ...montecarlo import Estimate
-from ...planning.calibrate_or_not import worst
-from ...planning.plan import Plan
-from ...score_error.straight_line import Beaten
-from ...score_error.untrained import Untrained
+from .._typing import Json
+from ..measuring.record import AuditRecord
+from ..montecarlo import Estimate
+from ..score_error.straight_line import Beaten
+from ..score_error.untrained import Untrained
 from .numbers import ends, number, within
+from .stated import Stated
 from .verdict import NEGLIGIBLE, sampler_share
 
 LAWS_APART = 4.0  # standard errors by which training examples are harder than held-out ones
@@ -23,7 +22,7 @@ REMEDY = (
 )
 
 
-def knows_nothing(audit: Audit, plan: Plan | None = None) -> str:
+def knows_nothing(audit: AuditRecord, plan: Stated | None = None) -> str:
     """Return that a model is worse than guesses without training, "" unless it is.
 
     plan: of it, of which is said what the calibration draws.
@@ -35,7 +34,7 @@ def knows_nothing(audit: Audit, plan: Plan | None = None) -> str:
     return "" if found is None else ignorant(found, audit.about, plan)
 
 
-def ignorant(found: Untrained, about: Json, plan: Plan | None) -> str:
+def ignorant(found: Untrained, about: Json, plan: Stated | None) -> str:
     """Return `knows_nothing` of what was found, and the record of the audit that found it."""
     where = f"{number(found.finest)} to {number(found.coarsest)}"
     clipped = " and clipping it" if about.get("pipeline", {}).get("clip") else ""
@@ -53,7 +52,7 @@ def ignorant(found: Untrained, about: Json, plan: Plan | None) -> str:
     )
 
 
-def no_better(about: Json, plan: Plan | None = None) -> str:
+def no_better(about: Json, plan: Stated | None = None) -> str:
     """Return that a model is no better than a Gaussian, "" unless its record says so.
 
     plan: of it; one that is calibrated or takes one step draws little more than a Gaussian.
@@ -86,16 +85,16 @@ def better(about: Json) -> str:
     )
 
 
-def learnt_or_better(audit: Audit, plan: Plan) -> str:
+def learnt_or_better(audit: AuditRecord, plan: Stated) -> str:
     """Return what would help a model that is no better than a Gaussian; one that memorised is
     told that, and not to train on.
     """
     return by_heart(audit, plan) or better(audit.about)
 
 
-def off(audit: Audit, plan: Plan) -> str:
+def off(audit: AuditRecord, plan: Stated) -> str:
     """Return how far a straight line beats a broken model where noise hides the data, or ""."""
-    found = worst(audit)
+    found = audit.broken()
     if found is None:
         return ""
     noise, times = found
@@ -113,7 +112,7 @@ def off(audit: Audit, plan: Plan) -> str:
     return f"{said}; plan --calibrate (and --model, for a solver) corrects it."
 
 
-def by_heart(audit: Audit, plan: Plan) -> str:
+def by_heart(audit: AuditRecord, plan: Stated) -> str:
     """Return what a model has memorised down to where a plan stops, if it stands out, else "".
 
     It stands out where for certain it is more than the sampler costs and than is known of the

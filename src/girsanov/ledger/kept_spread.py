@@ -7,16 +7,16 @@ prediction is known to leave out: the error there, of which nothing is drawn.
 
 from __future__ import annotations
 
-from ..._typing import Json
-from ...planning.plan import Plan
+from .._typing import Json
 from .numbers import number
+from .stated import Stated
 from .verdict import NEGLIGIBLE
 
 OFF = 0.05  # share of a variance that is spoken of
 SE = 2.0  # standard errors by which it must be certain
 
 
-def kept_spread(plan: Plan) -> str:
+def kept_spread(plan: Stated) -> str:
     """Return in which directions samples are too narrow or wide, "" where none is known to be."""
     found = plan.about.get("pilot")
     if not found:
@@ -50,7 +50,7 @@ def _price(pilot: Json) -> str:
     )
 
 
-def _left_out(plan: Plan) -> str:
+def _left_out(plan: Stated) -> str:
     """Return what a last prediction leaves out of all variance, where that is much."""
     if plan.last != "denoise" or plan.promised is None or plan.promised.w2.value is None:
         return ""

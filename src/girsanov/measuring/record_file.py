@@ -1,4 +1,4 @@
-"""Reading an audit from its file: what is not one, or was changed, is refused."""
+"""The file of an audit, written and read: what is not one, or was changed, is refused."""
 
 from __future__ import annotations
 
@@ -6,24 +6,31 @@ import math
 from typing import Any
 
 from .._checks import InputError, require
-from .._files import read_beside, read_format
+from .._files import read_beside, read_format, require_free, write_pair
 from .._typing import Json, PathLike
 from ..error_curve.bands import Bands
 from ..error_curve.class_means import AboutClass
 from ..error_curve.curve import Curve
-from ..error_curve.exact_arrays import HALF, known_from
+from ..error_curve.exact_arrays import HALF, known_from, known_tensors
 from ..error_curve.frame import Frame, make_frame
 from ..moments import Moments, moments_from_tensors
 from ..score_error.calibration import Corrected
 from ..score_error.lower_bound import kept_probe
-from .record import ABOUT_CLASS, BENDS, Audit
+from .record import AuditRecord
 from .record_arrays import require_whole
 from .record_fields import require_record
-from .summary import SUMMARISED
 from .trajectories import trajectories_from_tensors as paths_from_tensors
 
+ABOUT_CLASS = ("class_shares", "class_errors", "class_main")
+BENDS = ("total", "traces", "probe", "calibrated")
+# the fields of `summary`, which no record holds
+SUMMARISED = (
+    *("levels", "error", "standard_error", "probe", "martingale", "reference_gain"),
+    *("memorised", "rounding", "untrained", "beaten", "cannot_tell"),
+)
 
-def load_audit(path: PathLike) -> Audit:
+
+def load_record(path: PathLike) -> AuditRecord:
     """Return the audit saved in `path`; refuse files that are not one, or were changed."""
     about = read_format(path, "audit")
     require_record(about, str(path))
@@ -44,7 +51,7 @@ def load_audit(path: PathLike) -> Audit:
         ) from cause
 
 
-def _from_arrays(about: Json, t: dict[str, Any], moments: Moments) -> Audit:
+def _from_arrays(about: Json, t: dict[str, Any], moments: Moments) -> AuditRecord:
     if math.prod(about["shape"]) != moments.basis.dimension:
         raise ValueError(f"shape is {about['shape']}")
     names = about["bases"]
@@ -63,7 +70,9 @@ def _from_arrays(about: Json, t: dict[str, Any], moments: Moments) -> Audit:
     drop = ("format", "arrays", "bases", *SUMMARISED)
     record = {k: v for k, v in about.items() if k not in drop}
     paths = paths_from_tensors(t, (len(curve.levels) - 1, curve.dimension))
-    out = Audit(curve, frame, t.get("memorisation"), record, paths, line_seen=t.get("line_seen"))
+    out = AuditRecord(
+        curve, frame, t.get("memorisation"), record, paths, line_seen=t.get("line_seen")
+    )
     if "probe.gains" in t:  # not in audits of the first versions
         known = {name[6:]: value for name, value in t.items() if name.startswith("probe.")}
         object.__setattr__(out, "_probe", kept_probe(curve, known))
@@ -104,3 +113,61 @@ def _about_class(t: dict[str, Any], frame: Frame) -> AboutClass | None:
     if made.errors.shape[1:] != shape or made.main.shape[1:] != (frame.bands.count,):
         raise ValueError("the moments of classes do not fit the examples about them")
     return made
+
+
+def summary(audit: AuditRecord) -> Json:
+    """Return the curve as lists, the probe, and what is said of the model, by name."""
+    total = audit.total()
+    out: Json = {
+        "levels": audit.levels.tolist(),
+        "error": total.value.tolist(),
+        "standard_error": total.se.tolist(),
+    }
+    if audit.probe is not None:
+        out |= audit.probe.summary()
+    for name, fault in (("untrained", audit.untrained()), ("beaten", audit.beaten())):
+        out[name] = None if fault is None else fault.to_json()
+    out["cannot_tell"] = audit.cannot_tell()
+    for name, nats in (("memorised", audit.memorised()), ("rounding", audit.rounding())):
+        if nats is not None:
+            low, high = nats.interval()
+            out[name] = {"nats": float(nats.value), "low": float(low), "high": float(high)}
+    return out
+
+
+def save_record(audit: AuditRecord, path: PathLike, *, force: bool = False) -> None:
+    """Write `path` (JSON, to read) and its arrays beside it (safetensors).
+
+    force: replace a file that holds something else than an audit.
+    """
+    rule = "cannot be saved: save the audit it was made from, which says the same"
+    require(audit.calibration is None, "calibrated audit", rule)
+    target = require_free(path, "audit", force)
+    curve = audit.curve
+    tensors: dict[str, Any] = {f"errors.{name}": value for name, value in curve.errors.items()}
+    tensors |= {f"bends.{name}": value for name, value in curve.bends.items()}
+    tensors |= {f"bands.{name}": b.index for name, (_, b) in audit.frame.bases.items()}
+    tensors |= {
+        "levels": curve.levels,
+        "shares": curve.shares,
+        "traces": curve.traces,
+        "second_moments": curve.second_moments,
+        "probe_bands": audit.frame.probe_bands.index,
+    }
+    tensors |= known_tensors(curve)
+    optional = (("products", curve.products), ("full", curve.full),
+                *zip(ABOUT_CLASS, curve.about_class or (), strict=False),
+                ("gamma", curve.gamma), ("plain", curve.plain), ("line", curve.line),
+                ("memorisation", audit.memorisation),
+                ("line_seen", audit.line_seen))  # fmt: skip
+    tensors |= {name: value for name, value in optional if value is not None}
+    tensors |= {f"moments.{k}": v for k, v in audit.frame.moments.tensors().items()}
+    tensors |= {} if audit.trajectories is None else audit.trajectories.tensors()
+    # what follows from all this takes more time than a plan, so it is kept as well
+    if audit.probe is not None:
+        tensors |= {f"probe.{name}": value for name, value in audit.probe.tensors().items()}
+    if audit.corrected is not None:
+        own = audit.corrected._asdict()
+        tensors |= {f"calibrated.{name}": value for name, value in own.items()}
+    record = {"format": "girsanov/audit/1", **audit.about, **summary(audit)}
+    write_pair(target, {**record, "bases": list(audit.frame.bases)}, tensors)

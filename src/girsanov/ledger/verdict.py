@@ -18,11 +18,11 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..._checks import plural
-from ..._typing import Json
-from ...ledger.entry import Entry, tv_from_kl
-from ...planning.plan import Plan
+from .._checks import plural
+from .._typing import Json
+from .entry import Entry, tv_from_kl
 from .numbers import ends, number, span, within
+from .stated import Stated
 
 CALIBRATED = "Of the calibrated model, whose are all numbers here"
 NEGLIGIBLE = 0.01  # nats: a total variation of at most 0.07
@@ -45,12 +45,12 @@ class Sampler(NamedTuple):
         return f"{middle} {within(self.low, self.high)}"
 
 
-def entry_named(plan: Plan, name: str) -> Entry | None:
+def entry_named(plan: Stated, name: str) -> Entry | None:
     """Return the entry of a plan's ledger with this name, None if there is none."""
     return next((e for e in plan.ledger if e.name == name), None)
 
 
-def sampler_share(plan: Plan) -> Sampler:
+def sampler_share(plan: Stated) -> Sampler:
     """Return init + discretisation of a plan, the intervals' ends added."""
     parts = [e for e in plan.ledger if e.name != "score"]
     values = [e.value for e in parts if e.value is not None]
@@ -59,7 +59,7 @@ def sampler_share(plan: Plan) -> Sampler:
     return Sampler(whole, math.fsum(e[0] for e in ends), math.fsum(e[1] for e in ends))
 
 
-def verdict(plan: Plan) -> str:
+def verdict(plan: Stated) -> str:
     """Return one sentence that says what limits samples drawn with `plan`, as far as is known.
 
     The wording follows equations (1) to (3) of this module and claims no more than they do.
@@ -72,7 +72,7 @@ def verdict(plan: Plan) -> str:
     return f"Relative to the field guided with weight {plan.guidance:g}, not to data: {said}"
 
 
-def _verdict(plan: Plan) -> str:
+def _verdict(plan: Stated) -> str:
     sampler, score = sampler_share(plan), entry_named(plan, "score")
     if plan.distance is not None:
         return _of_solver(plan)
@@ -106,7 +106,7 @@ def _verdict(plan: Plan) -> str:
     )
 
 
-def _of_solver(plan: Plan) -> str:
+def _of_solver(plan: Stated) -> str:
     far = plan.distance
     assert far is not None
     known = f"{far.kind}, 95 % interval {ends(far.low, far.high)}"
@@ -120,7 +120,7 @@ def _of_solver(plan: Plan) -> str:
     return said
 
 
-def _with_exact_model(plan: Plan, sampler: Sampler) -> str:
+def _with_exact_model(plan: Stated, sampler: Sampler) -> str:
     if sampler.high == 0:
         return "Neither: the denoiser is exact, and the sampler adds nothing."
     if sampler.high <= NEGLIGIBLE:
@@ -157,7 +157,7 @@ def _without_bound(sampler: Sampler) -> str:
     )
 
 
-def advice(plan: Plan) -> str:
+def advice(plan: Stated) -> str:
     """Return what a different number of steps would change, from the plan's frontier."""
     row = next((r for r in plan.frontier if r["steps"] == plan.steps), None)
     if row is None:
@@ -181,7 +181,7 @@ def advice(plan: Plan) -> str:
     )
 
 
-def cheapest(plan: Plan) -> int | None:
+def cheapest(plan: Stated) -> int | None:
     """Return the number of steps beyond which a plan's sampler clearly costs more, else None."""
     if len(plan.frontier) < 2:
         return None
@@ -197,7 +197,7 @@ def enough(rows: Sequence[Json]) -> int:
     return int(next(r["steps"] for r, same in zip(rows, level, strict=True) if same))
 
 
-def certificate(plan: Plan) -> str:
+def certificate(plan: Stated) -> str:
     """Return what the ledger says of the samples as a whole, where it says anything."""
     if plan.distance is not None:
         return (

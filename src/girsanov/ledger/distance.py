@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass
 
-from ..._checks import require, require_choice, require_number
-from ..._typing import Json
-from ...montecarlo import Estimate
+from .._checks import require, require_choice, require_number
+from .._typing import Json
+from ..montecarlo import Estimate
 
 KINDS = ("predicted", "measured")
 

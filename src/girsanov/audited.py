@@ -1,0 +1,124 @@
+"""The audit that users hold: its record, and what can be made and said of it.
+
+The one file that looks both ways: down at the record of an audit, and at what plans and verdicts
+make of it. It takes no torch, which is slow to import, so that planning is instant.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from textwrap import fill
+from typing import Self, Unpack, cast
+
+from ._checks import require
+from ._signatures import takes
+from ._typing import Json, PathLike
+from .measuring.record import AuditRecord
+from .measuring.record_file import load_record, save_record, summary
+from .planning.make_plan import make_plan
+from .planning.plan import Plan
+from .planning.request import AnyPlanOptions, PlanOptions, PlanRequest, TournamentOptions
+from .reporting.words.advice import audit_spoken, spoken
+
+SAMPLED = "Candidates draw samples, which are compared with held-out data"
+WIDTH = 88
+
+
+@dataclass(frozen=True, repr=False)
+class Audit(AuditRecord):
+    """What was measured of one model on one data set, what follows from it, and what to do next.
+
+    The fields are those of its record, `measuring/record.py`.
+    """
+
+    @classmethod
+    def of(cls, record: AuditRecord) -> Self:
+        """Return the audit of a record, with all that was worked out of it already."""
+        audit = object.__new__(cls)
+        audit.__dict__.update(record.__dict__)
+        return audit
+
+    def __str__(self) -> str:
+        """Return the verdict, `repr`, what the curve comes to in nats, and what to do next."""
+        return printed(self)
+
+    @property
+    def verdict(self) -> str:
+        """What limits samples of this model, in sentences, "" where nothing can be said.
+
+        Of the best number of steps; `girsanov.verdict` of a plan.
+        """
+        if "verdict" not in self.shared:
+            self.shared["verdict"] = " ".join(audit_spoken(self))
+        return str(self.shared["verdict"])
+
+    @takes(PlanRequest)
+    def plan(self, **options: Unpack[AnyPlanOptions]) -> Plan:
+        """Return a plan made from this audit; options as `girsanov.make_plan`.
+
+        With `by`, `model` and `data`, the choice between samplers is made by samples; options
+        then as `girsanov.tournament`.
+        """
+        if "by" not in options:
+            return make_plan(self, **cast(PlanOptions, options))
+        # samples are drawn and compared, for which torch is needed
+        from .planning.tournament.tournament import tournament
+
+        for name in ("model", "data"):
+            require(name in options, name, "must be given with by", None, SAMPLED)
+        model, data = options.pop("model"), options.pop("data")
+        return tournament(self, model, data, **cast(TournamentOptions, options))
+
+    def save(self, path: PathLike, *, force: bool = False) -> None:
+        """Write `path` (JSON, to read) and its arrays beside it (safetensors).
+
+        force: replace a file that holds something else than an audit. Raises InputError for a
+        calibrated audit, whose own audit says the same.
+        """
+        save_record(self, path, force=force)
+
+    def summary(self) -> Json:
+        """Return as JSON what was measured: the curve, the probe, and what they say."""
+        return summary(self)
+
+
+def load_audit(path: PathLike) -> Audit:
+    """Return the audit saved in `path`; refuse files that are not one, or were changed."""
+    return Audit.of(load_record(path))
+
+
+def verdict(audit: Audit, plan: Plan | None = None) -> str:
+    """Return whether the model or the sampler limits samples, and what would help most.
+
+    In the sentences that the commands print. plan: of this audit's model; without one, the best
+    number of steps is judged, which `audit.verdict` is too; `plan.verdict` is the same but for
+    what would help.
+    """
+    require(isinstance(audit, Audit), "audit", "must be an audit", type(audit).__name__)
+    if plan is None:
+        return audit.verdict
+    require(isinstance(plan, Plan), "plan", "must be a plan", type(plan).__name__)
+    own = audit.about["model"]
+    made = str(plan.about.get("model", own))
+    require(made == own, "plan", f"must be of the audited model, {own[:12]}…", f"{made[:12]}…")
+    return " ".join(spoken(audit, plan))
+
+
+def printed(audit: Audit) -> str:
+    """Return the verdict, `repr`, what the curve comes to in nats, and what to do next."""
+    lines = [*([fill(audit.verdict, WIDTH)] if audit.verdict else []), repr(audit)]
+    nats = audit.nats()
+    low, high = (float(end) for end in nats.interval())
+    known = "exact" if audit.curve.exact else f"95 % interval {low:.4g} to {high:.4g}"
+    lines.append(
+        f"  error           {float(nats.value):.4g} nats, {known} (half of its integral over SNR)"
+    )
+    memorised = audit.memorised()
+    if memorised is not None:
+        low, high = (float(end) for end in memorised.interval())
+        lines.append(f"  memorised       {float(memorised.value):.3g} nats, 95 % interval "
+                     f"{low:.3g} to {high:.3g}, down to noise "
+                     f"{audit.levels[-1] ** -0.5:.3g}")  # fmt: skip
+    lines += [f"  note            {note}" for note in audit.about.get("notes", ())]
+    steps = audit.about.get("precision", {}).get("steps") or 16
+    return "\n".join([*lines, f"  next            audit.plan(steps={steps}), or audit.plan()"])

@@ -1,0 +1,30 @@
+"""What is said of a plan: who won its tournament, the verdict, and the spread that it keeps."""
+
+from __future__ import annotations
+
+from ..score_error.untrained import Untrained
+from .kept_spread import kept_spread
+from .model_faults import REMEDY, better, ignorant, no_better
+from .stated import Stated
+from .verdict import verdict
+from .winner import winner
+
+
+def plan_sentences(plan: Stated) -> list[str]:
+    """Return who won a plan’s tournament, if any, and its verdict; what would help takes the
+    audit."""
+    if plan.cannot_tell:
+        return [plan.cannot_tell]
+    found = plan.untrained
+    if found:
+        return sentences(plan, ignorant(Untrained(**found), plan.about["audit"], plan), REMEDY)
+    gaussian = no_better(plan.about["audit"], plan)
+    return sentences(plan, gaussian, better(plan.about["audit"]) if gaussian else "")
+
+
+def sentences(plan: Stated, fault: str, helps: str) -> list[str]:
+    """Return who won, what is wrong with the model or else the verdict, and what would help."""
+    named = not plan.ledger or plan.ledger[0].name == "init"
+    first = fault or (verdict(plan) if named else "")
+    spread = "" if fault else kept_spread(plan)
+    return [text for text in (winner(plan), first, spread, helps) if text]

@@ -1,0 +1,163 @@
+"""The best grid of a sampler for what was asked: its levels, and why it is this one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .._checks import require, require_choice, require_count, require_number
+from .._typing import Array, Indices, Json
+from ..ledger.entry import kl_from_tv
+from ..ledger.score_entry import score_floor
+from ..measuring.record import AuditRecord
+from ..path_kl.cells import COVARIANCES
+from ..path_kl.grid_cost import Prices, prices
+from ..path_kl.start import STARTS
+from ..sampling.exponential_integrators import HOLDS
+from ..sampling.ode_solvers import SOLVERS
+from .allowed_levels import ends_by, offer
+from .on_grid import bare, plan_on
+from .plan import Plan
+from .request import GIVEN, PlanRequest
+from .step_targets import DECISIVE, Grids, best, decisive, why_best
+
+if TYPE_CHECKING:
+    from ..denoise.base import Denoiser
+
+X0_WEIGHT = 1.0  # of the x0 hold when no KL is asked for: closer to W2 (theory 11.7)
+
+
+@dataclass(frozen=True)
+class Found:
+    """The best grid of a sampler: what it costs, its nodes 1..K, how it ends, and why it is this.
+
+    grids: the best of other numbers of steps; rows: the frontier, [] before it is asked for;
+    limits: what the levels were restricted to, as JSON.
+    """
+
+    grids: Grids
+    nodes: Indices
+    last: str
+    why: str
+    rows: list[Json] = field(default_factory=list)
+    limits: Json = field(default_factory=dict)
+
+    def cost(self) -> Array:
+        """Return the path cost of the grid by group of examples, [B] or [F]."""
+        return self.grids.price.cost(self.nodes)
+
+    def frontier(self) -> list[Json]:
+        """Return what the best grids of other numbers of steps cost."""
+        return self.rows or self.grids.frontier(len(self.nodes) - self.grids.extra)
+
+    def plan(self, denoiser: Denoiser | None = None) -> Plan:
+        """Return the plan on this grid, priced by examples that did not choose it.
+
+        denoiser: the audited model, for noise that keeps the data's spread (`matched_noise.py`).
+        """
+        price, nodes = self.grids.price, self.nodes
+        shares = price.planned(len(nodes), int(nodes[-1]))
+        plan = plan_on(
+            price, nodes, last=self.last, frontier=self.frontier(), why=self.why, shares=shares,
+            denoiser=denoiser,
+        )  # fmt: skip
+        return self._limited(plan)
+
+    def bare(self) -> Plan:
+        """Return the plan on this grid without its ledger, which takes most of the time."""
+        return self._limited(bare(self.grids.price, self.nodes, last=self.last, why=self.why))
+
+    def _limited(self, plan: Plan) -> Plan:
+        """Return a plan that remembers what its levels were restricted to."""
+        return replace(plan, about={**plan.about, "limits": self.limits}) if self.limits else plan
+
+
+def search(audit: AuditRecord, request: PlanRequest) -> Found:
+    """Return the grid that an audit answers with: of so many steps, for a target, or the best."""
+    grids, rows = grids_of(audit, request), list[Json]()
+    if request.steps is not None:
+        count, why = require_count("steps", request.steps), GIVEN
+        grids.require(count)
+    elif request.kl is not None or request.tv is not None:
+        kl = request.kl if request.tv is None else kl_from_tv(request.tv)
+        count, why = grids.fewest(float(kl or 0.0), "kl" if request.tv is None else "tv")
+    else:
+        rows = grids.frontier()
+        count, why = _best(grids, rows)
+    limits = _remembered(request, grids.price)
+    return Found(grids, grids.nodes(count), ends_by(audit, request), why, rows, limits)
+
+
+def every(
+    audit: AuditRecord, request: PlanRequest, counts: Iterable[int] | None = None
+) -> Iterator[Found]:
+    """Yield the best grid for every number of steps there is one for, or for those in counts.
+
+    By default all up to 32 and some beyond.
+    """
+    grids = grids_of(audit, request)
+    rows, limits = grids.frontier(), _remembered(request, grids.price)
+    for count in grids.counts() if counts is None else sorted({*counts}):
+        if grids.exists(count):
+            nodes = grids.nodes(count)
+            yield Found(grids, nodes, ends_by(audit, request), GIVEN, rows, limits)
+
+
+def grids_of(audit: AuditRecord, request: PlanRequest) -> Grids:
+    """Return the grids of a sampler on all levels that a plan may visit."""
+    sampler, weight = request.sampler, request.weight
+    require_choice("sampler", sampler, (*HOLDS, *SOLVERS))
+    if request.covariance is not None:
+        require_choice("covariance", request.covariance, COVARIANCES)
+        rule = "belongs to the gaussian sampler"
+        require(sampler == "gaussian", "covariance", rule, sampler)
+    if request.start is not None:
+        require_choice("start", request.start, STARTS)
+    if weight is None:
+        target = request.kl or request.tv
+        weight = X0_WEIGHT if sampler == "x0" and target is None else 0.0
+    weight = require_number("weight", weight)
+    require(weight == 0 or sampler == "x0", "weight", "belongs to the x0 sampler", sampler)
+    site = offer(audit, request)
+    menu = replace(site.menu, weight=weight)
+    price = prices(
+        audit, sampler, request.covariance, request.start, levels=site.levels, menu=menu
+    )
+    # a level that is sampled is visited without a call
+    return Grids(price, site.end, int(ends_by(audit, request) == "sample"))
+
+
+def _best(grids: Grids, rows: list[Json]) -> tuple[int, str]:
+    """Return the best number of steps, and why: by the score error of its own grid."""
+    price, out = grids.price, grids.standing_out()
+
+    def bound(steps: int) -> float:
+        return 0.0 if price.exact else score_floor(price, grids.nodes(steps))
+
+    count = best(rows, bound(rows[-1]["steps"]), out)
+    why = why_best(rows, count, bound(count), out, exact=price.exact)
+
+    def model_costs_more(steps: int) -> bool:
+        least = bound(steps)
+        return least > 0 and grids.upper(steps) <= least
+
+    more = decisive(count, rows, model_costs_more)
+    if more > count:
+        count, why = more, DECISIVE
+    if price.audit.untrained() is None:
+        return count, why
+    return count, f"no number of steps mends a model that knows nothing of this data; {why}"
+
+
+def _remembered(request: PlanRequest, price: Prices) -> Json:
+    """Return what the levels were restricted to, as JSON; the end is the plan's own."""
+    out: Json = {}
+    for name in ("among", "keep", "widest"):
+        value = getattr(request, name)
+        if value is not None:
+            out[name] = np.asarray(value, dtype=np.float64).tolist()
+    usual = X0_WEIGHT if price.hold == "x0" else 0.0
+    return out if price.menu.weight == usual else {**out, "weight": price.menu.weight}
