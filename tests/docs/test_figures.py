@@ -19,7 +19,7 @@ DRAWN = {
 
 @pytest.fixture
 def figures(tmp_path, monkeypatch):
-    found = importlib.util.spec_from_file_location("figures", DOCS / "error_curve.py")
+    found = importlib.util.spec_from_file_location("figures", DOCS / "figures.py")
     module = importlib.util.module_from_spec(found)
     found.loader.exec_module(module)
     for name in ("budget", "quality"):  # which the picture is put together from

@@ -88,7 +88,7 @@ def test_the_best_grid_is_the_best_of_all_grids(paths, solver, end):
 
 def test_bands_and_chunks_change_nothing(paths, monkeypatch):
     whole = teacher_of(paths, FRAME, LEVELS, slice(None))
-    monkeypatch.setattr("girsanov.plan.trajectories.CHUNK", 100)
+    monkeypatch.setattr("girsanov.planning.solvers.one_step_error.CHUNK", 100)
     parts = teacher_of(paths, FRAME, LEVELS, slice(None))
     np.testing.assert_allclose(parts.gram, whole.gram, rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(parts.starts, whole.starts, rtol=1e-10, atol=1e-12)

@@ -81,7 +81,7 @@ def test_too_few_calls_are_refused_before_anything_is_planned_or_drawn(audit, mo
     def planned(*_, **__):
         raise AssertionError("candidates were planned")
 
-    monkeypatch.setattr("girsanov.plan.tournament.enter", planned)
+    monkeypatch.setattr("girsanov.planning.tournament.tournament.enter", planned)
     with pytest.raises(gv.InputError, match="calls: must be at least"):
         tournament(audit, MODEL, LAW, steps=4, calls=1000)
 

@@ -25,10 +25,10 @@ from pathlib import Path
 from girsanov import processes
 from girsanov.cli.main import run
 from girsanov.denoise.network import NetworkDenoiser
-from girsanov.ledger import kept
+from girsanov.measuring import resume
 from girsanov.sampling import shards
 
-kept.SECONDS = 0.0
+resume.SECONDS = 0.0
 shards.shard_size = lambda count: 40
 whole = NetworkDenoiser.denoise
 

@@ -271,7 +271,7 @@ def ids_of(text):
 
 def test_every_figure_of_the_page_is_a_file(wrong_audit, wrong_plans, exact_audit, tmp_path,
                                             monkeypatch):  # fmt: skip
-    monkeypatch.setattr("girsanov.reporting.files.browser", lambda: None)
+    monkeypatch.setattr("girsanov.reporting.figure_files.browser", lambda: None)
     draw = np.random.default_rng(0)
     rows = np.zeros(60, [("../a/b", "f8"), ("</svg>", "f8"), ("…", "i8"), ("kind", "U3")])
     for name in rows.dtype.names[:2]:
@@ -295,7 +295,7 @@ def test_every_figure_of_the_page_is_a_file(wrong_audit, wrong_plans, exact_audi
 
 
 def test_figures_are_files(wrong_audit, wrong_plans, tmp_path, monkeypatch):
-    monkeypatch.setattr("girsanov.reporting.files.browser", lambda: None)
+    monkeypatch.setattr("girsanov.reporting.figure_files.browser", lambda: None)
     report(wrong_audit, wrong_plans[0], out=tmp_path / "r.html", figures=tmp_path / "figures")
     names = {p.name for p in (tmp_path / "figures").iterdir()}
     assert {"ledger.svg", "curve.svg", "certificate.svg", "total.svg", "training.svg"} <= names
