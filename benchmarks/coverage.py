@@ -33,7 +33,7 @@ import numpy as np
 from scipy.stats import binomtest
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
-sys.path.append(str(Path(__file__).parents[1] / "tests" / "plan"))
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "planning"))
 
 from certificate_truth import exact_audit, output_kl, path_kl, random_grid, random_law
 from w2_truth import BLIND, LAWS, LEVELS, Line, audited

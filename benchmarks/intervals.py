@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import binomtest
 
-sys.path.append(str(Path(__file__).parents[1] / "tests" / "plan"))
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "planning"))
 
 from coverage_truth import Scaled, Truth, true_shares
 

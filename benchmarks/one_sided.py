@@ -35,7 +35,7 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import binomtest
 
-sys.path.append(str(Path(__file__).parents[1] / "tests" / "plan"))
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "planning"))
 
 from coverage_truth import Scaled, Truth, true_parts
 from intervals import HOLDS, WRONG, drawn_law, planned

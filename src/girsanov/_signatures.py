@@ -13,8 +13,8 @@ from ._checks import require_choice
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def takes(request: type) -> Callable[[Function], Function]:
-    """Show the fields of the dataclass `request` in place of ``**options`` of a function.
+def takes(*requests: type) -> Callable[[Function], Function]:
+    """Show the fields of the dataclasses `requests` in place of ``**options`` of a function.
 
     A name that is none of them is refused in one line.
     """
@@ -22,8 +22,9 @@ def takes(request: type) -> Callable[[Function], Function]:
     def taking(function: Function) -> Function:
         own = inspect.signature(function)
         named = [p for p in own.parameters.values() if p.kind is not p.VAR_KEYWORD]
-        by_name = inspect.signature(request).parameters
-        named += [by_name[field.name] for field in fields(request) if field.init]
+        for request in requests:
+            by_name, known = inspect.signature(request).parameters, {p.name for p in named}
+            named += [by_name[f.name] for f in fields(request) if f.name not in known]
         names = [p.name for p in named]
 
         @functools.wraps(function)

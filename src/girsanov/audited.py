@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from textwrap import fill
-from typing import Self, Unpack, cast
+from typing import TYPE_CHECKING, Self, Unpack, cast
 
 from ._checks import require
 from ._signatures import takes
@@ -17,8 +17,20 @@ from .measuring.record import AuditRecord
 from .measuring.record_file import load_record, save_record, summary
 from .planning.make_plan import make_plan
 from .planning.plan import Plan
-from .planning.request import AnyPlanOptions, PlanOptions, PlanRequest, TournamentOptions
+from .planning.request import (
+    AnyPlanOptions,
+    PlanOptions,
+    PlanRequest,
+    TournamentOptions,
+    TournamentRequest,
+)
 from .reporting.words.advice import audit_spoken, spoken
+
+if TYPE_CHECKING:
+    from .comparison.jackknife import Measure
+    from .data import Dataset
+    from .denoise.base import Denoiser
+    from .law.base import Law
 
 SAMPLED = "Candidates draw samples, which are compared with held-out data"
 WIDTH = 88
@@ -52,22 +64,30 @@ class Audit(AuditRecord):
             self.shared["verdict"] = " ".join(audit_spoken(self))
         return str(self.shared["verdict"])
 
-    @takes(PlanRequest)
-    def plan(self, **options: Unpack[AnyPlanOptions]) -> Plan:
+    @takes(PlanRequest, TournamentRequest)
+    def plan(
+        self,
+        *,
+        by: str | Measure | None = None,
+        model: Denoiser | None = None,
+        data: Dataset | Law | None = None,
+        **options: Unpack[AnyPlanOptions],
+    ) -> Plan:
         """Return a plan made from this audit; options as `girsanov.make_plan`.
 
         With `by`, `model` and `data`, the choice between samplers is made by samples; options
         then as `girsanov.tournament`.
         """
-        if "by" not in options:
+        if by is None:
             return make_plan(self, **cast(PlanOptions, options))
         # samples are drawn and compared, for which torch is needed
         from .planning.tournament.tournament import tournament
 
-        for name in ("model", "data"):
-            require(name in options, name, "must be given with by", None, SAMPLED)
-        model, data = options.pop("model"), options.pop("data")
-        return tournament(self, model, data, **cast(TournamentOptions, options))
+        for name, value in (("model", model), ("data", data)):
+            require(value is not None, name, "must be given with by", None, SAMPLED)
+        assert model is not None
+        assert data is not None
+        return tournament(self, model, data, **cast(TournamentOptions, {**options, "by": by}))
 
     def save(self, path: PathLike, *, force: bool = False) -> None:
         """Write `path` (JSON, to read) and its arrays beside it (safetensors).

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 import girsanov as gv
-from girsanov.audited import load_audit
 from girsanov._checks import InputError
+from girsanov.audited import load_audit
 from girsanov.auditing import audit
 from girsanov.diffusers_export.plan_table import carry
 from girsanov.diffusers_export.plans_for_steps import starting_alike

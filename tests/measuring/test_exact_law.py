@@ -9,9 +9,9 @@ import torch
 from catalogue import LAWS, ROOT
 
 import girsanov as gv
-from girsanov.audited import load_audit
 from girsanov._checks import InputError
 from girsanov._files import read_tensors, write_pair
+from girsanov.audited import load_audit
 from girsanov.data import load_data
 from girsanov.error_curve.interpolate import denser, stretches
 from girsanov.measuring.trajectories import teacher_calls

@@ -54,7 +54,7 @@ def test_a_plan_ends_where_the_distance_is_small_enough(report):
         ({"widest": 0.01}, "steps: must be at most 1,"),
         ({"widest": -1.0}, "widest: must be a finite number > 0"),
         ({"weight": 1.0}, "weight: belongs to the x0 sampler"),
-        ({"fastest": 1.0}, "option: must be one of among"),
+        ({"fastest": 1.0}, "option: must be one of "),
     ],
 )
 def test_limits_that_cannot_be_are_refused(report, limits, message):

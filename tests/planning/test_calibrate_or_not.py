@@ -12,7 +12,7 @@ from girsanov.denoise.exact import ExactDenoiser
 from girsanov.law import Gaussian, GaussianMixture
 from girsanov.ledger.score_entry import corrected_bound
 from girsanov.path_kl.grid_cost import prices
-from girsanov.planning.calibrate_or_not import advised, broken, gain, worst
+from girsanov.planning.calibrate_or_not import advised, gain
 from girsanov.planning.make_plan import make_plan
 
 LAW = GaussianMixture(
@@ -57,7 +57,7 @@ def audits():
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_only_one_broken_where_noise_hides_the_data_is_calibrated_by_default(audits, name):
-    assert broken(audits[name]) == (name == "noisy end")
+    assert (audits[name].broken() is not None) == (name == "noisy end")
     for steps in (5, 12):  # with 7 the gain of the noisy end cannot be told from 0
         plan = make_plan(audits[name], steps=steps)
         assert (plan.calibration is not None) == (name == "noisy end")
@@ -83,7 +83,7 @@ def test_the_reason_and_the_ledger_bound_the_score_error_alike(audits, name):
 
 def test_the_worst_level_is_told_by_how_often_the_straight_line_beats_it(audits):
     made = audits["noisy end"]
-    noise, times = worst(made)
+    noise, times = made.broken()
     variance = LAW.variance / LAW.dimension
     assert noise**2 >= variance
     k = int(np.abs(made.levels - noise**-2).argmin())
@@ -92,7 +92,7 @@ def test_the_worst_level_is_told_by_how_often_the_straight_line_beats_it(audits)
     found = made.curve.total()
     assert times == pytest.approx(found.value[k + 1] / line, rel=0.15)
     assert times > 1.5
-    assert all(worst(audits[name]) is None for name in CHANGES if name != "noisy end")
+    assert all(audits[name].broken() is None for name in CHANGES if name != "noisy end")
 
 
 def test_it_can_be_asked_for_and_refused(audits):

@@ -69,7 +69,7 @@ def test_plan_has_the_steps_asked_for(exact, sampler, covariance, last):
 
 def test_grid_of_a_plan_is_the_shortest_path(exact):
     plan = make_plan(exact, steps=6, sampler="x0", weight=0.0)
-    site = offer(exact, "denoise", None, {})
+    site = offer(exact, PlanRequest(last="denoise"))
     price = prices(exact, "x0", levels=site.levels, menu=site.menu)
     assert len(site.levels) > 8 * site.end / 9 > 100  # many more than were measured
     rng, end = np.random.default_rng(0), site.end - 1

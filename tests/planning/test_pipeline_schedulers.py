@@ -9,7 +9,7 @@ import pytest
 import torch
 
 diffusers = pytest.importorskip("diffusers")
-sys.path.append(str(Path(__file__).parent.parent / "interop"))
+sys.path.append(str(Path(__file__).parent.parent / "diffusers_export"))
 
 import made  # noqa: E402
 from made import pipelines  # noqa: E402

@@ -13,7 +13,7 @@ from .options import AsJson, Force, Seed, app
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ..paper.verify import Verification
+    from ..paper.outcome import Verification
 
 RESULTS = "results.json"
 FORMAT = "girsanov/verify/1"
@@ -47,14 +47,16 @@ def verify(
         return _list(json)
     outputs.require_place(out, folder=True)
     _require_ours(out, force)
-    from ..paper.verify import verify as run
+    from ..paper import verify as paper
     from . import show
 
     with show.stages() as stage:
         bar = stage("verify")
-        done = run(statements or (), quick=quick, seed=seed, progress=lambda k, n, _: bar(k, n))
-    files = done.save(out)
-    content = {**done.to_json(), "files": files}
+        done = paper.verify(
+            statements or (), quick=quick, seed=seed, progress=lambda k, n, _: bar(k, n)
+        )
+    files = paper.save(done, out)
+    content = {**paper.to_json(done), "files": files}
     show.result(json, content, lambda: _show(done, files, tables))
     if not done.holds:
         raise typer.Exit(1)

@@ -14,41 +14,16 @@ call.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from .._typing import Array
-
-if TYPE_CHECKING:
-    from .curve import Curve, Examples
-    from .frame import Frame
+from .curve import GROUPS, AboutClass, Curve, Examples
+from .frame import Frame
 
 CHUNK = 1024  # examples read at once
-
-
-class AboutClass(NamedTuple):
-    """shares: (1) [B, C]; errors: (2) by axis or band [B, C, I]; main: level 0 [B, J]."""
-
-    shares: Array
-    errors: Array
-    main: Array
-
-    def keep(self, groups: NDArray[np.bool_]) -> AboutClass:
-        """Return those of some groups (a boolean mask [B])."""
-        return AboutClass(*(x[groups] for x in self))
-
-    def pooled(self, shares: Array) -> AboutClass:
-        """Return those of all groups as one; shares: of the examples in each [B]."""
-        return AboutClass(*(np.average(x, axis=0, weights=shares)[None] for x in self))
 
 
 def about_class(curve: Curve, examples: Examples, frame: Frame) -> Curve:
     """Return the curve with (1) and (2) of the examples that it was measured on."""
     import torch
-
-    from .curve import GROUPS
 
     known, moments = frame.moments.classes, frame.moments
     if known is None:

@@ -27,7 +27,6 @@ from numpy.typing import NDArray
 from .._checks import require
 from .._typing import Array, Indices, Tensor
 from ..montecarlo import Estimate, group_estimate
-from .class_means import AboutClass
 
 GROUPS = 16  # enough for Student's t to be close to the normal, few enough to store
 FOLDS = 4  # coarser groups for the full covariance, which costs d^2 numbers a level
@@ -73,6 +72,25 @@ class Left(NamedTuple):
     errors: Array
     gains: Array
     taken: Array
+
+
+class AboutClass(NamedTuple):
+    """Examples about their classes' means, by `class_means.py`: (1), (2) and the sum of (2).
+
+    shares: [B, C]; errors: by axis or band [B, C, I]; main: level 0 [B, J].
+    """
+
+    shares: Array
+    errors: Array
+    main: Array
+
+    def keep(self, groups: NDArray[np.bool_]) -> AboutClass:
+        """Return those of some groups (a boolean mask [B])."""
+        return AboutClass(*(x[groups] for x in self))
+
+    def pooled(self, shares: Array) -> AboutClass:
+        """Return those of all groups as one; shares: of the examples in each [B]."""
+        return AboutClass(*(np.average(x, axis=0, weights=shares)[None] for x in self))
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,7 @@ from .._checks import InputError, require
 from .._files import read_beside, read_format, require_free, write_pair
 from .._typing import Json, PathLike
 from ..error_curve.bands import Bands
-from ..error_curve.class_means import AboutClass
-from ..error_curve.curve import Curve
+from ..error_curve.curve import AboutClass, Curve
 from ..error_curve.exact_arrays import HALF, known_from, known_tensors
 from ..error_curve.frame import Frame, make_frame
 from ..moments import Moments, moments_from_tensors

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import math
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from markupsafe import Markup
 
 from .._typing import Json
 from ..ledger.numbers import number
+from .outcome import Outcome, Verification
 from .statement import Row
 from .tables import Table, reproduced
-
-if TYPE_CHECKING:
-    from .verify import Outcome, Verification
 
 SIGNS = {"=": "=", "<=": "≤", ">=": "≥"}
 
 
-def render(run: Verification) -> str:
-    """Return the page as text; the same run gives the same page but for the seconds."""
+def render(run: Verification, about: Json) -> str:
+    """Return the page as text; the same run gives the same page but for the seconds.
+
+    about: the run as JSON.
+    """
     from jinja2 import Environment, StrictUndefined
 
     made = Environment(
@@ -32,7 +33,6 @@ def render(run: Verification) -> str:
         for place, name in ((reporting, "style.css"), (here, "verify.css"))
     )
     template = made.from_string(here.joinpath("verify.html.j2").read_text(encoding="utf-8"))
-    about = run.to_json()
     return template.render(
         style=Markup(style),
         about={k: v for k, v in about.items() if k not in ("statements", "tables")},

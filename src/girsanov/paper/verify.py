@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
@@ -13,7 +12,9 @@ from .._checks import require
 from .._files import write_json, write_text
 from .._typing import Json, PathLike
 from . import tables
-from .statement import Result, Statement
+from .outcome import Outcome, Verification
+from .page import render
+from .statement import Statement
 from .statements import MODULES
 
 FORMAT = "girsanov/verify/1"
@@ -32,67 +33,28 @@ PAPER_NAMES = {
 }
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """A statement, what came out, and the seconds it took."""
-
-    statement: Statement
-    result: Result
-    seconds: float
-
-    def to_json(self) -> Json:
-        """Return the outcome as a JSON object."""
-        s, r = self.statement, self.result
-        return {
-            "name": s.name,
-            "title": s.title,
-            "paper": s.paper,
-            "claim": s.claim,
-            "criterion": s.criterion,
-            "holds": r.holds,
-            "words": r.words,
-            "headline": r.headline.to_json(),
-            "rows": [row.to_json() for row in r.rows],
-            "seconds": round(self.seconds, 2),
-        }
+def to_json(run: Verification) -> Json:
+    """Return the run as a JSON object."""
+    return {
+        "format": FORMAT,
+        "girsanov": __version__,
+        "quick": run.quick,
+        "seed": run.seed,
+        "seconds": round(run.seconds, 1),
+        "holds": run.holds,
+        "comparisons": sum(len(o.result.rows) for o in run.outcomes),
+        "tables": tables.to_json(run),
+        "statements": [o.to_json() for o in run.outcomes],
+    }
 
 
-@dataclass(frozen=True)
-class Verification:
-    """All outcomes of one run."""
-
-    outcomes: tuple[Outcome, ...]
-    quick: bool
-    seed: int
-    seconds: float
-
-    @property
-    def holds(self) -> bool:
-        """Whether every statement holds."""
-        return all(o.result.holds for o in self.outcomes)
-
-    def to_json(self) -> Json:
-        """Return the run as a JSON object."""
-        return {
-            "format": FORMAT,
-            "girsanov": __version__,
-            "quick": self.quick,
-            "seed": self.seed,
-            "seconds": round(self.seconds, 1),
-            "holds": self.holds,
-            "comparisons": sum(len(o.result.rows) for o in self.outcomes),
-            "tables": tables.to_json(self),
-            "statements": [o.to_json() for o in self.outcomes],
-        }
-
-    def save(self, out: PathLike) -> dict[str, str]:
-        """Write index.html and results.json into folder `out` and return their paths."""
-        from .page import render
-
-        page, results = Path(out) / "index.html", Path(out) / "results.json"
-        write_json(results, self.to_json())  # first: by it a later run knows the folder as ours
-        write_text(page, render(self))
-        return {"page": str(page), "results": str(results)}
+def save(run: Verification, out: PathLike) -> dict[str, str]:
+    """Write index.html and results.json into folder `out` and return their paths."""
+    about = to_json(run)
+    page, results = Path(out) / "index.html", Path(out) / "results.json"
+    write_json(results, about)  # first: by it a later run knows the folder as ours
+    write_text(page, render(run, about))
+    return {"page": str(page), "results": str(results)}
 
 
 def statements() -> dict[str, Statement]:

@@ -11,9 +11,7 @@ from .._typing import Levels, Progress
 
 if TYPE_CHECKING:  # torch is slow to import, and planning needs none
     from ..comparison.jackknife import Measure
-    from ..data import Dataset
     from ..denoise.base import Denoiser
-    from ..law.base import Law
     from .plan import Plan
 
 CALLS = 200_000  # network calls that a tournament spends
@@ -54,7 +52,6 @@ class PlanOptions(Limits, total=False):
 
 
 class _BySamples(TypedDict, total=False):
-    by: str | Measure
     candidates: Sequence[str] | Mapping[str, Plan] | None
     calls: int
     seed: int
@@ -64,15 +61,13 @@ class _BySamples(TypedDict, total=False):
 class TournamentOptions(_BySamples, total=False):
     """The fields of `TournamentRequest` by name, each of which may be left out."""
 
+    by: str | Measure
     steps: int | None
     force: bool
 
 
 class AnyPlanOptions(PlanOptions, _BySamples, total=False):
     """The options of `Audit.plan`: of `make_plan`, or with `by` of `tournament`."""
-
-    model: Denoiser
-    data: Dataset | Law
 
 
 @dataclass(frozen=True, kw_only=True)
