@@ -43,7 +43,7 @@ from girsanov.measuring.trajectories import teacher_calls
 from girsanov.planning.solvers.plan_solver import calibrated_teacher
 from girsanov.planning.tournament.tournament import tournament
 from girsanov.sampling.loop import sample_standardised
-from girsanov.sampling.ode_solvers import SOLVERS
+from girsanov.sampling.registry import ode_names
 from girsanov.workflow.call_budget import shared_out
 
 COUNTS = (5, 8, 10, 20, 50)
@@ -119,10 +119,10 @@ def ours(audit, model, who):
     yield "gaussian, calibrated", partial(of, audit, calibrate=True)
     yield "gaussian", partial(of, audit, calibrate=False)
     yield "x0", partial(of, audit, sampler="x0", calibrate=False)
-    for solver in SOLVERS:
+    for solver in ode_names():
         yield solver, partial(of, audit, sampler=solver, calibrate=False)
     right = None if who == "tenth" else calibrated_teacher(audit, model)
-    for solver in SOLVERS if right is not None else ():
+    for solver in ode_names() if right is not None else ():
         yield f"{solver}, calibrated", partial(of, right, sampler=solver)
 
 

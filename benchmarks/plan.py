@@ -28,6 +28,7 @@ from girsanov.path_kl.cells import cells
 from girsanov.path_kl.shortest_path import is_monge, shortest_paths
 from girsanov.planning.all_step_counts import family
 from girsanov.planning.remedies import remedies
+from girsanov.sampling.registry import SAMPLERS
 
 LAW = gv.GaussianMixture([0.3, 0.7], [[-1.5], [1.0]], [0.04, 0.15])
 HOLDS = ("x0", "gaussian", "gaussian, 64 bands", "score", "relative", "score, cld")
@@ -54,7 +55,7 @@ def search(hold: str, count: int, most: int, runs: int) -> dict[str, object]:
     name, process = hold.split(",")[0], "cld" if "cld" in hold else "vp"
     for _ in range(runs):
         begun = time.process_time()
-        cell = cells(curve, name, covariance, process)
+        cell = cells(curve, SAMPLERS[name], covariance, process)
         priced = time.process_time()
         shortest_paths(np.zeros(count), cell, most)
         took.append((priced - begun, time.process_time() - priced))

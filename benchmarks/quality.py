@@ -27,8 +27,8 @@ from common import Judge, digits_judge, digits_parts, peers
 
 import girsanov as gv
 from girsanov.planning.on_grid import evaluate_grid
-from girsanov.sampling.exponential_integrators import HOLDS
 from girsanov.sampling.loop import sample_standardised
+from girsanov.sampling.registry import stochastic_names
 from girsanov.train import TrainOptions
 
 __all__ = ["Judge", "fixed"]
@@ -77,7 +77,7 @@ def plans(audit, sampler, steps):
 
 def by_hand(audit, model, sampler, levels, standard=False):
     """Return a sampler on given levels; standard: starts as N(0, 1 + 1/s), diffusers' way."""
-    if sampler in HOLDS:
+    if sampler in stochastic_names():
         start = "standard" if standard and sampler == "x0" else None
         return evaluate_grid(audit, levels, sampler=sampler, start=start)
     spread = (1 / levels[0] + standard) ** 0.5
@@ -107,7 +107,7 @@ def audited(options):
     if options.audit and Path(options.audit).is_file():
         return model, gv.load_audit(options.audit)
     train, held_out = digits_parts(model if options.model else None)
-    solvers = any(s not in HOLDS for s in options.samplers)
+    solvers = any(s not in stochastic_names() for s in options.samplers)
     audit = gv.audit(model, held_out, train=train, trajectories=TRAJECTORIES if solvers else 0)
     if options.audit:
         audit.save(options.audit)
@@ -158,7 +158,7 @@ def table(rows: list[dict]) -> None:
     for sampler in dict.fromkeys(r["sampler"] for r in rows):
         own = [r for r in rows if r["sampler"] == sampler]
         counts = sorted({r["steps"] for r in own})
-        print(f"\n{sampler}: fd, sw" + (", nats" if sampler in HOLDS else "") + "\n")
+        print(f"\n{sampler}: fd, sw" + (", nats" if sampler in stochastic_names() else "") + "\n")
         print("| grid | " + " | ".join(f"{n} calls" for n in counts) + " |")
         print("|---" * (len(counts) + 1) + "|")
         for name in dict.fromkeys(r["grid"] for r in own):

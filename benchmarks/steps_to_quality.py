@@ -27,7 +27,7 @@ from quality import Judge
 import girsanov as gv
 from girsanov.denoise.unet import build_scheduler
 from girsanov.sampling.loop import sample_standardised
-from girsanov.sampling.ode_solvers import SOLVERS
+from girsanov.sampling.registry import ode_names
 from girsanov.train import TrainOptions
 
 COUNTS = (4, 8, 16, 32)
@@ -56,7 +56,7 @@ def ours(model, audit, samples):
 
         def draw(calls, seed, sampler=sampler, plans=plans):
             if calls not in plans:
-                most = len(audit.levels) - 1 if sampler in SOLVERS else calls  # of its levels
+                most = len(audit.levels) - 1 if sampler in ode_names() else calls  # of its levels
                 plans[calls] = audit.plan(steps=min(calls, most), sampler=sampler)
             x = sample_standardised(model, plans[calls], samples, seed=seed)
             return x.flatten(1).double().cpu().numpy()

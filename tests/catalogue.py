@@ -19,7 +19,7 @@ from girsanov.process import (
     VarianceExploding,
     VariancePreserving,
 )
-from girsanov.sampling.exponential_integrators import recipe
+from girsanov.sampling.registry import recipe
 
 PROCESSES = {
     "ou": OrnsteinUhlenbeck(),

@@ -71,16 +71,16 @@ if TYPE_CHECKING:
     from .process import VarianceExploding as VarianceExploding
     from .process import VariancePreserving as VariancePreserving
     from .reporting.page import report as report
-    from .sampling.cld import cld_recipe as cld_recipe
     from .sampling.cld import strang_recipe as strang_recipe
-    from .sampling.exponential_integrators import Recipe as Recipe
-    from .sampling.exponential_integrators import Step as Step
-    from .sampling.exponential_integrators import recipe as recipe
     from .sampling.grids import karras_grid as karras_grid
     from .sampling.grids import log_uniform_grid as log_uniform_grid
     from .sampling.grids import time_grid as time_grid
-    from .sampling.ode_solvers import solver_recipe as solver_recipe
+    from .sampling.registry import cld_recipe as cld_recipe
+    from .sampling.registry import recipe as recipe
+    from .sampling.registry import solver_recipe as solver_recipe
     from .sampling.sample import sample as sample
+    from .sampling.sampler import Recipe as Recipe
+    from .sampling.sampler import Step as Step
     from .sampling.shards import sample_shards as sample_shards
     from .train.fit import fit as fit
 
@@ -130,12 +130,12 @@ _HOME = {
         "VariancePreserving",
     ),
     ".reporting.page": ("report",),
-    ".sampling.cld": ("cld_recipe", "strang_recipe"),
+    ".sampling.cld": ("strang_recipe",),
     ".sampling.sample": ("sample",),
     ".sampling.grids": ("karras_grid", "log_uniform_grid", "time_grid"),
-    ".sampling.exponential_integrators": ("Recipe", "Step", "recipe"),
+    ".sampling.registry": ("cld_recipe", "recipe", "solver_recipe"),
+    ".sampling.sampler": ("Recipe", "Step"),
     ".sampling.shards": ("sample_shards",),
-    ".sampling.ode_solvers": ("solver_recipe",),
     ".paper.langevin": ("Langevin", "LangevinRun", "sample_langevin"),
     ".train": ("fit",),
 }

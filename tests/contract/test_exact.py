@@ -9,13 +9,9 @@ from catalogue import LAWS, gaussian_recipe, output_of, over_holds
 
 from girsanov.basis import pca_basis
 from girsanov.law import Gaussian
-from girsanov.sampling.exponential_integrators import (
-    gaussian_step,
-    recipe,
-    relative_step,
-    score_step,
-)
+from girsanov.sampling.exponential_integrators import gaussian_step, relative_step, score_step
 from girsanov.sampling.grids import log_uniform_grid
+from girsanov.sampling.registry import recipe
 
 LAW = LAWS["gaussian"]
 GRIDS = {

@@ -9,9 +9,9 @@ from catalogue import LAWS, ks_limit, over_holds
 from scipy import stats
 
 from girsanov.denoise.exact import ExactDenoiser
-from girsanov.sampling.exponential_integrators import recipe
 from girsanov.sampling.grids import log_uniform_grid
 from girsanov.sampling.loop import sample_standardised
+from girsanov.sampling.registry import recipe
 
 LAW = LAWS["mixture 1-D"]
 N = 20_000

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from girsanov import InputError, kl_from_tv, tv_from_kl
 from girsanov.error_curve.integrals import half_integral
-from girsanov.path_kl.cells import gaussian_cell
 from girsanov.process import CriticallyDampedLangevin
 from girsanov.sampling.exponential_integrators import (
     gaussian_step,
@@ -20,7 +19,8 @@ from girsanov.sampling.exponential_integrators import (
     relative_step,
     score_step,
 )
-from girsanov.sampling.ode_solvers import SOLVERS, weights
+from girsanov.sampling.registry import SAMPLERS, ode_names
+from girsanov.sampling.step_kl import gaussian_cell
 
 CLD = CriticallyDampedLangevin()
 EPS = 2.0**-52
@@ -107,13 +107,13 @@ def test_relative_steps(pair):
 # solvers
 
 
-@given(pairs(1e-9, 1e9), logarithmic(1e-9, 1e6), st.sampled_from(SOLVERS))
+@given(pairs(1e-9, 1e9), logarithmic(1e-9, 1e6), st.sampled_from(ode_names()))
 def test_solver_weights(pair, back, solver):
     s, t = pair
     before = s / (1 + back)
     if not before < s:
         before = math.nextafter(s, 0.0)
-    w = weights(solver, before, s, t)
+    w = SAMPLERS[solver].weights(before, s, t)
     h = mp.log(mp.mpf(t) / mp.mpf(s)) / 2
     q, back = 1 - mp.exp(-h), mp.log(mp.mpf(s) / mp.mpf(before)) / 2
     close(w.state, 1 - q)

@@ -23,11 +23,13 @@ from girsanov.denoise.exact import ExactDenoiser
 from girsanov.error_curve.exact import exact_curve
 from girsanov.error_curve.integrals import half_integral
 from girsanov.law import Gaussian, GaussianMixture
-from girsanov.path_kl.cells import gaussian_cell, path_cost
+from girsanov.path_kl.cells import path_cost
 from girsanov.path_kl.grid_cost import prices
 from girsanov.path_kl.start import start_cost
 from girsanov.planning.on_grid import plan_on
-from girsanov.sampling.exponential_integrators import ou_time, recipe
+from girsanov.sampling.exponential_integrators import ou_time
+from girsanov.sampling.registry import SAMPLERS, recipe
+from girsanov.sampling.step_kl import gaussian_cell
 
 THEORY = GaussianMixture([0.3, 0.7], [[-1.5], [1.0]], [0.04, 0.15])
 LAWS = {
@@ -162,7 +164,7 @@ def agree(one, two, sharp=0.09):
 @pytest.mark.parametrize(("hold", "covariance"), KINDS, ids=[f"{h}-{c}" for h, c in KINDS])
 def test_kernel_holds_cost_the_likelihood_ratio_of_their_chain(name, hold, covariance, wrong):
     report, denoiser = measured(name, wrong)  # equations (2), (4), (5) of cells.py
-    price = prices(report, hold, covariance)
+    price = prices(report, SAMPLERS[hold], covariance)
     nodes = np.arange(1, len(GRID) + 1)
     recipe = plan_on(price, nodes, last="sample", frontier=[], why="").recipe()
     agree(formula(price, nodes, name), chain_kl(LAWS[name], denoiser, recipe, GRID))
@@ -185,7 +187,7 @@ def test_kernels_of_another_variance_cost_their_likelihood_ratio(factor):  # equ
 @pytest.mark.parametrize("hold", ["score", "relative"])
 def test_drift_holds_cost_the_time_integral_of_their_error(name, hold, wrong):
     report, denoiser = measured(name, wrong)  # equations (6), (7)
-    price = prices(report, hold)
+    price = prices(report, SAMPLERS[hold])
     nodes = np.arange(1, len(GRID) + 1)
     recipe = plan_on(price, nodes, last="sample", frontier=[], why="").recipe()
     agree(formula(price, nodes, name), path_kl(LAWS[name], denoiser, hold, recipe, GRID))
@@ -195,7 +197,7 @@ def test_drift_holds_cost_the_time_integral_of_their_error(name, hold, wrong):
 @pytest.mark.parametrize("name", LAWS)
 def test_every_start_costs_its_likelihood_ratio(name, start):
     report, denoiser = measured(name, False)  # equations (1)-(3) of start.py
-    price = prices(report, "x0", start=start)
+    price = prices(report, SAMPLERS["x0"], start=start)
     nodes = np.array([3, 5])
     recipe = plan_on(price, nodes, last="sample", frontier=[], why="").recipe()
     begin, cells = price.groups(nodes)
@@ -241,7 +243,9 @@ def test_theory_table_of_ou_holds(hold, h, value):  # theory 9.1: T = 2, discret
     half = np.diff(edges)[:, None] / 2
     s, ds = np.exp(edges[:-1, None] + half * (1 + x)).ravel(), (half * w).ravel()
     information = (THEORY.curve(s).value * s) @ ds / 2
-    cost = path_cost(exact_curve(THEORY, levels), np.arange(1, len(levels) + 1), hold, None)[0]
+    cost = path_cost(
+        exact_curve(THEORY, levels), np.arange(1, len(levels) + 1), SAMPLERS[hold], None
+    )[0]
     assert cost - information == pytest.approx(value, abs=6e-5)
 
 
@@ -263,7 +267,9 @@ def test_theory_table_of_gaussians(law, hold, h, steps, value):
     d = law.dimension
     v = law.variance / d
     information = d / 2 * math.log((1 + levels[-1] * v) / (1 + levels[0] * v))
-    cost = path_cost(exact_curve(law, levels), np.arange(1, len(levels) + 1), hold, None)[0]
+    cost = path_cost(
+        exact_curve(law, levels), np.arange(1, len(levels) + 1), SAMPLERS[hold], None
+    )[0]
     assert cost - information == pytest.approx(value, abs=2e-5)
 
 
@@ -272,7 +278,7 @@ def test_gaussian_hold_costs_nothing_on_an_isotropic_gaussian():
     curve = exact_curve(law, GRID)
     nodes = np.array([1, 3, 6])
     information = math.log((1 + GRID[-1] * 0.3) / (1 + GRID[0] * 0.3))
-    assert path_cost(curve, nodes, "gaussian", "scalar")[0] == pytest.approx(information)
+    assert path_cost(curve, nodes, SAMPLERS["gaussian"], "scalar")[0] == pytest.approx(information)
     start = start_cost(curve, GRID[0], "gaussian", np.array([0.3]))[0]
     assert start == pytest.approx(math.log1p(GRID[0] * 0.3))
 

@@ -12,6 +12,8 @@ from girsanov.denoise.neighbours import Neighbours, likeliest_width
 from girsanov.law import GaussianMixture, Points
 from girsanov.ledger.score_entry import score_bound, score_floor, score_note
 from girsanov.path_kl.grid_cost import prices
+from girsanov.path_kl.ideal_grid import reference_between
+from girsanov.sampling.registry import SAMPLERS
 
 LAW = GaussianMixture(
     [0.3, 0.3, 0.4],
@@ -99,8 +101,8 @@ def test_it_proves_that_a_straight_line_has_much_to_learn():
     half = np.trapezoid(LAW.curve(edges).value, edges) / 2
     found, truth = [], []
     for report in (alone, beside):
-        price = prices(report, "gaussian", "pca")
-        whole = price.reference(0, 1) + price.reference(1, 17)
+        price = prices(report, SAMPLERS["gaussian"], "pca")
+        whole = reference_between(price, 0, 1) + reference_between(price, 1, 17)
         found.append(score_bound(price, np.array([1, 17])))
         truth.append(price.estimate(whole - half))
     assert found[1].value - 4 * math.hypot(found[1].se, truth[1].se) <= truth[1].value
@@ -136,7 +138,7 @@ def test_audited_rows_among_the_examples_prove_nothing(name):
     train, held = leaky(name)
     levels = np.geomspace(1e-3, 1e4, 9)
     report = gv.audit(untold, held, train=train, levels=levels, draws=1)
-    price = prices(report, "gaussian", "pca", levels=levels)
+    price = prices(report, SAMPLERS["gaussian"], "pca", levels=levels)
     assert score_floor(price, np.array([1, 9])) < 0.02
     assert ("neighbours" in report.about) == (name == "none")
     if name != "none":

@@ -15,6 +15,7 @@ from girsanov.path_kl.start import start_cost
 from girsanov.planning.make_plan import make_plan
 from girsanov.planning.plan import load_plan
 from girsanov.sampling.loop import begun, sample_batches, sample_standardised
+from girsanov.sampling.registry import SAMPLERS
 
 MEANS = np.array([[2.0, -1.0, 0.5], [-1.5, 0.5, 2.0], [0.3, 2.5, -1.0]])
 DEVIATIONS = np.array([[0.3, 0.5, 0.2], [0.6, 0.2, 0.4], [0.2, 0.3, 0.7]])
@@ -81,7 +82,7 @@ def divergence(report, model, snr):
 
 @pytest.mark.parametrize("snr", [0.05, 1.0, 20.0])
 def test_a_start_from_classes_costs_their_residual_divergence(report, model, snr):
-    price = prices(report, "gaussian", start="class")
+    price = prices(report, SAMPLERS["gaussian"], start="class")
     v = model.variance.numpy()
     by_group = start_cost(price.measured, snr, "class", report.frame.start_variances("class"))
     spent = [np.log1p(snr * v[c]).sum() / 2 for c in range(3)]  # 1/2 int M of a Gaussian class
@@ -93,7 +94,7 @@ def test_a_start_from_classes_costs_their_residual_divergence(report, model, snr
 
 
 def test_level_0_predicts_the_mean_of_the_class_in_prices_alone(report, model):
-    price = prices(report, "gaussian")
+    price = prices(report, SAMPLERS["gaussian"])
     assert price.start == "class"
     within = (report.curve.shares @ report.curve.about_class.shares) @ model.variance.sum(
         1

@@ -15,6 +15,8 @@ from girsanov.error_curve.integrals import half_integral
 from girsanov.ledger.score_entry import corrected_bound, measured_to, score_bound, score_floor
 from girsanov.montecarlo import quantile
 from girsanov.path_kl.grid_cost import prices
+from girsanov.path_kl.ideal_grid import reference_between
+from girsanov.sampling.registry import SAMPLERS
 
 LAWS = {
     "line": gv.GaussianMixture([0.3, 0.7], [[-1.5], [1.0]], [0.04, 0.15]),
@@ -58,14 +60,14 @@ def priced(name, error, count, seed, examples=600):
     levels = np.geomspace(1e-3, FINEST, count)
     wrong = Wrong(LAWS[name], ERRORS[error])
     report = gv.audit(wrong, LAWS[name], levels=levels, examples=examples, seed=seed)
-    return prices(report, "gaussian", "pca"), np.array([1, count])
+    return prices(report, SAMPLERS["gaussian"], "pca"), np.array([1, count])
 
 
 @cache
 def truth(name, error):
     """R - 1/2 int M of this denoiser, from more examples."""
     price, nodes = priced(name, error, 33, 99, 5000)
-    reference = price.reference(0, 1) + price.reference(1, int(nodes[-1]))
+    reference = reference_between(price, 0, 1) + reference_between(price, 1, int(nodes[-1]))
     return price.estimate(reference - true_half_integral(name))
 
 
@@ -114,7 +116,7 @@ def test_an_end_inside_a_gap_is_bounded_at_the_level_before():
         report = gv.audit(Wrong(law, begins), law, levels=levels, examples=600, seed=seed)
         made = report.plan(steps=4, sampler="x0", weight=0.0, resolution=end**-0.5)
         assert next(e for e in made.ledger if e.name == "score").low < 1e-3
-    finer = prices(report, "gaussian", "pca", levels=np.array([end]))
+    finer = prices(report, SAMPLERS["gaussian"], "pca", levels=np.array([end]))
     place = int(np.searchsorted(finer.curve.levels, end * (1 - 1e-9)))
     cut = measured_to(finer, np.array([1, place]))
     assert finer.curve.levels[cut].tolist() == [levels[0], levels[6]]
@@ -132,6 +134,6 @@ def test_an_exact_denoiser_that_is_not_known_to_be_one_is_not_accused():
 def test_other_covariances_have_the_ceiling_alone():
     law = LAWS["plane"]
     report = gv.audit(Wrong(law, ERRORS["scaled"]), law, levels=9, examples=400)
-    price = prices(report, "gaussian", "full")
+    price = prices(report, SAMPLERS["gaussian"], "full")
     assert corrected_bound(price, np.array([1, 9])) is None
     assert math.isfinite(score_floor(price, np.array([1, 9])))

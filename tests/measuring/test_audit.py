@@ -17,6 +17,8 @@ from girsanov.denoise.exact import ExactDenoiser
 from girsanov.error_curve.curve import GROUPS
 from girsanov.law import Gaussian, GaussianMixture
 from girsanov.path_kl.grid_cost import prices
+from girsanov.path_kl.ideal_grid import excess
+from girsanov.sampling.registry import SAMPLERS
 
 LAW = GaussianMixture(
     [0.25, 0.75],
@@ -356,7 +358,7 @@ def shares(examples, seed):
     report = audit(
         ExactDenoiser(COVERED), COVERED, levels=LEVELS, examples=examples, draws=1, seed=seed
     )
-    return {hold: prices(report, hold, c).excess(NODES) for hold, c in KINDS}
+    return {hold: excess(prices(report, SAMPLERS[hold], c), NODES) for hold, c in KINDS}
 
 
 def test_intervals_cover_the_truth_as_often_as_they_say():

@@ -20,7 +20,7 @@ from girsanov.measuring.teacher import (
 )
 from girsanov.moments import moments_from_covariance
 from girsanov.sampling.loop import sample_standardised
-from girsanov.sampling.ode_solvers import solver_recipe
+from girsanov.sampling.registry import solver_recipe
 
 COVARIANCE = np.array([[2.0, 0.6], [0.6, 0.3]])
 LAW = gv.Gaussian([3.0, -1.0], COVARIANCE)

@@ -25,11 +25,9 @@ from girsanov.paper.output_law import (
     total_variation,
     wasserstein,
 )
-from girsanov.sampling.cld import cld_recipe
-from girsanov.sampling.exponential_integrators import recipe
 from girsanov.sampling.grids import log_uniform_grid
 from girsanov.sampling.loop import sample_standardised
-from girsanov.sampling.ode_solvers import solver_recipe
+from girsanov.sampling.registry import cld_recipe, recipe, solver_recipe
 
 LINE = LAWS["mixture 1-D"]
 LEVELS = log_uniform_grid(0.02, 60.0, 13)

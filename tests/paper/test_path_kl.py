@@ -20,7 +20,7 @@ from girsanov.paper.path_kl import (
     recipe_monte_carlo,
     start_kl,
 )
-from girsanov.sampling.exponential_integrators import recipe
+from girsanov.sampling.registry import recipe
 
 
 def test_half_information_of_a_gaussian():

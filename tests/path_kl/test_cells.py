@@ -15,8 +15,10 @@ from girsanov.error_curve.integrals import half_integral, leave_one_out
 from girsanov.law import Gaussian, GaussianMixture
 from girsanov.measuring.examples import LawExamples
 from girsanov.measuring.measuring_pass import measure_curve
-from girsanov.path_kl.cells import cells, gaussian_cell, path_cost
+from girsanov.path_kl.cells import cells, path_cost
 from girsanov.path_kl.shortest_path import shortest_paths
+from girsanov.sampling.registry import SAMPLERS, sampler_named
+from girsanov.sampling.step_kl import gaussian_cell
 
 THEORY = GaussianMixture([0.3, 0.7], [[-1.5], [1.0]], [0.04, 0.15])
 PLANE = GaussianMixture(
@@ -33,7 +35,7 @@ def planned(law, levels, hold):
     start = np.full(len(levels), np.inf)
     start[0] = 0.0
     covariance = "scalar" if hold == "gaussian" else None
-    best = shortest_paths(start, cells(curve, hold, covariance), 65).costs[:, -1]
+    best = shortest_paths(start, cells(curve, SAMPLERS[hold], covariance), 65).costs[:, -1]
     information = half_integral(curve.levels, curve.errors["coordinate"][:, 0], np.ones(1))
     return best - information[1:].sum()
 
@@ -78,12 +80,12 @@ def plane():
 
 @pytest.mark.parametrize(("hold", "covariance"), HOLDS, ids=[f"{h}-{c}" for h, c in HOLDS])
 def test_cells_add_up_to_paths(plane, hold, covariance):
-    table = cells(plane.curve, hold, covariance)
+    table = cells(plane.curve, SAMPLERS[hold], covariance)
     assert np.isinf(table[np.tril_indices(7)]).all()
     assert np.isfinite(table[np.triu_indices(7, 1)]).all()
     nodes = np.array([1, 3, 4, 7])
     direct = sum(table[i - 1, j - 1] for i, j in pairwise(nodes))
-    fitted = path_cost(plane.curve, nodes, hold, covariance)
+    fitted = path_cost(plane.curve, nodes, SAMPLERS[hold], covariance)
     weights = plane.curve.shares
     if len(fitted) != len(weights):
         weights = np.array([weights[f::4].sum() for f in range(4)])
@@ -97,8 +99,10 @@ def test_richer_covariances_never_cost_more(plane):  # Hadamard, Jensen: theory 
     curve = measure_curve(
         ExactDenoiser(PLANE), LawExamples(PLANE, 801, 0), plane.levels, plane.frame, **told
     )
-    by = {c: cells(curve, "gaussian", c) for c in ("scalar", "pca", "coordinate", "full")}
-    x0, upper = cells(curve, "x0", None), np.triu_indices(7, 1)
+    by = {
+        c: cells(curve, SAMPLERS["gaussian"], c) for c in ("scalar", "pca", "coordinate", "full")
+    }
+    x0, upper = cells(curve, SAMPLERS["x0"], None), np.triu_indices(7, 1)
     for rich, poor in (("full", "pca"), ("full", "coordinate"), ("pca", "scalar")):
         assert (by[rich][upper] <= by[poor][upper] + 1e-12).all()
     assert (by["scalar"][upper] < x0[upper]).all()
@@ -163,8 +167,8 @@ def test_half_integral_bears_flat_rising_and_vanishing_curves():
 
 def test_covariances_that_were_not_measured_are_refused(plane):
     with pytest.raises(InputError, match="covariance: must be one that the audit measured"):
-        cells(plane.curve, "gaussian", "dct")
+        cells(plane.curve, SAMPLERS["gaussian"], "dct")
     with pytest.raises(InputError, match="covariance: full was not measured"):
-        cells(exact_curve(THEORY, [1.0, 2.0]), "gaussian", "full")
-    with pytest.raises(InputError, match="hold: must be one of score, relative, x0"):
-        cells(plane.curve, "karras", None)
+        cells(exact_curve(THEORY, [1.0, 2.0]), SAMPLERS["gaussian"], "full")
+    with pytest.raises(InputError, match="sampler: must be one of score, relative, x0"):
+        sampler_named("karras")

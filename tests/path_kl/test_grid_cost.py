@@ -11,11 +11,19 @@ from girsanov.denoise.exact import ExactDenoiser
 from girsanov.law import Gaussian, GaussianMixture
 from girsanov.montecarlo import group_estimate
 from girsanov.path_kl.grid_cost import prices
+from girsanov.path_kl.ideal_grid import (
+    excess,
+    optimism_between,
+    prefixes,
+    reference_between,
+    shares_by_group,
+)
+from girsanov.sampling.registry import SAMPLERS
 
 LAW = GaussianMixture([0.3, 0.7], [[-1.5], [1.0]], [0.04, 0.15])
 ROUND = Gaussian([1.0, -0.5], [[0.9, 0.2], [0.2, 0.4]])
 GRID = np.geomspace(0.02, 100, 25)
-SAMPLERS = [("x0", None), ("score", None), ("relative", None)] + [
+KINDS = [("x0", None), ("score", None), ("relative", None)] + [
     ("gaussian", c) for c in ("scalar", "pca", "coordinate", "full")
 ]
 
@@ -37,16 +45,16 @@ def wrong():
     return audit(Wrong(ROUND), ROUND, levels=GRID, examples=4001, seed=1)
 
 
-@pytest.mark.parametrize(("sampler", "covariance"), SAMPLERS)
+@pytest.mark.parametrize(("sampler", "covariance"), KINDS)
 def test_shares_of_an_exact_denoiser_fall_to_nothing_with_more_levels(exact, sampler, covariance):
-    price = prices(exact, sampler, covariance)
+    price = prices(exact, SAMPLERS[sampler], covariance)
     previous = math.inf
     for stride in (12, 6, 3, 1):
-        init, cell = price.excess(np.arange(1, 26, stride))
+        init, cell = excess(price, np.arange(1, 26, stride))
         assert init.value > -3 * init.se  # both are KLs
         assert -3 * cell.se < cell.value < previous
         previous = cell.value
-    coarse = price.excess(np.array([1, 13, 25]))[1]
+    coarse = excess(price, np.array([1, 13, 25]))[1]
     assert previous < 0.2 * coarse.value
 
 
@@ -64,27 +72,29 @@ def test_shares_of_an_exact_denoiser_add_up_to_the_path_kl(exact):
         "gaussian": np.log1p(np.diff(levels) * m[:-1]).sum() / 2,
     }
     for sampler, cost in known.items():
-        init, cell = prices(exact, sampler).excess(nodes)
+        init, cell = excess(prices(exact, SAMPLERS[sampler]), nodes)
         se = init.se + cell.se  # one group's shares move together
         assert abs(init.value + cell.value - (cost - information)) < 4 * se
         assert se < 0.2 * (cost - information)
 
 
 def test_every_sampler_has_its_own_start(exact):
-    defaults = {s: prices(exact, s).start for s in ("gaussian", "x0", "relative", "score")}
+    defaults = {
+        s: prices(exact, SAMPLERS[s]).start for s in ("gaussian", "x0", "relative", "score")
+    }
     assert defaults == {
         "gaussian": "gaussian", "x0": "mean", "relative": "standard", "score": "standard",
     }  # fmt: skip
-    assert prices(exact, "x0", start="standard").start == "standard"
-    assert prices(exact, "gaussian").covariance == "pca"
-    assert prices(exact, "gaussian", "full").covariance == "full"
+    assert prices(exact, SAMPLERS["x0"], start="standard").start == "standard"
+    assert prices(exact, SAMPLERS["gaussian"]).covariance == "pca"
+    assert prices(exact, SAMPLERS["gaussian"], "full").covariance == "full"
     with pytest.raises(InputError, match="sampler: must be one of score, relative, x0, gaussian"):
-        prices(exact, "heun")
+        prices(exact, SAMPLERS["heun"])
 
 
-@pytest.mark.parametrize(("sampler", "covariance"), SAMPLERS)
+@pytest.mark.parametrize(("sampler", "covariance"), KINDS)
 def test_groups_and_allocation_agree(exact, sampler, covariance):
-    price = prices(exact, sampler, covariance)
+    price = prices(exact, SAMPLERS[sampler], covariance)
     nodes = price.choice().allocation().grid(5, 24) + 1
     start, cell = price.groups(nodes)
     assert start.shape == cell.shape == price.folds.shape
@@ -95,8 +105,8 @@ def test_groups_and_allocation_agree(exact, sampler, covariance):
 
 
 def test_reference_of_an_exact_denoiser_is_the_integral(exact):
-    price = prices(exact, "x0")
-    parts = price.reference(0, 7) + price.reference(7, 20)
+    price = prices(exact, SAMPLERS["x0"])
+    parts = reference_between(price, 0, 7) + reference_between(price, 7, 20)
     assert parts == pytest.approx(price.integral(20))
 
 
@@ -107,7 +117,7 @@ def test_integral_is_that_of_the_law_without_bias():
     values = []
     for seed in range(120):
         report = audit(ExactDenoiser(law), law, levels=levels, examples=300, draws=1, seed=seed)
-        price = prices(report, "x0")
+        price = prices(report, SAMPLERS["x0"])
         values.append(price.integral(8) @ price.folds)
     truth = np.log1p(levels[-1] * lam).sum() / 2
     assert abs(np.mean(values) - truth) < 4 * np.std(values) / len(values) ** 0.5
@@ -115,33 +125,37 @@ def test_integral_is_that_of_the_law_without_bias():
 
 
 def test_reference_of_a_wrong_denoiser_is_at_most_the_integral(wrong):
-    for sampler, covariance in SAMPLERS:
-        price = prices(wrong, sampler, covariance)
+    for sampler, covariance in KINDS:
+        price = prices(wrong, SAMPLERS[sampler], covariance)
         for first, last in ((0, 10), (10, 25), (5, 6), (7, 7), (0, 25)):
             # chosen by other examples than those that price it, so not on every draw
-            gap = price.reference(first, last) - price.integral(last) + price.integral(first)
+            gap = (
+                reference_between(price, first, last)
+                - price.integral(last)
+                + price.integral(first)
+            )
             value, se, _ = group_estimate(gap, price.folds)
             assert value <= 3 * se + 1e-12, (sampler, first, last)
     # a gaussian hold with measured covariance is cheaper than the integral of a wrong curve
-    price = prices(wrong, "gaussian", "full")
-    assert price.reference(0, 25) @ price.folds < price.integral(25) @ price.folds - 0.05
+    price = prices(wrong, SAMPLERS["gaussian"], "full")
+    assert reference_between(price, 0, 25) @ price.folds < price.integral(25) @ price.folds - 0.05
 
 
 def test_no_grid_is_cheaper_than_the_reference(wrong):
     rng = np.random.default_rng(0)
-    for sampler, covariance in SAMPLERS:
-        price = prices(wrong, sampler, covariance)
+    for sampler, covariance in KINDS:
+        price = prices(wrong, SAMPLERS[sampler], covariance)
         for _ in range(20):
             nodes = np.sort(rng.choice(np.arange(1, 26), size=rng.integers(1, 9), replace=False))
-            init, cell = price.excess(nodes)
+            init, cell = excess(price, nodes)
             # chosen and priced by the same examples, the reference has no dearer path than any
             first, last = int(nodes[0]), int(nodes[-1])
-            assert init.value + price.optimism(0, first, nodes) >= -1e-9
-            assert cell.value + price.optimism(first, last, nodes) >= -1e-9
+            assert init.value + optimism_between(price, 0, first, nodes) >= -1e-9
+            assert cell.value + optimism_between(price, first, last, nodes) >= -1e-9
 
 
 def test_full_covariance_is_priced_in_folds(wrong):
-    price = prices(wrong, "gaussian", "full")
+    price = prices(wrong, SAMPLERS["gaussian"], "full")
     start, _ = price.groups(np.array([3, 9]))
     by_group = price.starts(GRID[2])
     assert start.shape == (4,)
@@ -149,12 +163,12 @@ def test_full_covariance_is_priced_in_folds(wrong):
     assert start @ price.folds == pytest.approx(weighted)
 
 
-@pytest.mark.parametrize(("sampler", "covariance"), SAMPLERS)
+@pytest.mark.parametrize(("sampler", "covariance"), KINDS)
 def test_what_all_prefixes_of_a_grid_cost_is_what_each_does(wrong, sampler, covariance):
-    price = prices(wrong, sampler, covariance, levels=np.sqrt(GRID[1:] * GRID[:-1]))
+    price = prices(wrong, SAMPLERS[sampler], covariance, levels=np.sqrt(GRID[1:] * GRID[:-1]))
     nodes = np.array([2, 5, 6, 11, 18, 20, 31])  # measured levels and others
-    init, cells = price.prefixes(nodes)
+    init, cells = prefixes(price, nodes)
     for k in range(len(nodes)):
-        alone = price.shares(nodes[: k + 1])
+        alone = shares_by_group(price, nodes[: k + 1])
         for got, want in zip((init, cells[k]), alone, strict=True):
             np.testing.assert_allclose(got, want, rtol=1e-10, atol=1e-11)

@@ -11,7 +11,7 @@ import torch
 
 import girsanov as gv
 from girsanov.moments import moments_from_covariance
-from girsanov.path_kl.cells import rule_for
+from girsanov.sampling.registry import SAMPLERS
 
 HEAVY = gv.GaussianMixture([0.98, 0.02], [[0.0], [10.0]], [0.01, 0.01])
 SKEWED = gv.GaussianMixture([0.3, 0.7], [[-1.5], [3.0]], [0.04, 0.15])
@@ -135,7 +135,7 @@ def true_parts(truth, audit, plan):
         if plan.sampler != "gaussian" and variances is None:
             error, noise, state = truth.at(s)
             traces = np.array([np.trace(error), noise, state])
-            rule = rule_for("vp", plan.sampler)
+            rule = SAMPLERS[plan.sampler].step_kl["vp"]
             return float(rule(np.array(s), np.array(t), traces, d, np.array(law.second_moment)))
         errors = spectrum(s) if errors is None else errors
         v = errors if variances is None else variances

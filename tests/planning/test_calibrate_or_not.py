@@ -14,6 +14,7 @@ from girsanov.ledger.score_entry import corrected_bound
 from girsanov.path_kl.grid_cost import prices
 from girsanov.planning.calibrate_or_not import advised, gain
 from girsanov.planning.make_plan import make_plan
+from girsanov.sampling.registry import SAMPLERS
 
 LAW = GaussianMixture(
     [0.25, 0.75],
@@ -108,7 +109,7 @@ def test_of_another_objective_the_gain_says_nothing(audits):
 @pytest.mark.parametrize("name", CHANGES)
 def test_equation_1_is_the_difference_of_path_kls(audits, name):
     """The gain on fresh examples, for the grids and the correction that were chosen, agrees."""
-    price = prices(audits[name], "gaussian", levels=audits[name].levels)
+    price = prices(audits[name], SAMPLERS["gaussian"], levels=audits[name].levels)
     nodes = price.choice().nodes(5, len(LEVELS) - 3)
     found = gain(price, nodes)
     low, high = found.interval(0.9999)
@@ -152,7 +153,7 @@ def kernel(square, variance, delta):
 
 def test_an_exact_denoiser_is_never_calibrated():
     known = audit(ExactDenoiser(LAW), LAW, levels=LEVELS)
-    price = prices(known, "gaussian", levels=known.levels)
+    price = prices(known, SAMPLERS["gaussian"], levels=known.levels)
     assert not advised(price, np.array([3, 9, 20]))
     assert gain(price, np.array([3, 9, 20])) is None
 
@@ -165,6 +166,6 @@ def test_where_bands_hold_several_coordinates_only_the_relative_hold_has_no_corr
     assert len(made.curve.probe_sizes) < 70
     nodes = np.array([1, 8])
     for hold in ("gaussian", "x0"):
-        assert gain(prices(made, hold), nodes).interval()[0] > 0
-        assert corrected_bound(prices(made, hold), nodes).value > 0
-    assert gain(prices(made, "relative"), nodes) is None
+        assert gain(prices(made, SAMPLERS[hold]), nodes).interval()[0] > 0
+        assert corrected_bound(prices(made, SAMPLERS[hold]), nodes).value > 0
+    assert gain(prices(made, SAMPLERS["relative"]), nodes) is None

@@ -18,6 +18,7 @@ from girsanov.planning.allowed_levels import offer
 from girsanov.planning.make_plan import make_plan
 from girsanov.planning.on_grid import evaluate_grid, grid_prices
 from girsanov.planning.request import PlanRequest
+from girsanov.sampling.registry import SAMPLERS
 
 LAW = GaussianMixture(
     [0.25, 0.75],
@@ -25,7 +26,7 @@ LAW = GaussianMixture(
     [[[0.5, 0.3], [0.3, 0.4]], [[0.05, -0.02], [-0.02, 0.2]]],
 )
 GRID = np.geomspace(0.02, 2000, 33)
-SAMPLERS = [("x0", None), ("score", None), ("relative", None)] + [
+KINDS = [("x0", None), ("score", None), ("relative", None)] + [
     ("gaussian", c) for c in ("scalar", "pca", "coordinate", "full")
 ]
 
@@ -53,7 +54,7 @@ def upper(plan):
 
 
 @pytest.mark.parametrize("last", ["denoise", "sample"])
-@pytest.mark.parametrize(("sampler", "covariance"), SAMPLERS)
+@pytest.mark.parametrize(("sampler", "covariance"), KINDS)
 def test_plan_has_the_steps_asked_for(exact, sampler, covariance, last):
     for steps in (1, 2, 7):
         plan = make_plan(exact, steps=steps, sampler=sampler, covariance=covariance, last=last)
@@ -70,7 +71,7 @@ def test_plan_has_the_steps_asked_for(exact, sampler, covariance, last):
 def test_grid_of_a_plan_is_the_shortest_path(exact):
     plan = make_plan(exact, steps=6, sampler="x0", weight=0.0)
     site = offer(exact, PlanRequest(last="denoise"))
-    price = prices(exact, "x0", levels=site.levels, menu=site.menu)
+    price = prices(exact, SAMPLERS["x0"], levels=site.levels, menu=site.menu)
     assert len(site.levels) > 8 * site.end / 9 > 100  # many more than were measured
     rng, end = np.random.default_rng(0), site.end - 1
 

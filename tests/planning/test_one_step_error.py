@@ -10,7 +10,7 @@ from girsanov.error_curve.frame import make_frame
 from girsanov.measuring.teacher import Trajectories, measure_trajectories
 from girsanov.moments import moments_from_covariance
 from girsanov.planning.solvers.one_step_error import teacher_of
-from girsanov.sampling.ode_solvers import SOLVERS, solver_step
+from girsanov.sampling.registry import SAMPLERS, ode_names
 
 LAW = gv.GaussianMixture(
     [0.7, 0.3], [[2.0, 0.5], [-1.0, 1.5]], [[[0.5, 0.2], [0.2, 0.3]], [[0.1, 0], [0, 0.4]]]
@@ -18,7 +18,7 @@ LAW = gv.GaussianMixture(
 FRAME = make_frame(moments_from_covariance(LAW.mean, LAW.covariance()), (2,))
 LEVELS = gv.log_uniform_grid(0.02, 200.0, 9)
 DENOISER = gv.ExactDenoiser(LAW)
-over_solvers = pytest.mark.parametrize("solver", SOLVERS)
+over_solvers = pytest.mark.parametrize("solver", ode_names())
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +44,11 @@ def test_a_cell_is_the_error_of_one_step_of_the_loop(paths, solver):
     teacher = teacher_of(paths, FRAME, LEVELS, slice(None))
     for p, i, j in ((0, 2, 3), (1, 2, 7), (4, 6, 8)):
         y, predictions = x[i], [m[p], m[i], m[j]]
-        for k, step in enumerate(solver_step(solver, LEVELS[p], LEVELS[i], LEVELS[j])):
+        for k, step in enumerate(SAMPLERS[solver].step(LEVELS[p], LEVELS[i], LEVELS[j])):
             y = step.state * y + step.prediction * predictions[k + 1]
             y = y + step.history * predictions[k]
         before = np.array([p]) if solver == "dpmpp-2m" else None
-        found = teacher.squares(solver, before, np.array([i]), j)[0]
+        found = teacher.squares(SAMPLERS[solver], before, np.array([i]), j)[0]
         assert found == pytest.approx(weighed(y - x[j], j, 8), rel=1e-7)
 
 
@@ -74,15 +74,15 @@ def test_starts_and_stops(paths, denoise):
 @pytest.mark.parametrize("end", [None, 7])
 def test_the_best_grid_is_the_best_of_all_grids(paths, solver, end):
     teacher = teacher_of(paths, FRAME, LEVELS, slice(None), end=end)
-    found = teacher.paths(solver)
+    found = teacher.paths(SAMPLERS[solver])
     last = 8 if end is None else end
     for count in range(1, 7):
         every = [np.array(c) for c in itertools.combinations(range(last + 1), count)]
-        costs = [teacher.path_cost(solver, nodes) for nodes in every]
+        costs = [teacher.path_cost(SAMPLERS[solver], nodes) for nodes in every]
         total = found.costs[count - 1] + teacher.stop
         nodes = found.grid(count, int(total.argmin()))
         assert total.min() == pytest.approx(min(costs), rel=1e-9)
-        assert teacher.path_cost(solver, nodes) == pytest.approx(min(costs), rel=1e-9)
+        assert teacher.path_cost(SAMPLERS[solver], nodes) == pytest.approx(min(costs), rel=1e-9)
         assert len(nodes) == count
 
 
@@ -100,7 +100,7 @@ def test_a_gaussian_costs_nothing_to_start_late():
     paths = measure_trajectories(gv.ExactDenoiser(law), frame, LEVELS, 16, refine=40)
     teacher = teacher_of(paths, frame, LEVELS, slice(None))
     assert teacher.start.max() < 1e-6
-    one = teacher.paths("ddim").grid(1, int(teacher.stop.argmin()))
+    one = teacher.paths(SAMPLERS["ddim"]).grid(1, int(teacher.stop.argmin()))
     assert one.tolist() == [8]  # starts where it ends: the Gaussian is the answer
 
 
@@ -114,5 +114,7 @@ def test_cells_shrink_with_the_order(paths):
         rms = []
         for width in (16, 8):
             before = np.array([32 - width]) if solver == "dpmpp-2m" else None
-            rms.append(teacher.squares(solver, before, np.array([32]), 32 + width)[0] ** 0.5)
+            rms.append(
+                teacher.squares(SAMPLERS[solver], before, np.array([32]), 32 + width)[0] ** 0.5
+            )
         assert np.log2(rms[0] / rms[1]) == pytest.approx(order, abs=0.25)

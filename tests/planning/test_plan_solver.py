@@ -12,13 +12,13 @@ from girsanov._checks import InputError
 from girsanov.planning.request import PlanRequest
 from girsanov.planning.solvers.plan_solver import NONE, plan_solver
 from girsanov.sampling.loop import sample_standardised
-from girsanov.sampling.ode_solvers import SOLVERS
+from girsanov.sampling.registry import ode_names
 
 LAW = gv.GaussianMixture(
     [0.7, 0.3], [[2.0, 0.5], [-1.0, 1.5]], [[[0.5, 0.2], [0.2, 0.3]], [[0.1, 0], [0, 0.4]]]
 )
 DENOISER = gv.ExactDenoiser(LAW)
-over_solvers = pytest.mark.parametrize("solver", SOLVERS)
+over_solvers = pytest.mark.parametrize("solver", ode_names())
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_the_measured_distance_is_that_of_samples(audit):
 
 
 def test_more_steps_come_nearer(audit):
-    for solver in SOLVERS:
+    for solver in ode_names():
         values = [audit.plan(sampler=solver, steps=n).distance.value for n in (3, 7, 15, 31)]
         assert (np.diff(values) < 0).all()
 

@@ -12,6 +12,7 @@ from girsanov.law import GaussianMixture
 from girsanov.path_kl.grid_cost import prices
 from girsanov.path_kl.shortest_path import _divided, _full, is_monge
 from girsanov.planning.make_plan import make_plan
+from girsanov.sampling.registry import SAMPLERS
 
 LAWS = {
     "line": GaussianMixture([0.3, 0.7], [[-1.5], [1.0]], [0.04, 0.15]),
@@ -22,7 +23,7 @@ LAWS = {
         [[[0.5, 0.3], [0.3, 0.4]], [[0.05, -0.02], [-0.02, 0.2]]],
     ),
 }
-SAMPLERS = [("x0", None), ("gaussian", "scalar"), ("gaussian", "pca"), ("relative", None),
+KINDS = [("x0", None), ("gaussian", "scalar"), ("gaussian", "pca"), ("relative", None),
             ("score", None)]  # fmt: skip
 
 
@@ -43,10 +44,10 @@ def measured(request):
     return audit(denoiser, law, levels=np.geomspace(0.02, 2000, 49), examples=300, seed=3)
 
 
-@pytest.mark.parametrize(("hold", "covariance"), SAMPLERS)
+@pytest.mark.parametrize(("hold", "covariance"), KINDS)
 def test_divided_is_the_full_programme_wherever_it_is_used(measured, hold, covariance):
     """On the curve of all examples and of every fold that chooses, for every number of levels."""
-    price = prices(measured, hold, covariance, levels=np.geomspace(0.02, 2000, 193))
+    price = prices(measured, SAMPLERS[hold], covariance, levels=np.geomspace(0.02, 2000, 193))
     for fold in (None, 0, 1, 2, 3):
         choice = price.choice(fold)
         if not is_monge(choice.cell):
@@ -61,17 +62,17 @@ def test_divided_is_the_full_programme_wherever_it_is_used(measured, hold, covar
 
 def test_of_an_exact_denoiser_most_searches_are_divided(measured):
     if measured.about["exact"]:
-        holds = [prices(measured, *s) for s in SAMPLERS[:4]]
+        holds = [prices(measured, SAMPLERS[s[0]], *s[1:]) for s in KINDS[:4]]
         assert sum(is_monge(p.cell) for p in holds) >= 3
 
 
-@pytest.mark.parametrize(("hold", "covariance"), SAMPLERS)
+@pytest.mark.parametrize(("hold", "covariance"), KINDS)
 @pytest.mark.parametrize("exact", [True, False])
 def test_no_grid_of_all_is_cheaper_than_the_planned_one(hold, covariance, exact):
     law = LAWS["plane"]
     denoiser = ExactDenoiser(law) if exact else Wrong(law)
     made = audit(denoiser, law, levels=np.geomspace(0.1, 200, 9), examples=200, seed=2)
-    price = prices(made, hold, covariance)
+    price = prices(made, SAMPLERS[hold], covariance)
     cell, starts = price.choice().cell, price.choice().starts
     for count in range(1, 6):
         for last in (6, 9):
@@ -113,7 +114,7 @@ def test_a_plan_of_the_score_hold_says_that_no_grid_was_left_out():
     plans = [make_plan(made, steps=6, sampler=s, resolution=0.2) for s in ("score", "x0")]
     notes = [plan.ledger[1].note for plan in plans]
     assert ["ln 2" in note for note in notes] == [True, False]
-    price = prices(made, "score")
+    price = prices(made, SAMPLERS["score"])
     times = np.log1p(1 / price.levels) / 2
     long = times[:, None] - times[None, :] > np.log(2)
     masked = np.where(long, np.inf, price.cell)

@@ -11,12 +11,12 @@ from girsanov._checks import InputError
 from girsanov.denoise.exact import ExactDenoiser
 from girsanov.law import Gaussian, GaussianMixture, Points
 from girsanov.ledger.kept_spread import kept_spread
-from girsanov.path_kl.cells import gaussian_cell
 from girsanov.planning.allowed_levels import ends_by, settled
 from girsanov.planning.make_plan import make_plan
 from girsanov.planning.on_grid import evaluate_grid
 from girsanov.planning.plan import load_plan
 from girsanov.planning.request import PlanRequest
+from girsanov.sampling.step_kl import gaussian_cell
 
 THIN = Gaussian([5.0, -2.0, 1.0], [400.0, 1.0, 0.01])
 MODES = GaussianMixture([0.2, 0.5, 0.3], [[-9, 1], [0, 0], [14, -2]], [0.09, 1.0, 0.36])

@@ -10,13 +10,13 @@ from scipy import integrate
 from girsanov._checks import InputError
 from girsanov.basis import pca_basis
 from girsanov.sampling.exponential_integrators import (
-    Step,
     gaussian_step,
     ou_time,
-    recipe,
     relative_step,
     score_step,
 )
+from girsanov.sampling.registry import recipe
+from girsanov.sampling.sampler import Step
 
 CELLS = [(0.02, 0.05), (0.3, 0.31), (0.5, 40.0), (7.0, 9.0), (1e3, 1e4), (1e-5, 1e-4)]
 over_cells = pytest.mark.parametrize(("s", "t"), CELLS)

@@ -9,9 +9,10 @@ from girsanov._checks import InputError
 from girsanov.basis import coordinate_basis, dct_basis
 from girsanov.denoise.exact import ExactDenoiser
 from girsanov.noise import NoiseSource
-from girsanov.sampling.exponential_integrators import Recipe, Step, recipe
 from girsanov.sampling.grids import log_uniform_grid
 from girsanov.sampling.loop import coloured, sample_batches, sample_standardised
+from girsanov.sampling.registry import recipe, stochastic_names
+from girsanov.sampling.sampler import Recipe, Step
 
 GRID = log_uniform_grid(0.02, 50.0, 6)
 NORMAL = (0.0, GRID[0] ** -0.5, None)
@@ -276,6 +277,5 @@ def test_progress_counts_calls_times_samples():
 
 
 def test_all_holds_are_in_the_catalogue():
-    from girsanov.sampling import exponential_integrators as holds
 
-    assert set(HOLDS) == set(holds.HOLDS)
+    assert set(HOLDS) == set(stochastic_names())

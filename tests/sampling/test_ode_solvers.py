@@ -12,21 +12,14 @@ from scipy import integrate
 from girsanov._checks import InputError
 from girsanov.denoise.exact import ExactDenoiser
 from girsanov.law import Gaussian, Points
-from girsanov.sampling.exponential_integrators import Recipe, Step
 from girsanov.sampling.grids import karras_grid, log_uniform_grid
 from girsanov.sampling.loop import sample_standardised, walk
-from girsanov.sampling.ode_solvers import (
-    ORDERS,
-    SOLVERS,
-    network_calls,
-    solver_recipe,
-    solver_step,
-    weights,
-)
+from girsanov.sampling.registry import SAMPLERS, ode_names, solver_recipe
+from girsanov.sampling.sampler import Recipe, Step
 
 FIRST, LAST = 0.02, 200.0
 GRIDS = {"log": log_uniform_grid, "karras": karras_grid}
-over_solvers = pytest.mark.parametrize("solver", SOLVERS)
+over_solvers = pytest.mark.parametrize("solver", ode_names())
 over_grids = pytest.mark.parametrize("grid", GRIDS.values(), ids=GRIDS.keys())
 
 
@@ -49,9 +42,9 @@ def test_coefficients_in_many_digits(s, t):  # equations (2), (3), (4), from sig
         before, here, there = (1 / mpmath.sqrt(mpmath.mpf(v)) for v in (s / 3, s, t))
         r = there / here
         ratio = mpmath.log(here / there) / mpmath.log(before / here)
-        (one,), (two,) = solver_step("ddim", None, s, t), solver_step("dpmpp-2m", s / 3, s, t)
-        first, heun = solver_step("heun", s / 3, s, t)
-        assert (first, solver_step("dpmpp-2m", None, s, t)) == (one, [one])
+        (one,), (two,) = SAMPLERS["ddim"].step(None, s, t), SAMPLERS["dpmpp-2m"].step(s / 3, s, t)
+        first, heun = SAMPLERS["heun"].step(s / 3, s, t)
+        assert (first, SAMPLERS["dpmpp-2m"].step(None, s, t)) == (one, [one])
         b = (1 / r - 1) / 2
         expected = {
             one: (s, r, 1 - r, 0),
@@ -72,7 +65,7 @@ def test_heun_is_algorithm_1_of_karras():  # x' = x + (sigma' - sigma)(d + d')/2
     d_next = (guess - m_next) / nearer
     expected = x + (nearer - sigma) * (d + d_next) / 2
     s, t = sigma**-2, nearer**-2
-    one, two = solver_step("heun", None, s, t)
+    one, two = SAMPLERS["heun"].step(None, s, t)
     state = one.state * x + one.prediction * m
     assert state == pytest.approx(guess, rel=1e-13)
     found = two.state * state + two.prediction * m_next + two.history * m
@@ -83,11 +76,11 @@ def test_heun_is_algorithm_1_of_karras():  # x' = x + (sigma' - sigma)(d + d')/2
 def test_weights_are_the_steps_put_together(solver):
     x, m, m_before, m_after = np.random.default_rng(1).normal(size=4)
     s, t = np.array([0.3, 2.0]), np.array([0.5, 90.0])
-    w = weights(solver, s / 7, s, t)
+    w = SAMPLERS[solver].weights(s / 7, s, t)
     whole = w.state * x + w.prediction * m + w.history * m_before + w.corrector * m_after
     for k in range(2):
         y, predictions = x, [m_before, m, m_after]
-        for i, step in enumerate(solver_step(solver, s[k] / 7, s[k], t[k])):
+        for i, step in enumerate(SAMPLERS[solver].step(s[k] / 7, s[k], t[k])):
             now, before = predictions[i + 1], predictions[i]
             y = step.state * y + step.prediction * now + step.history * before
         assert y == pytest.approx(whole[k], rel=1e-12)
@@ -120,8 +113,8 @@ def test_gaussians_follow_the_closed_form(solver, grid):
     for n in (200, 400):
         got = follow(ExactDenoiser(law), solver, grid(FIRST, LAST, n + 1), x)
         errors.append(np.abs(got - exact).max())
-    assert errors[1] < {1: 0.03, 2: 3e-4}[ORDERS[solver]]
-    assert np.log2(errors[0] / errors[1]) == pytest.approx(ORDERS[solver], abs=0.15)
+    assert errors[1] < {1: 0.03, 2: 3e-4}[SAMPLERS[solver].order]
+    assert np.log2(errors[0] / errors[1]) == pytest.approx(SAMPLERS[solver].order, abs=0.15)
 
 
 @over_solvers
@@ -140,7 +133,7 @@ def test_measured_order_on_a_skewed_mixture(solver):
         for grid in (log_uniform_grid(FIRST, LAST, n + 1) for n in (160, 320, 640))
     ]
     slopes = np.log2(np.array(errors[:-1]) / errors[1:])
-    np.testing.assert_allclose(slopes, ORDERS[solver], atol=0.15)
+    np.testing.assert_allclose(slopes, SAMPLERS[solver].order, atol=0.15)
 
 
 # against diffusers
@@ -232,7 +225,7 @@ def test_network_calls_are_counted(solver, last):
     levels = log_uniform_grid(0.1, 9.0, 5)
     plan = solver_recipe(solver, levels, start=(0.0, 1.0, None), last=last)
     assert len(plan.steps) == 4 * (2 if solver == "heun" else 1) + (last == "denoise")
-    assert network_calls(solver, 5, last) == len(plan.steps)
+    assert SAMPLERS[solver].network_calls(5, last) == len(plan.steps)
     assert plan.end == levels[-1]
     assert all(step.noise == 0.0 for step in plan.steps)
 

@@ -9,7 +9,7 @@ import girsanov as gv
 from girsanov._checks import InputError
 from girsanov.basis import coordinate_basis
 from girsanov.denoise.exact import ExactDenoiser
-from girsanov.sampling.exponential_integrators import recipe
+from girsanov.sampling.registry import recipe
 from girsanov.sampling.sample import check_model, in_units, sample, units_of
 
 PLAN = recipe("x0", [0.1, 1.0, 10.0], start=(0.0, 3.0, None))

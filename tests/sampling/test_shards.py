@@ -16,8 +16,8 @@ import girsanov as gv
 from girsanov._checks import InputError
 from girsanov._processes import Processes
 from girsanov.sampling import shards as module
-from girsanov.sampling.exponential_integrators import recipe
 from girsanov.sampling.grids import log_uniform_grid
+from girsanov.sampling.registry import recipe
 from girsanov.sampling.shards import plan_fingerprint, sample_shards, shard_size
 
 GRID = log_uniform_grid(0.02, 50.0, 5)

@@ -19,6 +19,8 @@ from girsanov.measuring.examples import LawExamples
 from girsanov.measuring.measuring_pass import measure_curve
 from girsanov.montecarlo import group_estimate
 from girsanov.path_kl.grid_cost import prices
+from girsanov.path_kl.ideal_grid import reference_between
+from girsanov.sampling.registry import SAMPLERS
 from girsanov.score_error.corrections import gain, normal_equations
 from girsanov.score_error.lower_bound import probe
 
@@ -167,8 +169,12 @@ def score_shares(name, error, levels, seed):
     """The bound in nats and R - 1/2 int M, up to noise level 0.25, by group."""
     law, grid = LAWS[name], np.geomspace(1e-3, 16, levels)
     report = audit(Denoiser(law, ERRORS[error]), law, levels=grid, examples=600, seed=seed)
-    price = prices(report, "gaussian", "pca")
-    shares = price.reference(0, 1) + price.reference(1, levels) - true_integral(name, 16)
+    price = prices(report, SAMPLERS["gaussian"], "pca")
+    shares = (
+        reference_between(price, 0, 1)
+        + reference_between(price, 1, levels)
+        - true_integral(name, 16)
+    )
     return score_bound(price, np.arange(1, levels + 1)), group_estimate(shares, price.folds)
 
 

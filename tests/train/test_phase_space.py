@@ -14,9 +14,8 @@ from girsanov.denoise.base import in_phase_space
 from girsanov.denoise.load import load_model
 from girsanov.denoise.network import NetworkDenoiser, component, phases_of
 from girsanov.noise import NoiseSource
-from girsanov.sampling.cld import cld_recipe
-from girsanov.sampling.exponential_integrators import recipe
 from girsanov.sampling.loop import sample_standardised
+from girsanov.sampling.registry import cld_recipe, recipe
 from girsanov.train import TrainOptions, fit
 from girsanov.train.fit import build_network, initialise
 

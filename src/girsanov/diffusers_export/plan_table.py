@@ -18,8 +18,8 @@ from .._checks import refuse, require, require_count
 from .._typing import Array, Json, Levels, Tensor
 from ..basis import Basis
 from ..planning.plan import Plan
-from ..sampling.exponential_integrators import HOLDS, Recipe, recipe
-from ..sampling.ode_solvers import SOLVERS, network_calls, solver_recipe
+from ..sampling.registry import SAMPLERS, sampler_named
+from ..sampling.sampler import Recipe
 from .json_arrays import (
     pack,
     pack_basis,
@@ -87,22 +87,20 @@ class Carried:
         return self._calls(len(grid))
 
     def _calls(self, levels: int) -> int:
-        return network_calls(self.sampler, levels, self.last)
+        return sampler_named(self.sampler).network_calls(levels, self.last)
 
     def recipe(self, grid: tuple[int, ...]) -> Recipe:
         """Return the sampler that visits these places of `levels`."""
         places = np.array(grid)
         levels = self.levels[places]
         start = self.start_at(float(levels[0]))
-        if self.sampler in SOLVERS:
-            return solver_recipe(self.sampler, levels, start=start, last=self.last)
+        sampler = sampler_named(self.sampler)
         if self.variances is None:
-            return recipe(self.sampler, levels, start=start, last=self.last)
+            return sampler.recipe(levels, start=start, last=self.last)
         rows = self.variances[places if self.last == "draw" else places[:-1]]
         rows = rows[:, 0] if rows.shape[1] == 1 else rows
         bases = None if self.axes is None else (self.axes,) * len(rows)
-        return recipe("gaussian", levels, start=start, variances=rows, bases=bases,
-                      last=self.last)  # fmt: skip
+        return sampler.recipe(levels, start=start, variances=rows, bases=bases, last=self.last)
 
     def start_at(self, snr: float) -> tuple[float | Array, float | Array, Basis | None]:
         """Return centre, standard deviation and basis of the start at an SNR, inf for its law."""
@@ -161,8 +159,8 @@ class Carried:
 def carry(plans: Sequence[Plan]) -> Carried:
     """Return what a scheduler needs of `plans`, which differ in their number of calls only."""
     first = plans[0]
-    require(first.sampler in (*HOLDS, *SOLVERS), "plan", "must be of a hold or a solver",
-            first.sampler)  # fmt: skip
+    rule = "must be of a hold or a solver"
+    require(first.sampler in SAMPLERS, "plan", rule, first.sampler)
     scalar = all(p.process == "vp" for p in plans)
     require(scalar, "plan", "must be of process vp: a scheduler has no velocities", "cld")
     if any(p.start == "class" for p in plans):
@@ -196,7 +194,7 @@ def _table(plans: Sequence[Plan], place: dict[float, int]) -> Array | None:
     """Return v by level; levels where no plan adds noise have none, and keep zeros."""
     rows = {float(s): v for p in plans if p.variances is not None
             for s, v in zip(p.levels[: p.covered], p.variances, strict=True)}  # fmt: skip
-    if plans[0].sampler != "gaussian":
+    if not sampler_named(plans[0].sampler).covariance:
         return None
     width = max((np.size(v) for v in rows.values()), default=1)
     table = np.zeros((len(place), width))

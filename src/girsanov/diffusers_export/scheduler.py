@@ -31,8 +31,8 @@ from ..denoise.pipelines.pipeline import clip_of, clipped
 from ..denoise.pipelines.schedule import Clock, build_scheduler, clock_of, own_config
 from ..measuring.record import AuditRecord
 from ..planning.plan import Plan, load_plan
-from ..sampling.exponential_integrators import Recipe
 from ..sampling.loop import coloured
+from ..sampling.sampler import Recipe
 from .plan_table import carry, shape_of
 from .plans_for_steps import read_family
 from .validate import read_whole

@@ -25,8 +25,7 @@ from .._typing import Array
 from ..denoise.parametrise import PARAMETRISATIONS
 from ..denoise.pipelines.schedule import Clock
 from ..path_kl.start import STARTS
-from ..sampling.exponential_integrators import HOLDS, require_last
-from ..sampling.ode_solvers import SOLVERS
+from ..sampling.registry import sampler_named
 from .plan_table import Carried
 
 BROKEN = (
@@ -62,9 +61,9 @@ def read_whole(plans: Any, clock: Any, clip: Any, shape: Any) -> tuple[Carried, 
 
 
 def _require_plans(c: Carried, shape: list[int]) -> None:
-    require_choice("sampler", c.sampler, (*HOLDS, *SOLVERS))
+    sampler = sampler_named(c.sampler)
     require_choice("start", c.start, [name for name in STARTS if name != "class"])
-    require_last(c.last, c.sampler)
+    sampler.require_last(c.last)
     levels, d = len(require_levels("levels", c.levels)), math.prod(shape)
     require(0 < d <= MOST and min(shape, default=0) > 0, "shape", "must be that of an item", shape)
     require(bool(c.grids), "grids", "must not be empty")
@@ -84,7 +83,7 @@ def _require_plans(c: Carried, shape: list[int]) -> None:
     forms: dict[str, tuple[Array, list[tuple[int, ...]]]] = {
         "mean": (c.mean, [(d,)]), "spread": (c.spread, [(d,)]),
     }  # fmt: skip
-    if c.sampler == "gaussian":
+    if sampler.covariance:
         require(c.variances is not None, "variances", "must be given for the gaussian hold")
     if c.variances is not None:
         forms["variances"] = (c.variances, [(levels, d), (levels, 1)])

@@ -20,6 +20,7 @@ from ..error_curve.integrals import half_integral
 from ..error_curve.unseen_events import most_error
 from ..montecarlo import Estimate, group_estimate
 from ..path_kl.grid_cost import Prices
+from ..path_kl.ideal_grid import prefixes
 from .certificate import EXACT, Certificate, certify, kl_entry, w2_entry
 from .entry import Entry
 
@@ -99,7 +100,7 @@ def _estimated(price: Prices, curve: Curve, nodes: Indices) -> Array:
 
     The ends of both shares' intervals are added, which keeps 95 % by the union bound or better.
     """
-    init, cells = price.prefixes(nodes)
+    init, cells = prefixes(price, nodes)
     shares = price.estimate(init), price.estimate(cells.T)
     ends = [(e.interval()[0], e.value, e.interval()[1]) for e in shares]
     return np.asarray(np.array(ends[0]) + np.stack(ends[1], axis=1))

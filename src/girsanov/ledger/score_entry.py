@@ -28,6 +28,7 @@ from .._typing import Array, Indices
 from ..measuring.record import AuditRecord
 from ..montecarlo import Estimate, quantile
 from ..path_kl.grid_cost import Prices, prices
+from ..path_kl.ideal_grid import optimism_between, reference_between
 
 OF_PATH = (
     "it is a bound of the path KL, not of the output's; how much more there is cannot be known "
@@ -88,12 +89,12 @@ def corrected_bound(price: Prices, nodes: Indices) -> Estimate | None:
 
 def reference(price: Prices, nodes: Indices) -> Array:
     first, last = int(nodes[0]), int(nodes[-1])
-    return price.reference(0, first, nodes) + price.reference(first, last, nodes)
+    return reference_between(price, 0, first, nodes) + reference_between(price, first, last, nodes)
 
 
 def optimism(price: Prices, nodes: Indices) -> float:
     first, last = int(nodes[0]), int(nodes[-1])
-    return price.optimism(0, first, nodes) + price.optimism(first, last, nodes)
+    return optimism_between(price, 0, first, nodes) + optimism_between(price, first, last, nodes)
 
 
 def corrected(price: Prices) -> Prices | None:
@@ -107,8 +108,8 @@ def _priced_again(price: Prices) -> Prices | None:
         return None
     better = audit.calibrated()
     known = price.covariance in (None, "scalar", *better.curve.errors)
-    blind = price.hold == "relative" and np.isnan(better.curve.traces).any()
+    blind = price.sampler.products and np.isnan(better.curve.traces).any()
     if not known or blind:
         return None
-    sampler = (price.hold, price.covariance, price.start)
+    sampler = (price.sampler, price.covariance, price.start)
     return prices(better, *sampler, levels=price.levels, menu=price.menu)

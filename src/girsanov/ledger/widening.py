@@ -32,6 +32,7 @@ from ..error_curve.curve import Curve
 from ..error_curve.interpolate import refined
 from ..path_kl.cells import cell_costs
 from ..path_kl.grid_cost import Prices
+from ..path_kl.ideal_grid import optimism_between
 
 RARE = -math.log(0.025)  # what was seen 0 times has this rate at most, at 97.5 % (Poisson)
 
@@ -53,9 +54,12 @@ def left_open(price: Prices, nodes: Indices, half: float) -> tuple[Open, Open]:
         return _bracketed(price, nodes)
     first, last = int(nodes[0]), int(nodes[-1])
     return (
-        Open(0.0, price.optimism(0, first, nodes)),
+        Open(0.0, optimism_between(price, 0, first, nodes)),
         Open(
-            0.0, price.optimism(first, last, nodes) + math.hypot(half, _rare(price, nodes)) - half
+            0.0,
+            optimism_between(price, first, last, nodes)
+            + math.hypot(half, _rare(price, nodes))
+            - half,
         ),
     )
 
@@ -68,7 +72,7 @@ def _rare(price: Prices, nodes: Indices) -> float:
         sizes = np.array([float(price.curve.dimension)])
     elif price.covariance in price.curve.sizes:
         sizes = price.curve.sizes[price.covariance]
-    if price.hold == "gaussian":
+    if price.sampler.covariance:
         gain = 1 + delta * (price.variances(here) + u)
     return RARE * float(((delta * u / gain * sizes / 2) ** 2).sum() ** 0.5)
 
@@ -87,7 +91,9 @@ def _bracketed(price: Prices, nodes: Indices) -> tuple[Open, Open]:
     mid, whole = price._integrals[:, 0], known[:-1] & known[1:]
     below, above = np.where(whole, mid, below), np.where(whole, mid, above)
     ends = [
-        cell_costs(c, nodes[:-1], nodes[1:], price.hold, price.covariance, process=price.process)
+        cell_costs(
+            c, nodes[:-1], nodes[1:], price.sampler, price.covariance, process=price.process
+        )
         for c in (price.curve, low, high)
     ]
     least, most = np.minimum(*ends[1:]).sum(), np.maximum(*ends[1:]).sum()

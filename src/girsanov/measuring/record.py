@@ -17,7 +17,7 @@ from ..error_curve.doubts import Doubt, cannot_tell, doubts
 from ..error_curve.frame import Frame
 from ..error_curve.interpolate import half_between
 from ..montecarlo import Estimate, group_estimate
-from ..sampling.exponential_integrators import PROCESSES
+from ..sampling.sampler import PROCESSES
 from ..score_error.calibration import Corrected, calibrate, calibrated
 from ..score_error.lower_bound import Probe, probe
 from ..score_error.memorisation import beyond_line, memorised

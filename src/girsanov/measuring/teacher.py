@@ -22,7 +22,7 @@ from ..denoise.base import Denoiser, process_of
 from ..error_curve.frame import Frame
 from ..noise import NoiseSource
 from ..sampling.loop import coloured, walk
-from ..sampling.ode_solvers import solver_recipe
+from ..sampling.registry import solver_recipe
 from ..sampling.sample import proportional_labels
 from .model_record import moved_to_trained
 from .trajectories import REFINE, teacher_calls

@@ -29,7 +29,7 @@ from .._typing import Array
 from ..basis import Basis
 from ..law.base import Law
 from ..law.gaussian import Gaussian
-from ..sampling.exponential_integrators import Complement, Recipe, Step
+from ..sampling.sampler import Complement, Recipe, Step
 
 Guess = Callable[[Array, float], Array]
 SPACING = 0.4  # of the noise's standard deviation

@@ -31,8 +31,11 @@ from ..law.base import Law
 from ..law.mixture import GaussianMixture
 from ..montecarlo import Estimate, mean_estimate
 from ..noise import NoiseSource
-from ..path_kl.cells import gaussian_cell, path_cost
-from ..sampling.exponential_integrators import Recipe, ou_time, recipe, require_fits
+from ..path_kl.cells import path_cost
+from ..sampling.exponential_integrators import ou_time
+from ..sampling.registry import recipe, sampler_named
+from ..sampling.sampler import Recipe, require_fits
+from ..sampling.step_kl import gaussian_cell
 
 FIRST = 1e-9  # the OU time that stands for 0, where the SNR is infinite
 NODES = 6
@@ -79,7 +82,7 @@ def discretisation(law: Law, levels: Array, hold: str, variances: Array | None =
         cells = gaussian_cell(np.diff(levels), variances[:, None], errors, np.array([d]))
         return float(np.sum(cells) - used)
     nodes: Any = np.arange(1, len(levels) + 1)  # of integers
-    return float(path_cost(exact_curve(law, levels), nodes, hold, None)[0] - used)
+    return float(path_cost(exact_curve(law, levels), nodes, sampler_named(hold), None)[0] - used)
 
 
 def forward(law: Law, levels: Array, count: int, seed: int) -> list[Tensor]:

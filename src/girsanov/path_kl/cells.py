@@ -4,35 +4,26 @@ For every sampler here the Girsanov KL of a grid s_0 < ... < s_N is
 
     KL = start + sum of cells - 1/2 int_0^{s_N} M(s) ds,                                  (1)
 
-M the error of the unknown exact denoiser. With measured errors M_j per coordinate and
-delta = s' - s a cell costs
+M the error of the unknown exact denoiser; a cell is a step (`sampling/step_kl.py`) from one level
+to the next. At v_j = M_j, the best variance, one that adds a measured covariance costs
 
-    gaussian   1/2 sum_j log(1 + delta M_j)     at v_j = M_j, the best variance;          (2)
-               1/2 sum_j [log(1 + delta v_j) + delta (M_j - v_j)/(1 + delta v_j)] at any v; (3)
-    x0         1/2 delta sum_j M_j,             (3) at v = 0;                             (4)
-    full       1/2 log det(1 + delta C),   C = E[r r^T];                                  (5)
-    score      h P - 2(1 - e^-h) Q + d/2 log(s'/s),                                       (6)
-    relative   h P' - 2(e^h - 1) Q' + d/2 log(s'/s) + int E|X_t|^2 - 2d dt,               (7)
-
-h the OU time of the step, score^ = (1 + s) alpha (m - x) the frozen drift, P = E|score^|^2 and
-Q = E[score^ . score] by Tweedie, P' and Q' the same for score + X.
+    diagonal   1/2 sum_j log(1 + delta M_j),                                              (2)
+    full       1/2 log det(1 + delta C),   C = E[r r^T].                                  (3)
 
 The x0 hold may be planned for another objective than KL, with weight u^-a in its cells (a = 1 is
 close to a W2 error: theory 11.7), and without the integral, which is the same for every grid,
 
-    1/2 int_s^s' u^-a (M_k - M(u)) du  ->  1/2 M_k int_s^s' u^-a du.                      (8)
+    1/2 int_s^s' u^-a (M_k - M(u)) du  ->  1/2 M_k int_s^s' u^-a du.                      (4)
 
 All cells that begin at one level have the same M_j, so that the sum of logarithms in (2) is that
 of one polynomial in delta, whose coefficients are the elementary symmetric functions of M,
 
-    sum_j log(1 + delta M_j) = log sum_k e_k(M) delta^k,                                   (9)
+    sum_j log(1 + delta M_j) = log sum_k e_k(M) delta^k,                                   (5)
 
 all positive: nothing cancels, and all cells cost little more than some matrix products.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 
@@ -40,79 +31,14 @@ from .._checks import refuse, require
 from .._typing import Array, Indices, Levels
 from ..error_curve.curve import Curve
 from ..error_curve.integrals import leave_one_out
-from .cells_cld import CLD, cld_relative_cell, cld_score_cell
+from ..process import CriticallyDampedLangevin
+from ..sampling.sampler import Sampler, StepKL
+from ..sampling.step_kl import gaussian_cell
 
 COVARIANCES = ("scalar", "coordinate", "pca", "dct", "full")
 DIGITS = 280.0  # decimal exponents a product may reach before its logarithm is taken
 ROWS = 8  # of cells computed together: what fits a processor's cache
 POWERS = 8  # of delta in one matrix product
-
-# (snr [...], snr_next [...], traces [..., 3], dimension, E|x0|^2 [...]) -> cost [...]
-CellRule = Callable[..., Array]
-
-
-def gaussian_cell(delta: Array, variance: Array, error: Array, sizes: Array) -> Array:
-    """Return equation (3): delta [...], variance and error [..., J], sizes [J] -> [...]."""
-    gain = 1 + delta[..., None] * variance
-    terms = np.log(gain) + delta[..., None] * (error - variance) / gain
-    return np.asarray(terms @ sizes / 2)
-
-
-def x0_cell(
-    snr: Array, snr_next: Array, traces: Array, dimension: int, second_moment: Array
-) -> Array:
-    """Return equation (4) for steps from `snr` to `snr_next`, [...], traces [..., 3]."""
-    return np.asarray((snr_next - snr) * traces[..., 0] / 2)
-
-
-def score_cell(
-    snr: Array, snr_next: Array, traces: Array, dimension: int, second_moment: Array
-) -> Array:
-    """Return equation (6); traces: E|r|^2, E[n . r], E[x0 . r], [..., 3]."""
-    power, cross, length, h = _drift(snr, snr_next, traces, dimension)
-    return np.asarray(h * power + 2 * np.expm1(-h) * cross + length)
-
-
-def relative_cell(
-    snr: Array, snr_next: Array, traces: Array, dimension: int, second_moment: Array
-) -> Array:
-    """Return equation (7); traces as `score_cell`, second_moment: E|x0|^2, [...]."""
-    power, cross, length, h = _drift(snr, snr_next, traces, dimension)
-    d, alpha2 = dimension, snr / (1 + snr)
-    state = d + alpha2 * (second_moment - d)  # E|X|^2
-    # E[score^ . X], with E[n . x0] = 0
-    drift_state = snr * (traces[..., 1] - d / snr - traces[..., 2])
-    power, cross = power + 2 * drift_state + state, cross + drift_state - d + state
-    walk = (second_moment - d) / 2 * (snr_next / (1 + snr_next) - alpha2) - d * h
-    return np.asarray(h * power - 2 * np.expm1(h) * cross + length + walk)
-
-
-def _drift(s: Array, t: Array, traces: Array, d: int) -> tuple[Array, Array, Array, Array]:
-    """Return P, Q, d/2 log(s'/s) and h of equation (6)."""
-    h = np.log1p((t - s) / (s * (1 + t))) / 2
-    # m - x = n - r, E|n|^2 = d/s, and (alpha/sigma^2)^2 = s(1 + s)
-    power = s * (1 + s) * (d / s - 2 * traces[..., 1] + traces[..., 0])
-    cross = s * (1 + s) * (d / s - traces[..., 1])
-    return power, cross, d / 2 * np.log(t / s), h
-
-
-# the cells of a process and a hold; x0 and gaussian depend on SNRs alone, so on no process
-# (theory 6.1), and the gaussian hold has cells of its own, (2), (3) and (5)
-RULES: dict[tuple[str, str], CellRule] = {
-    ("vp", "score"): score_cell,
-    ("vp", "relative"): relative_cell,
-    ("vp", "x0"): x0_cell,
-    ("cld", "score"): cld_score_cell,
-    ("cld", "relative"): cld_relative_cell,
-    ("cld", "x0"): x0_cell,
-}
-
-
-def rule_for(process: str, hold: str) -> CellRule:
-    """Return the cost of a cell of `hold` under `process`, from the traces of the curve."""
-    known = ", ".join(h for p, h in RULES if p == process)
-    require((process, hold) in RULES, "hold", f"must be one of {known} here", hold)
-    return RULES[process, hold]
 
 
 def errors_for(curve: Curve, covariance: str) -> tuple[Array, Array]:
@@ -136,7 +62,8 @@ def spectrum(full: Array) -> Array:
 
 
 def folded_spectra(full: Array) -> tuple[Array, Array]:
-    """Return equation (5) as (3): variances of the other folds, and errors along their axes.
+    """Return (3) as (1) of `sampling/step_kl.py`: variances of the other folds, and errors along
+    their axes.
 
     full: E[r r^T] by fold, [L, F, d, d]; both results are [L, F, d].
     """
@@ -145,16 +72,14 @@ def folded_spectra(full: Array) -> tuple[Array, Array]:
     return np.maximum(values, 0.0), np.einsum("lfij,lfij->lfj", axes, full @ axes)
 
 
-def cells(curve: Curve, hold: str, covariance: str | None, process: str = "vp") -> Array:
+def cells(curve: Curve, sampler: Sampler, covariance: str | None, process: str = "vp") -> Array:
     """Return the cost of every cell between levels 1..K of `curve`, [K, K], inf below.
 
-    Entry [i, j] is the step from levels[i + 1] to levels[j + 1]; all groups are used, and
-    equations (2), (4)-(7).
+    Entry [i, j] is the step from levels[i + 1] to levels[j + 1]; all groups are used.
     """
     s = curve.levels[1:]
-    if hold != "gaussian":
-        timed = process == "cld" and hold != "x0"  # solved for once, not for every cell
-        cost = _trace_cells(curve, rule_for(process, hold), CLD.time(s) if timed else None)
+    if not sampler.covariance:
+        cost = _trace_cells(curve, sampler.step_kl[process], process)
     elif covariance == "full" and "full" not in curve.errors:
         require(curve.full is not None, "covariance", "full was not measured by this audit")
         assert curve.full is not None
@@ -176,18 +101,20 @@ def weighted_cells(levels: Levels, error: Array, weight: float) -> Array:
     return np.asarray(cost)
 
 
-def _trace_cells(curve: Curve, rule: CellRule, times: Array | None) -> Array:
+def _trace_cells(curve: Curve, step_kl: StepKL, process: str) -> Array:
     s, traces = curve.levels[1:], curve.mean_traces()[1:]
     second_moment = curve.second_moments @ curve.shares
+    # times of phase space are solved for once, not for every cell
+    times = CriticallyDampedLangevin().time(s) if process == "cld" else None
     cost = np.empty((len(s), len(s)))
     for i, t in enumerate(traces):
         known = {} if times is None else {"times": (times[i], times[i:])}
-        cost[i, i:] = rule(s[i], s[i:], t, curve.dimension, second_moment, **known)
+        cost[i, i:] = step_kl(s[i], s[i:], t, curve.dimension, second_moment, **known)
     return cost
 
 
 def _log_cells(s: Levels, error: Array, sizes: Array) -> Array:
-    """Return equation (2) for every cell, by (9): one logarithm for many bands of one size."""
+    """Return equation (2) for every cell, by (5): one logarithm for many bands of one size."""
     factor = np.log10(1 + s[-1] * error.max(axis=0, initial=0.0))  # the largest gain of each band
     cost = np.zeros((len(s), len(s)))
     for bands in _batches(factor, sizes):
@@ -212,7 +139,7 @@ def _batches(digits: Array, sizes: Array) -> list[slice]:
 
 
 def _symmetric(values: Array) -> Array:
-    """Return the coefficients e_0..e_J of (9) for each row of values [N, J], [N, J + 1]."""
+    """Return the coefficients e_0..e_J of (5) for each row of values [N, J], [N, J + 1]."""
     out = np.zeros((len(values), values.shape[1] + 1))
     out[:, 0] = 1.0
     for j, value in enumerate(values.T):
@@ -239,18 +166,18 @@ def _polynomial(coefficients: Array, x: Array) -> Array:
 
 
 def path_cost(
-    curve: Curve, nodes: Indices, hold: str, covariance: str | None, process: str = "vp"
+    curve: Curve, nodes: Indices, sampler: Sampler, covariance: str | None, process: str = "vp"
 ) -> Array:
     """Return the cost of visiting levels[nodes], cross-fitted: one number a group, [B] or [F]."""
     here, there = nodes[:-1], nodes[1:]
-    return np.asarray(cell_costs(curve, here, there, hold, covariance, process=process).sum(0))
+    return np.asarray(cell_costs(curve, here, there, sampler, covariance, process=process).sum(0))
 
 
 def cell_costs(
     curve: Curve,
     here: Indices,
     there: Indices,
-    hold: str,
+    sampler: Sampler,
     covariance: str | None,
     *,
     process: str = "vp",
@@ -258,14 +185,14 @@ def cell_costs(
 ) -> Array:
     """Return the cost of the cells levels[here] -> levels[there] by group, [N, B] or [N, F].
 
-    The gaussian hold's variances come from the other groups' examples (3), so the mean over
-    groups is an honest estimate of what a sampler with measured variances pays; more: what is
-    added to each of them, [N, 1, J].
+    Measured variances come from the other groups' examples, so the mean over groups is an honest
+    estimate of what a sampler with such variances pays; more: what is added to each of them,
+    [N, 1, J].
     """
     s, t = curve.levels[here], curve.levels[there]
-    if hold != "gaussian":
-        rule = rule_for(process, hold)
-        return rule(
+    if not sampler.covariance:
+        step_kl = sampler.step_kl[process]
+        return step_kl(
             s[:, None], t[:, None], curve.traces[here], curve.dimension, curve.second_moments
         )
     if covariance == "full" and "full" not in curve.errors:

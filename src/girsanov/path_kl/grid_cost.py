@@ -32,11 +32,12 @@ from ..error_curve.interpolate import merged, refined, stretches, unseen
 from ..error_curve.smooth import Repair, cross_once, repaired
 from ..measuring.record import AuditRecord
 from ..montecarlo import Estimate, group_estimate
-from ..sampling.exponential_integrators import HOLDS
-from .cells import cell_costs, errors_for, gaussian_cell, spectrum
+from ..sampling.registry import stochastic_names
+from ..sampling.sampler import Sampler
+from ..sampling.step_kl import gaussian_cell
+from .cells import cell_costs, errors_for, spectrum
 from .full_covariance import refined_spectra
-from .grid_search import Choice, Menu
-from .ideal_grid import between, least
+from .grid_search import Choice, Menu, Way
 from .start import start_cost, usual_start
 
 Value = TypeVar("Value")
@@ -45,14 +46,14 @@ RECENT = 2  # prices an audit remembers: those of a plan, and those that it is h
 
 @dataclass(frozen=True)
 class Prices:
-    """Costs of all grids for one hold, covariance and start; levels are nodes 1..K.
+    """Costs of all grids for one sampler, covariance and start; levels are nodes 1..K.
 
-    hold, covariance: the sampler (covariance None but for the gaussian hold); start: how it
-    begins; curve: the audit's at all levels that can be visited; menu: what may be.
+    covariance: None but for samplers that add a measured one; start: how it begins; curve: the
+    audit's at all levels that can be visited; menu: what may be.
     """
 
     audit: AuditRecord
-    hold: str
+    sampler: Sampler
     covariance: str | None
     start: str
     curve: Curve
@@ -158,10 +159,10 @@ class Prices:
                 curve.traces[1:, :, 0] += more * (curve.dimension if self.covariance else 1)
         if self.exact and not curve.exact:
             cross_once(curve)
-        sampler = (self.hold, self.covariance, self.start, self.process)
+        way = Way(self.sampler, self.covariance, self.start, self.process)
         measured = np.flatnonzero(np.isin(curve.levels, self.audit.curve.levels))
         v = self.audit.frame.start_variances(self.start)
-        return Choice(curve, sampler, v, self.menu, one, measured)
+        return Choice(curve, way, v, self.menu, one, measured)
 
     @property
     def repair(self) -> Repair:
@@ -210,9 +211,15 @@ class Prices:
             delta = (self.curve.levels[there] - self.curve.levels[here])[:, None]
             sizes = np.ones(self.curve.dimension)
             return gaussian_cell(delta, variance, error[here], sizes)
-        more = self.unseen(here)[:, None] if self.hold == "gaussian" else 0.0
+        more = self.unseen(here)[:, None] if self.sampler.covariance else 0.0
         return cell_costs(
-            self.curve, here, there, self.hold, self.covariance, process=self.process, more=more
+            self.curve,
+            here,
+            there,
+            self.sampler,
+            self.covariance,
+            process=self.process,
+            more=more,
         )
 
     @cached_property
@@ -227,76 +234,17 @@ class Prices:
         parts = [np.average(by_group[..., f::count], -1, w[f::count]) for f in range(count)]
         return np.stack(parts, axis=-1)
 
-    def planned(self, count: int, last: int) -> tuple[Estimate, Estimate]:
-        """Return the shares (1) of the best grid of `count` levels to node `last`, cross-fitted.
-
-        The plan's own grid is chosen on all examples, on more than these, and is as good. How
-        the whole is shared out is told by where that grid begins.
-        """
-        total: Array | float = 0.0
-        for fold, mine in self._folded():
-            nodes = self.choice(fold).nodes(count, last)
-            first, found = int(nodes[0]), sum(self.groups(nodes))
-            lowest = least(self, fold, 0, nodes[:1], nodes[:1])[0]
-            lowest = lowest + least(self, fold, first, nodes, nodes[-1:])[0]
-            total = total + mine * (found - lowest)
-        own = self.choice().nodes(count, last)
-        init, _ = self.shares(own)
-        return self.estimate(init), self.estimate(np.asarray(total - init))
-
-    def excess(self, nodes: Indices) -> tuple[Estimate, Estimate]:
-        """Return the shares (1), init and discretisation, of a grid that was given."""
-        init, cell = self.shares(nodes)
-        return self.estimate(init), self.estimate(cell)
-
-    def shares(self, nodes: Indices) -> tuple[Array, Array]:
-        """Return `excess` by group, [B] or [F] each."""
-        init, cells = self.prefixes(nodes)
-        return init, cells[-1]
-
-    def prefixes(self, nodes: Indices) -> tuple[Array, Array]:
-        """Return init and the discretisation up to each of `nodes` by group, [B] and [N, B]."""
-        first, cells = int(nodes[0]), self.each(nodes[:-1], nodes[1:])
-        init = self.refold(self.starts(self.curve.levels[first])) - self.reference(0, first)
-        spent = np.concatenate([np.zeros((1, len(init))), np.cumsum(cells, axis=0)])
-        return init, spent - self.references(first, nodes)
-
-    def _folded(self) -> list[tuple[int | None, Array]]:
+    def folded(self) -> list[tuple[int | None, Array]]:
         """Return the folds with the groups they price, [B] or [F] of 0 and 1."""
         count = len(self.folds)
         if count < FOLDS:
             return [(None, np.ones(count))]
         return [(f, (~self._outside(f, count)).astype(float)) for f in range(FOLDS)]
 
-    def reference(self, first: int, last: int, nodes: Indices | None = None) -> Array:
-        """Return R from node `first` to `last` by group, cross-fitted; 0 means s = 0.
-
-        nodes: of the grid that it is held against.
-        """
-        return np.asarray(self.references(first, between(first, last, nodes))[-1])
-
-    def references(self, first: int, nodes: Indices) -> Array:
-        """Return R from node `first` to each of `nodes`, in order, by group, [N, B]."""
-
-        def search() -> Array:
-            parts = [mine * least(self, f, first, nodes, nodes) for f, mine in self._folded()]
-            return np.asarray(np.sum(parts, axis=0))
-
-        return self.kept(("R", first, nodes.tobytes()), search)
-
-    def optimism(self, first: int, last: int, nodes: Indices | None = None) -> float:
-        """Return how far R may lie below `reference` for having been searched for.
-
-        A path chosen by some examples and priced by others costs on average no less than the best;
-        the least that all find and price themselves no more. R lies between.
-        """
-        if self.exact:
-            return 0.0  # the integral, which no path can beat
+    def unwary(self) -> Choice:
+        """Return the search on all examples that counts no mistake but those that were seen."""
         whole = np.ones(FOLDS, dtype=bool)
-        search = self.kept("least", lambda: self._choice(self._priced.pooled(), whole, False))
-        above = float(self.reference(first, last, nodes) @ self.folds)
-        _, costs, _ = search.cheapest(first, between(first, last, nodes))
-        return max(0.0, above - float(costs[-1]))
+        return self.kept("least", lambda: self._choice(self._priced.pooled(), whole, False))
 
     @cached_property
     def _priced(self) -> Curve:
@@ -325,24 +273,24 @@ class Prices:
 
 def prices(
     audit: AuditRecord,
-    sampler: str,
+    sampler: Sampler,
     covariance: str | None = None,
     start: str | None = None,
     *,
     levels: Levels | None = None,
     menu: Menu | None = None,
 ) -> Prices:
-    """Return the prices of a `sampler` (a hold); defaults fill in covariance and start.
+    """Return the prices of a stochastic `sampler`; defaults fill in covariance and start.
 
     levels: SNRs to visit besides the measured ones, or, with a menu, all there are: the measured
     ones up to the last, and others.
     """
-    require_choice("sampler", sampler, HOLDS)
-    if sampler == "relative":
+    require_choice("sampler", sampler.name, stochastic_names())
+    if sampler.products:
         rule = "cannot be calibrated in so many dimensions, whose bands hold several"
-        require(not np.isnan(audit.curve.traces).any(), "sampler", rule, sampler)
+        require(not np.isnan(audit.curve.traces).any(), "sampler", rule, sampler.name)
     audit = audit.dense
-    if sampler == "gaussian":
+    if sampler.covariance:
         covariance = covariance or audit.curve.main
         if covariance == "full" and audit.curve.half is not None:
             covariance = audit.curve.main  # E r r^T is diagonal there (error_curve/exact.py)
@@ -351,13 +299,13 @@ def prices(
     every = audit.levels if levels is None else levels
     if menu is None:
         every, menu = merged(audit.levels, every), Menu()
-    names = (sampler, covariance, start or usual_start(audit.curve, sampler))
-    recent, key = audit.shared.setdefault("prices", {}), (names, every.tobytes(), menu.key)
+    begin = start or usual_start(audit.curve, sampler)
+    recent: dict[Hashable, Prices] = audit.shared.setdefault("prices", {})
+    key = (sampler.name, covariance, begin, every.tobytes(), menu.key)
     if key not in recent:
-        known = tuple({covariance} & {*audit.curve.errors}) if covariance else ()
-        curve = refined(audit.curve.starting(names[2]), every, bases=known)
+        bases = tuple({covariance} & {*audit.curve.errors}) if covariance else ()
+        curve = refined(audit.curve.starting(begin), every, bases=bases)
         for old in [*recent][: 1 - RECENT]:
             del recent[old]
-        recent[key] = Prices(audit, *names, curve, menu)
-    found: Prices = recent[key]
-    return found
+        recent[key] = Prices(audit, sampler, covariance, begin, curve, menu)
+    return recent[key]

@@ -23,6 +23,7 @@ import numpy as np
 from .._typing import Array, Indices, Levels
 from ..error_curve.curve import Curve
 from ..error_curve.interpolate import stretches
+from ..sampling.sampler import Sampler
 from .cells import cells, weighted_cells
 from .shortest_path import Allocation, Search, cheapest_path
 from .start import start_cost
@@ -36,7 +37,7 @@ class Menu:
     """What a plan may visit, and what it is chosen by; levels are indices 0..K-1.
 
     allowed: levels that may be visited, None for all; keep: levels that must be; widest: the
-    most log-SNR a step may cover; weight: a of path_kl/cells.py (9), 0 for KL.
+    most log-SNR a step may cover; weight: a of path_kl/cells.py (4), 0 for KL.
     """
 
     allowed: Indices | None = None
@@ -52,16 +53,26 @@ class Menu:
 
 
 @dataclass(frozen=True)
+class Way:
+    """How a grid is sampled: covariance None but for samplers that add a measured one."""
+
+    sampler: Sampler
+    covariance: str | None
+    start: str
+    process: str
+
+
+@dataclass(frozen=True)
 class Choice:
     """The best grids and the reference (1) on one curve.
 
-    curve: one group, at 0 and all levels; hold, covariance, start, process: the sampler;
-    variances: of the starting Gaussian by band; known: the curve at the measured levels alone;
+    curve: one group, at 0 and all levels; way: how grids are sampled; variances: of the starting
+    Gaussian by band; known: the curve at the measured levels alone;
     measured: the nodes 0..K that were.
     """
 
     curve: Curve
-    sampler: tuple[str, str | None, str, str]  # hold, covariance, start, process
+    way: Way
     variances: Array
     menu: Menu
     known: Curve
@@ -70,8 +81,8 @@ class Choice:
     @cached_property
     def cell(self) -> Array:
         """The cost of every cell in nats, [K, K]."""
-        hold, covariance, _, process = self.sampler
-        return cells(self.curve, hold, covariance, process)
+        way = self.way
+        return cells(self.curve, way.sampler, way.covariance, way.process)
 
     @cached_property
     def starts(self) -> Array:
@@ -79,7 +90,7 @@ class Choice:
         return self._started(self.curve.levels[1:])
 
     def _started(self, levels: Levels) -> Array:
-        return start_cost(self.curve, levels, self.sampler[2], self.variances)[:, 0]
+        return start_cost(self.curve, levels, self.way.start, self.variances)[:, 0]
 
     @cached_property
     def integrals(self) -> Array:
@@ -149,9 +160,10 @@ class Choice:
         if "cell" in self.__dict__:
             columns[from_zero:, from_zero:] = self.cell[np.ix_(places - 1, places - 1)].T
         else:
-            hold, covariance, _, process = self.sampler
-            part = self.curve.at(np.concatenate([[0], places]))
-            columns[from_zero:, from_zero:] = cells(part, hold, covariance, process).T
+            way, part = self.way, self.curve.at(np.concatenate([[0], places]))
+            columns[from_zero:, from_zero:] = cells(
+                part, way.sampler, way.covariance, way.process
+            ).T
         if from_zero:
             columns[1:, 0] = self._started(self.curve.levels[places])
         return columns

@@ -8,15 +8,12 @@ search from the first node gives R to all of them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
 from .._typing import Array, Indices
-
-if TYPE_CHECKING:
-    from .grid_cost import Prices
+from ..montecarlo import Estimate
+from .grid_cost import Prices
 
 
 def least(price: Prices, fold: int | None, first: int, grid: Indices, ends: Indices) -> Array:
@@ -59,3 +56,76 @@ def _on_paths(parents: Indices, ends: Indices) -> NDArray[np.bool_]:
             visited[j] = True
             j = j - 1 if parents[j] < 0 else int(parents[j])
     return visited
+
+
+def planned(price: Prices, count: int, last: int) -> tuple[Estimate, Estimate]:
+    """Return the shares, (1) of grid_cost.py, of the best grid of `count` levels to node `last`,
+    cross-fitted.
+
+    The plan's own grid is chosen on all examples, on more than these, and is as good. How
+    the whole is shared out is told by where that grid begins.
+    """
+    total: Array | float = 0.0
+    for fold, mine in price.folded():
+        nodes = price.choice(fold).nodes(count, last)
+        first, found = int(nodes[0]), sum(price.groups(nodes))
+        lowest = least(price, fold, 0, nodes[:1], nodes[:1])[0]
+        lowest = lowest + least(price, fold, first, nodes, nodes[-1:])[0]
+        total = total + mine * (found - lowest)
+    own = price.choice().nodes(count, last)
+    init, _ = shares_by_group(price, own)
+    return price.estimate(init), price.estimate(np.asarray(total - init))
+
+
+def excess(price: Prices, nodes: Indices) -> tuple[Estimate, Estimate]:
+    """Return the shares, (1) of grid_cost.py, init and discretisation, of a grid that was
+    given."""
+    init, cell = shares_by_group(price, nodes)
+    return price.estimate(init), price.estimate(cell)
+
+
+def shares_by_group(price: Prices, nodes: Indices) -> tuple[Array, Array]:
+    """Return `excess` by group, [B] or [F] each."""
+    init, cells = prefixes(price, nodes)
+    return init, cells[-1]
+
+
+def prefixes(price: Prices, nodes: Indices) -> tuple[Array, Array]:
+    """Return init and the discretisation up to each of `nodes` by group, [B] and [N, B]."""
+    first, cells = int(nodes[0]), price.each(nodes[:-1], nodes[1:])
+    init = price.refold(price.starts(price.curve.levels[first])) - reference_between(
+        price, 0, first
+    )
+    spent = np.concatenate([np.zeros((1, len(init))), np.cumsum(cells, axis=0)])
+    return init, spent - references(price, first, nodes)
+
+
+def reference_between(price: Prices, first: int, last: int, nodes: Indices | None = None) -> Array:
+    """Return R from node `first` to `last` by group, cross-fitted; 0 means s = 0.
+
+    nodes: of the grid that it is held against.
+    """
+    return np.asarray(references(price, first, between(first, last, nodes))[-1])
+
+
+def references(price: Prices, first: int, nodes: Indices) -> Array:
+    """Return R from node `first` to each of `nodes`, in order, by group, [N, B]."""
+
+    def search() -> Array:
+        parts = [mine * least(price, f, first, nodes, nodes) for f, mine in price.folded()]
+        return np.asarray(np.sum(parts, axis=0))
+
+    return price.kept(("R", first, nodes.tobytes()), search)
+
+
+def optimism_between(price: Prices, first: int, last: int, nodes: Indices | None = None) -> float:
+    """Return how far R may lie below `reference` for having been searched for.
+
+    A path chosen by some examples and priced by others costs on average no less than the best;
+    the least that all find and price themselves no more. R lies between.
+    """
+    if price.exact:
+        return 0.0  # the integral, which no path can beat
+    above = float(reference_between(price, first, last, nodes) @ price.folds)
+    _, costs, _ = price.unwary().cheapest(first, between(first, last, nodes))
+    return max(0.0, above - float(costs[-1]))

@@ -3,7 +3,7 @@ r"""What it costs to start at s_0 from a Gaussian instead of the noised data.
 The start is the cell from s = 0, where the best prediction is the mean, so that with
 M_j(0) = E(u_j . (x0 - mean))^2 measured on held-out data
 
-    gaussian   N(mean, diag(v) + 1/s_0):  (3) of cells.py with delta = s_0;            (1)
+    gaussian   N(mean, diag(v) + 1/s_0):  (1) of step_kl.py with delta = s_0;            (1)
     mean       N(mean, 1/s_0):            1/2 s_0 sum_j M_j(0);                             (2)
     class      N(mean_c, U_c diag(v_c) U_c^T + 1/s_0) of the example's class c: the same with
                M_bcj of class_means.py, its sum over classes;
@@ -23,15 +23,16 @@ import numpy as np
 from .._checks import require, require_choice
 from .._typing import Array
 from ..error_curve.curve import Curve
-from .cells import gaussian_cell
+from ..sampling.sampler import Sampler
+from ..sampling.step_kl import gaussian_cell
 
 STARTS = ("gaussian", "mean", "standard", "class")
-USUAL = {"gaussian": "gaussian", "x0": "mean", "relative": "standard", "score": "standard"}
 
 
-def usual_start(curve: Curve, hold: str) -> str:
-    """Return how a hold begins by default: the gaussian one with each class by itself, if any."""
-    return "class" if hold == "gaussian" and curve.about_class is not None else USUAL[hold]
+def usual_start(curve: Curve, sampler: Sampler) -> str:
+    """Return how a sampler begins by default: from measured moments of each class, if any."""
+    classes = sampler.covariance and curve.about_class is not None
+    return "class" if classes else sampler.start
 
 
 def start_cost(curve: Curve, snr: Array | float, start: str, variances: Array) -> Array:

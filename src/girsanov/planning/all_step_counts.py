@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..measuring.record import AuditRecord
-from ..sampling.ode_solvers import SOLVERS
+from ..sampling.registry import sampler_named
 from .on_grid import as_planned
 from .plan import Plan
 from .request import PlanRequest
@@ -28,9 +28,10 @@ def family(
     trajectories of the network as it is. Raises `InputError` when the audit cannot price the
     sampler.
     """
-    if plan.sampler in SOLVERS and plan.calibration is not None and audit.calibration is None:
+    solver = not sampler_named(plan.sampler).stochastic
+    if solver and plan.calibration is not None and audit.calibration is None:
         return [plan] if counts is None or plan.steps in {*counts} else []
-    if plan.sampler in SOLVERS:
+    if solver:
         return solver_plans(
             audit, plan.sampler, counts or SOLVER_COUNTS, plan.last, judged=ledgers
         )

@@ -45,6 +45,7 @@ from ..error_curve.unseen_events import most_error
 from ..measuring.record import AuditRecord
 from ..montecarlo import group_estimate
 from ..path_kl.grid_search import Menu
+from ..sampling.registry import sampler_named
 from .request import PlanRequest
 
 BETWEEN = 8  # levels that may be visited in each gap between measured ones
@@ -147,7 +148,7 @@ def ends_by(audit: AuditRecord, request: PlanRequest) -> str:
 
     Pictures, of more than one axis, are denoised, and so is what has no measured covariance.
     """
-    draws = request.sampler == "gaussian" and len(audit.about["shape"]) < 2
+    draws = sampler_named(request.sampler).covariance and len(audit.about["shape"]) < 2
     return request.last or ("draw" if draws else "denoise")
 
 

@@ -14,8 +14,7 @@ from typing import Unpack
 from .._checks import require
 from .._signatures import takes
 from ..measuring.record import AuditRecord
-from ..sampling.exponential_integrators import HOLDS, require_last
-from ..sampling.ode_solvers import SOLVERS
+from ..sampling.registry import sampler_named, stochastic_names
 from .allowed_levels import ends_by
 from .calibrate_or_not import advised
 from .plan import Plan
@@ -54,9 +53,10 @@ def make_plan(audit: AuditRecord, **options: Unpack[PlanOptions]) -> Plan:
     require(isinstance(audit, AuditRecord), "audit", "must be an audit", type(audit).__name__)
     request = _of_guided(audit, PlanRequest(**options))
     process = request.process or audit.about.get("process", "vp")
-    rule = f"must be one of {', '.join(HOLDS)} with process cld"
-    require(process == "vp" or request.sampler in HOLDS, "sampler", rule, request.sampler)
-    plan = _of_solver if request.sampler in SOLVERS else _of_hold
+    stochastic = sampler_named(request.sampler).stochastic
+    rule = f"must be one of {', '.join(stochastic_names())} with process cld"
+    require(process == "vp" or stochastic, "sampler", rule, request.sampler)
+    plan = _of_hold if stochastic else _of_solver
     end_given = request.resolution is not None or request.w2 is not None
     return trusted(plan(audit, request), audit, asked=end_given, force=request.force)
 
@@ -83,11 +83,11 @@ def _of_solver(audit: AuditRecord, request: PlanRequest) -> Plan:
 
 def _of_hold(audit: AuditRecord, request: PlanRequest) -> Plan:
     """Return the plan of a stochastic sampler, corrected where that is advised."""
-    sampler = request.sampler
-    require(request.distance is None, "distance", "is for ddim, heun and dpmpp-2m", sampler)
+    sampler = sampler_named(request.sampler)
+    require(request.distance is None, "distance", "is for ddim, heun and dpmpp-2m", sampler.name)
     rule = "is for the gaussian sampler and for ddim, heun and dpmpp-2m"
-    require(request.denoiser is None or sampler == "gaussian", "model", rule, sampler)
-    request = replace(request, last=require_last(ends_by(audit, request), sampler))
+    require(request.denoiser is None or sampler.covariance, "model", rule, sampler.name)
+    request = replace(request, last=sampler.require_last(ends_by(audit, request)))
     own = audit.calibrated() if request.calibrate else audit
     found = search(own.in_process(request.process), request)
     price, nodes = found.grids.price, found.nodes

@@ -29,9 +29,9 @@ from .._checks import require
 from .._typing import Array, Indices, Json
 from ..error_curve.bands import Bands
 from ..montecarlo import Estimate, mean_estimate
-from ..path_kl.cells import gaussian_cell
 from ..path_kl.grid_cost import Prices
-from ..sampling.exponential_integrators import Step
+from ..sampling.sampler import Step
+from ..sampling.step_kl import gaussian_cell
 from .plan import Plan
 
 if TYPE_CHECKING:

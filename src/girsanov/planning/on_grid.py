@@ -18,7 +18,8 @@ from ..ledger.score_entry import score_floor, score_note
 from ..measuring.record import AuditRecord
 from ..montecarlo import Estimate
 from ..path_kl.grid_cost import Prices, prices
-from ..sampling.exponential_integrators import require_last
+from ..path_kl.ideal_grid import excess
+from ..sampling.registry import sampler_named
 from .allowed_levels import ends_by
 from .matched_noise import beyond, matched, plus
 from .plan import Plan
@@ -71,7 +72,9 @@ def grid_prices(
     finest = audit.levels[-1]
     rule = f"must not be finer than the finest measured, SNR {finest:.6g}"
     require(bool(grid[-1] <= finest * (1 + SAME)), "levels", rule, float(grid[-1]))
-    price = prices(audit, request.sampler, request.covariance, request.start, levels=grid)
+    price = prices(
+        audit, sampler_named(request.sampler), request.covariance, request.start, levels=grid
+    )
     nodes = np.unique(np.abs(np.log(price.levels)[None] - np.log(grid)[:, None]).argmin(axis=1))
     return price, nodes + 1
 
@@ -93,7 +96,7 @@ def plan_on(
     """
     made = bare(price, nodes, last=last, why=why)
     if denoiser is not None:
-        made, (init, cells) = matched(made, price, denoiser), shares or price.excess(nodes)
+        made, (init, cells) = matched(made, price, denoiser), shares or excess(price, nodes)
         more = beyond(made, price, nodes)
         made.about["pilot"]["nats"] = float(more.value)
         shares = init, plus(cells, more)
@@ -105,10 +108,10 @@ def plan_on(
 def bare(price: Prices, nodes: Indices, *, last: str, why: str) -> Plan:
     """Return the plan for a grid of nodes 1..K without a ledger, which takes most of the time."""
     audit, frame, levels = price.audit, price.audit.frame, price.curve.levels[nodes]
-    require_last(last, price.hold)
+    price.sampler.require_last(last)
     variances, axes = _variances(price, nodes if last == "draw" else nodes[:-1])
     return Plan(
-        price.hold,
+        price.sampler.name,
         price.covariance,
         price.start,
         last,
@@ -128,7 +131,7 @@ def ledger(
     price: Prices, nodes: Indices, shares: tuple[Estimate, Estimate] | None = None
 ) -> tuple[Entry, ...]:
     """Return the entries init, discretisation and score of a grid, in nats."""
-    rows = sampler_entries(price, nodes, shares or price.excess(nodes))
+    rows = sampler_entries(price, nodes, shares or excess(price, nodes))
     if price.exact:
         return (*rows, Entry("score", 0.0, 0.0, 0.0, "exact", "the denoiser is exact"))
     low = score_floor(price, nodes)
@@ -136,7 +139,7 @@ def ledger(
 
 
 def _variances(price: Prices, here: Indices) -> tuple[Array | None, tuple[Basis, ...]]:
-    if price.hold != "gaussian":
+    if not price.sampler.covariance:
         return None, ()
     curve, frame, more = price.curve, price.audit.frame, price.unseen(here)
     if price.covariance == "scalar":

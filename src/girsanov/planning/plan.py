@@ -26,9 +26,8 @@ from ..ledger.sentences import plan_sentences
 from ..measuring.record_fields import require_record
 from ..moments import Moments, moments_from_tensors
 from ..path_kl.start import STARTS
-from ..sampling.cld import cld_recipe
-from ..sampling.exponential_integrators import HOLDS, PROCESSES, Recipe, recipe, require_last
-from ..sampling.ode_solvers import SOLVERS, network_calls, solver_recipe
+from ..sampling.registry import SAMPLERS, sampler_named
+from ..sampling.sampler import Recipe
 from .plan_file import OWN as OWN
 from .plan_file import axes_of, calibration_of, certificate_of, require_whole_plan
 
@@ -155,7 +154,7 @@ class Plan:
         """The number of network calls a sample costs."""
         if self.scheduler is not None:
             return int(self.scheduler["calls"])
-        return network_calls(self.sampler, len(self.levels), self.last)
+        return sampler_named(self.sampler).network_calls(len(self.levels), self.last)
 
     @property
     def scheduler(self) -> Json | None:
@@ -215,23 +214,17 @@ class Plan:
             known = self.moments.classes
             own = known.bases
             begin["class"] = (known.means, self.start_noise, None if own else main)
-        if self.sampler in SOLVERS:
-            start = begin[self.start]
-            return solver_recipe(self.sampler, self.levels, start=start, last=self.last)
         cells = self.covered
         bases = tuple(self.axes) * cells if len(self.axes) == 1 else tuple(self.axes)
-        make = {"vp": recipe, "cld": cld_recipe}[
-            require_choice("process", self.process, PROCESSES)
-        ]
-        found = make(
-            self.sampler,
+        whole = sampler_named(self.sampler).recipe(
             self.levels,
             start=begin[self.start],
             variances=self.variances,
             bases=bases or None,
             last=self.last,
+            process=self.process,
         )
-        return replace(found, class_bases=own) if own else found
+        return replace(whole, class_bases=own) if own else whole
 
     def save(self, path: PathLike, *, force: bool = False) -> None:
         """Write `path` (JSON, to read) and its arrays beside it (safetensors).
@@ -272,6 +265,14 @@ class Plan:
         }
 
 
+def _last_of(content: Json) -> str:
+    """Return how a plan in a file ends; one whose steps diffusers takes is denoised or not."""
+    named = SAMPLERS.get(content["sampler"])
+    if named is None:
+        return require_choice("last", content["last"], ("denoise", "sample"))
+    return named.require_last(content["last"])
+
+
 def load_plan(path: PathLike) -> Plan:
     """Return the plan saved in `path`; refuse files that are not one, or were changed."""
     content = read_format(path, "plan")
@@ -285,10 +286,10 @@ def load_plan(path: PathLike) -> Plan:
             axes_of(a, t.get(f"axes.{k}"), moments) for k, a in enumerate(content["axes"])
         )
         plan = Plan(
-            require_choice("sampler", content["sampler"], (*HOLDS, *SOLVERS, OWN)),
+            require_choice("sampler", content["sampler"], (*SAMPLERS, OWN)),
             content["covariance"],
             require_choice("start", content["start"], STARTS),
-            require_last(content["last"], content["sampler"]),
+            _last_of(content),
             require_levels("levels", t["levels"]),
             moments,
             t["start_noise"],

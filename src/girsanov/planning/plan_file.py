@@ -14,7 +14,7 @@ from ..denoise.calibration import Calibration, calibration_from_tensors
 from ..ledger.certificate import Certificate, certificate_from_json
 from ..moments import Moments
 from ..path_kl.cells import COVARIANCES
-from ..sampling.ode_solvers import SOLVERS
+from ..sampling.registry import SAMPLERS
 
 if TYPE_CHECKING:
     from .plan import Plan
@@ -27,7 +27,9 @@ def require_whole_plan(plan: Plan, content: Json) -> None:
     content = {"process": "vp", **content}  # a plan of the first versions has but one
     names = {"format", "axes", "arrays", *plan.summary(), *plan.about}
     require(content.keys() == names, "fields", "must be those of a plan", sorted(content))
-    judged = (plan.distance is not None) == (plan.sampler in SOLVERS)
+    sampler = SAMPLERS.get(plan.sampler)  # None where diffusers takes the steps
+    solver = sampler is not None and not sampler.stochastic
+    judged = (plan.distance is not None) == solver
     require(judged, "distance", "must come with a solver, and with nothing else", plan.sampler)
     own = plan.about.get("scheduler")
     require((own is not None) == (plan.sampler == OWN), "scheduler", f"must come with {OWN}", own)
@@ -35,7 +37,8 @@ def require_whole_plan(plan: Plan, content: Json) -> None:
         parts = {"name": str, "config": dict, "calls": int}
         good = isinstance(own, dict) and {k: type(v) for k, v in own.items()} == parts
         require(good and own["calls"] > 0, "scheduler", f"must have {', '.join(parts)}", own)
-    choices = COVARIANCES if plan.sampler == "gaussian" else (None,)
+    measured = sampler is not None and sampler.covariance
+    choices = COVARIANCES if measured else (None,)
     require(plan.covariance in choices, "covariance", "must fit the sampler", plan.covariance)
     kinds = {"why": str, "model": str, "command": str, "audit": dict, "frontier": list}
     kinds["tournament"] = kinds["limits"] = kinds["pilot"] = dict
@@ -58,7 +61,7 @@ def require_whole_plan(plan: Plan, content: Json) -> None:
     if plan.variances is not None:
         rule = f"must have shape [{cells}] or [{cells}, {d}]"
         require(plan.variances.shape in ((cells,), (cells, d)), "variances", rule)
-    one = plan.sampler == "gaussian" and plan.covariance != "scalar"
+    one = measured and plan.covariance != "scalar"
     bases = cells if plan.covariance == "full" else min(cells, int(one))
     require(len(plan.axes) == bases, "axes", f"must be {bases} bases", len(plan.axes))
     same = math.isclose(content["resolution"], plan.resolution, rel_tol=1e-9)

@@ -22,6 +22,7 @@ import numpy as np
 
 from ..measuring.record import AuditRecord
 from ..montecarlo import Estimate
+from ..sampling.registry import sampler_named
 from ..score_error.straight_line import WORST_OF_MANY
 from .on_grid import as_planned, grid_prices
 from .plan import Plan
@@ -84,7 +85,10 @@ def _of_sampler(audit: AuditRecord, own: AuditRecord, plan: Plan) -> list[Remedy
     if plan.levels[0] <= own.levels[0] * 1.001 and init.value is not None:
         about = {"noise": float(own.levels[0] ** -0.5)}
         found.append(Remedy("range", init.value, init.low or 0.0, init.high or math.inf, about))
-    fits = plan.covariance in (None, "scalar", own.curve.main) and plan.sampler != "relative"
+    fits = (
+        plan.covariance in (None, "scalar", own.curve.main)
+        and not sampler_named(plan.sampler).products
+    )
     fits &= plan.guidance == 1 and audit.about.get("process", "vp") == "vp"
     if plan.calibration is None and not own.about["exact"] and fits:
         better = audit.calibrated()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypedDict, cast
 
 from .._checks import require, require_count, require_number
 from .._typing import Levels, Progress
+from ..sampling.registry import USUAL
 
 if TYPE_CHECKING:  # torch is slow to import, and planning needs none
     from ..comparison.jackknife import Measure
@@ -78,7 +79,7 @@ class PlanRequest:
     kl: float | None = None
     tv: float | None = None
     distance: float | None = None
-    sampler: str = "gaussian"
+    sampler: str = USUAL
     process: str | None = None
     covariance: str | None = None
     start: str | None = None

@@ -15,9 +15,9 @@ from ..ledger.score_entry import score_floor
 from ..measuring.record import AuditRecord
 from ..path_kl.cells import COVARIANCES
 from ..path_kl.grid_cost import Prices, prices
+from ..path_kl.ideal_grid import planned
 from ..path_kl.start import STARTS
-from ..sampling.exponential_integrators import HOLDS
-from ..sampling.ode_solvers import SOLVERS
+from ..sampling.registry import sampler_named
 from .allowed_levels import ends_by, offer
 from .on_grid import bare, plan_on
 from .plan import Plan
@@ -26,8 +26,6 @@ from .step_targets import DECISIVE, Grids, best, decisive, why_best
 
 if TYPE_CHECKING:
     from ..denoise.base import Denoiser
-
-X0_WEIGHT = 1.0  # of the x0 hold when no KL is asked for: closer to W2 (theory 11.7)
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ class Found:
         denoiser: the audited model, for noise that keeps the data's spread (`matched_noise.py`).
         """
         price, nodes = self.grids.price, self.nodes
-        shares = price.planned(len(nodes), int(nodes[-1]))
+        shares = planned(price, len(nodes), int(nodes[-1]))
         plan = plan_on(
             price, nodes, last=self.last, frontier=self.frontier(), why=self.why, shares=shares,
             denoiser=denoiser,
@@ -108,19 +106,19 @@ def every(
 
 def grids_of(audit: AuditRecord, request: PlanRequest) -> Grids:
     """Return the grids of a sampler on all levels that a plan may visit."""
-    sampler, weight = request.sampler, request.weight
-    require_choice("sampler", sampler, (*HOLDS, *SOLVERS))
+    sampler, weight = sampler_named(request.sampler), request.weight
     if request.covariance is not None:
         require_choice("covariance", request.covariance, COVARIANCES)
         rule = "belongs to the gaussian sampler"
-        require(sampler == "gaussian", "covariance", rule, sampler)
+        require(sampler.covariance, "covariance", rule, sampler.name)
     if request.start is not None:
         require_choice("start", request.start, STARTS)
     if weight is None:
         target = request.kl or request.tv
-        weight = X0_WEIGHT if sampler == "x0" and target is None else 0.0
+        weight = sampler.weight if target is None else 0.0
     weight = require_number("weight", weight)
-    require(weight == 0 or sampler == "x0", "weight", "belongs to the x0 sampler", sampler)
+    rule = "belongs to the x0 sampler"
+    require(weight == 0 or sampler.weight > 0, "weight", rule, sampler.name)
     site = offer(audit, request)
     menu = replace(site.menu, weight=weight)
     price = prices(
@@ -159,5 +157,6 @@ def _remembered(request: PlanRequest, price: Prices) -> Json:
         value = getattr(request, name)
         if value is not None:
             out[name] = np.asarray(value, dtype=np.float64).tolist()
-    usual = X0_WEIGHT if price.hold == "x0" else 0.0
-    return out if price.menu.weight == usual else {**out, "weight": price.menu.weight}
+    return (
+        out if price.menu.weight == price.sampler.weight else {**out, "weight": price.menu.weight}
+    )

@@ -14,6 +14,7 @@ from ..ledger.entry import tv_from_kl
 from ..ledger.sampler_entries import sampler_entries
 from ..path_kl.grid_cost import Prices
 from ..path_kl.grid_search import MOST, SIZES
+from ..path_kl.ideal_grid import planned
 
 ENOUGH = 0.5  # the best number of steps leaves the sampler this share of the score error's bound
 FARTHER = 2  # times the best number of steps, to see that the model is what costs more
@@ -99,7 +100,7 @@ class Grids:
     def upper(self, steps: int) -> float:
         """Return the upper ends of init and discretisation of the best grid, added."""
         nodes, levels = self.nodes(steps), steps + self.extra
-        entries = sampler_entries(self.price, nodes, self.price.planned(levels, self.end))
+        entries = sampler_entries(self.price, nodes, planned(self.price, levels, self.end))
         return sum(float(e.high or 0.0) for e in entries)
 
     def fewest(self, target: float, argument: str) -> tuple[int, str]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from markupsafe import Markup, escape
 
 from ..planning.plan import Plan
-from ..sampling.exponential_integrators import HOLDS
+from ..sampling.registry import USUAL, sampler_named
 
 
 def lines(code: str) -> Markup:
@@ -58,7 +58,9 @@ def snippets(plan: Plan, commands: Sequence[str]) -> list[Snippet]:
     words = shlex.join(["girsanov", "plan", audit])
     options = _options(plan)
     given = "".join(f", {k}={v!r}" for k, v in options.items())
-    if "calibrate" in options and plan.sampler not in HOLDS:  # whose trajectories are new
+    if (
+        "calibrate" in options and not sampler_named(plan.sampler).stochastic
+    ):  # whose trajectories are new
         options["model"] = shlex.quote(model)
         given += f", denoiser=gv.load_model({model!r})"
     shell = (
@@ -109,7 +111,7 @@ def _in_diffusers(plan: Plan, model: str, out: str, count: Markup) -> list[Snipp
 def _options(plan: Plan) -> dict[str, str | float | bool]:
     """Return what makes a plan besides its number of steps, where it is not the default."""
     found: dict[str, str | float | bool] = {}
-    if plan.sampler != "gaussian":
+    if plan.sampler != USUAL:
         found["sampler"] = plan.sampler
     if plan.covariance is not None:
         found["covariance"] = plan.covariance
@@ -117,7 +119,7 @@ def _options(plan: Plan) -> dict[str, str | float | bool]:
         found["calibrate"] = True
     if plan.process != "vp":
         found["process"] = plan.process
-    if plan.sampler in HOLDS:
+    if sampler_named(plan.sampler).stochastic:
         # rounded up: below the finest level measured there is no plan
         found["resolution"] = float(f"{plan.resolution * (1 + 1e-5):.6g}")
     return found

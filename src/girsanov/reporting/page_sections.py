@@ -142,7 +142,7 @@ def total_section(audit: AuditRecord, plans: Sequence[Plan], kin: Sequence[Plan]
         ),
         "names": [one.name for one in drawn[:MOST]],
         "rises": "" if audit.about["exact"] else rises(first),
-        "covers": first.sampler == "gaussian",
+        "covers": first.covariance is not None,
         "in_nats": first.distance is None,
     }
 

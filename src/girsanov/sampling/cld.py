@@ -27,9 +27,9 @@ that the whole has weak order 1, as the holds, with an error that vanishes with 
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from scipy import special
@@ -37,28 +37,29 @@ from scipy import special
 from .._checks import require, require_choice, require_levels
 from .._typing import Array, Tensor
 from ..process import CriticallyDampedLangevin
-from .exponential_integrators import HOLDS, Complement, Recipe, Step, recipe, require_last
-from .exponential_integrators import ORDERS as HOLD_ORDERS
+from .sampler import Complement, Recipe, Step
 
-ORDERS = {**HOLD_ORDERS, "strang": 1}  # weak, of x
+STRANG_ORDER = 1  # weak, of x
 CLD = CriticallyDampedLangevin()
 TURN = np.array([[1.0, -1.0], [-1.0, 1.0]])  # of the velocity's sign, entry by entry
 
 
-def cld_recipe(hold: str, levels: Array, **options: Any) -> Recipe:
-    """Return the sampler that visits `levels` [N+1] in phase space with this `hold`.
+@dataclass(frozen=True)
+class Flow:
+    """(2) or (3) by the length h of a step; raw: whether S_v is frozen, not S_v + V."""
 
-    options: start, variances, bases and last as `girsanov.recipe`, which says what they mean.
-    """
-    plain = recipe(hold, levels, **options)
-    times = CLD.time(np.asarray(levels, dtype=np.float64)).tolist()
+    of: Callable[[float], tuple[Array, Array, Array]]
+    raw: bool = False
+
+
+def in_phase_space(plain: Recipe, levels: Array, flow: Flow | None) -> Recipe:
+    """Return a sampler of (x, w) that visits `levels` as `plain` does x; flow: None for (4)."""
+    times = CLD.time(levels).tolist()
     steps = [
-        _drift_step(hold, step.snr, here, there)
-        if hold in ("score", "relative")
+        _linear_step(step.snr, here, there, flow.of(here - there), raw=flow.raw)
+        if flow is not None
         else replace(step, complement=_bridge(step.snr, snr, here, there))
-        for step, snr, (here, there) in zip(
-            plain.steps, np.asarray(levels)[1:], pairwise(times), strict=False
-        )
+        for step, snr, (here, there) in zip(plain.steps, levels[1:], pairwise(times), strict=False)
     ]
     return replace(plain, steps=(*steps, *plain.steps[len(steps) :]), process="cld")
 
@@ -70,7 +71,7 @@ def strang_recipe(levels: Array, last: str = "denoise") -> Recipe:
     the last level.
     """
     grid = require_levels("levels", levels, at_least=2)
-    require_last(last, "strang")
+    require_choice("last", last, ("denoise", "sample"))
     times = CLD.time(grid)
     middles = (times[:-1] + times[1:]) / 2
     places = [*middles.tolist(), float(times[-1])]
@@ -99,12 +100,6 @@ def relative_flow(h: float) -> tuple[Array, Array, Array]:
     """Return the matrix [2, 2], the factor of R_v [2] and the covariance [2, 2] of (3)."""
     kick = 4 * np.array([float(special.gammainc(2, h)), h * np.exp(-h)])
     return CLD.transition(h) * TURN, kick, CLD.noise(h) * TURN
-
-
-def _drift_step(hold: str, snr: float, here: float, there: float) -> Step:
-    require_choice("hold", hold, HOLDS)
-    flow = score_flow if hold == "score" else relative_flow
-    return _linear_step(snr, here, there, flow(here - there), raw=hold == "score")
 
 
 def _linear_step(

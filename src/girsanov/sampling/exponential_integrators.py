@@ -27,99 +27,18 @@ The start is the step (2) from s = 0, where the best prediction is the data's me
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import numpy as np
 
 from .._checks import require, require_choice, require_levels
 from .._typing import Array
 from ..basis import Basis
-
-Hold = Literal["score", "relative", "x0", "gaussian"]
-HOLDS: tuple[str, ...] = get_args(Hold)
-ORDERS = dict.fromkeys(HOLDS, 1)  # weak: error of the output's law ~ h^order
-Start = Literal["gaussian", "mean", "standard", "class"]
-Last = Literal["draw", "denoise", "sample"]
-LASTS: tuple[str, ...] = get_args(Last)
-PROCESSES = ("vp", "cld")
-
-
-@dataclass(frozen=True)
-class Complement:
-    """A step's second row: x' gains `into` w, and w' = state x + own w + prediction m + shared
-    (c xi of x') + noise xi_2, for the coordinate w across x in phase space.
-    """
-
-    into: float
-    state: float
-    own: float
-    prediction: float
-    shared: float
-    noise: float
-
-
-@dataclass(frozen=True)
-class Step:
-    """The coefficients a, b, c of equation (1) for one step out of SNR `snr`.
-
-    noise: c, a number, or one per coordinate of `basis` [d]; `basis` None means the identity;
-    history: the coefficient of the prediction that the step before it made; complement: the
-    rest of a step in phase space (`cld.py`).
-    """
-
-    snr: float
-    state: float
-    prediction: float
-    noise: float | Array
-    basis: Basis | None = None
-    history: float = 0.0
-    complement: Complement | None = None
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """A whole sampler: where it starts and its steps; one network call a step.
-
-    mean: centre of the starting Gaussian, [d] or a number; start_noise: its standard deviation,
-    a number or one per coordinate of `start_basis`; of a start for each class both are [C, d], in
-    `class_bases` where each has its own; end: SNR of the law that the last state
-    has before a denoising last step, the resolution that a certificate speaks of; process: ``vp``
-    for any scalar process, ``cld`` for phase space, where w starts at N(0, I).
-    """
-
-    mean: float | Array
-    start_noise: float | Array
-    start_basis: Basis | None
-    steps: tuple[Step, ...]
-    end: float
-    process: str = "vp"
-    class_bases: tuple[Basis, ...] = ()
-
-    def __post_init__(self) -> None:
-        first = bool(self.steps) and self.steps[0].history == 0
-        require(first, "steps", "must begin with one that needs no prediction before it")
-
-    @property
-    def classes(self) -> int:
-        """The number of classes that have a start of their own, 0 where all begin alike."""
-        return len(self.mean) if isinstance(self.mean, np.ndarray) and self.mean.ndim == 2 else 0
-
-
-def require_fits(plan: Recipe, dimension: int) -> None:
-    """Refuse a recipe whose numbers a coordinate are of another dimension d than the model's.
-
-    A single number, where no [d] is given, is for every coordinate alike.
-    """
-    starts = (plan.start_basis, *plan.class_bases)
-    own = (v[0] if np.ndim(v) == 2 else v for v in (plan.mean, plan.start_noise))  # type: ignore[index]
-    rows = [*own, *(step.noise for step in plan.steps)]
-    sizes = {np.shape(v) for v in rows} | {
-        (b.dimension,) for b in (*starts, *(s.basis for s in plan.steps)) if b is not None
-    }
-    others = sorted(sizes - {(), (dimension,)})
-    rule = f"must be of {dimension} numbers, as the examples of this model are"
-    require(not others, "plan", rule, others and others[0])
+from .cld import Flow, in_phase_space, relative_flow, score_flow
+from .sampler import PROCESSES, Recipe, Sampler, Start, Step
+from .step_kl import relative_cell, score_cell, x0_cell
+from .step_kl_cld import cld_relative_cell, cld_score_cell
 
 
 def ou_time(snr: Array | float) -> Array:
@@ -163,53 +82,68 @@ def relative_step(snr: float, snr_next: float) -> Step:
     return Step(snr, float(2 * np.exp(-h) - np.exp(-2 * h) - b), float(b), float(noise))
 
 
-def recipe(
-    hold: str,
-    levels: Array,
-    *,
-    start: tuple[float | Array, float | Array, Basis | None],
-    variances: Array | None = None,
-    bases: tuple[Basis | None, ...] | None = None,
-    last: str = "denoise",
-) -> Recipe:
-    """Return the sampler that visits `levels` [N+1] with this `hold`.
+@dataclass(frozen=True)
+class Integrator(Sampler):
+    """A stochastic sampler; step: (2), (3) or (4) between two SNRs, the last one inf for a draw.
 
-    start: centre, standard deviation and basis of the starting Gaussian; variances: v of the
-    gaussian hold, [N] or [N, d], with the basis of each step in `bases`; last: ``denoise`` calls
-    the network once more at the last level and returns its prediction (N + 1 calls), ``draw``
-    draws about it with the variance in one row more of `variances` (gaussian hold), ``sample``
-    returns the state there (N calls).
+    flow: of phase space (`cld.py`), None for the bridge of (2) there.
     """
-    kind = require_choice("hold", hold, HOLDS)
-    grid = require_levels(
-        "levels", levels, at_least=2 if require_last(last, kind) == "sample" else 1
-    )
-    given = (variances is not None) == (kind == "gaussian")
-    require(given, "variances", "must be given for the gaussian hold, and for no other", hold)
-    cells = list(zip(grid[:-1].tolist(), grid[1:].tolist(), strict=True))
-    cells += [(float(grid[-1]), math.inf)] * (last == "draw")
-    if kind == "gaussian":
-        v = np.asarray(variances, dtype=np.float64)
-        u = bases or (None,) * len(cells)
-        rows = v.ndim in (1, 2) and len(v) == len(u) == len(cells)
-        require(rows, "variances", f"must have {len(cells)} rows", v.shape)
-        good = bool((v >= 0).all() and np.isfinite(v).all())
-        require(good, "variances", "must be finite and not negative")
-        steps = [gaussian_step(s, t, v[k], u[k]) for k, (s, t) in enumerate(cells)]
-    else:
-        make = {"x0": gaussian_step, "score": score_step, "relative": relative_step}[kind]
-        steps = [make(s, t) for s, t in cells]
-    if last == "denoise":
-        steps.append(Step(float(grid[-1]), 0.0, 1.0, 0.0))
-    return Recipe(*start, tuple(steps), float(grid[-1]))
+
+    step: Callable[[float, float], Step] = gaussian_step
+    flow: Flow | None = None
+
+    def recipe(
+        self,
+        levels: Array,
+        *,
+        start: Start,
+        variances: Array | None = None,
+        bases: tuple[Basis | None, ...] | None = None,
+        last: str = "denoise",
+        process: str = "vp",
+    ) -> Recipe:
+        """Return the sampler that visits `levels` [N+1]; `girsanov.recipe` says the rest."""
+        ends = self.require_last(last)
+        grid = require_levels("levels", levels, at_least=2 if ends == "sample" else 1)
+        rule = "must be given for the gaussian hold, and for no other"
+        require((variances is not None) == self.covariance, "variances", rule, self.name)
+        cells = list(zip(grid[:-1].tolist(), grid[1:].tolist(), strict=True))
+        cells += [(float(grid[-1]), math.inf)] * (last == "draw")
+        if variances is None:
+            steps = [self.step(s, t) for s, t in cells]
+        else:
+            v, u = _checked(variances, bases, len(cells))
+            steps = [gaussian_step(s, t, v[k], u[k]) for k, (s, t) in enumerate(cells)]
+        if last == "denoise":
+            steps.append(Step(float(grid[-1]), 0.0, 1.0, 0.0))
+        whole = Recipe(*start, tuple(steps), float(grid[-1]))
+        require_choice("process", process, PROCESSES)
+        return in_phase_space(whole, grid, self.flow) if process == "cld" else whole
 
 
-def require_last(last: str, sampler: str) -> str:
-    """Return how a sampler ends, or refuse: only the gaussian hold has a covariance to draw by."""
-    require_choice("last", last, LASTS)
-    rule = "must be denoise or sample: only the gaussian sampler has a covariance to draw by"
-    require(last != "draw" or sampler == "gaussian", "last", rule, last)
-    return last
+def _checked(
+    variances: Array, bases: tuple[Basis | None, ...] | None, count: int
+) -> tuple[Array, tuple[Basis | None, ...]]:
+    """Return the variances and the basis of each of `count` steps, or refuse."""
+    v = np.asarray(variances, dtype=np.float64)
+    u = bases or (None,) * count
+    rows = v.ndim in (1, 2) and len(v) == len(u) == count
+    require(rows, "variances", f"must have {count} rows", v.shape)
+    good = bool((v >= 0).all() and np.isfinite(v).all())
+    require(good, "variances", "must be finite and not negative")
+    return v, u
+
+
+SCORE = Integrator(
+    "score", step=score_step, flow=Flow(score_flow, raw=True), start="standard", monge=False,
+    step_kl={"vp": score_cell, "cld": cld_score_cell},
+)  # fmt: skip
+RELATIVE = Integrator(
+    "relative", step=relative_step, flow=Flow(relative_flow), start="standard", products=True,
+    step_kl={"vp": relative_cell, "cld": cld_relative_cell},
+)  # fmt: skip
+X0 = Integrator("x0", start="mean", weight=1.0, step_kl={"vp": x0_cell, "cld": x0_cell})
+GAUSSIAN = Integrator("gaussian", covariance=True)
 
 
 def _scalar(value: Array) -> float | Array:

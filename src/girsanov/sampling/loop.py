@@ -22,7 +22,7 @@ from ..denoise.calibrate import CalibratedDenoiser
 from ..denoise.pipelines.own_schedulers import own_batches
 from ..noise import Ahead, NoiseSource
 from .cld import follow, require_alike
-from .exponential_integrators import Recipe, require_fits
+from .sampler import Recipe, require_fits
 
 BATCH = 1000
 

@@ -20,18 +20,15 @@ A last prediction m is (2) down to sigma' = 0.
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, get_args
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from .._checks import require_choice, require_levels
+from .._checks import require, require_levels
 from .._typing import Array
 from ..basis import Basis
-from .exponential_integrators import Recipe, Step, require_last
-
-Solver = Literal["ddim", "heun", "dpmpp-2m"]
-SOLVERS: tuple[str, ...] = get_args(Solver)
-ORDERS = {"ddim": 1, "heun": 2, "dpmpp-2m": 2}  # error of the end point ~ h^order
+from .sampler import Recipe, Sampler, Start, Step
 
 
 class Weights(NamedTuple):
@@ -43,68 +40,69 @@ class Weights(NamedTuple):
     corrector: Array
 
 
-def weights(
-    solver: str, before: Array | float | None, snr: Array | float, snr_next: Array | float
-) -> Weights:
-    """Return the factors of (2), (3) or (4) for steps from `snr` to `snr_next`, in float64.
+@dataclass(frozen=True)
+class OdeSampler(Sampler):
+    """A solver of (1): nothing is random after the start, so that it has no path KL."""
 
-    before: the level that the step before came from, which (4) needs; None for a first step.
-    """
-    # where a difference of logarithms would cancel
-    h = np.asarray(np.log1p((np.asarray(snr_next) - snr) / snr) / 2)
-    q, none = -np.expm1(-h), np.zeros_like(h)
-    if solver == "heun":
-        b = np.expm1(h) / 2  # q/(1 - q) = e^h - 1
-        return Weights(np.exp(-h), q - b, none, b)
-    if solver == "ddim" or before is None:
-        return Weights(np.exp(-h), q, none, none)
-    ratio = h / np.log1p((np.asarray(snr) - before) / before)
-    return Weights(np.exp(-h), q * (1 + ratio), -q * ratio, none)
+    stochastic: ClassVar[bool] = False
+
+    def weights(
+        self, before: Array | float | None, snr: Array | float, snr_next: Array | float
+    ) -> Weights:
+        """Return the factors of (2), (3) or (4) for steps from `snr` to `snr_next`, in float64.
+
+        before: the level that the step before came from, which (4) needs; None for a first step.
+        """
+        # where a difference of logarithms would cancel
+        h = np.asarray(np.log1p((np.asarray(snr_next) - snr) / snr) / 2)
+        q, none = -np.expm1(-h), np.zeros_like(h)
+        if self.calls == 2:
+            b = np.expm1(h) / 2  # q/(1 - q) = e^h - 1
+            return Weights(np.exp(-h), q - b, none, b)
+        if not self.history or before is None:
+            return Weights(np.exp(-h), q, none, none)
+        ratio = h / np.log1p((np.asarray(snr) - before) / before)
+        return Weights(np.exp(-h), q * (1 + ratio), -q * ratio, none)
+
+    def step(self, before: float | None, snr: float, snr_next: float) -> list[Step]:
+        """Return the network calls of one step: one, or two with heun."""
+        w = self.weights(before, snr, snr_next)
+        if self.calls == 1:
+            return [Step(snr, float(w.state), float(w.prediction), 0.0, history=float(w.history))]
+        b = float(w.corrector)
+        predictor = DDIM.step(None, snr, snr_next)
+        return [*predictor, Step(snr_next, 1.0, b, 0.0, history=-b)]
+
+    def recipe(
+        self,
+        levels: Array,
+        *,
+        start: Start,
+        variances: Array | None = None,
+        bases: tuple[Basis | None, ...] | None = None,
+        last: str = "denoise",
+        process: str = "vp",
+    ) -> Recipe:
+        """Return the sampler that follows (1) through `levels` [N+1].
+
+        start: of the Gaussian it begins with, the only randomness; last: ``denoise`` calls the
+        network once more at the last level and returns its prediction, ``sample`` returns the
+        state there. Variances and bases belong to other samplers.
+        """
+        require(variances is None, "variances", "must be given for no solver", self.name)
+        require(process == "vp", "process", "must be vp for a solver", process)
+        ends = self.require_last(last)
+        grid = require_levels("levels", levels, at_least=1 if ends == "denoise" else 2).tolist()
+        steps = [
+            step
+            for three in zip([None, *grid], grid, grid[1:], strict=False)
+            for step in self.step(*three)
+        ]
+        if last == "denoise":
+            steps.append(Step(grid[-1], 0.0, 1.0, 0.0))
+        return Recipe(*start, tuple(steps), grid[-1])
 
 
-def solver_step(solver: str, before: float | None, snr: float, snr_next: float) -> list[Step]:
-    """Return the network calls of one step: one, or two with heun."""
-    w = weights(solver, before, snr, snr_next)
-    if solver != "heun":
-        return [Step(snr, float(w.state), float(w.prediction), 0.0, history=float(w.history))]
-    b = float(w.corrector)
-    predictor = solver_step("ddim", None, snr, snr_next)
-    return [*predictor, Step(snr_next, 1.0, b, 0.0, history=-b)]
-
-
-def network_calls(solver: str, levels: int, last: str) -> int:
-    """Return what a sample costs on a grid of so many levels."""
-    return (levels - 1) * (2 if solver == "heun" else 1) + (last != "sample")
-
-
-def solver_steps(solver: str, levels: Array) -> list[Step]:
-    """Return the steps of a `solver` through `levels` [N+1]: N network calls, 2N with heun."""
-    require_choice("solver", solver, SOLVERS)
-    grid = levels.tolist()
-    before = [None, *grid]
-    return [
-        step
-        for three in zip(before, grid, grid[1:], strict=False)
-        for step in solver_step(solver, *three)
-    ]
-
-
-def solver_recipe(
-    solver: str,
-    levels: Array,
-    *,
-    start: tuple[float | Array, float | Array, Basis | None],
-    last: str = "denoise",
-) -> Recipe:
-    """Return the sampler that follows (1) through `levels` [N+1] with this `solver`.
-
-    start: centre, standard deviation and basis of the starting Gaussian, the only randomness;
-    last: ``denoise`` calls the network once more at the last level and returns its prediction,
-    ``sample`` returns the state there.
-    """
-    ends = require_last(last, solver)
-    grid = require_levels("levels", levels, at_least=1 if ends == "denoise" else 2)
-    steps = solver_steps(solver, grid)
-    if last == "denoise":
-        steps.append(Step(float(grid[-1]), 0.0, 1.0, 0.0))
-    return Recipe(*start, tuple(steps), float(grid[-1]))
+DDIM = OdeSampler("ddim")
+HEUN = OdeSampler("heun", order=2, calls=2)
+DPMPP_2M = OdeSampler("dpmpp-2m", order=2, history=True)

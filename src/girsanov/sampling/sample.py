@@ -12,8 +12,8 @@ from .._typing import Progress
 from ..data.standardise import Standardisation
 from ..denoise.base import Denoiser, require_denoiser
 from ..noise import NoiseSource
-from .exponential_integrators import Recipe
 from .loop import HasRecipe, sample_batches
+from .sampler import Recipe
 
 STANDARDISED = (
     "the samples are in the model's own units (standardised, or of its pictures or latents): "

@@ -28,9 +28,9 @@ from ..basis import Basis
 from ..data.numpy_files import read_npy
 from ..data.standardise import Standardisation
 from ..denoise.base import Denoiser
-from .exponential_integrators import Recipe
 from .loop import BATCH, HasRecipe, sample_batches
 from .sample import check_model, in_units, proportional_labels, units_of
+from .sampler import Recipe
 
 SHARDS = 1000  # files at most
 OURS = re.compile(r"\.?(\d{6}\.npy|index\.json)(\..*)?")

@@ -24,7 +24,7 @@ from ..denoise.network import NetworkDenoiser
 from ..denoise.unet import build_unet
 from ..moments import measure_moments, with_classes
 from ..noise import NoiseSource
-from ..sampling.exponential_integrators import PROCESSES
+from ..sampling.sampler import PROCESSES
 from .checkpoint import json_line, load_checkpoint, require_free
 from .loop import Trainer
 from .objective import OBJECTIVES, build_objective

@@ -17,8 +17,7 @@ import numpy as np
 from ..._typing import Array
 from ...law import Gaussian
 from ...ledger.numbers import number
-from ...sampling.cld import cld_recipe
-from ...sampling.exponential_integrators import recipe
+from ...sampling.registry import cld_recipe, recipe
 from ..bounds.chen2023_cld import ou_time as cld_ou_time
 from ..chart import Series, chart
 from ..fit import exponent, worded

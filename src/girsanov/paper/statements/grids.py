@@ -21,6 +21,7 @@ from ...law import Gaussian
 from ...law.base import Law
 from ...path_kl.cells import cells
 from ...path_kl.shortest_path import shortest_paths
+from ...sampling.registry import sampler_named
 from ..chart import Series, chart
 from ..path_kl import SKEWED, discretisation, half_information
 from ..statement import Result, Row, Statement, printed
@@ -34,8 +35,8 @@ CANDIDATE = 2e-3  # relative cost of choosing among finitely many levels
 
 def best(law: Law, hold: str, steps: tuple[int, ...], candidates: int) -> dict[int, float]:
     """Return min D by dynamic programming over log-spaced candidate levels, by N."""
-    levels = np.geomspace(LOW, HIGH, candidates)
-    cost = cells(exact_curve(law, levels), hold, "scalar" if hold == "gaussian" else None)
+    levels, sampler = np.geomspace(LOW, HIGH, candidates), sampler_named(hold)
+    cost = cells(exact_curve(law, levels), sampler, "scalar" if sampler.covariance else None)
     start = np.full(candidates, np.inf)
     start[0] = 0.0
     found = shortest_paths(start, cost, max(steps) + 1)

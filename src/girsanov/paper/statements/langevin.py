@@ -16,8 +16,8 @@ from ..._typing import Array
 from ...denoise.exact import ExactDenoiser
 from ...law import GaussianMixture
 from ...law.base import Law
-from ...sampling.exponential_integrators import recipe
 from ...sampling.grids import log_uniform_grid
+from ...sampling.registry import recipe
 from ..chart import Series, chart
 from ..langevin import METHODS, Langevin, sample_langevin
 from ..output_law import line_output

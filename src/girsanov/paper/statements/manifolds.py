@@ -30,9 +30,9 @@ from ...law.base import Law
 from ...ledger.numbers import number
 from ...montecarlo import Estimate, mean_estimate
 from ...noise import NoiseSource
-from ...sampling.exponential_integrators import recipe
 from ...sampling.grids import log_uniform_grid
 from ...sampling.loop import sample_standardised
+from ...sampling.registry import recipe
 from ..bounds import (
     Facts,
     delta_for_w2,

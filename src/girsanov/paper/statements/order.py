@@ -28,11 +28,10 @@ from ..._typing import Array, Tensor
 from ...basis import pca_basis
 from ...denoise.exact import ExactDenoiser
 from ...law import Gaussian
-from ...sampling import cld
-from ...sampling import exponential_integrators as holds
-from ...sampling import ode_solvers as solvers
-from ...sampling.exponential_integrators import Recipe, recipe
+from ...sampling.cld import STRANG_ORDER, strang_recipe
 from ...sampling.grids import log_uniform_grid
+from ...sampling.registry import SAMPLERS, cld_recipe, recipe, sampler_named, stochastic_names
+from ...sampling.sampler import Recipe
 from .. import langevin
 from ..chart import Series, chart
 from ..fit import exponent
@@ -57,20 +56,15 @@ def samplers() -> dict[str, tuple[int, Make]]:
     basis, values = pca_basis(LAW.covariance())
     start = (LAW.mean, np.sqrt(values + 1 / FIRST), basis)
 
-    def hold(name: str) -> Make:
-        return lambda levels: recipe(name, levels, start=start, last="sample")
+    def sampled(name: str, process: str = "vp") -> Make:
+        named = sampler_named(name)
+        return lambda levels: named.recipe(levels, start=start, last="sample", process=process)
 
-    def phase(name: str) -> Make:
-        return lambda levels: cld.cld_recipe(name, levels, start=start, last="sample")
-
-    def solver(name: str) -> Make:
-        return lambda levels: solvers.solver_recipe(name, levels, start=start, last="sample")
-
-    plain = [name for name in holds.HOLDS if name != "gaussian"]
-    made = {name: (holds.ORDERS[name], hold(name)) for name in plain}
-    made |= {name: (order, solver(name)) for name, order in solvers.ORDERS.items()}
-    made |= {f"cld {name}": (cld.ORDERS[name], phase(name)) for name in plain}
-    strang = (cld.ORDERS["strang"], lambda levels: cld.strang_recipe(levels, last="sample"))
+    plain = {name: one for name, one in SAMPLERS.items() if not one.covariance}
+    made = {name: (one.order, sampled(name)) for name, one in plain.items()}
+    made |= {f"cld {name}": (one.order, sampled(name, "cld"))
+             for name, one in plain.items() if one.stochastic}  # fmt: skip
+    strang = (STRANG_ORDER, lambda levels: strang_recipe(levels, last="sample"))
     return made | {"cld strang": strang}
 
 
@@ -79,7 +73,7 @@ def gaussian_hold(levels: Array, *, phase: bool = False) -> Recipe:
     basis, values = pca_basis(LAW.covariance())
     v = values / (1 + levels[:-1, None] * values)
     start = (LAW.mean, np.sqrt(values + 1 / FIRST), basis)
-    make = cld.cld_recipe if phase else recipe
+    make = cld_recipe if phase else recipe
     options = {"start": start, "variances": v, "bases": (basis,) * len(v), "last": "sample"}
     return make("gaussian", levels, **options)  # type: ignore[arg-type]
 
@@ -178,9 +172,9 @@ def run(quick: bool, seed: int) -> Result:
         series.append(Series("" if group in seen else group, counts, errors, order, "both"))
         seen.add(group)
     few = np.array([32, 64, 128])
-    for hold in ("gaussian",) if quick else holds.HOLDS:
+    for hold in ("gaussian",) if quick else stochastic_names():
         errors = [mixture_error(hold, int(n)) for n in few]
-        rows += order_rows(f"{hold} hold on a mixture, TV", holds.ORDERS[hold], few, errors)
+        rows += order_rows(f"{hold} hold on a mixture, TV", sampler_named(hold).order, few, errors)
     for n in (1, 3, 30):
         for name, phase in (("gaussian hold", False), ("cld gaussian hold", True)):
             found = error(lambda s, p=phase: gaussian_hold(s, phase=p), n)  # type: ignore[misc]

@@ -17,8 +17,8 @@ import numpy as np
 from ..._typing import Array
 from ...law import Gaussian
 from ...ledger.entry import tv_from_kl
-from ...sampling.exponential_integrators import recipe
 from ...sampling.grids import log_uniform_grid
+from ...sampling.registry import recipe
 from ..chart import Series, chart
 from ..fit import exponent, worded
 from ..output_law import (

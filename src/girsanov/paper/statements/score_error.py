@@ -21,7 +21,8 @@ import numpy as np
 from ..._typing import Array
 from ...ledger.entry import tv_from_kl
 from ...ledger.numbers import number
-from ...sampling.exponential_integrators import ou_time, recipe
+from ...sampling.exponential_integrators import ou_time
+from ...sampling.registry import recipe
 from ..chart import Series, chart
 from ..output_law import (
     Guess,

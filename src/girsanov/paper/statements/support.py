@@ -22,7 +22,7 @@ from ..._typing import Array
 from ...law import Points
 from ...law.base import Law
 from ...ledger.entry import tv_from_kl
-from ...sampling.exponential_integrators import recipe
+from ...sampling.registry import recipe
 from ..bounds import Facts, theorem2
 from ..chart import Series, chart
 from ..output_law import (

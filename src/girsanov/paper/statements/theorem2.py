@@ -19,7 +19,7 @@ from ..._typing import Array
 from ...law import Gaussian
 from ...ledger.numbers import number
 from ...montecarlo import Estimate
-from ...sampling.exponential_integrators import recipe
+from ...sampling.registry import recipe
 from ..bounds import Facts, theorem2
 from ..chart import Series, chart
 from ..fit import exponent, worded

@@ -12,7 +12,7 @@ import math
 import numpy as np
 
 from ...law import Gaussian
-from ...sampling.cld import cld_recipe
+from ...sampling.registry import cld_recipe
 from ..bounds import Facts, theorem6
 from ..chart import Series, chart
 from ..output_law import gaussian_kl, gaussian_output

@@ -15,8 +15,8 @@ import math
 import numpy as np
 
 from ...law import Gaussian
-from ...sampling.cld import CLD, cld_recipe
-from ...sampling.exponential_integrators import recipe
+from ...sampling.cld import CLD
+from ...sampling.registry import cld_recipe, recipe
 from ..bounds.chen2023_lower import output_variance, theorem7
 from ..chart import Series, chart
 from ..output_law import gaussian_kl, gaussian_output

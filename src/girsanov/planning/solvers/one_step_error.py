@@ -34,7 +34,7 @@ from ...error_curve.bands import bands_by_variance
 from ...error_curve.frame import Frame
 from ...measuring.trajectories import Trajectories
 from ...path_kl.shortest_path import shortest_paths
-from ...sampling.ode_solvers import weights
+from ...sampling.ode_solvers import OdeSampler
 
 BANDS = 32  # of coordinates that share the weight (2)
 CHUNK = 2**22  # numbers of a Gram matrix's factor in memory at once
@@ -97,11 +97,13 @@ class Teacher:
         out[self.end] = 0.0
         return out
 
-    def squares(self, solver: str, before: Indices | None, here: Indices, there: int) -> Array:
+    def squares(
+        self, solver: OdeSampler, before: Indices | None, here: Indices, there: int
+    ) -> Array:
         """Return (3) for steps from indices `here` to the index `there`, shaped as `here`."""
         count, s = len(self.levels), self.levels
         past = None if before is None else s[before]
-        w = weights(solver, past, s[here], np.full(here.shape, s[there]))
+        w = solver.weights(past, s[here], np.full(here.shape, s[there]))
         gram = np.tensordot(self.carried[there], self.gram, 1)
         same = np.full(here.shape, there)
         terms = [(same, np.full(here.shape, -1.0)), (here, w.state), (count + here, w.prediction)]
@@ -113,7 +115,7 @@ class Teacher:
                 total += x * y * gram[a, b]
         return np.maximum(total, 0.0)
 
-    def cells(self, solver: str) -> Array:
+    def cells(self, solver: OdeSampler) -> Array:
         """Return (3) without a level before, [K, K]; inf where j <= i."""
         count = len(self.levels)
         out = np.full((count, count), np.inf)
@@ -121,19 +123,19 @@ class Teacher:
             out[:j, j] = self.squares(solver, None, np.arange(j), j)
         return out
 
-    def paths(self, solver: str) -> Paths:
+    def paths(self, solver: OdeSampler) -> Paths:
         """Return the best grids of up to `MOST` levels."""
         most = min(MOST, len(self.levels))
         first = self.cells(solver)
-        if solver != "dpmpp-2m":
+        if not solver.history:
             return shortest_paths(self.start, first, most)
-        return pairs(self, first, most)
+        return pairs(self, solver, first, most)
 
-    def path_cost(self, solver: str, nodes: Indices) -> float:
+    def path_cost(self, solver: OdeSampler, nodes: Indices) -> float:
         """Return start, cells (3) and stop of a grid of level indices, summed."""
         total = float(self.start[nodes[0]] + self.stop[nodes[-1]])
         for k in range(1, len(nodes)):
-            before = nodes[k - 2 : k - 1] if k > 1 and solver == "dpmpp-2m" else None
+            before = nodes[k - 2 : k - 1] if k > 1 and solver.history else None
             total += float(self.squares(solver, before, nodes[k - 1 : k], int(nodes[k]))[0])
         return total
 
@@ -160,13 +162,13 @@ class Pairs:
         return np.array(path[::-1])
 
 
-def pairs(teacher: Teacher, first: Array, most: int) -> Pairs:
+def pairs(teacher: Teacher, solver: OdeSampler, first: Array, most: int) -> Pairs:
     """Return the best grids by f_n(i, j) = min over p < i of f_{n-1}(p, i) + w(p, i, j)."""
     count = len(teacher.levels)
     triple = np.full((count, count, count), np.inf)  # [i, p, j]
     for j in range(2, count):
         p, i = (side.astype(np.int64) for side in np.triu_indices(j, 1))
-        triple[i, p, j] = teacher.squares("dpmpp-2m", p, i, j)
+        triple[i, p, j] = teacher.squares(solver, p, i, j)
     f = teacher.start[:, None] + first
     costs, ends = [teacher.start, f.min(0)], [f.argmin(0)]
     parents: list[NDArray[np.int16]] = []

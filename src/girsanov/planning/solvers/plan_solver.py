@@ -21,7 +21,6 @@ import numpy as np
 from ..._checks import (
     refuse,
     require,
-    require_choice,
     require_count,
     require_levels,
     require_number,
@@ -34,8 +33,9 @@ from ...measuring.record import AuditRecord
 from ...measuring.trajectories import Trajectories
 from ...montecarlo import mean_estimate
 from ...path_kl.grid_cost import prices
-from ...sampling.exponential_integrators import require_last
-from ...sampling.ode_solvers import SOLVERS, network_calls
+from ...sampling.exponential_integrators import GAUSSIAN
+from ...sampling.ode_solvers import OdeSampler
+from ...sampling.registry import ode_named
 from ..plan import Plan
 from ..request import GIVEN, PlanRequest
 from .one_step_error import MOST, Indices, Paths, Teacher, teacher_of
@@ -54,7 +54,7 @@ NONE = "no path KL exists: a deterministic solver adds no noise. Its distance is
 class Choice(NamedTuple):
     """All best grids of a solver, and what judges them."""
 
-    solver: str
+    solver: OdeSampler
     last: str
     paths: Paths
     chooser: Teacher
@@ -68,12 +68,12 @@ class Choice(NamedTuple):
     @property
     def calls(self) -> list[int]:
         """The network calls of each of `counts`."""
-        return [network_calls(self.solver, n, self.last) for n in self.counts]
+        return [self.solver.network_calls(n, self.last) for n in self.counts]
 
     def levels_for(self, steps: int) -> int:
         """Return the most levels that cost at most so many network calls, or refuse."""
         calls = self.calls
-        rule = f"must lie in {calls[0]}..{calls[-1]} for {self.solver} on these levels"
+        rule = f"must lie in {calls[0]}..{calls[-1]} for {self.solver.name} on these levels"
         require(calls[0] <= steps <= calls[-1], "steps", rule, steps)
         return max(n for n, c in zip(self.counts, calls, strict=True) if c <= steps)
 
@@ -95,11 +95,9 @@ def plan_solver(audit: AuditRecord, request: PlanRequest) -> Plan:
     point is, and at which to stop; by default the finest, and the plan stops where it is best.
     denoiser: the audited model, to measure the distance of the plan instead of predicting it.
     """
-    solver, steps, distance, denoiser = (
-        request.sampler, request.steps, request.distance, request.denoiser,
-    )  # fmt: skip
-    require_choice("sampler", solver, SOLVERS)
-    last = require_last(request.last or "denoise", solver)
+    solver, steps = ode_named(request.sampler), request.steps
+    distance, denoiser = request.distance, request.denoiser
+    last = solver.require_last(request.last or "denoise")
     one = steps is None or distance is None
     rule = "only one of them can be given"
     require(one, "steps, distance", rule, {"steps": steps, "distance": distance})
@@ -133,7 +131,7 @@ def solver_plans(
 
     judged: False for grids alone, without distance and ledger, which take most of the time.
     """
-    choice = _choice(audit, solver, None, last)
+    choice = _choice(audit, ode_named(solver), None, last)
     least, most = choice.calls[0], choice.calls[-1]
     fits = sorted({choice.levels_for(n) for n in counts if least <= n <= most})
     make = _made if judged else _bare
@@ -183,7 +181,7 @@ def refuse_for_solver(request: PlanRequest) -> None:
         require(getattr(request, name) is None, name, rule, getattr(request, name))
 
 
-def _choice(audit: AuditRecord, solver: str, resolution: float | None, last: str) -> Choice:
+def _choice(audit: AuditRecord, solver: OdeSampler, resolution: float | None, last: str) -> Choice:
     paths = _trajectories(audit)
     levels, end = audit.levels, None
     if resolution is not None:
@@ -218,7 +216,7 @@ def solver_on_grid(
 ) -> Plan:
     """Return the plan of a solver on given `levels`, each moved to the nearest measured one."""
     grid = require_levels("levels", levels)
-    choice = _choice(audit, require_choice("sampler", solver, SOLVERS), None, last)
+    choice = _choice(audit, ode_named(solver), None, last)
     near = np.abs(np.log(audit.levels)[None] - np.log(grid)[:, None]).argmin(axis=1)
     return _made(audit, choice, np.unique(near), "the grid was given", None)
 
@@ -241,7 +239,7 @@ def _bare(audit: AuditRecord, choice: Choice, nodes: Indices, why: str) -> Plan:
     """Return the plan that visits `nodes` without what is known of its error."""
     levels, frame = audit.levels[nodes], audit.frame
     return Plan(
-        choice.solver,
+        choice.solver.name,
         None,
         "gaussian",
         choice.last,
@@ -290,7 +288,7 @@ def score_entry(audit: AuditRecord, last: int) -> Entry:
     if audit.probe is None:
         return Entry("score", 0.0, 0.0, 0.0, "exact", "the denoiser is exact")
     # the denoiser's own, whoever calls it: beyond what it costs at best on any grid
-    low = score_floor(prices(audit, "gaussian", levels=audit.levels), np.array([1, last]))
+    low = score_floor(prices(audit, GAUSSIAN, levels=audit.levels), np.array([1, last]))
     return Entry("score", None, low, None, "lower bound", score_note(audit))
 
 

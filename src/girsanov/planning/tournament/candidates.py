@@ -16,9 +16,8 @@ from ..._typing import Levels
 from ...measuring.record import AuditRecord
 from ...path_kl.cells import COVARIANCES
 from ...process import Cosine, VariancePreserving
-from ...sampling.exponential_integrators import HOLDS
 from ...sampling.grids import karras_grid, log_uniform_grid, time_grid
-from ...sampling.ode_solvers import SOLVERS
+from ...sampling.registry import SAMPLERS, ode_names, sampler_named
 from ..allowed_levels import fine_enough
 from ..make_plan import make_plan
 from ..on_grid import evaluate_grid
@@ -40,7 +39,8 @@ class Candidate(NamedTuple):
     @property
     def certified(self) -> bool:
         """Whether there is a path KL of this sampler: of a deterministic solver there is none."""
-        return self.plan.sampler in HOLDS
+        named = SAMPLERS.get(self.plan.sampler)
+        return named is not None and named.stochastic
 
 
 def candidates(
@@ -96,14 +96,14 @@ def costs_at_most(
 
 def wanted(audit: AuditRecord, only: Sequence[str] | None) -> tuple[str, ...]:
     """Return the names of the samplers that enter, checked."""
-    solvers = () if audit.trajectories is None else SOLVERS
+    solvers = () if audit.trajectories is None else ode_names()
     names = (*ENTRANTS, *solvers) if only is None else tuple(only)
     for name in names:
-        known = ", ".join((*HOLDS, *SOLVERS))
+        known = ", ".join(SAMPLERS)
         rule = f"must be among {known}, or plans by name"
-        require(name in (*HOLDS, *SOLVERS), "candidates", rule, name)
+        require(name in SAMPLERS, "candidates", rule, name)
         rule = "takes trajectories to be planned on, which this audit has none of"
-        met = name in HOLDS or audit.trajectories is not None
+        met = SAMPLERS[name].stochastic or audit.trajectories is not None
         require(met, "candidates", rule, name, "Audit with --trajectories 256")
     return names
 
@@ -143,7 +143,7 @@ def _recipes(
     """Yield names and what makes their plans; the usual end first, so that it names a tie."""
     finest = float(audit.levels[-1] ** -0.5)
     for sampler in names:
-        if sampler == "gaussian":
+        if sampler_named(sampler).covariance:
             yield from _gaussian(audit, steps, fresh)
             guided = audit.about.get("guidance", 1.0) != 1  # calibrated, it would not be any more
             if fresh and not audit.about["exact"] and not guided:
@@ -151,7 +151,9 @@ def _recipes(
         else:
             yield f"{sampler}, planned", partial(make_plan, audit, steps=steps, sampler=sampler)
             yield from _by_hand(audit, steps, sampler, finest, sampler)
-        if sampler in SOLVERS:  # hand grids are often meant to stop at a noise that can be seen
+        if not sampler_named(
+            sampler
+        ).stochastic:  # hand grids are often meant to stop at a noise that can be seen
             yield from _by_hand(audit, steps, sampler, end(audit, HAND_ENDS[0]), sampler)
             if right is not None:
                 yield from _calibrated_solver(right, steps, sampler)
@@ -190,12 +192,13 @@ def _calibrated_solver(right: AuditRecord, steps: int, solver: str) -> Iterator[
 def _by_hand(
     audit: AuditRecord, steps: int, sampler: str, sigma: float, name: str
 ) -> Iterator[Maker]:
-    visits = (steps + 1) // 2 if sampler == "heun" else steps  # two calls a level but the last
+    named = sampler_named(sampler)
+    visits = named.visits(steps)
     for grid, chosen in hand_grids(float(audit.levels[0]), sigma**-2, visits).items():
         levels = _trained(audit, chosen)
         plan = (
             partial(solver_on_grid, audit, sampler, levels)
-            if sampler in SOLVERS
+            if not named.stochastic
             else partial(evaluate_grid, audit, levels, sampler=sampler)
         )
         yield f"{name}, {grid} to {sigma:.3g}", plan

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from ...measuring.record import AuditRecord
 from ...measuring.trajectories import teacher_calls
-from ...sampling.ode_solvers import SOLVERS
+from ...sampling.registry import ode_names
 from ..plan import Plan
 from ..solvers.plan_solver import LEAST
 from .candidates import wanted
@@ -46,7 +46,7 @@ def afforded(
     if audit.trajectories is None:
         return Afforded(0, 0, NO_PATHS if only is None else "")
     guided = audit.about.get("guidance", 1.0) != 1  # calibrated, it would not be any more
-    solvers = any(name in SOLVERS for name in wanted(audit, only))
+    solvers = any(name in ode_names() for name in wanted(audit, only))
     found = audit.calibrated().calibration if fresh and solvers and not guided else None
     if found is None or found.share == 0:  # the network as it is
         return Afforded(0)

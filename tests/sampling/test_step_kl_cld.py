@@ -11,8 +11,8 @@ from scipy import integrate
 
 from girsanov.error_curve.exact import exact_curve
 from girsanov.law import Gaussian, GaussianMixture
-from girsanov.path_kl.cells_cld import CLD, cld_relative_cell, cld_score_cell
-from girsanov.sampling.cld import cld_recipe
+from girsanov.sampling.registry import cld_recipe
+from girsanov.sampling.step_kl_cld import CLD, cld_relative_cell, cld_score_cell
 
 RULES = {"score": cld_score_cell, "relative": cld_relative_cell}
 THEORY = GaussianMixture([0.3, 0.7], [[-1.5], [1.0]], [0.04, 0.15])  # of theory section 9

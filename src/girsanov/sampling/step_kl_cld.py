@@ -1,4 +1,5 @@
-r"""What a cell costs in phase space, critically damped Langevin diffusion, from the same curve.
+r"""The path KL of one step in phase space, critically damped Langevin diffusion, from the same
+curve.
 
 With rho = (1 + s) m* - s x, m* = E[x0 | x], which is a martingale towards the data, the score of
 Z = (X, V) is S = a rho - Z, and its expectation a step u later known (Z at the noisier time):
@@ -13,7 +14,7 @@ drift 4 S_v and the noise 2 dB, is 2 int E|S^_v - S'_v|^2 dt, so that a cell of 
     relative   2 h a_v^2 E|rho^|^2 - 4 a_v A E rho^.rho + (m2^2 - d)(r' - r)/2
                + d/2 log((1 + s')/(1 + s)),            A = int_t'^t a_v,  r = s/(1 + s),   (3)
 
-less 1/2 int M ds, as every cell of `cells.py`. With E|x0 - x|^2 = d/s and Tweedie's formula,
+less 1/2 int M ds, as every cell. With E|x0 - x|^2 = d/s and Tweedie's formula,
 
     E|rho^|^2 = m2^2 + s d + (1+s)^2 E|r|^2 - 2 (1+s) (E x0.r + s E n.r),
     E rho^.rho = m2^2 + s d - (1+s) (E x0.r + s E n.r),
