@@ -26,7 +26,7 @@ levels they did not measure. Five seeds each; `plain`: nothing taken off, as aud
 
 from __future__ import annotations
 
-from functools import partial
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -112,7 +112,9 @@ def whole_audits(model, held_out, steps, goal):
     """Print and return the half-widths that whole audits end with."""
     rows = []
     for levels, examples, draws, control in BUDGET:
-        made.measure_curve = partial(measure_curve, control=control)
+        made.measure_curve = lambda *a, control=control: measure_curve(
+            *a[:-1], replace(a[-1], control=control)
+        )
         found = []
         for seed in range(11, 16):
             asked = {"levels": levels, "examples": examples, "draws": draws, "seed": seed}

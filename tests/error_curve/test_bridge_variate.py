@@ -15,6 +15,7 @@ from girsanov.error_curve.interpolate import stretches
 from girsanov.measuring import measuring_pass as measure
 from girsanov.measuring.examples import FAR, LawExamples
 from girsanov.measuring.measuring_pass import measure_curve
+from girsanov.measuring.request import Pass
 from girsanov.moments import moments_from_covariance
 from girsanov.noise import NoiseSource
 
@@ -44,7 +45,7 @@ def seen():
     try:
         at = places(GRID, GROUPS, SEED)
         told = {"between": at, "seed": SEED, "batch_size": N}
-        measure_curve(model, LawExamples(LAW, N, SEED), GRID, FRAME, **told)
+        measure_curve(model, LawExamples(LAW, N, SEED), GRID, FRAME, Pass(**told))
     finally:
         for name, call in old.items():
             setattr(measure, name, call)
@@ -143,7 +144,7 @@ def test_gaps_are_far_better_known_and_nothing_moves():
             for seed in range(runs):
                 told = {"seed": seed, "between": places(grid, GROUPS, seed)}
                 model, examples = Recorder(law, 1.0), LawExamples(law, 320, 0)
-                curve = measure_curve(model, examples, grid, frame, **told)
+                curve = measure_curve(model, examples, grid, frame, Pass(**told))
                 bare = stretches(curve.at(np.arange(len(grid) + 1)), grid)
                 found.append((stretches(curve, grid) - bare)[1:].mean(axis=1))
         finally:

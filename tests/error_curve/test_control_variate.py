@@ -14,6 +14,7 @@ from girsanov.error_curve.frame import make_frame
 from girsanov.error_curve.interpolate import stretches
 from girsanov.measuring.examples import FAR, LawExamples
 from girsanov.measuring.measuring_pass import measure_curve
+from girsanov.measuring.request import Pass
 from girsanov.moments import moments_from_covariance
 
 GRID = np.array([0.1, 1.0, 10.0, 80.0])
@@ -22,7 +23,7 @@ N = 208
 
 def measured(model, examples, seed=3, **options):
     return measure_curve(
-        model, LawExamples(LAW, examples, seed), GRID, FRAME, **{"seed": seed, **options}
+        model, LawExamples(LAW, examples, seed), GRID, FRAME, Pass(**{"seed": seed, **options})
     )
 
 
@@ -120,7 +121,7 @@ def test_an_exact_denoiser_still_has_its_known_error():
     se = {}
     for control in (True, False):
         examples, model = LawExamples(law, 4000, 1), gv.ExactDenoiser(law)
-        curve = measure_curve(model, examples, GRID, frame, control=control)
+        curve = measure_curve(model, examples, GRID, frame, Pass(control=control))
         truth = exact_curve(law, GRID).total().value
         mean, se[control], _ = curve.total()
         assert (np.abs(mean - truth)[1:] < 4.5 * se[control][1:]).all()
@@ -140,7 +141,7 @@ def test_much_of_the_spread_goes_at_the_levels_and_between_them():
         for seed in range(24):
             told = {"seed": seed, "control": control, "between": places(GRID, GROUPS, seed)}
             examples = LawExamples(law, 320, 0)  # the same: the spread is that of the noise
-            curve = measure_curve(Recorder(law, 0.8), examples, GRID, frame, **told)
+            curve = measure_curve(Recorder(law, 0.8), examples, GRID, frame, Pass(**told))
             integral = stretches(curve, curve.levels[1:])[1:].mean(axis=1)
             found.append([*curve.total().value[1:], *integral])
         spread[control] = np.var(found, axis=0, ddof=1)

@@ -12,6 +12,7 @@ from girsanov.error_curve.frame import make_frame
 from girsanov.law import Gaussian, GaussianMixture
 from girsanov.measuring.examples import FAR, LawExamples
 from girsanov.measuring.measuring_pass import measure_curve
+from girsanov.measuring.request import Pass
 from girsanov.moments import moments_from_covariance
 
 LAW = GaussianMixture(
@@ -37,7 +38,7 @@ class Recorder(ExactDenoiser):
 
 
 def run(denoiser, **options):
-    return measure_curve(denoiser, LawExamples(LAW, N, 3), GRID, FRAME, **options)
+    return measure_curve(denoiser, LawExamples(LAW, N, 3), GRID, FRAME, Pass(**options))
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +167,7 @@ def test_labels_reach_a_model_that_takes_them():
 
     for classes in (0, 5):
         denoiser = Recorder(LAW, classes)
-        measure_curve(denoiser, Labelled(LAW, N, 3), GRID, FRAME, batch_size=100)
+        measure_curve(denoiser, Labelled(LAW, N, 3), GRID, FRAME, Pass(batch_size=100))
         seen = denoiser.labels[3:6]
         if classes:
             assert all(torch.equal(x, torch.arange(100, 200)) for x in seen)

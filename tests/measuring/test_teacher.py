@@ -10,6 +10,7 @@ import torch
 import girsanov as gv
 from girsanov._checks import InputError
 from girsanov.error_curve.frame import make_frame
+from girsanov.measuring.request import Pass
 from girsanov.measuring.teacher import (
     REFINE,
     measure_trajectories,
@@ -30,7 +31,9 @@ FRAME = make_frame(moments_from_covariance(LAW.mean, COVARIANCE), (2,))
 
 def test_a_gaussian_is_followed_in_closed_form():  # x - mean shrinks by sqrt((v + 1/s)/(v + 1/s0))
     denoiser = gv.ExactDenoiser(LAW)
-    paths = measure_trajectories(denoiser, FRAME, LEVELS, 40, refine=8, batch_size=16)
+    paths = measure_trajectories(
+        denoiser, FRAME, LEVELS, 40, refine=8, options=Pass(batch_size=16)
+    )
     basis, v = FRAME.moments.basis, FRAME.moments.variances
     z = start_noise(0, 0, 40, 2).double()
     spread = np.sqrt(v + 1 / LEVELS[:, None, None])  # [K, 1, d]
@@ -47,7 +50,7 @@ def test_the_teacher_is_heun_on_the_refined_levels():
     mixture = gv.GaussianMixture([0.3, 0.7], [[2.0], [-1.0]], [0.2, 0.4])
     frame = make_frame(moments_from_covariance(mixture.mean, mixture.covariance()), (1,))
     grid, denoiser = LEVELS[:5], gv.ExactDenoiser(mixture)
-    paths = measure_trajectories(denoiser, frame, grid, 6, refine=3, seed=5)
+    paths = measure_trajectories(denoiser, frame, grid, 6, refine=3, options=Pass(seed=5))
     z = start_noise(5, 0, 6, 1).double()
     x = start_points(frame, grid[0], z)
     np.testing.assert_allclose(paths.states[0], x, rtol=1e-6)
@@ -70,7 +73,7 @@ def test_the_teacher_is_heun_on_the_refined_levels():
 def test_trajectories_belong_to_their_number_and_calls_are_counted():
     denoiser, seen = gv.ExactDenoiser(LAW), []
     one = measure_trajectories(
-        denoiser, FRAME, LEVELS, 9, batch_size=4, progress=lambda *a: seen.append(a)
+        denoiser, FRAME, LEVELS, 9, options=Pass(batch_size=4, progress=lambda *a: seen.append(a))
     )
     two = measure_trajectories(denoiser, FRAME, LEVELS, 5)
     np.testing.assert_allclose(one.states[:, :5], two.states, rtol=1e-6)

@@ -15,6 +15,7 @@ from girsanov.error_curve.integrals import half_integral, leave_one_out
 from girsanov.law import Gaussian, GaussianMixture
 from girsanov.measuring.examples import LawExamples
 from girsanov.measuring.measuring_pass import measure_curve
+from girsanov.measuring.request import Pass
 from girsanov.path_kl.cells import cells, path_cost
 from girsanov.path_kl.shortest_path import shortest_paths
 from girsanov.sampling.registry import SAMPLERS, sampler_named
@@ -97,7 +98,7 @@ def test_cells_add_up_to_paths(plane, hold, covariance):
 def test_richer_covariances_never_cost_more(plane):  # Hadamard, Jensen: theory 11.1
     told = {"full": True, "control": False}  # of one and the same matrix
     curve = measure_curve(
-        ExactDenoiser(PLANE), LawExamples(PLANE, 801, 0), plane.levels, plane.frame, **told
+        ExactDenoiser(PLANE), LawExamples(PLANE, 801, 0), plane.levels, plane.frame, Pass(**told)
     )
     by = {
         c: cells(curve, SAMPLERS["gaussian"], c) for c in ("scalar", "pca", "coordinate", "full")

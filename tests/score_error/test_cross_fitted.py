@@ -12,6 +12,7 @@ from girsanov.error_curve.interpolate import stretches
 from girsanov.measuring import measuring_pass as measure
 from girsanov.measuring.examples import FAR, LawExamples
 from girsanov.measuring.measuring_pass import measure_curve
+from girsanov.measuring.request import Pass
 from girsanov.moments import moments_from_covariance
 from girsanov.score_error.corrections import CALIBRATED, PROBED
 
@@ -48,7 +49,7 @@ def test_products_between_the_levels_are_plain_means_over_what_was_called(caught
     model, other = Recorder(LAW), Recorder(LAW, 0.5)
     between = places(GRID, GROUPS, 3)
     options = {"between": between, "reference": other, "batch_size": N}
-    measure_curve(model, LawExamples(LAW, N, 3), GRID, FRAME, **options)
+    measure_curve(model, LawExamples(LAW, N, 3), GRID, FRAME, Pass(**options))
     (_, (at, products, _), examples), x0 = caught[0], LAW.sample(N, seed=3, first=FAR)
     assert (at, examples) == (between, N)
     axes = np.linalg.eigh(LAW.covariance())[1][:, ::-1]

@@ -17,6 +17,7 @@ from girsanov.law import Gaussian, GaussianMixture
 from girsanov.ledger.score_entry import score_bound
 from girsanov.measuring.examples import LawExamples
 from girsanov.measuring.measuring_pass import measure_curve
+from girsanov.measuring.request import Pass
 from girsanov.montecarlo import group_estimate
 from girsanov.path_kl.grid_cost import prices
 from girsanov.path_kl.ideal_grid import reference_between
@@ -324,7 +325,9 @@ def plain_error(model, report, law):
     """Return E|x0 - m|^2 on the paths of an audit, [K]."""
     examples = LawExamples(law, N, report.about["seed"])
     told = {"seed": report.about["seed"], "draws": report.about["draws"], "control": False}
-    return measure_curve(model, examples, report.levels, report.frame, **told).total().value[1:]
+    return (
+        measure_curve(model, examples, report.levels, report.frame, Pass(**told)).total().value[1:]
+    )
 
 
 @pytest.mark.parametrize("name", LAWS)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import torch
 
@@ -17,7 +16,7 @@ from ..denoise.base import Denoiser, per_call
 from ..denoise.mlp import ResidualMLP
 from ..error_curve.between_levels import places
 from ..error_curve.class_means import about_class
-from ..error_curve.curve import GROUPS, Curve
+from ..error_curve.curve import GROUPS
 from ..error_curve.frame import make_frame
 from ..law.base import Law
 from .exact_law import known_audit
@@ -34,7 +33,7 @@ from .examples import (
 from .measuring_pass import measure_curve
 from .model_record import levels_to_audit, named, record_of, trained_levels
 from .record import AuditRecord
-from .request import AuditRequest
+from .request import AuditRequest, Pass
 from .resume import keep_sums
 from .suspects import suspected
 from .teacher import measure_trajectories
@@ -45,7 +44,6 @@ BATCH = 512  # examples a network call, at most
 ROWS, PARTS = 64, 4  # that fill a CPU with a picture each; batches, so that stopping costs a part
 DRAWN = 600  # paths a small data set is given in all, by drawing noise more than once
 FULL_LIMIT = 128  # dimensions up to which the full covariance is measured
-Measure = Callable[..., Curve]
 
 
 def measure_audit(denoiser: Denoiser, data: Dataset | Law, request: AuditRequest) -> AuditRecord:
@@ -71,21 +69,22 @@ def measure_audit(denoiser: Denoiser, data: Dataset | Law, request: AuditRequest
     parts = [len(source) * count * (len(grid) + between.gaps), len(seen or ()) * len(grid)]
     parts.append(paths * teacher_calls(len(grid)))
     size = rows_for(denoiser, len(source), request.batch_size)
-    alike: dict[str, Any] = {"seed": seed, "processes": request.processes, "batch_size": size}
-    measure: Measure = partial(measure_curve, denoiser, levels=grid, frame=frame, **alike)
+    once = Pass(seed=seed, processes=request.processes, batch_size=size)
     order = getattr(data, "class_order", None)
     numbers = [len(source), len(seen or ()), seed, count, size, grid.tolist(), order]
     kept = keep_sums(request.keep, (denoiser, data, train, beside), numbers, request.processes)
     tick = partial(_shifted, request.progress, total=sum(parts))
-    beyond = {"full": math.prod(denoiser.shape) <= FULL_LIMIT, "reference": beside,
-              "draws": count, "between": between, "progress": tick(0)}  # fmt: skip
-    curve = about_class(measure(source, keep=kept("held-out"), **beyond), source, frame)
-    memorisation, line = None, None
+    held_out = replace(once, full=math.prod(denoiser.shape) <= FULL_LIMIT, reference=beside,
+                       draws=count, between=between, progress=tick(0),
+                       keep=kept("held-out"))  # fmt: skip
+    curve = measure_curve(denoiser, source, grid, frame, held_out)
+    curve, memorisation, line = about_class(curve, source, frame), None, None
     if seen is not None:
-        again = measure(seen, progress=tick(parts[0]), keep=kept("training"))
+        training = replace(once, progress=tick(parts[0]), keep=kept("training"))
+        again = measure_curve(denoiser, seen, grid, frame, training)
         memorisation, line = again.traces[:, :, 0], again.line
-    alike["progress"] = tick(sum(parts[:2]))
-    teacher = measure_trajectories(denoiser, frame, grid, paths, **alike) if paths else None
+    last = replace(once, progress=tick(sum(parts[:2])))
+    teacher = measure_trajectories(denoiser, frame, grid, paths, options=last) if paths else None
     about = record_of(
         denoiser, data, begun, exact=exact, examples=len(source), draws=count, seed=seed,
         calls=sum(parts) + parts[0] * (request.reference is not None), moments_from=origin,

@@ -14,7 +14,7 @@ from ..error_curve.exact import known_curve
 from ..law.base import Law
 from .model_record import named, record_of
 from .record import AuditRecord
-from .request import AuditRequest
+from .request import AuditRequest, Pass
 from .teacher import measure_trajectories
 from .trajectories import teacher_calls
 
@@ -39,10 +39,11 @@ def known_audit(
         return None
     teacher = None
     if paths:
-        teacher = measure_trajectories(
-            denoiser, known.frame, grid, paths, seed=request.seed, progress=request.progress,
-            batch_size=request.batch_size or BATCH, processes=request.processes,
+        options = Pass(
+            seed=request.seed, progress=request.progress, processes=request.processes,
+            batch_size=request.batch_size or BATCH,
         )  # fmt: skip
+        teacher = measure_trajectories(denoiser, known.frame, grid, paths, options=options)
     about = record_of(
         denoiser, data, begun, exact=True, examples=0, draws=0, seed=request.seed,
         calls=paths * teacher_calls(len(grid)), moments_from="law", trajectories=paths,

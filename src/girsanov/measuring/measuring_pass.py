@@ -9,8 +9,7 @@ import numpy as np
 import torch
 
 from .._checks import require, require_count, require_levels
-from .._processes import ALONE, Processes
-from .._typing import Array, Levels, Progress, Tensor
+from .._typing import Array, Levels, Tensor
 from ..denoise.base import Denoiser, around, process_of
 from ..error_curve.between_levels import Places
 from ..error_curve.control_variate import (
@@ -28,53 +27,44 @@ from ..error_curve.interpolate import bent
 from ..score_error.cross_fitted import Inside, with_corrections
 from .brownian_path import Answers, Batch, Level, call, own_levels, walk
 from .group_sums import Sums
-from .resume import Stage
+from .request import Pass
+
+WITHOUT_MORE = Pass()
 
 
-def measure_curve(  # noqa: PLR0913 - one keyword a choice
+def measure_curve(
     denoiser: Denoiser,
     examples: Examples,
     levels: Levels,
     frame: Frame,
-    *,
-    draws: int = 1,
-    seed: int = 0,
-    batch_size: int = 512,
-    full: bool = False,
-    reference: Denoiser | None = None,
-    between: Places | None = None,
-    control: bool = True,
-    processes: Processes = ALONE,
-    keep: Stage | None = None,
-    progress: Progress | None = None,
+    options: Pass = WITHOUT_MORE,
 ) -> Curve:
     """Return the error curve of `denoiser` on `examples`, in one pass of n * K * draws calls.
 
-    levels: SNRs [K]; draws: noise paths per example, which count as one unit for the standard
-    errors; full: also measure E[r r^T]; reference: a second denoiser to call on the same paths;
-    between: where to look between the levels, one call more for each gap;
-    control: take off what chance made of the noise (`control_variate.py`);
-    processes: each measures its share of the batches, and all return the curve of all of them;
-    keep: where a stopped run leaves its sums (`resume.py`);
-    progress(done, total) counts calls of `denoiser`.
+    levels: SNRs [K].
     """
+    reference, between, progress = options.reference, options.between, options.progress
+    processes, keep = options.processes, options.keep
     grid = require_levels("levels", levels)
-    n, draws = len(examples), require_count("draws", draws)
+    n, draws = len(examples), require_count("draws", options.draws)
     require(n >= 2 * GROUPS, "data", f"must hold at least {2 * GROUPS} examples to audit", n)
     process = process_of(denoiser)
     rule = f"must be a model of the same process, {process}"
     alike = reference is None or process_of(reference) == process
     require(alike, "reference", rule, None if reference is None else process_of(reference))
-    kinds: dict[str, Any] = {"full": full, "reference": reference is not None, "process": process}
+    kinds: dict[str, Any] = {
+        "full": options.full,
+        "reference": reference is not None,
+        "process": process,
+    }
     sums = Sums(frame, len(grid) + 1, torch.device(denoiser.device), **kinds)
     looks = len(grid) + (0 if between is None else between.gaps)
     total, done = n * draws * looks, 0
     whole = sums.tensors()
     with processes.together():
         first = 0 if keep is None else keep.begin(whole)
-        own = range(processes.rank * batch_size, n, processes.count * batch_size)
-        for number, begin in enumerate(own, start=1):
-            rows = slice(begin, min(begin + batch_size, n))
+        for number, begin in enumerate(options.batches(n), start=1):
+            rows = slice(begin, min(begin + options.batch_size, n))
             if number <= first:  # its sums were kept
                 done += (rows.stop - rows.start) * draws * looks
                 continue
@@ -82,7 +72,7 @@ def measure_curve(  # noqa: PLR0913 - one keyword a choice
             sums.begin(begin, batch.x0.flatten(1))
             for draw in range(draws):
                 sums.start()
-                for level in walk(denoiser, batch, grid, between, seed=seed, draw=draw):
+                for level in walk(denoiser, batch, grid, between, seed=options.seed, draw=draw):
                     other = None
                     if reference is not None:
                         other = call(reference, batch, *_seen(level, batch, grid, between))
@@ -95,7 +85,7 @@ def measure_curve(  # noqa: PLR0913 - one keyword a choice
             if keep is not None:
                 keep.after(number, whole)
     sums.merge(processes)
-    return _curve(sums, frame, grid, between, n, control)
+    return _curve(sums, frame, grid, between, n, options.control)
 
 
 def _batch(denoiser: Denoiser, examples: Examples, rows: slice) -> Batch:

@@ -10,6 +10,8 @@ from .._processes import ALONE, Processes
 from .._typing import Levels, PathLike, Progress
 from ..data import Dataset
 from ..denoise.base import Denoiser
+from ..error_curve.between_levels import Places
+from .resume import Stage
 
 
 class AuditOptions(TypedDict, total=False):
@@ -57,3 +59,32 @@ class AuditRequest:
     def plain(self) -> bool:
         """Whether nothing was asked for that only a measured curve has."""
         return all(x is None for x in (self.train, self.examples, self.draws, self.reference))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pass:
+    """How one pass of network calls is made; progress(done, total) counts the calls.
+
+    draws: noise paths per example, which count as one unit for the standard errors; batch_size:
+    examples a call; full: also measure E[r r^T]; reference: a second denoiser to call on the same
+    paths; between: where to look between the levels, one call more for each gap; control: take
+    off what chance made of the noise (`control_variate.py`); processes: each measures its share
+    of the batches, and all return the whole; keep: where a stopped run leaves its sums.
+    """
+
+    draws: int = 1
+    seed: int = 0
+    batch_size: int = 512
+    full: bool = False
+    reference: Denoiser | None = None
+    between: Places | None = None
+    control: bool = True
+    processes: Processes = ALONE
+    keep: Stage | None = None
+    progress: Progress | None = None
+
+    def batches(self, count: int) -> range:
+        """Return where the batches of this process begin among `count` examples."""
+        return range(
+            self.processes.rank * self.batch_size, count, self.processes.count * self.batch_size
+        )

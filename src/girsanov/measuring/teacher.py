@@ -16,8 +16,7 @@ import numpy as np
 import torch
 
 from .._checks import InputError, require, require_count
-from .._processes import ALONE, Processes
-from .._typing import Levels, Progress, Tensor
+from .._typing import Levels, Tensor
 from ..denoise.base import Denoiser, process_of
 from ..error_curve.frame import Frame
 from ..noise import NoiseSource
@@ -25,11 +24,13 @@ from ..sampling.loop import coloured, walk
 from ..sampling.registry import solver_recipe
 from ..sampling.sample import proportional_labels
 from .model_record import moved_to_trained
+from .request import Pass
 from .trajectories import REFINE, teacher_calls
 from .trajectories import Trajectories as Trajectories
 
 ENOUGH = 256  # trajectories: half to plan on, half to judge by
 STREAM = "trajectories"
+IN_BATCHES = Pass(batch_size=256)
 
 
 def start_points(frame: Frame, snr: float, noise: Tensor) -> Tensor:
@@ -51,17 +52,14 @@ def measure_trajectories(
     count: int = ENOUGH,
     *,
     refine: int = REFINE,
-    seed: int = 0,
-    batch_size: int = 256,
-    processes: Processes = ALONE,
-    progress: Progress | None = None,
+    options: Pass = IN_BATCHES,
 ) -> Trajectories:
     """Return `count` trajectories over `levels` [K]; count * teacher_calls(K) network calls.
 
-    A model with classes gets labels in the proportions of its training data; processes: each
-    follows its share of the batches, and all return all trajectories; progress(done,
-    total) counts network calls.
+    A model with classes gets labels in the proportions of its training data; options: of which
+    seed, batch_size, processes and progress count.
     """
+    seed, progress = options.seed, options.progress
     n, refine = require_count("trajectories", count), require_count("refine", refine)
     rule = "are of the flow in x alone, and this model takes phase space (x, w)"
     require(process_of(denoiser) != "cld", "trajectories", rule)
@@ -70,8 +68,8 @@ def measure_trajectories(
     teacher = solver_recipe("heun", fine, start=(0.0, 1.0, None))
     labels = proportional_labels(denoiser, n, seed) if denoiser.classes else None
     states, predictions = (np.zeros((len(levels), n, d), np.float32) for _ in range(2))
-    for begin in range(processes.rank * batch_size, n, processes.count * batch_size):
-        rows = slice(begin, min(begin + batch_size, n))
+    for begin in options.batches(n):
+        rows = slice(begin, min(begin + options.batch_size, n))
         z = start_noise(seed, begin, rows.stop - begin, d).to(denoiser.device, denoiser.dtype)
         label = None if labels is None else labels[rows]
         with torch.inference_mode():
@@ -83,7 +81,7 @@ def measure_trajectories(
                 done += len(z)
                 if progress is not None:
                     progress(done, total)
-    processes.add(torch.from_numpy(states), torch.from_numpy(predictions))
+    options.processes.add(torch.from_numpy(states), torch.from_numpy(predictions))
     if not (np.isfinite(states).all() and np.isfinite(predictions).all()):
         raise InputError("denoiser: gave NaN or infinite values along the teacher's trajectories")
     return Trajectories(states, predictions)

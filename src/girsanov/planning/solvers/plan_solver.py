@@ -151,6 +151,7 @@ def calibrated_teacher(
     default as many as the audit has; progress(done, total) counts network calls.
     """
     from ...denoise.calibrate import CalibratedDenoiser
+    from ...measuring.request import Pass
     from ...measuring.teacher import measure_trajectories
 
     most, rule = len(_trajectories(audit)), "needs the model, whose corrected trajectories differ"
@@ -163,8 +164,7 @@ def calibrated_teacher(
         made.frame,
         made.levels,
         most if count is None else count,
-        seed=int(audit.about["seed"]),
-        progress=progress,
+        options=Pass(seed=int(audit.about["seed"]), batch_size=256, progress=progress),
     )
     out = replace(made, trajectories=paths)
     object.__setattr__(
