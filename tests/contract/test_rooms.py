@@ -11,7 +11,7 @@ import girsanov
 
 HOUSE = Path(girsanov.__file__).parent
 ROOMS = [  # top to bottom: a file imports only from rooms above its own, or from its own
-    *("_checks", "_typing", "_files", "_launched", "_parts", "_processes"),
+    *("_checks", "_typing", "_records", "_files", "_launched", "_parts", "_processes"),
     *("montecarlo", "_philox", "noise", "basis", "class_moments", "moments"),
     *("process", "law", "data", "denoise", "comparison"),
     *("error_curve", "score_error", "sampling", "measuring", "train", "path_kl", "ledger"),
@@ -99,7 +99,10 @@ def test_the_import_walk_sees():  # or the test above could not fail
         return imported_rooms(ast.parse(line).body[0], name)
 
     assert rooms_of("from ..planning.plan import x", "measuring/audit.py") == ["planning"]
-    assert rooms_of("from .. import planning, noise", "measuring/audit.py") == ["planning", "noise"]
+    assert rooms_of("from .. import planning, noise", "measuring/audit.py") == [
+        "planning",
+        "noise",
+    ]
     assert rooms_of("from . import planning", "moments.py") == ["planning"]
     assert rooms_of("from .basis import Basis", "moments.py") == ["basis"]
     assert rooms_of("from .holds import Step", "sampling/loop.py") == ["sampling"]

@@ -13,7 +13,7 @@ from girsanov.measuring.load import load_audit
 from girsanov.path_kl.grid_cost import prices
 from girsanov.path_kl.start import start_cost
 from girsanov.planning.make_plan import make_plan
-from girsanov.planning.plan import load_plan
+from girsanov.planning.plan_file import load_plan
 from girsanov.sampling.loop import begun, sample_batches, sample_standardised
 
 MEANS = np.array([[2.0, -1.0, 0.5], [-1.5, 0.5, 2.0], [0.3, 2.5, -1.0]])

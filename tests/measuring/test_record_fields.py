@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
+from girsanov.measuring.record_fields import require_record
 
 import girsanov as gv
-from girsanov.measuring.record_fields import require_record
 
 WRONG = [
     ("calls", {"a": 1}), ("draws", -1), ("girsanov", 3), ("seconds", "long"), ("scale", 0.0),

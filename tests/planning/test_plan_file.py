@@ -15,7 +15,7 @@ from girsanov.law import GaussianMixture
 from girsanov.measuring.audit import audit
 from girsanov.planning.make_plan import make_plan
 from girsanov.planning.on_grid import evaluate_grid
-from girsanov.planning.plan import load_plan
+from girsanov.planning.plan_file import load_plan
 
 LAW = GaussianMixture([0.3, 0.7], [[-1.5, 0.0], [1.0, 2.0]], [0.04, 0.15])
 SAMPLERS = [("x0", None), ("score", None), ("relative", None)] + [

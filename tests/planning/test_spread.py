@@ -14,7 +14,7 @@ from girsanov.path_kl.cells import gaussian_cell
 from girsanov.planning.allowed_levels import settled, usual_last
 from girsanov.planning.make_plan import make_plan
 from girsanov.planning.on_grid import evaluate_grid
-from girsanov.planning.plan import load_plan
+from girsanov.planning.plan_file import load_plan
 from girsanov.reporting.words.spread import kept_spread
 
 THIN = Gaussian([5.0, -2.0, 1.0], [400.0, 1.0, 0.01])

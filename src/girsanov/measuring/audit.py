@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -34,7 +35,7 @@ from .examples import (
 )
 from .load import load_audit as load_audit
 from .measuring_pass import measure_curve
-from .model_record import levels_to_audit, named, record_of, trained_levels
+from .model_record import facts_of, levels_to_audit, trained_levels
 from .record import Audit as Audit
 from .resume import keep_sums
 from .suspects import suspected
@@ -116,14 +117,14 @@ def audit(  # noqa: PLR0913
         memorisation, line = again.traces[:, :, 0], again.line
     alike["progress"] = _shifted(progress, sum(parts[:2]), sum(parts))
     teacher = measure_trajectories(denoiser, frame, grid, paths, **alike) if paths else None
-    about = record_of(
-        denoiser, data, begun, exact=exact, examples=len(source), draws=count, seed=seed,
-        calls=sum(parts) + parts[0] * (reference is not None), moments_from=origin,
-        trajectories=paths, levels_between=between.gaps, training_examples=len(seen or ()),
-        diameter=diameter(whole, moments.mean),
+    facts = facts_of(
+        denoiser, data, begun, reference=beside, alone=alone, exact=exact, examples=len(source),
+        draws=count, seed=seed, calls=sum(parts) + parts[0] * (reference is not None),
+        moments_from=origin, trajectories=paths, levels_between=between.gaps,
+        training_examples=len(seen or ()), diameter=diameter(whole, moments.mean),
     )  # fmt: skip
-    about |= named(denoiser, data, beside, alone) | suspected(denoiser, source, curve, seed)
-    return Audit(curve, frame, memorisation, about, teacher, line_seen=line)
+    facts = replace(facts, suspects=suspected(denoiser, source, curve, seed))
+    return Audit(curve, frame, memorisation, facts, teacher, line_seen=line)
 
 
 def rows_for(denoiser: Denoiser, examples: int, asked: int | None = None) -> int:

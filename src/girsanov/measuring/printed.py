@@ -26,6 +26,6 @@ def printed(audit: Audit) -> str:
         lines.append(f"  memorised       {float(memorised.value):.3g} nats, 95 % interval "
                      f"{low:.3g} to {high:.3g}, down to noise "
                      f"{audit.levels[-1] ** -0.5:.3g}")  # fmt: skip
-    lines += [f"  note            {note}" for note in audit.about.get("notes", ())]
-    steps = audit.about.get("precision", {}).get("steps") or 16
+    lines += [f"  note            {note}" for note in audit.facts.notes]
+    steps = audit.facts.planned_steps or 16
     return "\n".join([*lines, f"  next            audit.plan(steps={steps}), or audit.plan()"])

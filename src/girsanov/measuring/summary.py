@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .._records import as_json
 from .._typing import Json
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def summary(audit: Audit) -> Json:
     if audit.probe is not None:
         out |= audit.probe.summary()
     for name, fault in (("untrained", audit.untrained()), ("beaten", audit.beaten())):
-        out[name] = None if fault is None else fault.to_json()
+        out[name] = None if fault is None else as_json(fault)
     out["cannot_tell"] = audit.cannot_tell()
     for name, nats in (("memorised", audit.memorised()), ("rounding", audit.rounding())):
         if nats is not None:

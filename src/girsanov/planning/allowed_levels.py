@@ -85,8 +85,8 @@ def offer(audit: Audit, last: str, resolution: float | None, limits: Limits) -> 
     _check_names(limits)
     audit = audit.dense
     keep, among = _listed(limits, "keep", audit), _listed(limits, "among", audit)
-    if among is None and audit.about.get("trained_levels") is not None:
-        trained = require_levels("trained_levels", audit.about["trained_levels"])
+    if among is None and audit.facts.trained_levels is not None:
+        trained = require_levels("trained_levels", audit.facts.trained_levels)
         among = _inside(trained, audit)
     # a curve that is known is visited where it is known, so that nothing is left open
     most = BETWEEN if audit.curve.half is None else 0
@@ -167,7 +167,7 @@ def usual_last(audit: Audit, sampler: str) -> str:
 
     Pictures, of more than one axis, are denoised, and so is what has no measured covariance.
     """
-    return "draw" if sampler == "gaussian" and len(audit.about["shape"]) < 2 else "denoise"
+    return "draw" if sampler == "gaussian" and len(audit.facts.shape) < 2 else "denoise"
 
 
 def settled(audit: Audit, levels: Levels) -> int:
@@ -223,7 +223,7 @@ def _end(
         if last == "sample"
         else np.asarray(total.value)
         if curve.exact
-        else most_error(total, levels, audit.about)
+        else most_error(total, levels, audit.facts)
     )
     square = square + (np.maximum(total.value, 0.0) if last == "draw" else 0.0)
     good = np.flatnonzero(square <= tolerance**2)

@@ -29,6 +29,7 @@ from ..error_curve.curve import GROUPS
 from ..law.base import Law
 from ..measuring.audit import audit
 from ..measuring.examples import MOMENT_SHARE
+from ..measuring.facts import Precision
 from ..measuring.record import Audit
 from ..measuring.resume import of_round
 
@@ -56,7 +57,7 @@ def audit_to(
     half_width: of the 95 % interval, relative to the discretisation (0.03: 3 %); steps: of the
     plan, None for the best number; levels: as `audit`, by default 17 or 33; options: as `audit`,
     but for examples and draws, which are found by (1). What was reached, with what is spent on the
-    pilot and on rounds that fell short, is in ``about["precision"]``. Raises InputError for
+    pilot and on rounds that fell short, is in ``facts.precision``. Raises InputError for
     numbers that cannot be.
     """
     wanted = require_number("half_width", half_width)
@@ -72,13 +73,13 @@ def audit_to(
     found = audit(denoiser, data, examples=_asked(denoiser, data, options, count),
                   draws=1, levels=coarse, **options)  # fmt: skip
     for round_ in range(ROUNDS):
-        noisy = found.about["examples"] * found.about["draws"]
+        noisy = found.facts.examples * found.facts.draws
         reached = relative_half_width(found, steps)
         enough = round_ > 0 and (reached <= wanted * NEAR or math.isinf(reached))
-        full = found.about["examples"] >= most and found.about["draws"] >= MOST_DRAWS
+        full = found.facts.examples >= most and found.facts.draws >= MOST_DRAWS
         if enough or full:
             break
-        spent += found.about["calls"]
+        spent += found.facts.calls
         ratio = min(max((reached / wanted) ** 2, 1.0), 1e6 if reached < UNSURE else GROWTH)
         need = math.ceil((1 + MARGIN) * noisy * ratio)
         count = min(most, max(need, 2 * GROUPS))
@@ -88,19 +89,15 @@ def audit_to(
                       keep=None if keep is None else of_round(keep, round_ + 1),
                       **options, **later)  # fmt: skip
     reached = relative_half_width(found, steps)
-    found.about["precision"] = {
-        "wanted": wanted, "reached": reached if math.isfinite(reached) else None, "steps": steps,
-        "calls_before": spent,
-    }  # fmt: skip
-    found.about["notes"] = [*found.about.get("notes", []), said(found)]
-    return found
+    precision = Precision(wanted, reached if math.isfinite(reached) else None, steps, spent)
+    note = said(precision, found.facts.examples)
+    return found.with_facts(precision=precision, notes=(*found.facts.notes, note))
 
 
-def said(found: Audit) -> str:
-    """Return what an audit to a precision came to, as a sentence."""
-    told = found.about["precision"]
-    reached, wanted, count = told["reached"], told["wanted"], found.about["examples"]
-    of = "the best plan" if told["steps"] is None else plural(told["steps"], "planned step")
+def said(precision: Precision, count: int) -> str:
+    """Return what an audit of `count` examples to a precision came to, as a sentence."""
+    reached, wanted, steps = precision.reached, precision.wanted, precision.steps
+    of = "the best plan" if steps is None else plural(steps, "planned step")
     if reached is None:
         return f"what {of} cost is too little to be known to a share of itself"
     known = f"the discretisation of {of} is known to {100 * reached:.3g} %"

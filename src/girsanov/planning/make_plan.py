@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Unpack, cast
 
 import numpy as np
 
@@ -90,10 +90,10 @@ def make_plan(  # noqa: PLR0913 - the public face: one keyword a choice
     for name, number in numbers.items():
         if number is not None:
             require_number(name, number, above=0.0)
-    scalar = (process or audit.about.get("process", "vp")) == "vp"
+    scalar = (process or audit.facts.process) == "vp"
     rule = f"must be one of {', '.join(HOLDS)} with process cld"
     require(scalar or sampler in HOLDS, "sampler", rule, sampler)
-    if audit.about.get("guidance", 1.0) != 1:
+    if audit.facts.guided:
         rule = "can be promised of no guided field, which has no data law: give steps"
         require(not (kl or tv), "kl, tv", rule, kl or tv)
         rule = "would correct a guided field towards the data, and undo its guidance"
@@ -140,7 +140,7 @@ class Found:
     extra: int = 0
     rows: list[Json] = field(default_factory=list)
     why: str = ""
-    limits: Json = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
 
     def cost(self) -> Array:
         """Return the path cost of the grid by group of examples, [B] or [F]."""
@@ -170,7 +170,7 @@ class Found:
 
     def limited(self, made: Plan) -> Plan:
         """Return a plan that remembers what its levels were restricted to."""
-        return replace(made, about={**made.about, "limits": self.limits}) if self.limits else made
+        return replace(made, limits=self.limits)
 
 
 @dataclass(frozen=True)
@@ -192,8 +192,7 @@ class Wish:
     def like(cls, plan: Plan, steps: int | None = None) -> Wish:
         """Return the wish for a plan of the same sampler, limits and end, of so many steps."""
         names = (plan.sampler, plan.covariance, plan.start)
-        limits: Limits = plan.limits  # type: ignore[assignment]
-        return cls(names, plan.last, plan.resolution, limits, steps)
+        return cls(names, plan.last, plan.resolution, plan.limits, steps)
 
     def search(self, audit: Audit) -> Found:
         """Return the grid that this audit answers with."""
@@ -235,15 +234,16 @@ class Wish:
         target = self.kl or self.tv
         return priced(audit, self.names, self.last, self.resolution, self.limits, target)
 
-    def remembered(self, price: Prices) -> Json:
+    def remembered(self, price: Prices) -> Limits:
         """Return what the levels were restricted to, as JSON; the end is the plan's own."""
         out: Json = {}
         for name in ("among", "keep", "widest"):
             value = self.limits.get(name)
             if value is not None:
                 out[name] = np.asarray(value, dtype=np.float64).tolist()
-        usual = X0_WEIGHT if price.hold == "x0" else 0.0
-        return out if price.menu.weight == usual else {**out, "weight": price.menu.weight}
+        if price.menu.weight != (X0_WEIGHT if price.hold == "x0" else 0.0):
+            out["weight"] = price.menu.weight
+        return cast(Limits, out)
 
 
 def _best(price: Prices, rows: list[Json], end: int, extra: int) -> tuple[int, str]:

@@ -24,7 +24,6 @@ from .._checks import InputError, plural, require
 from .._typing import Array, Json
 from ..error_curve.interpolate import half_between
 from ..measuring.record import Audit
-from ..measuring.record_fields import rows_of, same_audit
 from ..montecarlo import Estimate, apart, group_estimate
 from ..planning.make_plan import make_plan
 from ..planning.plan import Plan
@@ -72,7 +71,7 @@ class Difference(NamedTuple):
 
 def difference(a: Audit, b: Audit) -> Difference:
     """Return equation (1) for two audits; raises InputError where they cannot be compared."""
-    shapes = [tuple(x.about["shape"]) for x in (a, b)]
+    shapes = [x.facts.shape for x in (a, b)]
     require(shapes[0] == shapes[1], "audit", f"must be of shape {shapes[0]}", shapes[1])
     units = _units(a, b)
     logs = [np.log(x.levels / u**2) for x, u in zip((a, b), units, strict=True)]
@@ -85,7 +84,7 @@ def difference(a: Audit, b: Audit) -> Difference:
     ]  # s M by group, [B, K]
     same = len(logs[0]) == len(logs[1]) and np.allclose(logs[0], logs[1])
     same = same and np.array_equal(a.curve.shares, b.curve.shares)
-    paired = bool(same and all(a.about[k] == b.about[k] for k in SAME))
+    paired = bool(same and all(getattr(a.facts, k) == getattr(b.facts, k) for k in SAME))
     gain = _between([row / 2 for row in rows], (a, b), paired)
     whole = [
         half_between(m.curve, math.exp(low) * u**2, math.exp(high) * u**2)
@@ -99,10 +98,8 @@ def difference(a: Audit, b: Audit) -> Difference:
 
 def _units(*audits: Audit) -> tuple[float, ...]:
     """Return the user's units in one of each model's, 1 where they are not known of all."""
-    scales = [x.about.get("scale") for x in audits]
-    if all(isinstance(s, int | float) and s > 0 for s in scales):
-        return tuple(float(s) for s in scales)  # type: ignore[arg-type]
-    return (1.0,) * len(audits)
+    scales = tuple(x.facts.scale for x in audits if x.facts.scale is not None)
+    return scales if len(scales) == len(audits) else (1.0,) * len(audits)
 
 
 def _between(rows: Sequence[Array], audits: tuple[Audit, Audit], paired: bool) -> Estimate:
@@ -143,7 +140,7 @@ def versus(audits: Sequence[Audit], plans: Sequence[Plan]) -> Json | None:
                 "names": [rows[0]["name"], rows[k - 1]["name"]],
             }
         )
-    same = len({rows_of(a.about) for a in audits}) == 1
+    same = len({a.facts.rows for a in audits}) == 1
     plain = made and replace(made, calibration=None)  # each model by itself may be calibrated
     words = "" if plain is None else f"{plural(plain.steps, 'step')} ({sampler_of(plain)})"
     label = NOISE_IN_UNITS if units[0] != 1.0 or len({*units}) > 1 else NOISE
@@ -212,7 +209,7 @@ def _best(audit: Audit) -> Plan | None:
 
 
 def _plan_for(audit: Audit, plans: Sequence[Plan]) -> Plan | None:
-    own = [p for p in plans if same_audit(p.about["audit"], audit.about)]
+    own = [p for p in plans if p.audit.identity == audit.facts.identity]
     if own or not plans:
         return own[0] if own else None
     like = plans[0]
@@ -226,8 +223,8 @@ def _plan_for(audit: Audit, plans: Sequence[Plan]) -> Plan | None:
 
 
 def _row(index: int, audit: Audit, plan: Plan | None) -> Json:
-    model = str(audit.about["model"])
-    name = Path(positional("audit", audit.about.get("commands", ()), "")).name
+    model = audit.facts.model
+    name = Path(positional("audit", audit.facts.commands, "")).name
     entries = [] if plan is None else [[value_of(e), interval_of(e)] for e in plan.ledger]
     share = None if plan is None else sampler_share(plan)
     nothing = audit.untrained() is not None

@@ -14,11 +14,11 @@ cannot say so: steps that start late from a Gaussian avoid the model, and cost l
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
-from .._typing import Array, Json
+from .._typing import Array
 from ..error_curve.curve import Curve
 from ..montecarlo import group_estimate, trapezium
 
@@ -27,7 +27,8 @@ SURE = 2.0  # standard errors; most of many levels have to agree
 SMALL = 0.05  # nats
 
 
-class Beaten(NamedTuple):
+@dataclass(frozen=True)
+class Beaten:
     """At `worse` of `levels` noise levels a straight line is closer, at `better` the model is; in
     all the line by `nats`, with the ends of a 95 % interval.
     """
@@ -38,10 +39,6 @@ class Beaten(NamedTuple):
     nats: float
     low: float
     high: float
-
-    def to_json(self) -> Json:
-        """Return the fields by name."""
-        return self._asdict()
 
 
 def beaten(curve: Curve, linear: Array) -> Beaten | None:

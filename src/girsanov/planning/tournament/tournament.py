@@ -42,6 +42,7 @@ from ...measuring.record import Audit
 from ...sampling.sample import check_model
 from ..make_plan import make_plan
 from ..plan import Plan
+from ..plan_records import Tournament
 from ..solvers.plan_solver import calibrated_teacher
 from .candidates import Candidate, costs_at_most
 from .candidates import candidates as enter
@@ -82,7 +83,7 @@ def tournament(  # noqa: PLR0913 - the public face: one keyword a choice
     (`planning/tournament/trajectory_budget.py`). The schedulers that a pipeline's users would
     take enter too, run by diffusers itself
     (`planning/tournament/pipeline_schedulers.py`); if one wins, the plan is it.
-    The table is ``plan.about["tournament"]``.
+    The table is ``plan.tournament.table``.
     Raises `InputError` when `calls` are too few, with how many are needed.
     """
     # of a model that knows nothing, as it is, one step is the best number
@@ -102,23 +103,21 @@ def tournament(  # noqa: PLR0913 - the public face: one keyword a choice
     sizes = rounds(costs, calls - paid.calls, dimension)
     left, spent = _play(ground, entrants, sizes, paid.calls, progress)
     winner = choose(left)
-    table = [standing(e, winner) for e in sorted(entrants, key=place)]
-    about = {
-        "by": ground.measure.name, "note": ground.measure.note, "seed": seed,
-        "calls": spent, "trajectories": paid.paths, "trajectory_calls": paid.calls,
-        "left_out": "; ".join(filter(None, ("" if fresh else SEEN, paid.left_out))),
-        "confidence": CONFIDENCE,
-        "data": data.fingerprint, "examples": len(reference),
-        "table": table,
-    }  # fmt: skip
+    table = tuple(standing(e, winner) for e in sorted(entrants, key=place))
+    played = Tournament(
+        by=ground.measure.name, note=ground.measure.note, seed=seed,
+        calls=spent, trajectories=paid.paths, trajectory_calls=paid.calls,
+        left_out="; ".join(filter(None, ("" if fresh else SEEN, paid.left_out))),
+        confidence=CONFIDENCE, data=data.fingerprint, examples=len(reference), table=table,
+    )  # fmt: skip
     plan = winner.candidate.plan
     who = f"{winner.candidate.name}, run by diffusers itself, is " if plan.scheduler else ""
     why = f"{who}closest to held-out data by {ground.measure.name} of {len(entrants)} candidates"
     if winner is not left[0]:
         why += f", and has a path KL, unlike {left[0].candidate.name}, which is no closer for sure"
-    tied = sum(row.get("behind_low", 1) <= 0 for row in table) - 1
+    tied = sum(row.behind_low <= 0 for row in table) - 1
     why += f"; {tied} others cannot be told from it" if tied > 0 else ""
-    return replace(plan, about={**plan.about, "why": why, "tournament": about})
+    return replace(plan, why=why, tournament=played)
 
 
 def rounds(costs: Sequence[int], calls: int, dimension: int = 1) -> list[int]:
@@ -208,7 +207,7 @@ def is_fresh(audit: Audit, data: Dataset | Law) -> bool:
     """Return whether the audit has not seen this data, with labels or without."""
     if isinstance(data, Law):
         return True
-    return audit.about["data"] not in (data.fingerprint, data.without_labels().fingerprint)
+    return audit.facts.data not in (data.fingerprint, data.without_labels().fingerprint)
 
 
 def _reference(model: Denoiser, data: Dataset | Law, seed: int) -> tuple[Array, np.ndarray | None]:

@@ -19,7 +19,7 @@ def verdict(audit: Audit, plan: Plan | None = None) -> str:
     if plan is None:
         return audit.verdict
     require(isinstance(plan, Plan), "plan", "must be a plan", type(plan).__name__)
-    own = audit.about["model"]
-    made = str(plan.about.get("model", own))
+    own = audit.facts.model
+    made = plan.model
     require(made == own, "plan", f"must be of the audited model, {own[:12]}…", f"{made[:12]}…")
     return " ".join(spoken(audit, plan))
