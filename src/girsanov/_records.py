@@ -85,11 +85,11 @@ def _value(hint: Any, value: Any, where: str, key: str, remedy: str) -> Any:
     if value is None and types.NoneType in options:
         return None
     kind = options[0]
-    if is_dataclass(kind):
-        return from_json(kind, value, f"{where}: {key}", remedy)  # type: ignore[arg-type]
     words = rule.words if rule else _words(kind)
     good = _fits(kind, value) and (rule is None or rule.test(value))
     require(good, where, f"must have {words} as {key}", value, remedy)
+    if is_dataclass(kind):
+        return from_json(kind, value, f"{where}: {key}", remedy)  # type: ignore[arg-type]
     if get_origin(kind) is not tuple:
         return float(value) if kind is float else value
     item = get_args(kind)[0]
@@ -106,9 +106,7 @@ def _fits(kind: Any, value: Any) -> bool:
     """Return whether a value of JSON is of this type; whole numbers are of 63 bits."""
     if get_origin(kind) is tuple:
         item = get_args(kind)[0]
-        return isinstance(value, list) and (
-            is_dataclass(item) or all(_fits(item, one) for one in value)
-        )
+        return isinstance(value, list) and all(_fits(item, one) for one in value)
     if kind is bool or isinstance(value, bool):
         return kind is bool and isinstance(value, bool)
     if kind is str:

@@ -1,7 +1,5 @@
 """Rules (2) to (4) of untrained.py: a model without training is told apart, and no other is."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -99,7 +97,7 @@ def test_the_verdict_is_one_whatever_the_plan():
         reason = "no number of steps mends" if "steps" not in options else ""
         if plan.calibration is not None:
             reason = "calibrated, since this model knows nothing"
-        assert reason in plan.about["why"]
+        assert reason in plan.why
 
 
 def test_who_is_poor_at_some_levels_only_knows_the_others():
@@ -154,7 +152,7 @@ def test_twenty_laws_and_their_denoisers_raise_no_alarm():
 
 def test_a_guided_field_has_no_data_to_know():
     audit = audited(SKEWED, IGNORANT["scrambled"])
-    assert replace(audit, about={**audit.about, "guidance": 3.0}).untrained() is None
+    assert audit.with_facts(guidance=3.0).untrained() is None
 
 
 def pipeline(scheduler, blank=False):
