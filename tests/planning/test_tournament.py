@@ -167,7 +167,7 @@ def test_a_tie_goes_to_the_candidate_with_a_path_kl(plan):
 def owned(plan, name, squares):
     made = entrant(plan, name, squares, "diffusers")
     mine = replace(made.candidate.plan, scheduler=DiffusersScheduler(name, {}, 4))
-    made.candidate = replace(made.candidate, plan=mine)
+    made.candidate = made.candidate._replace(plan=mine)
     return made
 
 

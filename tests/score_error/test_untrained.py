@@ -6,6 +6,7 @@ import torch
 from scipy.stats import binom
 
 import girsanov as gv
+from girsanov._records import as_json
 from girsanov.moments import moments_from_covariance
 from girsanov.reporting.words.advice import audit_spoken, headline, knows_nothing, spoken
 from girsanov.score_error.untrained import untrained
@@ -65,7 +66,7 @@ def test_a_model_that_knows_nothing_is(change):
     line = audit.probe.linear @ audit.curve.shares
     assert found.times <= (errors / line)[near].min()  # its lower end
     assert found.best == pytest.approx((errors * (1 + s * v) / (2 * v)).min(), rel=0.1)
-    assert audit.summary()["untrained"] == found._asdict()
+    assert audit.summary()["untrained"] == as_json(found)
 
 
 def test_how_far_it_is_behind_counts_what_is_not_known_of_the_straight_line():
