@@ -21,7 +21,7 @@ def measured(kind, train, held_out, given):
     settings = TrainOptions(evaluations=1, device=given.device)
     model = gv.fit(train, steps=10, network=kind, options=settings)
     spent = {"levels": given.levels, "draws": given.draws, "examples": given.examples}
-    calls = gv.audit(model, held_out, **spent).about["calls"]
+    calls = gv.audit(model, held_out, **spent).facts.calls
     x = torch.randn(given.examples, *model.shape, device=given.device)
     inside = x.flatten(1) if kind == "mlp" else x
     level = torch.full((1,), 5.0).to(x)

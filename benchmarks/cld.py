@@ -103,7 +103,7 @@ def measured(name, model, held_out, options):
     kept = Path(options.keep) / f"{name}.json" if options.keep else None
     if kept and kept.exists():
         found = gv.load_audit(kept)
-        if found.about["model"] == model.fingerprint:
+        if found.facts.model == model.fingerprint:
             return found
     found = gv.audit(model, held_out, examples=options.examples)
     if kept:

@@ -123,7 +123,7 @@ def whole_audits(model, held_out, steps, goal):
             entry = entries["discretisation"]
             found.append((entry.value, (entry.high - entry.low) / 2 / entry.value))
         nats, half = (three(np.array(part)) for part in zip(*found, strict=True))
-        calls, square = audit.about["calls"], np.mean([h**2 for _, h in found])
+        calls, square = audit.facts.calls, np.mean([h**2 for _, h in found])
         rows.append({"levels": levels, "examples": examples, "paths": draws, "control": control,
                      "calls": calls, "nats": nats, "half-width": half,
                      "calls for the goal": calls * square / goal**2})  # fmt: skip

@@ -79,7 +79,7 @@ def case(rng: np.random.Generator, line: bool) -> dict[str, object] | None:
     return {
         "law": "mixture" if line else "gaussian", "wrong": wrong, "hold": hold,
         "covariance": covariance, "levels": len(levels), "examples": count,
-        "planned": plan.about["why"] != "the grid was given",
+        "planned": plan.why != "the grid was given",
         "missed": [not e.low - ROUNDING <= t <= e.high + ROUNDING
                    for e, t in zip(entries, truth, strict=True)],
         "width": [e.high - e.low for e in entries],

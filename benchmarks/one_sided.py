@@ -79,7 +79,7 @@ class Case:
             covariance = str(rng.choice(["scalar", "pca", "full"]))
         self.plan = planned(self.audit, rng, hold, covariance)
         self.truth, self.least = Truth(self.denoiser, self.law), Truth(self.best, self.law)
-        self.about = {"law": kind, "wrong": wrong, "hold": hold, "examples": self.count}
+        self.row = {"law": kind, "wrong": wrong, "hold": hold, "examples": self.count}
 
     def audited(self, denoiser: gv.ExactDenoiser, **options: object) -> gv.Audit:
         """Return an audit on the case's data and levels."""
@@ -215,7 +215,7 @@ def main() -> None:
             continue
         seen.append({k: v for part in asked.only for k, v in PARTS[part](case).items()})
         wrong = [name for name, (bad, _) in seen[-1].items() if bad]
-        told.append({**case.about, "wrong statements": wrong})
+        told.append({**case.row, "wrong statements": wrong})
         if wrong:
             print(told[-1], file=sys.stderr, flush=True)
     print("\n".join(table(seen)))

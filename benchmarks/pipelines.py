@@ -100,7 +100,7 @@ def audited(model, held_out, train, who):
     ledger = [e.to_json() for e in audit.plan(steps=8, calibrate=False).ledger]
     said = {
         **spent, "trajectories": paths,
-        "calls": audit.about["calls"] + (teachers - 1) * paths * teacher_calls(len(audit.levels)),
+        "calls": audit.facts.calls + (teachers - 1) * paths * teacher_calls(len(audit.levels)),
         "seconds": time.perf_counter() - begun,
         "half_width": float(np.median(1.96 * total.se / total.value)),
         "calibrated": audit.calibrated().calibration.share, "ledger_at_8": ledger,
@@ -194,12 +194,12 @@ class Field:
             begun = time.perf_counter()
             calls = self.options.calls or max(200_000, A_SAMPLE * steps)
             plan = tournament(audit, self.model, judge_by, by=measure, steps=steps, calls=calls)
-            told = plan.about["tournament"]
-            won = next(row for row in told["table"] if row["won"])
+            told = plan.tournament
+            won = next(row for row in told.table if row.won)
             self.kept["chosen"][str(steps)] = {
-                "why": plan.about["why"], "calls": told["calls"], "samples": won["samples"],
-                "trajectory_calls": told["trajectory_calls"], "candidates": len(told["table"]),
-                "name": won["candidate"], "seconds": time.perf_counter() - begun,
+                "why": plan.why, "calls": told.calls, "samples": won.samples,
+                "trajectory_calls": told.trajectory_calls, "candidates": len(told.table),
+                "name": won.candidate, "seconds": time.perf_counter() - begun,
             }  # fmt: skip
             print(f"{self.path.stem} {steps}: {self.kept['chosen'][str(steps)]}", flush=True)
             self.measure("chosen", steps, partial(self.of_plan, plan))

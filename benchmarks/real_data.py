@@ -60,7 +60,7 @@ def whole_job(source, steps: int, out: Path, network: str):
     plan = audit.plan()
     drawn = gv.sample(model, plan, 2000, seed=0)
     gv.report(audit, plan, out=out, samples=drawn[:400], data=held_out.raw(slice(0, 400)))
-    print(f"{plan.steps} steps ({plan.about['why']}); report in {out}")
+    print(f"{plan.steps} steps ({plan.why}); report in {out}")
     for entry in plan.ledger:
         low, high = (None if v is None else round(v, 3) for v in (entry.low, entry.high))
         print(f"  {entry.name:14s} {entry.value}  [{low}, {high}]  {entry.kind}")

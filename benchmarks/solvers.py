@@ -41,7 +41,7 @@ def hand_grids(low, high, count):
 def end_points(model, audit, solver, levels):
     """Return the end points [n, d] of a solver from the starts of the judging half."""
     d, n = audit.curve.dimension, len(audit.trajectories)
-    z = start_noise(audit.about["seed"], 0, n, d)[JUDGE].to(model.dtype)
+    z = start_noise(audit.facts.seed, 0, n, d)[JUDGE].to(model.dtype)
     x = start_points(audit.frame, float(levels[0]), z)
     plan = gv.solver_recipe(solver, levels, start=(0.0, 1.0, None))
     with torch.inference_mode():

@@ -123,7 +123,7 @@ def contest(field: Field, steps: int, options) -> list[dict]:
             field.audit, field.model, field.held_out.without_labels(), by=measure, steps=steps,
             calls=options.calls, seed=options.seed,
         )  # fmt: skip
-        name = next(r["candidate"] for r in won.about["tournament"]["table"] if r["won"])
+        name = next(r.candidate for r in won.tournament.table if r.won)
         best = min(found, key=lambda n: found[n][key].pseudo.mean())
         gap = found[name][key].pseudo - found[best][key].pseudo
         print(

@@ -13,6 +13,7 @@ from girsanov.audited import Audit
 from girsanov.error_curve.bands import Bands
 from girsanov.error_curve.exact import exact_curve
 from girsanov.error_curve.frame import make_frame
+from girsanov.measuring.facts import AuditFacts
 from girsanov.moments import moments_from_covariance
 from girsanov.paper.output_law import gaussian_output, line_output
 
@@ -41,11 +42,13 @@ def exact_audit(law, levels):
     moments = moments_from_covariance(law.mean, law.variance / d * np.eye(d))
     one = Bands(np.zeros(d, dtype=np.int64))
     frame = replace(make_frame(moments, (d,)), bands=one, probe_bands=one)
-    about = {
-        "exact": True, "model": law.fingerprint, "data": law.fingerprint, "examples": 0,
-        "shape": [law.dimension], "seed": 0, "scale": 1.0,
-    }  # fmt: skip
-    return Audit(exact_curve(law, levels), frame, None, about)
+    facts = AuditFacts(
+        girsanov="", model=law.fingerprint, data=law.fingerprint, data_name="", shape=(d,),
+        exact=True, examples=0, draws=0, seed=0, calls=0, moments_from="law", trajectories=0,
+        levels_between=0, training_examples=0, diameter=0.0, seconds=0.0, rows=law.fingerprint,
+        scale=1.0,
+    )  # fmt: skip
+    return Audit(exact_curve(law, levels), frame, None, facts)
 
 
 def half_information(law, snr):

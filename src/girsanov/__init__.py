@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from .planning.make_plan import make_plan as make_plan
     from .planning.on_grid import evaluate_grid as evaluate_grid
     from .planning.plan import Plan as Plan
-    from .planning.plan import load_plan as load_plan
+    from .planning.plan_file import load_plan as load_plan
     from .planning.solvers.plan_solver import measure_distance as measure_distance
     from .planning.tournament.tournament import tournament as tournament
     from .process import Cosine as Cosine
@@ -117,7 +117,8 @@ _HOME = {
     ".montecarlo": ("Estimate",),
     ".planning.on_grid": ("evaluate_grid",),
     ".planning.make_plan": ("make_plan",),
-    ".planning.plan": ("Plan", "load_plan"),
+    ".planning.plan": ("Plan",),
+    ".planning.plan_file": ("load_plan",),
     ".planning.solvers.plan_solver": ("measure_distance",),
     ".planning.tournament.tournament": ("tournament",),
     ".process": (

@@ -118,8 +118,8 @@ def verdict(audit: Audit, plan: Plan | None = None) -> str:
     if plan is None:
         return audit.verdict
     require(isinstance(plan, Plan), "plan", "must be a plan", type(plan).__name__)
-    own = audit.about["model"]
-    made = str(plan.about.get("model", own))
+    own = audit.facts.model
+    made = plan.model
     require(made == own, "plan", f"must be of the audited model, {own[:12]}…", f"{made[:12]}…")
     return " ".join(spoken(audit, plan))
 
@@ -139,6 +139,6 @@ def printed(audit: Audit) -> str:
         lines.append(f"  memorised       {float(memorised.value):.3g} nats, 95 % interval "
                      f"{low:.3g} to {high:.3g}, down to noise "
                      f"{audit.levels[-1] ** -0.5:.3g}")  # fmt: skip
-    lines += [f"  note            {note}" for note in audit.about.get("notes", ())]
-    steps = audit.about.get("precision", {}).get("steps") or 16
+    lines += [f"  note            {note}" for note in audit.facts.notes]
+    steps = audit.facts.planned_steps or 16
     return "\n".join([*lines, f"  next            audit.plan(steps={steps}), or audit.plan()"])

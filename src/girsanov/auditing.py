@@ -51,7 +51,7 @@ def audit_to(
     plan, None for the best number; options: as `audit`, but that levels are by default 17 or 33,
     and for examples and draws, which are found (`planning/audit_to_precision.py`). What was
     reached, with what is spent on the pilot and on rounds that fell short, is in
-    ``about["precision"]``. Raises InputError for numbers that cannot be.
+    ``facts.precision``. Raises InputError for numbers that cannot be.
     """
     record = measure_to_precision(
         denoiser, data, AuditRequest(**options), half_width=half_width, steps=steps

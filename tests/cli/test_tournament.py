@@ -30,9 +30,9 @@ def test_samples_decide_and_the_table_is_kept(girsanov, audited, law, here):
     assert " chosen " in rows[1]
     assert " .. " in rows[1]
     assert rows[-1].split()[-1] == "60"  # knocked out after the first round: no distance printed
-    table = gv.load_plan(here / "plan.json").about["tournament"]["table"]
+    table = gv.load_plan(here / "plan.json").tournament.table
     assert 4 <= len(table) <= 5  # grids that come to the same enter once
-    assert sum(row["won"] for row in table) == 1
+    assert sum(row.won for row in table) == 1
     drawn = girsanov("sample", law, "--plan", "plan.json", "--count", 9, "--out", "new.npy")
     assert drawn.code == 0, drawn.err
 

@@ -71,8 +71,8 @@ def test_a_model_and_its_audit_are_those_of_the_single_file(tmp_path):
         train, held_out = load_data(tmp_path / name).split(0.6, seed=1)
         model = gv.fit(train, steps=20, network="mlp", seed=1)
         made.append(gv.audit(model, held_out, levels=5, seed=2))
-    assert made[0].about["model"] == made[1].about["model"]
-    assert made[0].about["data"] == made[1].about["data"]
+    assert made[0].facts.model == made[1].facts.model
+    assert made[0].facts.data == made[1].facts.data
     np.testing.assert_array_equal(made[0].curve.traces, made[1].curve.traces)
 
 

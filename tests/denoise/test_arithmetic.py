@@ -12,6 +12,7 @@ import pytest
 import torch
 
 import girsanov as gv
+from girsanov.denoise.facts import Arithmetic
 from girsanov.train import TrainOptions
 
 ROWS = np.random.default_rng(6).gamma(2.0, size=(700, 3)) + 1.0
@@ -74,7 +75,7 @@ def test_what_rounding_costs_is_the_gap_between_two_audits(model, parts, monkeyp
     # on the same paths, far better known than the difference of two measurements would be
     alone = np.trapezoid(np.hypot(usual.total().se, rounded.total().se) * s / 2, np.log(s))
     assert 0 < cost.se < 0.3 * alone
-    assert both.about["arithmetic"] == {"precision": "bfloat16", "compiled": False}
+    assert both.facts.arithmetic == Arithmetic("bfloat16", compiled=False)
     assert usual.rounding() is None
     assert "rounding" not in usual.summary()
 

@@ -62,8 +62,8 @@ def told(data, **options):
 def test_a_folder_is_the_class_of_its_number_and_a_note_says_so(folders):
     classes, audit = told(gv.load_data(folders / "data"))
     assert classes == list(range(12))
-    assert audit.about["class_order"] == "number"
-    note = audit.about["notes"][-1]
+    assert audit.facts.class_order == "number"
+    note = audit.facts.notes[-1]
     assert "folder or label n of the data is taken for class n, by number;" in note
     assert "sorted as text, as image-folder loaders do, label 2 would be class 4" in note
     assert "--class-order text" in note
@@ -73,8 +73,8 @@ def test_a_folder_is_the_class_of_its_number_and_a_note_says_so(folders):
 def test_a_folder_is_the_class_of_its_place_among_texts_where_that_is_asked(folders):
     classes, audit = told(gv.load_data(folders / "data", class_order="text"))
     assert classes == [TEXT.index(str(c)) for c in range(12)]
-    assert audit.about["class_order"] == "text"
-    note = audit.about["notes"][-1]
+    assert audit.facts.class_order == "text"
+    note = audit.facts.notes[-1]
     assert "0 for class 0, 1 for class 1, 10 for class 2, 11 for class 3, 2 for class 4" in note
     assert "by number label 10 would be class 10: --class-order number" in note
 
@@ -141,7 +141,7 @@ def test_the_commands_take_the_order_and_plan_by_remembers_it(
     asked = ("--levels", "5", "--draws", "1", "--class-order", "text", "--out", out)
     said = ran("audit", pipe, "--data", data, *asked)
     assert "10 for class 2" in " ".join(said.split())
-    assert gv.load_audit(out).about["class_order"] == "text"
+    assert gv.load_audit(out).facts.class_order == "text"
     orders = []
     from girsanov.workflow import data_sources as sources
 

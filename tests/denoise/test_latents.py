@@ -49,9 +49,9 @@ def test_the_loss_of_the_autoencoder_is_measured(pipe, data):
     with torch.inference_mode():
         again = decode(pipe.vae, encode(pipe.vae, x))
     want = float((again - x).square().mean().sqrt())
-    assert lost["value"] == pytest.approx(want, rel=1e-4)
-    assert lost["low"] < lost["value"] < lost["high"]
-    assert lost["examples"] == 48
+    assert lost.value == pytest.approx(want, rel=1e-4)
+    assert lost.low < lost.value < lost.high
+    assert lost.examples == 48
 
 
 def test_encoding_is_done_once(pipe, data, tmp_path):
@@ -78,7 +78,7 @@ def test_latents_are_not_stretched(pipe, data):
     z = latents.raw(slice(None)).reshape(48, -1).astype(np.float64)
     spread = z.var(axis=0).sum()
     assert audit.frame.moments.variance == pytest.approx(spread, rel=0.7)
-    units = audit.about["units"]
+    units = audit.facts.units
     assert (units["low"], units["high"]) == (-1.0, 1.0)
 
 
@@ -101,6 +101,5 @@ def test_the_command_line(pipe, data, tmp_path, capsys):
     said = " ".join(capsys.readouterr().out.split())
     assert "autoencoder" in said
     assert "guidance_scale=1" in said
-    about = gv.load_audit(audit).about
-    assert about["vae"]["kind"] == "estimate"
+    assert gv.load_audit(audit).facts.vae.kind == "estimate"
     assert len(list(tmp_path.glob("latents-*.safetensors"))) == 1

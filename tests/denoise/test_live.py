@@ -12,6 +12,7 @@ from torch import nn
 import girsanov as gv
 from girsanov._checks import InputError
 from girsanov.denoise.arithmetic import in_precision
+from girsanov.denoise.facts import DiffusersScheduler
 from girsanov.denoise.pipelines.own_schedulers import own_batches, own_schedulers
 
 sys.path.append(str(Path(__file__).parent))
@@ -151,7 +152,7 @@ def test_everything_that_is_done_leaves_a_network_as_it_was(kind):
     if kind == "pipeline":
         gv.GirsanovScheduler.from_plan(audit.plan(steps=3), audit=audit)
         for name, config in own_schedulers(model).items():
-            told = {"config": config, "calls": 3, "name": name}
+            told = DiffusersScheduler(name, config, 3)
             list(own_batches(model, told, 2, seed=0, first=0, size=2, label=None, progress=None))
         assert state(network) == before
 

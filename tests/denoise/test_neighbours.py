@@ -95,8 +95,8 @@ def test_it_proves_that_a_straight_line_has_much_to_learn():
     levels = np.geomspace(0.02, 30.0, 17)
     alone = gv.audit(line, held, levels=levels, draws=1, reference=Line(LAW))
     beside = gv.audit(line, held, train=train, levels=levels, draws=1)
-    assert beside.about["neighbours"] == 1200
-    assert beside.about["calls"] == 1200 * 33 + 1200 * 17  # neighbours are no network
+    assert beside.facts.neighbours == 1200
+    assert beside.facts.calls == 1200 * 33 + 1200 * 17  # neighbours are no network
     edges = np.geomspace(1e-4, 30.0, 400)
     half = np.trapezoid(LAW.curve(edges).value, edges) / 2
     found, truth = [], []
@@ -114,8 +114,8 @@ def test_it_proves_that_a_straight_line_has_much_to_learn():
 
 def test_without_training_data_the_examples_set_aside_serve():
     report = gv.audit(Line(LAW), data_of(400, 3), levels=5, draws=1)
-    assert report.about["examples"] == 300
-    assert report.about["neighbours"] == 100
+    assert report.facts.examples == 300
+    assert report.facts.neighbours == 100
 
 
 def leaky(name):
@@ -140,9 +140,9 @@ def test_audited_rows_among_the_examples_prove_nothing(name):
     report = gv.audit(untold, held, train=train, levels=levels, draws=1)
     price = prices(report, SAMPLERS["gaussian"], "pca", levels=levels)
     assert score_floor(price, np.array([1, 9])) < 0.02
-    assert ("neighbours" in report.about) == (name == "none")
+    assert (report.facts.neighbours > 0) == (name == "none")
     if name != "none":
-        assert "audited rows are" in report.about["without_neighbours"]
+        assert "audited rows are" in report.facts.without_neighbours
 
 
 def test_units_far_from_one_are_no_matter():
@@ -155,9 +155,9 @@ def test_units_far_from_one_are_no_matter():
 
 def test_a_law_and_an_exact_denoiser_have_no_neighbours():
     report = gv.audit(gv.ExactDenoiser(LAW), LAW, levels=5, examples=64)
-    assert "neighbours" not in report.about
+    assert not report.facts.neighbours
     report = gv.audit(Line(LAW), LAW, levels=5, examples=64)
-    assert "neighbours" not in report.about
+    assert not report.facts.neighbours
 
 
 def test_the_verdict_on_a_line_is_the_model_and_says_what_beats_it():

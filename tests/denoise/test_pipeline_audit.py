@@ -1,6 +1,5 @@
 """A pipeline from audit to samples: trained levels only, its notes, its data's units."""
 
-import json
 import sys
 from pathlib import Path
 
@@ -36,11 +35,11 @@ def test_the_audit_measures_at_trained_levels(model, images, tmp_path):
     assert len(done.levels) == 9
     assert done.levels[0] == model.levels[0]
     assert done.levels[-1] == model.levels[-1]
-    assert done.about["trained_levels"] == model.levels.tolist()
-    assert any("clipped" in note for note in done.about["notes"])
+    assert done.facts.trained_levels == tuple(model.levels.tolist())
+    assert any("clipped" in note for note in done.facts.notes)
     done.save(tmp_path / "audit.json")
     again = gv.load_audit(tmp_path / "audit.json")
-    assert again.about == json.loads(json.dumps(done.about))
+    assert again.facts == done.facts
     plan = again.plan(steps=4, covariance="dct")
     assert np.isin(plan.levels, model.levels).all()
     drawn = gv.sample(model, plan, 3)

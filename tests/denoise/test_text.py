@@ -141,7 +141,7 @@ def test_a_guided_ledger_says_so_everywhere(tmp_path):
     z = rng.normal(size=(48, 4, 4, 4)).astype(np.float32)
     data = gv.load_data(z, labels=np.array([f"kind {k}" for k in rng.integers(0, 5, 48)]))
     audit = gv.audit(model, data, levels=9, draws=1)
-    assert audit.about["guidance"] == 4.0
+    assert audit.facts.guidance == 4.0
     plan = audit.plan(steps=4)
     assert all(e.note.startswith("relative to the guided field") for e in plan.ledger)
     with pytest.raises(InputError, match="a guided field has no data law"):

@@ -207,14 +207,14 @@ def test_samples_come_back_in_the_units_of_the_data(parts, own, recwarn):
     audit = gv.audit(model, held_out, train=train, levels=17)
     near_the_rows(gv.sample(model, audit.plan(steps=8), 500))
     assert not [w for w in recwarn if "standardised" in str(w.message)]
-    assert ("units" in audit.about) == (not own)
+    assert (audit.facts.units is None) == own
 
 
 def test_without_units_held_out_data_are_put_in_those_of_train(tmp_path, parts):
     train, _ = parts
     np.save(tmp_path / "other.npy", rows(seed=1)[:100] + np.float32([5, 0]))
     audit = gv.audit(wrapped(), gv.load_data(tmp_path / "other.npy"), train=train, levels=9)
-    assert audit.about["units"] == train.standardisation.to_json()
+    assert audit.facts.units == train.standardisation.to_json()
 
 
 def test_a_recipe_alone_says_that_its_samples_are_standardised(parts):
@@ -236,7 +236,7 @@ def test_units_of_ones_own(parts):
     assert gv.sample(mine, plan, 9).dtype == np.float32
     with pytest.raises(InputError, match="saw in training"):
         gv.audit(mine, train, levels=9)
-    assert gv.audit(mine, held_out, levels=9).about["examples"] == 150
+    assert gv.audit(mine, held_out, levels=9).facts.examples == 150
     for wrong in ((0, 0), (0, np.nan), ([1, 2, 3], 1), 7):
         with pytest.raises(InputError, match=r"^units: must be"):
             wrapped(units=wrong)
@@ -310,12 +310,12 @@ def test_the_units_of_pictures_are_in_the_fingerprint_and_the_plan(tmp_path):
     data = gv.load_data(np.random.default_rng(1).uniform(size=(120, 4, 4)))
     audit = gv.audit(models[1], data, levels=5, draws=1)
     audit.save(tmp_path / "a.json")
-    units = gv.load_audit(tmp_path / "a.json").about["units"]
+    units = gv.load_audit(tmp_path / "a.json").facts.units
     again = gv.Standardisation.from_json(units)
     rows = data.raw(slice(0, 5))
     np.testing.assert_allclose(again.encode(rows), rows[:, None] / 2, rtol=1e-6)
     np.testing.assert_allclose(again.decode(again.encode(rows)), rows, rtol=1e-6)
-    assert audit.about["scale"] == 2
+    assert audit.facts.scale == 2
     with pytest.raises(InputError, match=r"^reference: must work in the same units"):
         gv.audit(models[0], data, levels=5, draws=1, reference=models[1])
 

@@ -4,6 +4,7 @@ import inspect
 import json
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +49,7 @@ def place(tmp_path_factory):
 
 def best(audit, noisiest):
     """The five levels for a start from bare noise, at the noisiest level or where it is best."""
-    plan, keep = audit.plan(steps=5), {"keep": audit.about["trained_levels"][:1]}
+    plan, keep = audit.plan(steps=5), {"keep": audit.facts.trained_levels[:1]}
     options = {"start": "standard", "calibrate": False, "resolution": plan.resolution}
     return audit.plan(steps=5, **options, **(keep if noisiest else {})).levels
 
@@ -128,7 +129,7 @@ def test_a_start_from_bare_noise_is_priced(place, tmp_path):
     folder, model, audit = place
     late = audit.plan(steps=5, among=model.levels[model.levels > 1.0])
     own = gv.evaluate_grid(audit, late.levels, start="standard")
-    late.about.pop("limits")  # a plan whose own start chose such levels
+    late = replace(late, limits={})  # a plan whose own start chose such levels
     done = export(late, folder / "pipe", tmp_path / "t.json", to="timesteps", audit=audit)
     assert max(done["timesteps"]) > model.clock.time(late.levels[:1])
     assert "standard normal start" in done["init"]["note"]

@@ -3,6 +3,7 @@
 import copy
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -266,7 +267,7 @@ def test_edm_and_flow_states(files):
         network = pipelines.unet(seed=4)
         pipe = diffusers.DDPMPipeline(network, own)
         model, audit = made.audited(pipe)
-        assert audit.about["trained_levels"] is None
+        assert audit.facts.trained_levels is None
         plan = audit.plan(steps=4, calibrate=False)
         scheduler = gv.GirsanovScheduler.from_plan(plan)
         scheduler.set_timesteps(4)
@@ -297,7 +298,7 @@ def test_refusals(pipe, files, scheduler, tmp_path):
     with pytest.raises(InputError, match="from_plan"):
         gv.GirsanovScheduler()
     other = gv.load_plan(files[2])
-    other.about["audit"] = {**other.about["audit"], "data": "another"}
+    other = replace(other, audit=replace(other.audit, data="another"))
     with pytest.raises(InputError, match="one the plan was made from"):
         gv.GirsanovScheduler.from_plan(other, audit=audit)
     with pytest.raises(InputError, match="shape of the audited items"):

@@ -13,7 +13,7 @@ from girsanov.diffusers_export.plans_for_steps import starting_alike
 from girsanov.path_kl.grid_cost import prices
 from girsanov.path_kl.start import start_cost
 from girsanov.planning.make_plan import make_plan
-from girsanov.planning.plan import load_plan
+from girsanov.planning.plan_file import load_plan
 from girsanov.sampling.loop import begun, sample_batches, sample_standardised
 from girsanov.sampling.registry import SAMPLERS
 

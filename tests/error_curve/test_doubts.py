@@ -205,7 +205,7 @@ def test_few_rows_that_decide_are_named():
     table[123] = 3000.0
     train, held = parts(table, seed=next(s for s in range(99) if 123 not in cut_of(s)))
     audit = audited(train, held)
-    assert audit.about["suspects"] == [123]
+    assert audit.facts.suspects == (123,)
     assert "look at row 123 (counted from 0)" in refused(audit)
 
 

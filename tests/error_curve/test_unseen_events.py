@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -17,12 +18,21 @@ from girsanov.montecarlo import Estimate, quantile
 FAR = gv.GaussianMixture([0.5, 0.5], [[-4.0], [4.0]], 0.0)
 
 
+class Of(NamedTuple):
+    """What `most_error` asks of the record of an audit."""
+
+    examples: int
+    diameter: float
+    exact: bool
+    shape: tuple[int, ...]
+
+
 def high(k, examples, size=1.0, degrees=15):
     """The upper end where k of the examples have a loss of `size` and the others none."""
     k = np.asarray(k, dtype=float)
     error = Estimate(k * size / examples, np.sqrt(k) * size / examples, degrees)
-    about = {"examples": examples, "diameter": math.sqrt(size), "exact": False, "shape": [1]}
-    return most_error(error, np.ones_like(k), about)
+    of = Of(examples, math.sqrt(size), exact=False, shape=(1,))
+    return most_error(error, np.ones_like(k), of)
 
 
 def test_equation_2_is_above_the_exact_end_of_a_count():
@@ -54,12 +64,10 @@ def test_mistakes_that_were_seen_may_be_larger_than_the_data_is_wide():
 
 
 def test_an_exact_denoiser_is_no_worse_than_what_it_sees():
-    about = {"examples": 100, "diameter": 8.0, "exact": True, "shape": [3]}
+    of = Of(100, 8.0, exact=True, shape=(3,))
     error, levels = Estimate(np.full(2, 0.1), np.zeros(2), 15), np.array([0.5, 1e3])
-    assert most_error(error, levels, about) == pytest.approx(
-        [0.1 + 64 * 0.0368888, 3e-3], rel=1e-5
-    )
-    assert most_error(error, levels, {**about, "exact": False})[1] > 1
+    assert most_error(error, levels, of) == pytest.approx([0.1 + 64 * 0.0368888, 3e-3], rel=1e-5)
+    assert most_error(error, levels, of._replace(exact=False))[1] > 1
 
 
 def test_the_reach_of_data_is_found_from_their_mean_in_two_sweeps():
@@ -81,8 +89,8 @@ def test_examples_that_are_set_aside_tell_how_far_the_data_reach_too():
         rows[place] = 50.0
         data = gv.load_data(rows).with_standardisation(unchanged(1))
         made = gv.audit(Untold(FAR), data, levels=np.geomspace(0.01, 1, 3), draws=1)
-        assert made.about["examples"] == 48
-        assert made.about["diameter"] == pytest.approx(50.0 - (1 / 63 if place == 0 else 0))
+        assert made.facts.examples == 48
+        assert made.facts.diameter == pytest.approx(50.0 - (1 / 63 if place == 0 else 0))
 
 
 class Untold(gv.ExactDenoiser):
@@ -93,6 +101,6 @@ class Untold(gv.ExactDenoiser):
 
 def test_an_audit_remembers_how_far_its_examples_reach(tmp_path):
     made = gv.audit(gv.ExactDenoiser(FAR), FAR, levels=np.geomspace(0.01, 1, 5), examples=100)
-    assert made.about["diameter"] == pytest.approx(8.0)
+    assert made.facts.diameter == pytest.approx(8.0)
     made.save(tmp_path / "audit.json")
-    assert gv.load_audit(tmp_path / "audit.json").about["diameter"] == made.about["diameter"]
+    assert gv.load_audit(tmp_path / "audit.json").facts.diameter == made.facts.diameter

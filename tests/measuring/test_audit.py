@@ -75,13 +75,13 @@ def test_a_device_measures_what_the_cpu_does(device):
 
 
 def test_record_says_what_was_done(report):
-    about = report.about
-    assert (about["examples"], about["draws"], about["seed"]) == (205, 2, 3)
-    assert about["calls"] == 205 * 2 * (6 + 5)  # levels and gaps
-    assert about["model"] == about["data"] == LAW.fingerprint
-    assert about["exact"] is False
-    assert about["moments_from"] == "law"
-    json.dumps(about)
+    facts = report.facts
+    assert (facts.examples, facts.draws, facts.seed) == (205, 2, 3)
+    assert facts.calls == 205 * 2 * (6 + 5)  # levels and gaps
+    assert facts.model == facts.data == LAW.fingerprint
+    assert facts.exact is False
+    assert facts.moments_from == "law"
+    json.dumps(facts.to_json())
     assert report.levels == pytest.approx(GRID)
     assert report.total().value.shape == (6,)
 
@@ -89,7 +89,7 @@ def test_record_says_what_was_done(report):
 @pytest.mark.parametrize(("examples", "draws"), [(40, 15), (299, 3), (600, 1), (601, 1)])
 def test_small_data_is_given_more_noise(examples, draws):
     law = Gaussian([0.0], 1.0)
-    assert audit(ExactDenoiser(law), law, levels=2, examples=examples).about["draws"] == draws
+    assert audit(ExactDenoiser(law), law, levels=2, examples=examples).facts.draws == draws
 
 
 def test_levels_are_a_count_or_a_list():
@@ -135,7 +135,7 @@ def test_memorisation_is_the_error_on_training_examples():
     network = Network()
     network.moments = report.frame.moments
     alone = audit(network, train, levels=[0.5, 5.0], draws=1)
-    assert report.about["moments_from"] == "train"
+    assert report.facts.moments_from == "train"
     assert report.memorisation == pytest.approx(alone.curve.traces[:, :, 0])
     assert audit(Network(), table(), levels=2, draws=1).memorisation is None
 
@@ -169,7 +169,7 @@ def test_saved_audit_is_the_same(tmp_path, report, source):
         report = audit(Network(), table(), train=table(seed=1), levels=GRID, draws=1)
     report.save(tmp_path / "audit.json")
     again = load_audit(tmp_path / "audit.json")
-    assert again.about == report.about
+    assert again.facts == report.facts
     assert again.summary() == report.summary()
     for name in ("levels", "shares", "traces", "second_moments", "products", "full"):
         assert np.array_equal(getattr(again.curve, name), getattr(report.curve, name)), name
@@ -421,7 +421,7 @@ def test_a_model_of_few_training_examples_is_audited_without_its_memorisation():
     model = ExactDenoiser(GaussianMixture([1.0], [[0.0, 0.0]], [1.0]))
     made = audit(model, held_out, train=train, levels=5, draws=1)
     assert made.memorisation is None
-    assert made.about["training_examples"] == 0
+    assert made.facts.training_examples == 0
     assert made.plan(steps=2).steps == 2
 
 

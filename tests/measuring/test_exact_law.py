@@ -40,7 +40,7 @@ def test_no_call_is_made(law, monkeypatch):
     monkeypatch.setattr(gv.ExactDenoiser, "__call__", Counting.__call__)
     made = exact(law)
     assert made.curve.exact
-    told = {name: made.about[name] for name in ("exact", "examples", "draws", "calls")}
+    told = {name: getattr(made.facts, name) for name in ("exact", "examples", "draws", "calls")}
     assert told == {"exact": True, "examples": 0, "draws": 0, "calls": 0}
     assert (made.total().se == 0).all()
     assert made.probe is None
@@ -120,13 +120,13 @@ def test_only_the_exact_denoiser_of_this_very_law_is_not_measured():
 
 def test_a_law_that_is_not_known_is_measured():
     law = gv.Points([[2.0, 0.0], [5.0, 1.0], [1.0, -3.0]])
-    assert exact(law, levels=2).about["examples"] == 20_000
+    assert exact(law, levels=2).facts.examples == 20_000
 
 
 def test_trajectories_are_drawn_all_the_same():
     made = exact(LINE, levels=9, trajectories=40)
     assert made.curve.exact
-    assert made.about["calls"] == 40 * teacher_calls(9)
+    assert made.facts.calls == 40 * teacher_calls(9)
     plan = made.plan(sampler="ddim", steps=4)
     assert plan.distance is not None
     with pytest.raises(InputError, match="trajectories"):
@@ -138,7 +138,7 @@ def test_an_exact_audit_comes_back_whole(law, tmp_path):
     made = exact(law)
     made.save(tmp_path / "a.json")
     back = load_audit(tmp_path / "a.json")
-    assert back.about == {**made.about, "exact": True}
+    assert back.facts == made.facts
     for one, other in ((made.curve, back.curve), (made.curve.finer, back.curve.finer)):
         assert other.exact
         assert one.errors.keys() == other.errors.keys()
@@ -154,13 +154,13 @@ def test_an_exact_audit_comes_back_whole(law, tmp_path):
     assert back.summary() == made.summary()
 
 
-def rewritten(folder, change, about=None):
+def rewritten(folder, change, edits=None):
     """Save an exact audit whose arrays were changed, and read it."""
     exact(LINE).save(folder / "a.json")
     record = json.loads((folder / "a.json").read_text())
     arrays = read_tensors(folder / "a.safetensors")
     change(arrays)
-    write_pair(folder / "a.json", {**record, **(about or {})}, arrays)
+    write_pair(folder / "a.json", {**record, **(edits or {})}, arrays)
     return load_audit(folder / "a.json")
 
 
@@ -173,7 +173,7 @@ def lower(name):
 
 
 @pytest.mark.parametrize(
-    ("change", "about", "words"),
+    ("change", "edits", "words"),
     [
         (lower("half"), {}, "does not fall"),
         (lower("errors.pca"), {}, "one with its finer"),
@@ -186,9 +186,9 @@ def lower(name):
         (lambda t: t.pop("half"), {}, "must hold"),
     ],
 )  # fmt: skip
-def test_an_exact_curve_that_contradicts_itself_is_refused(change, about, words, tmp_path):
+def test_an_exact_curve_that_contradicts_itself_is_refused(change, edits, words, tmp_path):
     with pytest.raises(InputError, match=words):
-        rewritten(tmp_path, change, about)
+        rewritten(tmp_path, change, edits)
 
 
 def test_what_is_said_of_an_exact_audit():
@@ -207,7 +207,7 @@ def test_what_is_said_of_an_exact_audit():
 def test_an_exact_audit_stays_exact_in_phase_space():
     made = exact(LINE).in_process("cld")
     assert made.curve.exact
-    assert made.dense.about["process"] == "cld"
+    assert made.dense.facts.process == "cld"
 
 
 def test_a_curve_without_a_finer_one_is_planned_at_its_own_levels():

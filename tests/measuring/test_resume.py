@@ -63,7 +63,7 @@ def alike(one, two):
 
 def test_what_was_stopped_goes_on_to_the_same_bits(model, parts, tmp_path):
     whole = gv.audit(model, parts[1], train=parts[0], **ASKED)
-    total = whole.about["calls"]
+    total = whole.facts.calls
     for calls in (total // 5, total // 2, total - 40):
         assert not stopped(model, parts, tmp_path / "p", calls)
     counted = []

@@ -106,8 +106,8 @@ def audited():
 
 
 def test_an_audit_keeps_them_and_counts_their_calls(audited, tmp_path):
-    assert audited.about["trajectories"] == 12
-    assert audited.about["calls"] == 64 * (9 + 8) + 12 * teacher_calls(9)
+    assert audited.facts.trajectories == 12
+    assert audited.facts.calls == 64 * (9 + 8) + 12 * teacher_calls(9)
     audited.save(tmp_path / "audit.json")
     again = gv.load_audit(tmp_path / "audit.json").trajectories
     assert np.array_equal(again.states, audited.trajectories.states)
@@ -118,7 +118,7 @@ def test_an_audit_keeps_them_and_counts_their_calls(audited, tmp_path):
 def test_an_audit_without_them_has_none(tmp_path):
     made = gv.audit(gv.ExactDenoiser(LAW), LAW, levels=4, examples=64, draws=1)
     assert made.trajectories is None
-    assert made.about["trajectories"] == 0
+    assert made.facts.trajectories == 0
     made.save(tmp_path / "audit.json")
     assert gv.load_audit(tmp_path / "audit.json").trajectories is None
 

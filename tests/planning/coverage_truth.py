@@ -169,7 +169,7 @@ def true_parts(truth, audit, plan):
         cost[0] = 0.0
         for j in range(1, len(stops)):
             tries = [cost[j - 1] + truth.half_integral(stops[j - 1], stops[j])]
-            if not audit.about["exact"]:
+            if not audit.facts.exact:
                 for i in range(j):
                     step = begun(stops[j]) if stops[i] == 0 else cell(stops[i], stops[j])
                     tries.append(cost[i] + step)

@@ -6,7 +6,7 @@ from girsanov.denoise.exact import ExactDenoiser
 from girsanov.law import GaussianMixture
 from girsanov.planning.all_step_counts import family
 from girsanov.planning.make_plan import make_plan
-from girsanov.planning.plan import load_plan
+from girsanov.planning.plan_file import load_plan
 from girsanov.planning.remedies import remedies
 from girsanov.planning.solvers.plan_solver import calibrated_teacher
 

@@ -33,19 +33,19 @@ class Wrong(gv.ExactDenoiser):
 @pytest.mark.parametrize(("model", "half_width"), [(gv.ExactDenoiser, 0.15), (Wrong, 0.1)])
 def test_a_law_is_measured_until_its_discretisation_is_known(model, half_width):
     found = gv.audit_to(model(LAW), LAW, half_width=half_width, steps=6, seed=3)
-    told = found.about["precision"]
+    told = found.facts.precision
     entry = next(e for e in found.plan(steps=6).ledger if e.name == "discretisation")
-    assert told["reached"] == pytest.approx((entry.high - entry.low) / 2 / entry.value)
-    assert told["reached"] <= half_width * NEAR
-    assert (told["wanted"], told["steps"]) == (half_width, 6)
-    assert told["calls_before"] >= PILOT * 33  # 17 levels and the gaps between them
-    assert found.about["notes"][-1].startswith("the discretisation of 6 planned steps is known to")
+    assert told.reached == pytest.approx((entry.high - entry.low) / 2 / entry.value)
+    assert told.reached <= half_width * NEAR
+    assert (told.wanted, told.steps) == (half_width, 6)
+    assert told.calls_before >= PILOT * 33  # 17 levels and the gaps between them
+    assert found.facts.notes[-1].startswith("the discretisation of 6 planned steps is known to")
     assert len(found.levels) == 17
 
 
 def test_a_looser_wish_costs_fewer_calls():
     few, many = (
-        gv.audit_to(Wrong(LAW), LAW, half_width=h, steps=6).about["calls"] for h in (0.3, 0.15)
+        gv.audit_to(Wrong(LAW), LAW, half_width=h, steps=6).facts.calls for h in (0.3, 0.15)
     )
     assert few * 2 < many
 
@@ -59,21 +59,21 @@ def test_data_that_ends_is_used_whole_and_what_it_would_take_is_said():
     train, held_out = small(0, 400), small(1)
     model = gv.fit(train, steps=30, network="mlp")
     found = gv.audit_to(model, held_out, half_width=0.001, steps=4)
-    told, note = found.about["precision"], found.about["notes"][-1]
-    assert (found.about["examples"], found.about["draws"]) == (150, MOST_DRAWS)
-    assert told["reached"] > 0.001
+    told, note = found.facts.precision, found.facts.notes[-1]
+    assert (found.facts.examples, found.facts.draws) == (150, MOST_DRAWS)
+    assert told.reached > 0.001
     assert "not 0.1 %: that would take about" in note
     assert note.endswith("held-out examples, not 150")
     assert available(model, held_out, None) == 150
-    assert relative_half_width(found, 4) == told["reached"]
+    assert relative_half_width(found, 4) == told.reached
 
 
 def test_a_cost_of_nothing_is_not_measured_for_ever():  # a Gaussian hold is exact for the law
     law = gv.Gaussian([1.0], [[0.5]])
     found = gv.audit_to(gv.ExactDenoiser(law), law, half_width=0.05)
-    assert found.about["precision"]["reached"] is None
-    assert found.about["examples"] * found.about["draws"] <= 2 * GROWTH * PILOT
-    assert found.about["notes"][-1].endswith("too little to be known to a share of itself")
+    assert found.facts.precision.reached is None
+    assert found.facts.examples * found.facts.draws <= 2 * GROWTH * PILOT
+    assert found.facts.notes[-1].endswith("too little to be known to a share of itself")
 
 
 def test_what_cannot_be_asked_is_refused():
@@ -93,7 +93,7 @@ def test_the_same_audit_comes_back_after_a_stop(tmp_path):
     again = gv.audit_to(Wrong(LAW), LAW, keep=tmp_path / "parts", **asked)
     assert np.array_equal(once.curve.traces, again.curve.traces)
     once.save(tmp_path / "a.json")
-    assert gv.load_audit(tmp_path / "a.json").about["precision"] == once.about["precision"]
+    assert gv.load_audit(tmp_path / "a.json").facts.precision == once.facts.precision
 
 
 def test_a_stop_in_a_later_round_does_not_stand_in_the_way(tmp_path, monkeypatch):
@@ -137,7 +137,7 @@ def test_a_later_round_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
     assert [p.name for p in kept.kept_in(keep)] == ["a.json.parts", "a.json.parts-2"]
     found = gv.audit_to(Counted(LAW), LAW, keep=keep, **asked)
     assert np.array_equal(once.curve.traces, found.curve.traces)
-    pilot, first, second, third = ends[0], ends[1], ends[2], found.about["calls"]
+    pilot, first, second, third = ends[0], ends[1], ends[2], found.facts.calls
     # a finished round is read again; of the one that was stopped a fifth, and a batch, is left
     assert pilot + third <= sum(calls) <= pilot + third + 0.3 * second + 2 * 64 * 33
     assert first > 0.3 * second

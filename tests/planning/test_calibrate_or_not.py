@@ -62,9 +62,9 @@ def test_only_one_broken_where_noise_hides_the_data_is_calibrated_by_default(aud
     for steps in (5, 12):  # with 7 the gain of the noisy end cannot be told from 0
         plan = make_plan(audits[name], steps=steps)
         assert (plan.calibration is not None) == (name == "noisy end")
-        assert ("straight line" in plan.about["why"]) == (name == "noisy end")
+        assert ("straight line" in plan.why) == (name == "noisy end")
     best = make_plan(audits[name])
-    assert ("straight line" in best.about["why"]) == (best.calibration is not None)
+    assert ("straight line" in best.why) == (best.calibration is not None)
     assert name == "noisy end" or best.calibration is None
 
 
@@ -75,7 +75,7 @@ def test_the_reason_and_the_ledger_bound_the_score_error_alike(audits, name):
         plan = make_plan(audits[name], calibrate=calibrate)
         low = plan.ledger[2].low
         bound = r"score error(?:, which)? costs the path at least ([0-9.e+-]+[0-9])"
-        found = re.search(bound, plan.about["why"])
+        found = re.search(bound, plan.why)
         assert (found is None) == (low == 0)
         assert found is None or found[1] == f"{low:.2g}"
         told += found is not None

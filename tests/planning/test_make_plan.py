@@ -125,7 +125,7 @@ def test_targets_are_met_with_the_fewest_steps(exact, sampler):
         for steps in range(1, plan.steps):
             fewer = make_plan(exact, steps=steps, sampler=sampler, resolution=0.2)
             assert upper(fewer) > target
-        assert f"{target:.4g} nats" in plan.about["why"]
+        assert f"{target:.4g} nats" in plan.why
 
 
 def test_tv_is_asked_for_through_kl(exact):
@@ -172,7 +172,7 @@ def test_frontier_is_what_the_plans_cost(report, request):
     above = np.array([row["above_best"] for row in plan.frontier])
     assert above.min() == 0
     assert above[0] > 0
-    if report.about["exact"]:  # of a wrong denoiser, too many steps cost more (theory 11.2)
+    if report.facts.exact:  # of a wrong denoiser, too many steps cost more (theory 11.2)
         assert (np.diff(above) < 0.01).all()
     else:
         many = make_plan(report, steps=200).frontier
@@ -180,7 +180,7 @@ def test_frontier_is_what_the_plans_cost(report, request):
     many = make_plan(report, steps=37)  # one that is not among the usual ones
     row = next(r for r in many.frontier if r["steps"] == 37)
     assert many.steps == 37
-    if report.about["exact"]:  # one reference for all: differences of ledgers are those of costs
+    if report.facts.exact:  # one reference for all: differences of ledgers are those of costs
         one, two = (sum(e.value for e in p.ledger[:2]) for p in (plan, many))
         assert one - two == pytest.approx(above[4] - row["above_best"], abs=0.02)
 
@@ -198,8 +198,8 @@ def test_best_number_of_steps_is_the_first_that_is_enough(report, request):
             assert saved > max(0.059, floor)  # 0.03 for each of two coordinates, or nearly
         if n == plan.steps:
             assert saved <= max(0.06, floor, 0.55 * bound + 0.02)
-    why = plan.about["why"]
-    assert ("the denoiser is exact" if report.about["exact"] else "score error") in why
+    why = plan.why
+    assert ("the denoiser is exact" if report.facts.exact else "score error") in why
 
 
 def test_default_resolution_misses_a_tenth_of_the_spread(exact):
@@ -323,7 +323,7 @@ def test_the_best_number_of_steps_does_not_grow_with_coordinates_below_the_noise
         law = GaussianMixture([0.25, 0.75], means, [spread, 0.5 * spread])
         made = audit(ExactDenoiser(law), law, levels=33, examples=1000, seed=3)
         plan = made.plan(sampler="x0", resolution=0.05)
-        count = re.search(r"for each of ([0-9.]+) coordinates", plan.about["why"])
+        count = re.search(r"for each of ([0-9.]+) coordinates", plan.why)
         assert 1.9 < float(count[1]) <= 2.0  # not of 32
         steps.append(plan.steps)
     assert abs(steps[0] - steps[1]) <= 1
@@ -347,7 +347,7 @@ def test_the_best_number_of_steps_lets_the_verdict_say_which_costs_more():
 
     audit = gv.audit(Wrong(wrong), law, examples=3000, levels=49, seed=2)
     plan = audit.plan()
-    assert plan.about["why"] == DECISIVE
+    assert plan.why == DECISIVE
     assert plan.verdict.startswith("It is the model")
     init, steps, score = plan.ledger
     assert init.high + steps.high <= score.low

@@ -15,7 +15,7 @@ from girsanov.denoise.exact import ExactDenoiser
 from girsanov.law import GaussianMixture
 from girsanov.planning.make_plan import make_plan
 from girsanov.planning.on_grid import evaluate_grid
-from girsanov.planning.plan import load_plan
+from girsanov.planning.plan_file import load_plan
 
 LAW = GaussianMixture([0.3, 0.7], [[-1.5, 0.0], [1.0, 2.0]], [0.04, 0.15])
 SAMPLERS = [("x0", None), ("score", None), ("relative", None)] + [
@@ -83,7 +83,7 @@ def test_loaded_plan_is_the_same_sampler(tmp_path, report, sampler, covariance, 
     assert_same_recipe(plan.recipe(), again.recipe())
     assert again.summary() == plan.summary()
     assert again.ledger == plan.ledger
-    assert again.about == plan.about
+    assert again.recorded() == plan.recorded()
     assert (again.steps, again.resolution) == (plan.steps, plan.resolution)
 
 
@@ -91,11 +91,11 @@ def test_loaded_plan_is_the_same_sampler(tmp_path, report, sampler, covariance, 
 @pytest.mark.parametrize("covariance", ["pca", "coordinate", "dct", "full"])
 def test_loaded_plan_of_pictures_is_the_same_sampler(tmp_path, pictures, covariance, start):
     plan = make_plan(pictures, covariance=covariance, steps=4, start=start)
-    plan.about["command"] = "girsanov plan"
+    plan = dataclasses.replace(plan, command="girsanov plan")
     plan.save(tmp_path / "a.json")
     again = load_plan(tmp_path / "a.json")
     assert_same_recipe(plan.recipe(), again.recipe())
-    assert again.about == plan.about
+    assert again.recorded() == plan.recorded()
     assert again.ledger[2].value is None
     again.save(tmp_path / "b.json")
     ours, theirs = ((tmp_path / f"{name}.json").read_text() for name in "ab")

@@ -116,7 +116,7 @@ def test_without_a_target_five_percent_is_enough(audit):
     plan = audit.plan(sampler="dpmpp-2m")
     deviation = (LAW.variance / 2) ** 0.5
     assert plan.distance.high <= 0.05 * deviation
-    assert "5% of the data's standard deviation" in plan.about["why"]
+    assert "5% of the data's standard deviation" in plan.why
     fewer = audit.plan(sampler="dpmpp-2m", steps=plan.steps - 1)
     assert fewer.distance.high > 0.05 * deviation
 

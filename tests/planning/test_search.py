@@ -61,7 +61,7 @@ def test_divided_is_the_full_programme_wherever_it_is_used(measured, hold, covar
 
 
 def test_of_an_exact_denoiser_most_searches_are_divided(measured):
-    if measured.about["exact"]:
+    if measured.facts.exact:
         holds = [prices(measured, SAMPLERS[s[0]], *s[1:]) for s in KINDS[:4]]
         assert sum(is_monge(p.cell) for p in holds) >= 3
 
@@ -85,11 +85,11 @@ def test_no_grid_of_all_is_cheaper_than_the_planned_one(hold, covariance, exact)
 
 def test_repair_leaves_a_good_curve_alone_and_mends_a_dip(measured):
     curve = measured.curve
-    one, done = repaired(curve, np.ones(len(curve.shares), bool), exact=measured.about["exact"])
+    one, done = repaired(curve, np.ones(len(curve.shares), bool), exact=measured.facts.exact)
     mean = one.mean_errors(one.main)
     with np.errstate(divide="ignore"):
         bent = 1 / mean
-    if measured.about["exact"]:  # single crossing, after repair, in every band
+    if measured.facts.exact:  # single crossing, after repair, in every band
         step = np.diff(curve.levels)[:, None]
         assert (np.diff(bent, axis=0) >= step * (1 - 1e-6) - 1e-6 * bent[1:]).all()
     raw = curve.mean_errors(curve.main)

@@ -1,6 +1,7 @@
 """Samples keep the spread of the data: the draw, where plans end, and the pilot's noise."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from girsanov.ledger.kept_spread import kept_spread
 from girsanov.planning.allowed_levels import ends_by, settled
 from girsanov.planning.make_plan import make_plan
 from girsanov.planning.on_grid import evaluate_grid
-from girsanov.planning.plan import load_plan
+from girsanov.planning.plan_file import load_plan
 from girsanov.planning.request import PlanRequest
 from girsanov.sampling.step_kl import gaussian_cell
 
@@ -100,11 +101,7 @@ def test_pictures_are_denoised_and_vectors_drawn(thin):
     assert ends_by(thin, PlanRequest()) == "draw"
     assert ends_by(thin, PlanRequest(sampler="x0")) == "denoise"
     assert ends_by(thin, PlanRequest(sampler="ddim")) == "denoise"
-    thin.about["shape"], kept = [1, 3, 1], thin.about["shape"]
-    try:
-        assert ends_by(thin, PlanRequest()) == "denoise"
-    finally:
-        thin.about["shape"] = kept
+    assert ends_by(thin.with_facts(shape=(1, 3, 1)), PlanRequest()) == "denoise"
 
 
 def test_a_pilot_keeps_the_variance_that_few_steps_lose():
@@ -115,14 +112,14 @@ def test_a_pilot_keeps_the_variance_that_few_steps_lose():
     few, se = variances(RARE, plain)
     assert (few < 0.95 - 5 * se).all()
     ratio, se = variances(RARE, kept)
-    told = kept.about["pilot"]
-    assert (told["samples"], told["calls"]) == (20_000, 160_000)
-    own = np.array([told["variance_kept"], told["variance_kept_se"]])
+    told = kept.pilot
+    assert (told.samples, told.calls) == (20_000, 160_000)
+    own = np.array([told.variance_kept, told.variance_kept_se])
     # the pilots are chance too: as many standard errors of theirs
     assert (np.abs(ratio - 1) < 5 * (se + own[1].max())).all()
     assert (np.abs(own[0] - 1) < 5 * own[1]).all()
     assert "too narrow" not in kept_spread(kept)
-    assert f"{told['nats']:.2g}"[:3] in kept_spread(kept)  # what matched noise costs
+    assert f"{told.nats:.2g}"[:3] in kept_spread(kept)  # what matched noise costs
     assert "matched to the data's spread" in kept.in_words()
 
 
@@ -133,7 +130,7 @@ def test_a_pilot_has_its_price(modes, covariance):
         for model in (None, ExactDenoiser(MODES))
     )
     more = kept.ledger[1].value - plain.ledger[1].value
-    assert kept.about["pilot"]["nats"] == pytest.approx(more)
+    assert kept.pilot.nats == pytest.approx(more)
     nodes = np.array([4, 9, 13]) + 1
     delta = np.diff(kept.levels)[:, None]
     if covariance == "scalar":
@@ -161,7 +158,7 @@ def test_a_pilot_of_one_step_costs_nothing_more(thin, covariance, last):
 
 def test_a_pilot_whose_end_is_a_noisy_state_is_held_against_one(thin):
     plan = make_plan(thin, steps=3, last="sample", denoiser=ExactDenoiser(THIN))
-    kept, se = (np.array(plan.about["pilot"][name]) for name in KEPT)
+    kept, se = (np.array(getattr(plan.pilot, name)) for name in KEPT)
     assert plan.resolution > 1.0  # far from the thin direction's deviation
     assert (np.abs(kept - 1) < 5 * se).all()
 
@@ -171,7 +168,7 @@ def test_a_plan_with_a_pilot_is_kept_in_a_file(tmp_path, modes):
     plan.save(tmp_path / "plan.json")
     again = load_plan(tmp_path / "plan.json")
     assert np.array_equal(again.variances, plan.variances)
-    assert again.about == plan.about
+    assert again.recorded() == plan.recorded()
 
 
 def test_a_pilot_is_of_the_audited_model_and_of_axes_all_steps_share(modes, thin):
@@ -194,11 +191,11 @@ def test_draws_of_one_seed_are_the_same_in_every_batch(thin):
 
 def test_a_verdict_says_in_which_direction_samples_are_too_narrow(modes):
     plan = make_plan(modes, steps=4, denoiser=ExactDenoiser(MODES))
-    plan.about["pilot"] |= {"variance_kept": [0.97, 0.99, 0.78], "variance_kept_se": [0.01] * 3}
-    plan.about["pilot"]["nats"] = 0.0
+    kept = {"variance_kept": (0.97, 0.99, 0.78), "variance_kept_se": (0.01,) * 3, "nats": 0.0}
+    plan = replace(plan, pilot=replace(plan.pilot, **kept))
     assert "22 % too narrow in direction 2" in plan.verdict
     assert "in all" not in kept_spread(plan)
-    plan.about["pilot"]["variance_kept_se"] = [0.2] * 3
+    plan = replace(plan, pilot=replace(plan.pilot, variance_kept_se=(0.2,) * 3))
     assert kept_spread(plan) == ""
 
 

@@ -13,6 +13,7 @@ import pytest
 import girsanov as gv
 from girsanov.comparison.jackknife import Squared
 from girsanov.comparison.sliced import SlicedW2
+from girsanov.denoise.facts import DiffusersScheduler
 from girsanov.planning.tournament.candidates import Candidate, candidates, end, hand_grids
 from girsanov.planning.tournament.halving import Entrant, choose, go_on, standing
 from girsanov.planning.tournament.tournament import is_fresh, rounds, tournament
@@ -33,7 +34,7 @@ def plan(audit):
 
 
 def rows(plan):
-    return plan.about["tournament"]["table"]
+    return plan.tournament.table
 
 
 class Counting(gv.ExactDenoiser):
@@ -47,7 +48,7 @@ class Counting(gv.ExactDenoiser):
 def test_the_calls_are_counted_and_within_what_was_said(audit):
     model, seen = Counting(LAW), []
     plan = tournament(audit, model, LAW, progress=lambda *now: seen.append(now), **SMALL)
-    assert model.calls == plan.about["tournament"]["calls"] <= SMALL["calls"]
+    assert model.calls == plan.tournament.calls <= SMALL["calls"]
     assert model.calls > SMALL["calls"] / 3
     done, total = zip(*seen, strict=True)
     assert list(done) == sorted(done)
@@ -74,7 +75,7 @@ def test_too_few_calls_are_refused_with_how_many_are_needed(audit):
         tournament(audit, MODEL, LAW, steps=4, calls=1000)
     least = int(str(refusal.value).split("at least ")[1].split()[0])
     found = tournament(audit, MODEL, LAW, steps=4, calls=least)
-    assert min(row["samples"] for row in rows(found)) >= 40
+    assert min(row.samples for row in rows(found)) >= 40
 
 
 def test_too_few_calls_are_refused_before_anything_is_planned_or_drawn(audit, monkeypatch):
@@ -95,19 +96,19 @@ def test_the_same_seed_gives_the_same(audit, plan):
 
 def test_the_table_says_what_it_is_based_on(plan, audit):
     table = rows(plan)
-    (won,) = [row for row in table if row["won"]]
-    assert (won["sampler"], won["covariance"]) == (plan.sampler, plan.covariance)
-    assert won["behind"] == 0
-    assert plan.about["why"].startswith("closest to held-out data by sliced-w2")
-    names = [row["candidate"] for row in table]
+    (won,) = [row for row in table if row.won]
+    assert (won.sampler, won.covariance) == (plan.sampler, plan.covariance)
+    assert won.behind == 0
+    assert plan.why.startswith("closest to held-out data by sliced-w2")
+    names = [row.candidate for row in table]
     assert len(set(names)) == len(names) == len(candidates(audit, 4))
     for grid in ("Karras", "cosine", "uniform log-SNR", "linear beta"):
         assert sum(grid in name for name in names) == 3
     for row in table:
-        assert row["low"] <= row["value"] <= row["high"]
-        assert row["behind_low"] <= row["behind"] <= row["behind_high"]
-        assert row["steps"] == 4
-        assert row["path_kl"]
+        assert row.low <= row.value <= row.high
+        assert row.behind_low <= row.behind <= row.behind_high
+        assert row.steps == 4
+        assert row.path_kl
 
 
 def test_common_noise_makes_differences_sharper_than_distances(audit):
@@ -116,8 +117,8 @@ def test_common_noise_makes_differences_sharper_than_distances(audit):
     made = {name: gv.evaluate_grid(audit, grid, sampler="x0") for name, grid in grids.items()}
     found = tournament(audit, MODEL, LAW, candidates=made, calls=8000)
     won, lost = rows(found)
-    apart = lost["behind_high"] - lost["behind_low"]
-    assert apart < 0.7 * (won["high"] ** 2 - won["low"] ** 2)
+    apart = lost.behind_high - lost.behind_low
+    assert apart < 0.7 * (won.high**2 - won.low**2)
 
 
 def test_the_winner_is_not_worse_than_any_hand_grid_on_fresh_samples(audit, plan):
@@ -129,16 +130,16 @@ def test_the_winner_is_not_worse_than_any_hand_grid_on_fresh_samples(audit, plan
 
     won = squared(plan)
     for row in rows(plan):
-        made = next(c.plan for c in candidates(audit, 4) if c.name == row["candidate"])
-        if "planned" not in row["candidate"]:
+        made = next(c.plan for c in candidates(audit, 4) if c.name == row.candidate)
+        if "planned" not in row.candidate:
             gap = won.pseudo - squared(made).pseudo
-            assert gap.mean() <= 4 * gap.std(ddof=1) / 20**0.5 + max(0, row["behind_high"])
+            assert gap.mean() <= 4 * gap.std(ddof=1) / 20**0.5 + max(0, row.behind_high)
 
 
 def test_a_winner_is_saved_and_read_with_its_table(plan, tmp_path):
     plan.save(tmp_path / "plan.json")
     read = gv.load_plan(tmp_path / "plan.json")
-    assert read.about["tournament"] == plan.about["tournament"]
+    assert read.tournament == plan.tournament
     drawn = [gv.sample(MODEL, p, 5, seed=1) for p in (plan, read)]
     np.testing.assert_array_equal(*drawn)
 
@@ -154,8 +155,8 @@ def test_a_tie_goes_to_the_candidate_with_a_path_kl(plan):
     close = entrant(plan, "close", 1.1 + spread[::-1])
     closer = entrant(plan, "a solver too", 1.01 + spread, "heun")
     assert choose([best, closer, close]) is close
-    assert standing(close, close)["won"]
-    assert standing(best, close)["behind"] == pytest.approx(-0.1)
+    assert standing(close, close).won
+    assert standing(best, close).behind == pytest.approx(-0.1)
     far = entrant(plan, "far", 5 + spread)
     assert choose([best, closer, far]) is best
     sure = entrant(plan, "paired", 1.1 + spread)  # behind by 0.1 in every group
@@ -165,13 +166,13 @@ def test_a_tie_goes_to_the_candidate_with_a_path_kl(plan):
 
 def owned(plan, name, squares):
     made = entrant(plan, name, squares, "diffusers")
-    made.candidate.plan.about["scheduler"] = {"name": name, "config": {}, "calls": 4}
+    mine = replace(made.candidate.plan, scheduler=DiffusersScheduler(name, {}, 4))
+    made.candidate = made.candidate._replace(plan=mine)
     return made
 
 
 def test_what_the_pipeline_has_is_never_knocked_out_and_nothing_worse_preferred(plan):
     spread = np.linspace(-1, 1, 20)
-    plan = replace(plan, about={**plan.about})
     best, close = entrant(plan, "ddim", spread, "ddim"), entrant(plan, "close", 0.2 + spread[::-1])
     mine = owned(plan, "DDPM", 0.1 + spread)
     worse = owned(plan, "PNDM", 0.3 + spread)
@@ -200,8 +201,8 @@ def test_a_candidate_that_fails_loses(audit):
             return out * float("nan") if snr == broken else out
 
     found = tournament(audit, Broken(LAW), LAW, steps=3, candidates=made, calls=20_000)
-    assert [row["won"] for row in rows(found)] == [True, False]
-    assert "NaN" in rows(found)[1]["failure"]
+    assert [row.won for row in rows(found)] == [True, False]
+    assert "NaN" in rows(found)[1].failure
     with pytest.raises(gv.InputError, match="candidates: all failed"):
         tournament(audit, Broken(LAW), LAW, candidates={"bad": made["bad"]}, calls=20_000)
 
@@ -221,10 +222,10 @@ def test_what_the_audit_fits_enters_for_data_that_it_has_not_seen(tmp_path):
     found = gv.audit(model, one, levels=9, draws=4)
     for data, entered in ((one, False), (two, True)):
         plan = tournament(found, model, data, steps=2, candidates=["gaussian"], calls=4000)
-        told = plan.about["tournament"]
+        told = plan.tournament
         for fitted in ("calibrated", "full"):
-            assert any(fitted in row["candidate"] for row in told["table"]) == entered
-        assert bool(told["left_out"]) != entered
+            assert any(fitted in row.candidate for row in told.table) == entered
+        assert bool(told.left_out) != entered
     labelled = gv.load_data(draws[1::3], labels=np.arange(80) % 2)
     assert not is_fresh(found, labelled)
     calibrated = next(c.plan for c in candidates(found, 2, fresh=True) if c.plan.calibration)
@@ -268,10 +269,10 @@ def test_solvers_on_the_calibrated_network_compete_and_their_trajectories_are_pa
     model, audit, _, unseen = straight
     model.calls = 0
     plan = tournament(audit, model, unseen, steps=4, calls=40_000)
-    told = plan.about["tournament"]
-    assert model.calls == told["calls"] <= 40_000
-    assert told["trajectory_calls"] == told["trajectories"] * 33 == 32 * 33
-    names = [row["candidate"] for row in rows(plan)]
+    told = plan.tournament
+    assert model.calls == told.calls <= 40_000
+    assert told.trajectory_calls == told.trajectories * 33 == 32 * 33
+    names = [row.candidate for row in rows(plan)]
     for solver in ("ddim", "heun", "dpmpp-2m"):
         assert any(name.startswith(f"{solver}, calibrated, planned") for name in names)
     assert plan.calibration is not None  # worth correcting, whatever draws
@@ -280,17 +281,17 @@ def test_solvers_on_the_calibrated_network_compete_and_their_trajectories_are_pa
 def test_they_stay_away_from_data_that_fitted_them_and_from_small_budgets(straight):
     model, audit, seen, unseen = straight
     plan = tournament(audit, model, seen, steps=2, candidates=["ddim"], calls=9000)
-    assert not any("calibrated" in row["candidate"] for row in rows(plan))
-    assert plan.about["tournament"]["trajectory_calls"] == 0
+    assert not any("calibrated" in row.candidate for row in rows(plan))
+    assert plan.tournament.trajectory_calls == 0
     for calls, words in ((2100, "over a quarter"), (2200, "these calls are too few")):
         few = tournament(audit, model, unseen, steps=2, candidates=["ddim"], calls=calls)
-        told = few.about["tournament"]
-        assert words in told["left_out"]
-        assert told["trajectory_calls"] == 0
-        assert told["calls"] <= calls
+        told = few.tournament
+        assert words in told.left_out
+        assert told.trajectory_calls == 0
+        assert told.calls <= calls
     bare = replace(audit, trajectories=None)
-    told = tournament(bare, model, unseen, steps=2, calls=20_000).about["tournament"]
-    assert "audit with --trajectories" in told["left_out"]
+    told = tournament(bare, model, unseen, steps=2, calls=20_000).tournament
+    assert "audit with --trajectories" in told.left_out
 
 
 def test_ends_miss_at_most_their_share(audit):
@@ -332,7 +333,7 @@ def test_an_audit_asks_for_what_samples_need(audit):
 def test_every_measure_can_decide(audit, by):
     made = {"two": audit.plan(steps=2, sampler="x0"), "six": audit.plan(steps=6)}
     found = tournament(audit, MODEL, LAW, by=by, candidates=made, calls=8000)
-    assert rows(found)[0]["candidate"] == "six"
+    assert rows(found)[0].candidate == "six"
     assert found.steps == 6
 
 

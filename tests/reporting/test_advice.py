@@ -11,7 +11,8 @@ import girsanov as gv
 from girsanov.auditing import audit
 from girsanov.denoise.exact import ExactDenoiser
 from girsanov.law import GaussianMixture
-from girsanov.planning.remedies import Remedy, remedies
+from girsanov.ledger.plan_records import Standing, Tournament
+from girsanov.planning.remedies import Remedy, Training, remedies
 from girsanov.reporting.words.advice import audit_spoken, help_most, helped, listed, spoken
 
 LAW = GaussianMixture(
@@ -81,7 +82,7 @@ def test_bad_model_with_a_good_grid(bad):
     assert {r.name for r in found[:2]} == {"training", "calibration"}
     assert "calibration (plan --calibrate)" in said[1]
     assert "more training" in said[1]
-    low, high = named(found, "training").about["noise"]
+    low, high = named(found, "training").training.where
     assert 30**-0.5 <= low < high <= 1  # where it is wrong
 
 
@@ -97,8 +98,8 @@ def test_the_range_of_noise_levels_is_too_short():
 def test_a_start_that_is_not_noisy_enough_is_a_better_grid(good):
     plan = gv.evaluate_grid(good, GRID[28:45:2])
     grid = named(remedies(good, plan), "grid")
-    assert grid.about["start"] > 2 * plan.levels[0] ** -0.5
-    assert f"from noise level {grid.about['start']:.3g}"[:18] in spoken(good, plan)[1]
+    assert grid.start > 2 * plan.levels[0] ** -0.5
+    assert f"from noise level {grid.start:.3g}"[:18] in spoken(good, plan)[1]
 
 
 def test_a_calibrated_plan_is_not_told_to_calibrate(bad):
@@ -152,12 +153,10 @@ def test_nats_advise_no_other_grid_where_samples_chose(good):
     plan = gv.evaluate_grid(good, GRID[[4, 8, 12, 44]])
     found = remedies(good, plan)
     assert {"grid", "steps"} & {r.name for r in found if r.low > 0.1}
-    row = {
-        "candidate": "ours", "steps": 4, "won": True, "failure": "", "value": 0.1, "low": 0.05,
-        "high": 0.2,
-    }  # fmt: skip
-    contest = {"by": "frechet", "table": [row]}
-    chosen = replace(plan, about={**plan.about, "tournament": contest})
+    row = Standing("ours", "x0", None, 4, 0.1, True, 1, won=True, own=False, failure="",
+                   samples=99, value=0.1, low=0.05, high=0.2)  # fmt: skip
+    played = Tournament("frechet", "", 0, 800, 0, 0, "", 0.95, "", 99, (row,))
+    chosen = replace(plan, tournament=played)
     known = [r for r in found if r.name == "training" and r.low > 0.01]
     said = helped(good, found, chosen)
     assert ("more training" in said) == bool(known)
@@ -167,10 +166,10 @@ def test_nats_advise_no_other_grid_where_samples_chose(good):
 
 
 def test_the_words_say_when_the_data_cannot_tell():
-    grid = Remedy("grid", 1.0, 0.6, 1.4, {"start": None})
-    steps = Remedy("steps", 0.9, 0.5, 1.3, {"steps": 9})
-    range_ = Remedy("range", 0.2, 0.1, 0.3, {"noise": 20.0})
-    training = Remedy("training", None, 2.0, math.inf, {"noise": (0.1, 0.5)})
+    grid = Remedy("grid", 1.0, 0.6, 1.4)
+    steps = Remedy("steps", 0.9, 0.5, 1.3, steps=9)
+    range_ = Remedy("range", 0.2, 0.1, 0.3, start=20.0)
+    training = Remedy("training", None, 2.0, math.inf, training=Training((0.1, 0.5)))
     told = help_most([grid, steps, range_], 4)
     assert told.startswith(
         "What would help most is a better grid of as many steps, which saves 1."
@@ -181,18 +180,18 @@ def test_the_words_say_when_the_data_cannot_tell():
     told = help_most([training, grid], 4)
     assert "more training, above all at noise levels 0.100 to 0.500" in told
     assert "cannot tell" not in told
-    unsure = Remedy("steps", 0.3, -0.1, 0.7, {"steps": 9})
+    unsure = Remedy("steps", 0.3, -0.1, 0.7, steps=9)
     assert help_most([unsure], 4).startswith("Nothing that was measured would clearly help")
 
 
 def test_a_saving_beyond_what_the_sampler_costs_is_explained():
-    steps = Remedy("steps", 3.0, 2.5, 3.5, {"steps": 9})
+    steps = Remedy("steps", 3.0, 2.5, 3.5, steps=9)
     beyond = "more than the sampler costs: the rest comes off the score error"
     assert beyond in help_most([steps], 40, 1.2)
     assert beyond in help_most([steps], 40, -0.1)  # clipped at 0
     assert beyond not in help_most([steps], 40, 3.1)
     assert beyond not in help_most([steps], 40)
-    correction = Remedy("calibration", 3.0, 2.5, 3.5, {"share": 0.5})  # that is what it does
+    correction = Remedy("calibration", 3.0, 2.5, 3.5)  # that is what it does
     assert beyond not in help_most([correction], 40, 1.2)
 
 
@@ -210,7 +209,7 @@ def test_threads_do_not_matter(good):
 def test_a_model_whose_training_stopped_by_itself_is_not_told_to_train_on(stopped):
     """`fit` says of it that more steps teach it nothing: a plan does not contradict that."""
     report = measured(lambda m, x, s: 0.6 * m)
-    audit = replace(report, about={**report.about, "training_stopped": stopped})
+    audit = report.with_facts(training_stopped=stopped)
     plan = audit.plan(steps=4)
     said = gv.verdict(audit, plan)
     assert ("more training" in said) != stopped

@@ -11,6 +11,7 @@ import typer.main
 
 from girsanov.cli import commands  # noqa: F401 - registers what is looked up below
 from girsanov.cli.options import app
+from girsanov.denoise.facts import PipelineFacts
 from girsanov.reporting.code_snippets import snippets
 
 
@@ -44,12 +45,13 @@ def test_the_shell_lines_are_commands_with_the_files_that_were_used(wrong_plans)
 
 def test_lines_for_diffusers_need_a_pipeline_that_holds_the_model(wrong_plans):
     def titles(**record):
-        about = {**wrong_plans[0].about, "audit": {"shape": [3, 8, 8], **record}}
-        return [s.title for s in snippets(dataclasses.replace(wrong_plans[0], about=about), [])]
+        facts = dataclasses.replace(wrong_plans[0].audit, shape=(3, 8, 8), **record)
+        return [s.title for s in snippets(dataclasses.replace(wrong_plans[0], audit=facts), [])]
 
     both = ["From a shell", "In Python"]
     assert titles() == both  # an MLP on pictures
     assert titles(in_diffusers=False) == both
     assert titles(in_diffusers=True) == [*both, "In diffusers"]
-    assert titles(pipeline={"class": "DDPMPipeline"}) == [*both, "In diffusers"]
+    pipeline = PipelineFacts("DDPMPipeline", {}, {}, "DDPMScheduler")
+    assert titles(pipeline=pipeline) == [*both, "In diffusers"]
     assert titles(in_diffusers=True, process="cld") == both

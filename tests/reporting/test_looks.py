@@ -158,7 +158,7 @@ def test_two_models_are_compared_or_named(exact_audit, wrong_audit, wrong_plans)
     assert places == sorted(places)
     run = words[places[-1] :]
     for one in (wrong_audit, exact_audit):
-        assert str(one.about["model"]) in run
+        assert str(one.facts.model) in run
     drawn = page.split('aria-labelledby="rivals-tv-wide-title')[1].split("</svg>")[0]
     assert [kind in drawn for kind in ("line model", "line second")] == [True, True]
     assert "Where model 2 is ahead of model 1" in words

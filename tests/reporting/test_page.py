@@ -11,6 +11,7 @@ from girsanov import InputError
 from girsanov.auditing import audit
 from girsanov.denoise.exact import ExactDenoiser
 from girsanov.ledger.numbers import number
+from girsanov.ledger.plan_records import Standing, Tournament
 from girsanov.planning.on_grid import evaluate_grid
 from girsanov.reporting.figures.error_curve import gain_figure
 from girsanov.reporting.live import digest
@@ -115,9 +116,8 @@ def test_sections_come_in_order(full):
 
 def test_what_was_run(full, wrong_audit, wrong_plans):
     text = text_of(full)
-    about = wrong_audit.about
-    for key in ("girsanov", "model", "data", "moments_from"):
-        assert str(about[key]) in text
+    for name in ("girsanov", "model", "data", "moments_from"):
+        assert getattr(wrong_audit.facts, name) in text
     for level in wrong_plans[0].levels:
         assert number(float(level), 5) in text
     assert "girsanov plan audit.json" in text
@@ -153,14 +153,12 @@ def test_memorisation_is_drawn(wrong_audit):
 
 
 def test_hostile_names_are_escaped(exact_audit, exact_plan):
-    named = dataclasses.replace(
-        exact_audit, about={**exact_audit.about, "data_name": HOSTILE, "moments_from": HOSTILE}
-    )
+    named = exact_audit.with_facts(data_name=HOSTILE, moments_from=HOSTILE)
     entry = dataclasses.replace(exact_plan.ledger[0], name=HOSTILE, note=HOSTILE)
     plan = dataclasses.replace(
         exact_plan,
         ledger=(entry, *exact_plan.ledger[1:]),
-        about={**exact_plan.about, "why": HOSTILE},
+        why=HOSTILE,
     )
     rows = np.zeros(40, dtype=[(HOSTILE, "f8"), ("</title>", "U30")])
     rows[HOSTILE], rows["</title>"] = np.arange(40), HOSTILE
@@ -245,14 +243,16 @@ def test_what_lies_beyond_the_end_of_a_plan_is_not_drawn(wrong_audit):
 
 
 def test_a_tournament_is_told_first(wrong_audit, wrong_plans):
-    row = {"steps": 6, "samples": 40, "value": 0.5, "low": 0.4, "high": 0.6, "failure": "",
-           "won": False, "behind": 0.1, "behind_low": -0.1, "behind_high": 0.3}  # fmt: skip
-    rows = [row | {"candidate": f"number {k}", "won": k == 3} for k in range(14)]
-    rows[5] |= {"failure": "no", "candidate": HOSTILE}
-    rows[6] |= {"behind": 0.05}
-    told = {"by": "sliced-w2", "note": "of samples", "examples": 99, "calls": 12345,
-            "left_out": "nothing", "table": rows}  # fmt: skip
-    plan = dataclasses.replace(wrong_plans[0], about={**wrong_plans[0].about, "tournament": told})
+    row = Standing("", "x0", None, 6, 0.1, True, 1, won=False, own=False, failure="", samples=40,
+                   value=0.5, low=0.4, high=0.6, behind=0.1, behind_low=-0.1,
+                   behind_high=0.3)  # fmt: skip
+    names = [f"number {k}" for k in range(14)]
+    rows = [dataclasses.replace(row, candidate=n, won=k == 3) for k, n in enumerate(names)]
+    rows[5] = dataclasses.replace(rows[5], failure="no", candidate=HOSTILE)
+    rows[6] = dataclasses.replace(rows[6], behind=0.05)
+    played = Tournament("sliced-w2", "of samples", 0, 12345, 0, 0, "nothing", 0.95, "", 99,
+                        tuple(rows))  # fmt: skip
+    plan = dataclasses.replace(wrong_plans[0], tournament=played)
     text = render(wrong_audit, plan)
     Page(text)
     title = html.unescape(re.search(r"<h1>(.*?)</h1>", text)[1]).replace("\u00a0%", " %")

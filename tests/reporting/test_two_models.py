@@ -56,7 +56,7 @@ def test_other_examples_widen_the_interval(pair, law):
 
 def test_units_do_not_matter(pair):
     """The same curve in units three times as small, at the same noise in the user's units."""
-    first = dataclasses.replace(pair[0], about={**pair[0].about, "scale": 1.0})
+    first = pair[0].with_facts(scale=1.0)
     curve = first.curve
     scaled = dataclasses.replace(
         curve,
@@ -64,11 +64,11 @@ def test_units_do_not_matter(pair):
         traces=curve.traces * 9,
         errors={name: value * 9 for name, value in curve.errors.items()},
     )
-    other = dataclasses.replace(first, curve=scaled, about={**first.about, "scale": 1 / 3})
+    other = dataclasses.replace(first, curve=scaled).with_facts(scale=1 / 3)
     assert difference(first, other).nats.value == pytest.approx(0.0, abs=1e-9)
 
 
 def test_what_cannot_be_compared_is_refused(pair):
-    flat = dataclasses.replace(pair[1], about={**pair[1].about, "shape": [3]})
+    flat = pair[1].with_facts(shape=(3,))
     with pytest.raises(InputError, match="audit: must be of shape"):
         difference(pair[0], flat)

@@ -19,7 +19,8 @@ class Named:
     """A plan with a memory of its model."""
 
     def __init__(self, model):
-        self.about = {"model": model} if model else {}
+        if model:
+            self.model = model
 
     def recipe(self):
         return PLAN

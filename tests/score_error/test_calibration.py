@@ -10,7 +10,7 @@ from girsanov.auditing import audit
 from girsanov.denoise.calibrate import CalibratedDenoiser
 from girsanov.denoise.exact import ExactDenoiser
 from girsanov.law import Gaussian, GaussianMixture
-from girsanov.planning.plan import load_plan
+from girsanov.planning.plan_file import load_plan
 from girsanov.score_error.calibration import MARGIN
 
 LAW = GaussianMixture(

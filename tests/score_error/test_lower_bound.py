@@ -323,11 +323,9 @@ def test_probe_of_an_exact_curve_is_refused():
 
 def plain_error(model, report, law):
     """Return E|x0 - m|^2 on the paths of an audit, [K]."""
-    examples = LawExamples(law, N, report.about["seed"])
-    told = {"seed": report.about["seed"], "draws": report.about["draws"], "control": False}
-    return (
-        measure_curve(model, examples, report.levels, report.frame, Pass(**told)).total().value[1:]
-    )
+    examples = LawExamples(law, N, report.facts.seed)
+    options = Pass(seed=report.facts.seed, draws=report.facts.draws, control=False)
+    return measure_curve(model, examples, report.levels, report.frame, options).total().value[1:]
 
 
 @pytest.mark.parametrize("name", LAWS)
@@ -336,7 +334,7 @@ def test_a_better_model_gives_a_better_bound(name):
     exact = ExactDenoiser(law)
     wrong = Denoiser(law, lambda m, x, s, law: m + 0.3 * torch.sin(5 * x))  # far from affine
     alone, report = audit(wrong, law, **options), audit(wrong, law, reference=exact, **options)
-    assert report.about["calls"] == alone.about["calls"] + N * (2 * len(GRID) - 1)
+    assert report.facts.calls == alone.facts.calls + N * (2 * len(GRID) - 1)
     assert report.total().value == pytest.approx(alone.total().value)
     over = report.probe.gain_over_reference()
     own, same_paths = (plain_error(model, alone, law) for model in (wrong, exact))
@@ -362,7 +360,7 @@ def test_a_reference_is_saved_with_the_audit(tmp_path):
     report.save(tmp_path / "audit.json")
     again = load_audit(tmp_path / "audit.json")
     assert again.summary() == report.summary()
-    assert again.about == report.about
+    assert again.facts == report.facts
     assert again.probe.gain_over_reference().value == pytest.approx(
         report.summary()["reference_gain"]["value"]
     )

@@ -1,7 +1,5 @@
 """Rules (1), (2) of straight_line.py: a model that a straight line beats is told, no other."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -114,13 +112,13 @@ def test_a_saved_audit_and_a_saved_plan_say_the_same(worse, tmp_path):
     plan = again.plan(steps=3)
     plan.save(tmp_path / "plan.json")
     assert gv.load_plan(tmp_path / "plan.json").verdict == plan.verdict
-    assert plan.about["audit"]["beaten"] == worse.beaten().to_json()
+    assert plan.audit.beaten == worse.beaten()
 
 
 def test_nothing_of_it_is_said_of_a_calibrated_or_an_exact_denoiser(worse):
     assert worse.calibrated().beaten() is None
     assert gv.audit(gv.ExactDenoiser(SKEWED), SKEWED, examples=300).beaten() is None
-    assert replace(worse, about={**worse.about, "guidance": 2.0}).beaten() is None
+    assert worse.with_facts(guidance=2.0).beaten() is None
 
 
 @pytest.mark.parametrize("levels", [17, 65])

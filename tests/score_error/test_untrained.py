@@ -1,13 +1,12 @@
 """Rules (2) to (4) of untrained.py: a model without training is told apart, and no other is."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
 from scipy.stats import binom
 
 import girsanov as gv
+from girsanov._records import as_json
 from girsanov.moments import moments_from_covariance
 from girsanov.reporting.words.advice import audit_spoken, headline, knows_nothing, spoken
 from girsanov.score_error.untrained import untrained
@@ -67,7 +66,7 @@ def test_a_model_that_knows_nothing_is(change):
     line = audit.probe.linear @ audit.curve.shares
     assert found.times <= (errors / line)[near].min()  # its lower end
     assert found.best == pytest.approx((errors * (1 + s * v) / (2 * v)).min(), rel=0.1)
-    assert audit.summary()["untrained"] == found._asdict()
+    assert audit.summary()["untrained"] == as_json(found)
 
 
 def test_how_far_it_is_behind_counts_what_is_not_known_of_the_straight_line():
@@ -99,7 +98,7 @@ def test_the_verdict_is_one_whatever_the_plan():
         reason = "no number of steps mends" if "steps" not in options else ""
         if plan.calibration is not None:
             reason = "calibrated, since this model knows nothing"
-        assert reason in plan.about["why"]
+        assert reason in plan.why
 
 
 def test_who_is_poor_at_some_levels_only_knows_the_others():
@@ -154,7 +153,7 @@ def test_twenty_laws_and_their_denoisers_raise_no_alarm():
 
 def test_a_guided_field_has_no_data_to_know():
     audit = audited(SKEWED, IGNORANT["scrambled"])
-    assert replace(audit, about={**audit.about, "guidance": 3.0}).untrained() is None
+    assert audit.with_facts(guidance=3.0).untrained() is None
 
 
 def pipeline(scheduler, blank=False):

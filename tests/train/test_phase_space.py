@@ -94,7 +94,7 @@ def test_the_audit_shows_noise_and_keeps_a_fourth_trace(trained, parts, tmp_path
     """By an independent pass: E|x0 - m|^2 and E[w . r] on (x, w) of the forward process."""
     model = trained[0]
     report = audit(model, parts[1], levels=np.array([0.5, 4.0]), draws=20)
-    assert report.about["process"] == "cld"
+    assert report.facts.process == "cld"
     assert report.curve.traces.shape[2] == 4
     report.save(tmp_path / "audit.json")
     assert load_audit(tmp_path / "audit.json").curve.traces.shape[2] == 4

@@ -61,7 +61,7 @@ def test_it_writes_everything(done):
 def test_what_it_audits_was_held_out(done):
     folder, _ = done
     held_out = gv.load_data("digits").without_labels().split(0.8, seed=0)[1]
-    assert gv.load_audit(folder / "audit.json").about["data"] == held_out.fingerprint
+    assert gv.load_audit(folder / "audit.json").facts.data == held_out.fingerprint
 
 
 def test_its_page_lists_the_commands(done):
@@ -87,7 +87,7 @@ def test_run_again_it_goes_on_from_what_is_there(done, monkeypatch):
     folder, demo = done
     monkeypatch.setattr(Trainer, "step", None)  # nothing is left to train
     again = run_demo(folder, **QUICK)
-    assert again.plan.about["model"] == demo.plan.about["model"]
+    assert again.plan.model == demo.plan.model
     np.testing.assert_array_equal(again.plan.levels, demo.plan.levels)
 
 

@@ -157,7 +157,7 @@ def _radius_hint(facts: Facts, found: Audit) -> str:
     if facts.radius is not None or facts.lipschitz is not None:
         return ""
     root = f"{math.sqrt(facts.dimension):.3g}"
-    pixels = f" (pixels in [-1, 1]: {root})" if len(found.about["shape"]) > 1 else ""
+    pixels = f" (pixels in [-1, 1]: {root})" if len(found.facts.shape) > 1 else ""
     return f"with --radius{pixels}, (2a), (4a) and the paper's own rate apply too"
 
 
@@ -187,7 +187,7 @@ def _measure(
         f"{high:.3g} nats (TV {tv_from_kl(high):.3g})"
     )
     words += "" if found.curve.exact else " at 95 % confidence"
-    if not found.about["exact"]:
+    if not found.facts.exact:
         words += ", up to the model's score error, which no number of steps mends"
     if "resolution" not in options:
         words += ". The theorems' target is " + (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -177,13 +178,13 @@ def audit(
         done = work.audit_command(model, data, train_data, labels, **told)
     if not is_first():
         return
-    work.remember(done, model, outputs.typed(context, "force", "json"))
+    done = work.remember(done, model, outputs.typed(context, "force", "json"))
     done.save(out, force=True)
     work.remove_sums(kept)
     from ..reporting.words.advice import audit_spoken
 
     said = audit_spoken(done)
-    content = {"audit": str(out), **done.about, **done.summary(), "verdict": said}
+    content = {"audit": str(out), **done.facts.to_json(), **done.summary(), "verdict": said}
     show.result(json, content, lambda: show.audited(done, out), said)
 
 
@@ -240,8 +241,8 @@ def plan(
     contest = {"model": model, "data": data, "labels": labels, "drop": drop, "calls": calls}
     contest |= {"candidates": candidates, "seed": seed, "class_order": class_order, "force": force}
     measured, made = tournament.planned(audit, by, usual, contest)
-    commands = [*made.about["audit"].get("commands", ()), outputs.typed(context, *SHOWN)]
-    made.about["audit"] = {**made.about["audit"], "commands": commands}
+    commands = (*made.audit.commands, outputs.typed(context, *SHOWN))
+    made = replace(made, audit=replace(made.audit, commands=commands))
     made.save(out, force=True)
     said, told = spoken(measured, made), tournament.told(measured, made)
     content = {"plan": str(out), **made.summary(), **told, "verdict": said, "replaced": replaced}

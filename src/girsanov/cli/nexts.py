@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from .._checks import InputError
 
 if TYPE_CHECKING:
-    from .._typing import Json
+    from ..measuring.facts import AuditFacts
     from ..planning.plan import Plan
 
 
@@ -31,24 +31,23 @@ def after_plan(plan: Plan, out: str) -> str:
     """Return the line that draws, into a file of the kind that the audited data came from."""
     from ..reporting.code_snippets import positional
 
-    record = plan.about["audit"]
-    model = positional("audit", record.get("commands", ()), "MODEL")
+    model = positional("audit", plan.audit.commands, "MODEL")
     words = ["girsanov", "sample", model, "--plan", out, "--count", "1000", "--out"]
-    name = samples_like(record)
+    name = samples_like(plan.audit)
     return shlex.join([*words, f"{Path(out).stem}-{name}" if Path(name).exists() else name])
 
 
-def samples_like(record: Json) -> str:
+def samples_like(facts: AuditFacts) -> str:
     """Return a name for samples of what a record of an audit is of: .npy where that will do.
 
     It has no columns for a table, and no room for the labels of a model that takes them.
     """
     from ..reporting.code_snippets import after
 
-    if record.get("kind") != "table":
-        labelled = after("audit", "--labels", record.get("commands", ()), "")
+    if facts.kind != "table":
+        labelled = after("audit", "--labels", facts.commands, "")
         return "samples.npz" if labelled else "samples.npy"
-    source = str(record.get("data_name", "")).split(" (")[0]  # without which part of it
+    source = facts.data_name.split(" (")[0]  # without which part of it
     return "samples.parquet" if source.endswith(".parquet") else "samples.csv"
 
 

@@ -38,7 +38,7 @@ def planned(plan: Plan, out: Path | None, *, whole: bool = False, frontier: bool
         for e in plan.ledger if whole else ():
             console.print(f"[dim]{e.name}: {e.note}[/]")
         console.print()
-    if whole and plan.promised is not None and not plan.untrained:
+    if whole and plan.promised is not None and not plan.audit.untrained:
         console.print(certificate_table(plan))
         console.print()
     console.print(labelled([*_promise(plan), *_cost(plan, frontier)]))
@@ -54,7 +54,7 @@ def planned(plan: Plan, out: Path | None, *, whole: bool = False, frontier: bool
 def _sampler(plan: Plan) -> str:
     from ..planning.request import GIVEN  # which whoever gave it knows
 
-    why = str(plan.about["why"])
+    why = plan.why
     said = plan.in_words().removesuffix(", calibrated" if why.startswith("calibrated") else "")
     said += "" if why == GIVEN else f": {why}"
     if plan.calibration is not None:

@@ -133,21 +133,19 @@ def audited(audit: Audit, out: Path) -> None:
     """Print the curve in one line and what was spent."""
     import numpy as np
 
-    about, total = audit.about, audit.total()
-    share = audit.levels * total.value / math.prod(about["shape"])
+    facts, total = audit.facts, audit.total()
+    share = audit.levels * total.value / math.prod(facts.shape)
     console = console_of()
-    paths = about.get("trajectories", 0)
-    again, inside = about.get("training_examples", 0), about.get("levels_between", 0)
+    paths = facts.trajectories
+    again, inside = facts.training_examples, facts.levels_between
     seen = f", and {plural(again, 'training example')} once for memorisation" if again else ""
     seen += f", and {plural(paths, 'trajectory')} of the teacher" if paths else ""
-    counts = ((about["examples"], "example"), (about["draws"], "draw"))
+    counts = ((facts.examples, "example"), (facts.draws, "draw"))
     spent = " x ".join(plural(*one) for one in (*counts, (len(audit.levels), "level")))
     spent += f" and {inside} between them" if inside else ""
     if audit.curve.exact:
         spent = f"the law knows its curve, at {plural(len(audit.levels), 'level')}"
-    console.print(
-        f"{spent}{seen}: {plural(about['calls'], 'network call')} in {about['seconds']:.1f} s"
-    )
+    console.print(f"{spent}{seen}: {plural(facts.calls, 'network call')} in {facts.seconds:.1f} s")
     low, high = audit.levels[-1] ** -0.5, audit.levels[0] ** -0.5
     console.print(f"error x SNR per dimension, from noise {high:.3g} to {low:.3g}")
     console.print(f"  {sparkline(share[:: -(-len(share) // 65)])}")
@@ -156,13 +154,13 @@ def audited(audit: Audit, out: Path) -> None:
         console.print(
             f"relative standard error of the curve {100 * relative:.1f} % (median over levels)"
         )
-    if about.get("without_neighbours"):
-        why = f"{about['without_neighbours']}: no bound is made of what they say by themselves"
+    if facts.without_neighbours:
+        why = f"{facts.without_neighbours}: no bound is made of what they say by themselves"
         console.print(f"[yellow]training or other examples: {why}[/]")
     rounding = audit.rounding()
-    if rounding is not None:
+    if rounding is not None and facts.arithmetic is not None:
         low, high = rounding.interval()
-        kind = about["arithmetic"]["precision"]
+        kind = facts.arithmetic.precision
         console.print(f"{kind} costs {rounding.value:.3g} nats ({low:.3g} to {high:.3g})")
     memorised = audit.memorised()
     if memorised is not None:
@@ -179,13 +177,13 @@ def audited(audit: Audit, out: Path) -> None:
             f"ones (95 % interval {low:.3g} to {high:.3g}): {told}, down to noise "
             f"{audit.levels[-1] ** -0.5:.3g}"
         )
-    if "vae" in about:
-        lost = about["vae"]
-        console.print(f"autoencoder: {number(lost['value'])} ({number(lost['low'])} .. "
-                      f"{number(lost['high'])}), {lost['note']}")  # fmt: skip
-    noted(about.get("notes", ()))
+    if facts.vae is not None:
+        lost = facts.vae
+        console.print(f"autoencoder: {number(lost.value)} ({number(lost.low)} .. "
+                      f"{number(lost.high)}), {lost.note}")  # fmt: skip
+    noted(facts.notes)
     wrote(out)
-    steps = about.get("precision", {}).get("steps")
+    steps = facts.planned_steps
     next_command(after_audit(str(out), steps))
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .._typing import Json
     from ..audited import Audit
     from ..denoise.base import Denoiser
+    from ..ledger.plan_records import Standing, Tournament
     from ..planning.plan import Plan
 
 # each candidate has its own of these
@@ -60,7 +61,7 @@ def planned(path: Path, by: str | None, usual: Json, contest: Json) -> tuple[Aud
 
 def told(audit: Audit, made: Plan) -> Json:
     """Return what a plan's JSON says besides the plan: why, of a contest, of an ignorant model."""
-    found = {k: v for k, v in made.about.items() if k in ("why", "tournament")}
+    found = {k: v for k, v in made.recorded().items() if k in ("why", "tournament")}
     return {**found, "untrained": audit.summary()["untrained"]}
 
 
@@ -71,7 +72,7 @@ def _judge(audit: Audit, model: str | None) -> Denoiser | None:
     from ..denoise.load import load_model
     from ..workflow.pipelines import guided
 
-    return guided(load_model(model), float(audit.about.get("guidance", 1.0)))
+    return guided(load_model(model), audit.facts.guidance)
 
 
 def by_samples(
@@ -100,9 +101,9 @@ def by_samples(
     if model is None or data is None:
         missing = "--model" if model is None else "--data"
         refuse(missing, "must be given with --by, whose candidates draw samples to be compared")
-    weight, denoiser = float(audit.about.get("guidance", 1.0)), load_model(model)
+    weight, denoiser = audit.facts.guidance, load_model(model)
     refuse_drawn(data, denoiser.fingerprint)
-    order = class_order or str(audit.about.get("class_order", "number"))
+    order = class_order or audit.facts.class_order
     source = read_source(data, labels, drop or [], denoiser, order)
     denoiser = guided(denoiser, weight)
     if isinstance(source, Dataset):
@@ -125,12 +126,12 @@ def shown(plan: Plan, out: Path, *, whole: bool = False, frontier: bool = False)
     """Print a plan, after the table of the tournament that it won; options as `planned`'s."""
     from .plan_view import planned
 
-    if "tournament" in plan.about:
-        table(plan)
+    if plan.tournament is not None:
+        table(plan.tournament)
     planned(plan, out, whole=whole, frontier=frontier)
 
 
-def table(plan: Plan) -> None:
+def table(told: Tournament) -> None:
     """Print the candidates of a tournament, those that stayed longest first, the closest on top.
 
     How far each is behind the chosen one is told from as many samples of both; the
@@ -139,40 +140,40 @@ def table(plan: Plan) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    told, console = plan.about["tournament"], Console(highlight=False)
+    console = Console(highlight=False)
     rows = Table(box=None, pad_edge=False, header_style="bold")
     rows.add_column("candidate")
-    for heading in ("behind", "samples", told["by"], "95 % interval"):
+    for heading in ("behind", "samples", told.by, "95 % interval"):
         rows.add_column(heading, justify="right", no_wrap=True)
-    most = max(row.get("samples", 0) for row in told["table"])
-    for row in told["table"]:
+    most = max(row.samples for row in told.table)
+    for row in told.table:
         cells = _cells(row, most)
-        rows.add_row(row["candidate"], *cells, style="bold" if row["won"] else None)
+        rows.add_row(row.candidate, *cells, style="bold" if row.won else None)
     console.print(rows)
     console.print(f"[dim]{_footnote(told)}[/]")
 
 
-def _cells(row: Json, most: int) -> tuple[str, ...]:
+def _cells(row: Standing, most: int) -> tuple[str, ...]:
     """Return a candidate's cells; most: the samples of the last round."""
-    if row["failure"]:
+    if row.failure:
         return ("failed", "", "", "")
-    half = (row["behind_high"] - row["behind_low"]) / 2
-    behind = "chosen" if row["won"] else f"{figure(row['behind'], 2)} ± {figure(half, 1)}"
-    if row["samples"] < most:
-        return (behind, str(row["samples"]), "", "")
-    interval = f"{figure(row['low'], 2)} .. {figure(row['high'], 2)}"
-    return (behind, str(row["samples"]), figure(row["value"]), interval)
+    half = (row.behind_high - row.behind_low) / 2
+    behind = "chosen" if row.won else f"{figure(row.behind, 2)} ± {figure(half, 1)}"
+    if row.samples < most:
+        return (behind, str(row.samples), "", "")
+    interval = f"{figure(row.low, 2)} .. {figure(row.high, 2)}"
+    return (behind, str(row.samples), figure(row.value), interval)
 
 
-def _footnote(told: Json) -> str:
-    paths, cost = told.get("trajectories", 0), told.get("trajectory_calls", 0)
-    calls, of = plural(told["calls"], "network call"), plural(paths, "trajectory")
+def _footnote(told: Tournament) -> str:
+    paths, cost = told.trajectories, told.trajectory_calls
+    calls, of = plural(told.calls, "network call"), plural(paths, "trajectory")
     spent = f", {cost} of them for {of} of the calibrated network" if paths else ""
-    left_out = f"; left out: {told['left_out']}" if told["left_out"] else ""
+    left_out = f"; left out: {told.left_out}" if told.left_out else ""
     return (
         "behind: squared distance beyond that of the chosen one, with as many samples of both; "
         "candidates with fewer samples were knocked out earlier, which a pipeline's own never is. "
-        f"{told['by']} {told['note']}, to "
-        f"{told['examples']} held-out examples; {calls}{spent}; the chosen one's "
+        f"{told.by} {told.note}, to "
+        f"{told.examples} held-out examples; {calls}{spent}; the chosen one's "
         f"own figure is flattered by the choice{left_out}"
     )

@@ -56,13 +56,24 @@ class Row:
     note: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """The rows of every measure, what was compared, and how much variance the samples keep."""
+    """What was compared, the rows of every measure, and how much variance the samples keep.
 
+    samples, data: rows of each set, of samples_given and data_given; dimension: numbers a row;
+    units: in words; confidence: of the intervals.
+    """
+
+    samples: int
+    data: int
+    dimension: int
+    units: str
+    confidence: float
+    seed: int
+    samples_given: int
+    data_given: int
     rows: tuple[Row, ...]
-    about: Json
-    spread: tuple[Spread, ...] = ()
+    spread: tuple[Spread, ...]
 
     def __getitem__(self, name: str) -> Row:
         """Return the row of a measure."""
@@ -71,9 +82,7 @@ class Comparison:
     def __repr__(self) -> str:
         """Return in a line what was compared, and every measure's value."""
         known = ", ".join(f"{row.name} {row.value:.3g}" for row in self.rows)
-        return (
-            f"Comparison({self.about['samples']} samples, {self.about['data']} examples: {known})"
-        )
+        return f"Comparison({self.samples} samples, {self.data} examples: {known})"
 
     def __str__(self) -> str:
         """Return the table of the measures and what each is and says, as the command prints."""
@@ -81,8 +90,9 @@ class Comparison:
 
     def to_json(self) -> Json:
         """Return everything as JSON values."""
-        kept = [asdict(one) for one in self.spread]
-        return {**self.about, "measures": [asdict(row) for row in self.rows], "spread": kept}
+        out = asdict(self)
+        out["measures"], spread = list(out.pop("rows")), list(out.pop("spread"))
+        return out | {"spread": spread}
 
 
 def compare(
@@ -117,13 +127,12 @@ def compare(
         found.append(makers[name]())
         if progress is not None:
             progress(k + 1, len(names))
-    about = {
-        "samples": len(sets.x), "data": len(sets.y), "dimension": sets.x.shape[1],
-        "units": sets.units, "confidence": level, "seed": seed,
-        "samples_given": sets.given[0], "data_given": sets.given[1],
-    }  # fmt: skip
-    kept = spreads(sets.x, sets.y, sets.names, sets.train, level)
-    return Comparison(tuple(found), about, kept)
+    return Comparison(
+        samples=len(sets.x), data=len(sets.y), dimension=sets.x.shape[1],
+        units=sets.units, confidence=level, seed=seed,
+        samples_given=sets.given[0], data_given=sets.given[1], rows=tuple(found),
+        spread=spreads(sets.x, sets.y, sets.names, sets.train, level),
+    )  # fmt: skip
 
 
 def spread_of(

@@ -40,13 +40,14 @@ def heading(found: Comparison) -> str:
     """Return what was compared, and why not all of it."""
     from .jackknife import GROUPS  # and scipy with it, which the commands do without
 
-    about = found.about
     samples, data = (
-        f"{about[n]}" + (f" of {about[g]}" if about[g] > about[n] else "")
-        for n, g in (("samples", "samples_given"), ("data", "data_given"))
-    )
-    said = f"{samples} samples and {data} examples of {plural(about['dimension'], 'number')}, "
-    said += f"in {about['units']}"
+        f"{taken}" + (f" of {given}" if given > taken else "")
+        for taken, given in (
+            (found.samples, found.samples_given), (found.data, found.data_given),
+        )
+    )  # fmt: skip
+    said = f"{samples} samples and {data} examples of {plural(found.dimension, 'number')}, "
+    said += f"in {found.units}"
     if " of " in samples + data:
         said += (
             f" (a multiple of {GROUPS}, for groups of equal size, and at most --rows are taken)"
@@ -56,7 +57,7 @@ def heading(found: Comparison) -> str:
 
 def headings(found: Comparison) -> tuple[str, ...]:
     """Return the heads of the table's columns."""
-    interval = f"{100 * found.about['confidence']:.3g} % interval"
+    interval = f"{100 * found.confidence:.3g} % interval"
     return ("measure", "distance", interval, "computed", "halves", "p")
 
 
@@ -70,7 +71,7 @@ def cells(row: Row) -> tuple[str, ...]:
 
 def notes(found: Comparison) -> list[str]:
     """Return what the columns are, and of each measure what it is and says."""
-    half = plural(found.about["data"] // 2, "row")
+    half = plural(found.data // 2, "row")
     said = (
         "distance: of the two laws; computed: of these rows, larger by chance alone; halves: the "
         f"same of two halves of the data, {half} each; p: of a test that "

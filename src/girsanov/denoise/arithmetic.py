@@ -18,8 +18,9 @@ from torch import nn
 
 from .._checks import refuse, require_choice
 from .._files import sha256_of
-from .._typing import Json, Tensor
+from .._typing import Tensor
 from .base import Denoiser
+from .facts import Arithmetic
 from .network import NetworkDenoiser
 
 PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -47,7 +48,7 @@ def in_precision(
         made.fingerprint = sha256_of("precision", precision, denoiser.fingerprint)
     if compiled:
         made.network.compile(mode=_mode(denoiser))
-    made.arithmetic = {"precision": precision, "compiled": compiled}
+    made.arithmetic = Arithmetic(precision, compiled)
     return made  # type: ignore[no-any-return]
 
 
@@ -68,7 +69,7 @@ def _mode(denoiser: Denoiser) -> str | None:
     return "reduce-overhead" if ours else None
 
 
-def arithmetic_of(denoiser: Denoiser) -> Json | None:
+def arithmetic_of(denoiser: Denoiser) -> Arithmetic | None:
     """Return the precision of this denoiser's network and if it is compiled; None if usual."""
     return getattr(denoiser, "arithmetic", None)
 

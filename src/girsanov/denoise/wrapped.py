@@ -31,6 +31,7 @@ from ..data.standardise import ImageStandardisation, VectorStandardisation, unch
 from ..noise import NoiseSource
 from ..process import Flow, ScalarProcess, VarianceExploding
 from .base import PAGE
+from .facts import ModelFacts
 from .parametrise import PARAMETRISATIONS
 from .pipelines.pipeline import bytes_of
 from .pipelines.schedule import vp_clock, x0_behind
@@ -137,9 +138,11 @@ class WrappedDenoiser:
     def fingerprint(self, value: str) -> None:
         self._rounded = value  # of the network in fewer digits, another function
 
-    def describe(self) -> Json:
+    def describe(self) -> ModelFacts:
         """Return what an audit records: the levels it was trained at."""
-        return {} if self.levels is None else {"trained_levels": self.levels.tolist()}
+        return ModelFacts(
+            trained_levels=None if self.levels is None else tuple(self.levels.tolist())
+        )
 
     def __call__(self, x: Tensor, snr: float | Tensor, label: Tensor | None = None) -> Tensor:
         """Return m(x, snr) [B, *shape] without a gradient; snr: float or [B], label: [B]."""

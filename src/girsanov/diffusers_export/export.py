@@ -13,7 +13,8 @@ from ..denoise.base import Denoiser
 from ..denoise.load import load_model
 from ..denoise.pipelines.schedule import build_scheduler, clock_of
 from ..measuring.record import AuditRecord
-from ..planning.plan import Plan, load_plan
+from ..planning.plan import Plan
+from ..planning.plan_file import load_plan
 from .pipeline_loops import drives, loop
 from .plans_for_steps import audit_of, require_same
 from .timesteps_and_sigmas import (
@@ -53,7 +54,7 @@ def export(
     require_choice("to", to, TARGETS)
     made, folder = (plan if isinstance(plan, Plan) else load_plan(plan)), Path(pipeline)
     if made.scheduler is not None:
-        rule = f"must be diffusers: {made.scheduler['name']} spaces its own levels"
+        rule = f"must be diffusers: {made.scheduler.name} spaces its own levels"
         require(to == "diffusers", "--to", rule, to)
     require((folder / "model_index.json").is_file(), f"pipeline {folder}",
             "must be a folder with model_index.json")  # fmt: skip
@@ -70,7 +71,7 @@ def export(
 
 
 def _require_its_own(plan: Plan, model: Denoiser) -> None:
-    wanted = str(plan.about["model"])
+    wanted = plan.model
     require(wanted == model.fingerprint, "plan",
             f"was made for the model with fingerprint {wanted[:12]}…",
             model.fingerprint[:12] + "…", "Audit this pipeline, or say --any-model")  # fmt: skip
@@ -139,7 +140,7 @@ def _export_list(
     values: list[Any] = sigmas_of(made, clock) if to == "sigmas" else timesteps_of(made, clock)
     content: Json = {"format": f"girsanov/{to}/1", to: values, "calls": made.steps,
                      "scheduler": None if run is None else type(run.scheduler).__name__,
-                     "model": plan.about["model"], "init": made.ledger[0].to_json(),
+                     "model": plan.model, "init": made.ledger[0].to_json(),
                      "lost": LOST}  # fmt: skip
     if to == "sigmas":
         content["text"] = ", ".join(f"{v:.6g}" for v in [*values, 0])  # as ComfyUI takes them

@@ -212,7 +212,7 @@ def _spread(plan: Plan) -> Array:
 
 def shape_of(plan: Plan) -> tuple[int, ...]:
     """Return the shape of one item of the plan's model."""
-    shape = tuple(int(n) for n in plan.about["audit"].get("shape", ()))
+    shape = plan.audit.shape
     d = plan.moments.basis.dimension
     require(math.prod(shape) == d, "plan", f"must record a shape of {d} numbers", shape)
     return shape

@@ -9,11 +9,12 @@ from pathlib import Path
 from .._checks import InputError, require
 from .._files import read_json
 from .._typing import PathLike
+from ..measuring.facts import IDENTITY
 from ..measuring.record import AuditRecord
-from ..measuring.record_fields import same_audit
 from ..measuring.record_file import load_record
 from ..planning.all_step_counts import family
-from ..planning.plan import Plan, load_plan
+from ..planning.plan import Plan
+from ..planning.plan_file import load_plan
 
 ALIKE = (
     "the plan starts each class from its own moments, and a scheduler knows no labels: planned "
@@ -31,7 +32,7 @@ def plans_like(plan: Plan, audit: AuditRecord | None, most: int = COUNTS[-1]) ->
     if audit is None:
         return [plan]
     require_same(plan, audit)
-    if "pilot" in plan.about:  # its noise is of its own steps
+    if plan.pilot is not None:  # its noise is of its own steps
         return [plan]
     wanted = [n for n in COUNTS if n <= most and n != plan.steps]
     others = family(audit, plan, wanted, ledgers=False)
@@ -41,7 +42,7 @@ def plans_like(plan: Plan, audit: AuditRecord | None, most: int = COUNTS[-1]) ->
 
 def require_same(plan: Plan, audit: AuditRecord) -> None:
     """Refuse an audit that the plan was not made from."""
-    same = same_audit(plan.about["audit"], audit.about)
+    same = plan.audit.identity == audit.facts.identity
     require(same, "audit", "must be the one the plan was made from", None, "Plan again from it")
 
 
@@ -59,7 +60,7 @@ def starting_alike(plan: Plan, audit: AuditRecord) -> Plan:
 
     Matched noise is of its own start: such a plan comes back as it is.
     """
-    if plan.start != "class" or "pilot" in plan.about:
+    if plan.start != "class" or plan.pilot is not None:
         return plan
     require_same(plan, audit)
     warnings.warn(ALIKE, stacklevel=2)
@@ -74,13 +75,13 @@ def audit_of(plan: Plan | PathLike, audit: AuditRecord | PathLike | None) -> Aud
 
 
 def _beside(path: Path, plan: Plan) -> AuditRecord | None:
-    wanted = plan.about["audit"]
+    wanted = plan.audit.identity
     for file in sorted(path.absolute().parent.glob("*.json")):
         try:
             content = read_json(file)
         except InputError:
             continue
         ours = content.get("format") == "girsanov/audit/1"
-        if ours and same_audit(content, wanted):
+        if ours and tuple(content.get(name) for name in IDENTITY) == wanted:
             return load_record(file)
     return None

@@ -30,7 +30,8 @@ from ..denoise.pipelines.flux_tokens import pack, tokens_of, unpack
 from ..denoise.pipelines.pipeline import clip_of, clipped
 from ..denoise.pipelines.schedule import Clock, build_scheduler, clock_of, own_config
 from ..measuring.record import AuditRecord
-from ..planning.plan import Plan, load_plan
+from ..planning.plan import Plan
+from ..planning.plan_file import load_plan
 from ..sampling.loop import coloured
 from ..sampling.sampler import Recipe
 from .plan_table import carry, shape_of
@@ -99,15 +100,15 @@ class GirsanovScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]
         """
         made = plan if isinstance(plan, Plan) else load_plan(plan)
         if made.scheduler is not None:
-            return build_scheduler(made.scheduler["config"], "plan")
+            return build_scheduler(made.scheduler.config, "plan")
         plans = read_family(plan, audit)
         clock, clip = _told(plans[0], scheduler)
-        about = plans[-1].about
+        last = plans[-1]
         return cls(
             plans=carry(plans).to_json(), clock=clock.to_json(), clip=clip,
             shape=list(shape_of(plans[0])), num_train_timesteps=clock.steps,
             prediction_type=OUTPUTS.get(clock.output, clock.output),
-            about={"girsanov": about["audit"].get("girsanov"), "model": about["model"]},
+            about={"girsanov": last.audit.girsanov, "model": last.model},
             use_flow_sigmas=clock.kind == "flow",
         )  # fmt: skip
 
@@ -298,10 +299,11 @@ def _told(plan: Plan, scheduler: Any) -> tuple[Clock, Json]:
     """Return the clock and the clipping of the plan's pipeline, or of the scheduler given."""
     if scheduler is not None:
         return clock_of(scheduler), clip_of(own_config(scheduler))
-    recorded = plan.about["audit"].get("pipeline")
-    require(recorded is not None, "plan", "must be of a diffusers pipeline", None,
-            "Give its own scheduler: from_plan(plan, scheduler=pipe.scheduler)")  # fmt: skip
-    return Clock.from_json(recorded["clock"]), dict(recorded["clip"])
+    recorded = plan.audit.pipeline
+    if recorded is None:
+        refuse("plan", "must be of a diffusers pipeline", None,
+               "Give its own scheduler: from_plan(plan, scheduler=pipe.scheduler)")  # fmt: skip
+    return Clock.from_json(recorded.clock), dict(recorded.clip)
 
 
 GirsanovScheduler.__module__ = "girsanov"  # the name that model_index.json keeps for ever

@@ -127,7 +127,7 @@ def from_bare_noise(plan: Plan, audit: AuditRecord, noisiest: bool) -> Plan:
     """
     limits = cast(Limits, {k: v for k, v in plan.limits.items() if k != "weight"})
     if noisiest:
-        known = limits.get("among") or audit.about.get("trained_levels") or audit.levels
+        known = limits.get("among") or audit.facts.trained_levels or audit.levels
         limits["keep"] = np.unique([*(limits.get("keep") or ()), min(known)])
     return make_plan(
         audit, steps=len(plan.levels[: plan.steps]), covariance=plan.covariance, start="standard",

@@ -17,6 +17,7 @@ model: a fault of the program, or a file that was changed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -146,7 +147,7 @@ def _adds_up(curve: Curve) -> NDArray[np.bool_]:
     return np.asarray(same & ~silent & np.isfinite(errors).all(axis=1))
 
 
-def cannot_tell(found: list[Doubt], groups: int, rows: list[int]) -> str:
+def cannot_tell(found: list[Doubt], groups: int, rows: Sequence[int]) -> str:
     """Return what an audit cannot tell, why, and what to do, "" where it holds.
 
     groups: how many there are; rows: of the data, which the model misses most.

@@ -25,10 +25,11 @@ can be. An exact denoiser is no worse than x_s itself, so that its M(s) <= d/s a
 from __future__ import annotations
 
 import math
+from typing import Protocol
 
 import numpy as np
 
-from .._typing import Array, Json, Levels
+from .._typing import Array, Levels
 from ..montecarlo import Estimate
 
 RISK = 0.025  # of one end of a two-sided 95 % interval
@@ -44,12 +45,25 @@ def unshown(error: Estimate, examples: int, diameter: float) -> Array:
     return np.asarray(np.maximum(diameter**2, mistake) * math.log(1 / RISK) / examples)
 
 
-def most_error(error: Estimate, levels: Levels | float, about: Json) -> Array:
+class Measured(Protocol):
+    """What (1) asks of the record of an audit."""
+
+    @property
+    def examples(self) -> int: ...
+    @property
+    def diameter(self) -> float: ...
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def exact(self) -> bool: ...
+
+
+def most_error(error: Estimate, levels: Levels | float, of: Measured) -> Array:
     """Return the upper end (1) of errors M(s) at `levels`, which were measured or lie between.
 
-    about: the record of their audit.
+    of: the record of their audit.
     """
-    beyond = unshown(error, int(about["examples"]), float(about["diameter"]))
+    beyond = unshown(error, of.examples, of.diameter)
     high = np.maximum(error.interval()[1], 0.0) + beyond
-    most = math.prod(about["shape"]) / levels if about["exact"] else math.inf
+    most = math.prod(of.shape) / levels if of.exact else math.inf
     return np.asarray(np.minimum(high, most))

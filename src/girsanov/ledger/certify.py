@@ -55,11 +55,10 @@ def promise(
         (float(curve.levels[node]), kl_entry(*part, certain=curve.exact, note=note))
         for node, part in zip(nodes, _rising(np.asarray(parts) + more), strict=True)
     ]
-    scale = price.audit.about.get("scale")
     return certify(
         rows,
         _w2(price, curve, int(nodes[-1]), last, drawn),
-        scale=float(scale) if isinstance(scale, int | float) and scale > 0 else None,
+        scale=price.audit.facts.scale,
         holds=_holds(price, entries),
     )
 
@@ -111,7 +110,7 @@ def _w2(price: Prices, curve: Curve, node: int, last: str, drawn: float = 0.0) -
 
     Given x_s a draw has E|x0 - m - C^1/2 xi|^2 = M(s) + tr C, whatever the denoiser.
     """
-    snr, about = float(curve.levels[node]), price.audit.about
+    snr, facts = float(curve.levels[node]), price.audit.facts
     if last == "sample":
         return w2_entry(None, snr, curve.dimension)
     by_group = curve.errors[curve.main][node] @ curve.sizes[curve.main]
@@ -119,20 +118,20 @@ def _w2(price: Prices, curve: Curve, node: int, last: str, drawn: float = 0.0) -
         error = Estimate(float(by_group @ curve.shares), 0.0)
         return w2_entry(error, snr, curve.dimension, drawn=drawn)
     error = group_estimate(by_group, curve.shares)
-    high, widest = float(most_error(error, snr, about)), float(about["diameter"])
+    high, widest = float(most_error(error, snr, facts)), facts.diameter
     return w2_entry(error, snr, curve.dimension, high=high, widest=widest, drawn=drawn)
 
 
 def _note(price: Prices, curve: Curve) -> str:
     sure = "the error curve is exact" if curve.exact else "95 % interval"
-    exact = bool(price.audit.about["exact"])
+    exact = price.audit.facts.exact
     return f"of the state at this level; {sure}" + (
         "" if exact else ", up to the model's score error"
     )
 
 
 def _holds(price: Prices, entries: tuple[Entry, ...]) -> str:
-    if price.audit.about["exact"]:
+    if price.audit.facts.exact:
         return EXACT
     low = next((e.low for e in entries if e.name == "score"), None)
     said = left_out(low, price.audit.calibration is not None)

@@ -7,8 +7,8 @@ prediction is known to leave out: the error there, of which nothing is drawn.
 
 from __future__ import annotations
 
-from .._typing import Json
 from .numbers import number
+from .plan_records import Pilot
 from .stated import Stated
 from .verdict import NEGLIGIBLE
 
@@ -18,10 +18,10 @@ SE = 2.0  # standard errors by which it must be certain
 
 def kept_spread(plan: Stated) -> str:
     """Return in which directions samples are too narrow or wide, "" where none is known to be."""
-    found = plan.about.get("pilot")
-    if not found:
+    found = plan.pilot
+    if found is None:
         return _left_out(plan)
-    pairs = list(zip(found["variance_kept"], found["variance_kept_se"], strict=True))
+    pairs = list(zip(found.variance_kept, found.variance_kept_se, strict=True))
     names = ["in all", *(f"in direction {k}" for k in range(1, len(pairs)))]
     off = [
         (
@@ -36,16 +36,16 @@ def kept_spread(plan: Stated) -> str:
         return price
     worst = sorted(off, reverse=True)[:4]
     said = ", ".join(text for _, text in worst)
-    kept = f"Of {found['samples']} pilot samples the variance is {said}, beside the training data."
+    kept = f"Of {found.samples} pilot samples the variance is {said}, beside the training data."
     return f"{price} {kept}".strip()
 
 
-def _price(pilot: Json) -> str:
+def _price(pilot: Pilot) -> str:
     """Return how much of a plan's nats is for noise that keeps the data's spread."""
-    if pilot["nats"] <= NEGLIGIBLE:
+    if pilot.nats <= NEGLIGIBLE:
         return ""
     return (
-        f"Of what the steps cost {number(pilot['nats'])} nats are for noise that keeps the data's "
+        f"Of what the steps cost {number(pilot.nats)} nats are for noise that keeps the data's "
         "spread: a path KL counts it, and does not know that the samples lacked it."
     )
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from .._typing import Json
+from ..measuring.facts import AuditFacts
 from ..measuring.record import AuditRecord
 from ..montecarlo import Estimate
-from ..score_error.straight_line import Beaten
 from ..score_error.untrained import Untrained
 from .numbers import ends, number, within
 from .stated import Stated
@@ -28,16 +27,14 @@ def knows_nothing(audit: AuditRecord, plan: Stated | None = None) -> str:
     plan: of it, of which is said what the calibration draws.
     """
     found = audit.untrained()
-    told = audit.about.get("untrained")  # of the audit that a calibrated one was made from
-    if found is None and told:
-        found = Untrained(**told)
-    return "" if found is None else ignorant(found, audit.about, plan)
+    found = found or audit.facts.untrained  # of the audit that a calibrated one was made from
+    return "" if found is None else ignorant(found, audit.facts, plan)
 
 
-def ignorant(found: Untrained, about: Json, plan: Stated | None) -> str:
+def ignorant(found: Untrained, facts: AuditFacts, plan: Stated | None) -> str:
     """Return `knows_nothing` of what was found, and the record of the audit that found it."""
     where = f"{number(found.finest)} to {number(found.coarsest)}"
-    clipped = " and clipping it" if about.get("pipeline", {}).get("clip") else ""
+    clipped = " and clipping it" if facts.clips else ""
     said = (
         "It is the model: it knows nothing of this data (random weights, hardly any training, or "
         f"another data set’s, units or size). At noise levels {where} its error is at least "
@@ -52,18 +49,18 @@ def ignorant(found: Untrained, about: Json, plan: Stated | None) -> str:
     )
 
 
-def no_better(about: Json, plan: Stated | None = None) -> str:
+def no_better(facts: AuditFacts, plan: Stated | None = None) -> str:
     """Return that a model is no better than a Gaussian, "" unless its record says so.
 
     plan: of it; one that is calibrated or takes one step draws little more than a Gaussian.
     """
-    if not about.get("beaten"):
+    found = facts.beaten
+    if found is None:
         return ""
-    found = Beaten(**about["beaten"])
-    wins = f"{found.better:.0f}" if found.better else "none"
+    wins = str(found.better) if found.better else "none"
     said = (
-        f"It is the model: it is no better than a Gaussian. At {found.worse:.0f} of "
-        f"{found.levels:.0f} noise levels a straight line, which takes no training, is closer to "
+        f"It is the model: it is no better than a Gaussian. At {found.worse} of "
+        f"{found.levels} noise levels a straight line, which takes no training, is closer to "
         f"the truth, and at {wins} the model. A Gaussian with the data’s mean and covariance "
         f"would cost the path {number(found.nats)} nats less {within(found.low, found.high)}."
     )
@@ -75,10 +72,10 @@ def no_better(about: Json, plan: Stated | None = None) -> str:
     return said
 
 
-def better(about: Json) -> str:
-    """Return what would help a model that is no better than a Gaussian; about: of its audit."""
+def better(facts: AuditFacts) -> str:
+    """Return what would help a model that is no better than a Gaussian; facts: of its audit."""
     more = "more training, more data, or another network"
-    how = STOPPED if about.get("training_stopped") else more
+    how = STOPPED if facts.training_stopped else more
     return (
         f"What would help is a better model: {how}. No grid, number of steps or sampler makes up "
         "for it."
@@ -89,7 +86,7 @@ def learnt_or_better(audit: AuditRecord, plan: Stated) -> str:
     """Return what would help a model that is no better than a Gaussian; one that memorised is
     told that, and not to train on.
     """
-    return by_heart(audit, plan) or better(audit.about)
+    return by_heart(audit, plan) or better(audit.facts)
 
 
 def off(audit: AuditRecord, plan: Stated) -> str:

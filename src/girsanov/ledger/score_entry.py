@@ -45,7 +45,7 @@ def score_floor(price: Prices, nodes: Indices) -> float:
     bounds = [b for b in (score_bound(price, nodes), corrected_bound(price, nodes)) if b]
     risk = RISK / len(bounds)
     ends = [b.value - quantile(1 - risk, b.degrees) * b.se for b in bounds]
-    unseen = math.log(1 / risk) / int(price.audit.about["examples"])  # (3)
+    unseen = math.log(1 / risk) / price.audit.facts.examples  # (3)
     return max(0.0, float(max(ends)) - unseen)
 
 
@@ -63,7 +63,7 @@ def measured_to(price: Prices, nodes: Indices) -> Indices:
 def score_note(audit: AuditRecord) -> str:
     """Return how the score error was found, in words."""
     mixed = ""
-    if audit.about.get("neighbours"):
+    if audit.facts.neighbours:
         mixed = ", which may mix in an average of other examples,"
     whose = "denoiser" if audit.calibration is None else "calibrated denoiser"
     found = f"what a correction of the {whose}{mixed} gains on held-out data"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ..score_error.untrained import Untrained
 from .kept_spread import kept_spread
 from .model_faults import REMEDY, better, ignorant, no_better
 from .stated import Stated
@@ -11,15 +10,17 @@ from .winner import winner
 
 
 def plan_sentences(plan: Stated) -> list[str]:
-    """Return who won a plan’s tournament, if any, and its verdict; what would help takes the
-    audit."""
+    """Return who won the tournament of a plan, if any, and the verdict on it.
+
+    What would help takes the audit.
+    """
     if plan.cannot_tell:
         return [plan.cannot_tell]
-    found = plan.untrained
-    if found:
-        return sentences(plan, ignorant(Untrained(**found), plan.about["audit"], plan), REMEDY)
-    gaussian = no_better(plan.about["audit"], plan)
-    return sentences(plan, gaussian, better(plan.about["audit"]) if gaussian else "")
+    untrained = plan.audit.untrained
+    if untrained:
+        return sentences(plan, ignorant(untrained, plan.audit, plan), REMEDY)
+    gaussian = no_better(plan.audit, plan)
+    return sentences(plan, gaussian, better(plan.audit) if gaussian else "")
 
 
 def sentences(plan: Stated, fault: str, helps: str) -> list[str]:

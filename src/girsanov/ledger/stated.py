@@ -7,10 +7,13 @@ from typing import Protocol
 
 from .._typing import Json, Levels
 from ..denoise.calibration import Calibration
+from ..denoise.facts import DiffusersScheduler
+from ..measuring.facts import AuditFacts
 from ..moments import Moments
 from .certificate import Certificate
 from .distance import Distance
 from .entry import Entry
+from .plan_records import Pilot, Tournament
 
 
 class Stated(Protocol):
@@ -29,7 +32,11 @@ class Stated(Protocol):
     @property
     def frontier(self) -> Sequence[Json]: ...
     @property
-    def about(self) -> Json: ...
+    def audit(self) -> AuditFacts: ...
+    @property
+    def pilot(self) -> Pilot | None: ...
+    @property
+    def tournament(self) -> Tournament | None: ...
     @property
     def calibration(self) -> Calibration | None: ...
     @property
@@ -43,8 +50,6 @@ class Stated(Protocol):
     @property
     def guidance(self) -> float: ...
     @property
-    def scheduler(self) -> Json | None: ...
-    @property
-    def untrained(self) -> Json | None: ...
+    def scheduler(self) -> DiffusersScheduler | None: ...
     @property
     def cannot_tell(self) -> str: ...

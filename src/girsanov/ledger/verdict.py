@@ -78,7 +78,7 @@ def _verdict(plan: Stated) -> str:
         return _of_solver(plan)
     if plan.scheduler is not None:
         return (
-            f"No plan was closer than {plan.scheduler['name']}, which diffusers runs by itself: "
+            f"No plan was closer than {plan.scheduler.name}, which diffusers runs by itself: "
             "samples decided, and nothing in nats is known of its steps."
         )
     if sampler.value is None:

@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 from .._checks import plural
-from .._typing import Json
 from .numbers import number
+from .plan_records import Standing
 from .stated import Stated
 
 
 def winner(plan: Stated) -> str:
     """Return in a sentence what came closest to the data, "" for a plan of no tournament."""
-    told = plan.about.get("tournament")
-    if not told:
+    told = plan.tournament
+    if told is None:
         return ""
-    rows = [row for row in told["table"] if not row["failure"]]
-    won = next(row for row in rows if row["won"])
+    rows = [row for row in told.table if not row.failure]
+    won = next(row for row in rows if row.won)
     said = (
-        f"Of {plural(len(told['table']), 'candidate')}, the samples of {_named(won)} came closest "
-        f"to held-out data: {told['by']} {number(won['value'])} (95 % interval "
-        f"{number(won['low'])} to {number(won['high'])})."
+        f"Of {plural(len(told.table), 'candidate')}, the samples of {_named(won)} came closest "
+        f"to held-out data: {told.by} {number(won.value)} (95 % interval "
+        f"{number(won.low)} to {number(won.high)})."
     )
-    level = [row for row in rows if not row["won"] and row["behind_low"] <= 0]
+    level = [row for row in rows if not row.won and row.behind_low <= 0]
     if not level:
         return said
-    first = min(level, key=lambda row: float(row["behind"]))["candidate"]
+    first = min(level, key=lambda row: row.behind).candidate
     more = f", nor from {len(level) - 1} more" if len(level) > 1 else ""
     return f"{said} The data cannot tell it from {first}{more}."
 
 
-def _named(row: Json) -> str:
-    return f"{row['candidate']} ({plural(int(row['steps']), 'step')})"
+def _named(row: Standing) -> str:
+    return f"{row.candidate} ({plural(row.steps, 'step')})"

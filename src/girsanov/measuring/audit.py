@@ -31,7 +31,7 @@ from .examples import (
     require_shape,
 )
 from .measuring_pass import measure_curve
-from .model_record import levels_to_audit, named, record_of, trained_levels
+from .model_record import facts_of, levels_to_audit, trained_levels
 from .record import AuditRecord
 from .request import AuditRequest, Pass
 from .resume import keep_sums
@@ -85,14 +85,14 @@ def measure_audit(denoiser: Denoiser, data: Dataset | Law, request: AuditRequest
         memorisation, line = again.traces[:, :, 0], again.line
     last = replace(once, progress=tick(sum(parts[:2])))
     teacher = measure_trajectories(denoiser, frame, grid, paths, options=last) if paths else None
-    about = record_of(
-        denoiser, data, begun, exact=exact, examples=len(source), draws=count, seed=seed,
-        calls=sum(parts) + parts[0] * (request.reference is not None), moments_from=origin,
-        trajectories=paths, levels_between=between.gaps, training_examples=len(seen or ()),
-        diameter=diameter(whole, moments.mean),
+    facts = facts_of(
+        denoiser, data, begun, reference=beside, alone=alone, exact=exact, examples=len(source),
+        draws=count, seed=seed, calls=sum(parts) + parts[0] * (request.reference is not None),
+        moments_from=origin, trajectories=paths, levels_between=between.gaps,
+        training_examples=len(seen or ()), diameter=diameter(whole, moments.mean),
     )  # fmt: skip
-    about |= named(denoiser, data, beside, alone) | suspected(denoiser, source, curve, seed)
-    return AuditRecord(curve, frame, memorisation, about, teacher, line_seen=line)
+    facts = replace(facts, suspects=suspected(denoiser, source, curve, seed))
+    return AuditRecord(curve, frame, memorisation, facts, teacher, line_seen=line)
 
 
 def rows_for(denoiser: Denoiser, examples: int, asked: int | None = None) -> int:

@@ -12,7 +12,7 @@ from ..denoise.base import Denoiser
 from ..denoise.exact import ExactDenoiser
 from ..error_curve.exact import known_curve
 from ..law.base import Law
-from .model_record import named, record_of
+from .model_record import facts_of
 from .record import AuditRecord
 from .request import AuditRequest, Pass
 from .teacher import measure_trajectories
@@ -44,14 +44,12 @@ def known_audit(
             batch_size=request.batch_size or BATCH,
         )  # fmt: skip
         teacher = measure_trajectories(denoiser, known.frame, grid, paths, options=options)
-    about = record_of(
+    facts = facts_of(
         denoiser, data, begun, exact=True, examples=0, draws=0, seed=request.seed,
         calls=paths * teacher_calls(len(grid)), moments_from="law", trajectories=paths,
         levels_between=0, diameter=0.0, training_examples=0,
     )  # fmt: skip
-    return AuditRecord(
-        known.curve, known.frame, None, about | named(denoiser, data, None), teacher
-    )
+    return AuditRecord(known.curve, known.frame, None, facts, teacher)
 
 
 def plainly_exact(denoiser: Denoiser, law: Law) -> bool:

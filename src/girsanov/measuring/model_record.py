@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
 from .._checks import require, require_count, require_levels
 from .._typing import Array, Json, Levels
 from ..data import Dataset
-from ..data.standardise import unchanged
+from ..data.standardise import Standardisation, unchanged
 from ..denoise.arithmetic import arithmetic_of
 from ..denoise.base import Denoiser, process_of
 from ..denoise.classes import class_note
+from ..denoise.facts import ModelFacts
 from ..denoise.neighbours import Neighbours
 from ..denoise.pipelines.units import in_units_of
 from ..law.base import Law
+from .facts import AuditFacts
 
 MOST = 10**5  # levels of an audit, which holds numbers of each
 NUDGE = 1e-9  # relative; a denoiser takes levels within 1e-6 of a trained one for it
@@ -62,58 +65,81 @@ def _nearest(known: Array, grid: Levels) -> Any:
     return np.abs(np.log(known)[None] - np.log(grid)[:, None]).argmin(axis=1)
 
 
-def record_of(denoiser: Denoiser, data: Dataset | Law, begun: float, **counts: Any) -> Json:
-    """Return the record of an audit: model, data, counts, time since `begun`, and `said_of`."""
+class Counts(TypedDict):
+    """What an audit was made of and with, by the names of `AuditFacts`."""
+
+    exact: bool
+    examples: int
+    draws: int
+    seed: int
+    calls: int
+    moments_from: str
+    trajectories: int
+    levels_between: int
+    training_examples: int
+    diameter: float
+
+
+def facts_of(
+    denoiser: Denoiser,
+    data: Dataset | Law,
+    begun: float,
+    *,
+    reference: Denoiser | None = None,
+    alone: str = "",
+    **counts: Unpack[Counts],
+) -> AuditFacts:
+    """Return the record of an audit that began at `begun`.
+
+    reference: what stood beside the model on the same paths; alone: why no examples did.
+    """
     from .. import __version__
 
-    return {
-        "girsanov": __version__, "model": denoiser.fingerprint, "data": data.fingerprint,
-        "data_name": getattr(data, "name", type(data).__name__), "shape": list(denoiser.shape),
-        **counts, "seconds": round(time.perf_counter() - begun, 3), **said_of(denoiser, data),
-    }  # fmt: skip
+    describe: Callable[[], ModelFacts] = getattr(denoiser, "describe", ModelFacts)
+    said, note, units = describe(), class_note(denoiser, data), _units(denoiser, data)
+    training = getattr(denoiser, "training", {})
+    early = training.get("steps_run", 0) < training.get("steps", 0)
+    near = len(reference.points) if isinstance(reference, Neighbours) else 0
+    return AuditFacts(
+        girsanov=__version__, model=denoiser.fingerprint, data=data.fingerprint,
+        data_name=getattr(data, "name", type(data).__name__), shape=tuple(denoiser.shape),
+        **counts, seconds=round(time.perf_counter() - begun, 3),
+        pipeline=said.pipeline, trained_levels=said.trained_levels, guidance=said.guidance,
+        class_order="number" if note is None else getattr(data, "class_order", "number"),
+        units=_recorded_units(denoiser, data, units),
+        rows=getattr(data, "without_labels", lambda: data)().fingerprint,
+        scale=None if units is None else units.scale_in_units or None,
+        kind="" if units is None else units.kind,
+        in_diffusers=_in_diffusers(denoiser), arithmetic=arithmetic_of(denoiser),
+        without_neighbours=alone, training_stopped=early and not training.get("out_of_time"),
+        neighbours=near, reference="" if reference is None or near else reference.fingerprint,
+        notes=(*said.notes, *([] if note is None else [note])), process=process_of(denoiser),
+    )  # fmt: skip
 
 
-def said_of(denoiser: Denoiser, data: Dataset | Law) -> Json:
-    """Return what an audit records: levels, clock and notes of a pipeline or a network of one's
-    own, and the units of whatever does not know its own, in which `sample` answers.
+def _units(denoiser: Denoiser, data: Dataset | Law) -> Standardisation | None:
+    """Return the units of the curve, the model's own or the data's; None where no one says."""
+    own: Standardisation | None = getattr(denoiser, "standardisation", None)
+    if own is None and isinstance(data, Dataset):
+        return in_units_of(denoiser, data).standardisation
+    return own
+
+
+def _recorded_units(
+    denoiser: Denoiser, data: Dataset | Law, units: Standardisation | None
+) -> Json | None:
+    """Return the units in which `sample` is to answer for a model that does not know its own."""
+    if getattr(denoiser, "standardisation", None) is not None:
+        return None
+    if units is None and len(denoiser.shape) == 1:
+        units = unchanged(denoiser.shape[0])
+    return None if units is None else units.to_json()
+
+
+def _in_diffusers(denoiser: Denoiser) -> bool:
+    """Whether it is a folder of ours that diffusers reads as a pipeline, which passes no classes.
+
+    Denoisers that describe themselves are of networks from elsewhere.
     """
-    about: Json = dict(getattr(denoiser, "describe", dict)())
-    note = class_note(denoiser, data)
-    if note is not None:
-        about["notes"] = [*about.get("notes", ()), note]
-        about["class_order"] = getattr(data, "class_order", "number")
-    if getattr(denoiser, "standardisation", None) is None:
-        if isinstance(data, Dataset):
-            about["units"] = in_units_of(denoiser, data).standardisation.to_json()
-        elif len(denoiser.shape) == 1:
-            about["units"] = unchanged(data.dimension).to_json()
-    return about
-
-
-def named(
-    denoiser: Denoiser, data: Dataset | Law, reference: Denoiser | None, alone: str = ""
-) -> Json:
-    """Return the record of the units, of a process not scalar, of what stood beside it."""
-    out: Json = {"rows": getattr(data, "without_labels", lambda: data)().fingerprint}
-    units = getattr(denoiser, "standardisation", None)
-    if units is None and isinstance(data, Dataset):
-        units = in_units_of(denoiser, data).standardisation
-    if units is not None and units.scale_in_units:
-        out["scale"] = units.scale_in_units  # user units in one of the units of the curve
-    if units is not None:
-        out["kind"] = units.kind
-    if getattr(denoiser, "scheduler", None) is not None and not hasattr(denoiser, "describe"):
-        # a folder of ours that diffusers reads as a pipeline, which passes no classes
-        out["in_diffusers"] = denoiser.classes == 0
-    if process_of(denoiser) != "vp":
-        out["process"] = process_of(denoiser)
-    if arithmetic_of(denoiser):
-        out["arithmetic"] = arithmetic_of(denoiser)
-    if alone:
-        out["without_neighbours"] = alone
-    run = getattr(denoiser, "training", {})
-    early = run.get("steps_run", 0) < run.get("steps", 0) and not run.get("out_of_time")
-    out |= {"training_stopped": True} if early else {}
-    if isinstance(reference, Neighbours):
-        return {**out, "neighbours": len(reference.points)}
-    return out if reference is None else {**out, "reference": reference.fingerprint}
+    ours = getattr(denoiser, "scheduler", None) is not None and not hasattr(denoiser, "describe")
+    return ours and denoiser.classes == 0

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, Self
 
 from .._checks import plural, require, require_choice
-from .._typing import Array, Json, Levels
+from .._typing import Array, Levels
 from ..denoise.calibration import Calibration
 from ..error_curve.curve import Curve
 from ..error_curve.doubts import Doubt, cannot_tell, doubts
@@ -24,6 +24,7 @@ from ..score_error.memorisation import beyond_line, memorised
 from ..score_error.rounding import rounding_cost
 from ..score_error.straight_line import Beaten, beaten, broken
 from ..score_error.untrained import Untrained, untrained
+from .facts import AuditFacts
 from .trajectories import Trajectories
 
 
@@ -32,7 +33,7 @@ class AuditRecord:
     """What was measured of one model on one data set.
 
     curve: the error curve; frame: the coordinates it is measured in; memorisation: error on
-    training examples [K+1, B] or None; about: the record (fingerprints, seed, counts, calls);
+    training examples [K+1, B] or None; facts: the record (fingerprints, seed, counts, calls);
     trajectories: of the teacher, which deterministic solvers are planned on, or None;
     calibration: what the denoiser was corrected by before all this, or None; line_seen: the
     straight line's error on the training examples [K, B], or None.
@@ -41,22 +42,22 @@ class AuditRecord:
     curve: Curve
     frame: Frame
     memorisation: Array | None
-    about: Json
+    facts: AuditFacts
     trajectories: Trajectories | None = None
     calibration: Calibration | None = None
     line_seen: Array | None = None
 
     def __repr__(self) -> str:
         """Return in a line what was measured, of what, and with how many network calls."""
-        about, noise = self.about, self.levels**-0.5
-        shape = "x".join(str(n) for n in about["shape"])
-        model = "exact denoiser" if about["exact"] else f"model {str(about['model'])[:8]}"
-        of = f"on {plural(about['examples'], 'example')} [{shape}] of {about['data_name']}"
+        facts, noise = self.facts, self.levels**-0.5
+        shape = "x".join(str(n) for n in facts.shape)
+        model = "exact denoiser" if facts.exact else f"model {facts.model[:8]}"
+        of = f"on {plural(facts.examples, 'example')} [{shape}] of {facts.data_name}"
         if self.curve.exact:
-            of = f"[{shape}] of {about['data_name']}, whose curve is known"
+            of = f"[{shape}] of {facts.data_name}, whose curve is known"
         return (
             f"Audit({model} {of}: {plural(len(noise), 'noise level')} {noise[0]:.3g} to "
-            f"{noise[-1]:.3g}, {plural(about['calls'], 'network call')})"
+            f"{noise[-1]:.3g}, {plural(facts.calls, 'network call')})"
         )
 
     def doubts(self, resolution: float = 0.0) -> list[Doubt]:
@@ -71,14 +72,24 @@ class AuditRecord:
 
     def cannot_tell(self, resolution: float = 0.0) -> str:
         """Return `doubts` in a sentence that says what to do, "" if this audit holds."""
-        rows = self.about.get("suspects", [])
-        return cannot_tell(self.doubts(resolution), len(self.curve.shares), rows)
+        return cannot_tell(self.doubts(resolution), len(self.curve.shares), self.facts.suspects)
 
-    def recorded(self) -> Json:
-        """Return `about`, and that the model knows nothing of the data if so: what plans keep."""
-        ways = {"untrained": self.untrained(), "beaten": self.beaten()}
-        known = {name: found.to_json() for name, found in ways.items() if found is not None}
-        return {**self.about, **known}
+    def recorded(self) -> AuditFacts:
+        """Return `facts`, and that the model knows nothing of the data if so: what plans keep."""
+        known = self.facts
+        return replace(
+            known,
+            untrained=self.untrained() or known.untrained,
+            beaten=self.beaten() or known.beaten,
+        )
+
+    def with_facts(self, **changes: Any) -> Self:
+        """Return this audit with some of its facts changed; what plans have worked out is left."""
+        made = replace(self, facts=replace(self.facts, **changes))
+        for name in ("_probe", "_corrected"):
+            if name in self.__dict__:
+                object.__setattr__(made, name, self.__dict__[name])
+        return made
 
     def nats(self) -> Estimate:
         """Return 1/2 int M ds over the measured levels, in nats, with its standard error."""
@@ -92,7 +103,7 @@ class AuditRecord:
     @property
     def probe(self) -> Probe | None:
         """The probe of the score error; None for exact denoisers, which have none."""
-        if self.about["exact"]:
+        if self.facts.exact:
             return None
         if "_probe" not in self.__dict__:
             object.__setattr__(self, "_probe", probe(self.curve))
@@ -101,11 +112,11 @@ class AuditRecord:
     @property
     def corrected(self) -> Corrected | None:
         """What a calibration comes to; None where there is none: `calibrated` says why."""
-        blind = self.about["exact"] or self.calibration is not None
-        if blind or self.about.get("process", "vp") != "vp":
+        blind = self.facts.exact or self.calibration is not None
+        if blind or self.facts.process != "vp":
             return None
         if "_corrected" not in self.__dict__:
-            made = calibrate(self.curve, self.frame, int(self.about["examples"]))
+            made = calibrate(self.curve, self.frame, self.facts.examples)
             object.__setattr__(self, "_corrected", made)
         return self.__dict__["_corrected"]  # type: ignore[no-any-return]
 
@@ -139,16 +150,16 @@ class AuditRecord:
         network call; the curve is that of examples which did not fit it. Plans made from it carry
         the correction, and `sample` applies it. Raises InputError for an exact denoiser.
         """
-        require(not self.about["exact"], "calibrate", "is not for an exact denoiser")
-        scalar = self.about.get("process", "vp") == "vp"
+        require(not self.facts.exact, "calibrate", "is not for an exact denoiser")
+        scalar = self.facts.process == "vp"
         require(scalar, "calibrate", "is not for a model trained in phase space (process cld)")
         if self.calibration is not None:
             return self
         if "_calibrated" not in self.__dict__:
             assert self.corrected is not None
             curve, frame, found = calibrated(self.curve, self.frame, self.corrected)
-            record = {**self.recorded(), "calibrated": True}
-            made = type(self)(curve, frame, self.memorisation, record, None, found)
+            facts = replace(self.recorded(), calibrated=True)
+            made = type(self)(curve, frame, self.memorisation, facts, None, found)
             taken = (self.curve.traces - curve.traces)[1:, :, 0]
             assert self.probe is not None
             object.__setattr__(made, "_probe", self.probe.less(taken))
@@ -161,16 +172,13 @@ class AuditRecord:
         Any model samples as cld, through the statistic that tells all about x0; one trained in
         phase space samples as cld alone.
         """
-        own = self.about.get("process", "vp")
+        own = self.facts.process
         wanted = own if process is None else require_choice("process", process, PROCESSES)
         rule = "must be cld, in which this model was trained"
         require(wanted == "cld" or own == "vp", "process", rule, process)
         if wanted == own:
             return self
-        made = replace(self, about={**self.about, "process": wanted})
-        if "_probe" in self.__dict__:
-            object.__setattr__(made, "_probe", self.probe)
-        return made
+        return self.with_facts(process=wanted)
 
     def untrained(self) -> Untrained | None:
         """Return how much worse than guesses without training the model is, if it knows nothing.
@@ -180,10 +188,10 @@ class AuditRecord:
         """
         if self.probe is None or self.calibration is not None:
             return None
-        if self.about.get("guidance", 1.0) != 1:
+        if self.facts.guided:
             return None
-        clipped = bool(self.about.get("pipeline", {}).get("clip"))
-        return untrained(self.curve, self.probe.linear, self.memorisation, clipped=clipped)
+        seen, clipped = self.memorisation, self.facts.clips
+        return untrained(self.curve, self.probe.linear, seen, clipped=clipped)
 
     def beaten(self) -> Beaten | None:
         """Return by how much the model is no better than a Gaussian, None if it is better.
@@ -193,8 +201,7 @@ class AuditRecord:
         """
         if self.probe is None or self.calibration is not None:
             return None
-        guided = self.about.get("guidance", 1.0) != 1
-        return None if guided else beaten(self.curve, self.probe.linear)
+        return None if self.facts.guided else beaten(self.curve, self.probe.linear)
 
     def broken(self) -> tuple[float, float] | None:
         """Return the noise level where the straight line beats a broken model most, and by what.
@@ -210,7 +217,7 @@ class AuditRecord:
 
         None for a network in float32, and without itself in float32 as the reference.
         """
-        known = self.about.get("arithmetic") and self.about.get("reference")
+        known = self.facts.arithmetic and self.facts.reference
         return rounding_cost(self.curve) if known else None
 
     def memorised(self, resolution: float = 0.0) -> Estimate | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from .._checks import InputError, require
 from .._files import read_beside, read_format, require_free, write_pair
+from .._records import as_json
 from .._typing import Json, PathLike
 from ..error_curve.bands import Bands
 from ..error_curve.curve import AboutClass, Curve
@@ -15,9 +16,9 @@ from ..error_curve.frame import Frame, make_frame
 from ..moments import Moments, moments_from_tensors
 from ..score_error.calibration import Corrected
 from ..score_error.lower_bound import kept_probe
+from .facts import AuditFacts
 from .record import AuditRecord
 from .record_arrays import require_whole
-from .record_fields import require_record
 from .trajectories import trajectories_from_tensors as paths_from_tensors
 
 ABOUT_CLASS = ("class_shares", "class_errors", "class_main")
@@ -27,21 +28,22 @@ SUMMARISED = (
     *("levels", "error", "standard_error", "probe", "martingale", "reference_gain"),
     *("memorised", "rounding", "untrained", "beaten", "cannot_tell"),
 )
+DERIVED = {"format", "arrays", "bases", *SUMMARISED}  # fields of the file that are no facts
 
 
 def load_record(path: PathLike) -> AuditRecord:
     """Return the audit saved in `path`; refuse files that are not one, or were changed."""
-    about = read_format(path, "audit")
-    require_record(about, str(path))
-    t = read_beside(path, about.get("arrays"), "girsanov audit")
+    content = read_format(path, "audit")
+    facts = AuditFacts.from_json({k: v for k, v in content.items() if k not in DERIVED}, str(path))
+    t = read_beside(path, content.get("arrays"), "girsanov audit")
     moments = moments_from_tensors(
         {k[8:]: v for k, v in t.items() if k[:8] == "moments."}, str(path)
     )
     require_whole(str(path), t, moments.basis.dimension)
     rule = "must be of an exact denoiser without examples, as its curve is exact"
-    require(HALF not in t or (about["exact"] and not about["examples"]), str(path), rule)
+    require(HALF not in t or (facts.exact and not facts.examples), str(path), rule)
     try:
-        return _from_arrays(about, t, moments)
+        return _from_arrays(facts, content["bases"], t, moments)
     except (KeyError, IndexError, ValueError, TypeError) as cause:
         if isinstance(cause, InputError):
             raise
@@ -50,11 +52,12 @@ def load_record(path: PathLike) -> AuditRecord:
         ) from cause
 
 
-def _from_arrays(about: Json, t: dict[str, Any], moments: Moments) -> AuditRecord:
-    if math.prod(about["shape"]) != moments.basis.dimension:
-        raise ValueError(f"shape is {about['shape']}")
-    names = about["bases"]
-    made = make_frame(moments, tuple(about["shape"]))
+def _from_arrays(
+    facts: AuditFacts, names: Any, t: dict[str, Any], moments: Moments
+) -> AuditRecord:
+    if math.prod(facts.shape) != moments.basis.dimension:
+        raise ValueError(f"shape is {list(facts.shape)}")
+    made = make_frame(moments, facts.shape)
     if names != list(made.bases):
         raise ValueError(f"bases are {names}")
     bands = {name: Bands(t[f"bands.{name}"]) for name in names}
@@ -66,11 +69,9 @@ def _from_arrays(about: Json, t: dict[str, Any], moments: Moments) -> AuditRecor
     )
     curve = known_from(t, {name: b.sizes for name, b in bands.items()}) if HALF in t else None
     curve = curve or _measured(t, frame)
-    drop = ("format", "arrays", "bases", *SUMMARISED)
-    record = {k: v for k, v in about.items() if k not in drop}
     paths = paths_from_tensors(t, (len(curve.levels) - 1, curve.dimension))
     out = AuditRecord(
-        curve, frame, t.get("memorisation"), record, paths, line_seen=t.get("line_seen")
+        curve, frame, t.get("memorisation"), facts, paths, line_seen=t.get("line_seen")
     )
     if "probe.gains" in t:  # not in audits of the first versions
         known = {name[6:]: value for name, value in t.items() if name.startswith("probe.")}
@@ -125,7 +126,7 @@ def summary(audit: AuditRecord) -> Json:
     if audit.probe is not None:
         out |= audit.probe.summary()
     for name, fault in (("untrained", audit.untrained()), ("beaten", audit.beaten())):
-        out[name] = None if fault is None else fault.to_json()
+        out[name] = None if fault is None else as_json(fault)
     out["cannot_tell"] = audit.cannot_tell()
     for name, nats in (("memorised", audit.memorised()), ("rounding", audit.rounding())):
         if nats is not None:
@@ -168,5 +169,5 @@ def save_record(audit: AuditRecord, path: PathLike, *, force: bool = False) -> N
     if audit.corrected is not None:
         own = audit.corrected._asdict()
         tensors |= {f"calibrated.{name}": value for name, value in own.items()}
-    record = {"format": "girsanov/audit/1", **audit.about, **summary(audit)}
+    record = {"format": "girsanov/audit/1", **audit.facts.to_json(), **summary(audit)}
     write_pair(target, {**record, "bases": list(audit.frame.bases)}, tensors)

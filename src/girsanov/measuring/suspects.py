@@ -9,7 +9,6 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from .._typing import Json
 from ..data import Dataset
 from ..data.lineage import rows_of
 from ..denoise.base import Denoiser, around, per_call, process_of
@@ -24,15 +23,15 @@ SHARE = 0.1  # of the group's error that a row must carry to be named
 MOST = 4096  # examples looked at, at most
 
 
-def suspected(denoiser: Denoiser, source: Examples, curve: Curve, seed: int) -> Json:
-    """Return the record of the rows that carry most of the error where a curve is in doubt.
+def suspected(denoiser: Denoiser, source: Examples, curve: Curve, seed: int) -> tuple[int, ...]:
+    """Return the rows that carry most of the error where a curve is in doubt.
 
     Row numbers are those of the file, from 0. Empty where nothing is in doubt, for a law, which
     has no rows, and in phase space.
     """
     doubt = next((d for d in doubts(curve) if d.few), None)
     if doubt is None or process_of(denoiser) != "vp" or not isinstance(source, Dataset | Part):
-        return {}
+        return ()
     snr = float(curve.levels[1 + doubt.level])
     rows, size = np.arange(doubt.group, len(source), GROUPS)[:MOST], per_call(denoiser, 512)
     parts = [rows[at : at + size] for at in range(0, len(rows), size)]
@@ -41,7 +40,7 @@ def suspected(denoiser: Denoiser, source: Examples, curve: Curve, seed: int) -> 
     named = rows[worst[loss[worst] >= SHARE * loss.sum()]]
     while isinstance(source, Part):
         named, source = source.order[named], source.examples
-    return {"suspects": [int(row) for row in rows_of(source.lineage)[named]]}
+    return tuple(int(row) for row in rows_of(source.lineage)[named])
 
 
 def _losses(

@@ -68,12 +68,12 @@ class Prices:
     @property
     def exact(self) -> bool:
         """Whether the denoiser is known to be exact."""
-        return bool(self.audit.about["exact"])
+        return self.audit.facts.exact
 
     @property
     def process(self) -> str:
         """The name of the forward process, ``vp`` (any scalar one) or ``cld``."""
-        return str(self.audit.about.get("process", "vp"))
+        return self.audit.facts.process
 
     @property
     def folds(self) -> Array:

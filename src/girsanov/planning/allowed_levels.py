@@ -72,8 +72,8 @@ def offer(audit: AuditRecord, request: PlanRequest) -> Offer:
     audit, resolution = audit.dense, request.resolution
     keep = _listed("keep", request.keep, audit)
     among = _listed("among", request.among, audit)
-    if among is None and audit.about.get("trained_levels") is not None:
-        trained = require_levels("trained_levels", audit.about["trained_levels"])
+    if among is None and audit.facts.trained_levels is not None:
+        trained = require_levels("trained_levels", audit.facts.trained_levels)
         among = _inside(trained, audit)
     # a curve that is known is visited where it is known, so that nothing is left open
     most = BETWEEN if audit.curve.half is None else 0
@@ -148,7 +148,7 @@ def ends_by(audit: AuditRecord, request: PlanRequest) -> str:
 
     Pictures, of more than one axis, are denoised, and so is what has no measured covariance.
     """
-    draws = sampler_named(request.sampler).covariance and len(audit.about["shape"]) < 2
+    draws = sampler_named(request.sampler).covariance and len(audit.facts.shape) < 2
     return request.last or ("draw" if draws else "denoise")
 
 
@@ -204,7 +204,7 @@ def _end(audit: AuditRecord, levels: Levels, request: PlanRequest) -> int:
         if last == "sample"
         else np.asarray(total.value)
         if curve.exact
-        else most_error(total, levels, audit.about)
+        else most_error(total, levels, audit.facts)
     )
     square = square + (np.maximum(total.value, 0.0) if last == "draw" else 0.0)
     good = np.flatnonzero(square <= tolerance**2)

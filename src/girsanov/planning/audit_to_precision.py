@@ -29,6 +29,7 @@ from ..error_curve.curve import GROUPS
 from ..law.base import Law
 from ..measuring.audit import measure_audit
 from ..measuring.examples import MOMENT_SHARE
+from ..measuring.facts import Precision
 from ..measuring.record import AuditRecord
 from ..measuring.request import AuditRequest
 from ..measuring.resume import of_round
@@ -75,13 +76,13 @@ def measure_to_precision(
     pilot = replace(last, keep=None, trajectories=0)
     found = measured(min(PILOT, most), 1, coarse, pilot)
     for round_ in range(ROUNDS):
-        noisy = found.about["examples"] * found.about["draws"]
+        noisy = found.facts.examples * found.facts.draws
         reached = relative_half_width(found, steps)
         enough = round_ > 0 and (reached <= wanted * NEAR or math.isinf(reached))
-        full = found.about["examples"] >= most and found.about["draws"] >= MOST_DRAWS
+        full = found.facts.examples >= most and found.facts.draws >= MOST_DRAWS
         if enough or full:
             break
-        spent += found.about["calls"]
+        spent += found.facts.calls
         ratio = min(max((reached / wanted) ** 2, 1.0), 1e6 if reached < UNSURE else GROWTH)
         need = math.ceil((1 + MARGIN) * noisy * ratio)
         count = min(most, max(need, 2 * GROUPS))
@@ -90,19 +91,15 @@ def measure_to_precision(
         levels = coarse if need <= most else fine
         found = measured(count, draws, levels, replace(last, keep=keep))
     reached = relative_half_width(found, steps)
-    found.about["precision"] = {
-        "wanted": wanted, "reached": reached if math.isfinite(reached) else None, "steps": steps,
-        "calls_before": spent,
-    }  # fmt: skip
-    found.about["notes"] = [*found.about.get("notes", []), said(found)]
-    return found
+    precision = Precision(wanted, reached if math.isfinite(reached) else None, steps, spent)
+    note = said(precision, found.facts.examples)
+    return found.with_facts(precision=precision, notes=(*found.facts.notes, note))
 
 
-def said(found: AuditRecord) -> str:
-    """Return what an audit to a precision came to, as a sentence."""
-    told = found.about["precision"]
-    reached, wanted, count = told["reached"], told["wanted"], found.about["examples"]
-    of = "the best plan" if told["steps"] is None else plural(told["steps"], "planned step")
+def said(precision: Precision, count: int) -> str:
+    """Return what an audit of `count` examples to a precision came to, as a sentence."""
+    reached, wanted, steps = precision.reached, precision.wanted, precision.steps
+    of = "the best plan" if steps is None else plural(steps, "planned step")
     if reached is None:
         return f"what {of} cost is too little to be known to a share of itself"
     known = f"the discretisation of {of} is known to {100 * reached:.3g} %"

@@ -52,7 +52,7 @@ def make_plan(audit: AuditRecord, **options: Unpack[PlanOptions]) -> Plan:
     """
     require(isinstance(audit, AuditRecord), "audit", "must be an audit", type(audit).__name__)
     request = _of_guided(audit, PlanRequest(**options))
-    process = request.process or audit.about.get("process", "vp")
+    process = request.process or audit.facts.process
     stochastic = sampler_named(request.sampler).stochastic
     rule = f"must be one of {', '.join(stochastic_names())} with process cld"
     require(process == "vp" or stochastic, "sampler", rule, request.sampler)
@@ -63,7 +63,7 @@ def make_plan(audit: AuditRecord, **options: Unpack[PlanOptions]) -> Plan:
 
 def _of_guided(audit: AuditRecord, request: PlanRequest) -> PlanRequest:
     """Return the request of a guided field, which has no data law: some cannot be met."""
-    if audit.about.get("guidance", 1.0) == 1:
+    if not audit.facts.guided:
         return request
     rule = "can be promised of no guided field, which has no data law: give steps"
     require(not (request.kl or request.tv), "kl, tv", rule, request.kl or request.tv)

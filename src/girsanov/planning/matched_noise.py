@@ -26,8 +26,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from .._checks import require
-from .._typing import Array, Indices, Json
+from .._typing import Array, Indices
 from ..error_curve.bands import Bands
+from ..ledger.plan_records import Pilot
 from ..montecarlo import Estimate, mean_estimate
 from ..path_kl.grid_cost import Prices
 from ..sampling.sampler import Step
@@ -62,11 +63,11 @@ class Target(NamedTuple):
 
 
 def matched(plan: Plan, price: Prices, denoiser: Denoiser) -> Plan:
-    """Return a gaussian plan with the variances (1); it has no ledger yet.
+    """Return a gaussian plan with the variances (1); it has no ledger yet, nor nats of its pilot.
 
     denoiser: the audited model, which is called once a step for every pilot.
     """
-    same = denoiser.fingerprint == price.audit.about["model"]
+    same = denoiser.fingerprint == price.audit.facts.model
     require(same, "model", "must be the model that was audited")
     scalar = plan.process == "vp"
     require(scalar, "model", "is for scalar processes and solvers, not for phase space", "cld")
@@ -78,8 +79,12 @@ def matched(plan: Plan, price: Prices, denoiser: Denoiser) -> Plan:
     known = price.audit.frame.bases.get(str(plan.covariance))
     bands = None if known is None else known[1]
     rows, left = _pilot(plan, denoiser, Target(_spread(plan, price), bands), count)
-    record: Json = {"samples": count, "calls": count * plan.steps, **_ratios(plan, left)}
-    return replace(plan, variances=rows, about={**plan.about, "pilot": record})
+    kept = _ratios(plan, left)
+    pilot = Pilot(
+        count, count * plan.steps, tuple(float(e.value) for e in kept),
+        tuple(float(e.se) for e in kept), nats=0.0,
+    )  # fmt: skip
+    return replace(plan, variances=rows, pilot=pilot)
 
 
 def beyond(plan: Plan, price: Prices, nodes: Indices) -> Estimate:
@@ -117,10 +122,10 @@ def _spread(plan: Plan, price: Prices) -> Array:
     return price.audit.frame.bases[str(plan.covariance)][1].spread(errors)
 
 
-def _ratios(plan: Plan, samples: Tensor) -> Json:
+def _ratios(plan: Plan, samples: Tensor) -> list[Estimate]:
     """Return what of the data's variance the pilot's samples keep, in all and by direction.
 
-    Of the main basis' directions of most variance; with their standard errors.
+    Of the main basis' directions of most variance.
     """
     variances = plan.moments.variances
     if plan.last == "sample":  # a state, which is to have its noise as well
@@ -131,10 +136,7 @@ def _ratios(plan: Plan, samples: Tensor) -> Json:
     ratio = square[:, first] / np.maximum(variances[first], 1e-300)
     kept = [mean_estimate(square.sum(axis=1) / max(float(variances.sum()), 1e-300))]
     kept += [mean_estimate(r) for r in ratio.T[variances[first] > LEAST * variances.max()]]
-    return {
-        "variance_kept": [float(e.value) for e in kept],
-        "variance_kept_se": [float(e.se) for e in kept],
-    }
+    return kept
 
 
 def _pilot(plan: Plan, denoiser: Denoiser, target: Target, count: int) -> tuple[Array, Tensor]:

@@ -98,7 +98,8 @@ def plan_on(
     if denoiser is not None:
         made, (init, cells) = matched(made, price, denoiser), shares or excess(price, nodes)
         more = beyond(made, price, nodes)
-        made.about["pilot"]["nats"] = float(more.value)
+        assert made.pilot is not None
+        made = replace(made, pilot=replace(made.pilot, nats=float(more.value)))
         shares = init, plus(cells, more)
     entries = ledger(price, nodes, shares)
     promised = promise(price, price.curve, nodes, entries, last=last, drawn=made.drawn())
@@ -111,19 +112,19 @@ def bare(price: Prices, nodes: Indices, *, last: str, why: str) -> Plan:
     price.sampler.require_last(last)
     variances, axes = _variances(price, nodes if last == "draw" else nodes[:-1])
     return Plan(
-        price.sampler.name,
-        price.covariance,
-        price.start,
-        last,
-        levels,
-        frame.moments,
-        np.sqrt(frame.spread(frame.start_variances(price.start)) + 1 / levels[0]),
-        variances,
-        axes,
-        (),
-        [],
-        {"why": why, "audit": audit.recorded(), "model": audit.about["model"]},
-        audit.calibration,
+        sampler=price.sampler.name,
+        covariance=price.covariance,
+        start=price.start,
+        last=last,
+        levels=levels,
+        moments=frame.moments,
+        start_noise=np.sqrt(frame.spread(frame.start_variances(price.start)) + 1 / levels[0]),
+        variances=variances,
+        axes=axes,
+        why=why,
+        audit=audit.recorded(),
+        model=audit.facts.model,
+        calibration=audit.calibration,
     )
 
 

@@ -2,52 +2,45 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, is_dataclass, replace
 from textwrap import fill
 
 import numpy as np
 
-from .._checks import (
-    InputError,
-    plural,
-    refuse,
-    require,
-    require_choice,
-    require_levels,
-)
-from .._files import read_beside, read_format, require_free, write_pair
+from .._checks import plural, refuse, require
+from .._files import require_free, write_pair
+from .._records import as_json
 from .._typing import Array, Json, Levels, PathLike
 from ..basis import Basis
 from ..denoise.calibration import Calibration
+from ..denoise.facts import DiffusersScheduler
 from ..ledger.certificate import Certificate
-from ..ledger.distance import Distance, distance_from_json
-from ..ledger.entry import Entry, entry_from_json
+from ..ledger.distance import Distance
+from ..ledger.entry import Entry
+from ..ledger.plan_records import Pilot, Tournament
 from ..ledger.sentences import plan_sentences
-from ..measuring.record_fields import require_record
-from ..moments import Moments, moments_from_tensors
-from ..path_kl.start import STARTS
-from ..sampling.registry import SAMPLERS, sampler_named
+from ..measuring.facts import AuditFacts
+from ..moments import Moments
+from ..sampling.registry import sampler_named
 from ..sampling.sampler import Recipe
-from .plan_file import OWN as OWN
-from .plan_file import axes_of, calibration_of, certificate_of, require_whole_plan
+from .request import Limits
 
-ABOUT = ("why", "audit", "model")
+OWN = "diffusers"  # the sampler of a plan that leaves the steps to a scheduler of diffusers
 WIDTH, INDENT = 88, " " * 18  # of what `print` shows
 GUIDED = "relative to the guided field, which has no data law"
 NOTHING = (
     "none that says anything: KL and TV leave out the {}'s score error, and the model knows "
     "nothing of this data"
 )
-# of an audit in doubt, the command line, a tournament, a user, pilot samples
-EXTRA = ("cannot_tell", "command", "tournament", "scheduler", "limits", "pilot")
+WIDTH, INDENT = 88, " " * 18  # of what `print` shows
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """A grid and a sampler for one model, with the ledger they promise.
 
-    sampler: a hold, a solver, or ``diffusers``: the scheduler that `scheduler` describes, which
-    diffusers itself runs; covariance: of the gaussian hold; start, last: how it begins and
+    sampler: a hold, a solver, or ``diffusers``: the `scheduler`, which diffusers itself runs;
+    covariance: of the gaussian hold; start, last: how it begins and
     ends; start_noise: deviations of a gaussian start [d], or of each class's [C, d]; levels:
     SNRs at which the network is called [N] (and one more where it is not, when last =
     ``sample``); variances: v of each step [N-1, d], or [N, d] where the last draws, with
@@ -55,24 +48,35 @@ class Plan:
     frontier: cost above the best for other step counts;
     calibration: how the denoiser is to be corrected, which `sample` does, or None;
     distance: of a solver to its teacher, which takes the place of a ledger's nats; promised:
-    what `certificate` returns, None for a solver.
+    what `certificate` returns, None for a solver. Recorded besides: why it is this plan; the facts
+    of its audit; the fingerprint of its model; command: that made it; the pilot samples that its
+    noise is matched by; limits: what its levels were restricted to, and by what weight chosen;
+    cannot_tell: of the audit that it was forced from, "" where that holds; the tournament it won.
     """
 
     sampler: str
-    covariance: str | None
+    covariance: str | None = None
     start: str
     last: str
     levels: Levels
     moments: Moments
     start_noise: Array
-    variances: Array | None
-    axes: tuple[Basis, ...]
-    ledger: tuple[Entry, ...]
-    frontier: list[Json]
-    about: Json = field(default_factory=dict)
+    variances: Array | None = None
+    axes: tuple[Basis, ...] = ()
+    ledger: tuple[Entry, ...] = ()
+    frontier: list[Json] = field(default_factory=list)
     calibration: Calibration | None = None
     distance: Distance | None = None
     promised: Certificate | None = None
+    why: str
+    audit: AuditFacts
+    model: str
+    command: str = ""
+    scheduler: DiffusersScheduler | None = None
+    pilot: Pilot | None = None
+    limits: Limits = field(default_factory=Limits)
+    cannot_tell: str = ""
+    tournament: Tournament | None = None
 
     def __repr__(self) -> str:
         """Return in a line its steps, sampler and levels, and what each entry comes to."""
@@ -86,8 +90,8 @@ class Plan:
         lines = [f"Plan: {self.in_words()}, {self.ends()}"]
         if self.distance is not None:
             far = self.distance
-            lines.append(f"  {'distance':15} {far.value:.3g} ({far.low:.3g} to {far.high:.3g}), "
-                         f"{far.kind}")  # fmt: skip
+            ends = f"{far.value:.3g} ({far.low:.3g} to {far.high:.3g}), {far.kind}"
+            lines.append(f"  {'distance':15} {ends}")
         for e in self.ledger:
             if e.kind != "unknown":
                 lines.append(f"  {e.name:15} {e.figure()} nats{e.ends()}, {e.said}")
@@ -102,33 +106,23 @@ class Plan:
 
         return " ".join(plan_sentences(self))
 
-    @property
-    def cannot_tell(self) -> str:
-        """What the audit it was forced from cannot tell, "" where that holds."""
-        return str(self.about.get("cannot_tell", ""))
-
-    @property
-    def untrained(self) -> Json | None:
-        """How the audit found that the model knows nothing of its data, None if it knows some."""
-        return self.about.get("audit", {}).get("untrained")  # type: ignore[no-any-return]
-
     def certified(self) -> str:
         """Return what is certified in words, "" where nothing is."""
         if self.promised is None:
             return ""
         whose = "model" if self.calibration is None else "calibrated model"
-        return NOTHING.format(whose) if self.untrained else self.promised.words()
+        return NOTHING.format(whose) if self.audit.untrained else self.promised.words()
 
     def in_words(self) -> str:
         """Return steps and sampler: 16 steps, gaussian hold with pca covariance."""
         said = f"{plural(self.steps, 'step')}, "
         if self.scheduler is not None:
-            said += str(self.scheduler["name"])
+            said += self.scheduler.name
         else:
             said += self.sampler + (" hold" if self.distance is None else " solver")
             said += f" with {self.covariance} covariance" if self.covariance else ""
         said += ", calibrated" if self.calibration is not None else ""
-        said += ", matched to the data's spread" if "pilot" in self.about else ""
+        said += ", matched to the data's spread" if self.pilot is not None else ""
         return said + (", in phase space" if self.process == "cld" else "")
 
     def ends(self) -> str:
@@ -147,24 +141,14 @@ class Plan:
     @property
     def guidance(self) -> float:
         """The weight of the guidance that the model was audited with, 1 for none."""
-        return float(self.about.get("audit", {}).get("guidance", 1.0))
+        return self.audit.guidance
 
     @property
     def steps(self) -> int:
         """The number of network calls a sample costs."""
         if self.scheduler is not None:
-            return int(self.scheduler["calls"])
+            return self.scheduler.calls
         return sampler_named(self.sampler).network_calls(len(self.levels), self.last)
-
-    @property
-    def scheduler(self) -> Json | None:
-        """Name, configuration and calls of the scheduler of diffusers that takes the steps."""
-        return self.about.get("scheduler") if self.sampler == OWN else None
-
-    @property
-    def limits(self) -> Json:
-        """What its levels were restricted to, and by what weight chosen: `plan.levels.Limits`."""
-        return dict(self.about.get("limits", {}))
 
     @property
     def resolution(self) -> float:
@@ -197,13 +181,13 @@ class Plan:
     @property
     def process(self) -> str:
         """The process it samples as: ``vp`` (any scalar one) or ``cld``."""
-        return str(self.about.get("audit", {}).get("process", "vp"))
+        return self.audit.process
 
     def recipe(self) -> Recipe:
         """Return the sampler this plan stands for; InputError where diffusers has it."""
         if self.scheduler is not None:
             rule = "has no recipe: a scheduler of diffusers takes its steps"
-            refuse("plan", rule, self.scheduler["name"], "Draw with girsanov.sample")
+            refuse("plan", rule, self.scheduler.name, "Draw with girsanov.sample")
         main, own = self.moments.basis, tuple[Basis, ...]()
         begin: dict[str, tuple[float | Array, float | Array, Basis | None]] = {
             "gaussian": (self.moments.mean, self.start_noise, main),
@@ -243,7 +227,7 @@ class Plan:
             own = self.calibration.tensors()
             tensors |= {f"calibration.{name}": value for name, value in own.items()}
         axes = [{"kind": b.kind, "shape": list(b.shape)} for b in self.axes]
-        record = {"format": "girsanov/plan/1", **self.summary(), **self.about, "axes": axes}
+        record = {"format": "girsanov/plan/1", **self.summary(), **self.recorded(), "axes": axes}
         write_pair(path, record, tensors)
 
     def summary(self) -> Json:
@@ -264,48 +248,12 @@ class Plan:
             **({} if self.distance is None else {"distance": self.distance.to_json()}),
         }
 
-
-def _last_of(content: Json) -> str:
-    """Return how a plan in a file ends; one whose steps diffusers takes is denoised or not."""
-    named = SAMPLERS.get(content["sampler"])
-    if named is None:
-        return require_choice("last", content["last"], ("denoise", "sample"))
-    return named.require_last(content["last"])
-
-
-def load_plan(path: PathLike) -> Plan:
-    """Return the plan saved in `path`; refuse files that are not one, or were changed."""
-    content = read_format(path, "plan")
-    require_record(content.get("audit"), f"{path}: audit")
-    t = read_beside(path, content.get("arrays"), "girsanov plan")
-    moments = moments_from_tensors(
-        {k[8:]: v for k, v in t.items() if k[:8] == "moments."}, str(path)
-    )
-    try:
-        axes = tuple(
-            axes_of(a, t.get(f"axes.{k}"), moments) for k, a in enumerate(content["axes"])
-        )
-        plan = Plan(
-            require_choice("sampler", content["sampler"], (*SAMPLERS, OWN)),
-            content["covariance"],
-            require_choice("start", content["start"], STARTS),
-            _last_of(content),
-            require_levels("levels", t["levels"]),
-            moments,
-            t["start_noise"],
-            t.get("variances"),
-            axes,
-            tuple(entry_from_json(e) for e in content["ledger"]),
-            content["frontier"],
-            {k: content[k] for k in (*ABOUT, *(k for k in EXTRA if k in content))},
-            calibration_of(t, moments) if content["calibrated"] else None,
-            distance_from_json(content["distance"]) if "distance" in content else None,
-            certificate_of(content["certificate"], t["levels"]),
-        )
-        require_whole_plan(plan, content)
-        _ = plan.recipe() if plan.sampler != OWN else plan.scheduler
-    except (KeyError, TypeError, ValueError, AttributeError) as cause:
-        raise InputError(
-            f"{path}: is not a whole plan ({cause}). Run girsanov plan again"
-        ) from cause
-    return plan
+    def recorded(self) -> Json:
+        """Return as JSON what is recorded besides the sampler and its cost, and not empty."""
+        extra = {
+            "command": self.command, "scheduler": self.scheduler, "pilot": self.pilot,
+            "limits": self.limits, "cannot_tell": self.cannot_tell, "tournament": self.tournament,
+        }  # fmt: skip
+        kept = {name: value for name, value in extra.items() if value}
+        more = {k: as_json(v) if is_dataclass(v) else v for k, v in kept.items()}
+        return {"why": self.why, "audit": self.audit.to_json(), "model": self.model, **more}

@@ -1,50 +1,96 @@
-"""What a plan's file must hold: fields and arrays that agree, whoever edited them."""
+"""Reading a plan from its file: fields and arrays that agree, whoever edited them."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._checks import require, require_choice, require_number
-from .._typing import Array, Json, Levels
+from .._checks import InputError, require, require_choice, require_levels, require_number
+from .._files import read_beside, read_format
+from .._records import fields_of
+from .._typing import Array, Json, Levels, PathLike
 from ..basis import Basis, coordinate_basis, dct_basis
 from ..denoise.calibration import Calibration, calibration_from_tensors
 from ..ledger.certificate import Certificate, certificate_from_json
-from ..moments import Moments
+from ..ledger.distance import distance_from_json
+from ..ledger.entry import entry_from_json
+from ..measuring.facts import AuditFacts
+from ..moments import Moments, moments_from_tensors
 from ..path_kl.cells import COVARIANCES
+from ..path_kl.start import STARTS
 from ..sampling.registry import SAMPLERS
+from .plan import OWN, Plan
 
-if TYPE_CHECKING:
-    from .plan import Plan
+# beside its audit: fields that a plan records, of which only the first two are always there
+RECORDED = (
+    *("why", "model", "command", "scheduler", "pilot", "limits", "cannot_tell", "tournament"),
+)
 
-OWN = "diffusers"  # the sampler of a plan that leaves the steps to a scheduler of diffusers
+
+def load_plan(path: PathLike) -> Plan:
+    """Return the plan saved in `path`; refuse files that are not one, or were changed."""
+    content = read_format(path, "plan")
+    facts = AuditFacts.from_json(content.get("audit"), f"{path}: audit")
+    t = read_beside(path, content.get("arrays"), "girsanov plan")
+    moments = moments_from_tensors(
+        {k[8:]: v for k, v in t.items() if k[:8] == "moments."}, str(path)
+    )
+    try:
+        axes = tuple(
+            axes_of(a, t.get(f"axes.{k}"), moments) for k, a in enumerate(content["axes"])
+        )
+        plan = Plan(
+            sampler=require_choice("sampler", content["sampler"], (*SAMPLERS, OWN)),
+            covariance=content["covariance"],
+            start=require_choice("start", content["start"], STARTS),
+            last=_last_of(content),
+            levels=require_levels("levels", t["levels"]),
+            moments=moments,
+            start_noise=t["start_noise"],
+            variances=t.get("variances"),
+            axes=axes,
+            ledger=tuple(entry_from_json(e) for e in content["ledger"]),
+            frontier=content["frontier"],
+            calibration=calibration_of(t, moments) if content["calibrated"] else None,
+            distance=distance_from_json(content["distance"]) if "distance" in content else None,
+            promised=certificate_of(content["certificate"], t["levels"]),
+            audit=facts,
+            **fields_of(Plan, RECORDED, content, "plan"),
+        )
+        require_whole_plan(plan, content)
+        if plan.sampler != OWN:
+            plan.recipe()
+    except (KeyError, TypeError, ValueError, AttributeError) as cause:
+        raise InputError(
+            f"{path}: is not a whole plan ({cause}). Run girsanov plan again"
+        ) from cause
+    return plan
+
+
+def _last_of(content: Json) -> str:
+    """Return how a plan in a file ends; one whose steps diffusers takes is denoised or not."""
+    named = SAMPLERS.get(content["sampler"])
+    if named is None:
+        return require_choice("last", content["last"], ("denoise", "sample"))
+    return named.require_last(content["last"])
 
 
 def require_whole_plan(plan: Plan, content: Json) -> None:
     """Refuse what was added to a plan, and what was edited where only its arrays count."""
     content = {"process": "vp", **content}  # a plan of the first versions has but one
-    names = {"format", "axes", "arrays", *plan.summary(), *plan.about}
+    names = {"format", "axes", "arrays", *plan.summary(), *plan.recorded()}
     require(content.keys() == names, "fields", "must be those of a plan", sorted(content))
     sampler = SAMPLERS.get(plan.sampler)  # None where diffusers takes the steps
     solver = sampler is not None and not sampler.stochastic
     judged = (plan.distance is not None) == solver
     require(judged, "distance", "must come with a solver, and with nothing else", plan.sampler)
-    own = plan.about.get("scheduler")
+    own = plan.scheduler
     require((own is not None) == (plan.sampler == OWN), "scheduler", f"must come with {OWN}", own)
-    if own is not None:
-        parts = {"name": str, "config": dict, "calls": int}
-        good = isinstance(own, dict) and {k: type(v) for k, v in own.items()} == parts
-        require(good and own["calls"] > 0, "scheduler", f"must have {', '.join(parts)}", own)
     measured = sampler is not None and sampler.covariance
     choices = COVARIANCES if measured else (None,)
     require(plan.covariance in choices, "covariance", "must fit the sampler", plan.covariance)
-    kinds = {"why": str, "model": str, "command": str, "audit": dict, "frontier": list}
-    kinds["tournament"] = kinds["limits"] = kinds["pilot"] = dict
-    for name in kinds.keys() & names:
-        rule = f"must be a {kinds[name].__name__}"
-        require(isinstance(content[name], kinds[name]), name, rule, content[name])
+    require(isinstance(plan.frontier, list), "frontier", "must be a list", plan.frontier)
     for row in plan.frontier:
         for name in ("steps", "above_best", "standard_error"):
             require_number(f"frontier {name}", row[name])

@@ -16,7 +16,7 @@ noisiest level measured; more training saves the path at least the lower bound o
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -33,18 +33,36 @@ BEATEN = 0.02  # of the error: what a model must do worse by before it is said t
 MOST_OF = 2 / 3  # of what the probe finds of the score error lies between the levels named
 
 
+class Training(NamedTuple):
+    """What is known of a model that more training would help.
+
+    where: noise levels with most of the score error that was found; beaten: those at which other
+    examples by themselves do better, which it was trained on or not; calibrated: whether the
+    score error is what a calibration leaves; stopped: whether its training stopped by itself.
+    """
+
+    where: tuple[float, float] | None = None
+    beaten: tuple[float, float] | None = None
+    trained_on: bool = False
+    calibrated: bool = False
+    stopped: bool = False
+
+
 class Remedy(NamedTuple):
     """One thing that would lower the KL: by how many nats, with the ends of a 95 % interval.
 
     name: ``grid``, ``steps``, ``calibration``, ``range`` or ``training``; value: None where only
-    ends are known; high: infinite where nothing is known from above; about: what words need.
+    ends are known; high: infinite where nothing is known from above; start: the
+    noise level to start at, where another would do better; steps: as many as save most.
     """
 
     name: str
     value: float | None
     low: float
     high: float
-    about: dict[str, Any]
+    start: float | None = None
+    steps: int = 0
+    training: Training = Training()
 
 
 def remedies(audit: AuditRecord, plan: Plan) -> list[Remedy]:
@@ -58,11 +76,12 @@ def remedies(audit: AuditRecord, plan: Plan) -> list[Remedy]:
     score = next((e for e in plan.ledger if e.name == "score"), None)
     if score is not None and score.kind == "lower bound":
         end = float(plan.levels[-1])
-        about: dict[str, Any] = {"noise": _where(own, end), "beaten": _beaten(own, end)}
-        about["calibrated"] = plan.calibration is not None
-        about["trained_on"] = bool(audit.about.get("training_examples"))
-        about["stopped"] = bool(audit.about.get("training_stopped"))
-        found.append(Remedy("training", None, score.low or 0.0, math.inf, about))
+        training = Training(
+            _where(own, end), _beaten(own, end), audit.facts.training_examples > 0,
+            plan.calibration is not None, audit.facts.training_stopped,
+        )  # fmt: skip
+        low = score.low or 0.0
+        found.append(Remedy("training", None, low, math.inf, training=training))
     return sorted(found, key=lambda r: -r.low)
 
 
@@ -78,30 +97,26 @@ def _of_sampler(audit: AuditRecord, own: AuditRecord, plan: Plan) -> list[Remedy
     first = float(best.grids.price.curve.levels[best.nodes[0]])
     noisier = first**-0.5 if first < 0.5 * plan.levels[0] else None
     found = [
-        _saved("grid", price.estimate(given - at_best), {"start": noisier}),
-        _saved("steps", price.estimate(at_best - at_more), {"steps": most}),
+        _saved("grid", price.estimate(given - at_best))._replace(start=noisier),
+        _saved("steps", price.estimate(at_best - at_more))._replace(steps=most),
     ]
     init = plan.ledger[0]
     if plan.levels[0] <= own.levels[0] * 1.001 and init.value is not None:
-        about = {"noise": float(own.levels[0] ** -0.5)}
-        found.append(Remedy("range", init.value, init.low or 0.0, init.high or math.inf, about))
-    fits = (
-        plan.covariance in (None, "scalar", own.curve.main)
-        and not sampler_named(plan.sampler).products
-    )
-    fits &= plan.guidance == 1 and audit.about.get("process", "vp") == "vp"
-    if plan.calibration is None and not own.about["exact"] and fits:
+        low, high, start = init.low or 0.0, init.high or math.inf, float(own.levels[0] ** -0.5)
+        found.append(Remedy("range", init.value, low, high, start=start))
+    products = sampler_named(plan.sampler).products
+    fits = plan.covariance in (None, "scalar", own.curve.main) and not products
+    fits &= plan.guidance == 1 and audit.facts.process == "vp"
+    if plan.calibration is None and not own.facts.exact and fits:
         better = audit.calibrated()
         at_corrected = best_in(better.in_process(plan.process), plan.steps).cost()
-        share = better.calibration.share  # type: ignore[union-attr]
-        gain = price.estimate(at_best - at_corrected)
-        found.append(_saved("calibration", gain, {"share": share}))
+        found.append(_saved("calibration", price.estimate(at_best - at_corrected)))
     return found
 
 
-def _saved(name: str, found: Estimate, about: dict[str, Any]) -> Remedy:
+def _saved(name: str, found: Estimate) -> Remedy:
     low, high = found.interval()
-    return Remedy(name, float(found.value), float(low), float(high), about)
+    return Remedy(name, float(found.value), float(low), float(high))
 
 
 def _beaten(audit: AuditRecord, end: float) -> tuple[float, float] | None:
@@ -112,7 +127,7 @@ def _beaten(audit: AuditRecord, end: float) -> tuple[float, float] | None:
     looked at.
     """
     over = None if audit.probe is None else audit.probe.gain_over_reference()
-    if over is None or not audit.about.get("neighbours") or audit.calibration is not None:
+    if over is None or not audit.facts.neighbours or audit.calibration is not None:
         return None
     sure = (over.value > WORST_OF_MANY * np.asarray(over.se)) & (audit.levels <= end * 1.001)
     found = audit.levels[sure & (over.value > BEATEN * audit.total().value)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from ..sampling.registry import sampler_named
 from .allowed_levels import ends_by, offer
 from .on_grid import bare, plan_on
 from .plan import Plan
-from .request import GIVEN, PlanRequest
+from .request import GIVEN, Limits, PlanRequest
 from .step_targets import DECISIVE, Grids, best, decisive, why_best
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Found:
     last: str
     why: str
     rows: list[Json] = field(default_factory=list)
-    limits: Json = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
 
     def cost(self) -> Array:
         """Return the path cost of the grid by group of examples, [B] or [F]."""
@@ -70,7 +70,7 @@ class Found:
 
     def _limited(self, plan: Plan) -> Plan:
         """Return a plan that remembers what its levels were restricted to."""
-        return replace(plan, about={**plan.about, "limits": self.limits}) if self.limits else plan
+        return replace(plan, limits=self.limits) if self.limits else plan
 
 
 def search(audit: AuditRecord, request: PlanRequest) -> Found:
@@ -150,13 +150,13 @@ def _best(grids: Grids, rows: list[Json]) -> tuple[int, str]:
     return count, f"no number of steps mends a model that knows nothing of this data; {why}"
 
 
-def _remembered(request: PlanRequest, price: Prices) -> Json:
+def _remembered(request: PlanRequest, price: Prices) -> Limits:
     """Return what the levels were restricted to, as JSON; the end is the plan's own."""
     out: Json = {}
     for name in ("among", "keep", "widest"):
         value = getattr(request, name)
         if value is not None:
             out[name] = np.asarray(value, dtype=np.float64).tolist()
-    return (
-        out if price.menu.weight == price.sampler.weight else {**out, "weight": price.menu.weight}
-    )
+    if price.menu.weight != price.sampler.weight:
+        out["weight"] = price.menu.weight
+    return cast(Limits, out)

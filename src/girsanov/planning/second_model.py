@@ -22,7 +22,6 @@ from .._typing import Array
 from ..ledger.certify import left_out
 from ..ledger.score_entry import OF_PATH, RISK, measured_to, optimism, reference
 from ..measuring.record import AuditRecord
-from ..measuring.record_fields import rows_of
 from ..montecarlo import Estimate, apart, group_estimate, quantile
 from ..path_kl.grid_cost import Prices
 from .on_grid import as_planned, grid_prices
@@ -43,7 +42,7 @@ def proven(plan: Plan, audit: AuditRecord, others: Sequence[AuditRecord]) -> Pla
     is taken at its share of half the risk.
     """
     entry = next((e for e in plan.ledger if e.name == "score"), None)
-    rivals = [o for o in others if rows_of(o.about) == rows_of(audit.about) and o is not audit]
+    rivals = [o for o in others if o.facts.rows == audit.facts.rows and o is not audit]
     if not rivals or plan.distance is not None or entry is None or entry.kind != "lower bound":
         return plan
     found = max(rival_floor(plan, audit, o, RISK / 2 / len(rivals)) for o in rivals)
@@ -76,10 +75,10 @@ def rival_floor(plan: Plan, audit: AuditRecord, rival: AuditRecord, risk: float)
         gap = _between(
             (price, reference(price, nodes) - optimism(price, nodes)),
             (theirs, least),
-            all(audit.about[k] == rival.about[k] for k in SAME),
+            all(getattr(audit.facts, k) == getattr(rival.facts, k) for k in SAME),
         )
         lows.append(float(gap.value - quantile(1 - risk / 2, gap.degrees) * gap.se))
-    unseen = math.log(1 / risk) / int(audit.about["examples"])
+    unseen = math.log(1 / risk) / audit.facts.examples
     return max([0.0, *(low - unseen for low in lows)])
 
 
@@ -101,5 +100,5 @@ def _as_fine(grid: Array, levels: Array) -> Array:
 
 def _units(audit: AuditRecord, rival: AuditRecord) -> float:
     """Return what the SNRs of one model are multiplied by in the other's units."""
-    one, two = audit.about.get("scale"), rival.about.get("scale")
+    one, two = audit.facts.scale, rival.facts.scale
     return float((two / one) ** 2) if one and two else 1.0

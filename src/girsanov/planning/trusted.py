@@ -66,7 +66,7 @@ def trusted(plan: Plan, audit: AuditRecord, *, asked: bool, force: bool) -> Plan
     # what few examples decide is allowed for in a certificate; numbers of no model are not
     few = all(doubt.few for doubt in audit.doubts(down_to))
     promised = plan.promised if few else None
-    return replace(plan, about={**plan.about, "cannot_tell": why}, promised=promised)
+    return replace(plan, cannot_tell=why, promised=promised)
 
 
 def _require_trust(why: str, *, force: bool) -> None:

@@ -88,12 +88,11 @@ def _in_diffusers(plan: Plan, model: str, out: str, count: Markup) -> list[Snipp
     A scheduler has no velocities and one set of axes for all levels, so that plans in phase
     space and of full covariances have none either.
     """
-    record = plan.about.get("audit", {})
-    own, ours = record.get("pipeline"), record.get("in_diffusers", False)
-    if not (own or ours) or plan.process != "vp" or plan.covariance == "full":
+    own, ours = plan.audit.pipeline, plan.audit.in_diffusers
+    if (own is None and not ours) or plan.process != "vp" or plan.covariance == "full":
         return []
     given = "" if own else ", scheduler=pipe.scheduler"
-    plain = ours or own.get("class") in UNCONDITIONAL
+    plain = own is None or own.class_ in UNCONDITIONAL
     weight = "" if plan.guidance == 1 else f", guidance_scale={plan.guidance:g}"
     call = "images = pipe(" if plain else "# then as before: pipe(PROMPT, "
     lines = (

@@ -69,7 +69,7 @@ def state(plan: Plan) -> Json:
     end, share = reach(plan.ledger), sampler_share(plan)
     drawn = bars(plan.ledger)
     noise = plan.levels**-0.5
-    tv = [] if plan.promised is None or plan.untrained else most_tv(plan.promised)
+    tv = [] if plan.promised is None or plan.audit.untrained else most_tv(plan.promised)
     return {
         "steps": plan.steps,
         "words": plural(plan.steps, "step"),

@@ -21,7 +21,6 @@ from .._files import write_text
 from .._typing import Json, PathLike, Progress
 from ..ledger.numbers import count, data_name, number
 from ..measuring.record import AuditRecord
-from ..measuring.record_fields import same_audit
 from ..planning.plan import Plan
 from .code_snippets import lines, snippets
 from .figure_files import write_figures
@@ -117,7 +116,7 @@ def content(
     drawn = opened(samples, data, (audit, *others), plans)
     shown = pictures(drawn.rows, data)
     beside = versus((audit, *others), plans)
-    plans = tuple(p for p in plans if same_audit(p.about["audit"], audit.about))
+    plans = tuple(p for p in plans if p.audit.identity == audit.facts.identity)
     found = remedies_of(audit, plans)
     kin = relatives(audit, plans[0]) if plans and not plans[0].cannot_tell else []
     states = live(audit, plans[0], kin) if plans else None
@@ -126,9 +125,9 @@ def content(
         "style": Markup(shipped("style.css")),  # ours, not the user's
         "script": Markup(script),
         "script_hash": digest(script),
-        "about": audit.about,
-        "name": data_name(str(audit.about["data_name"])),
-        "exact": bool(audit.about["exact"]),
+        "version": audit.facts.girsanov,
+        "name": data_name(audit.facts.data_name),
+        "exact": audit.facts.exact,
         "known": audit.curve.exact,
         "cannot_tell": [a.cannot_tell() for a in (audit, *others)] if beside or not plans else [],
         "verdict": verdict_section(audit, plans[0], found) if plans else None,

@@ -49,7 +49,7 @@ def verdict_section(audit: AuditRecord, plan: Plan, found: list[Remedy] | None) 
         "share": sampler_share(plan).words(),
         "calibrated": plan.calibration is not None,
         "in_nats": plan.distance is None,
-        "why": "" if plan.about.get("why") == GIVEN else plan.about.get("why", ""),
+        "why": "" if plan.why == GIVEN else plan.why,
         "far": "" if far is None else f"{far.kind.capitalize()}: {far.note}",
         "steps": plan.steps,
         "words": plural(plan.steps, "step"),
@@ -103,7 +103,7 @@ def curve_section(audit: AuditRecord, plans: Sequence[Plan], found: list[Remedy]
         columns["training examples"] = audit.memorisation[1:] @ audit.curve.shares
     end = None if not plans else plans[0].resolution
     training = next((r for r in found or () if r.name == "training"), None)
-    where = None if training is None else training.about["noise"]
+    where = None if training is None else training.training.where
     certain = training is not None and training.low > 0
     rows = np.stack([np.asarray(v, dtype=np.float64) for v in columns.values()], axis=1)
     return {
@@ -141,7 +141,7 @@ def total_section(audit: AuditRecord, plans: Sequence[Plan], kin: Sequence[Plan]
             drawn, first.steps, bound, cost=cost_of(first), best=cheapest(first)
         ),
         "names": [one.name for one in drawn[:MOST]],
-        "rises": "" if audit.about["exact"] else rises(first),
+        "rises": "" if audit.facts.exact else rises(first),
         "covers": first.covariance is not None,
         "in_nats": first.distance is None,
     }
@@ -173,7 +173,7 @@ def plan_row(index: int, plan: Plan) -> Json:
         "total": {"value": whole, "interval": ends} if far is None else None,
         "resolution": number(plan.resolution),
         "distance": None if far is None else _far(far),
-        "why": plan.about.get("why", ""),
+        "why": plan.why,
     }
 
 
@@ -192,19 +192,19 @@ def levels_section(index: int, plan: Plan) -> Json:
 
 def run_section(audit: AuditRecord) -> list[tuple[str, str, bool]]:
     """Return what was run as (what, value, whether it is code)."""
-    about, origin = audit.about, str(audit.about["moments_from"])
-    shape = " × ".join(str(n) for n in about["shape"])
+    facts, origin = audit.facts, audit.facts.moments_from
+    shape = " × ".join(str(n) for n in facts.shape)
     return [
-        ("Version of girsanov", str(about["girsanov"]), False),
-        ("Fingerprint of the model", str(about["model"]), True),
-        ("Fingerprint of the data", str(about["data"]), True),
-        ("Data", data_name(str(about["data_name"])), False),
+        ("Version of girsanov", facts.girsanov, False),
+        ("Fingerprint of the model", facts.model, True),
+        ("Fingerprint of the data", facts.data, True),
+        ("Data", data_name(facts.data_name), False),
         ("Numbers in an example", shape, False),
         *examples_in_words(audit),
         ("Noise levels", str(len(audit.levels)), False),
         ("Network calls", calls_in_words(audit), False),
-        ("Time of the audit", f"{number(float(about['seconds']))} s", False),
-        ("Seed", str(about["seed"]), False),
+        ("Time of the audit", f"{number(facts.seconds)} s", False),
+        ("Seed", str(facts.seed), False),
         ("Mean and covariance from", MOMENTS.get(origin, origin), False),
     ]
 
@@ -214,22 +214,22 @@ def examples_in_words(audit: AuditRecord) -> list[tuple[str, str, bool]]:
     if audit.curve.exact:
         return [("Examples", "none: the law knows its curve, which is exact", False)]
     return [
-        ("Examples", count(int(audit.about["examples"])), False),
-        ("Noise paths per example", count(int(audit.about["draws"])), False),
+        ("Examples", count(audit.facts.examples), False),
+        ("Noise paths per example", count(audit.facts.draws), False),
     ]
 
 
 def calls_in_words(audit: AuditRecord) -> str:
     """Return the network calls of an audit, and what they were spent on."""
-    about, levels = audit.about, len(audit.levels)
-    calls, paths = int(about["calls"]), int(about["examples"]) * int(about["draws"])
-    inside, seen = int(about.get("levels_between", 0)), int(about.get("training_examples", 0))
+    facts, levels = audit.facts, len(audit.levels)
+    calls, paths = facts.calls, facts.examples * facts.draws
+    inside, seen = facts.levels_between, facts.training_examples
     visited = f"({levels} + {inside})" if inside else str(levels)
-    told = f" ({about['examples']} × {about['draws']} × {visited})" if paths else ""
+    told = f" ({facts.examples} × {facts.draws} × {visited})" if paths else ""
     parts = [f"{count(paths * (levels + inside))} for the curve{told}"]
-    if about.get("reference"):
+    if facts.reference:
         parts.append(f"{count(paths * levels)} of the reference model")
-    teacher = int(about.get("trajectories", 0)) * teacher_calls(levels)
+    teacher = facts.trajectories * teacher_calls(levels)
     if seen:
         parts.append(
             f"{count(seen * levels)} for the levels again on {plural(seen, 'training example')}, "

@@ -15,8 +15,8 @@ from .._checks import InputError, plural, refuse, require
 from .._typing import Json, PathLike
 from ..data import Dataset, load_data
 from ..data.origin import is_of, read_origin
+from ..measuring.facts import IDENTITY, AuditFacts
 from ..measuring.record import AuditRecord
-from ..measuring.record_fields import IDENTITY, same_audit
 from ..planning.plan import Plan
 from ..sampling.shards import plan_fingerprint
 from .figures.samples import Shown, alike
@@ -76,40 +76,41 @@ def _spread_of(samples: Shown | None, data: Shown | None) -> list[str]:
 
 def require_made_from(plans: Sequence[Plan], audits: Sequence[AuditRecord]) -> None:
     """Refuse a plan that was made from none of these audits."""
-    models = {audit.about["model"] for audit in audits}
+    models = {audit.facts.model for audit in audits}
     for k, plan in enumerate(plans, start=1):
         what = "plan" if len(plans) == 1 else f"plan {k}"
-        model, of = plan.about.get("model"), plan.about["audit"]
+        model, of = plan.model, plan.audit
         rule, remedy = "must be of the model that was audited", "Plan again from this audit"
-        require(model in models, what, rule, str(model)[:12] + "…", remedy)
-        if not any(same_audit(of, audit.about) for audit in audits):
-            about = next(audit.about for audit in audits if audit.about["model"] == model)
+        require(model in models, what, rule, model[:12] + "…", remedy)
+        if not any(of.identity == audit.facts.identity for audit in audits):
+            facts = next(audit.facts for audit in audits if audit.facts.model == model)
             rule = "must be made from the audit that is reported"
             remedy = "Give that audit, or plan again from this one"
-            refuse(what, rule, f"one of another audit of this model, {_unlike(of, about)}", remedy)
+            refuse(what, rule, f"one of another audit of this model, {_unlike(of, facts)}", remedy)
 
 
 def require_like(data: object, audit: AuditRecord) -> None:
     """Refuse data of another kind than what was audited, or vectors of another length."""
-    kind = audit.about.get("kind")
-    if not isinstance(data, Dataset) or kind is None:
+    kind = audit.facts.kind
+    if not isinstance(data, Dataset) or not kind:
         return
-    own, shape = data.standardisation.kind, tuple(audit.about["shape"])
+    own, shape = data.standardisation.kind, audit.facts.shape
     like = own == kind and (own != "vector" or tuple(data.shape) == shape)
     rule = f"must be the data that was audited, of kind {kind} and shape {shape}"
     require(like, "data", rule, f"{own} of shape {tuple(data.shape)}")
 
 
-def _unlike(one: Json, other: Json) -> str:
+def _unlike(one: AuditFacts, other: AuditFacts) -> str:
     """Return in words the first thing in which two records of audits differ."""
-    name = next(n for n in IDENTITY if one.get(n) != other.get(n))
+    name = next(n for n in IDENTITY if getattr(one, n) != getattr(other, n))
     if name == "data":
-        same = one.get("data_name") == other.get("data_name")
-        return "on other data" + ("" if same else f" ({one.get('data_name')})")
+        same = one.data_name == other.data_name
+        return "on other data" + ("" if same else f" ({one.data_name})")
+    mine, theirs = getattr(one, name), getattr(other, name)
     words = {"examples": "example", "draws": "draw", "calls": "network call"}
     if name not in words:
-        return f"with {name} {one.get(name)}, not {other.get(name)}"
-    return f"with {plural(int(one[name]), words[name])}, not {other[name]}"
+        return f"with {name} {mine}, not {theirs}"
+    return f"with {plural(mine, words[name])}, not {theirs}"
 
 
 def _plan_of(origin: Json, source: str, plans: Sequence[Plan]) -> list[str]:
@@ -131,7 +132,7 @@ def _model_of(
     origin: Json, source: str, audits: Sequence[AuditRecord], plans: Sequence[Plan]
 ) -> list[str]:
     """Return a note on which model drew samples, where it is none of those that were audited."""
-    models = {audit.about["model"] for audit in audits}
+    models = {audit.facts.model for audit in audits}
     drew, bare = origin.get("model"), origin.get("drawn_by")
     if drew is None or drew in models:
         return []

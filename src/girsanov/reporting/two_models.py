@@ -27,7 +27,6 @@ from ..ledger.model_faults import knows_nothing
 from ..ledger.numbers import interval_of, number, value_of
 from ..ledger.verdict import sampler_share
 from ..measuring.record import AuditRecord
-from ..measuring.record_fields import rows_of, same_audit
 from ..montecarlo import Estimate, apart, group_estimate
 from ..planning.make_plan import make_plan
 from ..planning.plan import Plan
@@ -72,7 +71,7 @@ class Difference(NamedTuple):
 
 def difference(a: AuditRecord, b: AuditRecord) -> Difference:
     """Return equation (1) for two audits; raises InputError where they cannot be compared."""
-    shapes = [tuple(x.about["shape"]) for x in (a, b)]
+    shapes = [x.facts.shape for x in (a, b)]
     require(shapes[0] == shapes[1], "audit", f"must be of shape {shapes[0]}", shapes[1])
     units = _units(a, b)
     logs = [np.log(x.levels / u**2) for x, u in zip((a, b), units, strict=True)]
@@ -85,7 +84,7 @@ def difference(a: AuditRecord, b: AuditRecord) -> Difference:
     ]  # s M by group, [B, K]
     same = len(logs[0]) == len(logs[1]) and np.allclose(logs[0], logs[1])
     same = same and np.array_equal(a.curve.shares, b.curve.shares)
-    paired = bool(same and all(a.about[k] == b.about[k] for k in SAME))
+    paired = bool(same and all(getattr(a.facts, k) == getattr(b.facts, k) for k in SAME))
     gain = _between([row / 2 for row in rows], (a, b), paired)
     whole = [
         half_between(m.curve, math.exp(low) * u**2, math.exp(high) * u**2)
@@ -99,10 +98,8 @@ def difference(a: AuditRecord, b: AuditRecord) -> Difference:
 
 def _units(*audits: AuditRecord) -> tuple[float, ...]:
     """Return the user's units in one of each model's, 1 where they are not known of all."""
-    scales = [x.about.get("scale") for x in audits]
-    if all(isinstance(s, int | float) and s > 0 for s in scales):
-        return tuple(float(s) for s in scales)  # type: ignore[arg-type]
-    return (1.0,) * len(audits)
+    scales = tuple(x.facts.scale for x in audits if x.facts.scale is not None)
+    return scales if len(scales) == len(audits) else (1.0,) * len(audits)
 
 
 def _between(
@@ -145,7 +142,7 @@ def versus(audits: Sequence[AuditRecord], plans: Sequence[Plan]) -> Json | None:
                 "names": [rows[0]["name"], rows[k - 1]["name"]],
             }
         )
-    same = len({rows_of(a.about) for a in audits}) == 1
+    same = len({a.facts.rows for a in audits}) == 1
     plain = made and replace(made, calibration=None)  # each model by itself may be calibrated
     words = "" if plain is None else f"{plural(plain.steps, 'step')} ({sampler_of(plain)})"
     label = NOISE_IN_UNITS if units[0] != 1.0 or len({*units}) > 1 else NOISE
@@ -214,7 +211,7 @@ def _best(audit: AuditRecord) -> Plan | None:
 
 
 def _plan_for(audit: AuditRecord, plans: Sequence[Plan]) -> Plan | None:
-    own = [p for p in plans if same_audit(p.about["audit"], audit.about)]
+    own = [p for p in plans if p.audit.identity == audit.facts.identity]
     if own or not plans:
         return own[0] if own else None
     like = plans[0]
@@ -228,8 +225,8 @@ def _plan_for(audit: AuditRecord, plans: Sequence[Plan]) -> Plan | None:
 
 
 def _row(index: int, audit: AuditRecord, plan: Plan | None) -> Json:
-    model = str(audit.about["model"])
-    name = Path(positional("audit", audit.about.get("commands", ()), "")).name
+    model = audit.facts.model
+    name = Path(positional("audit", audit.facts.commands, "")).name
     entries = [] if plan is None else [[value_of(e), interval_of(e)] for e in plan.ledger]
     share = None if plan is None else sampler_share(plan)
     nothing = audit.untrained() is not None

@@ -81,7 +81,7 @@ def check_model(denoiser: Denoiser, plan: Recipe | HasRecipe, any_model: bool = 
     planned = isinstance(plan, Recipe) or callable(getattr(plan, "recipe", None))
     require(planned, "plan", "must be a plan or a recipe", type(plan).__name__)
     own = denoiser.fingerprint  # of a network of one's own made anew whenever it is asked for
-    wanted = getattr(plan, "about", {}).get("model", own)
+    wanted = getattr(plan, "model", own)
     require(
         any_model or wanted == own,
         "plan",
@@ -99,7 +99,7 @@ def units_of(
     as_drawn: without the bounds of what was seen.
     """
     units: Standardisation | None = getattr(denoiser, "standardisation", None)
-    recorded = getattr(plan, "about", {}).get("audit", {}).get("units")
+    recorded = getattr(getattr(plan, "audit", None), "units", None)
     if units is None and recorded:
         units = Standardisation.from_json(recorded)
     return units.as_drawn() if as_drawn and units is not None else units

@@ -23,6 +23,7 @@ from .._checks import InputError, refuse, require_count
 from .._files import replacing, sha256_of
 from .._parts import claim, remove, sign
 from .._processes import ALONE, Processes
+from .._records import as_json
 from .._typing import Json, PathLike, Progress
 from ..basis import Basis
 from ..data.numpy_files import read_npy
@@ -192,7 +193,7 @@ def plan_fingerprint(plan: Recipe | HasRecipe) -> str:
     """Return the SHA-256 of all that decides the samples: the recipe and the calibration."""
     scheduler = getattr(plan, "scheduler", None)
     if scheduler is not None:
-        return sha256_of("scheduler", json.dumps(scheduler, sort_keys=True))
+        return sha256_of("scheduler", json.dumps(as_json(scheduler), sort_keys=True))
     steps = plan if isinstance(plan, Recipe) else plan.recipe()
     calibration = getattr(plan, "calibration", None)
     return sha256_of(_told(steps), "" if calibration is None else calibration.fingerprint)

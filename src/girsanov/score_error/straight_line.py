@@ -14,11 +14,11 @@ cannot say so: steps that start late from a Gaussian avoid the model, and cost l
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
-from .._typing import Array, Json
+from .._typing import Array
 from ..error_curve.curve import Curve
 from ..montecarlo import group_estimate, trapezium
 
@@ -29,7 +29,8 @@ BROKEN = 1.5  # times the error of the straight line
 WORST_OF_MANY = 4.0  # standard errors
 
 
-class Beaten(NamedTuple):
+@dataclass(frozen=True)
+class Beaten:
     """At `worse` of `levels` noise levels a straight line is closer, at `better` the model is; in
     all the line by `nats`, with the ends of a 95 % interval.
     """
@@ -40,10 +41,6 @@ class Beaten(NamedTuple):
     nats: float
     low: float
     high: float
-
-    def to_json(self) -> Json:
-        """Return the fields by name."""
-        return self._asdict()
 
 
 def beaten(curve: Curve, linear: Array) -> Beaten | None:

@@ -27,12 +27,12 @@ that add the measured covariance, or a calibration, cover what a broken model ge
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._typing import Array, Json
+from .._typing import Array
 from ..error_curve.curve import Curve
 from ..montecarlo import Estimate, group_estimate
 
@@ -45,7 +45,8 @@ SURE = 4.0  # standard errors, since the worst of several levels is looked at
 SAME = 1e-9  # relative
 
 
-class Untrained(NamedTuple):
+@dataclass(frozen=True)
+class Untrained:
     """From noise level `finest` to `coarsest` M is at least `times` the straight line's M_1.
 
     best: the least M/M_0 of all levels.
@@ -55,10 +56,6 @@ class Untrained(NamedTuple):
     coarsest: float
     times: float
     best: float
-
-    def to_json(self) -> Json:
-        """Return the fields by name."""
-        return self._asdict()
 
 
 def untrained(

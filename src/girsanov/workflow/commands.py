@@ -32,7 +32,8 @@ from ..error_curve.curve import GROUPS
 from ..law.base import Law
 from ..measuring.audit import LEVELS
 from ..measuring.resume import remove_sums as remove_sums
-from ..planning.plan import Plan, load_plan
+from ..planning.plan import Plan
+from ..planning.plan_file import load_plan
 from ..reporting.page import report as write_report
 from ..reporting.samples_origin import opened
 from ..reporting.words.advice import headline
@@ -153,24 +154,21 @@ def audit_command(
     else:
         asked = {k: v for k, v in options.items() if k not in ("examples", "draws")}
         done = audit_to(denoiser, data, half_width=half_width, steps=steps, **asked)
-    _note_data(done, denoiser, data, None if among.rank else train)
-    if lost is not None:
-        done.about["vae"] = lost
-    return done
+    done = _note_data(done, denoiser, data, None if among.rank else train)
+    return done if lost is None else done.with_facts(vae=lost)
 
 
 def _note_data(
     done: Audit, denoiser: Denoiser, data: Dataset | Law, train: Dataset | None
-) -> None:
-    """Say in an audit what was noticed of the data: copies, ids, columns that were not read."""
+) -> Audit:
+    """Return an audit that says what was noticed of the data: copies, ids, columns that were not
+    read."""
     noticed = id_notes(data, fitted=True) if isinstance(data, Dataset) else []
     if train is not None and isinstance(data, Dataset):
         found = near_copies(train, data)
         noticed += [str(found)] if found is not None and found.many else []
-    if noticed:
-        done.about["notes"] = [*done.about.get("notes", ()), *noticed]
-    if unread(denoiser):
-        done.about["left_out"] = unread(denoiser)
+    notes = (*done.facts.notes, *noticed)
+    return done.with_facts(notes=notes, left_out=tuple(unread(denoiser)))
 
 
 def _rounded(
@@ -184,11 +182,11 @@ def _rounded(
     return made, denoiser if rounded else other
 
 
-def remember(audit: Audit, model: str, command: str) -> None:
-    """Record in an audit the commands that lead to it."""
+def remember(audit: Audit, model: str, command: str) -> Audit:
+    """Return an audit that records the commands that lead to it."""
     folder = Path(model) / "girsanov.json"
     fitted = read_json(folder)["training"].get("command") if folder.is_file() else None
-    audit.about["commands"] = [c for c in (fitted, command) if c]
+    return audit.with_facts(commands=tuple(c for c in (fitted, command) if c))
 
 
 class Drawn(NamedTuple):
@@ -231,8 +229,7 @@ def sample_command(
     among = processes()
     denoiser, plan = load_model(model, device=device or among.device), load_plan(plan_path)
     bare = denoiser.fingerprint  # in any precision, under any guidance
-    sizes = tuple(plan.about["audit"].get("shape", ()))
-    denoiser = prompted(guided(denoiser, plan.guidance), label, sizes)
+    denoiser = prompted(guided(denoiser, plan.guidance), label, plan.audit.shape)
     denoiser = in_precision(denoiser, precision, compiled=compiled)
     check_model(denoiser, plan, any_model)
     d = int(np.prod(denoiser.shape))
@@ -265,7 +262,7 @@ def sample_command(
     origin: Json = {"command": command, "count": count, "seed": seed, "label": label}
     origin |= {"drawn_by": bare, "model": denoiser.fingerprint, "plan": plan_fingerprint(plan)}
     write_origin(out, {**origin, "left_out": unread(denoiser), "label_column": column})
-    then = after_sample([*plan.about["audit"].get("commands", ()), command], out)
+    then = after_sample([*plan.audit.commands, command], out)
     return Drawn(values, tally, standardisation.bounded, then)
 
 
@@ -316,12 +313,12 @@ def report_command(
     first, *others = [load_audit(path) for path in audits]
     made = [load_plan(path) for path in plans]
     origin = {} if samples is None else read_origin(samples)
-    known = [*left_out(first.about), *left_out(origin)]
+    known = [*first.facts.left_out, *left_out(origin)]
     beside = None if data is None else read_source(data, labels, drop, known)
     given = beside.sample(SHOWN, seed=0).numpy() if isinstance(beside, Law) else beside
     drawn = opened(samples, given, (first, *others), made)
-    recorded = [first.about, *[a.about for a in others], *[p.about["audit"] for p in made]]
-    commands = [line for record in recorded for line in record.get("commands", ())]
+    recorded = [first.facts, *[a.facts for a in others], *[p.audit for p in made]]
+    commands = [line for facts in recorded for line in facts.commands]
     commands += [line for line in (drawn.command, command) if line]
     write_report(
         first,
@@ -340,5 +337,5 @@ def report_command(
 
 def _said(path: Path, audit: Audit, plans: Sequence[Plan]) -> Json:
     """Return the verdicts on a model: of its plans, and whether it knows nothing of the data."""
-    own = [headline(audit, p) for p in plans if p.about["model"] == audit.about["model"]]
+    own = [headline(audit, p) for p in plans if p.model == audit.facts.model]
     return {"audit": str(path), "untrained": audit.summary()["untrained"], "verdict": own}

@@ -10,6 +10,7 @@ from .._checks import refuse, require
 from .._typing import Json
 from ..data import Dataset
 from ..denoise.base import Denoiser
+from ..denoise.facts import AutoencoderLoss
 from ..denoise.pipelines.latents import encode_latents, latent_shape
 from ..denoise.pipelines.pipeline import PipelineDenoiser
 from ..denoise.pipelines.text import with_captions
@@ -88,7 +89,7 @@ def prompted(denoiser: Denoiser, prompt: str | None, shape: tuple[int, ...] = ()
 
 def latents_of(
     denoiser: PipelineDenoiser, data: Dataset, cache: Path
-) -> tuple[Dataset, Json | None]:
+) -> tuple[Dataset, AutoencoderLoss | None]:
     """Return pictures as a latent pipeline's latents, and what that loses; others as they are."""
     if denoiser.vae is None or data.shape == denoiser.shape:
         return data, None

@@ -21,9 +21,10 @@ import torch
 
 from ..._checks import refuse, require
 from ..._files import read_tensors, sha256_of, write_tensors
-from ..._typing import Json, PathLike, Progress, Tensor
+from ..._typing import PathLike, Progress, Tensor
 from ...data import Dataset, load_data
 from ...data.standardise import ImageStandardisation
+from ..facts import AutoencoderLoss
 from ..still import still
 from .pipeline import PipelineDenoiser
 from .units import units_for
@@ -38,7 +39,7 @@ def encode_latents(
     *,
     cache: PathLike | None = None,
     progress: Progress | None = None,
-) -> tuple[Dataset, Json]:
+) -> tuple[Dataset, AutoencoderLoss]:
     """Return the latents z of (1) as a data set with the same labels, and the record of (2).
 
     data: pictures of the size the autoencoder was made for; cache: a folder that keeps the
@@ -76,14 +77,15 @@ def latent_shape(model: PipelineDenoiser, shape: tuple[int, ...]) -> tuple[int, 
     return model.shape[0], shape[1] // halvings, shape[2] // halvings
 
 
-def reconstruction(errors: np.ndarray) -> Json:
+def reconstruction(errors: np.ndarray) -> AutoencoderLoss:
     """Return (2) with its 95 % interval, from the mean square error of each picture [n]."""
     mean, se = float(errors.mean()), float(errors.std(ddof=1) / math.sqrt(len(errors)))
     low, high = (math.sqrt(max(0.0, mean + k * 1.96 * se)) for k in (-1, 1))
-    return {"name": "vae", "value": math.sqrt(mean), "low": low, "high": high,
-            "kind": "estimate", "examples": len(errors),
-            "note": "root mean square error per value of decoding what was encoded, pictures in "
-                    "[-1, 1]; no sampler can be better"}  # fmt: skip
+    note = (
+        "root mean square error per value of decoding what was encoded, pictures in [-1, 1]; no "
+        "sampler can be better"
+    )
+    return AutoencoderLoss("vae", math.sqrt(mean), low, high, "estimate", len(errors), note)
 
 
 def _encoded(

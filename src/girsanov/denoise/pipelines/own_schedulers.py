@@ -20,6 +20,7 @@ import torch
 from ..._checks import InputError, need, refuse, require, shown
 from ..._typing import Json, Levels, Progress, Tensor
 from ...noise import NoiseSource
+from ..facts import DiffusersScheduler
 from .flux_tokens import tokens_of
 from .pipeline import PipelineDenoiser
 from .schedule import LOWEST, Clock, build_scheduler, own_config
@@ -104,7 +105,7 @@ def levels_of(scheduler: Any, clock: Clock) -> Levels:
 
 def own_batches(
     model: Any,
-    scheduler: Json,
+    scheduler: DiffusersScheduler,
     count: int,
     *,
     seed: int,
@@ -115,12 +116,12 @@ def own_batches(
 ) -> Iterator[Tensor]:
     """Yield samples first..first+count-1 by equation (1), in batches [<= size, *shape].
 
-    scheduler: its configuration and the network calls a sample may cost, as a plan records them.
+    scheduler: as a plan records it.
     Raises InputError for another model than a pipeline, and where diffusers itself fails.
     """
     rule = "must be a diffusers pipeline: its plan leaves the steps to diffusers"
     require(isinstance(model, PipelineDenoiser), "model", rule, type(model).__name__)
-    source, total = NoiseSource(seed, "sample"), count * int(scheduler["calls"])
+    source, total = NoiseSource(seed, "sample"), count * scheduler.calls
     for begin in range(0, count, size):
         b = min(size, count - begin)
         z = source.normal(0, first + begin, b, int(np.prod(model.shape)))
@@ -133,11 +134,11 @@ def own_batches(
         except InputError:
             raise
         except BROKEN as cause:
-            name = scheduler["config"]["_class_name"]
+            name = scheduler.config["_class_name"]
             raise InputError(f"scheduler: {name} failed; {shown(str(cause))}") from cause
         yield state
         if progress is not None:
-            progress((begin + b) * int(scheduler["calls"]), total)
+            progress((begin + b) * scheduler.calls, total)
 
 
 def _drawing(device: torch.device) -> list[torch.device]:
@@ -146,9 +147,13 @@ def _drawing(device: torch.device) -> list[torch.device]:
 
 
 def _run(
-    model: PipelineDenoiser, record: Json, z: Tensor, generators: list[Any], label: Tensor | None
+    model: PipelineDenoiser,
+    record: DiffusersScheduler,
+    z: Tensor,
+    generators: list[Any],
+    label: Tensor | None,
 ) -> Tensor:
-    scheduler = started(record["config"], int(record["calls"]), model)
+    scheduler = started(record.config, record.calls, model)
     state = z.to(model.device) * getattr(scheduler, "init_noise_sigma", 1.0)  # flows have none
     scale = getattr(scheduler, "scale_model_input", lambda x, _: x)
     takes = "generator" in inspect.signature(scheduler.step).parameters
@@ -160,5 +165,5 @@ def _run(
         out = out if whole else out[:, : model.shape[0]]
         state = scheduler.step(out, t, state, **options).prev_sample
     rule = "must give finite samples of this network"
-    require(bool(torch.isfinite(state).all()), "scheduler", rule, record["name"])
+    require(bool(torch.isfinite(state).all()), "scheduler", rule, record.name)
     return state

@@ -31,6 +31,7 @@ from torch import nn
 from ..._checks import InputError, refuse, require, require_number, shown
 from ..._files import sha256_of
 from ..._typing import Array, Json, Tensor
+from ..facts import ModelFacts, PipelineFacts
 from ..still import plain, still
 from .flux_tokens import call_packed, is_distilled, is_packed
 from .notes import notes_on
@@ -138,15 +139,14 @@ class PipelineDenoiser:
         """The SNRs it was trained at, increasing; None when its time is continuous."""
         return self.clock.snrs
 
-    def describe(self) -> Json:
+    def describe(self) -> ModelFacts:
         """Return what an audit records: clock, trained levels, clipping, class and notes."""
-        return {
-            "pipeline": {"class": self.pipeline, "clock": self.clock.to_json(),
-                         "clip": self.clipping, "scheduler": type(self.scheduler).__name__},
-            "trained_levels": None if self.levels is None else self.levels.tolist(),
-            "notes": list(self.notes),
-            **({} if self.guidance == 1 else {"guidance": self.guidance}),
-        }  # fmt: skip
+        levels = None if self.levels is None else tuple(self.levels.tolist())
+        kind = type(self.scheduler).__name__
+        return ModelFacts(
+            PipelineFacts(self.pipeline, self.clock.to_json(), self.clipping, kind),
+            levels, tuple(self.notes), self.guidance,
+        )  # fmt: skip
 
     @property
     def fingerprint(self) -> str:

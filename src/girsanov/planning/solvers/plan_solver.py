@@ -164,7 +164,7 @@ def calibrated_teacher(
         made.frame,
         made.levels,
         most if count is None else count,
-        options=Pass(seed=int(audit.about["seed"]), batch_size=256, progress=progress),
+        options=Pass(seed=audit.facts.seed, batch_size=256, progress=progress),
     )
     out = replace(made, trajectories=paths)
     object.__setattr__(
@@ -239,19 +239,16 @@ def _bare(audit: AuditRecord, choice: Choice, nodes: Indices, why: str) -> Plan:
     """Return the plan that visits `nodes` without what is known of its error."""
     levels, frame = audit.levels[nodes], audit.frame
     return Plan(
-        choice.solver.name,
-        None,
-        "gaussian",
-        choice.last,
-        levels,
-        frame.moments,
-        np.sqrt(frame.bands.spread(frame.variances) + 1 / levels[0]),
-        None,
-        (),
-        (),
-        [],
-        {"why": why, "audit": audit.recorded(), "model": audit.about["model"]},
-        audit.calibration,
+        sampler=choice.solver.name,
+        start="gaussian",
+        last=choice.last,
+        levels=levels,
+        moments=frame.moments,
+        start_noise=np.sqrt(frame.bands.spread(frame.variances) + 1 / levels[0]),
+        why=why,
+        audit=audit.recorded(),
+        model=audit.facts.model,
+        calibration=audit.calibration,
     )
 
 
@@ -302,7 +299,7 @@ def measure_distance(denoiser: Denoiser, plan: Plan, audit: AuditRecord) -> Plan
         corrected = audit.calibration is not None
         rule = "must be calibrated, and have trajectories so, as the plan's denoiser is"
         require(corrected, "audit", rule)
-    same = denoiser.fingerprint == audit.about["model"] == plan.about["model"]
+    same = denoiser.fingerprint == audit.facts.model == plan.model
     require(same, "denoiser", "must be the model that was audited and planned for")
     require(kept is not None, "plan", "must be of a deterministic solver", plan.sampler)
     assert kept is not None
@@ -326,7 +323,7 @@ def end_misses(
     assert plan.distance is not None
     if plan.calibration is not None:
         denoiser = CalibratedDenoiser(denoiser, plan.calibration)
-    seed, d = int(audit.about["seed"]), plan.moments.basis.dimension
+    seed, d = audit.facts.seed, plan.moments.basis.dimension
     end = int(np.abs(np.log(audit.levels) - math.log(plan.distance.end)).argmin())
     goal = (paths.predictions if plan.last == "denoise" else paths.states)[end, JUDGE]
     labels = proportional_labels(denoiser, len(paths), seed) if denoiser.classes else None

@@ -145,8 +145,8 @@ def _recipes(
     for sampler in names:
         if sampler_named(sampler).covariance:
             yield from _gaussian(audit, steps, fresh)
-            guided = audit.about.get("guidance", 1.0) != 1  # calibrated, it would not be any more
-            if fresh and not audit.about["exact"] and not guided:
+            guided = audit.facts.guided  # calibrated, it would not be any more
+            if fresh and not audit.facts.exact and not guided:
                 yield from _calibrated(audit, steps)
         else:
             yield f"{sampler}, planned", partial(make_plan, audit, steps=steps, sampler=sampler)
@@ -162,7 +162,7 @@ def _recipes(
 def _gaussian(audit: AuditRecord, steps: int, fresh: bool) -> Iterator[Maker]:
     make = partial(make_plan, audit, steps=steps, calibrate=False)
     for covariance in _covariances(audit):
-        if covariance == "full" and not (fresh or audit.about["exact"]):
+        if covariance == "full" and not (fresh or audit.facts.exact):
             continue
         plan = partial(make, covariance=covariance)
         yield f"gaussian + {covariance}, planned", plan
@@ -206,7 +206,7 @@ def _by_hand(
 
 def _trained(audit: AuditRecord, levels: Levels) -> Levels:
     """Return the levels that a network of discrete time was trained at nearest to these."""
-    told = audit.about.get("trained_levels")
+    told = audit.facts.trained_levels
     if told is None:
         return levels
     known: Levels = np.asarray(told, dtype=np.float64)
@@ -226,7 +226,7 @@ def _different(found: dict[str, Plan]) -> list[Candidate]:
     seen: dict[Any, Candidate] = {}
     for name, plan in found.items():
         visits = (plan.start, plan.last, tuple(plan.levels))
-        of = json.dumps(plan.scheduler and plan.scheduler["config"], sort_keys=True)
+        of = json.dumps(plan.scheduler and plan.scheduler.config, sort_keys=True)
         key = (plan.sampler, plan.covariance, plan.calibration is None, of, *visits)
         seen.setdefault(key, Candidate(name, plan))
     return list(seen.values())

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from ..._checks import InputError
-from ..._typing import Array, Json, Progress
+from ..._typing import Array, Progress
 from ...comparison.jackknife import Measure, Squared
 from ...denoise.base import Denoiser
+from ...ledger.plan_records import Standing
 from ...montecarlo import Estimate, mean_estimate
 from ...sampling.loop import sample_batches
 from ...sampling.sample import proportional_labels
@@ -89,24 +90,24 @@ def go_on(ranked: Sequence[Entrant], count: int) -> list[Entrant]:
     return [*ranked[: count - 1], first]
 
 
-def standing(entrant: Entrant, winner: Entrant) -> Json:
+def standing(entrant: Entrant, winner: Entrant) -> Standing:
     """Return a candidate's row of the table; `behind` is of squared distances."""
     plan = entrant.candidate.plan
-    row: Json = {
-        "candidate": entrant.candidate.name, "sampler": plan.sampler,
-        "covariance": plan.covariance, "steps": plan.steps, "resolution": plan.resolution,
-        "path_kl": entrant.candidate.certified, "rounds": len(entrant.measured),
-        "won": entrant is winner, "own": entrant.owned, "failure": entrant.failure,
-    }  # fmt: skip
+    row = Standing(
+        candidate=entrant.candidate.name, sampler=plan.sampler, covariance=plan.covariance,
+        steps=plan.steps, resolution=plan.resolution, path_kl=entrant.candidate.certified,
+        rounds=len(entrant.measured), won=entrant is winner, own=entrant.owned,
+        failure=entrant.failure,
+    )  # fmt: skip
     if entrant.failure:
         return row
     behind = entrant.behind(winner)
     value, low, high = entrant.measured[-1].distance(CONFIDENCE)
     least, most = behind.interval(CONFIDENCE)
-    return {
-        **row, "samples": len(entrant.draws), "value": value, "low": low, "high": high,
-        "behind": float(behind.value), "behind_low": float(least), "behind_high": float(most),
-    }  # fmt: skip
+    return replace(
+        row, samples=len(entrant.draws), value=value, low=low, high=high,
+        behind=float(behind.value), behind_low=float(least), behind_high=float(most),
+    )  # fmt: skip
 
 
 def _draw(ground: Ground, plan: Plan, first: int, count: int, progress: Progress | None) -> Array:

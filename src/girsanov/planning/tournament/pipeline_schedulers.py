@@ -9,6 +9,7 @@ import numpy as np
 
 from ..._checks import InputError
 from ...denoise.base import Denoiser
+from ...denoise.facts import DiffusersScheduler
 from ...denoise.pipelines.own_schedulers import levels_of, own_schedulers, started
 from ...denoise.pipelines.pipeline import PipelineDenoiser
 from ...ledger.entry import Entry
@@ -36,13 +37,12 @@ def own_plans(audit: AuditRecord, model: Denoiser, steps: int) -> dict[str, Plan
             scheduler = started(config, steps, model)
         except InputError:
             continue
-        record = {"name": name, "config": config, "calls": len(scheduler.timesteps)}
-        about = {"why": f"{name} as it is", "audit": audit.recorded(),
-                 "model": audit.about["model"], "scheduler": record}  # fmt: skip
+        record = DiffusersScheduler(name, config, len(scheduler.timesteps))
         levels, frame = levels_of(scheduler, model.clock), audit.frame
         noise = np.full(frame.moments.basis.dimension, (1 + 1 / levels[0]) ** 0.5)
         found[name] = Plan(
-            OWN, None, "standard", "denoise", levels, frame.moments, noise, None, (),
-            (*ledger, score), [], about,
+            sampler=OWN, start="standard", last="denoise", levels=levels, moments=frame.moments,
+            start_noise=noise, ledger=(*ledger, score), why=f"{name} as it is",
+            audit=audit.recorded(), model=audit.facts.model, scheduler=record,
         )  # fmt: skip
     return found

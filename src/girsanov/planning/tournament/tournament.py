@@ -39,6 +39,7 @@ from ...comparison.vectors import LEAST, NUMBERS, ROWS, chosen_rows, vectors
 from ...data import Dataset
 from ...denoise.base import Denoiser
 from ...law.base import Law
+from ...ledger.plan_records import Tournament
 from ...measuring.examples import held_out_examples, require_shape
 from ...measuring.record import AuditRecord
 from ...sampling.sample import check_model
@@ -78,7 +79,7 @@ def tournament(
     (`planning/tournament/trajectory_budget.py`). The schedulers that a pipeline's users would
     take enter too, run by diffusers itself
     (`planning/tournament/pipeline_schedulers.py`); if one wins, the plan is it.
-    The table is ``plan.about["tournament"]``.
+    The table is ``plan.tournament.table``.
     Raises `InputError` when `calls` are too few, with how many are needed.
     """
     request = TournamentRequest(**options)
@@ -100,23 +101,21 @@ def tournament(
     sizes = rounds(costs, request.calls - paid.calls, dimension)
     left, spent = _play(ground, entrants, sizes, paid.calls, progress)
     winner = choose(left)
-    table = [standing(e, winner) for e in sorted(entrants, key=place)]
-    about = {
-        "by": ground.measure.name, "note": ground.measure.note, "seed": seed,
-        "calls": spent, "trajectories": paid.paths, "trajectory_calls": paid.calls,
-        "left_out": "; ".join(filter(None, ("" if fresh else SEEN, paid.left_out))),
-        "confidence": CONFIDENCE,
-        "data": data.fingerprint, "examples": len(reference),
-        "table": table,
-    }  # fmt: skip
+    table = tuple(standing(e, winner) for e in sorted(entrants, key=place))
+    played = Tournament(
+        by=ground.measure.name, note=ground.measure.note, seed=seed,
+        calls=spent, trajectories=paid.paths, trajectory_calls=paid.calls,
+        left_out="; ".join(filter(None, ("" if fresh else SEEN, paid.left_out))),
+        confidence=CONFIDENCE, data=data.fingerprint, examples=len(reference), table=table,
+    )  # fmt: skip
     plan = winner.candidate.plan
     who = f"{winner.candidate.name}, run by diffusers itself, is " if plan.scheduler else ""
     why = f"{who}closest to held-out data by {ground.measure.name} of {len(entrants)} candidates"
     if winner is not left[0]:
         why += f", and has a path KL, unlike {left[0].candidate.name}, which is no closer for sure"
-    tied = sum(row.get("behind_low", 1) <= 0 for row in table) - 1
+    tied = sum(row.behind_low <= 0 for row in table) - 1
     why += f"; {tied} others cannot be told from it" if tied > 0 else ""
-    return replace(plan, about={**plan.about, "why": why, "tournament": about})
+    return replace(plan, why=why, tournament=played)
 
 
 def rounds(costs: Sequence[int], calls: int, dimension: int = 1) -> list[int]:
@@ -206,7 +205,7 @@ def is_fresh(audit: AuditRecord, data: Dataset | Law) -> bool:
     """Return whether the audit has not seen this data, with labels or without."""
     if isinstance(data, Law):
         return True
-    return audit.about["data"] not in (data.fingerprint, data.without_labels().fingerprint)
+    return audit.facts.data not in (data.fingerprint, data.without_labels().fingerprint)
 
 
 def _reference(model: Denoiser, data: Dataset | Law, seed: int) -> tuple[Array, np.ndarray | None]:

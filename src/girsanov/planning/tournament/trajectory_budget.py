@@ -41,11 +41,11 @@ def afforded(
     only: as of `candidates`; fresh: whether the audit has not seen what judges the samples,
     without which nothing that it fitted may be judged.
     """
-    if isinstance(only, Mapping) or audit.about["exact"] or audit.about.get("process") == "cld":
+    if isinstance(only, Mapping) or audit.facts.exact or audit.facts.process == "cld":
         return Afforded(0)
     if audit.trajectories is None:
         return Afforded(0, 0, NO_PATHS if only is None else "")
-    guided = audit.about.get("guidance", 1.0) != 1  # calibrated, it would not be any more
+    guided = audit.facts.guided  # calibrated, it would not be any more
     solvers = any(name in ode_names() for name in wanted(audit, only))
     found = audit.calibrated().calibration if fresh and solvers and not guided else None
     if found is None or found.share == 0:  # the network as it is

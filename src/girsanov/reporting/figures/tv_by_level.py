@@ -27,7 +27,7 @@ def certificate_figure(plan: Plan, ends: tuple[float, float], ident: str = "tv")
     Nor is there one of a model that knows nothing of the data.
     ends: the finest and the coarsest noise level of the axis.
     """
-    if plan.promised is None or plan.untrained:
+    if plan.promised is None or plan.audit.untrained:
         return None
     made = plan.promised
     return responsive(ident, lambda name, width: _drawn(made, ends, name, width))

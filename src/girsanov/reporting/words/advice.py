@@ -121,7 +121,7 @@ def advisable(
     """
     if found is None:
         return None
-    chosen = "tournament" in plan.about
+    chosen = plan.tournament is not None
     return [r for r in found if not (memorised if r.name == "training" else chosen)]
 
 
@@ -134,7 +134,7 @@ def helps_of(found: Sequence[Remedy] | None, plan: Plan) -> str:
     """Return what the remedies of a plan come to in words, "" where they are not known."""
     if found is None:
         return ""
-    if plan.distance is None and "tournament" not in plan.about:
+    if plan.distance is None and plan.tournament is None:
         return help_most(found, plan.steps, sampler_share(plan).value)
     sure = [r for r in found if r.low > NEGLIGIBLE]  # nothing else of it is priced in nats
     return f"What is known to help is {_words(sure[0], plan.steps)}." if sure else ""
@@ -153,7 +153,7 @@ def audit_spoken(audit: AuditRecord) -> list[str]:
 
     Of an audit to the precision of a number of steps, sampled with so many.
     """
-    wanted = audit.about.get("precision", {}).get("steps")
+    wanted = audit.facts.planned_steps
     try:
         plan = make_plan(audit, steps=wanted, force=True)
     except InputError:
@@ -196,33 +196,33 @@ def _words(remedy: Remedy, steps: int, share: float | None = None) -> str:
     beyond = share is not None and (remedy.value or 0.0) > max(0.0, share) + NEGLIGIBLE
     if beyond and remedy.name in ("grid", "steps"):
         saves += ", more than the sampler costs: the rest comes off the score error"
-    about = remedy.about
+    known = remedy.training
     match remedy.name:
         case "grid":
-            start = about["start"]
+            start = remedy.start
             from_there = f", from noise level {number(start)} on" if start else ""
             return f"a better grid of as many steps{from_there}, which saves {saves}"
         case "steps":
-            kind = "more" if about["steps"] > steps else "fewer"
-            return f"{kind} steps: {about['steps']} would save {saves}"
+            kind = "more" if remedy.steps > steps else "fewer"
+            return f"{kind} steps: {remedy.steps} would save {saves}"
         case "calibration":
             return f"calibration (plan --calibrate), which saves {saves}"
         case "range":
-            noise = number(about["noise"])
+            noise = number(remedy.start or 0.0)
             return (
                 f"a longer range of noise levels: starting at the noisiest one measured, {noise}, "
                 f"costs {saves}"
             )
         case _:
-            where = about["noise"]
+            where = known.where
             there = "" if where is None else " to ".join(number(noise) for noise in where)
             there = there and f", above all at noise levels {there}"
             least = number(remedy.low)
-            whose = "the score error" + (" calibration leaves" if about.get("calibrated") else "")
-            what = STOPPED if about.get("stopped") else "more training"
+            whose = "the score error" + (" calibration leaves" if known.calibrated else "")
+            what = STOPPED if known.stopped else "more training"
             said = f"{what}{there}: {whose} costs the path at least {least} nats"
-            ends = about.get("beaten")
-            by = "the training" if about.get("trained_on") else "other"
+            ends = known.beaten
+            by = "the training" if known.trained_on else "other"
             if ends is None:
                 return said
             noise = " to ".join(number(sigma) for sigma in ends)

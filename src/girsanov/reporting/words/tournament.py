@@ -6,6 +6,7 @@ from typing import Any
 
 from ..._typing import Json
 from ...ledger.numbers import count, number
+from ...ledger.plan_records import Standing
 from ...planning.plan import Plan
 
 SHOWN = 10  # candidates; the others are folded away
@@ -13,25 +14,25 @@ SHOWN = 10  # candidates; the others are folded away
 
 def contest(plan: Plan) -> Json | None:
     """Return the candidates of a plan's tournament for a table, None where there was none."""
-    told = plan.about.get("tournament")
-    if not told:
+    told = plan.tournament
+    if told is None:
         return None
-    note = f"The measure is {told['by']}, {told['note']}, to {count(int(told['examples']))} "
-    note += f"held-out examples; {count(int(told['calls']))} network calls were spent. "
+    note = f"The measure is {told.by}, {told.note}, to {count(told.examples)} "
+    note += f"held-out examples; {count(told.calls)} network calls were spent. "
     note += "The chosen one’s own figure is flattered by the choice."
-    note += f" Left out: {told['left_out']}." if told["left_out"] else ""
-    rows = [_row(row) for row in told["table"]]
-    return {"by": told["by"], "note": note, "rows": rows[:SHOWN], "rest": rows[SHOWN:]}
+    note += f" Left out: {told.left_out}." if told.left_out else ""
+    rows = [_row(row) for row in told.table]
+    return {"by": told.by, "note": note, "rows": rows[:SHOWN], "rest": rows[SHOWN:]}
 
 
-def _row(row: Json) -> dict[str, Any]:
-    made = {"name": row["candidate"], "won": bool(row["won"]), "failed": bool(row["failure"])}
-    if row["failure"]:
+def _row(row: Standing) -> dict[str, Any]:
+    made = {"name": row.candidate, "won": row.won, "failed": bool(row.failure)}
+    if row.failure:
         return made | {"samples": "–", "value": "failed", "interval": "", "behind": ""}
-    half = (row["behind_high"] - row["behind_low"]) / 2
+    half = (row.behind_high - row.behind_low) / 2
     return made | {
-        "samples": count(int(row["samples"])),
-        "value": number(row["value"]),
-        "interval": f"{number(row['low'])} to {number(row['high'])}",
-        "behind": "chosen" if row["won"] else f"{number(row['behind'], 2)} ± {number(half, 1)}",
+        "samples": count(row.samples),
+        "value": number(row.value),
+        "interval": f"{number(row.low)} to {number(row.high)}",
+        "behind": "chosen" if row.won else f"{number(row.behind, 2)} ± {number(half, 1)}",
     }

@@ -7,7 +7,7 @@ import json
 import pytest
 
 import girsanov as gv
-from girsanov.measuring.record_fields import require_record
+from girsanov.measuring.facts import AuditFacts
 
 WRONG = [
     ("calls", {"a": 1}), ("draws", -1), ("girsanov", 3), ("seconds", "long"), ("scale", 0.0),
@@ -40,8 +40,10 @@ def edit(path, change):
 
 @pytest.mark.parametrize(("key", "value"), WRONG, ids=lambda v: repr(v)[:20])
 def test_a_field_of_another_kind_is_refused_in_one_line(made, key, value):
-    with pytest.raises(gv.InputError, match=f"it: must have .* as {key}") as error:
-        require_record({**made[0].about, key: value}, "it")
+    with pytest.raises(
+        gv.InputError, match=rf"it: (must have .* as {key}|{key}: must have)"
+    ) as error:
+        AuditFacts.from_json({**made[0].facts.to_json(), key: value}, "it")
     assert "\n" not in str(error.value)
     assert len(str(error.value)) < 200
 
@@ -50,13 +52,16 @@ def test_a_field_of_another_kind_is_refused_in_one_line(made, key, value):
 def test_files_with_such_records_are_refused(saved, name):
     read = gv.load_audit if name == "audit.json" else gv.load_plan
     read(saved / name)
-    edit(saved / name, lambda about: about.update(calls="many"))
+    edit(saved / name, lambda facts: facts.update(calls="many"))
     with pytest.raises(gv.InputError, match=rf"{name}.*: must have a whole number as calls; got"):
         read(saved / name)
-    edit(saved / name, lambda about: about.pop("calls"))
+    edit(saved / name, lambda facts: facts.pop("calls"))
     with pytest.raises(gv.InputError, match=rf"{name}.*: must have calls\. Run girsanov audit"):
         read(saved / name)
 
 
 def test_fields_of_other_names_are_left_alone(made):
-    require_record({**made[0].about, "mine": [1], "trained_levels": None}, "it")
+    content = {**made[0].facts.to_json(), "mine": [1], "trained_levels": None}
+    facts = AuditFacts.from_json(content, "it")
+    assert facts.others == {"mine": [1]}
+    assert facts.to_json() == {**made[0].facts.to_json(), "mine": [1]}
