@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import pandas
 import pytest
+from girsanov.cli.show import few
 
 import girsanov as gv
-from girsanov.cli.show import few
 from girsanov.reporting.words.verdict import enough
 
 COMMANDS = ("fit", "audit", "plan", "sample", "report", "demo", "doctor")

@@ -10,13 +10,13 @@ from random import Random
 from typing import Any
 
 import numpy as np
+from girsanov.workflow.commands import report_command
 from mutate import json_bytes, mutated_json
 from reader import ROWS, Reader, small_model, spoil_json, spoil_signed
 
 import girsanov as gv
 from girsanov.cli.compare import _sets
 from girsanov.data.origin import refuse_drawn, write_origin
-from girsanov.workflow.commands import report_command
 
 LAWS: list[gv.Law] = [
     gv.GaussianMixture([0.3, 0.7], [[0.0, 1.0], [2.0, -1.0]], [np.eye(2), 0.1 * np.eye(2)]),

@@ -10,12 +10,12 @@ from functools import partial
 
 import numpy as np
 import pytest
+from girsanov.workflow.demo import FILES, run_demo
 
 import girsanov as gv
 from girsanov.cli.main import run
 from girsanov.train.loop import Trainer
 from girsanov.workflow import demo as room
-from girsanov.workflow.demo import FILES, run_demo
 
 QUICK = {"minutes": 0.02, "network": "mlp"}
 pytest.importorskip("sklearn")

@@ -1,5 +1,5 @@
-"""Tables of a plan for a terminal: the ledger, the certificate, and the cost of every number of
-steps. They fit 80 columns and say as much without colour."""
+"""Tables of a plan for a terminal: the ledger, the certificate, the cost of every number of
+steps, and a tournament. They fit 80 columns and say as much without colour."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from .._checks import figure, plural
 from ..comparison.printed import number as number
 
 if TYPE_CHECKING:
+    from .._typing import Json
     from ..planning.plan import Plan
 
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -143,3 +144,46 @@ def frontier_table(plan: Plan) -> Any | None:
 def noise_levels(plan: Plan) -> str:
     """Return all noise levels of a plan."""
     return " ".join(f"{s**-0.5:.3g}" for s in plan.levels)
+
+
+def tournament_table(plan: Plan) -> Any:
+    """Return the candidates of a tournament, those that stayed longest first, the closest on top.
+
+    How far each is behind the chosen one is told from as many samples of both; the
+    distances themselves are printed of the last round alone, whose samples are equally many.
+    """
+    record = plan.about["tournament"]
+    rows = table("candidate", "behind", "samples", record["by"], "95 % interval")
+    most = max(row.get("samples", 0) for row in record["table"])
+    for row in record["table"]:
+        cells = _standing(row, most)
+        rows.add_row(row["candidate"], *cells, style="bold" if row["won"] else None)
+    return rows
+
+
+def _standing(row: Json, most: int) -> tuple[str, ...]:
+    """Return a candidate's cells; most: the samples of the last round."""
+    if row["failure"]:
+        return ("failed", "", "", "")
+    half = (row["behind_high"] - row["behind_low"]) / 2
+    behind = "chosen" if row["won"] else f"{figure(row['behind'], 2)} ± {figure(half, 1)}"
+    if row["samples"] < most:
+        return (behind, str(row["samples"]), "", "")
+    interval = f"{figure(row['low'], 2)} .. {figure(row['high'], 2)}"
+    return (behind, str(row["samples"]), figure(row["value"]), interval)
+
+
+def tournament_footnote(plan: Plan) -> str:
+    """Return in words what the table of a tournament shows, and what it cost."""
+    record = plan.about["tournament"]
+    paths, cost = record.get("trajectories", 0), record.get("trajectory_calls", 0)
+    calls, of = plural(record["calls"], "network call"), plural(paths, "trajectory")
+    spent = f", {cost} of them for {of} of the calibrated network" if paths else ""
+    left_out = f"; left out: {record['left_out']}" if record["left_out"] else ""
+    return (
+        "behind: squared distance beyond that of the chosen one, with as many samples of both; "
+        "candidates with fewer samples were knocked out earlier, which a pipeline's own never is. "
+        f"{record['by']} {record['note']}, to "
+        f"{record['examples']} held-out examples; {calls}{spent}; the chosen one's "
+        f"own figure is flattered by the choice{left_out}"
+    )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from . import outputs
+from . import console
 from .options import AsJson, Force, Seed, app
 
 if TYPE_CHECKING:
@@ -45,33 +45,32 @@ def verify(
     """
     if names:
         return _list(json)
-    outputs.require_place(out, folder=True)
-    _require_ours(out, force)
     from ..paper.verify import verify as run
-    from . import show
 
-    with show.stages() as stage:
+    _require_ours(out, force)
+    with console.stages() as stage:
         bar = stage("verify")
         done = run(statements or (), quick=quick, seed=seed, progress=lambda k, n, _: bar(k, n))
     files = done.save(out)
     content = {**done.to_json(), "files": files}
-    show.result(json, content, lambda: _show(done, files, tables))
+    console.result(json, content, lambda: _show(done, files, tables))
     if not done.holds:
         raise typer.Exit(1)
 
 
 def _require_ours(out: Path, force: bool) -> None:
     from .._checks import refuse
+    from ..workflow.destinations import format_of, require_place
 
+    require_place(out, folder=True)
     results = out / RESULTS
     for path in (out / "index.html", results):
-        if path.exists() and not force and outputs.format_of(results) != FORMAT:
+        if path.exists() and not force and format_of(results) != FORMAT:
             refuse(str(path), "exists and is not of girsanov verify", None, "Use --force")
 
 
 def _list(as_json: bool) -> None:
     from ..paper.verify import statements
-    from . import show
 
     known = statements()
     content = {"statements": [{"name": n, "title": s.title} for n, s in known.items()]}
@@ -80,10 +79,10 @@ def _list(as_json: bool) -> None:
         for name, s in known.items():
             typer.echo(f"{name:22s} {s.title} ({s.paper})")
 
-    show.result(as_json, content, table)
+    console.result(as_json, content, table)
 
 
-def _show_tables(run: Verification, console: Console) -> None:
+def _show_tables(run: Verification, terminal: Console) -> None:
     """Print every figure in print beside the one of this run."""
     from rich.table import Table
 
@@ -100,14 +99,13 @@ def _show_tables(run: Verification, console: Console) -> None:
             sign = "" if row.relation == "=" else row.relation + " "
             figures = f"{sign}{row.claimed:.5g}", f"{row.measured:.5g}", f"{row.tolerance:.2g}"
             shown.add_row(row.what, *figures, said)
-        console.print(f"\n[bold]{table.number} {table.title}[/]")
-        console.print(shown)
+        terminal.print(f"\n[bold]{table.number} {table.title}[/]")
+        terminal.print(shown)
         for note in table.notes:
-            console.print(f"[dim]{note}[/]")
+            terminal.print(f"[dim]{note}[/]")
 
 
 def _show(run: Verification, files: dict[str, str], tables: bool) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     signs = {"=": "", "<=": "<= ", ">=": ">= "}
@@ -127,10 +125,10 @@ def _show(run: Verification, files: dict[str, str], tables: bool) -> None:
             "-" if head.ratio is None else f"{head.ratio:.3g}",
             "[green]yes[/]" if result.holds else "[bold red]no[/]",
         )
-    console = Console(highlight=False)
-    console.print(table)
+    terminal = console.console_of()
+    terminal.print(table)
     if tables:
-        _show_tables(run, console)
+        _show_tables(run, terminal)
     rows = sum(len(o.result.rows) for o in run.outcomes)
     for outcome in run.outcomes:
         for row in outcome.result.rows:
@@ -139,7 +137,7 @@ def _show(run: Verification, files: dict[str, str], tables: bool) -> None:
                     f"{outcome.statement.name}: {row.what}: claimed {signs[row.relation]}"
                     f"{row.claimed:.6g}, measured {row.measured:.6g}, allowed {row.tolerance:.2g}"
                 )
-                console.print(text, style="red", markup=False)
-    console.print(f"{rows} comparisons took {run.seconds:.0f} s")
+                terminal.print(text, style="red", markup=False)
+    terminal.print(f"{rows} comparisons took {run.seconds:.0f} s")
     for path in files.values():
-        console.print(f"wrote {path}", soft_wrap=True, markup=False)
+        terminal.print(f"wrote {path}", soft_wrap=True, markup=False)

@@ -1,4 +1,4 @@
-"""What is installed, and what is wrong with it."""
+"""`doctor`: what is installed, and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Finding(NamedTuple):
     detail: str
 
 
-def examine() -> list[Finding]:
+def doctor() -> list[Finding]:
     """Return findings for Python, every dependency and the machine."""
     found = [
         Finding("girsanov", "ok", __version__),
