@@ -92,8 +92,8 @@ def audited(model, held_out, train, who):
     teachers = 2 if who == "our" else 1
     spent = shared_out(
         TENTH if tenth else CALLS, available=len(held_out), train=len(train),
-        trajectories=paths, teachers=teachers, levels=LEVELS[who],
-    )  # fmt: skip
+        trajectories=teachers * paths, levels=LEVELS[who],
+    )._asdict()  # fmt: skip
     begun = time.perf_counter()
     audit = gv.audit(model, held_out, train=train, trajectories=paths, **spent)
     total = audit.total()

@@ -6,9 +6,9 @@ import re
 
 import numpy as np
 import pytest
-from girsanov.cli.show import _advice
 
 import girsanov as gv
+from girsanov.cli.fit import _advice
 
 QUICK = ("--levels", "9", "--draws", "4")
 

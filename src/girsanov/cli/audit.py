@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     batch_size=Option(min=1, help="Examples a network call (default: up to 512)."),
     precision=PRECISION,
 )
-def audit(request: workflow.AuditRequest, json: AsJson = False) -> None:
+def audit(request: workflow.AuditRequest, *, json: AsJson = False) -> None:
     """Measure MODEL on held-out data in one pass, from which everything else is computed.
 
     Given the file that MODEL was fitted on, only the share kept back is used. With --precision,

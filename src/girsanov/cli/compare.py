@@ -29,7 +29,7 @@ MEASURES = "sliced-w2, gaussian-w2, mmd, classifier, frechet, labels or memorisa
     train_data=Option(help="Training data, to look for memorisation."),
     rows=Option(min=1, help="Use at most so many rows of each."),
 )
-def compare(request: workflow.CompareRequest, json: AsJson = False) -> None:
+def compare(request: workflow.CompareRequest, *, json: AsJson = False) -> None:
     """Say how close SAMPLES are to DATA, each measure with its interval and its floor.
 
     The floor is the same distance between two halves of DATA.

@@ -17,7 +17,7 @@ from .plan import print_plan
     minutes=Option(help="Training time."),
     network=Option(help="auto, mlp or unet."),
 )
-def demo(request: workflow.DemoRequest, json: AsJson = False) -> None:
+def demo(request: workflow.DemoRequest, *, json: AsJson = False) -> None:
     """Do all of it on scikit-learn's digits: fit, audit, plan, sample, report.
 
     Run again with the same options, it goes on where it was stopped.

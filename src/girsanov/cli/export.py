@@ -19,7 +19,7 @@ from .options import AsJson, command
     to=Option(help="diffusers, timesteps or sigmas."),
     audit=Option(help="The plan's audit, where it does not lie beside the plan."),
 )
-def export(request: workflow.ExportRequest, json: AsJson = False) -> None:
+def export(request: workflow.ExportRequest, *, json: AsJson = False) -> None:
     """Put a plan back into diffusers: a ready pipeline folder, or a list for another sampler.
 
     The folder runs the best grid for any number of steps when the audit lies beside the plan. A

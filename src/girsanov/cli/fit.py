@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     precision=Option(help="Of matrix products in the network: float32 or bfloat16."),
     resume=Option("--resume", help="Go on with the run in --out."),
 )
-def fit(request: workflow.FitRequest, json: AsJson = False) -> None:
+def fit(request: workflow.FitRequest, *, json: AsJson = False) -> None:
     """Train a denoiser on DATA; a share is kept back, and `girsanov audit` will find it.
 
     Labels are learnt with --conditional or --labels, and are left aside otherwise.

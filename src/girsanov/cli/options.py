@@ -103,3 +103,23 @@ def _kind(name: str, hint: Any) -> Any:
         return hint
     one = str if name in TEXTS else Path
     return one | None if NoneType in parts else one
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from .. import __version__
+
+        typer.echo(f"girsanov {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _top(
+    context: typer.Context,
+    version: Annotated[
+        bool, Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Measure what limits a diffusion model, plan its sampling, draw samples, report."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())

@@ -83,6 +83,7 @@ Verbose = Annotated[
 )
 def plan(
     request: workflow.PlanRequest,
+    *,
     frontier: Frontier = False,
     verbose: Verbose = False,
     json: AsJson = False,

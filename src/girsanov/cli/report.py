@@ -20,7 +20,7 @@ NO_BROWSER = "no chromium was found, which draws the PNG and PDF files: wrote SV
     data=Option(help="Data, or law.json, to show beside the samples."),
     figures=Option(help="A folder for every figure: SVG, and PNG and PDF."),
 )
-def report(request: workflow.ReportRequest, json: AsJson = False) -> None:
+def report(request: workflow.ReportRequest, *, json: AsJson = False) -> None:
     """Write one self-contained page with the ledger, the curve, the plans and the samples.
 
     In it a slider moves the first plan to any number of steps. PNG and PDF figures need a

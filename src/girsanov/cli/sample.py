@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     label=Option(help="The one class to draw, by name."),
     as_drawn=Option("--as-drawn", help="Leave a table's numbers beyond those seen as drawn."),
 )
-def sample(request: workflow.SampleRequest, json: AsJson = False) -> None:
+def sample(request: workflow.SampleRequest, *, json: AsJson = False) -> None:
     """Draw samples with a plan, in the data's own units and types.
 
     In a table, whole numbers are kept to the range of the training data, and columns without
