@@ -8,7 +8,7 @@ Fields of sequences take one value as well. Nothing here waits for torch.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass, fields
 from pathlib import Path
 
@@ -27,8 +27,8 @@ class Request:
         for field in fields(self):
             if str(field.type).startswith("Sequence"):
                 value = getattr(self, field.name)
-                several = (value,) if isinstance(value, str | Path) else tuple(value)
-                object.__setattr__(self, field.name, several)
+                one = isinstance(value, str) or not isinstance(value, Iterable)
+                object.__setattr__(self, field.name, (value,) if one else tuple(value))
 
     def command(self) -> str:
         """Return the line that asks the same of a shell."""
