@@ -44,7 +44,7 @@ from girsanov.planning.solvers.plan_solver import calibrated_teacher
 from girsanov.planning.tournament.tournament import tournament
 from girsanov.sampling.loop import sample_standardised
 from girsanov.sampling.ode_solvers import SOLVERS
-from girsanov.workflow.call_budget import shared_out
+from girsanov.workflow.shared.call_budget import shared_out
 
 COUNTS = (5, 8, 10, 20, 50)
 GROUPS = 20

@@ -7,7 +7,7 @@ import pytest
 from girsanov._checks import InputError
 from girsanov.measuring.examples import MOMENT_SHARE
 from girsanov.measuring.trajectories import teacher_calls
-from girsanov.workflow.call_budget import LEVELS, shared_out
+from girsanov.workflow.shared.call_budget import LEVELS, shared_out
 
 
 @pytest.mark.parametrize("aside", [True, False])

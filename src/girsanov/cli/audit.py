@@ -22,19 +22,17 @@ if TYPE_CHECKING:
 @command(
     workflow.AuditRequest,
     model=MODEL,
-    data=Option(help=f"Held-out data: {DATA}, or law.json."),
-    train_data=Option(help="Training data, to measure memorisation."),
+    data=f"Held-out data: {DATA}, or law.json.",
+    train_data="Training data, to measure memorisation.",
     examples=Option(min=1, help="Use only so many examples."),
     levels=Option(min=2, help="Noise levels to measure (default 65)."),
     draws=Option(min=1, help="Noise paths per example."),
     trajectories=Option(min=0, help="Of the teacher, to plan ddim, heun, dpmpp-2m on; 256 do."),
     calls=Option(min=1, help="Spend at most so many network calls, of all models."),
-    half_width=Option(
-        help="Know what a plan costs to this share of it (0.03: 3 %), by few calls."
-    ),
+    half_width="Know what a plan costs to this share of it (0.03: 3 %), by few calls.",
     steps=Option(min=1, help="Of the plan of --half-width (default: the best number)."),
-    guidance=Option(help="Weight of classifier-free guidance, for pipelines; 1 is none."),
-    reference=Option(help="A better model, for a higher bound on MODEL's error."),
+    guidance="Weight of classifier-free guidance, for pipelines; 1 is none.",
+    reference="A better model, for a higher bound on MODEL's error.",
     batch_size=Option(min=1, help="Examples a network call (default: up to 512)."),
     precision=PRECISION,
 )

@@ -12,7 +12,6 @@ from .options import AsJson, app
 
 if TYPE_CHECKING:
     from ..paper.beside_audit import Asked
-    from ..paper.bounds import Row
 
 PAPERS = "chen2023, conforti2025, benton2024, chen-lee-lu2022 or li-yan2024"
 
@@ -72,60 +71,26 @@ def _show(asked: Asked, hint: str) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    from ..paper.beside_audit import name_of
+
+    rows = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("theorem", "steps N", "KL (nats)", "W2 to data", "the paper's rate, constants 1"):
-        table.add_column(name, justify="left" if name[0] == "t" else "right")
+        rows.add_column(name, justify="left" if name[0] == "t" else "right")
     for row in asked.rows:
         b = row.bound
         rate = "; ".join(f"{r.value:.2g}" for r in row.rates) or "-"
         if b is None:
-            table.add_row(_name(row), "-", "-", "-", rate)
+            rows.add_row(name_of(row), "-", "-", "-", rate)
         else:
-            table.add_row(b.theorem, f"{b.steps:.3g}", f"{b.kl:.3g}", f"{b.w2:.3g}", rate)
+            rows.add_row(b.theorem, f"{b.steps:.3g}", f"{b.kl:.3g}", f"{b.w2:.3g}", rate)
     terminal = console.console_of()
     for words in filter(None, (asked.taken, hint)):
         terminal.print(f"[dim]{escape(words)}[/]")
     terminal.print(
         f"steps that promise a total variation of {asked.tv:.4g}, for every law that fits"
     )
-    terminal.print(table)
-    for words, names in _notes(asked.rows).items():
+    terminal.print(rows)
+    for words, names in asked.notes().items():
         terminal.print(f"[dim]{', '.join(names)}: {words}[/]")
     if asked.measured is not None:
-        terminal.print(_steps(asked.rows) + asked.measured.words, markup=False)
-
-
-def _steps(rows: list[Row]) -> str:
-    """Return in words how many steps the theorems ask for, and the paper's rate."""
-    steps = sorted(row.bound.steps for row in rows if row.bound is not None)
-    if not steps:
-        return ""
-    own = [
-        r.value for row in rows if row.paper == "chen2023" for r in row.rates if r.unit == "steps"
-    ]
-    rate = f", the paper's own rate with constants 1 for {own[0]:.2g}" if own else ""
-    return f"the theorems ask for N = {steps[0]:.2g} to {steps[-1]:.2g} steps{rate}; "
-
-
-def _name(row: Row) -> str:
-    return f"{row.paper}, {row.theorem}" if row.bound is None else row.bound.theorem
-
-
-def _notes(rows: list[Row]) -> dict[str, list[str]]:
-    """Return what is to be said of rows, each text once with the rows it belongs to."""
-    notes: dict[str, list[str]] = {}
-    for row in rows:
-        if row.bound is None:
-            notes.setdefault(row.why_not, []).append(_name(row))
-            continue
-        notes.setdefault("is for " + row.bound.sampler, []).append(_name(row))
-    for row in rows:
-        if row.bound is not None:
-            text = "assumes that " + "; ".join(row.bound.assumptions)
-            notes.setdefault(text, []).append(_name(row))
-    for row in rows:
-        for rate in row.rates:
-            text = f"{rate.statement} (a rate: its constants are unknown)"
-            if rate.paper not in notes.setdefault(text, []):
-                notes[text].append(rate.paper)
-    return notes
+        terminal.print(asked.in_words(), markup=False)

@@ -23,10 +23,10 @@ MEASURES = "sliced-w2, gaussian-w2, mmd, classifier, frechet, labels or memorisa
     workflow.CompareRequest,
     samples=Argument(help="What `girsanov sample` wrote, or any data."),
     data=Argument(help=f"Data to compare with: {DATA}, or law.json."),
-    by=Option(help=f"{MEASURES} (may be repeated; default: all)."),
-    features=Option(help="builtin, or a .npz with features of all samples and all data."),
-    model=Option(help="Of the data this MODEL was fitted on, use the part kept back."),
-    train_data=Option(help="Training data, to look for memorisation."),
+    by=f"{MEASURES} (may be repeated; default: all).",
+    features="builtin, or a .npz with features of all samples and all data.",
+    model="Of the data this MODEL was fitted on, use the part kept back.",
+    train_data="Training data, to look for memorisation.",
     rows=Option(min=1, help="Use at most so many rows of each."),
 )
 def compare(request: workflow.CompareRequest, *, json: AsJson = False) -> None:

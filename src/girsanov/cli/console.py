@@ -29,38 +29,28 @@ def progress(name: str) -> Iterator[Progress]:
 @contextmanager
 def stages() -> Iterator[Callable[[str], Progress]]:
     """Yield a function that opens a named bar and returns its callback."""
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+    from rich import progress as bars
 
     console = console_of(stderr=True)
     columns = (
-        TextColumn("{task.description:10s}"),
-        BarColumn(),
-        TextColumn("{task.percentage:3.0f} %"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    with Progress(
-        *columns, console=console, disable=not (console.is_terminal and is_first())
-    ) as bars:
+        bars.TextColumn("{task.description:10s}"), bars.BarColumn(),
+        bars.TextColumn("{task.percentage:3.0f} %"), bars.TimeElapsedColumn(),
+        bars.TextColumn("left"), bars.TimeRemainingColumn(),
+    )  # fmt: skip
+    hidden = not (console.is_terminal and is_first())
+    with bars.Progress(*columns, console=console, disable=hidden) as shown:
 
         def stage(name: str) -> Any:
-            task = bars.add_task(name, total=None)
-            return lambda done, total: bars.update(task, completed=done, total=total)
+            task = shown.add_task(name, total=None)
+            return lambda done, total: shown.update(task, completed=done, total=total)
 
         yield stage
 
 
 def result(
-    as_json: bool, content: Json, show: Callable[[], None], said: Sequence[str] = ()
+    as_json: bool, content: Json, show: Callable[[], None], verdict: Sequence[str] = ()
 ) -> None:
-    """Print `content` as one JSON object, or the sentences `said` first and call `show`.
+    """Print `content` as one JSON object, or the sentences `verdict` first and call `show`.
 
     The first sentence is the verdict, and bold.
     """
@@ -69,9 +59,9 @@ def result(
     if as_json:
         sys.stdout.write(json.dumps(content, allow_nan=False) + "\n")
     else:
-        for k, line in enumerate(said):
+        for k, line in enumerate(verdict):
             console_of().print(line, style=None if k else "bold", markup=False)
-        if said:
+        if verdict:
             console_of().print()
         show()
 
@@ -101,7 +91,7 @@ def going_on(out: PathLike) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         from ..measuring.resume import kept_in
-        from ..workflow.destinations import parts_path
+        from ..workflow.shared.destinations import parts_path
 
         folders = kept_in(parts_path(out))
         held = [p for p in folders if [*p.glob("*.npy"), *p.glob("*.safetensors")]]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import typer
-from typer import Option
 
 from .. import workflow
 from . import console
@@ -13,9 +12,9 @@ from .plan import print_plan
 
 @command(
     workflow.DemoRequest,
-    out=Option(help="Folder for everything it makes."),
-    minutes=Option(help="Training time."),
-    network=Option(help="auto, mlp or unet."),
+    out="Folder for everything it makes.",
+    minutes="Training time.",
+    network="auto, mlp or unet.",
 )
 def demo(request: workflow.DemoRequest, *, json: AsJson = False) -> None:
     """Do all of it on scikit-learn's digits: fit, audit, plan, sample, report.

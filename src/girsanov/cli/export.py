@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import typer
-from typer import Argument, Option
+from typer import Argument
 
 from .. import workflow
+from .._checks import plural
 from .._typing import Json
 from . import console
 from .options import AsJson, command
@@ -14,10 +15,10 @@ from .options import AsJson, command
 @command(
     workflow.ExportRequest,
     plan=Argument(help="What `girsanov plan` wrote."),
-    pipeline=Option(help="The pipeline's folder."),
-    out=Option(help="A new folder, or a .json file for a list."),
-    to=Option(help="diffusers, timesteps or sigmas."),
-    audit=Option(help="The plan's audit, where it does not lie beside the plan."),
+    pipeline="The pipeline's folder.",
+    out="A new folder, or a .json file for a list.",
+    to="diffusers, timesteps or sigmas.",
+    audit="The plan's audit, where it does not lie beside the plan.",
 )
 def export(request: workflow.ExportRequest, *, json: AsJson = False) -> None:
     """Put a plan back into diffusers: a ready pipeline folder, or a list for another sampler.
@@ -39,9 +40,8 @@ def _print(exported: Json) -> None:
         typer.echo(f"# {exported['cannot_tell']}")
     calls = exported["calls"]
     if isinstance(calls, list):
-        ends = f"{calls[0]} to {calls[-1]}" if len(calls) > 1 else str(calls[0])
-        noun = "network call" if calls == [1] else "network calls"
-        typer.echo(f"grids for {ends} {noun}")
+        first = f"{calls[0]} to " if len(calls) > 1 else ""
+        typer.echo(f"grids for {first}{plural(calls[-1], 'network call')}")
     typer.echo("\n".join(exported["python"]))
     if "lost" in exported:
         typer.echo(f"# {exported['lost']}")

@@ -34,16 +34,17 @@ MODEL = Argument(
     help="A model folder, a diffusers pipeline (its folder, or hub:owner/name), or a law in "
     "a .json file."
 )
-PRECISION = Option(help="Of matrix products in the network: float32, bfloat16 or float16.")
-SHARED: dict[str, ParameterInfo] = {  # what fields are, where a command says nothing else of them
-    "out": Option(help="Where to write."),
-    "labels": Option(help="Column (or array of a .npz) that holds the classes."),
-    "class_order": Option(
-        help="Which class of a pipeline without class names a folder (or label) of digits is: "
+PRECISION = "Of matrix products in the network: float32, bfloat16 or float16."
+Words = ParameterInfo | str  # of an option; a text is its help
+SHARED: dict[str, Words] = {  # of fields that a command says nothing else of
+    "out": "Where to write.",
+    "labels": "Column (or array of a .npz) that holds the classes.",
+    "class_order": (
+        "Which class of a pipeline without class names a folder (or label) of digits is: "
         "number (default), or text: 0, 1, 10, 11, 2, ..., as image-folder loaders sort them."
     ),
-    "drop": Option(help="A column of a table to leave out (may be repeated); a model remembers."),
-    "device": Option(help="cpu, cuda, cuda:1, ... (default: a GPU if there is one)."),
+    "drop": "A column of a table to leave out (may be repeated); a model remembers.",
+    "device": "cpu, cuda, cuda:1, ... (default: a GPU if there is one).",
     "compile": Option("--compile", help="Compile the network (torch.compile)."),
     "any_model": Option("--any-model", help="Use a plan of another model."),
     "seed": get_args(Seed)[1],
@@ -53,7 +54,7 @@ SHARED: dict[str, ParameterInfo] = {  # what fields are, where a command says no
 Command = Callable[..., None]
 
 
-def command(request: type[Request], **options: ParameterInfo) -> Callable[[Command], Command]:
+def command(request: type[Request], **options: Words) -> Callable[[Command], Command]:
     """Return what makes a command of a function of a request and of its own options.
 
     options: what `--help` says of each field, where `SHARED` does not. The function's own
@@ -63,11 +64,11 @@ def command(request: type[Request], **options: ParameterInfo) -> Callable[[Comma
     def register(run: Command) -> Command:
         _, *own = inspect.signature(run, eval_str=True).parameters.values()
         hints = get_type_hints(request)
-        asked = [
-            _parameter(field, hints[field.name], options.get(field.name, SHARED.get(field.name)))
-            for field in fields(request)
-        ]
         names = [field.name for field in fields(request)]
+        words = [options[name] if name in options else SHARED[name] for name in names]
+        asked = [
+            _parameter(f, hints[f.name], w) for f, w in zip(fields(request), words, strict=True)
+        ]
         at = names.index("seed") if "seed" in names else len(names)
 
         def call(**given: Any) -> None:
@@ -83,14 +84,14 @@ def command(request: type[Request], **options: ParameterInfo) -> Callable[[Comma
     return register
 
 
-def _parameter(field: Field[Any], hint: Any, option: ParameterInfo | None) -> inspect.Parameter:
+def _parameter(field: Field[Any], hint: Any, option: Words) -> inspect.Parameter:
     """Return a field as typer reads it."""
     several = field.default == ()
     default = inspect.Parameter.empty if field.default is MISSING else field.default
     kind = _kind(field.name, hint) | None if several else _kind(field.name, hint)
     return inspect.Parameter(
         field.name, inspect.Parameter.KEYWORD_ONLY, default=None if several else default,
-        annotation=Annotated[kind, option],
+        annotation=Annotated[kind, Option(help=option) if isinstance(option, str) else option],
     )  # fmt: skip
 
 

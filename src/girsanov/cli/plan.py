@@ -41,40 +41,40 @@ Verbose = Annotated[
     workflow.PlanRequest,
     audit=Argument(help="What `girsanov audit` wrote."),
     steps=Option(min=1, help="Network calls a sample may cost."),
-    kl=Option(help="Or nats the sampler may add."),
-    tv=Option(help="Or total variation it may add."),
-    distance=Option(help="Or distance of a solver to its teacher (standardised)."),
-    sampler=Option(
-        help="gaussian, x0, score or relative; or, after audit --trajectories, the deterministic "
+    kl="Or nats the sampler may add.",
+    tv="Or total variation it may add.",
+    distance="Or distance of a solver to its teacher (standardised).",
+    sampler=(
+        "gaussian, x0, score or relative; or, after audit --trajectories, the deterministic "
         "ddim, heun or dpmpp-2m."
     ),
-    process=Option(help="Sample as vp or cld (default: as the model was trained)."),
-    covariance=Option(help="scalar, coordinate, pca, dct or full (gaussian only)."),
-    start=Option(
-        help="class (default of models with classes, which then start each from its own moments), "
+    process="Sample as vp or cld (default: as the model was trained).",
+    covariance="scalar, coordinate, pca, dct or full (gaussian only).",
+    start=(
+        "class (default of models with classes, which then start each from its own moments), "
         "gaussian (of all the data), mean or standard."
     ),
-    last=Option(
-        help="draw (default of vectors and tables), denoise (of pictures, and of other samplers "
+    last=(
+        "draw (default of vectors and tables), denoise (of pictures, and of other samplers "
         "than gaussian) or sample: how the last step ends."
     ),
-    resolution=Option(help="Noise level at which to stop (standardised units)."),
-    w2=Option(help="Or the W2 distance that stopping there may leave."),
-    among=Option(help="An SNR to choose from (repeat it; only these)."),
-    keep=Option(help="An SNR that must be visited (may be repeated)."),
-    widest=Option(help="The most log-SNR between two levels."),
-    weight=Option(help="a of the objective s^-a (x0 only); 0 is KL."),
+    resolution="Noise level at which to stop (standardised units).",
+    w2="Or the W2 distance that stopping there may leave.",
+    among="An SNR to choose from (repeat it; only these).",
+    keep="An SNR that must be visited (may be repeated).",
+    widest="The most log-SNR between two levels.",
+    weight="a of the objective s^-a (x0 only); 0 is KL.",
     calibrate=Option(
         "--calibrate/--no-calibrate",
         help="Correct the model as the audited examples advise (default: where it is broken).",
     ),
-    by=Option(help="Let samples decide: sliced-w2, gaussian-w2, mmd or frechet."),
-    model=Option(
-        help="The model: to match the noise to the data's spread, measure a solver's distance, "
+    by="Let samples decide: sliced-w2, gaussian-w2, mmd or frechet.",
+    model=(
+        "The model: to match the noise to the data's spread, measure a solver's distance, "
         "or draw with --by."
     ),
-    data=Option(help="With --by: held-out data to compare them with."),
-    candidates=Option(help="With --by: a sampler to try (may be repeated)."),
+    data="With --by: held-out data to compare them with.",
+    candidates="With --by: a sampler to try (may be repeated).",
     calls=Option(
         min=1,
         help="With --by: network calls to spend (default 200000). At least 40 samples of each of "
@@ -117,7 +117,9 @@ def print_plan(plan: Plan, *, whole: bool = False, frontier: bool = False) -> No
     if "tournament" in plan.about:
         terminal.print(tournament_table(plan))
         terminal.print(f"[dim]{tournament_footnote(plan)}[/]")
-    terminal.print(labelled([("plan", _sampler(plan)), *_levels(plan, whole), *_distance(plan)]))
+    levels = noise_levels(plan, whole)
+    rows = [("plan", _sampler(plan)), ("noise levels", levels), *_distance(plan)]
+    terminal.print(labelled(rows))
     if plan.distance is None or whole:
         terminal.print()
         terminal.print(ledger_table(plan))
@@ -125,9 +127,10 @@ def print_plan(plan: Plan, *, whole: bool = False, frontier: bool = False) -> No
             terminal.print(f"[dim]{e.name}: {e.note}[/]")
         terminal.print()
     if whole and plan.promised is not None and not plan.untrained:
-        terminal.print(certificate_table(plan))
+        terminal.print(certificate_table(plan.promised))
         terminal.print()
-    terminal.print(labelled([*_promise(plan), *_cost(plan, frontier)]))
+    below = {"certificate": plan.certified(), "cost": "" if frontier else frontier_line(plan)}
+    terminal.print(labelled([(label, words) for label, words in below.items() if words]))
     if frontier and plan.frontier:
         terminal.print(frontier_table(plan))
 
@@ -136,37 +139,23 @@ def _sampler(plan: Plan) -> str:
     from ..planning.solvers.plan_solver import GIVEN  # which whoever gave it knows
 
     why = str(plan.about["why"])
-    said = plan.in_words().removesuffix(", calibrated" if why.startswith("calibrated") else "")
-    said += "" if why == GIVEN else f": {why}"
+    words = plan.in_words().removesuffix(", calibrated" if why.startswith("calibrated") else "")
+    words += "" if why == GIVEN else f": {why}"
     if plan.calibration is not None:
         share = 100 * plan.calibration.share
-        said += f"; calibrated at {share:.0f} % of coordinates and levels"
-    return said
-
-
-def _levels(plan: Plan, whole: bool) -> list[tuple[str, str]]:
-    if whole:
-        return [("noise levels", noise_levels(plan))]
-    first, last = plan.levels[0] ** -0.5, plan.resolution
-    return [("noise levels", f"{first:.3g} down to {last:.3g}")]
+        words += f"; calibrated at {share:.0f} % of coordinates and levels"
+    return words
 
 
 def _distance(plan: Plan) -> list[tuple[str, str]]:
     """Return what a deterministic solver has in the place of a ledger in nats."""
-    found = plan.distance
-    if found is None:
+    entry = plan.distance
+    if entry is None:
         return []
-    ends = f"95 % interval {number(found.low)} to {number(found.high)}"
-    said = f"{number(found.value)} ({ends}; standardised units, not nats), {found.kind}: "
-    said += found.note
+    ends = f"95 % interval {number(entry.low)} to {number(entry.high)}"
+    words = f"{number(entry.value)} ({ends}; standardised units, not nats), {entry.kind}: "
     lows = [number(e.low) for e in plan.ledger if e.kind == "lower bound"]
-    return [("distance", said), *(("score error", f">= {low} nats of the path") for low in lows)]
-
-
-def _promise(plan: Plan) -> list[tuple[str, str]]:
-    return [("certificate", plan.certified())] if plan.certified() else []
-
-
-def _cost(plan: Plan, table: bool) -> list[tuple[str, str]]:
-    line = "" if table else frontier_line(plan)
-    return [("cost", line)] if line else []
+    return [
+        ("distance", words + entry.note),
+        *(("score error", f">= {low} nats of the path") for low in lows),
+    ]

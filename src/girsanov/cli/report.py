@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typer import Argument, Option
+from typer import Argument
 
 from .. import workflow
 from .._checks import plural
@@ -15,10 +15,10 @@ NO_BROWSER = "no chromium was found, which draws the PNG and PDF files: wrote SV
 @command(
     workflow.ReportRequest,
     audit=Argument(help="What `girsanov audit` wrote; with several, models are compared."),
-    plan=Option(help="A plan (may be repeated)."),
-    samples=Option(help="What `girsanov sample` wrote."),
-    data=Option(help="Data, or law.json, to show beside the samples."),
-    figures=Option(help="A folder for every figure: SVG, and PNG and PDF."),
+    plan="A plan (may be repeated).",
+    samples="What `girsanov sample` wrote.",
+    data="Data, or law.json, to show beside the samples.",
+    figures="A folder for every figure: SVG, and PNG and PDF.",
 )
 def report(request: workflow.ReportRequest, *, json: AsJson = False) -> None:
     """Write one self-contained page with the ledger, the curve, the plans and the samples.

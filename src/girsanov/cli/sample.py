@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 @command(
     workflow.SampleRequest,
     model=MODEL,
-    plan=Option(help="What `girsanov plan` wrote."),
+    plan="What `girsanov plan` wrote.",
     count=Option(min=1, help="Samples to draw."),
-    out=Option(help=".npy, .npz, .csv, .parquet, or FOLDER/ of images."),
+    out=".npy, .npz, .csv, .parquet, or FOLDER/ of images.",
     batch_size=Option(
         min=1, help="Samples a network call (default: up to 1000); changes nothing."
     ),
     precision=PRECISION,
-    label=Option(help="The one class to draw, by name."),
+    label="The one class to draw, by name.",
     as_drawn=Option("--as-drawn", help="Leave a table's numbers beyond those seen as drawn."),
 )
 def sample(request: workflow.SampleRequest, *, json: AsJson = False) -> None:

@@ -46,6 +46,36 @@ class Asked:
     taken: str = ""
     measured: Measured | None = None
 
+    def in_words(self) -> str:
+        """Return how many steps the theorems ask for, the paper's rate, and what was measured."""
+        if self.measured is None:
+            return ""
+        steps = sorted(row.bound.steps for row in self.rows if row.bound is not None)
+        if not steps:
+            return self.measured.words
+        paper = [row.rates for row in self.rows if row.paper == "chen2023"]
+        own = [rate.value for rates in paper for rate in rates if rate.unit == "steps"]
+        rate = f", the paper's own rate with constants 1 for {own[0]:.2g}" if own else ""
+        ends = f"{steps[0]:.2g} to {steps[-1]:.2g}"
+        return f"the theorems ask for N = {ends} steps{rate}; {self.measured.words}"
+
+    def notes(self) -> dict[str, list[str]]:
+        """Return what is to be said of rows, each text once with the rows it belongs to."""
+        notes: dict[str, list[str]] = {}
+        for row in self.rows:
+            text = row.why_not if row.bound is None else "is for " + row.bound.sampler
+            notes.setdefault(text, []).append(name_of(row))
+        for row in self.rows:
+            if row.bound is not None:
+                text = "assumes that " + "; ".join(row.bound.assumptions)
+                notes.setdefault(text, []).append(name_of(row))
+        for row in self.rows:
+            for rate in row.rates:
+                text = f"{rate.statement} (a rate: its constants are unknown)"
+                if rate.paper not in notes.setdefault(text, []):
+                    notes[text].append(rate.paper)
+        return notes
+
     def to_json(self) -> Json:
         """Return the targets, the facts, a row a theorem and what was measured."""
         return {
@@ -54,6 +84,11 @@ class Asked:
             "rows": [row.to_json() for row in self.rows],
             "measured": None if self.measured is None else self.measured.to_json(),
         }  # fmt: skip
+
+
+def name_of(row: Row) -> str:
+    """Return what a row of a theorem is called."""
+    return f"{row.paper}, {row.theorem}" if row.bound is None else row.bound.theorem
 
 
 def facts_beside(

@@ -26,11 +26,11 @@ from ..measuring.record import Audit
 from ..measuring.resume import remove_sums
 from ..planning.audit_to_precision import audit_to
 from ..reporting.words.advice import audit_spoken
-from .call_budget import within
-from .data_sources import for_model, parts, read_source, unread
-from .destinations import parts_path, require_result
-from .pipelines import captioned, guided, latents_of
 from .requests import AuditRequest
+from .shared.call_budget import within
+from .shared.data_sources import for_model, parts, read_source, unread
+from .shared.destinations import parts_path, require_result
+from .shared.pipelines import captioned, guided, latents_of
 
 
 @dataclass(frozen=True)

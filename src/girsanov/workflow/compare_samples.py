@@ -15,8 +15,8 @@ from ..data.origin import drawn_by_another, read_origin
 from ..denoise.classes import class_note
 from ..denoise.load import load_model
 from ..reporting.figures.samples import alike
-from .data_sources import left_out, parts, read_source
 from .requests import CompareRequest
+from .shared.data_sources import left_out, parts, read_source
 
 OTHER = "another model than --model drew the samples; of --model only the data are used"
 NO_FID = (
@@ -51,11 +51,11 @@ def compare(request: CompareRequest, *, progress: Progress | None = None) -> Com
     return CompareResult(comparison, notes)
 
 
-def require_measures(names: Iterable[str], known: Sequence[str]) -> None:
-    """Refuse a --by that is none of `known`, before anything is read."""
+def require_measures(names: Iterable[str], measures: Sequence[str]) -> None:
+    """Refuse a --by that is none of `measures`, before anything is read."""
     for name in names:
         remedy = NO_FID if name.lower() in ("fid", "fréchet") else ""
-        require(name in known, "--by", f"must be one of {', '.join(known)}", name, remedy)
+        require(name in measures, "--by", f"must be one of {', '.join(measures)}", name, remedy)
 
 
 def _sets(request: CompareRequest) -> tuple[Any, Any, Dataset | None, list[str]]:

@@ -14,7 +14,6 @@ from ..data import load_data
 from ..planning.plan import Plan
 from ..train.fit import NETWORKS
 from . import audit, fit, plan, report, sample
-from .destinations import require_place
 from .requests import (
     AuditRequest,
     DemoRequest,
@@ -23,6 +22,7 @@ from .requests import (
     ReportRequest,
     SampleRequest,
 )
+from .shared.destinations import require_place
 
 DATA = "digits"
 COUNT = 1000  # samples drawn

@@ -25,10 +25,10 @@ from ..sampling.loop import BATCH
 from ..sampling.sample import check_model, proportional_labels, units_of
 from ..sampling.sample import sample as draw
 from ..sampling.shards import Shards, plan_fingerprint, sample_shards
-from .data_sources import unread
-from .destinations import parts_path, require_place
-from .pipelines import guided, prompted
 from .requests import SampleRequest
+from .shared.data_sources import unread
+from .shared.destinations import parts_path, require_place
+from .shared.pipelines import guided, prompted
 
 SHARDED_ABOVE = 2 * BATCH  # samples; fewer are drawn in one go
 
@@ -168,8 +168,8 @@ def _codes(
     """Return a label per sample, the same for sample i under one seed whatever the count."""
     label, count = request.label, request.count
     if label is not None:
-        known = ", ".join(names) or "left out: this model takes no labels"
-        require(label in names, "--label", f"must be {'one of ' if names else ''}{known}", label)
+        listed = ", ".join(names) or "left out: this model takes no labels"
+        require(label in names, "--label", f"must be {'one of ' if names else ''}{listed}", label)
         return np.full(count, names.index(label), np.int64)
     if not denoiser.classes:
         return None

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from .._typing import Json
 from ..diffusers_export.export import export as write
-from .destinations import require_place
 from .requests import ExportRequest
+from .shared.destinations import require_place
 
 
 def export(request: ExportRequest) -> Json:

@@ -15,8 +15,8 @@ from ..denoise.network import NetworkDenoiser
 from ..error_curve.curve import GROUPS
 from ..train import TrainOptions
 from ..train import fit as train_on
-from .destinations import require_new_folder
 from .requests import FitRequest
+from .shared.destinations import require_new_folder
 
 
 @dataclass(frozen=True)

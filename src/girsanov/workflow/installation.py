@@ -39,7 +39,7 @@ class Finding(NamedTuple):
 
 def doctor() -> list[Finding]:
     """Return findings for Python, every dependency and the machine."""
-    found = [
+    findings = [
         Finding("girsanov", "ok", __version__),
         Finding("python", "ok", sys.version.split()[0]),
     ]
@@ -47,11 +47,11 @@ def doctor() -> list[Finding]:
     vision = [VISION] if "diffusers" in modules else []
     # one process when all is well, which is quick; one for each when not, to know which it was
     whole = _try("; ".join([f"import {m}" for m in modules] + vision)).returncode == 0
-    found += [_package(module, (package, None), whole) for module, package in CORE.items()]
-    found += [_package(module, names, whole) for module, names in EXTRAS.items()]
+    findings += [_package(module, (package, None), whole) for module, package in CORE.items()]
+    findings += [_package(module, names, whole) for module, names in EXTRAS.items()]
     if vision:
-        found.append(_vision(whole))
-    return [*found, _machine()]
+        findings.append(_vision(whole))
+    return [*findings, _machine()]
 
 
 def _installed(module: str) -> bool:

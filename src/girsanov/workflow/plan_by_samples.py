@@ -21,9 +21,9 @@ from ..measuring.record import Audit
 from ..planning.plan import Plan
 from ..planning.tournament.tournament import CALLS, tournament
 from .compare_samples import require_measures
-from .data_sources import parts, read_source
-from .pipelines import captioned, guided, latents_of
 from .requests import PlanRequest
+from .shared.data_sources import parts, read_source
+from .shared.pipelines import captioned, guided, latents_of
 
 
 def by_samples(request: PlanRequest, progress: Progress | None) -> tuple[Audit, Plan]:

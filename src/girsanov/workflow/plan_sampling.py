@@ -17,8 +17,8 @@ from ..planning.allowed_levels import Limits
 from ..planning.make_plan import make_plan
 from ..planning.plan import Plan
 from ..reporting.words.advice import spoken
-from .destinations import require_result
 from .requests import PlanRequest
+from .shared.destinations import require_result
 
 if TYPE_CHECKING:
     from ..denoise.base import Denoiser
@@ -88,6 +88,6 @@ def _audited_model(request: PlanRequest, audit: Audit) -> Denoiser | None:
     if request.model is None:
         return None
     from ..denoise.load import load_model
-    from .pipelines import guided
+    from .shared.pipelines import guided
 
     return guided(load_model(request.model), float(audit.about.get("guidance", 1.0)))

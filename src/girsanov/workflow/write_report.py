@@ -17,9 +17,9 @@ from ..reporting.figures.samples import Shown
 from ..reporting.page import report as write_page
 from ..reporting.samples_origin import opened
 from ..reporting.words.advice import headline
-from .data_sources import left_out, read_source
-from .destinations import require_page, require_place
 from .requests import ReportRequest
+from .shared.data_sources import left_out, read_source
+from .shared.destinations import require_page, require_place
 
 SHOWN = 4000  # draws of a law that a report shows beside samples
 

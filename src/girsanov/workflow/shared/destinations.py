@@ -10,10 +10,10 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from .._checks import InputError, refuse, require
-from .._files import read_json
-from .._launched import is_first
-from .._typing import PathLike
+from ..._checks import InputError, refuse, require
+from ..._files import read_json
+from ..._launched import is_first
+from ..._typing import PathLike
 
 SIGNATURE = "Written by girsanov"  # what our page says of itself
 

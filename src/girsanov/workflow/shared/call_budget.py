@@ -19,14 +19,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .._checks import refuse, require
-from ..data import Dataset
-from ..denoise.base import Denoiser
-from ..error_curve.curve import GROUPS
-from ..law.base import Law
-from ..measuring.examples import MOMENT_SHARE
-from ..measuring.trajectories import teacher_calls
-from .requests import AuditRequest
+from ..._checks import refuse, require
+from ...data import Dataset
+from ...denoise.base import Denoiser
+from ...error_curve.curve import GROUPS
+from ...law.base import Law
+from ...measuring.examples import MOMENT_SHARE
+from ...measuring.trajectories import teacher_calls
+from ..requests import AuditRequest
 
 LEVELS = (65, 33, 17)
 ENOUGH = 1024  # noisy examples a level: before there are as many, no finer grid pays

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .._checks import InputError, refuse, require, require_choice
-from .._typing import PathLike
-from ..data import Dataset, load_data
-from ..data.load import CLASS_ORDERS
-from ..denoise.base import Denoiser
-from ..denoise.classes import classes_for
-from ..denoise.pipelines.units import in_units_of
-from ..law.base import Law
-from ..law.read import read_law
+from ..._checks import InputError, refuse, require, require_choice
+from ..._typing import PathLike
+from ...data import Dataset, load_data
+from ...data.load import CLASS_ORDERS
+from ...denoise.base import Denoiser
+from ...denoise.classes import classes_for
+from ...denoise.pipelines.units import in_units_of
+from ...law.base import Law
+from ...law.read import read_law
 
 
 def read_source(
@@ -55,10 +55,10 @@ def parts(
 
     labelled: keep labels that the model does not know.
     """
-    known = for_model(denoiser, data, source)
-    whole = in_units_of(denoiser, data) if labelled else known
+    fitting = for_model(denoiser, data, source)
+    whole = in_units_of(denoiser, data) if labelled else fitting
     lineage = getattr(denoiser, "training", {}).get("lineage")
-    if not isinstance(lineage, dict) or lineage.get("of") != known.fingerprint:
+    if not isinstance(lineage, dict) or lineage.get("of") != fitting.fingerprint:
         return whole, None
     if lineage.get("fraction") is None:
         refuse(

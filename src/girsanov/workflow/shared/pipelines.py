@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from .._checks import refuse, require
-from .._typing import Json
-from ..data import Dataset
-from ..denoise.base import Denoiser
-from ..denoise.pipelines.latents import encode_latents, latent_shape
-from ..denoise.pipelines.pipeline import PipelineDenoiser
-from ..denoise.pipelines.text import with_captions
+from ..._checks import refuse, require
+from ..._typing import Json
+from ...data import Dataset
+from ...denoise.base import Denoiser
+from ...denoise.pipelines.latents import encode_latents, latent_shape
+from ...denoise.pipelines.pipeline import PipelineDenoiser
+from ...denoise.pipelines.text import with_captions
 
 
 def guided(denoiser: Denoiser, weight: float) -> Denoiser:
