@@ -44,7 +44,7 @@ from girsanov.planning.solvers.plan_solver import calibrated_teacher
 from girsanov.planning.tournament.tournament import tournament
 from girsanov.sampling.loop import sample_standardised
 from girsanov.sampling.registry import ode_names
-from girsanov.workflow.call_budget import shared_out
+from girsanov.workflow.shared.call_budget import shared_out
 
 COUNTS = (5, 8, 10, 20, 50)
 GROUPS = 20
@@ -92,8 +92,8 @@ def audited(model, held_out, train, who):
     teachers = 2 if who == "our" else 1
     spent = shared_out(
         TENTH if tenth else CALLS, available=len(held_out), train=len(train),
-        trajectories=paths, teachers=teachers, levels=LEVELS[who],
-    )  # fmt: skip
+        trajectories=teachers * paths, levels=LEVELS[who],
+    )._asdict()  # fmt: skip
     begun = time.perf_counter()
     audit = gv.audit(model, held_out, train=train, trajectories=paths, **spent)
     total = audit.total()

@@ -16,14 +16,14 @@ from ._typing import Json, PathLike
 from .measuring.record import AuditRecord
 from .measuring.record_file import load_record, save_record, summary
 from .planning.make_plan import make_plan
-from .planning.plan import Plan
-from .planning.request import (
-    AnyPlanOptions,
+from .planning.options import (
+    AnyPlanKeywords,
+    PlanKeywords,
     PlanOptions,
-    PlanRequest,
+    TournamentKeywords,
     TournamentOptions,
-    TournamentRequest,
 )
+from .planning.plan import Plan
 from .reporting.words.advice import audit_spoken, spoken
 
 if TYPE_CHECKING:
@@ -64,14 +64,14 @@ class Audit(AuditRecord):
             self.shared["verdict"] = " ".join(audit_spoken(self))
         return str(self.shared["verdict"])
 
-    @takes(PlanRequest, TournamentRequest)
+    @takes(PlanOptions, TournamentOptions)
     def plan(
         self,
         *,
         by: str | Measure | None = None,
         model: Denoiser | None = None,
         data: Dataset | Law | None = None,
-        **options: Unpack[AnyPlanOptions],
+        **options: Unpack[AnyPlanKeywords],
     ) -> Plan:
         """Return a plan made from this audit; options as `girsanov.make_plan`.
 
@@ -79,7 +79,7 @@ class Audit(AuditRecord):
         then as `girsanov.tournament`.
         """
         if by is None:
-            return make_plan(self, **cast(PlanOptions, options))
+            return make_plan(self, **cast(PlanKeywords, options))
         # samples are drawn and compared, for which torch is needed
         from .planning.tournament.tournament import tournament
 
@@ -87,7 +87,7 @@ class Audit(AuditRecord):
             require(value is not None, name, "must be given with by", None, SAMPLED)
         assert model is not None
         assert data is not None
-        return tournament(self, model, data, **cast(TournamentOptions, {**options, "by": by}))
+        return tournament(self, model, data, **cast(TournamentKeywords, {**options, "by": by}))
 
     def save(self, path: PathLike, *, force: bool = False) -> None:
         """Write `path` (JSON, to read) and its arrays beside it (safetensors).

@@ -10,12 +10,12 @@ from .data import Dataset
 from .denoise.base import Denoiser
 from .law.base import Law
 from .measuring.audit import measure_audit
-from .measuring.request import AuditOptions, AuditRequest
+from .measuring.options import AuditKeywords, AuditOptions
 from .planning.audit_to_precision import measure_to_precision
 
 
-@takes(AuditRequest)
-def audit(denoiser: Denoiser, data: Dataset | Law, **options: Unpack[AuditOptions]) -> Audit:
+@takes(AuditOptions)
+def audit(denoiser: Denoiser, data: Dataset | Law, **options: Unpack[AuditKeywords]) -> Audit:
     """Return the audit of `denoiser` on held-out `data`: one pass, n (2 K - 1) draws calls.
 
     data: held-out examples, or the law itself; train: the training data, for the moments and
@@ -33,17 +33,17 @@ def audit(denoiser: Denoiser, data: Dataset | Law, **options: Unpack[AuditOption
     Without train, examples, draws and reference, the exact denoiser of a law that knows its curve
     is not measured on this law: the curve is exact and costs no call (`measuring/exact_law.py`).
     """
-    return Audit.of(measure_audit(denoiser, data, AuditRequest(**options)))
+    return Audit.of(measure_audit(denoiser, data, AuditOptions(**options)))
 
 
-@takes(AuditRequest)
+@takes(AuditOptions)
 def audit_to(
     denoiser: Denoiser,
     data: Dataset | Law,
     *,
     half_width: float,
     steps: int | None = None,
-    **options: Unpack[AuditOptions],
+    **options: Unpack[AuditKeywords],
 ) -> Audit:
     """Return an audit that knows the discretisation of a plan to `half_width`, if the data allows.
 
@@ -54,6 +54,6 @@ def audit_to(
     ``facts.precision``. Raises InputError for numbers that cannot be.
     """
     record = measure_to_precision(
-        denoiser, data, AuditRequest(**options), half_width=half_width, steps=steps
+        denoiser, data, AuditOptions(**options), half_width=half_width, steps=steps
     )
     return Audit.of(record)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
-import numpy as np
 import pytest
 
-import girsanov as gv
 from girsanov._checks import InputError
 from girsanov.measuring.examples import MOMENT_SHARE
 from girsanov.measuring.trajectories import teacher_calls
-from girsanov.workflow.call_budget import LEVELS, shared_out
+from girsanov.workflow.shared.call_budget import LEVELS, shared_out
 
 
 @pytest.mark.parametrize("aside", [True, False])
@@ -28,14 +24,14 @@ def test_the_cost_is_within_the_budget(calls, trajectories, available, train, as
     except InputError:
         assert calls == 5_000
         return
-    examples = got["examples"]
+    examples = got.examples
     assert examples <= available
     measured = examples - examples // MOMENT_SHARE if aside and not train else examples
-    each = models * (2 * got["levels"] - 1)  # the levels and the gaps between them
-    cost = measured * got["draws"] * each + min(measured, train) * got["levels"]
-    cost += trajectories * teacher_calls(got["levels"]) if trajectories else 0
+    each = models * (2 * got.levels - 1)  # the levels and the gaps between them
+    cost = measured * got.draws * each + min(measured, train) * got.levels
+    cost += trajectories * teacher_calls(got.levels) if trajectories else 0
     assert cost <= calls
-    assert got["levels"] in LEVELS
+    assert got.levels in LEVELS
     if examples == available:
         assert cost > 0.5 * calls - measured * each
     else:
@@ -44,90 +40,7 @@ def test_the_cost_is_within_the_budget(calls, trajectories, available, train, as
 
 def test_examples_and_paths_come_before_levels():
     few = {"available": 297, "aside": False}
-    assert shared_out(25_000, **few) == {"levels": 17, "examples": 297, "draws": 2}
-    assert shared_out(25_000, **few, levels=33)["levels"] == 33
-    assert shared_out(400_000, **few)["levels"] == 65
-    assert shared_out(60_000, **few, trajectories=64)["levels"] == 65  # what solvers can visit
-
-
-def test_an_audit_costs_what_it_may(girsanov, here):
-    rng = np.random.default_rng(0)
-    np.save(here / "x.npy", rng.gamma(2.0, size=(300, 4)))
-    fitted = girsanov("fit", "x.npy", "--out", "model", "--steps", 3, "--network", "mlp")
-    assert fitted.code == 0, fitted.err
-    np.save(here / "new.npy", rng.gamma(2.0, size=(400, 4)))
-    options = ("--data", "new.npy", "--calls", 25_000, "--trajectories", 16)
-    said = girsanov("audit", "model", *options, "--out", "a.json")
-    assert said.code == 0, said.err
-    facts = gv.load_audit(here / "a.json").facts
-    assert 15_000 < facts.calls <= 25_000
-    assert facts.trajectories == 16
-    other = girsanov("fit", "x.npy", "--out", "other", "--steps", 5, "--network", "mlp")
-    assert other.code == 0, other.err
-    for beside in (("--reference", "other"), ("--precision", "bfloat16")):  # both are counted
-        said = girsanov("audit", "model", *options, *beside, "--out", f"{beside[0][2:]}.json")
-        assert said.code == 0, said.err
-        assert 15_000 < gv.load_audit(here / f"{beside[0][2:]}.json").facts.calls <= 25_000
-
-
-def test_mistakes(mistake, girsanov, law, here):
-    assert "--calls: is for audits on data" in mistake(
-        "audit", law, "--data", law, "--calls", 5000)  # fmt: skip
-    rng = np.random.default_rng(0)
-    np.save(here / "x.npy", rng.gamma(2.0, size=(300, 4)))
-    girsanov("fit", "x.npy", "--out", "model", "--steps", 3, "--network", "mlp")
-    np.save(here / "new.npy", rng.gamma(2.0, size=(400, 4)))
-    words = ("audit", "model", "--data", "new.npy", "--calls")
-    assert "--examples: cannot be given with --calls" in mistake(*words, 9999, "--examples", 40)
-    assert "calls: must be at least" in mistake(*words, 100)
-    assert "--guidance: is for a diffusers pipeline" in mistake(
-        "audit", "model", "--data", "new.npy", "--guidance", 2)  # fmt: skip
-
-
-def test_an_audit_to_a_half_width_says_what_it_came_to(girsanov, here):
-    law = gv.GaussianMixture([0.3, 0.7], [[-1.5], [1.0]], [0.04, 0.15])
-    (here / "law.json").write_text(json.dumps(law.to_json()))
-    options = ("--data", "law.json", "--half-width", 0.3, "--steps", 6)
-    said = girsanov("audit", "law.json", *options, "--out", "a.json")
-    assert said.code == 0, said.err
-    told = gv.load_audit(here / "a.json").facts.precision
-    assert told.reached <= 0.3 * 1.02
-    assert "the discretisation of 6 planned steps is known to" in said.out
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (("--half-width", 3), "--half-width: must be above 0 and below 1 (0.03: 3 %); got 3"),
-        (("--half-width", 0.1, "--calls", 900), "--calls: is found by --half-width; got 900"),
-        (("--half-width", 0.1, "--draws", 2), "--draws: is found by --half-width; got 2"),
-        (("--steps", 8), "--steps: is for --half-width alone; got 8"),
-    ],
-)
-def test_two_ways_to_say_how_much_are_refused(girsanov, here, options, message):
-    law = gv.Gaussian([0.0], [[1.0]])
-    (here / "law.json").write_text(json.dumps(law.to_json()))
-    said = girsanov("audit", "law.json", "--data", "law.json", *options)
-    assert (said.code, (here / "audit.json").exists()) == (2, False)
-    assert message in said.err
-
-
-def test_the_verdict_is_of_the_steps_whose_precision_was_asked_for(girsanov, here):
-    law = gv.GaussianMixture([0.3, 0.7], [[-1.5], [1.0]], [0.04, 0.15])
-    (here / "law.json").write_text(json.dumps(law.to_json()))
-    options = ("--data", "law.json", "--half-width", 0.5, "--steps", 3, "--out", "a.json")
-    assert "Sampled with 3 steps" in girsanov("audit", "law.json", *options).out
-    shown = str(gv.load_audit(here / "a.json"))
-    assert "the discretisation of 3 planned steps is known to" in shown
-    assert "audit.plan(steps=3)" in shown
-
-
-def test_a_plan_never_replaces_the_audit_it_is_made_from(girsanov, here):
-    law = gv.Gaussian([0.0], [[1.0]])
-    (here / "law.json").write_text(json.dumps(law.to_json()))
-    girsanov("audit", "law.json", "--data", "law.json", "--examples", 200, "--levels", 5)
-    before = (here / "audit.json").read_bytes()
-    said = girsanov("plan", "audit.json", "--steps", 3, "--out", "audit.json", "--force")
-    assert said.code == 2
-    assert "--out: must be another file than the audit it is made from; got audit.json" in said.err
-    assert (here / "audit.json").read_bytes() == before
+    assert shared_out(25_000, **few) == (17, 297, 2)
+    assert shared_out(25_000, **few, levels=33).levels == 33
+    assert shared_out(400_000, **few).levels == 65
+    assert shared_out(60_000, **few, trajectories=64).levels == 65  # what solvers can visit

@@ -23,7 +23,7 @@ import girsanov as gv
 
 FULL = """
 import contextlib, io, json, pathlib, resource, shutil, signal, sys
-import torch._dynamo, girsanov.cli.show, girsanov.cli.tournament, girsanov.workflow.commands
+import torch._dynamo, girsanov.cli.console, girsanov.workflow.digits_demo
 import girsanov.reporting.page, pyarrow.parquet  # imports write to the disk as well
 from girsanov.cli.main import run
 

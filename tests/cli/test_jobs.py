@@ -262,7 +262,7 @@ def test_minutes_are_recorded_as_the_steps_they_came_to(girsanov, vectors):
     said = girsanov("fit", vectors, "--out", "model", "--minutes", "0.003", "--network", "mlp",
                     "--json").json  # fmt: skip
     assert said["minutes"] == 0.003
-    expected = f"girsanov fit {vectors} --out model --network mlp --steps {said['steps']}"
+    expected = f"girsanov fit {vectors} --out model --steps {said['steps']} --network mlp"
     assert said["command"] == expected
 
 

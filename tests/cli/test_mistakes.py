@@ -160,9 +160,9 @@ def test_an_unwritable_place_is_refused_before_the_work(made, mistake, monkeypat
     def never(*arguments, **options):
         raise AssertionError("work was begun")
 
-    monkeypatch.setattr("girsanov.workflow.commands.fit", never)
-    monkeypatch.setattr("girsanov.workflow.commands.measure", never)
-    monkeypatch.setattr("girsanov.workflow.commands.sample", never)
+    monkeypatch.setattr("girsanov.workflow.fit_model.train_on", never)
+    monkeypatch.setattr("girsanov.workflow.audit_model.measure", never)
+    monkeypatch.setattr("girsanov.workflow.draw_samples.draw", never)
     if not os.path.isdir("/proc/self"):
         pytest.skip("needs a place where no one may write")
     place = "/proc/self"
@@ -221,7 +221,7 @@ def test_a_file_that_cannot_be_read_is_one_line(made, mistake, monkeypatch):
     def denied(*arguments, **options):
         raise PermissionError(13, "Permission denied", "vectors.npy")
 
-    monkeypatch.setattr("girsanov.workflow.commands.load_model", denied)
+    monkeypatch.setattr("girsanov.workflow.audit_model.load_model", denied)
     line = mistake("audit", "model", "--data", "vectors.npy", "--out", "new.json")
     assert line == "girsanov: vectors.npy: cannot be used (Permission denied)\n"
 
@@ -230,6 +230,6 @@ def test_a_fault_of_ours_is_not_hidden(made, monkeypatch):
     def broken(*arguments, **options):
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("girsanov.workflow.commands.load_model", broken)
+    monkeypatch.setattr("girsanov.workflow.audit_model.load_model", broken)
     with pytest.raises(RuntimeError, match="a bug"):
         run(["audit", "model", "--data", "vectors.npy", "--out", "new.json"])

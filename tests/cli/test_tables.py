@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import girsanov as gv
-from girsanov.cli.show import _advice
+from girsanov.cli.fit import _advice
 
 QUICK = ("--levels", "9", "--draws", "4")
 

@@ -143,7 +143,7 @@ def test_the_commands_take_the_order_and_plan_by_remembers_it(
     assert "10 for class 2" in " ".join(said.split())
     assert gv.load_audit(out).facts.class_order == "text"
     orders = []
-    from girsanov.workflow import data_sources as sources
+    from girsanov.workflow.shared import data_sources as sources
 
     load = sources.load_data
     monkeypatch.setattr(

@@ -103,7 +103,7 @@ def test_levels_are_the_same_with_and_without_a_stop_between_them():
     whole = gv.audit(gv.ExactDenoiser(LAW), LAW, levels=GRID, examples=320, draws=1, seed=4)
     from girsanov.measuring.examples import LawExamples
     from girsanov.measuring.measuring_pass import measure_curve
-    from girsanov.measuring.request import Pass
+    from girsanov.measuring.options import Pass
 
     examples = LawExamples(LAW, 320, 4)
     bare = measure_curve(gv.ExactDenoiser(LAW), examples, GRID, whole.frame, Pass(seed=4))

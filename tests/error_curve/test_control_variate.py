@@ -14,7 +14,7 @@ from girsanov.error_curve.frame import make_frame
 from girsanov.error_curve.interpolate import stretches
 from girsanov.measuring.examples import FAR, LawExamples
 from girsanov.measuring.measuring_pass import measure_curve
-from girsanov.measuring.request import Pass
+from girsanov.measuring.options import Pass
 from girsanov.moments import moments_from_covariance
 
 GRID = np.array([0.1, 1.0, 10.0, 80.0])

@@ -12,7 +12,7 @@ from girsanov.error_curve.frame import make_frame
 from girsanov.law import Gaussian, GaussianMixture
 from girsanov.measuring.examples import FAR, LawExamples
 from girsanov.measuring.measuring_pass import measure_curve
-from girsanov.measuring.request import Pass
+from girsanov.measuring.options import Pass
 from girsanov.moments import moments_from_covariance
 
 LAW = GaussianMixture(

@@ -18,7 +18,7 @@ from girsanov.measuring import resume as kept
 from girsanov.sampling.shards import sample_shards
 from girsanov.train import TrainOptions
 from girsanov.train.checkpoint import load_checkpoint
-from girsanov.workflow.data_sources import parts
+from girsanov.workflow.shared.data_sources import parts
 
 
 def make_model(folder: Path) -> None:

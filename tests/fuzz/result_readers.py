@@ -14,9 +14,9 @@ from mutate import json_bytes, mutated_json
 from reader import ROWS, Reader, small_model, spoil_json, spoil_signed
 
 import girsanov as gv
-from girsanov.cli.compare import _sets
+from girsanov import workflow
 from girsanov.data.origin import refuse_drawn, write_origin
-from girsanov.workflow.commands import report_command
+from girsanov.workflow.compare_samples import _sets
 
 LAWS: list[gv.Law] = [
     gv.GaussianMixture([0.3, 0.7], [[0.0, 1.0], [2.0, -1.0]], [np.eye(2), 0.1 * np.eye(2)]),
@@ -115,8 +115,8 @@ def use_plan(path: Path) -> None:
 def use_report(folder: Path) -> None:
     for name in ("audit", "plan"):
         audits, plans = [folder / "audit.json"], [folder / f"{name}.json"][name == "audit" :]
-        report_command(audits, plans, None, None, labels=None, drop=(), figures=None,
-                       out=folder / "page.html", command="girsanov report")  # fmt: skip
+        page = folder / "page.html"
+        workflow.report(workflow.ReportRequest(audits, plan=plans, out=page, force=True))
 
 
 def spoil_results(folder: Path, random: Random) -> None:
@@ -133,7 +133,7 @@ def make_origin(folder: Path) -> None:
 def use_origin(folder: Path) -> None:
     samples = str(folder / "s.npz")
     refuse_drawn(samples, "1" * 64)
-    _sets(samples, str(folder / "x.npy"), None, None, None)
+    _sets(workflow.CompareRequest(samples, folder / "x.npy"))
 
 
 def make_scheduler(folder: Path) -> None:

@@ -117,7 +117,7 @@ def test_damaged_sums_begin_again(model, parts, tmp_path, damage):
 
 SCRIPT = """
 import sys
-from girsanov.measuring import resume
+from girsanov.measuring import resume as kept
 from girsanov.cli.main import run
 resume.SECONDS = 0.0
 line = "audit model --data x.npy --levels 9 --draws 12 --batch-size 16 --out " + sys.argv[1]

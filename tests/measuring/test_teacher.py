@@ -10,7 +10,7 @@ import torch
 import girsanov as gv
 from girsanov._checks import InputError
 from girsanov.error_curve.frame import make_frame
-from girsanov.measuring.request import Pass
+from girsanov.measuring.options import Pass
 from girsanov.measuring.teacher import (
     REFINE,
     measure_trajectories,

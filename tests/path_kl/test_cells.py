@@ -15,7 +15,7 @@ from girsanov.error_curve.integrals import half_integral, leave_one_out
 from girsanov.law import Gaussian, GaussianMixture
 from girsanov.measuring.examples import LawExamples
 from girsanov.measuring.measuring_pass import measure_curve
-from girsanov.measuring.request import Pass
+from girsanov.measuring.options import Pass
 from girsanov.path_kl.cells import cells, path_cost
 from girsanov.path_kl.shortest_path import shortest_paths
 from girsanov.sampling.registry import SAMPLERS, sampler_named

@@ -17,7 +17,7 @@ from girsanov.path_kl.grid_cost import prices
 from girsanov.planning.allowed_levels import offer
 from girsanov.planning.make_plan import make_plan
 from girsanov.planning.on_grid import evaluate_grid, grid_prices
-from girsanov.planning.request import PlanRequest
+from girsanov.planning.options import PlanOptions
 from girsanov.sampling.registry import SAMPLERS
 
 LAW = GaussianMixture(
@@ -70,7 +70,7 @@ def test_plan_has_the_steps_asked_for(exact, sampler, covariance, last):
 
 def test_grid_of_a_plan_is_the_shortest_path(exact):
     plan = make_plan(exact, steps=6, sampler="x0", weight=0.0)
-    site = offer(exact, PlanRequest(last="denoise"))
+    site = offer(exact, PlanOptions(last="denoise"))
     price = prices(exact, SAMPLERS["x0"], levels=site.levels, menu=site.menu)
     assert len(site.levels) > 8 * site.end / 9 > 100  # many more than were measured
     rng, end = np.random.default_rng(0), site.end - 1
@@ -303,7 +303,7 @@ def test_start_and_covariance_are_those_measured(exact):
     lam = np.linalg.eigvalsh(LAW.covariance())[::-1]
     assert plan.start_noise == pytest.approx(np.sqrt(lam + 1 / plan.levels[0]))
     nodes = np.array([4, 10, 15])
-    more = grid_prices(exact, plan.levels, PlanRequest(covariance="pca"))[0].unseen(nodes)
+    more = grid_prices(exact, plan.levels, PlanOptions(covariance="pca"))[0].unseen(nodes)
     assert (more < 0.01 * plan.variances).all()
     assert plan.variances - more == pytest.approx(exact.curve.mean_errors("pca")[nodes])
     full = evaluate_grid(exact, GRID[[3, 9, 14, 20]], covariance="full", last="denoise")

@@ -9,7 +9,7 @@ import torch
 
 import girsanov as gv
 from girsanov._checks import InputError
-from girsanov.planning.request import PlanRequest
+from girsanov.planning.options import PlanOptions
 from girsanov.planning.solvers.plan_solver import NONE, plan_solver
 from girsanov.sampling.loop import sample_standardised
 from girsanov.sampling.registry import ode_names
@@ -104,7 +104,7 @@ def test_a_distance_is_reached_with_the_fewest_steps(audit):
     fewer = audit.plan(sampler="dpmpp-2m", steps=plan.steps - 1)
     assert fewer.distance.high > 0.03
     measured = plan_solver(
-        audit, PlanRequest(sampler="dpmpp-2m", distance=0.06, denoiser=DENOISER)
+        audit, PlanOptions(sampler="dpmpp-2m", distance=0.06, denoiser=DENOISER)
     )
     assert measured.distance.kind == "measured"
     assert measured.distance.high <= 0.06

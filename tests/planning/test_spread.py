@@ -15,8 +15,8 @@ from girsanov.ledger.kept_spread import kept_spread
 from girsanov.planning.allowed_levels import ends_by, settled
 from girsanov.planning.make_plan import make_plan
 from girsanov.planning.on_grid import evaluate_grid
+from girsanov.planning.options import PlanOptions
 from girsanov.planning.plan_file import load_plan
-from girsanov.planning.request import PlanRequest
 from girsanov.sampling.step_kl import gaussian_cell
 
 THIN = Gaussian([5.0, -2.0, 1.0], [400.0, 1.0, 0.01])
@@ -98,10 +98,10 @@ def test_points_are_followed_until_they_are_told_apart():
 
 
 def test_pictures_are_denoised_and_vectors_drawn(thin):
-    assert ends_by(thin, PlanRequest()) == "draw"
-    assert ends_by(thin, PlanRequest(sampler="x0")) == "denoise"
-    assert ends_by(thin, PlanRequest(sampler="ddim")) == "denoise"
-    assert ends_by(thin.with_facts(shape=(1, 3, 1)), PlanRequest()) == "denoise"
+    assert ends_by(thin, PlanOptions()) == "draw"
+    assert ends_by(thin, PlanOptions(sampler="x0")) == "denoise"
+    assert ends_by(thin, PlanOptions(sampler="ddim")) == "denoise"
+    assert ends_by(thin.with_facts(shape=(1, 3, 1)), PlanOptions()) == "denoise"
 
 
 def test_a_pilot_keeps_the_variance_that_few_steps_lose():

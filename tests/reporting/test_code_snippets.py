@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import typer.main
 
-from girsanov.cli import commands  # noqa: F401 - registers what is looked up below
+from girsanov.cli import main  # noqa: F401
 from girsanov.cli.options import app
 from girsanov.denoise.facts import PipelineFacts
 from girsanov.reporting.code_snippets import snippets

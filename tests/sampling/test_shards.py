@@ -136,7 +136,7 @@ def test_a_fingerprint_tells_plans_apart():
 
 SCRIPT = """
 import os, random, signal, sys, time
-import girsanov.cli.show, girsanov.workflow.commands
+import girsanov.cli.sample, girsanov.workflow.draw_samples
 from girsanov.cli.main import run
 draw, killed, longest = random.Random(3), 0, 0.5
 while True:

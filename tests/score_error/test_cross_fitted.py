@@ -12,7 +12,7 @@ from girsanov.error_curve.interpolate import stretches
 from girsanov.measuring import measuring_pass as measure
 from girsanov.measuring.examples import FAR, LawExamples
 from girsanov.measuring.measuring_pass import measure_curve
-from girsanov.measuring.request import Pass
+from girsanov.measuring.options import Pass
 from girsanov.moments import moments_from_covariance
 from girsanov.score_error.corrections import CALIBRATED, PROBED
 

@@ -17,7 +17,7 @@ from girsanov.law import Gaussian, GaussianMixture
 from girsanov.ledger.score_entry import score_bound
 from girsanov.measuring.examples import LawExamples
 from girsanov.measuring.measuring_pass import measure_curve
-from girsanov.measuring.request import Pass
+from girsanov.measuring.options import Pass
 from girsanov.montecarlo import group_estimate
 from girsanov.path_kl.grid_cost import prices
 from girsanov.path_kl.ideal_grid import reference_between

@@ -6,18 +6,21 @@ import html
 import json
 import re
 import shlex
-from functools import partial
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import girsanov as gv
+from girsanov import workflow
 from girsanov.cli.main import run
+from girsanov.data.origin import read_origin
 from girsanov.train.loop import Trainer
-from girsanov.workflow import demo as room
-from girsanov.workflow.demo import FILES, run_demo
+from girsanov.workflow import digits_demo as room
+from girsanov.workflow.digits_demo import FILES
 
 QUICK = {"minutes": 0.02, "network": "mlp"}
+FEW = {"levels": 9, "draws": 1}
 pytest.importorskip("sklearn")
 
 
@@ -25,7 +28,8 @@ pytest.importorskip("sklearn")
 def few_levels():
     """Audit on few levels, which is not what is tested here."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(room, "audit", partial(room.audit, levels=9, draws=1))
+        measure = room.audit
+        patch.setattr(room, "audit", lambda asked, **k: measure(replace(asked, **FEW), **k))
         yield
 
 
@@ -43,7 +47,17 @@ def done(tmp_path_factory, bars):
     def stage(name):
         return lambda done, total: bars.__setitem__(name, (done, total))
 
-    return folder, run_demo(folder, **QUICK, stage=stage)
+    return folder, run_demo(folder, stage=stage)
+
+
+def run_demo(folder, stage=None, **options):
+    return workflow.demo(workflow.DemoRequest(out=folder, **{**QUICK, **options}), stage=stage)
+
+
+def commands(folder):
+    """The lines that did it, as they were recorded."""
+    of_plan = gv.load_plan(folder / "plan.json").about["audit"]["commands"]
+    return [*of_plan, read_origin(str(folder / "samples.npy"))["command"]]
 
 
 def test_it_writes_everything(done):
@@ -69,37 +83,40 @@ def test_its_page_lists_the_commands(done):
     page = re.sub(r"</?span[^>]*>", "", (folder / "report.html").read_text())
     steps = gv.load_model(folder / "model").training["steps"]
     assert html.escape(shlex.quote(str(folder / "model")), quote=False)[1:-1] in page
-    assert f"--steps {steps} --network mlp --seed 0" in page
+    assert f"--steps {steps} --network mlp" in page
+    assert [shlex.split(line)[1] for line in commands(folder)] == [
+        "fit",
+        "audit",
+        "plan",
+        "sample",
+    ]
 
 
 def test_its_commands_draw_the_same_samples(done, tmp_path, monkeypatch):
     folder, _ = done
     monkeypatch.chdir(tmp_path)
-    steps = gv.load_model(folder / "model").training["steps"]
-    lines = room._commands(FILES, {"steps": steps, "network": "mlp", "seed": 0})
-    lines[1] += " --levels 9 --draws 1"
-    for line in lines:
-        assert run(shlex.split(line)[1:]) == 0
+    for line in commands(folder):
+        assert run(shlex.split(line.replace(f"{folder}/", ""))[1:]) == 0
     np.testing.assert_array_equal(np.load("samples.npy"), np.load(folder / "samples.npy"))
 
 
 def test_run_again_it_goes_on_from_what_is_there(done, monkeypatch):
     folder, demo = done
     monkeypatch.setattr(Trainer, "step", None)  # nothing is left to train
-    again = run_demo(folder, **QUICK)
+    again = run_demo(folder)
     assert again.plan.model == demo.plan.model
     np.testing.assert_array_equal(again.plan.levels, demo.plan.levels)
 
 
 def test_it_refuses_other_options(done):
     with pytest.raises(gv.InputError, match=r"holds a demo run with .*Choose another --out"):
-        run_demo(done[0], **QUICK, seed=1)
+        run_demo(done[0], seed=1)
 
 
 def test_it_refuses_a_folder_with_other_things(tmp_path):
     (tmp_path / "audit.json").write_text("mine")
     with pytest.raises(gv.InputError, match=r"must be a new folder or an empty one.*audit\.json"):
-        run_demo(tmp_path, **QUICK)
+        run_demo(tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["audit.json"]
 
 

@@ -49,8 +49,12 @@ def run(arguments: Sequence[str]) -> int:
     A user's mistake becomes one line on stderr; anything else that fails is ours and is raised.
     """
     try:
-        # a module registers its commands on the one app
-        from . import bounds, commands, compare, export, report, verify  # noqa: F401
+        # a module registers its command on the one app, which lists them in this order
+        # isort: off
+        from . import bounds, fit, audit, plan, sample, demo, compare  # noqa: F401
+        from . import export, report, verify  # noqa: F401
+
+        # isort: on
         from .options import app
 
         require_no_empty(arguments)

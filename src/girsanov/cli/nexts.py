@@ -55,8 +55,8 @@ def after_sample(commands: Sequence[str], samples: str) -> str:
     """Return the line that reports samples; commands: the ones that led to them."""
     from ..reporting.code_snippets import after, positional
 
-    known = positional("audit", commands, "")  # an audit made in Python lies anywhere
-    audit = after("audit", "--out", commands, "audit.json") if known else "AUDIT"
+    recorded = positional("audit", commands, "")  # an audit made in Python lies anywhere
+    audit = after("audit", "--out", commands, "audit.json") if recorded else "AUDIT"
     plan = after("sample", "--plan", commands, "plan.json")
     places = [Path(plan).parent, Path(positional("sample", commands, "")).parent]
     audit, data = (

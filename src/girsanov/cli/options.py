@@ -1,179 +1,109 @@
-"""The application and the options that several commands share."""
+"""The application, and how a request becomes a command: its fields are the options."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import MISSING, Field, fields
 from pathlib import Path
-from typing import Annotated
+from types import NoneType
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import typer
+from typer import Argument, Option
+from typer.models import ParameterInfo
+
+from ..workflow.requests import Request
 
 app = typer.Typer(name="girsanov", add_completion=False, pretty_exceptions_enable=False)
 
 DATA = ".npy, .npz, .csv, .parquet, a folder of images, .npy or .parquet files, or digits"
-Model = Annotated[
-    str,
-    typer.Argument(
-        help="A model folder, a diffusers pipeline (its folder, or hub:owner/name), or a law in "
-        "a .json file."
-    ),
-]
-AuditFile = Annotated[Path, typer.Argument(help="What `girsanov audit` wrote.")]
-Labels = Annotated[
-    str | None, typer.Option(help="Column (or array of a .npz) that holds the classes.")
-]
-ClassOrder = Annotated[
-    str | None,
-    typer.Option(
-        help="Which class of a pipeline without class names a folder (or label) of digits is: "
-        "number (default), or text: 0, 1, 10, 11, 2, ..., as image-folder loaders sort them."
-    ),
-]
-Drop = Annotated[
-    list[str] | None,
-    typer.Option(help="A column of a table to leave out (may be repeated); a model remembers."),
-]
-Only = Annotated[
-    list[str] | None,
-    typer.Option(help="Or a column to keep, beside the labels, of no others (may be repeated)."),
-]
-Levels = Annotated[int | None, typer.Option(min=2, help="Noise levels to measure (default 65).")]
-Trajectories = Annotated[
-    int, typer.Option(min=0, help="Of the teacher, to plan ddim, heun, dpmpp-2m on; 256 do.")
-]
-Spend = Annotated[
-    int | None,
-    typer.Option(min=1, help="Spend at most so many network calls, of all models."),
-]
-HalfWidth = Annotated[
-    float | None,
-    typer.Option(help="Know what a plan costs to this share of it (0.03: 3 %), by few calls."),
-]
-PlannedSteps = Annotated[
-    int | None, typer.Option(min=1, help="Of the plan of --half-width (default: the best number).")
-]
-TrainData = Annotated[str | None, typer.Option(help="Training data, to measure memorisation.")]
-Reference = Annotated[
-    str | None, typer.Option(help="A better model, for a higher bound on MODEL's error.")
-]
-Guidance = Annotated[
-    float,
-    typer.Option(help="Weight of classifier-free guidance, for pipelines; 1 is none."),
-]
-Device = Annotated[
-    str | None, typer.Option(help="cpu, cuda, cuda:1, ... (default: a GPU if there is one).")
-]
-Precision = Annotated[
-    str, typer.Option(help="Of matrix products in the network: float32, bfloat16 or float16.")
-]
-Compile = Annotated[bool, typer.Option("--compile", help="Compile the network (torch.compile).")]
-Sampler = Annotated[
-    str,
-    typer.Option(
-        help="gaussian, x0, score or relative; or, after audit --trajectories, the deterministic "
-        "ddim, heun or dpmpp-2m."
-    ),
-]
-Judge = Annotated[
-    str | None,
-    typer.Option(
-        help="The model: to match the noise to the data's spread, measure a solver's distance, "
-        "or draw with --by."
-    ),
-]
-Start = Annotated[
-    str | None,
-    typer.Option(
-        help="class (default of models with classes, which then start each from its own moments), "
-        "gaussian (of all the data), mean or standard."
-    ),
-]
-Last = Annotated[
-    str | None,
-    typer.Option(
-        help="draw (default of vectors and tables), denoise (of pictures, and of other samplers "
-        "than gaussian) or sample: how the last step ends."
-    ),
-]
-Process = Annotated[
-    str | None, typer.Option(help="Sample as vp or cld (default: as the model was trained).")
-]
-Distance = Annotated[
-    float | None, typer.Option(help="Or distance of a solver to its teacher (standardised).")
-]
-Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of all randomness.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
-Covariance = Annotated[
-    str | None, typer.Option(help="scalar, coordinate, pca, dct or full (gaussian only).")
-]
-Resolution = Annotated[
-    float | None, typer.Option(help="Noise level at which to stop (standardised units).")
-]
-Candidates = Annotated[
-    list[str] | None, typer.Option(help="With --by: a sampler to try (may be repeated).")
-]
-Calibrate = Annotated[
-    bool | None,
-    typer.Option(
-        "--calibrate/--no-calibrate",
-        help="Correct the model as the audited examples advise (default: where it is broken).",
-    ),
-]
-Calls = Annotated[
-    int | None,
-    typer.Option(
-        min=1,
-        help="With --by: network calls to spend (default 200000). At least 40 samples of each of "
-        "4 candidates, 60 of each of 6, about 85 of each of 13, times the steps of a sample.",
-    ),
-]
-W2 = Annotated[
-    float | None, typer.Option(help="Or the W2 distance that stopping there may leave.")
-]
-Among = Annotated[
-    list[float] | None, typer.Option(help="An SNR to choose from (repeat it; only these).")
-]
-Keep = Annotated[
-    list[float] | None, typer.Option(help="An SNR that must be visited (may be repeated).")
-]
-Widest = Annotated[float | None, typer.Option(help="The most log-SNR between two levels.")]
-Weight = Annotated[float | None, typer.Option(help="a of the objective s^-a (x0 only); 0 is KL.")]
-Frontier = Annotated[
-    bool, typer.Option("--frontier", help="Print what every number of steps costs.")
-]
-By = Annotated[
-    str | None,
-    typer.Option(help="Let samples decide: sliced-w2, gaussian-w2, mmd or frechet."),
-]
-Against = Annotated[
-    str | None, typer.Option(help="With --by: held-out data to compare them with.")
-]
-Verbose = Annotated[
-    bool, typer.Option("--verbose", help="Print levels, notes and every level's certificate.")
-]
+TEXTS = ("data", "model", "reference", "samples", "train_data")  # "digits", hub:... are no paths
+Seed = Annotated[int, Option(min=0, max=2**63 - 1, help="Seed of all randomness.")]
+AsJson = Annotated[bool, Option("--json", help="Print one JSON object on stdout.")]
 Force = Annotated[
     bool,
-    typer.Option(
+    Option(
         "--force",
         help="Replace the output, whatever it is. Without it audits, samples and plans of --by, "
         "which cost network calls, are never replaced; plans and pages replace their own kind. "
         "`plan` also plans from an audit that cannot tell.",
     ),
 ]
-
-
-NO_FID = (
-    "frechet is the same formula in other features than Inception's, so its numbers are no FID"
+MODEL = Argument(
+    help="A model folder, a diffusers pipeline (its folder, or hub:owner/name), or a law in "
+    "a .json file."
 )
+PRECISION = "Of matrix products in the network: float32, bfloat16 or float16."
+Words = ParameterInfo | str  # of an option; a text is its help
+SHARED: dict[str, Words] = {  # of fields that a command says nothing else of
+    "out": "Where to write.",
+    "labels": "Column (or array of a .npz) that holds the classes.",
+    "class_order": (
+        "Which class of a pipeline without class names a folder (or label) of digits is: "
+        "number (default), or text: 0, 1, 10, 11, 2, ..., as image-folder loaders sort them."
+    ),
+    "drop": "A column of a table to leave out (may be repeated); a model remembers.",
+    "device": "cpu, cuda, cuda:1, ... (default: a GPU if there is one).",
+    "compile": Option("--compile", help="Compile the network (torch.compile)."),
+    "any_model": Option("--any-model", help="Use a plan of another model."),
+    "seed": get_args(Seed)[1],
+    "force": get_args(Force)[1],
+}
+
+Command = Callable[..., None]
 
 
-def require_measures(names: Iterable[str], known: Sequence[str]) -> None:
-    """Refuse a --by that is none of `known`, before anything is read."""
-    from .._checks import require
+def command(request: type[Request], **options: Words) -> Callable[[Command], Command]:
+    """Return what makes a command of a function of a request and of its own options.
 
-    for name in names:
-        remedy = NO_FID if name.lower() in ("fid", "fréchet") else ""
-        require(name in known, "--by", f"must be one of {', '.join(known)}", name, remedy)
+    options: what `--help` says of each field, where `SHARED` does not. The function's own
+    options, which change nothing of the result, come before --seed, and --json comes last.
+    """
+
+    def register(run: Command) -> Command:
+        _, *own = inspect.signature(run, eval_str=True).parameters.values()
+        hints = get_type_hints(request)
+        names = [field.name for field in fields(request)]
+        words = [options[name] if name in options else SHARED[name] for name in names]
+        asked = [
+            _parameter(f, hints[f.name], w) for f, w in zip(fields(request), words, strict=True)
+        ]
+        at = names.index("seed") if "seed" in names else len(names)
+
+        def call(**given: Any) -> None:
+            wanted = {name: given.pop(name) for name in names}
+            run(request(**{n: v for n, v in wanted.items() if v is not None}), **given)
+
+        signature = inspect.Signature([*asked[:at], *own[:-1], *asked[at:], *own[-1:]])
+        call.__signature__ = signature  # type: ignore[attr-defined]
+        call.__doc__ = run.__doc__
+        app.command(run.__name__)(call)
+        return run
+
+    return register
+
+
+def _parameter(field: Field[Any], hint: Any, option: Words) -> inspect.Parameter:
+    """Return a field as typer reads it."""
+    several = field.default == ()
+    default = inspect.Parameter.empty if field.default is MISSING else field.default
+    kind = _kind(field.name, hint) | None if several else _kind(field.name, hint)
+    return inspect.Parameter(
+        field.name, inspect.Parameter.KEYWORD_ONLY, default=None if several else default,
+        annotation=Annotated[kind, Option(help=option) if isinstance(option, str) else option],
+    )  # fmt: skip
+
+
+def _kind(name: str, hint: Any) -> Any:
+    """Return a type that typer knows: lists for sequences, and paths but for `TEXTS`."""
+    parts = get_args(hint)
+    if get_origin(hint) is Sequence:
+        return list[_kind(name, parts[0])]  # type: ignore[misc]
+    if Path not in parts:
+        return hint
+    one = str if name in TEXTS else Path
+    return one | None if NoneType in parts else one
 
 
 def _version(asked: bool) -> None:
@@ -188,8 +118,7 @@ def _version(asked: bool) -> None:
 def _top(
     context: typer.Context,
     version: Annotated[
-        bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
+        bool, Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     """Measure what limits a diffusion model, plan its sampling, draw samples, report."""

@@ -1,5 +1,5 @@
-"""Tables of a plan for a terminal: the ledger, the certificate, and the cost of every number of
-steps. They fit 80 columns and say as much without colour."""
+"""Tables of a plan for a terminal: the ledger, the certificate, the cost of every number of
+steps, and a tournament. They fit 80 columns and say as much without colour."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from .._checks import figure, plural
 from ..comparison.printed import number as number
 
 if TYPE_CHECKING:
+    from ..ledger.certificate import Certificate
+    from ..ledger.plan_records import Standing, Tournament
     from ..planning.plan import Plan
 
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -30,11 +32,11 @@ def table(first: str, *others: str) -> Any:
     """Return an empty table with one column of words and others of numbers."""
     from rich.table import Table
 
-    made = Table(box=None, pad_edge=False, header_style="bold")
-    made.add_column(first)
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    grid.add_column(first)
     for name in others:
-        made.add_column(name, justify="right", no_wrap=True)
-    return made
+        grid.add_column(name, justify="right", no_wrap=True)
+    return grid
 
 
 def labelled(rows: Sequence[tuple[str, str]]) -> Any:
@@ -42,19 +44,19 @@ def labelled(rows: Sequence[tuple[str, str]]) -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    made = Table.grid(padding=(0, 2, 0, 0))
-    made.add_column(width=LABEL, no_wrap=True)
-    made.add_column()
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(width=LABEL, no_wrap=True)
+    grid.add_column()
     for name, words in rows:
-        made.add_row(Text(name, style="bold"), Text(words))
-    return made
+        grid.add_row(Text(name, style="bold"), Text(words))
+    return grid
 
 
 def ledger_table(plan: Plan) -> Any:
     """Return the ledger as a table, with what init and discretisation are together."""
     whose = "" if plan.calibration is None else ", calibrated"
-    made = table(f"ledger (nats){whose}", "value", "95 % interval")
-    made.add_column("kind")
+    grid = table(f"ledger (nats){whose}", "value", "95 % interval")
+    grid.add_column("kind")
     for e in plan.ledger:
         if e.kind == "unknown":
             value, interval = "unknown", "none"
@@ -62,19 +64,19 @@ def ledger_table(plan: Plan) -> Any:
             value, interval = f">= {number(e.low)}", "unknown above"
         else:
             value, interval = number(e.value), ends(e.low, e.high)
-        made.add_row(e.name, value, interval, e.said)
+        grid.add_row(e.name, value, interval, e.said)
         if e.name == "discretisation":
-            _subtotal(made, plan)
-    return made
+            _subtotal(grid, plan)
+    return grid
 
 
-def _subtotal(made: Any, plan: Plan) -> None:
+def _subtotal(grid: Any, plan: Plan) -> None:
     from ..ledger.verdict import sampler_share
 
     share = sampler_share(plan)
     if share.value is not None and math.isfinite(share.high):
         both = ends(share.low, share.high)
-        made.add_row("  = sampler", number(share.value), both, "both together", style="bold")
+        grid.add_row("  = sampler", number(share.value), both, "both together", style="bold")
 
 
 def ends(low: float | None, high: float | None) -> str:
@@ -83,21 +85,19 @@ def ends(low: float | None, high: float | None) -> str:
     return first if first == last else f"{first} .. {last}"
 
 
-def certificate_table(plan: Plan) -> Any | None:
-    """Return total variation at every level, coarse to fine; None without a certificate."""
-    if plan.promised is None:
-        return None
+def certificate_table(certificate: Certificate) -> Any:
+    """Return total variation at every level, coarse to fine."""
     from ..ledger.certificate import VACUOUS
 
-    made = table("at noise level", "KL at most", "TV at most")
+    grid = table("at noise level", "KL at most", "TV at most")
     for width in (BAR // 2, 11):
-        made.add_column("", width=width)
-    for at in plan.promised.levels:
+        grid.add_column("", width=width)
+    for at in certificate.levels:
         tv = 1.0 if at.tv.high is None else at.tv.high
         words = "says little" if tv > VACUOUS else ""
         cells = (f"{at.noise:.3g}", number(at.kl.high), f"{tv:.3g}", "█" * round(BAR * tv / 2))
-        made.add_row(*cells, words, style="dim" if words else None)
-    return made
+        grid.add_row(*cells, words, style="dim" if words else None)
+    return grid
 
 
 def frontier_line(plan: Plan) -> str:
@@ -114,20 +114,18 @@ def frontier_line(plan: Plan) -> str:
     least = max(1e-6, 1e-4 * most)
     logs = [math.log(max(least, float(r["above_best"]))) for r in rows]
     ends = f"{rows[0]['steps']} .. {plural(rows[-1]['steps'], 'step')}"
-    told = "still falling" if enough(rows) == rows[-1]["steps"] else f"flat from {enough(rows)}"
-    told = told if cheapest(plan) is None else f"cheapest {best}"
-    return f"{sparkline(logs)} {ends}, {told}"
+    words = "still falling" if enough(rows) == rows[-1]["steps"] else f"flat from {enough(rows)}"
+    words = words if cheapest(plan) is None else f"cheapest {best}"
+    return f"{sparkline(logs)} {ends}, {words}"
 
 
-def frontier_table(plan: Plan) -> Any | None:
-    """Return what every number of steps costs above the cheapest, None where there is none."""
+def frontier_table(plan: Plan) -> Any:
+    """Return what every number of steps costs above the cheapest."""
     rows = plan.frontier
-    if not rows:
-        return None
     best = min(rows, key=lambda r: float(r["above_best"]))["steps"]
     most = max(float(r["above_best"]) for r in rows) or 1.0
-    made = table("steps", "nats above the cheapest", "± 95 %")
-    made.add_column("")
+    grid = table("steps", "nats above the cheapest", "± 95 %")
+    grid.add_column("")
     for row in rows:
         above, half = float(row["above_best"]), 2 * float(row["standard_error"])
         marks = [
@@ -136,10 +134,52 @@ def frontier_table(plan: Plan) -> Any | None:
         bar = "█" * round(BAR * max(0.0, above) / most)
         words = " ".join(filter(None, (bar, ", ".join(marks))))
         cells = (str(row["steps"]), figure(above), figure(half, 2), words)
-        made.add_row(*cells, style="bold" if marks else None)
-    return made
+        grid.add_row(*cells, style="bold" if marks else None)
+    return grid
 
 
-def noise_levels(plan: Plan) -> str:
-    """Return all noise levels of a plan."""
-    return " ".join(f"{s**-0.5:.3g}" for s in plan.levels)
+def noise_levels(plan: Plan, whole: bool) -> str:
+    """Return all noise levels of a plan, or the first and the last one."""
+    if whole:
+        return " ".join(f"{s**-0.5:.3g}" for s in plan.levels)
+    return f"{plan.levels[0] ** -0.5:.3g} down to {plan.resolution:.3g}"
+
+
+def tournament_table(tournament: Tournament) -> Any:
+    """Return the candidates of a tournament, those that stayed longest first, the closest on top.
+
+    How far each is behind the chosen one is told from as many samples of both; the
+    distances themselves are printed of the last round alone, whose samples are equally many.
+    """
+    rows = table("candidate", "behind", "samples", tournament.by, "95 % interval")
+    most = max(row.samples for row in tournament.table)
+    for row in tournament.table:
+        rows.add_row(row.candidate, *_standing(row, most), style="bold" if row.won else None)
+    return rows
+
+
+def _standing(row: Standing, most: int) -> tuple[str, ...]:
+    """Return a candidate's cells; most: the samples of the last round."""
+    if row.failure:
+        return ("failed", "", "", "")
+    half = (row.behind_high - row.behind_low) / 2
+    behind = "chosen" if row.won else f"{figure(row.behind, 2)} ± {figure(half, 1)}"
+    if row.samples < most:
+        return (behind, str(row.samples), "", "")
+    interval = f"{figure(row.low, 2)} .. {figure(row.high, 2)}"
+    return (behind, str(row.samples), figure(row.value), interval)
+
+
+def tournament_footnote(tournament: Tournament) -> str:
+    """Return in words what the table of a tournament shows, and what it cost."""
+    paths, cost = tournament.trajectories, tournament.trajectory_calls
+    calls, of = plural(tournament.calls, "network call"), plural(paths, "trajectory")
+    spent = f", {cost} of them for {of} of the calibrated network" if paths else ""
+    left_out = f"; left out: {tournament.left_out}" if tournament.left_out else ""
+    return (
+        "behind: squared distance beyond that of the chosen one, with as many samples of both; "
+        "candidates with fewer samples were knocked out earlier, which a pipeline's own never is. "
+        f"{tournament.by} {tournament.note}, to "
+        f"{tournament.examples} held-out examples; {calls}{spent}; the chosen one's "
+        f"own figure is flattered by the choice{left_out}"
+    )

@@ -31,15 +31,15 @@ def worded(mistake: Any, arguments: Sequence[str]) -> str:
     """Return the line for a usage error of typer's."""
     context = getattr(mistake, "ctx", None)
     command = context.command_path if context else "girsanov"
-    said = mistake.format_message().rstrip(".")
+    message = mistake.format_message().rstrip(".")
     names = getattr(getattr(mistake, "param", None), "opts", [])
     values = [value for name in names for value in _given(name, arguments)]
     for theirs, ours in RULES:
-        before, found, after = said.partition(theirs)
-        if values and found and before.startswith("Invalid value"):
+        before, rule, after = message.partition(theirs)
+        if values and rule and before.startswith("Invalid value"):
             bound = after if ours.endswith(" ") else ""
-            said = f"{names[0]}: {ours}{bound}; got {shown(values[-1])}"
-    return f"{said}. See {command} --help"
+            message = f"{names[0]}: {ours}{bound}; got {shown(values[-1])}"
+    return f"{message}. See {command} --help"
 
 
 def _given(name: str, arguments: Sequence[str]) -> list[str]:

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from . import outputs
+from . import console
 from .options import AsJson, Force, Seed, app
+from .tables import table
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from ..paper.outcome import Verification
 
 RESULTS = "results.json"
 FORMAT = "girsanov/verify/1"
+YES, NO = "[green]yes[/]", "[bold red]no[/]"
 
 
 @app.command()
@@ -45,94 +45,84 @@ def verify(
     """
     if names:
         return _list(json)
-    outputs.require_place(out, folder=True)
-    _require_ours(out, force)
     from ..paper import verify as paper
-    from . import show
 
-    with show.stages() as stage:
+    _require_ours(out, force)
+    with console.stages() as stage:
         bar = stage("verify")
         done = paper.verify(
             statements or (), quick=quick, seed=seed, progress=lambda k, n, _: bar(k, n)
         )
     files = paper.save(done, out)
     content = {**paper.to_json(done), "files": files}
-    show.result(json, content, lambda: _show(done, files, tables))
+    console.result(json, content, lambda: _show(done, files, tables))
     if not done.holds:
         raise typer.Exit(1)
 
 
 def _require_ours(out: Path, force: bool) -> None:
     from .._checks import refuse
+    from ..workflow.shared.destinations import format_of, require_place
 
+    require_place(out, folder=True)
     results = out / RESULTS
     for path in (out / "index.html", results):
-        if path.exists() and not force and outputs.format_of(results) != FORMAT:
+        if path.exists() and not force and format_of(results) != FORMAT:
             refuse(str(path), "exists and is not of girsanov verify", None, "Use --force")
 
 
 def _list(as_json: bool) -> None:
     from ..paper.verify import statements
-    from . import show
 
-    known = statements()
-    content = {"statements": [{"name": n, "title": s.title} for n, s in known.items()]}
+    listed = statements()
+    content = {"statements": [{"name": n, "title": s.title} for n, s in listed.items()]}
 
-    def table() -> None:
-        for name, s in known.items():
+    def view() -> None:
+        for name, s in listed.items():
             typer.echo(f"{name:22s} {s.title} ({s.paper})")
 
-    show.result(as_json, content, table)
+    console.result(as_json, content, view)
 
 
-def _show_tables(run: Verification, console: Console) -> None:
+def _show_tables(run: Verification) -> None:
     """Print every figure in print beside the one of this run."""
-    from rich.table import Table
-
     from ..paper.tables import reproduced
 
-    for table, rows in reproduced(run):
-        shown = Table(box=None, pad_edge=False, header_style="bold")
-        shown.add_column(f"theory {table.number}", overflow="fold")
-        for name in ("in print", "measured", "allowed"):
-            shown.add_column(name, justify="right", no_wrap=True)
-        shown.add_column("holds?", no_wrap=True)
-        for _, row in rows:
-            said = "[green]yes[/]" if row.holds else "[bold red]no[/]"
+    terminal = console.console_of()
+    for printed, lines in reproduced(run):
+        rows = table(f"theory {printed.number}", "in print", "measured", "allowed")
+        rows.columns[0].overflow = "fold"
+        rows.add_column("holds?", no_wrap=True)
+        for _, row in lines:
             sign = "" if row.relation == "=" else row.relation + " "
             figures = f"{sign}{row.claimed:.5g}", f"{row.measured:.5g}", f"{row.tolerance:.2g}"
-            shown.add_row(row.what, *figures, said)
-        console.print(f"\n[bold]{table.number} {table.title}[/]")
-        console.print(shown)
-        for note in table.notes:
-            console.print(f"[dim]{note}[/]")
+            rows.add_row(row.what, *figures, YES if row.holds else NO)
+        terminal.print(f"\n[bold]{printed.number} {printed.title}[/]")
+        terminal.print(rows)
+        for note in printed.notes:
+            terminal.print(f"[dim]{note}[/]")
 
 
 def _show(run: Verification, files: dict[str, str], tables: bool) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     signs = {"=": "", "<=": "<= ", ">=": ">= "}
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("statement", no_wrap=True)
-    table.add_column("shown by")
-    for name in ("claimed", "measured", "ratio"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("holds?", no_wrap=True)
+    summary = table("statement", "shown by", "claimed", "measured", "ratio")
+    summary.columns[0].no_wrap = True
+    summary.columns[1].no_wrap, summary.columns[1].justify = False, "left"
+    summary.add_column("holds?", no_wrap=True)
     for outcome in run.outcomes:
         result, head = outcome.result, outcome.result.headline
-        table.add_row(
+        summary.add_row(
             outcome.statement.name,
             head.what,
             f"{signs[head.relation]}{head.claimed:.3g}",
             f"{head.measured:.3g}",
             "-" if head.ratio is None else f"{head.ratio:.3g}",
-            "[green]yes[/]" if result.holds else "[bold red]no[/]",
+            YES if result.holds else NO,
         )
-    console = Console(highlight=False)
-    console.print(table)
+    terminal = console.console_of()
+    terminal.print(summary)
     if tables:
-        _show_tables(run, console)
+        _show_tables(run)
     rows = sum(len(o.result.rows) for o in run.outcomes)
     for outcome in run.outcomes:
         for row in outcome.result.rows:
@@ -141,7 +131,7 @@ def _show(run: Verification, files: dict[str, str], tables: bool) -> None:
                     f"{outcome.statement.name}: {row.what}: claimed {signs[row.relation]}"
                     f"{row.claimed:.6g}, measured {row.measured:.6g}, allowed {row.tolerance:.2g}"
                 )
-                console.print(text, style="red", markup=False)
-    console.print(f"{rows} comparisons took {run.seconds:.0f} s")
+                terminal.print(text, style="red", markup=False)
+    terminal.print(f"{rows} comparisons took {run.seconds:.0f} s")
     for path in files.values():
-        console.print(f"wrote {path}", soft_wrap=True, markup=False)
+        console.wrote(path)

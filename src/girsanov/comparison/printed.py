@@ -10,7 +10,6 @@ from textwrap import fill
 from typing import TYPE_CHECKING
 
 from .._checks import figure, plural
-from .spread import words
 
 if TYPE_CHECKING:
     from .compare import Comparison, Row
@@ -87,6 +86,8 @@ def notes(found: Comparison) -> list[str]:
 
 def spread(found: Comparison) -> str:
     """Return how much of the data's variance the samples keep, in all and by direction."""
+    from .spread import words  # and scipy with it
+
     first = ", ".join(
         f"{one.name} {one.ratio:.2f} ({one.low:.2f} .. {one.high:.2f})" for one in found.spread
     )

@@ -26,8 +26,8 @@ from .._typing import Array
 from ..denoise.pipelines.schedule import Clock, own_config
 from ..measuring.record import AuditRecord
 from ..planning.make_plan import make_plan
+from ..planning.options import Limits
 from ..planning.plan import Plan
-from ..planning.request import Limits
 from .pipeline_loops import PLAIN, drives, loop
 
 LOST = (

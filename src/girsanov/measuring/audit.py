@@ -32,8 +32,8 @@ from .examples import (
 )
 from .measuring_pass import measure_curve
 from .model_record import facts_of, levels_to_audit, trained_levels
+from .options import AuditOptions, Pass
 from .record import AuditRecord
-from .request import AuditRequest, Pass
 from .resume import keep_sums
 from .suspects import suspected
 from .teacher import measure_trajectories
@@ -46,7 +46,7 @@ DRAWN = 600  # paths a small data set is given in all, by drawing noise more tha
 FULL_LIMIT = 128  # dimensions up to which the full covariance is measured
 
 
-def measure_audit(denoiser: Denoiser, data: Dataset | Law, request: AuditRequest) -> AuditRecord:
+def measure_audit(denoiser: Denoiser, data: Dataset | Law, request: AuditOptions) -> AuditRecord:
     """Return the record of the audit of `denoiser` on held-out `data`; see `girsanov.audit`."""
     begun, seed, train = time.perf_counter(), request.seed, request.train
     data = beside_train(denoiser, data, train)

@@ -13,8 +13,8 @@ from ..denoise.exact import ExactDenoiser
 from ..error_curve.exact import known_curve
 from ..law.base import Law
 from .model_record import facts_of
+from .options import AuditOptions, Pass
 from .record import AuditRecord
-from .request import AuditRequest, Pass
 from .teacher import measure_trajectories
 from .trajectories import teacher_calls
 
@@ -25,7 +25,7 @@ def known_audit(
     denoiser: Denoiser,
     data: Dataset | Law,
     grid: Levels,
-    request: AuditRequest,
+    request: AuditOptions,
 ) -> AuditRecord | None:
     """Return the audit at SNRs `grid` with an exact curve, None where it has to be measured.
 

@@ -27,7 +27,7 @@ from ..error_curve.interpolate import bent
 from ..score_error.cross_fitted import Inside, with_corrections
 from .brownian_path import Answers, Batch, Level, call, own_levels, walk
 from .group_sums import Sums
-from .request import Pass
+from .options import Pass
 
 WITHOUT_MORE = Pass()
 

@@ -24,7 +24,7 @@ from ..sampling.loop import coloured, walk
 from ..sampling.registry import solver_recipe
 from ..sampling.sample import proportional_labels
 from .model_record import moved_to_trained
-from .request import Pass
+from .options import Pass
 from .trajectories import REFINE, teacher_calls
 from .trajectories import Trajectories as Trajectories
 

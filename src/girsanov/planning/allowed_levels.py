@@ -31,12 +31,7 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import (
-    refuse,
-    require,
-    require_levels,
-    require_number,
-)
+from .._checks import refuse, require, require_levels, require_number
 from .._typing import Array, Levels
 from ..error_curve.curve import Curve
 from ..error_curve.integrals import half_integral
@@ -46,7 +41,7 @@ from ..measuring.record import AuditRecord
 from ..montecarlo import group_estimate
 from ..path_kl.grid_search import Menu
 from ..sampling.registry import sampler_named
-from .request import PlanRequest
+from .options import PlanOptions
 
 BETWEEN = 8  # levels that may be visited in each gap between measured ones
 ENOUGH = 1200  # levels in all, past which more do not pay for the search
@@ -63,7 +58,7 @@ class Offer:
     end: int
 
 
-def offer(audit: AuditRecord, request: PlanRequest) -> Offer:
+def offer(audit: AuditRecord, request: PlanOptions) -> Offer:
     """Return what a plan may visit and where it ends; request: how the sampler ends, and its
     limits.
 
@@ -143,7 +138,7 @@ def fine_enough(error: Array, variance: float, share: float) -> int:
     return int(fine[0]) if len(fine) else len(error) - 1
 
 
-def ends_by(audit: AuditRecord, request: PlanRequest) -> str:
+def ends_by(audit: AuditRecord, request: PlanOptions) -> str:
     """Return how a plan ends: as asked, and by default the gaussian hold draws vectors and tables.
 
     Pictures, of more than one axis, are denoised, and so is what has no measured covariance.
@@ -186,7 +181,7 @@ def _to_the_end(cells: Array) -> Array:
     return np.concatenate([back, np.zeros_like(cells[:1])])
 
 
-def _end(audit: AuditRecord, levels: Levels, request: PlanRequest) -> int:
+def _end(audit: AuditRecord, levels: Levels, request: PlanOptions) -> int:
     """Return the index of the last level: from the resolution, from (1), or the default."""
     last, resolution, w2 = ends_by(audit, request), request.resolution, request.w2
     if resolution is not None:

@@ -30,8 +30,8 @@ from ..law.base import Law
 from ..measuring.audit import measure_audit
 from ..measuring.examples import MOMENT_SHARE
 from ..measuring.facts import Precision
+from ..measuring.options import AuditOptions
 from ..measuring.record import AuditRecord
-from ..measuring.request import AuditRequest
 from ..measuring.resume import of_round
 from .make_plan import make_plan
 
@@ -48,7 +48,7 @@ NEAR = 1.02  # of the wanted half-width: near enough
 def measure_to_precision(
     denoiser: Denoiser,
     data: Dataset | Law,
-    last: AuditRequest,
+    last: AuditOptions,
     *,
     half_width: float,
     steps: int | None = None,
@@ -67,7 +67,7 @@ def measure_to_precision(
     coarse, fine = (LEVELS, FINER) if last.levels is None else (last.levels, last.levels)
 
     def measured(
-        count: int, draws: int, levels: int | Levels, request: AuditRequest
+        count: int, draws: int, levels: int | Levels, request: AuditOptions
     ) -> AuditRecord:
         asked = _asked(denoiser, data, request.train, count)
         asked_for = replace(request, examples=asked, draws=draws, levels=levels)

@@ -17,16 +17,16 @@ from ..measuring.record import AuditRecord
 from ..sampling.registry import sampler_named, stochastic_names
 from .allowed_levels import ends_by
 from .calibrate_or_not import advised
+from .options import GIVEN, PlanKeywords, PlanOptions
 from .plan import Plan
-from .request import GIVEN, PlanOptions, PlanRequest
 from .search import search
 from .solvers.plan_solver import calibrated_teacher, plan_solver, refuse_for_solver
 from .trusted import heeding_doubts, trusted
 
 
 @heeding_doubts
-@takes(PlanRequest)
-def make_plan(audit: AuditRecord, **options: Unpack[PlanOptions]) -> Plan:
+@takes(PlanOptions)
+def make_plan(audit: AuditRecord, **options: Unpack[PlanKeywords]) -> Plan:
     """Return the best grid for a number of `steps` (network calls), or the fewest for a target.
 
     sampler: a hold, or a deterministic solver (`planning/solvers/`), which has a `distance` to its
@@ -45,13 +45,13 @@ def make_plan(audit: AuditRecord, **options: Unpack[PlanOptions]) -> Plan:
     for the denoiser corrected on the audited examples (`Audit.calibrated`); the plan carries the
     correction; by default only a denoiser that is proven to need it
     (`planning/calibrate_or_not.py`). process: ``cld`` to sample in phase space
-    (`Audit.in_process`). among, keep, widest: restrict the levels (`planning/request.py`);
+    (`Audit.in_process`). among, keep, widest: restrict the levels (`planning/options.py`);
     weight: a of the x0 hold's objective s^-a, 1 unless a KL or TV is asked for. force: plan from
     an audit that does not hold (`planning/trusted.py`), too. Raises `InputError` for such an
     audit, and when a target cannot be reached, with what can.
     """
     require(isinstance(audit, AuditRecord), "audit", "must be an audit", type(audit).__name__)
-    request = _of_guided(audit, PlanRequest(**options))
+    request = _of_guided(audit, PlanOptions(**options))
     process = request.process or audit.facts.process
     stochastic = sampler_named(request.sampler).stochastic
     rule = f"must be one of {', '.join(stochastic_names())} with process cld"
@@ -61,7 +61,7 @@ def make_plan(audit: AuditRecord, **options: Unpack[PlanOptions]) -> Plan:
     return trusted(plan(audit, request), audit, asked=end_given, force=request.force)
 
 
-def _of_guided(audit: AuditRecord, request: PlanRequest) -> PlanRequest:
+def _of_guided(audit: AuditRecord, request: PlanOptions) -> PlanOptions:
     """Return the request of a guided field, which has no data law: some cannot be met."""
     if not audit.facts.guided:
         return request
@@ -72,7 +72,7 @@ def _of_guided(audit: AuditRecord, request: PlanRequest) -> PlanRequest:
     return replace(request, calibrate=False)
 
 
-def _of_solver(audit: AuditRecord, request: PlanRequest) -> Plan:
+def _of_solver(audit: AuditRecord, request: PlanOptions) -> Plan:
     """Return the plan of a deterministic solver, on the teacher's trajectories."""
     audit = calibrated_teacher(audit, request.denoiser) if request.calibrate else audit
     rule = "belong to the holds: a solver is planned on the levels of its trajectories"
@@ -81,7 +81,7 @@ def _of_solver(audit: AuditRecord, request: PlanRequest) -> Plan:
     return plan_solver(audit, replace(request, last=ends_by(audit, request)))
 
 
-def _of_hold(audit: AuditRecord, request: PlanRequest) -> Plan:
+def _of_hold(audit: AuditRecord, request: PlanOptions) -> Plan:
     """Return the plan of a stochastic sampler, corrected where that is advised."""
     sampler = sampler_named(request.sampler)
     require(request.distance is None, "distance", "is for ddim, heun and dpmpp-2m", sampler.name)

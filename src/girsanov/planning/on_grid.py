@@ -22,15 +22,15 @@ from ..path_kl.ideal_grid import excess
 from ..sampling.registry import sampler_named
 from .allowed_levels import ends_by
 from .matched_noise import beyond, matched, plus
+from .options import PlanOptions
 from .plan import Plan
-from .request import PlanRequest
 from .trusted import heeding_doubts, trusted
 
 if TYPE_CHECKING:
     from ..denoise.base import Denoiser
 
 
-class GridOptions(TypedDict, total=False):
+class GridKeywords(TypedDict, total=False):
     """The options of `evaluate_grid` by name: those of `make_plan` that a grid leaves open."""
 
     sampler: str
@@ -44,13 +44,13 @@ class GridOptions(TypedDict, total=False):
 
 
 @heeding_doubts
-def evaluate_grid(audit: AuditRecord, levels: Levels, **options: Unpack[GridOptions]) -> Plan:
+def evaluate_grid(audit: AuditRecord, levels: Levels, **options: Unpack[GridKeywords]) -> Plan:
     """Return the plan that visits given `levels`, each priced where it is.
 
     options: sampler, process, covariance, start, last, calibrate, denoiser, force as `make_plan`.
     Raises `InputError` for levels finer than the finest measured, of which the audit says nothing.
     """
-    request = PlanRequest(**options)
+    request = PlanOptions(**options)
     own = audit.calibrated() if request.calibrate else audit
     own = own.in_process(request.process)
     price, nodes = grid_prices(own, levels, request)
@@ -65,7 +65,7 @@ def as_planned(audit: AuditRecord, plan: Plan) -> AuditRecord:
 
 
 def grid_prices(
-    audit: AuditRecord, levels: Levels, request: PlanRequest
+    audit: AuditRecord, levels: Levels, request: PlanOptions
 ) -> tuple[Prices, Indices]:
     """Return the prices of the sampler asked for, and the nodes in them that `levels` are."""
     grid = require_levels("levels", levels)

@@ -23,7 +23,7 @@ from ..measuring.facts import AuditFacts
 from ..moments import Moments
 from ..sampling.registry import sampler_named
 from ..sampling.sampler import Recipe
-from .request import Limits
+from .options import Limits
 
 OWN = "diffusers"  # the sampler of a plan that leaves the steps to a scheduler of diffusers
 WIDTH, INDENT = 88, " " * 18  # of what `print` shows

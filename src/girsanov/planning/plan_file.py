@@ -6,7 +6,13 @@ import math
 
 import numpy as np
 
-from .._checks import InputError, require, require_choice, require_levels, require_number
+from .._checks import (
+    InputError,
+    require,
+    require_choice,
+    require_levels,
+    require_number,
+)
 from .._files import read_beside, read_format
 from .._records import fields_of
 from .._typing import Array, Json, Levels, PathLike

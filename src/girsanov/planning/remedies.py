@@ -25,8 +25,8 @@ from ..montecarlo import Estimate
 from ..sampling.registry import sampler_named
 from ..score_error.straight_line import WORST_OF_MANY
 from .on_grid import as_planned, grid_prices
+from .options import PlanOptions
 from .plan import Plan
-from .request import PlanRequest
 from .search import Found, search
 
 BEATEN = 0.02  # of the error: what a model must do worse by before it is said to be beaten
@@ -87,9 +87,9 @@ def remedies(audit: AuditRecord, plan: Plan) -> list[Remedy]:
 
 def _of_sampler(audit: AuditRecord, own: AuditRecord, plan: Plan) -> list[Remedy]:
     def best_in(of: AuditRecord, steps: int) -> Found:
-        return search(of, PlanRequest.like(plan, steps))
+        return search(of, PlanOptions.like(plan, steps))
 
-    price, nodes = grid_prices(own, plan.levels, PlanRequest.like(plan))
+    price, nodes = grid_prices(own, plan.levels, PlanOptions.like(plan))
     best = best_in(own, plan.steps)
     most = min(best.frontier(), key=lambda row: float(row["above_best"]))["steps"]
     given = price.cost(nodes)

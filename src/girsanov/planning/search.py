@@ -20,8 +20,8 @@ from ..path_kl.start import STARTS
 from ..sampling.registry import sampler_named
 from .allowed_levels import ends_by, offer
 from .on_grid import bare, plan_on
+from .options import GIVEN, Limits, PlanOptions
 from .plan import Plan
-from .request import GIVEN, Limits, PlanRequest
 from .step_targets import DECISIVE, Grids, best, decisive, why_best
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Found:
         return replace(plan, limits=self.limits) if self.limits else plan
 
 
-def search(audit: AuditRecord, request: PlanRequest) -> Found:
+def search(audit: AuditRecord, request: PlanOptions) -> Found:
     """Return the grid that an audit answers with: of so many steps, for a target, or the best."""
     grids, rows = grids_of(audit, request), list[Json]()
     if request.steps is not None:
@@ -90,7 +90,7 @@ def search(audit: AuditRecord, request: PlanRequest) -> Found:
 
 
 def every(
-    audit: AuditRecord, request: PlanRequest, counts: Iterable[int] | None = None
+    audit: AuditRecord, request: PlanOptions, counts: Iterable[int] | None = None
 ) -> Iterator[Found]:
     """Yield the best grid for every number of steps there is one for, or for those in counts.
 
@@ -104,7 +104,7 @@ def every(
             yield Found(grids, nodes, ends_by(audit, request), GIVEN, rows, limits)
 
 
-def grids_of(audit: AuditRecord, request: PlanRequest) -> Grids:
+def grids_of(audit: AuditRecord, request: PlanOptions) -> Grids:
     """Return the grids of a sampler on all levels that a plan may visit."""
     sampler, weight = sampler_named(request.sampler), request.weight
     if request.covariance is not None:
@@ -150,7 +150,7 @@ def _best(grids: Grids, rows: list[Json]) -> tuple[int, str]:
     return count, f"no number of steps mends a model that knows nothing of this data; {why}"
 
 
-def _remembered(request: PlanRequest, price: Prices) -> Limits:
+def _remembered(request: PlanOptions, price: Prices) -> Limits:
     """Return what the levels were restricted to, as JSON; the end is the plan's own."""
     out: Json = {}
     for name in ("among", "keep", "widest"):

@@ -17,9 +17,9 @@ from ..ledger.verdict import advice, cheapest, sampler_share
 from ..ledger.winner import winner
 from ..measuring.record import AuditRecord
 from ..measuring.trajectories import teacher_calls
+from ..planning.options import GIVEN
 from ..planning.plan import Plan
 from ..planning.remedies import Remedy
-from ..planning.request import GIVEN
 from .figures.cost_by_steps import FEW, MOST, Line, cost_of, line, rises, total_figure
 from .figures.error_curve import curve_figure, gain_figure, half_width
 from .figures.spectrum import levels_shown, spectrum_figures

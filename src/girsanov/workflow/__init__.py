@@ -1,1 +1,59 @@
-"""What each command does, without a terminal: Python users call the same."""
+"""What each command does, without a terminal: one call of the same name, given a request.
+
+    from girsanov import workflow
+    done = workflow.audit(workflow.AuditRequest("model", data="digits", calls=25_000))
+
+Every call returns what was made and where it was written. The calls are imported when they are
+first used, so that the requests cost nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from .requests import AuditRequest as AuditRequest
+from .requests import CompareRequest as CompareRequest
+from .requests import DemoRequest as DemoRequest
+from .requests import ExportRequest as ExportRequest
+from .requests import FitRequest as FitRequest
+from .requests import PlanRequest as PlanRequest
+from .requests import ReportRequest as ReportRequest
+from .requests import SampleRequest as SampleRequest
+
+if TYPE_CHECKING:
+    from .audit_model import audit as audit
+    from .compare_samples import compare as compare
+    from .digits_demo import demo as demo
+    from .draw_samples import sample as sample
+    from .export_plan import export as export
+    from .fit_model import fit as fit
+    from .installation import doctor as doctor
+    from .plan_sampling import plan as plan
+    from .write_report import report as report
+
+_HOME = {
+    "fit": "fit_model",
+    "audit": "audit_model",
+    "plan": "plan_sampling",
+    "sample": "draw_samples",
+    "compare": "compare_samples",
+    "report": "write_report",
+    "export": "export_plan",
+    "demo": "digits_demo",
+    "doctor": "installation",
+}
+
+__all__ = [*_HOME, *(f"{name.capitalize()}Request" for name in _HOME if name != "doctor")]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'girsanov.workflow' has no attribute {name!r}")
+    value = getattr(import_module(f".{_HOME[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

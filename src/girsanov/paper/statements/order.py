@@ -30,7 +30,13 @@ from ...denoise.exact import ExactDenoiser
 from ...law import Gaussian
 from ...sampling.cld import STRANG_ORDER, strang_recipe
 from ...sampling.grids import log_uniform_grid
-from ...sampling.registry import SAMPLERS, cld_recipe, recipe, sampler_named, stochastic_names
+from ...sampling.registry import (
+    SAMPLERS,
+    cld_recipe,
+    recipe,
+    sampler_named,
+    stochastic_names,
+)
 from ...sampling.sampler import Recipe
 from .. import langevin
 from ..chart import Series, chart

@@ -36,8 +36,8 @@ from ...path_kl.grid_cost import prices
 from ...sampling.exponential_integrators import GAUSSIAN
 from ...sampling.ode_solvers import OdeSampler
 from ...sampling.registry import ode_named
+from ..options import GIVEN, PlanOptions
 from ..plan import Plan
-from ..request import GIVEN, PlanRequest
 from .one_step_error import MOST, Indices, Paths, Teacher, teacher_of
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Choice(NamedTuple):
         return math.sqrt(self.judge.path_cost(self.solver, nodes))
 
 
-def plan_solver(audit: AuditRecord, request: PlanRequest) -> Plan:
+def plan_solver(audit: AuditRecord, request: PlanOptions) -> Plan:
     """Return the best grid of a solver for so many `steps` (network calls), or for a distance.
 
     distance: (1), to be reached with the fewest steps, at 95 % confidence; without either, 5 % of
@@ -151,7 +151,7 @@ def calibrated_teacher(
     default as many as the audit has; progress(done, total) counts network calls.
     """
     from ...denoise.calibrate import CalibratedDenoiser
-    from ...measuring.request import Pass
+    from ...measuring.options import Pass
     from ...measuring.teacher import measure_trajectories
 
     most, rule = len(_trajectories(audit)), "needs the model, whose corrected trajectories differ"
@@ -173,7 +173,7 @@ def calibrated_teacher(
     return out
 
 
-def refuse_for_solver(request: PlanRequest) -> None:
+def refuse_for_solver(request: PlanOptions) -> None:
     """Refuse options that mean nothing for a deterministic solver."""
     solver = request.sampler
     for name in ("kl", "tv", "covariance", "start"):

@@ -21,8 +21,8 @@ from ...sampling.registry import SAMPLERS, ode_names, sampler_named
 from ..allowed_levels import fine_enough
 from ..make_plan import make_plan
 from ..on_grid import evaluate_grid
+from ..options import PlanOptions
 from ..plan import Plan
-from ..request import PlanRequest
 from ..solvers.plan_solver import plan_solver, solver_on_grid
 
 ENDS = (0.2, 0.1, 0.05, 0.025, 0.0)  # shares of the data's deviation a last prediction may miss
@@ -182,7 +182,7 @@ def _calibrated(audit: AuditRecord, steps: int) -> Iterator[Maker]:
 
 
 def _calibrated_solver(right: AuditRecord, steps: int, solver: str) -> Iterator[Maker]:
-    request = PlanRequest(steps=steps, sampler=solver)
+    request = PlanOptions(steps=steps, sampler=solver)
     yield f"{solver}, calibrated, planned", partial(plan_solver, right, request)
     for sigma in dict.fromkeys(end(right, share) for share in HAND_ENDS):
         plan = partial(plan_solver, right, replace(request, resolution=sigma))

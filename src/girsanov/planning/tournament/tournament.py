@@ -44,8 +44,8 @@ from ...measuring.examples import held_out_examples, require_shape
 from ...measuring.record import AuditRecord
 from ...sampling.sample import check_model
 from ..make_plan import make_plan
+from ..options import TournamentKeywords, TournamentOptions
 from ..plan import Plan
-from ..request import TournamentOptions, TournamentRequest
 from ..solvers.plan_solver import calibrated_teacher
 from .candidates import Candidate, costs_at_most
 from .candidates import candidates as enter
@@ -60,12 +60,12 @@ DEAR = "solvers on the calibrated network, for which these calls are too few"
 SEEN = "calibrations and full covariances, which the audit fitted to these very examples"
 
 
-@takes(TournamentRequest)
+@takes(TournamentOptions)
 def tournament(
     audit: AuditRecord,
     model: Denoiser,
     data: Dataset | Law,
-    **options: Unpack[TournamentOptions],
+    **options: Unpack[TournamentKeywords],
 ) -> Plan:
     """Return the candidate whose samples are closest to held-out `data`, with the whole table.
 
@@ -82,7 +82,7 @@ def tournament(
     The table is ``plan.tournament.table``.
     Raises `InputError` when `calls` are too few, with how many are needed.
     """
-    request = TournamentRequest(**options)
+    request = TournamentOptions(**options)
     # of a model that knows nothing, as it is, one step is the best number
     calibrate = None if audit.untrained() else False
     usual = make_plan(audit, steps=request.steps, calibrate=calibrate, force=request.force)

@@ -1,4 +1,4 @@
-"""What the commands do for diffusers pipelines alone: guidance, texts, latents, a budget."""
+"""What the commands do for diffusers pipelines alone: guidance, texts, latents."""
 
 from __future__ import annotations
 
@@ -6,42 +6,13 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from .._checks import refuse, require
-from .._typing import Json
-from ..data import Dataset
-from ..denoise.base import Denoiser
-from ..denoise.facts import AutoencoderLoss
-from ..denoise.pipelines.latents import encode_latents, latent_shape
-from ..denoise.pipelines.pipeline import PipelineDenoiser
-from ..denoise.pipelines.text import with_captions
-from ..law.base import Law
-from .call_budget import shared_out
-
-
-def within(
-    calls: int,
-    denoiser: Denoiser,
-    data: Dataset | Law,
-    train: Dataset | None,
-    options: Json,
-    *,
-    models: int = 1,
-) -> Json:
-    """Return the options of an audit of `denoiser` with what `calls` network calls buy.
-
-    models: 2 where another is called on the same paths, which counts as well.
-    """
-    if not isinstance(data, Dataset):
-        refuse("--calls", "is for audits on data, not on a law", calls)
-    for name in ("examples", "draws"):
-        rule = "cannot be given with --calls, which shares them out"
-        require(options.get(name) is None, f"--{name}", rule, options.get(name))
-    bought = shared_out(
-        calls, available=len(data), train=0 if train is None else len(train),
-        trajectories=options["trajectories"], levels=options["levels"],
-        aside=getattr(denoiser, "moments", None) is None, models=models,
-    )  # fmt: skip
-    return {**options, **bought}
+from ..._checks import refuse, require
+from ...data import Dataset
+from ...denoise.base import Denoiser
+from ...denoise.facts import AutoencoderLoss
+from ...denoise.pipelines.latents import encode_latents, latent_shape
+from ...denoise.pipelines.pipeline import PipelineDenoiser
+from ...denoise.pipelines.text import with_captions
 
 
 def guided(denoiser: Denoiser, weight: float) -> Denoiser:
@@ -53,7 +24,9 @@ def guided(denoiser: Denoiser, weight: float) -> Denoiser:
     return denoiser.guided(weight)
 
 
-def told(denoiser: Denoiser, data: Sequence[Dataset | None], source: str, cache: Path) -> Denoiser:
+def captioned(
+    denoiser: Denoiser, data: Sequence[Dataset | None], source: str, cache: Path
+) -> Denoiser:
     """Return a pipeline that reads text with the texts of these data, others as they are.
 
     One that draws any size is made for the size of these pictures.

@@ -1,4 +1,4 @@
-"""Where results go, refused before any work when they cannot be written; the command typed.
+"""Where results go, refused before any work when they cannot be written.
 
 What cost network calls (an audit, samples, a plan that samples decided) is replaced only with
 --force, and a model never; what is made of these in seconds (a plan, a page, a list of levels)
@@ -7,14 +7,13 @@ replaces one of its own kind and says so; anything else is replaced only with --
 
 from __future__ import annotations
 
-import shlex
 import tempfile
 from pathlib import Path
 
-import typer
-
-from .._checks import InputError, refuse, require
-from .._launched import is_first
+from ..._checks import InputError, refuse, require
+from ..._files import read_json
+from ..._launched import is_first
+from ..._typing import PathLike
 
 SIGNATURE = "Written by girsanov"  # what our page says of itself
 
@@ -63,23 +62,11 @@ def require_result(out: Path, kind: str, force: bool, source: Path | None = None
     ours = out.is_file() and format_of(out) == f"girsanov/{kind}/1"
     if taken and not ours and not force:
         refuse(str(taken), f"exists and is not of a girsanov {kind}", None, "Use --force")
-    if ours and not force and (kind == "audit" or _contested(out)):
+    if ours and not force and (kind == "audit" or "tournament" in read_json(out)):
         what = "an audit" if kind == "audit" else "a plan that samples decided"
         refuse(str(out), f"holds {what}, which cost network calls", None,
                "Choose another --out or use --force")  # fmt: skip
     return taken is not None
-
-
-def _contested(plan: Path) -> bool:
-    from .._files import read_json
-
-    return "tournament" in read_json(plan)
-
-
-def say_replaced(replaced: bool, what: str, as_json: bool) -> None:
-    """Say that a result took the place of an older one."""
-    if replaced and not as_json and is_first():
-        typer.echo(f"(it replaced {what})")
 
 
 def require_page(out: Path, force: bool) -> bool:
@@ -95,35 +82,13 @@ def require_page(out: Path, force: bool) -> bool:
 
 def format_of(path: Path) -> str:
     """Return the "format" of a JSON file, empty for any other file."""
-    from .._files import read_json  # imports torch, which --help must not wait for
-
     try:
         return str(read_json(path).get("format", ""))
     except InputError:
         return ""
 
 
-def typed(context: typer.Context, *without: str, **instead: object) -> str:
-    """Return the command that was typed, as a line for a shell.
-
-    without: parameters to leave out; instead: options to add, by name.
-    """
-    words = ["girsanov", str(context.info_name)]
-    for parameter in context.command.params:
-        name = str(parameter.name)
-        source = context.get_parameter_source(name)
-        if name in (*without, *instead) or source is None or source.name != "COMMANDLINE":
-            continue
-        given = context.params[name]
-        for value in given if isinstance(given, list | tuple) else [given]:
-            words += [] if parameter.param_type_name == "argument" else [parameter.opts[0]]
-            words += [] if value is True else [str(value)]
-    for name, value in instead.items():
-        words += [f"--{name}", str(value)]
-    return shlex.join(words)
-
-
-def parts_path(samples: str) -> Path:
-    """Return where many samples are gathered: NAME.parts beside them."""
-    bare = Path(samples.rstrip("/"))
+def parts_path(out: PathLike) -> Path:
+    """Return where work on a result is kept until it is finished: NAME.parts beside it."""
+    bare = Path(str(out).rstrip("/"))
     return bare.with_name(bare.name + ".parts")

@@ -17,18 +17,44 @@ visit levels of the grid alone.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NamedTuple
 
-from .._checks import require
-from .._typing import Json
-from ..error_curve.curve import GROUPS
-from ..measuring.examples import MOMENT_SHARE
-from ..measuring.trajectories import teacher_calls
+from ..._checks import refuse, require
+from ...data import Dataset
+from ...denoise.base import Denoiser
+from ...error_curve.curve import GROUPS
+from ...law.base import Law
+from ...measuring.examples import MOMENT_SHARE
+from ...measuring.trajectories import teacher_calls
+from ..requests import AuditRequest
 
 LEVELS = (65, 33, 17)
 ENOUGH = 1024  # noisy examples a level: before there are as many, no finer grid pays
 PLANNED_ON = 192  # the same where solvers are planned, on the levels of the grid alone
 LEAST = 2 * GROUPS
+
+
+class Share(NamedTuple):
+    """What a number of network calls buys of an audit."""
+
+    levels: int
+    examples: int
+    draws: int
+
+
+def within(
+    request: AuditRequest, denoiser: Denoiser, data: Dataset | Law, train: Dataset | None
+) -> Share:
+    """Return what `request.calls` network calls buy of an audit of `denoiser` on `data`."""
+    assert request.calls is not None
+    if not isinstance(data, Dataset):
+        refuse("--calls", "is for audits on data, not on a law", request.calls)
+    alone = request.reference is None and request.precision == "float32"
+    return shared_out(
+        request.calls, available=len(data), train=0 if train is None else len(train),
+        trajectories=request.trajectories, levels=request.levels,
+        aside=getattr(denoiser, "moments", None) is None, models=1 if alone else 2,
+    )  # fmt: skip
 
 
 def shared_out(
@@ -39,21 +65,19 @@ def shared_out(
     aside: bool = True,
     trajectories: int = 0,
     levels: int | None = None,
-    teachers: int = 1,
     models: int = 1,
-) -> Json:
+) -> Share:
     """Return the levels, examples and draws of an audit that costs at most `calls` by (1).
 
     available: held-out examples there are; train: training examples given beside them, of which
     as many are measured for memorisation as held-out ones; aside: whether, without those, one
-    held-out example in four gives the moments; levels: a number to keep to; teachers: 2 where
-    trajectories will be measured again for the calibrated model; models: R of (1). Raises
-    InputError for too few calls, with how many would do.
+    held-out example in four gives the moments; levels: a number to keep to; models: R of (1).
+    Raises InputError for too few calls, with how many would do.
     """
     grids = LEVELS if levels is None else (levels,)
     enough = PLANNED_ON if trajectories else ENOUGH
     for k in grids:
-        paths = teachers * trajectories * teacher_calls(k) if trajectories else 0
+        paths = trajectories * teacher_calls(k) if trajectories else 0
         left, each = calls - paths, models * (2 * k - 1)
         noisy = max(left // (each + k), (left - train * k) // each) if train else left // each
         if noisy >= enough:
@@ -65,18 +89,4 @@ def shared_out(
     examples = min(available, int(noisy / (1 - share)))
     measured = examples - examples // MOMENT_SHARE if share else examples
     draws = max(1, (left - min(measured, train) * k) // (each * measured))
-    return {"levels": k, "examples": examples, "draws": draws}
-
-
-def refuse_mixed(
-    calls: int | None, half_width: float | None, steps: int | None, options: dict[str, Any]
-) -> None:
-    """Refuse two ways at once to say how much is to be measured."""
-    require(half_width is not None or steps is None, "--steps", "is for --half-width alone", steps)
-    if half_width is None:
-        return
-    for name, value in (("calls", calls), *((n, options.get(n)) for n in ("examples", "draws"))):
-        remedy = f"Leave --{name} or --half-width out"
-        require(value is None, f"--{name}", "is found by --half-width", value, remedy)
-    small = 0 < half_width < 1
-    require(small, "--half-width", "must be above 0 and below 1 (0.03: 3 %)", half_width)
+    return Share(k, examples, draws)

@@ -34,8 +34,8 @@ class Limits(TypedDict, total=False):
     weight: float | None
 
 
-class PlanOptions(Limits, total=False):
-    """The fields of `PlanRequest` by name, each of which may be left out."""
+class PlanKeywords(Limits, total=False):
+    """The fields of `PlanOptions` by name, each of which may be left out."""
 
     steps: int | None
     kl: float | None
@@ -59,20 +59,20 @@ class _BySamples(TypedDict, total=False):
     progress: Progress | None
 
 
-class TournamentOptions(_BySamples, total=False):
-    """The fields of `TournamentRequest` by name, each of which may be left out."""
+class TournamentKeywords(_BySamples, total=False):
+    """The fields of `TournamentOptions` by name, each of which may be left out."""
 
     by: str | Measure
     steps: int | None
     force: bool
 
 
-class AnyPlanOptions(PlanOptions, _BySamples, total=False):
+class AnyPlanKeywords(PlanKeywords, _BySamples, total=False):
     """The options of `Audit.plan`: of `make_plan`, or with `by` of `tournament`."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlanRequest:
+class PlanOptions:
     """The options of a plan; `girsanov.make_plan` says what each is."""
 
     steps: int | None = None
@@ -104,7 +104,7 @@ class PlanRequest:
         require(one, "steps, kl, tv", "only one of them can be given", target)
 
     @classmethod
-    def like(cls, plan: Plan, steps: int | None = None) -> PlanRequest:
+    def like(cls, plan: Plan, steps: int | None = None) -> PlanOptions:
         """Return the request for a plan of the same sampler, limits and end, of so many steps."""
         return cls(
             steps=steps, sampler=plan.sampler, covariance=plan.covariance, start=plan.start,
@@ -119,7 +119,7 @@ class PlanRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TournamentRequest:
+class TournamentOptions:
     """The options of a plan that samples choose; `girsanov.tournament` says what each is."""
 
     by: str | Measure = "sliced-w2"

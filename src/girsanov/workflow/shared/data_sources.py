@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .._checks import InputError, refuse, require, require_choice
-from ..data import Dataset, load_data
-from ..data.load import CLASS_ORDERS
-from ..denoise.base import Denoiser
-from ..denoise.classes import classes_for
-from ..denoise.pipelines.units import in_units_of
-from ..law.base import Law
-from ..law.read import read_law
+from ..._checks import InputError, refuse, require, require_choice
+from ..._typing import PathLike
+from ...data import Dataset, load_data
+from ...data.load import CLASS_ORDERS
+from ...denoise.base import Denoiser
+from ...denoise.classes import classes_for
+from ...denoise.pipelines.units import in_units_of
+from ...law.base import Law
+from ...law.read import read_law
 
 
 def read_source(
-    source: str,
+    source: PathLike,
     labels: str | None = None,
     drop: Sequence[str] = (),
     like: Any = None,
@@ -28,7 +29,7 @@ def read_source(
     of labels that are numbers, ``number`` or ``text``.
     """
     choice = require_choice("--class-order", class_order, CLASS_ORDERS)
-    if not source.endswith(".json"):
+    if not str(source).endswith(".json"):
         return load_data(source, labels=labels, drop=drop, like=like, class_order=choice)
     require(not drop, "--drop", "must name columns of a table; a law has none", ", ".join(drop))
     return read_law(source)
@@ -48,20 +49,20 @@ def left_out(record: Any) -> list[str]:
 
 
 def parts(
-    denoiser: Denoiser, data: Dataset, source: str, *, labelled: bool = False
+    denoiser: Denoiser, data: Dataset, source: PathLike, *, labelled: bool = False
 ) -> tuple[Dataset, Dataset | None]:
     """Return the held-out and training parts of the very file a model was trained on.
 
     labelled: keep labels that the model does not know.
     """
-    known = for_model(denoiser, data, source)
-    whole = in_units_of(denoiser, data) if labelled else known
+    fitting = for_model(denoiser, data, source)
+    whole = in_units_of(denoiser, data) if labelled else fitting
     lineage = getattr(denoiser, "training", {}).get("lineage")
-    if not isinstance(lineage, dict) or lineage.get("of") != known.fingerprint:
+    if not isinstance(lineage, dict) or lineage.get("of") != fitting.fingerprint:
         return whole, None
     if lineage.get("fraction") is None:
         refuse(
-            source,
+            str(source),
             "is the data this model was trained on, which says nothing about new data",
             None,
             "Give held-out data, or train again with --held-out 0.2",
@@ -70,12 +71,14 @@ def parts(
     return held_out, train
 
 
-def for_model(denoiser: Denoiser, data: Dataset, source: str) -> Dataset:
+def for_model(denoiser: Denoiser, data: Dataset, source: PathLike) -> Dataset:
     """Return data in the units of a model and with the labels it knows."""
     if not denoiser.classes:
         data = data.without_labels()
     elif data.labels is None:
-        refuse(source, "has no labels, which this model needs", None, "Name them with --labels")
+        refuse(
+            str(source), "has no labels, which this model needs", None, "Name them with --labels"
+        )
     try:
         if denoiser.classes:
             data = classes_for(denoiser, data)

@@ -1,4 +1,4 @@
-"""What is installed, and what is wrong with it."""
+"""`doctor`: what is installed, and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class Finding(NamedTuple):
     detail: str
 
 
-def examine() -> list[Finding]:
+def doctor() -> list[Finding]:
     """Return findings for Python, every dependency and the machine."""
-    found = [
+    findings = [
         Finding("girsanov", "ok", __version__),
         Finding("python", "ok", sys.version.split()[0]),
     ]
@@ -47,11 +47,11 @@ def examine() -> list[Finding]:
     vision = [VISION] if "diffusers" in modules else []
     # one process when all is well, which is quick; one for each when not, to know which it was
     whole = _try("; ".join([f"import {m}" for m in modules] + vision)).returncode == 0
-    found += [_package(module, (package, None), whole) for module, package in CORE.items()]
-    found += [_package(module, names, whole) for module, names in EXTRAS.items()]
+    findings += [_package(module, (package, None), whole) for module, package in CORE.items()]
+    findings += [_package(module, names, whole) for module, names in EXTRAS.items()]
     if vision:
-        found.append(_vision(whole))
-    return [*found, _machine()]
+        findings.append(_vision(whole))
+    return [*findings, _machine()]
 
 
 def _installed(module: str) -> bool:

@@ -14,8 +14,8 @@ from ..error_curve.between_levels import Places
 from .resume import Stage
 
 
-class AuditOptions(TypedDict, total=False):
-    """The fields of `AuditRequest` by name, each of which may be left out."""
+class AuditKeywords(TypedDict, total=False):
+    """The fields of `AuditOptions` by name, each of which may be left out."""
 
     train: Dataset | None
     levels: int | Levels | None
@@ -31,7 +31,7 @@ class AuditOptions(TypedDict, total=False):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AuditRequest:
+class AuditOptions:
     """The options of an audit; `girsanov.audit` says what each is."""
 
     train: Dataset | None = None

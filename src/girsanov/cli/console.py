@@ -1,0 +1,122 @@
+"""What every command prints with: progress on stderr, tables on stdout, or JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from .._launched import is_first
+from .._typing import Json, PathLike, Progress
+
+
+def console_of(stderr: bool = False) -> Any:
+    """Return the terminal, which shows numbers as plain as words."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False)
+
+
+@contextmanager
+def progress(name: str) -> Iterator[Progress]:
+    """Yield a callback (done, total) that draws a bar on stderr when that is a terminal."""
+    with stages() as stage:
+        yield stage(name)
+
+
+@contextmanager
+def stages() -> Iterator[Callable[[str], Progress]]:
+    """Yield a function that opens a named bar and returns its callback."""
+    from rich import progress as bars
+
+    console = console_of(stderr=True)
+    columns = (
+        bars.TextColumn("{task.description:10s}"), bars.BarColumn(),
+        bars.TextColumn("{task.percentage:3.0f} %"), bars.TimeElapsedColumn(),
+        bars.TextColumn("left"), bars.TimeRemainingColumn(),
+    )  # fmt: skip
+    hidden = not (console.is_terminal and is_first())
+    with bars.Progress(*columns, console=console, disable=hidden) as shown:
+
+        def stage(name: str) -> Any:
+            task = shown.add_task(name, total=None)
+            return lambda done, total: shown.update(task, completed=done, total=total)
+
+        yield stage
+
+
+def result(
+    as_json: bool, content: Json, show: Callable[[], None], verdict: Sequence[str] = ()
+) -> None:
+    """Print `content` as one JSON object, or the sentences `verdict` first and call `show`.
+
+    The first sentence is the verdict, and bold.
+    """
+    if not is_first():
+        return
+    if as_json:
+        sys.stdout.write(json.dumps(content, allow_nan=False) + "\n")
+    else:
+        for k, line in enumerate(verdict):
+            console_of().print(line, style=None if k else "bold", markup=False)
+        if verdict:
+            console_of().print()
+        show()
+
+
+def few(names: Sequence[str], most: int = 8) -> str:
+    """Return names in a line; of many, the first ones and how many more there are."""
+    if len(names) <= most:
+        return ", ".join(names)
+    return f"{', '.join(names[: most - 2])} and {len(names) - most + 2} more"
+
+
+def aside(line: str) -> None:
+    """Say a line on stderr."""
+    if is_first():
+        console_of(stderr=True).print(line, soft_wrap=True, markup=False)
+
+
+def warned(note: str) -> None:
+    """Say on stderr what is worth knowing before the work begins."""
+    aside(f"note: {note}")
+
+
+@contextmanager
+def going_on(out: PathLike) -> Iterator[None]:
+    """On Ctrl-C, say on stderr how to go on with what was stopped, if some of it is finished."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        from ..measuring.resume import kept_in
+        from ..workflow.shared.destinations import parts_path
+
+        folders = kept_in(parts_path(out))
+        held = [p for p in folders if [*p.glob("*.npy"), *p.glob("*.safetensors")]]
+        if held:
+            aside(f"{held[-1]} keeps what is finished; the same command goes on")
+        raise
+
+
+def noted(notes: Sequence[str]) -> None:
+    """Print what is worth knowing of a result, a line each."""
+    for note in notes:
+        console_of().print(f"note: {note}", markup=False)
+
+
+def replaced(what: str, as_json: bool) -> None:
+    """Print that a result took the place of an older one."""
+    if not as_json and is_first():
+        console_of().print(f"(it replaced {what})", markup=False)
+
+
+def wrote(path: PathLike) -> None:
+    """Print the path that was written."""
+    console_of().print(f"wrote {path}", soft_wrap=True, markup=False)
+
+
+def next_command(line: str) -> None:
+    """Print what to type next, in one line, so that it can be copied."""
+    console_of().print(f"next: {line}", soft_wrap=True, markup=False)

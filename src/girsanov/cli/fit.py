@@ -1,0 +1,86 @@
+"""`girsanov fit`: a model of data, of which a share is kept back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from typer import Argument, Option
+
+from .. import workflow
+from .._checks import figure, plural
+from .._typing import Json
+from . import console
+from .nexts import after_fit
+from .options import DATA, AsJson, command
+from .tables import number
+
+if TYPE_CHECKING:
+    from ..workflow.fit_model import FitResult
+
+
+@command(
+    workflow.FitRequest,
+    data=Argument(help=f"Training data: {DATA}."),
+    out="A new folder: a model is never replaced.",
+    minutes="Train for so long (default 3).",
+    steps=Option(min=1, help="Or for so many steps."),
+    held_out="Share kept back for the audit; 0: none.",
+    conditional=Option("--conditional", help="Learn the classes that come with the data."),
+    only="Or a column to keep, beside the labels, of no others (may be repeated).",
+    network="auto, mlp or unet.",
+    process="vp, or cld: learn on positions and velocities.",
+    objective="edm or ledger.",
+    batch_size=Option(min=1, help="Examples a step."),
+    precision="Of matrix products in the network: float32 or bfloat16.",
+    resume=Option("--resume", help="Go on with the run in --out."),
+)
+def fit(request: workflow.FitRequest, *, json: AsJson = False) -> None:
+    """Train a denoiser on DATA; a share is kept back, and `girsanov audit` will find it.
+
+    Labels are learnt with --conditional or --labels, and are left aside otherwise.
+    """
+    try:
+        with console.progress("fit") as tick:
+            fitted = workflow.fit(request, progress=tick, say=console.warned)
+    except KeyboardInterrupt:
+        if (Path(request.out) / "checkpoint" / "state.json").is_file():
+            console.aside(f"{request.out} keeps the run; the same command with --resume goes on")
+        raise
+    kept_back = request.held_out > 0
+    then = after_fit(str(request.out), str(request.data), request.labels, kept_back)
+    console.result(json, fitted.to_json(), lambda: _print(fitted, then))
+
+
+def _print(fitted: FitResult, then: str) -> None:
+    """Print what was trained, and the next command."""
+    run, terminal = fitted.model.training, console.console_of()
+    why = "the time was up" if run.get("out_of_time") else "enough by validation"
+    early = "" if run["steps_run"] == run["steps"] else f" of {run['steps']}, {why},"
+    terminal.print(
+        f"trained {plural(run['steps_run'], 'step')}{early} on "
+        f"{plural(run['examples'], 'example')} in {run['seconds']:.0f} s"
+    )
+    last = run.get("held_out_ledger", {})
+    if "held_out_ledger" in last:
+        terminal.print(
+            f"error on validation data {number(last['held_out_ledger'])} ± "
+            f"{figure(1.96 * last['se'], 2)} "
+            "nats (1/2 of its integral over SNR)"
+        )
+    if run["best_step"] == 0:
+        advice = f"it is no better than before training: {_advice(run)}"
+        terminal.print(advice, style="yellow", markup=False)
+    console.wrote(fitted.out)
+    console.next_command(then)
+
+
+def _advice(run: Json) -> str:
+    """Return what to do for a network that training did not make better."""
+    if run["steps_run"] == run["steps"]:
+        advice = "give it more --steps"
+    elif run.get("out_of_time"):
+        advice = "give it more --minutes"
+    else:
+        advice = "more steps teach it nothing; more examples or another --network might"
+    return advice + ("; leave out the columns that look like ids" if run.get("notes") else "")

@@ -1,0 +1,213 @@
+"""What theorems ask for, and beside it the plan that an audit makes for the same target."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from .._checks import InputError, plural, require
+from .._typing import Json
+from ..audited import Audit
+from ..ledger.entry import tv_from_kl
+from ..planning.plan import Plan
+from .bounds import Facts, Row, compare_bounds
+from .bounds.chen2023_support import delta_for_w2, early_stopping_w2, snr_at
+
+SURE = 1 - 1e-12  # the largest TV that is asked for
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A plan set beside the theorems, and in words how the two compare."""
+
+    plan: Plan
+    words: str
+
+    def to_json(self) -> Json:
+        """Return the plan's steps, resolution and ledger with the words."""
+        summary = self.plan.summary()
+        kept = ("sampler", "covariance", "steps", "resolution", "ledger")
+        return {**{name: summary[name] for name in kept}, "words": self.words}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What theorems ask for of a law of these facts, to promise tv and w2.
+
+    taken: in words, which targets are those of the audit's plan; measured: that plan, None where
+    there is no audit.
+    """
+
+    facts: Facts
+    tv: float
+    w2: float | None
+    rows: list[Row]
+    taken: str = ""
+    measured: Measured | None = None
+
+    def in_words(self) -> str:
+        """Return how many steps the theorems ask for, the paper's rate, and what was measured."""
+        if self.measured is None:
+            return ""
+        steps = sorted(row.bound.steps for row in self.rows if row.bound is not None)
+        if not steps:
+            return self.measured.words
+        paper = [row.rates for row in self.rows if row.paper == "chen2023"]
+        own = [rate.value for rates in paper for rate in rates if rate.unit == "steps"]
+        rate = f", the paper's own rate with constants 1 for {own[0]:.2g}" if own else ""
+        ends = f"{steps[0]:.2g} to {steps[-1]:.2g}"
+        return f"the theorems ask for N = {ends} steps{rate}; {self.measured.words}"
+
+    def notes(self) -> dict[str, list[str]]:
+        """Return what is to be said of rows, each text once with the rows it belongs to."""
+        notes: dict[str, list[str]] = {}
+        for row in self.rows:
+            text = row.why_not if row.bound is None else "is for " + row.bound.sampler
+            notes.setdefault(text, []).append(name_of(row))
+        for row in self.rows:
+            if row.bound is not None:
+                text = "assumes that " + "; ".join(row.bound.assumptions)
+                notes.setdefault(text, []).append(name_of(row))
+        for row in self.rows:
+            for rate in row.rates:
+                text = f"{rate.statement} (a rate: its constants are unknown)"
+                if rate.paper not in notes.setdefault(text, []):
+                    notes[text].append(rate.paper)
+        return notes
+
+    def to_json(self) -> Json:
+        """Return the targets, the facts, a row a theorem and what was measured."""
+        return {
+            "tv": self.tv, "w2": self.w2, "taken": self.taken or None,
+            "dimension": self.facts.dimension, "second_moment": self.facts.second_moment,
+            "rows": [row.to_json() for row in self.rows],
+            "measured": None if self.measured is None else self.measured.to_json(),
+        }  # fmt: skip
+
+
+def name_of(row: Row) -> str:
+    """Return what a row of a theorem is called."""
+    return f"{row.paper}, {row.theorem}" if row.bound is None else row.bound.theorem
+
+
+def facts_beside(
+    audit: Audit | None,
+    dimension: int | None = None,
+    second_moment: float | None = None,
+    *,
+    lipschitz: float | None = None,
+    radius: float | None = None,
+) -> Facts:
+    """Return what is known of the data: what is given, the rest from the audit.
+
+    dimension: d; second_moment: E|x0|^2, standardised, or more; lipschitz, radius: as in `Facts`.
+    Raises InputError where neither says the first two.
+    """
+    if audit is not None:
+        dimension = dimension or audit.curve.dimension
+        own = float(audit.curve.second_moments @ audit.curve.shares)
+        second_moment = own if second_moment is None else second_moment
+    require(dimension is not None, "dimension", "must be given, or an --audit to read it from")
+    require(second_moment is not None, "second-moment", "must be given, or an --audit")
+    assert dimension is not None
+    assert second_moment is not None
+    return Facts(dimension, second_moment, lipschitz=lipschitz, radius=radius)
+
+
+def ask_theorems(
+    facts: Facts,
+    audit: Audit | None = None,
+    *,
+    tv: float | None = None,
+    w2: float | None = None,
+    score_error: float = 0.0,
+    paper: str | None = None,
+) -> Asked:
+    """Return how many steps each theorem asks for, beside the plan of an audit.
+
+    tv, w2: what to promise, by default what the audit's own plan does; score_error: root mean
+    square error of the score, at every step; paper: one paper alone. Raises InputError where
+    there is no tv and no audit.
+    """
+    plan, taken = None, ""
+    if audit is not None and (tv is None or (w2 is None and facts.lipschitz is None)):
+        plan = audit.plan() if tv is None else _fewest(audit, tv)[0]
+        tv, w2, taken = _targets(facts, plan, tv, w2)
+    require(tv is not None, "tv", "must be given, or an --audit whose plan promises one")
+    assert tv is not None
+    rows = compare_bounds(facts, tv=tv, w2=w2, score_error=score_error, paper=paper)
+    measured = None if audit is None else _measure(audit, facts, (tv, w2), plan)
+    return Asked(facts, tv, w2, rows, taken, measured)
+
+
+def radius_hint(facts: Facts, audit: Audit) -> str:
+    """Return in words what a radius would add, and what it is for pixels."""
+    if facts.radius is not None or facts.lipschitz is not None:
+        return ""
+    root = f"{math.sqrt(facts.dimension):.3g}"
+    pixels = f" (pixels in [-1, 1]: {root})" if len(audit.facts.shape) > 1 else ""
+    return f"with --radius{pixels}, (2a), (4a) and the paper's own rate apply too"
+
+
+def _fewest(audit: Audit, tv: float, **options: Any) -> tuple[Plan, bool]:
+    """Return the plan of fewest steps for `tv`, or the default one and False."""
+    try:
+        return audit.plan(tv=tv, **options), True
+    except InputError:
+        return audit.plan(**options), False
+
+
+def _most(plan: Plan) -> float:
+    """Return what start and steps of a plan cost at most, in nats, at 95 % confidence."""
+    return sum(e.high or 0.0 for e in plan.ledger if e.name in ("init", "discretisation"))
+
+
+def _targets(
+    facts: Facts, plan: Plan, tv: float | None, w2: float | None
+) -> tuple[float, float | None, str]:
+    """Return TV and W2, those that are not given as the plan has them, and what was taken."""
+    taken = []
+    if tv is None:
+        nats = _most(plan)
+        tv = min(tv_from_kl(nats), SURE)
+        taken.append(f"--tv {tv:.4g}, which {nats:.3g} nats certify and the plan promises")
+    if w2 is None and facts.lipschitz is None:
+        w2 = early_stopping_w2(facts, math.log1p(plan.resolution**2) / 2)
+        at = f"that stops the theorems at noise level {plan.resolution:.3g}, as the plan"
+        taken.append(f"--w2 {w2:.4g}, {at}")
+    return tv, w2, "taken from the audit: " + "; ".join(taken)
+
+
+def _measure(
+    audit: Audit, facts: Facts, target: tuple[float, float | None], plan: Plan | None
+) -> Measured:
+    """Return the plan for the same target, or the default one, and how it compares."""
+    tv, w2 = target
+    options: dict[str, Any] = {}
+    if w2 is not None and math.isfinite(delta := delta_for_w2(facts, w2)):
+        sigma, noise = snr_at(delta) ** -0.5, audit.levels**-0.5
+        if noise[-1] * (1 - 1e-9) <= sigma <= noise[0]:
+            options["resolution"] = float(max(sigma, noise[-1]))
+    if plan is None:
+        plan, same = _fewest(audit, tv, **options)
+    else:
+        same = tv_from_kl(_most(plan)) <= tv * (1 + 1e-9) or tv == SURE
+    high = _most(plan)
+    promise = "which promises this TV" if same else "the default plan: this TV cannot be certified"
+    words = (
+        f"measured: {plural(plan.steps, 'step')} ({promise}), at noise level "
+        f"{plan.resolution:.3g}. The theorems hold for every law that meets their "
+        f"assumptions; the plan for this model on this data, where start and steps cost at most "
+        f"{high:.3g} nats (TV {tv_from_kl(high):.3g})"
+    )
+    words += "" if audit.curve.exact else " at 95 % confidence"
+    if not audit.facts.exact:
+        words += ", up to the model's score error, which no number of steps mends"
+    if "resolution" not in options:
+        words += ". The theorems' target is " + (
+            "the data themselves, with no noise left"
+            if w2 is None
+            else "at a noise level that was not measured"
+        )
+    return Measured(plan, words)

@@ -1,0 +1,80 @@
+"""`compare`: how close samples are to data, of which a model's training kept a part back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .._checks import require
+from .._typing import Json, Progress
+from ..comparison.compare import MEASURES, Comparison
+from ..comparison.compare import compare as measure
+from ..data import Dataset, load_data
+from ..data.origin import drawn_by_another, read_origin
+from ..denoise.classes import class_note
+from ..denoise.load import load_model
+from ..reporting.figures.samples import alike
+from .requests import CompareRequest
+from .shared.data_sources import left_out, parts, read_source
+
+OTHER = "another model than --model drew the samples; of --model only the data are used"
+NO_FID = (
+    "frechet is the same formula in other features than Inception's, so its numbers are no FID"
+)
+
+
+@dataclass(frozen=True)
+class CompareResult:
+    """A comparison; notes: what is worth knowing of the samples and the data."""
+
+    comparison: Comparison
+    notes: list[str]
+
+    def to_json(self) -> Json:
+        """Return every measure, and the notes."""
+        return {**self.comparison.to_json(), "notes": self.notes}
+
+
+def compare(request: CompareRequest, *, progress: Progress | None = None) -> CompareResult:
+    """Return how close samples are to data, each measure with its interval and its floor.
+
+    progress(done, total) counts measures. Raises InputError for a measure that is none, before
+    anything is read, and as `girsanov.compare`.
+    """
+    require_measures(request.by, MEASURES)
+    samples, data, train, notes = _sets(request)
+    comparison = measure(
+        samples, data, by=request.by or None, features=request.features, train=train,
+        rows=request.rows, seed=request.seed, progress=progress,
+    )  # fmt: skip
+    return CompareResult(comparison, notes)
+
+
+def require_measures(names: Iterable[str], measures: Sequence[str]) -> None:
+    """Refuse a --by that is none of `measures`, before anything is read."""
+    for name in names:
+        remedy = NO_FID if name.lower() in ("fid", "fréchet") else ""
+        require(name in measures, "--by", f"must be one of {', '.join(measures)}", name, remedy)
+
+
+def _sets(request: CompareRequest) -> tuple[Any, Any, Dataset | None, list[str]]:
+    """Return samples, data and training data (or None) as `compare` takes them, and notes."""
+    samples, labels, drop = str(request.samples), request.labels, request.drop
+    origin = read_origin(samples)
+    denoiser = None if request.model is None else load_model(request.model)
+    like = denoiser if denoiser is not None else left_out(origin)
+    data = read_source(request.data, labels, drop, like, request.class_order or "number")
+    train = None
+    if denoiser is not None and isinstance(data, Dataset):
+        data, train = parts(denoiser, data, request.data, labelled=True)
+    if request.train_data is not None:
+        train = load_data(request.train_data, labels=labels, drop=drop, like=like)
+    drawn = load_data(samples, labels=origin.get("label_column"), like=like)
+    shown = alike(drawn, data) if isinstance(data, Dataset) else drawn
+    notes = []
+    if denoiser is not None:
+        notes += [OTHER] if drawn_by_another(samples, denoiser.fingerprint) else []
+        note = class_note(denoiser, data)
+        notes += [note] if note else []
+    return shown, data, train, notes

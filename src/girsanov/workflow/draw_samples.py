@@ -1,0 +1,176 @@
+"""`sample`: samples of a model by a plan, in the data's own units, written with their origin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from .._checks import refuse, require
+from .._processes import processes
+from .._typing import Json, Progress
+from ..data import check_destination, write_samples
+from ..data.origin import label_column, write_origin
+from ..data.standardise import Standardisation
+from ..denoise.arithmetic import in_precision
+from ..denoise.base import Denoiser
+from ..denoise.load import load_model
+from ..planning.plan import Plan
+from ..planning.plan_file import load_plan
+from ..sampling.loop import BATCH
+from ..sampling.sample import check_model, proportional_labels, units_of
+from ..sampling.sample import sample as draw
+from ..sampling.shards import Shards, plan_fingerprint, sample_shards
+from .requests import SampleRequest
+from .shared.data_sources import unread
+from .shared.destinations import parts_path, require_place
+from .shared.pipelines import guided, prompted
+
+SHARDED_ABOVE = 2 * BATCH  # samples; fewer are drawn in one go
+
+
+@dataclass(frozen=True)
+class SampleResult:
+    """Samples in the data's units [count, ...], and where they were written.
+
+    seed: they were drawn with; tally: how many of each label; bounded: the columns whose numbers
+    were kept within what the model has seen; commands: those that led to them.
+    """
+
+    values: np.ndarray
+    out: str
+    seed: int
+    tally: dict[str, int]
+    bounded: tuple[str, ...]
+    commands: list[str]
+
+    def to_json(self) -> Json:
+        """Return what was drawn, without the samples themselves."""
+        return {
+            "samples": self.out, "count": len(self.values), "shape": list(self.values.shape),
+            "seed": self.seed, "labels": self.tally, "bounded": list(self.bounded),
+        }  # fmt: skip
+
+
+def sample(
+    request: SampleRequest,
+    *,
+    progress: Progress | None = None,
+    say: Callable[[str], None] | None = None,
+) -> SampleResult | None:
+    """Draw samples and write them; everything that can be refused is refused before the work.
+
+    A record of how they were drawn goes beside them. Many samples are drawn in shards, which a
+    run that was stopped goes on from; of several processes, the first one writes, and the others
+    return None. progress(done, total) counts network calls times samples; say: what to do with
+    the line that says what a stopped run has drawn.
+    """
+    require_place(Path(request.out))
+    denoiser = load_model(request.model, device=request.device or processes().device)
+    plan = load_plan(request.plan)
+    bare = denoiser.fingerprint  # in any precision, under any guidance
+    denoiser = _as_planned(request, denoiser, plan)
+    units = _units(request, denoiser, plan)
+    names = tuple(getattr(denoiser, "label_names", ()))
+    codes = _codes(request, denoiser, names)
+    written = codes if request.label is None else None  # of one class nothing is to tell apart
+    check_destination(request.out, units, force=request.force, labelled=written is not None)
+    write = partial(write_samples, standardisation=units, labels=written, label_names=names,
+                    force=request.force)  # fmt: skip
+    values = _drawn(request, denoiser, plan, codes, write, progress, say)
+    if values is None:
+        return None
+    command = request.command()
+    origin: Json = {
+        "command": command, "count": request.count, "seed": request.seed, "label": request.label,
+        "drawn_by": bare, "model": denoiser.fingerprint, "plan": plan_fingerprint(plan),
+        "left_out": unread(denoiser),
+        "label_column": None if written is None else label_column(request.out, values),
+    }  # fmt: skip
+    write_origin(request.out, origin)
+    counts = () if codes is None else np.bincount(codes, minlength=len(names)).tolist()
+    tally = dict(zip(names, counts, strict=False))  # of no labels there are no counts
+    commands = [*plan.audit.commands, command]
+    return SampleResult(values, request.out, request.seed, tally, units.bounded, commands)
+
+
+def _as_planned(request: SampleRequest, denoiser: Denoiser, plan: Plan) -> Denoiser:
+    """Return the model with the plan's guidance, the prompt and the precision asked for."""
+    denoiser = prompted(guided(denoiser, plan.guidance), request.label, plan.audit.shape)
+    denoiser = in_precision(denoiser, request.precision, compiled=request.compile)
+    check_model(denoiser, plan, request.any_model)
+    d = int(np.prod(denoiser.shape))
+    rule = f"must be of examples of {d} numbers, as this model's are"
+    require(plan.moments.basis.dimension == d, "plan", rule, plan.moments.basis.dimension)
+    return denoiser
+
+
+def _units(request: SampleRequest, denoiser: Denoiser, plan: Plan) -> Standardisation:
+    units = units_of(denoiser, plan, request.as_drawn)
+    if units is None:
+        refuse("plan", "must record the units of the audited data")
+    return units
+
+
+def _drawn(
+    request: SampleRequest,
+    denoiser: Denoiser,
+    plan: Plan,
+    codes: np.ndarray | None,
+    write: Callable[..., None],
+    progress: Progress | None,
+    say: Callable[[str], None] | None,
+) -> np.ndarray | None:
+    """Return the samples, which were written; None in all processes but the first."""
+    among, count = processes(), request.count
+    options: dict[str, Any] = {
+        "seed": request.seed, "batch_size": request.batch_size, "any_model": request.any_model,
+        "as_drawn": request.as_drawn, "progress": progress,
+        "label": None if codes is None else torch.from_numpy(codes),
+    }  # fmt: skip
+    if count <= SHARDED_ABOVE and among.count == 1:
+        values = draw(denoiser, plan, count, **options)
+        write(values, path=request.out)
+        return values
+    parts = parts_path(request.out)
+
+    def resumed(drawn: int) -> None:
+        if say is not None:
+            say(f"{parts} keeps {drawn} of these samples from a run that was stopped; "
+                "going on with them")  # fmt: skip
+
+    shards = sample_shards(denoiser, plan, count, parts, force=request.force, processes=among,
+                           resumed=resumed, **options)  # fmt: skip
+    return None if among.rank else _merged(shards, request.out, write)
+
+
+def _merged(shards: Shards, out: str, write: Callable[..., None]) -> np.ndarray:
+    """Make one file of shards, which a run that was stopped has kept, and remove them."""
+    npy = Path(out).suffix.lower() == ".npy"
+    if npy:
+        shards.merge(out)
+        values: np.ndarray = np.load(out, mmap_mode="r", allow_pickle=False)
+    else:
+        values = np.concatenate(list(shards))
+        write(values, path=out)
+    shards.remove()
+    return values
+
+
+def _codes(
+    request: SampleRequest, denoiser: Denoiser, names: tuple[str, ...]
+) -> np.ndarray | None:
+    """Return a label per sample, the same for sample i under one seed whatever the count."""
+    label, count = request.label, request.count
+    if label is not None:
+        listed = ", ".join(names) or "left out: this model takes no labels"
+        require(label in names, "--label", f"must be {'one of ' if names else ''}{listed}", label)
+        return np.full(count, names.index(label), np.int64)
+    if not denoiser.classes:
+        return None
+    return proportional_labels(denoiser, count, request.seed).numpy()

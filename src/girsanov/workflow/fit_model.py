@@ -1,0 +1,90 @@
+"""`fit`: a model of a data set, of which a share is kept back for its audit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from .._checks import refuse, require
+from .._processes import processes
+from .._typing import Json, Progress
+from ..data import Dataset, load_data
+from ..data.table.id_columns import id_notes
+from ..denoise.network import NetworkDenoiser
+from ..error_curve.curve import GROUPS
+from ..train import TrainOptions
+from ..train import fit as train_on
+from .requests import FitRequest
+from .shared.destinations import require_new_folder
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """A model and the folder that it was written to; notes: what was noticed of the data."""
+
+    model: NetworkDenoiser
+    out: Path
+    notes: list[str]
+
+    def to_json(self) -> Json:
+        """Return where the model is, its fingerprint and the record of its training."""
+        run = {"model": str(self.out), "fingerprint": self.model.fingerprint}
+        return {**run, **self.model.training}
+
+
+def fit(
+    request: FitRequest,
+    *,
+    progress: Progress | None = None,
+    say: Callable[[str], None] | None = None,
+) -> FitResult:
+    """Train on a data set, keeping the share `request.held_out` of it back for the audit.
+
+    The model records the command that fits it again, by steps, since minutes depend on the
+    machine. progress(done, total) counts steps; say: what to do with each line that is worth
+    knowing of the data before the training begins. Raises InputError where the data has no labels
+    to learn or too few examples, and as `girsanov.fit`.
+    """
+    out = Path(request.out)
+    require_new_folder(out)
+    train = _training_part(request, _read(request))
+    notes = id_notes(train)
+    if say is not None:
+        for note in notes:
+            say(note)
+    among = processes()
+    options = TrainOptions(precision=request.precision, compiled=request.compile)
+    model = train_on(
+        train, out=out, minutes=request.minutes, steps=request.steps, seed=request.seed,
+        network=request.network, process=request.process, objective=request.objective,
+        batch_size=request.batch_size, resume=request.resume, processes=among,
+        progress=progress, options=options,
+    )  # fmt: skip
+    again = replace(request, minutes=None, steps=model.training["steps"])
+    model.training |= {"command": again.command(), "notes": notes}
+    if not among.rank:
+        model.save(out)
+    return FitResult(model, out, notes)
+
+
+def _read(request: FitRequest) -> Dataset:
+    """Return the data, with labels if they are to be learnt."""
+    data = load_data(request.data, labels=request.labels, drop=request.drop, only=request.only)
+    if not request.conditional and request.labels is None:
+        return data.without_labels()
+    remedy = "Name their column with --labels"
+    require(data.labels is not None, str(request.data), "has no labels to learn", None, remedy)
+    return data
+
+
+def _training_part(request: FitRequest, data: Dataset) -> Dataset:
+    """Return the data but for the share that is kept back, which must do for an audit."""
+    share = request.held_out
+    if not share:
+        return data
+    train, kept = data.split(1 - share, seed=request.seed)
+    if len(kept) < 2 * GROUPS:
+        rule = f"keeps {len(kept)} examples back, and an audit needs {2 * GROUPS}"
+        refuse("--held-out", rule, share, "Give a larger share, or 0 and audit on other data")
+    return train

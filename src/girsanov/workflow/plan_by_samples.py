@@ -1,0 +1,68 @@
+"""`plan --by`: samplers and grids compete by what they draw, beside held-out data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from .._checks import refuse
+from .._typing import Progress
+from ..audited import Audit, load_audit
+from ..comparison.compare import DISTANCES
+from ..comparison.frechet import builtin
+from ..comparison.vectors import ROWS, chosen_rows, vectors
+from ..data import Dataset
+from ..data.origin import refuse_drawn
+from ..denoise.base import Denoiser
+from ..denoise.load import load_model
+from ..denoise.pipelines.pipeline import PipelineDenoiser
+from ..law.base import Law
+from ..planning.options import CALLS
+from ..planning.plan import Plan
+from ..planning.tournament.tournament import tournament
+from .compare_samples import require_measures
+from .requests import PlanRequest
+from .shared.data_sources import parts, read_source
+from .shared.pipelines import captioned, guided, latents_of
+
+
+def by_samples(request: PlanRequest, progress: Progress | None) -> tuple[Audit, Plan]:
+    """Return an audit and the winner of a tournament on the held-out part of its model's data."""
+    require_measures([str(request.by)], DISTANCES)
+    audit = load_audit(request.audit)
+    if request.model is None or request.data is None:
+        missing = "--model" if request.model is None else "--data"
+        refuse(missing, "must be given with --by, whose candidates draw samples to be compared")
+    denoiser = load_model(request.model)
+    refuse_drawn(str(request.data), denoiser.fingerprint)
+    denoiser, data, train = _data(request, audit, denoiser)
+    by: Any = request.by
+    if by == "frechet" and train is not None and train.labels is not None:
+        # features must not know the rows that they are to judge samples by
+        rows = chosen_rows(train, ROWS, seed=0, argument="train")
+        by = builtin(vectors(train, argument="train"), train.labels[rows])
+    best = tournament(
+        audit, denoiser, data, by=by, steps=request.steps, candidates=request.candidates or None,
+        calls=CALLS if request.calls is None else request.calls, seed=request.seed,
+        force=request.force, progress=progress,
+    )  # fmt: skip
+    return audit, best
+
+
+def _data(
+    request: PlanRequest, audit: Audit, denoiser: Denoiser
+) -> tuple[Denoiser, Dataset | Law, Dataset | None]:
+    """Return the model as it was audited, the held-out data, and training data if any."""
+    assert request.data is not None
+    order = request.class_order or audit.facts.class_order
+    data = read_source(request.data, request.labels, request.drop, denoiser, order)
+    denoiser = guided(denoiser, audit.facts.guidance)
+    if not isinstance(data, Dataset):
+        return denoiser, data, None
+    cache = Path(request.audit).absolute().parent
+    denoiser = captioned(denoiser, (data,), str(request.data), cache)
+    data, train = parts(denoiser, data, request.data, labelled=True)
+    if isinstance(denoiser, PipelineDenoiser):
+        data = latents_of(denoiser, data, cache)[0]
+        train = None if train is None else latents_of(denoiser, train, cache)[0]
+    return denoiser, data, train

@@ -1,0 +1,318 @@
+"""What each command is asked for: one frozen request a command, built alike in Python and there.
+
+A field before `_` is an argument of the command, the others are its options: `held_out` is
+``--held-out``. Defaults stand here, and what contradicts itself is refused when it is built.
+Fields of sequences take one value as well. Nothing here waits for torch.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import KW_ONLY, dataclass, fields
+from pathlib import Path
+
+from .._checks import require, require_number
+from .._typing import PathLike
+
+NOT_TOLD = ("force", "resume")  # what changes nothing of a result is no part of its command
+
+
+@dataclass(frozen=True)
+class Request:
+    """What all requests share."""
+
+    def __post_init__(self) -> None:
+        """Make a tuple of every sequence, also of one value."""
+        for field in fields(self):
+            if str(field.type).startswith("Sequence"):
+                value = getattr(self, field.name)
+                one = isinstance(value, str) or not isinstance(value, Iterable)
+                object.__setattr__(self, field.name, (value,) if one else tuple(value))
+
+    def command(self) -> str:
+        """Return the line that asks the same of a shell."""
+        words = ["girsanov", type(self).__name__.removesuffix("Request").lower()]
+        for field in fields(self):
+            value, option = getattr(self, field.name), field.name.replace("_", "-")
+            if value == field.default or field.name in NOT_TOLD:
+                continue
+            for one in value if isinstance(value, tuple) else (value,):
+                words += [f"--{'no-' if one is False else ''}{option}"] if field.kw_only else []
+                words += [] if isinstance(one, bool) else [str(one)]
+        return shlex.join(words)
+
+
+@dataclass(frozen=True)
+class FitRequest(Request):
+    """A denoiser to be trained on data, of which a share is kept back for its audit.
+
+    data: what `load_data` takes; out: a new folder for the model; minutes or steps: how long to
+    train, 3 minutes by default; held_out: the share kept back, 0 for none; conditional: learn the
+    classes that come with the data; labels: the column or array that holds them, which are then
+    learnt too; drop, only: columns of a table to leave out, or to keep alone; network: ``auto``,
+    ``mlp`` or ``unet``; process: ``vp`` or ``cld``; objective: ``edm`` or ``ledger``; batch_size:
+    examples a step; precision, compile: of the network's matrix products, ``float32`` or
+    ``bfloat16``, and by torch.compile; seed: of all randomness; resume: go on with the run in out.
+    """
+
+    data: PathLike
+    _: KW_ONLY
+    out: PathLike
+    minutes: float | None = None
+    steps: int | None = None
+    held_out: float = 0.2
+    conditional: bool = False
+    labels: str | None = None
+    drop: Sequence[str] = ()
+    only: Sequence[str] = ()
+    network: str = "auto"
+    process: str = "vp"
+    objective: str = "edm"
+    batch_size: int | None = None
+    precision: str = "float32"
+    compile: bool = False
+    seed: int = 0
+    resume: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a share that is none."""
+        super().__post_init__()
+        share = require_number("--held-out", self.held_out)
+        require(0 <= share < 1, "--held-out", "must be a share, at least 0 and below 1", share)
+
+
+@dataclass(frozen=True)
+class AuditRequest(Request):
+    """A model to be measured on held-out data; of its training file the part kept back is used.
+
+    model: a model folder, a diffusers pipeline (a folder, or hub:owner/name) or a law's .json;
+    data: what `load_data` takes, or a law's .json; out: the audit's .json; train_data: training
+    data, to measure memorisation; labels, drop: columns of the classes, and to leave out;
+    class_order: of classes that are numbers, ``number`` (default) or ``text``; examples, levels,
+    draws: how many examples, noise levels and noise paths an example; trajectories: of the
+    teacher, to plan deterministic solvers on; calls: network calls at most, which are then shared
+    out between levels and examples; half_width, steps: or measure until the discretisation of a
+    plan of so many steps (by default the best number) is known to this share of itself;
+    guidance: weight of a pipeline's guidance, 1 for none; reference: a better model, for a higher
+    bound on the score error; batch_size: examples a network call; device: cpu, cuda, cuda:1, ...;
+    precision, compile: of the network, which is then measured beside itself in float32; seed: of
+    all randomness; force: replace out, and begin anew.
+    """
+
+    model: PathLike
+    _: KW_ONLY
+    data: PathLike
+    out: PathLike = Path("audit.json")
+    train_data: PathLike | None = None
+    labels: str | None = None
+    class_order: str | None = None
+    drop: Sequence[str] = ()
+    examples: int | None = None
+    levels: int | None = None
+    draws: int | None = None
+    trajectories: int = 0
+    calls: int | None = None
+    half_width: float | None = None
+    steps: int | None = None
+    guidance: float = 1.0
+    reference: PathLike | None = None
+    batch_size: int | None = None
+    device: str | None = None
+    precision: str = "float32"
+    compile: bool = False
+    seed: int = 0
+    force: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse two ways at once to say how much is to be measured."""
+        super().__post_init__()
+        width, asked = self.half_width, {"examples": self.examples, "draws": self.draws}
+        alone = width is not None or self.steps is None
+        require(alone, "--steps", "is for --half-width alone", self.steps)
+        rule = "cannot be given with --calls, which shares them out"
+        for name, value in asked.items() if self.calls is not None and width is None else ():
+            require(value is None, f"--{name}", rule, value)
+        if width is None:
+            return
+        for name, value in {"calls": self.calls, **asked}.items():
+            remedy = f"Leave --{name} or --half-width out"
+            require(value is None, f"--{name}", "is found by --half-width", value, remedy)
+        small = 0 < width < 1
+        require(small, "--half-width", "must be above 0 and below 1 (0.03: 3 %)", width)
+
+
+@dataclass(frozen=True)
+class PlanRequest(Request):
+    """The grid to be found in an audit; with `by`, samplers and grids compete by their samples.
+
+    audit: its .json; out: the plan's .json; steps, kl, tv, distance, sampler, process,
+    covariance, start, last, resolution, w2, among, keep, widest, weight, calibrate: as in
+    `make_plan`; model: the audited one, to match the noise to the data's spread, to measure a
+    solver's distance, or to draw with `by`; by: let samples decide, by ``sliced-w2``,
+    ``gaussian-w2``, ``mmd`` or ``frechet``; the rest belongs to it: data, labels, class_order,
+    drop: held-out data to compare samples with, as in `AuditRequest`; candidates: samplers to
+    try; calls: network calls to spend; seed: of all randomness; force: replace out, and plan from
+    an audit that cannot tell too.
+    """
+
+    audit: PathLike
+    _: KW_ONLY
+    out: PathLike = Path("plan.json")
+    steps: int | None = None
+    kl: float | None = None
+    tv: float | None = None
+    distance: float | None = None
+    sampler: str = "gaussian"
+    process: str | None = None
+    covariance: str | None = None
+    start: str | None = None
+    last: str | None = None
+    resolution: float | None = None
+    w2: float | None = None
+    among: Sequence[float] = ()
+    keep: Sequence[float] = ()
+    widest: float | None = None
+    weight: float | None = None
+    calibrate: bool | None = None
+    by: str | None = None
+    model: PathLike | None = None
+    data: PathLike | None = None
+    labels: str | None = None
+    class_order: str | None = None
+    drop: Sequence[str] = ()
+    candidates: Sequence[str] = ()
+    calls: int | None = None
+    seed: int = 0
+    force: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what means nothing with `by`, and what means nothing without it."""
+        super().__post_init__()
+        if self.by is None:
+            for name in ("data", "candidates", "calls", "drop", "class_order"):
+                value = getattr(self, name)
+                listed = ", ".join(value) if isinstance(value, tuple) else value
+                option = f"--{name.replace('_', '-')}"
+                require(not value, option, "belongs to --by", listed, "Give --by sliced-w2")
+            return
+        rule = "cannot be given with --by, whose candidates try several"
+        for name in ("kl", "tv", "distance", "covariance", "resolution", "calibrate", "process",
+                     "last", "start"):  # fmt: skip
+            require(not getattr(self, name), f"--{name}", rule, getattr(self, name))
+        for name in ("among", "keep", "widest", "w2", "weight"):
+            value = getattr(self, name)
+            require(value in (None, ()), f"--{name}", "cannot be given with --by", value)
+
+
+@dataclass(frozen=True)
+class SampleRequest(Request):
+    """Samples to be drawn with a plan, in the data's own units and types.
+
+    model: as in `AuditRequest`; plan: its .json; count: how many; out: .npy, .npz, .csv, .parquet
+    or FOLDER/ of images; seed: of all randomness; batch_size: samples a network call; device,
+    precision, compile: as in `AuditRequest`; label: the one class to draw, or the prompt;
+    any_model: use a plan of another model; as_drawn: leave a table's numbers beyond those seen;
+    force: replace out.
+    """
+
+    model: PathLike
+    _: KW_ONLY
+    plan: PathLike
+    count: int
+    out: str
+    seed: int = 0
+    batch_size: int | None = None
+    device: str | None = None
+    precision: str = "float32"
+    compile: bool = False
+    label: str | None = None
+    any_model: bool = False
+    as_drawn: bool = False
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class CompareRequest(Request):
+    """Samples to be compared with data.
+
+    samples: a file of samples; data: what `load_data` takes, or a law's .json; by: names of
+    measures, all by default; features: ``builtin``, or a .npz with features of both; model: of the
+    data it was fitted on, use the part kept back; train_data: training data, to look for
+    memorisation; labels, class_order, drop: as in `AuditRequest`; rows: at most so many of each;
+    seed: of all randomness.
+    """
+
+    samples: PathLike
+    data: PathLike
+    _: KW_ONLY
+    by: Sequence[str] = ()
+    features: str = "builtin"
+    model: PathLike | None = None
+    train_data: PathLike | None = None
+    labels: str | None = None
+    class_order: str | None = None
+    drop: Sequence[str] = ()
+    rows: int = 10_000
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class ReportRequest(Request):
+    """A page of audits, their plans, and samples beside data.
+
+    audit: .json files, with several models are compared; plan: .json files; samples: what
+    `sample` wrote; data: what `load_data` takes, or a law's .json; labels, drop: as in
+    `AuditRequest`; figures: a folder for every figure as a file; out: the page; force: replace
+    out, whatever it is.
+    """
+
+    audit: Sequence[PathLike]
+    _: KW_ONLY
+    plan: Sequence[PathLike] = ()
+    samples: PathLike | None = None
+    data: PathLike | None = None
+    labels: str | None = None
+    drop: Sequence[str] = ()
+    figures: PathLike | None = None
+    out: PathLike = Path("report.html")
+    force: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a page of nothing."""
+        super().__post_init__()
+        require(bool(self.audit), "audit", "must name at least one audit")
+
+
+@dataclass(frozen=True)
+class ExportRequest(Request):
+    """A plan to be put back into diffusers.
+
+    plan: its .json; pipeline: the pipeline's folder; out: a new folder, or a .json file for a
+    list; to: ``diffusers``, ``timesteps`` or ``sigmas``; audit: the plan's, where it does not lie
+    beside the plan; any_model: use a plan of another model; force: replace out.
+    """
+
+    plan: PathLike
+    _: KW_ONLY
+    pipeline: PathLike
+    out: PathLike
+    to: str = "diffusers"
+    audit: PathLike | None = None
+    any_model: bool = False
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class DemoRequest(Request):
+    """All of it on scikit-learn's digits.
+
+    out: a folder for everything it makes; minutes: of training; network: as in `FitRequest`;
+    seed: of all randomness.
+    """
+
+    _: KW_ONLY
+    out: PathLike = Path("demo")
+    minutes: float = 2.5
+    network: str = "auto"
+    seed: int = 0

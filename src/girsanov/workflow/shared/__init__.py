@@ -1,0 +1,1 @@
+"""What several calls share: the data and the model, the budget, the places of results."""

@@ -1,0 +1,95 @@
+"""`report`: one page of audits, their plans, and samples beside data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .._typing import Json, PathLike, Progress
+from ..audited import Audit, load_audit
+from ..data.origin import read_origin
+from ..law.base import Law
+from ..planning.plan import Plan
+from ..planning.plan_file import load_plan
+from ..reporting.figure_files import browser
+from ..reporting.figures.samples import Shown
+from ..reporting.page import report as write_page
+from ..reporting.samples_origin import opened
+from ..reporting.words.advice import headline
+from .requests import ReportRequest
+from .shared.data_sources import left_out, read_source
+from .shared.destinations import require_page, require_place
+
+SHOWN = 4000  # draws of a law that a report shows beside samples
+
+
+@dataclass(frozen=True)
+class ReportResult:
+    """A page and where it was written; replaced: whether one was there.
+
+    models: what it says of each model; notes: of where the samples are from; figures: the files
+    of figures, None where none were asked for; formats: of each figure.
+    """
+
+    out: Path
+    replaced: bool
+    models: list[Json]
+    notes: tuple[str, ...]
+    figures: tuple[Path, ...] | None = None
+    formats: tuple[str, ...] = ()
+
+    def to_json(self) -> Json:
+        """Return where the page is, and what it says of each model and of the samples."""
+        page = {"report": str(self.out), "replaced": self.replaced, "models": self.models,
+                "notes": self.notes}  # fmt: skip
+        if self.figures is None:
+            return page
+        return {**page, "figures": [*map(str, self.figures)], "formats": [*self.formats]}
+
+
+def report(request: ReportRequest, *, progress: Progress | None = None) -> ReportResult:
+    """Write the page for audits, their plans, and samples beside data when they are given.
+
+    It lists the commands recorded in all of these, and the one that made it of them.
+    progress(done, total) counts the files of figures. Raises InputError, before any work, for a
+    place that cannot be written to or holds something else, and as `girsanov.report`.
+    """
+    out, figures = Path(request.out), None if request.figures is None else Path(request.figures)
+    replaced = require_page(out, request.force)
+    if figures is not None:
+        require_place(figures, folder=True, option="--figures")
+    audits = [load_audit(path) for path in request.audit]
+    plans = [load_plan(path) for path in request.plan]
+    data = _data(request, audits[0])
+    samples = opened(request.samples, data, audits, plans)
+    recorded = [*[a.facts for a in audits], *[p.audit for p in plans]]
+    commands = [line for facts in recorded for line in facts.commands]
+    commands += [line for line in (samples.command, request.command()) if line]
+    first, *others = audits
+    write_page(
+        first, *plans, out=out, others=others, samples=samples, data=data,
+        commands=list(dict.fromkeys(commands)), figures=figures, progress=progress,
+    )  # fmt: skip
+    models = [_said(path, a, plans) for path, a in zip(request.audit, audits, strict=True)]
+    if figures is None:
+        return ReportResult(out, replaced, models, samples.notes)
+    drawn = tuple(sorted(p for p in figures.iterdir() if p.suffix == ".svg"))
+    formats = ("svg", "png", "pdf") if browser() else ("svg",)
+    return ReportResult(out, replaced, models, samples.notes, drawn, formats)
+
+
+def _data(request: ReportRequest, audit: Audit) -> Shown | None:
+    """Return what samples are shown beside, without the columns that the model left out."""
+    origin = {} if request.samples is None else read_origin(str(request.samples))
+    unread = [*audit.facts.left_out, *left_out(origin)]
+    if request.data is None:
+        return None
+    data = read_source(request.data, request.labels, request.drop, unread)
+    return data.sample(SHOWN, seed=0).numpy() if isinstance(data, Law) else data
+
+
+def _said(path: PathLike, audit: Audit, plans: Sequence[Plan]) -> Json:
+    """Return the verdicts on a model: of its plans, and whether it knows nothing of the data."""
+    own = [headline(audit, p) for p in plans if p.model == audit.facts.model]
+    return {"audit": str(path), "untrained": audit.summary()["untrained"], "verdict": own}
