@@ -16,14 +16,9 @@ from ._typing import Json, PathLike
 from .measuring.record import AuditRecord
 from .measuring.record_file import load_record, save_record, summary
 from .planning.make_plan import make_plan
-from .planning.options import (
-    AnyPlanKeywords,
-    PlanKeywords,
-    PlanOptions,
-    TournamentKeywords,
-    TournamentOptions,
-)
+from .planning.options import PlanKeywords, PlanOptions
 from .planning.plan import Plan
+from .planning.tournament.options import AnyPlanKeywords, TournamentKeywords, TournamentOptions
 from .reporting.words.advice import audit_spoken, spoken
 
 if TYPE_CHECKING:

@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from ..measuring.record import AuditRecord
 from ..sampling.registry import sampler_named
 from .on_grid import as_planned
-from .options import PlanOptions
 from .plan import Plan
-from .search import every
+from .search import every, request_like
 from .solvers.plan_solver import solver_plans
 
 SOLVER_COUNTS = (*range(1, 17), 20, 24, 32, 48, 64)
@@ -36,5 +35,5 @@ def family(
             audit, plan.sampler, counts or SOLVER_COUNTS, plan.last, judged=ledgers
         )
     own = as_planned(audit, plan)
-    found = every(own, PlanOptions.like(plan), counts)
+    found = every(own, request_like(plan), counts)
     return [one.plan() if ledgers else one.bare() for one in found]

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict, cast
 
-from .._checks import require, require_count, require_number
-from .._typing import Levels, Progress
+from .._checks import require, require_number
+from .._typing import Levels
 from ..sampling.registry import USUAL
 
 if TYPE_CHECKING:  # torch is slow to import, and planning needs none
-    from ..comparison.jackknife import Measure
     from ..denoise.base import Denoiser
-    from .plan import Plan
 
-CALLS = 200_000  # network calls that a tournament spends
 GIVEN = "the number of steps was given"  # why a plan has so many
 
 
@@ -52,25 +48,6 @@ class PlanKeywords(Limits, total=False):
     force: bool
 
 
-class _BySamples(TypedDict, total=False):
-    candidates: Sequence[str] | Mapping[str, Plan] | None
-    calls: int
-    seed: int
-    progress: Progress | None
-
-
-class TournamentKeywords(_BySamples, total=False):
-    """The fields of `TournamentOptions` by name, each of which may be left out."""
-
-    by: str | Measure
-    steps: int | None
-    force: bool
-
-
-class AnyPlanKeywords(PlanKeywords, _BySamples, total=False):
-    """The options of `Audit.plan`: of `make_plan`, or with `by` of `tournament`."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class PlanOptions:
     """The options of a plan; `girsanov.make_plan` says what each is."""
@@ -103,34 +80,8 @@ class PlanOptions:
         one = sum(value is not None for value in target.values()) <= 1
         require(one, "steps, kl, tv", "only one of them can be given", target)
 
-    @classmethod
-    def like(cls, plan: Plan, steps: int | None = None) -> PlanOptions:
-        """Return the request for a plan of the same sampler, limits and end, of so many steps."""
-        return cls(
-            steps=steps, sampler=plan.sampler, covariance=plan.covariance, start=plan.start,
-            last=plan.last, resolution=plan.resolution, **plan.limits,
-        )  # fmt: skip
-
     @property
     def limits(self) -> Limits:
         """What the levels are restricted to: the limits that were given."""
         limits = {name: getattr(self, name) for name in Limits.__annotations__}
         return cast(Limits, {k: v for k, v in limits.items() if v is not None})
-
-
-@dataclass(frozen=True, kw_only=True)
-class TournamentOptions:
-    """The options of a plan that samples choose; `girsanov.tournament` says what each is."""
-
-    by: str | Measure = "sliced-w2"
-    steps: int | None = None
-    candidates: Sequence[str] | Mapping[str, Plan] | None = None
-    calls: int = CALLS
-    seed: int = 0
-    force: bool = False
-    progress: Progress | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse numbers that cannot be."""
-        require_count("calls", self.calls)
-        require_count("seed", self.seed, at_least=0)

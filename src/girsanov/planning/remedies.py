@@ -25,9 +25,8 @@ from ..montecarlo import Estimate
 from ..sampling.registry import sampler_named
 from ..score_error.straight_line import WORST_OF_MANY
 from .on_grid import as_planned, grid_prices
-from .options import PlanOptions
 from .plan import Plan
-from .search import Found, search
+from .search import Found, request_like, search
 
 BEATEN = 0.02  # of the error: what a model must do worse by before it is said to be beaten
 MOST_OF = 2 / 3  # of what the probe finds of the score error lies between the levels named
@@ -87,9 +86,9 @@ def remedies(audit: AuditRecord, plan: Plan) -> list[Remedy]:
 
 def _of_sampler(audit: AuditRecord, own: AuditRecord, plan: Plan) -> list[Remedy]:
     def best_in(of: AuditRecord, steps: int) -> Found:
-        return search(of, PlanOptions.like(plan, steps))
+        return search(of, request_like(plan, steps))
 
-    price, nodes = grid_prices(own, plan.levels, PlanOptions.like(plan))
+    price, nodes = grid_prices(own, plan.levels, request_like(plan))
     best = best_in(own, plan.steps)
     most = min(best.frontier(), key=lambda row: float(row["above_best"]))["steps"]
     given = price.cost(nodes)

@@ -73,6 +73,14 @@ class Found:
         return replace(plan, limits=self.limits) if self.limits else plan
 
 
+def request_like(plan: Plan, steps: int | None = None) -> PlanOptions:
+    """Return the request for a plan of the same sampler, limits and end, of so many steps."""
+    return PlanOptions(
+        steps=steps, sampler=plan.sampler, covariance=plan.covariance, start=plan.start,
+        last=plan.last, resolution=plan.resolution, **plan.limits,
+    )  # fmt: skip
+
+
 def search(audit: AuditRecord, request: PlanOptions) -> Found:
     """Return the grid that an audit answers with: of so many steps, for a target, or the best."""
     grids, rows = grids_of(audit, request), list[Json]()

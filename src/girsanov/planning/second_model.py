@@ -25,8 +25,8 @@ from ..measuring.record import AuditRecord
 from ..montecarlo import Estimate, apart, group_estimate, quantile
 from ..path_kl.grid_cost import Prices
 from .on_grid import as_planned, grid_prices
-from .options import PlanOptions
 from .plan import Plan
+from .search import request_like
 
 SAME = ("seed", "examples", "draws")  # with the same data and groups: errors on the same noise
 NOTE = (
@@ -58,7 +58,7 @@ def proven(plan: Plan, audit: AuditRecord, others: Sequence[AuditRecord]) -> Pla
 def rival_floor(plan: Plan, audit: AuditRecord, rival: AuditRecord, risk: float) -> float:
     """Return the lower end of (1) in nats, at least 0, and 0 where the rival knows too little."""
     own = as_planned(audit, plan)
-    same = PlanOptions.like(plan)
+    same = request_like(plan)
     price, nodes = grid_prices(own, plan.levels, same)
     nodes = measured_to(price, nodes)
     if not len(nodes):

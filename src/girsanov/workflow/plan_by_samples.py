@@ -17,8 +17,8 @@ from ..denoise.base import Denoiser
 from ..denoise.load import load_model
 from ..denoise.pipelines.pipeline import PipelineDenoiser
 from ..law.base import Law
-from ..planning.options import CALLS
 from ..planning.plan import Plan
+from ..planning.tournament.options import CALLS
 from ..planning.tournament.tournament import tournament
 from .compare_samples import require_measures
 from .requests import PlanRequest
