@@ -14,6 +14,7 @@ from girsanov._checks import InputError
 from girsanov.denoise.arithmetic import in_precision
 from girsanov.denoise.facts import DiffusersScheduler
 from girsanov.denoise.pipelines.own_schedulers import own_batches, own_schedulers
+from girsanov.sampling.options import BatchOptions
 
 sys.path.append(str(Path(__file__).parent))
 
@@ -153,7 +154,7 @@ def test_everything_that_is_done_leaves_a_network_as_it_was(kind):
         gv.GirsanovScheduler.from_plan(audit.plan(steps=3), audit=audit)
         for name, config in own_schedulers(model).items():
             told = DiffusersScheduler(name, config, 3)
-            list(own_batches(model, told, 2, seed=0, first=0, size=2, label=None, progress=None))
+            list(own_batches(model, told, range(2), 2, None, BatchOptions()))
         assert state(network) == before
 
 

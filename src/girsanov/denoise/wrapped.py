@@ -17,7 +17,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypedDict, Unpack
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ from torch import nn
 
 from .._checks import InputError, refuse, require, require_choice, shown
 from .._files import sha256_of
+from .._signatures import takes
 from .._typing import Array, Json, Tensor
 from ..data import Dataset, Standardisation
 from ..data.standardise import ImageStandardisation, VectorStandardisation, unchanged
@@ -183,18 +184,36 @@ class WrappedDenoiser:
         return self
 
 
-def wrap(  # noqa: PLR0913
-    network: Callable[..., Any],
-    shape: Sequence[int],
-    *,
-    predicts: str = "x0",
-    process: ScalarProcess | None = None,
-    times: tuple[float, float] | None = None,
-    alphas_cumprod: Any = None,
-    train: Dataset | None = None,
-    units: Units | None = None,
-    label_names: Sequence[str] = (),
-    weights: Weights | None = None,
+class WrapKeywords(TypedDict, total=False):
+    """The fields of `WrapOptions` by name, each of which may be left out."""
+
+    predicts: str
+    process: ScalarProcess | None
+    times: tuple[float, float] | None
+    alphas_cumprod: Any
+    train: Dataset | None
+    units: Units | None
+    label_names: Sequence[str]
+    weights: Weights | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WrapOptions:
+    """The options of `girsanov.wrap`, which says what each is."""
+
+    predicts: str = "x0"
+    process: ScalarProcess | None = None
+    times: tuple[float, float] | None = None
+    alphas_cumprod: Any = None
+    train: Dataset | None = None
+    units: Units | None = None
+    label_names: Sequence[str] = ()
+    weights: Weights | None = None
+
+
+@takes(WrapOptions)
+def wrap(
+    network: Callable[..., Any], shape: Sequence[int], **options: Unpack[WrapKeywords]
 ) -> WrappedDenoiser:
     """Return your own network as a denoiser, which can be audited, planned and sampled.
 
@@ -214,20 +233,24 @@ def wrap(  # noqa: PLR0913
     weights: the module, or arrays by name, that decide what a function answers; they are hashed
     into the fingerprint. Raises InputError, in one line, for what does not fit together.
     """
+    asked = WrapOptions(**options)
+    train, names = asked.train, asked.label_names
     require(isinstance(shape, Sequence), "shape", "must be a tuple, such as (3, 32, 32)", shape)
     sizes = tuple(int(n) for n in shape)
     require(bool(sizes) and min(sizes) > 0, "shape", "must be sizes > 0, of one example", shape)
-    kind = require_choice("predicts", predicts, PARAMETRISATIONS)
-    decide = weights if weights is not None else network
+    kind = require_choice("predicts", asked.predicts, PARAMETRISATIONS)
+    decide = asked.weights if asked.weights is not None else network
     known = isinstance(decide, nn.Module | Mapping)
     remedy = "They are hashed, so that a plan is not used with others"
     rule = "must be given for a function: the module, or arrays by name, that decide its answers"
     require(known, "weights", rule, type(decide).__name__, remedy)
     told = _Told(
-        sizes, kind, decide, *_units(sizes, train, units),  # type: ignore[arg-type]
-        tuple(str(name) for name in label_names), _training(train, len(label_names)),
+        sizes, kind, decide, *_units(sizes, train, asked.units),  # type: ignore[arg-type]
+        tuple(str(name) for name in names), _training(train, len(names)),
     )  # fmt: skip
-    made = WrappedDenoiser(network, _clock(kind, process, times, alphas_cumprod), told)
+    made = WrappedDenoiser(
+        network, _clock(kind, asked.process, asked.times, asked.alphas_cumprod), told
+    )
     _try(made)
     return made
 

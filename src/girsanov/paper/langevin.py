@@ -24,7 +24,7 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict, Unpack
 
 import torch
 
@@ -35,6 +35,7 @@ from .._checks import (
     require_count,
     require_number,
 )
+from .._signatures import takes
 from .._typing import Tensor
 from ..denoise.base import Denoiser
 from ..noise import NoiseSource
@@ -149,16 +150,33 @@ class Chain:
     accepted: float = 0.0
 
 
+class ChainKeywords(TypedDict, total=False):
+    """The fields of `ChainOptions` by name, each of which may be left out."""
+
+    snr: float | None
+    start: tuple[float, float]
+    seed: int
+    batch_size: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChainOptions:
+    """The options of `girsanov.sample_langevin`, which says what each is."""
+
+    snr: float | None = None
+    start: tuple[float, float] = (0.0, 1.0)
+    seed: int = 0
+    batch_size: int = 1000
+
+
+@takes(ChainOptions)
 def sample_langevin(
     denoiser: Denoiser,
     count: int,
     *,
     chain: Langevin | str,
     steps: int | Sequence[int],
-    snr: float | None = None,
-    start: tuple[float, float] = (0.0, 1.0),
-    seed: int = 0,
-    batch_size: int = 1000,
+    **options: Unpack[ChainKeywords],
 ) -> LangevinRun:
     """Return `count` chains on the law of `denoiser` blurred to SNR `snr`, equations (1) to (3).
 
@@ -167,11 +185,13 @@ def sample_langevin(
     and standard deviation of the Gaussian the chains begin in. Raises InputError for `mala`
     without a known density, or when a chain leaves the finite numbers.
     """
+    asked = ChainOptions(**options)
+    start, seed, batch_size = asked.start, asked.seed, asked.batch_size
     remedy = "For a law, ExactDenoiser(law)"
     known = hasattr(denoiser, "snr_range")
     require(known, "denoiser", "must be a denoiser", type(denoiser).__name__, remedy)
     chain = Langevin(chain) if isinstance(chain, str) else chain
-    target, wanted = Target(denoiser, snr), _counts(steps)
+    target, wanted = Target(denoiser, asked.snr), _counts(steps)
     require_count("count", count)
     require_count("batch_size", batch_size)
     width = require_number("start", start[1], above=0.0)

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from markupsafe import Markup
 
 from .._checks import plural, require
 from .._files import write_text
+from .._signatures import takes
 from .._typing import Json, PathLike, Progress
 from ..ledger.numbers import count, data_name, number
 from ..measuring.record import AuditRecord
@@ -50,16 +52,33 @@ UNPLAIN = re.compile(r"[^A-Za-z0-9]+")  # in names of columns, which may hold an
 PLANS = 12  # more do not fit one page
 
 
+class PageKeywords(TypedDict, total=False):
+    """What a page shows besides an audit and its plans; `report` says what each is."""
+
+    others: Sequence[AuditRecord]
+    samples: Shown | PathLike | Drawn | None
+    data: Shown | None
+    commands: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageOptions:
+    """The options of a page; `report` says what each is."""
+
+    others: Sequence[AuditRecord] = ()
+    samples: Shown | PathLike | Drawn | None = None
+    data: Shown | None = None
+    commands: Sequence[str] = ()
+
+
+@takes(PageOptions)
 def report(
     audit: AuditRecord,
     *plans: Plan,
     out: PathLike,
-    others: Sequence[AuditRecord] = (),
-    samples: Shown | PathLike | Drawn | None = None,
-    data: Shown | None = None,
-    commands: Sequence[str] = (),
     figures: PathLike | None = None,
     progress: Progress | None = None,
+    **options: Unpack[PageKeywords],
 ) -> Path:
     """Write the page to `out` and return its path; the first plan is the one it speaks of.
 
@@ -71,24 +90,16 @@ def report(
     those. Raises `InputError` when a plan was made from none of these audits, when samples do not
     match data, or when their record says that another plan drew them.
     """
-    page = content(audit, *plans, others=others, samples=samples, data=data, commands=commands)
+    page = content(audit, plans, PageOptions(**options))
     write_text(out, _written(page))
     if figures is not None:
         write_figures(figures_of(page), figures, progress)
     return Path(out)
 
 
-def render(
-    audit: AuditRecord,
-    *plans: Plan,
-    others: Sequence[AuditRecord] = (),
-    samples: Shown | PathLike | Drawn | None = None,
-    data: Shown | None = None,
-    commands: Sequence[str] = (),
-) -> str:
+def render(audit: AuditRecord, *plans: Plan, **options: Unpack[PageKeywords]) -> str:
     """Return the page as text; arguments as `report`. The same input gives the same page."""
-    page = content(audit, *plans, others=others, samples=samples, data=data, commands=commands)
-    return _written(page)
+    return _written(content(audit, plans, PageOptions(**options)))
 
 
 def _written(page: Json) -> str:
@@ -96,15 +107,9 @@ def _written(page: Json) -> str:
     return PERCENT.sub("\\1\u00a0%", str(_template().render(**page)))
 
 
-def content(
-    audit: AuditRecord,
-    *plans: Plan,
-    others: Sequence[AuditRecord],
-    samples: Shown | PathLike | Drawn | None,
-    data: Shown | None,
-    commands: Sequence[str],
-) -> Json:
+def content(audit: AuditRecord, plans: tuple[Plan, ...], options: PageOptions) -> Json:
     """Return what the template needs, by name."""
+    others, data, commands = options.others, options.data, options.commands
     for one in (audit, *others):
         require(isinstance(one, AuditRecord), "audit", "must be an audit, others in others=", one)
     for plan in plans:
@@ -113,7 +118,7 @@ def content(
     require_made_from(plans, (audit, *others))
     require(not isinstance(commands, str), "commands", "must be a list of commands", commands)
     require_like(data, audit)
-    drawn = opened(samples, data, (audit, *others), plans)
+    drawn = opened(options.samples, data, (audit, *others), plans)
     shown = pictures(drawn.rows, data)
     beside = versus((audit, *others), plans)
     plans = tuple(p for p in plans if p.audit.identity == audit.facts.identity)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, Unpack
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from ..denoise.calibrate import CalibratedDenoiser
 from ..denoise.pipelines.own_schedulers import own_batches
 from ..noise import Ahead, NoiseSource
 from .cld import follow, require_alike
+from .options import BatchKeywords, BatchOptions
 from .sampler import Recipe, require_fits
 
 BATCH = 1000
@@ -36,15 +37,7 @@ class HasRecipe(Protocol):
 
 
 def sample_batches(
-    denoiser: Denoiser,
-    plan: Recipe | HasRecipe,
-    count: int,
-    *,
-    seed: int = 0,
-    first: int = 0,
-    batch_size: int | None = None,
-    label: int | Tensor | None = None,
-    progress: Progress | None = None,
+    denoiser: Denoiser, plan: Recipe | HasRecipe, count: int, **options: Unpack[BatchKeywords]
 ) -> Iterator[Tensor]:
     """Yield samples first..first+count-1 under `seed`, standardised, in batches [b, *shape].
 
@@ -53,17 +46,13 @@ def sample_batches(
     the samples are large; it changes nothing; label: one class for all, or one per sample
     [count]; progress(done, total) counts network calls times samples.
     """
-    total = require_count("count", count)
-    size = per_call(denoiser, BATCH) if batch_size is None else batch_size
-    require_count("batch_size", size)
-    require_count("first", first, at_least=0)
-    labels = _labels(denoiser, label, total)
+    asked, total = BatchOptions(**options), require_count("count", count)
+    size, first = asked.batch_size or per_call(denoiser, BATCH), asked.first
+    labels = _labels(denoiser, asked.label, total)
     scheduler = getattr(plan, "scheduler", None)
     if scheduler is not None:
-        yield from own_batches(
-            denoiser, scheduler, total, seed=seed, first=first, size=size, label=labels,
-            progress=progress,
-        )  # fmt: skip
+        rows = range(first, first + total)
+        yield from own_batches(denoiser, scheduler, rows, size, labels, asked)
         return
     steps = plan if isinstance(plan, Recipe) else plan.recipe()
     require_alike(steps.process, process_of(denoiser))
@@ -72,8 +61,8 @@ def sample_batches(
     calibration = getattr(plan, "calibration", None)
     if calibration is not None:
         denoiser = CalibratedDenoiser(denoiser, calibration)
-    source = NoiseSource(seed, "sample")
-    tick = _Ticker(progress, total * len(steps.steps))
+    source = NoiseSource(asked.seed, "sample")
+    tick = _Ticker(asked.progress, total * len(steps.steps))
     for begin in range(0, total, size):
         b = min(size, total - begin)
         part = None if labels is None else labels[begin : begin + b]
@@ -81,10 +70,10 @@ def sample_batches(
 
 
 def sample_standardised(
-    denoiser: Denoiser, plan: Recipe | HasRecipe, count: int, **options: object
+    denoiser: Denoiser, plan: Recipe | HasRecipe, count: int, **options: Unpack[BatchKeywords]
 ) -> Tensor:
     """Return samples [count, *shape] in standardised units; options as `sample_batches`."""
-    return torch.cat(list(sample_batches(denoiser, plan, count, **options)))  # type: ignore[arg-type]
+    return torch.cat(list(sample_batches(denoiser, plan, count, **options)))
 
 
 class _Ticker:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import warnings
+from typing import Unpack
 
 import numpy as np
 import torch
 
 from .._checks import require, require_count
-from .._typing import Progress
+from .._signatures import takes
 from ..data.standardise import Standardisation
 from ..denoise.base import Denoiser, require_denoiser
 from ..noise import NoiseSource
 from .loop import HasRecipe, sample_batches
+from .options import SampleKeywords, SampleOptions
 from .sampler import Recipe
 
 STANDARDISED = (
@@ -22,17 +24,12 @@ STANDARDISED = (
 )
 
 
+@takes(SampleOptions)
 def sample(
     denoiser: Denoiser,
     plan: Recipe | HasRecipe,
     count: int,
-    *,
-    seed: int = 0,
-    label: int | torch.Tensor | None = None,
-    batch_size: int | None = None,
-    any_model: bool = False,
-    as_drawn: bool = False,
-    progress: Progress | None = None,
+    **options: Unpack[SampleKeywords],
 ) -> np.ndarray:
     """Return `count` samples in the units and type of the data the model was trained on.
 
@@ -46,16 +43,20 @@ def sample(
     nearest that can be; progress(done, total) counts network
     calls times samples. Samples of a law come back as they are, float64 [count, d].
     """
+    asked = SampleOptions(**options)
+    seed = asked.seed
     require_count("count", count)
-    check_model(denoiser, plan, any_model)
+    check_model(denoiser, plan, asked.any_model)
+    label = asked.label
     if label is None and denoiser.classes:
         label = proportional_labels(denoiser, count, seed)
     batches = sample_batches(
-        denoiser, plan, count, seed=seed, batch_size=batch_size, label=label, progress=progress
-    )
-    units = units_of(denoiser, plan, as_drawn)
+        denoiser, plan, count, seed=seed, batch_size=asked.batch_size, label=label,
+        progress=asked.progress,
+    )  # fmt: skip
+    units = units_of(denoiser, plan, asked.as_drawn)
     if units is None:
-        warnings.warn(STANDARDISED, stacklevel=2)
+        warnings.warn(STANDARDISED, stacklevel=3)
     return np.concatenate([in_units(units, x) for x in batches])
 
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import torch
@@ -22,14 +22,15 @@ import torch
 from .._checks import InputError, refuse, require_count
 from .._files import replacing, sha256_of
 from .._parts import claim, remove, sign
-from .._processes import ALONE, Processes
 from .._records import as_json
+from .._signatures import takes
 from .._typing import Json, PathLike, Progress
 from ..basis import Basis
 from ..data.numpy_files import read_npy
 from ..data.standardise import Standardisation
 from ..denoise.base import Denoiser
 from .loop import BATCH, HasRecipe, sample_batches
+from .options import ShardKeywords, ShardOptions
 from .sample import check_model, in_units, proportional_labels, units_of
 from .sampler import Recipe
 
@@ -100,21 +101,13 @@ def shard_size(count: int) -> int:
     return BATCH * max(1, -(-count // (BATCH * SHARDS)))
 
 
-def sample_shards(  # noqa: PLR0913
+@takes(ShardOptions)
+def sample_shards(
     denoiser: Denoiser,
     plan: Recipe | HasRecipe,
     count: int,
     folder: PathLike,
-    *,
-    seed: int = 0,
-    label: int | torch.Tensor | None = None,
-    batch_size: int | None = None,
-    any_model: bool = False,
-    as_drawn: bool = False,
-    force: bool = False,
-    processes: Processes = ALONE,
-    progress: Progress | None = None,
-    resumed: Callable[[int], None] | None = None,
+    **options: Unpack[ShardKeywords],
 ) -> Shards:
     """Draw the samples of `sample` into shards in `folder`, going on with what is there.
 
@@ -124,21 +117,23 @@ def sample_shards(  # noqa: PLR0913
     many samples are there from a run that was stopped; the other arguments as for `sample`.
     Memory holds one shard. Raises InputError also when a shard cannot be written.
     """
+    asked = ShardOptions(**options)
+    seed, label, processes = asked.seed, asked.label, asked.processes
     shards = Shards(Path(folder), require_count("count", count), shard_size(count))
-    check_model(denoiser, plan, any_model)
+    check_model(denoiser, plan, asked.any_model)
     if label is None and denoiser.classes:
         label = proportional_labels(denoiser, count, seed)
     labels = None if label is None else torch.as_tensor(label).long().expand(count)
-    units = units_of(denoiser, plan, as_drawn)
+    units = units_of(denoiser, plan, asked.as_drawn)
     with processes.together():
         if processes.rank == 0:
             identity = _identity(denoiser, plan, seed, labels, shards, units)
-            claim(shards.folder, identity, OURS, force=force)
+            claim(shards.folder, identity, OURS, force=asked.force)
             sign(shards.folder, identity)
     missing = shards.missing()
     found = count - sum(shards.rows(k) for k in missing)
-    if resumed is not None and found and processes.rank == 0:
-        resumed(found)
+    if asked.resumed is not None and found and processes.rank == 0:
+        asked.resumed(found)
     own = [k for k in missing if k % processes.count == processes.rank]
     done, total = 0, sum(shards.rows(k) for k in own)
     with processes.together():
@@ -146,8 +141,8 @@ def sample_shards(  # noqa: PLR0913
             first, rows = k * shards.size, shards.rows(k)
             part = None if labels is None else labels[first : first + rows]
             batches = sample_batches(
-                denoiser, plan, rows, seed=seed, first=first, batch_size=batch_size, label=part,
-                progress=_among(progress, done, rows, total),
+                denoiser, plan, rows, seed=seed, first=first, batch_size=asked.batch_size,
+                label=part, progress=_among(asked.progress, done, rows, total),
             )  # fmt: skip
             _write(shards.path(k), np.concatenate([in_units(units, x) for x in batches]))
             done += rows

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from torch import nn
 from .._checks import require, require_choice, require_count, require_number
 from .._files import write_text
 from .._processes import ALONE, Processes
+from .._signatures import takes
 from .._typing import Json, PathLike, Progress, Tensor
 from ..data.dataset import Dataset
 from ..denoise.mlp import ResidualMLP, mlp_size
@@ -28,7 +29,7 @@ from ..sampling.sampler import PROCESSES
 from .checkpoint import json_line, load_checkpoint, require_free
 from .loop import Trainer
 from .objective import OBJECTIVES, build_objective
-from .options import TrainOptions
+from .options import FitKeywords, FitOptions, TrainOptions
 
 MINUTES = 3.0
 SMALL_IMAGE = 16 * 16  # values an image may have for the MLP to serve when diffusers is missing
@@ -44,23 +45,8 @@ ZERO_AT_START = ("outward.weight", "modulation.weight", "conv_out.weight")
 EMBEDDINGS = ("label.weight", "class_embedding.weight")
 
 
-def fit(  # noqa: PLR0913 - the public face: one keyword a choice
-    train: Dataset,
-    *,
-    out: PathLike | None = None,
-    held_out: Dataset | None = None,
-    minutes: float | None = None,
-    steps: int | None = None,
-    seed: int = 0,
-    network: str = "auto",
-    process: str = "vp",
-    objective: str = "edm",
-    batch_size: int | None = None,
-    resume: bool = False,
-    processes: Processes = ALONE,
-    progress: Progress | None = None,
-    options: TrainOptions | None = None,
-) -> NetworkDenoiser:
+@takes(FitOptions)
+def fit(train: Dataset, **keywords: Unpack[FitKeywords]) -> NetworkDenoiser:
     """Return a denoiser trained on `train`, and save it in `out`.
 
     The loss is an unbiased estimate of 1/2 int M(s) ds in nats (`train.objective`), and the
@@ -80,19 +66,21 @@ def fit(  # noqa: PLR0913 - the public face: one keyword a choice
     data too small, a folder in use, a checkpoint of another run, or a loss that stays not finite
     (after saving the best weights so far).
     """
-    options = options or TrainOptions()
+    request = FitOptions(**keywords)
+    options, processes = request.options or TrainOptions(), request.processes
+    steps, seed, held_out = request.steps, request.seed, request.held_out
     rule = "must be a data set, as gv.load_data makes of a file or an array"
     require(isinstance(train, Dataset), "train", rule, type(train).__name__)
-    kind = _network_kind(network, train.shape)
+    kind = _network_kind(request.network, train.shape)
     together = processes.count == 1 or steps is not None  # clocks differ, and steps do not
     require(together, "steps", "must be given where several processes train", None)
-    batch_size = require_count("batch_size", batch_size or BATCHES[kind])
-    folder = _folder(out, resume)
+    batch_size = require_count("batch_size", request.batch_size or BATCHES[kind])
+    folder = _folder(request.out, request.resume)
     asked: Json = {
-        "minutes": _minutes(minutes, steps), "steps": steps if steps is None else int(steps),
-        "seed": require_count("seed", seed, 0), "network": kind,
-        "process": require_choice("process", process, PROCESSES),
-        "objective": require_choice("objective", objective, OBJECTIVES),
+        "minutes": _minutes(request.minutes, steps), "steps": steps if steps is None else
+        int(steps), "seed": require_count("seed", seed, 0), "network": kind,
+        "process": require_choice("process", request.process, PROCESSES),
+        "objective": require_choice("objective", request.objective, OBJECTIVES),
         "batch_size": batch_size, "options": options.to_json(),
     }  # fmt: skip
     parts = _parts(train, held_out, seed)
@@ -101,7 +89,7 @@ def fit(  # noqa: PLR0913 - the public face: one keyword a choice
     asked["lineage"] = train.lineage
     # what only stopped the run early has been seen too: an audit on it would flatter the model
     asked["seen"] = [part.lineage for part in (train, held_out) if part is not None]
-    saved = load_checkpoint(folder / "checkpoint") if folder and resume else None
+    saved = load_checkpoint(folder / "checkpoint") if folder and request.resume else None
     if folder and saved:
         saved.require_settings(asked, folder / "checkpoint")
     trainer = _trainer(parts, kind, asked, options, processes)
@@ -112,7 +100,7 @@ def fit(  # noqa: PLR0913 - the public face: one keyword a choice
     with processes.together():  # everything is read and refused before anything is written
         enough = batch_size >= processes.count
         require(enough, "batch_size", f"must be at least {processes.count}", batch_size)
-    _run(trainer, total, (folder, asked), progress)
+    _run(trainer, total, (folder, asked), request.progress)
     return trainer.model
 
 

@@ -1,11 +1,14 @@
-"""What can be asked of a training run beside its length, seed, network and objective."""
+"""What can be asked of a training run."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import TypedDict
 
 from .._checks import require, require_choice, require_count, require_number
-from .._typing import Json
+from .._processes import ALONE, Processes
+from .._typing import Json, PathLike, Progress
+from ..data import Dataset
 
 
 @dataclass(frozen=True)
@@ -62,3 +65,40 @@ class TrainOptions:
     def to_json(self) -> Json:
         """Return these options as JSON."""
         return {**asdict(self), "log_snr": list(self.log_snr)}
+
+
+class FitKeywords(TypedDict, total=False):
+    """The fields of `FitOptions` by name, each of which may be left out."""
+
+    out: PathLike | None
+    held_out: Dataset | None
+    minutes: float | None
+    steps: int | None
+    seed: int
+    network: str
+    process: str
+    objective: str
+    batch_size: int | None
+    resume: bool
+    processes: Processes
+    progress: Progress | None
+    options: TrainOptions | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitOptions:
+    """The options of `girsanov.fit`, which says what each is."""
+
+    out: PathLike | None = None
+    held_out: Dataset | None = None
+    minutes: float | None = None
+    steps: int | None = None
+    seed: int = 0
+    network: str = "auto"
+    process: str = "vp"
+    objective: str = "edm"
+    batch_size: int | None = None
+    resume: bool = False
+    processes: Processes = ALONE
+    progress: Progress | None = None
+    options: TrainOptions | None = None

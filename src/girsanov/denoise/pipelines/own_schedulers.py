@@ -12,7 +12,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -103,24 +103,31 @@ def levels_of(scheduler: Any, clock: Clock) -> Levels:
     return np.unique(snrs)
 
 
+class Seeded(Protocol):
+    """What is asked of the samples: their seed, and whom to tell how far they are."""
+
+    @property
+    def seed(self) -> int: ...
+    @property
+    def progress(self) -> Progress | None: ...
+
+
 def own_batches(
     model: Any,
     scheduler: DiffusersScheduler,
-    count: int,
-    *,
-    seed: int,
-    first: int,
+    rows: range,
     size: int,
     label: Tensor | None,
-    progress: Progress | None,
+    asked: Seeded,
 ) -> Iterator[Tensor]:
-    """Yield samples first..first+count-1 by equation (1), in batches [<= size, *shape].
+    """Yield the samples `rows` by equation (1), in batches [<= size, *shape].
 
     scheduler: as a plan records it.
     Raises InputError for another model than a pipeline, and where diffusers itself fails.
     """
     rule = "must be a diffusers pipeline: its plan leaves the steps to diffusers"
     require(isinstance(model, PipelineDenoiser), "model", rule, type(model).__name__)
+    seed, progress, first, count = asked.seed, asked.progress, rows.start, len(rows)
     source, total = NoiseSource(seed, "sample"), count * scheduler.calls
     for begin in range(0, count, size):
         b = min(size, count - begin)
