@@ -99,7 +99,10 @@ def test_the_import_walk_sees():  # or the test above could not fail
         return imported_rooms(ast.parse(line).body[0], name)
 
     assert rooms_of("from ..planning.plan import x", "measuring/audit.py") == ["planning"]
-    assert rooms_of("from .. import planning, noise", "measuring/audit.py") == ["planning", "noise"]
+    assert rooms_of("from .. import planning, noise", "measuring/audit.py") == [
+        "planning",
+        "noise",
+    ]
     assert rooms_of("from . import planning", "moments.py") == ["planning"]
     assert rooms_of("from .basis import Basis", "moments.py") == ["basis"]
     assert rooms_of("from .holds import Step", "sampling/loop.py") == ["sampling"]

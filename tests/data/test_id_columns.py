@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from girsanov import load_data
-from girsanov.data.table.id_columns import LEAST, id_columns, id_notes
+from girsanov.data.id_columns import LEAST, id_columns, id_notes
 
 N = 200
 DRAW = np.random.default_rng(0)

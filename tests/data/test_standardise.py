@@ -11,8 +11,8 @@ from hypothesis.extra import numpy as hnp
 from girsanov._checks import InputError
 from girsanov.data import Standardisation, load_data
 from girsanov.data.arrays import layout_of
+from girsanov.data.rows import EXACT
 from girsanov.data.standardise import ImageStandardisation, VectorStandardisation
-from girsanov.data.streaming import EXACT
 from girsanov.data.units import cast
 
 NUMBERS = ["u1", "i1", "i2", "<i4", ">i4", "i8", "f2", "f4", ">f4", "f8", "?"]

@@ -13,6 +13,7 @@ from . import outputs
 from .nexts import after_fit
 from .options import (
     DATA,
+    DATA_FILES,
     W2,
     Against,
     Among,
@@ -256,7 +257,7 @@ def sample(
     model: Model,
     plan: Annotated[Path, typer.Option(help="What `girsanov plan` wrote.")],
     count: Annotated[int, typer.Option(min=1, help="Samples to draw.")],
-    out: Annotated[str, typer.Option(help=".npy, .npz, .csv, .parquet, or FOLDER/ of images.")],
+    out: Annotated[str, typer.Option(help=f"{DATA_FILES}, or FOLDER/ of images.")],
     seed: Seed = 0,
     batch_size: Annotated[
         int | None,

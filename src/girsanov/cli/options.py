@@ -8,9 +8,12 @@ from typing import Annotated
 
 import typer
 
+from ..data.formats.registry import FORMATS, suffixes
+
 app = typer.Typer(name="girsanov", add_completion=False, pretty_exceptions_enable=False)
 
-DATA = ".npy, .npz, .csv, .parquet, a folder of images, .npy or .parquet files, or digits"
+DATA_FILES = ", ".join(FORMATS)
+DATA = f"{DATA_FILES}, a folder of images, {' or '.join(suffixes(folders=True))} files, or digits"
 Model = Annotated[
     str,
     typer.Argument(

@@ -15,14 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._checks import refuse, require
-from .standardise import (
-    CHANNELS,
-    ImageStandardisation,
-    Layout,
-    Standardisation,
-    VectorStandardisation,
-)
-from .streaming import (
+from .rows import (
     Index,
     Rows,
     column_statistics,
@@ -31,10 +24,17 @@ from .streaming import (
     row_chunks,
     value_range,
 )
+from .standardise import (
+    CHANNELS,
+    ImageStandardisation,
+    Layout,
+    Standardisation,
+    VectorStandardisation,
+)
 
 
 class ArrayLike(Protocol):
-    """An array whose rows are asked for by number: NumPy's, or `Parts` of a folder."""
+    """An array whose rows are asked for by number: NumPy's, or `EndToEnd` of a folder."""
 
     @property
     def dtype(self) -> np.dtype[Any]:

@@ -8,15 +8,10 @@ plan, and the SHA-256 of what was written, so that a file is known again under a
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from .._checks import InputError, refuse, require
 from .._files import read_json, sha256_of, sha256_of_file, write_json
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from .._typing import Json
+from .._typing import Json
 
 FORMAT = "girsanov/samples/1"
 TEXTS = ("command", "model", "drawn_by", "plan", "content", "label", "label_column")
@@ -79,14 +74,3 @@ def drawn_by_another(samples: str, fingerprint: str) -> bool:
     origin = read_origin(samples) if Path(samples).exists() else {}
     drew = (origin.get("model"), origin.get("drawn_by"))
     return any(drew) and fingerprint not in drew and is_of(origin, samples)
-
-
-def label_column(out: str, values: np.ndarray) -> str | None:
-    """Return what `write_samples` calls the labels in a file; a folder of images needs no name."""
-    suffix = Path(out).suffix.lower()
-    if suffix == ".npz":
-        return "y"
-    name = "label"
-    while name in (values.dtype.names or ()):
-        name += "_"
-    return name if suffix in (".csv", ".parquet") else None

@@ -18,8 +18,9 @@ from ..cli.nexts import after_sample
 from ..cli.outputs import parts_path
 from ..comparison.copies import near_copies
 from ..data import Dataset, check_destination, load_data, write_samples
-from ..data.origin import label_column, read_origin, refuse_drawn, write_origin
-from ..data.table.id_columns import id_notes
+from ..data.id_columns import id_notes
+from ..data.origin import read_origin, refuse_drawn, write_origin
+from ..data.write import label_column
 from ..denoise.arithmetic import in_precision
 from ..denoise.base import Denoiser
 from ..denoise.load import load_model
@@ -39,7 +40,7 @@ from ..reporting.samples_origin import opened
 from ..reporting.words.advice import headline
 from ..sampling.loop import BATCH
 from ..sampling.sample import check_model, proportional_labels, sample, units_of
-from ..sampling.shards import Shards, plan_fingerprint, sample_shards
+from ..sampling.shards import SHARD_SUFFIX, Shards, plan_fingerprint, sample_shards
 from ..train import TrainOptions, fit
 from .call_budget import refuse_mixed
 from .data_sources import for_model, left_out, parts, read_source, unread
@@ -272,8 +273,7 @@ def sample_command(
 
 def _merged(shards: Shards, out: str, write: Callable[..., None]) -> np.ndarray:
     """Make one file of shards, which a run that was stopped has kept, and remove them."""
-    npy = Path(out).suffix.lower() == ".npy"
-    if npy:
+    if Path(out).suffix.lower() == SHARD_SUFFIX:
         shards.merge(out)
         values: np.ndarray = np.load(out, mmap_mode="r", allow_pickle=False)
     else:

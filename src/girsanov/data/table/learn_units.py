@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..streaming import Index, column_statistics
+from ..rows import Index, column_statistics
 from .columns import CategoryColumn, NumberColumn, decimals_of
 from .dates import DateColumn, resolution_of, whole_dates
 from .missing_values import GapColumn

@@ -10,7 +10,7 @@ from typing import Any
 from ..._checks import refuse, require
 from .values import Values
 
-Found = dict[str, Values | None]  # the columns of a table by name; None: left out, not read
+Columns = dict[str, Values | None]  # the columns of a table by name; None: left out, not read
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,6 @@ def in_numbers(name: str) -> str:
     return f"Give them as numbers, such as seconds or hours. Or l{leave_out(name)[1:]}"
 
 
-def left_out(found: Found) -> tuple[str, ...]:
+def left_out(found: Columns) -> tuple[str, ...]:
     """Return the names of the columns that were left out."""
     return tuple(name for name, values in found.items() if values is None)

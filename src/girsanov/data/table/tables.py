@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._checks import refuse, require
-from ..streaming import (
+from ..rows import (
     EXACT,
     TOO_LONG,
     Index,
@@ -29,7 +29,7 @@ from ..streaming import (
 )
 from .dates import from_dates, require_dates
 from .learn_units import learn_column
-from .selected_columns import Found, Wanted, in_numbers, leave_out, left_out
+from .selected_columns import Columns, Wanted, in_numbers, leave_out, left_out
 from .table_units import TableStandardisation
 from .values import (
     Categories,
@@ -126,7 +126,7 @@ def _firsts(values: Values) -> Index:
     return np.zeros(0, np.int64)
 
 
-def table_rows(found: Found, what: str) -> TableRows:
+def table_rows(found: Columns, what: str) -> TableRows:
     """Return columns as rows; InputError, naming `what`, unless there are 2 rows and 1 column."""
     columns = {name: values for name, values in found.items() if values is not None}
     require(bool(columns), what, "must have at least one column besides the labels")
@@ -139,14 +139,14 @@ def table_rows(found: Found, what: str) -> TableRows:
     return TableRows(columns, left_out(found))
 
 
-def structured_columns(rows: NDArray[Any], what: str, wanted: Wanted) -> Found:
+def structured_columns(rows: NDArray[Any], what: str, wanted: Wanted) -> Columns:
     """Return the fields of a structured array [n] as columns."""
     require(rows.ndim == 1, what, "must be a flat array of records", f"shape {rows.shape}")
     kept = wanted.of(rows.dtype.names or (), what)
     return {n: column(rows[n], n, what) if k else None for n, k in kept.items()}
 
 
-def frame_columns(frame: Any, what: str, wanted: Wanted) -> Found:
+def frame_columns(frame: Any, what: str, wanted: Wanted) -> Columns:
     """Return the columns of a data frame (pandas, polars or alike)."""
     names = [str(name) for name in frame.columns]
     require_names(names, what)

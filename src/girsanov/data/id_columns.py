@@ -6,10 +6,10 @@ import shlex
 
 import numpy as np
 
-from ..dataset import Dataset
-from .selected_columns import leave_out
-from .tables import TableRows
-from .values import Categories, Values, stored
+from .dataset import Dataset
+from .table.selected_columns import leave_out
+from .table.tables import TableRows
+from .table.values import Categories, Values, stored
 
 LEAST = 32  # rows; in fewer, whatever is counted may well differ from row to row
 SEEN = 100_000  # rows of a column of numbers that are looked at
