@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 import girsanov as gv
-from girsanov.comparison.frechet import builtin
 from girsanov.comparison.jackknife import GROUPS
-from girsanov.comparison.sliced import SlicedW2
+from girsanov.comparison.measures.frechet import builtin
+from girsanov.comparison.measures.sliced_w2 import SlicedW2
 from girsanov.planning.tournament.candidates import hand_grids
 
 DIRECTIONS = 128

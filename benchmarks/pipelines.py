@@ -38,7 +38,7 @@ from common import Judge
 from pipelines_table import table
 
 import girsanov as gv
-from girsanov.comparison.frechet import builtin
+from girsanov.comparison.measures.frechet import builtin
 from girsanov.measuring.trajectories import teacher_calls
 from girsanov.planning.solvers.plan_solver import calibrated_teacher
 from girsanov.planning.tournament.tournament import tournament

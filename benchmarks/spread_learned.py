@@ -20,7 +20,7 @@ from _table import begin, finish, options, table
 from sklearn import datasets
 
 import girsanov as gv
-from girsanov.comparison.frechet import builtin
+from girsanov.comparison.measures.frechet import builtin
 from girsanov.sampling.loop import sample_standardised
 
 FIRST = 10

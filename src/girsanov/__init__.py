@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from ._processes import Processes as Processes
     from ._processes import processes as processes
     from .basis import Basis as Basis
-    from .comparison.compare import Comparison as Comparison
     from .comparison.compare import compare as compare
+    from .comparison.result import Comparison as Comparison
     from .data import Dataset as Dataset
     from .data import Standardisation as Standardisation
     from .data import load_data as load_data
@@ -88,7 +88,8 @@ _HOME = {
     "._checks": ("InputError", "MissingExtra"),
     "._processes": ("Processes", "processes"),
     ".basis": ("Basis",),
-    ".comparison.compare": ("Comparison", "compare"),
+    ".comparison.compare": ("compare",),
+    ".comparison.result": ("Comparison",),
     ".data": ("Dataset", "Standardisation", "load_data", "write_samples"),
     ".denoise.arithmetic": ("in_precision",),
     ".denoise.base": ("Denoiser",),

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import girsanov as gv
-from girsanov.comparison.compare import Row
-from girsanov.comparison.printed import verdict
+from girsanov.comparison.measures.measure import Row
+from girsanov.comparison.measures.registry import measure_of
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def row(name, low, p_value):
     ],
 )
 def test_a_test_and_an_interval_that_agree_need_no_more_words(name, low, p_value, words):
-    assert verdict(row(name, low, p_value)) == words
+    assert measure_of(name).verdict(row(name, low, p_value)) == words
 
 
 @pytest.mark.parametrize(
@@ -112,4 +112,4 @@ def test_a_test_and_an_interval_that_agree_need_no_more_words(name, low, p_value
     ],
 )
 def test_where_a_test_and_an_interval_disagree_the_words_say_so(name, low, p_value, words):
-    assert verdict(row(name, low, p_value)).startswith(words)
+    assert measure_of(name).verdict(row(name, low, p_value)).startswith(words)

@@ -5,8 +5,8 @@ import ot
 import pytest
 from comparison.pairs import COV_A, COV_B, LAWS, A, B, coverage, draw, least_covered
 
-from girsanov.comparison.bures import AXES, GaussianW2, bures, moments
-from girsanov.comparison.frechet import Frechet, builtin, principal
+from girsanov.comparison.measures.frechet import Frechet, builtin, principal
+from girsanov.comparison.measures.gaussian_w2 import AXES, GaussianW2, bures, moments
 
 
 def test_it_is_pots_on_moments():

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..comparison.printed import cells, heading, headings
-from ..comparison.printed import notes as words
+from ..comparison.measures.registry import MEASURES
 from .nexts import after_compare
 from .options import (
     DATA,
@@ -18,15 +17,15 @@ from .options import (
     Labels,
     Seed,
     app,
+    one_of,
     require_measures,
 )
 from .tables import table
 
 if TYPE_CHECKING:
-    from ..comparison.compare import Comparison
+    from ..comparison.result import Comparison
 
 OTHER = "another model than --model drew the samples; of --model only the data are used"
-MEASURES = "sliced-w2, gaussian-w2, mmd, classifier, frechet, labels or memorisation"
 
 
 @app.command()
@@ -34,7 +33,7 @@ def compare(
     samples: Annotated[str, typer.Argument(help="What `girsanov sample` wrote, or any data.")],
     data: Annotated[str, typer.Argument(help=f"Data to compare with: {DATA}, or law.json.")],
     by: Annotated[
-        list[str] | None, typer.Option(help=f"{MEASURES} (may be repeated; default: all).")
+        list[str] | None, typer.Option(help=f"{one_of(MEASURES)} (may be repeated; default: all).")
     ] = None,
     features: Annotated[
         str, typer.Option(help="builtin, or a .npz with features of all samples and all data.")
@@ -57,16 +56,15 @@ def compare(
 
     The floor is the same distance between two halves of DATA.
     """
-    from ..comparison.compare import MEASURES as KNOWN
-    from ..comparison.compare import compare as measure
+    from ..comparison.compare import compare as measured
     from . import show
 
-    require_measures(by or [], KNOWN)
+    require_measures(by or [], MEASURES)
     drawn, real, train, notes = _sets(
         samples, data, train_data, model, labels, drop or [], class_order or "number"
     )  # fmt: skip
     with show.progress("compare") as tick:
-        found = measure(
+        found = measured(
             drawn,
             real,
             by=by,
@@ -121,13 +119,14 @@ def _sets(
 
 def compared(found: Comparison) -> None:
     """Print a comparison as a table, and below it what each measure is."""
+    from ..comparison.result import table_cells, table_heads, table_notes, table_title
     from .show import console_of
 
-    console, (first, *others) = console_of(), headings(found)
-    console.print(heading(found), markup=False)
-    made = table(first, *others)
+    console = console_of()
+    console.print(table_title(found), markup=False)
+    made = table(*table_heads(found))
     for row in found.rows:
-        made.add_row(*cells(row))
+        made.add_row(*table_cells(row))
     console.print(made)
-    for note in words(found):
+    for note in table_notes(found):
         console.print(note, style="dim", markup=False)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ..comparison.measures.registry import distances
 from ..data.formats.registry import FORMATS, suffixes
+
+
+def one_of(names: Iterable[str]) -> str:
+    """Return names as a choice: "a, b or c"."""
+    *others, last = names
+    return f"{', '.join(others)} or {last}"
+
 
 app = typer.Typer(name="girsanov", add_completion=False, pretty_exceptions_enable=False)
 
@@ -146,7 +154,7 @@ Frontier = Annotated[
 ]
 By = Annotated[
     str | None,
-    typer.Option(help="Let samples decide: sliced-w2, gaussian-w2, mmd or frechet."),
+    typer.Option(help=f"Let samples decide: {one_of(distances())}."),
 ]
 Against = Annotated[
     str | None, typer.Option(help="With --by: held-out data to compare them with.")
@@ -170,7 +178,7 @@ NO_FID = (
 )
 
 
-def require_measures(names: Iterable[str], known: Sequence[str]) -> None:
+def require_measures(names: Iterable[str], known: Iterable[str]) -> None:
     """Refuse a --by that is none of `known`, before anything is read."""
     from .._checks import require
 

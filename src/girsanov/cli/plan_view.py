@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .._checks import three_digits
 from .nexts import after_plan
 from .show import console_of, next_command, wrote
 from .tables import (
@@ -18,7 +19,6 @@ from .tables import (
     labelled,
     ledger_table,
     noise_levels,
-    number,
 )
 
 if TYPE_CHECKING:
@@ -75,10 +75,10 @@ def _distance(plan: Plan) -> list[tuple[str, str]]:
     found = plan.distance
     if found is None:
         return []
-    ends = f"95 % interval {number(found.low)} to {number(found.high)}"
-    said = f"{number(found.value)} ({ends}; standardised units, not nats), {found.kind}: "
+    ends = f"95 % interval {three_digits(found.low)} to {three_digits(found.high)}"
+    said = f"{three_digits(found.value)} ({ends}; standardised units, not nats), {found.kind}: "
     said += found.note
-    lows = [number(e.low) for e in plan.ledger if e.kind == "lower bound"]
+    lows = [three_digits(e.low) for e in plan.ledger if e.kind == "lower bound"]
     return [("distance", said), *(("score error", f">= {low} nats of the path") for low in lows)]
 
 

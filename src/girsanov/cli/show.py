@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .._checks import figure, plural
+from .._checks import figure, plural, three_digits
 from .._launched import is_first
 from .._typing import Progress
 from .nexts import after_audit
-from .tables import number, sparkline
+from .tables import sparkline
 
 if TYPE_CHECKING:
     from ..measuring.record import Audit
@@ -107,7 +107,7 @@ def fitted(model: Any, out: Path, then: str) -> None:
     )
     if "held_out_ledger" in last:
         console.print(
-            f"error on validation data {number(last['held_out_ledger'])} ± "
+            f"error on validation data {three_digits(last['held_out_ledger'])} ± "
             f"{figure(1.96 * last['se'], 2)} "
             "nats (1/2 of its integral over SNR)"
         )
@@ -181,8 +181,8 @@ def audited(audit: Audit, out: Path) -> None:
         )
     if "vae" in about:
         lost = about["vae"]
-        console.print(f"autoencoder: {number(lost['value'])} ({number(lost['low'])} .. "
-                      f"{number(lost['high'])}), {lost['note']}")  # fmt: skip
+        value, low, high = (three_digits(lost[name]) for name in ("value", "low", "high"))
+        console.print(f"autoencoder: {value} ({low} .. {high}), {lost['note']}")
     noted(about.get("notes", ()))
     wrote(out)
     steps = about.get("precision", {}).get("steps")

@@ -31,9 +31,9 @@ def planned(path: Path, by: str | None, usual: Json, contest: Json) -> tuple[Aud
     from ..planning.allowed_levels import Limits
 
     if by is not None:
-        from ..comparison.compare import DISTANCES
+        from ..comparison.measures.registry import distances
 
-        require_measures([by], DISTANCES)
+        require_measures([by], distances())
     for name in ALONE if by is not None else ():
         rule = "cannot be given with --by, whose candidates try several"
         require(not usual[name], f"--{name}", rule, usual[name])
@@ -87,8 +87,8 @@ def by_samples(
     **options: Any,
 ) -> Plan:
     """Return the winner of a tournament for a model on the held-out part of its data."""
-    from ..comparison.frechet import builtin
-    from ..comparison.vectors import ROWS, chosen_rows, vectors
+    from ..comparison.measures.registry import distance_of
+    from ..comparison.vectors import vectors
     from ..data import Dataset
     from ..data.origin import refuse_drawn
     from ..denoise.load import load_model
@@ -113,10 +113,11 @@ def by_samples(
         if isinstance(denoiser, PipelineDenoiser):
             source = latents_of(denoiser, source, cache)[0]
             train = None if train is None else latents_of(denoiser, train, cache)[0]
-        if by == "frechet" and train is not None and train.labels is not None:
+        distance = distance_of(by)
+        if distance.of_labels and train is not None and train.labels is not None:
             # features must not know the rows that they are to judge samples by
-            rows = chosen_rows(train, ROWS, seed=0, argument="train")
-            measure = builtin(vectors(train, argument="train"), train.labels[rows])
+            seen = vectors(train, argument="train")
+            measure = distance.fit(seen.x, seen.labels, 0)
     given = {name: value for name, value in options.items() if value is not None}
     return tournament(audit, denoiser, source, by=measure, **given)
 

@@ -67,7 +67,7 @@ def squared_interval(found: Estimate, confidence: float) -> Interval:
     return Interval(max(0.0, value), max(0.0, low), high + max(0.0, -value))
 
 
-class Measure(Protocol):
+class SquaredDistance(Protocol):
     """A squared distance between sample sets [n, d] and [m, d], n and m multiples of B."""
 
     name: str

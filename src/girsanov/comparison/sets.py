@@ -11,57 +11,60 @@ from .._checks import InputError
 from .._typing import Array
 from ..data import Dataset, Standardisation, load_data
 from ..law.base import Law
-from .vectors import chosen_rows, vectors
+from .vectors import COMPARED_ROWS, vectors
 
 
 @dataclass(frozen=True)
 class Sets:
-    """Both sets and the training data as vectors, and the data sets they come from."""
+    """Samples x [n, d], data y [m, d] and training data as vectors, and what is asked of them.
+
+    labels, sample_labels, train_labels: codes into the data's classes; chosen: which rows of
+    samples and data these are; given: how many there were; units: in words; names: of the
+    columns; seed, confidence, features: as `compare` takes them.
+    """
 
     x: Array
     y: Array
     train: Array | None
+    labels: np.ndarray | None
+    sample_labels: np.ndarray | None
+    train_labels: np.ndarray | None
     chosen: tuple[np.ndarray, np.ndarray]
     given: tuple[int, int]
-    labels: np.ndarray | None
-    train_labels: np.ndarray | None
     units: str
     names: tuple[str, ...]
-    sample_labels: np.ndarray | None = None
-
-    @property
-    def labelled(self) -> bool:
-        """Whether samples and data have labels, of two classes or more."""
-        if self.labels is None or self.sample_labels is None:
-            return False
-        return len(np.unique(self.labels)) > 1
+    seed: int
+    confidence: float
+    features: Any
 
     @classmethod
-    def of(cls, samples: Any, data: Any, train: Any, rows: int, seed: int) -> Sets:
+    def of(
+        cls,
+        samples: Any,
+        data: Any,
+        train: Any = None,
+        *,
+        rows: int = COMPARED_ROWS,
+        seed: int = 0,
+        confidence: float = 0.95,
+        features: Any = "builtin",
+    ) -> Sets:
+        """Return the sets that `compare` is given; InputError where they do not fit together."""
         known = data.sample(rows, seed=seed).numpy() if isinstance(data, Law) else data
         real = _dataset(known)
-        made = _alike("samples", samples, real.standardisation)
+        drawn = _alike("samples", samples, real.standardisation)
         seen = None if train is None else _alike("train", train, real.standardisation)
-        chosen = [
-            chosen_rows(s, rows, seed=seed, argument=name)
-            for s, name in ((made, "samples"), (real, "data"))
-        ]
-        own = None if real.labels is None else real.labels[chosen[1]]
-        train_labels = None
-        if seen is not None and seen.labels is not None:
-            train_labels = seen.labels[chosen_rows(seen, rows, seed=seed, argument="train")]
+        x = vectors(drawn, rows, seed=seed, argument="samples")
+        y = vectors(real, rows, seed=seed, argument="data")
+        z = None if seen is None else vectors(seen, rows, seed=seed, argument="train")
+        both = drawn.labels is not None and real.labels is not None
+        coded = drawn.with_label_names(real.label_names).labels if both else None
         return cls(
-            vectors(made, rows, seed=seed, argument="samples"),
-            vectors(real, rows, seed=seed, argument="data"),
-            None if seen is None else vectors(seen, rows, seed=seed, argument="train"),
-            (chosen[0], chosen[1]),
-            (len(made), len(real)),
-            own,
-            train_labels,
-            _units(real),
-            _columns(real),
-            _codes(made, real, chosen[0]),
-        )
+            x.x, y.x, None if z is None else z.x,
+            y.labels, None if coded is None else coded[x.rows], None if z is None else z.labels,
+            (x.rows, y.rows), (len(drawn), len(real)), _units(real), _columns(real),
+            seed, confidence, features,
+        )  # fmt: skip
 
     def learnt(self) -> tuple[Array, np.ndarray | None]:
         """Return what features are learnt from: labelled training data, or else the data."""
@@ -82,8 +85,7 @@ def _alike(argument: str, source: Any, units: Standardisation) -> Dataset:
 
 
 def _units(data: Dataset) -> str:
-    kind = data.standardisation.kind
-    if kind == "image":
+    if data.standardisation.kind == "image":
         return "values of the data mapped to [-1, 1]"
     return "standard deviations of each column of the data"
 
@@ -93,11 +95,3 @@ def _columns(data: Dataset) -> tuple[str, ...]:
     columns = getattr(data.standardisation, "columns", ())
     plain = all(column.width == 1 for column in columns)
     return tuple(str(column.name) for column in columns) if plain else ()
-
-
-def _codes(samples: Dataset, data: Dataset, rows: np.ndarray) -> np.ndarray | None:
-    """Return the labels of the samples in `rows` as the data's codes, None where one has none."""
-    if samples.labels is None or data.labels is None:
-        return None
-    coded = samples.with_label_names(data.label_names).labels
-    return None if coded is None else np.asarray(coded[rows])

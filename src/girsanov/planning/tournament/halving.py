@@ -10,7 +10,7 @@ import numpy as np
 
 from ..._checks import InputError
 from ..._typing import Array, Json, Progress
-from ...comparison.jackknife import Measure, Squared
+from ...comparison.jackknife import Squared, SquaredDistance
 from ...denoise.base import Denoiser
 from ...montecarlo import Estimate, mean_estimate
 from ...sampling.loop import sample_batches
@@ -26,7 +26,7 @@ class Ground:
     """What all candidates meet: the model, the measure, the reference [m, d], the seed."""
 
     model: Denoiser
-    measure: Measure
+    measure: SquaredDistance
     reference: Array
     seed: int
 

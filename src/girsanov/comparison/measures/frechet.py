@@ -1,8 +1,8 @@
-r"""The Frechet distance: equation (1) of `bures.py`, squared, in features of the rows.
+r"""The Frechet distance: equation (1) of `gaussian_w2.py`, squared, in features of the rows.
 
 The features are given; or, when the data has labels, the last hidden layer of a small classifier
-trained on them; or else the leading principal coordinates of the data that hold `SHARE` of its
-variance, each divided by its deviation. As everywhere, what is reported is the square.
+trained on them; or else the leading principal coordinates of the data that hold `HELD_VARIANCE`
+of its variance, each divided by its deviation. As everywhere, what is reported is the square.
 """
 
 from __future__ import annotations
@@ -13,17 +13,61 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import need, plural
-from .._typing import Array
-from .bures import bures, bures_squared, moments, principal_axes
-from .jackknife import Squared
+from ..._checks import need, plural, refuse, require
+from ..._typing import Array
+from ..jackknife import Squared
+from ..sets import Sets
+from .gaussian_w2 import bures, bures_squared, moments, principal_axes
+from .measure import DistanceMeasure, Row
 
-SHARE = 0.95
-MOST = 32  # principal coordinates
+HELD_VARIANCE = 0.95
+MOST_COORDINATES = 32  # principal coordinates
 LAYERS = (128, 32)
 EPOCHS = 60
 
 Features = Callable[[Array], Array]  # rows [n, d] to features [n, f]
+
+
+class FrechetMeasure(DistanceMeasure):
+    """The Frechet distance in features that are given, or learnt from labels, or principal."""
+
+    name, square, of_labels = "frechet", True, True
+
+    def fit(self, data: Array, labels: np.ndarray | None, seed: int) -> Frechet:
+        """Return it in features learnt from data [m, d], and from labels [m] if it has them."""
+        return builtin(data, labels, seed=seed)
+
+    def row(self, sets: Sets) -> Row:
+        """Return it in the features of both sets that the user gave, or else in learnt ones."""
+        if isinstance(sets.features, str) and sets.features == "builtin":
+            return self.row_of(self.fit(*sets.learnt(), sets.seed), sets.x, sets.y, sets)
+        x, y = (
+            np.asarray(f, dtype=np.float64).reshape(len(f), -1)[rows]
+            for f, rows in zip(_given_features(sets), sets.chosen, strict=True)
+        )
+        given = Frechet(lambda f: f, f"in {x.shape[1]} given features")
+        return self.row_of(given, x, y, sets)
+
+
+MEASURE = FrechetMeasure()
+
+
+def _given_features(sets: Sets) -> tuple[Any, Any]:
+    """Return given features of both sets, checked."""
+    pair = sets.features
+    if not isinstance(pair, tuple | list):
+        try:
+            with np.load(pair, allow_pickle=False) as file:
+                pair = (file["samples"], file["data"])
+        except (OSError, ValueError, KeyError, TypeError) as cause:
+            refuse("features", "must be a .npz with arrays samples and data", str(cause))
+    require(len(pair) == 2, "features", "must be a pair, of the samples and of the data")
+    for values, rows, name in zip(pair, sets.chosen, ("samples", "data"), strict=True):
+        rule = f"must have one row for each of the {name}"
+        require(len(values) > rows.max(), "features", rule, len(values))
+    same = np.shape(pair[0])[1:] == np.shape(pair[1])[1:]
+    require(same, "features", "must be as many of the samples as of the data")
+    return pair[0], pair[1]
 
 
 class Frechet:
@@ -73,7 +117,7 @@ def principal(data: Array) -> Frechet:
     """Return the distance in the leading principal coordinates of data [m, d], each scaled."""
     axes, variances, _ = principal_axes(data, len(data))
     total = np.cumsum(variances) / max(float(variances.sum()), np.finfo(float).tiny)
-    count = min(MOST, int(np.searchsorted(total, SHARE)) + 1, len(variances))
+    count = min(MOST_COORDINATES, int(np.searchsorted(total, HELD_VARIANCE)) + 1, len(variances))
     scaled = axes[:, :count] / np.sqrt(np.maximum(variances[:count], np.finfo(float).tiny))
     held = 100 * total[count - 1]
     axes_kept = plural(count, "principal coordinate")

@@ -13,13 +13,39 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .._typing import Array
-from ..noise import NoiseSource
-from .jackknife import GROUPS, Squared, groups_of, pseudo_values
+from ..._typing import Array
+from ...noise import NoiseSource
+from ..jackknife import GROUPS, Squared, groups_of, pseudo_values
+from ..sets import Sets
+from .measure import DistanceMeasure, Row
 
-ROWS = 2000  # of each set; the kernel of both has (2 ROWS)^2 numbers
-BLOCK = 256  # rows of the kernel held at a time
+KERNEL_ROWS = 2000  # of each set; the kernel of both has (2 KERNEL_ROWS)^2 numbers
+KERNEL_BLOCK = 256  # rows of the kernel held at a time
+DEALS = 199  # permutations
 MEDIAN = 1000  # rows whose distances give the bandwidth
+
+
+class MMDMeasure(DistanceMeasure):
+    """MMD with the median distance between rows as bandwidth, and its permutation test."""
+
+    name = "mmd"
+
+    def fit(self, data: Array, labels: np.ndarray | None, seed: int) -> MMD:
+        """Return it with the bandwidth of data [m, d] alone, for many sets of samples."""
+        return MMD(median_distance(data))
+
+    def row(self, sets: Sets) -> Row:
+        """Return it with the bandwidth of both sets, which its test needs to be exact."""
+        x, y = sets.x[:KERNEL_ROWS], sets.y[:KERNEL_ROWS]
+        deals = random_deals(len(x) + len(y), len(x), DEALS, sets.seed)
+        z = np.concatenate([x, y])
+        # rows enter the bandwidth at random, whichever set they are of
+        width = median_distance(z[deals[:, 1].argsort(kind="stable")])
+        p_value = permutation_p_value(z, deals, width)
+        return self.row_of(MMD(width), sets.x, sets.y, sets, p_value)
+
+
+MEASURE = MMDMeasure()
 
 
 class MMD:
@@ -33,7 +59,7 @@ class MMD:
 
     def squared(self, x: Array, y: Array) -> Squared:
         """Return equation (1); as computed, with equal rows counted too, it is never negative."""
-        x, y = x[:ROWS], y[:ROWS]
+        x, y = x[:KERNEL_ROWS], y[:KERNEL_ROWS]
         member = np.zeros((len(x) + len(y), 2 * GROUPS))
         member[np.arange(len(x)), groups_of(len(x))] = 1
         member[len(x) + np.arange(len(y)), GROUPS + groups_of(len(y))] = 1
@@ -77,19 +103,19 @@ def unbiased(xx: Array, yy: Array, xy: Array, n: int, m: int) -> Array:
 
 
 def kernel_blocks(z: Array, bandwidth: float) -> Iterator[tuple[slice, Array]]:
-    """Yield rows of the kernel matrix of z [N, d], `BLOCK` at a time."""
+    """Yield rows of the kernel matrix of z [N, d], `KERNEL_BLOCK` at a time."""
     for rows, square in square_distances(z, z):
         np.exp(square / (-2 * bandwidth**2), out=square)
         yield rows, square
 
 
 def square_distances(x: Array, y: Array) -> Iterator[tuple[slice, Array]]:
-    """Yield squared distances of x [n, d] to y [m, d], `BLOCK` rows at a time."""
+    """Yield squared distances of x [n, d] to y [m, d], `KERNEL_BLOCK` rows at a time."""
     centre = y.mean(axis=0)  # far from the origin, squares would cancel
     a, b = x - centre, y - centre
     norms = np.square(b).sum(axis=1)
-    for first in range(0, len(a), BLOCK):
-        part = a[first : first + BLOCK]
+    for first in range(0, len(a), KERNEL_BLOCK):
+        part = a[first : first + KERNEL_BLOCK]
         square = part @ b.T
         square *= -2
         square += norms

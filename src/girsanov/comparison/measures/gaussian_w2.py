@@ -12,11 +12,25 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._typing import Array
-from .jackknife import GROUPS, Squared, pseudo_values
+from ..._typing import Array
+from ..jackknife import GROUPS, Squared, pseudo_values
+from .measure import DistanceMeasure
 
 AXES = 256
-ROWS = 2048  # data rows that principal axes are learnt from
+AXES_ROWS = 2048  # data rows that principal axes are learnt from
+
+
+class GaussianW2Measure(DistanceMeasure):
+    """W2 of the Gaussians with the means and covariances of the two sets."""
+
+    name = "gaussian-w2"
+
+    def fit(self, data: Array, labels: np.ndarray | None, seed: int) -> GaussianW2:
+        """Return it in the principal axes of data [m, d]."""
+        return GaussianW2(data)
+
+
+MEASURE = GaussianW2Measure()
 
 
 class GaussianW2:
@@ -80,7 +94,7 @@ def _without_groups(x: Array) -> list[tuple[Array, Array]]:
 
 def principal_axes(data: Array, most: int) -> tuple[Array, Array, Array]:
     """Return the leading principal axes of data [m, d]: axes [d, k], variances [k], mean [d]."""
-    rows = data[:ROWS]
+    rows = data[:AXES_ROWS]
     mean = rows.mean(axis=0)
     _, sizes, axes = np.linalg.svd(rows - mean, full_matrices=False)
     keep = min(most, len(sizes))

@@ -1,0 +1,56 @@
+"""The measures of `compare` by name, in the order in which they are listed.
+
+A measure's file is read when the measure is used, since help lists all of them and is to be quick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from ..._checks import require_choice
+
+if TYPE_CHECKING:
+    from .measure import DistanceMeasure, Measure
+
+
+class Listed(NamedTuple):
+    """A measure as it is listed; distance: whether a tournament can be decided by it."""
+
+    load: Callable[[], Measure]
+    distance: bool = False
+
+
+def _in(file: str) -> Callable[[], Measure]:
+    def load() -> Measure:
+        measure: Measure = import_module(f".{file}", __package__).MEASURE
+        return measure
+
+    return load
+
+
+MEASURES = {
+    "sliced-w2": Listed(_in("sliced_w2"), distance=True),
+    "gaussian-w2": Listed(_in("gaussian_w2"), distance=True),
+    "mmd": Listed(_in("mmd"), distance=True),
+    "classifier": Listed(_in("classifier")),
+    "frechet": Listed(_in("frechet"), distance=True),
+    "labels": Listed(_in("labels")),
+    "memorisation": Listed(_in("memorisation")),
+}
+
+
+def distances() -> list[str]:
+    """Return the names of the measures by which a tournament can be decided."""
+    return [name for name, listed in MEASURES.items() if listed.distance]
+
+
+def measure_of(name: str) -> Measure:
+    """Return the measure of this name."""
+    return MEASURES[name].load()
+
+
+def distance_of(name: str) -> DistanceMeasure:
+    """Return the measure of this name by which a tournament is decided; refuse other names."""
+    return cast("DistanceMeasure", measure_of(require_choice("by", name, distances())))
