@@ -26,7 +26,7 @@ from ..table.columns import NumberColumn, decimals_of
 from ..table.dates import FORM, NANOSECOND_YEARS, ONE_ZONE, RESOLUTIONS, DateColumn, read_iso
 from ..table.missing_values import GapColumn
 from ..table.selected_columns import Columns, Wanted, leave_out
-from ..table.tables import NO_VALUES, Coder, require_names
+from ..table.tables import NO_VALUES, Coder
 from ..table.values import Gapped, Values
 from .data_format import DataFormat, Loaded, Samples, from_columns
 from .sample_columns import sample_columns
@@ -254,7 +254,6 @@ def _header(names: list[str], what: str) -> list[str]:
     require(not numeric, what, rule, shown_names, "Add a line with the columns' names")
     split = len(names) > 1 or not any(mark in names[0] for mark in ";\t")
     require(split, what, "must separate its cells by commas", shown_names)
-    require_names(names, what)
     return names
 
 

@@ -17,7 +17,7 @@ from ..._checks import InputError, need, require, shown
 from ..rows import EXACT, TOO_LONG
 from ..table.gathered import gathered
 from ..table.selected_columns import Columns, Wanted, in_numbers, leave_out
-from ..table.tables import NO_VALUES, USABLE, categorise, column, require_names, with_missing
+from ..table.tables import NO_VALUES, USABLE, categorise, column, with_missing
 from ..table.values import Values
 from .data_format import UNPACK_LIMIT, DataFormat, Loaded, Samples, from_columns
 from .sample_columns import sample_columns
@@ -34,7 +34,7 @@ class Parquet(DataFormat):
     def read(self, path: Path, wanted: Wanted) -> Loaded:
         """Return the table of a file."""
         with _opened(path) as file:
-            kept = _kept(file, path, wanted)
+            kept = wanted.of(file.schema_arrow.names, str(path))
             size = 8 * file.metadata.num_rows * sum(kept.values())
             rule = f"must hold at most {UNPACK_LIMIT} bytes of numbers"
             remedy = "Save it as .npy, which is not unpacked"
@@ -49,43 +49,47 @@ class Parquet(DataFormat):
 
     def write(self, samples: Samples, path: Path) -> None:
         """Write a column for every one of the samples."""
-        parquet, arrow = need("pyarrow.parquet", "parquet"), need("pyarrow", "parquet")
-        # pyarrow takes the machine's own byte order and one-dimensional, unit-stride arrays.
-        columns = {}
-        for name, values in sample_columns(samples).items():
-            plain = np.ma.getdata(values)
-            unit = "M8[s]" if plain.dtype in ("M8[h]", "M8[m]") else plain.dtype.newbyteorder("=")
-            gaps = np.ma.getmaskarray(values) if isinstance(values, np.ma.MaskedArray) else None
-            columns[name] = arrow.array(np.ascontiguousarray(plain.astype(unit)), mask=gaps)
-        parquet.write_table(arrow.table(columns), path)
+        need(*self.extra).write_table(arrow_table(samples), path)
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    parquet, arrow = need("pyarrow.parquet", "parquet"), need("pyarrow", "parquet")
+    parquet = need("pyarrow.parquet", "parquet")
+    with whole_file(path, "Parquet"), parquet.ParquetFile(path) as file:
+        yield file
+
+
+@contextmanager
+def whole_file(path: Path, kind: str) -> Iterator[None]:
+    """Refuse in one line a file of this kind that pyarrow cannot read."""
+    arrow = need("pyarrow", "parquet")
     try:
-        with parquet.ParquetFile(path) as file:
-            yield file
+        yield
     except InputError:
         raise
     except (arrow.ArrowException, OSError, ValueError) as cause:
-        raise InputError(f"{path}: must be a whole Parquet file; {shown(str(cause))}") from cause
-
-
-def _kept(file: Any, path: Path, wanted: Wanted) -> dict[str, bool]:
-    """Return of every column of a file whether it is read."""
-    names = list(file.schema_arrow.names)
-    require_names(names, str(path))
-    return wanted.of(names, str(path))
+        raise InputError(f"{path}: must be a whole {kind} file; {shown(str(cause))}") from cause
 
 
 def _batches(path: Path, wanted: Wanted) -> Iterator[Columns]:
     require(path.stat().st_size > 0, str(path), "must not be empty", "0 bytes")
     with _opened(path) as file:
-        kept = _kept(file, path, wanted)
+        kept = wanted.of(file.schema_arrow.names, str(path))
         names = [name for name in kept if kept[name]]
         for batch in file.iter_batches(ROWS_AT_ONCE, columns=names):
             yield arrow_columns(need("pyarrow", "parquet").table(batch), str(path), kept)
+
+
+def arrow_table(samples: Samples) -> Any:
+    """Return samples as a table of Arrow, a column for every one of theirs."""
+    arrow, columns = need("pyarrow", "parquet"), {}
+    # pyarrow takes the machine's own byte order and one-dimensional, unit-stride arrays.
+    for name, values in sample_columns(samples).items():
+        plain = np.ma.getdata(values)
+        unit = "M8[s]" if plain.dtype in ("M8[h]", "M8[m]") else plain.dtype.newbyteorder("=")
+        gaps = np.ma.getmaskarray(values) if isinstance(values, np.ma.MaskedArray) else None
+        columns[name] = arrow.array(np.ascontiguousarray(plain.astype(unit)), mask=gaps)
+    return arrow.table(columns)
 
 
 def arrow_columns(table: Any, what: str, kept: dict[str, bool]) -> Columns:

@@ -13,7 +13,7 @@ from ..._checks import require
 from ..rows import require_exact
 from .selected_columns import Columns, leave_out
 from .spool import Spool
-from .tables import Coder, require_names
+from .tables import Coder
 from .values import Categories, Gapped, Values, missing, stored, with_gaps
 
 
@@ -22,7 +22,6 @@ def gathered(batches: Iterable[Columns], what: str) -> Columns:
     columns: dict[str, GatheredColumn | None] = {}
     for batch in batches:
         if not columns:
-            require_names(list(batch), what)
             columns = {n: v if v is None else GatheredColumn(n, what) for n, v in batch.items()}
         rule = "must have the same columns in all parts: " + ", ".join(columns)
         require(list(batch) == list(columns), what, rule, ", ".join(batch))

@@ -56,6 +56,7 @@ class Wanted:
     def of(self, names: Iterable[str], what: str) -> dict[str, bool]:
         """Return, for the names of all columns of `what`, whether each is to be read."""
         there = list(names)
+        _require_names(there, what)
         for argument, given in (("drop", self.drop), ("only", self.only)):
             for name in given:
                 rule = f"must name columns of {what} ({', '.join(there)})"
@@ -66,6 +67,15 @@ class Wanted:
         if there and not any(kept.values()):
             refuse("drop", f"must leave a column of {what}", ", ".join(self.drop))
         return kept
+
+
+def _require_names(names: list[str], what: str) -> None:
+    """Refuse columns without a name or with one name."""
+    for place, name in enumerate(names):
+        if not name.strip():
+            remedy = "Name every column (in pandas: to_csv(..., index=False))"
+            refuse(what, f"must name column {place + 1}", "an empty name", remedy)
+        require(name not in names[:place], what, "must not repeat a column's name", name)
 
 
 def leave_out(name: str) -> str:

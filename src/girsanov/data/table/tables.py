@@ -148,9 +148,8 @@ def structured_columns(rows: NDArray[Any], what: str, wanted: Wanted) -> Columns
 
 def frame_columns(frame: Any, what: str, wanted: Wanted) -> Columns:
     """Return the columns of a data frame (pandas, polars or alike)."""
-    names = [str(name) for name in frame.columns]
-    require_names(names, what)
-    pairs = zip(wanted.of(names, what).items(), frame.columns, strict=True)
+    kept = wanted.of([str(name) for name in frame.columns], what)
+    pairs = zip(kept.items(), frame.columns, strict=True)
     return {n: _frame_column(frame[key], n, what) if k else None for (n, k), key in pairs}
 
 
@@ -162,15 +161,6 @@ def _frame_column(series: Any, name: str, what: str) -> Values:
         top = float(np.nan_to_num(np.abs(values)).max())
         require(top < EXACT, f"{what} column {name!r}", TOO_LONG, top, leave_out(name))
     return column(values, name, what)
-
-
-def require_names(names: list[str], what: str) -> None:
-    """Refuse columns without a name or with one name."""
-    for place, name in enumerate(names):
-        if not name.strip():
-            remedy = "Name every column (in pandas: to_csv(..., index=False))"
-            refuse(what, f"must name column {place + 1}", "an empty name", remedy)
-        require(name not in names[:place], what, "must not repeat a column's name", name)
 
 
 def column(values: NDArray[Any], name: str, what: str) -> Values:
