@@ -138,7 +138,7 @@ def test_columns_that_are_not_there_are_refused_in_a_line(kind, tmp_path):
 
 def test_a_missing_extra_is_named(kind, tmp_path, monkeypatch):
     if kind.extra is None:
-        pytest.skip("needs none")
+        return
     path, (module, extra) = tmp_path / f"x{kind.suffix}", kind.extra
     write_samples(VECTORS, units(VECTORS), path)
     monkeypatch.setitem(sys.modules, module, None)

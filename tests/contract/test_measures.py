@@ -100,7 +100,7 @@ def test_what_it_needs_is_asked_for_by_name_and_done_without_by_default(name):
 def test_a_missing_extra_is_named(name, monkeypatch):
     extra = measure_of(name).extra
     if extra is None:
-        pytest.skip("needs none")
+        return
     monkeypatch.setitem(sys.modules, extra[0], None)
     with pytest.raises(MissingExtra, match=rf"girsanov\[{extra[1]}\]"):
         compared(NEAR, name)

@@ -25,14 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._checks import InputError, require, shown
 from .._typing import Array, Json
-from .units import (
-    cast,
-    number_dtype,
-    numeric_rows,
-    reduce_units,
-    restore_units,
-    whole_numbers,
-)
+from .units import cast, number_dtype, numeric_rows, reduce_units, restore_units, whole_numbers
 
 Layout = Literal["hw", "hwc", "chw"]
 CHANNELS = (1, 3, 4)

@@ -40,10 +40,7 @@ def require_replaceable(folder: Path, force: bool) -> None:
 
 
 def write_png_folder(
-    images: NDArray[Any],
-    units: ImageStandardisation,
-    labels: NDArray[Any] | None,
-    target: Path,
+    images: NDArray[Any], units: ImageStandardisation, labels: NDArray[Any] | None, target: Path
 ) -> None:
     """Write images [n, ...] to a folder beside `target`, then let it take the name."""
     try:

@@ -18,29 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._checks import refuse, require
-from ..rows import (
-    EXACT,
-    TOO_LONG,
-    Index,
-    Rows,
-    require_exact,
-    require_usable,
-    row_chunks,
-)
+from ..rows import EXACT, TOO_LONG, Index, Rows, require_exact, require_usable, row_chunks
 from .dates import from_dates, require_dates
 from .learn_units import learn_column
 from .selected_columns import Columns, Wanted, in_numbers, leave_out, left_out
 from .table_units import TableStandardisation
-from .values import (
-    Categories,
-    Gapped,
-    Values,
-    chunks,
-    missing,
-    plain_bytes,
-    stored,
-    with_gaps,
-)
+from .values import Categories, Gapped, Values, chunks, missing, plain_bytes, stored, with_gaps
 
 USABLE = "must hold numbers, dates or text"
 NO_VALUES = "must have values, and all of them are missing"
