@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import girsanov as gv
-from girsanov.comparison.jackknife import GROUPS
+from girsanov.comparison.jackknife import JACKKNIFE_GROUPS
 from girsanov.comparison.measures.frechet import builtin
 from girsanov.comparison.measures.sliced_w2 import SlicedW2
 from girsanov.planning.tournament.candidates import hand_grids
@@ -24,7 +24,7 @@ class Judge:
         self.features = builtin(data, labels)
         self.lines = SlicedW2(data.shape[1], DIRECTIONS)
         order = np.random.default_rng(0).permutation(len(data))
-        self.rows = data[order[: len(data) - len(data) % GROUPS]]
+        self.rows = data[order[: len(data) - len(data) % JACKKNIFE_GROUPS]]
 
     def frechet(self, x: np.ndarray, y: np.ndarray) -> float:
         return self.features.plugin(x, y)
@@ -37,7 +37,7 @@ class Judge:
 
     def freed(self, x: np.ndarray) -> dict[str, float]:
         """Return fd and sw of the two laws, freed of what chance adds, with standard errors."""
-        x = x[: len(x) - len(x) % GROUPS]
+        x = x[: len(x) - len(x) % JACKKNIFE_GROUPS]
         fd, sw = (m.squared(x, self.rows).estimate() for m in (self.features, self.lines))
         root = max(float(sw.value), 0.0) ** 0.5
         return {

@@ -47,7 +47,7 @@ from girsanov.sampling.ode_solvers import SOLVERS
 from girsanov.workflow.call_budget import shared_out
 
 COUNTS = (5, 8, 10, 20, 50)
-GROUPS = 20
+JACKKNIFE_GROUPS = 20
 CALLS, TENTH = 25_000, 2_500
 PATHS = {"our": 40, "tenth": 16, "chosen": 40}  # trajectories of an audit
 LEVELS = {"our": 33, "tenth": 13, "chosen": 33}  # a solver's plan has no more calls than these
@@ -166,8 +166,8 @@ class Field:
             row[str(steps)] = None
             return
         assert calls <= steps, (name, steps, calls)
-        group = np.arange(len(x)) % GROUPS
-        each = (x, *(x[group != g] for g in range(GROUPS)))
+        group = np.arange(len(x)) % JACKKNIFE_GROUPS
+        each = (x, *(x[group != g] for g in range(JACKKNIFE_GROUPS)))
         row[str(steps)] = [self.judge.frechet(part, self.seen) for part in each]
         print(f"{self.path.stem} {name:28s} {steps:3d} {row[str(steps)][0]:8.2f}", flush=True)
         self.keep()

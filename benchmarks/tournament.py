@@ -25,7 +25,7 @@ from real_data import write_table
 import girsanov as gv
 from girsanov.comparison.measures.frechet import builtin
 from girsanov.comparison.measures.sliced_w2 import SlicedW2
-from girsanov.comparison.vectors import vectors
+from girsanov.comparison.sets import vectors
 from girsanov.planning.tournament.candidates import candidates, end, hand_grids
 from girsanov.planning.tournament.tournament import tournament
 from girsanov.sampling.loop import sample_standardised

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import girsanov as gv
-from girsanov.comparison.measures.measure import Row
+from girsanov.comparison.measures.measure import MeasureRow
 from girsanov.comparison.measures.registry import measure_of
 
 
@@ -36,7 +36,7 @@ def test_print_shows_what_the_command_prints(girsanov, here, vectors):
     assert "340 of 359 examples" in told
     assert "a multiple of 20, for groups of equal size, and at most --rows are taken" in flat(told)
     assert "0.05 or less counts against (once in 20 times by chance alone)" in flat(told)
-    assert "Row(" not in told + repr(gv.compare("x.npy", "y.npy", by=by))
+    assert "MeasureRow(" not in told + repr(gv.compare("x.npy", "y.npy", by=by))
     assert max(map(len, told.splitlines())) <= 88
 
 
@@ -82,7 +82,7 @@ def test_rows_that_are_left_out_are_said(girsanov, here):
 
 
 def row(name, low, p_value):
-    return Row(name, low + 0.1, low, low + 0.2, 0.3, None, p_value, "")
+    return MeasureRow(name, low + 0.1, low, low + 0.2, 0.3, None, p_value, "")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from contract.page import example
 
 from girsanov._checks import InputError, MissingExtra
 from girsanov.data import check_destination, load_data, write_samples
-from girsanov.data.formats.registry import FORMATS, format_of
+from girsanov.data.formats.registry import FORMATS, data_format_of
 from girsanov.data.write import label_column
 
 ROWS = {  # what is said of 300 random bytes
@@ -62,7 +62,7 @@ def refused(path, **options):
 def test_every_line_of_the_registry_has_a_row_here():
     assert set(ROWS) == {*FORMATS, ".feather"}
     assert all(suffix == kind.suffix == suffix.lower() for suffix, kind in FORMATS.items())
-    assert format_of("a/b.CSV") is FORMATS[".csv"]
+    assert data_format_of("a/b.CSV") is FORMATS[".csv"]
 
 
 def test_vectors_are_read_as_they_were_written(kind, tmp_path):

@@ -11,7 +11,7 @@ from contract.page import example
 
 import girsanov as gv
 from girsanov._checks import InputError, MissingExtra
-from girsanov.comparison.jackknife import GROUPS, Squared
+from girsanov.comparison.jackknife import JACKKNIFE_GROUPS, Squared
 from girsanov.comparison.measures.measure import DistanceMeasure
 from girsanov.comparison.measures.registry import MEASURES, Listed, distance_of, measure_of
 
@@ -45,7 +45,7 @@ FAR = {"samples": labelled(FAR_ROWS, 0.6), "train": labelled(FAR_ROWS + 1e-3)}
 def name(request, monkeypatch):
     """The name of a measure, registered."""
     if request.param not in MEASURES:
-        listed = Listed(lambda: example("A measure")["MEASURE"], distance=True)
+        listed = Listed(example("A measure")["MeanGapMeasure"], distance=True)
         monkeypatch.setitem(MEASURES, request.param, listed)
     pytest.importorskip("sklearn")
     return request.param
@@ -114,6 +114,6 @@ def test_a_distance_decides_tournaments_and_nothing_else_does(name):
     distance = distance_of(name).fit(DATA, None, 0)
     squared = distance.squared(FAR_ROWS, DATA)
     assert isinstance(squared, Squared)
-    assert squared.pseudo.shape == (GROUPS,)
+    assert squared.pseudo.shape == (JACKKNIFE_GROUPS,)
     assert distance.name == name
     assert distance.plugin(FAR_ROWS, DATA) == pytest.approx(squared.plugin, rel=1e-9)

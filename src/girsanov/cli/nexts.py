@@ -43,13 +43,15 @@ def samples_like(record: Json) -> str:
 
     It has no columns for a table, and no room for the labels of a model that takes them.
     """
-    from ..data.formats.registry import format_of
+    from ..data.formats.registry import data_format_of
     from ..reporting.code_snippets import after
 
     if record.get("kind") != "table":
         labelled = after("audit", "--labels", record.get("commands", ()), "")
         return "samples.npz" if labelled else "samples.npy"
-    source = format_of(str(record.get("data_name", "")).split(" (")[0])  # without which part of it
+    source = data_format_of(
+        str(record.get("data_name", "")).split(" (")[0]
+    )  # without which part of it
     return f"samples{source.suffix if source is not None and source.tables else '.csv'}"
 
 

@@ -88,7 +88,7 @@ def by_samples(
 ) -> Plan:
     """Return the winner of a tournament for a model on the held-out part of its data."""
     from ..comparison.measures.registry import distance_of
-    from ..comparison.vectors import vectors
+    from ..comparison.sets import vectors
     from ..data import Dataset
     from ..data.origin import refuse_drawn
     from ..denoise.load import load_model

@@ -11,9 +11,8 @@ from .._typing import Progress
 from .measures.measure import Measure
 from .measures.registry import MEASURES, measure_of
 from .result import Compared, Comparison
-from .sets import Sets
+from .sets import COMPARED_ROWS, Sets
 from .spread import Spread, spreads
-from .vectors import COMPARED_ROWS
 
 
 def compare(

@@ -28,7 +28,7 @@ import numpy as np
 
 from .._typing import Array
 from ..data import Dataset
-from .vectors import ROWS_AT_ONCE, chosen_rows, flat_rows
+from .sets import ROWS_AT_ONCE, chosen_rows, flat_rows
 
 TIMES_NEARER = 10  # times nearer than the tenth
 ORDER, HALF = 10, 5

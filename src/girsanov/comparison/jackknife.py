@@ -28,7 +28,7 @@ import numpy as np
 from .._typing import Array
 from ..montecarlo import Estimate, mean_estimate
 
-GROUPS = 20  # B; row i of a set belongs to group i % B
+JACKKNIFE_GROUPS = 20  # B; row i of a set belongs to group i % B
 
 
 class Interval(NamedTuple):
@@ -90,4 +90,4 @@ def pseudo_values(whole: float | Array, without: Array) -> Array:
 
 def groups_of(count: int) -> np.ndarray:
     """Return the group of each of `count` rows, [count]."""
-    return np.arange(count) % GROUPS
+    return np.arange(count) % JACKKNIFE_GROUPS

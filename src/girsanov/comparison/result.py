@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from .._checks import plural, three_digits
 from .._typing import Json
-from .jackknife import GROUPS
-from .measures.measure import SURE, Row
+from .jackknife import JACKKNIFE_GROUPS
+from .measures.measure import SIGNIFICANT, MeasureRow
 from .measures.registry import measure_of
 from .spread import Spread, spread_words
 
@@ -33,11 +33,11 @@ class Compared(NamedTuple):
 class Comparison:
     """The rows of every measure, what was compared, and how much variance the samples keep."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[MeasureRow, ...]
     about: Compared
     spread: tuple[Spread, ...] = ()
 
-    def __getitem__(self, name: str) -> Row:
+    def __getitem__(self, name: str) -> MeasureRow:
         """Return the row of a measure."""
         return next(row for row in self.rows if row.name == name)
 
@@ -72,13 +72,11 @@ def table_title(comparison: Comparison) -> str:
         str(count) + (f" of {given}" if given > count else "")
         for count, given in ((about.samples, about.samples_given), (about.data, about.data_given))
     )
-    numbers = plural(about.dimension, "number")
+    numbers, of = plural(about.dimension, "number"), f"a multiple of {JACKKNIFE_GROUPS}"
     title = f"{samples} samples and {data} examples of {numbers}, in {about.units}"
-    if " of " not in samples + data:
-        return title
-    return (
-        f"{title} (a multiple of {GROUPS}, for groups of equal size, and at most --rows are taken)"
-    )
+    some = " of " in samples + data
+    why = f" ({of}, for groups of equal size, and at most --rows are taken)" if some else ""
+    return title + why
 
 
 def table_heads(comparison: Comparison) -> tuple[str, ...]:
@@ -87,7 +85,7 @@ def table_heads(comparison: Comparison) -> tuple[str, ...]:
     return ("measure", "distance", interval, "computed", "halves", "p")
 
 
-def table_cells(row: Row) -> tuple[str, ...]:
+def table_cells(row: MeasureRow) -> tuple[str, ...]:
     """Return the cells of one measure."""
     floor = None if row.floor is None else row.floor[0]
     interval = f"{three_digits(row.low)} .. {three_digits(row.high)}"
@@ -97,16 +95,15 @@ def table_cells(row: Row) -> tuple[str, ...]:
 
 def table_notes(comparison: Comparison) -> list[str]:
     """Return what the columns are, and of each measure what it is and says."""
-    half = plural(comparison.about.data // 2, "row")
+    half, once = plural(comparison.about.data // 2, "row"), f"once in {1 / SIGNIFICANT:.0f} times"
     directions = ", ".join(
-        f"{one.name} {one.ratio:.2f} ({one.low:.2f} .. {one.high:.2f})"
-        for one in comparison.spread
+        f"{s.name} {s.ratio:.2f} ({s.low:.2f} .. {s.high:.2f})" for s in comparison.spread
     )
     return [
         "distance: of the two laws; computed: of these rows, larger by chance alone; halves: the "
-        f"same of two halves of the data, {half} each; p: of a test that "
-        f"nothing tells them apart, which {SURE:g} or less counts against (once in "
-        f"{1 / SURE:.0f} times by chance alone); without a test, an interval above chance does",
+        f"same of two halves of the data, {half} each; p: of a test that nothing tells them "
+        f"apart, which {SIGNIFICANT:g} or less counts against ({once} by chance alone); without a test, "
+        "an interval above chance does",
         *(f"{r.name}: {r.note}; {measure_of(r.name).verdict(r)}" for r in comparison.rows),
         "spread: variance of the samples over that of the data, along its principal directions: "
         f"{directions}; {spread_words(comparison.spread)}",

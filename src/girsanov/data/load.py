@@ -15,7 +15,7 @@ from .dataset import Dataset
 from .formats.data_format import Loaded, from_array, from_columns, refuse_columns
 from .formats.hugging_face import DATA_HUB, hub_set, is_saved, saved_set
 from .formats.image_folders import read_image_folder
-from .formats.registry import FORMATS, format_of, suffixes
+from .formats.registry import FORMATS, data_format_of, suffixes
 from .table.selected_columns import Wanted
 from .table.tables import CATEGORY_LIMIT, column, frame_columns
 from .table.values import Categories, Gapped
@@ -72,7 +72,7 @@ def accepted() -> str:
 
 
 def _from_word(source: str, wanted: Wanted) -> Loaded:
-    path, file_format = Path(source), format_of(source)
+    path, file_format = Path(source), data_format_of(source)
     if source == "digits":
         refuse_columns(wanted)
         digits = need("sklearn.datasets", "demo").load_digits()

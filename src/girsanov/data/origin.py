@@ -13,7 +13,7 @@ from .._checks import InputError, refuse, require
 from .._files import read_json, sha256_of, sha256_of_file, write_json
 from .._typing import Json
 
-FORMAT = "girsanov/samples/1"
+ORIGIN_FORMAT = "girsanov/samples/1"
 TEXTS = ("command", "model", "drawn_by", "plan", "content", "label", "label_column")
 
 
@@ -25,7 +25,7 @@ def origin_path(samples: str) -> Path:
 
 def write_origin(samples: str, content: Json) -> None:
     """Record how samples were drawn, and their SHA-256."""
-    told = {"format": FORMAT, **content, "content": content_of(samples)}
+    told = {"format": ORIGIN_FORMAT, **content, "content": content_of(samples)}
     write_json(origin_path(samples), told)
 
 
@@ -36,7 +36,7 @@ def read_origin(samples: str) -> Json:
         found = read_json(path)
     except (InputError, ValueError):  # somebody else's file, or a name that no file can have
         return {}
-    if found.get("format") != FORMAT:
+    if found.get("format") != ORIGIN_FORMAT:
         return {}
     for name in TEXTS:
         good = isinstance(found.get(name), str | None)

@@ -19,7 +19,7 @@ from .._files import replacing
 from .._typing import PathLike
 from .formats.data_format import DataFormat, Samples
 from .formats.png_folders import require_replaceable, write_png_folder
-from .formats.registry import FORMATS, format_of
+from .formats.registry import FORMATS, data_format_of
 from .standardise import ImageStandardisation, Standardisation
 
 WHOLE_NUMBER = re.compile(r"-?(0|[1-9]\d{0,17})")
@@ -49,7 +49,7 @@ def check_destination(
         _check_file(path, image, labelled)
         there = target.exists() and not force
         require(not there, str(path), "already exists", None, "Remove it or use --force")
-    file_format = format_of(path)
+    file_format = data_format_of(path)
     if file_format is not None and file_format.extra is not None:
         need(*file_format.extra)
     parent = next(p for p in target.absolute().parents if p.exists())
@@ -60,7 +60,7 @@ def check_destination(
 def _check_file(path: PathLike, image: bool, labelled: bool) -> None:
     """Refuse a kind of file that cannot hold images, or other rows, with their labels."""
     able = [f for f in FORMATS.values() if f.pictures or not image]
-    file_format, suffix = format_of(path), Path(path).suffix.lower()
+    file_format, suffix = data_format_of(path), Path(path).suffix.lower()
     choice = ", ".join(f.suffix for f in able) + (" or a folder (ending in /)" if image else "")
     require(file_format in able, str(path), f"must end in {choice}", suffix or "no suffix")
     room = file_format is None or file_format.labels or not labelled
@@ -98,7 +98,7 @@ def write_samples(
 
 def label_column(path: PathLike, values: NDArray[Any]) -> str | None:
     """Return what `write_samples` calls the labels in a file; a folder of images needs no name."""
-    file_format = format_of(path)
+    file_format = data_format_of(path)
     return None if file_format is None else file_format.label_name(values.dtype.names or ())
 
 

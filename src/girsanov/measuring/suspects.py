@@ -11,7 +11,7 @@ import torch
 
 from .._typing import Json
 from ..data import Dataset
-from ..data.lineage import rows_of
+from ..data.lineage import lineage_rows
 from ..denoise.base import Denoiser, around, per_call, process_of
 from ..error_curve.curve import GROUPS, Curve, Examples
 from ..error_curve.doubts import doubts
@@ -41,7 +41,7 @@ def suspected(denoiser: Denoiser, source: Examples, curve: Curve, seed: int) -> 
     named = rows[worst[loss[worst] >= SHARE * loss.sum()]]
     while isinstance(source, Part):
         named, source = source.order[named], source.examples
-    return {"suspects": [int(row) for row in rows_of(source.lineage)[named]]}
+    return {"suspects": [int(row) for row in lineage_rows(source.lineage)[named]]}
 
 
 def _losses(

@@ -17,9 +17,8 @@ from ..._checks import need
 from ..._typing import Array
 from ...montecarlo import Estimate
 from ...noise import NoiseSource
-from ..sets import Sets
-from ..vectors import halves
-from .measure import Row, ShareAndTest, ShareMeasure
+from ..sets import Sets, halves
+from .measure import MeasureRow, ShareAndTest, ShareMeasure
 from .mmd import median_distance
 
 CLASSIFIED = 2000  # rows of each set
@@ -33,7 +32,7 @@ class ClassifierMeasure(ShareMeasure):
 
     name, extra = "classifier", ("sklearn.linear_model", "compare")
 
-    def row(self, sets: Sets) -> Row:
+    def row(self, sets: Sets) -> MeasureRow:
         """Return the share of samples and data, and that of two halves of the data."""
         tested = classifier_test(sets.x, sets.y, seed=sets.seed)
         cuts = [
@@ -43,9 +42,6 @@ class ClassifierMeasure(ShareMeasure):
         rows = min(len(sets.x), len(sets.y), CLASSIFIED)
         note = f"share told apart rightly of {rows} of each; chance is 1/2"
         return self.row_of(tested, sets, (float(np.mean(cuts)), min(cuts), max(cuts)), note)
-
-
-MEASURE = ClassifierMeasure()
 
 
 def classifier_test(

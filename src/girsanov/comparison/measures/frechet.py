@@ -18,7 +18,7 @@ from ..._typing import Array
 from ..jackknife import Squared
 from ..sets import Sets
 from .gaussian_w2 import bures, bures_squared, moments, principal_axes
-from .measure import DistanceMeasure, Row
+from .measure import DistanceMeasure, MeasureRow
 
 HELD_VARIANCE = 0.95
 MOST_COORDINATES = 32  # principal coordinates
@@ -37,7 +37,7 @@ class FrechetMeasure(DistanceMeasure):
         """Return it in features learnt from data [m, d], and from labels [m] if it has them."""
         return builtin(data, labels, seed=seed)
 
-    def row(self, sets: Sets) -> Row:
+    def row(self, sets: Sets) -> MeasureRow:
         """Return it in the features of both sets that the user gave, or else in learnt ones."""
         if isinstance(sets.features, str) and sets.features == "builtin":
             return self.row_of(self.fit(*sets.learnt(), sets.seed), sets.x, sets.y, sets)
@@ -47,9 +47,6 @@ class FrechetMeasure(DistanceMeasure):
         )
         given = Frechet(lambda f: f, f"in {x.shape[1]} given features")
         return self.row_of(given, x, y, sets)
-
-
-MEASURE = FrechetMeasure()
 
 
 def _given_features(sets: Sets) -> tuple[Any, Any]:

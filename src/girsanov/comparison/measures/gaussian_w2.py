@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..._typing import Array
-from ..jackknife import GROUPS, Squared, pseudo_values
+from ..jackknife import JACKKNIFE_GROUPS, Squared, pseudo_values
 from .measure import DistanceMeasure
 
 AXES = 256
@@ -28,9 +28,6 @@ class GaussianW2Measure(DistanceMeasure):
     def fit(self, data: Array, labels: np.ndarray | None, seed: int) -> GaussianW2:
         """Return it in the principal axes of data [m, d]."""
         return GaussianW2(data)
-
-
-MEASURE = GaussianW2Measure()
 
 
 class GaussianW2:
@@ -81,11 +78,11 @@ def bures_squared(x: Array, y: Array) -> Squared:
 def _without_groups(x: Array) -> list[tuple[Array, Array]]:
     """Return the moments of all rows, and of all but each group."""
     centre = x.mean(axis=0)  # sums about it do not cancel
-    parts = [x[g::GROUPS] - centre for g in range(GROUPS)]
+    parts = [x[g::JACKKNIFE_GROUPS] - centre for g in range(JACKKNIFE_GROUPS)]
     first, second = np.stack([p.sum(0) for p in parts]), np.stack([p.T @ p for p in parts])
-    sums, squares, size = first.sum(0), second.sum(0), len(x) // GROUPS
+    sums, squares, size = first.sum(0), second.sum(0), len(x) // JACKKNIFE_GROUPS
     out = []
-    for g, n in [(None, len(x)), *((g, len(x) - size) for g in range(GROUPS))]:
+    for g, n in [(None, len(x)), *((g, len(x) - size) for g in range(JACKKNIFE_GROUPS))]:
         total, square = (sums, squares) if g is None else (sums - first[g], squares - second[g])
         mean = total / n
         out.append((centre + mean, (square - n * np.outer(mean, mean)) / (n - 1)))

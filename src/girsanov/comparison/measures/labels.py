@@ -24,7 +24,7 @@ from ..._typing import Array
 from ...noise import NoiseSource
 from ..jackknife import Interval
 from ..sets import Sets
-from .measure import SURE, Lack, Measure, Row
+from .measure import SIGNIFICANT, Lack, Measure, MeasureRow
 
 JUDGE_FOLDS = 5
 TREES, WIDE = 2000, 100  # rows from which, and numbers up to which, trees judge
@@ -42,7 +42,7 @@ class LabelsMeasure(Measure):
             return Lack("labels", rule, "Name their column: --labels")
         return None
 
-    def row(self, sets: Sets) -> Row:
+    def row(self, sets: Sets) -> MeasureRow:
         """Return the share of samples; the floor is that of data which the judge has not seen."""
         assert sets.sample_labels is not None  # or it lacked something
         assert sets.labels is not None
@@ -54,16 +54,13 @@ class LabelsMeasure(Measure):
             f"the same of rows of data that it has not seen, {own.value:.3f} "
             f"({own.low:.3f} .. {own.high:.3f})"
         )
-        return Row(self.name, *shares.samples, value, own, shares.p_value, note)
+        return MeasureRow(self.name, *shares.samples, value, own, shares.p_value, note)
 
-    def verdict(self, row: Row) -> str:
+    def verdict(self, row: MeasureRow) -> str:
         """Return in words whether samples keep their label less often than data do."""
-        fewer = row.p_value is not None and row.p_value <= SURE
+        fewer = row.p_value is not None and row.p_value <= SIGNIFICANT
         keep = "samples than rows of data keep their label"
         return f"fewer {keep}" if fewer else f"no fewer {keep}, as far as these tell"
-
-
-MEASURE = LabelsMeasure()
 
 
 class LabelsKept(NamedTuple):

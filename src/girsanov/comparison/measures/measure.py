@@ -1,6 +1,6 @@
 """A measure of `compare`: what it needs, its row with interval and floor, and what the row says.
 
-A measure tells samples from data where its test has p <= SURE or, without a test, where its
+A measure tells samples from data where its test has p <= SIGNIFICANT or, without a test, where its
 interval lies above chance. With samples of the very law, a test says so once in twenty times.
 A new measure is one file, such as `sliced_w2.py`, and one line of `registry.py`.
 """
@@ -18,16 +18,15 @@ from ..._checks import three_digits
 from ..._typing import Array
 from ...montecarlo import Estimate
 from ..jackknife import SquaredDistance, squared_interval
-from ..sets import Sets
-from ..vectors import halves
+from ..sets import Sets, halves
 
-SURE = 0.05
+SIGNIFICANT = 0.05
 CUTS = 10  # times the data is cut into halves
 Floor = tuple[float, float, float]  # of two halves of the data: mean, least and most
 
 
 @dataclass(frozen=True)
-class Row:
+class MeasureRow:
     """One measure: the two laws' distance with its interval, and what puts it in proportion.
 
     value, low, high: the distance, free of its first bias, and its interval; computed: of these
@@ -67,14 +66,14 @@ class Measure(ABC):
     chance: ClassVar[float] = 0.0
 
     @abstractmethod
-    def row(self, sets: Sets) -> Row:
+    def row(self, sets: Sets) -> MeasureRow:
         """Return the measure of samples and data."""
 
     def lack(self, sets: Sets) -> Lack | None:
         """Return what these sets have not and the measure needs, None if all is there."""
         return None
 
-    def verdict(self, row: Row) -> str:
+    def verdict(self, row: MeasureRow) -> str:
         """Return in words whether its row tells the samples from the data, by test and interval.
 
         The test is exact, one-sided where only one side is asked about. The interval is two-sided
@@ -89,10 +88,10 @@ class Measure(ABC):
             f"chance its interval is {'wider' if sure else 'narrower'} than that"
         )
 
-    def signs(self, row: Row) -> tuple[bool, bool]:
+    def signs(self, row: MeasureRow) -> tuple[bool, bool]:
         """Return whether the interval tells the sets apart, and whether the test does, if any."""
         apart = row.low > self.chance
-        return apart, apart if row.p_value is None else row.p_value <= SURE
+        return apart, apart if row.p_value is None else row.p_value <= SIGNIFICANT
 
 
 class DistanceMeasure(Measure):
@@ -109,13 +108,13 @@ class DistanceMeasure(Measure):
     def fit(self, data: Array, labels: np.ndarray | None, seed: int) -> SquaredDistance:
         """Return the distance with all that it takes from data [m, d] and their labels [m]."""
 
-    def row(self, sets: Sets) -> Row:
+    def row(self, sets: Sets) -> MeasureRow:
         """Return the distance of samples and data."""
         return self.row_of(self.fit(sets.y, sets.labels, sets.seed), sets.x, sets.y, sets)
 
     def row_of(
         self, distance: SquaredDistance, x: Array, y: Array, sets: Sets, p: float | None = None
-    ) -> Row:
+    ) -> MeasureRow:
         """Return the row of x [n, d] and y [m, d]; its floor is of several cuts of y in halves."""
 
         def shown(v: Any) -> float:
@@ -127,7 +126,9 @@ class DistanceMeasure(Measure):
         cuts = [distance.plugin(*halves(y, turn, sets.seed)) for turn in range(CUTS)]
         floor = (shown(np.mean(cuts)), shown(min(cuts)), shown(max(cuts)))
         value, low, high = map(shown, interval)
-        return Row(self.name, value, low, high, shown(squared.plugin), floor, p, distance.note)
+        return MeasureRow(
+            self.name, value, low, high, shown(squared.plugin), floor, p, distance.note
+        )
 
 
 class ShareAndTest(NamedTuple):
@@ -142,8 +143,10 @@ class ShareMeasure(Measure):
 
     chance = 0.5
 
-    def row_of(self, tested: ShareAndTest, sets: Sets, floor: Floor | None, note: str) -> Row:
+    def row_of(
+        self, tested: ShareAndTest, sets: Sets, floor: Floor | None, note: str
+    ) -> MeasureRow:
         """Return the row of a share, which as computed has no bias."""
         low, high = tested.share.interval(sets.confidence)
         value, ends = float(tested.share.value), (max(0.0, float(low)), min(1.0, float(high)))
-        return Row(self.name, value, *ends, value, floor, tested.p_value, note)
+        return MeasureRow(self.name, value, *ends, value, floor, tested.p_value, note)

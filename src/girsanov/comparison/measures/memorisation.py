@@ -22,7 +22,7 @@ from ..._typing import Array
 from ...montecarlo import Estimate
 from ...noise import NoiseSource
 from ..sets import Sets
-from .measure import Lack, Row, ShareAndTest, ShareMeasure
+from .measure import Lack, MeasureRow, ShareAndTest, ShareMeasure
 from .mmd import square_distances
 
 SORT_DEALS = 999
@@ -39,7 +39,7 @@ class MemorisationMeasure(ShareMeasure):
         rule = "must be given to look for memorisation"
         return Lack("train", rule, "Use --train-data") if sets.train is None else None
 
-    def row(self, sets: Sets) -> Row:
+    def row(self, sets: Sets) -> MeasureRow:
         """Return the share, for which there is no floor."""
         assert sets.train is not None  # or it lacked something
         tested = memorisation(sets.x, sets.train, sets.y, seed=sets.seed)
@@ -50,7 +50,7 @@ class MemorisationMeasure(ShareMeasure):
         )
         return self.row_of(tested, sets, None, note)
 
-    def verdict(self, row: Row) -> str:
+    def verdict(self, row: MeasureRow) -> str:
         """Return in words whether samples repeat training examples."""
         apart, sure = self.signs(row)
         if apart != sure:
@@ -59,9 +59,6 @@ class MemorisationMeasure(ShareMeasure):
                 "chance, 1/2"
             )
         return "samples repeat training examples" if sure else "no sign of repeated examples"
-
-
-MEASURE = MemorisationMeasure()
 
 
 def memorisation(x: Array, train: Array, held_out: Array, *, seed: int = 0) -> ShareAndTest:

@@ -15,9 +15,9 @@ import numpy as np
 
 from ..._typing import Array
 from ...noise import NoiseSource
-from ..jackknife import GROUPS, Squared, groups_of, pseudo_values
+from ..jackknife import JACKKNIFE_GROUPS, Squared, groups_of, pseudo_values
 from ..sets import Sets
-from .measure import DistanceMeasure, Row
+from .measure import DistanceMeasure, MeasureRow
 
 KERNEL_ROWS = 2000  # of each set; the kernel of both has (2 KERNEL_ROWS)^2 numbers
 KERNEL_BLOCK = 256  # rows of the kernel held at a time
@@ -34,7 +34,7 @@ class MMDMeasure(DistanceMeasure):
         """Return it with the bandwidth of data [m, d] alone, for many sets of samples."""
         return MMD(median_distance(data))
 
-    def row(self, sets: Sets) -> Row:
+    def row(self, sets: Sets) -> MeasureRow:
         """Return it with the bandwidth of both sets, which its test needs to be exact."""
         x, y = sets.x[:KERNEL_ROWS], sets.y[:KERNEL_ROWS]
         deals = random_deals(len(x) + len(y), len(x), DEALS, sets.seed)
@@ -43,9 +43,6 @@ class MMDMeasure(DistanceMeasure):
         width = median_distance(z[deals[:, 1].argsort(kind="stable")])
         p_value = permutation_p_value(z, deals, width)
         return self.row_of(MMD(width), sets.x, sets.y, sets, p_value)
-
-
-MEASURE = MMDMeasure()
 
 
 class MMD:
@@ -60,17 +57,23 @@ class MMD:
     def squared(self, x: Array, y: Array) -> Squared:
         """Return equation (1); as computed, with equal rows counted too, it is never negative."""
         x, y = x[:KERNEL_ROWS], y[:KERNEL_ROWS]
-        member = np.zeros((len(x) + len(y), 2 * GROUPS))
+        member = np.zeros((len(x) + len(y), 2 * JACKKNIFE_GROUPS))
         member[np.arange(len(x)), groups_of(len(x))] = 1
-        member[len(x) + np.arange(len(y)), GROUPS + groups_of(len(y))] = 1
-        sums = np.zeros((2 * GROUPS, 2 * GROUPS))
+        member[len(x) + np.arange(len(y)), JACKKNIFE_GROUPS + groups_of(len(y))] = 1
+        sums = np.zeros((2 * JACKKNIFE_GROUPS, 2 * JACKKNIFE_GROUPS))
         for rows, kernel in kernel_blocks(np.concatenate([x, y]), self.bandwidth):
             sums += member[rows].T @ (kernel @ member)
-        xx, yy, xy = sums[:GROUPS, :GROUPS], sums[GROUPS:, GROUPS:], sums[:GROUPS, GROUPS:]
+        xx, yy, xy = (
+            sums[:JACKKNIFE_GROUPS, :JACKKNIFE_GROUPS],
+            sums[JACKKNIFE_GROUPS:, JACKKNIFE_GROUPS:],
+            sums[:JACKKNIFE_GROUPS, JACKKNIFE_GROUPS:],
+        )
         n, m = len(x), len(y)
         whole = unbiased(xx.sum(), yy.sum(), xy.sum(), n, m)
         left = [_without(s, s.shape[0]) for s in (xx, yy, xy)]
-        without = unbiased(left[0], left[1], left[2], n - n // GROUPS, m - m // GROUPS)
+        without = unbiased(
+            left[0], left[1], left[2], n - n // JACKKNIFE_GROUPS, m - m // JACKKNIFE_GROUPS
+        )
         plugin = xx.sum() / n**2 + yy.sum() / m**2 - 2 * xy.sum() / (n * m)
         return Squared(float(plugin), pseudo_values(float(whole), np.asarray(without)))
 

@@ -22,22 +22,18 @@ class Listed(NamedTuple):
     distance: bool = False
 
 
-def _in(file: str) -> Callable[[], Measure]:
-    def load() -> Measure:
-        measure: Measure = import_module(f".{file}", __package__).MEASURE
-        return measure
-
-    return load
+def _in(file: str, name: str) -> Callable[[], Measure]:
+    return lambda: cast("Measure", getattr(import_module(f".{file}", __package__), name)())
 
 
 MEASURES = {
-    "sliced-w2": Listed(_in("sliced_w2"), distance=True),
-    "gaussian-w2": Listed(_in("gaussian_w2"), distance=True),
-    "mmd": Listed(_in("mmd"), distance=True),
-    "classifier": Listed(_in("classifier")),
-    "frechet": Listed(_in("frechet"), distance=True),
-    "labels": Listed(_in("labels")),
-    "memorisation": Listed(_in("memorisation")),
+    "sliced-w2": Listed(_in("sliced_w2", "SlicedW2Measure"), distance=True),
+    "gaussian-w2": Listed(_in("gaussian_w2", "GaussianW2Measure"), distance=True),
+    "mmd": Listed(_in("mmd", "MMDMeasure"), distance=True),
+    "classifier": Listed(_in("classifier", "ClassifierMeasure")),
+    "frechet": Listed(_in("frechet", "FrechetMeasure"), distance=True),
+    "labels": Listed(_in("labels", "LabelsMeasure")),
+    "memorisation": Listed(_in("memorisation", "MemorisationMeasure")),
 }
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from ..._checks import plural, require_count
 from ..._typing import Array
 from ...noise import NoiseSource
-from ..jackknife import GROUPS, Squared, groups_of, pseudo_values
+from ..jackknife import JACKKNIFE_GROUPS, Squared, groups_of, pseudo_values
 from .measure import DistanceMeasure
 
 MOST_DIRECTIONS = 256
@@ -34,9 +34,6 @@ class SlicedW2Measure(DistanceMeasure):
     def fit(self, data: Array, labels: np.ndarray | None, seed: int) -> SlicedW2:
         """Return it for rows of as many numbers as data [m, d] have."""
         return SlicedW2(data.shape[1], seed=seed)
-
-
-MEASURE = SlicedW2Measure()
 
 
 class SlicedW2:
@@ -121,8 +118,8 @@ def _replicates(x: Lines, y: Lines) -> Array:
     """Return W2^2 of each line with all rows and without each group, [1 + B, L]."""
     count, n, m = len(x.values), x.values.shape[1], y.values.shape[1]
     found = [Coupling(n, m).squared(x.values, y.values)]
-    rest = Coupling(n - n // GROUPS, m - m // GROUPS)
-    for g in range(GROUPS):
+    rest = Coupling(n - n // JACKKNIFE_GROUPS, m - m // JACKKNIFE_GROUPS)
+    for g in range(JACKKNIFE_GROUPS):
         # the same number of rows leaves every line, so what stays is again a rectangle
         kept = (s.values[s.groups != g].reshape(count, -1) for s in (x, y))
         found.append(rest.squared(*kept))

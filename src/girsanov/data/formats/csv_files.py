@@ -21,15 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._checks import InputError, refuse, require, shown
-from ..rows import EXACT, LARGEST, TOO_LONG
+from ..rows import LARGEST_NUMBER, LARGEST_WHOLE, TOO_LONG
 from ..table.columns import NumberColumn, decimals_of
 from ..table.dates import FORM, NANOSECOND_YEARS, ONE_ZONE, RESOLUTIONS, DateColumn, read_iso
 from ..table.missing_values import GapColumn
 from ..table.selected_columns import Columns, Wanted, leave_out
 from ..table.tables import NO_VALUES, Coder
 from ..table.values import Gapped, Values
-from .data_format import DataFormat, Loaded, Samples, from_columns
-from .sample_columns import sample_columns
+from .data_format import DataFormat, Loaded, Samples, from_columns, sample_columns
 
 WHOLE_CELL = re.compile(r"[+-]?[0-9]+")
 PADDED = re.compile(r"[+-]?0[0-9]+")
@@ -133,14 +132,14 @@ class ColumnTally:
     def _measure(self, line: int, cell: str) -> None:
         """Take note of a long whole number: whether float64, and whether int64, can hold it."""
         size = int(cell[:40])
-        if abs(size) > EXACT:
+        if abs(size) > LARGEST_WHOLE:
             self._count("long", line, cell)
             self.counts["longest"] += not -(2**63) <= size < 2**63
         self._require_finite(line, cell)
 
     def _require_finite(self, line: int, cell: str) -> None:
         # Refused by `form` only, since "inf" may be a word of a column of text.
-        if not abs(float(cell)) < LARGEST:
+        if not abs(float(cell)) < LARGEST_NUMBER:
             self._count("broken", line, cell)
 
     def form(self) -> CellForm:

@@ -10,15 +10,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ..._checks import refuse, require
 from ..arrays import array_rows
 from ..rows import Rows
 from ..standardise import Standardisation
+from ..table.missing_values import GapColumn
 from ..table.selected_columns import Columns, Wanted
+from ..table.table_units import ColumnUnits, TableStandardisation
 from ..table.tables import structured_columns, table_rows
-from ..table.values import Values
+from ..table.values import Values, missing
 
 UNPACK_LIMIT = 4 * 2**30  # bytes; a file that is held in memory may not unpack to more
 NO_COLUMN = "must name a column of a table or an array of a .npz; this data has neither"
@@ -106,3 +109,29 @@ def refuse_columns(wanted: Wanted) -> None:
     names = ", ".join((*wanted.drop, *wanted.only))
     argument = "drop" if wanted.drop else "only"
     require(not wanted.asks, argument, "must name columns of a table; this data has none", names)
+
+
+def sample_columns(samples: Samples) -> dict[str, NDArray[Any]]:
+    """Return a column [n] for each of a table or of vectors (x0, x1, ...), and one for labels.
+
+    What is missing is masked, in the type of the values that are there.
+    """
+    rows, units = samples.rows, samples.units
+    if isinstance(units, TableStandardisation):
+        columns = {c.name: _with_gaps_masked(rows[c.name], c) for c in units.columns}
+    else:
+        columns = {f"x{k}": values for k, values in enumerate(rows.reshape(len(rows), -1).T)}
+    if samples.labels is not None:
+        columns[free_label(list(columns))] = samples.labels
+    return columns
+
+
+def _with_gaps_masked(values: NDArray[Any], column: ColumnUnits) -> NDArray[Any]:
+    if values.dtype.kind == "U":
+        gaps = values == ""
+        return np.ma.MaskedArray(values, gaps) if gaps.any() else values
+    if not isinstance(column, GapColumn):
+        return values
+    gaps = missing(values)
+    held = np.where(gaps, np.zeros(1, values.dtype), values).astype(column.inner.dtype)
+    return np.ma.MaskedArray(held, gaps)

@@ -22,16 +22,15 @@ from numpy.typing import NDArray
 
 from ..._checks import InputError, need, refuse, require, shown
 from ..arrays import array_rows
-from ..table.gathered import gathered
 from ..table.selected_columns import Wanted
-from ..table.spool import Spool
+from ..table.spool import Spool, gathered
 from .data_format import Loaded, from_columns
 from .image_folders import GREY_MODES, flattened
 from .parquet_files import arrow_columns
 
 DATA_HUB = "hub:"
-PICTURES_AT_ONCE = 256  # rows of pictures or arrays decoded at a time
-ROWS_AT_ONCE = 2**14  # rows of a table
+PICTURE_ROWS = 256  # rows of pictures or arrays decoded at a time
+TABLE_ROWS = 2**14  # rows of a table
 PICTURES = ("Image",)
 ARRAYS = ("Array2D", "Array3D", "Sequence", "List", "LargeList")
 
@@ -96,7 +95,7 @@ def _rows_of(source: Any, wanted: Wanted, what: str) -> Loaded:
     require(len(wide) == 1, what, rule, ", ".join(wide), "Select one with select_columns")
     picture = kinds[wide[0]] in PICTURES
     spool, codes = Spool(f"{what} column {wide[0]!r}"), Spool(f"{what} column {label!r}")
-    for batch in _batches(source, [wide[0], *([label] if label else [])], PICTURES_AT_ONCE):
+    for batch in _batches(source, [wide[0], *([label] if label else [])], PICTURE_ROWS):
         spool.append(_pictures(batch[wide[0]], spool) if picture else _arrays(batch[wide[0]]))
         if label:
             codes.append(np.asarray(batch[label]))
@@ -130,7 +129,7 @@ def _arrays(values: Iterable[Any]) -> NDArray[Any]:
 
 def _table(source: Any, wanted: Wanted, named: bool, what: str) -> Loaded:
     """Return a table and its labels; named: whether the user named their column."""
-    parts = source.with_format("arrow").iter(batch_size=ROWS_AT_ONCE)
+    parts = source.with_format("arrow").iter(batch_size=TABLE_ROWS)
     kept = wanted.of(list(source.features), what)
     columns = gathered((arrow_columns(part, what, kept) for part in parts), what)
     loaded, label = from_columns(columns, wanted, what), wanted.labels

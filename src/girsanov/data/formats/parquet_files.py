@@ -14,15 +14,14 @@ from typing import Any
 import numpy as np
 
 from ..._checks import InputError, need, require, shown
-from ..rows import EXACT, TOO_LONG
-from ..table.gathered import gathered
+from ..rows import LARGEST_WHOLE, TOO_LONG
 from ..table.selected_columns import Columns, Wanted, in_numbers, leave_out
+from ..table.spool import gathered
 from ..table.tables import NO_VALUES, USABLE, categorise, column, with_missing
 from ..table.values import Values
-from .data_format import UNPACK_LIMIT, DataFormat, Loaded, Samples, from_columns
-from .sample_columns import sample_columns
+from .data_format import UNPACK_LIMIT, DataFormat, Loaded, Samples, from_columns, sample_columns
 
-ROWS_AT_ONCE = 2**16  # unpacked of a file in a folder
+BATCH_ROWS = 2**16  # unpacked of a file in a folder
 
 
 class Parquet(DataFormat):
@@ -76,7 +75,7 @@ def _batches(path: Path, wanted: Wanted) -> Iterator[Columns]:
     with _opened(path) as file:
         kept = wanted.of(file.schema_arrow.names, str(path))
         names = [name for name in kept if kept[name]]
-        for batch in file.iter_batches(ROWS_AT_ONCE, columns=names):
+        for batch in file.iter_batches(BATCH_ROWS, columns=names):
             yield arrow_columns(need("pyarrow", "parquet").table(batch), str(path), kept)
 
 
@@ -117,7 +116,7 @@ def _arrow_column(values: Any, name: str, what: str) -> Values:
     if types.is_decimal(values.type):
         ends = need("pyarrow.compute", "parquet").min_max(values).as_py()
         top = max(abs(v or 0) for v in ends.values())
-        require(top <= EXACT, where, TOO_LONG, top, leave_out(name))
+        require(top <= LARGEST_WHOLE, where, TOO_LONG, top, leave_out(name))
     if not values.null_count or not numbers:
         return column(plain.to_numpy(), name, what)
     filled = plain.fill_null(False if types.is_boolean(kind) else 0)

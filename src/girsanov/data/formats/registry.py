@@ -14,7 +14,7 @@ from .parquet_files import Parquet
 FORMATS: dict[str, DataFormat] = {f.suffix: f for f in (Npy(), Npz(), Csv(), Parquet())}
 
 
-def format_of(path: PathLike) -> DataFormat | None:
+def data_format_of(path: PathLike) -> DataFormat | None:
     """Return the kind of file that a path's suffix names, None if it names none."""
     return FORMATS.get(Path(path).suffix.lower())
 

@@ -88,7 +88,7 @@ def _datetime(text: str, resolution: str) -> np.datetime64:
     return value
 
 
-def limits(resolution: str) -> tuple[int, int]:
+def date_limits(resolution: str) -> tuple[int, int]:
     """Return the first and the last date that may occur, in `resolution` since 1970."""
     first, last = NANOSECOND_YEARS if resolution == "ns" else YEARS
     ends = (f"{first:04d}-01-01", f"{last:04d}-12-31")
@@ -102,7 +102,7 @@ def require_dates(values: NDArray[Any], where: str) -> None:
     rule = "must hold dates in days, hours, ... or nanoseconds"
     require(unit in RESOLUTIONS and many == 1, where, rule, str(values.dtype))
     there = values[~missing(values)].astype(np.int64)
-    low, high = limits(unit)
+    low, high = date_limits(unit)
     if len(there) and not (low <= there.min() and there.max() <= high):
         wrong = there.min() if there.min() < low else there.max()
         first, last = NANOSECOND_YEARS if unit == "ns" else YEARS
@@ -153,7 +153,7 @@ class DateColumn:
     def _limits(self) -> tuple[int, int]:
         """Return the first and the last date that the unit can hold, in the resolution."""
         step = NANOSECONDS[self.resolution] // NANOSECONDS[self.unit]
-        low, high = limits(self.unit)
+        low, high = date_limits(self.unit)
         return -(-low // step), high // step
 
     @property

@@ -88,6 +88,6 @@ def in_numbers(name: str) -> str:
     return f"Give them as numbers, such as seconds or hours. Or l{leave_out(name)[1:]}"
 
 
-def left_out(found: Columns) -> tuple[str, ...]:
+def names_left_out(found: Columns) -> tuple[str, ...]:
     """Return the names of the columns that were left out."""
     return tuple(name for name, values in found.items() if values is None)

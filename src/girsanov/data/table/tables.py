@@ -18,11 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._checks import refuse, require
-from ..rows import EXACT, TOO_LONG, Index, Rows, require_exact, require_usable, row_chunks
+from ..rows import LARGEST_WHOLE, TOO_LONG, Index, Rows, require_exact, require_usable, row_chunks
 from .dates import from_dates, require_dates
-from .learn_units import learn_column
-from .selected_columns import Columns, Wanted, in_numbers, leave_out, left_out
-from .table_units import TableStandardisation
+from .selected_columns import Columns, Wanted, in_numbers, leave_out, names_left_out
+from .table_units import TableStandardisation, learn_column
 from .values import Categories, Gapped, Values, chunks, missing, plain_bytes, stored, with_gaps
 
 USABLE = "must hold numbers, dates or text"
@@ -119,7 +118,7 @@ def table_rows(found: Columns, what: str) -> TableRows:
         require(_has_values(values), f"{what} column {name!r}", NO_VALUES, None, leave_out(name))
         for part in chunks(values) if isinstance(values, np.ndarray) else ():
             require_exact(part, f"{what} column {name!r}", leave_out(name))
-    return TableRows(columns, left_out(found))
+    return TableRows(columns, names_left_out(found))
 
 
 def structured_columns(rows: NDArray[Any], what: str, wanted: Wanted) -> Columns:
@@ -142,7 +141,7 @@ def _frame_column(series: Any, name: str, what: str) -> Values:
     whole = "int" in str(getattr(series, "dtype", "")).lower()
     if whole and values.dtype.kind == "f" and len(values):
         top = float(np.nan_to_num(np.abs(values)).max())
-        require(top < EXACT, f"{what} column {name!r}", TOO_LONG, top, leave_out(name))
+        require(top < LARGEST_WHOLE, f"{what} column {name!r}", TOO_LONG, top, leave_out(name))
     return column(values, name, what)
 
 
@@ -219,7 +218,7 @@ def _require_same(there: NDArray[Any], known: NDArray[Any], where: str, name: st
     if known.dtype.kind in "iu":
         return
     for value in there:
-        whole = isinstance(value, int | np.integer) and abs(int(value)) > EXACT
+        whole = isinstance(value, int | np.integer) and abs(int(value)) > LARGEST_WHOLE
         require(not whole, where, TOO_LONG, value, leave_out(name))
 
 

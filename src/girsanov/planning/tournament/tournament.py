@@ -27,9 +27,9 @@ import numpy as np
 
 from ..._checks import InputError, require, require_count
 from ..._typing import Array, Progress
-from ...comparison.jackknife import GROUPS, SquaredDistance
+from ...comparison.jackknife import JACKKNIFE_GROUPS, SquaredDistance
 from ...comparison.measures.registry import distance_of
-from ...comparison.vectors import COMPARED_NUMBERS, COMPARED_ROWS, FEWEST_COMPARED, vectors
+from ...comparison.sets import COMPARED_NUMBERS, COMPARED_ROWS, FEWEST_COMPARED, vectors
 from ...data import Dataset
 from ...denoise.base import Denoiser
 from ...law.base import Law
@@ -131,7 +131,7 @@ def rounds(costs: Sequence[int], calls: int, dimension: int = 1) -> list[int]:
     size = min(calls // unit, COMPARED_ROWS // 2**doublings, held)
     rule = f"must be at least {unit * FEWEST_COMPARED} for {len(costs)} candidates"
     require(calls >= unit * FEWEST_COMPARED, "calls", rule, calls, "Or name fewer candidates")
-    return [(size - size % GROUPS) * 2**r for r in range(len(counts))]
+    return [(size - size % JACKKNIFE_GROUPS) * 2**r for r in range(len(counts))]
 
 
 def _field(
@@ -216,5 +216,5 @@ def _reference(model: Denoiser, data: Dataset | Law, seed: int) -> tuple[Array, 
         seen = vectors(source, REFERENCE, seed=seed)
         return seen.x, seen.labels
     size = min(len(source), REFERENCE, COMPARED_NUMBERS // math.prod(model.shape))
-    batch = source.batch(slice(0, size - size % GROUPS))
+    batch = source.batch(slice(0, size - size % JACKKNIFE_GROUPS))
     return batch.reshape(len(batch), -1).double().cpu().numpy(), None
