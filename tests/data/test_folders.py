@@ -12,7 +12,7 @@ import pytest
 import girsanov as gv
 from girsanov._checks import InputError
 from girsanov.data import load_data
-from girsanov.data.formats.npy_files import EndToEnd
+from girsanov.data.arrays import EndToEnd
 
 RNG = np.random.default_rng(11)
 VECTORS = RNG.gamma(2.0, size=(201, 3)).astype("f4")

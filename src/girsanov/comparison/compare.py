@@ -73,7 +73,7 @@ def _named(by: Sequence[str], sets: Sets) -> list[Measure]:
     require(bool(names), "by", "must name at least one measure", list(by))
     measures = [measure_of(name) for name in dict.fromkeys(names)]
     for measure in measures:
-        lack = measure.lack(sets)
-        if lack is not None:
-            refuse(lack.argument, lack.rule, None, lack.remedy)
+        if (lack := measure.lack(sets)) is not None:
+            argument, rule, remedy = lack
+            refuse(argument, rule, None, remedy)
     return measures

@@ -102,8 +102,8 @@ def table_notes(comparison: Comparison) -> list[str]:
     return [
         "distance: of the two laws; computed: of these rows, larger by chance alone; halves: the "
         f"same of two halves of the data, {half} each; p: of a test that nothing tells them "
-        f"apart, which {SIGNIFICANT:g} or less counts against ({once} by chance alone); without a test, "
-        "an interval above chance does",
+        f"apart, which {SIGNIFICANT:g} or less counts against ({once} by chance alone); without "
+        "a test, an interval above chance does",
         *(f"{r.name}: {r.note}; {measure_of(r.name).verdict(r)}" for r in comparison.rows),
         "spread: variance of the samples over that of the data, along its principal directions: "
         f"{directions}; {spread_words(comparison.spread)}",

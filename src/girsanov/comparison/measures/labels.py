@@ -39,7 +39,7 @@ class LabelsMeasure(Measure):
         """Return that labels of both sets are needed, of two classes or more."""
         if sets.labels is None or sets.sample_labels is None or len(np.unique(sets.labels)) < 2:
             rule = "must be known of samples and of data, of two classes or more, to see them kept"
-            return Lack("labels", rule, "Name their column: --labels")
+            return "labels", rule, "Name their column: --labels"
         return None
 
     def row(self, sets: Sets) -> MeasureRow:

@@ -22,6 +22,7 @@ from ..sets import Sets, halves
 
 SIGNIFICANT = 0.05
 CUTS = 10  # times the data is cut into halves
+Lack = tuple[str, str, str]  # of a refusal: the argument, its rule, what to do
 Floor = tuple[float, float, float]  # of two halves of the data: mean, least and most
 
 
@@ -46,14 +47,6 @@ class MeasureRow:
     note: str
 
 
-class Lack(NamedTuple):
-    """What a measure needs and two sets have not, in the words of a refusal."""
-
-    argument: str
-    rule: str
-    remedy: str
-
-
 class Measure(ABC):
     """One measure of `compare`.
 
@@ -70,7 +63,7 @@ class Measure(ABC):
         """Return the measure of samples and data."""
 
     def lack(self, sets: Sets) -> Lack | None:
-        """Return what these sets have not and the measure needs, None if all is there."""
+        """Return what the measure needs and these sets have not, None if all is there."""
         return None
 
     def verdict(self, row: MeasureRow) -> str:

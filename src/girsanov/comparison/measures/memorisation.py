@@ -37,7 +37,7 @@ class MemorisationMeasure(ShareMeasure):
     def lack(self, sets: Sets) -> Lack | None:
         """Return that training data are needed."""
         rule = "must be given to look for memorisation"
-        return Lack("train", rule, "Use --train-data") if sets.train is None else None
+        return ("train", rule, "Use --train-data") if sets.train is None else None
 
     def row(self, sets: Sets) -> MeasureRow:
         """Return the share, for which there is no floor."""

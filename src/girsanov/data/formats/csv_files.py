@@ -12,10 +12,10 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +30,7 @@ from ..table.tables import NO_VALUES, Coder
 from ..table.values import Gapped, Values
 from .data_format import DataFormat, Loaded, Samples, from_columns, sample_columns
 
-WHOLE_CELL = re.compile(r"[+-]?[0-9]+")
-PADDED = re.compile(r"[+-]?0[0-9]+")
+WHOLE_CELL = re.compile(r"[+-]?(0(?=[0-9]))?[0-9]+")  # its group: that zeros lead it
 NUMBER = re.compile(
     r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?(nan|inf|infinity)", re.I
 )
@@ -86,69 +85,71 @@ def _texts(values: NDArray[Any], decimals: int | None) -> list[str]:
     return ["" if gap else t for t, gap in zip(texts, np.ma.getmaskarray(values), strict=True)]
 
 
-class CellForm(NamedTuple):
-    """How the cells of a column are read; resolution: of dates; gaps: whether some are missing."""
+class CsvColumn:
+    """One column of a file: what its cells are, counted in one pass, and its values in another.
 
-    kind: Literal["whole", "number", "date", "text"]
-    resolution: str = ""
-    gaps: bool = False
+    kind: whole, number, date or text; counts, first: of each sort of cell how many, and the first
+    with its line; finest, years: resolution and range of dates.
+    """
 
+    def __init__(self, name: str, what: str) -> None:
+        self.name, self.where, self.coder = name, f"{what} column {name!r}", Coder(name, what)
+        self.counts = defaultdict[str, int](int)
+        self.first: dict[str, tuple[int, str]] = {}
+        self.finest, self.years = 0, (9999, 0)
 
-class ColumnTally:
-    """How many cells of each sort a column has had so far, and which was the first of a sort."""
-
-    def __init__(self, name: str, where: str) -> None:
-        self.name, self.where = name, where
-        self.counts: Counter[str] = Counter()
-        self.first: dict[str, tuple[int, str]] = {}  # its line and the cell
-        self.finest, self.years = 0, (9999, 0)  # resolution and range of dates
-
-    def add(self, line: int, cell: str) -> None:
+    def count(self, line: int, cell: str) -> None:
         """Count one cell."""
-        if WHOLE_CELL.fullmatch(cell):
-            self._count("whole", line, cell)
-            if PADDED.fullmatch(cell):
-                self._count("padded", line, cell)
+        if (whole := WHOLE_CELL.fullmatch(cell)) is not None:
+            self._note("whole", line, cell)
+            self.counts["padded"] += whole[1] is not None
             if len(cell) > 15:
-                self._measure(line, cell)
+                size = int(cell[:40])
+                if abs(size) > LARGEST_WHOLE:  # which float64 cannot hold, or not even int64
+                    self._note("long", line, cell)
+                    self.counts["longest"] += not -(2**63) <= size < 2**63
+                self._note_if_broken(line, cell)
         elif cell.lower() in MARKS:
-            self._count("gap", line, cell)
+            self.counts["gap"] += 1
         elif NUMBER.fullmatch(cell):
-            self._count("number", line, cell)
-            self._require_finite(line, cell)
+            self._note("number", line, cell)
+            self._note_if_broken(line, cell)
         elif (moment := read_iso(cell)) is not None:
-            self._count("iso", line, cell)
+            self._note("iso", line, cell)
             self.counts["zoned"] += moment.zoned
             self.finest = max(self.finest, RESOLUTIONS.index(moment.resolution))
             self.years = min(self.years[0], int(cell[:4])), max(self.years[1], int(cell[:4]))
         else:
-            self._count("text", line, cell)
+            self._note("text", line, cell)
             self.counts["date"] += DATE.fullmatch(cell) is not None
 
-    def _count(self, sort: str, line: int, cell: str) -> None:
+    def _note(self, sort: str, line: int, cell: str) -> None:
         self.counts[sort] += 1
         self.first.setdefault(sort, (line, cell))
 
-    def _measure(self, line: int, cell: str) -> None:
-        """Take note of a long whole number: whether float64, and whether int64, can hold it."""
-        size = int(cell[:40])
-        if abs(size) > LARGEST_WHOLE:
-            self._count("long", line, cell)
-            self.counts["longest"] += not -(2**63) <= size < 2**63
-        self._require_finite(line, cell)
-
-    def _require_finite(self, line: int, cell: str) -> None:
-        # Refused by `form` only, since "inf" may be a word of a column of text.
+    def _note_if_broken(self, line: int, cell: str) -> None:
+        # Refused by `_kind` only, since "inf" may be a word of a column of text.
         if not abs(float(cell)) < LARGEST_NUMBER:
-            self._count("broken", line, cell)
+            self._note("broken", line, cell)
 
-    def form(self) -> CellForm:
-        """Return how the column is read; InputError if it is neither numbers, dates nor text."""
-        n, where, gaps = self.counts, self.where, self.counts["gap"] > 0
+    def make_room(self, rows: int) -> None:
+        """Decide what the cells are, and make room for so many values; refuse a mixture."""
+        self.kind, self.gaps = self._kind(), self.counts["gap"] > 0
+        self.unit = f"M8[{self._resolution()}]" if self.kind == "date" else ""
+        dtypes = {"text": np.int32, "date": np.int64, "number": np.float64}
+        whole = np.float64 if self.gaps else np.int64
+        self.values: NDArray[Any] = np.empty(rows, dtypes.get(self.kind, whole))
+        number: Callable[[str], Any] = float if self.kind == "number" else int
+        self.read: Callable[[str], Any] = {"text": self.coder.code, "date": self._date}.get(
+            self.kind, _number if self.gaps else number
+        )
+
+    def _kind(self) -> str:
+        n, where = self.counts, self.where
         numbers, words = n["whole"] + n["number"], n["text"] + n["iso"]
         require(numbers + words > 0, where, NO_VALUES, None, leave_out(self.name))
         if n["iso"] and not numbers and not n["text"]:
-            return self._date(gaps)
+            return "date"
         if words or (n["padded"] and not n["number"]):
             if numbers > words > 0:
                 line, cell = self.first["text" if n["text"] else "iso"]
@@ -158,56 +159,37 @@ class ColumnTally:
                 other = next(s for s in ("text", "whole", "number") if n[s])  # the first no date
                 rule, (_, cell) = f"must hold dates {FORM}", self.first[other]
                 refuse(where, rule, cell, leave_out(self.name))
-            return CellForm("text", gaps=gaps)
+            return "text"
         if n["broken"]:
             line, cell = self.first["broken"]
             rule = f"must hold finite numbers below 1e150 in size; line {line} does not"
             refuse(where, rule, cell, "Leave the cell empty if its value is missing")
-        if n["long"] and (n["number"] or n["longest"] or gaps):
+        if n["long"] and (n["number"] or n["longest"] or n["gap"]):
             line, cell = self.first["long"]
             refuse(where, f"{TOO_LONG}; line {line}", cell, leave_out(self.name))
-        return CellForm("number" if n["number"] else "whole", gaps=gaps)
+        return "number" if n["number"] else "whole"
 
-    def _date(self, gaps: bool) -> CellForm:
+    def _resolution(self) -> str:
+        """Return the resolution of dates; refuse some with a zone, and years without room."""
         require(self.counts["zoned"] in (0, self.counts["iso"]), self.where, ONE_ZONE)
         resolution = RESOLUTIONS[self.finest]
         first, last = NANOSECOND_YEARS if resolution == "ns" else self.years
         rule = f"must hold dates of the years {first} to {last}, being given to nanoseconds"
         near = first <= self.years[0] and self.years[1] <= last
         require(near, self.where, rule, f"{self.years[0]} to {self.years[1]}")
-        return CellForm("date", resolution, gaps)
-
-
-class CellReader:
-    """Reads the cells of one column into an array [n]."""
-
-    def __init__(self, name: str, path: Path, form: CellForm, count: int) -> None:
-        self.form, self.coder = form, Coder(name, str(path))
-        dtypes = {"text": np.int32, "date": np.int64, "number": np.float64}
-        whole = np.float64 if form.gaps else np.int64
-        self.values: NDArray[Any] = np.empty(count, dtypes.get(form.kind, whole))
-        self.read: Callable[[str], Any] = {
-            "text": self.coder.code,
-            "date": self._date,
-            "number": _number if form.gaps else float,
-            "whole": _number if form.gaps else int,
-        }[form.kind]
+        return resolution
 
     def _date(self, cell: str) -> int:
         moment = read_iso(cell)
-        if moment is None:
-            return int(NAT)
-        return int(moment.value.astype(f"M8[{self.form.resolution}]").astype(np.int64))
+        return int(NAT if moment is None else moment.value.astype(self.unit).astype(np.int64))
 
     def column(self) -> Values:
         """Return the column, when all cells are read."""
-        values = self.values
-        if self.form.kind == "text":
-            return self.coder.finish(values)
-        if self.form.kind == "date":
-            values = values.view(f"M8[{self.form.resolution}]")
-        of = np.dtype(np.int64) if self.form.kind == "whole" else values.dtype
-        return Gapped(values, of) if self.form.gaps else values
+        if self.kind == "text":
+            return self.coder.finish(self.values)
+        values = self.values.view(self.unit) if self.kind == "date" else self.values
+        of = np.dtype(np.int64) if self.kind == "whole" else values.dtype
+        return Gapped(values, of) if self.gaps else values
 
 
 def _number(cell: str) -> float:
@@ -223,27 +205,24 @@ def read_csv(path: Path, wanted: Wanted) -> Columns:
     first = next(lines, None)
     if first is None:
         refuse(what, "must have a first line that names the columns", "no lines")
-    names, count = _header(first[1], what), 0
+    names, rows = _header(first[1], what), 0
     kept = wanted.of(names, what)
-    tallies = {
-        k: ColumnTally(name, f"{what} column {name!r}")
-        for k, name in enumerate(names)
-        if kept[name]
-    }
+    columns = {k: CsvColumn(name, what) for k, name in enumerate(names) if kept[name]}
     for line, cells in lines:
         rule = f"must have {len(names)} cells in every line, as in its header"
         require(len(cells) == len(names), what, rule, f"{len(cells)} in line {line}")
-        for place, tally in tallies.items():
-            tally.add(line, cells[place])
-        count += 1
-    require(count > 1, what, "must have at least 2 rows below its header", count)
-    readers = {k: CellReader(t.name, path, t.form(), count) for k, t in tallies.items()}
+        for place, column in columns.items():
+            column.count(line, cells[place])
+        rows += 1
+    require(rows > 1, what, "must have at least 2 rows below its header", rows)
+    for column in columns.values():
+        column.make_room(rows)
     lines = _lines(path)
     next(lines)
     for row, (_, cells) in enumerate(lines):
-        for place, reader in readers.items():
-            reader.values[row] = reader.read(cells[place])
-    return {n: readers[k].column() if kept[n] else None for k, n in enumerate(names)}
+        for place, column in columns.items():
+            column.values[row] = column.read(cells[place])
+    return {n: columns[k].column() if kept[n] else None for k, n in enumerate(names)}
 
 
 def _header(names: list[str], what: str) -> list[str]:

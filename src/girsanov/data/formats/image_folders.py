@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,13 +39,6 @@ UNREADABLE = (
 PIXEL_LIMIT = 2**25
 GREY_MODES = ("1", "L", "LA", "La")
 COLOUR_MODES = ("P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")
-
-
-class Header(NamedTuple):
-    """What is known of an image before its pixels are unpacked."""
-
-    size: tuple[int, int]  # W, H
-    grey: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,8 +138,7 @@ def read_image_folder(path: Path) -> Loaded:
         refuse(what, rule, f"{loose[0].name} beside {next(iter(groups))}/")
     paths = tuple(loose or [p for files in groups.values() for p in files])
     require(len(paths) > 1, what, "must hold at least 2 images", len(paths))
-    headers = _headers(paths)
-    rows = ImageRows(paths, headers[0].size, all(header.grey for header in headers))
+    rows = ImageRows(paths, *_size_and_grey(paths))
     texts = captions_of(path, paths)
     if texts is not None:
         names, codes = np.unique(np.array(texts, dtype=object), return_inverse=True)
@@ -162,19 +154,24 @@ def _image_files(folder: Path) -> list[Path]:
     return sorted(p for p in files if p.is_file() and not p.name.startswith("."))
 
 
-def _headers(paths: tuple[Path, ...]) -> list[Header]:
-    headers: list[Header] = []
+def _size_and_grey(paths: tuple[Path, ...]) -> tuple[tuple[int, int], bool]:
+    """Return the size (W, H) of all images, and whether all are grey; read from their headers."""
+    first, grey = None, True
     for path in paths:
         with opened_image(path) as image:
             require(not getattr(image, "is_animated", False), str(path), "must not be animated")
             eight, rule = image.mode in (*GREY_MODES, *COLOUR_MODES), "must have 8 bits a channel"
             remedy = "Convert it, or save all as one .npy array"
             require(eight, str(path), rule, f"mode {image.mode}", remedy)
-            headers.append(Header(image.size, _is_grey(image)))
-        rule = f"must have size {headers[0].size}, as {paths[0].name}"
-        same, remedy = image.size == headers[0].size, "Resize the images to one size"
-        require(same, str(path), rule, image.size, remedy)
-    return headers
+            grey &= _is_grey(image)
+        first = image.size if first is None else first
+        rule, remedy = (
+            f"must have size {first}, as {paths[0].name}",
+            "Resize the images to one size",
+        )
+        require(image.size == first, str(path), rule, image.size, remedy)
+    assert first is not None  # there are two images or more
+    return first, grey
 
 
 def _is_grey(image: Image.Image) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import tokenize
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._checks import InputError, require
-from ..arrays import array_rows
-from ..rows import Index
+from ..arrays import EndToEnd, array_rows
 from ..table.selected_columns import Wanted
 from .data_format import DataFormat, Loaded, Samples, from_array, refuse_columns
 
@@ -55,38 +53,6 @@ class Npy(DataFormat):
         """Write samples as they are."""
         with open(path, "wb") as file:
             np.save(file, samples.rows, allow_pickle=False)
-
-
-@dataclass(frozen=True, eq=False)
-class EndToEnd:
-    """Arrays [n_k, ...] one after another, read where they are: what `ArrayRows` asks of one."""
-
-    arrays: tuple[NDArray[Any], ...]
-    ends: NDArray[np.int64]  # rows up to and with each array
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """That of all arrays."""
-        return self.arrays[0].dtype
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """(n, ...)."""
-        return (len(self), *self.arrays[0].shape[1:])
-
-    def __len__(self) -> int:
-        """The number of rows n."""
-        return int(self.ends[-1])
-
-    def __getitem__(self, index: Index) -> NDArray[Any]:
-        """Return rows `index` [b] as a copy in memory."""
-        out = np.empty((len(index), *self.shape[1:]), self.dtype)
-        place = np.searchsorted(self.ends, index, side="right")
-        for k in np.unique(place).tolist():
-            chosen = place == k
-            before = self.ends[k] - len(self.arrays[k])
-            out[chosen] = self.arrays[k][index[chosen] - before]
-        return out
 
 
 def read_npy(path: Path) -> NDArray[Any]:
