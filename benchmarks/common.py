@@ -6,7 +6,7 @@ import numpy as np
 
 import girsanov as gv
 from girsanov.comparison.jackknife import JACKKNIFE_GROUPS
-from girsanov.comparison.measures.frechet import builtin
+from girsanov.comparison.measures.frechet import Frechet
 from girsanov.comparison.measures.sliced_w2 import SlicedW2
 from girsanov.planning.tournament.candidates import hand_grids
 
@@ -21,7 +21,7 @@ class Judge:
 
     def __init__(self, data: np.ndarray, labels: np.ndarray) -> None:
         self.data = data
-        self.features = builtin(data, labels)
+        self.features = Frechet.fit(data, labels)
         self.lines = SlicedW2(data.shape[1], DIRECTIONS)
         order = np.random.default_rng(0).permutation(len(data))
         self.rows = data[order[: len(data) - len(data) % JACKKNIFE_GROUPS]]

@@ -25,10 +25,11 @@ from comparison.pairs import LAWS, draw
 from comparison.test_mmd import WIDTH, gaussian_mmd
 from comparison.test_sliced import sliced_gaussians
 
-from girsanov.comparison.jackknife import SquaredDistance, squared_interval
+from girsanov.comparison.jackknife import squared_interval
 from girsanov.comparison.measures.classifier import classifier_test
 from girsanov.comparison.measures.frechet import Frechet
 from girsanov.comparison.measures.gaussian_w2 import GaussianW2, bures
+from girsanov.comparison.measures.measure import SquaredDistance
 from girsanov.comparison.measures.memorisation import memorisation
 from girsanov.comparison.measures.mmd import MMD, permutation_p_value, random_deals
 from girsanov.comparison.measures.sliced_w2 import SlicedW2

@@ -38,7 +38,7 @@ from common import Judge
 from pipelines_table import table
 
 import girsanov as gv
-from girsanov.comparison.measures.frechet import builtin
+from girsanov.comparison.measures.frechet import Frechet
 from girsanov.measuring.trajectories import teacher_calls
 from girsanov.planning.solvers.plan_solver import calibrated_teacher
 from girsanov.planning.tournament.tournament import tournament
@@ -189,7 +189,7 @@ class Field:
         audit_on, judge_by = (gv.load_data(self.parts["held_out"][k::2]) for k in (0, 1))
         audit, said = audited(self.model, audit_on, self.train, "chosen")
         self.kept["audits"]["chosen"] = said
-        measure = builtin(self.seen, self.parts["labels_train"])
+        measure = Frechet.fit(self.seen, self.parts["labels_train"])
         for steps in wanted:
             begun = time.perf_counter()
             calls = self.options.calls or max(200_000, A_SAMPLE * steps)

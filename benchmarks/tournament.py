@@ -23,7 +23,7 @@ from pathlib import Path
 from real_data import write_table
 
 import girsanov as gv
-from girsanov.comparison.measures.frechet import builtin
+from girsanov.comparison.measures.frechet import Frechet
 from girsanov.comparison.measures.sliced_w2 import SlicedW2
 from girsanov.comparison.sets import vectors
 from girsanov.planning.tournament.candidates import candidates, end, hand_grids
@@ -51,7 +51,7 @@ class Field:
         everything = units.batch(slice(None)).reshape(len(train), -1).double().numpy()
         self.measures = {
             "sw": SlicedW2(everything.shape[1]),
-            "fd": builtin(everything, train.labels),
+            "fd": Frechet.fit(everything, train.labels),
         }
 
     def judge(self, plan, samples: int, seed: int) -> dict:

@@ -12,7 +12,7 @@ from contract.page import example
 import girsanov as gv
 from girsanov._checks import InputError, MissingExtra
 from girsanov.comparison.jackknife import JACKKNIFE_GROUPS, Squared
-from girsanov.comparison.measures.measure import DistanceMeasure
+from girsanov.comparison.measures.measure import SquaredDistance
 from girsanov.comparison.measures.registry import MEASURES, Listed, distance_of, measure_of
 
 ROWS = {  # between what it lies for the samples that are FAR
@@ -45,7 +45,7 @@ FAR = {"samples": labelled(FAR_ROWS, 0.6), "train": labelled(FAR_ROWS + 1e-3)}
 def name(request, monkeypatch):
     """The name of a measure, registered."""
     if request.param not in MEASURES:
-        listed = Listed(example("A measure")["MeanGapMeasure"], distance=True)
+        listed = Listed(lambda: example("A measure")["MeanGap"], distance=True)
         monkeypatch.setitem(MEASURES, request.param, listed)
     pytest.importorskip("sklearn")
     return request.param
@@ -107,7 +107,7 @@ def test_a_missing_extra_is_named(name, monkeypatch):
 
 
 def test_a_distance_decides_tournaments_and_nothing_else_does(name):
-    if not isinstance(measure_of(name), DistanceMeasure):
+    if not issubclass(measure_of(name), SquaredDistance):
         with pytest.raises(InputError, match="by: must be one of sliced-w2, gaussian-w2"):
             distance_of(name)
         return

@@ -61,14 +61,14 @@ def _spreads(sets: Sets) -> tuple[Spread, ...]:
     return spreads(sets.x, sets.y, sets.names, sets.train, sets.confidence)
 
 
-def _available(sets: Sets) -> list[Measure]:
+def _available(sets: Sets) -> list[type[Measure]]:
     """Return the measures that these sets and this installation have all for."""
     every = [measure_of(name) for name in MEASURES]
     here = [m for m in every if m.extra is None or find_spec(m.extra[0].split(".")[0])]
     return [measure for measure in here if measure.lack(sets) is None]
 
 
-def _named(by: Sequence[str], sets: Sets) -> list[Measure]:
+def _named(by: Sequence[str], sets: Sets) -> list[type[Measure]]:
     names = [require_choice("by", name, MEASURES) for name in by]
     require(bool(names), "by", "must name at least one measure", list(by))
     measures = [measure_of(name) for name in dict.fromkeys(names)]

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
@@ -65,21 +65,6 @@ def squared_interval(found: Estimate, confidence: float) -> Interval:
     low, high = (float(v) for v in found.interval(confidence))
     value = float(found.value)
     return Interval(max(0.0, value), max(0.0, low), high + max(0.0, -value))
-
-
-class SquaredDistance(Protocol):
-    """A squared distance between sample sets [n, d] and [m, d], n and m multiples of B."""
-
-    name: str
-    note: str
-
-    def squared(self, x: Array, y: Array) -> Squared:
-        """Return the squared distance of x and y with its pseudo-values."""
-        ...
-
-    def plugin(self, x: Array, y: Array) -> float:
-        """Return the squared distance of x and y as computed."""
-        ...
 
 
 def pseudo_values(whole: float | Array, without: Array) -> Array:

@@ -32,7 +32,8 @@ class ClassifierMeasure(ShareMeasure):
 
     name, extra = "classifier", ("sklearn.linear_model", "compare")
 
-    def row(self, sets: Sets) -> MeasureRow:
+    @classmethod
+    def row(cls, sets: Sets) -> MeasureRow:
         """Return the share of samples and data, and that of two halves of the data."""
         tested = classifier_test(sets.x, sets.y, seed=sets.seed)
         cuts = [
@@ -41,7 +42,7 @@ class ClassifierMeasure(ShareMeasure):
         ]
         rows = min(len(sets.x), len(sets.y), CLASSIFIED)
         note = f"share told apart rightly of {rows} of each; chance is 1/2"
-        return self.row_of(tested, sets, (float(np.mean(cuts)), min(cuts), max(cuts)), note)
+        return cls.row_of(tested, sets, (float(np.mean(cuts)), min(cuts), max(cuts)), note)
 
 
 def classifier_test(

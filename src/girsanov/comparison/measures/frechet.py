@@ -18,7 +18,7 @@ from ..._typing import Array
 from ..jackknife import Squared
 from ..sets import Sets
 from .gaussian_w2 import bures, bures_squared, moments, principal_axes
-from .measure import DistanceMeasure, MeasureRow
+from .measure import MeasureRow, SquaredDistance
 
 HELD_VARIANCE = 0.95
 MOST_COORDINATES = 32  # principal coordinates
@@ -28,25 +28,41 @@ EPOCHS = 60
 Features = Callable[[Array], Array]  # rows [n, d] to features [n, f]
 
 
-class FrechetMeasure(DistanceMeasure):
-    """The Frechet distance in features that are given, or learnt from labels, or principal."""
+class Frechet(SquaredDistance):
+    """The Frechet distance in `features`; note: which they are, in words."""
 
     name, square, of_labels = "frechet", True, True
 
-    def fit(self, data: Array, labels: np.ndarray | None, seed: int) -> Frechet:
-        """Return it in features learnt from data [m, d], and from labels [m] if it has them."""
-        return builtin(data, labels, seed=seed)
+    def __init__(self, features: Features, note: str) -> None:
+        self.features, self.note = features, note
 
-    def row(self, sets: Sets) -> MeasureRow:
+    @classmethod
+    def fit(cls, data: Array, labels: np.ndarray | None = None, seed: int = 0) -> Frechet:
+        """Return it in features learnt from data [m, d] and labels [m], if it has them."""
+        if labels is None or len(np.unique(labels)) < 2:
+            return principal(data)
+        features = classifier_features(data, labels, seed=seed)
+        of = f"a classifier trained on the labels of {len(data)} rows"
+        return cls(features, f"in {LAYERS[-1]} features of {of}")
+
+    @classmethod
+    def row(cls, sets: Sets) -> MeasureRow:
         """Return it in the features of both sets that the user gave, or else in learnt ones."""
         if isinstance(sets.features, str) and sets.features == "builtin":
-            return self.row_of(self.fit(*sets.learnt(), sets.seed), sets.x, sets.y, sets)
+            return cls.fit(*sets.learnt(), sets.seed).row_of(sets.x, sets.y, sets)
         x, y = (
             np.asarray(f, dtype=np.float64).reshape(len(f), -1)[rows]
             for f, rows in zip(_given_features(sets), sets.chosen, strict=True)
         )
-        given = Frechet(lambda f: f, f"in {x.shape[1]} given features")
-        return self.row_of(given, x, y, sets)
+        return cls(lambda f: f, f"in {x.shape[1]} given features").row_of(x, y, sets)
+
+    def squared(self, x: Array, y: Array) -> Squared:
+        """Return the distance of x [n, d] and y [m, d]."""
+        return bures_squared(self.features(x), self.features(y))
+
+    def plugin(self, x: Array, y: Array) -> float:
+        """Return the distance of x and y as computed."""
+        return bures(*moments(self.features(x)), *moments(self.features(y)))
 
 
 def _given_features(sets: Sets) -> tuple[Any, Any]:
@@ -65,33 +81,6 @@ def _given_features(sets: Sets) -> tuple[Any, Any]:
     same = np.shape(pair[0])[1:] == np.shape(pair[1])[1:]
     require(same, "features", "must be as many of the samples as of the data")
     return pair[0], pair[1]
-
-
-class Frechet:
-    """The Frechet distance in `features`; note: which they are, in words."""
-
-    name = "frechet"
-
-    def __init__(self, features: Features, note: str) -> None:
-        self.features, self.note = features, note
-
-    def squared(self, x: Array, y: Array) -> Squared:
-        """Return the distance of x [n, d] and y [m, d]."""
-        return bures_squared(self.features(x), self.features(y))
-
-    def plugin(self, x: Array, y: Array) -> float:
-        """Return the distance of x and y as computed."""
-        return bures(*moments(self.features(x)), *moments(self.features(y)))
-
-
-def builtin(data: Array, labels: np.ndarray | None, *, seed: int = 0) -> Frechet:
-    """Return the distance in features learnt from data [m, d] and labels [m], if it has them."""
-    if labels is None or len(np.unique(labels)) < 2:
-        return principal(data)
-    return Frechet(
-        classifier_features(data, labels, seed=seed),
-        f"in {LAYERS[-1]} features of a classifier trained on the labels of {len(data)} rows",
-    )
 
 
 def classifier_features(data: Array, labels: np.ndarray, *, seed: int = 0) -> Features:

@@ -14,23 +14,13 @@ import numpy as np
 
 from ..._typing import Array
 from ..jackknife import JACKKNIFE_GROUPS, Squared, pseudo_values
-from .measure import DistanceMeasure
+from .measure import SquaredDistance
 
 AXES = 256
 AXES_ROWS = 2048  # data rows that principal axes are learnt from
 
 
-class GaussianW2Measure(DistanceMeasure):
-    """W2 of the Gaussians with the means and covariances of the two sets."""
-
-    name = "gaussian-w2"
-
-    def fit(self, data: Array, labels: np.ndarray | None, seed: int) -> GaussianW2:
-        """Return it in the principal axes of data [m, d]."""
-        return GaussianW2(data)
-
-
-class GaussianW2:
+class GaussianW2(SquaredDistance):
     """Equation (1), in the leading principal axes of `data` [m, d] where d is large."""
 
     name = "gaussian-w2"
@@ -41,6 +31,11 @@ class GaussianW2:
         self.note = "of means and covariances"
         if self.axes is not None:
             self.note += f" in the leading {self.axes.shape[1]} of {d} principal coordinates"
+
+    @classmethod
+    def fit(cls, data: Array, labels: np.ndarray | None = None, seed: int = 0) -> GaussianW2:
+        """Return it in the principal axes of data [m, d]."""
+        return cls(data)
 
     def squared(self, x: Array, y: Array) -> Squared:
         """Return equation (1) for x [n, d] and y [m, d]."""

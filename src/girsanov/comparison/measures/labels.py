@@ -35,14 +35,16 @@ class LabelsMeasure(Measure):
 
     name, extra = "labels", ("sklearn.linear_model", "compare")
 
-    def lack(self, sets: Sets) -> Lack | None:
+    @classmethod
+    def lack(cls, sets: Sets) -> Lack | None:
         """Return that labels of both sets are needed, of two classes or more."""
         if sets.labels is None or sets.sample_labels is None or len(np.unique(sets.labels)) < 2:
             rule = "must be known of samples and of data, of two classes or more, to see them kept"
             return "labels", rule, "Name their column: --labels"
         return None
 
-    def row(self, sets: Sets) -> MeasureRow:
+    @classmethod
+    def row(cls, sets: Sets) -> MeasureRow:
         """Return the share of samples; the floor is that of data which the judge has not seen."""
         assert sets.sample_labels is not None  # or it lacked something
         assert sets.labels is not None
@@ -54,9 +56,10 @@ class LabelsMeasure(Measure):
             f"the same of rows of data that it has not seen, {own.value:.3f} "
             f"({own.low:.3f} .. {own.high:.3f})"
         )
-        return MeasureRow(self.name, *shares.samples, value, own, shares.p_value, note)
+        return MeasureRow(cls.name, *shares.samples, value, own, shares.p_value, note)
 
-    def verdict(self, row: MeasureRow) -> str:
+    @classmethod
+    def verdict(cls, row: MeasureRow) -> str:
         """Return in words whether samples keep their label less often than data do."""
         fewer = row.p_value is not None and row.p_value <= SIGNIFICANT
         keep = "samples than rows of data keep their label"

@@ -10,14 +10,14 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
 from ..._checks import three_digits
 from ..._typing import Array
 from ...montecarlo import Estimate
-from ..jackknife import SquaredDistance, squared_interval
+from ..jackknife import Squared, squared_interval
 from ..sets import Sets, halves
 
 SIGNIFICANT = 0.05
@@ -48,7 +48,7 @@ class MeasureRow:
 
 
 class Measure(ABC):
-    """One measure of `compare`.
+    """One measure of `compare`; only distances have instances.
 
     extra: the module that it needs and the extra that brings it; chance: its value where nothing
     can be told apart.
@@ -58,21 +58,24 @@ class Measure(ABC):
     extra: ClassVar[tuple[str, str] | None] = None
     chance: ClassVar[float] = 0.0
 
+    @classmethod
     @abstractmethod
-    def row(self, sets: Sets) -> MeasureRow:
+    def row(cls, sets: Sets) -> MeasureRow:
         """Return the measure of samples and data."""
 
-    def lack(self, sets: Sets) -> Lack | None:
+    @classmethod
+    def lack(cls, sets: Sets) -> Lack | None:
         """Return what the measure needs and these sets have not, None if all is there."""
         return None
 
-    def verdict(self, row: MeasureRow) -> str:
+    @classmethod
+    def verdict(cls, row: MeasureRow) -> str:
         """Return in words whether its row tells the samples from the data, by test and interval.
 
         The test is exact, one-sided where only one side is asked about. The interval is two-sided
         and, of a distance, wider than need be near 0 (`comparison/jackknife.py`).
         """
-        apart, sure = self.signs(row)
+        apart, sure = cls.signs(row)
         words = "it tells samples from data" if sure else "it cannot tell samples from data"
         if apart == sure:
             return words
@@ -81,47 +84,55 @@ class Measure(ABC):
             f"chance its interval is {'wider' if sure else 'narrower'} than that"
         )
 
-    def signs(self, row: MeasureRow) -> tuple[bool, bool]:
+    @classmethod
+    def signs(cls, row: MeasureRow) -> tuple[bool, bool]:
         """Return whether the interval tells the sets apart, and whether the test does, if any."""
-        apart = row.low > self.chance
+        apart = row.low > cls.chance
         return apart, apart if row.p_value is None else row.p_value <= SIGNIFICANT
 
 
-class DistanceMeasure(Measure):
-    """A squared distance, by which a tournament can be decided too.
+class SquaredDistance(Measure):
+    """A squared distance between sample sets, by which a tournament can be decided too.
 
-    square: whether the square is what is reported; of_labels: whether its features are learnt
-    from labels, so that they must not be those of the rows it judges by.
+    note: what it is; square: whether the square is what is reported; of_labels: whether features
+    are learnt from labels, so that they must not be those of the rows that it judges by.
     """
 
+    note: str
     square: ClassVar[bool] = False
     of_labels: ClassVar[bool] = False
 
+    @classmethod
     @abstractmethod
-    def fit(self, data: Array, labels: np.ndarray | None, seed: int) -> SquaredDistance:
+    def fit(cls, data: Array, labels: np.ndarray | None = None, seed: int = 0) -> Self:
         """Return the distance with all that it takes from data [m, d] and their labels [m]."""
 
-    def row(self, sets: Sets) -> MeasureRow:
-        """Return the distance of samples and data."""
-        return self.row_of(self.fit(sets.y, sets.labels, sets.seed), sets.x, sets.y, sets)
+    @abstractmethod
+    def squared(self, x: Array, y: Array) -> Squared:
+        """Return the squared distance of x [n, d] and y [m, d] with its pseudo-values."""
 
-    def row_of(
-        self, distance: SquaredDistance, x: Array, y: Array, sets: Sets, p: float | None = None
-    ) -> MeasureRow:
+    @abstractmethod
+    def plugin(self, x: Array, y: Array) -> float:
+        """Return the squared distance of x [n, d] and y [m, d] as computed."""
+
+    @classmethod
+    def row(cls, sets: Sets) -> MeasureRow:
+        """Return the distance of samples and data."""
+        return cls.fit(sets.y, sets.labels, sets.seed).row_of(sets.x, sets.y, sets)
+
+    def row_of(self, x: Array, y: Array, sets: Sets, p_value: float | None = None) -> MeasureRow:
         """Return the row of x [n, d] and y [m, d]; its floor is of several cuts of y in halves."""
 
         def shown(v: Any) -> float:
             v = max(0.0, float(v))
             return v if self.square else math.sqrt(v)
 
-        squared = distance.squared(x, y)
-        interval = squared_interval(squared.estimate(), sets.confidence)
-        cuts = [distance.plugin(*halves(y, turn, sets.seed)) for turn in range(CUTS)]
+        squared = self.squared(x, y)
+        value, low, high = map(shown, squared_interval(squared.estimate(), sets.confidence))
+        cuts = [self.plugin(*halves(y, turn, sets.seed)) for turn in range(CUTS)]
         floor = (shown(np.mean(cuts)), shown(min(cuts)), shown(max(cuts)))
-        value, low, high = map(shown, interval)
-        return MeasureRow(
-            self.name, value, low, high, shown(squared.plugin), floor, p, distance.note
-        )
+        computed = shown(squared.plugin)
+        return MeasureRow(self.name, value, low, high, computed, floor, p_value, self.note)
 
 
 class ShareAndTest(NamedTuple):
@@ -136,10 +147,11 @@ class ShareMeasure(Measure):
 
     chance = 0.5
 
+    @classmethod
     def row_of(
-        self, tested: ShareAndTest, sets: Sets, floor: Floor | None, note: str
+        cls, tested: ShareAndTest, sets: Sets, floor: Floor | None, note: str
     ) -> MeasureRow:
         """Return the row of a share, which as computed has no bias."""
         low, high = tested.share.interval(sets.confidence)
         value, ends = float(tested.share.value), (max(0.0, float(low)), min(1.0, float(high)))
-        return MeasureRow(self.name, value, *ends, value, floor, tested.p_value, note)
+        return MeasureRow(cls.name, value, *ends, value, floor, tested.p_value, note)

@@ -34,12 +34,14 @@ class MemorisationMeasure(ShareMeasure):
 
     name = "memorisation"
 
-    def lack(self, sets: Sets) -> Lack | None:
+    @classmethod
+    def lack(cls, sets: Sets) -> Lack | None:
         """Return that training data are needed."""
         rule = "must be given to look for memorisation"
         return ("train", rule, "Use --train-data") if sets.train is None else None
 
-    def row(self, sets: Sets) -> MeasureRow:
+    @classmethod
+    def row(cls, sets: Sets) -> MeasureRow:
         """Return the share, for which there is no floor."""
         assert sets.train is not None  # or it lacked something
         tested = memorisation(sets.x, sets.train, sets.y, seed=sets.seed)
@@ -48,11 +50,12 @@ class MemorisationMeasure(ShareMeasure):
             f"share of samples whose nearest of {rows} training and as "
             "many held-out examples is a training one; chance is 1/2"
         )
-        return self.row_of(tested, sets, None, note)
+        return cls.row_of(tested, sets, None, note)
 
-    def verdict(self, row: MeasureRow) -> str:
+    @classmethod
+    def verdict(cls, row: MeasureRow) -> str:
         """Return in words whether samples repeat training examples."""
-        apart, sure = self.signs(row)
+        apart, sure = cls.signs(row)
         if apart != sure:
             return (
                 "too close to call: its one-sided test and its two-sided interval disagree about "

@@ -17,7 +17,7 @@ from ..._typing import Array
 from ...noise import NoiseSource
 from ..jackknife import JACKKNIFE_GROUPS, Squared, groups_of, pseudo_values
 from ..sets import Sets
-from .measure import DistanceMeasure, MeasureRow
+from .measure import MeasureRow, SquaredDistance
 
 KERNEL_ROWS = 2000  # of each set; the kernel of both has (2 KERNEL_ROWS)^2 numbers
 KERNEL_BLOCK = 256  # rows of the kernel held at a time
@@ -25,27 +25,7 @@ DEALS = 199  # permutations
 MEDIAN = 1000  # rows whose distances give the bandwidth
 
 
-class MMDMeasure(DistanceMeasure):
-    """MMD with the median distance between rows as bandwidth, and its permutation test."""
-
-    name = "mmd"
-
-    def fit(self, data: Array, labels: np.ndarray | None, seed: int) -> MMD:
-        """Return it with the bandwidth of data [m, d] alone, for many sets of samples."""
-        return MMD(median_distance(data))
-
-    def row(self, sets: Sets) -> MeasureRow:
-        """Return it with the bandwidth of both sets, which its test needs to be exact."""
-        x, y = sets.x[:KERNEL_ROWS], sets.y[:KERNEL_ROWS]
-        deals = random_deals(len(x) + len(y), len(x), DEALS, sets.seed)
-        z = np.concatenate([x, y])
-        # rows enter the bandwidth at random, whichever set they are of
-        width = median_distance(z[deals[:, 1].argsort(kind="stable")])
-        p_value = permutation_p_value(z, deals, width)
-        return self.row_of(MMD(width), sets.x, sets.y, sets, p_value)
-
-
-class MMD:
+class MMD(SquaredDistance):
     """Equation (1) with bandwidth h."""
 
     name = "mmd"
@@ -53,6 +33,21 @@ class MMD:
     def __init__(self, bandwidth: float) -> None:
         self.bandwidth = bandwidth
         self.note = f"Gaussian kernel of width {bandwidth:.3g}"
+
+    @classmethod
+    def fit(cls, data: Array, labels: np.ndarray | None = None, seed: int = 0) -> MMD:
+        """Return it with the median distance between rows of data [m, d] as bandwidth."""
+        return cls(median_distance(data))
+
+    @classmethod
+    def row(cls, sets: Sets) -> MeasureRow:
+        """Return it with the bandwidth of both sets, which its permutation test needs."""
+        x, y = sets.x[:KERNEL_ROWS], sets.y[:KERNEL_ROWS]
+        deals = random_deals(len(x) + len(y), len(x), DEALS, sets.seed)
+        z = np.concatenate([x, y])
+        # rows enter at random, whichever set they are of, so that the test stays exact
+        width = median_distance(z[deals[:, 1].argsort(kind="stable")])
+        return cls(width).row_of(sets.x, sets.y, sets, permutation_p_value(z, deals, width))
 
     def squared(self, x: Array, y: Array) -> Squared:
         """Return equation (1); as computed, with equal rows counted too, it is never negative."""

@@ -18,7 +18,7 @@ from ..._checks import plural, require_count
 from ..._typing import Array
 from ...noise import NoiseSource
 from ..jackknife import JACKKNIFE_GROUPS, Squared, groups_of, pseudo_values
-from .measure import DistanceMeasure
+from .measure import SquaredDistance
 
 MOST_DIRECTIONS = 256
 PER_COORDINATE = 32  # directions, where that is fewer
@@ -26,17 +26,7 @@ FRAME = 16  # directions in a frame, or d when that is less
 ALONG = 32  # directions looked along at a time
 
 
-class SlicedW2Measure(DistanceMeasure):
-    """Sliced W2 along directions that do not depend on the data."""
-
-    name = "sliced-w2"
-
-    def fit(self, data: Array, labels: np.ndarray | None, seed: int) -> SlicedW2:
-        """Return it for rows of as many numbers as data [m, d] have."""
-        return SlicedW2(data.shape[1], seed=seed)
-
-
-class SlicedW2:
+class SlicedW2(SquaredDistance):
     """Sliced W2 over at most `count` fixed directions of R^d drawn with `seed`."""
 
     name = "sliced-w2"
@@ -50,13 +40,16 @@ class SlicedW2:
             self.directions, self.note = np.ones((1, 1)), "of one coordinate"
         self._seen: tuple[Array, list[Lines]] | None = None
 
+    @classmethod
+    def fit(cls, data: Array, labels: np.ndarray | None = None, seed: int = 0) -> SlicedW2:
+        """Return it for rows of as many numbers as data [m, d] have."""
+        return cls(data.shape[1], seed=seed)
+
     def squared(self, x: Array, y: Array) -> Squared:
         """Return equation (1) squared for x [n, d] and y [m, d]."""
         if self._seen is None or self._seen[0] is not y:
-            self._seen = (
-                y,
-                [sorted_lines(y @ u) for u in self._blocks()],
-            )  # candidates share their data
+            # candidates share their data
+            self._seen = (y, [sorted_lines(y @ u) for u in self._blocks()])
         pairs = zip(self._blocks(), self._seen[1], strict=True)
         each = np.concatenate(
             [_replicates(sorted_lines(x @ u), seen) for u, seen in pairs], axis=1

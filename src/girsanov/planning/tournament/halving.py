@@ -10,7 +10,8 @@ import numpy as np
 
 from ..._checks import InputError
 from ..._typing import Array, Json, Progress
-from ...comparison.jackknife import Squared, SquaredDistance
+from ...comparison.jackknife import Squared
+from ...comparison.measures.measure import SquaredDistance
 from ...denoise.base import Denoiser
 from ...montecarlo import Estimate, mean_estimate
 from ...sampling.loop import sample_batches

@@ -27,7 +27,8 @@ import numpy as np
 
 from ..._checks import InputError, require, require_count
 from ..._typing import Array, Progress
-from ...comparison.jackknife import JACKKNIFE_GROUPS, SquaredDistance
+from ...comparison.jackknife import JACKKNIFE_GROUPS
+from ...comparison.measures.measure import SquaredDistance
 from ...comparison.measures.registry import distance_of
 from ...comparison.sets import COMPARED_NUMBERS, COMPARED_ROWS, FEWEST_COMPARED, vectors
 from ...data import Dataset
