@@ -52,18 +52,18 @@ class Squared:
 
     def estimate(self) -> Estimate:
         """Return the squared distance of the two laws with its standard error."""
-        found = mean_estimate(self.pseudo)
-        return Estimate(float(found.value), math.hypot(found.se, self.extra), found.degrees)
+        value, se, degrees = mean_estimate(self.pseudo)
+        return Estimate(float(value), math.hypot(se, self.extra), degrees)
 
     def distance(self, confidence: float = 0.95) -> Interval:
         """Return the distance of the two laws, not squared, with its interval."""
         return Interval(*(math.sqrt(v) for v in squared_interval(self.estimate(), confidence)))
 
 
-def squared_interval(found: Estimate, confidence: float) -> Interval:
+def squared_interval(square: Estimate, confidence: float) -> Interval:
     """Return a squared distance and its interval, not negative: equation (2)."""
-    low, high = (float(v) for v in found.interval(confidence))
-    value = float(found.value)
+    low, high = (float(v) for v in square.interval(confidence))
+    value = float(square.value)
     return Interval(max(0.0, value), max(0.0, low), high + max(0.0, -value))
 
 

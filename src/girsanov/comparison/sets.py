@@ -100,8 +100,8 @@ class Sets:
         features: Any = "builtin",
     ) -> Sets:
         """Return the sets that `compare` is given; InputError where they do not fit together."""
-        known = data.sample(rows, seed=seed).numpy() if isinstance(data, Law) else data
-        real = _dataset(known)
+        drawn_data = data.sample(rows, seed=seed).numpy() if isinstance(data, Law) else data
+        real = _dataset(drawn_data)
         drawn = _alike("samples", samples, real.standardisation)
         seen = None if train is None else _alike("train", train, real.standardisation)
         x = vectors(drawn, rows, seed=seed, argument="samples")

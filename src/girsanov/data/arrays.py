@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from .._checks import refuse, require
 from .rows import (
     Index,
-    Rows,
+    RowSource,
     column_statistics,
     require_exact,
     require_usable,
@@ -66,7 +66,7 @@ class EndToEnd:
 
 
 @dataclass(frozen=True, eq=False)
-class ArrayRows(Rows):
+class ArrayRows(RowSource):
     """Rows of an array [n, ...]; layout None for vectors, else that of the images."""
 
     values: NDArray[Any] | EndToEnd

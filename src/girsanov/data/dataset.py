@@ -18,7 +18,7 @@ from .._checks import refuse, require, require_count, require_number
 from .._files import sha256_of
 from .._typing import Json, Tensor
 from .lineage import cut
-from .rows import Index, Rows
+from .rows import Index, RowSource
 from .standardise import Standardisation
 
 Selection = slice | Index  # which rows of a data set, counted within it
@@ -36,7 +36,7 @@ class Dataset:
     Made by `load_data` and `split`.
     """
 
-    rows: Rows
+    rows: RowSource
     name: str
     labels: NDArray[np.int64] | None = None
     label_names: tuple[str, ...] = ()

@@ -41,8 +41,8 @@ def shared_rows(own: Json, others: Any) -> int:
     Files are told apart by their rows' fingerprint; labels do not matter. What is no lineage,
     such as the record of a model trained elsewhere, shares nothing that could be known.
     """
-    told = others if isinstance(others, list | tuple) else ()  # a damaged record may hold anything
-    same = [o for o in told if isinstance(o, dict) and o.get("root") == own["root"]]
+    listed = others if isinstance(others, list | tuple) else ()  # a damaged record holds anything
+    same = [o for o in listed if isinstance(o, dict) and o.get("root") == own["root"]]
     if not same:
         return 0
     seen = np.zeros(int(own["rows"]), dtype=bool)

@@ -25,23 +25,23 @@ def origin_path(samples: str) -> Path:
 
 def write_origin(samples: str, content: Json) -> None:
     """Record how samples were drawn, and their SHA-256."""
-    told = {"format": ORIGIN_FORMAT, **content, "content": content_of(samples)}
-    write_json(origin_path(samples), told)
+    record = {"format": ORIGIN_FORMAT, **content, "content": content_of(samples)}
+    write_json(origin_path(samples), record)
 
 
 def read_origin(samples: str) -> Json:
     """Return how samples were drawn, empty when that is not known; refuse a damaged record."""
     path = origin_path(samples)
     try:
-        found = read_json(path)
+        record = read_json(path)
     except (InputError, ValueError):  # somebody else's file, or a name that no file can have
         return {}
-    if found.get("format") != ORIGIN_FORMAT:
+    if record.get("format") != ORIGIN_FORMAT:
         return {}
     for name in TEXTS:
-        good = isinstance(found.get(name), str | None)
-        require(good, str(path), f"must have text as {name}", found.get(name), "Remove it")
-    return found
+        good = isinstance(record.get(name), str | None)
+        require(good, str(path), f"must have text as {name}", record.get(name), "Remove it")
+    return record
 
 
 def is_of(origin: Json, samples: str) -> bool:

@@ -32,7 +32,7 @@ TOO_LONG = "must hold whole numbers of at most 2^53 in size: longer ones lose th
 LARGEST_NUMBER = 1e150  # its square is the largest that float64 can still add up
 
 
-class Rows(ABC):
+class RowSource(ABC):
     """Where a data set's rows live; nothing but the rows asked for is read."""
 
     @property

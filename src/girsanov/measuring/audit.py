@@ -46,7 +46,7 @@ ROWS, PARTS = 64, 4  # that fill a CPU with a picture each; batches, so that sto
 LEVELS = 65  # every 0.25 in log-SNR over the default range
 DRAWN = 600  # paths a small data set is given in all, by drawing noise more than once
 FULL_LIMIT = 128  # dimensions up to which the full covariance is measured
-Measure = Callable[..., Curve]
+MeasureCurve = Callable[..., Curve]
 
 
 def audit(  # noqa: PLR0913
@@ -103,7 +103,7 @@ def audit(  # noqa: PLR0913
     parts = [len(source) * count * (len(grid) + between.gaps), len(seen or ()) * len(grid)]
     parts.append(paths * teacher_calls(len(grid)))
     alike["batch_size"] = size = rows_for(denoiser, len(source), batch_size)
-    measure: Measure = partial(measure_curve, denoiser, levels=grid, frame=frame, **alike)
+    measure: MeasureCurve = partial(measure_curve, denoiser, levels=grid, frame=frame, **alike)
     order = getattr(data, "class_order", None)
     numbers = [len(source), len(seen or ()), seed, count, size, grid.tolist(), order]
     kept = keep_sums(keep, (denoiser, data, train, beside), numbers, processes)

@@ -66,8 +66,8 @@ def moments(x: Array) -> tuple[Array, Array]:
 def bures_squared(x: Array, y: Array) -> Squared:
     """Return equation (1) for the moments of x [n, d] and y [m, d]."""
     left, right = _without_groups(x), _without_groups(y)
-    found = [bures(*a, *b) for a, b in zip(left, right, strict=True)]
-    return Squared(found[0], pseudo_values(found[0], np.array(found[1:])))
+    square, *without = [bures(*a, *b) for a, b in zip(left, right, strict=True)]
+    return Squared(square, pseudo_values(square, np.array(without)))
 
 
 def _without_groups(x: Array) -> list[tuple[Array, Array]]:

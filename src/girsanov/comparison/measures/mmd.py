@@ -89,9 +89,9 @@ def permutation_p_value(z: Array, deals: Array, bandwidth: float) -> float:
         rows[part] = kernel.sum(axis=1)
     n = int(deals[:, 0].sum())
     outer = rows @ deals
-    found = unbiased(inner, rows.sum() - 2 * outer + inner, outer - inner, n, len(z) - n)
+    squares = unbiased(inner, rows.sum() - 2 * outer + inner, outer - inner, n, len(z) - n)
     # equal deals differ by rounding, which must not decide between them
-    return float(np.mean(np.asarray(found) >= found[0] - 1e-12))
+    return float(np.mean(squares >= squares[0] - 1e-12))
 
 
 def unbiased(xx: Array, yy: Array, xy: Array, n: int, m: int) -> Array:

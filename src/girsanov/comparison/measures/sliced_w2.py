@@ -110,10 +110,10 @@ def sorted_lines(projected: Array) -> Lines:
 def _replicates(x: Lines, y: Lines) -> Array:
     """Return W2^2 of each line with all rows and without each group, [1 + B, L]."""
     count, n, m = len(x.values), x.values.shape[1], y.values.shape[1]
-    found = [Coupling(n, m).squared(x.values, y.values)]
+    squares = [Coupling(n, m).squared(x.values, y.values)]
     rest = Coupling(n - n // JACKKNIFE_GROUPS, m - m // JACKKNIFE_GROUPS)
     for g in range(JACKKNIFE_GROUPS):
         # the same number of rows leaves every line, so what stays is again a rectangle
         kept = (s.values[s.groups != g].reshape(count, -1) for s in (x, y))
-        found.append(rest.squared(*kept))
-    return np.stack(found)
+        squares.append(rest.squared(*kept))
+    return np.stack(squares)

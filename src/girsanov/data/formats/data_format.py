@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..._checks import refuse, require
 from ..arrays import array_rows
-from ..rows import Rows
+from ..rows import RowSource
 from ..standardise import Standardisation
 from ..table.missing_values import GapColumn
 from ..table.selected_columns import Columns, Wanted
@@ -30,7 +30,7 @@ NO_COLUMN = "must name a column of a table or an array of a .npz; this data has 
 class Loaded(NamedTuple):
     """Rows with the labels that came with them: codes with names, a column, or nothing."""
 
-    rows: Rows
+    rows: RowSource
     labels: Values | None = None
     names: tuple[str, ...] | None = None
 

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..._checks import InputError, refuse, require
-from ..rows import Index, Rows
+from ..rows import Index, RowSource
 from ..standardise import ImageStandardisation, Layout
 from .captions import captions_of
 from .data_format import Loaded
@@ -42,7 +42,7 @@ COLOUR_MODES = ("P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB"
 
 
 @dataclass(frozen=True, eq=False)
-class ImageRows(Rows):
+class ImageRows(RowSource):
     """Image files of one size (W, H), read as grey [H, W] or RGB [H, W, 3] in uint8."""
 
     paths: tuple[Path, ...]

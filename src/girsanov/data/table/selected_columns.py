@@ -86,8 +86,3 @@ def leave_out(name: str) -> str:
 def in_numbers(name: str) -> str:
     """Return the advice for a column of durations or of times of day without a date."""
     return f"Give them as numbers, such as seconds or hours. Or l{leave_out(name)[1:]}"
-
-
-def names_left_out(found: Columns) -> tuple[str, ...]:
-    """Return the names of the columns that were left out."""
-    return tuple(name for name, values in found.items() if values is None)

@@ -85,9 +85,9 @@ class TableStandardisation(Standardisation):
         more = [name for name in names if name not in wanted]
         if absent:
             return rule, f"no {', '.join(absent)}", ""
-        known = set(more) <= set(self.left_out)
+        left = set(more) <= set(self.left_out)
         remedy = "Leave out what its model left out: load_data(..., like=model)"
-        return rule, ", ".join(names), remedy if known else leave_out(more[0])
+        return rule, ", ".join(names), remedy if left else leave_out(more[0])
 
     def decode(self, x: ArrayLike) -> NDArray[Any]:
         """Return x [b, d] as structured rows [b] in the user's units and types."""
@@ -121,9 +121,9 @@ def _read_column(content: Json) -> ColumnUnits:
     column: NumberColumn | DateColumn
     column = NumberColumn(name, dtype, mean, scale, content.get("decimals"), low, high)
     if "dates" in content:
-        told = content["dates"]
-        units = (str(told["unit"]), str(told["resolution"]))
-        column = DateColumn(*units, int(told["origin"]), column)
+        dates = content["dates"]
+        units = (str(dates["unit"]), str(dates["resolution"]))
+        column = DateColumn(*units, int(dates["origin"]), column)
     return GapColumn(column, float(content["missing"])) if "missing" in content else column
 
 
@@ -160,11 +160,10 @@ def _learn_dates(name: str, values: Values, index: Index | None) -> DateColumn:
 def _numbers(
     name: str, dtype: np.dtype[Any], parts: Iterable[NDArray[Any]], decimals: int | None
 ) -> NumberColumn:
-    found = column_statistics(parts)
-    if not len(found.mean):  # none of these rows has a value
+    statistics = column_statistics(parts)
+    if not len(statistics.mean):  # none of these rows has a value
         return NumberColumn(name, dtype, 0.0, 0.0, decimals)
-    mean, deviation = float(found.mean[0]), float(found.deviation[0])
-    low, high = float(found.low[0]), float(found.high[0])
+    low, high, mean, deviation = (float(values[0]) for values in statistics)
     return NumberColumn(name, dtype, mean, deviation, decimals, low, high)
 
 
