@@ -31,12 +31,12 @@ def compare(
 
     samples, data, train: what `load_data` takes, data sets, or a law for `data`; by: names of
     measures (`comparison/measures/registry.py`), all that can be had by default; features:
-    ``builtin``, or features of every row
-    of the two sets for the Frechet distance, as a pair of arrays [n, f] and [m, f] or a .npz
-    with the arrays ``samples`` and ``data``; train: the training data, for ``memorisation`` and
-    to learn features from; rows: at most so many of each set, chosen by `seed`. Where both have
-    labels (`load_data(..., labels=...)`) ``labels`` is a measure too. Rows are taken
-    to be independent. Raises `InputError` when the two sets do not fit together.
+    ``builtin``, or features of every row of the two sets for the Frechet distance, as a pair of
+    arrays [n, f] and [m, f] or a .npz with the arrays ``samples`` and ``data``; train: the
+    training data, for ``memorisation`` and to learn features from; rows: at most so many of each
+    set, chosen by `seed`. Where both have labels (`load_data(..., labels=...)`) ``labels`` is a
+    measure too. Rows are taken to be independent. Raises `InputError` when the two sets do not
+    fit together.
     """
     level = require_number("confidence", confidence, above=0.0)
     require(level < 1, "confidence", "must be below 1", confidence)

@@ -7,7 +7,7 @@ standardisation, the second shares it, so that nothing of held-out rows leaks in
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -38,6 +38,7 @@ class Dataset:
 
     rows: RowSource
     name: str
+    _: KW_ONLY
     labels: NDArray[np.int64] | None = None
     label_names: tuple[str, ...] = ()
     class_order: str = "number"

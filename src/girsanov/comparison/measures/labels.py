@@ -67,8 +67,7 @@ class LabelsMeasure(Measure):
 
 
 class LabelsKept(NamedTuple):
-    """The shares that keep their label with intervals (1); p_value: of samples keeping no
-    fewer."""
+    """The shares that keep their label, with (1); p_value: that samples keep no fewer."""
 
     samples: Interval
     data: Interval

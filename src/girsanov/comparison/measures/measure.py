@@ -33,8 +33,8 @@ class MeasureRow:
     value, low, high: the distance, free of its first bias, and its interval; computed: of these
     very rows, which never is 0; floor: the same between two halves of the data, mean and range
     of several cuts, and of labels the data's own share with its interval; p_value: of the
-    hypothesis that nothing can be told apart, where there is an
-    exact test; note: what the measure is.
+    hypothesis that nothing can be told apart, where there is an exact test; note: what the
+    measure is.
     """
 
     name: str
