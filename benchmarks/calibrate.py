@@ -25,7 +25,7 @@ from common import Judge
 from sklearn.datasets import load_digits
 
 import girsanov as gv
-from girsanov.comparison.jackknife import GROUPS
+from girsanov.comparison.jackknife import JACKKNIFE_GROUPS
 from girsanov.planning.calibrate_or_not import gain as gain_of
 from girsanov.planning.make_plan import priced
 from girsanov.sampling.loop import sample_standardised
@@ -110,7 +110,7 @@ def compare(name, model, train, held_out, labels, options) -> list[dict]:
         low, high = gain.interval()
         row = {"model": name, "steps": steps, "gain": [float(gain.value), float(low), float(high)]}
         row["default"] = audit.plan(steps=steps).calibration is not None
-        count, found = options.samples - options.samples % GROUPS, []
+        count, found = options.samples - options.samples % JACKKNIFE_GROUPS, []
         for plan in (raw, better):
             x = sample_standardised(model, plan, count, seed=0).flatten(1).double().numpy()
             both = (judge.features, judge.lines)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 import girsanov as gv
-from girsanov.comparison.frechet import builtin
-from girsanov.comparison.jackknife import GROUPS
-from girsanov.comparison.sliced import SlicedW2
+from girsanov.comparison.jackknife import JACKKNIFE_GROUPS
+from girsanov.comparison.measures.frechet import Frechet
+from girsanov.comparison.measures.sliced_w2 import SlicedW2
 from girsanov.planning.tournament.candidates import hand_grids
 
 DIRECTIONS = 128
@@ -21,10 +21,10 @@ class Judge:
 
     def __init__(self, data: np.ndarray, labels: np.ndarray) -> None:
         self.data = data
-        self.features = builtin(data, labels)
+        self.features = Frechet.fit(data, labels)
         self.lines = SlicedW2(data.shape[1], DIRECTIONS)
         order = np.random.default_rng(0).permutation(len(data))
-        self.rows = data[order[: len(data) - len(data) % GROUPS]]
+        self.rows = data[order[: len(data) - len(data) % JACKKNIFE_GROUPS]]
 
     def frechet(self, x: np.ndarray, y: np.ndarray) -> float:
         return self.features.plugin(x, y)
@@ -37,7 +37,7 @@ class Judge:
 
     def freed(self, x: np.ndarray) -> dict[str, float]:
         """Return fd and sw of the two laws, freed of what chance adds, with standard errors."""
-        x = x[: len(x) - len(x) % GROUPS]
+        x = x[: len(x) - len(x) % JACKKNIFE_GROUPS]
         fd, sw = (m.squared(x, self.rows).estimate() for m in (self.features, self.lines))
         root = max(float(sw.value), 0.0) ** 0.5
         return {

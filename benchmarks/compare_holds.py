@@ -25,13 +25,14 @@ from comparison.pairs import LAWS, draw
 from comparison.test_mmd import WIDTH, gaussian_mmd
 from comparison.test_sliced import sliced_gaussians
 
-from girsanov.comparison.bures import GaussianW2, bures
-from girsanov.comparison.classifier import classifier_test
-from girsanov.comparison.frechet import Frechet
-from girsanov.comparison.jackknife import Measure, squared_interval
-from girsanov.comparison.memorise import memorisation
-from girsanov.comparison.mmd import MMD, permutation_p_value, random_deals
-from girsanov.comparison.sliced import SlicedW2
+from girsanov.comparison.jackknife import squared_interval
+from girsanov.comparison.measures.classifier import classifier_test
+from girsanov.comparison.measures.frechet import Frechet
+from girsanov.comparison.measures.gaussian_w2 import GaussianW2, bures
+from girsanov.comparison.measures.measure import SquaredDistance
+from girsanov.comparison.measures.memorisation import memorisation
+from girsanov.comparison.measures.mmd import MMD, permutation_p_value, random_deals
+from girsanov.comparison.measures.sliced_w2 import SlicedW2
 
 SAID, SURE = 0.05, 0.05  # of the intervals may miss; at which a test tells two sets apart
 SIZES = (400, 300)
@@ -44,7 +45,9 @@ def gaussians(pair: tuple) -> float:
     return float(bures(a, root_a @ root_a.T, b, root_b @ root_b.T))
 
 
-def missed(measure: Measure, name: str, truth: float, runs: int, rng: np.random.Generator) -> int:
+def missed(
+    measure: SquaredDistance, name: str, truth: float, runs: int, rng: np.random.Generator
+) -> int:
     """Return how many intervals of a distance miss the truth."""
     count, root = 0, float(np.sqrt(max(0.0, truth)))
     for _ in range(runs):
@@ -80,7 +83,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=3)
     asked = parser.parse_args()
     rng = np.random.default_rng(asked.seed)
-    measures: dict[str, tuple[Measure, Callable]] = {
+    measures: dict[str, tuple[SquaredDistance, Callable]] = {
         "sliced-w2": (SlicedW2(3, 96), sliced_gaussians),
         "gaussian-w2": (GaussianW2(np.zeros((1, 3))), gaussians),
         "frechet": (Frechet(lambda f: f, "in the rows"), gaussians),

@@ -134,7 +134,7 @@ def planned(models, held_out, train, label):
 
 def judged(rows, label, data):
     """Return the share of labels kept in each set of samples, and of the data."""
-    from girsanov.comparison.labels import labels_kept
+    from girsanov.comparison.measures.labels import labels_kept
 
     y = data.batch(slice(0, len(data))).flatten(1).double().numpy()
     out = []

@@ -38,7 +38,7 @@ from common import Judge
 from pipelines_table import table
 
 import girsanov as gv
-from girsanov.comparison.frechet import builtin
+from girsanov.comparison.measures.frechet import Frechet
 from girsanov.measuring.trajectories import teacher_calls
 from girsanov.planning.solvers.plan_solver import calibrated_teacher
 from girsanov.planning.tournament.tournament import tournament
@@ -47,7 +47,7 @@ from girsanov.sampling.registry import ode_names
 from girsanov.workflow.shared.call_budget import shared_out
 
 COUNTS = (5, 8, 10, 20, 50)
-GROUPS = 20
+JACKKNIFE_GROUPS = 20
 CALLS, TENTH = 25_000, 2_500
 PATHS = {"our": 40, "tenth": 16, "chosen": 40}  # trajectories of an audit
 LEVELS = {"our": 33, "tenth": 13, "chosen": 33}  # a solver's plan has no more calls than these
@@ -166,8 +166,8 @@ class Field:
             row[str(steps)] = None
             return
         assert calls <= steps, (name, steps, calls)
-        group = np.arange(len(x)) % GROUPS
-        each = (x, *(x[group != g] for g in range(GROUPS)))
+        group = np.arange(len(x)) % JACKKNIFE_GROUPS
+        each = (x, *(x[group != g] for g in range(JACKKNIFE_GROUPS)))
         row[str(steps)] = [self.judge.frechet(part, self.seen) for part in each]
         print(f"{self.path.stem} {name:28s} {steps:3d} {row[str(steps)][0]:8.2f}", flush=True)
         self.keep()
@@ -189,7 +189,7 @@ class Field:
         audit_on, judge_by = (gv.load_data(self.parts["held_out"][k::2]) for k in (0, 1))
         audit, said = audited(self.model, audit_on, self.train, "chosen")
         self.kept["audits"]["chosen"] = said
-        measure = builtin(self.seen, self.parts["labels_train"])
+        measure = Frechet.fit(self.seen, self.parts["labels_train"])
         for steps in wanted:
             begun = time.perf_counter()
             calls = self.options.calls or max(200_000, A_SAMPLE * steps)

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import t as student
 
-GROUPS = 20
+JACKKNIFE_GROUPS = 20
 PAIRS = {"ddim": "DDIM leading", "dpmpp-2m": "DPM++ linspace"}  # planned, default spacing
 STOCHASTIC = ("gaussian", "gaussian, calibrated")
 
@@ -178,4 +178,9 @@ def _over_seeds(logs: list[float]) -> str:
 def _jackknife(values: np.ndarray) -> float:
     """Return 1.96 standard errors of a figure from its leave-out values."""
     parts = values[1:]
-    return float(1.96 * np.sqrt((GROUPS - 1) / GROUPS * np.square(parts - parts.mean()).sum()))
+    return float(
+        1.96
+        * np.sqrt(
+            (JACKKNIFE_GROUPS - 1) / JACKKNIFE_GROUPS * np.square(parts - parts.mean()).sum()
+        )
+    )

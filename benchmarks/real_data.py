@@ -23,7 +23,7 @@ from scipy import stats
 from sklearn import datasets
 
 import girsanov as gv
-from girsanov.comparison.sliced import SlicedW2
+from girsanov.comparison.measures.sliced_w2 import SlicedW2
 from girsanov.sampling.loop import sample_standardised
 
 TILE = 8

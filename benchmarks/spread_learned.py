@@ -20,7 +20,7 @@ from _table import begin, finish, options, table
 from sklearn import datasets
 
 import girsanov as gv
-from girsanov.comparison.frechet import builtin
+from girsanov.comparison.measures.frechet import Frechet
 from girsanov.sampling.loop import sample_standardised
 
 FIRST = 10
@@ -73,7 +73,7 @@ def measured(
     units = data.with_standardisation(model.standardisation)
     y = units.batch(slice(None)).reshape(len(data), -1).double().numpy()
     labels = gv.load_data("digits").labels if name in ("mlp", "unet") else None
-    features = builtin(y, labels)
+    features = Frechet.fit(y, labels)
     variances, axes = np.linalg.eigh(np.cov(y.T))
     variances, axes = variances[::-1][:FIRST], axes[:, ::-1][:, :FIRST]
     ways = {"default": {}} if plain else {"default": {}, "matched": {"denoiser": model}}

@@ -23,9 +23,9 @@ from pathlib import Path
 from real_data import write_table
 
 import girsanov as gv
-from girsanov.comparison.frechet import builtin
-from girsanov.comparison.sliced import SlicedW2
-from girsanov.comparison.vectors import vectors
+from girsanov.comparison.measures.frechet import Frechet
+from girsanov.comparison.measures.sliced_w2 import SlicedW2
+from girsanov.comparison.sets import vectors
 from girsanov.planning.tournament.candidates import candidates, end, hand_grids
 from girsanov.planning.tournament.tournament import tournament
 from girsanov.sampling.loop import sample_standardised
@@ -47,11 +47,11 @@ class Field:
         )
         self.audit = gv.audit(self.model, self.held_out.without_labels(), train=bare)
         units = train.with_standardisation(self.model.standardisation)
-        self.seen = vectors(units, argument="train")
+        self.seen = vectors(units, argument="train").x
         everything = units.batch(slice(None)).reshape(len(train), -1).double().numpy()
         self.measures = {
             "sw": SlicedW2(everything.shape[1]),
-            "fd": builtin(everything, train.labels),
+            "fd": Frechet.fit(everything, train.labels),
         }
 
     def judge(self, plan, samples: int, seed: int) -> dict:

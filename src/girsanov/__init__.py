@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from .auditing import audit as audit
     from .auditing import audit_to as audit_to
     from .basis import Basis as Basis
-    from .comparison.compare import Comparison as Comparison
     from .comparison.compare import compare as compare
+    from .comparison.result import Comparison as Comparison
     from .data import Dataset as Dataset
     from .data import Standardisation as Standardisation
     from .data import load_data as load_data
@@ -88,7 +88,8 @@ _HOME = {
     "._checks": ("InputError", "MissingExtra"),
     "._processes": ("Processes", "processes"),
     ".basis": ("Basis",),
-    ".comparison.compare": ("Comparison", "compare"),
+    ".comparison.compare": ("compare",),
+    ".comparison.result": ("Comparison",),
     ".data": ("Dataset", "Standardisation", "load_data", "write_samples"),
     ".denoise.arithmetic": ("in_precision",),
     ".denoise.base": ("Denoiser",),

@@ -8,6 +8,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+ROUNDING_ALONE = 1e-12  # below which a number is what adding up in float64 leaves
+
 
 class InputError(ValueError):
     """A mistake in what the user gave; its text is one line that says how to mend it."""
@@ -33,6 +35,13 @@ def plural(count: int, noun: str) -> str:
 def figure(value: float, digits: int = 3) -> str:
     """Return a value to so many significant digits, without a power of ten below 1e15: 10, 0.3."""
     return f"{float(f'{value:.{digits}g}'):.15g}"
+
+
+def three_digits(value: float | None) -> str:
+    """Return a value to three significant digits, 0 for rounding alone, a dash for none."""
+    if value is None:
+        return "-"
+    return "0" if abs(value) < ROUNDING_ALONE else figure(value)
 
 
 def refuse(argument: str, rule: str, got: Any = None, remedy: str = "") -> NoReturn:

@@ -22,7 +22,7 @@ from .planning.tournament.options import AnyPlanKeywords, TournamentKeywords, To
 from .reporting.words.advice import audit_spoken, spoken
 
 if TYPE_CHECKING:
-    from .comparison.jackknife import Measure
+    from .comparison.measures.measure import SquaredDistance
     from .data import Dataset
     from .denoise.base import Denoiser
     from .law.base import Law
@@ -63,7 +63,7 @@ class Audit(AuditRecord):
     def plan(
         self,
         *,
-        by: str | Measure | None = None,
+        by: str | SquaredDistance | None = None,
         model: Denoiser | None = None,
         data: Dataset | Law | None = None,
         **options: Unpack[AnyPlanKeywords],

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import girsanov as gv
-from girsanov.comparison.compare import Row
-from girsanov.comparison.printed import verdict
+from girsanov.comparison.measures.measure import MeasureRow
+from girsanov.comparison.measures.registry import measure_of
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_print_shows_what_the_command_prints(girsanov, here, vectors):
     assert "340 of 359 examples" in told
     assert "a multiple of 20, for groups of equal size, and at most --rows are taken" in flat(told)
     assert "0.05 or less counts against (once in 20 times by chance alone)" in flat(told)
-    assert "Row(" not in told + repr(gv.compare("x.npy", "y.npy", by=by))
+    assert "MeasureRow(" not in told + repr(gv.compare("x.npy", "y.npy", by=by))
     assert max(map(len, told.splitlines())) <= 88
 
 
@@ -82,7 +82,7 @@ def test_rows_that_are_left_out_are_said(girsanov, here):
 
 
 def row(name, low, p_value):
-    return Row(name, low + 0.1, low, low + 0.2, 0.3, None, p_value, "")
+    return MeasureRow(name, low + 0.1, low, low + 0.2, 0.3, None, p_value, "")
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def row(name, low, p_value):
     ],
 )
 def test_a_test_and_an_interval_that_agree_need_no_more_words(name, low, p_value, words):
-    assert verdict(row(name, low, p_value)) == words
+    assert measure_of(name).verdict(row(name, low, p_value)) == words
 
 
 @pytest.mark.parametrize(
@@ -112,4 +112,4 @@ def test_a_test_and_an_interval_that_agree_need_no_more_words(name, low, p_value
     ],
 )
 def test_where_a_test_and_an_interval_disagree_the_words_say_so(name, low, p_value, words):
-    assert verdict(row(name, low, p_value)).startswith(words)
+    assert measure_of(name).verdict(row(name, low, p_value)).startswith(words)

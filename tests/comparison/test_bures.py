@@ -5,8 +5,8 @@ import ot
 import pytest
 from comparison.pairs import COV_A, COV_B, LAWS, A, B, coverage, draw, least_covered
 
-from girsanov.comparison.bures import AXES, GaussianW2, bures, moments
-from girsanov.comparison.frechet import Frechet, builtin, principal
+from girsanov.comparison.measures.frechet import Frechet, principal
+from girsanov.comparison.measures.gaussian_w2 import AXES, GaussianW2, bures, moments
 
 
 def test_it_is_pots_on_moments():
@@ -73,16 +73,16 @@ def test_labels_make_the_features_a_classifiers():
     labels = draws.integers(0, 2, size=300)
     data = draws.normal(size=(300, 4))
     data[:, 2] += 3 * labels
-    seen = builtin(data, labels, seed=1)
+    seen = Frechet.fit(data, labels, seed=1)
     assert "32 features of a classifier" in seen.note
     # what tells the classes apart is seen, and what does not is hardly seen
     other, unlike = data.copy(), data.copy()
     other[:, 0] += 1
     unlike[:, 2] += 1
     assert seen.plugin(unlike, data) > 2 * seen.plugin(other, data)
-    again = builtin(data, labels, seed=1)
+    again = Frechet.fit(data, labels, seed=1)
     np.testing.assert_array_equal(seen.features(data), again.features(data))
-    assert "principal" in builtin(data, np.zeros(300, int)).note
+    assert "principal" in Frechet.fit(data, np.zeros(300, int)).note
 
 
 def test_draws_are_of_the_laws_they_are_said_to_be():

@@ -3,7 +3,7 @@
 import numpy as np
 from comparison.pairs import LAWS, draw, looks_uniform
 
-from girsanov.comparison.classifier import classifier_test
+from girsanov.comparison.measures.classifier import classifier_test
 
 
 def test_p_values_are_uniform_when_nothing_differs():
@@ -13,10 +13,10 @@ def test_p_values_are_uniform_when_nothing_differs():
         for k in range(150)
     ]
     assert looks_uniform([told.p_value for told in found])
-    accuracies = np.array([told.accuracy.value for told in found])
+    accuracies = np.array([told.share.value for told in found])
     assert abs(accuracies.mean() - 0.5) < 4 * accuracies.std() / 150**0.5
     # the standard error stands for the spread of fresh sets, folds and all
-    assert np.mean([told.accuracy.se for told in found]) > 0.8 * accuracies.std()
+    assert np.mean([told.share.se for told in found]) > 0.8 * accuracies.std()
 
 
 def test_what_a_line_cannot_tell_is_told():
@@ -25,7 +25,7 @@ def test_what_a_line_cannot_tell_is_told():
     turn = draws.uniform(0, 2 * np.pi, size=400)
     ring = np.sqrt(2) * np.stack([np.cos(turn), np.sin(turn)], 1)
     told = classifier_test(ring, draws.normal(size=(500, 2)))
-    assert told.accuracy.interval()[0] > 0.7
+    assert told.share.interval()[0] > 0.7
     assert told.p_value == 1 / 200
 
 

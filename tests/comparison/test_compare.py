@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import girsanov as gv
-from girsanov.comparison.compare import MEASURES
+from girsanov.comparison.measures.registry import MEASURES
 
 DRAWS = np.random.default_rng(0)
 DATA = DRAWS.gamma(2.0, size=(120, 3)) * [1.0, 1000.0, 1e-3]
@@ -23,9 +23,9 @@ def test_every_measure_has_a_row():
         if row.floor is not None:
             assert row.floor[1] <= row.floor[0] <= row.floor[2]
     json.dumps(found.to_json(), allow_nan=False)
-    assert found.samples == 160
-    assert found.data == 120
-    assert "deviations of each column of the data" in found.units
+    assert found.compared.samples == 160
+    assert found.compared.data == 120
+    assert "deviations of each column of the data" in found.compared.units
 
 
 @pytest.mark.parametrize("name", ["sliced-w2", "gaussian-w2", "mmd", "classifier", "frechet"])
@@ -56,10 +56,10 @@ def test_the_same_seed_gives_the_same_and_rows_bound_what_is_read():
 def test_images_and_tables_and_laws():
     images = DRAWS.integers(0, 17, size=(90, 4, 4)).astype(np.uint8)
     found = gv.compare(images[::-1], images, by=["sliced-w2", "mmd"])
-    assert "[-1, 1]" in found.units
+    assert "[-1, 1]" in found.compared.units
     kind = np.where(DATA[:, 0] > 2, "tall", "short")
     table = np.rec.fromarrays([DATA[:, 0], kind], names="height,kind")
-    assert gv.compare(table, table, by=["sliced-w2"]).dimension == 3
+    assert gv.compare(table, table, by=["sliced-w2"]).compared.dimension == 3
     law = gv.Gaussian(np.array([1.0, 2.0]), np.eye(2))
     drawn = law.sample(400, seed=9).numpy()
     assert gv.compare(drawn, law, by=["sliced-w2"], rows=400)["sliced-w2"].low == 0

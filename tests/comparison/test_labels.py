@@ -8,7 +8,7 @@ from scipy import stats
 
 import girsanov as gv
 from girsanov._checks import InputError
-from girsanov.comparison.labels import TREES, _share, labels_kept
+from girsanov.comparison.measures.labels import TREES, labels_kept, share_kept
 
 OFF = 1.5  # from the border between two classes, in deviations
 BAYES = float(stats.norm.cdf(OFF))
@@ -45,7 +45,7 @@ def test_samples_with_wrong_labels_keep_fewer(wrong):
 def test_intervals_are_exact():
     for k, n in ((0, 9), (3, 10), (10, 10)):
         want = stats.binomtest(k, n).proportion_ci(0.9, method="exact")
-        assert _share(k, n, 0.9) == pytest.approx((k / n, want.low, want.high))
+        assert share_kept(k, n, 0.9) == pytest.approx((k / n, want.low, want.high))
 
 
 def test_compare_says_what_share_of_samples_keeps_its_label():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from comparison.pairs import LAWS, coverage, draw, least_covered, looks_uniform
 
-from girsanov.comparison.mmd import (
+from girsanov.comparison.measures.mmd import (
     MMD,
     median_distance,
     permutation_p_value,

@@ -6,7 +6,7 @@ import pytest
 from comparison.pairs import LAWS, coverage, draw, least_covered
 
 from girsanov.comparison.jackknife import Squared
-from girsanov.comparison.sliced import Coupling, SlicedW2, directions
+from girsanov.comparison.measures.sliced_w2 import Coupling, SlicedW2, directions
 
 
 @pytest.mark.parametrize(("n", "m"), [(3, 3), (4, 6), (7, 5), (1, 9)])

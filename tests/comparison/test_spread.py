@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from girsanov import Gaussian, compare, load_data
-from girsanov.comparison.spread import spreads, words
+from girsanov.comparison.spread import spread_words, spreads
 
 RNG = np.random.default_rng(7)
 ROOT = np.array([[3.0, 0.0, 0.0], [1.0, 1.0, 0.0], [-0.5, 0.2, 0.3]])
@@ -27,8 +27,8 @@ def test_the_ratio_is_that_of_variances_in_the_direction_that_lost_some():
     assert [s.name for s in found] == ["all", "direction 1", "direction 2", "direction 3"]
     assert found[2].low < 0.64 < found[2].high
     assert found[1].low < 1 < found[1].high
-    assert f"{100 * (1 - found[2].ratio):.0f} % too narrow in direction 2" in words(found)
-    assert "direction 1" not in words(found)
+    assert f"{100 * (1 - found[2].ratio):.0f} % too narrow in direction 2" in spread_words(found)
+    assert "direction 1" not in spread_words(found)
 
 
 def test_intervals_cover_as_often_as_they_say():

@@ -12,7 +12,7 @@ import pytest
 import girsanov as gv
 from girsanov._checks import InputError
 from girsanov.data import load_data
-from girsanov.data.folders import Parts
+from girsanov.data.arrays import EndToEnd
 
 RNG = np.random.default_rng(11)
 VECTORS = RNG.gamma(2.0, size=(201, 3)).astype("f4")
@@ -77,7 +77,7 @@ def test_a_model_and_its_audit_are_those_of_the_single_file(tmp_path):
 
 
 def test_indices_reach_every_part():
-    parts = Parts((np.arange(3), np.arange(3, 5), np.arange(5, 9)), np.array([3, 5, 9]))
+    parts = EndToEnd((np.arange(3), np.arange(3, 5), np.arange(5, 9)), np.array([3, 5, 9]))
     np.testing.assert_array_equal(parts[np.array([8, 0, 3, 2, 5, 4, 3])], [8, 0, 3, 2, 5, 4, 3])
     assert len(parts) == 9
     assert parts.shape == (9,)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from girsanov import load_data
-from girsanov.data.table.id_columns import LEAST, id_columns, id_notes
+from girsanov.data.id_columns import FEWEST_IDS, id_columns, id_notes
 
 N = 200
 DRAW = np.random.default_rng(0)
@@ -30,7 +30,7 @@ def test_ids_are_found_and_no_other_columns():
     assert id_columns(data) == tuple(IDS)
     assert id_columns(data.split(0.1)[0]) == tuple(IDS)  # by the whole table
     assert id_columns(load_data(np.arange(N)[:, None] + 0.0)) == ()  # it has no columns
-    assert id_columns(load_data(pd.DataFrame(IDS)[: LEAST - 1])) == ()
+    assert id_columns(load_data(pd.DataFrame(IDS)[: FEWEST_IDS - 1])) == ()
 
 
 @pytest.mark.parametrize("gap", [None, ""])

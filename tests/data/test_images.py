@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from girsanov._checks import InputError
-from girsanov.data import images, load_data
+from girsanov.data import load_data
+from girsanov.data.formats.image_folders import ImageRows
 
 RNG = np.random.default_rng(6)
 GREY = (RNG.gamma(2.0, 40.0, (4, 5, 7)) % 256).astype(np.uint8)
@@ -95,9 +96,9 @@ def test_other_modes_are_converted(tmp_path):
 def test_pixels_are_read_only_when_asked_for(tmp_path, monkeypatch):
     folder = stored(tmp_path / "f", GREY)
     opened = []
-    real = images.ImageRows._pixels
+    real = ImageRows._pixels
     monkeypatch.setattr(
-        images.ImageRows, "_pixels", lambda self, path: opened.append(path) or real(self, path)
+        ImageRows, "_pixels", lambda self, path: opened.append(path) or real(self, path)
     )
     data = load_data(folder)
     train, _ = data.split(0.5, seed=0)

@@ -5,7 +5,7 @@ import pytest
 
 from girsanov._checks import InputError
 from girsanov.data import load_data
-from girsanov.data.lineage import cut, rows_of, shared_rows
+from girsanov.data.lineage import cut, lineage_rows, shared_rows
 
 
 def numbered(n=60):
@@ -21,8 +21,8 @@ def test_a_lineage_names_the_rows_in_their_order():
     first, rest = whole.split(0.7, seed=1)
     parts = [whole, first, rest, *rest.split(0.3, seed=2), first.split(0.5)[1].split(0.5)[0]]
     for part in parts:
-        assert rows_of(part.lineage).tolist() == numbers(part).tolist()
-        assert rows_of(part.without_labels().lineage).tolist() == numbers(part).tolist()
+        assert lineage_rows(part.lineage).tolist() == numbers(part).tolist()
+        assert lineage_rows(part.without_labels().lineage).tolist() == numbers(part).tolist()
 
 
 def test_shared_rows_are_counted_once_over_all_the_others():

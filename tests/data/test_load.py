@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from girsanov._checks import InputError, MissingExtra
-from girsanov.data import arrays, load_data, numpy_files
+from girsanov.data import arrays, load_data
+from girsanov.data.formats import npz_files
 
 X = np.random.default_rng(1).gamma(1.0, size=(6, 2)) + 3
 
@@ -31,11 +32,11 @@ def refused(source, **options):
 
 def test_npy_is_memory_mapped(tmp_path):
     data = load_data(str(saved(tmp_path / "x.npy", X)))
-    assert isinstance(data._rows.values.base, np.memmap)
+    assert isinstance(data.rows.values.base, np.memmap)
     assert data.name == "x.npy"
     np.testing.assert_array_equal(data.raw(slice(None)), X)
     with pytest.raises(ValueError, match="read-only"):
-        data._rows.values[0] = 0
+        data.rows.values[0] = 0
 
 
 def test_fortran_order_reads_the_same(tmp_path):
@@ -101,7 +102,7 @@ def test_npz_that_would_unpack_too_large_is_refused_by_its_header(tmp_path, monk
 
     monkeypatch.setattr(np.lib.format, "read_array", unpack)
     assert "must unpack to at most 4294967296 bytes; got 4294967304" in refused(tmp_path / "x.npz")
-    monkeypatch.setattr(numpy_files, "UNPACK_LIMIT", 10_000)
+    monkeypatch.setattr(npz_files, "UNPACK_LIMIT", 10_000)
     np.savez_compressed(tmp_path / "y.npz", x=np.zeros((2000, 5)))
     assert "array x: must unpack to at most 10000 bytes; got 80000" in refused(tmp_path / "y.npz")
 
@@ -260,7 +261,7 @@ def test_digits_without_scikit_learn_names_the_extra(monkeypatch):
 def test_structured_npy_is_a_table_read_lazily(tmp_path):
     raw = np.array([(1.5, "a"), (2.5, "b"), (9.0, "a")], [("v", "f8"), ("kind", "U1")])
     data = load_data(saved(tmp_path / "t.npy", raw))
-    assert isinstance(data._rows.columns["v"].base, np.memmap)
+    assert isinstance(data.rows.columns["v"].base, np.memmap)
     np.testing.assert_array_equal(data.raw(slice(None)), raw)
     assert load_data(tmp_path / "t.npy", labels="kind").label_names == ("a", "b")
     np.savez(tmp_path / "t.npz", x=raw, y=[0, 1, 1])

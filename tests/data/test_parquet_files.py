@@ -10,7 +10,7 @@ import pytest
 
 from girsanov._checks import InputError, MissingExtra
 from girsanov.data import load_data
-from girsanov.data.table import parquet_files
+from girsanov.data.formats import parquet_files
 
 COLUMNS = {
     "price": np.array([1.5, 9.0, -2.0], "f4"),

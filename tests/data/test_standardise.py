@@ -11,8 +11,8 @@ from hypothesis.extra import numpy as hnp
 from girsanov._checks import InputError
 from girsanov.data import Standardisation, load_data
 from girsanov.data.arrays import layout_of
+from girsanov.data.rows import LARGEST_WHOLE
 from girsanov.data.standardise import ImageStandardisation, VectorStandardisation
-from girsanov.data.streaming import EXACT
 from girsanov.data.units import cast
 
 NUMBERS = ["u1", "i1", "i2", "<i4", ">i4", "i8", "f2", "f4", ">f4", "f8", "?"]
@@ -24,7 +24,7 @@ def elements(dtype):
         width = 8 * dtype.itemsize
         top = float(np.dtype(dtype.newbyteorder("=")).type(top))
         return st.floats(-top, top, width=width, allow_subnormal=False)
-    ends = {"min_value": -EXACT, "max_value": EXACT} if dtype.itemsize == 8 else {}
+    ends = {"min_value": -LARGEST_WHOLE, "max_value": LARGEST_WHOLE} if dtype.itemsize == 8 else {}
     return hnp.from_dtype(dtype, **ends)
 
 

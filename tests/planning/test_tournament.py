@@ -12,7 +12,7 @@ import pytest
 
 import girsanov as gv
 from girsanov.comparison.jackknife import Squared
-from girsanov.comparison.sliced import SlicedW2
+from girsanov.comparison.measures.sliced_w2 import SlicedW2
 from girsanov.denoise.facts import DiffusersScheduler
 from girsanov.planning.tournament.candidates import Candidate, candidates, end, hand_grids
 from girsanov.planning.tournament.halving import Entrant, choose, go_on, standing

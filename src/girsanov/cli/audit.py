@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from typer import Option
 
 from .. import workflow
-from .._checks import plural
+from .._checks import plural, three_digits
 from .._launched import is_first
 from . import console
 from .nexts import after_audit
 from .options import DATA, MODEL, PRECISION, AsJson, command
-from .tables import number, sparkline
+from .tables import sparkline
 
 if TYPE_CHECKING:
     from ..audited import Audit
@@ -108,6 +108,6 @@ def _print(audit: Audit) -> None:
         )
     if facts.vae is not None:
         lost = facts.vae
-        terminal.print(f"autoencoder: {number(lost.value)} ({number(lost.low)} .. "
-                      f"{number(lost.high)}), {lost.note}")  # fmt: skip
+        terminal.print(f"autoencoder: {three_digits(lost.value)} ({three_digits(lost.low)} .. "
+                      f"{three_digits(lost.high)}), {lost.note}")  # fmt: skip
     console.noted(facts.notes)

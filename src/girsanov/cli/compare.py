@@ -7,23 +7,21 @@ from typing import TYPE_CHECKING
 from typer import Argument, Option
 
 from .. import workflow
-from ..comparison.printed import cells, heading, headings, notes
+from ..comparison.measures.registry import MEASURES
 from . import console
 from .nexts import after_compare
-from .options import DATA, AsJson, command
+from .options import DATA, AsJson, command, one_of
 from .tables import table
 
 if TYPE_CHECKING:
-    from ..comparison.compare import Comparison
-
-MEASURES = "sliced-w2, gaussian-w2, mmd, classifier, frechet, labels or memorisation"
+    from ..comparison.result import Comparison
 
 
 @command(
     workflow.CompareRequest,
     samples=Argument(help="What `girsanov sample` wrote, or any data."),
     data=Argument(help=f"Data to compare with: {DATA}, or law.json."),
-    by=f"{MEASURES} (may be repeated; default: all).",
+    by=f"{one_of(MEASURES)} (may be repeated; default: all).",
     features="builtin, or a .npz with features of all samples and all data.",
     model="Of the data this MODEL was fitted on, use the part kept back.",
     train_data="Training data, to look for memorisation.",
@@ -49,11 +47,13 @@ def compare(request: workflow.CompareRequest, *, json: AsJson = False) -> None:
 
 def _print(comparison: Comparison) -> None:
     """Print a comparison as a table, and below it what each measure is."""
-    terminal, (first, *others) = console.console_of(), headings(comparison)
-    terminal.print(heading(comparison), markup=False)
-    rows = table(first, *others)
+    from ..comparison.result import table_cells, table_heads, table_notes, table_title
+
+    terminal = console.console_of()
+    terminal.print(table_title(comparison), markup=False)
+    rows = table(*table_heads(comparison))
     for row in comparison.rows:
-        rows.add_row(*cells(row))
+        rows.add_row(*table_cells(row))
     terminal.print(rows)
-    for note in notes(comparison):
+    for note in table_notes(comparison):
         terminal.print(note, style="dim", markup=False)

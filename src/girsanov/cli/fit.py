@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 from typer import Argument, Option
 
 from .. import workflow
-from .._checks import figure, plural
+from .._checks import figure, plural, three_digits
 from .._typing import Json
 from . import console
 from .nexts import after_fit
 from .options import DATA, AsJson, command
-from .tables import number
 
 if TYPE_CHECKING:
     from ..workflow.fit_model import FitResult
@@ -64,7 +63,7 @@ def _print(fitted: FitResult, then: str) -> None:
     last = run.get("held_out_ledger", {})
     if "held_out_ledger" in last:
         terminal.print(
-            f"error on validation data {number(last['held_out_ledger'])} ± "
+            f"error on validation data {three_digits(last['held_out_ledger'])} ± "
             f"{figure(1.96 * last['se'], 2)} "
             "nats (1/2 of its integral over SNR)"
         )

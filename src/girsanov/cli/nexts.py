@@ -42,13 +42,14 @@ def samples_like(facts: AuditFacts) -> str:
 
     It has no columns for a table, and no room for the labels of a model that takes them.
     """
+    from ..data.formats.registry import data_format_of
     from ..reporting.code_snippets import after
 
     if facts.kind != "table":
         labelled = after("audit", "--labels", facts.commands, "")
         return "samples.npz" if labelled else "samples.npy"
-    source = facts.data_name.split(" (")[0]  # without which part of it
-    return "samples.parquet" if source.endswith(".parquet") else "samples.csv"
+    source = data_format_of(facts.data_name.split(" (")[0])  # without which part of it
+    return f"samples{source.suffix if source is not None and source.tables else '.csv'}"
 
 
 def after_sample(commands: Sequence[str], samples: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from types import NoneType
@@ -13,11 +13,20 @@ import typer
 from typer import Argument, Option
 from typer.models import ParameterInfo
 
+from ..data.formats.registry import FORMATS, suffixes
 from ..workflow.requests import Request
+
+
+def one_of(names: Iterable[str]) -> str:
+    """Return names as a choice: "a, b or c"."""
+    *others, last = names
+    return f"{', '.join(others)} or {last}"
+
 
 app = typer.Typer(name="girsanov", add_completion=False, pretty_exceptions_enable=False)
 
-DATA = ".npy, .npz, .csv, .parquet, a folder of images, .npy or .parquet files, or digits"
+DATA_FILES = ", ".join(FORMATS)
+DATA = f"{DATA_FILES}, a folder of images, {' or '.join(suffixes(folders=True))} files, or digits"
 TEXTS = ("data", "model", "reference", "samples", "train_data")  # "digits", hub:... are no paths
 Seed = Annotated[int, Option(min=0, max=2**63 - 1, help="Seed of all randomness.")]
 AsJson = Annotated[bool, Option("--json", help="Print one JSON object on stdout.")]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from .. import workflow
+from .._checks import three_digits
 from . import console
 from .nexts import after_plan
 from .options import AsJson, command
@@ -22,7 +23,6 @@ from .tables import (
     labelled,
     ledger_table,
     noise_levels,
-    number,
     tournament_footnote,
     tournament_table,
 )
@@ -152,9 +152,9 @@ def _distance(plan: Plan) -> list[tuple[str, str]]:
     entry = plan.distance
     if entry is None:
         return []
-    ends = f"95 % interval {number(entry.low)} to {number(entry.high)}"
-    words = f"{number(entry.value)} ({ends}; standardised units, not nats), {entry.kind}: "
-    lows = [number(e.low) for e in plan.ledger if e.kind == "lower bound"]
+    ends = f"95 % interval {three_digits(entry.low)} to {three_digits(entry.high)}"
+    words = f"{three_digits(entry.value)} ({ends}; standardised units, not nats), {entry.kind}: "
+    lows = [three_digits(e.low) for e in plan.ledger if e.kind == "lower bound"]
     return [
         ("distance", words + entry.note),
         *(("score error", f">= {low} nats of the path") for low in lows),

@@ -10,7 +10,7 @@ from .. import workflow
 from .._checks import plural
 from . import console
 from .nexts import after_sample
-from .options import MODEL, PRECISION, AsJson, command
+from .options import DATA_FILES, MODEL, PRECISION, AsJson, command
 
 if TYPE_CHECKING:
     from ..workflow.draw_samples import SampleResult
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     model=MODEL,
     plan="What `girsanov plan` wrote.",
     count=Option(min=1, help="Samples to draw."),
-    out=".npy, .npz, .csv, .parquet, or FOLDER/ of images.",
+    out=f"{DATA_FILES}, or FOLDER/ of images.",
     batch_size=Option(
         min=1, help="Samples a network call (default: up to 1000); changes nothing."
     ),

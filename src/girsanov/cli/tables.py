@@ -7,8 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from .._checks import figure, plural
-from ..comparison.printed import number as number
+from .._checks import figure, plural, three_digits
 
 if TYPE_CHECKING:
     from ..ledger.certificate import Certificate
@@ -61,9 +60,9 @@ def ledger_table(plan: Plan) -> Any:
         if e.kind == "unknown":
             value, interval = "unknown", "none"
         elif e.kind == "lower bound":
-            value, interval = f">= {number(e.low)}", "unknown above"
+            value, interval = f">= {three_digits(e.low)}", "unknown above"
         else:
-            value, interval = number(e.value), ends(e.low, e.high)
+            value, interval = three_digits(e.value), ends(e.low, e.high)
         grid.add_row(e.name, value, interval, e.said)
         if e.name == "discretisation":
             _subtotal(grid, plan)
@@ -76,12 +75,13 @@ def _subtotal(grid: Any, plan: Plan) -> None:
     share = sampler_share(plan)
     if share.value is not None and math.isfinite(share.high):
         both = ends(share.low, share.high)
-        grid.add_row("  = sampler", number(share.value), both, "both together", style="bold")
+        total = three_digits(share.value)
+        grid.add_row("  = sampler", total, both, "both together", style="bold")
 
 
 def ends(low: float | None, high: float | None) -> str:
     """Return the ends of an interval, once where they look the same."""
-    first, last = number(low), number(high)
+    first, last = three_digits(low), three_digits(high)
     return first if first == last else f"{first} .. {last}"
 
 
@@ -95,7 +95,8 @@ def certificate_table(certificate: Certificate) -> Any:
     for at in certificate.levels:
         tv = 1.0 if at.tv.high is None else at.tv.high
         words = "says little" if tv > VACUOUS else ""
-        cells = (f"{at.noise:.3g}", number(at.kl.high), f"{tv:.3g}", "█" * round(BAR * tv / 2))
+        bar, nats = "█" * round(BAR * tv / 2), three_digits(at.kl.high)
+        cells = (f"{at.noise:.3g}", nats, f"{tv:.3g}", bar)
         grid.add_row(*cells, words, style="dim" if words else None)
     return grid
 

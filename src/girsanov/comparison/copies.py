@@ -28,15 +28,15 @@ import numpy as np
 
 from .._typing import Array
 from ..data import Dataset
-from .vectors import CHUNK, chosen_rows
+from .sets import ROWS_AT_ONCE, chosen_rows, flat_rows
 
-NEAR = 10  # times nearer than the tenth
+TIMES_NEARER = 10  # times nearer than the tenth
 ORDER, HALF = 10, 5
 LOOKED = 1000  # held-out rows, at most
 WORK = 2**35  # multiplications, at most
-LEAST = 200  # rows of either side
+FEWEST_ROWS = 200  # rows of either side
 DISTINCT = 0.99  # of the numbers of a column of vectors
-FEWEST = 5  # dimensions
+FEWEST_DIMENSIONS = 5  # dimensions
 EXCESS = 0.03  # of the held-out rows, beyond (2), and as much again as (2) itself
 EQUAL = 1e-6  # of a row's length: what its arithmetic leaves of a distance of 0
 
@@ -58,9 +58,10 @@ class NearCopies(NamedTuple):
     def __str__(self) -> str:
         """Return it in words."""
         return (
-            f"near copies: {self.share:.1%} of {self.rows} held-out rows are {NEAR} times nearer "
-            f"to one training row than to ten ({self.expected:.1%} by chance), so a model that "
-            "learns by heart looks good on them; split by what belongs together, and audit on that"
+            f"near copies: {self.share:.1%} of {self.rows} held-out rows are {TIMES_NEARER} times "
+            f"nearer to one training row than to ten ({self.expected:.1%} by chance), so a model "
+            "that learns by heart looks good on them; split by what belongs together, and audit "
+            "on that"
         )
 
 
@@ -72,23 +73,25 @@ def near_copies(train: Dataset, held_out: Dataset) -> NearCopies | None:
     """
     wide = math.prod(train.shape)
     looked = min(LOOKED, len(held_out), WORK // (len(train) * wide))
-    if min(looked, len(train)) < LEAST:
+    if min(looked, len(train)) < FEWEST_ROWS:
         return None
     rows = chosen_rows(held_out, looked, seed=0, argument="held-out data")
-    points = held_out.batch(rows).reshape(len(rows), -1).double().numpy()
+    points = flat_rows(held_out, rows)
     if not _alike_everywhere(train, points):
         return None
     near = _nearest(points, train)
     apart = near[:, 0] > EQUAL * np.maximum(np.linalg.norm(points, axis=1), 1.0)
     near = near[apart & (near[:, -1] > 0)]
-    if len(near) < LEAST:
+    if len(near) < FEWEST_ROWS:
         return None
     middle = float(np.median(near[:, HALF - 1] / near[:, -1]))
     k = math.log(0.5) / math.log(middle) if 0 < middle < 1 else 0.0
-    if k < FEWEST:
+    if k < FEWEST_DIMENSIONS:
         return None
-    expected = -math.expm1(9 * math.log1p(-(float(NEAR) ** -k)))
-    return NearCopies(float((near[:, 0] * NEAR < near[:, -1]).mean()), expected, len(near), k)
+    expected = -math.expm1(9 * math.log1p(-(float(TIMES_NEARER) ** -k)))
+    return NearCopies(
+        float((near[:, 0] * TIMES_NEARER < near[:, -1]).mean()), expected, len(near), k
+    )
 
 
 def _alike_everywhere(train: Dataset, points: Array) -> bool:
@@ -103,9 +106,8 @@ def _nearest(points: Array, train: Dataset) -> Array:
     """Return the distances of points [m, d] to their ten nearest training rows, [m, 10]."""
     best: Array = np.full((len(points), ORDER), np.inf)
     own = np.square(points).sum(axis=1)[:, None]
-    for first in range(0, len(train), CHUNK):
-        part = train.batch(slice(first, first + CHUNK))
-        others = part.reshape(len(part), -1).double().numpy()
+    for first in range(0, len(train), ROWS_AT_ONCE):
+        others = flat_rows(train, slice(first, first + ROWS_AT_ONCE))
         square = own + np.square(others).sum(axis=1) - 2 * points @ others.T
         best = np.partition(np.concatenate([best, square], axis=1), ORDER - 1, axis=1)[:, :ORDER]
     return np.asarray(np.sqrt(np.maximum(np.sort(best, axis=1), 0.0)))

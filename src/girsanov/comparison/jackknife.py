@@ -21,14 +21,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
 from .._typing import Array
 from ..montecarlo import Estimate, mean_estimate
 
-GROUPS = 20  # B; row i of a set belongs to group i % B
+JACKKNIFE_GROUPS = 20  # B; row i of a set belongs to group i % B
 
 
 class Interval(NamedTuple):
@@ -52,34 +52,19 @@ class Squared:
 
     def estimate(self) -> Estimate:
         """Return the squared distance of the two laws with its standard error."""
-        found = mean_estimate(self.pseudo)
-        return Estimate(float(found.value), math.hypot(found.se, self.extra), found.degrees)
+        value, se, degrees = mean_estimate(self.pseudo)
+        return Estimate(float(value), math.hypot(se, self.extra), degrees)
 
     def distance(self, confidence: float = 0.95) -> Interval:
         """Return the distance of the two laws, not squared, with its interval."""
         return Interval(*(math.sqrt(v) for v in squared_interval(self.estimate(), confidence)))
 
 
-def squared_interval(found: Estimate, confidence: float) -> Interval:
+def squared_interval(square: Estimate, confidence: float) -> Interval:
     """Return a squared distance and its interval, not negative: equation (2)."""
-    low, high = (float(v) for v in found.interval(confidence))
-    value = float(found.value)
+    low, high = (float(v) for v in square.interval(confidence))
+    value = float(square.value)
     return Interval(max(0.0, value), max(0.0, low), high + max(0.0, -value))
-
-
-class Measure(Protocol):
-    """A squared distance between sample sets [n, d] and [m, d], n and m multiples of B."""
-
-    name: str
-    note: str
-
-    def squared(self, x: Array, y: Array) -> Squared:
-        """Return the squared distance of x and y with its pseudo-values."""
-        ...
-
-    def plugin(self, x: Array, y: Array) -> float:
-        """Return the squared distance of x and y as computed."""
-        ...
 
 
 def pseudo_values(whole: float | Array, without: Array) -> Array:
@@ -90,4 +75,4 @@ def pseudo_values(whole: float | Array, without: Array) -> Array:
 
 def groups_of(count: int) -> np.ndarray:
     """Return the group of each of `count` rows, [count]."""
-    return np.arange(count) % GROUPS
+    return np.arange(count) % JACKKNIFE_GROUPS

@@ -1,67 +1,120 @@
-"""The two sets that are compared, and the training data, as vectors in the data's units."""
+"""What is compared: at most so many rows of a set, in random order, as vectors in one unit."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._checks import InputError
+from .._checks import InputError, require, require_count
 from .._typing import Array
 from ..data import Dataset, Standardisation, load_data
 from ..law.base import Law
-from .vectors import chosen_rows, vectors
+from ..noise import NoiseSource
+from .jackknife import JACKKNIFE_GROUPS
+
+COMPARED_ROWS = 10_000  # of each set
+COMPARED_NUMBERS = 2**24  # of each set: 128 MiB
+FEWEST_COMPARED = 2 * JACKKNIFE_GROUPS
+ROWS_AT_ONCE = 1024
+
+
+class ChosenRows(NamedTuple):
+    """Rows x [n, d] of a data set, their numbers in it [n], and their labels [n], if any."""
+
+    x: Array
+    rows: np.ndarray
+    labels: np.ndarray | None
+
+
+def vectors(
+    data: Dataset, rows: int = COMPARED_ROWS, *, seed: int = 0, argument: str = "data"
+) -> ChosenRows:
+    """Return rows chosen by `seed` in random order, n a multiple of the groups."""
+    chosen = chosen_rows(data, rows, seed=seed, argument=argument)
+    starts = range(0, len(chosen), ROWS_AT_ONCE)
+    x = np.concatenate([flat_rows(data, chosen[a : a + ROWS_AT_ONCE]) for a in starts])
+    return ChosenRows(x, chosen, None if data.labels is None else data.labels[chosen])
+
+
+def flat_rows(data: Dataset, rows: slice | np.ndarray) -> Array:
+    """Return these rows in standardised units, float64 [b, d]."""
+    batch = data.batch(rows)
+    return np.asarray(batch.reshape(len(batch), -1).double().numpy())
+
+
+def chosen_rows(data: Dataset, rows: int, *, seed: int, argument: str) -> np.ndarray:
+    """Return which rows `vectors` takes, in its order."""
+    most = min(require_count("rows", rows), COMPARED_NUMBERS // math.prod(data.shape), len(data))
+    count, rule = (
+        most - most % JACKKNIFE_GROUPS,
+        f"must hold at least {FEWEST_COMPARED} rows to be compared",
+    )
+    require(count >= FEWEST_COMPARED, argument, rule, len(data))
+    keys = NoiseSource(seed, "rows " + argument).uniform(0, 0, len(data))
+    return keys.argsort(kind="stable")[:count]
+
+
+def halves(y: Array, turn: int, seed: int) -> tuple[Array, Array]:
+    """Return two halves of y [m, d] at random, of equal size, another division for each turn."""
+    order = NoiseSource(seed, "halves").uniform(turn, 0, len(y)).argsort(kind="stable")
+    size = len(y) // 2
+    return y[order[:size]], y[order[size : 2 * size]]
 
 
 @dataclass(frozen=True)
 class Sets:
-    """Both sets and the training data as vectors, and the data sets they come from."""
+    """Samples x [n, d], data y [m, d] and training data as vectors, and what is asked of them.
+
+    labels, sample_labels, train_labels: codes into the data's classes; chosen: which rows of
+    samples and data these are; given: how many there were; units: in words; names: of the
+    columns; seed, confidence, features: as `compare` takes them.
+    """
 
     x: Array
     y: Array
     train: Array | None
+    labels: np.ndarray | None
+    sample_labels: np.ndarray | None
+    train_labels: np.ndarray | None
     chosen: tuple[np.ndarray, np.ndarray]
     given: tuple[int, int]
-    labels: np.ndarray | None
-    train_labels: np.ndarray | None
     units: str
     names: tuple[str, ...]
-    sample_labels: np.ndarray | None = None
-
-    @property
-    def labelled(self) -> bool:
-        """Whether samples and data have labels, of two classes or more."""
-        if self.labels is None or self.sample_labels is None:
-            return False
-        return len(np.unique(self.labels)) > 1
+    seed: int
+    confidence: float
+    features: Any
 
     @classmethod
-    def of(cls, samples: Any, data: Any, train: Any, rows: int, seed: int) -> Sets:
-        known = data.sample(rows, seed=seed).numpy() if isinstance(data, Law) else data
-        real = _dataset(known)
-        made = _alike("samples", samples, real.standardisation)
+    def of(
+        cls,
+        samples: Any,
+        data: Any,
+        train: Any = None,
+        *,
+        rows: int = COMPARED_ROWS,
+        seed: int = 0,
+        confidence: float = 0.95,
+        features: Any = "builtin",
+    ) -> Sets:
+        """Return the sets that `compare` is given; InputError where they do not fit together."""
+        drawn_data = data.sample(rows, seed=seed).numpy() if isinstance(data, Law) else data
+        real = _dataset(drawn_data)
+        drawn = _alike("samples", samples, real.standardisation)
         seen = None if train is None else _alike("train", train, real.standardisation)
-        chosen = [
-            chosen_rows(s, rows, seed=seed, argument=name)
-            for s, name in ((made, "samples"), (real, "data"))
-        ]
-        own = None if real.labels is None else real.labels[chosen[1]]
-        train_labels = None
-        if seen is not None and seen.labels is not None:
-            train_labels = seen.labels[chosen_rows(seen, rows, seed=seed, argument="train")]
+        x = vectors(drawn, rows, seed=seed, argument="samples")
+        y = vectors(real, rows, seed=seed, argument="data")
+        z = None if seen is None else vectors(seen, rows, seed=seed, argument="train")
+        both = drawn.labels is not None and real.labels is not None
+        coded = drawn.with_label_names(real.label_names).labels if both else None
         return cls(
-            vectors(made, rows, seed=seed, argument="samples"),
-            vectors(real, rows, seed=seed, argument="data"),
-            None if seen is None else vectors(seen, rows, seed=seed, argument="train"),
-            (chosen[0], chosen[1]),
-            (len(made), len(real)),
-            own,
-            train_labels,
-            _units(real),
-            _columns(real),
-            _codes(made, real, chosen[0]),
-        )
+            x.x, y.x, None if z is None else z.x,
+            y.labels, None if coded is None else coded[x.rows], None if z is None else z.labels,
+            (x.rows, y.rows), (len(drawn), len(real)), _units(real), _columns(real),
+            seed, confidence, features,
+        )  # fmt: skip
 
     def learnt(self) -> tuple[Array, np.ndarray | None]:
         """Return what features are learnt from: labelled training data, or else the data."""
@@ -82,8 +135,7 @@ def _alike(argument: str, source: Any, units: Standardisation) -> Dataset:
 
 
 def _units(data: Dataset) -> str:
-    kind = data.standardisation.kind
-    if kind == "image":
+    if data.standardisation.kind == "image":
         return "values of the data mapped to [-1, 1]"
     return "standard deviations of each column of the data"
 
@@ -93,11 +145,3 @@ def _columns(data: Dataset) -> tuple[str, ...]:
     columns = getattr(data.standardisation, "columns", ())
     plain = all(column.width == 1 for column in columns)
     return tuple(str(column.name) for column in columns) if plain else ()
-
-
-def _codes(samples: Dataset, data: Dataset, rows: np.ndarray) -> np.ndarray | None:
-    """Return the labels of the samples in `rows` as the data's codes, None where one has none."""
-    if samples.labels is None or data.labels is None:
-        return None
-    coded = samples.with_label_names(data.label_names).labels
-    return None if coded is None else np.asarray(coded[rows])

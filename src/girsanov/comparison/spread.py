@@ -18,12 +18,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._typing import Array
-from .bures import principal_axes
+from ..montecarlo import quantile
+from .measures.gaussian_w2 import principal_axes
 
-DIRECTIONS = 10  # principal directions that are looked at
-COLUMNS = 30  # of a table, at most, by name
-SURE = 0.05  # share of the variance by which an interval must miss 1 to be spoken of
-LEAST = 1e-9  # of the largest variance: directions in which the data vary at all
+PRINCIPAL = 10  # principal directions that are looked at
+NAMED_COLUMNS = 30  # of a table, at most, by name
+MISSED = 0.05  # share of the variance by which an interval must miss 1 to be spoken of
+NO_VARIANCE = 1e-9  # of the largest variance: directions in which the data vary at all
 
 
 @dataclass(frozen=True)
@@ -43,32 +44,30 @@ def spreads(
 
     x: samples [n, d]; y: data [m, d]; names: of the d columns, empty where they have none.
     """
-    from ..montecarlo import quantile
-
     half = quantile(0.5 + confidence / 2, math.inf)
     seen, rest = (train, y) if train is not None else (y[::2], y[1::2])
-    axes, variances, _ = principal_axes(seen, DIRECTIONS)
-    axes = axes[:, variances > LEAST * variances.max(initial=0.0)]
+    axes, variances, _ = principal_axes(seen, PRINCIPAL)
+    axes = axes[:, variances > NO_VARIANCE * variances.max(initial=0.0)]
     rows = [_row("all", _whole(x), _whole(y), half)]
     rows += [
         _row(f"direction {k}", _squares(x @ u), _squares(rest @ u), half)
         for k, u in enumerate(axes.T, start=1)
     ]
-    pairs = zip(names[:COLUMNS], x.T, y.T, strict=False)
+    pairs = zip(names[:NAMED_COLUMNS], x.T, y.T, strict=False)
     rows += [_row(name, _squares(a), _squares(b), half) for name, a, b in pairs if b.std() > 0]
     return tuple(rows)
 
 
-def words(found: Sequence[Spread]) -> str:
+def spread_words(found: Sequence[Spread]) -> str:
     """Return in a sentence in which directions samples are certainly too narrow or too wide."""
-    off = [s for s in found if s.high < 1 - SURE or s.low > 1 + SURE]
+    off = [s for s in found if s.high < 1 - MISSED or s.low > 1 + MISSED]
     if not off:
         return "no direction is certainly too narrow or too wide by more than 5 %"
     off = sorted(off, key=lambda s: -abs(math.log(max(s.ratio, 1e-300))))[:5]
-    return "samples are " + ", ".join(map(_said, off))
+    return "samples are " + ", ".join(map(_words_of, off))
 
 
-def _said(s: Spread) -> str:
+def _words_of(s: Spread) -> str:
     side = "narrow" if s.ratio < 1 else "wide"
     off = f"{100 * abs(s.ratio - 1):.0f} % too {side} in {s.name}"
     return f"{off} (variance {s.ratio:.2f} of the data's)"

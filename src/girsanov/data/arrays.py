@@ -9,12 +9,21 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._checks import refuse, require
+from .rows import (
+    Index,
+    RowSource,
+    column_statistics,
+    require_exact,
+    require_usable,
+    row_chunks,
+    value_range,
+)
 from .standardise import (
     CHANNELS,
     ImageStandardisation,
@@ -22,44 +31,45 @@ from .standardise import (
     Standardisation,
     VectorStandardisation,
 )
-from .streaming import (
-    Index,
-    Rows,
-    column_statistics,
-    require_exact,
-    require_usable,
-    row_chunks,
-    value_range,
-)
 
 
-class ArrayLike(Protocol):
-    """An array whose rows are asked for by number: NumPy's, or `Parts` of a folder."""
+@dataclass(frozen=True, eq=False)
+class EndToEnd:
+    """Arrays [n_k, ...] one after another as one array, read where they are."""
+
+    arrays: tuple[NDArray[Any], ...]
+    ends: NDArray[np.int64]  # rows up to and with each array
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """That of the numbers."""
-        ...
+        """That of all arrays."""
+        return self.arrays[0].dtype
 
     @property
     def shape(self) -> tuple[int, ...]:
         """(n, ...)."""
-        ...
+        return (len(self), *self.arrays[0].shape[1:])
 
     def __len__(self) -> int:
         """The number of rows n."""
-        ...
+        return int(self.ends[-1])
 
-    def __getitem__(self, index: Index, /) -> NDArray[Any]:
-        """Return rows `index` [b]."""
-        ...
+    def __getitem__(self, index: Index) -> NDArray[Any]:
+        """Return rows `index` [b] as a copy in memory."""
+        out = np.empty((len(index), *self.shape[1:]), self.dtype)
+        place = np.searchsorted(self.ends, index, side="right")
+        for k in np.unique(place).tolist():
+            chosen = place == k
+            before = self.ends[k] - len(self.arrays[k])
+            out[chosen] = self.arrays[k][index[chosen] - before]
+        return out
 
 
 @dataclass(frozen=True, eq=False)
-class ArrayRows(Rows):
+class ArrayRows(RowSource):
     """Rows of an array [n, ...]; layout None for vectors, else that of the images."""
 
-    values: ArrayLike
+    values: NDArray[Any] | EndToEnd
     layout: Layout | None
 
     @property
@@ -82,8 +92,8 @@ class ArrayRows(Rows):
         """Learn columns' means and deviations, or the images' range."""
         example, dtype = self.values.shape[1:], self.values.dtype
         if self.layout is None:
-            found = column_statistics(self._chunks(index))
-            return VectorStandardisation(example, dtype, found.mean, found.deviation)
+            columns = column_statistics(self._chunks(index))
+            return VectorStandardisation(example, dtype, columns.mean, columns.deviation)
         low, high = picture_range(*value_range(self._chunks(index)), dtype)
         return ImageStandardisation(example, self.layout, dtype, low, high)
 
@@ -98,7 +108,7 @@ class ArrayRows(Rows):
             yield self.take(rows)
 
 
-def array_rows(values: ArrayLike, what: str) -> ArrayRows:
+def array_rows(values: NDArray[Any] | EndToEnd, what: str) -> ArrayRows:
     """Return an array as rows; InputError, naming `what`, unless it is usable numbers."""
     if isinstance(values, np.ma.MaskedArray):
         require(not np.ma.is_masked(values), what, "must not have masked values")

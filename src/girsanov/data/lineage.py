@@ -27,7 +27,7 @@ def cut(rows: int, fraction: float, seed: int) -> tuple[NDArray[np.int64], NDArr
     return order[:count], order[count:]
 
 
-def rows_of(lineage: Json) -> NDArray[np.int64]:
+def lineage_rows(lineage: Json) -> NDArray[np.int64]:
     """Return the row numbers, within the whole file, of the data with this lineage."""
     rows = np.arange(int(lineage["rows"]))
     for fraction, seed, part in lineage["splits"]:
@@ -41,15 +41,15 @@ def shared_rows(own: Json, others: Any) -> int:
     Files are told apart by their rows' fingerprint; labels do not matter. What is no lineage,
     such as the record of a model trained elsewhere, shares nothing that could be known.
     """
-    told = others if isinstance(others, list | tuple) else ()  # a damaged record may hold anything
-    same = [o for o in told if isinstance(o, dict) and o.get("root") == own["root"]]
+    listed = others if isinstance(others, list | tuple) else ()  # a damaged record holds anything
+    same = [o for o in listed if isinstance(o, dict) and o.get("root") == own["root"]]
     if not same:
         return 0
     seen = np.zeros(int(own["rows"]), dtype=bool)
     for other in same:
         try:
-            seen[rows_of({**other, "rows": own["rows"]})] = True
+            seen[lineage_rows({**other, "rows": own["rows"]})] = True
         except (KeyError, IndexError, TypeError, ValueError, OverflowError) as cause:
             rule = "must tell by which splits it was made"
             raise InputError(f"lineage: {rule}; {shown(repr(cause))}") from cause
-    return int(seen[rows_of(own)].sum())
+    return int(seen[lineage_rows(own)].sum())

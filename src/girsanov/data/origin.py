@@ -8,17 +8,12 @@ plan, and the SHA-256 of what was written, so that a file is known again under a
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from .._checks import InputError, refuse, require
 from .._files import read_json, sha256_of, sha256_of_file, write_json
+from .._typing import Json
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    from .._typing import Json
-
-FORMAT = "girsanov/samples/1"
+ORIGIN_FORMAT = "girsanov/samples/1"
 TEXTS = ("command", "model", "drawn_by", "plan", "content", "label", "label_column")
 
 
@@ -30,23 +25,23 @@ def origin_path(samples: str) -> Path:
 
 def write_origin(samples: str, content: Json) -> None:
     """Record how samples were drawn, and their SHA-256."""
-    told = {"format": FORMAT, **content, "content": content_of(samples)}
-    write_json(origin_path(samples), told)
+    record = {"format": ORIGIN_FORMAT, **content, "content": content_of(samples)}
+    write_json(origin_path(samples), record)
 
 
 def read_origin(samples: str) -> Json:
     """Return how samples were drawn, empty when that is not known; refuse a damaged record."""
     path = origin_path(samples)
     try:
-        found = read_json(path)
+        record = read_json(path)
     except (InputError, ValueError):  # somebody else's file, or a name that no file can have
         return {}
-    if found.get("format") != FORMAT:
+    if record.get("format") != ORIGIN_FORMAT:
         return {}
     for name in TEXTS:
-        good = isinstance(found.get(name), str | None)
-        require(good, str(path), f"must have text as {name}", found.get(name), "Remove it")
-    return found
+        good = isinstance(record.get(name), str | None)
+        require(good, str(path), f"must have text as {name}", record.get(name), "Remove it")
+    return record
 
 
 def is_of(origin: Json, samples: str) -> bool:
@@ -79,14 +74,3 @@ def drawn_by_another(samples: str, fingerprint: str) -> bool:
     origin = read_origin(samples) if Path(samples).exists() else {}
     drew = (origin.get("model"), origin.get("drawn_by"))
     return any(drew) and fingerprint not in drew and is_of(origin, samples)
-
-
-def label_column(out: str, values: np.ndarray) -> str | None:
-    """Return what `write_samples` calls the labels in a file; a folder of images needs no name."""
-    suffix = Path(out).suffix.lower()
-    if suffix == ".npz":
-        return "y"
-    name = "label"
-    while name in (values.dtype.names or ()):
-        name += "_"
-    return name if suffix in (".csv", ".parquet") else None

@@ -25,17 +25,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._checks import InputError, require, shown
 from .._typing import Array, Json
-from .units import (
-    cast,
-    number_dtype,
-    numeric_rows,
-    reduce_units,
-    restore_units,
-    whole_numbers,
-)
+from .units import cast, number_dtype, numeric_rows, reduce_units, restore_units, whole_numbers
 
 Layout = Literal["hw", "hwc", "chw"]
 CHANNELS = (1, 3, 4)
+UNITS = "standardisation"  # what a refusal calls it
 
 
 class Standardisation(ABC):
@@ -94,28 +88,21 @@ class Standardisation(ABC):
         """Return the standardisation that `to_json` described; InputError if it is not one."""
         kind = content.get("kind") if isinstance(content, dict) else content
         known = Standardisation._kinds
-        require(
-            isinstance(kind, str) and kind in known,
-            "standardisation",
-            "must be of kind " + ", ".join(sorted(known)),
-            kind,
-        )
+        rule = "must be of kind " + ", ".join(sorted(known))
+        require(isinstance(kind, str) and kind in known, UNITS, rule, kind)
         try:
             return known[str(kind)]._read(content)
         except InputError:
             raise
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as cause:
-            raise InputError(
-                f"standardisation: must be as girsanov wrote it; {shown(repr(cause))}"
-            ) from cause
+            rule = f"must be as girsanov wrote it; {shown(repr(cause))}"
+            raise InputError(f"{UNITS}: {rule}") from cause
 
     def _examples(self, x: ArrayLike) -> Array:
         values = np.asarray(x, dtype=np.float64)
+        fits = values.ndim > 0 and values.shape[1:] == self.shape
         require(
-            values.ndim > 0 and values.shape[1:] == self.shape,
-            "x",
-            f"must have shape [b, {str(self.shape)[1:].rstrip(',)')}]",
-            values.shape,
+            fits, "x", f"must have shape [b, {str(self.shape)[1:].rstrip(',)')}]", values.shape
         )
         require(bool(np.isfinite(values).all()), "x", "must be finite; it holds NaN or infinity")
         return values
@@ -137,19 +124,11 @@ class VectorStandardisation(Standardisation):
 
     def __post_init__(self) -> None:
         """Refuse numbers that do not fit together."""
-        d = (math.prod(self.example),)
-        require(
-            self.mean.shape == d == self.scale.shape,
-            "standardisation",
-            f"must have {d[0]} means and scales",
-            (self.mean.shape, self.scale.shape),
-        )
-        good = np.isfinite(self.mean).all() and np.isfinite(self.scale).all()
-        require(
-            bool(good and (self.scale >= 0).all()),
-            "standardisation",
-            "must have finite means and scales >= 0",
-        )
+        d, shapes = math.prod(self.example), (self.mean.shape, self.scale.shape)
+        require(shapes == ((d,), (d,)), UNITS, f"must have {d} means and scales", shapes)
+        finite = np.isfinite(self.mean).all() and np.isfinite(self.scale).all()
+        good = bool(finite and (self.scale >= 0).all())
+        require(good, UNITS, "must have finite means and scales >= 0")
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -169,10 +148,8 @@ class VectorStandardisation(Standardisation):
 
     def decode(self, x: ArrayLike) -> NDArray[Any]:
         """Return equation (2) for x [b, d]: rows [b, d] (or [b]) of the user's dtype."""
-        values = self._examples(x)
-        return cast(restore_units(values, self.mean, self.scale), self.dtype).reshape(
-            -1, *self.example
-        )
+        values = restore_units(self._examples(x), self.mean, self.scale)
+        return cast(values, self.dtype).reshape(-1, *self.example)
 
     def to_json(self) -> Json:
         """Return the fields as JSON values."""
@@ -221,26 +198,20 @@ class ImageStandardisation(Standardisation):
     def __post_init__(self) -> None:
         """Refuse numbers that do not fit together."""
         fits = self.layout in ("hw", "hwc", "chw") and len(self.example) == len(self.layout)
-        require(
-            fits,
-            "standardisation",
-            "must have an image shape and layout that agree",
-            (self.example, self.layout),
-        )
+        rule = "must have an image shape and layout that agree"
+        require(fits, UNITS, rule, (self.example, self.layout))
         ordered = math.isfinite(self.low) and math.isfinite(self.high) and self.low <= self.high
-        require(ordered, "standardisation", "must have low <= high", (self.low, self.high))
+        require(ordered, UNITS, "must have low <= high", (self.low, self.high))
         if self.mean is not None or self.scale is not None:
-            self._check_own()
+            good = self._fits(self.mean, -math.inf) and self._fits(self.scale, 0.0)
+            rule = f"must have a finite mean and a scale > 0 that fit {self.shape}"
+            require(good, UNITS, rule)
 
-    def _check_own(self) -> None:
-        rule = f"must have a finite mean and a scale > 0 that fit {self.shape}"
-        for value, least in ((self.mean, -math.inf), (self.scale, 0.0)):
-            known = value is not None and value.ndim == 3
-            require(known, "standardisation", rule)
-            assert value is not None
-            fits = all(n in (1, m) for n, m in zip(value.shape, self.shape, strict=True))
-            good = fits and bool((np.isfinite(value) & (value > least)).all())
-            require(good, "standardisation", rule)
+    def _fits(self, value: Array | None, least: float) -> bool:
+        if value is None or value.ndim != 3:
+            return False
+        fits = all(n in (1, m) for n, m in zip(value.shape, self.shape, strict=True))
+        return fits and bool((np.isfinite(value) & (value > least)).all())
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -260,14 +231,11 @@ class ImageStandardisation(Standardisation):
     def encode(self, raw: NDArray[Any]) -> NDArray[np.float32]:
         """Return equation (1) for images [b, *example]: float32 [b, C, H, W]."""
         rows = numeric_rows(raw, self.example)
-        same = (raw.dtype.kind == "f") == (self.dtype.kind == "f")
-        require(
-            same,
-            "raw",
-            f"must hold images of dtype {self.dtype} (whole numbers and "
-            "fractions have different ranges)",
-            str(raw.dtype),
+        same, ranges = (raw.dtype.kind == "f") == (self.dtype.kind == "f"), "different ranges"
+        rule = (
+            f"must hold images of dtype {self.dtype} (whole numbers and fractions have {ranges})"
         )
+        require(same, "raw", rule, str(raw.dtype))
         if self.layout == "hw":
             rows = rows[:, None]
         elif self.layout == "hwc":

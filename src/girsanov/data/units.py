@@ -15,12 +15,8 @@ from .._typing import Array
 def numeric_rows(raw: NDArray[Any], example: tuple[int, ...]) -> Array:
     """Return rows of shape `example` in float64, or refuse them."""
     rule = f"must be numbers of shape [b{''.join(f', {n}' for n in example)}]"
-    require(
-        isinstance(raw, np.ndarray) and raw.dtype.kind in "biuf",
-        "raw",
-        rule,
-        str(getattr(raw, "dtype", type(raw).__name__)),
-    )
+    numbers = isinstance(raw, np.ndarray) and raw.dtype.kind in "biuf"
+    require(numbers, "raw", rule, str(getattr(raw, "dtype", type(raw).__name__)))
     require(raw.ndim > 0 and raw.shape[1:] == example, "raw", rule, raw.shape)
     return raw.astype(np.float64)
 

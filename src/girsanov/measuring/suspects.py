@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ..data import Dataset
-from ..data.lineage import rows_of
+from ..data.lineage import lineage_rows
 from ..denoise.base import Denoiser, around, per_call, process_of
 from ..error_curve.curve import GROUPS, Curve, Examples
 from ..error_curve.doubts import doubts
@@ -40,7 +40,7 @@ def suspected(denoiser: Denoiser, source: Examples, curve: Curve, seed: int) -> 
     named = rows[worst[loss[worst] >= SHARE * loss.sum()]]
     while isinstance(source, Part):
         named, source = source.order[named], source.examples
-    return tuple(int(row) for row in rows_of(source.lineage)[named])
+    return tuple(int(row) for row in lineage_rows(source.lineage)[named])
 
 
 def _losses(

@@ -63,12 +63,12 @@ def opened(
 def _spread_of(samples: Shown | None, data: Shown | None) -> list[str]:
     """Return how much of the data's variance the samples keep, where both are data sets."""
     from ..comparison.compare import spread_of
-    from ..comparison.spread import words
+    from ..comparison.spread import spread_words
 
     if not isinstance(samples, Dataset) or not isinstance(data, Dataset):
         return []
     try:
-        told = words(spread_of(samples, data))
+        told = spread_words(spread_of(samples, data))
     except InputError:  # too few rows, or of another kind, which the page shows all the same
         return []
     return [f"Beside the data, {told}"]

@@ -26,7 +26,7 @@ from .._records import as_json
 from .._signatures import takes
 from .._typing import Json, PathLike, Progress
 from ..basis import Basis
-from ..data.numpy_files import read_npy
+from ..data.formats.npy_files import read_npy
 from ..data.standardise import Standardisation
 from ..denoise.base import Denoiser
 from .loop import BATCH, HasRecipe, sample_batches
@@ -34,6 +34,7 @@ from .options import ShardKeywords, ShardOptions
 from .sample import check_model, in_units, proportional_labels, units_of
 from .sampler import Recipe
 
+SHARD_SUFFIX = ".npy"  # of a shard, and of the files that shards are merged into unread
 SHARDS = 1000  # files at most
 OURS = re.compile(r"\.?(\d{6}\.npy|index\.json)(\..*)?")
 
@@ -56,7 +57,7 @@ class Shards:
 
     def path(self, k: int) -> Path:
         """Return where shard `k` is kept."""
-        return self.folder / f"{k:06d}.npy"
+        return self.folder / f"{k:06d}{SHARD_SUFFIX}"
 
     def open(self, k: int) -> np.ndarray | None:
         """Return the samples of shard `k`, memory-mapped, or None if it is not there whole."""

@@ -16,8 +16,8 @@ from ..auditing import audit as measure
 from ..auditing import audit_to
 from ..comparison.copies import near_copies
 from ..data import Dataset, load_data
+from ..data.id_columns import id_notes
 from ..data.origin import refuse_drawn
-from ..data.table.id_columns import id_notes
 from ..denoise.arithmetic import in_precision
 from ..denoise.base import Denoiser
 from ..denoise.load import load_model

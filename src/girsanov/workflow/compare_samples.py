@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from .._checks import require
 from .._typing import Json, Progress
-from ..comparison.compare import MEASURES, Comparison
 from ..comparison.compare import compare as measure
+from ..comparison.measures.registry import MEASURES
+from ..comparison.result import Comparison
 from ..data import Dataset, load_data
 from ..data.origin import drawn_by_another, read_origin
 from ..denoise.classes import class_note
@@ -51,7 +52,7 @@ def compare(request: CompareRequest, *, progress: Progress | None = None) -> Com
     return CompareResult(comparison, notes)
 
 
-def require_measures(names: Iterable[str], measures: Sequence[str]) -> None:
+def require_measures(names: Iterable[str], measures: Iterable[str]) -> None:
     """Refuse a --by that is none of `measures`, before anything is read."""
     for name in names:
         remedy = NO_FID if name.lower() in ("fid", "fréchet") else ""

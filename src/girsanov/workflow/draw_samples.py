@@ -15,8 +15,9 @@ from .._checks import refuse, require
 from .._processes import processes
 from .._typing import Json, Progress
 from ..data import check_destination, write_samples
-from ..data.origin import label_column, write_origin
+from ..data.origin import write_origin
 from ..data.standardise import Standardisation
+from ..data.write import label_column
 from ..denoise.arithmetic import in_precision
 from ..denoise.base import Denoiser
 from ..denoise.load import load_model
@@ -25,7 +26,7 @@ from ..planning.plan_file import load_plan
 from ..sampling.loop import BATCH
 from ..sampling.sample import check_model, proportional_labels, units_of
 from ..sampling.sample import sample as draw
-from ..sampling.shards import Shards, plan_fingerprint, sample_shards
+from ..sampling.shards import SHARD_SUFFIX, Shards, plan_fingerprint, sample_shards
 from .requests import SampleRequest
 from .shared.data_sources import unread
 from .shared.destinations import parts_path, require_place
@@ -151,7 +152,7 @@ def _drawn(
 
 def _merged(shards: Shards, out: str, write: Callable[..., None]) -> np.ndarray:
     """Make one file of shards, which a run that was stopped has kept, and remove them."""
-    npy = Path(out).suffix.lower() == ".npy"
+    npy = Path(out).suffix.lower() == SHARD_SUFFIX
     if npy:
         shards.merge(out)
         values: np.ndarray = np.load(out, mmap_mode="r", allow_pickle=False)

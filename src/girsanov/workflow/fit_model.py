@@ -10,7 +10,7 @@ from .._checks import refuse, require
 from .._processes import processes
 from .._typing import Json, Progress
 from ..data import Dataset, load_data
-from ..data.table.id_columns import id_notes
+from ..data.id_columns import id_notes
 from ..denoise.network import NetworkDenoiser
 from ..error_curve.curve import GROUPS
 from ..train import TrainOptions

@@ -8,9 +8,8 @@ from typing import Any
 from .._checks import refuse
 from .._typing import Progress
 from ..audited import Audit, load_audit
-from ..comparison.compare import DISTANCES
-from ..comparison.frechet import builtin
-from ..comparison.vectors import ROWS, chosen_rows, vectors
+from ..comparison.measures.registry import distance_of, distances
+from ..comparison.sets import vectors
 from ..data import Dataset
 from ..data.origin import refuse_drawn
 from ..denoise.base import Denoiser
@@ -28,7 +27,7 @@ from .shared.pipelines import captioned, guided, latents_of
 
 def by_samples(request: PlanRequest, progress: Progress | None) -> tuple[Audit, Plan]:
     """Return an audit and the winner of a tournament on the held-out part of its model's data."""
-    require_measures([str(request.by)], DISTANCES)
+    require_measures([str(request.by)], distances())
     audit = load_audit(request.audit)
     if request.model is None or request.data is None:
         missing = "--model" if request.model is None else "--data"
@@ -37,10 +36,11 @@ def by_samples(request: PlanRequest, progress: Progress | None) -> tuple[Audit, 
     refuse_drawn(str(request.data), denoiser.fingerprint)
     denoiser, data, train = _data(request, audit, denoiser)
     by: Any = request.by
-    if by == "frechet" and train is not None and train.labels is not None:
+    distance = distance_of(str(by))
+    if distance.of_labels and train is not None and train.labels is not None:
         # features must not know the rows that they are to judge samples by
-        rows = chosen_rows(train, ROWS, seed=0, argument="train")
-        by = builtin(vectors(train, argument="train"), train.labels[rows])
+        seen = vectors(train, argument="train")
+        by = distance.fit(seen.x, seen.labels, 0)
     best = tournament(
         audit, denoiser, data, by=by, steps=request.steps, candidates=request.candidates or None,
         calls=CALLS if request.calls is None else request.calls, seed=request.seed,

@@ -157,17 +157,12 @@ class CategoryColumn:
         if values.dtype.kind != "U":
             refuse(f"column {self.name!r}", "must hold text", str(values.dtype))
         code = {category: k for k, category in enumerate(self.categories)}
-        found, where = np.unique(values, return_inverse=True)
-        for text in found.tolist():
-            if text not in code:
-                known = ", ".join(self.categories[:8])
-                refuse(
-                    f"column {self.name!r}",
-                    "must hold categories learnt from the training"
-                    f" data ({known}{', …' if self.width > 8 else ''})",
-                    text or "no value",
-                )
-        hot = np.eye(self.width)[[code[text] for text in found.tolist()]]
+        distinct, where = np.unique(values, return_inverse=True)
+        first = ", ".join(self.categories[:8]) + (", …" if self.width > 8 else "")
+        rule = f"must hold categories learnt from the training data ({first})"
+        for text in distinct.tolist():
+            require(text in code, f"column {self.name!r}", rule, text or "no value")
+        hot = np.eye(self.width)[[code[text] for text in distinct.tolist()]]
         return reduce_units(hot, np.asarray(self.frequencies), self._scale)[where]
 
     def decode(self, x: Array) -> NDArray[Any]:

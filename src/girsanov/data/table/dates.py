@@ -49,14 +49,14 @@ class Moment(NamedTuple):
 
 def read_iso(text: str) -> Moment | None:
     """Return the date, in UTC, that a text in ISO 8601 gives; None for any other text."""
-    found = ISO.fullmatch(text)
-    if found is None:
+    match = ISO.fullmatch(text)
+    if match is None:
         return None
-    year, day, clock, second, fraction, zone = found.groups()
+    year, day, clock, second, fraction, zone = match.groups()
     resolution = "D" if clock is None else "s" if second else "m"
     if fraction:
         resolution = ("ms", "us", "ns")[(len(fraction) - 2) // 3]
-    first, last = NANOSECOND_YEARS if resolution == "ns" else YEARS
+    first, last = _years(resolution)
     if not first <= int(year) <= last:
         return None
     try:
@@ -88,9 +88,13 @@ def _datetime(text: str, resolution: str) -> np.datetime64:
     return value
 
 
-def limits(resolution: str) -> tuple[int, int]:
+def _years(resolution: str) -> tuple[int, int]:
+    return NANOSECOND_YEARS if resolution == "ns" else YEARS
+
+
+def date_limits(resolution: str) -> tuple[int, int]:
     """Return the first and the last date that may occur, in `resolution` since 1970."""
-    first, last = NANOSECOND_YEARS if resolution == "ns" else YEARS
+    first, last = _years(resolution)
     ends = (f"{first:04d}-01-01", f"{last:04d}-12-31")
     low, high = (int(_datetime(day, resolution).astype(np.int64)) for day in ends)
     return low, high
@@ -102,10 +106,10 @@ def require_dates(values: NDArray[Any], where: str) -> None:
     rule = "must hold dates in days, hours, ... or nanoseconds"
     require(unit in RESOLUTIONS and many == 1, where, rule, str(values.dtype))
     there = values[~missing(values)].astype(np.int64)
-    low, high = limits(unit)
+    low, high = date_limits(unit)
     if len(there) and not (low <= there.min() and there.max() <= high):
         wrong = there.min() if there.min() < low else there.max()
-        first, last = NANOSECOND_YEARS if unit == "ns" else YEARS
+        first, last = _years(unit)
         rule = f"must hold dates of the years {first} to {last}"
         refuse(where, rule, f"{wrong} {unit} since 1970")
 
@@ -153,7 +157,7 @@ class DateColumn:
     def _limits(self) -> tuple[int, int]:
         """Return the first and the last date that the unit can hold, in the resolution."""
         step = NANOSECONDS[self.resolution] // NANOSECONDS[self.unit]
-        low, high = limits(self.unit)
+        low, high = date_limits(self.unit)
         return -(-low // step), high // step
 
     @property
@@ -185,7 +189,7 @@ class DateColumn:
         require(values.dtype.kind == "M", where, "must hold dates", str(values.dtype))
         require(not missing(values).any(), where, NO_GAPS)
         years = values.astype("M8[Y]").astype(np.int64) + 1970
-        first, last = NANOSECOND_YEARS if self.unit == "ns" else YEARS
+        first, last = _years(self.unit)
         fits = bool(((years >= first) & (years <= last)).all())
         require(fits, where, f"must hold dates of the years {first} to {last}")
         return self.number.encode(self.counts(values))
@@ -199,5 +203,5 @@ class DateColumn:
 
     def to_json(self) -> Json:
         """Return the fields as JSON values."""
-        told = {"unit": self.unit, "resolution": self.resolution, "origin": self.origin}
-        return {**self.number.to_json(), "dates": told}
+        dates = {"unit": self.unit, "resolution": self.resolution, "origin": self.origin}
+        return {**self.number.to_json(), "dates": dates}

@@ -10,7 +10,7 @@ from typing import Any
 from ..._checks import refuse, require
 from .values import Values
 
-Found = dict[str, Values | None]  # the columns of a table by name; None: left out, not read
+Columns = dict[str, Values | None]  # the columns of a table by name; None: left out, not read
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ class Wanted:
     def of(self, names: Iterable[str], what: str) -> dict[str, bool]:
         """Return, for the names of all columns of `what`, whether each is to be read."""
         there = list(names)
+        _require_names(there, what)
         for argument, given in (("drop", self.drop), ("only", self.only)):
             for name in given:
                 rule = f"must name columns of {what} ({', '.join(there)})"
@@ -68,6 +69,15 @@ class Wanted:
         return kept
 
 
+def _require_names(names: list[str], what: str) -> None:
+    """Refuse columns without a name or with one name."""
+    for place, name in enumerate(names):
+        if not name.strip():
+            remedy = "Name every column (in pandas: to_csv(..., index=False))"
+            refuse(what, f"must name column {place + 1}", "an empty name", remedy)
+        require(name not in names[:place], what, "must not repeat a column's name", name)
+
+
 def leave_out(name: str) -> str:
     """Return the advice to leave out the column of this name."""
     return f"Leave it out with --drop {shlex.quote(name)} (in Python drop=[{name!r}])"
@@ -76,8 +86,3 @@ def leave_out(name: str) -> str:
 def in_numbers(name: str) -> str:
     """Return the advice for a column of durations or of times of day without a date."""
     return f"Give them as numbers, such as seconds or hours. Or l{leave_out(name)[1:]}"
-
-
-def left_out(found: Found) -> tuple[str, ...]:
-    """Return the names of the columns that were left out."""
-    return tuple(name for name, values in found.items() if values is None)

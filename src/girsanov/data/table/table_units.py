@@ -1,8 +1,8 @@
-"""The standardisation of a table, column by column, and which of its columns were left out."""
+"""The standardisation of a table, column by column: how it is learnt, and what was left out."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -11,25 +11,27 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..._checks import refuse, require
 from ..._typing import Json
+from ..rows import Index, column_statistics
 from ..standardise import Standardisation
 from ..units import number_dtype
-from .columns import CategoryColumn, NumberColumn
-from .dates import DateColumn
+from .columns import CategoryColumn, NumberColumn, decimals_of
+from .dates import DateColumn, resolution_of, whole_dates
 from .missing_values import GapColumn
 from .selected_columns import leave_out
+from .values import Categories, Gapped, Values, chunks, missing, stored
 
-Column = NumberColumn | CategoryColumn | DateColumn | GapColumn
+ColumnUnits = NumberColumn | CategoryColumn | DateColumn | GapColumn
 
 
 @dataclass(frozen=True, eq=False)
 class TableStandardisation(Standardisation):
-    """Column by column; rows are structured arrays with one field per column.
+    """ColumnUnits by column; rows are structured arrays with one field per column.
 
     left_out: the columns that the rows learnt from had besides, and that were left out.
     """
 
     kind: ClassVar[str] = "table"
-    columns: tuple[Column, ...]
+    columns: tuple[ColumnUnits, ...]
     left_out: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -79,13 +81,13 @@ class TableStandardisation(Standardisation):
         if not names:
             return f"must be a structured array with the columns {listed}", kind, ""
         rule = f"must be rows with the columns {listed}"
-        missing = [name for name in wanted if name not in names]
+        absent = [name for name in wanted if name not in names]
         more = [name for name in names if name not in wanted]
-        if missing:
-            return rule, f"no {', '.join(missing)}", ""
-        known = set(more) <= set(self.left_out)
+        if absent:
+            return rule, f"no {', '.join(absent)}", ""
+        left = set(more) <= set(self.left_out)
         remedy = "Leave out what its model left out: load_data(..., like=model)"
-        return rule, ", ".join(names), remedy if known else leave_out(more[0])
+        return rule, ", ".join(names), remedy if left else leave_out(more[0])
 
     def decode(self, x: ArrayLike) -> NDArray[Any]:
         """Return x [b, d] as structured rows [b] in the user's units and types."""
@@ -108,7 +110,7 @@ class TableStandardisation(Standardisation):
         return cls(columns, tuple(str(name) for name in content.get("left_out", ())))
 
 
-def _read_column(content: Json) -> Column:
+def _read_column(content: Json) -> ColumnUnits:
     name = str(content["name"])
     if "categories" in content:
         categories = tuple(str(c) for c in content["categories"])
@@ -119,7 +121,63 @@ def _read_column(content: Json) -> Column:
     column: NumberColumn | DateColumn
     column = NumberColumn(name, dtype, mean, scale, content.get("decimals"), low, high)
     if "dates" in content:
-        told = content["dates"]
-        units = (str(told["unit"]), str(told["resolution"]))
-        column = DateColumn(*units, int(told["origin"]), column)
+        dates = content["dates"]
+        units = (str(dates["unit"]), str(dates["resolution"]))
+        column = DateColumn(*units, int(dates["origin"]), column)
     return GapColumn(column, float(content["missing"])) if "missing" in content else column
+
+
+def learn_column(name: str, values: Values, index: Index | None) -> ColumnUnits:
+    """Return the map of column `values` to the model's units, learnt from rows `index` or all."""
+    if isinstance(values, Categories):
+        codes = values.codes if index is None else values.codes[index]
+        counts = np.bincount(codes, minlength=len(values.names))
+        return CategoryColumn(name, values.names, tuple((counts / len(codes)).tolist()))
+    learn = _learn_dates if values.dtype.kind == "M" else _learn_numbers
+    column = learn(name, values, index)
+    if not isinstance(values, Gapped):
+        return column
+    gaps = sum(int(missing(part).sum()) for part in chunks(values, index))
+    return GapColumn(column, gaps / (len(values) if index is None else len(index)))
+
+
+def _learn_numbers(name: str, values: Values, index: Index | None) -> NumberColumn:
+    dtype = values.of if isinstance(values, Gapped) else values.dtype
+    # of all rows, as categories are: the form of the table, nothing learnt from it
+    decimals = _decimals(values) if dtype.kind == "f" else None
+    return _numbers(name, dtype, _there(values, index), decimals)
+
+
+def _learn_dates(name: str, values: Values, index: Index | None) -> DateColumn:
+    unit = np.datetime_data(stored(values).dtype)[0]
+    resolution = resolution_of(chunks(values), unit)
+    firsts = (whole_dates(part, resolution).min() for part in _there(values, index))
+    origin = int(min(firsts, default=0))
+    counts = (whole_dates(part, resolution) - origin for part in _there(values, index))
+    return DateColumn(unit, resolution, origin, _numbers(name, np.dtype(np.int64), counts, None))
+
+
+def _numbers(
+    name: str, dtype: np.dtype[Any], parts: Iterable[NDArray[Any]], decimals: int | None
+) -> NumberColumn:
+    statistics = column_statistics(parts)
+    if not len(statistics.mean):  # none of these rows has a value
+        return NumberColumn(name, dtype, 0.0, 0.0, decimals)
+    low, high, mean, deviation = (float(values[0]) for values in statistics)
+    return NumberColumn(name, dtype, mean, deviation, decimals, low, high)
+
+
+def _there(values: Values, index: Index | None) -> Iterator[NDArray[Any]]:
+    """Yield the values that are not missing, part by part; no part is empty."""
+    for part in chunks(values, index):
+        there = part[~missing(part)] if isinstance(values, Gapped) else part
+        if len(there):
+            yield there
+
+
+def _decimals(values: Values) -> int | None:
+    most: int | None = 0
+    for part in _there(values, None):
+        if most is not None:
+            most = decimals_of(part, most)
+    return most

@@ -18,29 +18,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._checks import refuse, require
-from ..streaming import (
-    EXACT,
+from ..rows import (
+    LARGEST_WHOLE,
     TOO_LONG,
     Index,
-    Rows,
+    RowSource,
     require_exact,
     require_usable,
     row_chunks,
 )
 from .dates import from_dates, require_dates
-from .learn_units import learn_column
-from .selected_columns import Found, Wanted, in_numbers, leave_out, left_out
-from .table_units import TableStandardisation
-from .values import (
-    Categories,
-    Gapped,
-    Values,
-    chunks,
-    missing,
-    plain_bytes,
-    stored,
-    with_gaps,
-)
+from .selected_columns import Columns, Wanted, in_numbers, leave_out
+from .table_units import TableStandardisation, learn_column
+from .values import Categories, Gapped, Values, chunks, missing, plain_bytes, stored, with_gaps
 
 USABLE = "must hold numbers, dates or text"
 NO_VALUES = "must have values, and all of them are missing"
@@ -49,7 +39,7 @@ TEXT_LIMIT = 256  # characters
 
 
 @dataclass(frozen=True, eq=False)
-class TableRows(Rows):
+class TableRows(RowSource):
     """Rows of named columns, each of numbers, dates or categories; and the names left out."""
 
     columns: Mapping[str, Values]
@@ -126,9 +116,9 @@ def _firsts(values: Values) -> Index:
     return np.zeros(0, np.int64)
 
 
-def table_rows(found: Found, what: str) -> TableRows:
+def table_rows(every: Columns, what: str) -> TableRows:
     """Return columns as rows; InputError, naming `what`, unless there are 2 rows and 1 column."""
-    columns = {name: values for name, values in found.items() if values is not None}
+    columns = {name: values for name, values in every.items() if values is not None}
     require(bool(columns), what, "must have at least one column besides the labels")
     count = len(next(iter(columns.values())))
     require(count > 1, what, "must have at least 2 rows", count)
@@ -136,21 +126,20 @@ def table_rows(found: Found, what: str) -> TableRows:
         require(_has_values(values), f"{what} column {name!r}", NO_VALUES, None, leave_out(name))
         for part in chunks(values) if isinstance(values, np.ndarray) else ():
             require_exact(part, f"{what} column {name!r}", leave_out(name))
-    return TableRows(columns, left_out(found))
+    return TableRows(columns, tuple(name for name in every if name not in columns))
 
 
-def structured_columns(rows: NDArray[Any], what: str, wanted: Wanted) -> Found:
+def structured_columns(rows: NDArray[Any], what: str, wanted: Wanted) -> Columns:
     """Return the fields of a structured array [n] as columns."""
     require(rows.ndim == 1, what, "must be a flat array of records", f"shape {rows.shape}")
     kept = wanted.of(rows.dtype.names or (), what)
     return {n: column(rows[n], n, what) if k else None for n, k in kept.items()}
 
 
-def frame_columns(frame: Any, what: str, wanted: Wanted) -> Found:
+def frame_columns(frame: Any, what: str, wanted: Wanted) -> Columns:
     """Return the columns of a data frame (pandas, polars or alike)."""
-    names = [str(name) for name in frame.columns]
-    require_names(names, what)
-    pairs = zip(wanted.of(names, what).items(), frame.columns, strict=True)
+    kept = wanted.of([str(name) for name in frame.columns], what)
+    pairs = zip(kept.items(), frame.columns, strict=True)
     return {n: _frame_column(frame[key], n, what) if k else None for (n, k), key in pairs}
 
 
@@ -160,17 +149,8 @@ def _frame_column(series: Any, name: str, what: str) -> Values:
     whole = "int" in str(getattr(series, "dtype", "")).lower()
     if whole and values.dtype.kind == "f" and len(values):
         top = float(np.nan_to_num(np.abs(values)).max())
-        require(top < EXACT, f"{what} column {name!r}", TOO_LONG, top, leave_out(name))
+        require(top < LARGEST_WHOLE, f"{what} column {name!r}", TOO_LONG, top, leave_out(name))
     return column(values, name, what)
-
-
-def require_names(names: list[str], what: str) -> None:
-    """Refuse columns without a name or with one name."""
-    for place, name in enumerate(names):
-        if not name.strip():
-            remedy = "Name every column (in pandas: to_csv(..., index=False))"
-            refuse(what, f"must name column {place + 1}", "an empty name", remedy)
-        require(name not in names[:place], what, "must not repeat a column's name", name)
 
 
 def column(values: NDArray[Any], name: str, what: str) -> Values:
@@ -213,40 +193,37 @@ def _from_objects(values: NDArray[Any], name: str, what: str) -> Values:
     """Return Python objects [n] that are all text, all numbers or all dates as a column."""
     where = f"{what} column {name!r}"
     # The missing values of every library: None, NaN (unequal to itself), pandas' NA and NaT.
-    gaps = np.array(
-        [
-            v is None
-            or type(v).__name__ in ("NAType", "NaTType")
-            or (isinstance(v, float) and v != v)
-            for v in values
-        ],
-        bool,
-    )
+    absent = (v is None or type(v).__name__ in ("NAType", "NaTType") or _is_nan(v) for v in values)
+    gaps = np.fromiter(absent, bool, len(values))
     there = values[~gaps]
     kinds = {type(value) for value in there}
     if kinds == {str}:
         texts = ("" if gap else v for v, gap in zip(values, gaps, strict=True))
         return categorise(texts, name, what)
     if all(issubclass(kind, bool | int | float | np.number) for kind in kinds):
-        known = np.asarray(there.tolist(), None if kinds else np.float64)
-        _require_same(there, known, where, name)
+        plain = np.asarray(there.tolist(), None if kinds else np.float64)
+        _require_same(there, plain, where, name)
     elif all(issubclass(kind, datetime.date) for kind in kinds):
-        known = from_dates(there, where)
+        plain = from_dates(there, where)
     else:
-        found = ", ".join(sorted(kind.__name__ for kind in kinds))
+        listed = ", ".join(sorted(kind.__name__ for kind in kinds))
         spans = all(issubclass(kind, datetime.time | datetime.timedelta) for kind in kinds)
-        refuse(where, USABLE, found, in_numbers(name) if spans else leave_out(name))
-    filled: NDArray[Any] = np.zeros(len(values), known.dtype)
-    filled[~gaps] = known
+        refuse(where, USABLE, listed, in_numbers(name) if spans else leave_out(name))
+    filled: NDArray[Any] = np.zeros(len(values), plain.dtype)
+    filled[~gaps] = plain
     return with_missing(filled, gaps, name, what)
 
 
-def _require_same(there: NDArray[Any], known: NDArray[Any], where: str, name: str) -> None:
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and value != value
+
+
+def _require_same(there: NDArray[Any], plain: NDArray[Any], where: str, name: str) -> None:
     """Refuse Python's whole numbers [n] that are others in the one type for all of them."""
-    if known.dtype.kind in "iu":
+    if plain.dtype.kind in "iu":
         return
     for value in there:
-        whole = isinstance(value, int | np.integer) and abs(int(value)) > EXACT
+        whole = isinstance(value, int | np.integer) and abs(int(value)) > LARGEST_WHOLE
         require(not whole, where, TOO_LONG, value, leave_out(name))
 
 

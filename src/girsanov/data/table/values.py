@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..streaming import Index, row_chunks
+from ..rows import Index, row_chunks
 
 FRACTION = np.dtype(np.float64)
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from ..._checks import InputError
 from ..._typing import Array, Progress
-from ...comparison.jackknife import Measure, Squared
+from ...comparison.jackknife import Squared
+from ...comparison.measures.measure import SquaredDistance
 from ...denoise.base import Denoiser
 from ...ledger.plan_records import Standing
 from ...montecarlo import Estimate, mean_estimate
@@ -27,7 +28,7 @@ class Ground:
     """What all candidates meet: the model, the measure, the reference [m, d], the seed."""
 
     model: Denoiser
-    measure: Measure
+    measure: SquaredDistance
     reference: Array
     seed: int
 

@@ -12,7 +12,7 @@ from ..options import PlanKeywords
 from ..plan import Plan
 
 if TYPE_CHECKING:  # torch is slow to import, and planning needs none
-    from ...comparison.jackknife import Measure
+    from ...comparison.measures.measure import SquaredDistance
 
 CALLS = 200_000  # network calls that a tournament spends
 
@@ -27,7 +27,7 @@ class _BySamples(TypedDict, total=False):
 class TournamentKeywords(_BySamples, total=False):
     """The fields of `TournamentOptions` by name, each of which may be left out."""
 
-    by: str | Measure
+    by: str | SquaredDistance
     steps: int | None
     force: bool
 
@@ -40,7 +40,7 @@ class AnyPlanKeywords(PlanKeywords, _BySamples, total=False):
 class TournamentOptions:
     """The options of a plan that samples choose; `girsanov.tournament` says what each is."""
 
-    by: str | Measure = "sliced-w2"
+    by: str | SquaredDistance = "sliced-w2"
     steps: int | None = None
     candidates: Sequence[str] | Mapping[str, Plan] | None = None
     calls: int = CALLS

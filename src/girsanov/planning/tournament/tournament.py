@@ -26,16 +26,12 @@ from typing import Unpack
 
 import numpy as np
 
-from ..._checks import InputError, require, require_choice
+from ..._checks import InputError, require
 from ..._signatures import takes
 from ..._typing import Array, Progress
-from ...comparison.bures import GaussianW2
-from ...comparison.compare import DISTANCES
-from ...comparison.frechet import builtin
-from ...comparison.jackknife import GROUPS, Measure
-from ...comparison.mmd import MMD, median_distance
-from ...comparison.sliced import SlicedW2
-from ...comparison.vectors import LEAST, NUMBERS, ROWS, chosen_rows, vectors
+from ...comparison.jackknife import JACKKNIFE_GROUPS
+from ...comparison.measures.registry import distance_of
+from ...comparison.sets import COMPARED_NUMBERS, COMPARED_ROWS, FEWEST_COMPARED, vectors
 from ...data import Dataset
 from ...denoise.base import Denoiser
 from ...law.base import Law
@@ -69,7 +65,7 @@ def tournament(
 ) -> Plan:
     """Return the candidate whose samples are closest to held-out `data`, with the whole table.
 
-    by: ``sliced-w2``, ``gaussian-w2``, ``mmd`` or ``frechet``, or a measure; steps: network
+    by: ``sliced-w2``, ``gaussian-w2``, ``mmd`` or ``frechet``, or a distance; steps: network
     calls a sample, by default the best number of `make_plan`; candidates: names of samplers, or
     plans by name (`planning/tournament/candidates.py`); calls: network calls spent in all, at
     most; data: the reference, which the model was not trained on; force: as in `make_plan`;
@@ -96,7 +92,9 @@ def tournament(
     )  # fmt: skip
     entrants = [Entrant(c) for c in entered]
     reference, labels = _reference(model, data, seed)
-    ground = Ground(model, _measure(request.by, reference, labels, seed), reference, seed)
+    by = request.by
+    measure = distance_of(by).fit(reference, labels, seed) if isinstance(by, str) else by
+    ground = Ground(model, measure, reference, seed)
     costs = [e.candidate.plan.steps for e in entrants]
     sizes = rounds(costs, request.calls - paid.calls, dimension)
     left, spent = _play(ground, entrants, sizes, paid.calls, progress)
@@ -127,11 +125,11 @@ def rounds(costs: Sequence[int], calls: int, dimension: int = 1) -> list[int]:
     spent = [sum(dearest[:k]) for k in counts]
     unit = spent[0] + sum(c * 2 ** (r - 1) for r, c in enumerate(spent[1:], start=1))
     doublings = len(counts) - 1
-    held = max(LEAST, 2 * NUMBERS // (dimension * len(costs)))
-    size = min(calls // unit, ROWS // 2**doublings, held)
-    rule = f"must be at least {unit * LEAST} for {len(costs)} candidates"
-    require(calls >= unit * LEAST, "calls", rule, calls, "Or name fewer candidates")
-    return [(size - size % GROUPS) * 2**r for r in range(len(counts))]
+    held = max(FEWEST_COMPARED, 2 * COMPARED_NUMBERS // (dimension * len(costs)))
+    size = min(calls // unit, COMPARED_ROWS // 2**doublings, held)
+    rule = f"must be at least {unit * FEWEST_COMPARED} for {len(costs)} candidates"
+    require(calls >= unit * FEWEST_COMPARED, "calls", rule, calls, "Or name fewer candidates")
+    return [(size - size % JACKKNIFE_GROUPS) * 2**r for r in range(len(counts))]
 
 
 def _field(
@@ -213,22 +211,8 @@ def _reference(model: Denoiser, data: Dataset | Law, seed: int) -> tuple[Array, 
     source = held_out_examples(model, data, None, FAR + seed)
     require_shape("data", source, model)
     if isinstance(source, Dataset):
-        rows = chosen_rows(source, REFERENCE, seed=seed, argument="data")
-        labels = None if source.labels is None else source.labels[rows]
-        return vectors(source, REFERENCE, seed=seed), labels
-    size = min(len(source), REFERENCE, NUMBERS // math.prod(model.shape))
-    batch = source.batch(slice(0, size - size % GROUPS))
+        seen = vectors(source, REFERENCE, seed=seed)
+        return seen.x, seen.labels
+    size = min(len(source), REFERENCE, COMPARED_NUMBERS // math.prod(model.shape))
+    batch = source.batch(slice(0, size - size % JACKKNIFE_GROUPS))
     return batch.reshape(len(batch), -1).double().cpu().numpy(), None
-
-
-def _measure(by: str | Measure, reference: Array, labels: np.ndarray | None, seed: int) -> Measure:
-    if not isinstance(by, str):
-        return by
-    name = require_choice("by", by, DISTANCES)
-    if name == "frechet":
-        return builtin(reference, labels, seed=seed)
-    if name == "mmd":
-        return MMD(median_distance(reference))
-    return (
-        GaussianW2(reference) if name == "gaussian-w2" else SlicedW2(reference.shape[1], seed=seed)
-    )

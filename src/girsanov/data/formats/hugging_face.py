@@ -12,37 +12,27 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._checks import InputError, need, refuse, require, shown
-from .arrays import array_rows
-from .folders import gathered
-from .images import GREY, flattened
-from .streaming import Rows
-from .table.parquet_files import arrow_columns
-from .table.selected_columns import Wanted
-from .table.spool import Spool
-from .table.tables import table_rows
-from .table.values import Values
+from ..._checks import InputError, need, refuse, require, shown
+from ..arrays import array_rows
+from ..table.selected_columns import Wanted
+from ..table.spool import Spool, gathered
+from .data_format import Loaded, from_columns
+from .image_folders import GREY_MODES, flattened
+from .parquet_files import arrow_columns
 
-HUB = "hub:"
-BATCH = 256  # rows of pictures or arrays decoded at a time
-TABLE_BATCH = 2**14  # rows of a table
+DATA_HUB = "hub:"
+PICTURE_ROWS = 256  # rows of pictures or arrays decoded at a time
+TABLE_ROWS = 2**14  # rows of a table
 PICTURES = ("Image",)
 ARRAYS = ("Array2D", "Array3D", "Sequence", "List", "LargeList")
-
-
-class Found(NamedTuple):
-    """Rows, and the labels that came with them: codes with names, a column, or nothing."""
-
-    rows: Rows
-    labels: Values | None = None
-    names: tuple[str, ...] | None = None
 
 
 def is_saved(folder: Path) -> bool:
@@ -50,112 +40,106 @@ def is_saved(folder: Path) -> bool:
     return any((folder / name).is_file() for name in ("dataset_dict.json", "state.json"))
 
 
-def saved_set(folder: Path, wanted: Wanted) -> Found:
+def saved_set(folder: Path, wanted: Wanted) -> Loaded:
     """Return the rows of a folder that `save_to_disk` wrote."""
     what = str(folder)
     if (folder / "dataset_dict.json").is_file():
         parts = ", ".join(sorted(p.name for p in folder.iterdir() if p.is_dir()))
         refuse(what, "holds several data sets", parts, f"Name one: {folder}/NAME")
     library = need("datasets", "datasets")
-    with quiet(library, what):
-        found = library.load_from_disk(str(folder))
+    with _quiet(library, what):
+        source = library.load_from_disk(str(folder))
         # Arrow trusts the places that a file names, and a damaged one makes it read elsewhere
-        found.data.table.validate(full=True)
-        return rows_of(found, wanted, what)
+        source.data.table.validate(full=True)
+        return _rows_of(source, wanted, what)
 
 
-def hub_set(name: str, wanted: Wanted) -> Found:
+def hub_set(name: str, wanted: Wanted) -> Loaded:
     """Return the rows of ``hub:owner/name@split`` (by default train), fetched as a stream."""
     library = need("datasets", "datasets")
-    place, _, split = name.removeprefix(HUB).partition("@")
+    place, _, split = name.removeprefix(DATA_HUB).partition("@")
     require(bool(place), "source", "must name a data set: hub:owner/name@split", name)
-    with quiet(library, name):
-        found = library.load_dataset(place, split=split or "train", streaming=True)
-        return rows_of(found, wanted, name)
+    with _quiet(library, name):
+        source = library.load_dataset(place, split=split or "train", streaming=True)
+        return _rows_of(source, wanted, name)
 
 
-class quiet:
-    """Without the library's progress bars; whatever it raises becomes one line about `what`."""
-
-    def __init__(self, library: Any, what: str) -> None:
-        self.library, self.what = library, what
-
-    def __enter__(self) -> None:
-        self.library.disable_progress_bars()
-        # without a network it tells of every retry, and then fails with the same words
-        logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
-
-    def __exit__(self, kind: Any, cause: BaseException | None, _: Any) -> None:
-        # its errors come from many packages and share no class that could be named
-        if isinstance(cause, Exception) and not isinstance(cause, InputError):
-            text = f"cannot be read; {shown(str(cause) or type(cause).__name__, 160)}"
-            raise InputError(f"{self.what}: {text}") from cause
+@contextmanager
+def _quiet(library: Any, what: str) -> Iterator[None]:
+    """Do without the library's progress bars, and say in a line about `what` what it raises."""
+    library.disable_progress_bars()
+    # without a network it tells of every retry, and then fails with the same words
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as cause:  # from many packages: they share no class that could be named
+        why = shown(str(cause) or type(cause).__name__, 160)
+        raise InputError(f"{what}: cannot be read; {why}") from cause
 
 
-def rows_of(found: Any, wanted: Wanted, what: str) -> Found:
+def _rows_of(source: Any, wanted: Wanted, what: str) -> Loaded:
     """Return the rows and labels of a data set of the library's, map-style or streamed."""
     labels = wanted.labels
-    kinds = {name: type(feature).__name__ for name, feature in (found.features or {}).items()}
+    kinds = {name: type(feature).__name__ for name, feature in (source.features or {}).items()}
     require(bool(kinds), what, "must say which columns it has", "none")
-    require(labels is None or labels in kinds, "labels", "must be a column of " + what
-            + f" ({', '.join(kinds)})", labels)  # fmt: skip
+    rule = f"must be a column of {what} ({', '.join(kinds)})"
+    require(labels is None or labels in kinds, "labels", rule, labels)
     classes = [name for name, kind in kinds.items() if kind == "ClassLabel"]
     label = labels or (classes[0] if len(classes) == 1 else None)
     wide = [n for n, kind in kinds.items() if kind in (*PICTURES, *ARRAYS) and n != label]
     if not wide:
-        return _table(found, replace(wanted, labels=label), labels is not None, what)
+        return _table(source, replace(wanted, labels=label), labels is not None, what)
     rule = "must have one column of pictures or arrays"
     require(len(wide) == 1, what, rule, ", ".join(wide), "Select one with select_columns")
     picture = kinds[wide[0]] in PICTURES
     spool, codes = Spool(f"{what} column {wide[0]!r}"), Spool(f"{what} column {label!r}")
-    for batch in _batches(found, [wide[0], *([label] if label else [])], BATCH):
+    for batch in _batches(source, [wide[0], *([label] if label else [])], PICTURE_ROWS):
         spool.append(_pictures(batch[wide[0]], spool) if picture else _arrays(batch[wide[0]]))
         if label:
             codes.append(np.asarray(batch[label]))
     require(not wanted.asks, "drop", "must name columns of a table; this data is none")
     rows = array_rows(spool.rows(), what)
     if label is None:
-        return Found(rows)
-    given = np.array(codes.rows())
-    return _named(Found(rows, given), found, label) if label in classes else Found(rows, given)
+        return Loaded(rows)
+    loaded = Loaded(rows, np.array(codes.rows()))
+    return _named(loaded, source, label) if label in classes else loaded
 
 
-def _batches(found: Any, names: list[str], size: int) -> Iterator[dict[str, list[Any]]]:
-    yield from found.select_columns(names).with_format(None).iter(batch_size=size)
+def _batches(source: Any, names: list[str], size: int) -> Iterator[dict[str, list[Any]]]:
+    yield from source.select_columns(names).with_format(None).iter(batch_size=size)
 
 
 def _pictures(images: list[Any], spool: Spool) -> NDArray[Any]:
     """Return pictures of one size as uint8, grey if the first of all is."""
     shape = None if spool.form is None else spool.form[1]
-    grey = images[0].mode in GREY if shape is None else len(shape) == 2
+    grey = images[0].mode in GREY_MODES if shape is None else len(shape) == 2
     for image in images:
-        require(not grey or image.mode in GREY, spool.what, "must be grey in all rows or in none",
-                f"mode {image.mode}")  # fmt: skip
+        alike, rule = not grey or image.mode in GREY_MODES, "must be grey in all rows or in none"
+        require(alike, spool.what, rule, f"mode {image.mode}")
         size = images[0].size if shape is None else (shape[1], shape[0])
         require(image.size == size, spool.what, f"must have size {size}", image.size)
     return np.stack([flattened(image, grey) for image in images])
 
 
 def _arrays(values: Iterable[Any]) -> NDArray[Any]:
-    return np.asarray(list(values))  # ragged lists fail here, and are refused by `quiet`
+    return np.asarray(list(values))  # ragged lists fail here, and are refused by `_quiet`
 
 
-def _table(found: Any, wanted: Wanted, named: bool, what: str) -> Found:
+def _table(source: Any, wanted: Wanted, named: bool, what: str) -> Loaded:
     """Return a table and its labels; named: whether the user named their column."""
-    parts = found.with_format("arrow").iter(batch_size=TABLE_BATCH)
-    kept = wanted.of(list(found.features), what)
+    parts = source.with_format("arrow").iter(batch_size=TABLE_ROWS)
+    kept = wanted.of(list(source.features), what)
     columns = gathered((arrow_columns(part, what, kept) for part in parts), what)
-    given = None if wanted.labels is None else columns.pop(wanted.labels)
-    rows = table_rows(columns, what)
-    if given is None or wanted.labels is None:
-        return Found(rows)
-    return Found(rows, given) if named else _named(Found(rows, given), found, wanted.labels)
+    loaded, label = from_columns(columns, wanted, what), wanted.labels
+    return loaded if named or label is None else _named(loaded, source, label)
 
 
-def _named(found: Found, source: Any, label: str) -> Found:
+def _named(loaded: Loaded, source: Any, label: str) -> Loaded:
     """Return class labels with the names that the data set gives them."""
     names = tuple(str(name) for name in source.features[label].names)
-    codes = np.asarray(found.labels).astype(np.int64)
+    codes = np.asarray(loaded.labels).astype(np.int64)
     inside = bool(((codes >= 0) & (codes < len(names))).all())
     require(inside, f"labels of {label}", f"must lie in 0..{len(names) - 1}", codes.min())
-    return Found(found.rows, codes, names)
+    return Loaded(loaded.rows, codes, names)

@@ -14,23 +14,24 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._checks import plural, require_count
-from .._typing import Array
-from ..noise import NoiseSource
-from .jackknife import GROUPS, Squared, groups_of, pseudo_values
+from ..._checks import plural, require_count
+from ..._typing import Array
+from ...noise import NoiseSource
+from ..jackknife import JACKKNIFE_GROUPS, Squared, groups_of, pseudo_values
+from .measure import SquaredDistance
 
-DIRECTIONS = 256
+MOST_DIRECTIONS = 256
 PER_COORDINATE = 32  # directions, where that is fewer
 FRAME = 16  # directions in a frame, or d when that is less
-BLOCK = 32  # directions looked along at a time
+ALONG = 32  # directions looked along at a time
 
 
-class SlicedW2:
+class SlicedW2(SquaredDistance):
     """Sliced W2 over at most `count` fixed directions of R^d drawn with `seed`."""
 
     name = "sliced-w2"
 
-    def __init__(self, dimension: int, count: int = DIRECTIONS, seed: int = 0) -> None:
+    def __init__(self, dimension: int, count: int = MOST_DIRECTIONS, seed: int = 0) -> None:
         wanted = min(require_count("directions", count), PER_COORDINATE * dimension)
         self.width = min(dimension, FRAME, wanted)
         self.directions = directions(dimension, -(-wanted // self.width), self.width, seed)
@@ -39,12 +40,20 @@ class SlicedW2:
             self.directions, self.note = np.ones((1, 1)), "of one coordinate"
         self._seen: tuple[Array, list[Lines]] | None = None
 
+    @classmethod
+    def fit(cls, data: Array, labels: np.ndarray | None = None, seed: int = 0) -> SlicedW2:
+        """Return it for rows of as many numbers as data [m, d] have."""
+        return cls(data.shape[1], seed=seed)
+
     def squared(self, x: Array, y: Array) -> Squared:
         """Return equation (1) squared for x [n, d] and y [m, d]."""
         if self._seen is None or self._seen[0] is not y:
-            self._seen = (y, [lines(y @ u) for u in self._blocks()])  # candidates share their data
+            # candidates share their data
+            self._seen = (y, [sorted_lines(y @ u) for u in self._blocks()])
         pairs = zip(self._blocks(), self._seen[1], strict=True)
-        each = np.concatenate([_replicates(lines(x @ u), seen) for u, seen in pairs], axis=1)
+        each = np.concatenate(
+            [_replicates(sorted_lines(x @ u), seen) for u, seen in pairs], axis=1
+        )
         pseudo = pseudo_values(each[0], each[1:])
         frames = pseudo.mean(axis=0).reshape(-1, self.width).mean(axis=1)
         spread = frames.std(ddof=1) / len(frames) ** 0.5 if len(frames) > 1 else 0.0
@@ -58,7 +67,7 @@ class SlicedW2:
 
     def _blocks(self) -> list[Array]:
         """Return the directions, so many at a time as keep projections of 10,000 rows small."""
-        return np.split(self.directions, range(BLOCK, self.directions.shape[1], BLOCK), axis=1)
+        return np.split(self.directions, range(ALONG, self.directions.shape[1], ALONG), axis=1)
 
 
 class Lines(NamedTuple):
@@ -91,7 +100,7 @@ def directions(dimension: int, frames: int, width: int, seed: int) -> Array:
     return np.concatenate([np.linalg.qr(draw)[0] for draw in draws], axis=1)
 
 
-def lines(projected: Array) -> Lines:
+def sorted_lines(projected: Array) -> Lines:
     """Return projections [n, L] sorted along each line."""
     order = np.argsort(projected.T, axis=1)
     groups = groups_of(len(projected)).astype(np.int8)
@@ -101,10 +110,10 @@ def lines(projected: Array) -> Lines:
 def _replicates(x: Lines, y: Lines) -> Array:
     """Return W2^2 of each line with all rows and without each group, [1 + B, L]."""
     count, n, m = len(x.values), x.values.shape[1], y.values.shape[1]
-    found = [Coupling(n, m).squared(x.values, y.values)]
-    rest = Coupling(n - n // GROUPS, m - m // GROUPS)
-    for g in range(GROUPS):
+    squares = [Coupling(n, m).squared(x.values, y.values)]
+    rest = Coupling(n - n // JACKKNIFE_GROUPS, m - m // JACKKNIFE_GROUPS)
+    for g in range(JACKKNIFE_GROUPS):
         # the same number of rows leaves every line, so what stays is again a rectangle
         kept = (s.values[s.groups != g].reshape(count, -1) for s in (x, y))
-        found.append(rest.squared(*kept))
-    return np.stack(found)
+        squares.append(rest.squared(*kept))
+    return np.stack(squares)

@@ -6,22 +6,22 @@ import shlex
 
 import numpy as np
 
-from ..dataset import Dataset
-from .selected_columns import leave_out
-from .tables import TableRows
-from .values import Categories, Values, stored
+from .dataset import Dataset
+from .table.selected_columns import leave_out
+from .table.tables import TableRows
+from .table.values import Categories, Values, stored
 
-LEAST = 32  # rows; in fewer, whatever is counted may well differ from row to row
-SEEN = 100_000  # rows of a column of numbers that are looked at
+FEWEST_IDS = 32  # rows; in fewer, whatever is counted may well differ from row to row
+LOOKED_AT = 100_000  # rows of a column of numbers that are looked at
 
 
 def id_columns(data: Dataset) -> tuple[str, ...]:
     """Return the columns of text or whole numbers in which no value occurs twice.
 
-    Of all rows of the table, whichever of them `data` holds; of numbers the first `SEEN`.
+    Of all rows of the table, whichever of them `data` holds; of numbers the first `LOOKED_AT`.
     """
     rows = data.rows
-    if not isinstance(rows, TableRows) or len(rows) < LEAST:
+    if not isinstance(rows, TableRows) or len(rows) < FEWEST_IDS:
         return ()
     return tuple(name for name, values in rows.columns.items() if _all_differ(values))
 
@@ -53,6 +53,6 @@ def _all_differ(values: Values) -> bool:
     held = stored(values)
     if held.dtype.kind not in "iuf":
         return False
-    seen = np.asarray(held[:SEEN])
+    seen = np.asarray(held[:LOOKED_AT])
     whole = seen.dtype.kind != "f" or bool((seen == np.rint(seen)).all())  # no gap is whole
     return whole and len(np.unique(seen)) == len(seen)

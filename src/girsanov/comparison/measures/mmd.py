@@ -13,16 +13,19 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .._typing import Array
-from ..noise import NoiseSource
-from .jackknife import GROUPS, Squared, groups_of, pseudo_values
+from ..._typing import Array
+from ...noise import NoiseSource
+from ..jackknife import JACKKNIFE_GROUPS, Squared, groups_of, pseudo_values
+from ..sets import Sets
+from .measure import MeasureRow, SquaredDistance
 
-ROWS = 2000  # of each set; the kernel of both has (2 ROWS)^2 numbers
-BLOCK = 256  # rows of the kernel held at a time
+KERNEL_ROWS = 2000  # of each set; the kernel of both has (2 KERNEL_ROWS)^2 numbers
+KERNEL_BLOCK = 256  # rows of the kernel held at a time
+DEALS = 199  # permutations
 MEDIAN = 1000  # rows whose distances give the bandwidth
 
 
-class MMD:
+class MMD(SquaredDistance):
     """Equation (1) with bandwidth h."""
 
     name = "mmd"
@@ -31,20 +34,41 @@ class MMD:
         self.bandwidth = bandwidth
         self.note = f"Gaussian kernel of width {bandwidth:.3g}"
 
+    @classmethod
+    def fit(cls, data: Array, labels: np.ndarray | None = None, seed: int = 0) -> MMD:
+        """Return it with the median distance between rows of data [m, d] as bandwidth."""
+        return cls(median_distance(data))
+
+    @classmethod
+    def row(cls, sets: Sets) -> MeasureRow:
+        """Return it with the bandwidth of both sets, which its permutation test needs."""
+        x, y = sets.x[:KERNEL_ROWS], sets.y[:KERNEL_ROWS]
+        deals = random_deals(len(x) + len(y), len(x), DEALS, sets.seed)
+        z = np.concatenate([x, y])
+        # rows enter at random, whichever set they are of, so that the test stays exact
+        width = median_distance(z[deals[:, 1].argsort(kind="stable")])
+        return cls(width).row_of(sets.x, sets.y, sets, permutation_p_value(z, deals, width))
+
     def squared(self, x: Array, y: Array) -> Squared:
         """Return equation (1); as computed, with equal rows counted too, it is never negative."""
-        x, y = x[:ROWS], y[:ROWS]
-        member = np.zeros((len(x) + len(y), 2 * GROUPS))
+        x, y = x[:KERNEL_ROWS], y[:KERNEL_ROWS]
+        member = np.zeros((len(x) + len(y), 2 * JACKKNIFE_GROUPS))
         member[np.arange(len(x)), groups_of(len(x))] = 1
-        member[len(x) + np.arange(len(y)), GROUPS + groups_of(len(y))] = 1
-        sums = np.zeros((2 * GROUPS, 2 * GROUPS))
+        member[len(x) + np.arange(len(y)), JACKKNIFE_GROUPS + groups_of(len(y))] = 1
+        sums = np.zeros((2 * JACKKNIFE_GROUPS, 2 * JACKKNIFE_GROUPS))
         for rows, kernel in kernel_blocks(np.concatenate([x, y]), self.bandwidth):
             sums += member[rows].T @ (kernel @ member)
-        xx, yy, xy = sums[:GROUPS, :GROUPS], sums[GROUPS:, GROUPS:], sums[:GROUPS, GROUPS:]
+        xx, yy, xy = (
+            sums[:JACKKNIFE_GROUPS, :JACKKNIFE_GROUPS],
+            sums[JACKKNIFE_GROUPS:, JACKKNIFE_GROUPS:],
+            sums[:JACKKNIFE_GROUPS, JACKKNIFE_GROUPS:],
+        )
         n, m = len(x), len(y)
         whole = unbiased(xx.sum(), yy.sum(), xy.sum(), n, m)
         left = [_without(s, s.shape[0]) for s in (xx, yy, xy)]
-        without = unbiased(left[0], left[1], left[2], n - n // GROUPS, m - m // GROUPS)
+        without = unbiased(
+            left[0], left[1], left[2], n - n // JACKKNIFE_GROUPS, m - m // JACKKNIFE_GROUPS
+        )
         plugin = xx.sum() / n**2 + yy.sum() / m**2 - 2 * xy.sum() / (n * m)
         return Squared(float(plugin), pseudo_values(float(whole), np.asarray(without)))
 
@@ -65,9 +89,9 @@ def permutation_p_value(z: Array, deals: Array, bandwidth: float) -> float:
         rows[part] = kernel.sum(axis=1)
     n = int(deals[:, 0].sum())
     outer = rows @ deals
-    found = unbiased(inner, rows.sum() - 2 * outer + inner, outer - inner, n, len(z) - n)
+    squares = unbiased(inner, rows.sum() - 2 * outer + inner, outer - inner, n, len(z) - n)
     # equal deals differ by rounding, which must not decide between them
-    return float(np.mean(np.asarray(found) >= found[0] - 1e-12))
+    return float(np.mean(squares >= squares[0] - 1e-12))
 
 
 def unbiased(xx: Array, yy: Array, xy: Array, n: int, m: int) -> Array:
@@ -77,19 +101,19 @@ def unbiased(xx: Array, yy: Array, xy: Array, n: int, m: int) -> Array:
 
 
 def kernel_blocks(z: Array, bandwidth: float) -> Iterator[tuple[slice, Array]]:
-    """Yield rows of the kernel matrix of z [N, d], `BLOCK` at a time."""
+    """Yield rows of the kernel matrix of z [N, d], `KERNEL_BLOCK` at a time."""
     for rows, square in square_distances(z, z):
         np.exp(square / (-2 * bandwidth**2), out=square)
         yield rows, square
 
 
 def square_distances(x: Array, y: Array) -> Iterator[tuple[slice, Array]]:
-    """Yield squared distances of x [n, d] to y [m, d], `BLOCK` rows at a time."""
+    """Yield squared distances of x [n, d] to y [m, d], `KERNEL_BLOCK` rows at a time."""
     centre = y.mean(axis=0)  # far from the origin, squares would cancel
     a, b = x - centre, y - centre
     norms = np.square(b).sum(axis=1)
-    for first in range(0, len(a), BLOCK):
-        part = a[first : first + BLOCK]
+    for first in range(0, len(a), KERNEL_BLOCK):
+        part = a[first : first + KERNEL_BLOCK]
         square = part @ b.T
         square *= -2
         square += norms

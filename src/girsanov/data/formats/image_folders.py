@@ -19,40 +19,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from .._checks import InputError, refuse, require
+from ..._checks import InputError, refuse, require
+from ..rows import Index, RowSource
+from ..standardise import ImageStandardisation, Layout
 from .captions import captions_of
-from .standardise import ImageStandardisation, Layout
-from .streaming import Index, Rows
+from .data_format import Loaded
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif")
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif")
+UNREADABLE = (
+    OSError, ValueError, SyntaxError, EOFError, struct.error, MemoryError,
+    Image.DecompressionBombError,
+)  # fmt: skip
 PIXEL_LIMIT = 2**25
-GREY = ("1", "L", "LA", "La")
-COLOUR = ("P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")
-
-
-class Folder(NamedTuple):
-    """The images of a folder and, if it has sub-folders, the label of each and their names."""
-
-    rows: ImageRows
-    labels: NDArray[np.int64] | None
-    label_names: tuple[str, ...]
-
-
-class Header(NamedTuple):
-    """What is known of an image before its pixels are unpacked."""
-
-    size: tuple[int, int]  # W, H
-    grey: bool
+GREY_MODES = ("1", "L", "LA", "La")
+COLOUR_MODES = ("P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")
 
 
 @dataclass(frozen=True, eq=False)
-class ImageRows(Rows):
+class ImageRows(RowSource):
     """Image files of one size (W, H), read as grey [H, W] or RGB [H, W, 3] in uint8."""
 
     paths: tuple[Path, ...]
@@ -82,7 +72,7 @@ class ImageRows(Rows):
         return images
 
     def _pixels(self, path: Path) -> NDArray[Any]:
-        with opened(path) as image:
+        with opened_image(path) as image:
             require(image.size == self.size, str(path), f"must have size {self.size}", image.size)
             return flattened(image, self.grey)
 
@@ -107,7 +97,7 @@ def flattened(image: Image.Image, grey: bool) -> NDArray[Any]:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Image.Image]:
+def opened_image(path: Path) -> Iterator[Image.Image]:
     """Yield an image whose header was read; InputError for all that can be wrong with it."""
     try:
         with warnings.catch_warnings():
@@ -119,79 +109,73 @@ def opened(path: Path) -> Iterator[Image.Image]:
                 yield image
     except InputError:
         raise
-    except (
-        OSError,
-        ValueError,
-        SyntaxError,
-        EOFError,
-        struct.error,
-        MemoryError,
-        Image.DecompressionBombError,
-    ) as cause:
-        raise InputError(
-            f"{path}: must be a whole image; {' '.join(str(cause).split())}"
-        ) from cause
+    except UNREADABLE as cause:
+        why = " ".join(str(cause).split())
+        raise InputError(f"{path}: must be a whole image; {why}") from cause
 
 
-def read_folder(path: Path) -> Folder:
-    """Return a folder's images; InputError unless all can be read and have one size."""
+def read_image_folder(path: Path) -> Loaded:
+    """Return a folder's images and the label of each, if its sub-folders or texts tell one.
+
+    Raises InputError unless all can be read and have one size.
+    """
+    what, loose = str(path), _image_files(path)
     classes = sorted(p.name for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
-    groups = {name: found for name in classes if (found := _image_files(path / name))}
-    loose = _image_files(path)
-    what = str(path)
-    model = (path / "model_index.json").is_file()
-    require(not model, what, "must be data, and is the folder of a model", None,
-            "Check the order of the arguments")  # fmt: skip
-    require(bool(loose or groups), what, "must hold images (" + ", ".join(SUFFIXES) + ")", "none")
+    groups = {name: files for name in classes if (files := _image_files(path / name))}
+    model, rule = (
+        (path / "model_index.json").is_file(),
+        "must be data, and is the folder of a model",
+    )
+    require(not model, what, rule, None, "Check the order of the arguments")
+    require(
+        bool(loose or groups),
+        what,
+        "must hold images (" + ", ".join(PICTURE_SUFFIXES) + ")",
+        "none",
+    )
     if loose and groups:
         rule = "must have its images either all in sub-folders (the labels) or all beside them"
         refuse(what, rule, f"{loose[0].name} beside {next(iter(groups))}/")
-    paths = tuple(loose or [p for found in groups.values() for p in found])
+    paths = tuple(loose or [p for files in groups.values() for p in files])
     require(len(paths) > 1, what, "must hold at least 2 images", len(paths))
-    headers = _headers(paths)
-    rows = ImageRows(paths, headers[0].size, all(header.grey for header in headers))
+    rows = ImageRows(paths, *_size_and_grey(paths))
     texts = captions_of(path, paths)
     if texts is not None:
         names, codes = np.unique(np.array(texts, dtype=object), return_inverse=True)
-        return Folder(rows, codes.reshape(-1).astype(np.int64), tuple(str(n) for n in names))
+        return Loaded(rows, codes.reshape(-1).astype(np.int64), tuple(str(n) for n in names))
     if loose:
-        return Folder(rows, None, ())
-    sizes = [len(found) for found in groups.values()]
-    return Folder(rows, np.repeat(np.arange(len(groups)), sizes), tuple(groups))
+        return Loaded(rows)
+    sizes = [len(files) for files in groups.values()]
+    return Loaded(rows, np.repeat(np.arange(len(groups)), sizes), tuple(groups))
 
 
 def _image_files(folder: Path) -> list[Path]:
-    files = (p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
+    files = (p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES)
     return sorted(p for p in files if p.is_file() and not p.name.startswith("."))
 
 
-def _headers(paths: tuple[Path, ...]) -> list[Header]:
-    headers: list[Header] = []
+def _size_and_grey(paths: tuple[Path, ...]) -> tuple[tuple[int, int], bool]:
+    """Return the size (W, H) of all images, and whether all are grey; read from their headers."""
+    first, grey = None, True
     for path in paths:
-        with opened(path) as image:
+        with opened_image(path) as image:
             require(not getattr(image, "is_animated", False), str(path), "must not be animated")
-            eight = image.mode in (*GREY, *COLOUR)
-            require(
-                eight,
-                str(path),
-                "must have 8 bits a channel",
-                f"mode {image.mode}",
-                "Convert it, or save all as one .npy array",
-            )
-            headers.append(Header(image.size, _is_grey(image)))
-        first = headers[0].size
-        require(
-            image.size == first,
-            str(path),
+            eight, rule = image.mode in (*GREY_MODES, *COLOUR_MODES), "must have 8 bits a channel"
+            remedy = "Convert it, or save all as one .npy array"
+            require(eight, str(path), rule, f"mode {image.mode}", remedy)
+            grey &= _is_grey(image)
+        first = image.size if first is None else first
+        rule, remedy = (
             f"must have size {first}, as {paths[0].name}",
-            image.size,
             "Resize the images to one size",
         )
-    return headers
+        require(image.size == first, str(path), rule, image.size, remedy)
+    assert first is not None  # there are two images or more
+    return first, grey
 
 
 def _is_grey(image: Image.Image) -> bool:
     if image.mode != "P":
-        return image.mode in GREY
+        return image.mode in GREY_MODES
     colours = np.asarray(image.getpalette("RGB")).reshape(-1, 3)
     return bool((colours == colours[:, :1]).all())

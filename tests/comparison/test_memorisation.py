@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from comparison.pairs import looks_uniform
 
-from girsanov.comparison.memorise import memorisation
+from girsanov.comparison.measures.memorisation import memorisation
 
 
 def test_p_values_are_uniform_for_a_poor_model_without_memory():

@@ -27,12 +27,12 @@ from .standardise import Standardisation
 
 Index = NDArray[np.int64]  # [b], row numbers
 CHUNK_VALUES = 2**19  # numbers held at a time: 4 MiB in float64, and a few such at once
-EXACT = 2**53  # whole numbers up to here, and not all beyond, are numbers of float64
+LARGEST_WHOLE = 2**53  # whole numbers up to here, and not all beyond, are numbers of float64
 TOO_LONG = "must hold whole numbers of at most 2^53 in size: longer ones lose their last digits"
-LARGEST = 1e150  # its square is the largest that float64 can still add up
+LARGEST_NUMBER = 1e150  # its square is the largest that float64 can still add up
 
 
-class Rows(ABC):
+class RowSource(ABC):
     """Where a data set's rows live; nothing but the rows asked for is read."""
 
     @property
@@ -128,7 +128,7 @@ def require_exact(values: NDArray[Any], what: str, remedy: str = "") -> None:
     if values.dtype.kind not in "iu" or values.dtype.itemsize < 8 or not values.size:
         return
     for end in (int(values.min()), int(values.max())):
-        require(abs(end) <= EXACT, what, TOO_LONG, end, remedy)
+        require(abs(end) <= LARGEST_WHOLE, what, TOO_LONG, end, remedy)
 
 
 def require_usable(chunk: NDArray[Any], rows: Index, what: str, *, gaps: bool = False) -> None:
@@ -140,7 +140,7 @@ def require_usable(chunk: NDArray[Any], rows: Index, what: str, *, gaps: bool = 
         return
     bad = np.isinf(chunk) if gaps else ~np.isfinite(chunk)
     if chunk.dtype.itemsize == 8:  # smaller floats end before the limit
-        bad |= np.abs(chunk) >= LARGEST
+        bad |= np.abs(chunk) >= LARGEST_NUMBER
     if bad.any():
         first = tuple(int(i) for i in np.argwhere(bad)[0])
         place = f"row {rows[first[0]]}" + (f", column {list(first[1:])}" if first[1:] else "")

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .._checks import InputError, require
+from ..._checks import InputError, require
 
-FILES = ("metadata.csv", "metadata.jsonl", "captions.csv")
-TEXTS = ("text", "caption", "prompt")
+CAPTION_FILES = ("metadata.csv", "metadata.jsonl", "captions.csv")
+TEXT_COLUMNS = ("text", "caption", "prompt")
 
 
 def captions_of(folder: Path, images: Sequence[Path]) -> list[str] | None:
@@ -24,24 +24,22 @@ def captions_of(folder: Path, images: Sequence[Path]) -> list[str] | None:
     A metadata file without a column of texts says something else and is left alone. Raises
     InputError for an image without a text, and for files that cannot be read.
     """
-    file = next((folder / name for name in FILES if (folder / name).is_file()), None)
+    file = next((folder / name for name in CAPTION_FILES if (folder / name).is_file()), None)
     if file is None:
         return None
     rows = _jsonl(file) if file.suffix == ".jsonl" else _csv(file)
-    column = next((name for name in TEXTS if rows and name in rows[0]), None)
+    column = next((name for name in TEXT_COLUMNS if rows and name in rows[0]), None)
     if column is None or "file_name" not in rows[0]:
-        said = file.name == "captions.csv"
-        rule = f"must have the columns file_name and one of {', '.join(TEXTS)}"
-        require(not said, str(file), rule, ", ".join(map(str, rows[0])) if rows else "no rows")
+        rule = f"must have the columns file_name and one of {', '.join(TEXT_COLUMNS)}"
+        columns = ", ".join(map(str, rows[0])) if rows else "no rows"
+        require(file.name != "captions.csv", str(file), rule, columns)
         return None
-    known = {str(row.get("file_name")): row.get(column) for row in rows}
-    found = []
-    for path in images:
-        name = path.relative_to(folder).as_posix()
-        text = known.get(name)
-        require(isinstance(text, str), str(file), f"must have a {column} for every image", name)
-        found.append(str(text))
-    return found
+    text_of = {str(row.get("file_name")): row.get(column) for row in rows}
+    names = [path.relative_to(folder).as_posix() for path in images]
+    for name in names:
+        there = isinstance(text_of.get(name), str)
+        require(there, str(file), f"must have a {column} for every image", name)
+    return [str(text_of[name]) for name in names]
 
 
 def _csv(file: Path) -> list[dict[str, Any]]:
@@ -53,14 +51,11 @@ def _csv(file: Path) -> list[dict[str, Any]]:
 
 
 def _jsonl(file: Path) -> list[dict[str, Any]]:
-    rows = []
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
-        for line in lines:
-            if line.strip():
-                rows.append(json.loads(line))
+        rows = [json.loads(line) for line in lines if line.strip()]
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as cause:
         raise InputError(f"{file}: must have one JSON object a line; {cause}") from cause
-    whole = all(isinstance(row, dict) for row in rows)
-    require(whole, str(file), "must have one JSON object a line")
+    objects = all(isinstance(row, dict) for row in rows)
+    require(objects, str(file), "must have one JSON object a line")
     return rows

@@ -12,14 +12,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._typing import Array
-from .jackknife import GROUPS, Squared, pseudo_values
+from ..._typing import Array
+from ..jackknife import JACKKNIFE_GROUPS, Squared, pseudo_values
+from .measure import SquaredDistance
 
 AXES = 256
-ROWS = 2048  # data rows that principal axes are learnt from
+AXES_ROWS = 2048  # data rows that principal axes are learnt from
 
 
-class GaussianW2:
+class GaussianW2(SquaredDistance):
     """Equation (1), in the leading principal axes of `data` [m, d] where d is large."""
 
     name = "gaussian-w2"
@@ -30,6 +31,11 @@ class GaussianW2:
         self.note = "of means and covariances"
         if self.axes is not None:
             self.note += f" in the leading {self.axes.shape[1]} of {d} principal coordinates"
+
+    @classmethod
+    def fit(cls, data: Array, labels: np.ndarray | None = None, seed: int = 0) -> GaussianW2:
+        """Return it in the principal axes of data [m, d]."""
+        return cls(data)
 
     def squared(self, x: Array, y: Array) -> Squared:
         """Return equation (1) for x [n, d] and y [m, d]."""
@@ -60,18 +66,18 @@ def moments(x: Array) -> tuple[Array, Array]:
 def bures_squared(x: Array, y: Array) -> Squared:
     """Return equation (1) for the moments of x [n, d] and y [m, d]."""
     left, right = _without_groups(x), _without_groups(y)
-    found = [bures(*a, *b) for a, b in zip(left, right, strict=True)]
-    return Squared(found[0], pseudo_values(found[0], np.array(found[1:])))
+    square, *without = [bures(*a, *b) for a, b in zip(left, right, strict=True)]
+    return Squared(square, pseudo_values(square, np.array(without)))
 
 
 def _without_groups(x: Array) -> list[tuple[Array, Array]]:
     """Return the moments of all rows, and of all but each group."""
     centre = x.mean(axis=0)  # sums about it do not cancel
-    parts = [x[g::GROUPS] - centre for g in range(GROUPS)]
+    parts = [x[g::JACKKNIFE_GROUPS] - centre for g in range(JACKKNIFE_GROUPS)]
     first, second = np.stack([p.sum(0) for p in parts]), np.stack([p.T @ p for p in parts])
-    sums, squares, size = first.sum(0), second.sum(0), len(x) // GROUPS
+    sums, squares, size = first.sum(0), second.sum(0), len(x) // JACKKNIFE_GROUPS
     out = []
-    for g, n in [(None, len(x)), *((g, len(x) - size) for g in range(GROUPS))]:
+    for g, n in [(None, len(x)), *((g, len(x) - size) for g in range(JACKKNIFE_GROUPS))]:
         total, square = (sums, squares) if g is None else (sums - first[g], squares - second[g])
         mean = total / n
         out.append((centre + mean, (square - n * np.outer(mean, mean)) / (n - 1)))
@@ -80,7 +86,7 @@ def _without_groups(x: Array) -> list[tuple[Array, Array]]:
 
 def principal_axes(data: Array, most: int) -> tuple[Array, Array, Array]:
     """Return the leading principal axes of data [m, d]: axes [d, k], variances [k], mean [d]."""
-    rows = data[:ROWS]
+    rows = data[:AXES_ROWS]
     mean = rows.mean(axis=0)
     _, sizes, axes = np.linalg.svd(rows - mean, full_matrices=False)
     keep = min(most, len(sizes))

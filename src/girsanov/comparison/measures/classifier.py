@@ -9,42 +9,57 @@ labels, so that permuting them within folds costs next to nothing and the p-valu
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from .._checks import need
-from .._typing import Array
-from ..montecarlo import Estimate
-from ..noise import NoiseSource
+from ..._checks import need
+from ..._typing import Array
+from ...montecarlo import Estimate
+from ...noise import NoiseSource
+from ..sets import Sets, halves
+from .measure import MeasureRow, ShareAndTest, ShareMeasure
 from .mmd import median_distance
 
-ROWS = 2000  # of each set
-FOLDS = 5
+CLASSIFIED = 2000  # rows of each set
+TEST_FOLDS = 5
 FEATURES = 200
-DEALS = 199
+LABEL_DEALS = 199
 
 
-class Told(NamedTuple):
-    """accuracy: share of right answers; p_value: how often chance alone gives as much or more."""
+class ClassifierMeasure(ShareMeasure):
+    """The share of rows that a classifier tells apart rightly."""
 
-    accuracy: Estimate
-    p_value: float
+    name, extra = "classifier", ("sklearn.linear_model", "compare")
+
+    @classmethod
+    def row(cls, sets: Sets) -> MeasureRow:
+        """Return the share of samples and data, and that of two halves of the data."""
+        tested = classifier_test(sets.x, sets.y, seed=sets.seed)
+        cuts = [
+            classifier_test(*halves(sets.y, turn, sets.seed), seed=sets.seed, deals=2).share.value
+            for turn in range(3)
+        ]
+        rows = min(len(sets.x), len(sets.y), CLASSIFIED)
+        note = f"share told apart rightly of {rows} of each; chance is 1/2"
+        return cls.row_of(tested, sets, (float(np.mean(cuts)), min(cuts), max(cuts)), note)
 
 
-def classifier_test(x: Array, y: Array, *, seed: int = 0, deals: int = DEALS) -> Told:
-    """Return how well samples x [n, d] are told from data y [m, d].
+def classifier_test(
+    x: Array, y: Array, *, seed: int = 0, deals: int = LABEL_DEALS
+) -> ShareAndTest:
+    """Return what share of samples x [n, d] and data y [m, d] is told apart rightly.
 
     The standard error is the larger of the binomial one and the spread under permutations.
     """
-    size = min(len(x), len(y), ROWS) // FOLDS * FOLDS
+    size = min(len(x), len(y), CLASSIFIED) // TEST_FOLDS * TEST_FOLDS
     source = NoiseSource(seed, "classifier")
     fold, z, labels = _pooled(x[:size], y[:size], source)
     z = _features(z, seed)
     right = np.zeros(1 + deals)
     answers = np.concatenate([labels[:, None], _permuted(labels, fold, deals, source)], axis=1)
     ridge: Any = need("sklearn.linear_model", "compare").Ridge
-    for k in range(FOLDS):
+    for k in range(TEST_FOLDS):
         rest, here = fold != k, fold == k
         model = ridge(alpha=1.0).fit(z[rest], answers[rest])
         guess = model.predict(z[here])
@@ -53,13 +68,13 @@ def classifier_test(x: Array, y: Array, *, seed: int = 0, deals: int = DEALS) ->
     share = float(accuracy[0])
     binomial = np.sqrt(share * (1 - share) / len(z))
     p_value = float(np.mean(accuracy >= share - 1e-12))
-    return Told(Estimate(share, float(max(binomial, accuracy[1:].std(ddof=1)))), p_value)
+    return ShareAndTest(Estimate(share, float(max(binomial, accuracy[1:].std(ddof=1)))), p_value)
 
 
 def _pooled(x: Array, y: Array, source: NoiseSource) -> tuple[np.ndarray, Array, Array]:
     """Return folds [N], rows [N, d] and labels ±1 [N], in random order, folds balanced."""
     labels = np.repeat([1.0, -1.0], [len(x), len(y)])
-    fold = np.concatenate([np.arange(len(x)) % FOLDS, np.arange(len(y)) % FOLDS])
+    fold = np.concatenate([np.arange(len(x)) % TEST_FOLDS, np.arange(len(y)) % TEST_FOLDS])
     order = source.uniform(0, 0, len(labels)).argsort(kind="stable")
     return fold[order], np.concatenate([x, y])[order], labels[order]
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from girsanov._checks import InputError
-from girsanov.data import streaming
-from girsanov.data.streaming import column_statistics, require_usable, row_chunks, value_range
+from girsanov.data import rows
+from girsanov.data.rows import column_statistics, require_usable, row_chunks, value_range
 
 
 def skewed(n=1001, d=3):
@@ -47,7 +47,7 @@ def test_extreme_numbers_have_a_finite_positive_scale(scale):
 
 
 def test_row_chunks_cover_the_index_once_in_increasing_bounded_pieces(monkeypatch):
-    monkeypatch.setattr(streaming, "CHUNK_VALUES", 30)
+    monkeypatch.setattr(rows, "CHUNK_VALUES", 30)
     index = np.random.default_rng(0).permutation(100)[:41]
     chunks = list(row_chunks(100, 10, index))
     assert max(map(len, chunks)) == 3

@@ -1,0 +1,1 @@
+"""What data can lie in: files and folders, read as rows and written from samples."""

@@ -1,0 +1,137 @@
+"""A kind of data file: its suffix, what it can hold, how rows are read and samples written.
+
+A new kind is one file, such as `csv_files.py`, and one line of `registry.py`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..._checks import refuse, require
+from ..arrays import array_rows
+from ..rows import RowSource
+from ..standardise import Standardisation
+from ..table.missing_values import GapColumn
+from ..table.selected_columns import Columns, Wanted
+from ..table.table_units import ColumnUnits, TableStandardisation
+from ..table.tables import structured_columns, table_rows
+from ..table.values import Values, missing
+
+UNPACK_LIMIT = 4 * 2**30  # bytes; a file that is held in memory may not unpack to more
+NO_COLUMN = "must name a column of a table or an array of a .npz; this data has neither"
+
+
+class Loaded(NamedTuple):
+    """Rows with the labels that came with them: codes with names, a column, or nothing."""
+
+    rows: RowSource
+    labels: Values | None = None
+    names: tuple[str, ...] | None = None
+
+
+class Samples(NamedTuple):
+    """Samples [n, ...] in the user's units, with the map to these and the label of each [n]."""
+
+    rows: NDArray[Any]
+    units: Standardisation
+    labels: NDArray[Any] | None = None
+
+
+class DataFormat(ABC):
+    """A kind of data file.
+
+    suffix: in lower case, with its dot; extra: the module that it needs and the extra that brings
+    it; pictures: whether it holds arrays of any shape, not only tables and vectors; labels:
+    whether it has room for them; folders: whether a folder of such files is one data set;
+    tables: whether it is what a table is usually kept in.
+    """
+
+    suffix: ClassVar[str]
+    extra: ClassVar[tuple[str, str] | None] = None
+    pictures: ClassVar[bool] = False
+    labels: ClassVar[bool] = True
+    folders: ClassVar[bool] = False
+    tables: ClassVar[bool] = False
+
+    @abstractmethod
+    def read(self, path: Path, wanted: Wanted) -> Loaded:
+        """Return the rows of a file; InputError, one line, for one that is damaged."""
+
+    @abstractmethod
+    def write(self, samples: Samples, path: Path) -> None:
+        """Write samples to `path`, a temporary file that takes its name when all is written."""
+
+    def read_folder(self, files: Sequence[Path], wanted: Wanted, what: str) -> Loaded:
+        """Return the rows of several files as one data set, where `folders` says so."""
+        raise NotImplementedError
+
+    def label_name(self, taken: Sequence[str]) -> str | None:
+        """Return what labels are called beside columns of these names, None if nothing."""
+        return free_label(taken) if self.labels else None
+
+
+def free_label(taken: Sequence[str]) -> str:
+    """Return a name for the column of labels that no other column has."""
+    name = "label"
+    while name in taken:
+        name += "_"
+    return name
+
+
+def from_array(values: NDArray[Any], wanted: Wanted, what: str) -> Loaded:
+    """Return an array [n, ...] as rows, those of a structured one as a table."""
+    if values.dtype.names is not None:
+        return from_columns(structured_columns(values, what, wanted), wanted, what)
+    refuse_columns(wanted)
+    return Loaded(array_rows(values, what))
+
+
+def from_columns(columns: Columns, wanted: Wanted, what: str) -> Loaded:
+    """Return columns as a table, beside the one of labels."""
+    labels = wanted.labels
+    if labels is None:
+        return Loaded(table_rows(columns, what))
+    if columns.get(labels) is None:
+        refuse("labels", f"must be a column of {what} ({', '.join(columns)})", labels)
+    rest = {name: values for name, values in columns.items() if name != labels}
+    return Loaded(table_rows(rest, what), columns[labels])
+
+
+def refuse_columns(wanted: Wanted) -> None:
+    """Refuse names of columns for data that has none."""
+    require(wanted.labels is None, "labels", NO_COLUMN, wanted.labels)
+    names = ", ".join((*wanted.drop, *wanted.only))
+    argument = "drop" if wanted.drop else "only"
+    require(not wanted.asks, argument, "must name columns of a table; this data has none", names)
+
+
+def sample_columns(samples: Samples) -> dict[str, NDArray[Any]]:
+    """Return a column [n] for each of a table or of vectors (x0, x1, ...), and one for labels.
+
+    What is missing is masked, in the type of the values that are there.
+    """
+    rows, units = samples.rows, samples.units
+    if isinstance(units, TableStandardisation):
+        columns = {c.name: _with_gaps_masked(rows[c.name], c) for c in units.columns}
+    else:
+        columns = {f"x{k}": values for k, values in enumerate(rows.reshape(len(rows), -1).T)}
+    if samples.labels is not None:
+        columns[free_label(list(columns))] = samples.labels
+    return columns
+
+
+def _with_gaps_masked(values: NDArray[Any], column: ColumnUnits) -> NDArray[Any]:
+    if values.dtype.kind == "U":
+        gaps = values == ""
+        return np.ma.MaskedArray(values, gaps) if gaps.any() else values
+    if not isinstance(column, GapColumn):
+        return values
+    gaps = missing(values)
+    held = np.where(gaps, np.zeros(1, values.dtype), values).astype(column.inner.dtype)
+    return np.ma.MaskedArray(held, gaps)
