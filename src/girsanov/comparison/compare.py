@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from .._checks import refuse, require, require_choice, require_number
+from .._signatures import takes
 from .._typing import Progress
 from .measures.measure import Measure
 from .measures.registry import MEASURES, measure_of
@@ -15,18 +17,33 @@ from .sets import COMPARED_ROWS, Sets
 from .spread import Spread, spreads
 
 
-def compare(
-    samples: Any,
-    data: Any,
-    *,
-    by: Sequence[str] | None = None,
-    features: Any = "builtin",
-    train: Any = None,
-    rows: int = COMPARED_ROWS,
-    confidence: float = 0.95,
-    seed: int = 0,
-    progress: Progress | None = None,
-) -> Comparison:
+class CompareKeywords(TypedDict, total=False):
+    """The fields of `CompareOptions` by name, each of which may be left out."""
+
+    by: Sequence[str] | None
+    features: Any
+    train: Any
+    rows: int
+    confidence: float
+    seed: int
+    progress: Progress | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareOptions:
+    """The options of `girsanov.compare`, which says what each is."""
+
+    by: Sequence[str] | None = None
+    features: Any = "builtin"
+    train: Any = None
+    rows: int = COMPARED_ROWS
+    confidence: float = 0.95
+    seed: int = 0
+    progress: Progress | None = None
+
+
+@takes(CompareOptions)
+def compare(samples: Any, data: Any, **options: Unpack[CompareKeywords]) -> Comparison:
     """Return how close `samples` are to `data`, in the units of the data's own standardisation.
 
     samples, data, train: what `load_data` takes, data sets, or a law for `data`; by: names of
@@ -38,18 +55,20 @@ def compare(
     measure too. Rows are taken to be independent. Raises `InputError` when the two sets do not
     fit together.
     """
-    level = require_number("confidence", confidence, above=0.0)
-    require(level < 1, "confidence", "must be below 1", confidence)
-    sets = Sets.of(samples, data, train, rows=rows, seed=seed, confidence=level, features=features)
-    measures = _available(sets) if by is None else _named(by, sets)
+    asked = CompareOptions(**options)
+    level, seed = require_number("confidence", asked.confidence, above=0.0), asked.seed
+    require(level < 1, "confidence", "must be below 1", level)
+    sets = Sets.of(samples, data, asked.train, rows=asked.rows, seed=seed, confidence=level,
+                   features=asked.features)  # fmt: skip
+    measures = _available(sets) if asked.by is None else _named(asked.by, sets)
     measured = []
     for k, measure in enumerate(measures, start=1):
         measured.append(measure.row(sets))
-        if progress is not None:
-            progress(k, len(measures))
+        if asked.progress is not None:
+            asked.progress(k, len(measures))
     (n, d), m = sets.x.shape, len(sets.y)
-    about = Compared(n, m, d, sets.units, level, seed, *sets.given)
-    return Comparison(tuple(measured), about, _spreads(sets))
+    compared = Compared(n, m, d, sets.units, level, seed, *sets.given)
+    return Comparison(tuple(measured), compared, _spreads(sets))
 
 
 def spread_of(samples: Any, data: Any) -> tuple[Spread, ...]:
