@@ -40,11 +40,11 @@ LAWS = {
     ),
     "points": Points([[2.0, 0.0], [5.0, 1.0], [1.0, -3.0]], [0.2, 0.5, 0.3]),
 }
-HOLDS = ("score", "relative", "x0", "gaussian")
+STOCHASTIC = ("score", "relative", "x0", "gaussian")
 
 over_processes = pytest.mark.parametrize("name", PROCESSES)
 over_laws = pytest.mark.parametrize("law", LAWS.values(), ids=LAWS.keys())
-over_holds = pytest.mark.parametrize("hold", HOLDS)
+over_holds = pytest.mark.parametrize("hold", STOCHASTIC)
 
 
 def posterior_variances(values, levels):

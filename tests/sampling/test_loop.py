@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from catalogue import HOLDS, LAWS, agree, gaussian_recipe, output_of, over_holds, over_laws
+from catalogue import LAWS, STOCHASTIC, agree, gaussian_recipe, output_of, over_holds, over_laws
 
 from girsanov._checks import InputError
 from girsanov.basis import coordinate_basis, dct_basis
@@ -278,4 +278,4 @@ def test_progress_counts_calls_times_samples():
 
 def test_all_holds_are_in_the_catalogue():
 
-    assert set(HOLDS) == set(stochastic_names())
+    assert set(STOCHASTIC) == set(stochastic_names())
