@@ -26,7 +26,7 @@ import numpy as np
 from common import Judge, digits_judge, digits_parts, peers
 
 import girsanov as gv
-from girsanov.planning.on_grid import evaluate_grid
+from girsanov.planning.given_grid import evaluate_grid
 from girsanov.sampling.loop import sample_standardised
 from girsanov.sampling.registry import stochastic_names
 from girsanov.train import TrainOptions

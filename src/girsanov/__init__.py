@@ -57,8 +57,8 @@ if TYPE_CHECKING:
     from .paper.langevin import Langevin as Langevin
     from .paper.langevin import LangevinRun as LangevinRun
     from .paper.langevin import sample_langevin as sample_langevin
+    from .planning.given_grid import evaluate_grid as evaluate_grid
     from .planning.make_plan import make_plan as make_plan
-    from .planning.on_grid import evaluate_grid as evaluate_grid
     from .planning.plan import Plan as Plan
     from .planning.plan_file import load_plan as load_plan
     from .planning.solvers.plan_solver import measure_distance as measure_distance
@@ -116,7 +116,7 @@ _HOME = {
     ".audited": ("Audit", "load_audit", "verdict"),
     ".ledger.certificate": ("Certificate",),
     ".montecarlo": ("Estimate",),
-    ".planning.on_grid": ("evaluate_grid",),
+    ".planning.given_grid": ("evaluate_grid",),
     ".planning.make_plan": ("make_plan",),
     ".planning.plan": ("Plan",),
     ".planning.plan_file": ("load_plan",),

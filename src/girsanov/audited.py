@@ -19,7 +19,6 @@ from .planning.make_plan import make_plan
 from .planning.options import PlanKeywords, PlanOptions
 from .planning.plan import Plan
 from .planning.tournament.options import AnyPlanKeywords, TournamentKeywords, TournamentOptions
-from .reporting.words.advice import audit_spoken, spoken
 
 if TYPE_CHECKING:
     from .comparison.measures.measure import SquaredDistance
@@ -55,6 +54,9 @@ class Audit(AuditRecord):
 
         Of the best number of steps; `girsanov.verdict` of a plan.
         """
+        # sentences wait until they are asked for
+        from .reporting.words.advice import audit_spoken
+
         if "verdict" not in self.shared:
             self.shared["verdict"] = " ".join(audit_spoken(self))
         return str(self.shared["verdict"])
@@ -116,6 +118,8 @@ def verdict(audit: Audit, plan: Plan | None = None) -> str:
     own = audit.facts.model
     made = plan.model
     require(made == own, "plan", f"must be of the audited model, {own[:12]}…", f"{made[:12]}…")
+    from .reporting.words.advice import spoken
+
     return " ".join(spoken(audit, plan))
 
 

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import math
 from functools import cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from scipy import special
 
-from ._typing import Array
+if TYPE_CHECKING:
+    from ._typing import Array
 
 
 class Estimate(NamedTuple):

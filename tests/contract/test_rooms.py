@@ -19,6 +19,8 @@ ROOMS = [  # top to bottom: a file imports only from rooms above its own, or fro
     *("planning", "reporting", "diffusers_export", "audited", "auditing", "paper"),
     *("workflow", "cli"),
 ]
+LONGEST_CHAIN = 12  # files that load one after the other
+MOST_PARAMETERS = 7  # of a public function outside the commands; a value of options counts one
 FILES = sorted(str(p.relative_to(HOUSE)) for p in HOUSE.rglob("*.py"))
 over_files = pytest.mark.parametrize("name", FILES)
 
@@ -84,6 +86,106 @@ def test_imports_run_one_way(name):
             assert ROOMS.index(there) <= here, f"{name}:{node.lineno} imports {there}"
 
 
+# no circles
+
+
+def module(name):
+    return name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+MODULES = {module(name): name for name in FILES}
+
+
+@functools.cache
+def imported_modules(name):
+    """Files that any import of the file `name` reaches, local and typing ones too.
+
+    A package's `__init__` stands for no file: it only names what the files of its room hold.
+    """
+    reached = set()
+    for node in imports(name):
+        if isinstance(node, ast.Import):
+            wanted = [alias.name.removeprefix("girsanov.") for alias in node.names]
+        else:
+            parts = list(Path(name).parts[:-1])
+            base = parts[: len(parts) - node.level + 1] if node.level else []
+            inside = node.module or ""
+            base += inside.removeprefix("girsanov").strip(".").split(".") if inside else []
+            stem = ".".join(part for part in base if part)
+            wanted = [stem, *(f"{stem}.{a.name}" if stem else a.name for a in node.names)]
+        reached |= {MODULES[w] for w in wanted if w in MODULES}
+    return {r for r in reached if not r.endswith("__init__.py")} - {name}
+
+
+def circles():
+    """Sets of files that reach each other (strongly connected, by Tarjan's algorithm)."""
+    order, low, stack, circles = {}, {}, [], []
+
+    def visit(v):
+        order[v] = low[v] = len(order)
+        stack.append(v)
+        for w in imported_modules(v):
+            if w not in order:
+                visit(w)
+                low[v] = min(low[v], low[w])
+            elif w in stack:
+                low[v] = min(low[v], order[w])
+        if low[v] == order[v]:
+            circle = [stack.pop()]
+            while circle[-1] != v:
+                circle.append(stack.pop())
+            circles.extend([sorted(circle)] if len(circle) > 1 else [])
+
+    for name in FILES:
+        if name not in order and not name.endswith("__init__.py"):
+            visit(name)
+    return circles
+
+
+def test_no_files_import_each_other():
+    assert circles() == []
+
+
+def test_the_search_for_circles_sees(monkeypatch):  # or the test above could not fail
+    assert "error_curve/curve.py" in imported_modules("score_error/corrections.py")
+    ring = {"data/arrays.py": {"data/load.py"}, "data/load.py": {"data/arrays.py"}}
+    monkeypatch.setitem(globals(), "imported_modules", lambda name: ring.get(name, set()))
+    assert circles() == [["data/arrays.py", "data/load.py"]]
+
+
+@functools.cache
+def chain(name):
+    """The longest way of imports at load time from a file, itself counted."""
+    typing_only = for_types_only(name)
+    loaded = {id(n) for n in tree(name).body}
+    reached = imported_modules(name) - _only_later(name, loaded, typing_only)
+    return 1 + max((chain(other) for other in reached), default=0)
+
+
+def _only_later(name, loaded, typing_only):
+    """Files that the file `name` imports inside functions or for types alone."""
+    at_once, later = set(), set()
+    for node in imports(name):
+        alone = ast.Module(body=[node], type_ignores=[])
+        reached = _reached(alone, name)
+        (at_once if id(node) in loaded and id(node) not in typing_only else later).update(reached)
+    return later - at_once
+
+
+def _reached(part, name):
+    whole = tree(name)
+    kept, whole.body = whole.body, part.body
+    try:
+        return imported_modules.__wrapped__(name)
+    finally:
+        whole.body = kept
+
+
+def test_no_way_of_imports_is_long():
+    longest = max((n for n in FILES if not n.endswith("__init__.py")), key=chain)
+    assert chain(longest) <= LONGEST_CHAIN, longest
+
+
 def test_the_import_walk_sees():  # or the test above could not fail
     def rooms_of(line, name):
         return imported_rooms(ast.parse(line).body[0], name)
@@ -128,9 +230,12 @@ def test_files_stay_small(name):
 
 @over_files
 def test_functions_stay_small(name):
-    """At most 60 lines of a function besides its docstring, and at most 9 parameters."""
+    """At most 60 lines besides its docstring, and few parameters but in a command's own."""
     for node in ast.walk(tree(name)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            own = [a.arg for a in (*node.args.args, *node.args.kwonlyargs)]
+            few = len([a for a in own if a not in ("self", "cls")]) <= MOST_PARAMETERS
+            assert few or name.startswith("cli/") or node.name.startswith("_"), node.name
             has_doc = ast.get_docstring(node) is not None
             doc = node.body[0].end_lineno - node.body[0].lineno + 1 if has_doc else 0
             length = node.end_lineno - node.lineno + 1 - doc
@@ -139,6 +244,16 @@ def test_functions_stay_small(name):
 
 def test_types_are_promised():
     assert (HOUSE / "py.typed").is_file()
+
+
+@over_files
+def test_no_options_travel_in_a_bare_dictionary(name):
+    """No public parameter is a dict of anything; `Json` is the content of a file."""
+    for node in ast.walk(tree(name)):
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+            for a in (*node.args.args, *node.args.kwonlyargs):
+                kind = "" if a.annotation is None else ast.unparse(a.annotation)
+                assert "dict[str, Any]" not in kind, f"{name}: {node.name}({a.arg}: {kind})"
 
 
 @over_files

@@ -15,8 +15,9 @@ from girsanov.law import GaussianMixture
 from girsanov.ledger.entry import kl_from_tv
 from girsanov.path_kl.grid_cost import prices
 from girsanov.planning.allowed_levels import offer
+from girsanov.planning.given_grid import evaluate_grid
 from girsanov.planning.make_plan import make_plan
-from girsanov.planning.on_grid import evaluate_grid, grid_prices
+from girsanov.planning.on_grid import grid_prices
 from girsanov.planning.options import PlanOptions
 from girsanov.sampling.registry import SAMPLERS
 

@@ -13,8 +13,8 @@ from girsanov.auditing import audit
 from girsanov.data import load_data
 from girsanov.denoise.exact import ExactDenoiser
 from girsanov.law import GaussianMixture
+from girsanov.planning.given_grid import evaluate_grid
 from girsanov.planning.make_plan import make_plan
-from girsanov.planning.on_grid import evaluate_grid
 from girsanov.planning.plan_file import load_plan
 
 LAW = GaussianMixture([0.3, 0.7], [[-1.5, 0.0], [1.0, 2.0]], [0.04, 0.15])

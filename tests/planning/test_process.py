@@ -14,8 +14,8 @@ from girsanov.data import load_data
 from girsanov.denoise.exact import ExactDenoiser
 from girsanov.diffusers_export.plan_table import carry
 from girsanov.law import Gaussian, GaussianMixture
+from girsanov.planning.given_grid import evaluate_grid
 from girsanov.planning.make_plan import make_plan
-from girsanov.planning.on_grid import evaluate_grid
 from girsanov.planning.plan_file import load_plan
 from girsanov.process import CriticallyDampedLangevin
 from girsanov.sampling.loop import sample_standardised

@@ -13,8 +13,8 @@ from girsanov.denoise.exact import ExactDenoiser
 from girsanov.law import Gaussian, GaussianMixture, Points
 from girsanov.ledger.kept_spread import kept_spread
 from girsanov.planning.allowed_levels import ends_by, settled
+from girsanov.planning.given_grid import evaluate_grid
 from girsanov.planning.make_plan import make_plan
-from girsanov.planning.on_grid import evaluate_grid
 from girsanov.planning.options import PlanOptions
 from girsanov.planning.plan_file import load_plan
 from girsanov.sampling.step_kl import gaussian_cell

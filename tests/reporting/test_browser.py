@@ -16,9 +16,8 @@ from girsanov.ledger.verdict import verdict
 from girsanov.planning.make_plan import make_plan
 from girsanov.reporting.figure_files import write_figures
 from girsanov.reporting.figures.error_curve import curve_figure
-from girsanov.reporting.figures.tv_by_level import certificate_figure
+from girsanov.reporting.figures.tv_by_level import certificate_figure, certificate_words
 from girsanov.reporting.figures.waterfall import ledger_figure
-from girsanov.reporting.live import certificate_words
 from girsanov.reporting.page import render
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")

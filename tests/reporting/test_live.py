@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from girsanov.ledger.verdict import verdict
+from girsanov.planning.all_step_counts import relatives
+from girsanov.planning.given_grid import evaluate_grid
 from girsanov.planning.make_plan import make_plan
-from girsanov.planning.on_grid import evaluate_grid
-from girsanov.reporting.live import island, live, relatives, state
+from girsanov.reporting.live import island, live, state
 from girsanov.reporting.page import render
 
 

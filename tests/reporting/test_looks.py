@@ -9,10 +9,11 @@ import pytest
 
 from girsanov.auditing import audit
 from girsanov.denoise.exact import ExactDenoiser
+from girsanov.planning.all_step_counts import relatives
 from girsanov.reporting.code_snippets import lines, snippets
 from girsanov.reporting.figures.error_curve import curve_figure
 from girsanov.reporting.figures.waterfall import ledger_figure
-from girsanov.reporting.live import live, relatives
+from girsanov.reporting.live import live
 from girsanov.reporting.page import render, shipped
 from girsanov.reporting.words.advice import listed, priced
 

@@ -12,7 +12,7 @@ from girsanov.auditing import audit
 from girsanov.denoise.exact import ExactDenoiser
 from girsanov.ledger.numbers import number
 from girsanov.ledger.plan_records import Standing, Tournament
-from girsanov.planning.on_grid import evaluate_grid
+from girsanov.planning.given_grid import evaluate_grid
 from girsanov.reporting.figures.error_curve import gain_figure
 from girsanov.reporting.live import digest
 from girsanov.reporting.page import render, report, shipped

@@ -7,7 +7,7 @@ import typer
 from .. import workflow
 from . import console
 from .options import AsJson, app, command
-from .plan import print_plan
+from .print_plan import print_plan
 
 
 @command(

@@ -23,6 +23,8 @@ from .standardise import Standardisation
 
 Selection = slice | Index  # which rows of a data set, counted within it
 
+CLASS_ORDERS = ("number", "text")  # by which folders and digits are classes
+
 
 @dataclass(eq=False, repr=False)
 class Dataset:

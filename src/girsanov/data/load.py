@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .._checks import InputError, need, refuse, require, require_choice, shown
 from .arrays import array_rows
-from .dataset import Dataset
+from .dataset import CLASS_ORDERS, Dataset
 from .formats.data_format import Loaded, from_array, from_columns, refuse_columns
 from .formats.hugging_face import DATA_HUB, hub_set, is_saved, saved_set
 from .formats.image_folders import read_image_folder
@@ -19,8 +19,6 @@ from .formats.registry import FORMATS, data_format_of, suffixes
 from .table.selected_columns import Wanted
 from .table.tables import CATEGORY_LIMIT, column, frame_columns
 from .table.values import Categories, Gapped
-
-CLASS_ORDERS = ("number", "text")
 
 
 def load_data(

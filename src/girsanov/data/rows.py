@@ -16,14 +16,16 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._checks import refuse, require
-from .._typing import Array
-from .standardise import Standardisation
+
+if TYPE_CHECKING:
+    from .._typing import Array
+    from .standardise import Standardisation
 
 Index = NDArray[np.int64]  # [b], row numbers
 CHUNK_VALUES = 2**19  # numbers held at a time: 4 MiB in float64, and a few such at once

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import torch
 
 from .._checks import refuse, require
-from .._typing import Tensor
-from ..noise import NoiseSource
+
+if TYPE_CHECKING:
+    from .._typing import Tensor
+    from ..noise import NoiseSource
 
 
 @runtime_checkable

@@ -14,15 +14,17 @@ measured levels the nearest ones hold. One network call a step, as without it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._checks import require, require_levels
 from .._files import sha256_of
-from .._typing import Array, Levels
-from ..moments import Moments
+
+if TYPE_CHECKING:
+    from .._typing import Array, Levels
+    from ..moments import Moments
 
 RAW = (1.0, 0.0, 0.0)  # a, w, c of the denoiser as it is
 

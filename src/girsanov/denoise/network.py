@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -22,9 +22,6 @@ from torch import nn
 
 from .._checks import refuse, require
 from .._files import sha256_of, write_json, write_tensors
-from .._typing import Json, PathLike, Tensor
-from ..data.standardise import Standardisation
-from ..moments import Moments
 from .mlp import ResidualMLP
 from .precondition import (
     Call,
@@ -35,6 +32,11 @@ from .precondition import (
 )
 from .still import evaluating
 from .unet import build_scheduler
+
+if TYPE_CHECKING:
+    from .._typing import Json, PathLike, Tensor
+    from ..data.standardise import Standardisation
+    from ..moments import Moments
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 FORMAT = "girsanov/model/1"

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -27,9 +27,11 @@ import torch
 from .._checks import require_choice
 from .._typing import Array, Tensor
 from ..basis import coordinate_basis
-from ..moments import Moments
 from .parametrise import to_x0
 from .unet import scheduler_log_snr
+
+if TYPE_CHECKING:
+    from ..moments import Moments
 
 KNOWN = 256  # levels
 Call = Callable[[Tensor, Tensor, Tensor | None], Tensor]  # (input, level [B] or [1], label)

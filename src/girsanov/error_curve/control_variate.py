@@ -29,10 +29,8 @@ from numpy.typing import NDArray
 from .._typing import Array
 from ..basis import Basis
 from ..montecarlo import trapezium
-from .bridge_variate import Bridge, alpha, chance
 from .curve import FOLDS, Curve
 from .harmless import FEW, agrees, divisor, harmless
-from .interpolate import between_ends
 
 LINEAR = ((1, 2), (2, 4), (1, 1), (1, 4))  # n r, r c, n^2, n c: pairs of VECTOR in curve.py
 SMALL = 1e-9  # of a determinant beside its diagonal: n and c look alike; of c beside n: dust
@@ -114,41 +112,6 @@ def fitted_by(weights: Array, linear: Array, curve: Curve, name: str) -> Fit:
     spread = curve.errors[name][:1]  # E c^2
     whole = over(curve.shares[None], spread)
     return slopes(over(weights, linear), over(weights, spread), whole)
-
-
-def bridge_of(curve: Curve, rows: Rows, products: dict[str, Array]) -> Bridge:
-    """Return the products of `bridge_variate.py` with gamma', of places in the gaps of a curve.
-
-    Both without what (2) takes off.
-    """
-    main, sizes = curve.main, curve.sizes[curve.main]
-    weights = means_without_each(curve.shares)
-    a, b = fitted(rows, main, curve)
-    own = products[main]
-    _, n, c, e, ends = (turned(x) for x in np.moveaxis(own, -1, 0))  # [K, J, B]
-    share = 2 * sizes * alpha(over(weights, own))
-    z = share @ ends - (share * a) @ (n - e) - (share * b) @ c  # [K, L, B]
-    totals = curve.traces[:, :, :1]
-    left, right, _ = between_ends(curve, rows.snr, totals)
-    ends = (left * totals[:-1] + right * totals[1:])[:, :, 0]
-    looked = np.asarray(own.any(axis=(1, 2, 3)))[:, None]
-    missed = np.where(looked, rows.errors[main] @ sizes - ends, 0.0)
-    return Bridge(products, slope(missed, z, weights, np.diff(curve.levels)))
-
-
-def bridged(rows: Rows, curve: Curve, bridge: Bridge) -> Rows:
-    """Return rows of places in the gaps with (2) of `bridge_variate.py` taken off as well."""
-    errors, traces = dict(rows.errors), rows.traces.copy()
-    weights = means_without_each(curve.shares)
-    for name, error in rows.errors.items():
-        products = bridge.products[name]
-        found = chance(products, *fitted(rows, name, curve), alpha(over(weights, products)))
-        found = (bridge.gamma[:, None] * found)[..., None]
-        taken = harmless(error, found, curve.sizes[name], rows.snr, curve.shares)[..., 0]
-        errors[name] = error - taken
-        if name == curve.main:
-            traces[:, :, 0] -= taken @ curve.sizes[name]
-    return rows._replace(errors=errors, traces=traces)
 
 
 def gammas(curve: Curve, linear: Array, left_out: NDArray[np.bool_] | None = None) -> Array:

@@ -12,13 +12,15 @@ from __future__ import annotations
 import math
 import sys
 from dataclasses import asdict, dataclass
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
 from .._checks import require, require_choice, require_number
-from .._typing import Json
-from ..montecarlo import Estimate
+
+if TYPE_CHECKING:
+    from .._typing import Json
+    from ..montecarlo import Estimate
 
 Kind = Literal["exact", "estimate", "upper bound", "lower bound", "unknown"]
 

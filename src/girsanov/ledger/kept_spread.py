@@ -7,10 +7,14 @@ prediction is known to leave out: the error there, of which nothing is drawn.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from .numbers import number
-from .plan_records import Pilot
-from .stated import Stated
 from .verdict import NEGLIGIBLE
+
+if TYPE_CHECKING:
+    from .plan_records import Pilot
+    from .stated import Stated
 
 OFF = 0.05  # share of a variance that is spoken of
 SE = 2.0  # standard errors by which it must be certain

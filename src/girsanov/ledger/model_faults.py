@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from ..measuring.facts import AuditFacts
-from ..measuring.record import AuditRecord
-from ..montecarlo import Estimate
-from ..score_error.untrained import Untrained
+from typing import TYPE_CHECKING
+
 from .numbers import ends, number, within
-from .stated import Stated
 from .verdict import NEGLIGIBLE, sampler_share
+
+if TYPE_CHECKING:
+    from ..measuring.facts import AuditFacts
+    from ..measuring.record import AuditRecord
+    from ..montecarlo import Estimate
+    from ..score_error.untrained import Untrained
+    from .stated import Stated
 
 LAWS_APART = 4.0  # standard errors by which training examples are harder than held-out ones
 WRONG = 10.0  # times the error of a straight line, which no training falls so far short of

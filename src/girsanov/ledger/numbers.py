@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+from typing import TYPE_CHECKING
 
-from .entry import Entry
+if TYPE_CHECKING:
+    from .entry import Entry
 
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 PART = re.compile(r"(?P<of>.*) \((?P<rest>rest of )?(?P<share>[0-9.]+), seed (?P<seed>[0-9]+)\)")

@@ -21,14 +21,17 @@ from below: no function of the score error does (Khelifa, Turner, Venkataramanan
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._typing import Array, Indices
-from ..measuring.record import AuditRecord
 from ..montecarlo import Estimate, quantile
 from ..path_kl.grid_cost import Prices, prices
 from ..path_kl.ideal_grid import optimism_between, reference_between
+
+if TYPE_CHECKING:
+    from .._typing import Array, Indices
+    from ..measuring.record import AuditRecord
 
 OF_PATH = (
     "it is a bound of the path KL, not of the output's; how much more there is cannot be known "

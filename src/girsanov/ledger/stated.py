@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from .._typing import Json, Levels
-from ..denoise.calibration import Calibration
-from ..denoise.facts import DiffusersScheduler
-from ..measuring.facts import AuditFacts
-from ..moments import Moments
-from .certificate import Certificate
-from .distance import Distance
-from .entry import Entry
-from .plan_records import Pilot, Tournament
+if TYPE_CHECKING:
+    from .._typing import Json, Levels
+    from ..denoise.calibration import Calibration
+    from ..denoise.facts import DiffusersScheduler
+    from ..measuring.facts import AuditFacts
+    from ..moments import Moments
+    from .certificate import Certificate
+    from .distance import Distance
+    from .entry import Entry
+    from .plan_records import Pilot, Tournament
 
 
 class Stated(Protocol):

@@ -16,13 +16,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from .._checks import plural
-from .._typing import Json
 from .entry import Entry, tv_from_kl
 from .numbers import ends, number, span, within
-from .stated import Stated
+
+if TYPE_CHECKING:
+    from .._typing import Json
+    from .stated import Stated
 
 CALIBRATED = "Of the calibrated model, whose are all numbers here"
 NEGLIGIBLE = 0.01  # nats: a total variation of at most 0.07

@@ -24,15 +24,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._typing import Array, Indices
-from ..error_curve.curve import Curve
 from ..error_curve.interpolate import refined
 from ..path_kl.cells import cell_costs
-from ..path_kl.grid_cost import Prices
 from ..path_kl.ideal_grid import optimism_between
+
+if TYPE_CHECKING:
+    from .._typing import Array, Indices
+    from ..error_curve.curve import Curve
+    from ..path_kl.grid_cost import Prices
 
 RARE = -math.log(0.025)  # what was seen 0 times has this rate at most, at 97.5 % (Poisson)
 

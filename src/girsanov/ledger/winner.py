@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from .._checks import plural
 from .numbers import number
-from .plan_records import Standing
-from .stated import Stated
+
+if TYPE_CHECKING:
+    from .plan_records import Standing
+    from .stated import Stated
 
 
 def winner(plan: Stated) -> str:

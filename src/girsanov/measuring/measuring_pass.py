@@ -12,15 +12,8 @@ from .._checks import require, require_count, require_levels
 from .._typing import Array, Levels, Tensor
 from ..denoise.base import Denoiser, around, process_of
 from ..error_curve.between_levels import Places
-from ..error_curve.control_variate import (
-    Rows,
-    bridge_of,
-    bridged,
-    controlled_full,
-    gammas,
-    in_data,
-    with_levels,
-)
+from ..error_curve.bridged import bridge_of, bridged
+from ..error_curve.control_variate import Rows, controlled_full, gammas, in_data, with_levels
 from ..error_curve.curve import GROUPS, Curve, Examples
 from ..error_curve.frame import Frame
 from ..error_curve.interpolate import bent

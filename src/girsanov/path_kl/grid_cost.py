@@ -20,25 +20,26 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._checks import require, require_choice
-from .._typing import Array, Indices, Levels
+from .._checks import require
 from ..error_curve.curve import FOLDS, Curve
 from ..error_curve.interpolate import merged, refined, stretches, unseen
 from ..error_curve.smooth import Repair, cross_once, repaired
-from ..measuring.record import AuditRecord
 from ..montecarlo import Estimate, group_estimate
-from ..sampling.registry import stochastic_names
-from ..sampling.sampler import Sampler
 from ..sampling.step_kl import gaussian_cell
 from .cells import cell_costs, errors_for, spectrum
 from .full_covariance import refined_spectra
 from .grid_search import Choice, Menu, Way
 from .start import start_cost, usual_start
+
+if TYPE_CHECKING:
+    from .._typing import Array, Indices, Levels
+    from ..measuring.record import AuditRecord
+    from ..sampling.sampler import Sampler
 
 Value = TypeVar("Value")
 RECENT = 2  # prices an audit remembers: those of a plan, and those that it is held against
@@ -285,7 +286,7 @@ def prices(
     levels: SNRs to visit besides the measured ones, or, with a menu, all there are: the measured
     ones up to the last, and others.
     """
-    require_choice("sampler", sampler.name, stochastic_names())
+    require(sampler.stochastic, "sampler", "must be one that has a path KL", sampler.name)
     if sampler.products:
         rule = "cannot be calibrated in so many dimensions, whose bands hold several"
         require(not np.isnan(audit.curve.traces).any(), "sampler", rule, sampler.name)

@@ -8,12 +8,15 @@ search from the first node gives R to all of them.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
-from .._typing import Array, Indices
-from ..montecarlo import Estimate
-from .grid_cost import Prices
+if TYPE_CHECKING:
+    from .._typing import Array, Indices
+    from ..montecarlo import Estimate
+    from .grid_cost import Prices
 
 
 def least(price: Prices, fold: int | None, first: int, grid: Indices, ends: Indices) -> Array:

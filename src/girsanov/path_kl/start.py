@@ -18,13 +18,17 @@ classes y of the KL of each class's samples, E_y KL(p(x|y) | q(x|y)).
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .._checks import require, require_choice
-from .._typing import Array
-from ..error_curve.curve import Curve
-from ..sampling.sampler import Sampler
 from ..sampling.step_kl import gaussian_cell
+
+if TYPE_CHECKING:
+    from .._typing import Array
+    from ..error_curve.curve import Curve
+    from ..sampling.sampler import Sampler
 
 STARTS = ("gaussian", "mean", "standard", "class")
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from .._checks import InputError
 from ..measuring.record import AuditRecord
 from ..sampling.registry import sampler_named
 from .on_grid import as_planned
@@ -37,3 +38,11 @@ def family(
     own = as_planned(audit, plan)
     found = every(own, request_like(plan), counts)
     return [one.plan() if ledgers else one.bare() for one in found]
+
+
+def relatives(audit: AuditRecord, plan: Plan, counts: Sequence[int] | None = None) -> list[Plan]:
+    """Return a plan's sampler at every number of steps; [] where the audit cannot price it."""
+    try:
+        return family(audit, plan, counts)
+    except InputError:
+        return []

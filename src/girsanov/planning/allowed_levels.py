@@ -27,21 +27,23 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._checks import refuse, require, require_levels, require_number
-from .._typing import Array, Levels
-from ..error_curve.curve import Curve
 from ..error_curve.integrals import half_integral
 from ..error_curve.interpolate import SAME, denser, merged, refined
 from ..error_curve.unseen_events import most_error
-from ..measuring.record import AuditRecord
 from ..montecarlo import group_estimate
 from ..path_kl.grid_search import Menu
 from ..sampling.registry import sampler_named
-from .options import PlanOptions
+
+if TYPE_CHECKING:
+    from .._typing import Array, Levels
+    from ..error_curve.curve import Curve
+    from ..measuring.record import AuditRecord
+    from .options import PlanOptions
 
 BETWEEN = 8  # levels that may be visited in each gap between measured ones
 ENOUGH = 1200  # levels in all, past which more do not pay for the search

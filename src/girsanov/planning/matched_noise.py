@@ -26,18 +26,17 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from .._checks import require
-from .._typing import Array, Indices
-from ..error_curve.bands import Bands
 from ..ledger.plan_records import Pilot
 from ..montecarlo import Estimate, mean_estimate
-from ..path_kl.grid_cost import Prices
-from ..sampling.sampler import Step
 from ..sampling.step_kl import gaussian_cell
-from .plan import Plan
 
 if TYPE_CHECKING:
-    from .._typing import Tensor
+    from .._typing import Array, Indices, Tensor
     from ..denoise.base import Denoiser
+    from ..error_curve.bands import Bands
+    from ..path_kl.grid_cost import Prices
+    from ..sampling.sampler import Step
+    from .plan import Plan
 
 PILOTS = 2000  # samples of a network, and ten times as many of an exact denoiser
 AWAY = 4.0  # times by which the noise may differ from what the measured error gives

@@ -3,60 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .._checks import require, require_levels
-from .._typing import Array, Indices, Json, Levels
 from ..basis import Basis
 from ..error_curve.interpolate import SAME, covariances
 from ..ledger.certify import promise
 from ..ledger.entry import Entry
 from ..ledger.sampler_entries import sampler_entries
 from ..ledger.score_entry import score_floor, score_note
-from ..measuring.record import AuditRecord
-from ..montecarlo import Estimate
 from ..path_kl.grid_cost import Prices, prices
 from ..path_kl.ideal_grid import excess
-from ..sampling.registry import sampler_named
-from .allowed_levels import ends_by
+from ..sampling.registry import stochastic_named
 from .matched_noise import beyond, matched, plus
-from .options import PlanOptions
 from .plan import Plan
-from .trusted import heeding_doubts, trusted
 
 if TYPE_CHECKING:
+    from .._typing import Array, Indices, Json, Levels
     from ..denoise.base import Denoiser
-
-
-class GridKeywords(TypedDict, total=False):
-    """The options of `evaluate_grid` by name: those of `make_plan` that a grid leaves open."""
-
-    sampler: str
-    process: str | None
-    covariance: str | None
-    start: str | None
-    last: str | None
-    calibrate: bool
-    denoiser: Denoiser | None
-    force: bool
-
-
-@heeding_doubts
-def evaluate_grid(audit: AuditRecord, levels: Levels, **options: Unpack[GridKeywords]) -> Plan:
-    """Return the plan that visits given `levels`, each priced where it is.
-
-    options: sampler, process, covariance, start, last, calibrate, denoiser, force as `make_plan`.
-    Raises `InputError` for levels finer than the finest measured, of which the audit says nothing.
-    """
-    request = PlanOptions(**options)
-    own = audit.calibrated() if request.calibrate else audit
-    own = own.in_process(request.process)
-    price, nodes = grid_prices(own, levels, request)
-    plan = plan_on(price, nodes, last=ends_by(own, request), frontier=[], why="the grid was given",
-                   denoiser=request.denoiser)  # fmt: skip
-    return trusted(plan, audit, asked=True, force=request.force)
+    from ..measuring.record import AuditRecord
+    from ..montecarlo import Estimate
+    from .options import PlanOptions
 
 
 def as_planned(audit: AuditRecord, plan: Plan) -> AuditRecord:
@@ -73,7 +42,7 @@ def grid_prices(
     rule = f"must not be finer than the finest measured, SNR {finest:.6g}"
     require(bool(grid[-1] <= finest * (1 + SAME)), "levels", rule, float(grid[-1]))
     price = prices(
-        audit, sampler_named(request.sampler), request.covariance, request.start, levels=grid
+        audit, stochastic_named(request.sampler), request.covariance, request.start, levels=grid
     )
     nodes = np.unique(np.abs(np.log(price.levels)[None] - np.log(grid)[:, None]).argmin(axis=1))
     return price, nodes + 1

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, is_dataclass, replace
 from textwrap import fill
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from .._checks import plural, refuse, require
 from .._files import require_free, write_pair
 from .._records import as_json
-from .._typing import Array, Json, Levels, PathLike
 from ..basis import Basis
-from ..denoise.calibration import Calibration
-from ..denoise.facts import DiffusersScheduler
-from ..ledger.certificate import Certificate
-from ..ledger.distance import Distance
-from ..ledger.entry import Entry
-from ..ledger.plan_records import Pilot, Tournament
 from ..ledger.sentences import plan_sentences
-from ..measuring.facts import AuditFacts
-from ..moments import Moments
 from ..sampling.registry import sampler_named
-from ..sampling.sampler import Recipe
-from .options import Limits
+
+if TYPE_CHECKING:
+    from .._typing import Array, Json, Levels, PathLike
+    from ..denoise.calibration import Calibration
+    from ..denoise.facts import DiffusersScheduler
+    from ..ledger.certificate import Certificate
+    from ..ledger.distance import Distance
+    from ..ledger.entry import Entry
+    from ..ledger.plan_records import Pilot, Tournament
+    from ..measuring.facts import AuditFacts
+    from ..moments import Moments
+    from ..sampling.sampler import Recipe
+    from .options import Limits
 
 OWN = "diffusers"  # the sampler of a plan that leaves the steps to a scheduler of diffusers
 WIDTH, INDENT = 88, " " * 18  # of what `print` shows
@@ -74,7 +77,7 @@ class Plan:
     command: str = ""
     scheduler: DiffusersScheduler | None = None
     pilot: Pilot | None = None
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = field(default_factory=lambda: cast("Limits", {}))
     cannot_tell: str = ""
     tournament: Tournament | None = None
 
@@ -124,6 +127,13 @@ class Plan:
         said += ", calibrated" if self.calibration is not None else ""
         said += ", matched to the data's spread" if self.pilot is not None else ""
         return said + (", in phase space" if self.process == "cld" else "")
+
+    @property
+    def sampler_words(self) -> str:
+        """What it samples with, in words: gaussian, pca covariance, calibrated."""
+        words = self.sampler + (f", {self.covariance} covariance" if self.covariance else "")
+        words += ", calibrated" if self.calibration is not None else ""
+        return words + (", in phase space" if self.process == "cld" else "")
 
     def ends(self) -> str:
         """Return the noise levels it begins and ends at, in words."""

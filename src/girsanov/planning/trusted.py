@@ -12,13 +12,15 @@ import functools
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import numpy as np
 
 from .._checks import InputError, require
-from ..measuring.record import AuditRecord
-from .plan import Plan
+
+if TYPE_CHECKING:
+    from ..measuring.record import AuditRecord
+    from .plan import Plan
 
 COARSE = 0.3  # of the data's standard deviation: an end above it is looked into
 REMEDY = "To plan all the same: --force (force=True)"
@@ -37,7 +39,8 @@ def heeding_doubts(planner: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(planner)
     def heedful(*args: P.args, **options: P.kwargs) -> R:
         audit = args[0] if args else None
-        if not isinstance(audit, AuditRecord) or not audit.doubts():
+        doubts = getattr(audit, "doubts", list)()  # the planner refuses what is no audit
+        if not doubts:
             return planner(*args, **options)
         try:
             with np.errstate(all="ignore"):

@@ -15,28 +15,20 @@ from collections.abc import Sequence
 import numpy as np
 from markupsafe import Markup
 
-from .._checks import InputError, plural
+from .._checks import plural
 from .._typing import Array, Json
 from ..ledger.model_faults import knows_nothing
 from ..ledger.numbers import interval_of, nats_of, value_of
-from ..ledger.verdict import certificate, sampler_share, verdict
+from ..ledger.verdict import sampler_share, verdict
 from ..measuring.record import AuditRecord
-from ..planning.all_step_counts import family
+from ..planning.all_step_counts import relatives
 from ..planning.plan import Plan
-from .figures.tv_by_level import most_tv
+from .figures.tv_by_level import certificate_words, most_tv
 from .figures.tv_by_level import said as said_of_tv
 from .figures.waterfall import TICKS, bars, ledger_ticks, reach
 from .number_cards import cards
 
 UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
-
-
-def relatives(audit: AuditRecord, plan: Plan, counts: Sequence[int] | None = None) -> list[Plan]:
-    """Return a plan's sampler at every number of steps; [] where the audit cannot price it."""
-    try:
-        return family(audit, plan, counts)
-    except InputError:
-        return []
 
 
 def live(audit: AuditRecord, given: Plan, plans: Sequence[Plan]) -> Json | None:
@@ -89,14 +81,6 @@ def state(plan: Plan) -> Json:
         "tv": _short(tv),
         "cost": _short([share.value if plan.distance is None else plan.distance.value])[0] or 0,
     }
-
-
-def certificate_words(plan: Plan) -> str:
-    """Return what is certified of a plan's samples, in words."""
-    words = plan.certified()
-    if not words:
-        return certificate(plan)
-    return words[0].upper() + words[1:] + "."
 
 
 def _short(values: object) -> list[float | None]:

@@ -23,11 +23,12 @@ from .._signatures import takes
 from .._typing import Json, PathLike, Progress
 from ..ledger.numbers import count, data_name, number
 from ..measuring.record import AuditRecord
+from ..planning.all_step_counts import relatives
 from ..planning.plan import Plan
 from .code_snippets import lines, snippets
 from .figure_files import write_figures
 from .figures.samples import Pictures, Shown, pictures
-from .live import digest, island, live, relatives
+from .live import digest, island, live
 from .page_sections import (
     certificate_section,
     curve_section,
@@ -36,7 +37,6 @@ from .page_sections import (
     plan_row,
     remedies_of,
     run_section,
-    sampler_of,
     total_section,
     verdict_section,
 )
@@ -142,7 +142,7 @@ def content(audit: AuditRecord, plans: tuple[Plan, ...], options: PageOptions) -
         "versus": beside,
         "curve": curve_section(audit, plans, found),
         "total": total_section(audit, plans, kin),
-        "sampler": sampler_of(plans[0]) if plans else "",
+        "sampler": plans[0].sampler_words if plans else "",
         "plans": [plan_row(k, plan) for k, plan in enumerate(plans, start=1)],
         "levels": [levels_section(k, plan) for k, plan in enumerate(plans, start=1)],
         "pictures": shown,

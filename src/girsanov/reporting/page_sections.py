@@ -17,15 +17,15 @@ from ..ledger.verdict import advice, cheapest, sampler_share
 from ..ledger.winner import winner
 from ..measuring.record import AuditRecord
 from ..measuring.trajectories import teacher_calls
+from ..planning.all_step_counts import relatives
 from ..planning.options import GIVEN
 from ..planning.plan import Plan
 from ..planning.remedies import Remedy
 from .figures.cost_by_steps import FEW, MOST, Line, cost_of, line, rises, total_figure
 from .figures.error_curve import curve_figure, gain_figure, half_width
 from .figures.spectrum import levels_shown, spectrum_figures
-from .figures.tv_by_level import certificate_figure
+from .figures.tv_by_level import certificate_figure, certificate_words
 from .figures.waterfall import ledger_figure
-from .live import certificate_words, relatives
 from .number_cards import cards
 from .words.advice import headline, listed, priced
 
@@ -126,8 +126,8 @@ def total_section(audit: AuditRecord, plans: Sequence[Plan], kin: Sequence[Plan]
     first = plans[0]
     kinds: dict[str, Plan] = {}
     for plan in plans:
-        kinds.setdefault(sampler_of(plan), plan)
-    lines = [line(sampler_of(first), kin)]
+        kinds.setdefault(plan.sampler_words, plan)
+    lines = [line(first.sampler_words, kin)]
     for name, plan in list(kinds.items())[1:]:
         if (plan.distance is None) == (first.distance is None):
             lines.append(line(name, relatives(audit, plan, FEW)))
@@ -147,13 +147,6 @@ def total_section(audit: AuditRecord, plans: Sequence[Plan], kin: Sequence[Plan]
     }
 
 
-def sampler_of(plan: Plan) -> str:
-    """Return what a plan samples with, in words."""
-    name = plan.sampler + (f", {plan.covariance} covariance" if plan.covariance else "")
-    name += ", calibrated" if plan.calibration is not None else ""
-    return name + (", in phase space" if plan.process == "cld" else "")
-
-
 def plan_row(index: int, plan: Plan) -> Json:
     """Return a row of the table that compares plans."""
     share = sampler_share(plan)
@@ -166,7 +159,7 @@ def plan_row(index: int, plan: Plan) -> Json:
     return {
         "index": index,
         "sampler": plan.sampler,
-        "covariance": sampler_of(plan).removeprefix(plan.sampler).removeprefix(", "),
+        "covariance": plan.sampler_words.removeprefix(plan.sampler).removeprefix(", "),
         "start": plan.start,
         "steps": plan.steps,
         "entries": [entries.get(k) for k in ("init", "discretisation", "score")],
@@ -187,7 +180,7 @@ def levels_section(index: int, plan: Plan) -> Json:
         {"step": k, "noise": number(float(s**-0.5), 5), "snr": number(float(s), 5)}
         for k, s in enumerate(plan.levels, start=1)
     ]
-    return {"index": index, "sampler": sampler_of(plan), "steps": plan.steps, "rows": rows}
+    return {"index": index, "sampler": plan.sampler_words, "steps": plan.steps, "rows": rows}
 
 
 def run_section(audit: AuditRecord) -> list[tuple[str, str, bool]]:

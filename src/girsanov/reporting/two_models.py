@@ -28,10 +28,12 @@ from ..ledger.numbers import interval_of, number, value_of
 from ..ledger.verdict import sampler_share
 from ..measuring.record import AuditRecord
 from ..montecarlo import Estimate, apart, group_estimate
+from ..planning.all_step_counts import relatives
 from ..planning.make_plan import make_plan
 from ..planning.plan import Plan
 from ..planning.second_model import proven
 from .code_snippets import positional
+from .figures.cost_by_steps import FEW
 from .figures.error_curve import LEFT, RIGHT, TOP, curve_axis, half_width
 from .figures.models import Rival, shared
 from .figures.svg import (
@@ -45,8 +47,7 @@ from .figures.svg import (
     rounded_up,
     svg,
 )
-from .live import certificate_words
-from .page_sections import sampler_of
+from .figures.tv_by_level import certificate_words
 from .words.advice import headline
 
 NOISE, NOISE_IN_UNITS = "noise level σ", "noise level in the data’s units"
@@ -129,7 +130,9 @@ def versus(audits: Sequence[AuditRecord], plans: Sequence[Plan]) -> Json | None:
     more = told[0] is not kept[0] and rows[0]["entries"][2][0]
     units = _units(*audits)
     names = [row["name"] for row in rows]
-    rivals = [Rival(*one) for one in zip(names, audits, kept, units, strict=True)]
+    kin = [[] if plan is None else relatives(audit, plan, FEW)
+           for audit, plan in zip(audits, kept, strict=True)]  # fmt: skip
+    rivals = [Rival(*one) for one in zip(names, audits, kept, units, kin, strict=True)]
     pairs = []
     for k, other in enumerate(audits[1:], start=2):
         found = difference(audits[0], other)
@@ -144,7 +147,7 @@ def versus(audits: Sequence[AuditRecord], plans: Sequence[Plan]) -> Json | None:
         )
     same = len({a.facts.rows for a in audits}) == 1
     plain = made and replace(made, calibration=None)  # each model by itself may be calibrated
-    words = "" if plain is None else f"{plural(plain.steps, 'step')} ({sampler_of(plain)})"
+    words = "" if plain is None else f"{plural(plain.steps, 'step')} ({plain.sampler_words})"
     label = NOISE_IN_UNITS if units[0] != 1.0 or len({*units}) > 1 else NOISE
     return {
         "rows": rows, "pairs": pairs, "same": same, "made": words, "shared": shared(rivals, label),

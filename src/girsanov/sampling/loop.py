@@ -19,7 +19,6 @@ from .._typing import Array, Progress, Tensor
 from ..basis import Basis
 from ..denoise.base import Denoiser, per_call, process_of
 from ..denoise.calibrate import CalibratedDenoiser
-from ..denoise.pipelines.own_schedulers import own_batches
 from ..noise import Ahead, NoiseSource
 from .cld import follow, require_alike
 from .options import BatchKeywords, BatchOptions
@@ -51,6 +50,9 @@ def sample_batches(
     labels = _labels(denoiser, asked.label, total)
     scheduler = getattr(plan, "scheduler", None)
     if scheduler is not None:
+        # what runs diffusers is loaded for a plan that leaves the steps to it
+        from ..denoise.pipelines.own_schedulers import own_batches
+
         rows = range(first, first + total)
         yield from own_batches(denoiser, scheduler, rows, size, labels, asked)
         return

@@ -27,6 +27,11 @@ def ode_named(name: str) -> OdeSampler:
     return named
 
 
+def stochastic_named(name: str) -> Sampler:
+    """Return the sampler of this name that has a path KL; InputError if there is none."""
+    return SAMPLERS[require_choice("sampler", name, stochastic_names())]
+
+
 def stochastic_names() -> tuple[str, ...]:
     """Return the names of the samplers that have a path KL."""
     return tuple(name for name, sampler in SAMPLERS.items() if sampler.stochastic)

@@ -14,18 +14,21 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias, get_args
 
 import numpy as np
 
 from .._checks import require, require_choice
 from .._typing import Array
-from ..basis import Basis
+
+if TYPE_CHECKING:
+    from ..basis import Basis
 
 Last = Literal["draw", "denoise", "sample"]
 LASTS: tuple[str, ...] = get_args(Last)
 PROCESSES = ("vp", "cld")
-Start = tuple[float | Array, float | Array, Basis | None]  # centre, deviation and its basis
+# centre, deviation and its basis
+Start: TypeAlias = "tuple[float | Array, float | Array, Basis | None]"
 StepKL = Callable[..., Array]  # (snr [...], snr_next [...], traces [..., 3], d, E|x0|^2) -> [...]
 
 

@@ -28,13 +28,16 @@ that add the measured covariance, or a calibration, cover what a broken model ge
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._typing import Array
-from ..error_curve.curve import Curve
 from ..montecarlo import Estimate, group_estimate
+
+if TYPE_CHECKING:
+    from .._typing import Array
+    from ..error_curve.curve import Curve
 
 AROUND = 2.0  # from the data's deviation to twice it
 MARGIN, BROKEN = 1.1, 1.5  # times the error of the straight line

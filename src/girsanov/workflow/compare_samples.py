@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from .._checks import require
 from .._typing import Json, Progress
 from ..comparison.compare import compare as measure
 from ..comparison.measures.registry import MEASURES
@@ -16,13 +14,10 @@ from ..data.origin import drawn_by_another, read_origin
 from ..denoise.classes import class_note
 from ..denoise.load import load_model
 from ..reporting.figures.samples import alike
-from .requests import CompareRequest
+from .requests import CompareRequest, require_measures
 from .shared.data_sources import left_out, parts, read_source
 
 OTHER = "another model than --model drew the samples; of --model only the data are used"
-NO_FID = (
-    "frechet is the same formula in other features than Inception's, so its numbers are no FID"
-)
 
 
 @dataclass(frozen=True)
@@ -50,13 +45,6 @@ def compare(request: CompareRequest, *, progress: Progress | None = None) -> Com
         rows=request.rows, seed=request.seed, progress=progress,
     )  # fmt: skip
     return CompareResult(comparison, notes)
-
-
-def require_measures(names: Iterable[str], measures: Iterable[str]) -> None:
-    """Refuse a --by that is none of `measures`, before anything is read."""
-    for name in names:
-        remedy = NO_FID if name.lower() in ("fid", "fréchet") else ""
-        require(name in measures, "--by", f"must be one of {', '.join(measures)}", name, remedy)
 
 
 def _sets(request: CompareRequest) -> tuple[Any, Any, Dataset | None, list[str]]:

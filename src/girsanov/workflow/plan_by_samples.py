@@ -19,8 +19,7 @@ from ..law.base import Law
 from ..planning.plan import Plan
 from ..planning.tournament.options import CALLS
 from ..planning.tournament.tournament import tournament
-from .compare_samples import require_measures
-from .requests import PlanRequest
+from .requests import PlanRequest, require_measures
 from .shared.data_sources import parts, read_source
 from .shared.pipelines import captioned, guided, latents_of
 

@@ -14,7 +14,6 @@ from ..planning.plan import Plan
 from ..planning.plan_file import load_plan
 from ..reporting.figure_files import browser
 from ..reporting.figures.samples import Shown
-from ..reporting.page import report as write_page
 from ..reporting.samples_origin import opened
 from ..reporting.words.advice import headline
 from .requests import ReportRequest
@@ -55,6 +54,9 @@ def report(request: ReportRequest, *, progress: Progress | None = None) -> Repor
     progress(done, total) counts the files of figures. Raises InputError, before any work, for a
     place that cannot be written to or holds something else, and as `girsanov.report`.
     """
+    # the page and its figures are loaded once there is something to show
+    from ..reporting.page import report as write_page
+
     out, figures = Path(request.out), None if request.figures is None else Path(request.figures)
     replaced = require_page(out, request.force)
     if figures is not None:

@@ -5,11 +5,9 @@ Rows of a folder are read where they are, file after file in the order of their 
 
 from __future__ import annotations
 
-import math
-import tokenize
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +16,7 @@ from ..._checks import InputError, require
 from ..arrays import EndToEnd, array_rows
 from ..table.selected_columns import Wanted
 from .data_format import DataFormat, Loaded, Samples, from_array, refuse_columns
-
-UNPARSED = (
-    ValueError, EOFError, OverflowError, TypeError, SyntaxError, KeyError, MemoryError,
-    tokenize.TokenError,  # NumPy tokenizes a header that it cannot parse
-)  # fmt: skip
+from .npy_header import UNPARSED, brief, content_bytes
 
 
 class Npy(DataFormat):
@@ -69,20 +63,3 @@ def read_npy(path: Path) -> NDArray[Any]:
         raise
     except UNPARSED as cause:
         raise InputError(f"{path}: must be a whole .npy file; {brief(cause)}") from cause
-
-
-def content_bytes(file: IO[bytes], what: str) -> int:
-    """Read the header of a `.npy` and return how many bytes must follow it."""
-    version = np.lib.format.read_magic(file)
-    # Version 3 differs from 2 in the encoding of field names only.
-    old = version == (1, 0)
-    read = np.lib.format.read_array_header_1_0 if old else np.lib.format.read_array_header_2_0
-    shape, _, dtype = read(file)
-    require(not dtype.hasobject, what, "must hold numbers", "Python objects")
-    require(all(n >= 0 for n in shape), what, "must have a shape", shape)
-    return math.prod(shape) * dtype.itemsize
-
-
-def brief(cause: BaseException) -> str:
-    """Return what an error says, in a line."""
-    return " ".join(str(cause).split())[:120] or type(cause).__name__

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..._checks import InputError, refuse, require
 from ..table.selected_columns import Wanted
 from .data_format import UNPACK_LIMIT, DataFormat, Loaded, Samples, from_array
-from .npy_files import UNPARSED, brief, content_bytes
+from .npy_header import UNPARSED, brief, content_bytes
 
 DATA_KEYS = ("x", "data", "images")
 LABEL_KEYS = ("y", "labels", "label")

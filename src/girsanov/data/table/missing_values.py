@@ -14,17 +14,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..._checks import refuse, require
-from ..._typing import Array, Json
 from ..units import reduce_units, restore_units
-from .columns import NumberColumn
-from .dates import DateColumn
 from .values import missing, roomy, with_gaps
+
+if TYPE_CHECKING:
+    from ..._typing import Array, Json
+    from .columns import NumberColumn
+    from .dates import DateColumn
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from ...process import Cosine, VariancePreserving
 from ...sampling.grids import karras_grid, log_uniform_grid, time_grid
 from ...sampling.registry import SAMPLERS, ode_names, sampler_named
 from ..allowed_levels import fine_enough
+from ..given_grid import evaluate_grid
 from ..make_plan import make_plan
-from ..on_grid import evaluate_grid
 from ..options import PlanOptions
 from ..plan import Plan
 from ..solvers.plan_solver import plan_solver, solver_on_grid

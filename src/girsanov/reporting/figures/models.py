@@ -17,8 +17,7 @@ from ...ledger.certificate import VACUOUS
 from ...ledger.numbers import number
 from ...measuring.record import AuditRecord
 from ...planning.plan import Plan
-from ..live import relatives
-from .cost_by_steps import FEW, MOST, STYLES, Line, line, total_figure
+from .cost_by_steps import MOST, STYLES, Line, line, total_figure
 from .error_curve import LEFT, RIGHT, TOP
 from .svg import (
     NARROW,
@@ -34,12 +33,16 @@ from .tv_by_level import most_tv
 
 
 class Rival(NamedTuple):
-    """A model of the comparison: its name, its audit, its plan, and one unit of its noise."""
+    """A model of the comparison: its name, its audit, its plan, and one unit of its noise.
+
+    kin: its plan at a few numbers of steps, [] where there is none.
+    """
 
     name: str
     audit: AuditRecord
     plan: Plan | None
     unit: float
+    kin: Sequence[Plan]
 
 
 class Shared(NamedTuple):
@@ -96,7 +99,7 @@ def _steps(rivals: Sequence[Rival]) -> Shared | None:
     planned = [(r, r.plan) for r in rivals if r.plan is not None and r.plan.distance is None]
     if len(planned) < len(rivals):
         return None
-    found = [line(r.name, relatives(r.audit, plan, FEW)) for r, plan in planned]
+    found = [line(r.name, r.kin) for r, _ in planned]
     lines: list[Line] = [one for one in found if one is not None]
     if len(lines) < len(rivals):
         return None

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from ...ledger.certificate import VACUOUS, Certificate
 from ...ledger.numbers import number
+from ...ledger.verdict import certificate
 from ...planning.plan import Plan
 from .svg import NARROW, Axis, dots, el, frame, polyline, responsive, svg
 
@@ -75,3 +76,11 @@ def place(axis: Axis) -> str:
     if axis.log:
         ends = [math.log(v) for v in ends]
     return " ".join(f"{v:.6g}" for v in (*ends, axis.start, axis.end)) + f" {int(axis.log)}"
+
+
+def certificate_words(plan: Plan) -> str:
+    """Return what is certified of a plan's samples, in words."""
+    words = plan.certified()
+    if not words:
+        return certificate(plan)
+    return words[0].upper() + words[1:] + "."

@@ -8,7 +8,7 @@ from typing import Any
 from ..._checks import InputError, refuse, require, require_choice
 from ..._typing import PathLike
 from ...data import Dataset, load_data
-from ...data.load import CLASS_ORDERS
+from ...data.dataset import CLASS_ORDERS
 from ...denoise.base import Denoiser
 from ...denoise.classes import classes_for
 from ...denoise.pipelines.units import in_units_of

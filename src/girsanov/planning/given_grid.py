@@ -1,0 +1,45 @@
+"""`evaluate_grid`: the plan on a grid that was given, priced where it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypedDict, Unpack
+
+from .._typing import Levels
+from ..measuring.record import AuditRecord
+from .allowed_levels import ends_by
+from .on_grid import grid_prices, plan_on
+from .options import PlanOptions
+from .plan import Plan
+from .trusted import heeding_doubts, trusted
+
+if TYPE_CHECKING:
+    from ..denoise.base import Denoiser
+
+
+class GridKeywords(TypedDict, total=False):
+    """The options of `evaluate_grid` by name: those of `make_plan` that a grid leaves open."""
+
+    sampler: str
+    process: str | None
+    covariance: str | None
+    start: str | None
+    last: str | None
+    calibrate: bool
+    denoiser: Denoiser | None
+    force: bool
+
+
+@heeding_doubts
+def evaluate_grid(audit: AuditRecord, levels: Levels, **options: Unpack[GridKeywords]) -> Plan:
+    """Return the plan that visits given `levels`, each priced where it is.
+
+    options: sampler, process, covariance, start, last, calibrate, denoiser, force as `make_plan`.
+    Raises `InputError` for levels finer than the finest measured, of which the audit says nothing.
+    """
+    request = PlanOptions(**options)
+    own = audit.calibrated() if request.calibrate else audit
+    own = own.in_process(request.process)
+    price, nodes = grid_prices(own, levels, request)
+    plan = plan_on(price, nodes, last=ends_by(own, request), frontier=[], why="the grid was given",
+                   denoiser=request.denoiser)  # fmt: skip
+    return trusted(plan, audit, asked=True, force=request.force)
