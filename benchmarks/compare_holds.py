@@ -21,6 +21,8 @@ from scipy.stats import binomtest
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 
+from typing import TYPE_CHECKING
+
 from comparison.pairs import LAWS, draw
 from comparison.test_mmd import WIDTH, gaussian_mmd
 from comparison.test_sliced import sliced_gaussians
@@ -29,10 +31,12 @@ from girsanov.comparison.jackknife import squared_interval
 from girsanov.comparison.measures.classifier import classifier_test
 from girsanov.comparison.measures.frechet import Frechet
 from girsanov.comparison.measures.gaussian_w2 import GaussianW2, bures
-from girsanov.comparison.measures.measure import SquaredDistance
 from girsanov.comparison.measures.memorisation import memorisation
 from girsanov.comparison.measures.mmd import MMD, permutation_p_value, random_deals
 from girsanov.comparison.measures.sliced_w2 import SlicedW2
+
+if TYPE_CHECKING:
+    from girsanov.comparison.measures.measure import SquaredDistance
 
 SAID, SURE = 0.05, 0.05  # of the intervals may miss; at which a test tells two sets apart
 SIZES = (400, 300)

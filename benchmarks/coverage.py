@@ -35,12 +35,16 @@ from scipy.stats import binomtest
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "planning"))
 
+from typing import TYPE_CHECKING
+
 from certificate_truth import exact_audit, output_kl, path_kl, random_grid, random_law
 from w2_truth import BLIND, LAWS, LEVELS, Line, audited
 
 import girsanov as gv
 from girsanov.auditing import audit
-from girsanov.planning.plan import Plan
+
+if TYPE_CHECKING:
+    from girsanov.planning.plan import Plan
 
 HOLDS = ("score", "relative", "x0", "gaussian")
 ROUNDING = 1e-9

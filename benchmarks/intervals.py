@@ -22,11 +22,15 @@ from scipy.stats import binomtest
 
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "planning"))
 
+from typing import TYPE_CHECKING
+
 from coverage_truth import Scaled, Truth, true_shares
 
 import girsanov as gv
 from girsanov._checks import InputError
-from girsanov.planning.plan import Plan
+
+if TYPE_CHECKING:
+    from girsanov.planning.plan import Plan
 
 WRONG = ((1, 0), (0.8, 0.1), (0.95, 0), (1, 0.2))  # scale and shift of the exact denoiser
 HOLDS = ("gaussian", "gaussian", "x0", "relative")

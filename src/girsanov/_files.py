@@ -9,14 +9,16 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from ._checks import InputError, refuse, require
-from ._typing import Json, PathLike
+
+if TYPE_CHECKING:
+    from ._typing import Json, PathLike
 
 JSON_LIMIT = 64 * 2**20  # bytes; ours are far smaller, a larger one is a mistake or hostile
 

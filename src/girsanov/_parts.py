@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ._checks import require
 from ._files import read_json, write_json
-from ._typing import Json
+
+if TYPE_CHECKING:
+    from ._typing import Json
 
 INDEX = "index.json"
 

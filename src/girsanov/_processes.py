@@ -14,12 +14,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import torch
 
 from ._checks import InputError
 from ._launched import launched
-from ._typing import Tensor
+
+if TYPE_CHECKING:
+    from ._typing import Tensor
 
 MESSAGE = 500  # bytes of a mistake that other processes are told
 PATIENCE = timedelta(days=7)  # one process may have more to do than another

@@ -12,10 +12,22 @@ import math
 import types
 from collections.abc import Callable, Iterable
 from dataclasses import MISSING, fields, is_dataclass
-from typing import Annotated, Any, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    NamedTuple,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from ._checks import require
-from ._typing import Json
+
+if TYPE_CHECKING:
+    from ._typing import Json
 
 R = TypeVar("R")
 WORDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Self, Unpack, cast
 
 from ._checks import require
 from ._signatures import takes
-from ._typing import Json, PathLike
 from .measuring.record import AuditRecord
 from .measuring.record_file import load_record, save_record, summary
 from .planning.make_plan import make_plan
@@ -21,6 +20,7 @@ from .planning.plan import Plan
 from .planning.tournament.options import AnyPlanKeywords, TournamentKeywords, TournamentOptions
 
 if TYPE_CHECKING:
+    from ._typing import Json, PathLike
     from .comparison.measures.measure import SquaredDistance
     from .data import Dataset
     from .denoise.base import Denoiser

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from ._signatures import takes
 from .audited import Audit
-from .data import Dataset
-from .denoise.base import Denoiser
-from .law.base import Law
 from .measuring.audit import measure_audit
 from .measuring.options import AuditKeywords, AuditOptions
 from .planning.audit_to_precision import measure_to_precision
+
+if TYPE_CHECKING:
+    from .data import Dataset
+    from .denoise.base import Denoiser
+    from .law.base import Law
 
 
 @takes(AuditOptions)

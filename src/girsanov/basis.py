@@ -15,11 +15,12 @@ import numpy as np
 from scipy import fft
 
 from ._checks import refuse, require
-from ._typing import Array
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
+
+    from ._typing import Array
 
 Kind = Literal["coordinate", "pca", "dct"]
 Vectors = TypeVar("Vectors", "Tensor", "Array")  # both are turned, each by its own library

@@ -20,13 +20,16 @@ which its columns have the deviations of other classes. Beyond, (1) to (3) are o
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._checks import require
-from ._typing import Array
 from .basis import Basis
+
+if TYPE_CHECKING:
+    from ._typing import Array
 
 ROWS = 3.0  # of the variance within all classes, that count with a class's own
 FULL = 128  # dimensions up to which each class has axes of its own

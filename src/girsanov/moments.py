@@ -12,14 +12,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ._checks import InputError, require
 from ._files import read_tensors, write_tensors
-from ._typing import Array, PathLike, Tensor
 from .basis import PCA_LIMIT, Basis, coordinate_basis, dct_basis, pca_basis
 from .class_moments import NUMBERS, ClassMoments, ClassSums, class_moments_from_tensors
+
+if TYPE_CHECKING:
+    from ._typing import Array, PathLike, Tensor
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,16 @@ formulas there (`_philox.py`): the words are the same, the normals to rounding.
 from __future__ import annotations
 
 import zlib
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from ._checks import require, require_count
 from ._philox import normals as normals_on
-from ._typing import Tensor
+
+if TYPE_CHECKING:
+    from ._typing import Tensor
 
 LANES = 8  # normals a Philox block of four 64-bit words yields
 CHUNK = 2**13  # blocks at once: what they need on the way stays in a core's cache

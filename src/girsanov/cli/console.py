@@ -6,10 +6,12 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._launched import is_first
-from .._typing import Json, PathLike, Progress
+
+if TYPE_CHECKING:
+    from .._typing import Json, PathLike, Progress
 
 
 def console_of(stderr: bool = False) -> Any:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 from typer import Argument
 
 from .. import workflow
 from .._checks import plural
-from .._typing import Json
 from . import console
 from .options import AsJson, command
+
+if TYPE_CHECKING:
+    from .._typing import Json
 
 
 @command(

@@ -9,12 +9,12 @@ from typer import Argument, Option
 
 from .. import workflow
 from .._checks import figure, plural, three_digits
-from .._typing import Json
 from . import console
 from .nexts import after_fit
 from .options import DATA, AsJson, command
 
 if TYPE_CHECKING:
+    from .._typing import Json
     from ..workflow.fit_model import FitResult
 
 

@@ -7,14 +7,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from types import NoneType
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type_hints
 
 import typer
 from typer import Argument, Option
 from typer.models import ParameterInfo
 
 from ..data.formats.registry import FORMATS, suffixes
-from ..workflow.requests import Request
+
+if TYPE_CHECKING:
+    from ..workflow.requests import Request
 
 
 def one_of(names: Iterable[str]) -> str:

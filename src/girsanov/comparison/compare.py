@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from .._checks import refuse, require, require_choice, require_number
 from .._signatures import takes
-from .._typing import Progress
-from .measures.measure import Measure
 from .measures.registry import MEASURES, measure_of
 from .result import Compared, Comparison
 from .sets import COMPARED_ROWS, Sets
 from .spread import Spread, spreads
+
+if TYPE_CHECKING:
+    from .._typing import Progress
+    from .measures.measure import Measure
 
 
 class CompareKeywords(TypedDict, total=False):

@@ -22,13 +22,15 @@ number comes twice, and of fewer than five dimensions. Rows that are equal are l
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from .._typing import Array
-from ..data import Dataset
 from .sets import ROWS_AT_ONCE, chosen_rows, flat_rows
+
+if TYPE_CHECKING:
+    from .._typing import Array
+    from ..data import Dataset
 
 TIMES_NEARER = 10  # times nearer than the tenth
 ORDER, HALF = 10, 5

@@ -21,12 +21,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from .._typing import Array
 from ..montecarlo import Estimate, mean_estimate
+
+if TYPE_CHECKING:
+    from .._typing import Array
 
 JACKKNIFE_GROUPS = 20  # B; row i of a set belongs to group i % B
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from textwrap import fill
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from .._checks import plural, three_digits
-from .._typing import Json
 from .jackknife import JACKKNIFE_GROUPS
 from .measures.measure import SIGNIFICANT, MeasureRow
 from .measures.registry import measure_of
 from .spread import Spread, spread_words
+
+if TYPE_CHECKING:
+    from .._typing import Json
 
 WIDTH_OF_TEXT = 88
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from .._checks import InputError, require, require_count
-from .._typing import Array
 from ..data import Dataset, Standardisation, load_data
 from ..law.base import Law
 from ..noise import NoiseSource
 from .jackknife import JACKKNIFE_GROUPS
+
+if TYPE_CHECKING:
+    from .._typing import Array
 
 COMPARED_ROWS = 10_000  # of each set
 COMPARED_NUMBERS = 2**24  # of each set: 128 MiB

@@ -14,12 +14,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._typing import Array
 from ..montecarlo import quantile
 from .measures.gaussian_w2 import principal_axes
+
+if TYPE_CHECKING:
+    from .._typing import Array
 
 PRINCIPAL = 10  # principal directions that are looked at
 NAMED_COLUMNS = 30  # of a table, at most, by name

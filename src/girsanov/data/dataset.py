@@ -9,17 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._checks import refuse, require, require_count, require_number
 from .._files import sha256_of
-from .._typing import Json, Tensor
 from .lineage import cut
 from .rows import Index, RowSource
-from .standardise import Standardisation
+
+if TYPE_CHECKING:
+    from .._typing import Json, Tensor
+    from .standardise import Standardisation
 
 Selection = slice | Index  # which rows of a data set, counted within it
 

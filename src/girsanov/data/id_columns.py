@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shlex
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .dataset import Dataset
 from .table.selected_columns import leave_out
 from .table.tables import TableRows
 from .table.values import Categories, Values, stored
+
+if TYPE_CHECKING:
+    from .dataset import Dataset
 
 FEWEST_IDS = 32  # rows; in fewer, whatever is counted may well differ from row to row
 LOOKED_AT = 100_000  # rows of a column of numbers that are looked at

@@ -11,13 +11,15 @@ row by row.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._checks import InputError, shown
-from .._typing import Json
+
+if TYPE_CHECKING:
+    from .._typing import Json
 
 
 def cut(rows: int, fraction: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -8,10 +8,13 @@ plan, and the SHA-256 of what was written, so that a file is known again under a
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .._checks import InputError, refuse, require
 from .._files import read_json, sha256_of, sha256_of_file, write_json
-from .._typing import Json
+
+if TYPE_CHECKING:
+    from .._typing import Json
 
 ORIGIN_FORMAT = "girsanov/samples/1"
 TEXTS = ("command", "model", "drawn_by", "plan", "content", "label", "label_column")

@@ -18,14 +18,16 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._checks import InputError, require, shown
-from .._typing import Array, Json
 from .units import cast, number_dtype, numeric_rows, reduce_units, restore_units, whole_numbers
+
+if TYPE_CHECKING:
+    from .._typing import Array, Json
 
 Layout = Literal["hw", "hwc", "chw"]
 CHANNELS = (1, 3, 4)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._checks import refuse, require
-from .._typing import Array
+
+if TYPE_CHECKING:
+    from .._typing import Array
 
 
 def numeric_rows(raw: NDArray[Any], example: tuple[int, ...]) -> Array:

@@ -9,18 +9,20 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._checks import need, require
 from .._files import replacing
-from .._typing import PathLike
 from .formats.data_format import DataFormat, Samples
 from .formats.png_folders import require_replaceable, write_png_folder
 from .formats.registry import FORMATS, data_format_of
 from .standardise import ImageStandardisation, Standardisation
+
+if TYPE_CHECKING:
+    from .._typing import PathLike
 
 WHOLE_NUMBER = re.compile(r"-?(0|[1-9]\d{0,17})")
 

@@ -11,17 +11,19 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from types import MethodType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
 from .._checks import refuse, require_choice
 from .._files import sha256_of
-from .._typing import Tensor
-from .base import Denoiser
 from .facts import Arithmetic
 from .network import NetworkDenoiser
+
+if TYPE_CHECKING:
+    from .._typing import Tensor
+    from .base import Denoiser
 
 PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
 

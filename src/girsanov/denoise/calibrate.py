@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from .._checks import require
 from .._files import sha256_of
-from .._typing import Tensor
 from .base import Denoiser, process_of
 from .calibration import RAW
 from .calibration import Calibration as Calibration
 from .calibration import calibration_from_tensors as calibration_from_tensors
+
+if TYPE_CHECKING:
+    from .._typing import Tensor
 
 
 class CalibratedDenoiser:

@@ -13,12 +13,14 @@ own order, in which loaders of folders sort them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..data import Dataset
-from .base import Denoiser
+
+if TYPE_CHECKING:
+    from .base import Denoiser
 
 SHOWN = 12  # classes that a note lists
 

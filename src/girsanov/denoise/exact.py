@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 
 from .._checks import require
-from .._typing import Tensor
 from ..data.standardise import unchanged
-from ..law.base import Law
+
+if TYPE_CHECKING:
+    from .._typing import Tensor
+    from ..law.base import Law
 
 
 class ExactDenoiser:

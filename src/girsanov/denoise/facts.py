@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from .._records import Rule
-from .._typing import Json
+
+if TYPE_CHECKING:
+    from .._typing import Json
 
 
 @dataclass(frozen=True)

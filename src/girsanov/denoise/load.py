@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -14,15 +14,17 @@ from torch import nn
 
 from .._checks import InputError, need, refuse, require, shown
 from .._files import read_json, read_tensors
-from .._typing import Json, PathLike
 from ..data.standardise import Standardisation
 from ..law.read import read_law
 from ..moments import Moments, load_moments
-from .base import Denoiser
 from .exact import ExactDenoiser
 from .mlp import ResidualMLP
 from .network import FORMAT, WEIGHTS, NetworkDenoiser, phases_of
 from .pipelines.folder import HUB, load_pipeline
+
+if TYPE_CHECKING:
+    from .._typing import Json, PathLike
+    from .base import Denoiser
 
 PICKLES = (".pt", ".pth", ".bin", ".pkl", ".pickle", ".ckpt")
 ACCEPTED = "a model folder, a diffusers pipeline folder, or a law in a .json file"

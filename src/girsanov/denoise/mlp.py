@@ -13,13 +13,16 @@ the rest, from a generator that the training loop seeds at every step.
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 from torch.nn import functional
 
 from .._checks import require_choice, require_count
-from .._typing import Json, Tensor
+
+if TYPE_CHECKING:
+    from .._typing import Json, Tensor
 
 FREQUENCIES = 16  # of log s, geometric between SLOWEST and FASTEST cycles per unit of log s
 SLOWEST, FASTEST = 1 / 32, 1.0

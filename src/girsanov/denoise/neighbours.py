@@ -16,13 +16,16 @@ from __future__ import annotations
 
 import hashlib
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from .._checks import require
-from .._typing import Tensor
 from .base import Denoiser, process_of
+
+if TYPE_CHECKING:
+    from .._typing import Tensor
 
 POINTS = 4096  # examples that are kept, at most
 NUMBERS = 2**23  # and numbers in them, 32 MiB

@@ -10,12 +10,13 @@ more in it (they merge weights), and it cannot give a frozen part its own mode b
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
-from .._typing import Tensor
+if TYPE_CHECKING:
+    from .._typing import Tensor
 
 
 class evaluating:

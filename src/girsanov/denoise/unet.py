@@ -11,13 +11,15 @@ so that every timestep that a sampler of diffusers can ask for was trained.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._checks import need, require
-from .._typing import Array, Json
 from ..process import Cosine
+
+if TYPE_CHECKING:
+    from .._typing import Array, Json
 
 TIMESTEPS = 1000
 

@@ -17,7 +17,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Any, NamedTuple, Protocol, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypedDict, Unpack
 
 import numpy as np
 import torch
@@ -26,7 +26,6 @@ from torch import nn
 from .._checks import InputError, refuse, require, require_choice, shown
 from .._files import sha256_of
 from .._signatures import takes
-from .._typing import Array, Json, Tensor
 from ..data import Dataset, Standardisation
 from ..data.standardise import ImageStandardisation, VectorStandardisation, unchanged
 from ..noise import NoiseSource
@@ -37,6 +36,9 @@ from .parametrise import PARAMETRISATIONS
 from .pipelines.pipeline import bytes_of
 from .pipelines.schedule import vp_clock, x0_behind
 from .still import plain, still
+
+if TYPE_CHECKING:
+    from .._typing import Array, Json, Tensor
 
 Weights = nn.Module | Mapping[str, Any]
 Units = Standardisation | tuple[Any, Any]

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._checks import refuse, require, require_choice
 from .._files import read_json, require_free, write_json
-from .._typing import Json, PathLike
-from ..denoise.base import Denoiser
 from ..denoise.load import load_model
 from ..denoise.pipelines.schedule import build_scheduler, clock_of
-from ..measuring.record import AuditRecord
 from ..planning.plan import Plan
 from ..planning.plan_file import load_plan
 from .pipeline_loops import drives, loop
@@ -27,6 +24,11 @@ from .timesteps_and_sigmas import (
     sigmas_of,
     timesteps_of,
 )
+
+if TYPE_CHECKING:
+    from .._typing import Json, PathLike
+    from ..denoise.base import Denoiser
+    from ..measuring.record import AuditRecord
 
 TARGETS = ("diffusers", "timesteps", "sigmas")
 FRESH = ("DDIMPipeline",)  # it makes a DDIMScheduler of whatever it is loaded with

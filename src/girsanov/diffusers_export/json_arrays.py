@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._checks import require, require_choice
-from .._typing import Array, Json
 from ..basis import Basis, coordinate_basis, dct_basis
+
+if TYPE_CHECKING:
+    from .._typing import Array, Json
 
 KINDS = {"float32": np.float32, "uint16": np.uint16}
 

@@ -10,16 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from .._checks import refuse, require, require_count
-from .._typing import Array, Json, Levels, Tensor
-from ..basis import Basis
-from ..planning.plan import Plan
 from ..sampling.registry import SAMPLERS, sampler_named
-from ..sampling.sampler import Recipe
 from .json_arrays import (
     pack,
     pack_basis,
@@ -28,6 +25,12 @@ from .json_arrays import (
     unpack_basis,
     unpack_rows,
 )
+
+if TYPE_CHECKING:
+    from .._typing import Array, Json, Levels, Tensor
+    from ..basis import Basis
+    from ..planning.plan import Plan
+    from ..sampling.sampler import Recipe
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import warnings
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .._checks import InputError, require
 from .._files import read_json
-from .._typing import PathLike
 from ..measuring.facts import IDENTITY
 from ..measuring.record import AuditRecord
 from ..measuring.record_file import load_record
 from ..planning.all_step_counts import family
 from ..planning.plan import Plan
 from ..planning.plan_file import load_plan
+
+if TYPE_CHECKING:
+    from .._typing import PathLike
 
 ALIKE = (
     "the plan starts each class from its own moments, and a scheduler knows no labels: planned "

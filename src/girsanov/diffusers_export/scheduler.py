@@ -19,24 +19,26 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from .._checks import InputError, need, refuse, require
-from .._typing import Json, PathLike, Tensor
 from ..denoise.pipelines.flux_tokens import pack, tokens_of, unpack
 from ..denoise.pipelines.pipeline import clip_of, clipped
 from ..denoise.pipelines.schedule import Clock, build_scheduler, clock_of, own_config
-from ..measuring.record import AuditRecord
 from ..planning.plan import Plan
 from ..planning.plan_file import load_plan
 from ..sampling.loop import coloured
-from ..sampling.sampler import Recipe
 from .plan_table import carry, shape_of
 from .plans_for_steps import read_family
 from .validate import read_whole
+
+if TYPE_CHECKING:
+    from .._typing import Json, PathLike, Tensor
+    from ..measuring.record import AuditRecord
+    from ..sampling.sampler import Recipe
 
 _diffusers: Any = need("diffusers", "diffusers")
 _configuration = need("diffusers.configuration_utils", "diffusers")

@@ -17,18 +17,20 @@ whose bare noise is no other level's, the first is the noisiest of all, and the 
 from __future__ import annotations
 
 import inspect
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
 from .._checks import need, require
-from .._typing import Array
 from ..denoise.pipelines.schedule import Clock, own_config
-from ..measuring.record import AuditRecord
 from ..planning.make_plan import make_plan
 from ..planning.options import Limits
-from ..planning.plan import Plan
 from .pipeline_loops import PLAIN, drives, loop
+
+if TYPE_CHECKING:
+    from .._typing import Array
+    from ..measuring.record import AuditRecord
+    from ..planning.plan import Plan
 
 LOST = (
     "A list is only the grid: the start from the data's Gaussian, the measured covariance, a last "

@@ -8,7 +8,7 @@ in the middle of a run.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,12 +21,14 @@ from .._checks import (
     require_number,
     shown,
 )
-from .._typing import Array
 from ..denoise.parametrise import PARAMETRISATIONS
 from ..denoise.pipelines.schedule import Clock
 from ..path_kl.start import STARTS
 from ..sampling.registry import sampler_named
 from .plan_table import Carried
+
+if TYPE_CHECKING:
+    from .._typing import Array
 
 BROKEN = (
     KeyError,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._typing import Array, Tensor
+if TYPE_CHECKING:
+    from .._typing import Array, Tensor
 
 FINE = 256  # bands for the errors: single coordinates up to this dimension
 PROBED = 64  # bands whose products are kept, from which corrections are fitted and priced

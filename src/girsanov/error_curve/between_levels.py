@@ -23,11 +23,12 @@ length that it stands for; a gap without any is left to interpolation.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from .._typing import Array, Levels
+if TYPE_CHECKING:
+    from .._typing import Array, Levels
 
 
 class Places(NamedTuple):

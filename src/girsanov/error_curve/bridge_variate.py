@@ -16,11 +16,12 @@ what lies between those of the ends, on (2), over groups and gaps. All is fitted
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from .._typing import Array
+if TYPE_CHECKING:
+    from .._typing import Array
 
 PRODUCTS = ("residual", "noise", "centred", "own", "ends")  # means of e r, e n, e c, e e, e R
 

@@ -6,14 +6,18 @@ between two levels adds to it ((2) of `bridge_variate.py`) are known, and leave 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from .._typing import Array
 from .bridge_variate import Bridge, alpha, chance
 from .control_variate import Rows, fitted, means_without_each, over, slope, turned
-from .curve import Curve
 from .harmless import harmless
 from .interpolate import between_ends
+
+if TYPE_CHECKING:
+    from .._typing import Array
+    from .curve import Curve
 
 
 def bridge_of(curve: Curve, rows: Rows, products: dict[str, Array]) -> Bridge:

@@ -14,9 +14,12 @@ call.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from .curve import GROUPS, AboutClass, Curve, Examples
-from .frame import Frame
+
+if TYPE_CHECKING:
+    from .frame import Frame
 
 CHUNK = 1024  # examples read at once
 

@@ -21,16 +21,18 @@ controlled by its own a, b.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._typing import Array
-from ..basis import Basis
 from ..montecarlo import trapezium
 from .curve import FOLDS, Curve
 from .harmless import FEW, agrees, divisor, harmless
+
+if TYPE_CHECKING:
+    from .._typing import Array
+    from ..basis import Basis
 
 LINEAR = ((1, 2), (2, 4), (1, 1), (1, 4))  # n r, r c, n^2, n c: pairs of VECTOR in curve.py
 SMALL = 1e-9  # of a determinant beside its diagonal: n and c look alike; of c beside n: dust

@@ -19,14 +19,16 @@ on with E[w . r], which is 0 for a denoiser that knows w to be noise. Between th
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._checks import require
-from .._typing import Array, Indices, Tensor
 from ..montecarlo import Estimate, group_estimate
+
+if TYPE_CHECKING:
+    from .._typing import Array, Indices, Tensor
 
 GROUPS = 16  # enough for Student's t to be close to the normal, few enough to store
 FOLDS = 4  # coarser groups for the full covariance, which costs d^2 numbers a level

@@ -18,17 +18,19 @@ model: a fault of the program, or a file that was changed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._typing import Array
 from ..montecarlo import group_estimate, trapezium
-from .curve import Curve
 from .harmless import agrees
 from .interpolate import stretches
 from .second_moments import CENTRED, RESIDUAL, Combination, gram_of
+
+if TYPE_CHECKING:
+    from .._typing import Array
+    from .curve import Curve
 
 SMALL = 0.05  # nats
 HALF = 0.5  # (1) and (2)

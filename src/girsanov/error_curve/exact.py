@@ -13,21 +13,23 @@ and with E r r^T = sum_j M_j u_j u_j^T (`law/known.py`) the error along any unit
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from .._checks import require, require_levels
-from .._typing import Array, Levels
 from ..basis import Basis
 from ..law.base import COVARIANCE_LIMIT, Law
-from ..law.known import Known
 from ..moments import Moments
-from .bands import Bands
-from .curve import Curve
 from .exact_arrays import curve_of
 from .frame import Frame, make_frame
 from .interpolate import denser
+
+if TYPE_CHECKING:
+    from .._typing import Array, Levels
+    from ..law.known import Known
+    from .bands import Bands
+    from .curve import Curve
 
 INSIDE = 8  # levels in each gap at which the curve is known as well, for plans to visit
 ENOUGH = 600  # levels in all, from which on there are none

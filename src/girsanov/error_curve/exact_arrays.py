@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .._checks import require
-from .._typing import Array, Levels
 from .curve import Curve
+
+if TYPE_CHECKING:
+    from .._typing import Array, Levels
 
 HALF, FINER = "half", "finer."
 RISES = "must have half of an integral that does not fall"

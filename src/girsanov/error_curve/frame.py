@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._typing import Array
 from ..basis import Basis, coordinate_basis, dct_basis
-from ..moments import Moments
 from .bands import FINE, PROBED, Bands, bands_by_variance
+
+if TYPE_CHECKING:
+    from .._typing import Array
+    from ..moments import Moments
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,15 @@ depends on the states alone is still one whose gain bounds the score error from 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
-from .._typing import Array
 from ..montecarlo import group_estimate
+
+if TYPE_CHECKING:
+    from .._typing import Array
 
 ERRORS = 4.0  # standard errors of a paired difference, beyond which the plain mean stands
 WORSE = 1.25  # times the plain standard error

@@ -12,9 +12,12 @@ integral (Euler), as in interpolate.py.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from .._typing import Array
+if TYPE_CHECKING:
+    from .._typing import Array
 
 
 def leave_one_out(measured: Array, shares: Array) -> Array:

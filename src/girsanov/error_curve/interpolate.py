@@ -38,14 +38,17 @@ Of exact curves nothing is measured between the levels. Where the integral over 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._typing import Array, Indices, Levels
 from ..montecarlo import group_estimate
 from .between_levels import Places, bends, bumps
 from .curve import Curve, as_error
 from .integrals import half_integral, phi
+
+if TYPE_CHECKING:
+    from .._typing import Array, Indices, Levels
 
 TINY = 1e-300  # stands for an error of zero, whose reciprocal is not a number
 SAME = 1e-9  # relative distance below which two levels are one

@@ -17,13 +17,16 @@ from other examples than those that chose.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._typing import Array, Levels
 from ..montecarlo import group_estimate
 from .curve import Curve, as_error
+
+if TYPE_CHECKING:
+    from .._typing import Array, Levels
 
 LIMIT = 2.0  # standard errors: what two of three levels or more would not reach by chance
 SLACK = 1e-9  # relative: breaking (1) by rounding is no breaking

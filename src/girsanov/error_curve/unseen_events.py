@@ -25,12 +25,13 @@ can be. An exact denoiser is no worse than x_s itself, so that its M(s) <= d/s a
 from __future__ import annotations
 
 import math
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from .._typing import Array, Levels
-from ..montecarlo import Estimate
+if TYPE_CHECKING:
+    from .._typing import Array, Levels
+    from ..montecarlo import Estimate
 
 RISK = 0.025  # of one end of a two-sided 95 % interval
 

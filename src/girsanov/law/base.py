@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -34,7 +34,9 @@ from .._files import write_json
 from .._typing import Array, Json, PathLike, Tensor
 from ..montecarlo import Estimate
 from ..noise import NoiseSource
-from .known import Known
+
+if TYPE_CHECKING:
+    from .known import Known
 
 FORMAT = "girsanov/law/1"
 COVARIANCE_LIMIT = 8192  # dimension above which a d x d covariance is refused (512 MiB there)

@@ -23,12 +23,13 @@ None of them loses digits at small or at large k, where quotients of Bessel func
 from __future__ import annotations
 
 from functools import cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.polynomial import Polynomial
 
-from .._typing import Tensor
+if TYPE_CHECKING:
+    from .._typing import Tensor
 
 LARGE = 60.0  # order from which (3) and (4) are good to 1e-14
 TERMS = 8  # of the expansions

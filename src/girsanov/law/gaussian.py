@@ -12,17 +12,19 @@ Every l_i >= 0 is allowed: zero is a direction in which the law does not vary.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from .._checks import require
 from .._files import sha256_of
-from .._typing import Array, Json, Tensor
 from ..noise import NoiseSource
 from .base import FORMAT, Law, as_array
 from .known import Known
+
+if TYPE_CHECKING:
+    from .._typing import Array, Json, Tensor
 
 ASYMMETRY = 1e-8  # allowed relative to the largest entry or eigenvalue: rounding of the user's
 

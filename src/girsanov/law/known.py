@@ -11,9 +11,10 @@ a mixture on one of them.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from .._typing import Array
+if TYPE_CHECKING:
+    from .._typing import Array
 
 
 class Known(NamedTuple):

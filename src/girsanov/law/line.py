@@ -10,13 +10,15 @@ the last being I(J; x), an integral of what is nowhere negative.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._typing import Array
 from .quadrature import integrals
+
+if TYPE_CHECKING:
+    from .._typing import Array
 
 REACH = np.array([0.0, 1.5, 3.0, 6.0, 10.0, 15.0])  # beyond 15 is less than exp(-112)
 FAR = 39.0  # exp(-39^2 / 2) is zero in float64

@@ -26,20 +26,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import torch
 
 from .._checks import refuse, require
 from .._files import sha256_of
-from .._typing import Array, Json, Tensor
 from ..noise import NoiseSource
 from .base import FORMAT, Law, as_array
 from .gaussian import along_axes, eigen_form
 from .known import Known
 from .line import Line
 from .split import split
+
+if TYPE_CHECKING:
+    from .._typing import Array, Json, Tensor
 
 PAIRS = 2**18  # examples x components of one block: 2 MiB, which stays in a core's cache
 BLOCK = 2**20  # numbers of any other block

@@ -8,14 +8,16 @@ It is what a network that has memorised its data would compute.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._checks import require
-from .._typing import Array, Json
 from .base import FORMAT, as_array
 from .mixture import GaussianMixture
+
+if TYPE_CHECKING:
+    from .._typing import Array, Json
 
 
 class Points(GaussianMixture):

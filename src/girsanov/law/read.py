@@ -13,17 +13,19 @@ Each holds "format": "girsanov/law/1" and one of
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._checks import InputError, require, require_choice
 from .._files import read_json
-from .._typing import PathLike
 from .base import FORMAT, Law
 from .gaussian import Gaussian
 from .mixture import GaussianMixture
 from .points import Points
 from .sphere import Sphere
 from .swiss_roll import SwissRoll
+
+if TYPE_CHECKING:
+    from .._typing import PathLike
 
 KINDS: dict[str, tuple[Callable[..., Law], tuple[str, ...], tuple[str, ...]]] = {
     "gaussian": (Gaussian, ("mean", "covariance"), ()),

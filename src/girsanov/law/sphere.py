@@ -16,7 +16,7 @@ all coordinates share M alike.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -24,12 +24,14 @@ from numpy.typing import NDArray
 
 from .._checks import require, require_number
 from .._files import sha256_of
-from .._typing import Array, Json, Tensor
 from ..noise import NoiseSource
 from .base import FORMAT, SIZE_LIMIT, Law, as_array
 from .bessel import Tilt, tilt
 from .known import Known
 from .quadrature import integrals
+
+if TYPE_CHECKING:
+    from .._typing import Array, Json, Tensor
 
 SHARPEST = 1e100  # s R^2, beyond which squares overflow
 REACH = 12.0  # noise levels from its middle that the radius is followed to

@@ -11,12 +11,14 @@ with points on a line, and with diagonal covariances that differ in the coordina
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from .._typing import Array
 from .line import Line
+
+if TYPE_CHECKING:
+    from .._typing import Array
 
 ROUNDING = 1e-12  # relative to the largest entry
 UNSEEN = 1e-13  # nats: what the distance of the means from their line may be worth

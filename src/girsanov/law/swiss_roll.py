@@ -17,17 +17,19 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from .._checks import refuse, require, require_number
 from .._files import sha256_of
-from .._typing import Array, Json, Tensor
 from ..noise import NoiseSource
 from .base import FORMAT, SIZE_LIMIT, Law
 from .points import Points
+
+if TYPE_CHECKING:
+    from .._typing import Array, Json, Tensor
 
 FIRST, LAST = 1.5 * math.pi, 4.5 * math.pi
 NODES = 16  # of a panel

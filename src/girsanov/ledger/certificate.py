@@ -18,11 +18,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from .._checks import require, require_number
-from .._typing import Json
-from ..montecarlo import Estimate
 from .entry import Entry, entry_from_json, tv_from_kl
+
+if TYPE_CHECKING:
+    from .._typing import Json
+    from ..montecarlo import Estimate
 
 VACUOUS = 0.5  # a TV above one half says little: half of the samples may be anything
 

@@ -12,17 +12,21 @@ its start.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from .._typing import Array, Indices
-from ..error_curve.curve import Curve
 from ..error_curve.integrals import half_integral
 from ..error_curve.unseen_events import most_error
 from ..montecarlo import Estimate, group_estimate
-from ..path_kl.grid_cost import Prices
 from ..path_kl.ideal_grid import prefixes
 from .certificate import EXACT, Certificate, certify, kl_entry, w2_entry
-from .entry import Entry
+
+if TYPE_CHECKING:
+    from .._typing import Array, Indices
+    from ..error_curve.curve import Curve
+    from ..path_kl.grid_cost import Prices
+    from .entry import Entry
 
 OF_CLASSES = "they are of the samples of each class, in the mean over classes"
 

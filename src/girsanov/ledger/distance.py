@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 from .._checks import require, require_choice, require_number
-from .._typing import Json
-from ..montecarlo import Estimate
+
+if TYPE_CHECKING:
+    from .._typing import Json
+    from ..montecarlo import Estimate
 
 KINDS = ("predicted", "measured")
 

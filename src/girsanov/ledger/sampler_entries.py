@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from .._checks import plural
-from .._typing import Indices
-from ..montecarlo import Estimate
-from ..path_kl.grid_cost import Prices
 from ..path_kl.shortest_path import is_monge
 from .entry import Entry, Kind, estimate_entry
 from .widening import left_open
+
+if TYPE_CHECKING:
+    from .._typing import Indices
+    from ..montecarlo import Estimate
+    from ..path_kl.grid_cost import Prices
 
 UNSHOWN = "for what these examples may not have shown"
 BETWEEN = "for the curve between its levels"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from .kept_spread import kept_spread
 from .model_faults import REMEDY, better, ignorant, no_better
-from .stated import Stated
 from .verdict import verdict
 from .winner import winner
+
+if TYPE_CHECKING:
+    from .stated import Stated
 
 
 def plan_sentences(plan: Stated) -> list[str]:

@@ -6,12 +6,11 @@ import math
 import time
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import torch
 
 from .._checks import require_count
-from .._typing import Progress
-from ..data import Dataset
 from ..denoise.base import Denoiser, per_call
 from ..denoise.mlp import ResidualMLP
 from ..error_curve.between_levels import places
@@ -38,6 +37,10 @@ from .resume import keep_sums
 from .suspects import suspected
 from .teacher import measure_trajectories
 from .trajectories import teacher_calls
+
+if TYPE_CHECKING:
+    from .._typing import Progress
+    from ..data import Dataset
 
 LEVELS = 65  # every 0.25 in log-SNR over the default range
 BATCH = 512  # examples a network call, at most

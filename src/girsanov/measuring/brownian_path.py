@@ -13,16 +13,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import numpy as np
 import torch
 
 from .._checks import InputError
-from .._typing import Levels, Tensor
 from ..denoise.base import Denoiser, around, process_of
-from ..error_curve.between_levels import Places
 from ..noise import Ahead, NoiseSource
+
+if TYPE_CHECKING:
+    from .._typing import Levels, Tensor
+    from ..error_curve.between_levels import Places
 
 LARGEST = 1e60  # its fourth power, of which standard errors are made, is a number
 

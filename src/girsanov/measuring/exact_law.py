@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 import torch
 
-from .._typing import Levels
-from ..data import Dataset
-from ..denoise.base import Denoiser
 from ..denoise.exact import ExactDenoiser
 from ..error_curve.exact import known_curve
 from ..law.base import Law
@@ -17,6 +15,11 @@ from .options import AuditOptions, Pass
 from .record import AuditRecord
 from .teacher import measure_trajectories
 from .trajectories import teacher_calls
+
+if TYPE_CHECKING:
+    from .._typing import Levels
+    from ..data import Dataset
+    from ..denoise.base import Denoiser
 
 BATCH = 512  # trajectories a call
 

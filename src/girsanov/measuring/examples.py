@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from .._checks import require, require_count
-from .._typing import Array, Tensor
 from ..data import Dataset, Standardisation
 from ..data.lineage import shared_rows
 from ..denoise.base import Denoiser, require_denoiser
@@ -28,6 +27,9 @@ from ..moments import (
     with_classes,
 )
 from ..noise import NoiseSource
+
+if TYPE_CHECKING:
+    from .._typing import Array, Tensor
 
 LAW_EXAMPLES = 20_000
 AUDITED = 2**17  # rows that are looked for among the training examples, at most

@@ -14,18 +14,20 @@ x0 - mean is r of level 0.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
 
-from .._processes import Processes
-from .._typing import Array, Tensor
 from ..error_curve.bridge_variate import PRODUCTS
 from ..error_curve.control_variate import LINEAR
 from ..error_curve.curve import FOLDS, GROUPS, VECTOR, pairs
-from ..error_curve.frame import Frame
 from .brownian_path import Level
+
+if TYPE_CHECKING:
+    from .._processes import Processes
+    from .._typing import Array, Tensor
+    from ..error_curve.frame import Frame
 
 TOGETHER = {"cpu": 2**18, "cuda": 2**22}  # numbers of a vector that are added at once
 NOISE, RESIDUAL, OTHER = 0, 1, 2  # of what is gathered; then e, and in phase space w

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from .._checks import require, require_count, require_levels
-from .._typing import Array, Levels, Tensor
 from ..denoise.base import Denoiser, around, process_of
-from ..error_curve.between_levels import Places
 from ..error_curve.bridged import bridge_of, bridged
 from ..error_curve.control_variate import Rows, controlled_full, gammas, in_data, with_levels
 from ..error_curve.curve import GROUPS, Curve, Examples
-from ..error_curve.frame import Frame
 from ..error_curve.interpolate import bent
 from ..score_error.cross_fitted import Inside, with_corrections
 from .brownian_path import Answers, Batch, Level, call, own_levels, walk
 from .group_sums import Sums
 from .options import Pass
+
+if TYPE_CHECKING:
+    from .._typing import Array, Levels, Tensor
+    from ..error_curve.between_levels import Places
+    from ..error_curve.frame import Frame
 
 WITHOUT_MORE = Pass()
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import numpy as np
 
 from .._checks import require, require_count, require_levels
-from .._typing import Array, Json, Levels
 from ..data import Dataset
 from ..data.standardise import Standardisation, unchanged
 from ..denoise.arithmetic import arithmetic_of
@@ -18,8 +17,11 @@ from ..denoise.classes import class_note
 from ..denoise.facts import ModelFacts
 from ..denoise.neighbours import Neighbours
 from ..denoise.pipelines.units import in_units_of
-from ..law.base import Law
 from .facts import AuditFacts
+
+if TYPE_CHECKING:
+    from .._typing import Array, Json, Levels
+    from ..law.base import Law
 
 MOST = 10**5  # levels of an audit, which holds numbers of each
 NUDGE = 1e-9  # relative; a denoiser takes levels within 1e-6 of a trained one for it

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from .._checks import require_count
 from .._processes import ALONE, Processes
-from .._typing import Levels, PathLike, Progress
-from ..data import Dataset
-from ..denoise.base import Denoiser
-from ..error_curve.between_levels import Places
-from .resume import Stage
+
+if TYPE_CHECKING:
+    from .._typing import Levels, PathLike, Progress
+    from ..data import Dataset
+    from ..denoise.base import Denoiser
+    from ..error_curve.between_levels import Places
+    from .resume import Stage
 
 
 class AuditKeywords(TypedDict, total=False):

@@ -7,14 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from .._checks import plural, require, require_choice
-from .._typing import Array, Levels
-from ..denoise.calibration import Calibration
-from ..error_curve.curve import Curve
 from ..error_curve.doubts import Doubt, cannot_tell, doubts
-from ..error_curve.frame import Frame
 from ..error_curve.interpolate import half_between
 from ..montecarlo import Estimate, group_estimate
 from ..sampling.sampler import PROCESSES
@@ -24,8 +20,14 @@ from ..score_error.memorisation import beyond_line, memorised
 from ..score_error.rounding import rounding_cost
 from ..score_error.straight_line import Beaten, beaten, broken
 from ..score_error.untrained import Untrained, untrained
-from .facts import AuditFacts
-from .trajectories import Trajectories
+
+if TYPE_CHECKING:
+    from .._typing import Array, Levels
+    from ..denoise.calibration import Calibration
+    from ..error_curve.curve import Curve
+    from ..error_curve.frame import Frame
+    from .facts import AuditFacts
+    from .trajectories import Trajectories
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,18 @@ the probe, F folds, T traces.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .._checks import require
-from .._typing import Array
 from ..error_curve.control_variate import MOST
 from ..error_curve.curve import VECTOR, pairs
 from ..error_curve.exact_arrays import FINER, HALF, known_forms, require_known
 from ..error_curve.second_moments import matrices
+
+if TYPE_CHECKING:
+    from .._typing import Array
 
 FORMS: dict[str, tuple[str, ...]] = {
     "levels": ("K1",), "shares": ("B",), "second_moments": ("B",), "traces": ("K1", "B", "T"),

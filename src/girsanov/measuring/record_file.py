@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._checks import InputError, require
 from .._files import read_beside, read_format, require_free, write_pair
 from .._records import as_json
-from .._typing import Json, PathLike
 from ..error_curve.bands import Bands
 from ..error_curve.curve import AboutClass, Curve
 from ..error_curve.exact_arrays import HALF, known_from, known_tensors
@@ -20,6 +19,9 @@ from .facts import AuditFacts
 from .record import AuditRecord
 from .record_arrays import require_whole
 from .trajectories import trajectories_from_tensors as paths_from_tensors
+
+if TYPE_CHECKING:
+    from .._typing import Json, PathLike
 
 ABOUT_CLASS = ("class_shares", "class_errors", "class_main")
 BENDS = ("total", "traces", "probe", "calibrated")

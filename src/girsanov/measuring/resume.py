@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -24,7 +24,9 @@ from .._checks import InputError
 from .._files import read_tensors, sha256_of, write_tensors
 from .._parts import claim, remove, sign
 from .._processes import ALONE, Processes
-from .._typing import Json, PathLike, Tensor
+
+if TYPE_CHECKING:
+    from .._typing import Json, PathLike, Tensor
 
 SECONDS = 30.0  # between two files: what a kill may cost
 BATCHES, SEAL = "batches", "seal"

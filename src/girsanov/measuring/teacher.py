@@ -12,13 +12,13 @@ sampler with the same z starts at the same point. The last prediction m_K is the
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 
 from .._checks import InputError, require, require_count
-from .._typing import Levels, Tensor
 from ..denoise.base import Denoiser, process_of
-from ..error_curve.frame import Frame
 from ..noise import NoiseSource
 from ..sampling.loop import coloured, walk
 from ..sampling.registry import solver_recipe
@@ -27,6 +27,10 @@ from .model_record import moved_to_trained
 from .options import Pass
 from .trajectories import REFINE, teacher_calls
 from .trajectories import Trajectories as Trajectories
+
+if TYPE_CHECKING:
+    from .._typing import Levels, Tensor
+    from ..error_curve.frame import Frame
 
 ENOUGH = 256  # trajectories: half to plan on, half to judge by
 STREAM = "trajectories"

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._checks import InputError, plural, require
-from .._typing import Json
-from ..audited import Audit
 from ..ledger.entry import tv_from_kl
-from ..planning.plan import Plan
 from .bounds import Facts, Row, compare_bounds
 from .bounds.chen2023_support import delta_for_w2, early_stopping_w2, snr_at
+
+if TYPE_CHECKING:
+    from .._typing import Json
+    from ..audited import Audit
+    from ..planning.plan import Plan
 
 SURE = 1 - 1e-12  # the largest TV that is asked for
 

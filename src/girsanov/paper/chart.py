@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from markupsafe import Markup
 
 from .._checks import require_choice
-from .._typing import Array
 from ..reporting.figures.error_curve import LEFT, RIGHT, TOP
 from ..reporting.figures.svg import (
     NARROW,
@@ -25,6 +24,9 @@ from ..reporting.figures.svg import (
     ribbon,
     svg,
 )
+
+if TYPE_CHECKING:
+    from .._typing import Array
 
 KINDS = ("line", "dashed", "dots", "both")
 DECADES = 12.0  # of a log axis at most; what is below is held at its end

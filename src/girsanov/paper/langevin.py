@@ -24,7 +24,7 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict, Unpack
 
 import torch
 
@@ -36,9 +36,11 @@ from .._checks import (
     require_number,
 )
 from .._signatures import takes
-from .._typing import Tensor
-from ..denoise.base import Denoiser
 from ..noise import NoiseSource
+
+if TYPE_CHECKING:
+    from .._typing import Tensor
+    from ..denoise.base import Denoiser
 
 METHODS = ("lmc", "mala", "underdamped")
 # of the stationary law in the step; mala has that of the target at any step

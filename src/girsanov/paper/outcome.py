@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from .._typing import Json
-from .statement import Result, Statement
+if TYPE_CHECKING:
+    from .._typing import Json
+    from .statement import Result, Statement
 
 
 @dataclass(frozen=True)

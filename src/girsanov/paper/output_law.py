@@ -19,6 +19,7 @@ import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -26,10 +27,12 @@ from scipy import special
 
 from .._checks import require
 from .._typing import Array
-from ..basis import Basis
-from ..law.base import Law
-from ..law.gaussian import Gaussian
 from ..sampling.sampler import Complement, Recipe, Step
+
+if TYPE_CHECKING:
+    from ..basis import Basis
+    from ..law.base import Law
+    from ..law.gaussian import Gaussian
 
 Guess = Callable[[Array, float], Array]
 SPACING = 0.4  # of the noise's standard deviation

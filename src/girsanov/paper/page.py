@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from .._typing import Json
 from ..ledger.numbers import number
-from .outcome import Outcome, Verification
-from .statement import Row
 from .tables import Table, reproduced
+
+if TYPE_CHECKING:
+    from .._typing import Json
+    from .outcome import Outcome, Verification
+    from .statement import Row
 
 SIGNS = {"=": "=", "<=": "≤", ">=": "≥"}
 

@@ -18,16 +18,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from .._checks import require
 from .._typing import Array, Tensor
-from ..basis import Basis
 from ..error_curve.exact import exact_curve
-from ..law.base import Law
 from ..law.mixture import GaussianMixture
 from ..montecarlo import Estimate, mean_estimate
 from ..noise import NoiseSource
@@ -36,6 +34,10 @@ from ..sampling.exponential_integrators import ou_time
 from ..sampling.registry import recipe, sampler_named
 from ..sampling.sampler import Recipe, require_fits
 from ..sampling.step_kl import gaussian_cell
+
+if TYPE_CHECKING:
+    from ..basis import Basis
+    from ..law.base import Law
 
 FIRST = 1e-9  # the OU time that stands for 0, where the SNR is infinite
 NODES = 6

@@ -13,18 +13,21 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from .._typing import Array, Tensor
-from ..law.base import Law
 from ..montecarlo import Estimate, mean_estimate
 from ..noise import NoiseSource
 from ..sampling.cld import CLD
 from ..sampling.registry import cld_recipe
 from ..sampling.step_kl_cld import cld_relative_cell, cld_score_cell
 from .path_kl import NODES, half_information
+
+if TYPE_CHECKING:
+    from .._typing import Array, Tensor
+    from ..law.base import Law
 
 FIRST = 1e-5  # the CLD time that stands for 0
 

@@ -14,11 +14,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
 from .._checks import require_choice
-from .._typing import Json
+
+if TYPE_CHECKING:
+    from .._typing import Json
 
 K = 4.0  # standard errors that a comparison may be off
 RELATIONS = ("=", "<=", ">=")

@@ -7,10 +7,12 @@ A row of a statement whose source is "theory 9.x" is a figure of table 9.x.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from .._typing import Json
-from .outcome import Verification
-from .statement import Row
+if TYPE_CHECKING:
+    from .._typing import Json
+    from .outcome import Verification
+    from .statement import Row
 
 
 @dataclass(frozen=True)

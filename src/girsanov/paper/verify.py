@@ -6,16 +6,19 @@ import time
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .. import __version__
 from .._checks import require
 from .._files import write_json, write_text
-from .._typing import Json, PathLike
 from . import tables
 from .outcome import Outcome, Verification
 from .page import render
-from .statement import Statement
 from .statements import MODULES
+
+if TYPE_CHECKING:
+    from .._typing import Json, PathLike
+    from .statement import Statement
 
 FORMAT = "girsanov/verify/1"
 SUPPORT = ("support", "manifolds", "steps_needed")

@@ -25,15 +25,19 @@ all positive: nothing cancels, and all cells cost little more than some matrix p
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .._checks import refuse, require
-from .._typing import Array, Indices, Levels
-from ..error_curve.curve import Curve
 from ..error_curve.integrals import leave_one_out
 from ..process import CriticallyDampedLangevin
-from ..sampling.sampler import Sampler, StepKL
 from ..sampling.step_kl import gaussian_cell
+
+if TYPE_CHECKING:
+    from .._typing import Array, Indices, Levels
+    from ..error_curve.curve import Curve
+    from ..sampling.sampler import Sampler, StepKL
 
 COVARIANCES = ("scalar", "coordinate", "pca", "dct", "full")
 DIGITS = 280.0  # decimal exponents a product may reach before its logarithm is taken

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._typing import Array, Levels
-from ..error_curve.curve import Curve
 from ..error_curve.interpolate import refined
 from .cells import folded_spectra
+
+if TYPE_CHECKING:
+    from .._typing import Array, Levels
+    from ..error_curve.curve import Curve
 
 
 def refined_spectra(

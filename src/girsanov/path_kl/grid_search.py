@@ -17,16 +17,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._typing import Array, Indices, Levels
-from ..error_curve.curve import Curve
 from ..error_curve.interpolate import stretches
-from ..sampling.sampler import Sampler
 from .cells import cells, weighted_cells
 from .shortest_path import Allocation, Search, cheapest_path
 from .start import start_cost
+
+if TYPE_CHECKING:
+    from .._typing import Array, Indices, Levels
+    from ..error_curve.curve import Curve
+    from ..sampling.sampler import Sampler
 
 MOST = 256  # levels a plan may visit
 SIZES = (16, 64, MOST)  # the search for a few levels does not pay for many

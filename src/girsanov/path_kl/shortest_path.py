@@ -21,11 +21,14 @@ stretch from j - 1 to j, is the recursion
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .._checks import require, require_count
-from .._typing import Array, Indices
+
+if TYPE_CHECKING:
+    from .._typing import Array, Indices
 
 STRIDE = 24  # columns searched first; those between are searched within their neighbours' answers
 BLOCK = 128  # columns of the full programme at a time: a triangle needs half of a square

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from .._checks import InputError
-from ..measuring.record import AuditRecord
 from ..sampling.registry import sampler_named
 from .on_grid import as_planned
-from .plan import Plan
 from .search import every, request_like
 from .solvers.plan_solver import solver_plans
+
+if TYPE_CHECKING:
+    from ..measuring.record import AuditRecord
+    from .plan import Plan
 
 SOLVER_COUNTS = (*range(1, 17), 20, 24, 32, 48, 64)
 

@@ -18,22 +18,25 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .._checks import plural, require, require_count, require_number
-from .._typing import Levels
-from ..data import Dataset
-from ..denoise.base import Denoiser
 from ..error_curve.curve import GROUPS
 from ..law.base import Law
 from ..measuring.audit import measure_audit
 from ..measuring.examples import MOMENT_SHARE
 from ..measuring.facts import Precision
-from ..measuring.options import AuditOptions
-from ..measuring.record import AuditRecord
 from ..measuring.resume import of_round
 from .make_plan import make_plan
+
+if TYPE_CHECKING:
+    from .._typing import Levels
+    from ..data import Dataset
+    from ..denoise.base import Denoiser
+    from ..measuring.options import AuditOptions
+    from ..measuring.record import AuditRecord
 
 LEVELS, FINER = 17, 33  # while there are examples, and when there are no more
 PILOT = 8 * GROUPS  # examples

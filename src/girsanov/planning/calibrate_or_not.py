@@ -17,10 +17,14 @@ both are asked for: (1) above 0 and (3), each for certain.
 
 from __future__ import annotations
 
-from .._typing import Indices
+from typing import TYPE_CHECKING
+
 from ..ledger.score_entry import corrected
-from ..montecarlo import Estimate
-from ..path_kl.grid_cost import Prices
+
+if TYPE_CHECKING:
+    from .._typing import Indices
+    from ..montecarlo import Estimate
+    from ..path_kl.grid_cost import Prices
 
 WHY = "calibrated, since a straight line beats this model where noise hides the data"
 NOTHING = (

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
-from .._typing import Levels
-from ..measuring.record import AuditRecord
 from .allowed_levels import ends_by
 from .on_grid import grid_prices, plan_on
 from .options import PlanOptions
-from .plan import Plan
 from .trusted import heeding_doubts, trusted
 
 if TYPE_CHECKING:
+    from .._typing import Levels
     from ..denoise.base import Denoiser
+    from ..measuring.record import AuditRecord
+    from .plan import Plan
 
 
 class GridKeywords(TypedDict, total=False):

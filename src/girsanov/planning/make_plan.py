@@ -9,7 +9,7 @@ what was asked for picks one (`search.py`), which examples that did not choose i
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from .._checks import require
 from .._signatures import takes
@@ -18,10 +18,12 @@ from ..sampling.registry import sampler_named, stochastic_names
 from .allowed_levels import ends_by
 from .calibrate_or_not import advised
 from .options import GIVEN, PlanKeywords, PlanOptions
-from .plan import Plan
 from .search import search
 from .solvers.plan_solver import calibrated_teacher, plan_solver, refuse_for_solver
 from .trusted import heeding_doubts, trusted
+
+if TYPE_CHECKING:
+    from .plan import Plan
 
 
 @heeding_doubts

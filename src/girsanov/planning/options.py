@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict, cast
 
 from .._checks import require, require_number
-from .._typing import Levels
 from ..sampling.registry import USUAL
 
 if TYPE_CHECKING:  # torch is slow to import, and planning needs none
+    from .._typing import Levels
     from ..denoise.base import Denoiser
 
 GIVEN = "the number of steps was given"  # why a plan has so many

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,7 +16,6 @@ from .._checks import (
 )
 from .._files import read_beside, read_format
 from .._records import fields_of
-from .._typing import Array, Json, Levels, PathLike
 from ..basis import Basis, coordinate_basis, dct_basis
 from ..denoise.calibration import Calibration, calibration_from_tensors
 from ..ledger.certificate import Certificate, certificate_from_json
@@ -27,6 +27,9 @@ from ..path_kl.cells import COVARIANCES
 from ..path_kl.start import STARTS
 from ..sampling.registry import SAMPLERS
 from .plan import OWN, Plan
+
+if TYPE_CHECKING:
+    from .._typing import Array, Json, Levels, PathLike
 
 # beside its audit: fields that a plan records, of which only the first two are always there
 RECORDED = (

@@ -16,17 +16,19 @@ noisiest level measured; more training saves the path at least the lower bound o
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ..measuring.record import AuditRecord
-from ..montecarlo import Estimate
 from ..sampling.registry import sampler_named
 from ..score_error.straight_line import WORST_OF_MANY
 from .on_grid import as_planned, grid_prices
-from .plan import Plan
 from .search import Found, request_like, search
+
+if TYPE_CHECKING:
+    from ..measuring.record import AuditRecord
+    from ..montecarlo import Estimate
+    from .plan import Plan
 
 BEATEN = 0.02  # of the error: what a model must do worse by before it is said to be beaten
 MOST_OF = 2 / 3  # of what the probe finds of the score error lies between the levels named

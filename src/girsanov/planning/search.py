@@ -12,7 +12,6 @@ from .._checks import require, require_choice, require_count, require_number
 from .._typing import Array, Indices, Json
 from ..ledger.entry import kl_from_tv
 from ..ledger.score_entry import score_floor
-from ..measuring.record import AuditRecord
 from ..path_kl.cells import COVARIANCES
 from ..path_kl.grid_cost import Prices, prices
 from ..path_kl.ideal_grid import planned
@@ -21,11 +20,12 @@ from ..sampling.registry import sampler_named
 from .allowed_levels import ends_by, offer
 from .on_grid import bare, plan_on
 from .options import GIVEN, Limits, PlanOptions
-from .plan import Plan
 from .step_targets import DECISIVE, Grids, best, decisive, why_best
 
 if TYPE_CHECKING:
     from ..denoise.base import Denoiser
+    from ..measuring.record import AuditRecord
+    from .plan import Plan
 
 
 @dataclass(frozen=True)

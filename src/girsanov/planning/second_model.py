@@ -14,19 +14,22 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .._checks import InputError
-from .._typing import Array
 from ..ledger.certify import left_out
 from ..ledger.score_entry import OF_PATH, RISK, measured_to, optimism, reference
-from ..measuring.record import AuditRecord
 from ..montecarlo import Estimate, apart, group_estimate, quantile
-from ..path_kl.grid_cost import Prices
 from .on_grid import as_planned, grid_prices
-from .plan import Plan
 from .search import request_like
+
+if TYPE_CHECKING:
+    from .._typing import Array
+    from ..measuring.record import AuditRecord
+    from ..path_kl.grid_cost import Prices
+    from .plan import Plan
 
 SAME = ("seed", "examples", "draws")  # with the same data and groups: errors on the same noise
 NOTE = (

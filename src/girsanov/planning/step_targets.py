@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .._checks import InputError, figure, plural, refuse, require
-from .._typing import Array, Indices, Json
 from ..ledger.entry import tv_from_kl
 from ..ledger.sampler_entries import sampler_entries
-from ..path_kl.grid_cost import Prices
 from ..path_kl.grid_search import MOST, SIZES
 from ..path_kl.ideal_grid import planned
+
+if TYPE_CHECKING:
+    from .._typing import Array, Indices, Json
+    from ..path_kl.grid_cost import Prices
 
 ENOUGH = 0.5  # the best number of steps leaves the sampler this share of the score error's bound
 FARTHER = 2  # times the best number of steps, to see that the model is what costs more

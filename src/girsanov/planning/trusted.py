@@ -12,13 +12,14 @@ import functools
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 
 from .._checks import InputError, require
 
 if TYPE_CHECKING:
+    from ..error_curve.doubts import Doubt
     from ..measuring.record import AuditRecord
     from .plan import Plan
 
@@ -38,8 +39,10 @@ def heeding_doubts(planner: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(planner)
     def heedful(*args: P.args, **options: P.kwargs) -> R:
-        audit = args[0] if args else None
-        doubts = getattr(audit, "doubts", list)()  # the planner refuses what is no audit
+        audit: Any = args[0] if args else None
+        doubts: list[Doubt] = getattr(
+            audit, "doubts", list
+        )()  # the planner refuses what is no audit
         if not doubts:
             return planner(*args, **options)
         try:

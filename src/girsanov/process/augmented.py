@@ -19,12 +19,15 @@ u is all that Z_t knows about x0, in the coordinates of every other process, and
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import special
 
 from .._checks import require
-from .._typing import Array
+
+if TYPE_CHECKING:
+    from .._typing import Array
 
 ORDER = 3  # of the gamma law in (4): X is the noise integrated once, so 1 - r ~ 4 t^3 / 3
 

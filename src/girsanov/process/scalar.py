@@ -17,12 +17,14 @@ import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from .._checks import require, require_number
-from .._typing import Array
+
+if TYPE_CHECKING:
+    from .._typing import Array
 
 
 def _checked_snr(snr: Array | float) -> Array:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from markupsafe import Markup, escape
 
-from ..planning.plan import Plan
 from ..sampling.registry import USUAL, sampler_named
+
+if TYPE_CHECKING:
+    from ..planning.plan import Plan
 
 
 def lines(code: str) -> Markup:

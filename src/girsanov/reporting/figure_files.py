@@ -10,12 +10,15 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
 from .._checks import refuse
 from .._files import replacing, write_text
-from .._typing import PathLike, Progress
+
+if TYPE_CHECKING:
+    from .._typing import PathLike, Progress
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (

@@ -11,22 +11,25 @@ import hashlib
 import json
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from markupsafe import Markup
 
 from .._checks import plural
-from .._typing import Array, Json
 from ..ledger.model_faults import knows_nothing
 from ..ledger.numbers import interval_of, nats_of, value_of
 from ..ledger.verdict import sampler_share, verdict
-from ..measuring.record import AuditRecord
 from ..planning.all_step_counts import relatives
-from ..planning.plan import Plan
 from .figures.tv_by_level import certificate_words, most_tv
 from .figures.tv_by_level import said as said_of_tv
 from .figures.waterfall import TICKS, bars, ledger_ticks, reach
 from .number_cards import cards
+
+if TYPE_CHECKING:
+    from .._typing import Array, Json
+    from ..measuring.record import AuditRecord
+    from ..planning.plan import Plan
 
 UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 

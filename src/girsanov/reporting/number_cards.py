@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..ledger.numbers import MEANINGS, interval_of, name_of, number, value_of
-from ..planning.plan import Plan
+
+if TYPE_CHECKING:
+    from ..planning.plan import Plan
 
 NONE_FOUND = "≥ 0"
 

@@ -20,7 +20,6 @@ from markupsafe import Markup
 from .._checks import plural, require
 from .._files import write_text
 from .._signatures import takes
-from .._typing import Json, PathLike, Progress
 from ..ledger.numbers import count, data_name, number
 from ..measuring.record import AuditRecord
 from ..planning.all_step_counts import relatives
@@ -46,6 +45,8 @@ from .words.tournament import contest
 
 if TYPE_CHECKING:
     from jinja2 import Template
+
+    from .._typing import Json, PathLike, Progress
 
 PERCENT = re.compile(r"(\d) %")
 UNPLAIN = re.compile(r"[^A-Za-z0-9]+")  # in names of columns, which may hold anything

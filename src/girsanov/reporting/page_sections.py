@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._checks import plural
-from .._typing import Json
-from ..ledger.distance import Distance
-from ..ledger.entry import Entry
 from ..ledger.numbers import count, data_name, interval_of, name_of, number, value_of
 from ..ledger.verdict import advice, cheapest, sampler_share
 from ..ledger.winner import winner
-from ..measuring.record import AuditRecord
 from ..measuring.trajectories import teacher_calls
 from ..planning.all_step_counts import relatives
 from ..planning.options import GIVEN
-from ..planning.plan import Plan
-from ..planning.remedies import Remedy
 from .figures.cost_by_steps import FEW, MOST, Line, cost_of, line, rises, total_figure
 from .figures.error_curve import curve_figure, gain_figure, half_width
 from .figures.spectrum import levels_shown, spectrum_figures
@@ -28,6 +22,14 @@ from .figures.tv_by_level import certificate_figure, certificate_words
 from .figures.waterfall import ledger_figure
 from .number_cards import cards
 from .words.advice import headline, listed, priced
+
+if TYPE_CHECKING:
+    from .._typing import Json
+    from ..ledger.distance import Distance
+    from ..ledger.entry import Entry
+    from ..measuring.record import AuditRecord
+    from ..planning.plan import Plan
+    from ..planning.remedies import Remedy
 
 MOMENTS = {
     "model": "the training data, as recorded in the model",

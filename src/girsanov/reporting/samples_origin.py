@@ -9,17 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from .._checks import InputError, plural, refuse, require
-from .._typing import Json, PathLike
 from ..data import Dataset, load_data
 from ..data.origin import is_of, read_origin
 from ..measuring.facts import IDENTITY, AuditFacts
-from ..measuring.record import AuditRecord
-from ..planning.plan import Plan
 from ..sampling.shards import plan_fingerprint
 from .figures.samples import Shown, alike
+
+if TYPE_CHECKING:
+    from .._typing import Json, PathLike
+    from ..measuring.record import AuditRecord
+    from ..planning.plan import Plan
 
 UNKNOWN = "No record beside the samples says how they were drawn"
 EDITED = "The record beside the samples is of another content, so how they were drawn is not known"

@@ -15,22 +15,19 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from markupsafe import Markup
 
 from .._checks import InputError, plural, require
-from .._typing import Array, Json
 from ..error_curve.interpolate import half_between
 from ..ledger.model_faults import knows_nothing
 from ..ledger.numbers import interval_of, number, value_of
 from ..ledger.verdict import sampler_share
-from ..measuring.record import AuditRecord
 from ..montecarlo import Estimate, apart, group_estimate
 from ..planning.all_step_counts import relatives
 from ..planning.make_plan import make_plan
-from ..planning.plan import Plan
 from ..planning.second_model import proven
 from .code_snippets import positional
 from .figures.cost_by_steps import FEW
@@ -49,6 +46,11 @@ from .figures.svg import (
 )
 from .figures.tv_by_level import certificate_words
 from .words.advice import headline
+
+if TYPE_CHECKING:
+    from .._typing import Array, Json
+    from ..measuring.record import AuditRecord
+    from ..planning.plan import Plan
 
 NOISE, NOISE_IN_UNITS = "noise level σ", "noise level in the data’s units"
 SAME = ("data", "seed", "examples", "draws")  # records that make two audits a pair

@@ -30,14 +30,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import special
 
 from .._checks import require, require_choice, require_levels
-from .._typing import Array, Tensor
 from ..process import CriticallyDampedLangevin
 from .sampler import Complement, Recipe, Step
+
+if TYPE_CHECKING:
+    from .._typing import Array, Tensor
 
 STRANG_ORDER = 1  # weak, of x
 CLD = CriticallyDampedLangevin()

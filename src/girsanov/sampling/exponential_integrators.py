@@ -29,16 +29,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .._checks import require, require_choice, require_levels
-from .._typing import Array
-from ..basis import Basis
 from .cld import Flow, in_phase_space, relative_flow, score_flow
 from .sampler import PROCESSES, Recipe, Sampler, Start, Step
 from .step_kl import relative_cell, score_cell, x0_cell
 from .step_kl_cld import cld_relative_cell, cld_score_cell
+
+if TYPE_CHECKING:
+    from .._typing import Array
+    from ..basis import Basis
 
 
 def ou_time(snr: Array | float) -> Array:

@@ -9,11 +9,15 @@ A grid is the increasing SNRs s_0 < ... < s_N that a sampler visits. Between s_f
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .._checks import require, require_count, require_number
-from .._typing import Levels
-from ..process import Clock
+
+if TYPE_CHECKING:
+    from .._typing import Levels
+    from ..process import Clock
 
 
 def _ends(first: float, last: float, count: int) -> tuple[float, float, int]:

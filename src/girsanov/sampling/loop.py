@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, Protocol, Unpack
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Unpack
 
 import numpy as np
 import torch
 
 from .._checks import InputError, refuse, require, require_count
-from .._typing import Array, Progress, Tensor
-from ..basis import Basis
 from ..denoise.base import Denoiser, per_call, process_of
 from ..denoise.calibrate import CalibratedDenoiser
 from ..noise import Ahead, NoiseSource
 from .cld import follow, require_alike
 from .options import BatchKeywords, BatchOptions
 from .sampler import Recipe, require_fits
+
+if TYPE_CHECKING:
+    from .._typing import Array, Progress, Tensor
+    from ..basis import Basis
 
 BATCH = 1000
 

@@ -21,14 +21,16 @@ A last prediction m is (2) down to sigma' = 0.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
 
 from .._checks import require, require_levels
-from .._typing import Array
-from ..basis import Basis
 from .sampler import Recipe, Sampler, Start, Step
+
+if TYPE_CHECKING:
+    from .._typing import Array
+    from ..basis import Basis
 
 
 class Weights(NamedTuple):

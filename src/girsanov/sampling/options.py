@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from .._checks import require_count
 from .._processes import ALONE, Processes
-from .._typing import Progress, Tensor
+
+if TYPE_CHECKING:
+    from .._typing import Progress, Tensor
 
 
 class BatchKeywords(TypedDict, total=False):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from .._checks import require_choice
-from .._typing import Array
-from ..basis import Basis
 from .exponential_integrators import GAUSSIAN, RELATIVE, SCORE, X0
 from .ode_solvers import DDIM, DPMPP_2M, HEUN, OdeSampler
-from .sampler import Recipe, Sampler, Start
+
+if TYPE_CHECKING:
+    from .._typing import Array
+    from ..basis import Basis
+    from .sampler import Recipe, Sampler, Start
 
 USUAL = GAUSSIAN.name  # what plans take unless asked otherwise
 SAMPLERS: dict[str, Sampler] = {

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import torch
@@ -24,15 +24,17 @@ from .._files import replacing, sha256_of
 from .._parts import claim, remove, sign
 from .._records import as_json
 from .._signatures import takes
-from .._typing import Json, PathLike, Progress
 from ..basis import Basis
 from ..data.formats.npy_files import read_npy
-from ..data.standardise import Standardisation
-from ..denoise.base import Denoiser
 from .loop import BATCH, HasRecipe, sample_batches
 from .options import ShardKeywords, ShardOptions
 from .sample import check_model, in_units, proportional_labels, units_of
 from .sampler import Recipe
+
+if TYPE_CHECKING:
+    from .._typing import Json, PathLike, Progress
+    from ..data.standardise import Standardisation
+    from ..denoise.base import Denoiser
 
 SHARD_SUFFIX = ".npy"  # of a shard, and of the files that shards are merged into unread
 SHARDS = 1000  # files at most

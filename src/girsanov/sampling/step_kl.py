@@ -17,9 +17,12 @@ on SNRs alone, and so on no process (theory 6.1).
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from .._typing import Array
+if TYPE_CHECKING:
+    from .._typing import Array
 
 
 def gaussian_cell(delta: Array, variance: Array, error: Array, sizes: Array) -> Array:

@@ -15,14 +15,12 @@ weights for sampling come from all groups.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from .._checks import require
-from .._typing import Array
 from ..denoise.calibration import RAW, Calibration
-from ..error_curve.curve import Curve
 from ..error_curve.frame import Frame
 from ..error_curve.second_moments import CENTRED, NOISE, ONE, gram_of
 from .corrections import (
@@ -35,6 +33,10 @@ from .corrections import (
     rest_of,
 )
 from .cross_fitted import bends_as, errors_left
+
+if TYPE_CHECKING:
+    from .._typing import Array
+    from ..error_curve.curve import Curve
 
 
 class Corrected(NamedTuple):

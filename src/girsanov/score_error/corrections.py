@@ -21,13 +21,12 @@ Arrays of moments and coefficients have features first and bands last, as in `se
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._typing import Array
 from ..error_curve.bands import COARSE, bands_by_variance
-from ..error_curve.curve import Curve
 from ..error_curve.harmless import divisor
 from ..error_curve.second_moments import (
     BEFORE,
@@ -40,6 +39,10 @@ from ..error_curve.second_moments import (
     Gram,
     gram_of,
 )
+
+if TYPE_CHECKING:
+    from .._typing import Array
+    from ..error_curve.curve import Curve
 
 RIDGE = 1e-4  # of the mean square of each feature: nearly collinear ones get no wild coefficients
 CANCELS = 1e-6  # a feature this small beside what it is the difference of is rounding, over RIDGE

@@ -18,12 +18,10 @@ chance made of the noise in r - g is taken off as it is of r (`control_variate.p
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from .._typing import Array
-from ..error_curve.between_levels import Places
 from ..error_curve.bridge_variate import Bridge, Mixed, alpha, chance
 from ..error_curve.control_variate import chance_of, means_without_each, over, parts, slopes
 from ..error_curve.curve import Curve, Left
@@ -41,6 +39,10 @@ from .corrections import (
     moments_of,
     rest_of,
 )
+
+if TYPE_CHECKING:
+    from .._typing import Array
+    from ..error_curve.between_levels import Places
 
 
 class Fold(NamedTuple):

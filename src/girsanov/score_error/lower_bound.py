@@ -26,18 +26,21 @@ vanishes for it, and eps^2(s) >= defect^2 / (4 E|m_s - m_t|^2).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .._checks import require
-from .._typing import Array, Json
-from ..error_curve.curve import Curve
 from ..error_curve.integrals import leave_one_out
 from ..error_curve.interpolate import SAME, stretches
 from ..error_curve.second_moments import BEFORE, OTHER, RESIDUAL, Combination, gram_of
 from ..montecarlo import Estimate, group_estimate
 from .corrections import PROBED, Rule
 from .cross_fitted import bends_as, errors_left
+
+if TYPE_CHECKING:
+    from .._typing import Array, Json
+    from ..error_curve.curve import Curve
 
 FOUND = ("gains", "linear", "defect", "between")
 

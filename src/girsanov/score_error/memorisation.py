@@ -12,12 +12,15 @@ knows no example by heart: its own gap is no memorisation, and (1) less that gap
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._typing import Array
-from ..error_curve.curve import Curve
 from ..montecarlo import Estimate, group_estimate, trapezium
+
+if TYPE_CHECKING:
+    from .._typing import Array
+    from ..error_curve.curve import Curve
 
 
 def memorised(curve: Curve, training: Array, resolution: float = 0.0) -> Estimate:

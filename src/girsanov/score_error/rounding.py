@@ -8,12 +8,16 @@ reference is the network in float32), so that the difference is far better known
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .._checks import require
-from .._typing import Array
 from ..error_curve.curve import VECTOR, Curve, pairs
 from ..montecarlo import Estimate, group_estimate, trapezium
+
+if TYPE_CHECKING:
+    from .._typing import Array
 
 
 def rounding_cost(curve: Curve) -> Estimate:

@@ -15,12 +15,15 @@ cannot say so: steps that start late from a Gaussian avoid the model, and cost l
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._typing import Array
-from ..error_curve.curve import Curve
 from ..montecarlo import group_estimate, trapezium
+
+if TYPE_CHECKING:
+    from .._typing import Array
+    from ..error_curve.curve import Curve
 
 MOST, FEW = 0.2, 0.1  # of the levels
 SURE = 2.0  # standard errors; most of many levels have to agree

@@ -13,13 +13,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._checks import InputError, require, shown
 from .._files import read_json, read_tensors, write_json, write_tensors
-from .._typing import Json
+
+if TYPE_CHECKING:
+    from .._typing import Json
 
 FORMAT = "girsanov/checkpoint/1"
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .._typing import Json
+if TYPE_CHECKING:
+    from .._typing import Json
 
 LOGGED = ("step", "seconds", "loss", "held_out_ledger", "se")
 WHOLE = ("step", "bad", "skipped", "stale", "best_step", "loss_count")

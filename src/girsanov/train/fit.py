@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import torch
@@ -18,7 +18,6 @@ from .._checks import require, require_choice, require_count, require_number
 from .._files import write_text
 from .._processes import ALONE, Processes
 from .._signatures import takes
-from .._typing import Json, PathLike, Progress, Tensor
 from ..data.dataset import Dataset
 from ..denoise.mlp import ResidualMLP, mlp_size
 from ..denoise.network import NetworkDenoiser
@@ -30,6 +29,9 @@ from .checkpoint import json_line, load_checkpoint, require_free
 from .loop import Trainer
 from .objective import OBJECTIVES, build_objective
 from .options import FitKeywords, FitOptions, TrainOptions
+
+if TYPE_CHECKING:
+    from .._typing import Json, PathLike, Progress, Tensor
 
 MINUTES = 3.0
 SMALL_IMAGE = 16 * 16  # values an image may have for the MLP to serve when diffusers is missing

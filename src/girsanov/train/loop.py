@@ -16,7 +16,7 @@ import math
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -24,8 +24,6 @@ from numpy.typing import NDArray
 
 from .._checks import InputError
 from .._processes import ALONE, Processes
-from .._typing import Array, Json, Progress, Tensor
-from ..data.dataset import Dataset
 from ..denoise.arithmetic import rounded
 from ..denoise.base import in_phase_space
 from ..denoise.network import NetworkDenoiser, weights_of
@@ -33,9 +31,13 @@ from ..noise import NoiseSource
 from .checkpoint import Checkpoint, damaged, whole_step
 from .counters import Counters
 from .objective import Objective, stratified
-from .options import TrainOptions
 from .validation import ledger, squared_errors
 from .weights import Lent, add_gradients, finite_or_none, numbered, reseed
+
+if TYPE_CHECKING:
+    from .._typing import Array, Json, Progress, Tensor
+    from ..data.dataset import Dataset
+    from .options import TrainOptions
 
 HIDDEN = 0.1  # share of labels hidden in training, so that "no label" is learnt too
 BAD_STEPS = 20  # in a row whose loss is not finite before training gives up

@@ -18,14 +18,16 @@ stratified: u_i = (i + U_i) / B through the inverse distribution function.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from scipy import special
 
 from .._checks import require_choice
-from .._typing import Array
-from ..moments import Moments
+
+if TYPE_CHECKING:
+    from .._typing import Array
+    from ..moments import Moments
 
 CELLS = 32
 FLOOR = 0.2  # f of equation (3)

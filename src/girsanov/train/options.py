@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from .._checks import require, require_choice, require_count, require_number
 from .._processes import ALONE, Processes
-from .._typing import Json, PathLike, Progress
-from ..data import Dataset
+
+if TYPE_CHECKING:
+    from .._typing import Json, PathLike, Progress
+    from ..data import Dataset
 
 
 @dataclass(frozen=True)

@@ -11,15 +11,17 @@ examples. The noise z_ik is fixed by the seed, so that two measurements differ b
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from .._typing import Array, Tensor
 from ..denoise.base import Denoiser, in_phase_space, per_call
 from ..montecarlo import Estimate, mean_estimate, trapezium
 from ..noise import NoiseSource
+
+if TYPE_CHECKING:
+    from .._typing import Array, Tensor
 
 CALL = 512  # examples in one network call, at most
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from .._processes import Processes
-from .._typing import Tensor
 from ..denoise.mlp import ResidualMLP
 from ..noise import NoiseSource
+
+if TYPE_CHECKING:
+    from .._processes import Processes
+    from .._typing import Tensor
 
 
 def add_gradients(parameters: list[Any], processes: Processes) -> None:

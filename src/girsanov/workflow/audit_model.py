@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._checks import require
 from .._files import read_json
 from .._processes import Processes, processes
-from .._typing import Json, PathLike, Progress
-from ..audited import Audit
 from ..auditing import audit as measure
 from ..auditing import audit_to
 from ..comparison.copies import near_copies
@@ -19,18 +17,22 @@ from ..data import Dataset, load_data
 from ..data.id_columns import id_notes
 from ..data.origin import refuse_drawn
 from ..denoise.arithmetic import in_precision
-from ..denoise.base import Denoiser
 from ..denoise.load import load_model
 from ..denoise.pipelines.pipeline import PipelineDenoiser
-from ..law.base import Law
 from ..measuring.audit import LEVELS
 from ..measuring.resume import remove_sums
 from ..reporting.words.advice import audit_spoken
-from .requests import AuditRequest
 from .shared.call_budget import within
 from .shared.data_sources import for_model, parts, read_source, unread
 from .shared.destinations import parts_path, require_result
 from .shared.pipelines import captioned, guided, latents_of
+
+if TYPE_CHECKING:
+    from .._typing import Json, PathLike, Progress
+    from ..audited import Audit
+    from ..denoise.base import Denoiser
+    from ..law.base import Law
+    from .requests import AuditRequest
 
 
 @dataclass(frozen=True)

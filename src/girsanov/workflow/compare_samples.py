@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .._typing import Json, Progress
 from ..comparison.compare import compare as measure
 from ..comparison.measures.registry import MEASURES
-from ..comparison.result import Comparison
 from ..data import Dataset, load_data
 from ..data.origin import drawn_by_another, read_origin
 from ..denoise.classes import class_note
@@ -16,6 +14,10 @@ from ..denoise.load import load_model
 from ..reporting.figures.samples import alike
 from .requests import CompareRequest, require_measures
 from .shared.data_sources import left_out, parts, read_source
+
+if TYPE_CHECKING:
+    from .._typing import Json, Progress
+    from ..comparison.result import Comparison
 
 OTHER = "another model than --model drew the samples; of --model only the data are used"
 

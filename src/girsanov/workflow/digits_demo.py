@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .._checks import (
     refuse,
@@ -15,9 +16,7 @@ from .._checks import (
     require_number,
 )
 from .._files import read_format, write_json
-from .._typing import Json, Progress
 from ..data import load_data
-from ..planning.plan import Plan
 from ..train.fit import NETWORKS
 from . import audit, fit, plan, report, sample
 from .requests import (
@@ -29,6 +28,10 @@ from .requests import (
     SampleRequest,
 )
 from .shared.destinations import require_place
+
+if TYPE_CHECKING:
+    from .._typing import Json, Progress
+    from ..planning.plan import Plan
 
 DATA = "digits"
 COUNT = 1000  # samples drawn

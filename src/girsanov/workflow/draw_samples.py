@@ -6,31 +6,33 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from .._checks import refuse, require
 from .._processes import processes
-from .._typing import Json, Progress
 from ..data import check_destination, write_samples
 from ..data.origin import write_origin
-from ..data.standardise import Standardisation
 from ..data.write import label_column
 from ..denoise.arithmetic import in_precision
-from ..denoise.base import Denoiser
 from ..denoise.load import load_model
-from ..planning.plan import Plan
 from ..planning.plan_file import load_plan
 from ..sampling.loop import BATCH
 from ..sampling.sample import check_model, proportional_labels, units_of
 from ..sampling.sample import sample as draw
 from ..sampling.shards import SHARD_SUFFIX, Shards, plan_fingerprint, sample_shards
-from .requests import SampleRequest
 from .shared.data_sources import unread
 from .shared.destinations import parts_path, require_place
 from .shared.pipelines import guided, prompted
+
+if TYPE_CHECKING:
+    from .._typing import Json, Progress
+    from ..data.standardise import Standardisation
+    from ..denoise.base import Denoiser
+    from ..planning.plan import Plan
+    from .requests import SampleRequest
 
 SHARDED_ABOVE = 2 * BATCH  # samples; fewer are drawn in one go
 

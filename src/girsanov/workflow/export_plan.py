@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .._typing import Json
 from ..diffusers_export.export import export as write
-from .requests import ExportRequest
 from .shared.destinations import require_place
+
+if TYPE_CHECKING:
+    from .._typing import Json
+    from .requests import ExportRequest
 
 
 def export(request: ExportRequest) -> Json:

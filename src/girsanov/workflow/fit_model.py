@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .._checks import refuse, require
 from .._processes import processes
-from .._typing import Json, Progress
 from ..data import Dataset, load_data
 from ..data.id_columns import id_notes
-from ..denoise.network import NetworkDenoiser
 from ..error_curve.curve import GROUPS
 from ..train import TrainOptions
 from ..train import fit as train_on
-from .requests import FitRequest
 from .shared.destinations import require_new_folder
+
+if TYPE_CHECKING:
+    from .._typing import Json, Progress
+    from ..denoise.network import NetworkDenoiser
+    from .requests import FitRequest
 
 
 @dataclass(frozen=True)

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._checks import refuse
-from .._typing import Progress
 from ..audited import Audit, load_audit
 from ..comparison.measures.registry import distance_of, distances
 from ..comparison.sets import vectors
 from ..data import Dataset
 from ..data.origin import refuse_drawn
-from ..denoise.base import Denoiser
 from ..denoise.load import load_model
 from ..denoise.pipelines.pipeline import PipelineDenoiser
-from ..law.base import Law
-from ..planning.plan import Plan
 from ..planning.tournament.options import CALLS
 from ..planning.tournament.tournament import tournament
 from .requests import PlanRequest, require_measures
 from .shared.data_sources import parts, read_source
 from .shared.pipelines import captioned, guided, latents_of
+
+if TYPE_CHECKING:
+    from .._typing import Progress
+    from ..denoise.base import Denoiser
+    from ..law.base import Law
+    from ..planning.plan import Plan
 
 
 def by_samples(request: PlanRequest, progress: Progress | None) -> tuple[Audit, Plan]:

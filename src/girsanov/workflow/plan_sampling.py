@@ -10,17 +10,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from .._typing import Json, Progress
 from ..audited import Audit, load_audit
 from ..planning.make_plan import make_plan
 from ..planning.options import Limits
-from ..planning.plan import Plan
 from ..reporting.words.advice import spoken
-from .requests import PlanRequest
 from .shared.destinations import require_result
 
 if TYPE_CHECKING:
+    from .._typing import Json, Progress
     from ..denoise.base import Denoiser
+    from ..planning.plan import Plan
+    from .requests import PlanRequest
 
 
 @dataclass(frozen=True)

@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .._typing import Json, PathLike, Progress
 from ..audited import Audit, load_audit
 from ..data.origin import read_origin
 from ..law.base import Law
-from ..planning.plan import Plan
 from ..planning.plan_file import load_plan
 from ..reporting.figure_files import browser
-from ..reporting.figures.samples import Shown
 from ..reporting.samples_origin import opened
 from ..reporting.words.advice import headline
-from .requests import ReportRequest
 from .shared.data_sources import left_out, read_source
 from .shared.destinations import require_page, require_place
+
+if TYPE_CHECKING:
+    from .._typing import Json, PathLike, Progress
+    from ..planning.plan import Plan
+    from ..reporting.figures.samples import Shown
+    from .requests import ReportRequest
 
 SHOWN = 4000  # draws of a law that a report shows beside samples
 

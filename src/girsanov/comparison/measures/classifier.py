@@ -9,17 +9,19 @@ labels, so that permuting them within folds costs next to nothing and the p-valu
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..._checks import need
-from ..._typing import Array
 from ...montecarlo import Estimate
 from ...noise import NoiseSource
 from ..sets import Sets, halves
 from .measure import MeasureRow, ShareAndTest, ShareMeasure
 from .mmd import median_distance
+
+if TYPE_CHECKING:
+    from ..._typing import Array
 
 CLASSIFIED = 2000  # rows of each set
 TEST_FOLDS = 5

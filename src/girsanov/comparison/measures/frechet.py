@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..._checks import need, plural, refuse, require
 from ..._typing import Array
-from ..jackknife import Squared
-from ..sets import Sets
 from .gaussian_w2 import bures, bures_squared, moments, principal_axes
 from .measure import MeasureRow, SquaredDistance
+
+if TYPE_CHECKING:
+    from ..jackknife import Squared
+    from ..sets import Sets
 
 HELD_VARIANCE = 0.95
 MOST_COORDINATES = 32  # principal coordinates

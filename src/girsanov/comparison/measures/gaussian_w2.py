@@ -10,11 +10,15 @@ data, where it is again never more than W2.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from ..._typing import Array
 from ..jackknife import JACKKNIFE_GROUPS, Squared, pseudo_values
 from .measure import SquaredDistance
+
+if TYPE_CHECKING:
+    from ..._typing import Array
 
 AXES = 256
 AXES_ROWS = 2048  # data rows that principal axes are learnt from

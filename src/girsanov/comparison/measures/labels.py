@@ -14,17 +14,19 @@ keep fewer than the data's own is tested by Fisher's exact test.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from scipy import stats
 
 from ..._checks import need
-from ..._typing import Array
 from ...noise import NoiseSource
 from ..jackknife import Interval
-from ..sets import Sets
 from .measure import SIGNIFICANT, Lack, Measure, MeasureRow
+
+if TYPE_CHECKING:
+    from ..._typing import Array
+    from ..sets import Sets
 
 JUDGE_FOLDS = 5
 TREES, WIDE = 2000, 100  # rows from which, and numbers up to which, trees judge

@@ -10,15 +10,17 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
 from ..._checks import three_digits
-from ..._typing import Array
-from ...montecarlo import Estimate
 from ..jackknife import Squared, squared_interval
 from ..sets import Sets, halves
+
+if TYPE_CHECKING:
+    from ..._typing import Array
+    from ...montecarlo import Estimate
 
 SIGNIFICANT = 0.05
 CUTS = 10  # times the data is cut into halves

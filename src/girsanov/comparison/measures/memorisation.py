@@ -15,15 +15,18 @@ an example are no independent witnesses, so the standard error counts examples:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..._typing import Array
 from ...montecarlo import Estimate
 from ...noise import NoiseSource
-from ..sets import Sets
 from .measure import Lack, MeasureRow, ShareAndTest, ShareMeasure
 from .mmd import square_distances
+
+if TYPE_CHECKING:
+    from ..._typing import Array
+    from ..sets import Sets
 
 SORT_DEALS = 999
 DRAWN_AT_ONCE = 2**18  # numbers

@@ -10,14 +10,17 @@ between rows. The kernel is computed in blocks and never held whole: for rows wi
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..._typing import Array
 from ...noise import NoiseSource
 from ..jackknife import JACKKNIFE_GROUPS, Squared, groups_of, pseudo_values
-from ..sets import Sets
 from .measure import MeasureRow, SquaredDistance
+
+if TYPE_CHECKING:
+    from ..._typing import Array
+    from ..sets import Sets
 
 KERNEL_ROWS = 2000  # of each set; the kernel of both has (2 KERNEL_ROWS)^2 numbers
 KERNEL_BLOCK = 256  # rows of the kernel held at a time

@@ -10,15 +10,17 @@ spread is the standard error of the mean over u, and a frame of d covers all of 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from ..._checks import plural, require_count
-from ..._typing import Array
 from ...noise import NoiseSource
 from ..jackknife import JACKKNIFE_GROUPS, Squared, groups_of, pseudo_values
 from .measure import SquaredDistance
+
+if TYPE_CHECKING:
+    from ..._typing import Array
 
 MOST_DIRECTIONS = 256
 PER_COORDINATE = 32  # directions, where that is fewer

@@ -8,20 +8,22 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..._checks import refuse, require
 from ..arrays import array_rows
-from ..rows import RowSource
-from ..standardise import Standardisation
 from ..table.missing_values import GapColumn
-from ..table.selected_columns import Columns, Wanted
 from ..table.table_units import ColumnUnits, TableStandardisation
 from ..table.tables import structured_columns, table_rows
 from ..table.values import Values, missing
+
+if TYPE_CHECKING:
+    from ..rows import RowSource
+    from ..standardise import Standardisation
+    from ..table.selected_columns import Columns, Wanted
 
 UNPACK_LIMIT = 4 * 2**30  # bytes; a file that is held in memory may not unpack to more
 NO_COLUMN = "must name a column of a table or an array of a .npz; this data has neither"

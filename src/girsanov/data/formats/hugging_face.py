@@ -15,18 +15,20 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..._checks import InputError, need, refuse, require, shown
 from ..arrays import array_rows
-from ..table.selected_columns import Wanted
 from ..table.spool import Spool, gathered
 from .data_format import Loaded, from_columns
 from .image_folders import GREY_MODES, flattened
 from .parquet_files import arrow_columns
+
+if TYPE_CHECKING:
+    from ..table.selected_columns import Wanted
 
 DATA_HUB = "hub:"
 PICTURE_ROWS = 256  # rows of pictures or arrays decoded at a time

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..._checks import InputError, require
 from ..arrays import EndToEnd, array_rows
-from ..table.selected_columns import Wanted
 from .data_format import DataFormat, Loaded, Samples, from_array, refuse_columns
 from .npy_header import UNPARSED, brief, content_bytes
+
+if TYPE_CHECKING:
+    from ..table.selected_columns import Wanted
 
 
 class Npy(DataFormat):

@@ -1,4 +1,4 @@
-"""The header of a `.npy`, whole or as a part of a `.npz`: what it promises, and what it may raise."""
+"""The header of a `.npy`, whole or a part of a `.npz`: what it promises, and may raise."""
 
 from __future__ import annotations
 

@@ -7,15 +7,17 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..._checks import InputError, refuse, require
-from ..table.selected_columns import Wanted
 from .data_format import UNPACK_LIMIT, DataFormat, Loaded, Samples, from_array
 from .npy_header import UNPARSED, brief, content_bytes
+
+if TYPE_CHECKING:
+    from ..table.selected_columns import Wanted
 
 DATA_KEYS = ("x", "data", "images")
 LABEL_KEYS = ("y", "labels", "label")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,8 +18,10 @@ from ..rows import LARGEST_WHOLE, TOO_LONG
 from ..table.selected_columns import Columns, Wanted, in_numbers, leave_out
 from ..table.spool import gathered
 from ..table.tables import NO_VALUES, USABLE, categorise, column, with_missing
-from ..table.values import Values
 from .data_format import UNPACK_LIMIT, DataFormat, Loaded, Samples, from_columns, sample_columns
+
+if TYPE_CHECKING:
+    from ..table.values import Values
 
 BATCH_ROWS = 2**16  # unpacked of a file in a folder
 

@@ -11,14 +11,16 @@ import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from ..._checks import InputError, require
-from ..standardise import ImageStandardisation
+
+if TYPE_CHECKING:
+    from ..standardise import ImageStandardisation
 
 NUMBERED = re.compile(r"\d{6,}\.png")
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..._typing import PathLike
 from .csv_files import Csv
-from .data_format import DataFormat
 from .npy_files import Npy
 from .npz_files import Npz
 from .parquet_files import Parquet
+
+if TYPE_CHECKING:
+    from ..._typing import PathLike
+    from .data_format import DataFormat
 
 FORMATS: dict[str, DataFormat] = {f.suffix: f for f in (Npy(), Npz(), Csv(), Parquet())}
 

@@ -24,15 +24,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..._checks import refuse, require
-from ..._typing import Array, Json
 from ..units import cast, reduce_units, restore_units
 from .values import missing
+
+if TYPE_CHECKING:
+    from ..._typing import Array, Json
 
 NO_GAPS = "must not have missing values: the rows learnt from had none"
 MOST_DECIMALS = 6  # more are the digits of arithmetic, and no rule of whoever wrote the numbers

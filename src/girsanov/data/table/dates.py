@@ -15,15 +15,17 @@ import datetime
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..._checks import refuse, require
-from ..._typing import Array, Json
 from .columns import NO_GAPS, NumberColumn
 from .values import missing
+
+if TYPE_CHECKING:
+    from ..._typing import Array, Json
 
 NANOSECONDS = {
     "D": 86_400 * 10**9, "h": 3600 * 10**9, "m": 60 * 10**9, "s": 10**9,

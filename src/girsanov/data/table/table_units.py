@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..._checks import refuse, require
-from ..._typing import Json
 from ..rows import Index, column_statistics
 from ..standardise import Standardisation
 from ..units import number_dtype
@@ -19,6 +18,9 @@ from .dates import DateColumn, resolution_of, whole_dates
 from .missing_values import GapColumn
 from .selected_columns import leave_out
 from .values import Categories, Gapped, Values, chunks, missing, stored
+
+if TYPE_CHECKING:
+    from ..._typing import Json
 
 ColumnUnits = NumberColumn | CategoryColumn | DateColumn | GapColumn
 

@@ -10,12 +10,14 @@ time in (0, 1). One distilled to guide itself is told the weight W, instead of b
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from ..._checks import require
-from ..._typing import Json, Tensor
+
+if TYPE_CHECKING:
+    from ..._typing import Json, Tensor
 
 PACKED = ("FluxTransformer2DModel",)
 SIDE = 128  # of the latent when no size is given: what the pipeline draws by default

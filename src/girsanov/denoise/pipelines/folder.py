@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
 from ..._checks import InputError, need, refuse, require, shown
 from ..._files import read_json
-from ..._typing import Json, PathLike
 from .network_kinds import CLASSES, READERS, conditions_of, label_names_of, shape_of
 from .pipeline import PipelineDenoiser
 from .quiet import quietly
 from .schedule import build_scheduler
 from .text import TEXT, Text, text_of, with_captions
+
+if TYPE_CHECKING:
+    from ..._typing import Json, PathLike
 
 PARTS = ("unet", "transformer", "model")
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")

@@ -14,20 +14,22 @@ from __future__ import annotations
 import copy
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from ..._checks import refuse, require
 from ..._files import read_tensors, sha256_of, write_tensors
-from ..._typing import PathLike, Progress, Tensor
 from ...data import Dataset, load_data
 from ...data.standardise import ImageStandardisation
 from ..facts import AutoencoderLoss
 from ..still import still
-from .pipeline import PipelineDenoiser
 from .units import units_for
+
+if TYPE_CHECKING:
+    from ..._typing import PathLike, Progress, Tensor
+    from .pipeline import PipelineDenoiser
 
 RECONSTRUCTED = 256  # pictures (2) is measured on
 BATCH = 32

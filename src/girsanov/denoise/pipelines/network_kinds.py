@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from ..._checks import refuse, require
-from ..._typing import Json, Tensor
 from .flux_tokens import is_packed, packed_shape
-from .pipeline import Conditions
+
+if TYPE_CHECKING:
+    from ..._typing import Json, Tensor
+    from .pipeline import Conditions
 
 READERS = ("UNet2DConditionModel", "SD3Transformer2DModel", "FluxTransformer2DModel")  # of text
 NETWORKS = ("UNet2DModel", "DiTTransformer2DModel", "Transformer2DModel", *READERS)

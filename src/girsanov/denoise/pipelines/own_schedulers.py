@@ -12,18 +12,20 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
 
 from ..._checks import InputError, need, refuse, require, shown
-from ..._typing import Json, Levels, Progress, Tensor
 from ...noise import NoiseSource
-from ..facts import DiffusersScheduler
 from .flux_tokens import tokens_of
 from .pipeline import PipelineDenoiser
 from .schedule import LOWEST, Clock, build_scheduler, own_config
+
+if TYPE_CHECKING:
+    from ..._typing import Json, Levels, Progress, Tensor
+    from ..facts import DiffusersScheduler
 
 TRIED: tuple[tuple[str, str, Json], ...] = (
     ("DDIM, leading", "DDIMScheduler", {"timestep_spacing": "leading"}),

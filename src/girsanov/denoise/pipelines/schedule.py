@@ -15,14 +15,16 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from ..._checks import InputError, need, refuse, require, shown
-from ..._typing import Array, Json, Tensor
 from ..parametrise import to_x0
+
+if TYPE_CHECKING:
+    from ..._typing import Array, Json, Tensor
 
 OUTPUTS = {
     "epsilon": "epsilon",

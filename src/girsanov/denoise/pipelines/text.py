@@ -11,17 +11,19 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from ..._checks import need, refuse, require
 from ..._files import read_tensors, sha256_of, write_tensors
-from ..._typing import Json, PathLike, Tensor
 from ..still import still
-from .pipeline import Conditions, PipelineDenoiser
 from .quiet import quietly
+
+if TYPE_CHECKING:
+    from ..._typing import Json, PathLike, Tensor
+    from .pipeline import Conditions, PipelineDenoiser
 
 TEXT = (
     "StableDiffusionPipeline",

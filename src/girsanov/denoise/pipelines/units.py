@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from ..._checks import require
-from ...data import Dataset
 from ...data.standardise import ImageStandardisation, Standardisation
-from ..base import Denoiser
+
+if TYPE_CHECKING:
+    from ...data import Dataset
+    from ..base import Denoiser
 
 
 def units_for(denoiser: Denoiser, data: Dataset) -> Standardisation:

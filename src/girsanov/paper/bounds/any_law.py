@@ -24,16 +24,19 @@ N(0, v I) with v growing. From curves measured at the nodes of any grid, single 
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..._checks import require, require_choice, require_count, require_levels
-from ..._typing import Array, Levels
 from . import steps as of
 from .chen2023_ddpm import EXACT, MOMENT
 from .chen2023_support import denoised_w2
-from .facts import Facts
 from .result import Bound
+
+if TYPE_CHECKING:
+    from ..._typing import Array, Levels
+    from .facts import Facts
 
 HOLDS = ("x0", "gaussian")
 

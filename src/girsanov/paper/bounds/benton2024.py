@@ -13,9 +13,12 @@ kind that have them.
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
-from .facts import Facts
 from .result import Rate, budget
+
+if TYPE_CHECKING:
+    from .facts import Facts
 
 PAPER = "Benton et al. 2024"
 

@@ -25,17 +25,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import gammainc, gammaincc
 
 from ..._checks import require, require_choice, require_count, require_number
-from ..._typing import Array
 from . import steps as of
 from .chen2023_ddpm import FISHER, SMOOTH, assumed, rate_tv
 from .chen2023_support import early_stopping_w2
 from .facts import Facts, require_error
 from .result import Bound
+
+if TYPE_CHECKING:
+    from ..._typing import Array
 
 FORMS = ("4a", "4b")
 MOST = 2**21  # steps up to which (4b) is summed; it promises nothing beyond them

@@ -26,15 +26,18 @@ Freezing score + x instead (Conforti, Durmus, Silveri's choice) needs neither d 
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..._checks import require, require_choice, require_count, require_number
-from ..._typing import Array
 from . import steps as of
 from .chen2023_support import early_stopping_w2
 from .facts import Facts, require_error
 from .result import Bound, Rate
+
+if TYPE_CHECKING:
+    from ..._typing import Array
 
 PAPER = "Chen et al. 2023"
 FORMS = ("2a", "2b", "2c")

@@ -22,15 +22,17 @@ or, with the exact denoiser m as last step, W2(m p, q)^2 <= M(s_delta) + 4 R^2 T
 from __future__ import annotations
 
 import math
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
 
 from ..._checks import require, require_number
 from ..._typing import Array, Tensor
-from .facts import Facts
 from .result import Rate
+
+if TYPE_CHECKING:
+    from .facts import Facts
 
 Points = TypeVar("Points", Array, Tensor)
 PAPER = "Chen et al. 2023"

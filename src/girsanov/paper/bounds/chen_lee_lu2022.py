@@ -12,9 +12,12 @@ The statements are recalled; their rates agree with the table of Benton et al.
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
-from .facts import Facts
 from .result import Rate, budget
+
+if TYPE_CHECKING:
+    from .facts import Facts
 
 PAPER = "Chen, Lee, Lu 2022"
 

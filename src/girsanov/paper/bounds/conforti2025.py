@@ -11,9 +11,12 @@ FI the relative Fisher information. `relative_hold` here is this statement with 
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
-from .facts import Facts
 from .result import Rate, budget
+
+if TYPE_CHECKING:
+    from .facts import Facts
 
 PAPER = "Conforti et al. 2025"
 

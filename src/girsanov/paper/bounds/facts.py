@@ -19,11 +19,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..._checks import require, require_count, require_number
-from ..._typing import Array
+
+if TYPE_CHECKING:
+    from ..._typing import Array
 
 SLACK = 1e-9  # relative rounding allowed to numbers that must agree
 LARGEST = 1e100  # of any number, so that no square of one overflows

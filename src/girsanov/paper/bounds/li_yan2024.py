@@ -11,10 +11,13 @@ variance. C is unspecified.
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 from ..._checks import require_number
-from .facts import Facts
 from .result import Rate
+
+if TYPE_CHECKING:
+    from .facts import Facts
 
 PAPER = "Li, Yan 2024"
 TURN = math.exp(3)  # log(N)^3/N falls from here on

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 from ..._checks import require, require_count, require_number
-from ..._typing import Json
 from ...ledger.entry import kl_from_tv, tv_from_kl
+
+if TYPE_CHECKING:
+    from ..._typing import Json
 
 MOST = 1e30  # steps beyond which no number is given
 

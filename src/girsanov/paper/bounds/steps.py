@@ -21,10 +21,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..._typing import Array
+if TYPE_CHECKING:
+    from ..._typing import Array
 
 LONGEST = 1.5936  # a_h > 0 below it; above, (4) has no meaning
 SHORT = 0.1  # the series' first term left out is then below 1e-16 of its sum

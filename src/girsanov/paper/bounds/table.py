@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..._checks import InputError, require, require_choice
-from ..._typing import Json
 from . import (
     benton2024,
     chen2023_ddpm,
@@ -14,9 +14,12 @@ from . import (
     li_yan2024,
 )
 from .chen2023_support import corollary_rates
-from .facts import Facts
 from .invert import PAPERS, THEOREMS, require_targets, steps_for
-from .result import Bound, Rate
+
+if TYPE_CHECKING:
+    from ..._typing import Json
+    from .facts import Facts
+    from .result import Bound, Rate
 
 NAMES = (*PAPERS, "chen-lee-lu2022", "li-yan2024")
 

@@ -11,10 +11,10 @@ gain. With uniform steps of time their clocks differ: near the data s ~ 3/(4 t^3
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..._typing import Array
 from ...law import Gaussian
 from ...ledger.numbers import number
 from ...sampling.registry import cld_recipe, recipe
@@ -25,6 +25,9 @@ from ..output_law import gaussian_kl, gaussian_output
 from ..path_kl import discretisation, ou_levels
 from ..phase import cld_discretisation, cld_levels
 from ..statement import Result, Row, Statement, printed
+
+if TYPE_CHECKING:
+    from ..._typing import Array
 
 SOURCE = "theory 9.5"
 TIME, STEP = 4.0, 0.01

@@ -12,17 +12,20 @@ Here the left side is integrated from the densities, which know nothing of (1).
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..._typing import Array
 from ...law import Gaussian, GaussianMixture
-from ...law.base import Law
 from ...process import OrnsteinUhlenbeck
 from ..chart import Series, chart
 from ..output_law import Density, kl_divergence, law_density
 from ..path_kl import SKEWED, half_information
 from ..statement import Result, Row, Statement
+
+if TYPE_CHECKING:
+    from ..._typing import Array
+    from ...law.base import Law
 
 LAWS: dict[str, Law] = {
     "skewed mixture": SKEWED,

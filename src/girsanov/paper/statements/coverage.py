@@ -11,10 +11,10 @@ and (2a), (2b), (2c) and the any-grid form must lie above it; for CLD (4a) and (
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..._typing import Array
 from ...law import GaussianMixture
 from ...noise import NoiseSource
 from ..bounds import Facts, certificate
@@ -27,6 +27,9 @@ from ..chart import Series, chart
 from ..output_law import law_density
 from ..path_kl import discretisation, ou_levels
 from ..statement import Result, Row, Statement
+
+if TYPE_CHECKING:
+    from ..._typing import Array
 
 FORMS = ("(2a)", "(2b)", "(2c)", "any grid")
 SOURCE = "theory 9.2"

@@ -11,20 +11,23 @@ and for N(0, v) exactly D*_N = (d/2) [N (e^(l/N) - 1) - l], l = log((1 + s_N v)/
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import interpolate
 
-from ..._typing import Array
 from ...error_curve.exact import exact_curve
 from ...law import Gaussian
-from ...law.base import Law
 from ...path_kl.cells import cells
 from ...path_kl.shortest_path import shortest_paths
 from ...sampling.registry import sampler_named
 from ..chart import Series, chart
 from ..path_kl import SKEWED, discretisation, half_information
 from ..statement import Result, Row, Statement, printed
+
+if TYPE_CHECKING:
+    from ..._typing import Array
+    from ...law.base import Law
 
 SOURCE = "theory 9.6"
 LOW, HIGH = 1e-3, 1e3

@@ -9,14 +9,12 @@ in the error curve. The figures of theory.md 9.1 were made by another program.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from ..._typing import Tensor
 from ...law import Gaussian
-from ...law.base import Law
 from ...montecarlo import mean_estimate
 from ..chart import Series, chart
 from ..path_kl import (
@@ -28,6 +26,10 @@ from ..path_kl import (
     ou_levels,
 )
 from ..statement import K, Result, Row, Statement, printed
+
+if TYPE_CHECKING:
+    from ..._typing import Tensor
+    from ...law.base import Law
 
 SOURCE = "theory 9.1"
 MODEST = Gaussian([0.0], 0.25)

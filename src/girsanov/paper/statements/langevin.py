@@ -9,19 +9,22 @@ inequality with a moderate constant the same chains are fine.
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..._typing import Array
 from ...denoise.exact import ExactDenoiser
 from ...law import GaussianMixture
-from ...law.base import Law
 from ...sampling.grids import log_uniform_grid
 from ...sampling.registry import recipe
 from ..chart import Series, chart
 from ..langevin import METHODS, Langevin, sample_langevin
 from ..output_law import line_output
 from ..statement import K, Result, Row, Statement
+
+if TYPE_CHECKING:
+    from ..._typing import Array
+    from ...law.base import Law
 
 APART = GaussianMixture([0.8, 0.2], [[-4.0], [4.0]], 0.25)
 CLOSE = GaussianMixture([0.8, 0.2], [[-1.0], [1.0]], 0.25)

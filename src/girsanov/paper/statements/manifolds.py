@@ -18,15 +18,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from scipy.optimize import linear_sum_assignment
 
-from ..._typing import Array, Tensor
 from ...denoise.exact import ExactDenoiser
 from ...law import Sphere, SwissRoll
-from ...law.base import Law
 from ...ledger.numbers import number
 from ...montecarlo import Estimate, mean_estimate
 from ...noise import NoiseSource
@@ -43,6 +42,10 @@ from ..bounds import (
 from ..bounds.chen2023_support import snr_at
 from ..chart import Series, chart
 from ..statement import K, Result, Row, Statement
+
+if TYPE_CHECKING:
+    from ..._typing import Array, Tensor
+    from ...law.base import Law
 
 FIRST = 1e-3  # SNR at which the runs of few steps start
 FEW = 32

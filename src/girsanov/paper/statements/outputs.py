@@ -11,10 +11,10 @@ so that every bound through Girsanov loosens as the steps shrink: a certificate,
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..._typing import Array
 from ...law import Gaussian
 from ...ledger.entry import tv_from_kl
 from ...sampling.grids import log_uniform_grid
@@ -32,6 +32,9 @@ from ..output_law import (
 )
 from ..path_kl import SKEWED, discretisation, ou_levels, start_kl
 from ..statement import Result, Row, Statement, printed
+
+if TYPE_CHECKING:
+    from ..._typing import Array
 
 UNIFORM, SNR = "theory 9.3", "theory 9.4"
 # variance, dimension, h, KL out, TV out, KL path

@@ -15,10 +15,10 @@ The exact law of the output follows by quadrature (output_law.py).
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..._typing import Array
 from ...ledger.entry import tv_from_kl
 from ...ledger.numbers import number
 from ...sampling.exponential_integrators import ou_time
@@ -33,6 +33,9 @@ from ..output_law import (
 )
 from ..path_kl import SKEWED, discretisation, ou_levels
 from ..statement import Result, Row, Statement
+
+if TYPE_CHECKING:
+    from ..._typing import Array
 
 HEIGHT, WIDTH = 3.0, 0.5  # of the bump
 TIME, STEPS = 3.0, 60

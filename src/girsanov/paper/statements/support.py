@@ -14,13 +14,12 @@ and the curvature of log q_delta on a support within B(0, R) is at most (theory 
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from ..._typing import Array
 from ...law import Points
-from ...law.base import Law
 from ...ledger.entry import tv_from_kl
 from ...sampling.registry import recipe
 from ..bounds import Facts, theorem2
@@ -36,6 +35,10 @@ from ..output_law import (
 )
 from ..path_kl import discretisation, ou_levels
 from ..statement import Result, Row, Statement, printed
+
+if TYPE_CHECKING:
+    from ..._typing import Array
+    from ...law.base import Law
 
 SOURCE = "theory 9.7"
 TWO, FAR, ONE = Points([[-1.0], [1.0]]), Points([[-5.0], [5.0]]), Points([[0.7]])

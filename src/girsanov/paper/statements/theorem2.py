@@ -12,13 +12,12 @@ L, and no product with T. A constant error e of the score, |e| = eps, adds exact
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..._typing import Array
 from ...law import Gaussian
 from ...ledger.numbers import number
-from ...montecarlo import Estimate
 from ...sampling.registry import recipe
 from ..bounds import Facts, theorem2
 from ..chart import Series, chart
@@ -33,6 +32,10 @@ from ..output_law import (
 )
 from ..path_kl import SKEWED, discretisation, ou_levels
 from ..statement import Result, Row, Statement
+
+if TYPE_CHECKING:
+    from ..._typing import Array
+    from ...montecarlo import Estimate
 
 V, STEP, TIME = 0.25, 0.01, 4.0
 BAND = 0.05  # that an exponent may be off, for steps that are not infinitely short

@@ -24,17 +24,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._typing import Array, Levels
 from ...error_curve.bands import bands_by_variance
-from ...error_curve.frame import Frame
-from ...measuring.trajectories import Trajectories
 from ...path_kl.shortest_path import shortest_paths
-from ...sampling.ode_solvers import OdeSampler
+
+if TYPE_CHECKING:
+    from ..._typing import Array, Levels
+    from ...error_curve.frame import Frame
+    from ...measuring.trajectories import Trajectories
+    from ...sampling.ode_solvers import OdeSampler
 
 BANDS = 32  # of coordinates that share the weight (2)
 CHUNK = 2**22  # numbers of a Gram matrix's factor in memory at once

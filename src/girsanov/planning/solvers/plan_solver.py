@@ -25,23 +25,23 @@ from ..._checks import (
     require_levels,
     require_number,
 )
-from ..._typing import Array, Levels, Progress
 from ...ledger.distance import Distance
 from ...ledger.entry import Entry
 from ...ledger.score_entry import score_floor, score_note
-from ...measuring.record import AuditRecord
 from ...measuring.trajectories import Trajectories
 from ...montecarlo import mean_estimate
 from ...path_kl.grid_cost import prices
 from ...sampling.exponential_integrators import GAUSSIAN
-from ...sampling.ode_solvers import OdeSampler
 from ...sampling.registry import ode_named
 from ..options import GIVEN, PlanOptions
 from ..plan import Plan
 from .one_step_error import MOST, Indices, Paths, Teacher, teacher_of
 
 if TYPE_CHECKING:
+    from ..._typing import Array, Levels, Progress
     from ...denoise.base import Denoiser
+    from ...measuring.record import AuditRecord
+    from ...sampling.ode_solvers import OdeSampler
 
 LEAST = 16  # trajectories, of which half choose and half judge
 CHOOSE, JUDGE = slice(0, None, 2), slice(1, None, 2)

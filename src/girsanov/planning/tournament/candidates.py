@@ -7,27 +7,29 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from ..._checks import InputError, refuse, require
-from ..._typing import Levels
-from ...measuring.record import AuditRecord
 from ...path_kl.cells import COVARIANCES
 from ...process import Cosine, VariancePreserving
 from ...sampling.grids import karras_grid, log_uniform_grid, time_grid
-from ...sampling.registry import SAMPLERS, ode_names, sampler_named
+from ...sampling.registry import SAMPLERS, sampler_named
 from ..allowed_levels import fine_enough
 from ..given_grid import evaluate_grid
 from ..make_plan import make_plan
 from ..options import PlanOptions
 from ..plan import Plan
 from ..solvers.plan_solver import plan_solver, solver_on_grid
+from .options import wanted
+
+if TYPE_CHECKING:
+    from ..._typing import Levels
+    from ...measuring.record import AuditRecord
 
 ENDS = (0.2, 0.1, 0.05, 0.025, 0.0)  # shares of the data's deviation a last prediction may miss
 HAND_ENDS = (0.1, 0.05)  # those at which the gaussian hold is tried on hand grids
-ENTRANTS = ("gaussian", "x0")
 
 
 class Candidate(NamedTuple):
@@ -92,20 +94,6 @@ def costs_at_most(
         require(bool(only), "candidates", "must not be empty")
         return [plan.steps for plan in only.values()]
     return [steps for _ in _recipes(audit, steps, wanted(audit, only), fresh, right)]
-
-
-def wanted(audit: AuditRecord, only: Sequence[str] | None) -> tuple[str, ...]:
-    """Return the names of the samplers that enter, checked."""
-    solvers = () if audit.trajectories is None else ode_names()
-    names = (*ENTRANTS, *solvers) if only is None else tuple(only)
-    for name in names:
-        known = ", ".join(SAMPLERS)
-        rule = f"must be among {known}, or plans by name"
-        require(name in SAMPLERS, "candidates", rule, name)
-        rule = "takes trajectories to be planned on, which this audit has none of"
-        met = SAMPLERS[name].stochastic or audit.trajectories is not None
-        require(met, "candidates", rule, name, "Audit with --trajectories 256")
-    return names
 
 
 def end(audit: AuditRecord, share: float) -> float:

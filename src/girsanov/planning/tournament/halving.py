@@ -5,20 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..._checks import InputError
-from ..._typing import Array, Progress
-from ...comparison.jackknife import Squared
-from ...comparison.measures.measure import SquaredDistance
-from ...denoise.base import Denoiser
 from ...ledger.plan_records import Standing
 from ...montecarlo import Estimate, mean_estimate
 from ...sampling.loop import sample_batches
 from ...sampling.sample import proportional_labels
-from ..plan import Plan
-from .candidates import Candidate
+
+if TYPE_CHECKING:
+    from ..._typing import Array, Progress
+    from ...comparison.jackknife import Squared
+    from ...comparison.measures.measure import SquaredDistance
+    from ...denoise.base import Denoiser
+    from ..plan import Plan
+    from .candidates import Candidate
 
 CONFIDENCE = 0.95
 

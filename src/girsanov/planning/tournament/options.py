@@ -6,14 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
-from ..._checks import require_count
-from ..._typing import Progress
+from ..._checks import require, require_count
+from ...sampling.registry import SAMPLERS, ode_names
 from ..options import PlanKeywords
-from ..plan import Plan
 
 if TYPE_CHECKING:  # torch is slow to import, and planning needs none
+    from ..._typing import Progress
     from ...comparison.measures.measure import SquaredDistance
+    from ...measuring.record import AuditRecord
+    from ..plan import Plan
 
+ENTRANTS = ("gaussian", "x0")
 CALLS = 200_000  # network calls that a tournament spends
 
 
@@ -52,3 +55,17 @@ class TournamentOptions:
         """Refuse numbers that cannot be."""
         require_count("calls", self.calls)
         require_count("seed", self.seed, at_least=0)
+
+
+def wanted(audit: AuditRecord, only: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the names of the samplers that enter, checked."""
+    solvers = () if audit.trajectories is None else ode_names()
+    names = (*ENTRANTS, *solvers) if only is None else tuple(only)
+    for name in names:
+        known = ", ".join(SAMPLERS)
+        rule = f"must be among {known}, or plans by name"
+        require(name in SAMPLERS, "candidates", rule, name)
+        rule = "takes trajectories to be planned on, which this audit has none of"
+        met = SAMPLERS[name].stochastic or audit.trajectories is not None
+        require(met, "candidates", rule, name, "Audit with --trajectories 256")
+    return names

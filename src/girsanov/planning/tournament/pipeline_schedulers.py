@@ -5,17 +5,21 @@ They have levels, which diffusers chose, and no ledger: the error of its steps w
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..._checks import InputError
-from ...denoise.base import Denoiser
 from ...denoise.facts import DiffusersScheduler
 from ...denoise.pipelines.own_schedulers import levels_of, own_schedulers, started
 from ...denoise.pipelines.pipeline import PipelineDenoiser
 from ...ledger.entry import Entry
-from ...measuring.record import AuditRecord
 from ..plan import OWN, Plan
 from ..solvers.plan_solver import score_entry
+
+if TYPE_CHECKING:
+    from ...denoise.base import Denoiser
+    from ...measuring.record import AuditRecord
 
 NONE = "not measured: diffusers takes these steps. Samples alone say how good they are"
 

@@ -22,25 +22,21 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
 from ..._checks import InputError, require
 from ..._signatures import takes
-from ..._typing import Array, Progress
 from ...comparison.jackknife import JACKKNIFE_GROUPS
 from ...comparison.measures.registry import distance_of
 from ...comparison.sets import COMPARED_NUMBERS, COMPARED_ROWS, FEWEST_COMPARED, vectors
 from ...data import Dataset
-from ...denoise.base import Denoiser
 from ...law.base import Law
 from ...ledger.plan_records import Tournament
 from ...measuring.examples import held_out_examples, require_shape
-from ...measuring.record import AuditRecord
 from ...sampling.sample import check_model
 from ..make_plan import make_plan
-from ..plan import Plan
 from ..solvers.plan_solver import calibrated_teacher
 from .candidates import Candidate, costs_at_most
 from .candidates import candidates as enter
@@ -48,6 +44,12 @@ from .halving import CONFIDENCE, Entrant, Ground, choose, go_on, place, standing
 from .options import TournamentKeywords, TournamentOptions
 from .pipeline_schedulers import own_plans
 from .trajectory_budget import Afforded, afforded
+
+if TYPE_CHECKING:
+    from ..._typing import Array, Progress
+    from ...denoise.base import Denoiser
+    from ...measuring.record import AuditRecord
+    from ..plan import Plan
 
 REFERENCE = 4000  # held-out rows that samples are compared with, at most
 LAST = 4  # candidates of the last round, at most

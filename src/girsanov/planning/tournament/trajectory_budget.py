@@ -12,14 +12,16 @@ They come from that budget, and never make it too small for the other candidates
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from ...measuring.record import AuditRecord
 from ...measuring.trajectories import teacher_calls
 from ...sampling.registry import ode_names
-from ..plan import Plan
 from ..solvers.plan_solver import LEAST
-from .candidates import wanted
+from .options import wanted
+
+if TYPE_CHECKING:
+    from ...measuring.record import AuditRecord
+    from ..plan import Plan
 
 SHARE = 4  # trajectories take at most one network call in so many
 NO_PATHS = "solvers, which are planned on trajectories: audit with --trajectories 64"

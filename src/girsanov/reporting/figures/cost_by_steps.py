@@ -8,7 +8,7 @@ gets wrong, while many short steps follow the model. So the best number is marke
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from markupsafe import Markup
@@ -16,7 +16,6 @@ from markupsafe import Markup
 from ..._checks import plural
 from ...ledger.numbers import number
 from ...ledger.verdict import cheapest, sampler_share
-from ...planning.plan import Plan
 from .svg import (
     NARROW,
     Axis,
@@ -29,6 +28,9 @@ from .svg import (
     svg,
 )
 from .tv_by_level import place
+
+if TYPE_CHECKING:
+    from ...planning.plan import Plan
 
 LEFT, RIGHT, TOP = 54.0, 12.0, 30.0
 DECADES = 1e-7  # of the largest cost, below which nothing is told apart

@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from markupsafe import Markup
 
-from ..._typing import Array
 from ...ledger.numbers import number
-from ...measuring.record import AuditRecord
 from ...montecarlo import Estimate, quantile
-from ...planning.plan import Plan
 from .svg import (
     NARROW,
     Axis,
@@ -32,6 +29,11 @@ from .svg import (
     svg,
 )
 from .tv_by_level import place
+
+if TYPE_CHECKING:
+    from ..._typing import Array
+    from ...measuring.record import AuditRecord
+    from ...planning.plan import Plan
 
 TALLEST = 2.0  # s M/d beyond which the curve needs a log axis
 LEFT, RIGHT, TOP = 54.0, 12.0, 30.0

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from ..._typing import Array
 from ...ledger.numbers import number
 from .svg import NARROW, Axis, dots, el, responsive, svg
+
+if TYPE_CHECKING:
+    from ..._typing import Array
 
 FEW = 12  # whole numbers with at most so many values are drawn as bars, one a value
 MOST_BARS = 10

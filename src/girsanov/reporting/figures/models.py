@@ -7,16 +7,13 @@ that standardise differently can be read off one axis.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from markupsafe import Markup
 
-from ..._typing import Array
 from ...ledger.certificate import VACUOUS
 from ...ledger.numbers import number
-from ...measuring.record import AuditRecord
-from ...planning.plan import Plan
 from .cost_by_steps import MOST, STYLES, Line, line, total_figure
 from .error_curve import LEFT, RIGHT, TOP
 from .svg import (
@@ -30,6 +27,11 @@ from .svg import (
     svg,
 )
 from .tv_by_level import most_tv
+
+if TYPE_CHECKING:
+    from ..._typing import Array
+    from ...measuring.record import AuditRecord
+    from ...planning.plan import Plan
 
 
 class Rival(NamedTuple):

@@ -8,14 +8,17 @@ is (Jensen): the steeper the line, the more a basis is worth.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from markupsafe import Markup
 
-from ..._typing import Array
 from ...ledger.numbers import number
-from ...measuring.record import AuditRecord
 from .svg import NARROW, WIDE, Axis, el, frame, polyline, responsive, svg
+
+if TYPE_CHECKING:
+    from ..._typing import Array
+    from ...measuring.record import AuditRecord
 
 LEFT, RIGHT, TOP = 54.0, 12.0, 30.0
 GAP = 16.0  # pixels between figures that stand side by side

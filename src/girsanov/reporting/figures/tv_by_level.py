@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from markupsafe import Markup
@@ -11,8 +12,10 @@ from markupsafe import Markup
 from ...ledger.certificate import VACUOUS, Certificate
 from ...ledger.numbers import number
 from ...ledger.verdict import certificate
-from ...planning.plan import Plan
 from .svg import NARROW, Axis, dots, el, frame, polyline, responsive, svg
+
+if TYPE_CHECKING:
+    from ...planning.plan import Plan
 
 LEFT, RIGHT, TOP = 54.0, 12.0, 30.0
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from markupsafe import Markup
 
-from ...ledger.entry import Entry
 from ...ledger.numbers import interval_of, name_of, nats_of, span
 from .svg import (
     NARROW,
@@ -24,6 +23,9 @@ from .svg import (
     svg,
     tick_labels,
 )
+
+if TYPE_CHECKING:
+    from ...ledger.entry import Entry
 
 ROW, RIGHT, BEYOND = 58.0, 12.0, 115.0  # BEYOND: pixels that the words "unknown beyond" take
 TICKS = {"wide": 7, "narrow": 4}

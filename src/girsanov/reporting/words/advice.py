@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..._checks import InputError
 from ...ledger.model_faults import (
@@ -26,10 +26,12 @@ from ...ledger.model_faults import (
 from ...ledger.numbers import number, within
 from ...ledger.sentences import sentences
 from ...ledger.verdict import NEGLIGIBLE, sampler_share, verdict
-from ...measuring.record import AuditRecord
 from ...planning.make_plan import make_plan
-from ...planning.plan import Plan
 from ...planning.remedies import Remedy, remedies
+
+if TYPE_CHECKING:
+    from ...measuring.record import AuditRecord
+    from ...planning.plan import Plan
 
 
 class Help(NamedTuple):

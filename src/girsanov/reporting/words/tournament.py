@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..._typing import Json
 from ...ledger.numbers import count, number
-from ...ledger.plan_records import Standing
-from ...planning.plan import Plan
+
+if TYPE_CHECKING:
+    from ..._typing import Json
+    from ...ledger.plan_records import Standing
+    from ...planning.plan import Plan
 
 SHOWN = 10  # candidates; the others are folded away
 

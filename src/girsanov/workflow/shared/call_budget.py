@@ -17,16 +17,18 @@ visit levels of the grid alone.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..._checks import refuse, require
 from ...data import Dataset
-from ...denoise.base import Denoiser
 from ...error_curve.curve import GROUPS
-from ...law.base import Law
 from ...measuring.examples import MOMENT_SHARE
 from ...measuring.trajectories import teacher_calls
-from ..requests import AuditRequest
+
+if TYPE_CHECKING:
+    from ...denoise.base import Denoiser
+    from ...law.base import Law
+    from ..requests import AuditRequest
 
 LEVELS = (65, 33, 17)
 ENOUGH = 1024  # noisy examples a level: before there are as many, no finer grid pays

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..._checks import InputError, refuse, require, require_choice
-from ..._typing import PathLike
 from ...data import Dataset, load_data
 from ...data.dataset import CLASS_ORDERS
-from ...denoise.base import Denoiser
 from ...denoise.classes import classes_for
 from ...denoise.pipelines.units import in_units_of
-from ...law.base import Law
 from ...law.read import read_law
+
+if TYPE_CHECKING:
+    from ..._typing import PathLike
+    from ...denoise.base import Denoiser
+    from ...law.base import Law
 
 
 def read_source(

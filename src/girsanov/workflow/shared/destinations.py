@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..._checks import InputError, refuse, require
 from ..._files import read_json
 from ..._launched import is_first
-from ..._typing import PathLike
+
+if TYPE_CHECKING:
+    from ..._typing import PathLike
 
 SIGNATURE = "Written by girsanov"  # what our page says of itself
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..._checks import refuse, require
-from ...data import Dataset
-from ...denoise.base import Denoiser
-from ...denoise.facts import AutoencoderLoss
 from ...denoise.pipelines.latents import encode_latents, latent_shape
 from ...denoise.pipelines.pipeline import PipelineDenoiser
 from ...denoise.pipelines.text import with_captions
+
+if TYPE_CHECKING:
+    from ...data import Dataset
+    from ...denoise.base import Denoiser
+    from ...denoise.facts import AutoencoderLoss
 
 
 def guided(denoiser: Denoiser, weight: float) -> Denoiser:
