@@ -17,7 +17,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Unpack
 
 import numpy as np
 import torch
@@ -36,12 +36,11 @@ from .parametrise import PARAMETRISATIONS
 from .pipelines.pipeline import bytes_of
 from .pipelines.schedule import vp_clock, x0_behind
 from .still import plain, still
+from .wrap_options import Units, Weights, WrapKeywords, WrapOptions
 
 if TYPE_CHECKING:
     from .._typing import Array, Json, Tensor
 
-Weights = nn.Module | Mapping[str, Any]
-Units = Standardisation | tuple[Any, Any]
 STRAIGHT = "velocity is of process=gv.Flow(), whose x_t = (1 - t) x0 + t z"
 ALIKE = 1e-2  # of its largest number, by which the answer to an example may differ between calls
 ASKED = 9  # levels at which a process is asked what it is, for the fingerprint
@@ -184,33 +183,6 @@ class WrappedDenoiser:
         if isinstance(self.told.weights, nn.Module):
             self.told.weights.to(device)
         return self
-
-
-class WrapKeywords(TypedDict, total=False):
-    """The fields of `WrapOptions` by name, each of which may be left out."""
-
-    predicts: str
-    process: ScalarProcess | None
-    times: tuple[float, float] | None
-    alphas_cumprod: Any
-    train: Dataset | None
-    units: Units | None
-    label_names: Sequence[str]
-    weights: Weights | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class WrapOptions:
-    """The options of `girsanov.wrap`, which says what each is."""
-
-    predicts: str = "x0"
-    process: ScalarProcess | None = None
-    times: tuple[float, float] | None = None
-    alphas_cumprod: Any = None
-    train: Dataset | None = None
-    units: Units | None = None
-    label_names: Sequence[str] = ()
-    weights: Weights | None = None
 
 
 @takes(WrapOptions)
