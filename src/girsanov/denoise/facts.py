@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from .._records import Rule
-
-if TYPE_CHECKING:
-    from .._typing import Json
+from .._typing import Json
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,8 @@ from .._files import read_json, require_free, write_json
 from ..denoise.load import load_model
 from ..denoise.pipelines.schedule import build_scheduler, clock_of
 from ..planning.plan import Plan
-from ..planning.plan_file import load_plan
 from .pipeline_loops import drives, loop
-from .plans_for_steps import audit_of, require_same
+from .plans_for_steps import PlanSource, require_same
 from .timesteps_and_sigmas import (
     LOST,
     flow_sigmas,
@@ -54,7 +53,8 @@ def export(
     InputError, with nothing written, when the scheduler takes no such list.
     """
     require_choice("to", to, TARGETS)
-    made, folder = (plan if isinstance(plan, Plan) else load_plan(plan)), Path(pipeline)
+    source, folder = PlanSource.of(plan, audit), Path(pipeline)
+    made = source.plan
     if made.scheduler is not None:
         rule = f"must be diffusers: {made.scheduler.name} spaces its own levels"
         require(to == "diffusers", "--to", rule, to)
@@ -63,8 +63,8 @@ def export(
     if not any_model:
         _require_its_own(made, load_model(folder))
     if to == "diffusers":
-        return _export_folder(plan, audit, folder, Path(out), force=force)
-    found = audit_of(plan, audit)
+        return _export_folder(source, folder, Path(out), force=force)
+    found = source.audit
     if found is None:
         rule = "must lie beside its audit: a list is planned again, for a start from bare noise"
         refuse("plan", rule, None, "Name it: --audit, or in Python audit=")
@@ -85,14 +85,7 @@ def _scheduler_of(folder: Path) -> tuple[Path, Json]:
     return path, read_json(path)
 
 
-def _export_folder(
-    plan: Plan | PathLike,
-    audit: AuditRecord | PathLike | None,
-    folder: Path,
-    out: Path,
-    *,
-    force: bool,
-) -> Json:
+def _export_folder(source: PlanSource, folder: Path, out: Path, *, force: bool) -> Json:
     from .scheduler import GirsanovScheduler
 
     path, config = _scheduler_of(folder)
@@ -102,7 +95,11 @@ def _export_folder(
     require(not inside, str(out), "must lie outside the pipeline's folder")
     index = read_json(folder / "model_index.json")
     own = build_scheduler(config, str(path))
-    scheduler = GirsanovScheduler.from_plan(plan, audit=audit, scheduler=own)
+    made = source.plan
+    if made.scheduler is not None:
+        scheduler = build_scheduler(made.scheduler.config, "plan")
+    else:
+        scheduler = GirsanovScheduler.of_plans(source.family(), own)
     shutil.copytree(folder, out, dirs_exist_ok=True)
     kind = type(scheduler).__name__
     if index.get("_class_name") in FRESH and kind != "DDIMScheduler":
@@ -111,7 +108,6 @@ def _export_folder(
     index["scheduler"] = ["girsanov" if ours else "diffusers", kind]
     scheduler.save_pretrained(out / "scheduler")
     write_json(out / "model_index.json", index)
-    made = plan if isinstance(plan, Plan) else load_plan(plan)
     calls = sorted(map(int, scheduler.config["plans"]["grids"])) if ours else [made.steps]
     steps = made.steps if made.steps in calls else scheduler.num_inference_steps
     name = str(index.get("_class_name"))

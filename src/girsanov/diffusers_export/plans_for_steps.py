@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,13 +50,36 @@ def require_same(plan: Plan, audit: AuditRecord) -> None:
     require(same, "audit", "must be the one the plan was made from", None, "Plan again from it")
 
 
-def read_family(plan: Plan | PathLike, audit: AuditRecord | PathLike | None) -> list[Plan]:
-    """Return `plans_like` for a plan and an audit that may be files.
+@dataclass(frozen=True)
+class PlanSource:
+    """A plan and where it was read, and the audit it was made from, if that is to be had.
 
-    A plan file without `audit` finds the audit it was made from among the files beside it.
+    Each file is read once.
     """
-    made, found = plan if isinstance(plan, Plan) else load_plan(plan), audit_of(plan, audit)
-    return plans_like(made if found is None else starting_alike(made, found), found)
+
+    plan: Plan
+    path: Path | None
+    given: AuditRecord | PathLike | None
+
+    @classmethod
+    def of(cls, plan: Plan | PathLike, audit: AuditRecord | PathLike | None) -> PlanSource:
+        """Return the source of a plan and an audit that may be files."""
+        if isinstance(plan, Plan):
+            return cls(plan, None, audit)
+        return cls(load_plan(plan), Path(plan), audit)
+
+    @cached_property
+    def audit(self) -> AuditRecord | None:
+        """The audit given, or the one beside the plan's file that it was made from."""
+        if self.given is None:
+            return None if self.path is None else _beside(self.path, self.plan)
+        return self.given if isinstance(self.given, AuditRecord) else load_record(self.given)
+
+    def family(self) -> list[Plan]:
+        """Return `plans_like` of the plan."""
+        audit = self.audit
+        plan = self.plan if audit is None else starting_alike(self.plan, audit)
+        return plans_like(plan, audit)
 
 
 def starting_alike(plan: Plan, audit: AuditRecord) -> Plan:
@@ -70,21 +94,14 @@ def starting_alike(plan: Plan, audit: AuditRecord) -> Plan:
     return family(audit, replace(plan, start="gaussian"), [plan.steps])[0]
 
 
-def audit_of(plan: Plan | PathLike, audit: AuditRecord | PathLike | None) -> AuditRecord | None:
-    """Return the audit given, or the one beside the file of a plan that it was made from."""
-    if audit is None:
-        return None if isinstance(plan, Plan) else _beside(Path(plan), load_plan(plan))
-    return audit if isinstance(audit, AuditRecord) else load_record(audit)
-
-
 def _beside(path: Path, plan: Plan) -> AuditRecord | None:
     wanted = plan.audit.identity
     for file in sorted(path.absolute().parent.glob("*.json")):
         try:
-            content = read_json(file)
+            content = read_json(file, strict=True)
         except InputError:
             continue
         ours = content.get("format") == "girsanov/audit/1"
         if ours and tuple(content.get(name) for name in IDENTITY) == wanted:
-            return load_record(file)
+            return load_record(file, content)
     return None

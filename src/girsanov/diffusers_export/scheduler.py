@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,10 +30,9 @@ from ..denoise.pipelines.flux_tokens import pack, tokens_of, unpack
 from ..denoise.pipelines.pipeline import clip_of, clipped
 from ..denoise.pipelines.schedule import Clock, build_scheduler, clock_of, own_config
 from ..planning.plan import Plan
-from ..planning.plan_file import load_plan
 from ..sampling.loop import coloured
 from .plan_table import carry, shape_of
-from .plans_for_steps import read_family
+from .plans_for_steps import PlanSource
 from .validate import read_whole
 
 if TYPE_CHECKING:
@@ -100,10 +100,17 @@ class GirsanovScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]
         by default it is looked for beside the plan's file. scheduler: the pipeline's own, for
         plans of models that are not pipelines of diffusers' making.
         """
-        made = plan if isinstance(plan, Plan) else load_plan(plan)
-        if made.scheduler is not None:
-            return build_scheduler(made.scheduler.config, "plan")
-        plans = read_family(plan, audit)
+        source = PlanSource.of(plan, audit)
+        if source.plan.scheduler is not None:
+            return build_scheduler(source.plan.scheduler.config, "plan")
+        return cls.of_plans(source.family(), scheduler)
+
+    @classmethod
+    def of_plans(cls, plans: Sequence[Plan], scheduler: Any = None) -> Any:
+        """Return the scheduler that runs these plans, which differ in their number of calls.
+
+        scheduler: as in `from_plan`.
+        """
         clock, clip = _told(plans[0], scheduler)
         last = plans[-1]
         return cls(

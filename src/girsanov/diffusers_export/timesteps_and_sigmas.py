@@ -23,8 +23,8 @@ import numpy as np
 
 from .._checks import need, require
 from ..denoise.pipelines.schedule import Clock, own_config
+from ..ledger.plan_records import Limits
 from ..planning.make_plan import make_plan
-from ..planning.options import Limits
 from .pipeline_loops import PLAIN, drives, loop
 
 if TYPE_CHECKING:

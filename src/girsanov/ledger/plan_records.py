@@ -1,11 +1,29 @@
-"""What a plan records of how it was made, besides its grid: pilot samples, a tournament."""
+"""What a plan records of how it was made, besides its grid: limits, pilot, tournament."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TypedDict
+
+from .._typing import Levels
 
 NOT_MEASURED = math.nan
+
+
+class Limits(TypedDict, total=False):
+    """What a plan's levels may be restricted to, by name.
+
+    among: SNRs it must choose from; keep: SNRs it must visit; widest: the most log-SNR between
+    two levels; w2: distance in W2 (standardised units) that stopping there may leave; weight: a
+    of the objective s^-a, x0 hold only.
+    """
+
+    among: Levels | None
+    keep: Levels | None
+    widest: float | None
+    w2: float | None
+    weight: float | None
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,14 @@ reads a field relies on its kind.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from .._checks import require
 from .._records import Rule, as_json, fields_of
-
-if TYPE_CHECKING:
-    from .._typing import Json
-    from ..denoise.facts import Arithmetic, AutoencoderLoss, PipelineFacts
-    from ..score_error.straight_line import Beaten
-    from ..score_error.untrained import Untrained
+from .._typing import Json
+from ..denoise.facts import Arithmetic, AutoencoderLoss, PipelineFacts
+from ..score_error.straight_line import Beaten
+from ..score_error.untrained import Untrained
 
 # two audits that share it are of one measurement, or of the same again
 IDENTITY = ("model", "data", "examples", "draws", "seed", "calls")

@@ -33,9 +33,12 @@ SUMMARISED = (
 DERIVED = {"format", "arrays", "bases", *SUMMARISED}  # fields of the file that are no facts
 
 
-def load_record(path: PathLike) -> AuditRecord:
-    """Return the audit saved in `path`; refuse files that are not one, or were changed."""
-    content = read_format(path, "audit")
+def load_record(path: PathLike, content: Json | None = None) -> AuditRecord:
+    """Return the audit saved in `path`; refuse files that are not one, or were changed.
+
+    content: of the file, where it has been read.
+    """
+    content = read_format(path, "audit") if content is None else content
     facts = AuditFacts.from_json({k: v for k, v in content.items() if k not in DERIVED}, str(path))
     t = read_beside(path, content.get("arrays"), "girsanov audit")
     moments = moments_from_tensors(

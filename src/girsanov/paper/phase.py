@@ -5,7 +5,7 @@ R_v = S_v + V over steps of CLD time costs
 
     D = 2 E sum over steps of int |frozen - true|^2 dt,                                    (1)
 
-measured along forward paths Z_t here, and by path_kl/cells_cld.py in closed form. The x0 hold
+measured along forward paths Z_t here, and by sampling/step_kl_cld.py in closed form. The x0 hold
 costs the likelihood ratio of its chain of (x, w), the whole of phase space, like path_kl.py (3).
 """
 

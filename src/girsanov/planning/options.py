@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypedDict, cast
+from typing import TYPE_CHECKING, cast
 
 from .._checks import require, require_number
+from ..ledger.plan_records import Limits
 from ..sampling.registry import USUAL
 
 if TYPE_CHECKING:  # torch is slow to import, and planning needs none
@@ -13,21 +14,6 @@ if TYPE_CHECKING:  # torch is slow to import, and planning needs none
     from ..denoise.base import Denoiser
 
 GIVEN = "the number of steps was given"  # why a plan has so many
-
-
-class Limits(TypedDict, total=False):
-    """What a plan's levels may be restricted to, by name.
-
-    among: SNRs it must choose from; keep: SNRs it must visit; widest: the most log-SNR between
-    two levels; w2: distance in W2 (standardised units) that stopping there may leave; weight: a
-    of the objective s^-a, x0 hold only.
-    """
-
-    among: Levels | None
-    keep: Levels | None
-    widest: float | None
-    w2: float | None
-    weight: float | None
 
 
 class PlanKeywords(Limits, total=False):

@@ -4,29 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, is_dataclass, replace
 from textwrap import fill
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import numpy as np
 
 from .._checks import plural, refuse, require
 from .._files import require_free, write_pair
 from .._records import as_json
+from .._typing import Array, Json, Levels, PathLike
 from ..basis import Basis
+from ..denoise.calibration import Calibration
+from ..denoise.facts import DiffusersScheduler
+from ..ledger.certificate import Certificate
+from ..ledger.distance import Distance
+from ..ledger.entry import Entry
+from ..ledger.plan_records import Limits, Pilot, Tournament
 from ..ledger.sentences import plan_sentences
+from ..measuring.facts import AuditFacts
+from ..moments import Moments
 from ..sampling.registry import sampler_named
-
-if TYPE_CHECKING:
-    from .._typing import Array, Json, Levels, PathLike
-    from ..denoise.calibration import Calibration
-    from ..denoise.facts import DiffusersScheduler
-    from ..ledger.certificate import Certificate
-    from ..ledger.distance import Distance
-    from ..ledger.entry import Entry
-    from ..ledger.plan_records import Pilot, Tournament
-    from ..measuring.facts import AuditFacts
-    from ..moments import Moments
-    from ..sampling.sampler import Recipe
-    from .options import Limits
+from ..sampling.sampler import Recipe
 
 OWN = "diffusers"  # the sampler of a plan that leaves the steps to a scheduler of diffusers
 WIDTH, INDENT = 88, " " * 18  # of what `print` shows

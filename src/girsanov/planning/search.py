@@ -11,6 +11,7 @@ import numpy as np
 from .._checks import require, require_choice, require_count, require_number
 from .._typing import Array, Indices, Json
 from ..ledger.entry import kl_from_tv
+from ..ledger.plan_records import Limits
 from ..ledger.score_entry import score_floor
 from ..path_kl.cells import COVARIANCES
 from ..path_kl.grid_cost import Prices, prices
@@ -19,7 +20,7 @@ from ..path_kl.start import STARTS
 from ..sampling.registry import sampler_named
 from .allowed_levels import ends_by, offer
 from .on_grid import bare, plan_on
-from .options import GIVEN, Limits, PlanOptions
+from .options import GIVEN, PlanOptions
 from .step_targets import DECISIVE, Grids, best, decisive, why_best
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from ..audited import Audit, load_audit
+from ..ledger.plan_records import Limits
 from ..planning.make_plan import make_plan
-from ..planning.options import Limits
 from ..reporting.words.advice import spoken
 from .shared.destinations import require_result
 

@@ -11,12 +11,9 @@ import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from .._checks import require, require_number
-
-if TYPE_CHECKING:
-    from .._typing import PathLike
+from .._typing import PathLike
 
 NOT_TOLD = ("force", "resume")  # what changes nothing of a result is no part of its command
 
