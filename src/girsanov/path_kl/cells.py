@@ -97,7 +97,7 @@ def cells(curve: Curve, sampler: Sampler, covariance: str | None, process: str =
 
 
 def weighted_cells(levels: Levels, error: Array, weight: float) -> Array:
-    """Return equation (8) for every cell between `levels` [K] with M = error [K], [K, K]."""
+    """Return equation (4) for every cell between `levels` [K] with M = error [K], [K, K]."""
     power = 1 - weight
     grown = np.log(levels) if power == 0 else levels**power / power
     cost = (grown[None, :] - grown[:, None]) * error[:, None] / 2
