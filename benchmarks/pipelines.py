@@ -40,7 +40,7 @@ from pipelines_table import table
 import girsanov as gv
 from girsanov.comparison.measures.frechet import Frechet
 from girsanov.measuring.trajectories import teacher_calls
-from girsanov.planning.solvers.plan_solver import calibrated_teacher
+from girsanov.planning.ode_samplers.plan_ode_sampler import calibrated_teacher
 from girsanov.planning.tournament.tournament import tournament
 from girsanov.sampling.loop import sample_standardised
 from girsanov.sampling.registry import ode_names

@@ -58,10 +58,10 @@ if TYPE_CHECKING:
     from .paper.langevin import LangevinRun as LangevinRun
     from .paper.langevin import sample_langevin as sample_langevin
     from .planning.make_plan import make_plan as make_plan
+    from .planning.ode_samplers.plan_ode_sampler import measure_distance as measure_distance
     from .planning.on_grid import evaluate_grid as evaluate_grid
     from .planning.plan import Plan as Plan
     from .planning.plan_file import load_plan as load_plan
-    from .planning.solvers.plan_solver import measure_distance as measure_distance
     from .planning.tournament.tournament import tournament as tournament
     from .process import Cosine as Cosine
     from .process import CriticallyDampedLangevin as CriticallyDampedLangevin
@@ -120,7 +120,7 @@ _HOME = {
     ".planning.make_plan": ("make_plan",),
     ".planning.plan": ("Plan",),
     ".planning.plan_file": ("load_plan",),
-    ".planning.solvers.plan_solver": ("measure_distance",),
+    ".planning.ode_samplers.plan_ode_sampler": ("measure_distance",),
     ".planning.tournament.tournament": ("tournament",),
     ".process": (
         "Cosine",

@@ -6,9 +6,9 @@ from girsanov.denoise.exact import ExactDenoiser
 from girsanov.law import GaussianMixture
 from girsanov.planning.all_step_counts import family
 from girsanov.planning.make_plan import make_plan
+from girsanov.planning.ode_samplers.plan_ode_sampler import calibrated_teacher
 from girsanov.planning.plan_file import load_plan
 from girsanov.planning.remedies import remedies
-from girsanov.planning.solvers.plan_solver import calibrated_teacher
 
 LAW = GaussianMixture(
     [0.25, 0.75],

@@ -9,7 +9,7 @@ import girsanov as gv
 from girsanov.error_curve.frame import make_frame
 from girsanov.measuring.teacher import Trajectories, measure_trajectories
 from girsanov.moments import moments_from_covariance
-from girsanov.planning.solvers.one_step_error import teacher_of
+from girsanov.planning.ode_samplers.one_step_error import teacher_of
 from girsanov.sampling.registry import SAMPLERS, ode_names
 
 LAW = gv.GaussianMixture(

@@ -1,7 +1,7 @@
 r"""Teacher trajectories: what deterministic solvers are planned on and judged by.
 
 A solver has no path KL. It is judged by its distance to a teacher instead: the probability-flow
-ODE followed with Heun's method (`ode_solvers.py`) in so many cells between each two levels that
+ODE followed with Heun's method (`ode_samplers.py`) in so many cells between each two levels that
 its own error is small beside the error of any plan on these levels. Kept at every level s_k are
 
     x_k and m_k = m(x_k, s_k),    k = 1..K,                                               (1)

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from ..measuring.record import AuditRecord
 from ..sampling.registry import sampler_named
+from .ode_samplers.plan_ode_sampler import solver_plans
 from .on_grid import as_planned
 from .plan import Plan
 from .search import every, request_like
-from .solvers.plan_solver import solver_plans
 
 SOLVER_COUNTS = (*range(1, 17), 20, 24, 32, 48, 64)
 

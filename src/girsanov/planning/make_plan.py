@@ -17,10 +17,10 @@ from ..measuring.record import AuditRecord
 from ..sampling.registry import sampler_named, stochastic_names
 from .allowed_levels import ends_by
 from .calibrate_or_not import advised
+from .ode_samplers.plan_ode_sampler import calibrated_teacher, plan_solver, refuse_for_solver
 from .options import GIVEN, PlanKeywords, PlanOptions
 from .plan import Plan
 from .search import search
-from .solvers.plan_solver import calibrated_teacher, plan_solver, refuse_for_solver
 from .trusted import heeding_doubts, trusted
 
 

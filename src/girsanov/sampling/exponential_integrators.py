@@ -1,7 +1,7 @@
 r"""What a step freezes: the coefficients of one stochastic step from SNR s to s' > s.
 
 In the coordinates x = x0 + z/sqrt(s), every hold is linear in the state, the prediction m and
-fresh noise (a solver, `ode_solvers.py`, instead of noise in the prediction of the step before),
+fresh noise (a solver, `ode_samplers.py`, instead of noise in the prediction of the step before),
 
     x' = a x + b m + c xi,    xi ~ N(0, I),    delta = s' - s.                            (1)
 

@@ -6,7 +6,7 @@ from .._checks import require_choice
 from .._typing import Array
 from ..basis import Basis
 from .exponential_integrators import GAUSSIAN, RELATIVE, SCORE, X0
-from .ode_solvers import DDIM, DPMPP_2M, HEUN, OdeSampler
+from .ode_samplers import DDIM, DPMPP_2M, HEUN, OdeSampler
 from .sampler import Recipe, Sampler, Start
 
 USUAL = GAUSSIAN.name  # what plans take unless asked otherwise

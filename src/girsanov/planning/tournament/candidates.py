@@ -20,10 +20,10 @@ from ...sampling.grids import karras_grid, log_uniform_grid, time_grid
 from ...sampling.registry import SAMPLERS, ode_names, sampler_named
 from ..allowed_levels import fine_enough
 from ..make_plan import make_plan
+from ..ode_samplers.plan_ode_sampler import plan_solver, solver_on_grid
 from ..on_grid import evaluate_grid
 from ..options import PlanOptions
 from ..plan import Plan
-from ..solvers.plan_solver import plan_solver, solver_on_grid
 
 ENDS = (0.2, 0.1, 0.05, 0.025, 0.0)  # shares of the data's deviation a last prediction may miss
 HAND_ENDS = (0.1, 0.05)  # those at which the gaussian hold is tried on hand grids

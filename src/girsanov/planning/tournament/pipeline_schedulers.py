@@ -14,8 +14,8 @@ from ...denoise.pipelines.own_schedulers import levels_of, own_schedulers, start
 from ...denoise.pipelines.pipeline import PipelineDenoiser
 from ...ledger.entry import Entry
 from ...measuring.record import AuditRecord
+from ..ode_samplers.plan_ode_sampler import score_entry
 from ..plan import OWN, Plan
-from ..solvers.plan_solver import score_entry
 
 NONE = "not measured: diffusers takes these steps. Samples alone say how good they are"
 

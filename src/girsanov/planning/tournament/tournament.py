@@ -40,8 +40,8 @@ from ...measuring.examples import held_out_examples, require_shape
 from ...measuring.record import AuditRecord
 from ...sampling.sample import check_model
 from ..make_plan import make_plan
+from ..ode_samplers.plan_ode_sampler import calibrated_teacher
 from ..plan import Plan
-from ..solvers.plan_solver import calibrated_teacher
 from .candidates import Candidate, costs_at_most
 from .candidates import candidates as enter
 from .halving import CONFIDENCE, Entrant, Ground, choose, go_on, place, standing

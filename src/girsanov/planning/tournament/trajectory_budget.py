@@ -17,8 +17,8 @@ from typing import NamedTuple
 from ...measuring.record import AuditRecord
 from ...measuring.trajectories import teacher_calls
 from ...sampling.registry import ode_names
+from ..ode_samplers.plan_ode_sampler import LEAST
 from ..plan import Plan
-from ..solvers.plan_solver import LEAST
 from .candidates import wanted
 
 SHARE = 4  # trajectories take at most one network call in so many

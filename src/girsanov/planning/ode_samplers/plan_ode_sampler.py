@@ -34,7 +34,7 @@ from ...measuring.trajectories import Trajectories
 from ...montecarlo import mean_estimate
 from ...path_kl.grid_cost import prices
 from ...sampling.exponential_integrators import GAUSSIAN
-from ...sampling.ode_solvers import OdeSampler
+from ...sampling.ode_samplers import OdeSampler
 from ...sampling.registry import ode_named
 from ..options import GIVEN, PlanOptions
 from ..plan import Plan
@@ -47,7 +47,7 @@ LEAST = 16  # trajectories, of which half choose and half judge
 CHOOSE, JUDGE = slice(0, None, 2), slice(1, None, 2)
 ENOUGH = 0.05  # of the data's standard deviation: a distance below it is not worth more steps
 ROUGH = 3.0  # times too large a predicted distance has been, on mixtures
-UNDER = 2.0  # times too small: at most 1.7 were seen (benchmarks/solvers.py)
+UNDER = 2.0  # times too small: at most 1.7 were seen (benchmarks/ode_samplers.py)
 NONE = "no path KL exists: a deterministic solver adds no noise. Its distance is given instead"
 
 

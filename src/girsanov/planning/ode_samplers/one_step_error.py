@@ -1,6 +1,6 @@
 r"""The price of a cell for a deterministic solver: what one step misses of the teacher.
 
-From the teacher's state at level i, one step of a solver to level j (`ode_solvers.py`) misses by
+From the teacher's state at level i, one step of a solver to level j (`ode_samplers.py`) misses by
 
     e = a x_i + b m_i + c m_p + g m_j - x_j,                                              (1)
 
@@ -34,7 +34,7 @@ from ...error_curve.bands import bands_by_variance
 from ...error_curve.frame import Frame
 from ...measuring.trajectories import Trajectories
 from ...path_kl.shortest_path import shortest_paths
-from ...sampling.ode_solvers import OdeSampler
+from ...sampling.ode_samplers import OdeSampler
 
 BANDS = 32  # of coordinates that share the weight (2)
 CHUNK = 2**22  # numbers of a Gram matrix's factor in memory at once

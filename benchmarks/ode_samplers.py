@@ -1,6 +1,6 @@
 """Distance of deterministic solvers to their teacher, for hand grids and planned ones.
 
-    python benchmarks/solvers.py [--model FOLDER] [--audit FILE] [--solver dpmpp-2m] [--json FILE]
+    python benchmarks/ode_samplers.py [--model FOLDER] [--audit FILE] [--solver dpmpp-2m] [--json FILE]
 
 One network, trained by `girsanov.fit` on scikit-learn's digits (or given), is audited with
 teacher trajectories (or its audit is given; --audit also says where to keep one that is made).
@@ -23,7 +23,7 @@ from quality import Judge
 
 import girsanov as gv
 from girsanov.measuring.teacher import start_noise, start_points
-from girsanov.planning.solvers.plan_solver import JUDGE
+from girsanov.planning.ode_samplers.plan_ode_sampler import JUDGE
 from girsanov.sampling.loop import walk
 
 

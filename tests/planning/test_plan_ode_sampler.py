@@ -9,8 +9,8 @@ import torch
 
 import girsanov as gv
 from girsanov._checks import InputError
+from girsanov.planning.ode_samplers.plan_ode_sampler import NONE, plan_solver
 from girsanov.planning.options import PlanOptions
-from girsanov.planning.solvers.plan_solver import NONE, plan_solver
 from girsanov.sampling.loop import sample_standardised
 from girsanov.sampling.registry import ode_names
 
