@@ -76,8 +76,8 @@ if TYPE_CHECKING:
     from .sampling.grids import log_uniform_grid as log_uniform_grid
     from .sampling.grids import time_grid as time_grid
     from .sampling.registry import cld_recipe as cld_recipe
+    from .sampling.registry import ode_recipe as ode_recipe
     from .sampling.registry import recipe as recipe
-    from .sampling.registry import solver_recipe as solver_recipe
     from .sampling.sample import sample as sample
     from .sampling.sampler import Recipe as Recipe
     from .sampling.sampler import Step as Step
@@ -135,7 +135,7 @@ _HOME = {
     ".sampling.cld": ("strang_recipe",),
     ".sampling.sample": ("sample",),
     ".sampling.grids": ("karras_grid", "log_uniform_grid", "time_grid"),
-    ".sampling.registry": ("cld_recipe", "recipe", "solver_recipe"),
+    ".sampling.registry": ("cld_recipe", "ode_recipe", "recipe"),
     ".sampling.sampler": ("Recipe", "Step"),
     ".sampling.shards": ("sample_shards",),
     ".paper.langevin": ("Langevin", "LangevinRun", "sample_langevin"),

@@ -6,7 +6,7 @@ import pytest
 
 import girsanov as gv
 
-BY = ("--by", "sliced-w2", "--steps", 5, "--candidates", "x0")
+BY = ("--by", "sliced-w2", "--steps", 5, "--candidates", "ddpm")
 
 
 @pytest.fixture

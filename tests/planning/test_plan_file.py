@@ -18,8 +18,8 @@ from girsanov.planning.on_grid import evaluate_grid
 from girsanov.planning.plan_file import load_plan
 
 LAW = GaussianMixture([0.3, 0.7], [[-1.5, 0.0], [1.0, 2.0]], [0.04, 0.15])
-SAMPLERS = [("x0", None), ("score", None), ("relative", None)] + [
-    ("gaussian", c) for c in ("scalar", "pca", "coordinate", "full")
+SAMPLERS = [("ddpm", None), ("ei-score", None), ("ei-relative", None)] + [
+    ("analytic-dpm", c) for c in ("scalar", "pca", "coordinate", "full")
 ]
 
 
@@ -73,7 +73,7 @@ def assert_same_recipe(a, b):
 @pytest.mark.parametrize("steps", [1, 2, 5])
 @pytest.mark.parametrize(("sampler", "covariance"), SAMPLERS)
 def test_loaded_plan_is_the_same_sampler(tmp_path, report, sampler, covariance, steps, last):
-    if last == "draw" and sampler != "gaussian":
+    if last == "draw" and sampler != "analytic-dpm":
         with pytest.raises(InputError, match="last: must be denoise or sample"):
             make_plan(report, steps=steps, sampler=sampler, last=last)
         return
@@ -236,4 +236,4 @@ def test_arrays_that_do_not_fit_are_refused(saved, change):
 def test_plans_are_values(report):
     plan = make_plan(report, steps=3)
     with pytest.raises(dataclasses.FrozenInstanceError):
-        plan.sampler = "x0"
+        plan.sampler = "ddpm"

@@ -75,7 +75,7 @@ def verdict(plan: Stated) -> str:
 def _verdict(plan: Stated) -> str:
     sampler, score = sampler_share(plan), entry_named(plan, "score")
     if plan.distance is not None:
-        return _of_solver(plan)
+        return _of_ode_sampler(plan)
     if plan.scheduler is not None:
         return (
             f"No plan was closer than {plan.scheduler.name}, which diffusers runs by itself: "
@@ -106,7 +106,7 @@ def _verdict(plan: Stated) -> str:
     )
 
 
-def _of_solver(plan: Stated) -> str:
+def _of_ode_sampler(plan: Stated) -> str:
     far = plan.distance
     assert far is not None
     known = f"{far.kind}, 95 % interval {ends(far.low, far.high)}"

@@ -65,7 +65,7 @@ def left_open(price: Prices, nodes: Indices, half: float) -> tuple[Open, Open]:
 
 
 def _rare(price: Prices, nodes: Indices) -> float:
-    """Return the second term of (2) without the square; 1/2 delta u is the most of any hold."""
+    """Return the second term of (2) without the square; 1/2 delta u is the most of any sampler."""
     here, delta = nodes[:-1], np.diff(price.curve.levels[nodes])[:, None]
     u, sizes, gain = price.unseen(here), np.ones(1), np.ones(1)
     if price.covariance == "scalar":

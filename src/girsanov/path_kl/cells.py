@@ -10,7 +10,7 @@ to the next. At v_j = M_j, the best variance, one that adds a measured covarianc
     diagonal   1/2 sum_j log(1 + delta M_j),                                              (2)
     full       1/2 log det(1 + delta C),   C = E[r r^T].                                  (3)
 
-The x0 hold may be planned for another objective than KL, with weight u^-a in its cells (a = 1 is
+ddpm may be planned for another objective than KL, with weight u^-a in its cells (a = 1 is
 close to a W2 error: theory 11.7), and without the integral, which is the same for every grid,
 
     1/2 int_s^s' u^-a (M_k - M(u)) du  ->  1/2 M_k int_s^s' u^-a du.                      (4)
@@ -33,7 +33,7 @@ from ..error_curve.curve import Curve
 from ..error_curve.integrals import leave_one_out
 from ..process import CriticallyDampedLangevin
 from ..sampling.sampler import Sampler, StepKL
-from ..sampling.step_kl import gaussian_cell
+from ..sampling.step_kl import analytic_dpm_kl
 
 COVARIANCES = ("scalar", "coordinate", "pca", "dct", "full")
 DIGITS = 280.0  # decimal exponents a product may reach before its logarithm is taken
@@ -198,10 +198,10 @@ def cell_costs(
     if covariance == "full" and "full" not in curve.errors:
         require(curve.full is not None, "covariance", "full was not measured by this audit")
         assert curve.full is not None
-        return gaussian_cell(
+        return analytic_dpm_kl(
             (t - s)[:, None], *folded_spectra(curve.full[here]), np.ones(curve.dimension)
         )
     errors, sizes = errors_for(curve, covariance or "scalar")
     measured = errors[here]  # [N, B, J]
     others = np.maximum(leave_one_out(measured, curve.shares), 0.0) + more
-    return gaussian_cell((t - s)[:, None], others, measured, sizes)
+    return analytic_dpm_kl((t - s)[:, None], others, measured, sizes)

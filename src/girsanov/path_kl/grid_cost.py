@@ -34,7 +34,7 @@ from ..measuring.record import AuditRecord
 from ..montecarlo import Estimate, group_estimate
 from ..sampling.registry import stochastic_names
 from ..sampling.sampler import Sampler
-from ..sampling.step_kl import gaussian_cell
+from ..sampling.step_kl import analytic_dpm_kl
 from .cells import cell_costs, errors_for, spectrum
 from .full_covariance import refined_spectra
 from .grid_search import Choice, Menu, Way
@@ -111,7 +111,7 @@ class Prices:
         return np.asarray(np.arange(count) % FOLDS != (-1 if fold is None else fold))
 
     def variances(self, nodes: Indices) -> Array:
-        """Return the errors at nodes 1..K that a gaussian hold covers, as measured, [N, J]."""
+        """Return the errors at nodes 1..K that analytic-dpm covers, as measured, [N, J]."""
         if self.covariance == "full":
             return np.asarray(np.maximum(self._spectra[0][nodes].mean(axis=1), 0.0))
         errors, _ = errors_for(self.curve, str(self.covariance))
@@ -210,7 +210,7 @@ class Prices:
             variance = variance[here] + self.unseen(here)[:, None]
             delta = (self.curve.levels[there] - self.curve.levels[here])[:, None]
             sizes = np.ones(self.curve.dimension)
-            return gaussian_cell(delta, variance, error[here], sizes)
+            return analytic_dpm_kl(delta, variance, error[here], sizes)
         more = self.unseen(here)[:, None] if self.sampler.covariance else 0.0
         return cell_costs(
             self.curve,

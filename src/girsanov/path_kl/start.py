@@ -24,7 +24,7 @@ from .._checks import require, require_choice
 from .._typing import Array
 from ..error_curve.curve import Curve
 from ..sampling.sampler import Sampler
-from ..sampling.step_kl import gaussian_cell
+from ..sampling.step_kl import analytic_dpm_kl
 
 STARTS = ("gaussian", "mean", "standard", "class")
 
@@ -45,7 +45,7 @@ def start_cost(curve: Curve, snr: Array | float, start: str, variances: Array) -
     errors, sizes = curve.errors[curve.main][0], curve.sizes[curve.main]
     match require_choice("start", start, STARTS):
         case "gaussian":
-            return gaussian_cell(
+            return analytic_dpm_kl(
                 np.broadcast_to(s, (*s.shape[:-1], len(errors))), variances, errors, sizes
             )
         case "class":

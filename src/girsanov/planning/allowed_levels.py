@@ -139,7 +139,7 @@ def fine_enough(error: Array, variance: float, share: float) -> int:
 
 
 def ends_by(audit: AuditRecord, request: PlanOptions) -> str:
-    """Return how a plan ends: as asked, and by default the gaussian hold draws vectors and tables.
+    """Return how a plan ends: as asked, and by default analytic-dpm draws vectors and tables.
 
     Pictures, of more than one axis, are denoised, and so is what has no measured covariance.
     """

@@ -1,6 +1,6 @@
 r"""Noise that keeps the data's spread in the sampler's own states, from a pilot run of it.
 
-With v_j = M_j the gaussian hold takes states that have the second moments of the noised data,
+With v_j = M_j analytic-dpm takes states that have the second moments of the noised data,
 V_j + 1/s, to those at s', for an exact denoiser. But few steps leave states of another law, in
 which rare modes are too rare, and a network shrinks; both lose variance, more at every step. So
 `PILOTS` samples are drawn, and each step adds what its states lack, per coordinate of the basis,
@@ -32,7 +32,7 @@ from ..ledger.plan_records import Pilot
 from ..montecarlo import Estimate, mean_estimate
 from ..path_kl.grid_cost import Prices
 from ..sampling.sampler import Step
-from ..sampling.step_kl import gaussian_cell
+from ..sampling.step_kl import analytic_dpm_kl
 from .plan import Plan
 
 if TYPE_CHECKING:
@@ -70,7 +70,9 @@ def matched(plan: Plan, price: Prices, denoiser: Denoiser) -> Plan:
     same = denoiser.fingerprint == price.audit.facts.model
     require(same, "model", "must be the model that was audited")
     scalar = plan.process == "vp"
-    require(scalar, "model", "is for scalar processes and solvers, not for phase space", "cld")
+    require(
+        scalar, "model", "is for scalar processes and ODE samplers, not for phase space", "cld"
+    )
     shared = plan.covariance != "full"
     rule = "must be one whose axes all steps share, to be matched to the data's spread"
     require(shared, "covariance", rule, plan.covariance, "Plan with --covariance pca")
@@ -100,8 +102,8 @@ def beyond(plan: Plan, price: Prices, nodes: Indices) -> Estimate:
         sizes = np.ones(errors.shape[-1])
     mean = np.einsum("nbj,b->nj", errors, price.curve.shares)[:, None]
     used = plan.variances[: len(here)].reshape(len(here), 1, mean.shape[-1])
-    found = gaussian_cell(delta, used, errors, sizes)
-    found = found - gaussian_cell(delta, np.maximum(mean, 0.0), errors, sizes)
+    found = analytic_dpm_kl(delta, used, errors, sizes)
+    found = found - analytic_dpm_kl(delta, np.maximum(mean, 0.0), errors, sizes)
     return price.estimate(found.sum(axis=0))
 
 

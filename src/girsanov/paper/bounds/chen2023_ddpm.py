@@ -177,7 +177,7 @@ def theorem2_on_grid(facts: Facts, times: Array, score_errors: Array | float = 0
     )
 
 
-def relative_hold(
+def ei_relative(
     facts: Facts, steps: int, *, time: float, stop: float = 0.0, score_error: float = 0.0
 ) -> Bound:
     """Return equation (4): the same network calls with score + x frozen instead of the score."""
