@@ -6,7 +6,7 @@ error_curve/interpolate.py, band by band,
 
     1/2 log(1 + delta M+(s)) >= 1/2 int_s^{s'} M >= -1/2 log(1 - delta M-(s')),          (1)
 
-delta = s' - s, and a cell at s costs something between its prices at M- and M+. The interval then
+delta = s' - s, and a step at s costs something between its prices at M- and M+. The interval then
 holds the truth for certain. A measured curve was measured between its levels too
 (error_curve/between_levels.py), and what that misses is in its standard error. What is left is
 the reference R of path_kl/grid_search.py, which had to be searched for and may lie below its

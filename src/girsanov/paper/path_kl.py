@@ -1,10 +1,10 @@
 r"""Path KL of a sampler on a law: by its closed form, and by Monte Carlo from forward paths alone.
 
-    D = E sum over cells of int |frozen drift - true drift|^2 dt                          (1)
+    D = E sum over steps of int |frozen drift - true drift|^2 dt                          (1)
       = cost of the grid (path_kl/cells.py) - 1/2 int_{s_0}^{s_N} M ds,                (2)
 
 in Ornstein-Uhlenbeck time t, where the drift's moving part is the score, or score + x. (1) is
-measured along forward paths x_s = x0 + B_s / s with Gauss-Legendre nodes in each cell, and knows
+measured along forward paths x_s = x0 + B_s / s with Gauss-Legendre nodes in each step, and knows
 nothing of (2). Of any recipe p that starts with a Gaussian and adds noise in every step, a
 sampler of one's own among them, all of the path KL is the likelihood ratio of its chain,
 
@@ -176,7 +176,7 @@ def _chain(
 
 
 def _inner(levels: Array) -> tuple[Array, list[Array]]:
-    """Return the levels with nodes inside each cell, and the nodes' weights in time."""
+    """Return the levels with nodes inside each step, and the nodes' weights in time."""
     u, w = np.polynomial.legendre.leggauss(NODES)
     grid, weights = [levels[0]], []
     for t, t_next in pairwise(ou_time(levels)):

@@ -1,4 +1,4 @@
-r"""Critically damped Langevin diffusion on a law: its path KL, by cells and by Monte Carlo.
+r"""Critically damped Langevin diffusion on a law: its path KL, by steps and by Monte Carlo.
 
 With the velocity's score S_v = a_v ((1 + s) m - s x) - V (sampling/cld.py), freezing S_v or
 R_v = S_v + V over steps of CLD time costs

@@ -1,11 +1,11 @@
-r"""The price of every grid for one sampler, from an audit: all step counts, any end level.
+r"""The path KL of every grid for one sampler, from an audit: all step counts, any end level.
 
 The sampler's share of the path KL of a grid is what it costs above the least that this denoiser
 can cost on any grid, R of path_kl/grid_search.py,
 
     excess = cost(grid) - R,                                                              (1)
 
-split at the first level s_0: init = start - R(0, s_0), discretisation = cells - R(s_0, s_N). What
+split at the first level s_0: init = start - R(0, s_0), discretisation = steps - R(s_0, s_N). What
 is left, R - 1/2 int M ds >= 0, is the score error. With an exact denoiser M^ = M, R is that
 integral and both shares are exact; with a learned one R can be below the integral, because the
 measured covariance absorbs part of the score error.
@@ -171,7 +171,7 @@ class Prices:
 
     @property
     def cell(self) -> Array:
-        """The cost of every cell on the repaired curve of all examples, [K, K]."""
+        """The cost of every step on the repaired curve of all examples, [K, K]."""
         return self.choice().cell
 
     def starts(self, levels: Array) -> Array:
@@ -185,7 +185,7 @@ class Prices:
         return self.audit.curve.starting(self.start)
 
     def groups(self, nodes: Indices) -> tuple[Array, Array]:
-        """Return the start's and the cells' cross-fitted cost of a grid by group, [B] or [F].
+        """Return the start's and the steps' cross-fitted cost of a grid by group, [B] or [F].
 
         nodes: indices into the levels 1..K of the curve (so 1 is the first level).
         """
@@ -200,11 +200,12 @@ class Prices:
         return start + cells
 
     def cells(self, here: Indices, there: Indices) -> Array:
-        """Return the sum of the cells from nodes `here` to `there` by group, [B] or [F]."""
+        """Return the summed cost of the steps from nodes `here` to `there` by group, [B] or
+        [F]."""
         return np.asarray(self.each(here, there).sum(axis=0))
 
     def each(self, here: Indices, there: Indices) -> Array:
-        """Return the cells from nodes `here` to `there` by group, [N, B] or [N, F]."""
+        """Return the cost of the steps from nodes `here` to `there` by group, [N, B] or [N, F]."""
         if self.covariance == "full":
             variance, error = self._spectra
             variance = variance[here] + self.unseen(here)[:, None]

@@ -176,7 +176,7 @@ def _lost(curve: Curve, errors: Array, mean: Array) -> tuple[Array, Array]:
 
 
 def _to_the_end(cells: Array) -> Array:
-    """Return the sums of cells [K - 1, ...] from each level to the last, [K, ...]."""
+    """Return the sums of steps [K - 1, ...] from each level to the last, [K, ...]."""
     back = np.cumsum(cells[::-1], axis=0)[::-1]
     return np.concatenate([back, np.zeros_like(cells[:1])])
 

@@ -11,7 +11,7 @@ with a last draw of v_j = V_j - Var(m)_j. 1 + delta v_j, and v_j of a draw, stay
 `AWAY` of what the measured error gives, so that nothing hides a model that is wrong. By (3) of
 `path_kl/cells.py`, which holds of any v, the plan then costs more by
 
-    sum over cells and j of 1/2 [log(1 + delta v_j) + delta (M_j - v_j)/(1 + delta v_j)]   (2)
+    sum over steps and j of 1/2 [log(1 + delta v_j) + delta (M_j - v_j)/(1 + delta v_j)]   (2)
 
 less the same at v_j = M_j. What a pilot's normals have by chance of a mean and a deviation of
 their own, and in common with the states, is taken off them: of a Gaussian no chance is left.

@@ -1,6 +1,6 @@
 r"""The best grid, and how fast its cost falls: shortest paths against their limit.
 
-For ddpm on any grid of N cells (theory 7.1),
+For ddpm on any grid of N steps (theory 7.1),
 
     N min D -> Lambda^2/4,    Lambda = int sqrt(-M') ds,                                   (1)
     analytic-dpm:  Lambda_G = int sqrt(-M' - M^2/d) ds,                                   (2)

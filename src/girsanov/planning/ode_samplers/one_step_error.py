@@ -1,4 +1,4 @@
-r"""The price of a cell for an ODE sampler: what one step misses of the teacher.
+r"""What a step of an ODE sampler costs: how far it misses the teacher.
 
 From the teacher's state at level i, one step of an ODE sampler to level j (`ode_samplers.py`)
 misses by
@@ -17,7 +17,7 @@ A start at level k is the Gaussian that the same z gives there, and its miss x_k
 weighed alike; a last prediction at level k instead of E misses by m_k - m_E. Squares of sums of
 teacher's vectors are read off their Gram matrices, one per band of coordinates, so nothing of
 the size of the trajectories is kept. The sum of (3) over a grid neglects that errors of different
-cells are correlated, and (2) that the flow of other laws can part trajectories.
+steps are correlated, and (2) that the flow of other laws can part trajectories.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ class Teacher:
         return pairs(self, sampler, first, most)
 
     def path_cost(self, sampler: OdeSampler, nodes: Indices) -> float:
-        """Return start, cells (3) and stop of a grid of level indices, summed."""
+        """Return start, steps (3) and stop of a grid of level indices, summed."""
         total = float(self.start[nodes[0]] + self.stop[nodes[-1]])
         for k in range(1, len(nodes)):
             before = nodes[k - 2 : k - 1] if k > 1 and sampler.history else None
@@ -143,7 +143,7 @@ class Teacher:
 
 @dataclass(frozen=True)
 class Pairs:
-    """All best grids where a cell's cost depends on the level before it.
+    """All best grids where a step's cost depends on the level before it.
 
     costs: of the best n levels that end at j, [n, K]; states: f_n(i, j) of those that end with
     i, j, and the level before, by n.
