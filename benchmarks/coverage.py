@@ -3,8 +3,8 @@
     python benchmarks/coverage.py [--exact 1000] [--measured 250] [--w2 100] [--json FILE]
 
 Laws: Gaussians in 1 to 10 dimensions with any covariance and mean, and mixtures on a line.
-Samplers: score, relative, x0 and gaussian with every start. Compared with the upper end of the
-certificate:
+Samplers: ei-score, ei-relative, ddpm and analytic-dpm with every start. Compared with the upper
+end of the certificate:
 
     output KL   KL(noised law | law of the sampler's output): moments in closed form for
                 Gaussians, densities propagated on a grid of points for mixtures;

@@ -7,10 +7,10 @@ r"""Which objective trains the best ledger: one table, on digits.
 noise:
 
     ledger to L   1/2 int_{e^-7}^{e^L} M ds, nats, with its standard error over examples,   (1)
-    hold          1/2 sum_k sum_j log(1 + delta_k M_kj) in the principal basis, 16 steps at
+    sampler       1/2 sum_k sum_j log(1 + delta_k M_kj) in the principal basis, 16 steps at
                   equal ratios over log-SNR -7..9,                                          (2)
 
-(1) is the price of ddpm on an endless grid, (2) that of analytic-dpm in 16 steps.
+(1) is what ddpm pays on an endless grid, (2) what analytic-dpm pays in 16 steps.
 """
 
 from __future__ import annotations

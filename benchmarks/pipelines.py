@@ -11,7 +11,7 @@ and number of calls. Rows:
 
     their   DDPM, DDIM, DPM-Solver++ and UniPC as diffusers spaces them
     our     GirsanovScheduler from one audit of at most 25,000 network calls, all trajectories
-            included: stochastic (gaussian, x0) and ODE samplers, on the network as it is and
+            included: stochastic (analytic-dpm, ddpm) and ODE samplers, on the network as it is and
             calibrated
     tenth   the same of 2,500 calls, but for the ODE samplers on the calibrated network
     chosen  what a tournament by Frechet distance chooses (as `plan --by frechet`), all of these
@@ -51,11 +51,8 @@ COUNTS = (5, 8, 10, 20, 50)
 JACKKNIFE_GROUPS = 20
 CALLS, TENTH = 25_000, 2_500
 PATHS = {"our": 40, "tenth": 16, "chosen": 40}  # trajectories of an audit
-LEVELS = {
-    "our": 33,
-    "tenth": 13,
-    "chosen": 33,
-}  # an ODE sampler's plan has no more calls than these
+# an ODE sampler's plan has no more calls than these
+LEVELS = {"our": 33, "tenth": 13, "chosen": 33}
 A_SAMPLE = 16_000  # network calls of a tournament for each one that its plan makes, or 200,000
 WHO = ("their", "our", "tenth", "chosen")
 
@@ -121,7 +118,7 @@ def ours(audit, model, who):
     def of(given, **options):
         return made(given.plan(steps=8, **options), audit=given)
 
-    yield "gaussian, calibrated", partial(of, audit, calibrate=True)
+    yield "analytic-dpm, calibrated", partial(of, audit, calibrate=True)
     yield "analytic-dpm", partial(of, audit, calibrate=False)
     yield "ddpm", partial(of, audit, sampler="ddpm", calibrate=False)
     for sampler in ode_names():

@@ -1,10 +1,11 @@
 """Quality of samples against network calls on real data: every sampler on every grid.
 
     python benchmarks/quality.py [--train-steps 2400] [--model FOLDER] [--audit FILE] [--last]
-        [--steps 2 4 8 16 32] [--samplers x0 gaussian dpmpp-2m ddim heun] [--json FILE] [--table]
+        [--steps 2 4 8 16 32] [--samplers ddpm analytic-dpm dpmpp-2m ddim heun] [--json FILE]
+        [--table]
 
 One network, trained by `girsanov.fit` on scikit-learn's digits (or given), is sampled with
-stochastic holds and ODE samplers on the grids that others use and on planned ones, and
+stochastic and ODE samplers on the grids that others use and on planned ones, and
 each set of samples is judged against all 1,797 images. fd: Frechet distance in the 32 features of
 a small classifier; sw: sliced W2 over 128 directions in units of [-1, 1]; both are the distance of
 the two laws, freed of what chance adds, with the standard error over 20 groups of samples and

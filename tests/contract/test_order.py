@@ -55,7 +55,7 @@ def test_analytic_dpm_has_no_error(grid, steps):
 
 
 def test_the_signs_of_the_errors():
-    """x0 adds too little noise, score too much: their errors have opposite signs."""
+    """ddpm adds too little noise, ei-score too much: their errors have opposite signs."""
     levels = GRIDS["log"](50)
     exact = LAW.covariance() + np.eye(3) / levels[-1]
     for sampler, sign in (("ddpm", -1), ("ei-score", 1)):

@@ -22,8 +22,8 @@ from girsanov.sampling.loop import coloured  # noqa: E402
 EVERY = (*range(1, 71), 99, 100, 101, 250, 1000)
 KINDS = {
     "analytic-dpm": {"calibrate": False},
-    "gaussian, calibrated": {"calibrate": True},
-    "gaussian, sampled": {"calibrate": False, "last": "sample"},
+    "analytic-dpm, calibrated": {"calibrate": True},
+    "analytic-dpm, sampled": {"calibrate": False, "last": "sample"},
     "ddpm": {"sampler": "ddpm", "calibrate": False},
     "ei-score": {"sampler": "ei-score", "calibrate": False},
     "ddim": {"sampler": "ddim"},

@@ -188,7 +188,7 @@ def ei_relative(
     require(math.isfinite(information), "facts", rule, facts)
     cross = 2 * float(of.exp_excess(h)) * n * score_error * math.sqrt(information)
     return Bound(
-        "relative score, (2.4)",
+        "ei-relative, (2.4)",
         "DDPM, score + x frozen, equal steps of time",
         n,
         facts.start(time),

@@ -31,7 +31,7 @@ NAMES = {
     "theorem2-2a": "(2a), Lipschitz",
     "theorem2-2c": "(2c), uniform steps",
     "theorem2-grid": "any grid, log-SNR",
-    "ei-relative": "score + x frozen",
+    "ei-relative": "ei-relative",
     "ddpm": "ddpm",
     "analytic-dpm": "analytic-dpm",
 }

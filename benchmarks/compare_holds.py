@@ -1,6 +1,6 @@
 """Do the intervals and tests of `compare` keep what they say? Two laws, or twice the same.
 
-    python benchmarks/compare_samplers.py [--runs 200] [--seed 3]
+    python benchmarks/compare_holds.py [--runs 200] [--seed 3]
 
 Distances (`tests/comparison/pairs.py`): Gaussians in three dimensions, 400 rows against 300; the
 true squared distance in closed form, of sliced W2 by a mean over a million directions. An interval
