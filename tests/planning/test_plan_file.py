@@ -233,6 +233,16 @@ def test_arrays_that_do_not_fit_are_refused(saved, change):
     refused(saved, r"plan\.json")
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("x0", "ddpm"), ("gaussian", "analytic-dpm"), ("score", "ei-score"),
+     ("relative", "ei-relative")],
+)  # fmt: skip
+def test_a_sampler_by_its_old_name_is_refused_with_the_new_one(saved, old, new):
+    saved.write_text(json.dumps({**content_of(saved), "sampler": old}))
+    refused(saved, rf"plan\.json: .*sampler: {old} is called {new} now")
+
+
 def test_plans_are_values(report):
     plan = make_plan(report, steps=3)
     with pytest.raises(dataclasses.FrozenInstanceError):
