@@ -40,7 +40,10 @@ def test_a_model_learnt_in_phase_space_goes_the_whole_way(girsanov, mistake, vec
 def test_ode_samplers_and_unknown_processes_are_refused(girsanov, mistake, law):
     assert girsanov("audit", law, "--data", law, "--examples", 500, *QUICK).code == 0
     line = mistake("plan", "audit.json", "--process", "cld", "--sampler", "ddim")
-    assert "sampler: must be one of score, relative, x0, gaussian with process cld" in line
+    assert (
+        "sampler: must be one of ei-score, ei-relative, ddpm, analytic-dpm with process cld"
+        in line
+    )
     line = mistake("plan", "audit.json", "--process", "ve")
     assert "process: must be one of vp, cld" in line
     assert "process: must be one of vp, cld" in mistake(

@@ -8,7 +8,7 @@ from girsanov.ledger.entry import kl_from_tv
 from girsanov.paper.bounds import THEOREMS, Facts, compare_bounds, steps_for
 from girsanov.paper.bounds.result import fewest_steps
 
-TABLE = {  # d, R, W2: paper's rate, 2a, 2c, 2.3, relative, x0, gaussian
+TABLE = {  # d, R, W2: paper's rate, 2a, 2c, 2.3, ei-relative, ddpm, analytic-dpm
     (1, 1.0, 0.1): (1e10, 3.4e10, 1.51e4, 1421, 1.50e4, 1391, 695),
     (2, 3.0, 0.3): (8e10, 3.3e10, 1.11e4, 3253, 1.09e4, 3194, 1596),
     (10, 5.0, 0.5): (1e13, 1.6e13, 1.06e5, 2.14e4, 9.9e4, 2.13e4, 1.07e4),

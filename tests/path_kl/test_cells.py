@@ -110,7 +110,7 @@ def test_richer_covariances_never_cost_more(plane):  # Hadamard, Jensen: theory 
     assert (by["scalar"][upper] < x0[upper]).all()
 
 
-def test_gaussian_cell_is_least_at_the_measured_variance():  # equations (2), (3)
+def test_analytic_dpm_kl_is_least_at_the_measured_variance():  # equations (2), (3)
     m, sizes, delta = np.array([0.3, 0.01]), np.array([2.0, 5.0]), np.array(4.0)
     best = analytic_dpm_kl(delta, m, m, sizes)
     assert best == pytest.approx(np.log1p(4 * m) @ sizes / 2)
@@ -172,5 +172,5 @@ def test_covariances_that_were_not_measured_are_refused(plane):
         cells(plane.curve, SAMPLERS["analytic-dpm"], "dct")
     with pytest.raises(InputError, match="covariance: full was not measured"):
         cells(exact_curve(THEORY, [1.0, 2.0]), SAMPLERS["analytic-dpm"], "full")
-    with pytest.raises(InputError, match="sampler: must be one of score, relative, x0"):
+    with pytest.raises(InputError, match="sampler: must be one of ei-score, ei-relative, ddpm"):
         sampler_named("karras")

@@ -90,7 +90,9 @@ def test_every_sampler_has_its_own_start(exact):
     assert prices(exact, SAMPLERS["ddpm"], start="standard").start == "standard"
     assert prices(exact, SAMPLERS["analytic-dpm"]).covariance == "pca"
     assert prices(exact, SAMPLERS["analytic-dpm"], "full").covariance == "full"
-    with pytest.raises(InputError, match="sampler: must be one of score, relative, x0, gaussian"):
+    with pytest.raises(
+        InputError, match="sampler: must be one of ei-score, ei-relative, ddpm, analytic-dpm"
+    ):
         prices(exact, SAMPLERS["heun"])
 
 

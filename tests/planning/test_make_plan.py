@@ -242,7 +242,10 @@ def test_one_goal_at_a_time(exact):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"sampler": "euler"}, "sampler: must be one of score, relative, x0, gaussian, ddim"),
+        (
+            {"sampler": "euler"},
+            "sampler: must be one of ei-score, ei-relative, ddpm, analytic-dpm, ddim",
+        ),
         ({"covariance": "block"}, "covariance: must be one of scalar"),
         ({"sampler": "ddpm", "covariance": "pca"}, "covariance: belongs to analytic-dpm"),
         ({"covariance": "dct"}, "covariance: must be one that the audit measured"),
