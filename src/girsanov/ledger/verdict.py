@@ -111,7 +111,7 @@ def _of_ode_sampler(plan: Stated) -> str:
     assert far is not None
     known = f"{far.kind}, 95 % interval {ends(far.low, far.high)}"
     said = (
-        f"A deterministic sampler has no cost in nats: with {plural(plan.steps, 'step')} its "
+        f"An ODE sampler has no cost in nats: with {plural(plan.steps, 'step')} its "
         f"samples end {number(far.value)} ({known}) from a fine solution of the same equation."
     )
     score = entry_named(plan, "score")
@@ -201,7 +201,7 @@ def certificate(plan: Stated) -> str:
     """Return what the ledger says of the samples as a whole, where it says anything."""
     if plan.distance is not None:
         return (
-            "Nothing in nats or total variation can be promised of a deterministic sampler: it "
+            "Nothing in nats or total variation can be promised of an ODE sampler: it "
             "adds no noise, so no path KL exists. What is known is its distance to the teacher."
         )
     score = entry_named(plan, "score")
