@@ -113,16 +113,16 @@ def cld_case(tally: Tally, law: Spectrum, n: int, total: float) -> None:
 
 
 def any_law_case(tally: Tally, law: Spectrum, rng: np.random.Generator) -> None:
-    """(6.4) of both holds on a geometric grid."""
+    """(6.4) of both samplers on a geometric grid."""
     n, ends = int(rng.integers(1, 300)), np.sort(10 ** rng.uniform(-4, 5, 2))
     s, d = np.geomspace(*ends, n + 1), int(law.counts.sum())
     error = (law.values / (1 + s[:, None] * law.values)) @ law.counts
     integral = np.log((1 + ends[1] * law.values) / (1 + ends[0] * law.values)) @ law.counts
     delta = np.diff(s) * error[:-1]
     facts = Facts(d, float(law.values @ law.counts))
-    for hold, cost in (("x0", delta.sum()), ("gaussian", d * np.log1p(delta / d).sum())):
-        bound = geometric_discretisation(facts, hold, n, first=ends[0], last=ends[1])
-        tally.add(f"(6.4) {hold} hold", (cost - integral) / 2, bound, cost, (law, ends, n))
+    for sampler, cost in (("ddpm", delta.sum()), ("analytic-dpm", d * np.log1p(delta / d).sum())):
+        bound = geometric_discretisation(facts, sampler, n, first=ends[0], last=ends[1])
+        tally.add(f"(6.4) {sampler}", (cost - integral) / 2, bound, cost, (law, ends, n))
 
 
 def sweep(gaussians: int, mixtures: int, seed: int = 0) -> list[dict[str, object]]:
@@ -131,8 +131,8 @@ def sweep(gaussians: int, mixtures: int, seed: int = 0) -> list[dict[str, object
     for _ in range(gaussians):
         law, h = random_spectrum(rng), 10 ** rng.uniform(-6, 0)
         n = int(10 ** rng.uniform(0, 3))
-        uniform_case(tally, "gaussian", law, n, n * h)
-        grid_case(tally, "gaussian", random_spectrum(rng), random_times(rng))
+        uniform_case(tally, "analytic-dpm", law, n, n * h)
+        grid_case(tally, "analytic-dpm", random_spectrum(rng), random_times(rng))
         any_law_case(tally, random_spectrum(rng), rng)
     for _ in range(gaussians // 10):
         n = int(10 ** rng.uniform(0, 2.5))
@@ -188,7 +188,7 @@ def tables() -> None:
     near = [early_stopping_w2(facts, t) for t in (0.01, 0.1, 0.5)]
     print("9.7  projected W2 bound, +-1: " + " ".join(f"{x:.3f}" for x in bounds)
           + "; W2(q_delta, q) bound: " + " ".join(f"{x:.4f}" for x in near))  # fmt: skip
-    names = ("theorem2-2a", "theorem2-2c", "theorem2-grid", "relative", "x0", "gaussian")
+    names = ("theorem2-2a", "theorem2-2c", "theorem2-grid", "ei-relative", "ddpm", "analytic-dpm")
     print("9.8  d, R, W2 | " + " | ".join(names))
     for d, radius, w2 in ((1, 1, 0.1), (2, 3, 0.3), (10, 5, 0.5), (100, 10, 1.0), (3072, 55, 5.0)):
         facts, row = Facts(d, float(radius**2), radius=float(radius)), []

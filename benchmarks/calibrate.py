@@ -4,7 +4,7 @@
 
 Three networks on scikit-learn's digits: an MLP and a UNet of `girsanov.fit` (trained if not given)
 and a plain diffusers pipeline on the digits at 16 x 16 (epsilon prediction, linear betas). Each is
-audited on held-out images and sampled with the planned gaussian hold, raw and calibrated, under
+audited on held-out images and sampled with the planned analytic-dpm, raw and calibrated, under
 one seed. gain: what calibration takes off the path KL in nats, with its 95 % interval, from
 examples that did not fit it; `plan` calibrates by default where its lower end is large enough
 (`planning/calibrate_or_not.py`). fd, sw: distances to the training images, which the calibration

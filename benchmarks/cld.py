@@ -5,9 +5,9 @@
 Three samplers of scikit-learn's digits: a network trained as usual and sampled as usual (vp); the
 same network sampled in phase space through the statistic that tells all about x0 (derived); and a
 network trained on positions and velocities (learned). Each is audited on the same held-out images
-and planned for every hold. Columns: init and discretisation, what the plan's ledger promises, in
-nats, with half its 95 % interval; score, what it proves the score error to be at least; fd and sw
-as in quality.py, mean over seeds with its standard error. It prints each model's held-out error
+and planned for every sampler. Columns: init and discretisation, what the plan's ledger promises,
+in nats, with half its 95 % interval; score, what it proves the score error to be at least; fd and
+sw as in quality.py, mean over seeds with its standard error. It prints each model's held-out error
 first, in nats, which is all that a ledger takes of a model.
 """
 
@@ -26,7 +26,7 @@ import girsanov as gv
 from girsanov.sampling.loop import sample_standardised
 from girsanov.train.options import TrainOptions
 
-HOLDS = ("gaussian", "x0", "relative", "score")
+SAMPLERS = ("analytic-dpm", "ddpm", "ei-relative", "ei-score")
 
 
 def nats(audit) -> tuple[float, float]:
@@ -64,21 +64,22 @@ def judged(judge, model, plan, options):
 def run(options, judge, models, audits) -> list[dict]:
     rows = []
     for steps in options.steps:
-        for hold in options.holds:
+        for sampler in options.samplers:
             for name, process in (("vp", "vp"), ("derived", "cld"), ("learned", "cld")):
                 source = "learned" if name == "learned" else "vp"
-                plan = audits[source].plan(steps=steps, sampler=hold, process=process)
+                plan = audits[source].plan(steps=steps, sampler=sampler, process=process)
                 found = entries(plan)
                 (fd, sw), (fd_se, sw_se) = judged(judge, models[source], plan, options)
                 rows.append(
-                    {"steps": steps, "hold": hold, "process": name, **found,
+                    {"steps": steps, "sampler": sampler, "process": name, **found,
                      "fd": (fd, fd_se), "sw": (sw, sw_se)}
                 )  # fmt: skip
                 cells = [
                     f"{found[k][0]:.2f} ± {found[k][1]:.2f}" for k in ("init", "discretisation")
                 ]
                 print(
-                    f"| {steps} | {hold} | {name} | {' | '.join(cells)} | {found['score'][0]:.1f} "
+                    f"| {steps} | {sampler} | {name} | {' | '.join(cells)} "
+                    f"| {found['score'][0]:.1f} "
                     f"| {fd:.2f} ± {fd_se:.2f} | {sw:.4f} ± {sw_se:.4f} |",
                     flush=True,
                 )
@@ -123,7 +124,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=2000, help="0: the ledgers alone")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--steps", type=int, nargs="+", default=[8, 16, 32])
-    parser.add_argument("--holds", nargs="+", default=HOLDS, choices=HOLDS)
+    parser.add_argument("--samplers", nargs="+", default=SAMPLERS, choices=SAMPLERS)
     parser.add_argument("--json")
     options = parser.parse_args()
     warnings.filterwarnings("ignore", category=linalg.LinAlgWarning)

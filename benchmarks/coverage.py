@@ -1,9 +1,10 @@
-"""Does the certificate keep its promise? Random laws, grids and holds, the truth against it.
+"""Does the certificate keep its promise? Random laws, grids and samplers, the truth against it.
 
     python benchmarks/coverage.py [--exact 1000] [--measured 250] [--w2 100] [--json FILE]
 
-Laws: Gaussians in 1 to 10 dimensions with any covariance and mean, and mixtures on a line. Holds:
-score, relative, x0 and gaussian with every start. Compared with the upper end of the certificate:
+Laws: Gaussians in 1 to 10 dimensions with any covariance and mean, and mixtures on a line.
+Samplers: ei-score, ei-relative, ddpm and analytic-dpm with every start. Compared with the upper
+end of the certificate:
 
     output KL   KL(noised law | law of the sampler's output): moments in closed form for
                 Gaussians, densities propagated on a grid of points for mixtures;
@@ -46,7 +47,7 @@ from girsanov.auditing import audit
 if TYPE_CHECKING:
     from girsanov.planning.plan import Plan
 
-HOLDS = ("score", "relative", "x0", "gaussian")
+SAMPLERS = ("ei-score", "ei-relative", "ddpm", "analytic-dpm")
 ROUNDING = 1e-9
 FEW = (100, 300, 1000)  # examples of an audit
 SAID = 0.975  # of the upper ends of W2 cover
@@ -58,9 +59,9 @@ def exact_cases(count: int, rng: np.random.Generator) -> list[dict[str, float | 
     for k in range(count):
         law = random_law(rng)
         levels = np.geomspace(*np.sort(10 ** rng.uniform(-2.5, 3.5, 2)), int(rng.integers(3, 60)))
-        made, hold = exact_audit(law, levels), HOLDS[k % 4]
-        options = {"sampler": hold, "last": "sample", "start": str(rng.choice(gv_starts()))}
-        if hold == "gaussian":
+        made, sampler = exact_audit(law, levels), SAMPLERS[k % 4]
+        options = {"sampler": sampler, "last": "sample", "start": str(rng.choice(gv_starts()))}
+        if sampler == "analytic-dpm":
             options["covariance"] = "scalar"
         plan = gv.evaluate_grid(made, random_grid(levels, rng), **options)
         rows.append(_row(law, plan))
@@ -75,13 +76,13 @@ def measured_cases(count: int, rng: np.random.Generator, chosen: bool) -> list[d
         levels = np.geomspace(0.02, 10 ** rng.uniform(1, 3), int(rng.integers(12, 32)))
         made = audit(gv.ExactDenoiser(law), law, levels=levels,
                      examples=int(rng.integers(200, 1200)), seed=seed)  # fmt: skip
-        hold = HOLDS[k % 4]
+        sampler = SAMPLERS[k % 4]
         if chosen:
             steps = int(rng.integers(2, 8))
-            plan = made.plan(steps=steps, sampler=hold, last="sample", force=True)
+            plan = made.plan(steps=steps, sampler=sampler, last="sample", force=True)
         else:
             plan = gv.evaluate_grid(
-                made, random_grid(levels, rng), sampler=hold, last="sample", force=True
+                made, random_grid(levels, rng), sampler=sampler, last="sample", force=True
             )
         rows.append(_row(law, plan))
     return rows
@@ -101,7 +102,7 @@ def _row(law: gv.Law, plan: Plan) -> dict[str, float | str]:
     recipe = plan.recipe()
     cut = replace(recipe, steps=recipe.steps[:early], end=float(plan.levels[early]))
     return {
-        "law": type(law).__name__, "d": law.dimension, "hold": plan.sampler,
+        "law": type(law).__name__, "d": law.dimension, "sampler": plan.sampler,
         "high": made.kl.high or 0.0, "low": made.kl.low or 0.0,
         "path": path_kl(law, plan, len(plan.levels) - 1), "output": output_kl(law, recipe),
         "early high": made.levels[early].kl.high or 0.0,
@@ -134,7 +135,7 @@ def report(name: str, rows: list[dict[str, float | str]]) -> dict[str, object]:
 
 def _forced(made: gv.Audit) -> gv.Plan:
     """Return the plan on every second level, also where few examples decide."""
-    return gv.evaluate_grid(made, LEVELS[::2], sampler="x0", force=True)
+    return gv.evaluate_grid(made, LEVELS[::2], sampler="ddpm", force=True)
 
 
 def w2_case(line: Line, seeds: int, of_data: bool) -> dict[str, object]:

@@ -1,12 +1,12 @@
-"""Do the ledger's 95 % intervals hold the truth? Random laws, wrong denoisers, grids and holds.
+"""Do the ledger's 95 % intervals hold the truth? Random laws, wrong denoisers, grids and samplers.
 
     python benchmarks/intervals.py [--cases 120] [--seed 777] [--json FILE]
 
 Laws: mixtures of two or three Gaussians on a line, and Gaussians in three dimensions with full
 covariance. Denoisers: the exact one (which the audit is not told), scaled by .95 or .8, shifted by
 .1 or .2. Audits: 200 to 1,000 examples, 9, 17 or 33 levels. Grids: given, or planned on the audit
-that prices them; holds gaussian (scalar, pca, full), x0 and relative, 3 to 8 steps. The truth of
-init and discretisation is by quadrature and its own search for the least path
+that prices them; samplers analytic-dpm (scalar, pca, full), ddpm, ei-relative, 3 to 8 steps. The
+truth of init and discretisation is by quadrature and its own search for the least path
 (`tests/planning/coverage_truth.py`). The interval of the rate of misses is Clopper and Pearson's.
 """
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from girsanov.planning.plan import Plan
 
 WRONG = ((1, 0), (0.8, 0.1), (0.95, 0), (1, 0.2))  # scale and shift of the exact denoiser
-HOLDS = ("gaussian", "gaussian", "x0", "relative")
+SAMPLERS = ("analytic-dpm", "analytic-dpm", "ddpm", "ei-relative")
 ROUNDING = 1e-6
 NAMES = ("init", "discretisation")
 
@@ -49,12 +49,14 @@ def drawn_law(rng: np.random.Generator, line: bool) -> gv.Law:
     return gv.Gaussian(rng.normal(0, 1, 3), (turn * spread) @ turn.T)
 
 
-def planned(audit: gv.Audit, rng: np.random.Generator, hold: str, covariance: str | None) -> Plan:
+def planned(
+    audit: gv.Audit, rng: np.random.Generator, sampler: str, covariance: str | None
+) -> Plan:
     """Return a plan on a grid of its own, or on a given one, at the toss of a coin."""
     levels, steps = audit.levels, int(rng.integers(3, 9))
-    names = {"sampler": hold, "covariance": covariance, "calibrate": False}
+    names = {"sampler": sampler, "covariance": covariance, "calibrate": False}
     if rng.integers(2):
-        weight = {"weight": 0.0} if hold == "x0" else {}
+        weight = {"weight": 0.0} if sampler == "ddpm" else {}
         end = (0.7 * levels[-1]) ** -0.5
         return audit.plan(steps=steps, resolution=end, force=True, **names, **weight)
     return gv.evaluate_grid(
@@ -67,21 +69,21 @@ def case(rng: np.random.Generator, line: bool) -> dict[str, object] | None:
     law, wrong = drawn_law(rng, line), WRONG[int(rng.integers(len(WRONG)))]
     denoiser, count = Scaled(law, *wrong), int(rng.integers(200, 1000))
     levels = np.geomspace(0.01, 10 ** rng.uniform(1.5, 2.3), int(rng.choice([9, 17, 33])))
-    hold, covariance = HOLDS[int(rng.integers(len(HOLDS)))], None
-    if hold == "gaussian" and not line:
+    sampler, covariance = SAMPLERS[int(rng.integers(len(SAMPLERS)))], None
+    if sampler == "analytic-dpm" and not line:
         covariance = str(rng.choice(["scalar", "pca", "full"]))
     seed = int(rng.integers(10**6))
     data = gv.load_data(law.sample(count, seed=seed))
     audit = gv.audit(denoiser, data, levels=levels, seed=seed)
     try:
-        plan = planned(audit, rng, hold, covariance)
+        plan = planned(audit, rng, sampler, covariance)
     except InputError as cause:
         print(f"left out: {cause}", file=sys.stderr)
         return None
     truth = true_shares(Truth(denoiser, law), audit, plan)
     entries = plan.ledger[:2]
     return {
-        "law": "mixture" if line else "gaussian", "wrong": wrong, "hold": hold,
+        "law": "mixture" if line else "gaussian", "wrong": wrong, "sampler": sampler,
         "covariance": covariance, "levels": len(levels), "examples": count,
         "planned": plan.why != "the grid was given",
         "missed": [not e.low - ROUNDING <= t <= e.high + ROUNDING

@@ -124,7 +124,7 @@ def planned(models, held_out, train, label):
     for name, model, _, _ in models:
         audit = gv.audit(model, held_out, train=train, draws=1)
         pooled = "class_bases" in inspect.getsource(gv.Recipe)
-        for row, asked in (("planned", {}), ("pooled", {"start": "gaussian"})):
+        for row, asked in (("planned", {}), ("pooled", {"start": "analytic-dpm"})):
             for calls in CALLS if row == "planned" or pooled else ():
                 plan = audit.plan(steps=calls, **asked, **({"force": True} if pooled else {}))
                 x = sample_standardised(model, plan, len(label), label=label, seed=1)

@@ -7,10 +7,10 @@ r"""Which objective trains the best ledger: one table, on digits.
 noise:
 
     ledger to L   1/2 int_{e^-7}^{e^L} M ds, nats, with its standard error over examples,   (1)
-    hold          1/2 sum_k sum_j log(1 + delta_k M_kj) in the principal basis, 16 steps at
+    sampler       1/2 sum_k sum_j log(1 + delta_k M_kj) in the principal basis, 16 steps at
                   equal ratios over log-SNR -7..9,                                          (2)
 
-(1) is the price of an x0 hold on an endless grid, (2) that of a Gaussian hold in 16 steps.
+(1) is what ddpm pays on an endless grid, (2) what analytic-dpm pays in 16 steps.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def measure(model, held_out):
     grid = np.linspace(-7.0, 9.0, 17)
     curve = squared_errors(model, x, None, grid, seed=1, basis=model.moments.basis).mean(axis=0)
     steps = np.diff(np.exp(grid))[:, None]
-    row["hold"] = float(np.log1p(steps * curve[:-1]).sum() / 2)
+    row["sampler"] = float(np.log1p(steps * curve[:-1]).sum() / 2)
     return row
 
 
@@ -64,7 +64,7 @@ def main():
     length = {"steps": asked.steps} if asked.steps else {"minutes": asked.minutes}
     rows = []
     print(f"{'objective':<11}{'around':<8}" + "".join(f"{f'to {t:g}':>15}" for t in TOPS), end="")
-    print(f"{'hold':>9}{'best/steps':>13}{'seconds':>9}")
+    print(f"{'sampler':>9}{'best/steps':>13}{'seconds':>9}")
     for objective, around in VARIANTS:
         model = fit(
             train, held_out=held_out, seed=asked.seed, objective=objective, network="mlp",
@@ -84,9 +84,9 @@ def main():
 def show(row):
     """Print one row."""
     cells = "".join("{:9.2f} ±{:4.2f}".format(*row[f"to {t:g}"]) for t in TOPS)
-    print(f"{row['objective']:<11}{row['preconditioning']:<8}{cells}{row['hold']:9.2f}"
+    print(f"{row['objective']:<11}{row['preconditioning']:<8}{cells}{row['sampler']:9.2f}"
           f"{row['best_step']:>7}/{row['steps']}{row['seconds']:9.0f}", flush=True)  # fmt: skip
-    assert math.isfinite(row["hold"])
+    assert math.isfinite(row["sampler"])
 
 
 if __name__ == "__main__":

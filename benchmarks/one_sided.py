@@ -38,7 +38,7 @@ from scipy.stats import binomtest
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "planning"))
 
 from coverage_truth import Scaled, Truth, true_parts
-from intervals import HOLDS, WRONG, drawn_law, planned
+from intervals import SAMPLERS, WRONG, drawn_law, planned
 
 import girsanov as gv
 from girsanov._checks import InputError
@@ -74,12 +74,12 @@ class Case:
         self.levels = np.geomspace(0.01, 10 ** rng.uniform(1.5, 2.3), int(rng.choice([9, 17, 33])))
         self.data = gv.load_data(self.law.sample(self.count, seed=self.seed))
         self.audit = self.audited(self.denoiser)
-        hold, covariance = HOLDS[int(rng.integers(len(HOLDS)))], None
-        if hold == "gaussian" and kind == "gaussian":
+        sampler, covariance = SAMPLERS[int(rng.integers(len(SAMPLERS)))], None
+        if sampler == "analytic-dpm" and kind == "gaussian":
             covariance = str(rng.choice(["scalar", "pca", "full"]))
-        self.plan = planned(self.audit, rng, hold, covariance)
+        self.plan = planned(self.audit, rng, sampler, covariance)
         self.truth, self.least = Truth(self.denoiser, self.law), Truth(self.best, self.law)
-        self.row = {"law": kind, "wrong": wrong, "hold": hold, "examples": self.count}
+        self.row = {"law": kind, "wrong": wrong, "sampler": sampler, "examples": self.count}
 
     def audited(self, denoiser: gv.ExactDenoiser, **options: object) -> gv.Audit:
         """Return an audit on the case's data and levels."""
@@ -148,7 +148,7 @@ def of_probe(case: Case) -> Seen:
 def of_target(case: Case) -> Seen:
     """Judge a plan that is made for a KL, of the kind of the case's own."""
     asked = {"sampler": case.plan.sampler, "covariance": case.plan.covariance, "calibrate": False}
-    weight = {"weight": 0.0} if case.plan.sampler == "x0" else {}
+    weight = {"weight": 0.0} if case.plan.sampler == "ddpm" else {}
     limits = {**asked, **weight, "resolution": case.plan.resolution}
     try:
         plan = case.audit.plan(kl=0.5, force=True, **limits)

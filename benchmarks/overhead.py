@@ -2,7 +2,7 @@
 
     python benchmarks/overhead.py [--runs 7] [--batch 1000] [--device cpu] [--faster] [--json FILE]
 
-Networks (a digits MLP, a UNet of a million parameters; planned steps, gaussian hold with PCA
+Networks (a digits MLP, a UNet of a million parameters; planned steps, analytic-dpm with PCA
 covariance): the time of a whole `gv.sample` over that of the bare calls of the torch module, on
 tensors that are ready and with one level for all rows, beside diffusers' loop around the same
 calls. `a level a row` is how most loops call a network; `denoiser` are the calls of m(x, s), with
@@ -95,7 +95,7 @@ def trivial(batch, given, azula):
     """Return the times of samplers of `0.5 * x` at one batch size."""
     device, half = given.device, Half(given.device)
     levels = np.geomspace(2e-3, 300, STEPS)
-    plan = gv.recipe("x0", levels, start=(0.0, levels[0] ** -0.5, None))
+    plan = gv.recipe("ddpm", levels, start=(0.0, levels[0] ** -0.5, None))
     scheduler = DDPMScheduler(clip_sample=False, prediction_type="sample")
     x, source = torch.randn(batch, D, device=device), NoiseSource(0, "sample")
 

@@ -11,8 +11,9 @@ and number of calls. Rows:
 
     their   DDPM, DDIM, DPM-Solver++ and UniPC as diffusers spaces them
     our     GirsanovScheduler from one audit of at most 25,000 network calls, all trajectories
-            included: stochastic (gaussian, x0) and solvers, on the network as it is and calibrated
-    tenth   the same of 2,500 calls, but for the solvers on the calibrated network
+            included: stochastic (analytic-dpm, ddpm) and ODE samplers, on the network as it is and
+            calibrated
+    tenth   the same of 2,500 calls, but for the ODE samplers on the calibrated network
     chosen  what a tournament by Frechet distance chooses (as `plan --by frechet`), all of these
             and more competing: half of the held-out images are audited, the other half judges
 
@@ -40,7 +41,7 @@ from pipelines_table import table
 import girsanov as gv
 from girsanov.comparison.measures.frechet import Frechet
 from girsanov.measuring.trajectories import teacher_calls
-from girsanov.planning.solvers.plan_solver import calibrated_teacher
+from girsanov.planning.ode_samplers.plan_ode_sampler import calibrated_teacher
 from girsanov.planning.tournament.tournament import tournament
 from girsanov.sampling.loop import sample_standardised
 from girsanov.sampling.registry import ode_names
@@ -50,7 +51,8 @@ COUNTS = (5, 8, 10, 20, 50)
 JACKKNIFE_GROUPS = 20
 CALLS, TENTH = 25_000, 2_500
 PATHS = {"our": 40, "tenth": 16, "chosen": 40}  # trajectories of an audit
-LEVELS = {"our": 33, "tenth": 13, "chosen": 33}  # a solver's plan has no more calls than these
+# an ODE sampler's plan has no more calls than these
+LEVELS = {"our": 33, "tenth": 13, "chosen": 33}
 A_SAMPLE = 16_000  # network calls of a tournament for each one that its plan makes, or 200,000
 WHO = ("their", "our", "tenth", "chosen")
 
@@ -116,14 +118,14 @@ def ours(audit, model, who):
     def of(given, **options):
         return made(given.plan(steps=8, **options), audit=given)
 
-    yield "gaussian, calibrated", partial(of, audit, calibrate=True)
-    yield "gaussian", partial(of, audit, calibrate=False)
-    yield "x0", partial(of, audit, sampler="x0", calibrate=False)
-    for solver in ode_names():
-        yield solver, partial(of, audit, sampler=solver, calibrate=False)
+    yield "analytic-dpm, calibrated", partial(of, audit, calibrate=True)
+    yield "analytic-dpm", partial(of, audit, calibrate=False)
+    yield "ddpm", partial(of, audit, sampler="ddpm", calibrate=False)
+    for sampler in ode_names():
+        yield sampler, partial(of, audit, sampler=sampler, calibrate=False)
     right = None if who == "tenth" else calibrated_teacher(audit, model)
-    for solver in ode_names() if right is not None else ():
-        yield f"{solver}, calibrated", partial(of, right, sampler=solver)
+    for sampler in ode_names() if right is not None else ():
+        yield f"{sampler}, calibrated", partial(of, right, sampler=sampler)
 
 
 class Field:

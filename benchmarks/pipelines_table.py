@@ -21,7 +21,7 @@ from scipy.stats import t as student
 
 JACKKNIFE_GROUPS = 20
 PAIRS = {"ddim": "DDIM leading", "dpmpp-2m": "DPM++ linspace"}  # planned, default spacing
-STOCHASTIC = ("gaussian", "gaussian, calibrated")
+STOCHASTIC = ("analytic-dpm", "analytic-dpm, calibrated")
 
 Row = dict[int, np.ndarray]  # by number of calls: the distance, and it without each group
 Rows = dict[str, Row]

@@ -2,11 +2,11 @@
 
     python benchmarks/plan.py [--audit audit.json] [--levels 250 500 1000 2000] [--json FILE]
 
-The search: cells of every hold and the best grids of all sizes up to 16, 64 and 256, on the exact
-curve of a mixture on a line; with 64 bands, on that of a Gaussian; and in phase space (cld). Whole
-plans, each of an audit that was just read, their remedies, `girsanov plan` and `--help` of every
-command need no network; `--audit` is one of `girsanov audit`. Medians of `--runs`, CPU seconds;
-`docs/figures.py growth FILE` draws the search from the file of --json.
+The search: cells of every sampler and the best grids of all sizes up to 16, 64 and 256, on the
+exact curve of a mixture on a line; with 64 bands, on that of a Gaussian; and in phase space
+(cld). Whole plans, each of an audit that was just read, their remedies, `girsanov plan` and
+`--help` of every command need no network; `--audit` is one of `girsanov audit`. Medians of
+`--runs`, CPU seconds; `docs/figures.py growth FILE` draws the search from the file of --json.
 """
 
 from __future__ import annotations
@@ -31,10 +31,12 @@ from girsanov.planning.remedies import remedies
 from girsanov.sampling.registry import SAMPLERS
 
 LAW = gv.GaussianMixture([0.3, 0.7], [[-1.5], [1.0]], [0.04, 0.15])
-HOLDS = ("x0", "gaussian", "gaussian, 64 bands", "score", "relative", "score, cld")
+KINDS = (
+    "ddpm", "analytic-dpm", "analytic-dpm, 64 bands", "ei-score", "ei-relative", "ei-score, cld",
+)  # fmt: skip
 SPREAD = np.geomspace(0.01, 4.0, 64)  # variances of the Gaussian with 64 bands
 GOALS = (
-    {"steps": 16}, {"steps": 16, "sampler": "x0"}, {"steps": 16, "covariance": "full"},
+    {"steps": 16}, {"steps": 16, "sampler": "ddpm"}, {"steps": 16, "covariance": "full"},
     {"kl": 8.0}, {"tv": 0.5, "resolution": 1.0}, {},
 )  # fmt: skip
 COMMANDS = (
@@ -44,15 +46,16 @@ COMMANDS = (
 RUN = "from girsanov.cli.main import main; main()"
 
 
-def search(hold: str, count: int, most: int, runs: int) -> dict[str, object]:
+def search(sampler: str, count: int, most: int, runs: int) -> dict[str, object]:
     """Time one search on `count` levels."""
     levels, took = np.geomspace(1e-3, 1e4, count), []
-    curve, covariance = exact_curve(LAW, levels), "scalar" if hold[:8] == "gaussian" else None
-    if "64" in hold:
+    curve = exact_curve(LAW, levels)
+    covariance = "scalar" if sampler.startswith("analytic-dpm") else None
+    if "64" in sampler:
         error = SPREAD / (1 + np.concatenate([[0.0], levels])[:, None, None] * SPREAD)
         curve = replace(curve, errors={"pca": error}, sizes={"pca": np.ones(64)})
         covariance = "pca"
-    name, process = hold.split(",")[0], "cld" if "cld" in hold else "vp"
+    name, process = sampler.split(",")[0], "cld" if "cld" in sampler else "vp"
     for _ in range(runs):
         begun = time.process_time()
         cell = cells(curve, SAMPLERS[name], covariance, process)
@@ -61,7 +64,7 @@ def search(hold: str, count: int, most: int, runs: int) -> dict[str, object]:
         took.append((priced - begun, time.process_time() - priced))
     priced, searched = np.array(took).T
     return {
-        "hold": hold, "levels": count, "most": most, "divided": is_monge(cell),
+        "sampler": sampler, "levels": count, "most": most, "divided": is_monge(cell),
         "cells": three(priced), "search": three(searched), "both": three(priced + searched),
     }  # fmt: skip
 
@@ -69,15 +72,16 @@ def search(hold: str, count: int, most: int, runs: int) -> dict[str, object]:
 def searches(given) -> list[dict[str, object]]:
     """Print and return the growth with levels and steps."""
     rows = [
-        search(hold, count, most, given.runs)
-        for hold in HOLDS for count in given.levels for most in given.most
+        search(sampler, count, most, given.runs)
+        for sampler in KINDS for count in given.levels for most in given.most
     ]  # fmt: skip
     for most in given.most:
         print(f"\nall numbers of steps to {most}: cells and search, seconds", end="")
         table(
-            ("hold", *(f"{count} levels" for count in given.levels)),
-            ((hold, *(show(r["both"]) for r in rows if (r["hold"], r["most"]) == (hold, most)))
-             for hold in HOLDS),
+            ("sampler", *(f"{count} levels" for count in given.levels)),
+            ((sampler, *(show(r["both"]) for r in rows if (r["sampler"], r["most"]) == (sampler,
+            most)))
+             for sampler in KINDS),
         )  # fmt: skip
     return rows
 

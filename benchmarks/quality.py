@@ -1,10 +1,11 @@
 """Quality of samples against network calls on real data: every sampler on every grid.
 
     python benchmarks/quality.py [--train-steps 2400] [--model FOLDER] [--audit FILE] [--last]
-        [--steps 2 4 8 16 32] [--samplers x0 gaussian dpmpp-2m ddim heun] [--json FILE] [--table]
+        [--steps 2 4 8 16 32] [--samplers ddpm analytic-dpm dpmpp-2m ddim heun] [--json FILE]
+        [--table]
 
 One network, trained by `girsanov.fit` on scikit-learn's digits (or given), is sampled with
-stochastic holds and deterministic solvers on the grids that others use and on planned ones, and
+stochastic and ODE samplers on the grids that others use and on planned ones, and
 each set of samples is judged against all 1,797 images. fd: Frechet distance in the 32 features of
 a small classifier; sw: sliced W2 over 128 directions in units of [-1, 1]; both are the distance of
 the two laws, freed of what chance adds, with the standard error over 20 groups of samples and
@@ -39,9 +40,9 @@ TRAJECTORIES = 256
 
 
 def fixed(model, levels):
-    """Return the x0 hold on a grid exactly as it is, from a Gaussian around the mean."""
+    """Return ddpm on a grid exactly as it is, from a Gaussian around the mean."""
     start = (model.moments.mean, float(levels[0] ** -0.5), None)
-    return gv.recipe("x0", levels, start=start)
+    return gv.recipe("ddpm", levels, start=start)
 
 
 def variants(audit, model, sampler, steps):
@@ -63,13 +64,13 @@ def variants(audit, model, sampler, steps):
 def plans(audit, sampler, steps):
     """Yield (name, plan) of what is planned, the default first."""
     yield "**planned**", audit.plan(steps=steps, sampler=sampler)
-    if sampler == "x0":
+    if sampler == "ddpm":
         for weight in X0_WEIGHTS:
             yield (
                 f"planned, a = {weight:g}",
                 audit.plan(steps=steps, sampler=sampler, weight=weight),
             )
-    if sampler == "gaussian":
+    if sampler == "analytic-dpm":
         for covariance in ("scalar", "coordinate", "full"):
             yield f"planned, {covariance}", audit.plan(steps=steps, covariance=covariance)
         yield "planned, calibrated", audit.plan(steps=steps, calibrate=True)
@@ -78,11 +79,11 @@ def plans(audit, sampler, steps):
 def by_hand(audit, model, sampler, levels, standard=False):
     """Return a sampler on given levels; standard: starts as N(0, 1 + 1/s), diffusers' way."""
     if sampler in stochastic_names():
-        start = "standard" if standard and sampler == "x0" else None
+        start = "standard" if standard and sampler == "ddpm" else None
         return evaluate_grid(audit, levels, sampler=sampler, start=start)
     spread = (1 / levels[0] + standard) ** 0.5
     middle = 0.0 if standard else model.moments.mean
-    return gv.solver_recipe(sampler, levels, start=(middle, float(spread), None))
+    return gv.ode_recipe(sampler, levels, start=(middle, float(spread), None))
 
 
 def path_kl(plan):
@@ -102,13 +103,13 @@ def fitted(train, options):
 
 
 def audited(options):
-    """Return the model and its audit, with trajectories if a solver is asked for."""
+    """Return the model and its audit, with trajectories if an ODE sampler is asked for."""
     model = gv.load_model(options.model) if options.model else fitted(digits_parts()[0], options)
     if options.audit and Path(options.audit).is_file():
         return model, gv.load_audit(options.audit)
     train, held_out = digits_parts(model if options.model else None)
-    solvers = any(s not in stochastic_names() for s in options.samplers)
-    audit = gv.audit(model, held_out, train=train, trajectories=TRAJECTORIES if solvers else 0)
+    follow_ode = any(s not in stochastic_names() for s in options.samplers)
+    audit = gv.audit(model, held_out, train=train, trajectories=TRAJECTORIES if follow_ode else 0)
     if options.audit:
         audit.save(options.audit)
     return model, audit
@@ -186,7 +187,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, nargs="+", default=[2, 4, 8, 16, 32])
-    samplers = ["x0", "gaussian", "dpmpp-2m", "ddim", "heun"]
+    samplers = ["ddpm", "analytic-dpm", "dpmpp-2m", "ddim", "heun"]
     parser.add_argument("--samplers", nargs="+", default=samplers)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--table", action="store_true")

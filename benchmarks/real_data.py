@@ -6,8 +6,8 @@ table: scikit-learn's breast cancer data as a .csv with its diagnosis as a text 
 marginal of the samples is compared with held-out rows by the Kolmogorov-Smirnov statistic, next
 to the statistic between training and held-out rows, which is what sampling noise alone gives.
 images: 8x8 tiles of scikit-learn's two photographs, a folder with a sub-folder for each. Sliced
-W2 to held-out tiles, next to that between training and held-out tiles, and the same for the x0
-hold on a uniform log-SNR grid with as many network calls.
+W2 to held-out tiles, next to that between training and held-out tiles, and the same for
+ddpm on a uniform log-SNR grid with as many network calls.
 """
 
 from __future__ import annotations
@@ -116,8 +116,8 @@ def images(out: Path, steps: int) -> dict:
     for calls in (8, 16):
         grid = gv.log_uniform_grid(audit.levels[0], audit.levels[-1], calls)
         start = (model.moments.mean, float(grid[0] ** -0.5), None)
-        rows[f"x0, uniform log-SNR, {calls}"] = distance(gv.recipe("x0", grid, start=start))
-        rows[f"gaussian + pca, planned, {calls}"] = distance(audit.plan(steps=calls))
+        rows[f"ddpm, uniform log-SNR, {calls}"] = distance(gv.recipe("ddpm", grid, start=start))
+        rows[f"analytic-dpm + pca, planned, {calls}"] = distance(audit.plan(steps=calls))
     print(json.dumps({"plan_steps": plan.steps, **rows}, indent=1, default=float))
     return rows
 

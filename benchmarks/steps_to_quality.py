@@ -7,7 +7,7 @@ One network, trained by `gv.fit(train, network=...)` on digits if it is not ther
 draws with few calls and with MANY; its figure is the Frechet distance to all digits in 32
 features of a small classifier, median of `--runs` seeds. Two questions: from how many calls on is
 it within 10 % (or `--within`) of its own distance at MANY calls, and of the best sampler's? "-":
-at no count tried. Ours: planned levels with the gaussian, x0 hold, ddim, heun and dpmpp-2m; peers:
+at no count tried. Ours: planned levels with the gaussian, ddpm, ddim, heun and dpmpp-2m; peers:
 diffusers' schedulers on the same network, which is shown to them as one that predicts the sample
 at the 1000 timesteps of the scheduler that girsanov's images have. Plans are made from one audit
 with teacher trajectories.
@@ -32,7 +32,7 @@ from girsanov.train import TrainOptions
 
 COUNTS = (4, 8, 16, 32)
 MANY = 100
-OURS = ("gaussian", "x0", "ddim", "heun", "dpmpp-2m")
+OURS = ("analytic-dpm", "ddpm", "ddim", "heun", "dpmpp-2m")
 
 
 class AsNetwork:

@@ -98,7 +98,7 @@ def judged(field: Field, plans: dict, options) -> tuple[list[dict], dict]:
 
 
 def ends(field: Field, steps: int, options) -> list[dict]:
-    """Judge where the default sampler stops, next to the x0 hold on a uniform log-SNR grid."""
+    """Judge where the default sampler stops, next to ddpm on a uniform log-SNR grid."""
     plans = {"default": field.audit.plan(steps=steps)}
     for share in ENDS:
         sigma = end(field.audit, share)
@@ -109,7 +109,7 @@ def ends(field: Field, steps: int, options) -> list[dict]:
     for name in ("uniform log-SNR", "cosine"):
         grid = grids[name]
         start = (field.model.moments.mean, float(grid[0] ** -0.5), None)
-        plans[f"x0, {name}"] = gv.recipe("x0", grid, start=start)
+        plans[f"ddpm, {name}"] = gv.recipe("ddpm", grid, start=start)
     return judged(field, plans, options)[0]
 
 

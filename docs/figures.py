@@ -132,7 +132,7 @@ def law_figures() -> None:
     ], ("noise level σ = 1/√s", "error × SNR"), log="x")  # fmt: skip
     _gap(law)
     counts = np.array([4, 6, 8, 12, 16, 24, 32, 48, 64])
-    _holds(law, counts)
+    _samplers(law, counts)
     _outputs(law, counts[:7])
 
 
@@ -154,16 +154,16 @@ def _held(law: gv.Law, levels: np.ndarray) -> np.ndarray:
     return np.asarray(law.curve(levels[:-1]).value)
 
 
-def _holds(law: gv.Law, counts: np.ndarray) -> None:
-    told = {"score": 2, "relative": 3, "x0": 4}
+def _samplers(law: gv.Law, counts: np.ndarray) -> None:
+    told = {"ei-score": 2, "ei-relative": 3, "ddpm": 4}
     series = [
         Series(h, counts, [discretisation(law, _grid(int(n)), h) for n in counts], tone, "both")
         for h, tone in told.items()
     ]
-    best = [discretisation(law, _grid(int(n)), "gaussian", _held(law, _grid(int(n))))
+    best = [discretisation(law, _grid(int(n)), "analytic-dpm", _held(law, _grid(int(n))))
             for n in counts]  # fmt: skip
-    series.append(Series("gaussian", counts, best, 1, "both"))
-    draw("holds", "What each hold costs", series, ("steps", "path KL, nats"), log="xy")
+    series.append(Series("analytic-dpm", counts, best, 1, "both"))
+    draw("samplers", "What each sampler costs", series, ("steps", "path KL, nats"), log="xy")
 
 
 def _outputs(law: gv.Law, counts: np.ndarray) -> None:
@@ -171,11 +171,11 @@ def _outputs(law: gv.Law, counts: np.ndarray) -> None:
     for n in counts:
         levels = _grid(int(n))
         centre = 0.3 * -1.5 + 0.7 * 1.0  # the mean of the data
-        plan = gv.recipe("gaussian", levels, start=(centre, levels[0] ** -0.5, None),
+        plan = gv.recipe("analytic-dpm", levels, start=(centre, levels[0] ** -0.5, None),
                          variances=_held(law, levels), last="sample")  # fmt: skip
         got = line_output(law, plan)
         out.append(kl_divergence(law_density(law, float(levels[-1]), got.x), got))
-        cells = discretisation(law, levels, "gaussian", _held(law, levels))
+        cells = discretisation(law, levels, "analytic-dpm", _held(law, levels))
         path.append(cells + start_kl(law, float(levels[0]), "mean"))
     draw("outputs", "The path bounds the output", [
         Series("path KL, what a ledger adds up", counts, path, 1, "both"),
@@ -189,7 +189,7 @@ def _outputs(law: gv.Law, counts: np.ndarray) -> None:
 def growth_figure(file: str) -> None:
     """Draw the seconds of a search against levels, for several largest numbers of steps."""
     rows = json.loads(Path(file).read_text(encoding="utf-8"))["rows"]["search"]
-    rows = [row for row in rows if row["hold"] == "gaussian"]
+    rows = [row for row in rows if row["sampler"] == "analytic-dpm"]
     series = []
     for tone, most in enumerate(sorted({row["most"] for row in rows}), start=1):
         mine = [row for row in rows if row["most"] == most]
@@ -207,10 +207,10 @@ def table_figure() -> None:
     text = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
     blocks = text.split("`python benchmarks/quality.py --last")[1].split("\n\n")
     told = {
-        ("x0", "uniform log-SNR"): ("x0 hold, uniform", 5),
-        ("x0", "Karras"): ("x0 hold, Karras", 3),
-        ("x0", "cosine = arctan"): ("x0 hold, cosine", 2),
-        ("gaussian", "planned"): ("planned, measured covariance", 1),
+        ("ddpm", "uniform log-SNR"): ("ddpm, uniform", 5),
+        ("ddpm", "Karras"): ("ddpm, Karras", 3),
+        ("ddpm", "cosine = arctan"): ("ddpm, cosine", 2),
+        ("analytic-dpm", "planned"): ("planned, measured covariance", 1),
     }
     tables = {head.split(":")[0]: table for head, table in itertools.pairwise(blocks)}
     series = []

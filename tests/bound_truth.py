@@ -109,12 +109,12 @@ class Line:
 
 
 def path_kl(law, times):
-    """The exact discretisation of the score hold: int I - sum a_h I(t_j)."""
+    """The exact discretisation of ei-score: int I - sum a_h I(t_j)."""
     return law.integral(times[0], times[-1]) - a(np.diff(times)) @ law.information(times[1:])
 
 
 def relative_path_kl(law, times):
-    """Of the relative hold: KL_0 - KL_T - sum (2 (e^h - 1) - h) FI(t_j), any grid."""
+    """Of ei-relative: KL_0 - KL_T - sum (2 (e^h - 1) - h) FI(t_j), any grid."""
     t, h = times[1:], np.diff(times)
     facts = law.facts()
     second = np.exp(-2 * t) * (facts.second_moment - facts.dimension) + facts.dimension

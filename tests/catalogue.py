@@ -1,4 +1,4 @@
-"""One list of everything that a test can run over: clocks, laws, holds.
+"""One list of everything that a test can run over: clocks, laws, samplers.
 
 Laws are skewed and off-centre, so that a slip of sign or direction cannot hide.
 """
@@ -40,11 +40,11 @@ LAWS = {
     ),
     "points": Points([[2.0, 0.0], [5.0, 1.0], [1.0, -3.0]], [0.2, 0.5, 0.3]),
 }
-STOCHASTIC = ("score", "relative", "x0", "gaussian")
+STOCHASTIC = ("ei-score", "ei-relative", "ddpm", "analytic-dpm")
 
 over_processes = pytest.mark.parametrize("name", PROCESSES)
 over_laws = pytest.mark.parametrize("law", LAWS.values(), ids=LAWS.keys())
-over_holds = pytest.mark.parametrize("hold", STOCHASTIC)
+over_stochastic = pytest.mark.parametrize("sampler", STOCHASTIC)
 
 
 def posterior_variances(values, levels):
@@ -53,15 +53,15 @@ def posterior_variances(values, levels):
     return values / (1 + levels[:-1, None] * values)
 
 
-def gaussian_recipe(law, levels, hold, last="sample"):
+def gaussian_recipe(law, levels, sampler, last="sample"):
     """A sampler of a Gaussian law that starts exactly, in the eigenvectors of its covariance."""
     basis, values = pca_basis(law.covariance())
     start = (law.mean, np.sqrt(values + 1 / levels[0]), basis)
-    if hold != "gaussian":
-        return recipe(hold, levels, start=start, last=last)
+    if sampler != "analytic-dpm":
+        return recipe(sampler, levels, start=start, last=last)
     v = posterior_variances(values, levels)
     bases = (basis,) * len(v)
-    return recipe(hold, levels, start=start, variances=v, bases=bases, last=last)
+    return recipe(sampler, levels, start=start, variances=v, bases=bases, last=last)
 
 
 def output_of(law, plan):

@@ -96,9 +96,9 @@ def start(law, plan):
 def cell(law, plan, k, s, t, error, d, m2):
     """The cost of one step from its definition: E |true drift - frozen drift|^2 or its like."""
     delta = t - s
-    if plan.sampler == "x0":
+    if plan.sampler == "ddpm":
         return delta * error / 2
-    if plan.sampler == "gaussian":
+    if plan.sampler == "analytic-dpm":
         v, axes = plan.variances[k - 1], plan.axes
         if v.ndim == 0:
             return (d * np.log1p(delta * v) + delta * (error - d * v) / (1 + delta * v)) / 2
@@ -113,7 +113,7 @@ def cell(law, plan, k, s, t, error, d, m2):
     h = (math.log1p(1 / s) - math.log1p(1 / t)) / 2
     information = (1 + s) * (d - s * error)  # I at the step's start, by Tweedie
     fisher = d * math.log(t / s) / 2  # int d/sigma^2 over the step, for e^2t - 1 = 1/s
-    if plan.sampler == "score":  # int I - a_h I; the information is taken off at the end
+    if plan.sampler == "ei-score":  # int I - a_h I; the information is taken off at the end
         return fisher - (2 * -math.expm1(-h) - h) * information
     second = d + s / (1 + s) * (m2 - d)
     relative = information - 2 * d + second

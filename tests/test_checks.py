@@ -67,9 +67,9 @@ def test_number_returns_a_plain_float(value):
 
 
 def test_choice():
-    assert require_choice("hold", "x0", ("x0", "score")) == "x0"
-    with pytest.raises(InputError, match="hold: must be one of x0, score; got y0"):
-        require_choice("hold", "y0", ("x0", "score"))
+    assert require_choice("sampler", "ddpm", ("ddpm", "ei-score")) == "ddpm"
+    with pytest.raises(InputError, match="sampler: must be one of ddpm, ei-score; got y0"):
+        require_choice("sampler", "y0", ("ddpm", "ei-score"))
 
 
 @pytest.mark.parametrize(

@@ -59,9 +59,9 @@ if TYPE_CHECKING:
     from .paper.langevin import sample_langevin as sample_langevin
     from .planning.given_grid import evaluate_grid as evaluate_grid
     from .planning.make_plan import make_plan as make_plan
+    from .planning.ode_samplers.plan_ode_sampler import measure_distance as measure_distance
     from .planning.plan import Plan as Plan
     from .planning.plan_file import load_plan as load_plan
-    from .planning.solvers.plan_solver import measure_distance as measure_distance
     from .planning.tournament.tournament import tournament as tournament
     from .process import Cosine as Cosine
     from .process import CriticallyDampedLangevin as CriticallyDampedLangevin
@@ -76,8 +76,8 @@ if TYPE_CHECKING:
     from .sampling.grids import log_uniform_grid as log_uniform_grid
     from .sampling.grids import time_grid as time_grid
     from .sampling.registry import cld_recipe as cld_recipe
+    from .sampling.registry import ode_recipe as ode_recipe
     from .sampling.registry import recipe as recipe
-    from .sampling.registry import solver_recipe as solver_recipe
     from .sampling.sample import sample as sample
     from .sampling.sampler import Recipe as Recipe
     from .sampling.sampler import Step as Step
@@ -120,7 +120,7 @@ _HOME = {
     ".planning.make_plan": ("make_plan",),
     ".planning.plan": ("Plan",),
     ".planning.plan_file": ("load_plan",),
-    ".planning.solvers.plan_solver": ("measure_distance",),
+    ".planning.ode_samplers.plan_ode_sampler": ("measure_distance",),
     ".planning.tournament.tournament": ("tournament",),
     ".process": (
         "Cosine",
@@ -135,7 +135,7 @@ _HOME = {
     ".sampling.cld": ("strang_recipe",),
     ".sampling.sample": ("sample",),
     ".sampling.grids": ("karras_grid", "log_uniform_grid", "time_grid"),
-    ".sampling.registry": ("cld_recipe", "recipe", "solver_recipe"),
+    ".sampling.registry": ("cld_recipe", "ode_recipe", "recipe"),
     ".sampling.sampler": ("Recipe", "Step"),
     ".sampling.shards": ("sample_shards",),
     ".paper.langevin": ("Langevin", "LangevinRun", "sample_langevin"),

@@ -24,7 +24,7 @@ def audit(denoiser: Denoiser, data: Dataset | Law, **options: Unpack[AuditKeywor
     for what the model has memorised; levels: how many (65), or the SNRs (of a discrete-time
     network, the nearest it was trained at); examples: use only so many; draws: noise paths per
     example;
-    trajectories: of the teacher, to plan deterministic solvers on (256 will do; 4 K + 1 calls
+    trajectories: of the teacher, to plan ODE samplers on (256 will do; 4 K + 1 calls
     and 8 K d bytes each); reference: a second, better model, called on the same paths for a
     higher bound on the score error of this one; by default what examples that are not audited
     say by themselves (`denoise/neighbours.py`), those of train first; batch_size: examples a

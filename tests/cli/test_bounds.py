@@ -20,7 +20,7 @@ def test_a_row_for_every_theorem(girsanov):
     assert said.code == 0
     steps = {r["theorem"]: r["bound"]["steps"] for r in said.json["rows"] if r["bound"]}
     assert steps["theorem2-2a"] > 1e13
-    assert steps["gaussian"] == pytest.approx(1.06e4, rel=0.01)
+    assert steps["analytic-dpm"] == pytest.approx(1.06e4, rel=0.01)
     assert said.json["measured"] is None
 
 

@@ -43,4 +43,4 @@ def test_examples_and_paths_come_before_levels():
     assert shared_out(25_000, **few) == (17, 297, 2)
     assert shared_out(25_000, **few, levels=33).levels == 33
     assert shared_out(400_000, **few).levels == 65
-    assert shared_out(60_000, **few, trajectories=64).levels == 65  # what solvers can visit
+    assert shared_out(60_000, **few, trajectories=64).levels == 65  # what ODE samplers can visit

@@ -110,7 +110,7 @@ MISTAKES = [
     ("plan audit.json --out new.json --tv 2", "tv"),
     ("plan audit.json --out new.json --sampler euler", "sampler: must be one of"),
     ("plan audit.json --out new.json --covariance x", "covariance: must be one of"),
-    ("plan audit.json --out new.json --sampler x0 --covariance pca", "covariance: belongs to"),
+    ("plan audit.json --out new.json --sampler ddpm --covariance pca", "covariance: belongs to"),
     ("plan audit.json --out new.json --resolution 1e9", "resolution: must lie in"),
     ("sample model --plan pl.json --count 3 --out new.npy", "plan: was made for the model"),
     ("sample model --plan pl.json --count 3 --out new.npy --any-model", "plan: must be of examp"),

@@ -11,7 +11,7 @@ QUICK = ("--levels", "9", "--draws", "4")
 def test_any_model_is_planned_and_sampled_as_cld(girsanov, law, here):
     said = girsanov("audit", law, "--data", law, "--examples", 500, *QUICK)
     assert said.code == 0, said.err
-    for sampler in ("score", "relative", "x0", "gaussian"):
+    for sampler in ("ei-score", "ei-relative", "ddpm", "analytic-dpm"):
         plan = ("plan", "audit.json", "--steps", 4, "--process", "cld", "--sampler", sampler)
         said = girsanov(*plan, "--json")
         assert (said.code, said.json["process"]) == (0, "cld")
@@ -37,10 +37,13 @@ def test_a_model_learnt_in_phase_space_goes_the_whole_way(girsanov, mistake, vec
     assert "phase space" in mistake("audit", "model", "--data", vectors, *QUICK, *paths)
 
 
-def test_solvers_and_unknown_processes_are_refused(girsanov, mistake, law):
+def test_ode_samplers_and_unknown_processes_are_refused(girsanov, mistake, law):
     assert girsanov("audit", law, "--data", law, "--examples", 500, *QUICK).code == 0
     line = mistake("plan", "audit.json", "--process", "cld", "--sampler", "ddim")
-    assert "sampler: must be one of score, relative, x0, gaussian with process cld" in line
+    assert (
+        "sampler: must be one of ei-score, ei-relative, ddpm, analytic-dpm with process cld"
+        in line
+    )
     line = mistake("plan", "audit.json", "--process", "ve")
     assert "process: must be one of vp, cld" in line
     assert "process: must be one of vp, cld" in mistake(

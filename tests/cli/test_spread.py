@@ -22,7 +22,7 @@ def test_a_plan_is_matched_by_its_model_and_ends_as_told(girsanov, mistake, here
     assert girsanov(*plan, "--last", "denoise").json["last"] == "denoise"
     again = ("plan", "audit.json", "--steps", 4, "--out", "other.json")
     assert "last: must be denoise or sample" in mistake(
-        *again, "--sampler", "x0", "--last", "draw"
+        *again, "--sampler", "ddpm", "--last", "draw"
     )
     assert "last: must be one of draw" in mistake(*again, "--last", "stop")
 

@@ -79,7 +79,7 @@ def test_a_table_with_everything_goes_through_untold(girsanov, mistake, visits, 
         assert said.json["data"] == (120 if more else 600)
     page = ("report", "audit.json", "--samples", "drawn.csv", "--data", visits)
     assert girsanov(*page).code == 0
-    by = ("plan", "audit.json", "--by", "sliced-w2", "--steps", "4", "--candidates", "x0")
+    by = ("plan", "audit.json", "--by", "sliced-w2", "--steps", "4", "--candidates", "ddpm")
     said = girsanov(*by, "--model", "my model", "--data", visits, "--out", "judged.json")
     assert said.code == 0, said.err
 

@@ -6,7 +6,7 @@ import pytest
 
 import girsanov as gv
 
-BY = ("--by", "sliced-w2", "--steps", 5, "--candidates", "x0")
+BY = ("--by", "sliced-w2", "--steps", 5, "--candidates", "ddpm")
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def test_samples_decide_and_the_table_is_kept(girsanov, audited, law, here):
     said = girsanov("plan", audited, *BY, "--model", law, "--data", law, "--calls", 3000)
     assert said.code == 0, said.err
     assert "chosen" in said.out
-    assert "x0, cosine" in said.out
+    assert "ddpm, cosine" in said.out
     assert "network calls" in said.out
     lines = said.out.splitlines()
     begin = next(k for k, line in enumerate(lines) if line.startswith("candidate"))

@@ -59,15 +59,15 @@ def calls() -> dict[str, tuple[Any, dict[str, Any]]]:
             "denoiser": model, "data": LAW, "levels": 5, "examples": 40, "draws": 1,
             "trajectories": 0, "seed": 0, "batch_size": 16}),
         "make_plan": (gv.make_plan, {
-            "audit": audit, "steps": 3, "sampler": "gaussian", "covariance": None,
+            "audit": audit, "steps": 3, "sampler": "analytic-dpm", "covariance": None,
             "resolution": None}),
         "make_plan kl": (gv.make_plan, {"audit": audit, "kl": 0.5}),
         "sample": (gv.sample, {
             "denoiser": model, "plan": plan, "count": 3, "seed": 0, "batch_size": 2,
             "label": None}),
         "compare": (gv.compare, {"samples": rows, "data": rows + 0.1, "by": ["sliced-w2"]}),
-        "recipe": (gv.recipe, {"hold": "x0", "levels": [0.1, 1.0, 10.0]}),
-        "solver_recipe": (gv.solver_recipe, {"solver": "ddim", "levels": [0.1, 1.0, 10.0]}),
+        "recipe": (gv.recipe, {"sampler": "ddpm", "levels": [0.1, 1.0, 10.0]}),
+        "ode_recipe": (gv.ode_recipe, {"sampler": "ddim", "levels": [0.1, 1.0, 10.0]}),
         "karras_grid": (gv.karras_grid, {"low": 0.1, "high": 10.0, "steps": 3}),
         "log_uniform_grid": (gv.log_uniform_grid, {"low": 0.1, "high": 10.0, "steps": 3}),
         "tv_from_kl": (gv.tv_from_kl, {"kl": 0.1}),

@@ -1,11 +1,11 @@
-"""Every hold tends to the same exact law, skewed and off-centre, as its grid is refined."""
+"""Every stochastic sampler tends to the same exact law, off-centre, as its grid is refined."""
 
 import functools
 
 import numpy as np
 import pytest
 import torch
-from catalogue import LAWS, ks_limit, over_holds
+from catalogue import LAWS, ks_limit, over_stochastic
 from scipy import stats
 
 from girsanov.denoise.exact import ExactDenoiser
@@ -26,13 +26,13 @@ def distribution(x, variance):
 
 
 @functools.cache
-def samples(hold, steps, last="sample"):
+def samples(sampler, steps, last="sample"):
     levels = log_uniform_grid(FIRST, LAST, steps + 1)
     start = (LAW.mean, (LAW.variance + 1 / FIRST) ** 0.5, None)
     extra = {}
-    if hold == "gaussian":  # any variance of the right size will do in the limit
+    if sampler == "analytic-dpm":  # any variance of the right size will do in the limit
         extra["variances"] = LAW.curve(levels[:-1]).value
-    plan = recipe(hold, levels, start=start, last=last, **extra)
+    plan = recipe(sampler, levels, start=start, last=last, **extra)
     x = sample_standardised(ExactDenoiser(LAW), plan, N, seed=12, batch_size=N)
     return x[:, 0].numpy()
 
@@ -51,20 +51,20 @@ def test_the_law_itself_passes():
     assert distance(-x, 0.0) > 0.3
 
 
-@over_holds
-def test_fine_grids_reach_the_law(hold):
+@over_stochastic
+def test_fine_grids_reach_the_law(sampler):
     """Within the sampling error of N samples; score is first order with the largest constant."""
-    steps = {"score": 1000, "relative": 600, "x0": 400, "gaussian": 250}[hold]
-    assert distance(samples(hold, steps), 1 / LAST) < ks_limit(N)
+    steps = {"ei-score": 1000, "ei-relative": 600, "ddpm": 400, "analytic-dpm": 250}[sampler]
+    assert distance(samples(sampler, steps), 1 / LAST) < ks_limit(N)
 
 
-@pytest.mark.parametrize("hold", ["score", "relative", "x0"])
-def test_coarse_grids_do_not(hold):
-    assert distance(samples(hold, 8), 1 / LAST) > 2 * ks_limit(N)
+@pytest.mark.parametrize("sampler", ["ei-score", "ei-relative", "ddpm"])
+def test_coarse_grids_do_not(sampler):
+    assert distance(samples(sampler, 8), 1 / LAST) > 2 * ks_limit(N)
 
 
 def test_the_denoised_last_step_is_the_posterior_mean():
-    states, denoised = samples("x0", 400), samples("x0", 400, "denoise")
+    states, denoised = samples("ddpm", 400), samples("ddpm", 400, "denoise")
     m = LAW.denoise(torch.from_numpy(states)[:, None], LAST)[:, 0].numpy()
     np.testing.assert_allclose(denoised, m, atol=1e-9)
     assert np.abs(denoised - states).max() > 0.05

@@ -14,13 +14,13 @@ from girsanov import InputError, kl_from_tv, tv_from_kl
 from girsanov.error_curve.integrals import half_integral
 from girsanov.process import CriticallyDampedLangevin
 from girsanov.sampling.exponential_integrators import (
-    gaussian_step,
+    analytic_dpm_step,
+    ei_relative_step,
+    ei_score_step,
     ou_time,
-    relative_step,
-    score_step,
 )
 from girsanov.sampling.registry import SAMPLERS, ode_names
-from girsanov.sampling.step_kl import gaussian_cell
+from girsanov.sampling.step_kl import analytic_dpm_kl
 
 CLD = CriticallyDampedLangevin()
 EPS = 2.0**-52
@@ -52,7 +52,7 @@ def close(value, truth, digits=1e-12, floor=0.0):
     assert abs(mp.mpf(float(value)) - truth) <= digits * abs(truth) + floor, (value, truth)
 
 
-# holds
+# stochastic samplers
 
 
 def ou_step(s, t):
@@ -68,7 +68,7 @@ def test_time_is_positive_and_exact(s):
 @given(pairs(), logarithmic(1e-12, 1e6))
 def test_gaussian_steps(pair, v):
     s, t = pair
-    step = gaussian_step(s, t, v)
+    step = analytic_dpm_step(s, t, v)
     S, T, V = mp.mpf(s), mp.mpf(t), mp.mpf(v)
     close(step.state, S / T)
     close(step.prediction, (T - S) / T)
@@ -77,13 +77,13 @@ def test_gaussian_steps(pair, v):
     assert 0 <= step.prediction <= 1
     assert abs(step.state + step.prediction - 1) <= 2 * EPS
     # more variance, more noise; and x0 is the limit of none
-    assert step.noise >= gaussian_step(s, t).noise
+    assert step.noise >= analytic_dpm_step(s, t).noise
 
 
 @given(pairs())
 def test_score_steps(pair):
     s, t = pair
-    step, h = score_step(s, t), ou_step(s, t)
+    step, h = ei_score_step(s, t), ou_step(s, t)
     b = 2 * (1 - mp.exp(-h)) * (1 + mp.mpf(s))
     close(step.prediction, b)
     close(step.noise, mp.sqrt(mp.expm1(2 * h) * (1 + 1 / mp.mpf(t))))
@@ -95,7 +95,7 @@ def test_score_steps(pair):
 @given(pairs())
 def test_relative_steps(pair):
     s, t = pair
-    step, h = relative_step(s, t), ou_step(s, t)
+    step, h = ei_relative_step(s, t), ou_step(s, t)
     b = 2 * mp.exp(-h) * (1 - mp.exp(-h)) * (1 + mp.mpf(s))
     close(step.prediction, b)
     close(step.noise, mp.sqrt((1 - mp.exp(-2 * h)) * (1 + 1 / mp.mpf(t))))
@@ -104,24 +104,24 @@ def test_relative_steps(pair):
     assert step.noise > 0
 
 
-# solvers
+# ODE samplers
 
 
 @given(pairs(1e-9, 1e9), logarithmic(1e-9, 1e6), st.sampled_from(ode_names()))
-def test_solver_weights(pair, back, solver):
+def test_ode_sampler_weights(pair, back, sampler):
     s, t = pair
     before = s / (1 + back)
     if not before < s:
         before = math.nextafter(s, 0.0)
-    w = SAMPLERS[solver].weights(before, s, t)
+    w = SAMPLERS[sampler].weights(before, s, t)
     h = mp.log(mp.mpf(t) / mp.mpf(s)) / 2
     q, back = 1 - mp.exp(-h), mp.log(mp.mpf(s) / mp.mpf(before)) / 2
     close(w.state, 1 - q)
-    if solver == "heun":
+    if sampler == "heun":
         b = q / (2 * (1 - q))
         close(w.corrector, b)
         close(w.prediction, q - b, floor=4 * EPS * float(q + b))
-    elif solver == "dpmpp-2m":
+    elif sampler == "dpmpp-2m":
         close(w.prediction, q * (1 + h / (2 * back)))
         close(w.history, -q * h / (2 * back))
     else:
@@ -206,7 +206,7 @@ def test_the_covariance_of_cld_is_one(t):
 @given(logarithmic(1e-12, 1e12), logarithmic(1e-12, 1e6), logarithmic(1e-12, 1e6))
 def test_gaussian_cells(delta, v, m):
     one = np.ones(1)
-    value = gaussian_cell(np.array(delta), np.array([v]), np.array([m]), one)
+    value = analytic_dpm_kl(np.array(delta), np.array([v]), np.array([m]), one)
     D, V, M = mp.mpf(delta), mp.mpf(v), mp.mpf(m)
     gain = 1 + D * V
     terms = (mp.log(gain), D * (M - V) / gain)
@@ -214,7 +214,7 @@ def test_gaussian_cells(delta, v, m):
     floor = float(sum(map(abs, terms))) * 1e-12 + 2 * EPS
     close(value, sum(terms) / 2, 1e-12, floor)
     # the best variance is the error itself (an equality in (3)), and any other costs no less
-    best = gaussian_cell(np.array(delta), np.array([m]), np.array([m]), one)
+    best = analytic_dpm_kl(np.array(delta), np.array([m]), np.array([m]), one)
     assert value >= best - floor
     assert best >= 0
 

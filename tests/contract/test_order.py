@@ -1,4 +1,5 @@
-"""Weak order of every hold on a Gaussian law, in closed form: no sampling, no tolerance of luck.
+"""Weak order of every stochastic sampler on a Gaussian law, in closed form: no sampling, no
+tolerance of luck.
 
 The exact denoiser of a Gaussian is affine, so mean and covariance propagate through the steps.
 """
@@ -21,9 +22,9 @@ GRIDS = {
 over_grids = pytest.mark.parametrize("grid", GRIDS.values(), ids=GRIDS.keys())
 
 
-def errors(hold, grid, steps):
+def errors(sampler, grid, steps):
     levels = grid(steps)
-    mean, covariance = output_of(LAW, gaussian_recipe(LAW, levels, hold))
+    mean, covariance = output_of(LAW, gaussian_recipe(LAW, levels, sampler))
     exact = LAW.covariance() + np.eye(3) / levels[-1]
     return np.abs(mean - LAW.mean).max(), np.linalg.norm(covariance - exact)
 
@@ -33,30 +34,30 @@ def slopes(values):
 
 
 @over_grids
-@pytest.mark.parametrize("hold", ["score", "relative", "x0"])
-def test_first_order_in_the_covariance(hold, grid):
-    found = slopes([errors(hold, grid, n)[1] for n in STEPS])
+@pytest.mark.parametrize("sampler", ["ei-score", "ei-relative", "ddpm"])
+def test_first_order_in_the_covariance(sampler, grid):
+    found = slopes([errors(sampler, grid, n)[1] for n in STEPS])
     np.testing.assert_allclose(found, 1.0, atol=0.15)
 
 
 @over_grids
 def test_first_order_in_the_mean(grid):
-    found = slopes([errors("relative", grid, n)[0] for n in STEPS])
+    found = slopes([errors("ei-relative", grid, n)[0] for n in STEPS])
     np.testing.assert_allclose(found, 1.0, atol=0.15)
-    for hold in ("score", "x0", "gaussian"):
-        assert errors(hold, grid, 200)[0] < 1e-11  # these keep the mean at any step
+    for sampler in ("ei-score", "ddpm", "analytic-dpm"):
+        assert errors(sampler, grid, 200)[0] < 1e-11  # these keep the mean at any step
 
 
 @over_grids
 @pytest.mark.parametrize("steps", [1, 3, 200])
-def test_the_gaussian_hold_has_no_error(grid, steps):
-    assert errors("gaussian", grid, steps)[1] < 1e-10
+def test_analytic_dpm_has_no_error(grid, steps):
+    assert errors("analytic-dpm", grid, steps)[1] < 1e-10
 
 
 def test_the_signs_of_the_errors():
-    """x0 adds too little noise, score too much: their errors have opposite signs."""
+    """ddpm adds too little noise, ei-score too much: their errors have opposite signs."""
     levels = GRIDS["log"](50)
     exact = LAW.covariance() + np.eye(3) / levels[-1]
-    for hold, sign in (("x0", -1), ("score", 1)):
-        _, covariance = output_of(LAW, gaussian_recipe(LAW, levels, hold))
-        assert (sign * np.linalg.eigvalsh(covariance - exact) > 0).all(), hold
+    for sampler, sign in (("ddpm", -1), ("ei-score", 1)):
+        _, covariance = output_of(LAW, gaussian_recipe(LAW, levels, sampler))
+        assert (sign * np.linalg.eigvalsh(covariance - exact) > 0).all(), sampler

@@ -1,10 +1,10 @@
 """The path KL of path_kl/cells.py against likelihood ratios and paths that use none of it.
 
-By theory 6.1 the path KL of the x0 and gaussian holds is that of the grid chain,
+By theory 6.1 the path KL of ddpm and analytic-dpm is that of the grid chain,
 
     E log q(x_0..x_N) / p(x_0..x_N),   q(x_k | x_k+1) = N(x_k+1, 1/s_k - 1/s_k+1),        (A)
 
-with q_{s_N} from the law and p from the steps that the sampler runs. For any hold it is
+with q_{s_N} from the law and p from the steps that the sampler runs. For any sampler it is
 
     KL(q_{s_0} | start) + sum over cells of int E|frozen drift - true drift|^2 dt.          (B)
 """
@@ -29,7 +29,7 @@ from girsanov.path_kl.start import start_cost
 from girsanov.planning.on_grid import plan_on
 from girsanov.sampling.exponential_integrators import ou_time
 from girsanov.sampling.registry import SAMPLERS, recipe
-from girsanov.sampling.step_kl import gaussian_cell
+from girsanov.sampling.step_kl import analytic_dpm_kl
 
 THEORY = GaussianMixture([0.3, 0.7], [[-1.5], [1.0]], [0.04, 0.15])
 LAWS = {
@@ -49,8 +49,8 @@ LAWS = {
     ),
 }
 GRID = np.array([0.06, 0.3, 1.0, 3.0, 8.0, 30.0])
-KINDS = [("x0", None), *[("gaussian", c) for c in ("scalar", "pca", "coordinate", "full")]]
-OTHERS = [("score", None), ("relative", None)]
+KINDS = [("ddpm", None), *[("analytic-dpm", c) for c in ("scalar", "pca", "coordinate", "full")]]
+OTHERS = [("ei-score", None), ("ei-relative", None)]
 PATHS = 20_000
 
 
@@ -113,14 +113,14 @@ def chain_kl(law, denoiser, recipe, levels, seed=7):
     return ratio.mean(), ratio.std() / PATHS**0.5
 
 
-def ou_drift(hold, x, s, m):
+def ou_drift(sampler, x, s, m):
     """score (or score + X) of an x0 prediction m in Ornstein-Uhlenbeck coordinates X = alpha x."""
     alpha = (s / (1 + s)) ** 0.5
     score = (1 + s) * alpha * (m - x)
-    return score if hold == "score" else score + alpha * x
+    return score if sampler == "ei-score" else score + alpha * x
 
 
-def path_kl(law, denoiser, hold, recipe, levels, seed=9, nodes=6, count=6000):
+def path_kl(law, denoiser, sampler, recipe, levels, seed=9, nodes=6, count=6000):
     """Equation (B) by quadrature in time along forward paths: mean and standard error."""
     u, w = np.polynomial.legendre.leggauss(nodes)
     times, grid, weights = ou_time(levels), [levels[0]], []
@@ -135,11 +135,11 @@ def path_kl(law, denoiser, hold, recipe, levels, seed=9, nodes=6, count=6000):
     for k, weight in enumerate(weights):
         at = k * (nodes + 1)
         s = float(grid[at])
-        frozen = ou_drift(hold, x[at], s, denoiser(x[at], s))
+        frozen = ou_drift(sampler, x[at], s, denoiser(x[at], s))
         for j, dt in enumerate(weight, start=at + 1):
             s = float(grid[j])
             total = total + dt * (
-                (frozen - ou_drift(hold, x[j], s, law.denoise(x[j], s))) ** 2
+                (frozen - ou_drift(sampler, x[j], s, law.denoise(x[j], s))) ** 2
             ).sum(1)
     return float(total.mean()), float(total.std()) / count**0.5
 
@@ -161,10 +161,12 @@ def agree(one, two, sharp=0.09):
 
 @pytest.mark.parametrize("wrong", [False, True], ids=["exact", "wrong"])
 @pytest.mark.parametrize("name", LAWS)
-@pytest.mark.parametrize(("hold", "covariance"), KINDS, ids=[f"{h}-{c}" for h, c in KINDS])
-def test_kernel_holds_cost_the_likelihood_ratio_of_their_chain(name, hold, covariance, wrong):
+@pytest.mark.parametrize(("sampler", "covariance"), KINDS, ids=[f"{h}-{c}" for h, c in KINDS])
+def test_ddpm_and_analytic_dpm_cost_the_likelihood_ratio_of_their_chain(
+    name, sampler, covariance, wrong
+):
     report, denoiser = measured(name, wrong)  # equations (2), (4), (5) of cells.py
-    price = prices(report, SAMPLERS[hold], covariance)
+    price = prices(report, SAMPLERS[sampler], covariance)
     nodes = np.arange(1, len(GRID) + 1)
     recipe = plan_on(price, nodes, last="sample", frontier=[], why="").recipe()
     agree(formula(price, nodes, name), chain_kl(LAWS[name], denoiser, recipe, GRID))
@@ -176,28 +178,28 @@ def test_kernels_of_another_variance_cost_their_likelihood_ratio(factor):  # equ
     error = curve.traces[1:-1, 0, 0]
     v = THEORY.variance
     start = (THEORY.mean, (v + 1 / GRID[0]) ** 0.5, None)
-    steps = recipe("gaussian", GRID, start=start, variances=factor * error, last="sample")
-    cells = gaussian_cell(np.diff(GRID), factor * error[:, None], error[:, None], np.ones(1))
+    steps = recipe("analytic-dpm", GRID, start=start, variances=factor * error, last="sample")
+    cells = analytic_dpm_kl(np.diff(GRID), factor * error[:, None], error[:, None], np.ones(1))
     cost = cells.sum() + math.log1p(GRID[0] * v) / 2 - information
     agree((cost, se), chain_kl(THEORY, ExactDenoiser(THEORY), steps, GRID))
 
 
 @pytest.mark.parametrize("wrong", [False, True], ids=["exact", "wrong"])
 @pytest.mark.parametrize("name", LAWS)
-@pytest.mark.parametrize("hold", ["score", "relative"])
-def test_drift_holds_cost_the_time_integral_of_their_error(name, hold, wrong):
+@pytest.mark.parametrize("sampler", ["ei-score", "ei-relative"])
+def test_exponential_integrators_cost_the_time_integral_of_their_error(name, sampler, wrong):
     report, denoiser = measured(name, wrong)  # equations (6), (7)
-    price = prices(report, SAMPLERS[hold])
+    price = prices(report, SAMPLERS[sampler])
     nodes = np.arange(1, len(GRID) + 1)
     recipe = plan_on(price, nodes, last="sample", frontier=[], why="").recipe()
-    agree(formula(price, nodes, name), path_kl(LAWS[name], denoiser, hold, recipe, GRID))
+    agree(formula(price, nodes, name), path_kl(LAWS[name], denoiser, sampler, recipe, GRID))
 
 
 @pytest.mark.parametrize("start", ["gaussian", "mean", "standard"])
 @pytest.mark.parametrize("name", LAWS)
 def test_every_start_costs_its_likelihood_ratio(name, start):
     report, denoiser = measured(name, False)  # equations (1)-(3) of start.py
-    price = prices(report, SAMPLERS["x0"], start=start)
+    price = prices(report, SAMPLERS["ddpm"], start=start)
     nodes = np.array([3, 5])
     recipe = plan_on(price, nodes, last="sample", frontier=[], why="").recipe()
     begin, cells = price.groups(nodes)
@@ -221,20 +223,20 @@ def test_theory_table_of_kernels_on_a_snr_grid(variance, value):  # theory 9.1, 
     error = exact_curve(THEORY, nodes).traces[1:-1, 0, 0]
     here = nodes[:-1]
     v = {0.0: 0 * error, "large": 1 / (1 + here), "score": 1 / here, "M": error}[variance]
-    cost = gaussian_cell(np.diff(nodes), v[:, None], error[:, None], np.ones(1)).sum()
+    cost = analytic_dpm_kl(np.diff(nodes), v[:, None], error[:, None], np.ones(1)).sum()
     assert cost - information == pytest.approx(value, abs=3e-5)
 
 
 @pytest.mark.parametrize(
-    ("hold", "h", "value"),
+    ("sampler", "h", "value"),
     [
-        ("score", 0.05, 0.3255),
-        ("score", 0.2, 0.8843),
-        ("relative", 0.05, 0.1945),
-        ("relative", 0.2, 0.4978),
+        ("ei-score", 0.05, 0.3255),
+        ("ei-score", 0.2, 0.8843),
+        ("ei-relative", 0.05, 0.1945),
+        ("ei-relative", 0.2, 0.4978),
     ],
 )
-def test_theory_table_of_ou_holds(hold, h, value):  # theory 9.1: T = 2, discretisation alone
+def test_theory_table_of_ou_samplers(sampler, h, value):  # theory 9.1: T = 2, discretisation alone
     times = np.arange(round(2 / h), -1, -1) * h
     times[-1] = 1e-6  # the SNR at time 0 is infinite
     levels = 1 / np.expm1(2 * times)
@@ -244,23 +246,23 @@ def test_theory_table_of_ou_holds(hold, h, value):  # theory 9.1: T = 2, discret
     s, ds = np.exp(edges[:-1, None] + half * (1 + x)).ravel(), (half * w).ravel()
     information = (THEORY.curve(s).value * s) @ ds / 2
     cost = path_cost(
-        exact_curve(THEORY, levels), np.arange(1, len(levels) + 1), SAMPLERS[hold], None
+        exact_curve(THEORY, levels), np.arange(1, len(levels) + 1), SAMPLERS[sampler], None
     )[0]
     assert cost - information == pytest.approx(value, abs=6e-5)
 
 
 @pytest.mark.parametrize(
-    ("law", "hold", "h", "steps", "value"),
+    ("law", "sampler", "h", "steps", "value"),
     [
-        (Gaussian([0.0], 0.25), "score", 0.1, 20, 0.37744),
-        (Gaussian(np.zeros(10), 4.0), "score", 0.1, 20, 0.97712),
-        (Gaussian(np.zeros(10), 1.0), "score", 0.1, 20, 1.93497),
-        (Gaussian([0.0], 0.25), "relative", 0.1, 20, 0.07144),
-        (Gaussian(np.zeros(10), 4.0), "relative", 0.1, 20, 0.35450),
-        (Gaussian(np.zeros(3), 1.0), "relative", 0.1, 20, 0.0),
+        (Gaussian([0.0], 0.25), "ei-score", 0.1, 20, 0.37744),
+        (Gaussian(np.zeros(10), 4.0), "ei-score", 0.1, 20, 0.97712),
+        (Gaussian(np.zeros(10), 1.0), "ei-score", 0.1, 20, 1.93497),
+        (Gaussian([0.0], 0.25), "ei-relative", 0.1, 20, 0.07144),
+        (Gaussian(np.zeros(10), 4.0), "ei-relative", 0.1, 20, 0.35450),
+        (Gaussian(np.zeros(3), 1.0), "ei-relative", 0.1, 20, 0.0),
     ],
 )
-def test_theory_table_of_gaussians(law, hold, h, steps, value):
+def test_theory_table_of_gaussians(law, sampler, h, steps, value):
     times = np.arange(steps, -1, -1) * h
     times[-1] = 1e-9
     levels = 1 / np.expm1(2 * times)
@@ -268,17 +270,19 @@ def test_theory_table_of_gaussians(law, hold, h, steps, value):
     v = law.variance / d
     information = d / 2 * math.log((1 + levels[-1] * v) / (1 + levels[0] * v))
     cost = path_cost(
-        exact_curve(law, levels), np.arange(1, len(levels) + 1), SAMPLERS[hold], None
+        exact_curve(law, levels), np.arange(1, len(levels) + 1), SAMPLERS[sampler], None
     )[0]
     assert cost - information == pytest.approx(value, abs=2e-5)
 
 
-def test_gaussian_hold_costs_nothing_on_an_isotropic_gaussian():
+def test_analytic_dpm_costs_nothing_on_an_isotropic_gaussian():
     law = Gaussian([1.0, -2.0], 0.3)
     curve = exact_curve(law, GRID)
     nodes = np.array([1, 3, 6])
     information = math.log((1 + GRID[-1] * 0.3) / (1 + GRID[0] * 0.3))
-    assert path_cost(curve, nodes, SAMPLERS["gaussian"], "scalar")[0] == pytest.approx(information)
+    assert path_cost(curve, nodes, SAMPLERS["analytic-dpm"], "scalar")[0] == pytest.approx(
+        information
+    )
     start = start_cost(curve, GRID[0], "gaussian", np.array([0.3]))[0]
     assert start == pytest.approx(math.log1p(GRID[0] * 0.3))
 

@@ -150,7 +150,7 @@ def test_the_commands_take_the_order_and_plan_by_remembers_it(
         sources, "load_data", lambda *a, **k: (orders.append(k["class_order"]), load(*a, **k))[1]
     )
     by = ("--by", "sliced-w2", "--model", pipe, "--data", data, "--calls", "4000", "--steps", "1")
-    by += ("--candidates", "gaussian", "--force")
+    by += ("--candidates", "analytic-dpm", "--force")
     ran("plan", out, *by, "--out", tmp_path / "p.json")
     ran("plan", out, *by, "--class-order", "number", "--out", tmp_path / "p.json")
     rows = np.random.default_rng(0).integers(0, 255, (60, 8, 8)).astype(np.uint8)

@@ -104,7 +104,7 @@ def everything(model, data):
     plan = audit.plan(steps=3)
     gv.compare(gv.sample(model, plan, 50), data)
     gv.sample(model, audit.plan(steps=3, sampler="ddim"), 2)
-    gv.tournament(audit, model, data, candidates=["gaussian", "ddim"], calls=9000, steps=3)
+    gv.tournament(audit, model, data, candidates=["analytic-dpm", "ddim"], calls=9000, steps=3)
     return audit
 
 

@@ -101,7 +101,7 @@ def test_it_proves_that_a_straight_line_has_much_to_learn():
     half = np.trapezoid(LAW.curve(edges).value, edges) / 2
     found, truth = [], []
     for report in (alone, beside):
-        price = prices(report, SAMPLERS["gaussian"], "pca")
+        price = prices(report, SAMPLERS["analytic-dpm"], "pca")
         whole = reference_between(price, 0, 1) + reference_between(price, 1, 17)
         found.append(score_bound(price, np.array([1, 17])))
         truth.append(price.estimate(whole - half))
@@ -138,7 +138,7 @@ def test_audited_rows_among_the_examples_prove_nothing(name):
     train, held = leaky(name)
     levels = np.geomspace(1e-3, 1e4, 9)
     report = gv.audit(untold, held, train=train, levels=levels, draws=1)
-    price = prices(report, SAMPLERS["gaussian"], "pca", levels=levels)
+    price = prices(report, SAMPLERS["analytic-dpm"], "pca", levels=levels)
     assert score_floor(price, np.array([1, 9])) < 0.02
     assert (report.facts.neighbours > 0) == (name == "none")
     if name != "none":

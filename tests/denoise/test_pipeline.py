@@ -144,7 +144,7 @@ def test_flow_matching(shift):
 
 
 @pytest.mark.parametrize("name", ["DPMSolverMultistep", "UniPCMultistep"])
-def test_flow_through_multistep_solvers(name):
+def test_flow_through_multistep_ode_samplers(name):
     scheduler = getattr(diffusers, f"{name}Scheduler")(
         prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=2.0
     )

@@ -184,7 +184,7 @@ def test_the_command_line(tmp_path, capsys, monkeypatch):
         assert len(list(tmp_path.glob(f"{name}-*.safetensors"))) == 1
     before = live.encoder.calls
     command("plan", audit, "--steps", 3, "--by", "sliced-w2", "--model", pipe, "--data",
-            tmp_path / "in", "--candidates", "x0", "--calls", 4000, "--out", plan)  # fmt: skip
+            tmp_path / "in", "--candidates", "ddpm", "--calls", 4000, "--out", plan)  # fmt: skip
     assert "diffusers'" in capsys.readouterr().out
     assert live.encoder.calls == before + 1  # the empty prompt, when it is loaded
     out = tmp_path / "new.npy"

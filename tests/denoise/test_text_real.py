@@ -166,7 +166,7 @@ def test_the_planned_levels_are_those_that_flux_visits(flux, tmp_path):
     data = gv.load_data(tmp_path)
     model = with_captions(gv.from_pipeline(flux), data.label_names).sized(SHAPE)
     audit = gv.audit(model, encode_latents(model, data)[0], levels=9, draws=1)
-    plan, kept = audit.plan(steps=4, sampler="x0", calibrate=False), flux.scheduler
+    plan, kept = audit.plan(steps=4, sampler="ddpm", calibrate=False), flux.scheduler
     flux.scheduler = gv.GirsanovScheduler.from_plan(plan, audit=audit)
     calls, forward = [], flux.transformer.forward
     flux.transformer.forward = lambda *a, **k: calls.append(k) or forward(*a, **k)

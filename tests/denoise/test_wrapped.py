@@ -218,7 +218,7 @@ def test_without_units_held_out_data_are_put_in_those_of_train(tmp_path, parts):
 
 
 def test_a_recipe_alone_says_that_its_samples_are_standardised(parts):
-    plan = gv.recipe("x0", [0.1, 1.0, 10.0], start=(0.0, 3.0, None))
+    plan = gv.recipe("ddpm", [0.1, 1.0, 10.0], start=(0.0, 3.0, None))
     with pytest.warns(UserWarning, match=r"the model's own units .*girsanov\.wrap"):
         x = gv.sample(wrapped(), plan, 100)
     assert abs(x.mean()) < 1
@@ -227,7 +227,7 @@ def test_a_recipe_alone_says_that_its_samples_are_standardised(parts):
 
 def test_units_of_ones_own(parts):
     train, held_out = parts
-    plan = gv.recipe("x0", [0.1, 1.0, 10.0], start=(0.0, 3.0, None))
+    plan = gv.recipe("ddpm", [0.1, 1.0, 10.0], start=(0.0, 3.0, None))
     z = gv.sample(wrapped(units=(0, 1)), plan, 9)
     assert z.dtype == np.float64
     pair = ([100, -3], [10, 0.1])
@@ -246,7 +246,7 @@ def test_pictures_are_in_minus_one_to_one_or_as_told(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 3), dtype=np.uint8)
     np.save(tmp_path / "pictures.npy", pixels)
     train = gv.load_data(tmp_path / "pictures.npy")
-    plan = gv.recipe("x0", [0.1, 1.0, 10.0], start=(0.0, 3.0, None))
+    plan = gv.recipe("ddpm", [0.1, 1.0, 10.0], start=(0.0, 3.0, None))
 
     def grey(x_t, t):
         return 0 * x_t + 0.5
@@ -341,7 +341,7 @@ def test_labels_come_after_the_time():
     assert model.classes == 2
     assert model(torch.ones(1, 2), 1.0, torch.tensor([1])).tolist() == [[1, 1]]
     assert model(torch.ones(1, 2), 1.0).tolist() == [[0, 0]]
-    plan = gv.recipe("x0", [0.1, 1.0, 10.0], start=(0.0, 3.0, None))
+    plan = gv.recipe("ddpm", [0.1, 1.0, 10.0], start=(0.0, 3.0, None))
     with pytest.warns(UserWarning, match="the model's own units"):
         assert set(np.unique(gv.sample(model, plan, 30))) == {0, 1}
     with pytest.raises(InputError, match=r"^label: must be None"):
@@ -412,4 +412,4 @@ def test_what_is_no_denoiser_is_told_what_it_lacks():
     with pytest.raises(InputError, match=said + r" \(docs/own-network\.md\)"):
         gv.audit(Mine(), LAW)
     with pytest.raises(InputError, match="got Linear, which lacks shape"):
-        gv.sample(Linear(), gv.recipe("x0", [0.1, 1.0], start=(0.0, 3.0, None)), 2)
+        gv.sample(Linear(), gv.recipe("ddpm", [0.1, 1.0], start=(0.0, 3.0, None)), 2)

@@ -21,11 +21,11 @@ from girsanov.sampling.loop import coloured  # noqa: E402
 
 EVERY = (*range(1, 71), 99, 100, 101, 250, 1000)
 KINDS = {
-    "gaussian": {"calibrate": False},
-    "gaussian, calibrated": {"calibrate": True},
-    "gaussian, sampled": {"calibrate": False, "last": "sample"},
-    "x0": {"sampler": "x0", "calibrate": False},
-    "score": {"sampler": "score", "calibrate": False},
+    "analytic-dpm": {"calibrate": False},
+    "analytic-dpm, calibrated": {"calibrate": True},
+    "analytic-dpm, sampled": {"calibrate": False, "last": "sample"},
+    "ddpm": {"sampler": "ddpm", "calibrate": False},
+    "ei-score": {"sampler": "ei-score", "calibrate": False},
     "ddim": {"sampler": "ddim"},
     "dpmpp-2m": {"sampler": "dpmpp-2m"},
     "heun": {"sampler": "heun"},
@@ -126,7 +126,7 @@ def test_a_plan_alone_gives_its_first_level_to_the_start(audited):
 
 def test_a_standard_start_is_the_pipelines_own_noise(audited):
     model, audit = audited
-    plan = audit.plan(steps=5, sampler="score", calibrate=False)
+    plan = audit.plan(steps=5, sampler="ei-score", calibrate=False)
     assert plan.start == "standard"
     scheduler = gv.GirsanovScheduler.from_plan(plan)
     drawn = [run(scheduler, 5, scaled) for scaled in (True, False)]

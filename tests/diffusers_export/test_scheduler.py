@@ -105,10 +105,10 @@ def test_calibrated_plans_correct_the_prediction(pipe, files):
     assert float((got - plain).abs().max()) > 0.01
 
 
-@pytest.mark.parametrize("solver", ["ddim", "dpmpp-2m", "heun"])
-def test_solvers(pipe, files, solver):
+@pytest.mark.parametrize("sampler", ["ddim", "dpmpp-2m", "heun"])
+def test_ode_samplers(pipe, files, sampler):
     model, audit, _ = files
-    plan = audit.plan(steps=7, sampler=solver)
+    plan = audit.plan(steps=7, sampler=sampler)
     scheduler = gv.GirsanovScheduler.from_plan(plan, audit=audit)
     scheduler.set_timesteps(7)
     spy = made.Spy(pipe.unet)
@@ -120,10 +120,10 @@ def test_solvers(pipe, files, solver):
     assert torch.equal(got, again)  # nothing is drawn on the way
 
 
-@pytest.mark.parametrize("hold", ["x0", "score", "relative"])
-def test_other_holds(pipe, files, hold):
+@pytest.mark.parametrize("sampler", ["ddpm", "ei-score", "ei-relative"])
+def test_other_samplers(pipe, files, sampler):
     model, audit, _ = files
-    plan = audit.plan(steps=6, sampler=hold, calibrate=False)
+    plan = audit.plan(steps=6, sampler=sampler, calibrate=False)
     scheduler = gv.GirsanovScheduler.from_plan(plan)
     scheduler.set_timesteps(6)
     z = torch.randn(2, *made.SHAPE, generator=seeded(1))

@@ -51,7 +51,7 @@ def work(tmp_path_factory):
     return folder, model, audit
 
 
-WAYS = ({}, {"sampler": "x0"}, {"calibrate": True}, {"sampler": "dpmpp-2m"}, {"own": True})
+WAYS = ({}, {"sampler": "ddpm"}, {"calibrate": True}, {"sampler": "dpmpp-2m"}, {"own": True})
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda w: "-".join(map(str, w.values())) or "usual")

@@ -11,7 +11,7 @@ import pytest
 DOCS = Path(__file__).parents[2] / "docs"
 NUMBER = r"-?\d+\.?\d*(?:e-?\d+)?"
 DRAWN = {
-    "law": ("curve-law", "gap", "holds", "outputs"),
+    "law": ("curve-law", "gap", "samplers", "outputs"),
     "table": ("quality",),
     "picture": ("picture",),
 }

@@ -82,7 +82,7 @@ def divergence(report, model, snr):
 
 @pytest.mark.parametrize("snr", [0.05, 1.0, 20.0])
 def test_a_start_from_classes_costs_their_residual_divergence(report, model, snr):
-    price = prices(report, SAMPLERS["gaussian"], start="class")
+    price = prices(report, SAMPLERS["analytic-dpm"], start="class")
     v = model.variance.numpy()
     by_group = start_cost(price.measured, snr, "class", report.frame.start_variances("class"))
     spent = [np.log1p(snr * v[c]).sum() / 2 for c in range(3)]  # 1/2 int M of a Gaussian class
@@ -94,7 +94,7 @@ def test_a_start_from_classes_costs_their_residual_divergence(report, model, snr
 
 
 def test_level_0_predicts_the_mean_of_the_class_in_prices_alone(report, model):
-    price = prices(report, SAMPLERS["gaussian"])
+    price = prices(report, SAMPLERS["analytic-dpm"])
     assert price.start == "class"
     within = (report.curve.shares @ report.curve.about_class.shares) @ model.variance.sum(
         1

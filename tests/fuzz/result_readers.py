@@ -73,9 +73,9 @@ def make_audits(folder: Path) -> None:
 def make_plans(folder: Path) -> None:
     audit = audited(trajectories=16)
     ways: list[dict[str, Any]] = [
-        {"sampler": "x0"}, {"sampler": "score"}, {"covariance": "scalar"}, {"covariance": "full"},
-        {"covariance": "coordinate"}, {"process": "cld"}, {"calibrate": True},
-        {"sampler": "dpmpp-2m", "denoiser": small_model()},
+        {"sampler": "ddpm"}, {"sampler": "ei-score"}, {"covariance": "scalar"},
+        {"covariance": "full"}, {"covariance": "coordinate"}, {"process": "cld"},
+        {"calibrate": True}, {"sampler": "dpmpp-2m", "denoiser": small_model()},
     ]  # fmt: skip
     made = [audit.plan(steps=3, **way) for way in ways]
     for k, plan in enumerate([*made, audited("cld").plan(steps=3)]):
@@ -142,7 +142,7 @@ def make_scheduler(folder: Path) -> None:
 
     data = gv.load_data(np.random.default_rng(0).integers(0, 255, (48, 8, 8, 3)).astype("u1"))
     audit = gv.audit(gv.from_pipeline(ddpm()), data, levels=5, draws=1)
-    for k, way in enumerate(({}, {"sampler": "x0"}, {"covariance": "scalar"})):
+    for k, way in enumerate(({}, {"sampler": "ddpm"}, {"covariance": "scalar"})):
         scheduler = gv.GirsanovScheduler.from_plan(audit.plan(steps=3, **way), audit=audit)
         scheduler.save_pretrained(folder / str(k))
 

@@ -60,7 +60,7 @@ def priced(name, error, count, seed, examples=600):
     levels = np.geomspace(1e-3, FINEST, count)
     wrong = Wrong(LAWS[name], ERRORS[error])
     report = gv.audit(wrong, LAWS[name], levels=levels, examples=examples, seed=seed)
-    return prices(report, SAMPLERS["gaussian"], "pca"), np.array([1, count])
+    return prices(report, SAMPLERS["analytic-dpm"], "pca"), np.array([1, count])
 
 
 @cache
@@ -114,9 +114,9 @@ def test_an_end_inside_a_gap_is_bounded_at_the_level_before():
 
     for seed in range(1, 5):
         report = gv.audit(Wrong(law, begins), law, levels=levels, examples=600, seed=seed)
-        made = report.plan(steps=4, sampler="x0", weight=0.0, resolution=end**-0.5)
+        made = report.plan(steps=4, sampler="ddpm", weight=0.0, resolution=end**-0.5)
         assert next(e for e in made.ledger if e.name == "score").low < 1e-3
-    finer = prices(report, SAMPLERS["gaussian"], "pca", levels=np.array([end]))
+    finer = prices(report, SAMPLERS["analytic-dpm"], "pca", levels=np.array([end]))
     place = int(np.searchsorted(finer.curve.levels, end * (1 - 1e-9)))
     cut = measured_to(finer, np.array([1, place]))
     assert finer.curve.levels[cut].tolist() == [levels[0], levels[6]]
@@ -134,6 +134,6 @@ def test_an_exact_denoiser_that_is_not_known_to_be_one_is_not_accused():
 def test_other_covariances_have_the_ceiling_alone():
     law = LAWS["plane"]
     report = gv.audit(Wrong(law, ERRORS["scaled"]), law, levels=9, examples=400)
-    price = prices(report, SAMPLERS["gaussian"], "full")
+    price = prices(report, SAMPLERS["analytic-dpm"], "full")
     assert corrected_bound(price, np.array([1, 9])) is None
     assert math.isfinite(score_floor(price, np.array([1, 9])))

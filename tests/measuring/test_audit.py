@@ -174,7 +174,7 @@ def test_saved_audit_is_the_same(tmp_path, report, source):
     for name in ("levels", "shares", "traces", "second_moments", "products", "full"):
         assert np.array_equal(getattr(again.curve, name), getattr(report.curve, name)), name
     assert again.curve.errors.keys() == report.curve.errors.keys()
-    for options in ({"steps": 3}, {}, {"steps": 2, "covariance": "full"}, {"sampler": "x0"}):
+    for options in ({"steps": 3}, {}, {"steps": 2, "covariance": "full"}, {"sampler": "ddpm"}):
         one, two = report.plan(**options), again.plan(**options)
         assert one.summary() == two.summary()
         assert one.variances is two.variances or np.array_equal(one.variances, two.variances)
@@ -327,25 +327,25 @@ def test_memory_does_not_grow_with_the_number_of_examples():
 COVERED = Gaussian([0.5, -1.0], [[1.5, 0.4], [0.4, 0.3]])
 NODES = np.array([2, 4, 6, 8])
 LEVELS = np.geomspace(0.05, 50, 8)
-KINDS = (("x0", None), ("gaussian", "scalar"), ("score", None), ("relative", None))
+KINDS = (("ddpm", None), ("analytic-dpm", "scalar"), ("ei-score", None), ("ei-relative", None))
 
 
-def truth(hold):
+def truth(sampler):
     """init and discretisation of visiting NODES with an exact denoiser, in closed form."""
     lam, s = np.linalg.eigvalsh(COVERED.covariance()), LEVELS[NODES - 1]
     half = np.log1p(s[:, None] * lam).sum(axis=1) / 2  # 1/2 int_0^s M
     error = (lam / (1 + s[:, None] * lam)).sum(axis=1)
     delta, m2 = np.diff(s), COVERED.second_moment
     standard = (s[0] / (1 + s[0]) * (m2 - 2) + 2 * np.log1p(s[0])) / 2 - half[0]
-    if hold == "x0":
+    if sampler == "ddpm":
         return s[0] * lam.sum() / 2 - half[0], delta @ error[:-1] / 2 - half[-1] + half[0]
-    if hold == "gaussian":
+    if sampler == "analytic-dpm":
         return 0.0, np.log1p(delta * error[:-1] / 2).sum() - half[-1] + half[0]
     t = np.log1p(1 / s) / 2
     h = t[:-1] - t[1:]  # theory 2.0 and 2.4, in the two directions
     information = 2 * (1 + s) - s * (1 + s) * error
     between = np.log(s[-1] / s[0]) - half[-1] + half[0]  # int I dt
-    if hold == "score":
+    if sampler == "ei-score":
         return standard, between - (2 * -np.expm1(-h) - h) @ information[:-1]
     alpha2 = s / (1 + s)
     fisher = information - 4 + 2 + alpha2 * (m2 - 2)
@@ -354,20 +354,20 @@ def truth(hold):
 
 
 def shares(examples, seed):
-    """Estimates of init and discretisation by hold, from one small audit."""
+    """Estimates of init and discretisation by sampler, from one small audit."""
     report = audit(
         ExactDenoiser(COVERED), COVERED, levels=LEVELS, examples=examples, draws=1, seed=seed
     )
-    return {hold: excess(prices(report, SAMPLERS[hold], c), NODES) for hold, c in KINDS}
+    return {sampler: excess(prices(report, SAMPLERS[sampler], c), NODES) for sampler, c in KINDS}
 
 
 def test_intervals_cover_the_truth_as_often_as_they_say():
     hits, runs = {}, 240
     for seed in range(runs):
-        for hold, estimates in shares(300, seed).items():
-            for name, e, value in zip(("init", "cells"), estimates, truth(hold), strict=True):
+        for sampler, estimates in shares(300, seed).items():
+            for name, e, value in zip(("init", "cells"), estimates, truth(sampler), strict=True):
                 low, high = e.interval()
-                hits.setdefault((hold, name), []).append(low <= value <= high)
+                hits.setdefault((sampler, name), []).append(low <= value <= high)
     rates = {key: np.mean(values) for key, values in hits.items()}
     assert all(0.90 <= rate <= 0.99 for rate in rates.values()), rates
 
@@ -376,8 +376,8 @@ def test_standard_errors_shrink_with_the_root_of_the_examples():
     def mean_se(examples):
         found = [shares(examples, seed) for seed in range(12)]
         return {
-            (hold, part): np.mean([f[hold][part].se for f in found])
-            for hold, _ in KINDS
+            (sampler, part): np.mean([f[sampler][part].se for f in found])
+            for sampler, _ in KINDS
             for part in (0, 1)
         }
 

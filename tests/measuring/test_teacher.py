@@ -21,7 +21,7 @@ from girsanov.measuring.teacher import (
 )
 from girsanov.moments import moments_from_covariance
 from girsanov.sampling.loop import sample_standardised
-from girsanov.sampling.registry import solver_recipe
+from girsanov.sampling.registry import ode_recipe
 
 COVARIANCE = np.array([[2.0, 0.6], [0.6, 0.3]])
 LAW = gv.Gaussian([3.0, -1.0], COVARIANCE)
@@ -85,7 +85,7 @@ def test_the_start_is_that_of_a_sampler():
     """The same Gaussian, from the same kind of normals: what `sample` starts from, recoloured."""
     spread = np.sqrt(FRAME.moments.variances + 1 / LEVELS[0])
     start = (LAW.mean, spread, FRAME.moments.basis)
-    plan = solver_recipe("ddim", LEVELS[:1], start=start)
+    plan = ode_recipe("ddim", LEVELS[:1], start=start)
     denoiser = gv.ExactDenoiser(LAW)
     x = sample_standardised(denoiser, plan, 20_000, seed=1).numpy()
     z = torch.from_numpy(np.random.default_rng(0).normal(size=(20_000, 2)))

@@ -11,7 +11,7 @@ from girsanov.paper.bounds.any_law import geometric_discretisation, score_term
 GMM = GaussianMixture([0.3, 0.7], [[-1.5], [1.0]], [0.04, 0.15])
 
 
-def exact(law, levels, hold):
+def exact(law, levels, sampler):
     """D by a dense curve: (1/2)(sum of cells - int M ds), by Gauss-Legendre in log s."""
     d = law.dimension
     nodes, weights = np.polynomial.legendre.leggauss(6)
@@ -20,7 +20,7 @@ def exact(law, levels, hold):
     s = np.exp(ends[:-1, None] + half + half * nodes)
     inner = law.curve(s.ravel()).value.reshape(s.shape)
     m, delta = law.curve(levels).value, np.diff(levels)
-    cells = delta * m[:-1] if hold == "x0" else d * np.log1p(delta * m[:-1] / d)
+    cells = delta * m[:-1] if sampler == "ddpm" else d * np.log1p(delta * m[:-1] / d)
     return float(cells.sum() - (half * weights * s * inner).sum()) / 2
 
 
@@ -35,16 +35,19 @@ def test_table_of_grids(n, x0, gaussian, low, high, bound_x0, bound_gaussian):
     levels = np.geomspace(0.01, 1e3, n + 1)
     facts = Facts(1, GMM.second_moment, GMM.variance)
     errors = GMM.curve(levels).value
-    assert exact(GMM, levels, "x0") == pytest.approx(x0, abs=2e-3)
-    assert exact(GMM, levels, "gaussian") == pytest.approx(gaussian, abs=2e-3)
-    assert certificate(levels, errors, 1, "x0") == pytest.approx((low, high), abs=1.5e-3)
-    assert certificate(levels, errors, 1, "gaussian")[1] >= exact(GMM, levels, "gaussian")
-    got = [geometric_discretisation(facts, h, n, first=0.01, last=1e3) for h in ("x0", "gaussian")]
+    assert exact(GMM, levels, "ddpm") == pytest.approx(x0, abs=2e-3)
+    assert exact(GMM, levels, "analytic-dpm") == pytest.approx(gaussian, abs=2e-3)
+    assert certificate(levels, errors, 1, "ddpm") == pytest.approx((low, high), abs=1.5e-3)
+    assert certificate(levels, errors, 1, "analytic-dpm")[1] >= exact(GMM, levels, "analytic-dpm")
+    got = [
+        geometric_discretisation(facts, h, n, first=0.01, last=1e3)
+        for h in ("ddpm", "analytic-dpm")
+    ]
     assert got == pytest.approx([bound_x0, bound_gaussian], rel=6e-3)
 
 
-@pytest.mark.parametrize("hold", ["x0", "gaussian"])
-def test_bounds_hold_on_random_laws_and_grids(hold):
+@pytest.mark.parametrize("sampler", ["ddpm", "analytic-dpm"])
+def test_bounds_hold_on_random_laws_and_grids(sampler):
     rng = np.random.default_rng(5)
     for k in range(40):
         d = int(rng.integers(1, 5))
@@ -57,36 +60,36 @@ def test_bounds_hold_on_random_laws_and_grids(hold):
         n, ends = int(rng.integers(1, 14)), np.sort(10 ** rng.uniform(-3, 4, 2))
         facts = Facts(law.dimension, law.second_moment, law.variance)
         grid = np.geomspace(*ends, n + 1)
-        true = exact(law, grid, hold)
+        true = exact(law, grid, sampler)
         slack = 1e-6 * (1 + np.log(ends[1] / ends[0]) * d)  # of the quadrature
-        bound = geometric_discretisation(facts, hold, n, first=ends[0], last=ends[1])
+        bound = geometric_discretisation(facts, sampler, n, first=ends[0], last=ends[1])
         assert true <= bound + slack
         grid = np.sort(np.concatenate([ends, np.exp(rng.uniform(*np.log(ends), n))]))
-        low, high = certificate(grid, law.curve(grid).value, law.dimension, hold)
-        assert low - slack <= exact(law, grid, hold) <= high + slack
+        low, high = certificate(grid, law.curve(grid).value, law.dimension, sampler)
+        assert low - slack <= exact(law, grid, sampler) <= high + slack
 
 
 def test_wide_gaussians_reach_the_bound():  # minimax: v -> infinity
     facts, law = Facts(1, 1e8), Gaussian([0.0], 1e8)
-    bound = geometric_discretisation(facts, "x0", 10, first=0.01, last=100.0)
+    bound = geometric_discretisation(facts, "ddpm", 10, first=0.01, last=100.0)
     # up to the first cell's -x/2, which the bound gives away
-    true = exact(law, np.geomspace(0.01, 100, 11), "x0")
+    true = exact(law, np.geomspace(0.01, 100, 11), "ddpm")
     assert true + np.log(1e4) / 10 / 2 == pytest.approx(bound, rel=1e-4)
 
 
 def test_terms_of_the_bound():
     facts = Facts(2, 6.0, 5.0)
-    bound = any_law(facts, "gaussian", 50, first=0.01, last=400.0, score_errors=0.02)
+    bound = any_law(facts, "analytic-dpm", 50, first=0.01, last=400.0, score_errors=0.02)
     assert bound.init == 0.025
     assert bound.score == pytest.approx((400 - 0.01) * 0.02**2 / 2)
     assert bound.w2 == pytest.approx(np.sqrt(2 * 5 / (2 + 400 * 5)))
     asymptote = 2 * np.log(4e4) ** 2 / (8 * 5000)
-    many = geometric_discretisation(facts, "gaussian", 5000, first=0.01, last=400.0)
+    many = geometric_discretisation(facts, "analytic-dpm", 5000, first=0.01, last=400.0)
     assert many == pytest.approx(asymptote, rel=1e-2)
     with pytest.raises(InputError, match="first, last: must be positive"):
-        any_law(facts, "x0", 5, first=3.0, last=1.0)
+        any_law(facts, "ddpm", 5, first=3.0, last=1.0)
     with pytest.raises(InputError, match="errors: must be a curve"):
-        certificate(np.array([1.0, 2.0]), np.array([2.0, 2.5]), 2, "x0")
+        certificate(np.array([1.0, 2.0]), np.array([2.0, 2.5]), 2, "ddpm")
 
 
 @pytest.mark.parametrize("ends", [(1e-6, 0.3), (0.01, 400.0), (3.0, 1e9)])

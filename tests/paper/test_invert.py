@@ -8,12 +8,12 @@ from girsanov.ledger.entry import kl_from_tv
 from girsanov.paper.bounds import THEOREMS, Facts, compare_bounds, steps_for
 from girsanov.paper.bounds.result import fewest_steps
 
-TABLE = {  # d, R, W2: paper's rate, 2a, 2c, 2.3, relative, x0, gaussian
+TABLE = {  # d, R, W2: paper's rate, 2a, 2c, 2.3, ei-relative, ddpm, analytic-dpm
     (1, 1.0, 0.1): (1e10, 3.4e10, 1.51e4, 1421, 1.50e4, 1391, 695),
     (2, 3.0, 0.3): (8e10, 3.3e10, 1.11e4, 3253, 1.09e4, 3194, 1596),
     (10, 5.0, 0.5): (1e13, 1.6e13, 1.06e5, 2.14e4, 9.9e4, 2.13e4, 1.07e4),
 }
-COLUMNS = ("theorem2-2a", "theorem2-2c", "theorem2-grid", "relative", "x0", "gaussian")
+COLUMNS = ("theorem2-2a", "theorem2-2c", "theorem2-grid", "ei-relative", "ddpm", "analytic-dpm")
 
 
 @pytest.mark.parametrize("case", TABLE)
@@ -36,7 +36,7 @@ def test_table_of_steps(case):
 @pytest.mark.slow
 def test_table_of_steps_in_high_dimension():
     facts = Facts(3072, 55.0**2, radius=55.0)
-    names = ("theorem2-2a", "theorem2-2c", "relative", "x0", "gaussian")
+    names = ("theorem2-2a", "theorem2-2c", "ei-relative", "ddpm", "analytic-dpm")
     found = [steps_for(n, facts, tv=0.1, w2=5.0).steps for n in names]
     assert found == pytest.approx([1.6e22, 1.49e8, 1.40e8, 1.44e7, 7.2e6], rel=0.02)
 
@@ -58,7 +58,7 @@ def test_answers_are_the_fewest():
 @pytest.mark.parametrize("name", THEOREMS)
 def test_every_theorem_answers_and_keeps_its_promise(name):
     facts = Facts(4, 6.0, 5.0, lipschitz=20.0)
-    w2 = 0.3 if name in ("theorem2-grid", "x0", "gaussian") else None
+    w2 = 0.3 if name in ("theorem2-grid", "ddpm", "analytic-dpm") else None
     bound = steps_for(name, facts, tv=0.2, w2=w2)
     assert 0 < bound.init < kl_from_tv(0.2)
     assert bound.kl <= kl_from_tv(0.2) * (1 + 1e-12)
@@ -66,7 +66,7 @@ def test_every_theorem_answers_and_keeps_its_promise(name):
     assert more.steps > 3 * bound.steps
     words = " ".join(bound.assumptions)
     assert "Assumption 2" in words
-    assert "noised for a time" in words or w2 is None or name in ("x0", "gaussian")
+    assert "noised for a time" in words or w2 is None or name in ("ddpm", "analytic-dpm")
 
 
 def test_score_error_can_make_a_target_unreachable():
@@ -81,13 +81,13 @@ def test_a_score_error_costs_every_sampler_about_the_same():
     for w2 in (0.05, 1.2):
         found = [
             steps_for(name, facts, tv=0.2, w2=w2, score_error=0.05)
-            for name in ("theorem2-2c", "x0", "gaussian")
+            for name in ("theorem2-2c", "ddpm", "analytic-dpm")
         ]
         for bound in found:
             assert bound.score > 0.999 * (bound.time - bound.stop) * 0.05**2
             assert any("Assumption 3" in words for words in bound.assumptions)
     with pytest.raises(InputError, match="cannot be promised by x0: the score error alone"):
-        steps_for("x0", facts, tv=0.2, w2=0.05, score_error=0.3)
+        steps_for("ddpm", facts, tv=0.2, w2=0.05, score_error=0.3)
 
 
 def test_targets_that_no_count_reaches_are_refused():
@@ -112,11 +112,11 @@ def test_what_does_not_apply_is_said():
     with pytest.raises(InputError, match="theorem2-2a: does not apply: give lipschitz"):
         steps_for("theorem2-2a", Facts(2, 2.0), tv=0.1, w2=0.1)
     with pytest.raises(InputError, match="w2: must be given: this grid is geometric"):
-        steps_for("x0", Facts(2, 2.0, lipschitz=4.0), tv=0.1)
+        steps_for("ddpm", Facts(2, 2.0, lipschitz=4.0), tv=0.1)
     with pytest.raises(InputError, match="w2: must be given unless lipschitz is"):
         compare_bounds(Facts(2, 2.0), tv=0.1)
     with pytest.raises(InputError, match="w2: is so large"):
-        steps_for("x0", Facts(2, 2.0), tv=0.1, w2=3.0)
+        steps_for("ddpm", Facts(2, 2.0), tv=0.1, w2=3.0)
     rows = {r.theorem: r for r in compare_bounds(Facts(2, 2.0), tv=0.1, w2=0.3)}
     assert rows["theorem2-2a"].bound is None
     assert "does not apply" in rows["theorem2-2a"].why_not

@@ -27,36 +27,36 @@ from girsanov.paper.output_law import (
 )
 from girsanov.sampling.grids import log_uniform_grid
 from girsanov.sampling.loop import sample_standardised
-from girsanov.sampling.registry import cld_recipe, recipe, solver_recipe
+from girsanov.sampling.registry import cld_recipe, ode_recipe, recipe
 
 LINE = LAWS["mixture 1-D"]
 LEVELS = log_uniform_grid(0.02, 60.0, 13)
 START = (LINE.mean, (LINE.variance + 50) ** 0.5, None)
 
 
-@pytest.mark.parametrize("hold", ["score", "relative", "x0", "gaussian"])
-def test_gaussian_moments_are_those_of_the_catalogue(hold):
-    plan = gaussian_recipe(LAWS["gaussian"], LEVELS, hold)
+@pytest.mark.parametrize("sampler", ["ei-score", "ei-relative", "ddpm", "analytic-dpm"])
+def test_gaussian_moments_are_those_of_the_catalogue(sampler):
+    plan = gaussian_recipe(LAWS["gaussian"], LEVELS, sampler)
     for one, two in zip(
         gaussian_output(LAWS["gaussian"], plan), output_of(LAWS["gaussian"], plan), strict=True
     ):
         np.testing.assert_allclose(one, two, rtol=1e-12)
 
 
-@pytest.mark.parametrize("hold", ["score", "relative", "x0"])
-def test_densities_of_a_gaussian_have_its_moments(hold):
+@pytest.mark.parametrize("sampler", ["ei-score", "ei-relative", "ddpm"])
+def test_densities_of_a_gaussian_have_its_moments(sampler):
     law = Gaussian([1.5], 0.3)
-    plan = recipe(hold, LEVELS, start=(law.mean, 7.0, None), last="sample")
+    plan = recipe(sampler, LEVELS, start=(law.mean, 7.0, None), last="sample")
     found = line_output(law, plan)
     mean, cov = gaussian_output(law, plan)
     expected = stats.norm.pdf(found.x, mean[0], cov[0, 0] ** 0.5)
     np.testing.assert_allclose(found.p, expected, atol=1e-7 * expected.max())
 
 
-@pytest.mark.parametrize("hold", ["score", "relative", "x0"])
-def test_densities_are_those_of_the_samples(hold):
+@pytest.mark.parametrize("sampler", ["ei-score", "ei-relative", "ddpm"])
+def test_densities_are_those_of_the_samples(sampler):
     n = 20_000
-    plan = recipe(hold, LEVELS, start=START, last="sample")
+    plan = recipe(sampler, LEVELS, start=START, last="sample")
     x = sample_standardised(ExactDenoiser(LINE), plan, n, seed=3, batch_size=n)[:, 0].numpy()
     found = line_output(LINE, plan)
     assert found.cumulative()[-1] == pytest.approx(1)
@@ -67,7 +67,7 @@ def test_densities_are_those_of_the_samples(hold):
 
 def test_a_denoised_last_step_moves_the_quantiles():
     n = 20_000
-    plan = recipe("x0", LEVELS, start=START)
+    plan = recipe("ddpm", LEVELS, start=START)
     x = sample_standardised(ExactDenoiser(LINE), plan, n, seed=4, batch_size=n)[:, 0].numpy()
     moved = denoised(LINE, line_output(LINE, plan), plan.end)
     u = np.array([0.1, 0.4, 0.7, 0.95])
@@ -106,7 +106,7 @@ def test_law_density_integrates_to_one():
 
 
 def test_only_lines_and_plain_steps():
-    plan = recipe("x0", LEVELS, start=(0.0, 7.0, None))
+    plan = recipe("ddpm", LEVELS, start=(0.0, 7.0, None))
     with pytest.raises(InputError, match="law: must be on a line"):
         line_output(Points([[0.0, 1.0], [1.0, 0.0]]), plan)
 
@@ -119,7 +119,7 @@ def test_moments_of_samplers_with_a_memory(make):
     if make.startswith("cld"):
         plan = cld_recipe(make[4:], levels, start=start, last="sample")
     else:
-        plan = solver_recipe(make, levels, start=start, last="sample")
+        plan = ode_recipe(make, levels, start=start, last="sample")
     x = sample_standardised(ExactDenoiser(law), plan, n, seed=8, batch_size=n).numpy()
     mean, cov = gaussian_output(law, plan)
     agree(x.mean(0), mean, x.std(0) / math.sqrt(n))
@@ -127,11 +127,11 @@ def test_moments_of_samplers_with_a_memory(make):
     agree(product.mean(0), cov, product.std(0) / math.sqrt(n))
 
 
-@pytest.mark.parametrize("hold", ["score", "x0"])
-def test_densities_do_not_depend_on_the_points(hold, monkeypatch):
+@pytest.mark.parametrize("sampler", ["ei-score", "ddpm"])
+def test_densities_do_not_depend_on_the_points(sampler, monkeypatch):
     """Also where the score is steep: the mixture between its modes at high SNR."""
     levels = np.geomspace(0.02, 1e4, 25)
-    plan = recipe(hold, levels, start=START, last="sample")
+    plan = recipe(sampler, levels, start=START, last="sample")
     x = np.linspace(-8, 8, 3001)
     one = line_output(LINE, plan, x)
     monkeypatch.setattr(output_law, "SPACING", 0.25)
@@ -140,7 +140,7 @@ def test_densities_do_not_depend_on_the_points(hold, monkeypatch):
 
 def test_a_wrong_denoiser_may_be_asked():
     law = Gaussian([0.5], 0.4)
-    plan = recipe("score", LEVELS, start=START, last="sample")
+    plan = recipe("ei-score", LEVELS, start=START, last="sample")
     shifted = Gaussian([1.5], 0.4)
     one = line_output(law, plan, denoise=lambda x, s: exact_denoise(shifted, x, s))
     two = line_output(shifted, plan)

@@ -162,7 +162,7 @@ def test_figures_in_print_are_set_beside_their_own(monkeypatch, tmp_path, capsys
     assert "another" in said.partition("9.3 The paper")[2]
     assert "1.317" in said  # what is to be corrected
     (table,) = json.loads((tmp_path / "results.json").read_text())["tables"]
-    assert (table["table"], table["figures"], table["hold"]) == ("9.3", 2, 1)
+    assert (table["table"], table["figures"], table["sampler"]) == ("9.3", 2, 1)
     assert 'id="table-9.3"' in (tmp_path / "index.html").read_text()
 
 

@@ -19,24 +19,24 @@ from girsanov.measuring.options import Pass
 from girsanov.path_kl.cells import cells, path_cost
 from girsanov.path_kl.shortest_path import shortest_paths
 from girsanov.sampling.registry import SAMPLERS, sampler_named
-from girsanov.sampling.step_kl import gaussian_cell
+from girsanov.sampling.step_kl import analytic_dpm_kl
 
 THEORY = GaussianMixture([0.3, 0.7], [[-1.5], [1.0]], [0.04, 0.15])
 PLANE = GaussianMixture(
     [0.25, 0.75], [[-1.0, 2.0], [1.5, 0.5]], [np.diag([0.5, 0.4]), [[0.05, -0.02], [-0.02, 0.2]]]
 )
-HOLDS = [("x0", None), ("score", None), ("relative", None)] + [
-    ("gaussian", c) for c in ("scalar", "pca", "coordinate", "full")
+KINDS = [("ddpm", None), ("ei-score", None), ("ei-relative", None)] + [
+    ("analytic-dpm", c) for c in ("scalar", "pca", "coordinate", "full")
 ]
 
 
-def planned(law, levels, hold):
+def planned(law, levels, sampler):
     """N times the discretisation of the best N cells with both ends fixed, by N."""
     curve = exact_curve(law, levels)
     start = np.full(len(levels), np.inf)
     start[0] = 0.0
-    covariance = "scalar" if hold == "gaussian" else None
-    best = shortest_paths(start, cells(curve, SAMPLERS[hold], covariance), 65).costs[:, -1]
+    covariance = "scalar" if sampler == "analytic-dpm" else None
+    best = shortest_paths(start, cells(curve, SAMPLERS[sampler], covariance), 65).costs[:, -1]
     information = half_integral(curve.levels, curve.errors["coordinate"][:, 0], np.ones(1))
     return best - information[1:].sum()
 
@@ -44,7 +44,7 @@ def planned(law, levels, hold):
 def test_planned_grids_of_a_gaussian_reach_the_known_optimum():  # theory 7.1, 9.6
     v, low, high = 25.0, 1e-3, 1e3
     levels = (np.geomspace(1 + low * v, 1 + high * v, 1501) - 1) / v
-    got = planned(Gaussian([0.0], v), levels, "x0")
+    got = planned(Gaussian([0.0], v), levels, "ddpm")
     length = math.log((1 + high * v) / (1 + low * v))
     for steps, value in ((4, 17.943), (16, 1.9906), (64, 0.42056)):
         optimum = (steps * math.expm1(length / steps) - length) / 2
@@ -53,14 +53,14 @@ def test_planned_grids_of_a_gaussian_reach_the_known_optimum():  # theory 7.1, 9
 
 
 @pytest.mark.parametrize(
-    ("hold", "values", "limit"),
+    ("sampler", "values", "limit"),
     [
-        ("x0", [21.0, 14.4, 12.2, 11.2, 10.8], 10.399),
-        ("gaussian", [0.815, 0.851, 0.872, 0.885, 0.896], 0.8996),
+        ("ddpm", [21.0, 14.4, 12.2, 11.2, 10.8], 10.399),
+        ("analytic-dpm", [0.815, 0.851, 0.872, 0.885, 0.896], 0.8996),
     ],
 )
-def test_planned_grids_of_a_mixture_are_those_of_the_theory(hold, values, limit):  # theory 9.6
-    got = planned(THEORY, np.geomspace(1e-3, 1e3, 1501), hold)
+def test_planned_grids_of_a_mixture_are_those_of_the_theory(sampler, values, limit):  # theory 9.6
+    got = planned(THEORY, np.geomspace(1e-3, 1e3, 1501), sampler)
     steps = np.array([4, 8, 16, 32, 64])
     assert steps * got[steps] == pytest.approx(values, rel=6e-3)
     gaps = np.abs(steps * got[steps] - limit)
@@ -68,7 +68,7 @@ def test_planned_grids_of_a_mixture_are_those_of_the_theory(hold, values, limit)
 
 
 def test_planned_costs_fall_and_are_convex_in_the_number_of_steps():  # theory 7.2
-    got = planned(THEORY, np.geomspace(1e-2, 1e2, 200), "x0")[1:]
+    got = planned(THEORY, np.geomspace(1e-2, 1e2, 200), "ddpm")[1:]
     assert (got >= -1e-12).all()
     assert (np.diff(got) < 0).all()
     assert (np.diff(got, 2) > -1e-10).all()
@@ -79,20 +79,20 @@ def plane():
     return audit(ExactDenoiser(PLANE), PLANE, levels=np.geomspace(0.05, 50, 7), examples=801)
 
 
-@pytest.mark.parametrize(("hold", "covariance"), HOLDS, ids=[f"{h}-{c}" for h, c in HOLDS])
-def test_cells_add_up_to_paths(plane, hold, covariance):
-    table = cells(plane.curve, SAMPLERS[hold], covariance)
+@pytest.mark.parametrize(("sampler", "covariance"), KINDS, ids=[f"{h}-{c}" for h, c in KINDS])
+def test_cells_add_up_to_paths(plane, sampler, covariance):
+    table = cells(plane.curve, SAMPLERS[sampler], covariance)
     assert np.isinf(table[np.tril_indices(7)]).all()
     assert np.isfinite(table[np.triu_indices(7, 1)]).all()
     nodes = np.array([1, 3, 4, 7])
     direct = sum(table[i - 1, j - 1] for i, j in pairwise(nodes))
-    fitted = path_cost(plane.curve, nodes, SAMPLERS[hold], covariance)
+    fitted = path_cost(plane.curve, nodes, SAMPLERS[sampler], covariance)
     weights = plane.curve.shares
     if len(fitted) != len(weights):
         weights = np.array([weights[f::4].sum() for f in range(4)])
     # cross-fitted variances can only cost more, by (relative se)^2 / 4 a coordinate and step
     gap = fitted @ weights - direct
-    assert -1e-9 <= gap < (0.05 if hold == "gaussian" else 1e-9)
+    assert -1e-9 <= gap < (0.05 if sampler == "analytic-dpm" else 1e-9)
 
 
 def test_richer_covariances_never_cost_more(plane):  # Hadamard, Jensen: theory 11.1
@@ -101,21 +101,22 @@ def test_richer_covariances_never_cost_more(plane):  # Hadamard, Jensen: theory 
         ExactDenoiser(PLANE), LawExamples(PLANE, 801, 0), plane.levels, plane.frame, Pass(**told)
     )
     by = {
-        c: cells(curve, SAMPLERS["gaussian"], c) for c in ("scalar", "pca", "coordinate", "full")
+        c: cells(curve, SAMPLERS["analytic-dpm"], c)
+        for c in ("scalar", "pca", "coordinate", "full")
     }
-    x0, upper = cells(curve, SAMPLERS["x0"], None), np.triu_indices(7, 1)
+    x0, upper = cells(curve, SAMPLERS["ddpm"], None), np.triu_indices(7, 1)
     for rich, poor in (("full", "pca"), ("full", "coordinate"), ("pca", "scalar")):
         assert (by[rich][upper] <= by[poor][upper] + 1e-12).all()
     assert (by["scalar"][upper] < x0[upper]).all()
 
 
-def test_gaussian_cell_is_least_at_the_measured_variance():  # equations (2), (3)
+def test_analytic_dpm_kl_is_least_at_the_measured_variance():  # equations (2), (3)
     m, sizes, delta = np.array([0.3, 0.01]), np.array([2.0, 5.0]), np.array(4.0)
-    best = gaussian_cell(delta, m, m, sizes)
+    best = analytic_dpm_kl(delta, m, m, sizes)
     assert best == pytest.approx(np.log1p(4 * m) @ sizes / 2)
-    assert gaussian_cell(delta, 0 * m, m, sizes) == pytest.approx(4 * m @ sizes / 2)
+    assert analytic_dpm_kl(delta, 0 * m, m, sizes) == pytest.approx(4 * m @ sizes / 2)
     for factor in (0.5, 0.9, 1.1, 2.0):
-        assert gaussian_cell(delta, factor * m, m, sizes) > best
+        assert analytic_dpm_kl(delta, factor * m, m, sizes) > best
 
 
 def test_leave_one_out_is_the_mean_of_the_others():
@@ -168,8 +169,8 @@ def test_half_integral_bears_flat_rising_and_vanishing_curves():
 
 def test_covariances_that_were_not_measured_are_refused(plane):
     with pytest.raises(InputError, match="covariance: must be one that the audit measured"):
-        cells(plane.curve, SAMPLERS["gaussian"], "dct")
+        cells(plane.curve, SAMPLERS["analytic-dpm"], "dct")
     with pytest.raises(InputError, match="covariance: full was not measured"):
-        cells(exact_curve(THEORY, [1.0, 2.0]), SAMPLERS["gaussian"], "full")
-    with pytest.raises(InputError, match="sampler: must be one of score, relative, x0"):
+        cells(exact_curve(THEORY, [1.0, 2.0]), SAMPLERS["analytic-dpm"], "full")
+    with pytest.raises(InputError, match="sampler: must be one of ei-score, ei-relative, ddpm"):
         sampler_named("karras")

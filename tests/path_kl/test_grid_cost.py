@@ -23,8 +23,8 @@ from girsanov.sampling.registry import SAMPLERS
 LAW = GaussianMixture([0.3, 0.7], [[-1.5], [1.0]], [0.04, 0.15])
 ROUND = Gaussian([1.0, -0.5], [[0.9, 0.2], [0.2, 0.4]])
 GRID = np.geomspace(0.02, 100, 25)
-KINDS = [("x0", None), ("score", None), ("relative", None)] + [
-    ("gaussian", c) for c in ("scalar", "pca", "coordinate", "full")
+KINDS = [("ddpm", None), ("ei-score", None), ("ei-relative", None)] + [
+    ("analytic-dpm", c) for c in ("scalar", "pca", "coordinate", "full")
 ]
 
 
@@ -68,8 +68,8 @@ def test_shares_of_an_exact_denoiser_add_up_to_the_path_kl(exact):
     m = np.append(LAW.variance, LAW.curve(GRID[nodes - 1]).value)
     levels = np.append(0.0, GRID[nodes - 1])
     known = {
-        "x0": np.diff(levels) @ m[:-1] / 2,
-        "gaussian": np.log1p(np.diff(levels) * m[:-1]).sum() / 2,
+        "ddpm": np.diff(levels) @ m[:-1] / 2,
+        "analytic-dpm": np.log1p(np.diff(levels) * m[:-1]).sum() / 2,
     }
     for sampler, cost in known.items():
         init, cell = excess(prices(exact, SAMPLERS[sampler]), nodes)
@@ -80,14 +80,16 @@ def test_shares_of_an_exact_denoiser_add_up_to_the_path_kl(exact):
 
 def test_every_sampler_has_its_own_start(exact):
     defaults = {
-        s: prices(exact, SAMPLERS[s]).start for s in ("gaussian", "x0", "relative", "score")
+        s: prices(exact, SAMPLERS[s]).start
+        for s in ("analytic-dpm", "ddpm", "ei-relative", "ei-score")
     }
     assert defaults == {
-        "gaussian": "gaussian", "x0": "mean", "relative": "standard", "score": "standard",
+        "analytic-dpm": "gaussian", "ddpm": "mean", "ei-relative": "standard",
+        "ei-score": "standard",
     }  # fmt: skip
-    assert prices(exact, SAMPLERS["x0"], start="standard").start == "standard"
-    assert prices(exact, SAMPLERS["gaussian"]).covariance == "pca"
-    assert prices(exact, SAMPLERS["gaussian"], "full").covariance == "full"
+    assert prices(exact, SAMPLERS["ddpm"], start="standard").start == "standard"
+    assert prices(exact, SAMPLERS["analytic-dpm"]).covariance == "pca"
+    assert prices(exact, SAMPLERS["analytic-dpm"], "full").covariance == "full"
     with pytest.raises(InputError, match="sampler: must be one that has a path KL"):
         prices(exact, SAMPLERS["heun"])
 
@@ -105,7 +107,7 @@ def test_groups_and_allocation_agree(exact, sampler, covariance):
 
 
 def test_reference_of_an_exact_denoiser_is_the_integral(exact):
-    price = prices(exact, SAMPLERS["x0"])
+    price = prices(exact, SAMPLERS["ddpm"])
     parts = reference_between(price, 0, 7) + reference_between(price, 7, 20)
     assert parts == pytest.approx(price.integral(20))
 
@@ -117,7 +119,7 @@ def test_integral_is_that_of_the_law_without_bias():
     values = []
     for seed in range(120):
         report = audit(ExactDenoiser(law), law, levels=levels, examples=300, draws=1, seed=seed)
-        price = prices(report, SAMPLERS["x0"])
+        price = prices(report, SAMPLERS["ddpm"])
         values.append(price.integral(8) @ price.folds)
     truth = np.log1p(levels[-1] * lam).sum() / 2
     assert abs(np.mean(values) - truth) < 4 * np.std(values) / len(values) ** 0.5
@@ -136,8 +138,8 @@ def test_reference_of_a_wrong_denoiser_is_at_most_the_integral(wrong):
             )
             value, se, _ = group_estimate(gap, price.folds)
             assert value <= 3 * se + 1e-12, (sampler, first, last)
-    # a gaussian hold with measured covariance is cheaper than the integral of a wrong curve
-    price = prices(wrong, SAMPLERS["gaussian"], "full")
+    # analytic-dpm with measured covariance is cheaper than the integral of a wrong curve
+    price = prices(wrong, SAMPLERS["analytic-dpm"], "full")
     assert reference_between(price, 0, 25) @ price.folds < price.integral(25) @ price.folds - 0.05
 
 
@@ -155,7 +157,7 @@ def test_no_grid_is_cheaper_than_the_reference(wrong):
 
 
 def test_full_covariance_is_priced_in_folds(wrong):
-    price = prices(wrong, SAMPLERS["gaussian"], "full")
+    price = prices(wrong, SAMPLERS["analytic-dpm"], "full")
     start, _ = price.groups(np.array([3, 9]))
     by_group = price.starts(GRID[2])
     assert start.shape == (4,)

@@ -132,7 +132,7 @@ def true_parts(truth, audit, plan):
                 return np.linalg.eigvalsh(error)
 
     def cell(s, t, variances=None, errors=None):
-        if plan.sampler != "gaussian" and variances is None:
+        if plan.sampler != "analytic-dpm" and variances is None:
             error, noise, state = truth.at(s)
             traces = np.array([np.trace(error), noise, state])
             rule = SAMPLERS[plan.sampler].step_kl["vp"]
@@ -152,7 +152,7 @@ def true_parts(truth, audit, plan):
                 return (s / (1 + s) * (law.second_moment - d) + d * np.log1p(s)) / 2
 
     def own(k, s, t):  # the cell as the plan has it
-        if plan.sampler != "gaussian":
+        if plan.sampler != "analytic-dpm":
             return cell(s, t)
         v = np.broadcast_to(np.asarray(plan.variances[k], dtype=np.float64), d)
         if not plan.axes:

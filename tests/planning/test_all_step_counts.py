@@ -6,9 +6,9 @@ from girsanov.denoise.exact import ExactDenoiser
 from girsanov.law import GaussianMixture
 from girsanov.planning.all_step_counts import family
 from girsanov.planning.make_plan import make_plan
+from girsanov.planning.ode_samplers.plan_ode_sampler import calibrated_teacher
 from girsanov.planning.plan_file import load_plan
 from girsanov.planning.remedies import remedies
-from girsanov.planning.solvers.plan_solver import calibrated_teacher
 
 LAW = GaussianMixture(
     [0.25, 0.75],
@@ -29,7 +29,7 @@ def wrong():
     return audit(Wrong(LAW), LAW, levels=np.geomspace(0.02, 2000, 17), examples=1000, seed=1)
 
 
-@pytest.mark.parametrize("options", [{}, {"sampler": "x0"}, {"last": "sample"}])
+@pytest.mark.parametrize("options", [{}, {"sampler": "ddpm"}, {"last": "sample"}])
 def test_each_is_the_plan_for_its_number_of_steps(wrong, options):
     given = make_plan(wrong, steps=4, **options)
     found = {p.steps: p for p in family(wrong, given)}
@@ -55,7 +55,7 @@ def test_a_calibrated_plan_has_calibrated_relatives(wrong):
     np.testing.assert_allclose(found.levels, given.levels)
 
 
-def test_a_solver_on_the_calibrated_network_stands_alone_on_an_audit_of_the_raw_one():
+def test_an_ode_sampler_on_the_calibrated_network_stands_alone_on_an_audit_of_the_raw_one():
     """Its relatives would be planned on trajectories of another denoiser, and not be corrected."""
     model = Wrong(LAW)
     raw = audit(model, LAW, levels=9, examples=400, trajectories=32)
@@ -86,15 +86,15 @@ def test_relatives_keep_to_the_limits_of_a_plan_also_of_its_file(wrong, limits, 
 
 
 def test_an_x0_plan_for_nats_has_relatives_for_nats(wrong):
-    given = make_plan(wrong, kl=3.0, sampler="x0")
+    given = make_plan(wrong, kl=3.0, sampler="ddpm")
     assert given.limits == {"weight": 0.0}
     same = next(p for p in family(wrong, given, [given.steps]))
     np.testing.assert_allclose(same.levels, given.levels, rtol=1e-12)
-    other = make_plan(wrong, steps=given.steps, sampler="x0", resolution=given.resolution)
+    other = make_plan(wrong, steps=given.steps, sampler="ddpm", resolution=given.resolution)
     assert not np.allclose(other.levels, given.levels)
 
 
-@pytest.mark.parametrize("sampler", ["score", "relative"])
+@pytest.mark.parametrize("sampler", ["ei-score", "ei-relative"])
 def test_remedies_are_of_the_process_of_the_plan(wrong, sampler):
     own = make_plan(wrong, steps=5, sampler=sampler, process="cld")
     grid = next(r for r in remedies(wrong, own) if r.name == "grid")

@@ -68,7 +68,7 @@ def test_data_that_ends_is_used_whole_and_what_it_would_take_is_said():
     assert relative_half_width(found, 4) == told.reached
 
 
-def test_a_cost_of_nothing_is_not_measured_for_ever():  # a Gaussian hold is exact for the law
+def test_a_cost_of_nothing_is_not_measured_for_ever():  # analytic-dpm is exact for the law
     law = gv.Gaussian([1.0], [[0.5]])
     found = gv.audit_to(gv.ExactDenoiser(law), law, half_width=0.05)
     assert found.facts.precision.reached is None

@@ -102,14 +102,16 @@ def test_it_can_be_asked_for_and_refused(audits):
 
 
 def test_of_another_objective_the_gain_says_nothing(audits):
-    assert make_plan(audits["noisy end"], steps=4, sampler="x0").calibration is None
-    assert make_plan(audits["noisy end"], steps=8, sampler="x0", weight=0).calibration is not None
+    assert make_plan(audits["noisy end"], steps=4, sampler="ddpm").calibration is None
+    assert (
+        make_plan(audits["noisy end"], steps=8, sampler="ddpm", weight=0).calibration is not None
+    )
 
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_equation_1_is_the_difference_of_path_kls(audits, name):
     """The gain on fresh examples, for the grids and the correction that were chosen, agrees."""
-    price = prices(audits[name], SAMPLERS["gaussian"], levels=audits[name].levels)
+    price = prices(audits[name], SAMPLERS["analytic-dpm"], levels=audits[name].levels)
     nodes = price.choice().nodes(5, len(LEVELS) - 3)
     found = gain(price, nodes)
     low, high = found.interval(0.9999)
@@ -153,19 +155,19 @@ def kernel(square, variance, delta):
 
 def test_an_exact_denoiser_is_never_calibrated():
     known = audit(ExactDenoiser(LAW), LAW, levels=LEVELS)
-    price = prices(known, SAMPLERS["gaussian"], levels=known.levels)
+    price = prices(known, SAMPLERS["analytic-dpm"], levels=known.levels)
     assert not advised(price, np.array([3, 9, 20]))
     assert gain(price, np.array([3, 9, 20])) is None
 
 
-def test_where_bands_hold_several_coordinates_only_the_relative_hold_has_no_corrected_price():
+def test_where_bands_hold_several_coordinates_only_ei_relative_has_no_corrected_price():
     law = Gaussian(np.linspace(-1, 1, 70), np.diag(np.geomspace(4, 0.01, 70)))
     made = audit(
         Wrong(law, CHANGES["scaled"]), law, levels=np.geomspace(0.05, 20, 9), examples=200
     )
     assert len(made.curve.probe_sizes) < 70
     nodes = np.array([1, 8])
-    for hold in ("gaussian", "x0"):
-        assert gain(prices(made, SAMPLERS[hold]), nodes).interval()[0] > 0
-        assert corrected_bound(prices(made, SAMPLERS[hold]), nodes).value > 0
-    assert gain(prices(made, SAMPLERS["relative"]), nodes) is None
+    for sampler in ("analytic-dpm", "ddpm"):
+        assert gain(prices(made, SAMPLERS[sampler]), nodes).interval()[0] > 0
+        assert corrected_bound(prices(made, SAMPLERS[sampler]), nodes).value > 0
+    assert gain(prices(made, SAMPLERS["ei-relative"]), nodes) is None

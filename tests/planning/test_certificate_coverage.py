@@ -14,20 +14,20 @@ from certificate_truth import (
 import girsanov as gv
 from girsanov.path_kl.start import STARTS
 
-HOLDS = ("score", "relative", "x0", "gaussian")
+SAMPLERS = ("ei-score", "ei-relative", "ddpm", "analytic-dpm")
 
 
-@pytest.mark.parametrize("hold", HOLDS)
-def test_exact_curves_are_never_exceeded(hold):
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_exact_curves_are_never_exceeded(sampler):
     rng = np.random.default_rng(11)
     for start in [s for s in STARTS if s != "class"] * 2:
         law = random_law(rng, most=6)
         levels = np.geomspace(0.03, 10 ** rng.uniform(0.5, 3), int(rng.integers(4, 25)))
-        covariance = "scalar" if hold == "gaussian" else None
+        covariance = "scalar" if sampler == "analytic-dpm" else None
         plan = gv.evaluate_grid(
             exact_audit(law, levels),
             random_grid(levels, rng),
-            sampler=hold,
+            sampler=sampler,
             covariance=covariance,
             start=start,
             last="sample",
@@ -56,7 +56,7 @@ def test_measured_curves_keep_their_confidence():
         levels = np.geomspace(0.02, 10 ** rng.uniform(1, 2.5), 16)
         audit = gv.audit(gv.ExactDenoiser(law), law, levels=levels, examples=300, seed=k)
         plan = gv.evaluate_grid(
-            audit, random_grid(levels, rng), sampler=HOLDS[k % 4], last="sample", force=True
+            audit, random_grid(levels, rng), sampler=SAMPLERS[k % 4], last="sample", force=True
         )
         high = plan.certificate().kl.high
         beyond += path_kl(law, plan, len(plan.levels) - 1) > high + 1e-3

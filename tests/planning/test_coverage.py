@@ -21,7 +21,7 @@ def beyond(name, scale, sampler, seeds, *, planned, examples):
     law, low, high = RANGES[name]
     denoiser = Scaled(law, scale, 0.0 if scale == 1 else 0.1)
     truth, missed = Truth(denoiser, law), np.zeros(2, dtype=int)
-    weight = {"weight": 0.0} if sampler == "x0" else {}
+    weight = {"weight": 0.0} if sampler == "ddpm" else {}
     for seed in range(seeds):
         data = gv.load_data(law.sample(examples, seed=1000 + seed))
         audit = gv.audit(denoiser, data, levels=np.geomspace(low, high, 17), seed=seed)
@@ -45,7 +45,7 @@ CASES = [
     (name, scale, sampler, planned)
     for name in RANGES
     for scale in (1.0, 0.8)
-    for sampler, planned in (("gaussian", False), ("gaussian", True), ("x0", True))
+    for sampler, planned in (("analytic-dpm", False), ("analytic-dpm", True), ("ddpm", True))
 ]
 
 

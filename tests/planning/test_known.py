@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from catalogue import LAWS, over_holds
+from catalogue import LAWS, over_stochastic
 from certificate_truth import half_information, path_kl, random_law
 
 import girsanov as gv
@@ -51,13 +51,13 @@ def test_directions_of_any_size_cost_nothing_in_their_own_axes():
         assert sampler_share(scalar) == pytest.approx(path_kl(law, scalar, 5), rel=1e-9)
 
 
-@over_holds
-def test_ledgers_are_the_true_path_kl(hold):
+@over_stochastic
+def test_ledgers_are_the_true_path_kl(sampler):
     rng = np.random.default_rng(21)
     for start in ("gaussian", "mean", "standard"):
         law = random_law(rng, most=5)
-        options = {"covariance": "scalar"} if hold == "gaussian" else {}
-        plan = exact(law).plan(steps=5, sampler=hold, start=start, last="sample", **options)
+        options = {"covariance": "scalar"} if sampler == "analytic-dpm" else {}
+        plan = exact(law).plan(steps=5, sampler=sampler, start=start, last="sample", **options)
         assert all_exact(plan)
         true = path_kl(law, plan, len(plan.levels) - 1)
         assert sampler_share(plan) == pytest.approx(true, rel=1e-7, abs=1e-8)
@@ -67,7 +67,7 @@ def test_ledgers_are_the_true_path_kl(hold):
 
 
 def test_init_and_discretisation_are_split_at_the_first_level():
-    plan = exact(LINE).plan(steps=5, sampler="x0")
+    plan = exact(LINE).plan(steps=5, sampler="ddpm")
     init, cells = (e.value for e in plan.ledger[:2])
     first, last = plan.levels[0], plan.levels[-1]
     assert init == pytest.approx(
@@ -85,13 +85,13 @@ def measured():
 
 
 @pytest.mark.parametrize("process", ["vp", "cld"])
-@over_holds
-def test_exact_and_measured_ledgers_agree(hold, process, measured):
-    if (hold, process) == ("gaussian", "cld"):
+@over_stochastic
+def test_exact_and_measured_ledgers_agree(sampler, process, measured):
+    if (sampler, process) == ("analytic-dpm", "cld"):
         pytest.skip("there is no such sampler")
     grid = measured.levels[[2, 5, 7, 9, 12]]
     one, two = (
-        gv.evaluate_grid(audit, grid, sampler=hold, process=process)
+        gv.evaluate_grid(audit, grid, sampler=sampler, process=process)
         for audit in (exact(SPHERE, measured.levels), measured)
     )
     assert all_exact(one)
@@ -102,7 +102,7 @@ def test_exact_and_measured_ledgers_agree(hold, process, measured):
 
 def test_a_level_between_the_known_ones_is_bracketed():
     audit = exact(LINE)
-    plan = audit.plan(steps=4, resolution=0.2345, sampler="x0", last="sample")
+    plan = audit.plan(steps=4, resolution=0.2345, sampler="ddpm", last="sample")
     init, cells = plan.ledger[:2]
     assert init.kind == "exact"
     assert cells.kind == "estimate"
@@ -120,26 +120,26 @@ def test_levels_between_those_asked_for_may_be_visited():
 
 
 @pytest.mark.parametrize("law", [LINE, GAUSSIAN, SPHERE], ids=["line", "gaussian", "sphere"])
-@over_holds
-def test_targets_and_the_best_number_of_steps(law, hold):
+@over_stochastic
+def test_targets_and_the_best_number_of_steps(law, sampler):
     audit = exact(law, 65)
-    best = audit.plan(sampler=hold)
+    best = audit.plan(sampler=sampler)
     assert all_exact(best)
     assert "±" not in best.why
-    share = sampler_share(audit.plan(sampler=hold, steps=24))
+    share = sampler_share(audit.plan(sampler=sampler, steps=24))
     target = max(1.5 * share, 0.01)
-    found = audit.plan(sampler=hold, kl=target)
+    found = audit.plan(sampler=sampler, kl=target)
     assert sampler_share(found) <= target
     if found.steps > 1:
-        fewer = audit.plan(sampler=hold, steps=found.steps - 1)
+        fewer = audit.plan(sampler=sampler, steps=found.steps - 1)
         assert sampler_share(fewer) > target
-    tv = audit.plan(sampler=hold, tv=0.3)
+    tv = audit.plan(sampler=sampler, tv=0.3)
     assert tv.certificate().tv.high <= 0.3 * (1 + 1e-9)
 
 
 def test_a_report_of_an_exact_audit_has_no_examples_and_no_band():
     audit = exact(LINE)
-    page = render(audit, audit.plan(steps=4), audit.plan(sampler="score"))
+    page = render(audit, audit.plan(steps=4), audit.plan(sampler="ei-score"))
     assert "none: the law knows its curve" in page
     assert "with its 95&nbsp;% band" not in page
     assert "± 95" not in page

@@ -27,8 +27,8 @@ LAW = GaussianMixture(
     [[[0.5, 0.3], [0.3, 0.4]], [[0.05, -0.02], [-0.02, 0.2]]],
 )
 GRID = np.geomspace(0.02, 2000, 33)
-KINDS = [("x0", None), ("score", None), ("relative", None)] + [
-    ("gaussian", c) for c in ("scalar", "pca", "coordinate", "full")
+KINDS = [("ddpm", None), ("ei-score", None), ("ei-relative", None)] + [
+    ("analytic-dpm", c) for c in ("scalar", "pca", "coordinate", "full")
 ]
 
 
@@ -70,9 +70,9 @@ def test_plan_has_the_steps_asked_for(exact, sampler, covariance, last):
 
 
 def test_grid_of_a_plan_is_the_shortest_path(exact):
-    plan = make_plan(exact, steps=6, sampler="x0", weight=0.0)
+    plan = make_plan(exact, steps=6, sampler="ddpm", weight=0.0)
     site = offer(exact, PlanOptions(last="denoise"))
-    price = prices(exact, SAMPLERS["x0"], levels=site.levels, menu=site.menu)
+    price = prices(exact, SAMPLERS["ddpm"], levels=site.levels, menu=site.menu)
     assert len(site.levels) > 8 * site.end / 9 > 100  # many more than were measured
     rng, end = np.random.default_rng(0), site.end - 1
 
@@ -117,7 +117,7 @@ def test_ledger_of_a_wrong_denoiser_bounds_its_score_error(wrong):
     assert 0 < score.low < 1.1 * truth
 
 
-@pytest.mark.parametrize("sampler", ["gaussian", "x0", "relative"])
+@pytest.mark.parametrize("sampler", ["analytic-dpm", "ddpm", "ei-relative"])
 def test_targets_are_met_with_the_fewest_steps(exact, sampler):
     for target in (3.0, 0.8):
         plan = make_plan(exact, kl=target, sampler=sampler, resolution=0.2)
@@ -144,7 +144,7 @@ def test_unreachable_targets_say_what_can_be_reached(exact):
     assert 0.9 * reached < upper(make_plan(exact, kl=reached)) <= reached
 
 
-@pytest.mark.parametrize("sampler", ["gaussian", "x0"])
+@pytest.mark.parametrize("sampler", ["analytic-dpm", "ddpm"])
 @pytest.mark.parametrize("report", ["exact", "wrong"])
 @pytest.mark.parametrize("target", [{"kl": 0.0003}, {"kl": 0.003}, {"tv": 0.01}, {"tv": 0.03}])
 def test_the_resolution_that_a_refusal_names_reaches_the_target(request, report, sampler, target):
@@ -243,9 +243,12 @@ def test_one_goal_at_a_time(exact):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"sampler": "euler"}, "sampler: must be one of score, relative, x0, gaussian, ddim"),
+        (
+            {"sampler": "euler"},
+            "sampler: must be one of ei-score, ei-relative, ddpm, analytic-dpm, ddim",
+        ),
         ({"covariance": "block"}, "covariance: must be one of scalar"),
-        ({"sampler": "x0", "covariance": "pca"}, "covariance: belongs to the gaussian sampler"),
+        ({"sampler": "ddpm", "covariance": "pca"}, "covariance: belongs to analytic-dpm"),
         ({"covariance": "dct"}, "covariance: must be one that the audit measured"),
         ({"start": "prior"}, "start: must be one of gaussian, mean, standard"),
         ({"last": "keep"}, "last: must be one of draw, denoise, sample"),
@@ -284,7 +287,7 @@ def test_given_grids_are_priced_where_they_are(exact):
     for one, two in zip(same.ledger[:2], planned.ledger[:2], strict=True):
         assert one.value == pytest.approx(two.value, rel=0.1, abs=0.05)
     for other in (np.geomspace(0.05, 300, 6), [0.5, 1.0, 2.0], [3.0], [0.001, 0.5, 1.7]):
-        plan = evaluate_grid(exact, other, sampler="x0")
+        plan = evaluate_grid(exact, other, sampler="ddpm")
         assert plan.levels == pytest.approx(np.asarray(other))
         assert plan.ledger[0].value >= 0
     with pytest.raises(InputError, match="levels: must be positive, finite and strictly incr"):
@@ -294,8 +297,8 @@ def test_given_grids_are_priced_where_they_are(exact):
 
 
 def test_planned_grids_beat_a_hand_made_one(exact):
-    planned = make_plan(exact, steps=8, sampler="x0", resolution=GRID[-1] ** -0.5, weight=0.0)
-    by_hand = evaluate_grid(exact, GRID[[0, 4, 8, 12, 18, 24, 28, 32]], sampler="x0")
+    planned = make_plan(exact, steps=8, sampler="ddpm", resolution=GRID[-1] ** -0.5, weight=0.0)
+    by_hand = evaluate_grid(exact, GRID[[0, 4, 8, 12, 18, 24, 28, 32]], sampler="ddpm")
     assert sum(e.value for e in planned.ledger[:2]) < sum(e.value for e in by_hand.ledger[:2])
 
 
@@ -323,7 +326,7 @@ def test_the_best_number_of_steps_does_not_grow_with_coordinates_below_the_noise
         spread = np.concatenate([[0.2, 0.3], np.full(more, 1e-9)])
         law = GaussianMixture([0.25, 0.75], means, [spread, 0.5 * spread])
         made = audit(ExactDenoiser(law), law, levels=33, examples=1000, seed=3)
-        plan = made.plan(sampler="x0", resolution=0.05)
+        plan = made.plan(sampler="ddpm", resolution=0.05)
         count = re.search(r"for each of ([0-9.]+) coordinates", plan.why)
         assert 1.9 < float(count[1]) <= 2.0  # not of 32
         steps.append(plan.steps)

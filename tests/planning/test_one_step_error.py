@@ -9,7 +9,7 @@ import girsanov as gv
 from girsanov.error_curve.frame import make_frame
 from girsanov.measuring.teacher import Trajectories, measure_trajectories
 from girsanov.moments import moments_from_covariance
-from girsanov.planning.solvers.one_step_error import teacher_of
+from girsanov.planning.ode_samplers.one_step_error import teacher_of
 from girsanov.sampling.registry import SAMPLERS, ode_names
 
 LAW = gv.GaussianMixture(
@@ -18,7 +18,7 @@ LAW = gv.GaussianMixture(
 FRAME = make_frame(moments_from_covariance(LAW.mean, LAW.covariance()), (2,))
 LEVELS = gv.log_uniform_grid(0.02, 200.0, 9)
 DENOISER = gv.ExactDenoiser(LAW)
-over_solvers = pytest.mark.parametrize("solver", ode_names())
+over_ode_samplers = pytest.mark.parametrize("sampler", ode_names())
 
 
 @pytest.fixture(scope="module")
@@ -37,18 +37,18 @@ def weighed(miss, j, end, denoise=True):
     return float((carried(j, end, denoise) * np.square(c)).mean(0).sum() / 2)
 
 
-@over_solvers
-def test_a_cell_is_the_error_of_one_step_of_the_loop(paths, solver):
+@over_ode_samplers
+def test_a_cell_is_the_error_of_one_step_of_the_loop(paths, sampler):
     """With the teacher's prediction where heun would ask a second time."""
     x, m = paths.states.astype(float), paths.predictions.astype(float)
     teacher = teacher_of(paths, FRAME, LEVELS, slice(None))
     for p, i, j in ((0, 2, 3), (1, 2, 7), (4, 6, 8)):
         y, predictions = x[i], [m[p], m[i], m[j]]
-        for k, step in enumerate(SAMPLERS[solver].step(LEVELS[p], LEVELS[i], LEVELS[j])):
+        for k, step in enumerate(SAMPLERS[sampler].step(LEVELS[p], LEVELS[i], LEVELS[j])):
             y = step.state * y + step.prediction * predictions[k + 1]
             y = y + step.history * predictions[k]
-        before = np.array([p]) if solver == "dpmpp-2m" else None
-        found = teacher.squares(SAMPLERS[solver], before, np.array([i]), j)[0]
+        before = np.array([p]) if sampler == "dpmpp-2m" else None
+        found = teacher.squares(SAMPLERS[sampler], before, np.array([i]), j)[0]
         assert found == pytest.approx(weighed(y - x[j], j, 8), rel=1e-7)
 
 
@@ -70,25 +70,25 @@ def test_starts_and_stops(paths, denoise):
         assert np.isinf(np.delete(teacher.stop, 6)).all()
 
 
-@over_solvers
+@over_ode_samplers
 @pytest.mark.parametrize("end", [None, 7])
-def test_the_best_grid_is_the_best_of_all_grids(paths, solver, end):
+def test_the_best_grid_is_the_best_of_all_grids(paths, sampler, end):
     teacher = teacher_of(paths, FRAME, LEVELS, slice(None), end=end)
-    found = teacher.paths(SAMPLERS[solver])
+    found = teacher.paths(SAMPLERS[sampler])
     last = 8 if end is None else end
     for count in range(1, 7):
         every = [np.array(c) for c in itertools.combinations(range(last + 1), count)]
-        costs = [teacher.path_cost(SAMPLERS[solver], nodes) for nodes in every]
+        costs = [teacher.path_cost(SAMPLERS[sampler], nodes) for nodes in every]
         total = found.costs[count - 1] + teacher.stop
         nodes = found.grid(count, int(total.argmin()))
         assert total.min() == pytest.approx(min(costs), rel=1e-9)
-        assert teacher.path_cost(SAMPLERS[solver], nodes) == pytest.approx(min(costs), rel=1e-9)
+        assert teacher.path_cost(SAMPLERS[sampler], nodes) == pytest.approx(min(costs), rel=1e-9)
         assert len(nodes) == count
 
 
 def test_bands_and_chunks_change_nothing(paths, monkeypatch):
     whole = teacher_of(paths, FRAME, LEVELS, slice(None))
-    monkeypatch.setattr("girsanov.planning.solvers.one_step_error.CHUNK", 100)
+    monkeypatch.setattr("girsanov.planning.ode_samplers.one_step_error.CHUNK", 100)
     parts = teacher_of(paths, FRAME, LEVELS, slice(None))
     np.testing.assert_allclose(parts.gram, whole.gram, rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(parts.starts, whole.starts, rtol=1e-10, atol=1e-12)
@@ -110,11 +110,11 @@ def test_cells_shrink_with_the_order(paths):
     path = measure_trajectories(DENOISER, FRAME, fine, 20, refine=2)
     exact = Trajectories(path.states.astype(np.float64), path.predictions.astype(np.float64))
     teacher = teacher_of(exact, FRAME, fine, slice(None))
-    for solver, order in (("ddim", 2), ("dpmpp-2m", 3)):
+    for sampler, order in (("ddim", 2), ("dpmpp-2m", 3)):
         rms = []
         for width in (16, 8):
-            before = np.array([32 - width]) if solver == "dpmpp-2m" else None
+            before = np.array([32 - width]) if sampler == "dpmpp-2m" else None
             rms.append(
-                teacher.squares(SAMPLERS[solver], before, np.array([32]), 32 + width)[0] ** 0.5
+                teacher.squares(SAMPLERS[sampler], before, np.array([32]), 32 + width)[0] ** 0.5
             )
         assert np.log2(rms[0] / rms[1]) == pytest.approx(order, abs=0.25)

@@ -18,8 +18,8 @@ from girsanov.planning.make_plan import make_plan
 from girsanov.planning.plan_file import load_plan
 
 LAW = GaussianMixture([0.3, 0.7], [[-1.5, 0.0], [1.0, 2.0]], [0.04, 0.15])
-SAMPLERS = [("x0", None), ("score", None), ("relative", None)] + [
-    ("gaussian", c) for c in ("scalar", "pca", "coordinate", "full")
+SAMPLERS = [("ddpm", None), ("ei-score", None), ("ei-relative", None)] + [
+    ("analytic-dpm", c) for c in ("scalar", "pca", "coordinate", "full")
 ]
 
 
@@ -73,7 +73,7 @@ def assert_same_recipe(a, b):
 @pytest.mark.parametrize("steps", [1, 2, 5])
 @pytest.mark.parametrize(("sampler", "covariance"), SAMPLERS)
 def test_loaded_plan_is_the_same_sampler(tmp_path, report, sampler, covariance, steps, last):
-    if last == "draw" and sampler != "gaussian":
+    if last == "draw" and sampler != "analytic-dpm":
         with pytest.raises(InputError, match="last: must be denoise or sample"):
             make_plan(report, steps=steps, sampler=sampler, last=last)
         return
@@ -233,7 +233,17 @@ def test_arrays_that_do_not_fit_are_refused(saved, change):
     refused(saved, r"plan\.json")
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("x0", "ddpm"), ("gaussian", "analytic-dpm"), ("score", "ei-score"),
+     ("relative", "ei-relative")],
+)  # fmt: skip
+def test_a_sampler_by_its_old_name_is_refused_with_the_new_one(saved, old, new):
+    saved.write_text(json.dumps({**content_of(saved), "sampler": old}))
+    refused(saved, rf"plan\.json: .*sampler: {old} is called {new} now")
+
+
 def test_plans_are_values(report):
     plan = make_plan(report, steps=3)
     with pytest.raises(dataclasses.FrozenInstanceError):
-        plan.sampler = "x0"
+        plan.sampler = "ddpm"

@@ -24,7 +24,7 @@ from girsanov.train import TrainOptions, fit
 
 LAW = GaussianMixture([0.3, 0.7], [[-1.5], [1.0]], [0.04, 0.15])
 CLD = CriticallyDampedLangevin()
-OURS = ("gaussian", "x0", "relative", "score")
+OURS = ("analytic-dpm", "ddpm", "ei-relative", "ei-score")
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +59,8 @@ def test_a_plan_runs_in_phase_space_and_comes_back_from_its_file(measured, sampl
     assert make_plan(measured, steps=5, sampler=sampler).process == "vp"
 
 
-@pytest.mark.parametrize("sampler", ["gaussian", "x0"])
-def test_bridge_holds_cost_what_ddpm_costs_on_the_same_levels(measured, sampler):  # theory 6.1
+@pytest.mark.parametrize("sampler", ["analytic-dpm", "ddpm"])
+def test_ddpm_and_analytic_dpm_cost_as_much_on_the_same_levels(measured, sampler):  # theory 6.1
     one, two = (make_plan(measured, steps=6, sampler=sampler, process=p) for p in ("cld", "vp"))
     np.testing.assert_array_equal(one.levels, two.levels)
     assert [e.value for e in one.ledger] == [e.value for e in two.ledger]
@@ -84,7 +84,7 @@ def test_the_ledger_of_a_score_plan_is_its_path_kl():
         h, (vv, xv) = t - u, entry(t)
         corner = (h - 2 * h * np.exp(-h)) * vv + 2 * (1 - (1 + h) * np.exp(-h)) * xv
         total += 2 * (integrate.quad(lambda x: entry(x)[0], u, t)[0] + corner)
-    plan = evaluate_grid(report, levels, sampler="score", process="cld")
+    plan = evaluate_grid(report, levels, sampler="ei-score", process="cld")
     found = next(e for e in plan.ledger if e.name == "discretisation")
     se = (found.high - found.low) / 4
     assert se < 0.05 * total
@@ -95,7 +95,7 @@ def test_phase_space_costs_more_with_the_score_held(measured):
     """On one SNR grid freezing the raw score is dearer in phase space (theory 4.5, 5)."""
     levels = measured.levels[2:15:2]
     cost = {
-        p: share(evaluate_grid(measured, levels, sampler="score", process=p), "discretisation")
+        p: share(evaluate_grid(measured, levels, sampler="ei-score", process=p), "discretisation")
         for p in ("vp", "cld")
     }
     assert cost["cld"] > 1.5 * cost["vp"]
@@ -114,7 +114,7 @@ def test_a_model_of_phase_space_is_planned_and_sampled_there(learned):
 
 
 def test_a_scheduler_of_diffusers_has_no_velocities(measured):
-    plan = make_plan(measured, steps=4, sampler="x0", process="cld")
+    plan = make_plan(measured, steps=4, sampler="ddpm", process="cld")
     with pytest.raises(InputError, match="plan: must be of process vp"):
         carry([plan])
 
@@ -125,7 +125,7 @@ def test_other_processes_are_refused(measured):
 
 
 def test_an_edited_process_is_refused(measured, tmp_path):
-    make_plan(measured, steps=4, sampler="x0").save(tmp_path / "plan.json")
+    make_plan(measured, steps=4, sampler="ddpm").save(tmp_path / "plan.json")
     content = json.loads((tmp_path / "plan.json").read_text())
     for edit in ({"process": "cld"}, {"audit": {**content["audit"], "process": "cld"}}):
         (tmp_path / "plan.json").write_text(json.dumps({**content, **edit}))

@@ -23,8 +23,8 @@ LAWS = {
         [[[0.5, 0.3], [0.3, 0.4]], [[0.05, -0.02], [-0.02, 0.2]]],
     ),
 }
-KINDS = [("x0", None), ("gaussian", "scalar"), ("gaussian", "pca"), ("relative", None),
-            ("score", None)]  # fmt: skip
+KINDS = [("ddpm", None), ("analytic-dpm", "scalar"), ("analytic-dpm", "pca"),
+         ("ei-relative", None), ("ei-score", None)]  # fmt: skip
 
 
 class Wrong(ExactDenoiser):
@@ -44,10 +44,10 @@ def measured(request):
     return audit(denoiser, law, levels=np.geomspace(0.02, 2000, 49), examples=300, seed=3)
 
 
-@pytest.mark.parametrize(("hold", "covariance"), KINDS)
-def test_divided_is_the_full_programme_wherever_it_is_used(measured, hold, covariance):
+@pytest.mark.parametrize(("sampler", "covariance"), KINDS)
+def test_divided_is_the_full_programme_wherever_it_is_used(measured, sampler, covariance):
     """On the curve of all examples and of every fold that chooses, for every number of levels."""
-    price = prices(measured, SAMPLERS[hold], covariance, levels=np.geomspace(0.02, 2000, 193))
+    price = prices(measured, SAMPLERS[sampler], covariance, levels=np.geomspace(0.02, 2000, 193))
     for fold in (None, 0, 1, 2, 3):
         choice = price.choice(fold)
         if not is_monge(choice.cell):
@@ -62,17 +62,17 @@ def test_divided_is_the_full_programme_wherever_it_is_used(measured, hold, covar
 
 def test_of_an_exact_denoiser_most_searches_are_divided(measured):
     if measured.facts.exact:
-        holds = [prices(measured, SAMPLERS[s[0]], *s[1:]) for s in KINDS[:4]]
-        assert sum(is_monge(p.cell) for p in holds) >= 3
+        each = [prices(measured, SAMPLERS[s[0]], *s[1:]) for s in KINDS[:4]]
+        assert sum(is_monge(p.cell) for p in each) >= 3
 
 
-@pytest.mark.parametrize(("hold", "covariance"), KINDS)
+@pytest.mark.parametrize(("sampler", "covariance"), KINDS)
 @pytest.mark.parametrize("exact", [True, False])
-def test_no_grid_of_all_is_cheaper_than_the_planned_one(hold, covariance, exact):
+def test_no_grid_of_all_is_cheaper_than_the_planned_one(sampler, covariance, exact):
     law = LAWS["plane"]
     denoiser = ExactDenoiser(law) if exact else Wrong(law)
     made = audit(denoiser, law, levels=np.geomspace(0.1, 200, 9), examples=200, seed=2)
-    price = prices(made, SAMPLERS[hold], covariance)
+    price = prices(made, SAMPLERS[sampler], covariance)
     cell, starts = price.choice().cell, price.choice().starts
     for count in range(1, 6):
         for last in (6, 9):
@@ -107,14 +107,14 @@ def test_single_crossing_is_the_nearest_curve_that_crosses_once():
     np.testing.assert_allclose(1 / mended - s, [0.5, 1.0, 1.0, 1.0], rtol=1e-12)  # pooled mean
 
 
-def test_a_plan_of_the_score_hold_says_that_no_grid_was_left_out():
+def test_a_plan_of_ei_score_says_that_no_grid_was_left_out():
     """Beyond steps of ln 2 its cells are not Monge (theory 7.2): a mixture far apart shows it."""
     law = GaussianMixture([0.5, 0.5], [[-20.0], [20.0]], [1.0, 1.0])
     made = audit(ExactDenoiser(law), law, levels=np.geomspace(1e-6, 100, 97))
-    plans = [make_plan(made, steps=6, sampler=s, resolution=0.2) for s in ("score", "x0")]
+    plans = [make_plan(made, steps=6, sampler=s, resolution=0.2) for s in ("ei-score", "ddpm")]
     notes = [plan.ledger[1].note for plan in plans]
     assert ["ln 2" in note for note in notes] == [True, False]
-    price = prices(made, SAMPLERS["score"])
+    price = prices(made, SAMPLERS["ei-score"])
     times = np.log1p(1 / price.levels) / 2
     long = times[:, None] - times[None, :] > np.log(2)
     masked = np.where(long, np.inf, price.cell)

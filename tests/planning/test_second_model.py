@@ -63,8 +63,8 @@ def ignorant(plan):
 @pytest.mark.parametrize("seed", [3, 4, 5])
 def test_a_better_model_proves_most_of_the_score_error_and_never_more(seed):
     poor, good = made(0.3, seed), made(0.05, seed)
-    # the x0 hold's paths cover nothing of a wrong denoiser's error, so that R is 1/2 int M
-    plan = poor.plan(steps=6, calibrate=False, sampler="x0", weight=0.0)
+    # ddpm's paths cover nothing of a wrong denoiser's error, so that R is 1/2 int M
+    plan = poor.plan(steps=6, calibrate=False, sampler="ddpm", weight=0.0)
     value, se = truth(0.3, plan.resolution)
     told = proven(ignorant(plan), poor, [poor, good])
     assert 0.6 * value < score(told).low <= value + 4 * se

@@ -17,7 +17,7 @@ from girsanov.planning.given_grid import evaluate_grid
 from girsanov.planning.make_plan import make_plan
 from girsanov.planning.options import PlanOptions
 from girsanov.planning.plan_file import load_plan
-from girsanov.sampling.step_kl import gaussian_cell
+from girsanov.sampling.step_kl import analytic_dpm_kl
 
 THIN = Gaussian([5.0, -2.0, 1.0], [400.0, 1.0, 0.01])
 MODES = GaussianMixture([0.2, 0.5, 0.3], [[-9, 1], [0, 0], [14, -2]], [0.09, 1.0, 0.36])
@@ -99,7 +99,7 @@ def test_points_are_followed_until_they_are_told_apart():
 
 def test_pictures_are_denoised_and_vectors_drawn(thin):
     assert ends_by(thin, PlanOptions()) == "draw"
-    assert ends_by(thin, PlanOptions(sampler="x0")) == "denoise"
+    assert ends_by(thin, PlanOptions(sampler="ddpm")) == "denoise"
     assert ends_by(thin, PlanOptions(sampler="ddim")) == "denoise"
     assert ends_by(thin.with_facts(shape=(1, 3, 1)), PlanOptions()) == "denoise"
 
@@ -139,7 +139,7 @@ def test_a_pilot_has_its_price(modes, covariance):
         error = modes.curve.mean_errors(covariance)[nodes]
     sizes = np.full(error.shape[1], 2.0 / error.shape[1])
     cost = [
-        gaussian_cell(delta[:, 0], v.reshape(len(delta), -1), error, sizes).sum()
+        analytic_dpm_kl(delta[:, 0], v.reshape(len(delta), -1), error, sizes).sum()
         for v in (kept.variances[:3], error)
     ]
     assert more == pytest.approx(cost[0] - cost[1], rel=0.05, abs=2e-3)
@@ -176,8 +176,8 @@ def test_a_pilot_is_of_the_audited_model_and_of_axes_all_steps_share(modes, thin
         make_plan(modes, steps=3, denoiser=ExactDenoiser(THIN))
     with pytest.raises(InputError, match="covariance: must be one whose axes all steps share"):
         make_plan(modes, steps=3, covariance="full", denoiser=ExactDenoiser(MODES))
-    with pytest.raises(InputError, match="model: is for the gaussian sampler"):
-        make_plan(modes, steps=3, sampler="x0", denoiser=ExactDenoiser(MODES))
+    with pytest.raises(InputError, match="model: is for analytic-dpm"):
+        make_plan(modes, steps=3, sampler="ddpm", denoiser=ExactDenoiser(MODES))
     with pytest.raises(InputError, match="model: is for scalar processes"):
         make_plan(modes, steps=3, process="cld", denoiser=ExactDenoiser(MODES))
 

@@ -114,7 +114,7 @@ def test_the_table_says_what_it_is_based_on(plan, audit):
 def test_common_noise_makes_differences_sharper_than_distances(audit):
     levels = np.geomspace(0.1, 100, 6)
     grids = {"one": levels, "two": levels ** (1 + 0.05 * np.sin(levels))}
-    made = {name: gv.evaluate_grid(audit, grid, sampler="x0") for name, grid in grids.items()}
+    made = {name: gv.evaluate_grid(audit, grid, sampler="ddpm") for name, grid in grids.items()}
     found = tournament(audit, MODEL, LAW, candidates=made, calls=8000)
     won, lost = rows(found)
     apart = lost.behind_high - lost.behind_low
@@ -144,16 +144,16 @@ def test_a_winner_is_saved_and_read_with_its_table(plan, tmp_path):
     np.testing.assert_array_equal(*drawn)
 
 
-def entrant(plan, name, squares, sampler="x0"):
+def entrant(plan, name, squares, sampler="ddpm"):
     made = replace(plan, sampler=sampler)
     return Entrant(Candidate(name, made), np.zeros((40, 1)), [Squared(1.0, np.array(squares))])
 
 
 def test_a_tie_goes_to_the_candidate_with_a_path_kl(plan):
     spread = np.linspace(-1, 1, 20)
-    best = entrant(plan, "solver", 1 + spread, "ddim")
+    best = entrant(plan, "sampler", 1 + spread, "ddim")
     close = entrant(plan, "close", 1.1 + spread[::-1])
-    closer = entrant(plan, "a solver too", 1.01 + spread, "heun")
+    closer = entrant(plan, "an ODE sampler too", 1.01 + spread, "heun")
     assert choose([best, closer, close]) is close
     assert standing(close, close).won
     assert standing(best, close).behind == pytest.approx(-0.1)
@@ -208,8 +208,8 @@ def test_a_candidate_that_fails_loses(audit):
 
 
 def test_candidates_are_chosen_by_sampler(audit):
-    only = candidates(audit, 4, ["x0"])
-    assert {c.plan.sampler for c in only} == {"x0"}
+    only = candidates(audit, 4, ["ddpm"])
+    assert {c.plan.sampler for c in only} == {"ddpm"}
     assert len(only) == 5
     one = candidates(audit, 1)  # no grid by hand has one level
     assert all("planned" in c.name for c in one)
@@ -221,7 +221,7 @@ def test_what_the_audit_fits_enters_for_data_that_it_has_not_seen(tmp_path):
     model = gv.fit(train, steps=5, network="mlp")
     found = gv.audit(model, one, levels=9, draws=4)
     for data, entered in ((one, False), (two, True)):
-        plan = tournament(found, model, data, steps=2, candidates=["gaussian"], calls=4000)
+        plan = tournament(found, model, data, steps=2, candidates=["analytic-dpm"], calls=4000)
         told = plan.tournament
         for fitted in ("calibrated", "full"):
             assert any(fitted in row.candidate for row in told.table) == entered
@@ -233,7 +233,7 @@ def test_what_the_audit_fits_enters_for_data_that_it_has_not_seen(tmp_path):
     assert gv.load_plan(tmp_path / "plan.json").calibration is not None
 
 
-def test_solvers_enter_when_there_are_trajectories_to_plan_them_on(audit, tmp_path):
+def test_ode_samplers_enter_when_there_are_trajectories_to_plan_them_on(audit, tmp_path):
     with pytest.raises(gv.InputError, match="candidates: takes trajectories"):
         candidates(audit, 5, ["ddim"])
     paths = gv.audit(MODEL, LAW, levels=17, examples=300, trajectories=32)
@@ -265,7 +265,7 @@ def straight():
     return model, gv.audit(model, seen, levels=9, draws=4, trajectories=32), seen, unseen
 
 
-def test_solvers_on_the_calibrated_network_compete_and_their_trajectories_are_paid(straight):
+def test_ode_samplers_on_the_calibrated_network_compete_and_their_trajectories_are_paid(straight):
     model, audit, _, unseen = straight
     model.calls = 0
     plan = tournament(audit, model, unseen, steps=4, calls=40_000)
@@ -273,8 +273,8 @@ def test_solvers_on_the_calibrated_network_compete_and_their_trajectories_are_pa
     assert model.calls == told.calls <= 40_000
     assert told.trajectory_calls == told.trajectories * 33 == 32 * 33
     names = [row.candidate for row in rows(plan)]
-    for solver in ("ddim", "heun", "dpmpp-2m"):
-        assert any(name.startswith(f"{solver}, calibrated, planned") for name in names)
+    for sampler in ("ddim", "heun", "dpmpp-2m"):
+        assert any(name.startswith(f"{sampler}, calibrated, planned") for name in names)
     assert plan.calibration is not None  # worth correcting, whatever draws
 
 
@@ -331,7 +331,7 @@ def test_an_audit_asks_for_what_samples_need(audit):
 
 @pytest.mark.parametrize("by", ["gaussian-w2", "mmd", "frechet"])
 def test_every_measure_can_decide(audit, by):
-    made = {"two": audit.plan(steps=2, sampler="x0"), "six": audit.plan(steps=6)}
+    made = {"two": audit.plan(steps=2, sampler="ddpm"), "six": audit.plan(steps=6)}
     found = tournament(audit, MODEL, LAW, by=by, candidates=made, calls=8000)
     assert rows(found)[0].candidate == "six"
     assert found.steps == 6

@@ -23,7 +23,7 @@ NAMED = {line.name: line for line in LAWS}
 def certified(line, seed, *, of_data, last="denoise"):
     made = audited(line, 100, seed, of_data=of_data)
     return (
-        gv.evaluate_grid(made, LEVELS[::2], sampler="x0", last=last, force=True).certificate().w2
+        gv.evaluate_grid(made, LEVELS[::2], sampler="ddpm", last=last, force=True).certificate().w2
     )
 
 
@@ -67,8 +67,8 @@ def test_a_tolerance_for_w2_is_what_the_certificate_promises():
     law = gv.GaussianMixture([0.5, 0.5], [[-4.0], [4.0]], 0.0)
     levels = np.geomspace(0.01, 1e5, 25)
     made = gv.audit(gv.ExactDenoiser(law), law, levels=levels, examples=300)
-    plan = make_plan(made, steps=4, w2=0.05, sampler="x0")
+    plan = make_plan(made, steps=4, w2=0.05, sampler="ddpm")
     assert plan.certificate().w2.high <= 0.05
     # at this level all but every mistake is gone from the sample: the mean alone would say so
-    early = gv.evaluate_grid(made, made.levels[made.levels < 30], sampler="x0")
+    early = gv.evaluate_grid(made, made.levels[made.levels < 30], sampler="ddpm")
     assert early.certificate().w2.value < 0.05 < early.certificate().w2.high

@@ -153,7 +153,7 @@ def test_nats_advise_no_other_grid_where_samples_chose(good):
     plan = gv.evaluate_grid(good, GRID[[4, 8, 12, 44]])
     found = remedies(good, plan)
     assert {"grid", "steps"} & {r.name for r in found if r.low > 0.1}
-    row = Standing("ours", "x0", None, 4, 0.1, True, 1, won=True, own=False, failure="",
+    row = Standing("ours", "ddpm", None, 4, 0.1, True, 1, won=True, own=False, failure="",
                    samples=99, value=0.1, low=0.05, high=0.2)  # fmt: skip
     played = Tournament("frechet", "", 0, 800, 0, 0, "", 0.95, "", 99, (row,))
     chosen = replace(plan, tournament=played)

@@ -19,7 +19,7 @@ def plain(snippet):
     return html.unescape(re.sub(r"<[^>]+>", "", snippet.code))
 
 
-@pytest.mark.parametrize("options", [{}, {"sampler": "x0"}, {"covariance": "scalar"}])
+@pytest.mark.parametrize("options", [{}, {"sampler": "ddpm"}, {"covariance": "scalar"}])
 def test_the_python_lines_make_the_plan(wrong_audit, tmp_path, monkeypatch, options):
     monkeypatch.chdir(tmp_path)
     wrong_audit.save("audit.json")

@@ -103,7 +103,7 @@ def test_a_curve_far_above_the_noise_gets_a_log_axis(wrong_audit):
 
 def test_cost_against_steps_marks_the_chosen_and_the_best(exact_audit, exact_plan):
     plans = [exact_audit.plan(steps=n) for n in (2, 4, 6)]
-    falls = line("gaussian", plans)
+    falls = line("analytic-dpm", plans)
     rises_again = falls._replace(values=[falls.values[k] for k in (1, 2, 0)])
     drawn = total_figure([rises_again], 6, best=4)
     assert drawn.count(">6 steps</text>") == 2
@@ -113,7 +113,7 @@ def test_cost_against_steps_marks_the_chosen_and_the_best(exact_audit, exact_pla
     assert "best-dot" not in total_figure([rises_again], 6)  # nothing is known of the best
     assert "chosen-dot" not in total_figure([rises_again], None)
     assert "data-live" not in total_figure([rises_again], None)
-    assert line("gaussian", plans[:1]) is None
+    assert line("analytic-dpm", plans[:1]) is None
 
 
 def test_it_is_said_when_more_steps_cost_more(exact_plan):

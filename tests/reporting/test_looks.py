@@ -65,9 +65,9 @@ def test_nothing_moves_by_itself():
 
 @pytest.fixture(scope="module")
 def many(law):
-    """A page with plans of every kind, a solver's distance among them."""
+    """A page with plans of every kind, an ODE sampler's distance among them."""
     measured = audit(ExactDenoiser(law), law, levels=33, examples=64, trajectories=32)
-    kinds = {"gaussian": 6, "x0": 6, "ddim": 4, "score": 12, "relative": 5}
+    kinds = {"analytic-dpm": 6, "ddpm": 6, "ddim": 4, "ei-score": 12, "ei-relative": 5}
     plans = [measured.plan(steps=k, sampler=name) for name, k in kinds.items()]
     commands = [
         "girsanov audit a-long-name-of-a-model --data a-long-name-of-data.npy --out b.json"

@@ -216,13 +216,13 @@ def test_two_models_without_a_plan_are_planned_alike(exact_audit, wrong_audit):
     assert steps[0] == steps[1]
 
 
-def test_a_solver_has_a_distance_and_no_empty_ledger(law):
+def test_an_ode_sampler_has_a_distance_and_no_empty_ledger(law):
     measured = audit(ExactDenoiser(law), law, levels=33, examples=64, trajectories=32)
-    solver = measured.plan(steps=4, sampler="ddim")
-    text = render(measured, solver, measured.plan(steps=4))
+    sampler = measured.plan(steps=4, sampler="ddim")
+    text = render(measured, sampler, measured.plan(steps=4))
     Page(text)
     words = text_of(text)
-    far = solver.distance
+    far = sampler.distance
     assert number(far.value) in words
     assert f"predicted, {number(far.low)} to {number(far.high)}" in words
     assert "The ledger" not in words
@@ -243,7 +243,7 @@ def test_what_lies_beyond_the_end_of_a_plan_is_not_drawn(wrong_audit):
 
 
 def test_a_tournament_is_told_first(wrong_audit, wrong_plans):
-    row = Standing("", "x0", None, 6, 0.1, True, 1, won=False, own=False, failure="", samples=40,
+    row = Standing("", "ddpm", None, 6, 0.1, True, 1, won=False, own=False, failure="", samples=40,
                    value=0.5, low=0.4, high=0.6, behind=0.1, behind_low=-0.1,
                    behind_high=0.3)  # fmt: skip
     names = [f"number {k}" for k in range(14)]

@@ -34,7 +34,7 @@ def test_samples_are_held_against_the_plan_in_any_form(own, exact_audit, exact_p
 
 
 def test_every_plan_has_one_fingerprint_before_and_after_its_file(wrong_audit, tmp_path):
-    ways = [{"sampler": "x0"}, {"covariance": "scalar"}, {"covariance": "full"}]
+    ways = [{"sampler": "ddpm"}, {"covariance": "scalar"}, {"covariance": "full"}]
     ways += [{"covariance": "coordinate"}, {"process": "cld"}, {"calibrate": True}]
     for k, way in enumerate(ways):
         plan = wrong_audit.plan(steps=3, **way)

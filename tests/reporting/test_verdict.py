@@ -99,7 +99,7 @@ def test_advice_names_the_spacing_when_steps_do_not_explain_the_cost(with_ledger
     assert "spacing of those levels" in advice(with_ledger(*parts, frontier=rows))
 
 
-def test_a_solver_is_judged_by_its_distance(exact_plan):
+def test_an_ode_sampler_is_judged_by_its_distance(exact_plan):
     far = Distance(0.031, 0.02, 0.04, "predicted", 100.0, "")
     plan = dataclasses.replace(exact_plan, distance=far, promised=None)
     assert "has no cost in nats: with 6 steps its samples end 0.0310" in verdict(plan)

@@ -26,11 +26,11 @@ def quadrature(h, flow, factor):
     return sum(h / 2 * b * factor(flow(h / 2 * (1 + a))) for a, b in zip(x, w, strict=True))
 
 
-def kernel(hold, t, t_next, m, z):
+def kernel(sampler, t, t_next, m, z):
     """Mean and covariance of Z' for a state Z and a prediction m, by matrix exponentials."""
     a, h = CLD.mean(t), t - t_next
     score = np.linalg.solve(np.eye(2) - np.outer(a, a), a * m - z)[1]
-    drift, frozen = (-F, score) if hold == "score" else (BACK, score + z[1])
+    drift, frozen = (-F, score) if sampler == "ei-score" else (BACK, score + z[1])
 
     def flow(u):
         return linalg.expm(u * drift)
@@ -56,20 +56,20 @@ def agrees(found, expected, snr, rtol):
     np.testing.assert_allclose(found[1] * unit, expected[1] * unit, rtol=1e-4, atol=rtol)
 
 
-@pytest.mark.parametrize("hold", ["score", "relative"])
+@pytest.mark.parametrize("sampler", ["ei-score", "ei-relative"])
 @pytest.mark.parametrize("levels", LEVELS[:4])
-def test_drift_holds_solve_their_equation(hold, levels):  # equations (1) to (3)
-    step = cld_recipe(hold, levels, start=START, last="sample").steps[0]
+def test_exponential_integrators_solve_their_equation(sampler, levels):  # equations (1) to (3)
+    step = cld_recipe(sampler, levels, start=START, last="sample").steps[0]
     t, t_next = CLD.time(np.array(levels))
     x, w, m = 1.7 + 0.6 * levels[0] ** -0.5, -0.8, 1.7
-    mean, covariance = kernel(hold, t, t_next, m, CLD.axes(t) @ [x, w])
+    mean, covariance = kernel(sampler, t, t_next, m, CLD.axes(t) @ [x, w])
     read = CLD.statistics(t_next)
     expected = read @ mean, read @ covariance @ read.T
     agrees(row(step, x, w, m), expected, levels[1], 1e-9)
 
 
 @pytest.mark.parametrize("levels", LEVELS)
-def test_x0_and_gaussian_holds_draw_the_bridge(levels):  # equation (4)
+def test_ddpm_and_analytic_dpm_draw_the_bridge(levels):  # equation (4)
     t, t_next = CLD.time(np.array(levels))
     a, b = CLD.mean(t_next), CLD.mean(t)
     phi = CLD.transition(t - t_next)
@@ -82,13 +82,13 @@ def test_x0_and_gaussian_holds_draw_the_bridge(levels):  # equation (4)
     covariance = read @ (after - gain @ phi @ after) @ read.T
     push = read @ (a - gain @ b)  # of x0 on Z'
     loose = 1e-9 if levels[0] < 1e3 else 1e-3  # the dense algebra loses its digits, not the step
-    for hold, extra in (("x0", 0.0), ("gaussian", v)):
+    for sampler, extra in (("ddpm", 0.0), ("analytic-dpm", v)):
         options = {"variances": np.array([v])} if extra else {}
-        step = cld_recipe(hold, levels, start=START, last="sample", **options).steps[0]
+        step = cld_recipe(sampler, levels, start=START, last="sample", **options).steps[0]
         expected = mean, covariance + extra * np.outer(push, push)
         if levels[0] < 1e5:
             agrees(row(step, x, w, m), expected, levels[1], loose)
-        plain = recipe(hold, levels, start=START, last="sample", **options).steps[0]
+        plain = recipe(sampler, levels, start=START, last="sample", **options).steps[0]
         assert (step.state, step.prediction, step.noise) == (
             plain.state, plain.prediction, plain.noise,
         )  # fmt: skip
@@ -117,18 +117,18 @@ def kl_normal(mean, covariance, exact):
     return (np.trace(inverse @ exact) - len(exact) + logs + mean @ inverse @ mean) / 2
 
 
-def plan_in_time(hold, h, end, last=1e-4):
+def plan_in_time(sampler, h, end, last=1e-4):
     times = np.arange(end, 0, -h)
     times = np.append(times[times > last], last)
     levels = CLD.snr(times)
     start = (0.0, float(np.sqrt(1 + 1 / levels[0])), None)
-    return cld_recipe(hold, levels, start=start, last="sample")
+    return cld_recipe(sampler, levels, start=start, last="sample")
 
 
-def output_kl(variance, hold, h, end):
+def output_kl(variance, sampler, h, end):
     """KL of (X, V) and of X at the end of uniform steps, for N(0, variance)."""
     law, last = Gaussian([0.0], variance), 1e-4
-    mean, covariance = propagate(law, plan_in_time(hold, h, end, last))
+    mean, covariance = propagate(law, plan_in_time(sampler, h, end, last))
     axes, a = CLD.axes(last), CLD.mean(last)
     out = axes @ covariance @ axes.T
     exact = np.eye(2) + (variance - 1) * np.outer(a, a)
@@ -152,10 +152,10 @@ def output_kl(variance, hold, h, end):
     ],
 )
 def test_theory_table_of_outputs(variance, h, both, position, relative):  # theory 9.5, T = 6
-    found = output_kl(variance, "score", h, 6.0)
+    found = output_kl(variance, "ei-score", h, 6.0)
     assert found[0] == pytest.approx(both, rel=0.06)
     assert found[1] == pytest.approx(position, rel=0.06)
-    assert output_kl(variance, "relative", h, 6.0)[0] == pytest.approx(
+    assert output_kl(variance, "ei-relative", h, 6.0)[0] == pytest.approx(
         relative, rel=0.06, abs=1e-6
     )
 
@@ -163,8 +163,8 @@ def test_theory_table_of_outputs(variance, h, both, position, relative):  # theo
 @pytest.mark.parametrize(
     ("h", "v", "x", "xv"), [(0.1, 0.2, 1 / 60, -1 / 300), (0.01, 0.02, 1 / 6e3, -1 / 3e4)]
 )
-def test_theorem_7_output_of_the_score_hold(h, v, x, xv):  # theory section 5: leading orders
-    _, covariance = propagate(Gaussian([0.0], 1.0), plan_in_time("score", h, 20.0))
+def test_theorem_7_output_of_ei_score(h, v, x, xv):  # theory section 5: leading orders
+    _, covariance = propagate(Gaussian([0.0], 1.0), plan_in_time("ei-score", h, 20.0))
     axes = CLD.axes(1e-4)
     error = axes @ covariance @ axes.T - np.eye(2)
     found = [error[1, 1], error[0, 0], error[0, 1]]
@@ -175,49 +175,49 @@ EXACT = Gaussian([1.5], 0.3)
 STEPS = np.array([200, 400, 800, 1600])
 
 
-def moment_errors(hold, steps):
+def moment_errors(sampler, steps):
     levels = np.geomspace(1e-3, 30.0, steps + 1)
-    if hold == "strang":
+    if sampler == "strang":
         levels = CLD.snr(np.linspace(CLD.time(1e-9), CLD.time(30.0), steps + 1))
         plan = strang_recipe(levels, "sample")
     else:
         start = (EXACT.mean, (0.3 + 1 / levels[0]) ** 0.5, None)
         v = 0.3 / (1 + 0.3 * levels[:-1])
-        options = {"variances": v} if hold == "gaussian" else {}
-        plan = cld_recipe(hold, levels, start=start, last="sample", **options)
+        options = {"variances": v} if sampler == "analytic-dpm" else {}
+        plan = cld_recipe(sampler, levels, start=start, last="sample", **options)
     mean, covariance = propagate(EXACT, plan)
     return abs(mean[0] - 1.5), np.abs(covariance - np.diag([0.3 + 1 / levels[-1], 1.0])).max()
 
 
 @pytest.mark.parametrize(
-    ("hold", "order"), [("score", 1), ("relative", 1), ("x0", 1), ("strang", 1)]
+    ("sampler", "order"), [("ei-score", 1), ("ei-relative", 1), ("ddpm", 1), ("strang", 1)]
 )
-def test_the_weak_order_of_each_sampler(hold, order):
-    errors = [moment_errors(hold, n)[1] for n in STEPS]
+def test_the_weak_order_of_each_sampler(sampler, order):
+    errors = [moment_errors(sampler, n)[1] for n in STEPS]
     found = -np.diff(np.log(errors)) / np.diff(np.log(STEPS))
     np.testing.assert_allclose(found, order, atol=0.15)
 
 
-def test_means_of_the_shift_equivariant_samplers_and_the_gaussian_hold_are_exact():
-    for hold in ("score", "x0", "gaussian"):
-        assert moment_errors(hold, 50)[0] < 1e-10
-    assert moment_errors("gaussian", 5)[1] < 1e-9
+def test_means_of_the_shift_equivariant_samplers_and_analytic_dpm_are_exact():
+    for sampler in ("ei-score", "ddpm", "analytic-dpm"):
+        assert moment_errors(sampler, 50)[0] < 1e-10
+    assert moment_errors("analytic-dpm", 5)[1] < 1e-9
 
 
-@pytest.mark.parametrize("hold", ["score", "relative", "x0", "gaussian", "strang"])
-def test_every_sampler_tends_to_the_law(hold):
+@pytest.mark.parametrize("sampler", ["ei-score", "ei-relative", "ddpm", "analytic-dpm", "strang"])
+def test_every_sampler_tends_to_the_law(sampler):
     law, n, end = LAWS["mixture 1-D"], 8_000, 100.0
     grid = np.geomspace(1e-3, end, 201)
-    if hold == "strang":
+    if sampler == "strang":
         plan = strang_recipe(CLD.snr(np.linspace(CLD.time(1e-3), CLD.time(end), 201)), "sample")
     else:
         start = (law.mean, (law.variance + 1e3) ** 0.5, None)
         v = (
             {"variances": law.variance / (1 + grid[:-1] * law.variance)}
-            if hold == "gaussian"
+            if sampler == "analytic-dpm"
             else {}
         )
-        plan = cld_recipe(hold, grid, start=start, last="sample", **v)
+        plan = cld_recipe(sampler, grid, start=start, last="sample", **v)
     x = sample_standardised(ExactDenoiser(law), plan, n, seed=3).numpy()[:, 0]
     y = law.sample(n, seed=8).numpy()[:, 0] + np.random.default_rng(1).normal(size=n) / end**0.5
     for power in (1, 2, 3):
@@ -228,18 +228,18 @@ def test_every_sampler_tends_to_the_law(hold):
 
 def test_sample_i_is_the_same_in_every_batch():
     law = LAWS["mixture 2-D"]
-    plan = cld_recipe("relative", [0.1, 1.0, 5.0], start=START)
+    plan = cld_recipe("ei-relative", [0.1, 1.0, 5.0], start=START)
     one = sample_standardised(ExactDenoiser(law), plan, 10, seed=4)
     two = sample_standardised(ExactDenoiser(law), plan, 10, seed=4, batch_size=3)
     torch.testing.assert_close(one, two, rtol=0, atol=1e-12)
 
 
-def test_x0_hold_has_the_law_of_ddpm():
+def test_ddpm_in_phase_space_has_the_law_of_ddpm():
     """Same SNRs, same law (theory 6.1): means and spreads of many draws agree."""
     law, n, grid = LAWS["mixture 2-D"], 20_000, [0.05, 0.4, 2.0, 20.0]
     start = (law.mean, (1 + 1 / 0.05) ** 0.5, None)
     one, two = (
-        sample_standardised(ExactDenoiser(law), make("x0", grid, start=start), n, seed=seed)
+        sample_standardised(ExactDenoiser(law), make("ddpm", grid, start=start), n, seed=seed)
         for make, seed in ((cld_recipe, 1), (recipe, 2))
     )
     for power in (1, 2):
@@ -269,12 +269,12 @@ class Phase(ExactDenoiser):
 
 def test_a_model_of_phase_space_is_shown_both_coordinates():
     law = LAWS["mixture 2-D"]
-    model, plan = Phase(law), cld_recipe("relative", [0.1, 1.0, 5.0], start=START)
+    model, plan = Phase(law), cld_recipe("ei-relative", [0.1, 1.0, 5.0], start=START)
     x = sample_standardised(model, plan, 500, seed=4)
     assert torch.equal(x, sample_standardised(ExactDenoiser(law), plan, 500, seed=4))
     assert float(model.seen) == pytest.approx(1.0, abs=0.2)
     with pytest.raises(InputError, match="plan: must be made with process cld"):
-        sample_standardised(model, recipe("x0", [0.1, 1.0], start=START), 5)
+        sample_standardised(model, recipe("ddpm", [0.1, 1.0], start=START), 5)
 
 
 def test_strang_needs_two_levels_and_calls_in_the_middle():

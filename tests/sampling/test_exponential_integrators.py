@@ -1,4 +1,4 @@
-"""The coefficients of every hold against computations that share no line with them."""
+"""The coefficients of every sampler against computations that share no line with them."""
 
 import math
 
@@ -10,10 +10,10 @@ from scipy import integrate
 from girsanov._checks import InputError
 from girsanov.basis import pca_basis
 from girsanov.sampling.exponential_integrators import (
-    gaussian_step,
+    analytic_dpm_step,
+    ei_relative_step,
+    ei_score_step,
     ou_time,
-    relative_step,
-    score_step,
 )
 from girsanov.sampling.registry import recipe
 from girsanov.sampling.sampler import Step
@@ -36,8 +36,8 @@ def bridge(s, t):
 
 
 @over_cells
-def test_x0_hold_is_the_gaussian_bridge(s, t):  # equation (2), v = 0
-    step = gaussian_step(s, t)
+def test_ddpm_is_the_gaussian_bridge(s, t):  # equation (2), v = 0
+    step = analytic_dpm_step(s, t)
     a, b, variance = bridge(s, t)
     np.testing.assert_allclose([step.state, step.prediction], [a, b], rtol=1e-7)
     assert step.noise**2 == pytest.approx(variance, rel=1e-6)
@@ -47,17 +47,17 @@ def test_x0_hold_is_the_gaussian_bridge(s, t):  # equation (2), v = 0
 
 @over_cells
 @pytest.mark.parametrize("v", [0.0, 0.4, 30.0])
-def test_gaussian_hold_mixes_the_bridge_over_x0(s, t, v):  # x0 ~ N(m, v) given the state
-    step = gaussian_step(s, t, v)
+def test_analytic_dpm_mixes_the_bridge_over_x0(s, t, v):  # x0 ~ N(m, v) given the state
+    step = analytic_dpm_step(s, t, v)
     a, b, variance = bridge(s, t)
     np.testing.assert_allclose([step.state, step.prediction], [a, b], rtol=1e-7)
     assert step.noise**2 == pytest.approx(variance + b**2 * v, rel=1e-6)
 
 
 @over_cells
-def test_gaussian_hold_in_localisation_coordinates(s, t):  # theory 6.2, Y = s x
+def test_analytic_dpm_in_localisation_coordinates(s, t):  # theory 6.2, Y = s x
     v = np.array([0.3, 5.0])
-    step, delta = gaussian_step(s, t, v, COLOURS), t - s
+    step, delta = analytic_dpm_step(s, t, v, COLOURS), t - s
     assert step.basis is COLOURS
     x, m, xi = 1.7, -0.6, np.array([0.9, -1.1])
     y = s * x + delta * m + np.sqrt(delta * (1 + delta * v)) * xi
@@ -93,24 +93,26 @@ SDE_CELLS = pytest.mark.parametrize(("s", "t"), [c for c in CELLS if c[0] >= 0.0
 
 
 @SDE_CELLS
-def test_score_hold_is_the_frozen_sde(s, t):  # equation (3): dX = (X + 2 score) du + sqrt(2) dB
-    step, expected = score_step(s, t), integrated(s, t, +1, 2)
+def test_ei_score_is_the_frozen_sde(s, t):  # equation (3): dX = (X + 2 score) du + sqrt(2) dB
+    step, expected = ei_score_step(s, t), integrated(s, t, +1, 2)
     found = (step.state, step.prediction, step.noise**2)
     np.testing.assert_allclose(found, expected, rtol=1e-7)
 
 
 @SDE_CELLS
-def test_relative_hold_is_the_frozen_sde(s, t):  # (4): dX = (-X + 2 (score + X)) du + sqrt(2) dB
-    step, expected = relative_step(s, t), integrated(s, t, -1, 2)
+def test_ei_relative_is_the_frozen_sde(s, t):  # (4): dX = (-X + 2 (score + X)) du + sqrt(2) dB
+    step, expected = ei_relative_step(s, t), integrated(s, t, -1, 2)
     found = (step.state, step.prediction, step.noise**2)
     np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-9)
 
 
 @over_cells
 def test_fixed_large_variances_are_the_noise_of_score_and_relative(s, t):  # theory 6.2
-    assert gaussian_step(s, t, 1 / s).noise == pytest.approx(score_step(s, t).noise, rel=1e-13)
-    large = gaussian_step(s, t, 1 / (1 + s)).noise
-    assert large == pytest.approx(relative_step(s, t).noise, rel=1e-13)
+    assert analytic_dpm_step(s, t, 1 / s).noise == pytest.approx(
+        ei_score_step(s, t).noise, rel=1e-13
+    )
+    large = analytic_dpm_step(s, t, 1 / (1 + s)).noise
+    assert large == pytest.approx(ei_relative_step(s, t).noise, rel=1e-13)
 
 
 TABLE = [  # ecosystem 3.3: step, h, score coefficient DDPM / EI, variance small / large / EI
@@ -135,7 +137,11 @@ def test_the_table_of_ddpm_steps(row):
     def added(step):
         return after * step.noise**2
 
-    small, large, ei = gaussian_step(s, t), gaussian_step(s, t, 1 / (1 + s)), score_step(s, t)
+    small, large, ei = (
+        analytic_dpm_step(s, t),
+        analytic_dpm_step(s, t, 1 / (1 + s)),
+        ei_score_step(s, t),
+    )
     h = float(ou_time(s) - ou_time(t))
     fine = 5.1e-4 if row[0] >= 400 else 5.1e-5
     assert h == pytest.approx(row[2], abs=5.1e-4)
@@ -152,7 +158,7 @@ def test_the_table_of_ddpm_steps(row):
     assert on_score(ei) == pytest.approx(2 * math.expm1(h), rel=1e-10)
 
 
-@pytest.mark.parametrize("make", [score_step, relative_step, gaussian_step])
+@pytest.mark.parametrize("make", [ei_score_step, ei_relative_step, analytic_dpm_step])
 @pytest.mark.parametrize("s", [1e-8, 1e-3, 1.0, 1e4, 1e10])
 @pytest.mark.parametrize("relative", [1e-12, 1e-9, 1e-4, 0.5, 1e6])
 def test_small_steps_keep_their_digits(make, s, relative):
@@ -165,17 +171,17 @@ def test_small_steps_keep_their_digits(make, s, relative):
         scale = (1 + high) / high  # 1 / alpha'^2
         delta = high - low
         a, b, c2 = {
-            score_step: (
+            ei_score_step: (
                 1 - 2 * (1 - back) * (1 + low),
                 2 * (1 - back) * (1 + low),
                 (1 / back**2 - 1) * scale,
             ),
-            relative_step: (
+            ei_relative_step: (
                 back**2 + 2 * back * (1 - back) - 2 * back * (1 - back) * (1 + low),
                 2 * back * (1 - back) * (1 + low),
                 (1 - back**2) * scale,
             ),
-            gaussian_step: (low / high, delta / high, delta / high**2),
+            analytic_dpm_step: (low / high, delta / high, delta / high**2),
         }[make]
         assert abs(step.prediction / b - 1) < 1e-14
         assert abs(step.noise / mpmath.sqrt(c2) - 1) < 1e-14
@@ -194,55 +200,79 @@ GRID = np.array([0.1, 1.0, 7.0])
 
 
 def test_a_recipe_visits_its_levels_and_denoises_last():
-    plan = recipe("x0", GRID, start=(2.0, 3.0, COLOURS))
+    plan = recipe("ddpm", GRID, start=(2.0, 3.0, COLOURS))
     assert [step.snr for step in plan.steps] == GRID.tolist()
-    assert plan.steps[:2] == (gaussian_step(0.1, 1.0), gaussian_step(1.0, 7.0))
+    assert plan.steps[:2] == (analytic_dpm_step(0.1, 1.0), analytic_dpm_step(1.0, 7.0))
     assert plan.steps[2] == Step(7.0, 0.0, 1.0, 0.0)
     assert plan.end == 7.0
     assert (plan.mean, plan.start_noise, plan.start_basis) == (2.0, 3.0, COLOURS)
-    assert recipe("score", [5.0], start=START).steps == (Step(5.0, 0.0, 1.0, 0.0),)
+    assert recipe("ei-score", [5.0], start=START).steps == (Step(5.0, 0.0, 1.0, 0.0),)
 
 
 def test_a_recipe_may_return_its_last_state():
-    plan = recipe("score", GRID, start=START, last="sample")
-    assert plan.steps == (score_step(0.1, 1.0), score_step(1.0, 7.0))
+    plan = recipe("ei-score", GRID, start=START, last="sample")
+    assert plan.steps == (ei_score_step(0.1, 1.0), ei_score_step(1.0, 7.0))
     assert plan.end == 7.0
-    assert recipe("relative", GRID, start=START).steps[0] == relative_step(0.1, 1.0)
+    assert recipe("ei-relative", GRID, start=START).steps[0] == ei_relative_step(0.1, 1.0)
 
 
 def test_a_gaussian_recipe_colours_each_step():
     v = np.array([[0.5, 0.1], [0.2, 0.3]])
-    plan = recipe("gaussian", GRID, start=START, variances=v, bases=(COLOURS, None))
+    plan = recipe("analytic-dpm", GRID, start=START, variances=v, bases=(COLOURS, None))
     for k, (s, t) in enumerate([(0.1, 1.0), (1.0, 7.0)]):
-        expected = gaussian_step(s, t, v[k])
+        expected = analytic_dpm_step(s, t, v[k])
         np.testing.assert_array_equal(plan.steps[k].noise, expected.noise)
     assert plan.steps[0].basis is COLOURS
     assert plan.steps[1].basis is None
-    scalar = recipe("gaussian", GRID, start=START, variances=np.array([0.5, 0.2]))
-    assert scalar.steps[1] == gaussian_step(1.0, 7.0, 0.2)
+    scalar = recipe("analytic-dpm", GRID, start=START, variances=np.array([0.5, 0.2]))
+    assert scalar.steps[1] == analytic_dpm_step(1.0, 7.0, 0.2)
     assert isinstance(scalar.steps[1].noise, float)
 
 
 @pytest.mark.parametrize(
-    ("hold", "levels", "options", "message"),
+    ("sampler", "levels", "options", "message"),
     [
-        ("ddpm", GRID, {}, "hold: must be one of score, relative, x0, gaussian; got ddpm"),
-        ("x0", GRID[::-1], {}, "levels: must be positive, finite and strictly increasing"),
-        ("x0", [], {}, "levels: must be a flat list of at least 1"),
-        ("x0", [1.0], {"last": "sample"}, "levels: must be a flat list of at least 2"),
-        ("x0", GRID, {"last": "stop"}, "last: must be one of draw, denoise, sample"),
-        ("x0", GRID, {"last": "draw"}, "last: must be denoise or sample: only the gaussian"),
-        ("gaussian", GRID, {"variances": [1, 1], "last": "draw"}, "variances: must have 3 rows"),
-        ("x0", GRID, {"variances": np.ones(2)}, "variances: must be given for the gaussian"),
-        ("gaussian", GRID, {}, "variances: must be given for the gaussian hold"),
-        ("gaussian", GRID, {"variances": np.ones(3)}, r"variances: must have 2 rows; got \(3,\)"),
-        ("gaussian", GRID, {"variances": 0.5}, r"variances: must have 2 rows; got \(\)"),
-        ("gaussian", GRID, {"variances": [1, -0.1]}, "variances: must be finite and not neg"),
-        ("gaussian", GRID, {"variances": [1, math.nan]}, "variances: must be finite"),
-        ("gaussian", GRID, {"variances": [1, math.inf]}, "variances: must be finite"),
-        ("gaussian", GRID, {"variances": [1, 1], "bases": (None,)}, "variances: must have 2 rows"),
+        (
+            "ddim",
+            GRID,
+            {},
+            "sampler: must be one of ei-score, ei-relative, ddpm, analytic-dpm; got",
+        ),
+        ("x0", GRID, {}, "^sampler: x0 is called ddpm now$"),
+        ("gaussian", GRID, {}, "^sampler: gaussian is called analytic-dpm now$"),
+        ("score", GRID, {}, "^sampler: score is called ei-score now$"),
+        ("relative", GRID, {}, "^sampler: relative is called ei-relative now$"),
+        ("ddpm", GRID[::-1], {}, "levels: must be positive, finite and strictly increasing"),
+        ("ddpm", [], {}, "levels: must be a flat list of at least 1"),
+        ("ddpm", [1.0], {"last": "sample"}, "levels: must be a flat list of at least 2"),
+        ("ddpm", GRID, {"last": "stop"}, "last: must be one of draw, denoise, sample"),
+        ("ddpm", GRID, {"last": "draw"}, "last: must be denoise or sample: only analytic-dpm"),
+        (
+            "analytic-dpm",
+            GRID,
+            {"variances": [1, 1], "last": "draw"},
+            "variances: must have 3 rows",
+        ),
+        ("ddpm", GRID, {"variances": np.ones(2)}, "variances: must be given for analytic-dpm"),
+        ("analytic-dpm", GRID, {}, "variances: must be given for analytic-dpm"),
+        (
+            "analytic-dpm",
+            GRID,
+            {"variances": np.ones(3)},
+            r"variances: must have 2 rows; got \(3,\)",
+        ),
+        ("analytic-dpm", GRID, {"variances": 0.5}, r"variances: must have 2 rows; got \(\)"),
+        ("analytic-dpm", GRID, {"variances": [1, -0.1]}, "variances: must be finite and not neg"),
+        ("analytic-dpm", GRID, {"variances": [1, math.nan]}, "variances: must be finite"),
+        ("analytic-dpm", GRID, {"variances": [1, math.inf]}, "variances: must be finite"),
+        (
+            "analytic-dpm",
+            GRID,
+            {"variances": [1, 1], "bases": (None,)},
+            "variances: must have 2 rows",
+        ),
     ],
 )
-def test_impossible_recipes_are_refused(hold, levels, options, message):
+def test_impossible_recipes_are_refused(sampler, levels, options, message):
     with pytest.raises(InputError, match=f"^{message}"):
-        recipe(hold, levels, start=START, **options)
+        recipe(sampler, levels, start=START, **options)

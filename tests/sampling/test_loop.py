@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 import torch
-from catalogue import LAWS, STOCHASTIC, agree, gaussian_recipe, output_of, over_holds, over_laws
+from catalogue import (
+    LAWS,
+    STOCHASTIC,
+    agree,
+    gaussian_recipe,
+    output_of,
+    over_laws,
+    over_stochastic,
+)
 
 from girsanov._checks import InputError
 from girsanov.basis import coordinate_basis, dct_basis
@@ -37,8 +45,8 @@ class Toy:
 
 def options(law):
     if law is LAWS["gaussian"]:
-        return gaussian_recipe(law, GRID, "gaussian", last="denoise")
-    return recipe("x0", GRID, start=NORMAL)
+        return gaussian_recipe(law, GRID, "analytic-dpm", last="denoise")
+    return recipe("ddpm", GRID, start=NORMAL)
 
 
 @over_laws
@@ -60,7 +68,7 @@ def test_batch_size_and_first_change_nothing(law):
 
 def test_batch_size_changes_no_bit_of_a_denoiser_that_works_row_by_row():
     shrink = Toy(lambda x, s, _: x * s / (1 + s), shape=(2, 3, 3), dtype=torch.float32)
-    noisy = recipe("gaussian", GRID, start=NORMAL, variances=np.full((5, 18), 0.3))
+    noisy = recipe("analytic-dpm", GRID, start=NORMAL, variances=np.full((5, 18), 0.3))
     whole = sample_standardised(shrink, noisy, 1000, seed=9)
     assert whole.dtype == torch.float32
     assert whole.shape == (1000, 2, 3, 3)
@@ -72,7 +80,7 @@ def test_batch_size_changes_no_bit_of_a_denoiser_that_works_row_by_row():
 
 def test_a_device_draws_the_samples_of_the_cpu(device):
     """Noise is drawn on the CPU; the device rounds its sums in another order."""
-    noisy = recipe("gaussian", GRID, start=NORMAL, variances=np.full((5, 18), 0.3),
+    noisy = recipe("analytic-dpm", GRID, start=NORMAL, variances=np.full((5, 18), 0.3),
                    bases=(dct_basis((2, 3, 3)),) * 5)  # fmt: skip
     drawn = []
     for place in (torch.device("cpu"), device):
@@ -83,7 +91,7 @@ def test_a_device_draws_the_samples_of_the_cpu(device):
 
 
 def test_seeds_and_samples_differ():
-    shrink, plan = Toy(lambda x, s, _: x * s / (1 + s)), recipe("x0", GRID, start=NORMAL)
+    shrink, plan = Toy(lambda x, s, _: x * s / (1 + s)), recipe("ddpm", GRID, start=NORMAL)
     one, two = (sample_standardised(shrink, plan, 50, seed=s) for s in (0, 1))
     rows = torch.cat([one, two])
     assert len(torch.unique(rows, dim=0)) == 100
@@ -91,7 +99,7 @@ def test_seeds_and_samples_differ():
 
 def test_batches_have_the_size_asked_for():
     denoiser = Toy(lambda x, *_: x * 0)
-    batches = list(sample_batches(denoiser, recipe("x0", GRID, start=NORMAL), 10, batch_size=4))
+    batches = list(sample_batches(denoiser, recipe("ddpm", GRID, start=NORMAL), 10, batch_size=4))
     assert [len(b) for b in batches] == [4, 4, 2]
 
 
@@ -126,16 +134,16 @@ def test_a_denoiser_may_return_what_it_was_given(rule):
 
 def test_the_denoiser_sees_items_and_levels():
     toy = Toy(lambda x, *_: x * 0, shape=(3, 2, 2))
-    sample_standardised(toy, recipe("x0", GRID, start=NORMAL), 5)
+    sample_standardised(toy, recipe("ddpm", GRID, start=NORMAL), 5)
     assert [level for _, level, _ in toy.seen] == GRID.tolist()
     assert {shape for shape, _, _ in toy.seen} == {(5, 3, 2, 2)}
 
 
-@over_holds
-def test_samples_have_the_moments_of_their_steps(hold):
-    """Closed-form mean and covariance, for steps so few that every hold but one is wrong."""
+@over_stochastic
+def test_samples_have_the_moments_of_their_steps(sampler):
+    """Closed-form mean and covariance, for steps so few that every sampler but one is wrong."""
     law, n = LAWS["gaussian"], 40_000
-    plan = gaussian_recipe(law, log_uniform_grid(0.05, 20.0, 4), hold)
+    plan = gaussian_recipe(law, log_uniform_grid(0.05, 20.0, 4), sampler)
     mean, covariance = output_of(law, plan)
     x = sample_standardised(ExactDenoiser(law), plan, n, seed=6, batch_size=10_000).numpy()
     agree(x.mean(0), mean, np.sqrt(np.diag(covariance) / n))
@@ -148,7 +156,7 @@ def test_a_point_is_reached_exactly_from_anywhere():
     for count in (1, 2, 30):
         one = type(law)([[3.0, -7.0]])
         levels = log_uniform_grid(0.5, 1e3, count) if count > 1 else [0.5]
-        plan = recipe("x0", levels, start=(100.0, 3.0, None))
+        plan = recipe("ddpm", levels, start=(100.0, 3.0, None))
         got = sample_standardised(ExactDenoiser(one), plan, 9)
         torch.testing.assert_close(got, torch.tensor([[3.0, -7.0]]).double().expand(9, 2))
 
@@ -166,7 +174,7 @@ def every_warning():
 def test_a_read_only_mean_is_no_cause_for_a_warning():
     mean = np.array([1.0, 2.0])
     mean.setflags(write=False)
-    plan = recipe("x0", GRID, start=(mean, 1.0, None))
+    plan = recipe("ddpm", GRID, start=(mean, 1.0, None))
     assert len(sample_standardised(Toy(lambda x, *_: x), plan, 2)) == 2
 
 
@@ -191,14 +199,14 @@ def labelled():
 
 @pytest.mark.parametrize("label", [2, np.int64(2), torch.tensor(2), np.array(2)])
 def test_one_label_serves_all(label):
-    got = sample_standardised(labelled(), recipe("x0", [1.0], start=NORMAL), 5, label=label)
+    got = sample_standardised(labelled(), recipe("ddpm", [1.0], start=NORMAL), 5, label=label)
     assert (got == 2).all()
 
 
 @pytest.mark.parametrize("kind", [torch.tensor, np.array, list])
 def test_labels_follow_their_samples_through_batches(kind):
     labels = kind([3, 0, 1, 2, 2, 0, 1])
-    plan = recipe("x0", [1.0], start=NORMAL)
+    plan = recipe("ddpm", [1.0], start=NORMAL)
     got = sample_standardised(labelled(), plan, 7, label=labels, batch_size=3)
     assert got[:, 0].tolist() == [3, 0, 1, 2, 2, 0, 1]
 
@@ -206,7 +214,7 @@ def test_labels_follow_their_samples_through_batches(kind):
 @pytest.mark.parametrize("label", [np.int8(1), np.array([1, 1, 1], np.int32)])
 def test_labels_arrive_as_whole_numbers_of_64_bits(label):
     toy = labelled()
-    sample_standardised(toy, recipe("x0", [1.0], start=NORMAL), 3, label=label)
+    sample_standardised(toy, recipe("ddpm", [1.0], start=NORMAL), 3, label=label)
     assert toy.seen[0][2].dtype == torch.int64
     assert toy.seen[0][2].tolist() == [1, 1, 1]
 
@@ -225,15 +233,15 @@ def test_labels_arrive_as_whole_numbers_of_64_bits(label):
 )
 def test_bad_labels_are_refused(label, message):
     with pytest.raises(InputError, match=f"^label: {message}"):
-        sample_standardised(labelled(), recipe("x0", GRID, start=NORMAL), 3, label=label)
+        sample_standardised(labelled(), recipe("ddpm", GRID, start=NORMAL), 3, label=label)
 
 
 def test_labels_for_a_model_without_classes_are_refused():
     with pytest.raises(InputError, match=r"^label: must be left out: this model takes no labels"):
-        sample_standardised(Toy(lambda x, *_: x), recipe("x0", GRID, start=NORMAL), 3, label=0)
+        sample_standardised(Toy(lambda x, *_: x), recipe("ddpm", GRID, start=NORMAL), 3, label=0)
     toy = labelled()
     toy.rule = lambda x, s, label: x
-    sample_standardised(toy, recipe("x0", GRID, start=NORMAL), 3)
+    sample_standardised(toy, recipe("ddpm", GRID, start=NORMAL), 3)
     assert toy.seen[0][2] is None
 
 
@@ -245,7 +253,7 @@ def test_a_broken_denoiser_is_refused(bad):
         return m
 
     for last in ("denoise", "sample"):
-        plan = recipe("x0", GRID, start=NORMAL, last=last)
+        plan = recipe("ddpm", GRID, start=NORMAL, last=last)
         with pytest.raises(InputError, match=r"denoiser: gave NaN or infinite values"):
             sample_standardised(Toy(rule), plan, 3)
 
@@ -263,12 +271,12 @@ def test_a_broken_denoiser_is_refused(bad):
 def test_bad_numbers_are_refused(options, message):
     options = {"count": 2, **options}
     with pytest.raises(InputError, match=message):
-        sample_standardised(Toy(lambda x, *_: x), recipe("x0", GRID, start=NORMAL), **options)
+        sample_standardised(Toy(lambda x, *_: x), recipe("ddpm", GRID, start=NORMAL), **options)
 
 
 def test_progress_counts_calls_times_samples():
     told = []
-    plan = recipe("x0", GRID, start=NORMAL)
+    plan = recipe("ddpm", GRID, start=NORMAL)
     note = lambda done, total: told.append((done, total))  # noqa: E731
     sample_standardised(Toy(lambda x, *_: x), plan, 5, batch_size=3, progress=note)
     assert told[0] == (3, 30)
@@ -276,6 +284,6 @@ def test_progress_counts_calls_times_samples():
     assert len(told) == 12
 
 
-def test_all_holds_are_in_the_catalogue():
+def test_all_stochastic_samplers_are_in_the_catalogue():
 
     assert set(STOCHASTIC) == set(stochastic_names())

@@ -22,7 +22,9 @@ def shown_loop():
     return names["run"]
 
 
-@pytest.mark.parametrize("sampler", ["gaussian", "x0", "score", "ddim", "heun", "dpmpp-2m"])
+@pytest.mark.parametrize(
+    "sampler", ["analytic-dpm", "ddpm", "ei-score", "ddim", "heun", "dpmpp-2m"]
+)
 def test_the_shown_loop_is_the_sampler(sampler, monkeypatch):
     law = gv.GaussianMixture(
         [0.3, 0.7], [[-1.5, 0.2, 1.0], [1.0, 0.5, -0.4]], [0.04, 0.15]

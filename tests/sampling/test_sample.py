@@ -12,7 +12,7 @@ from girsanov.denoise.exact import ExactDenoiser
 from girsanov.sampling.registry import recipe
 from girsanov.sampling.sample import check_model, in_units, sample, units_of
 
-PLAN = recipe("x0", [0.1, 1.0, 10.0], start=(0.0, 3.0, None))
+PLAN = recipe("ddpm", [0.1, 1.0, 10.0], start=(0.0, 3.0, None))
 
 
 class Named:
@@ -103,9 +103,10 @@ def test_labels_are_refused_by_a_law():
 
 @pytest.mark.parametrize("levels", [[0.01, 1e3], [0.5, 2.0, 2.5, 1e3]], ids=["1 step", "3 steps"])
 def test_gaussian_laws_are_sampled_exactly(levels):
-    """The measured-covariance hold in the law's own axes: N(mu, L + I/s_N) at any step count."""
+    """The measured-covariance sampler in the law's own axes: N(mu, L + I/s_N) at any step
+    count."""
     law, n = LAWS["gaussian"], 60_000
-    plan = gaussian_recipe(law, np.array(levels), "gaussian")
+    plan = gaussian_recipe(law, np.array(levels), "analytic-dpm")
     x = sample(ExactDenoiser(law), plan, n, seed=8, batch_size=20_000)
     expected = law.covariance() + np.eye(3) / levels[-1]
     agree(x.mean(0), law.mean, np.sqrt(np.diag(expected) / n))
@@ -117,6 +118,6 @@ def test_gaussian_laws_are_sampled_exactly(levels):
     "start", [([0.0], 3.0, None), (0.0, np.ones(3), None), (0.0, np.ones(3), coordinate_basis(3))]
 )
 def test_a_recipe_of_another_dimension_is_refused(start):
-    plan = recipe("x0", [0.1, 1.0, 10.0], start=start)
+    plan = recipe("ddpm", [0.1, 1.0, 10.0], start=start)
     with pytest.raises(InputError, match=r"^plan: must be of 2 numbers, as the examples of this"):
         sample(ExactDenoiser(LAWS["mixture 2-D"]), plan, 2)

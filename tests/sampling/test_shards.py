@@ -21,7 +21,7 @@ from girsanov.sampling.registry import recipe
 from girsanov.sampling.shards import plan_fingerprint, sample_shards, shard_size
 
 GRID = log_uniform_grid(0.02, 50.0, 5)
-PLAN = recipe("x0", GRID, start=(0.0, GRID[0] ** -0.5, None))
+PLAN = recipe("ddpm", GRID, start=(0.0, GRID[0] ** -0.5, None))
 LAW = LAWS["mixture 2-D"]
 COUNT = 330
 
@@ -110,7 +110,7 @@ def test_shards_of_other_samples_are_refused(tmp_path):
     exact, folder = gv.ExactDenoiser(LAW), tmp_path / "p"
     sample_shards(exact, PLAN, COUNT, folder)
     before = (folder / "000000.npy").read_bytes()
-    other = recipe("x0", GRID * 1.001, start=(0.0, 7.0, None))
+    other = recipe("ddpm", GRID * 1.001, start=(0.0, 7.0, None))
     for plan, count, seed in ((PLAN, COUNT, 1), (PLAN, COUNT + 1, 0), (other, COUNT, 0)):
         with pytest.raises(InputError, match="holds shards of another run"):
             sample_shards(exact, plan, count, folder, seed=seed)
@@ -124,12 +124,12 @@ def test_shards_of_other_samples_are_refused(tmp_path):
 
 
 def test_a_fingerprint_tells_plans_apart():
-    again = recipe("x0", GRID, start=(0.0, GRID[0] ** -0.5, None))
+    again = recipe("ddpm", GRID, start=(0.0, GRID[0] ** -0.5, None))
     assert plan_fingerprint(PLAN) == plan_fingerprint(again)
     for other in (
-        recipe("score", GRID, start=(0.0, GRID[0] ** -0.5, None)),
-        recipe("x0", GRID, start=(1e-12, GRID[0] ** -0.5, None)),
-        recipe("x0", GRID, start=(np.zeros(2), GRID[0] ** -0.5, None)),
+        recipe("ei-score", GRID, start=(0.0, GRID[0] ** -0.5, None)),
+        recipe("ddpm", GRID, start=(1e-12, GRID[0] ** -0.5, None)),
+        recipe("ddpm", GRID, start=(np.zeros(2), GRID[0] ** -0.5, None)),
     ):
         assert plan_fingerprint(other) != plan_fingerprint(PLAN)
 

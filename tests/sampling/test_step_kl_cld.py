@@ -12,11 +12,11 @@ from scipy import integrate
 from girsanov.error_curve.exact import exact_curve
 from girsanov.law import Gaussian, GaussianMixture
 from girsanov.sampling.registry import cld_recipe
-from girsanov.sampling.step_kl_cld import CLD, cld_relative_cell, cld_score_cell
+from girsanov.sampling.step_kl_cld import CLD, cld_ei_relative_kl, cld_ei_score_kl
 
-RULES = {"score": cld_score_cell, "relative": cld_relative_cell}
+RULES = {"ei-score": cld_ei_score_kl, "ei-relative": cld_ei_relative_kl}
 THEORY = GaussianMixture([0.3, 0.7], [[-1.5], [1.0]], [0.04, 0.15])  # of theory section 9
-over_holds = pytest.mark.parametrize("hold", RULES)
+over_stochastic = pytest.mark.parametrize("sampler", RULES)
 
 
 def uniform(h, end, last=1e-4):
@@ -25,12 +25,12 @@ def uniform(h, end, last=1e-4):
     return CLD.snr(times)
 
 
-def cost(law, levels, hold):
+def cost(law, levels, sampler):
     """The cells of a grid and 1/2 int M ds over it, for an exact denoiser."""
     curve = exact_curve(law, levels)
     traces = curve.mean_traces()[1:]
     moment = np.array(law.second_moment)
-    cells = RULES[hold](levels[:-1], levels[1:], traces[:-1], law.dimension, moment).sum()
+    cells = RULES[sampler](levels[:-1], levels[1:], traces[:-1], law.dimension, moment).sum()
     x, w = np.polynomial.legendre.leggauss(12)
     edges = np.linspace(*np.log(levels[[0, -1]]), 65)
     half = np.diff(edges)[:, None] / 2
@@ -38,8 +38,8 @@ def cost(law, levels, hold):
     return float(cells), float((law.curve(s).value * s) @ ds / 2)
 
 
-def path(law, levels, hold):
-    cells, information = cost(law, levels, hold)
+def path(law, levels, sampler):
+    cells, information = cost(law, levels, sampler)
     return cells - information
 
 
@@ -50,12 +50,13 @@ def start(law, level):
 
 
 @pytest.mark.parametrize(
-    ("h", "end", "score", "relative"), [(0.2, 2.4, 2.293, 0.2092), (0.1, 2.0, 1.0665, 0.1008)]
+    ("h", "end", "score", "relative"),
+    [(0.2, 2.4, 2.293, 0.2092), (0.1, 2.0, 1.0665, 0.1008)],
 )
 def test_theory_table_of_the_mixture(h, end, score, relative):  # theory 9.1
     levels = uniform(h, end)
-    assert path(THEORY, levels, "score") == pytest.approx(score, abs=2e-4)
-    assert path(THEORY, levels, "relative") == pytest.approx(relative, abs=2e-4)
+    assert path(THEORY, levels, "ei-score") == pytest.approx(score, abs=2e-4)
+    assert path(THEORY, levels, "ei-relative") == pytest.approx(relative, abs=2e-4)
 
 
 @pytest.mark.parametrize(
@@ -70,16 +71,16 @@ def test_theory_table_of_the_mixture(h, end, score, relative):  # theory 9.1
 def test_theory_table_of_path_costs(variance, h, score, relative):  # theory 9.5, T = 6
     law, levels = Gaussian([0.0], variance), uniform(h, 6.0)
     begin = start(law, levels[0])
-    assert path(law, levels, "score") + begin == pytest.approx(score, rel=2e-3)
-    assert path(law, levels, "relative") + begin == pytest.approx(relative, rel=2e-2, abs=6e-5)
+    assert path(law, levels, "ei-score") + begin == pytest.approx(score, rel=2e-3)
+    assert path(law, levels, "ei-relative") + begin == pytest.approx(relative, rel=2e-2, abs=6e-5)
 
 
 @pytest.mark.parametrize("h", [0.01, 0.1, 1.0, 3.0])
 def test_theorem_7_path_cost_of_the_normal_law(h):  # theory section 5: 4 d h (1 - e^-h) a step
     law, times = Gaussian(np.zeros(3), 1.0), 1.3 + h * np.arange(4)[::-1]
-    found = path(law, CLD.snr(times), "score")
+    found = path(law, CLD.snr(times), "ei-score")
     assert found == pytest.approx(3 * 4 * 3 * h * -math.expm1(-h), rel=1e-9)
-    assert path(law, CLD.snr(times), "relative") == pytest.approx(0.0, abs=1e-9)
+    assert path(law, CLD.snr(times), "ei-relative") == pytest.approx(0.0, abs=1e-9)
 
 
 def test_theorem_7_against_ddpm():
@@ -87,7 +88,7 @@ def test_theorem_7_against_ddpm():
     law = Gaussian([0.0], 1.0)
     ratios = []
     for h in (0.1, 0.01):
-        cld = path(law, CLD.snr(np.array([1.0 + h, 1.0])), "score") / h**2
+        cld = path(law, CLD.snr(np.array([1.0 + h, 1.0])), "ei-score") / h**2
         ou = 2 * (h - 1 + math.exp(-h)) / h**2
         ratios.append(cld / ou)
         if h == 0.1:
@@ -96,9 +97,9 @@ def test_theorem_7_against_ddpm():
     assert ratios == pytest.approx([3.93, 4.0], abs=0.01)
 
 
-@over_holds
+@over_stochastic
 @pytest.mark.parametrize("law", [Gaussian([2.0, 0.0, -1.0], 0.3), Gaussian([0.0], 4.0)])
-def test_cells_are_integrals_of_the_fisher_information(law, hold):  # theory 4.3
+def test_cells_are_integrals_of_the_fisher_information(law, sampler):  # theory 4.3
     levels, d, v = (
         CLD.snr(np.array([2.0, 1.1, 0.9, 0.2])),
         law.dimension,
@@ -113,7 +114,7 @@ def test_cells_are_integrals_of_the_fisher_information(law, hold):  # theory 4.3
 
     def entry(t):  # J_vv, J_xv of the score, or K_vv, K_xv
         (ax, av), phi = CLD.mean(t), relative_information(t)
-        if hold == "relative":
+        if sampler == "ei-relative":
             return phi * av**2, phi * av * ax
         r = float(CLD.signal(t))
         g = (d / (1 + r * (v - 1)) - d) / r
@@ -123,12 +124,12 @@ def test_cells_are_integrals_of_the_fisher_information(law, hold):  # theory 4.3
     for t, u in pairwise(CLD.time(levels)):
         h = t - u
         vv, xv = entry(t)
-        if hold == "score":
+        if sampler == "ei-score":
             corner = (h - 2 * h * math.exp(-h)) * vv + 2 * (1 - (1 + h) * math.exp(-h)) * xv
         else:
             corner = (h - 2 * h * math.exp(h)) * vv + 2 * ((h - 1) * math.exp(h) + 1) * xv
         total += 2 * (integrate.quad(lambda x: entry(x)[0], u, t)[0] + corner)
-    assert path(law, levels, hold) == pytest.approx(total, rel=1e-7)
+    assert path(law, levels, sampler) == pytest.approx(total, rel=1e-7)
 
 
 def wrong(x, w, s, law):
@@ -152,10 +153,10 @@ def forward(law, times, count, seed):
     return torch.from_numpy(np.stack(out[::-1])), torch.from_numpy(x0)
 
 
-@over_holds
+@over_stochastic
 @pytest.mark.parametrize("model", ["exact", "wrong"])
 @pytest.mark.parametrize("name", ["line", "plane"])
-def test_cells_cost_the_time_integral_of_their_error(name, model, hold):
+def test_cells_cost_the_time_integral_of_their_error(name, model, sampler):
     """Girsanov by Monte Carlo: 2 int E|frozen - true|^2 dt along simulated paths."""
     law = THEORY if name == "line" else LAWS["mixture 2-D"]
     ends = np.array([2.5, 1.6, 1.0, 0.6, 0.35])
@@ -174,7 +175,7 @@ def test_cells_cost_the_time_integral_of_their_error(name, model, hold):
         x, w, t = states[k][:, 0], states[k][:, 1], times[k]
         s, axes = float(CLD.snr(t)), CLD.axes(t)
         push = axes[1, 0] * ((1 + s) * m - s * x)
-        return push if hold == "relative" else push - axes[1, 0] * x - axes[1, 1] * w
+        return push if sampler == "ei-relative" else push - axes[1, 0] * x - axes[1, 1] * w
 
     levels, total, formula = CLD.snr(ends), 0.0, 0.0
     second = np.full(n, law.second_moment)
@@ -186,7 +187,7 @@ def test_cells_cost_the_time_integral_of_their_error(name, model, hold):
             total = total + 2 * dt * ((frozen - drift(j, denoise(j, True))) ** 2).sum(1)
         r, noise = x0 - m, x0 - states[at][:, 0]
         traces = torch.stack([(a * r).sum(1) for a in (r, noise, x0, states[at][:, 1])], 1)
-        formula = formula + RULES[hold](
+        formula = formula + RULES[sampler](
             levels[c], levels[c + 1], traces.numpy(), law.dimension, second
         )
     s, ds = np.polynomial.legendre.leggauss(24)
@@ -209,8 +210,8 @@ def normal_logpdf(gap, covariance):
     )
 
 
-@pytest.mark.parametrize("hold", ["x0", "gaussian"])
-def test_bridge_holds_cost_the_likelihood_ratio_of_their_chain_as_ddpm(hold):
+@pytest.mark.parametrize("sampler", ["ddpm", "analytic-dpm"])
+def test_ddpm_and_analytic_dpm_cost_the_likelihood_ratio_of_their_chain(sampler):
     """Theory 6.1: by 2-D likelihoods of (x, w) the KL is DDPM's formula on the same SNRs."""
     law, n = THEORY, 20_000
     levels = np.array([0.05, 0.3, 1.0, 3.0, 10.0, 40.0])
@@ -218,10 +219,10 @@ def test_bridge_holds_cost_the_likelihood_ratio_of_their_chain_as_ddpm(hold):
     states, _ = forward(law, times, n, seed=6)
     z = states[:, :, :, 0].numpy()  # [K, n, 2]
     error = law.curve(levels[:-1]).value
-    v = 0.7 * error if hold == "gaussian" else 0 * error
+    v = 0.7 * error if sampler == "analytic-dpm" else 0 * error
     begin = (law.mean, (law.variance + 1 / levels[0]) ** 0.5, None)
-    extra = {"variances": v} if hold == "gaussian" else {}
-    plan = cld_recipe(hold, levels, start=begin, last="sample", **extra)
+    extra = {"variances": v} if sampler == "analytic-dpm" else {}
+    plan = cld_recipe(sampler, levels, start=begin, last="sample", **extra)
     gap = z[0] - np.array([law.mean[0], 0.0])
     log_p = normal_logpdf(gap, np.diag([law.variance + 1 / levels[0], 1.0]))
     log_q = law.log_prob(states[-1][:, 0], float(levels[-1])).numpy()
@@ -253,8 +254,10 @@ def test_bridge_holds_cost_the_likelihood_ratio_of_their_chain_as_ddpm(hold):
 
 def test_a_finer_grid_costs_less_and_a_free_denoiser_of_w_needs_no_fourth_trace():
     traces = np.array([0.3, 0.25, 0.35])
-    cell = cld_score_cell(np.array(1.0), np.array(2.0), traces, 2, np.array(1.5))
-    padded = cld_score_cell(np.array(1.0), np.array(2.0), np.append(traces, 0.0), 2, np.array(1.5))
+    cell = cld_ei_score_kl(np.array(1.0), np.array(2.0), traces, 2, np.array(1.5))
+    padded = cld_ei_score_kl(
+        np.array(1.0), np.array(2.0), np.append(traces, 0.0), 2, np.array(1.5)
+    )
     assert cell == padded
-    coarse, fine = (path(THEORY, uniform(h, 4.0), "relative") for h in (0.2, 0.1))
+    coarse, fine = (path(THEORY, uniform(h, 4.0), "ei-relative") for h in (0.2, 0.1))
     assert fine < coarse

@@ -154,5 +154,5 @@ def test_large_dimensions_are_calibrated_in_bands():
     here = better.total()
     assert (np.abs(fresh.value - here.value) < 4.5 * np.hypot(fresh.se, here.se)).all()
     with pytest.raises(InputError, match="sampler: cannot be calibrated in so many dimensions"):
-        report.plan(steps=2, sampler="relative", calibrate=True)
+        report.plan(steps=2, sampler="ei-relative", calibrate=True)
     assert torch.isfinite(model(torch.zeros(2, d, dtype=torch.float64), 3.0)).all()

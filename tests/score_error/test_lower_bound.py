@@ -170,7 +170,7 @@ def score_shares(name, error, levels, seed):
     """The bound in nats and R - 1/2 int M, up to noise level 0.25, by group."""
     law, grid = LAWS[name], np.geomspace(1e-3, 16, levels)
     report = audit(Denoiser(law, ERRORS[error]), law, levels=grid, examples=600, seed=seed)
-    price = prices(report, SAMPLERS["gaussian"], "pca")
+    price = prices(report, SAMPLERS["analytic-dpm"], "pca")
     shares = (
         reference_between(price, 0, 1)
         + reference_between(price, 1, levels)

@@ -121,10 +121,10 @@ def test_the_input_is_drawn_from_its_own_noise(trained):
 
 def test_it_samples_in_phase_space_and_nowhere_else(trained):
     model, levels = trained[0], [0.05, 0.5, 3.0, 20.0]
-    x = sample_standardised(model, cld_recipe("relative", levels, start=START), 50, seed=1)
+    x = sample_standardised(model, cld_recipe("ei-relative", levels, start=START), 50, seed=1)
     assert x.shape == (50, 3)
     with pytest.raises(InputError, match="plan: must be made with process cld"):
-        sample_standardised(model, recipe("x0", levels, start=START), 5)
+        sample_standardised(model, recipe("ddpm", levels, start=START), 5)
     with pytest.raises(InputError, match="both coordinates of phase space"):
         model(torch.ones(2, 3), 1.0)
 

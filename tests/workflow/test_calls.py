@@ -150,7 +150,7 @@ def test_samplers_compete_by_what_they_draw(job):
                                          out="a.json"))  # fmt: skip
     bar = Bar()
     asked = workflow.PlanRequest(
-        "a.json", by="sliced-w2", steps=5, candidates="x0", model="law.json", data="law.json",
+        "a.json", by="sliced-w2", steps=5, candidates="ddpm", model="law.json", data="law.json",
         calls=3000, out="by.json",
     )  # fmt: skip
     done = workflow.plan(asked, progress=bar)

@@ -30,7 +30,7 @@ FULL = [
     workflow.PlanRequest("audit.json", steps=4, calibrate=False, among=[0.5, 2.0], weight=0.0),
     workflow.PlanRequest("audit.json", tv=0.1, calibrate=True, keep=1.5, model="model"),
     workflow.PlanRequest("audit.json", by="mmd", model="model", data="x.npy",
-                         candidates=("x0", "ddim"), drop="id"),
+                         candidates=("ddpm", "ddim"), drop="id"),
     workflow.SampleRequest("model", plan="plan.json", count=9, out="drawn/", label="None"),
     workflow.CompareRequest("s.npy", "x.npy", by=["mmd", "sliced-w2"], model="model", rows=50),
     workflow.ReportRequest(["a.json", "b.json"], plan="p.json", samples="s.npy", figures="f"),

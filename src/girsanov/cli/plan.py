@@ -30,34 +30,34 @@ Verbose = Annotated[
     steps=Option(min=1, help="Network calls a sample may cost."),
     kl="Or nats the sampler may add.",
     tv="Or total variation it may add.",
-    distance="Or distance of a solver to its teacher (standardised).",
+    distance="Or distance of an ODE sampler to its teacher (standardised).",
     sampler=(
-        "gaussian, x0, score or relative; or, after audit --trajectories, the deterministic "
-        "ddim, heun or dpmpp-2m."
+        "analytic-dpm, ddpm, ei-score or ei-relative; or, after audit --trajectories, the ODE "
+        "samplers ddim, heun or dpmpp-2m."
     ),
     process="Sample as vp or cld (default: as the model was trained).",
-    covariance="scalar, coordinate, pca, dct or full (gaussian only).",
+    covariance="scalar, coordinate, pca, dct or full (analytic-dpm only).",
     start=(
         "class (default of models with classes, which then start each from its own moments), "
         "gaussian (of all the data), mean or standard."
     ),
     last=(
         "draw (default of vectors and tables), denoise (of pictures, and of other samplers "
-        "than gaussian) or sample: how the last step ends."
+        "than analytic-dpm) or sample: how the last step ends."
     ),
     resolution="Noise level at which to stop (standardised units).",
     w2="Or the W2 distance that stopping there may leave.",
     among="An SNR to choose from (repeat it; only these).",
     keep="An SNR that must be visited (may be repeated).",
     widest="The most log-SNR between two levels.",
-    weight="a of the objective s^-a (x0 only); 0 is KL.",
+    weight="a of the objective s^-a (ddpm only); 0 is KL.",
     calibrate=Option(
         "--calibrate/--no-calibrate",
         help="Correct the model as the audited examples advise (default: where it is broken).",
     ),
     by="Let samples decide: sliced-w2, gaussian-w2, mmd or frechet.",
     model=(
-        "The model: to match the noise to the data's spread, measure a solver's distance, "
+        "The model: to match the noise to the data's spread, measure an ODE sampler's distance, "
         "or draw with --by."
     ),
     data="With --by: held-out data to compare them with.",

@@ -62,7 +62,7 @@ def _sampler(plan: Plan) -> str:
 
 
 def _distance(plan: Plan) -> list[tuple[str, str]]:
-    """Return what a deterministic solver has in the place of a ledger in nats."""
+    """Return what an ODE sampler has in the place of a ledger in nats."""
     entry = plan.distance
     if entry is None:
         return []

@@ -1,6 +1,6 @@
 r"""What a scheduler carries: grids for many numbers of calls, and the covariance at each level.
 
-A plan for N calls is a grid, and with the gaussian hold a covariance U diag(v) U^T at each of its
+A plan for N calls is a grid, and with analytic-dpm a covariance U diag(v) U^T at each of its
 levels. Plans of one audit share the axes U, the start and, where they visit the same level, v, so
 that all of them together are one table of v by level, and lists of places in it.
 """
@@ -39,7 +39,7 @@ class Carried:
 
     sampler, last: of every plan; levels: all that are visited, increasing [K]; grids: places in
     `levels` for each number of network calls; variances: v at each level [K, d] or [K, 1], None
-    but for the gaussian hold; axes: U of v; mean, main: mean [d] and axes of the data's moments;
+    but for analytic-dpm; axes: U of v; mean, main: mean [d] and axes of the data's moments;
     start: ``gaussian``, with spread + 1/s_0 along the main axes, ``mean`` or ``standard``;
     calibration: the weights (a, w keep, c) of `denoise/calibrate.py` at each level [K, 3, d], or
     None.
@@ -162,7 +162,7 @@ class Carried:
 def carry(plans: Sequence[Plan]) -> Carried:
     """Return what a scheduler needs of `plans`, which differ in their number of calls only."""
     first = plans[0]
-    rule = "must be of a hold or a solver"
+    rule = "must be of a stochastic or an ODE sampler"
     require(first.sampler in SAMPLERS, "plan", rule, first.sampler)
     scalar = all(p.process == "vp" for p in plans)
     require(scalar, "plan", "must be of process vp: a scheduler has no velocities", "cld")

@@ -2,7 +2,7 @@ r"""A scheduler of diffusers that runs planned grids with the measured covarianc
 
 A diffusers sampler keeps the state g x of a noisy item x = x0 + z/sqrt(s) (`schedule.py`)
 and calls `step` with the network's output. Here `step` turns both into x and the prediction m,
-and does what the plan says (`sampling/exponential_integrators.py`, `sampling/ode_solvers.py`):
+and does what the plan says (`sampling/exponential_integrators.py`, `sampling/ode_samplers.py`):
 
     x' = a x + b m + b_h m_before + c xi,    state' = alpha' x'.                          (1)
 

@@ -124,7 +124,7 @@ def _swap(own: Any, other: Any, to: str, plain: dict[str, bool]) -> list[str]:
 def from_bare_noise(plan: Plan, audit: AuditRecord, noisiest: bool) -> Plan:
     """Return the best levels, as many and to the same end, for a start from bare noise.
 
-    By the gaussian hold, whatever the plan's: what runs them is none of ours. noisiest: begin at
+    By analytic-dpm, whatever the plan's: what runs them is none of ours. noisiest: begin at
     the noisiest level there is. Raises InputError where there are not so many levels.
     """
     limits = cast(Limits, {k: v for k, v in plan.limits.items() if k != "weight"})

@@ -86,7 +86,7 @@ def _require_plans(c: Carried, shape: list[int]) -> None:
         "mean": (c.mean, [(d,)]), "spread": (c.spread, [(d,)]),
     }  # fmt: skip
     if sampler.covariance:
-        require(c.variances is not None, "variances", "must be given for the gaussian hold")
+        require(c.variances is not None, "variances", "must be given for analytic-dpm")
     if c.variances is not None:
         forms["variances"] = (c.variances, [(levels, d), (levels, 1)])
     if c.calibration is not None:

@@ -9,7 +9,7 @@ examples
     traces  = E|r|^2, E[n . r], E[x0 . r],                                                (2)
     S_b(s)  = mean of v v^T per coordinate, v = (1, n, r, r_previous, x0 - mean[, r_ref]), (3)
 
-(1) prices the x0 and gaussian holds, (2) the score and relative ones, (3) feeds the probe and
+(1) prices ddpm and analytic-dpm, (2) ei-score and ei-relative, (3) feeds the probe and
 the calibration; r_ref is the residual of a second, reference denoiser on the same paths. Level 0
 is s = 0, where the best prediction is the mean of the data. For a model of phase space (2) goes
 on with E[w . r], which is 0 for a denoiser that knows w to be noise. Between the levels (1) and

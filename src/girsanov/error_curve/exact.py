@@ -45,7 +45,7 @@ class KnownCurve(NamedTuple):
 def exact_curve(law: Law, levels: Levels) -> Curve:
     """Return the curve of `law` with (1) at SNRs `levels` [K], free of sampling error.
 
-    It has one band of all d coordinates, so it prices every hold but the gaussian one with
+    It has one band of all d coordinates, so it prices every sampler but analytic-dpm with
     other than a scalar covariance. Raises `InputError` for a law that only sampling can tell.
     """
     s = require_levels("levels", levels)

@@ -2,7 +2,7 @@ r"""The certificate: what a ledger promises of the samples, level by level.
 
 By the chain rule the path KL up to node k bounds the state there,
 
-    KL(q_{s_k} | p_{s_k}) <= init + cells up to k - 1/2 int_0^{s_k} M ds,                  (1)
+    KL(q_{s_k} | p_{s_k}) <= init + steps up to k - 1/2 int_0^{s_k} M ds,                  (1)
 
 p_{s_k} the law of the sampler's state at SNR s_k: of its output when it stops there. So one plan
 certifies every resolution sigma_k = s_k^{-1/2} that it visits, in TV by (1) of entry.py. In

@@ -1,4 +1,4 @@
-"""How far a deterministic solver's end points are from the teacher's, and how it is known."""
+"""How far an ODE sampler's end points are from the teacher's, and how it is known."""
 
 from __future__ import annotations
 

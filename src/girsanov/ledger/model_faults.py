@@ -110,7 +110,7 @@ def off(audit: AuditRecord, plan: Stated) -> str:
         )
     if plan.calibration is not None:
         return f"{said}; the calibration covers that."
-    return f"{said}; plan --calibrate (and --model, for a solver) corrects it."
+    return f"{said}; plan --calibrate (and --model, for an ODE sampler) corrects it."
 
 
 def by_heart(audit: AuditRecord, plan: Stated) -> str:

@@ -1,4 +1,4 @@
-"""The entries of a sampler, init and discretisation, from the price of its grid."""
+"""The entries of a sampler, init and discretisation, from the path KL of its grid."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _repaired(price: Prices) -> str:
 
 
 def _searched(price: Prices) -> str:
-    """Return how a grid for the score hold was found where cells are not Monge: theory 7.2."""
+    """Return how a grid for ei-score was found where steps are not Monge: theory 7.2."""
     if price.sampler.monge or is_monge(price.cell):
         return ""
     return ", found among all grids, since steps longer than ln 2 in time may break the Monge rule"

@@ -6,7 +6,7 @@ M is the error of the unknown exact denoiser, so whatever lies above 1/2 int M g
     score >= R - R',  R' the same least cost as R, of the calibrated denoiser.              (2)
 
 (2) holds because no sampler's path KL is negative, whatever its denoiser, so that every cost is at
-least 1/2 int M. It is the larger where the hold makes use of what is left; (1) knows features
+least 1/2 int M. It is the larger where the sampler makes use of what is left; (1) knows features
 that a sampler cannot use. R is taken as low, and R' as high, as their search may have
 left them. The larger of the two is taken, each at half the risk. What no example showed is allowed
 for: of n paths the likelihood ratios of an exact denoiser have mean 1, so that by Markov's

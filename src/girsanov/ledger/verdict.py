@@ -77,7 +77,7 @@ def verdict(plan: Stated) -> str:
 def _verdict(plan: Stated) -> str:
     sampler, score = sampler_share(plan), entry_named(plan, "score")
     if plan.distance is not None:
-        return _of_solver(plan)
+        return _of_ode_sampler(plan)
     if plan.scheduler is not None:
         return (
             f"No plan was closer than {plan.scheduler.name}, which diffusers runs by itself: "
@@ -108,12 +108,12 @@ def _verdict(plan: Stated) -> str:
     )
 
 
-def _of_solver(plan: Stated) -> str:
+def _of_ode_sampler(plan: Stated) -> str:
     far = plan.distance
     assert far is not None
     known = f"{far.kind}, 95 % interval {ends(far.low, far.high)}"
     said = (
-        f"A deterministic sampler has no cost in nats: with {plural(plan.steps, 'step')} its "
+        f"An ODE sampler has no cost in nats: with {plural(plan.steps, 'step')} its "
         f"samples end {number(far.value)} ({known}) from a fine solution of the same equation."
     )
     score = entry_named(plan, "score")
@@ -203,7 +203,7 @@ def certificate(plan: Stated) -> str:
     """Return what the ledger says of the samples as a whole, where it says anything."""
     if plan.distance is not None:
         return (
-            "Nothing in nats or total variation can be promised of a deterministic sampler: it "
+            "Nothing in nats or total variation can be promised of an ODE sampler: it "
             "adds no noise, so no path KL exists. What is known is its distance to the teacher."
         )
     score = entry_named(plan, "score")

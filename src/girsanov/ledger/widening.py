@@ -6,7 +6,7 @@ error_curve/interpolate.py, band by band,
 
     1/2 log(1 + delta M+(s)) >= 1/2 int_s^{s'} M >= -1/2 log(1 - delta M-(s')),          (1)
 
-delta = s' - s, and a cell at s costs something between its prices at M- and M+. The interval then
+delta = s' - s, and a step at s costs something between its prices at M- and M+. The interval then
 holds the truth for certain. A measured curve was measured between its levels too
 (error_curve/between_levels.py), and what that misses is in its standard error. What is left is
 the reference R of path_kl/grid_search.py, which had to be searched for and may lie below its
@@ -68,7 +68,7 @@ def left_open(price: Prices, nodes: Indices, half: float) -> tuple[Open, Open]:
 
 
 def _rare(price: Prices, nodes: Indices) -> float:
-    """Return the second term of (2) without the square; 1/2 delta u is the most of any hold."""
+    """Return the second term of (2) without the square; 1/2 delta u is the most of any sampler."""
     here, delta = nodes[:-1], np.diff(price.curve.levels[nodes])[:, None]
     u, sizes, gain = price.unseen(here), np.ones(1), np.ones(1)
     if price.covariance == "scalar":

@@ -36,7 +36,7 @@ class AuditRecord:
 
     curve: the error curve; frame: the coordinates it is measured in; memorisation: error on
     training examples [K+1, B] or None; facts: the record (fingerprints, seed, counts, calls);
-    trajectories: of the teacher, which deterministic solvers are planned on, or None;
+    trajectories: of the teacher, which ODE samplers are planned on, or None;
     calibration: what the denoiser was corrected by before all this, or None; line_seen: the
     straight line's error on the training examples [K, B], or None.
     """

@@ -1,8 +1,9 @@
-r"""Teacher trajectories: what deterministic solvers are planned on and judged by.
+r"""Teacher trajectories: what ODE samplers are planned on and judged by.
 
-A solver has no path KL. It is judged by its distance to a teacher instead: the probability-flow
-ODE followed with Heun's method (`ode_solvers.py`) in so many cells between each two levels that
-its own error is small beside the error of any plan on these levels. Kept at every level s_k are
+An ODE sampler has no path KL. It is judged by its distance to a teacher instead: the
+probability-flow ODE followed with Heun's method (`ode_samplers.py`) in so many cells between each
+two levels that its own error is small beside the error of any plan on these levels. Kept at every
+level s_k are
 
     x_k and m_k = m(x_k, s_k),    k = 1..K,                                               (1)
 
@@ -21,7 +22,7 @@ from .._checks import InputError, require, require_count
 from ..denoise.base import Denoiser, process_of
 from ..noise import NoiseSource
 from ..sampling.loop import coloured, walk
-from ..sampling.registry import solver_recipe
+from ..sampling.registry import ode_recipe
 from ..sampling.sample import proportional_labels
 from .model_record import moved_to_trained
 from .options import Pass
@@ -69,7 +70,7 @@ def measure_trajectories(
     require(process_of(denoiser) != "cld", "trajectories", rule)
     d, done, total = frame.moments.basis.dimension, 0, count * teacher_calls(len(levels), refine)
     fine = moved_to_trained(denoiser, refined(levels, refine))
-    teacher = solver_recipe("heun", fine, start=(0.0, 1.0, None))
+    teacher = ode_recipe("heun", fine, start=(0.0, 1.0, None))
     labels = proportional_labels(denoiser, n, seed) if denoiser.classes else None
     states, predictions = (np.zeros((len(levels), n, d), np.float32) for _ in range(2))
     for begin in options.batches(n):

@@ -69,7 +69,8 @@ class Density:
 def gaussian_output(law: Gaussian, plan: Recipe, *, phase: bool = False) -> tuple[Array, Array]:
     """Return mean [d] and covariance [d, d] of what `plan` makes of a Gaussian law, (1).
 
-    phase: also of the second coordinate w of phase space, [2 d] and [2 d, 2 d]. Holds and solvers
+    phase: also of the second coordinate w of phase space, [2 d] and [2 d, 2 d]. Stochastic and
+    ODE samplers
     in scalar processes and in phase space: (1) for the joint state (x, w, last prediction).
     """
     d, eye, target = law.dimension, np.eye(law.dimension), law.covariance()

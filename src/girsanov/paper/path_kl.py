@@ -1,12 +1,12 @@
 r"""Path KL of a sampler on a law: by its closed form, and by Monte Carlo from forward paths alone.
 
-    D = E sum over cells of int |frozen drift - true drift|^2 dt                          (1)
+    D = E sum over steps of int |frozen drift - true drift|^2 dt                          (1)
       = cost of the grid (path_kl/cells.py) - 1/2 int_{s_0}^{s_N} M ds,                (2)
 
 in Ornstein-Uhlenbeck time t, where the drift's moving part is the score, or score + x. (1) is
-measured along forward paths x_s = x0 + B_s / s with Gauss-Legendre nodes in each cell, and knows
-nothing of (2). Of any recipe p that starts with a Gaussian and adds noise in every step, a hold of
-one's own among them, all of the path KL is the likelihood ratio of its chain,
+measured along forward paths x_s = x0 + B_s / s with Gauss-Legendre nodes in each step, and knows
+nothing of (2). Of any recipe p that starts with a Gaussian and adds noise in every step, a
+sampler of one's own among them, all of the path KL is the likelihood ratio of its chain,
 
     D = E log prod_k q(x_k | x_k+1) q(x_N) / (p(x_0) prod_k p(x_k+1 | x_k)),               (3)
 
@@ -33,7 +33,7 @@ from ..path_kl.cells import path_cost
 from ..sampling.exponential_integrators import ou_time
 from ..sampling.registry import recipe, sampler_named
 from ..sampling.sampler import Recipe, require_fits
-from ..sampling.step_kl import gaussian_cell
+from ..sampling.step_kl import analytic_dpm_kl
 
 if TYPE_CHECKING:
     from ..basis import Basis
@@ -72,19 +72,21 @@ def start_kl(law: Law, snr: float, start: str) -> float:
     return (snr / (1 + snr) * (law.second_moment - d) + d * math.log1p(snr)) / 2 - known
 
 
-def discretisation(law: Law, levels: Array, hold: str, variances: Array | None = None) -> float:
-    """Return (2) in nats for a hold on a law with an exact curve.
+def discretisation(law: Law, levels: Array, sampler: str, variances: Array | None = None) -> float:
+    """Return (2) in nats for a sampler on a law with an exact curve.
 
-    variances: v of the gaussian hold, per coordinate, [N].
+    variances: v of analytic-dpm, per coordinate, [N].
     """
     used = half_information(law, levels[0], levels[-1])
     if variances is not None:
         d = float(law.dimension)
         errors = np.asarray(law.curve(levels[:-1]).value)[:, None] / d
-        cells = gaussian_cell(np.diff(levels), variances[:, None], errors, np.array([d]))
+        cells = analytic_dpm_kl(np.diff(levels), variances[:, None], errors, np.array([d]))
         return float(np.sum(cells) - used)
     nodes: Any = np.arange(1, len(levels) + 1)  # of integers
-    return float(path_cost(exact_curve(law, levels), nodes, sampler_named(hold), None)[0] - used)
+    return float(
+        path_cost(exact_curve(law, levels), nodes, sampler_named(sampler), None)[0] - used
+    )
 
 
 def forward(law: Law, levels: Array, count: int, seed: int) -> list[Tensor]:
@@ -101,13 +103,13 @@ def forward(law: Law, levels: Array, count: int, seed: int) -> list[Tensor]:
 def monte_carlo(
     law: Law,
     levels: Array,
-    hold: str,
+    sampler: str,
     *,
     denoise: Denoise | None = None,
     count: int = 4000,
     seed: int = 0,
 ) -> Estimate:
-    """Return (1) for the score or relative hold with this denoiser, by default the exact one."""
+    """Return (1) for ei-score or ei-relative with this denoiser, by default the exact one."""
     guess = law.denoise if denoise is None else denoise
     grid, weights = _inner(levels)
     x = forward(law, grid, count, seed)
@@ -115,10 +117,10 @@ def monte_carlo(
     for k, weight in enumerate(weights):
         at = k * (NODES + 1)
         s = float(grid[at])
-        frozen = _drift(hold, x[at], s, guess(x[at], s))
+        frozen = _drift(sampler, x[at], s, guess(x[at], s))
         for j, dt in enumerate(weight, start=at + 1):
             s = float(grid[j])
-            gap = frozen - _drift(hold, x[j], s, law.denoise(x[j], s))
+            gap = frozen - _drift(sampler, x[j], s, law.denoise(x[j], s))
             total += dt * gap.square().sum(1)
     return mean_estimate(total.numpy())
 
@@ -129,7 +131,7 @@ def recipe_monte_carlo(
     """Return (3) in nats for any recipe with noise, of its start and its steps together.
 
     denoise(x [B, d], snr): the exact one if None. A last step that only denoises is left out.
-    Raises InputError for a recipe of another dimension, a solver or one in phase space.
+    Raises InputError for a recipe of another dimension, an ODE sampler or one in phase space.
     """
     start = (plan.start_noise, plan.start_basis)
 
@@ -144,7 +146,7 @@ def chain_monte_carlo(
 ) -> Estimate:
     """Return (3) for kernels N(m(x_k), v_k) of x0, without what the start costs."""
     bare = (0.0, 1.0, None)
-    plan = recipe("gaussian", levels, start=bare, variances=variances, last="sample")
+    plan = recipe("analytic-dpm", levels, start=bare, variances=variances, last="sample")
 
     def begun(x: Tensor) -> Tensor:
         return law.log_prob(x, float(levels[0]))
@@ -176,7 +178,7 @@ def _chain(
 
 
 def _inner(levels: Array) -> tuple[Array, list[Array]]:
-    """Return the levels with nodes inside each cell, and the nodes' weights in time."""
+    """Return the levels with nodes inside each step, and the nodes' weights in time."""
     u, w = np.polynomial.legendre.leggauss(NODES)
     grid, weights = [levels[0]], []
     for t, t_next in pairwise(ou_time(levels)):
@@ -186,11 +188,11 @@ def _inner(levels: Array) -> tuple[Array, list[Array]]:
     return np.array(grid), weights
 
 
-def _drift(hold: str, x: Tensor, s: float, m: Tensor) -> Tensor:
+def _drift(sampler: str, x: Tensor, s: float, m: Tensor) -> Tensor:
     """Return the score, or score + X, in coordinates X = alpha x, from a prediction m."""
     alpha = math.sqrt(s / (1 + s))
     score = (1 + s) * alpha * (m - x)
-    return score if hold == "score" else score + alpha * x
+    return score if sampler == "ei-score" else score + alpha * x
 
 
 def _log_normal(x: Tensor, scale: float | Array, basis: Basis | None = None) -> Tensor:

@@ -1,11 +1,11 @@
-r"""Critically damped Langevin diffusion on a law: its path KL, by cells and by Monte Carlo.
+r"""Critically damped Langevin diffusion on a law: its path KL, by steps and by Monte Carlo.
 
 With the velocity's score S_v = a_v ((1 + s) m - s x) - V (sampling/cld.py), freezing S_v or
 R_v = S_v + V over steps of CLD time costs
 
     D = 2 E sum over steps of int |frozen - true|^2 dt,                                    (1)
 
-measured along forward paths Z_t here, and by sampling/step_kl_cld.py in closed form. The x0 hold
+measured along forward paths Z_t here, and by sampling/step_kl_cld.py in closed form. ddpm
 costs the likelihood ratio of its chain of (x, w), the whole of phase space, like path_kl.py (3).
 """
 
@@ -22,7 +22,7 @@ from ..montecarlo import Estimate, mean_estimate
 from ..noise import NoiseSource
 from ..sampling.cld import CLD
 from ..sampling.registry import cld_recipe
-from ..sampling.step_kl_cld import cld_relative_cell, cld_score_cell
+from ..sampling.step_kl_cld import cld_ei_relative_kl, cld_ei_score_kl
 from .path_kl import NODES, half_information
 
 if TYPE_CHECKING:
@@ -37,9 +37,9 @@ def cld_levels(time: float, steps: int, first: float = FIRST) -> Array:
     return CLD.snr(np.linspace(time, first, steps + 1))
 
 
-def cld_discretisation(law: Law, levels: Array, hold: str) -> float:
-    """Return D of the score or relative hold in phase space, by its closed form."""
-    cell = {"score": cld_score_cell, "relative": cld_relative_cell}[hold]
+def cld_discretisation(law: Law, levels: Array, sampler: str) -> float:
+    """Return D of ei-score or ei-relative in phase space, by its closed form."""
+    cell = {"ei-score": cld_ei_score_kl, "ei-relative": cld_ei_relative_kl}[sampler]
     error = np.asarray(law.curve(levels[:-1]).value)
     traces = np.repeat(error[:, None], 3, axis=1)
     moment = np.array(law.second_moment)
@@ -61,7 +61,7 @@ def cld_forward(law: Law, times: Array, count: int, seed: int) -> list[Tensor]:
 
 
 def cld_monte_carlo(
-    law: Law, time: float, steps: int, hold: str, *, count: int = 4000, seed: int = 0
+    law: Law, time: float, steps: int, sampler: str, *, count: int = 4000, seed: int = 0
 ) -> Estimate:
     """Return (1) for equal steps from `time` to 0, on a law on a line."""
     u, w = np.polynomial.legendre.leggauss(NODES)
@@ -72,9 +72,9 @@ def cld_monte_carlo(
     total = torch.zeros(count, dtype=torch.float64)
     for k, row in enumerate(times):
         at = k * (NODES + 1)
-        frozen = _drift(law, hold, z[at + NODES], float(row[-1]))
+        frozen = _drift(law, sampler, z[at + NODES], float(row[-1]))
         for j, weight in enumerate(w):
-            gap = frozen - _drift(law, hold, z[at + j], float(row[j]))
+            gap = frozen - _drift(law, sampler, z[at + j], float(row[j]))
             total += 2 * h / 2 * weight * gap.square()
     return mean_estimate(total.numpy())
 
@@ -82,13 +82,13 @@ def cld_monte_carlo(
 def cld_chain_monte_carlo(
     law: Law, levels: Array, *, count: int = 4000, seed: int = 0
 ) -> Estimate:
-    """Return the path KL of the x0 hold in phase space by likelihood ratios of (x, w)."""
+    """Return the path KL of ddpm in phase space by likelihood ratios of (x, w)."""
     times = CLD.time(levels)
     z = cld_forward(law, times[::-1].copy(), count, seed)[::-1]
     y = [
         one @ torch.from_numpy(CLD.statistics(float(t))).T for one, t in zip(z, times, strict=True)
     ]
-    plan = cld_recipe("x0", levels, start=(0.0, 1.0, None), last="sample")
+    plan = cld_recipe("ddpm", levels, start=(0.0, 1.0, None), last="sample")
     # w is standard normal and independent of x at both ends
     ratio = law.log_prob(y[-1][:, :1], float(levels[-1])) - law.log_prob(
         y[0][:, :1], float(levels[0])
@@ -118,12 +118,12 @@ def _forward_log(here: Tensor, there: Tensor, t: float, t_next: float) -> Tensor
     return -((gap @ inverse) * gap).sum(1) / 2 - log
 
 
-def _drift(law: Law, hold: str, z: Tensor, t: float) -> Tensor:
+def _drift(law: Law, sampler: str, z: Tensor, t: float) -> Tensor:
     s, read = float(CLD.snr(t)), torch.from_numpy(CLD.statistics(t))
     x = (z @ read.T)[:, :1]
     m = law.denoise(x, s)
     pull = t * math.exp(-t) * (m + s * (m - x))[:, 0]
-    return pull - z[:, 1] if hold == "score" else pull
+    return pull - z[:, 1] if sampler == "ei-score" else pull
 
 
 def _log_normal(x: Tensor, scale: float) -> Tensor:

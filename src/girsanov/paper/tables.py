@@ -32,7 +32,7 @@ TABLES = (
         "Path KL: Monte Carlo against the exact formula",
         (
             "Steps that the table leaves out, found by trial: its CLD rows are of T = 2.4 "
-            "(h = .2) and T = 2 (h = .1), the x0 hold without the last step; the extrapolation "
+            "(h = .2) and T = 2 (h = .1), ddpm without the last step; the extrapolation "
             "is linear in log SNR; the aligned score error is .2 at every step, h = .1, T = 2.",
         ),
     ),
@@ -103,7 +103,7 @@ def to_json(run: Verification) -> list[Json]:
             "table": table.number,
             "title": table.title,
             "figures": len(rows),
-            "hold": sum(row.holds for _, row in rows),
+            "sampler": sum(row.holds for _, row in rows),
             "notes": list(table.notes),
         }
         for table, rows in reproduced(run)

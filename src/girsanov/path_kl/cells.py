@@ -1,26 +1,26 @@
-r"""What a cell of a grid costs in path KL, from the measured curve.
+r"""What a step of a grid costs in path KL, from the measured curve.
 
 For every sampler here the Girsanov KL of a grid s_0 < ... < s_N is
 
-    KL = start + sum of cells - 1/2 int_0^{s_N} M(s) ds,                                  (1)
+    KL = start + sum of steps - 1/2 int_0^{s_N} M(s) ds,                                  (1)
 
-M the error of the unknown exact denoiser; a cell is a step (`sampling/step_kl.py`) from one level
+M the error of the unknown exact denoiser; a step (`sampling/step_kl.py`) goes from one level
 to the next. At v_j = M_j, the best variance, one that adds a measured covariance costs
 
     diagonal   1/2 sum_j log(1 + delta M_j),                                              (2)
     full       1/2 log det(1 + delta C),   C = E[r r^T].                                  (3)
 
-The x0 hold may be planned for another objective than KL, with weight u^-a in its cells (a = 1 is
+ddpm may be planned for another objective than KL, with weight u^-a in its steps (a = 1 is
 close to a W2 error: theory 11.7), and without the integral, which is the same for every grid,
 
     1/2 int_s^s' u^-a (M_k - M(u)) du  ->  1/2 M_k int_s^s' u^-a du.                      (4)
 
-All cells that begin at one level have the same M_j, so that the sum of logarithms in (2) is that
+All steps that begin at one level have the same M_j, so that the sum of logarithms in (2) is that
 of one polynomial in delta, whose coefficients are the elementary symmetric functions of M,
 
     sum_j log(1 + delta M_j) = log sum_k e_k(M) delta^k,                                   (5)
 
-all positive: nothing cancels, and all cells cost little more than some matrix products.
+all positive: nothing cancels, and all steps cost little more than some matrix products.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ import numpy as np
 from .._checks import refuse, require
 from ..error_curve.integrals import leave_one_out
 from ..process import CriticallyDampedLangevin
-from ..sampling.step_kl import gaussian_cell
+from ..sampling.step_kl import analytic_dpm_kl
 
 if TYPE_CHECKING:
     from .._typing import Array, Indices, Levels
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 COVARIANCES = ("scalar", "coordinate", "pca", "dct", "full")
 DIGITS = 280.0  # decimal exponents a product may reach before its logarithm is taken
-ROWS = 8  # of cells computed together: what fits a processor's cache
+ROWS = 8  # of steps computed together: what fits a processor's cache
 POWERS = 8  # of delta in one matrix product
 
 
@@ -77,7 +77,7 @@ def folded_spectra(full: Array) -> tuple[Array, Array]:
 
 
 def cells(curve: Curve, sampler: Sampler, covariance: str | None, process: str = "vp") -> Array:
-    """Return the cost of every cell between levels 1..K of `curve`, [K, K], inf below.
+    """Return the cost of every step between levels 1..K of `curve`, [K, K], inf below.
 
     Entry [i, j] is the step from levels[i + 1] to levels[j + 1]; all groups are used.
     """
@@ -97,7 +97,7 @@ def cells(curve: Curve, sampler: Sampler, covariance: str | None, process: str =
 
 
 def weighted_cells(levels: Levels, error: Array, weight: float) -> Array:
-    """Return equation (4) for every cell between `levels` [K] with M = error [K], [K, K]."""
+    """Return equation (4) for every step between `levels` [K] with M = error [K], [K, K]."""
     power = 1 - weight
     grown = np.log(levels) if power == 0 else levels**power / power
     cost = (grown[None, :] - grown[:, None]) * error[:, None] / 2
@@ -108,7 +108,7 @@ def weighted_cells(levels: Levels, error: Array, weight: float) -> Array:
 def _trace_cells(curve: Curve, step_kl: StepKL, process: str) -> Array:
     s, traces = curve.levels[1:], curve.mean_traces()[1:]
     second_moment = curve.second_moments @ curve.shares
-    # times of phase space are solved for once, not for every cell
+    # times of phase space are solved for once, not for every step
     times = CriticallyDampedLangevin().time(s) if process == "cld" else None
     cost = np.empty((len(s), len(s)))
     for i, t in enumerate(traces):
@@ -118,7 +118,7 @@ def _trace_cells(curve: Curve, step_kl: StepKL, process: str) -> Array:
 
 
 def _log_cells(s: Levels, error: Array, sizes: Array) -> Array:
-    """Return equation (2) for every cell, by (5): one logarithm for many bands of one size."""
+    """Return equation (2) for every step, by (5): one logarithm for many bands of one size."""
     factor = np.log10(1 + s[-1] * error.max(axis=0, initial=0.0))  # the largest gain of each band
     cost = np.zeros((len(s), len(s)))
     for bands in _batches(factor, sizes):
@@ -187,7 +187,7 @@ def cell_costs(
     process: str = "vp",
     more: Array | float = 0.0,
 ) -> Array:
-    """Return the cost of the cells levels[here] -> levels[there] by group, [N, B] or [N, F].
+    """Return the cost of the steps levels[here] -> levels[there] by group, [N, B] or [N, F].
 
     Measured variances come from the other groups' examples, so the mean over groups is an honest
     estimate of what a sampler with such variances pays; more: what is added to each of them,
@@ -202,10 +202,10 @@ def cell_costs(
     if covariance == "full" and "full" not in curve.errors:
         require(curve.full is not None, "covariance", "full was not measured by this audit")
         assert curve.full is not None
-        return gaussian_cell(
+        return analytic_dpm_kl(
             (t - s)[:, None], *folded_spectra(curve.full[here]), np.ones(curve.dimension)
         )
     errors, sizes = errors_for(curve, covariance or "scalar")
     measured = errors[here]  # [N, B, J]
     others = np.maximum(leave_one_out(measured, curve.shares), 0.0) + more
-    return gaussian_cell((t - s)[:, None], others, measured, sizes)
+    return analytic_dpm_kl((t - s)[:, None], others, measured, sizes)

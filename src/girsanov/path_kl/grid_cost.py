@@ -1,11 +1,11 @@
-r"""The price of every grid for one sampler, from an audit: all step counts, any end level.
+r"""The path KL of every grid for one sampler, from an audit: all step counts, any end level.
 
 The sampler's share of the path KL of a grid is what it costs above the least that this denoiser
 can cost on any grid, R of path_kl/grid_search.py,
 
     excess = cost(grid) - R,                                                              (1)
 
-split at the first level s_0: init = start - R(0, s_0), discretisation = cells - R(s_0, s_N). What
+split at the first level s_0: init = start - R(0, s_0), discretisation = steps - R(s_0, s_N). What
 is left, R - 1/2 int M ds >= 0, is the score error. With an exact denoiser M^ = M, R is that
 integral and both shares are exact; with a learned one R can be below the integral, because the
 measured covariance absorbs part of the score error.
@@ -30,7 +30,7 @@ from ..error_curve.curve import FOLDS, Curve
 from ..error_curve.interpolate import merged, refined, stretches, unseen
 from ..error_curve.smooth import Repair, cross_once, repaired
 from ..montecarlo import Estimate, group_estimate
-from ..sampling.step_kl import gaussian_cell
+from ..sampling.step_kl import analytic_dpm_kl
 from .cells import cell_costs, errors_for, spectrum
 from .full_covariance import refined_spectra
 from .grid_search import Choice, Menu, Way
@@ -112,7 +112,7 @@ class Prices:
         return np.asarray(np.arange(count) % FOLDS != (-1 if fold is None else fold))
 
     def variances(self, nodes: Indices) -> Array:
-        """Return the errors at nodes 1..K that a gaussian hold covers, as measured, [N, J]."""
+        """Return the errors at nodes 1..K that analytic-dpm covers, as measured, [N, J]."""
         if self.covariance == "full":
             return np.asarray(np.maximum(self._spectra[0][nodes].mean(axis=1), 0.0))
         errors, _ = errors_for(self.curve, str(self.covariance))
@@ -172,7 +172,7 @@ class Prices:
 
     @property
     def cell(self) -> Array:
-        """The cost of every cell on the repaired curve of all examples, [K, K]."""
+        """The cost of every step on the repaired curve of all examples, [K, K]."""
         return self.choice().cell
 
     def starts(self, levels: Array) -> Array:
@@ -186,7 +186,7 @@ class Prices:
         return self.audit.curve.starting(self.start)
 
     def groups(self, nodes: Indices) -> tuple[Array, Array]:
-        """Return the start's and the cells' cross-fitted cost of a grid by group, [B] or [F].
+        """Return the start's and the steps' cross-fitted cost of a grid by group, [B] or [F].
 
         nodes: indices into the levels 1..K of the curve (so 1 is the first level).
         """
@@ -201,17 +201,18 @@ class Prices:
         return start + cells
 
     def cells(self, here: Indices, there: Indices) -> Array:
-        """Return the sum of the cells from nodes `here` to `there` by group, [B] or [F]."""
+        """Return the summed cost of the steps from nodes `here` to `there` by group, [B] or
+        [F]."""
         return np.asarray(self.each(here, there).sum(axis=0))
 
     def each(self, here: Indices, there: Indices) -> Array:
-        """Return the cells from nodes `here` to `there` by group, [N, B] or [N, F]."""
+        """Return the cost of the steps from nodes `here` to `there` by group, [N, B] or [N, F]."""
         if self.covariance == "full":
             variance, error = self._spectra
             variance = variance[here] + self.unseen(here)[:, None]
             delta = (self.curve.levels[there] - self.curve.levels[here])[:, None]
             sizes = np.ones(self.curve.dimension)
-            return gaussian_cell(delta, variance, error[here], sizes)
+            return analytic_dpm_kl(delta, variance, error[here], sizes)
         more = self.unseen(here)[:, None] if self.sampler.covariance else 0.0
         return cell_costs(
             self.curve,

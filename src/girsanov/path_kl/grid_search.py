@@ -2,10 +2,10 @@ r"""The search for levels, on the examples that may choose them.
 
 The curve is that of some groups of examples, repaired (error_curve/smooth.py) and interpolated
 (error_curve/interpolate.py) at every level a plan may visit; the best grids of all sizes are
-shortest paths through its cells. Against them stands the reference, what this denoiser costs at
+shortest paths through its steps. Against them stands the reference, what this denoiser costs at
 the least,
 
-    R(i, j) = min over paths from i to j of the sum of cells and of 1/2 int M^ over stretches,  (1)
+    R(i, j) = min over paths from i to j of the sum of steps and of 1/2 int M^ over stretches,  (1)
 
 a stretch being what infinitely many levels cost in it. The paths visit measured levels and those
 of the grid it is held against, so that no grid costs less, and what stands in (1) was measured:
@@ -83,7 +83,7 @@ class Choice:
 
     @cached_property
     def cell(self) -> Array:
-        """The cost of every cell in nats, [K, K]."""
+        """The cost of every step in nats, [K, K]."""
         way = self.way
         return cells(self.curve, way.sampler, way.covariance, way.process)
 
@@ -125,13 +125,13 @@ class Choice:
 
     @property
     def _problem(self) -> tuple[Array, Array]:
-        """Start and cell costs of the menu's levels, as its objective and rules have them."""
+        """Start and step costs of the menu's levels, as its objective and rules have them."""
         s, weight = self.curve.levels[1:], self.menu.weight
         start, cell = self.starts, self.cell
         if weight:
             error = self.curve.traces[:, 0, 0]
             grown = np.log(s / s[0]) if weight == 1 else (s ** (1 - weight)) / (1 - weight)
-            # from s = 0 the prediction is the mean: the same cell, less what no grid can avoid
+            # from s = 0 the prediction is the mean: the same step, less what no grid can avoid
             start, cell = error[0] * grown / 2, weighted_cells(s, error[1:], weight)
         if self.menu.allowed is None and not self.menu.keep and np.isinf(self.menu.widest):
             return start, cell
@@ -156,7 +156,7 @@ class Choice:
         return stops, *cheapest_path(self._columns(stops), dense, 0)
 
     def _columns(self, stops: Indices) -> Array:
-        """Return cells, and starts from s = 0, between nodes `stops` as [j, i]."""
+        """Return costs of steps, and of starts from s = 0, between nodes `stops` as [j, i]."""
         from_zero = int(stops[0] == 0)
         places = stops[from_zero:]
         columns = np.full((len(stops), len(stops)), np.inf)

@@ -2,7 +2,7 @@
 grid.
 
 The path of R is found on the curve of some examples and priced by others, stretch by stretch and
-cell by cell. The cheapest path to a node does not depend on what lies beyond it, so that one
+step by step. The cheapest path to a node does not depend on what lies beyond it, so that one
 search from the first node gives R to all of them.
 """
 

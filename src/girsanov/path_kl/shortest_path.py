@@ -1,6 +1,6 @@
-r"""Where the levels go: the shortest path through the cells, for every number of steps at once.
+r"""Where the levels go: the shortest path through the steps, for every number of steps at once.
 
-With w(i, j) the cost of the cell from level i to level j and f_1(j) = start_j,
+With w(i, j) the cost of the step from level i to level j and f_1(j) = start_j,
 
     f_n(j) = min_{i < j} f_{n-1}(i) + w(i, j),                                            (1)
 
@@ -10,9 +10,9 @@ the best grid of n levels that ends at j (dynamic programming; exact for any cos
 
 the best i of (1) does not fall as j grows, so that a few columns j bound the search of all
 others (divide and conquer) and the answer is the same. (2) holds when it does for neighbours,
-i' = i + 1 and j' = j + 1, which is checked on the cells at hand; elsewhere every i is tried.
+i' = i + 1 and j' = j + 1, which is checked on the steps at hand; elsewhere every i is tried.
 
-The cheapest path of any number of cells, when each may also be left out at the price e_j of the
+The cheapest path of any number of steps, when each may also be left out at the price e_j of the
 stretch from j - 1 to j, is the recursion
 
     f(j) = min( f(j - 1) + e_j, min_{i < j} f(i) + w(i, j) ).                             (3)
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 STRIDE = 24  # columns searched first; those between are searched within their neighbours' answers
 BLOCK = 128  # columns of the full programme at a time: a triangle needs half of a square
-ROWS = 64  # of cells looked at together for violations of (2)
+ROWS = 64  # of steps looked at together for violations of (2)
 ROUNDING = 1e-12  # of the largest cost: what may violate (2) by rounding alone
 
 
@@ -62,7 +62,7 @@ class Allocation:
 
 
 class Search:
-    """Equation (1) for start costs [K] and cell costs [K, K], number by number of levels."""
+    """Equation (1) for start costs [K] and step costs [K, K], number by number of levels."""
 
     def __init__(self, start: Array, cell: Array) -> None:
         columns = np.array(cell.T, dtype=np.float64, order="C")  # [j, i]: a search is one stretch
@@ -83,12 +83,12 @@ class Search:
 
 
 def shortest_paths(start: Array, cell: Array, most: int) -> Allocation:
-    """Return equation (1) for start costs [K] and cell costs [K, K], for up to `most` levels."""
+    """Return equation (1) for start costs [K] and step costs [K, K], for up to `most` levels."""
     return Search(start, cell).allocation(require_count("most", most))
 
 
 def is_monge(cell: Array) -> bool:
-    """Return whether cells [K, K] satisfy (2), up to rounding; infinite costs are forbidden."""
+    """Return whether steps [K, K] satisfy (2), up to rounding; infinite costs are forbidden."""
     if len(cell) < 4:
         return False  # nothing to divide
     size = np.abs(cell, out=np.zeros_like(cell), where=np.isfinite(cell)).max()

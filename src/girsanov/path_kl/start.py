@@ -1,6 +1,6 @@
 r"""What it costs to start at s_0 from a Gaussian instead of the noised data.
 
-The start is the cell from s = 0, where the best prediction is the mean, so that with
+The start is the step from s = 0, where the best prediction is the mean, so that with
 M_j(0) = E(u_j . (x0 - mean))^2 measured on held-out data
 
     gaussian   N(mean, diag(v) + 1/s_0):  (1) of step_kl.py with delta = s_0;            (1)
@@ -11,7 +11,7 @@ M_j(0) = E(u_j . (x0 - mean))^2 measured on held-out data
     standard   N(0, I) in OU coordinates, the paper's start:
                1/2 [alpha^2 (E|x0|^2 - d) + d log(1 + s_0)],  alpha^2 = s_0/(1 + s_0),      (3)
 
-each less 1/2 int_0^{s_0} M ds, as every cell. (3) is KL(q_T | N(0, I)) exactly: theory of
+each less 1/2 int_0^{s_0} M ds, as every step. (3) is KL(q_T | N(0, I)) exactly: theory of
 arXiv 2209.11215 with constants, the compensation identity. With labels all of them are means over
 classes y of the KL of each class's samples, E_y KL(p(x|y) | q(x|y)).
 """
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .._checks import require, require_choice
-from ..sampling.step_kl import gaussian_cell
+from ..sampling.step_kl import analytic_dpm_kl
 
 if TYPE_CHECKING:
     from .._typing import Array
@@ -49,7 +49,7 @@ def start_cost(curve: Curve, snr: Array | float, start: str, variances: Array) -
     errors, sizes = curve.errors[curve.main][0], curve.sizes[curve.main]
     match require_choice("start", start, STARTS):
         case "gaussian":
-            return gaussian_cell(
+            return analytic_dpm_kl(
                 np.broadcast_to(s, (*s.shape[:-1], len(errors))), variances, errors, sizes
             )
         case "class":

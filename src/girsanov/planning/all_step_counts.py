@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from .._checks import InputError
 from ..sampling.registry import sampler_named
+from .ode_samplers.plan_ode_sampler import ode_sampler_plans
 from .on_grid import as_planned
 from .search import every, request_like
-from .solvers.plan_solver import solver_plans
 
 if TYPE_CHECKING:
     from ..measuring.record import AuditRecord
     from .plan import Plan
 
-SOLVER_COUNTS = (*range(1, 17), 20, 24, 32, 48, 64)
+ODE_COUNTS = (*range(1, 17), 20, 24, 32, 48, 64)
 
 
 def family(
@@ -26,17 +26,17 @@ def family(
     Each is what `make_plan` returns for that number within the plan's limits; together they take
     a small part of the time, since they share their prices. counts: numbers of network calls, by
     default all up to 32 and some beyond; those for which there is no grid are left out. ledgers:
-    False for grids alone, which takes a small part of the time again. A solver on the calibrated
-    network has no others, unless `audit` is that of `calibrated_teacher`: a saved one has the
-    trajectories of the network as it is. Raises `InputError` when the audit cannot price the
-    sampler.
+    False for grids alone, which takes a small part of the time again. An ODE sampler on the
+    calibrated network has no others, unless `audit` is that of `calibrated_teacher`: a saved one
+    has the trajectories of the network as it is. Raises `InputError` when the audit cannot price
+    the sampler.
     """
-    solver = not sampler_named(plan.sampler).stochastic
-    if solver and plan.calibration is not None and audit.calibration is None:
+    sampler = not sampler_named(plan.sampler).stochastic
+    if sampler and plan.calibration is not None and audit.calibration is None:
         return [plan] if counts is None or plan.steps in {*counts} else []
-    if solver:
-        return solver_plans(
-            audit, plan.sampler, counts or SOLVER_COUNTS, plan.last, judged=ledgers
+    if sampler:
+        return ode_sampler_plans(
+            audit, plan.sampler, counts or ODE_COUNTS, plan.last, judged=ledgers
         )
     own = as_planned(audit, plan)
     found = every(own, request_like(plan), counts)

@@ -141,7 +141,7 @@ def fine_enough(error: Array, variance: float, share: float) -> int:
 
 
 def ends_by(audit: AuditRecord, request: PlanOptions) -> str:
-    """Return how a plan ends: as asked, and by default the gaussian hold draws vectors and tables.
+    """Return how a plan ends: as asked, and by default analytic-dpm draws vectors and tables.
 
     Pictures, of more than one axis, are denoised, and so is what has no measured covariance.
     """
@@ -178,7 +178,7 @@ def _lost(curve: Curve, errors: Array, mean: Array) -> tuple[Array, Array]:
 
 
 def _to_the_end(cells: Array) -> Array:
-    """Return the sums of cells [K - 1, ...] from each level to the last, [K, ...]."""
+    """Return the sums of steps [K - 1, ...] from each level to the last, [K, ...]."""
     back = np.cumsum(cells[::-1], axis=0)[::-1]
     return np.concatenate([back, np.zeros_like(cells[:1])])
 

@@ -17,9 +17,13 @@ from ..measuring.record import AuditRecord
 from ..sampling.registry import sampler_named, stochastic_names
 from .allowed_levels import ends_by
 from .calibrate_or_not import advised
+from .ode_samplers.plan_ode_sampler import (
+    calibrated_teacher,
+    plan_ode_sampler,
+    refuse_for_ode_sampler,
+)
 from .options import GIVEN, PlanKeywords, PlanOptions
 from .search import search
-from .solvers.plan_solver import calibrated_teacher, plan_solver, refuse_for_solver
 from .trusted import heeding_doubts, trusted
 
 if TYPE_CHECKING:
@@ -31,9 +35,9 @@ if TYPE_CHECKING:
 def make_plan(audit: AuditRecord, **options: Unpack[PlanKeywords]) -> Plan:
     """Return the best grid for a number of `steps` (network calls), or the fewest for a target.
 
-    sampler: a hold, or a deterministic solver (`planning/solvers/`), which has a `distance` to its
+    sampler: its name; an ODE sampler (`planning/ode_samplers/`) has a `distance` to its
     teacher in place of nats: predicted from the audit's trajectories, or measured with the
-    audited `denoiser`. With it the gaussian sampler is given noise that keeps the data's
+    audited `denoiser`. With it analytic-dpm is given noise that keeps the data's
     variance in every direction (`planning/matched_noise.py`), for 2,000 pilot samples.
     kl, tv: what the sampler may add in nats or total variation, at 95 % confidence; without
     steps, kl or tv the best number of steps is chosen: the fewest past which the sampler is no
@@ -42,13 +46,13 @@ def make_plan(audit: AuditRecord, **options: Unpack[PlanKeywords]) -> Plan:
     (`planning/allowed_levels.py`). last: ``draw``, about the last prediction with the measured
     covariance there, which keeps the data's variance: the default of vectors and tables;
     ``denoise``, that
-    prediction itself, which is free of noise: of pictures, and of every sampler but gaussian;
+    prediction itself, which is free of noise: of pictures, and of every sampler but analytic-dpm;
     ``sample``, the noisy state. calibrate: plan
     for the denoiser corrected on the audited examples (`Audit.calibrated`); the plan carries the
     correction; by default only a denoiser that is proven to need it
     (`planning/calibrate_or_not.py`). process: ``cld`` to sample in phase space
     (`Audit.in_process`). among, keep, widest: restrict the levels (`planning/options.py`);
-    weight: a of the x0 hold's objective s^-a, 1 unless a KL or TV is asked for. force: plan from
+    weight: a of ddpm's objective s^-a, 1 unless a KL or TV is asked for. force: plan from
     an audit that does not hold (`planning/trusted.py`), too. Raises `InputError` for such an
     audit, and when a target cannot be reached, with what can.
     """
@@ -58,7 +62,7 @@ def make_plan(audit: AuditRecord, **options: Unpack[PlanKeywords]) -> Plan:
     stochastic = sampler_named(request.sampler).stochastic
     rule = f"must be one of {', '.join(stochastic_names())} with process cld"
     require(process == "vp" or stochastic, "sampler", rule, request.sampler)
-    plan = _of_hold if stochastic else _of_solver
+    plan = _of_stochastic if stochastic else _of_ode_sampler
     end_given = request.resolution is not None or request.w2 is not None
     return trusted(plan(audit, request), audit, asked=end_given, force=request.force)
 
@@ -74,20 +78,20 @@ def _of_guided(audit: AuditRecord, request: PlanOptions) -> PlanOptions:
     return replace(request, calibrate=False)
 
 
-def _of_solver(audit: AuditRecord, request: PlanOptions) -> Plan:
-    """Return the plan of a deterministic solver, on the teacher's trajectories."""
+def _of_ode_sampler(audit: AuditRecord, request: PlanOptions) -> Plan:
+    """Return the plan of an ODE sampler, on the teacher's trajectories."""
     audit = calibrated_teacher(audit, request.denoiser) if request.calibrate else audit
-    rule = "belong to the holds: a solver is planned on the levels of its trajectories"
+    rule = "belong to the holds: an ODE sampler is planned on the levels of its trajectories"
     require(not request.limits, ", ".join(request.limits) or "limits", rule, request.sampler)
-    refuse_for_solver(request)
-    return plan_solver(audit, replace(request, last=ends_by(audit, request)))
+    refuse_for_ode_sampler(request)
+    return plan_ode_sampler(audit, replace(request, last=ends_by(audit, request)))
 
 
-def _of_hold(audit: AuditRecord, request: PlanOptions) -> Plan:
+def _of_stochastic(audit: AuditRecord, request: PlanOptions) -> Plan:
     """Return the plan of a stochastic sampler, corrected where that is advised."""
     sampler = sampler_named(request.sampler)
     require(request.distance is None, "distance", "is for ddim, heun and dpmpp-2m", sampler.name)
-    rule = "is for the gaussian sampler and for ddim, heun and dpmpp-2m"
+    rule = "is for analytic-dpm and for ddim, heun and dpmpp-2m"
     require(request.denoiser is None or sampler.covariance, "model", rule, sampler.name)
     request = replace(request, last=sampler.require_last(ends_by(audit, request)))
     own = audit.calibrated() if request.calibrate else audit

@@ -1,6 +1,6 @@
 r"""Noise that keeps the data's spread in the sampler's own states, from a pilot run of it.
 
-With v_j = M_j the gaussian hold takes states that have the second moments of the noised data,
+With v_j = M_j analytic-dpm takes states that have the second moments of the noised data,
 V_j + 1/s, to those at s', for an exact denoiser. But few steps leave states of another law, in
 which rare modes are too rare, and a network shrinks; both lose variance, more at every step. So
 `PILOTS` samples are drawn, and each step adds what its states lack, per coordinate of the basis,
@@ -11,7 +11,7 @@ with a last draw of v_j = V_j - Var(m)_j. 1 + delta v_j, and v_j of a draw, stay
 `AWAY` of what the measured error gives, so that nothing hides a model that is wrong. By (3) of
 `path_kl/cells.py`, which holds of any v, the plan then costs more by
 
-    sum over cells and j of 1/2 [log(1 + delta v_j) + delta (M_j - v_j)/(1 + delta v_j)]   (2)
+    sum over steps and j of 1/2 [log(1 + delta v_j) + delta (M_j - v_j)/(1 + delta v_j)]   (2)
 
 less the same at v_j = M_j. What a pilot's normals have by chance of a mean and a deviation of
 their own, and in common with the states, is taken off them: of a Gaussian no chance is left.
@@ -28,7 +28,7 @@ import numpy as np
 from .._checks import require
 from ..ledger.plan_records import Pilot
 from ..montecarlo import Estimate, mean_estimate
-from ..sampling.step_kl import gaussian_cell
+from ..sampling.step_kl import analytic_dpm_kl
 
 if TYPE_CHECKING:
     from .._typing import Array, Indices, Tensor
@@ -69,7 +69,9 @@ def matched(plan: Plan, price: Prices, denoiser: Denoiser) -> Plan:
     same = denoiser.fingerprint == price.audit.facts.model
     require(same, "model", "must be the model that was audited")
     scalar = plan.process == "vp"
-    require(scalar, "model", "is for scalar processes and solvers, not for phase space", "cld")
+    require(
+        scalar, "model", "is for scalar processes and ODE samplers, not for phase space", "cld"
+    )
     shared = plan.covariance != "full"
     rule = "must be one whose axes all steps share, to be matched to the data's spread"
     require(shared, "covariance", rule, plan.covariance, "Plan with --covariance pca")
@@ -99,8 +101,8 @@ def beyond(plan: Plan, price: Prices, nodes: Indices) -> Estimate:
         sizes = np.ones(errors.shape[-1])
     mean = np.einsum("nbj,b->nj", errors, price.curve.shares)[:, None]
     used = plan.variances[: len(here)].reshape(len(here), 1, mean.shape[-1])
-    found = gaussian_cell(delta, used, errors, sizes)
-    found = found - gaussian_cell(delta, np.maximum(mean, 0.0), errors, sizes)
+    found = analytic_dpm_kl(delta, used, errors, sizes)
+    found = found - analytic_dpm_kl(delta, np.maximum(mean, 0.0), errors, sizes)
     return price.estimate(found.sum(axis=0))
 
 

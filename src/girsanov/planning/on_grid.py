@@ -58,7 +58,7 @@ def plan_on(
     shares: tuple[Estimate, Estimate] | None = None,
     denoiser: Denoiser | None = None,
 ) -> Plan:
-    """Return the plan for a grid of nodes 1..K; shares: its cross-fitted init and cells.
+    """Return the plan for a grid of nodes 1..K; shares: its cross-fitted init and steps.
 
     Without shares the grid counts as given: its price is then free of any choice. denoiser: the
     audited model, for noise that keeps the data's spread (`matched_noise.py`).

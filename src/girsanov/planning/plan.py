@@ -39,18 +39,19 @@ WIDTH, INDENT = 88, " " * 18  # of what `print` shows
 class Plan:
     """A grid and a sampler for one model, with the ledger they promise.
 
-    sampler: a hold, a solver, or ``diffusers``: the `scheduler`, which diffusers itself runs;
-    covariance: of the gaussian hold; start, last: how it begins and
+    sampler: its name, or ``diffusers``: the `scheduler`, which diffusers itself runs;
+    covariance: of analytic-dpm; start, last: how it begins and
     ends; start_noise: deviations of a gaussian start [d], or of each class's [C, d]; levels:
     SNRs at which the network is called [N] (and one more where it is not, when last =
     ``sample``); variances: v of each step [N-1, d], or [N, d] where the last draws, with
     `axes`, one basis for all or one per step; ledger: entries in nats;
     frontier: cost above the best for other step counts;
     calibration: how the denoiser is to be corrected, which `sample` does, or None;
-    distance: of a solver to its teacher, which takes the place of a ledger's nats; promised:
-    what `certificate` returns, None for a solver. Recorded besides: why it is this plan; the facts
-    of its audit; the fingerprint of its model; command: that made it; the pilot samples that its
-    noise is matched by; limits: what its levels were restricted to, and by what weight chosen;
+    distance: of an ODE sampler to its teacher, which takes the place of a ledger's nats; promised:
+    what `certificate` returns, None for an ODE sampler. Recorded besides: why it is this plan;
+    the facts of its audit; the fingerprint of its model; command: that made it; the pilot samples
+    that its noise is matched by; limits: what its levels were restricted to, and by what weight
+    chosen;
     cannot_tell: of the audit that it was forced from, "" where that holds; the tournament it won.
     """
 
@@ -114,12 +115,12 @@ class Plan:
         return NOTHING.format(whose) if self.audit.untrained else self.promised.words()
 
     def in_words(self) -> str:
-        """Return steps and sampler: 16 steps, gaussian hold with pca covariance."""
+        """Return steps and sampler: 16 steps, analytic-dpm with pca covariance."""
         said = f"{plural(self.steps, 'step')}, "
         if self.scheduler is not None:
             said += self.scheduler.name
         else:
-            said += self.sampler + (" hold" if self.distance is None else " solver")
+            said += self.sampler
             said += f" with {self.covariance} covariance" if self.covariance else ""
         said += ", calibrated" if self.calibration is not None else ""
         said += ", matched to the data's spread" if self.pilot is not None else ""
@@ -165,7 +166,7 @@ class Plan:
     def certificate(self) -> Certificate:
         """Return what is certified of the samples: KL and TV level by level, and W2.
 
-        Raises InputError for a deterministic solver, of which the path KL says nothing.
+        Raises InputError for an ODE sampler, of which the path KL says nothing.
         """
         rule = f"has none: the path KL says nothing of the {self.sampler} sampler"
         rule = rule if self.guidance == 1 else "has none: a guided field has no data law"

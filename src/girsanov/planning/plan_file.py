@@ -25,7 +25,7 @@ from ..measuring.facts import AuditFacts
 from ..moments import Moments, moments_from_tensors
 from ..path_kl.cells import COVARIANCES
 from ..path_kl.start import STARTS
-from ..sampling.registry import SAMPLERS
+from ..sampling.registry import SAMPLERS, require_sampler
 from .plan import OWN, Plan
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def load_plan(path: PathLike) -> Plan:
             axes_of(a, t.get(f"axes.{k}"), moments) for k, a in enumerate(content["axes"])
         )
         plan = Plan(
-            sampler=require_choice("sampler", content["sampler"], (*SAMPLERS, OWN)),
+            sampler=require_sampler(content["sampler"], (*SAMPLERS, OWN)),
             covariance=content["covariance"],
             start=require_choice("start", content["start"], STARTS),
             last=_last_of(content),
@@ -91,9 +91,11 @@ def require_whole_plan(plan: Plan, content: Json) -> None:
     names = {"format", "axes", "arrays", *plan.summary(), *plan.recorded()}
     require(content.keys() == names, "fields", "must be those of a plan", sorted(content))
     sampler = SAMPLERS.get(plan.sampler)  # None where diffusers takes the steps
-    solver = sampler is not None and not sampler.stochastic
-    judged = (plan.distance is not None) == solver
-    require(judged, "distance", "must come with a solver, and with nothing else", plan.sampler)
+    follows_ode = sampler is not None and not sampler.stochastic
+    judged = (plan.distance is not None) == follows_ode
+    require(
+        judged, "distance", "must come with an ODE sampler, and with nothing else", plan.sampler
+    )
     own = plan.scheduler
     require((own is not None) == (plan.sampler == OWN), "scheduler", f"must come with {OWN}", own)
     measured = sampler is not None and sampler.covariance

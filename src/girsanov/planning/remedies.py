@@ -70,7 +70,7 @@ def remedies(audit: AuditRecord, plan: Plan) -> list[Remedy]:
     """Return what would help a plan made from this audit, the surest first.
 
     They are in the order of the low ends of their intervals and may overlap: together they need
-    not save the sum. Plans of deterministic solvers are not priced in nats and get training only.
+    not save the sum. Plans of ODE samplers are not priced in nats and get training only.
     """
     own = as_planned(audit, plan)
     found = _of_sampler(audit, own, plan) if plan.distance is None else []

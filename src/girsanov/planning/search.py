@@ -118,7 +118,7 @@ def grids_of(audit: AuditRecord, request: PlanOptions) -> Grids:
     sampler, weight = sampler_named(request.sampler), request.weight
     if request.covariance is not None:
         require_choice("covariance", request.covariance, COVARIANCES)
-        rule = "belongs to the gaussian sampler"
+        rule = "belongs to analytic-dpm"
         require(sampler.covariance, "covariance", rule, sampler.name)
     if request.start is not None:
         require_choice("start", request.start, STARTS)
@@ -126,7 +126,7 @@ def grids_of(audit: AuditRecord, request: PlanOptions) -> Grids:
         target = request.kl or request.tv
         weight = sampler.weight if target is None else 0.0
     weight = require_number("weight", weight)
-    rule = "belongs to the x0 sampler"
+    rule = "belongs to ddpm"
     require(weight == 0 or sampler.weight > 0, "weight", rule, sampler.name)
     site = offer(audit, request)
     menu = replace(site.menu, weight=weight)

@@ -1,4 +1,4 @@
-"""The three numbers at the top of the page: a ledger's entries, or what a solver has instead."""
+"""The three numbers at the top of the page: a ledger's entries, or an ODE sampler's."""
 
 from __future__ import annotations
 

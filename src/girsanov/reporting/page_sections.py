@@ -69,7 +69,7 @@ def _entry(entry: Entry) -> Json:
 
 
 def ledger_section(plan: Plan) -> Json | None:
-    """Return the waterfall and the rows of its table, None for a solver: it has none in nats."""
+    """Return the waterfall and the rows of its table, None for an ODE sampler: it has no nats."""
     if plan.distance is not None:
         return None
     return {
@@ -156,7 +156,7 @@ def plan_row(index: int, plan: Plan) -> Json:
     ends = f"{number(share.low)} to {number(share.high)}" if math.isfinite(share.high) else "none"
     entries = {e.name: {"value": value_of(e), "interval": interval_of(e)} for e in plan.ledger}
     far = plan.distance
-    if far is not None:  # a solver has nothing in nats but its score error
+    if far is not None:  # an ODE sampler has nothing in nats but its score error
         entries = {"score": entries["score"]}
     return {
         "index": index,
@@ -231,7 +231,7 @@ def calls_in_words(audit: AuditRecord) -> str:
             "which tells memorisation"
         )
     if teacher:
-        parts.append(f"{count(teacher)} for the trajectories of deterministic solvers")
+        parts.append(f"{count(teacher)} for the trajectories of ODE samplers")
     return f"{count(calls)}: {', '.join(parts)}" if len(parts) > 1 else count(calls)
 
 

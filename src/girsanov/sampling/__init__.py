@@ -1,1 +1,1 @@
-"""Drawing samples: grids, holds and the one loop."""
+"""Drawing samples: grids, samplers and the one loop."""

@@ -14,7 +14,7 @@ with R_v = S_v + V frozen, and Psi = Phi with the velocity's sign turned:
 
     Z' = Psi_h Z + 4 int_0^h Psi_q e_v dq R_v + N(0, I - Psi_h Psi_h^T).                   (3)
 
-x0 and gaussian: x' as in every process, w' the bridge of (1) given x, w, x' and x0,
+ddpm and analytic-dpm: x' as in every process, w' the bridge of (1) given x, w, x' and x0,
 
     w' = g s (x - x0) + k w - (g s s'/delta) (noise of x') + sqrt(1 - k^2 - g^2 s s'/delta) xi, (4)
     g = -2 h e^t' (t + t' + 2 t t') / (q' q^2),   q^2 = 1 + 2t + 2t^2,   k = b . Phi_h b'.
@@ -22,7 +22,7 @@ x0 and gaussian: x' as in every process, w' the bridge of (1) given x, w, x' and
 Theory: x alone is then the chain of DDPM on the same SNRs, whatever the process. Strang splitting
 (Dockhorn et al. 2022, SSCS): half of Psi, the kick 4 h R_v e_v with the network called in the
 middle of the step, half of Psi; neighbouring halves are one flight. The kick is an Euler step, so
-that the whole has weak order 1, as the holds, with an error that vanishes with R_v.
+that the whole has weak order 1, as the other samplers, with an error that vanishes with R_v.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def strang_recipe(levels: Array, last: str = "denoise") -> Recipe:
     return Recipe(0.0, begin, None, tuple(steps), float(grid[-1]), "cld")
 
 
-def score_flow(h: float) -> tuple[Array, Array, Array]:
+def ei_score_flow(h: float) -> tuple[Array, Array, Array]:
     """Return the matrix [2, 2], the factor of S_v [2] and the covariance [2, 2] of (2)."""
     grow = np.exp(2 * h)
     # int x e^x and 4 int x^2 e^2x, whose closed forms cancel for small steps
@@ -99,7 +99,7 @@ def score_flow(h: float) -> tuple[Array, Array, Array]:
     return CLD.transition(-h), kick, np.array([[xx, xv], [xv, vv]])
 
 
-def relative_flow(h: float) -> tuple[Array, Array, Array]:
+def ei_relative_flow(h: float) -> tuple[Array, Array, Array]:
     """Return the matrix [2, 2], the factor of R_v [2] and the covariance [2, 2] of (3)."""
     kick = 4 * np.array([float(special.gammainc(2, h)), h * np.exp(-h)])
     return CLD.transition(h) * TURN, kick, CLD.noise(h) * TURN
@@ -125,7 +125,7 @@ def _linear_step(
 
 
 def _bridge(snr: float, snr_next: float, here: float, there: float) -> Complement:
-    """Return the second row of the x0 and gaussian holds, equation (4)."""
+    """Return the second row of ddpm and analytic-dpm, equation (4)."""
     t, u, h, delta = here, there, here - there, snr_next - snr
     q, p = (float(np.sqrt(1 + 2 * x + 2 * x**2)) for x in (t, u))
     g = -2 * h * np.exp(u) * (t + u + 2 * t * u) / (p * q**2)

@@ -1,23 +1,25 @@
 r"""What a step freezes: the coefficients of one stochastic step from SNR s to s' > s.
 
-In the coordinates x = x0 + z/sqrt(s), every hold is linear in the state, the prediction m and
-fresh noise (a solver, `ode_solvers.py`, instead of noise in the prediction of the step before),
+In the coordinates x = x0 + z/sqrt(s), every sampler here is linear in the state, the prediction m
+and fresh noise (an ODE sampler, `ode_samplers.py`, instead of noise in the prediction of the step
+before),
 
     x' = a x + b m + c xi,    xi ~ N(0, I),    delta = s' - s.                            (1)
 
-x0 and gaussian (Analytic-DPM, Bao et al. 2022, with a measured covariance diag(v) in a basis):
+ddpm (ancestral, Ho et al. 2020) and analytic-dpm (Bao et al. 2022, with a measured covariance
+diag(v) in a basis):
 
     a = s/s',   b = delta/s',   c_j = sqrt(delta (1 + delta v_j)) / s'.                   (2)
 
 A last step ends at s' = inf, where (2) draws x0 ~ N(m, U diag(v) U^T), which keeps the data's
-variance in the basis U; x0 alone (v = 0) returns m, which lacks v_j of it.
+variance in the basis U; ddpm (v = 0) returns m, which lacks v_j of it.
 
-score: the exponential integrator of Chen et al. (arXiv 2209.11215), Ornstein-Uhlenbeck reverse
+ei-score: the exponential integrator of Chen et al. (arXiv 2209.11215), Ornstein-Uhlenbeck reverse
 SDE with the score frozen for the OU time h = (log(1 + 1/s) - log(1 + 1/s'))/2:
 
     X' = e^h X + 2 (e^h - 1) score + sqrt(e^2h - 1) xi,    x = X/alpha,                   (3)
 
-and relative, with score + X frozen (Conforti, Durmus, Silveri):
+and ei-relative, with score + X frozen (Conforti, Durmus, Silveri):
 
     X' = e^-h X + 2 (1 - e^-h)(score + X) + sqrt(1 - e^-2h) xi.                           (4)
 
@@ -34,10 +36,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .._checks import require, require_choice, require_levels
-from .cld import Flow, in_phase_space, relative_flow, score_flow
+from .cld import Flow, ei_relative_flow, ei_score_flow, in_phase_space
 from .sampler import PROCESSES, Recipe, Sampler, Start, Step
-from .step_kl import relative_cell, score_cell, x0_cell
-from .step_kl_cld import cld_relative_cell, cld_score_cell
+from .step_kl import ddpm_kl, ei_relative_kl, ei_score_kl
+from .step_kl_cld import cld_ei_relative_kl, cld_ei_score_kl
 
 if TYPE_CHECKING:
     from .._typing import Array
@@ -54,10 +56,10 @@ def _ou_step(snr: float, snr_next: float) -> float:
     return float(np.log1p((snr_next - snr) / (snr * (1 + snr_next))) / 2)
 
 
-def gaussian_step(
+def analytic_dpm_step(
     snr: float, snr_next: float, variance: float | Array = 0.0, basis: Basis | None = None
 ) -> Step:
-    """Return the step (2); variance: v, of x0 given the state, 0 for the x0 hold.
+    """Return the step (2); variance: v, of x0 given the state, 0 for ddpm.
 
     snr_next: inf for the draw of x0 itself.
     """
@@ -68,7 +70,7 @@ def gaussian_step(
     return Step(snr, snr / snr_next, delta / snr_next, _scalar(noise), basis)
 
 
-def score_step(snr: float, snr_next: float) -> Step:
+def ei_score_step(snr: float, snr_next: float) -> Step:
     """Return the step (3) of the paper."""
     h = _ou_step(snr, snr_next)
     b = -2 * np.expm1(-h) * (1 + snr)
@@ -77,7 +79,7 @@ def score_step(snr: float, snr_next: float) -> Step:
     return Step(snr, 1 - b, b, float(noise))
 
 
-def relative_step(snr: float, snr_next: float) -> Step:
+def ei_relative_step(snr: float, snr_next: float) -> Step:
     """Return the step (4)."""
     h = _ou_step(snr, snr_next)
     b = -2 * np.exp(-h) * np.expm1(-h) * (1 + snr)
@@ -92,7 +94,7 @@ class Integrator(Sampler):
     flow: of phase space (`cld.py`), None for the bridge of (2) there.
     """
 
-    step: Callable[[float, float], Step] = gaussian_step
+    step: Callable[[float, float], Step] = analytic_dpm_step
     flow: Flow | None = None
 
     def recipe(
@@ -108,7 +110,7 @@ class Integrator(Sampler):
         """Return the sampler that visits `levels` [N+1]; `girsanov.recipe` says the rest."""
         ends = self.require_last(last)
         grid = require_levels("levels", levels, at_least=2 if ends == "sample" else 1)
-        rule = "must be given for the gaussian hold, and for no other"
+        rule = "must be given for analytic-dpm, and for no other"
         require((variances is not None) == self.covariance, "variances", rule, self.name)
         cells = list(zip(grid[:-1].tolist(), grid[1:].tolist(), strict=True))
         cells += [(float(grid[-1]), math.inf)] * (last == "draw")
@@ -116,7 +118,7 @@ class Integrator(Sampler):
             steps = [self.step(s, t) for s, t in cells]
         else:
             v, u = _checked(variances, bases, len(cells))
-            steps = [gaussian_step(s, t, v[k], u[k]) for k, (s, t) in enumerate(cells)]
+            steps = [analytic_dpm_step(s, t, v[k], u[k]) for k, (s, t) in enumerate(cells)]
         if last == "denoise":
             steps.append(Step(float(grid[-1]), 0.0, 1.0, 0.0))
         whole = Recipe(*start, tuple(steps), float(grid[-1]))
@@ -137,16 +139,16 @@ def _checked(
     return v, u
 
 
-SCORE = Integrator(
-    "score", step=score_step, flow=Flow(score_flow, raw=True), start="standard", monge=False,
-    step_kl={"vp": score_cell, "cld": cld_score_cell},
+EI_SCORE = Integrator(
+    "ei-score", step=ei_score_step, flow=Flow(ei_score_flow, raw=True), start="standard",
+    monge=False, step_kl={"vp": ei_score_kl, "cld": cld_ei_score_kl},
 )  # fmt: skip
-RELATIVE = Integrator(
-    "relative", step=relative_step, flow=Flow(relative_flow), start="standard", products=True,
-    step_kl={"vp": relative_cell, "cld": cld_relative_cell},
+EI_RELATIVE = Integrator(
+    "ei-relative", step=ei_relative_step, flow=Flow(ei_relative_flow), start="standard",
+    products=True, step_kl={"vp": ei_relative_kl, "cld": cld_ei_relative_kl},
 )  # fmt: skip
-X0 = Integrator("x0", start="mean", weight=1.0, step_kl={"vp": x0_cell, "cld": x0_cell})
-GAUSSIAN = Integrator("gaussian", covariance=True)
+DDPM = Integrator("ddpm", start="mean", weight=1.0, step_kl={"vp": ddpm_kl, "cld": ddpm_kl})
+ANALYTIC_DPM = Integrator("analytic-dpm", covariance=True)
 
 
 def _scalar(value: Array) -> float | Array:

@@ -4,29 +4,47 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .._checks import require_choice
-from .exponential_integrators import GAUSSIAN, RELATIVE, SCORE, X0
-from .ode_solvers import DDIM, DPMPP_2M, HEUN, OdeSampler
+from .._checks import InputError, require_choice
+from .exponential_integrators import ANALYTIC_DPM, DDPM, EI_RELATIVE, EI_SCORE
+from .ode_samplers import DDIM, DPMPP_2M, HEUN, OdeSampler
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from .._typing import Array
     from ..basis import Basis
     from .sampler import Recipe, Sampler, Start
 
-USUAL = GAUSSIAN.name  # what plans take unless asked otherwise
+USUAL = ANALYTIC_DPM.name  # what plans take unless asked otherwise
 SAMPLERS: dict[str, Sampler] = {
-    sampler.name: sampler for sampler in (SCORE, RELATIVE, X0, GAUSSIAN, DDIM, HEUN, DPMPP_2M)
+    sampler.name: sampler
+    for sampler in (EI_SCORE, EI_RELATIVE, DDPM, ANALYTIC_DPM, DDIM, HEUN, DPMPP_2M)
 }
+RENAMED = {
+    "score": EI_SCORE, "relative": EI_RELATIVE, "x0": DDPM, "gaussian": ANALYTIC_DPM,
+}  # fmt: skip
+
+
+def refuse_renamed(name: object) -> None:
+    """Refuse a name of earlier versions, with the new one."""
+    if isinstance(name, str) and name in RENAMED:
+        raise InputError(f"sampler: {name} is called {RENAMED[name].name} now")
+
+
+def require_sampler(name: object, names: Iterable[str]) -> str:
+    """Return `name` if it is one of `names`; InputError otherwise."""
+    refuse_renamed(name)
+    return require_choice("sampler", name, names)
 
 
 def sampler_named(name: str) -> Sampler:
     """Return the sampler of this name; InputError if there is none."""
-    return SAMPLERS[require_choice("sampler", name, SAMPLERS)]
+    return SAMPLERS[require_sampler(name, SAMPLERS)]
 
 
 def ode_named(name: str) -> OdeSampler:
     """Return the ODE sampler of this name; InputError if there is none."""
-    named = SAMPLERS[require_choice("sampler", name, ode_names())]
+    named = SAMPLERS[require_sampler(name, ode_names())]
     assert isinstance(named, OdeSampler)
     return named
 
@@ -47,7 +65,7 @@ def ode_names() -> tuple[str, ...]:
 
 
 def recipe(
-    hold: str,
+    sampler: str,
     levels: Array,
     *,
     start: Start,
@@ -55,20 +73,20 @@ def recipe(
     bases: tuple[Basis | None, ...] | None = None,
     last: str = "denoise",
 ) -> Recipe:
-    """Return the stochastic sampler that visits `levels` [N+1] with this `hold`.
+    """Return the stochastic sampler of this name that visits `levels` [N+1].
 
     start: centre, standard deviation and basis of the starting Gaussian; variances: v of the
-    gaussian hold, [N] or [N, d], with the basis of each step in `bases`; last: ``denoise`` calls
+    analytic-dpm, [N] or [N, d], with the basis of each step in `bases`; last: ``denoise`` calls
     the network once more at the last level and returns its prediction (N + 1 calls), ``draw``
-    draws about it with the variance in one row more of `variances` (gaussian hold), ``sample``
+    draws about it with the variance in one row more of `variances` (analytic-dpm), ``sample``
     returns the state there (N calls).
     """
-    named = SAMPLERS[require_choice("hold", hold, stochastic_names())]
+    named = SAMPLERS[require_sampler(sampler, stochastic_names())]
     return named.recipe(levels, start=start, variances=variances, bases=bases, last=last)
 
 
 def cld_recipe(
-    hold: str,
+    sampler: str,
     levels: Array,
     *,
     start: Start,
@@ -77,18 +95,16 @@ def cld_recipe(
     last: str = "denoise",
 ) -> Recipe:
     """Return the sampler that visits `levels` [N+1] in phase space; options as `recipe`."""
-    named = SAMPLERS[require_choice("hold", hold, stochastic_names())]
+    named = SAMPLERS[require_sampler(sampler, stochastic_names())]
     return named.recipe(levels, start=start, variances=variances, bases=bases, last=last,
                         process="cld")  # fmt: skip
 
 
-def solver_recipe(solver: str, levels: Array, *, start: Start, last: str = "denoise") -> Recipe:
+def ode_recipe(sampler: str, levels: Array, *, start: Start, last: str = "denoise") -> Recipe:
     """Return the sampler that follows the probability-flow ODE through `levels` [N+1].
 
     start: centre, standard deviation and basis of the starting Gaussian, the only randomness;
     last: ``denoise`` calls the network once more at the last level and returns its prediction,
     ``sample`` returns the state there.
     """
-    return ode_named(require_choice("solver", solver, ode_names())).recipe(
-        levels, start=start, last=last
-    )
+    return ode_named(sampler).recipe(levels, start=start, last=last)

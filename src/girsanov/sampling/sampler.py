@@ -135,11 +135,6 @@ class Sampler(ABC):
 
     stochastic: ClassVar[bool] = True
 
-    @property
-    def words(self) -> str:
-        """The sampler in words."""
-        return f"{self.name} {'hold' if self.stochastic else 'solver'}"
-
     @abstractmethod
     def recipe(
         self,
@@ -164,6 +159,6 @@ class Sampler(ABC):
     def require_last(self, last: str) -> str:
         """Return how the sampler ends, or refuse a draw without a covariance to draw by."""
         require_choice("last", last, LASTS)
-        rule = "must be denoise or sample: only the gaussian sampler has a covariance to draw by"
+        rule = "must be denoise or sample: only analytic-dpm has a covariance to draw by"
         require(last != "draw" or self.covariance, "last", rule, last)
         return last

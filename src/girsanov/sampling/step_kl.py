@@ -3,10 +3,10 @@ r"""The path KL of one step, from the measured errors of the denoiser.
 With errors M_j per coordinate, delta = s' - s, and r = x0 - m, n = x0 - x, a step from s to s' of
 each stochastic sampler costs
 
-    gaussian   1/2 sum_j [log(1 + delta v_j) + delta (M_j - v_j)/(1 + delta v_j)];        (1)
-    x0         1/2 delta sum_j M_j,             (1) at v = 0;                             (2)
-    score      h P - 2(1 - e^-h) Q + d/2 log(s'/s),                                       (3)
-    relative   h P' - 2(e^h - 1) Q' + d/2 log(s'/s) + int E|X_t|^2 - 2d dt,               (4)
+    analytic-dpm   1/2 sum_j [log(1 + delta v_j) + delta (M_j - v_j)/(1 + delta v_j)];        (1)
+    ddpm           1/2 delta sum_j M_j,             (1) at v = 0;                             (2)
+    ei-score       h P - 2(1 - e^-h) Q + d/2 log(s'/s),                                       (3)
+    ei-relative    h P' - 2(e^h - 1) Q' + d/2 log(s'/s) + int E|X_t|^2 - 2d dt,               (4)
 
 less 1/2 int_s^s' M of the unknown exact denoiser, which all share. v_j is the variance that the
 step adds, best at v_j = M_j; h is the OU time of the step, score^ = (1 + s) alpha (m - x) the
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from .._typing import Array
 
 
-def gaussian_cell(delta: Array, variance: Array, error: Array, sizes: Array) -> Array:
+def analytic_dpm_kl(delta: Array, variance: Array, error: Array, sizes: Array) -> Array:
     """Return equation (1): delta [...], variance and error [..., J], sizes [J] -> [...]."""
     gain = 1 + delta[..., None] * variance
     terms = np.log(gain) + delta[..., None] * (error - variance) / gain
     return np.asarray(terms @ sizes / 2)
 
 
-def x0_cell(
+def ddpm_kl(
     snr: Array, snr_next: Array, traces: Array, dimension: int, second_moment: Array,
     times: object = None,
 ) -> Array:  # fmt: skip
@@ -43,7 +43,7 @@ def x0_cell(
     return np.asarray((snr_next - snr) * traces[..., 0] / 2)
 
 
-def score_cell(
+def ei_score_kl(
     snr: Array, snr_next: Array, traces: Array, dimension: int, second_moment: Array
 ) -> Array:
     """Return equation (3); traces: E|r|^2, E[n . r], E[x0 . r], [..., 3]."""
@@ -51,10 +51,10 @@ def score_cell(
     return np.asarray(h * power + 2 * np.expm1(-h) * cross + length)
 
 
-def relative_cell(
+def ei_relative_kl(
     snr: Array, snr_next: Array, traces: Array, dimension: int, second_moment: Array
 ) -> Array:
-    """Return equation (4); traces as `score_cell`, second_moment: E|x0|^2, [...]."""
+    """Return equation (4); traces as in (3), second_moment: E|x0|^2, [...]."""
     power, cross, length, h = _drift(snr, snr_next, traces, dimension)
     d, alpha2 = dimension, snr / (1 + snr)
     state = d + alpha2 * (second_moment - d)  # E|X|^2

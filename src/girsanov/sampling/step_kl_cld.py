@@ -7,22 +7,22 @@ Z = (X, V) is S = a rho - Z, and its expectation a step u later known (Z at the 
     E[S' | Z] = e^{u F^T} S,     E[rho' | Z] = rho.                                        (1)
 
 A model gives rho^ = (1 + s) m - s x instead. Girsanov's KL of a frozen velocity score, with the
-drift 4 S_v and the noise 2 dB, is 2 int E|S^_v - S'_v|^2 dt, so that a cell of length h costs
+drift 4 S_v and the noise 2 dB, is 2 int E|S^_v - S'_v|^2 dt, so that a step of length h costs
 
-    score      2 h E|S^_v|^2 - 4 [h e^-h E S^_v.S_v - c E S^_v.S_x]
-               + 2 d h + d/2 log((1 + s')/(1 + s)),    c = 1 - (1 + h) e^-h,               (2)
-    relative   2 h a_v^2 E|rho^|^2 - 4 a_v A E rho^.rho + (m2^2 - d)(r' - r)/2
-               + d/2 log((1 + s')/(1 + s)),            A = int_t'^t a_v,  r = s/(1 + s),   (3)
+    ei-score      2 h E|S^_v|^2 - 4 [h e^-h E S^_v.S_v - c E S^_v.S_x]
+                  + 2 d h + d/2 log((1 + s')/(1 + s)),    c = 1 - (1 + h) e^-h,               (2)
+    ei-relative   2 h a_v^2 E|rho^|^2 - 4 a_v A E rho^.rho + (m2^2 - d)(r' - r)/2
+                  + d/2 log((1 + s')/(1 + s)),            A = int_t'^t a_v,  r = s/(1 + s),   (3)
 
-less 1/2 int M ds, as every cell. With E|x0 - x|^2 = d/s and Tweedie's formula,
+less 1/2 int M ds, as every step. With E|x0 - x|^2 = d/s and Tweedie's formula,
 
     E|rho^|^2 = m2^2 + s d + (1+s)^2 E|r|^2 - 2 (1+s) (E x0.r + s E n.r),
     E rho^.rho = m2^2 + s d - (1+s) (E x0.r + s E n.r),
     E rho^.x = m2^2 - d - (1+s) (E x0.r - E n.r),   E rho^.w = -(1+s) E w.r.               (4)
 
 For an exact denoiser (2) and (3) sum to the integrals of its Fisher information. E w.r vanishes
-for a denoiser of x alone; a model of phase space brings it as a fourth trace. The x0 and gaussian
-holds cost what they cost in any process on the same SNRs, and so does the start.
+for a denoiser of x alone; a model of phase space brings it as a fourth trace. ddpm and
+analytic-dpm cost what they cost in any process on the same SNRs, and so does the start.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def _products(s: Array, traces: Array, d: int, second_moment: Array) -> _Product
     )
 
 
-def cld_score_cell(
+def cld_ei_score_kl(
     snr: Array, snr_next: Array, traces: Array, dimension: int, second_moment: Array,
     times: Times | None = None,
 ) -> Array:  # fmt: skip
@@ -81,7 +81,7 @@ def cld_score_cell(
     return np.asarray(2 * h * power - 4 * later + 2 * d * h + _length(snr, snr_next, d))
 
 
-def cld_relative_cell(
+def cld_ei_relative_kl(
     snr: Array, snr_next: Array, traces: Array, dimension: int, second_moment: Array,
     times: Times | None = None,
 ) -> Array:  # fmt: skip

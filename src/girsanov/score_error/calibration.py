@@ -53,7 +53,7 @@ def calibrate(curve: Curve, frame: Frame, examples: int) -> Corrected:
     """Return what the calibration comes to that a measured curve advises.
 
     curve: measured, with products; examples: how many independent ones are behind it. The third
-    trace, which only the relative hold needs, is known where every coordinate is a band, else NaN.
+    trace, which only ei-relative needs, is known where every coordinate is a band, else NaN.
     """
     require(curve.products is not None, "curve", "must be measured, not exact, to be calibrated")
     rule, nobody = Rule(MARGIN, examples), np.zeros((1, len(curve.shares)), dtype=bool)

@@ -83,7 +83,7 @@ def _planned(request: PlanRequest, audit: Audit) -> Plan:
 
 
 def _audited_model(request: PlanRequest, audit: Audit) -> Denoiser | None:
-    """Return the audited model, which measures a solver's distance to its teacher, if given."""
+    """Return the audited model, which measures an ODE sampler's distance, if given."""
     if request.model is None:
         return None
     from ..denoise.load import load_model

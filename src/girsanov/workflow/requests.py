@@ -91,7 +91,7 @@ class AuditRequest(Request):
     data, to measure memorisation; labels, drop: columns of the classes, and to leave out;
     class_order: of classes that are numbers, ``number`` (default) or ``text``; examples, levels,
     draws: how many examples, noise levels and noise paths an example; trajectories: of the
-    teacher, to plan deterministic solvers on; calls: network calls at most, which are then shared
+    teacher, to plan ODE samplers on; calls: network calls at most, which are then shared
     out between levels and examples; half_width, steps: or measure until the discretisation of a
     plan of so many steps (by default the best number) is known to this share of itself;
     guidance: weight of a pipeline's guidance, 1 for none; reference: a better model, for a higher
@@ -149,7 +149,7 @@ class PlanRequest(Request):
     audit: its .json; out: the plan's .json; steps, kl, tv, distance, sampler, process,
     covariance, start, last, resolution, w2, among, keep, widest, weight, calibrate: as in
     `make_plan`; model: the audited one, to match the noise to the data's spread, to measure a
-    solver's distance, or to draw with `by`; by: let samples decide, by ``sliced-w2``,
+    ODE sampler's distance, or to draw with `by`; by: let samples decide, by ``sliced-w2``,
     ``gaussian-w2``, ``mmd`` or ``frechet``; the rest belongs to it: data, labels, class_order,
     drop: held-out data to compare samples with, as in `AuditRequest`; candidates: samplers to
     try; calls: network calls to spend; seed: of all randomness; force: replace out, and plan from
@@ -163,7 +163,7 @@ class PlanRequest(Request):
     kl: float | None = None
     tv: float | None = None
     distance: float | None = None
-    sampler: str = "gaussian"
+    sampler: str = "analytic-dpm"
     process: str | None = None
     covariance: str | None = None
     start: str | None = None

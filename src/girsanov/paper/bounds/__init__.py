@@ -7,7 +7,7 @@ from .any_law import any_law as any_law
 from .any_law import certificate as certificate
 from .chen2023_cld import theorem6 as theorem6
 from .chen2023_ddpm import discretisation as discretisation
-from .chen2023_ddpm import relative_hold as relative_hold
+from .chen2023_ddpm import ei_relative as ei_relative
 from .chen2023_ddpm import theorem2 as theorem2
 from .chen2023_ddpm import theorem2_on_grid as theorem2_on_grid
 from .chen2023_lower import theorem7 as theorem7

@@ -2,8 +2,8 @@ r"""Bounds on geometric SNR grids that hold for every law with a second moment.
 
 With x = log(s_N/s_0)/N, b_0 = s_0 V/(d + s_0 V) and learned denoisers of error eps_k^2,
 
-    x0 hold         D <= d/2 [ (N - 1)(e^x - 1 - x) + (e^x - 1) b_0 ]     ~ d l^2/(4N),     (1)
-    gaussian hold   D <= d/2 [ 2 (N - 1) log cosh(x/2) + log(1 + (e^x - 1) b_0) ]
+    ddpm           D <= d/2 [ (N - 1)(e^x - 1 - x) + (e^x - 1) b_0 ]     ~ d l^2/(4N),     (1)
+    analytic-dpm   D <= d/2 [ 2 (N - 1) log cosh(x/2) + log(1 + (e^x - 1) b_0) ]
                                                                           ~ d l^2/(8N),     (2)
     start N(mean, 1/s_0):   KL_init <= 1/2 s_0 V,      E = 1/2 sum_k delta_k eps_k^2.       (3)
 
@@ -38,17 +38,18 @@ if TYPE_CHECKING:
     from ..._typing import Array, Levels
     from .facts import Facts
 
-HOLDS = ("x0", "gaussian")
+NAMES = {"ddpm": "DDPM's small variance", "analytic-dpm": "Analytic-DPM"}
+SAMPLERS = tuple(NAMES)
 
 
 def geometric_discretisation(
-    facts: Facts, hold: str, steps: int, *, first: float, last: float
+    facts: Facts, sampler: str, steps: int, *, first: float, last: float
 ) -> float:
     """Return (1) or (2) in nats for `steps` equal ratios from SNR `first` to `last`."""
     d, n = facts.dimension, steps
     x = math.log(last / first) / n
     b0 = first * facts.spread / (d + first * facts.spread)
-    if require_choice("hold", hold, HOLDS) == "x0":
+    if require_choice("sampler", sampler, SAMPLERS) == "ddpm":
         if x > 300:
             return math.inf
         return d / 2 * ((n - 1) * float(of.exp_excess(x)) + math.expm1(x) * b0)
@@ -69,14 +70,14 @@ def score_term(error: float, steps: int, *, first: float, last: float) -> float:
 
 def any_law(
     facts: Facts,
-    hold: str,
+    sampler: str,
     steps: int,
     *,
     first: float,
     last: float,
     score_errors: Array | float = 0.0,
 ) -> Bound:
-    """Return the bound of a hold on a geometric grid from SNR `first` to `last`, (1)-(3).
+    """Return the bound of a sampler on a geometric grid from SNR `first` to `last`, (1)-(3).
 
     facts: only the dimension and the variance are used; score_errors: eps_k, root mean square
     error of the denoiser at each of the `steps` levels, or one number.
@@ -88,14 +89,14 @@ def any_law(
         error = float(np.sum(np.diff(np.geomspace(first, last, n + 1)) * eps**2) / 2)
     else:
         error = (last - first) * float(eps) ** 2 / 2
-    name = {"x0": "DDPM's small variance (x0 hold)", "gaussian": "Analytic-DPM (gaussian hold)"}
+    require_choice("sampler", sampler, SAMPLERS)
     learned = f"the denoiser's root mean square error is at most {eps.max():.3g}"
     return Bound(
-        f"any law, {hold} hold (6.4)",
-        f"{name[require_choice('hold', hold, HOLDS)]}, equal ratios of SNR, from the data's mean",
+        f"any law, {sampler} (6.4)",
+        f"{NAMES[sampler]}, equal ratios of SNR, from the data's mean",
         n,
         first * facts.spread / 2,
-        geometric_discretisation(facts, hold, n, first=first, last=last),
+        geometric_discretisation(facts, sampler, n, first=first, last=last),
         error,
         math.log1p(1 / first) / 2,
         math.log1p(1 / last) / 2,
@@ -104,14 +105,16 @@ def any_law(
     )
 
 
-def certificate(levels: Levels, errors: Array, dimension: int, hold: str) -> tuple[float, float]:
+def certificate(
+    levels: Levels, errors: Array, dimension: int, sampler: str
+) -> tuple[float, float]:
     """Return the ends of (4) or (5) in nats: D from the true M at the nodes [N+1] of any grid."""
     s, d = require_levels("levels", levels, at_least=2), require_count("dimension", dimension)
     m, delta = np.asarray(errors, dtype=np.float64), np.diff(s)
     share = delta * m[1:] / d
     require(bool((share < 1).all()), "errors", "must be a curve: s M <= d at every node")
     before = delta * m[:-1] / d
-    if require_choice("hold", hold, HOLDS) == "x0":
+    if require_choice("sampler", sampler, SAMPLERS) == "ddpm":
         low = d / 2 * of.log_excess(-before).sum()
         return float(low), float(d / 2 * (before + np.log1p(-share)).sum())
     return 0.0, float(max(0.0, d / 2 * (np.log1p(before) + np.log1p(-share)).sum()))

@@ -180,7 +180,7 @@ def theorem2_on_grid(facts: Facts, times: Array, score_errors: Array | float = 0
     )
 
 
-def relative_hold(
+def ei_relative(
     facts: Facts, steps: int, *, time: float, stop: float = 0.0, score_error: float = 0.0
 ) -> Bound:
     """Return equation (4): the same network calls with score + x frozen instead of the score."""
@@ -191,7 +191,7 @@ def relative_hold(
     require(math.isfinite(information), "facts", rule, facts)
     cross = 2 * float(of.exp_excess(h)) * n * score_error * math.sqrt(information)
     return Bound(
-        "relative score, (2.4)",
+        "ei-relative, (2.4)",
         "DDPM, score + x frozen, equal steps of time",
         n,
         facts.start(time),

@@ -7,7 +7,7 @@ Over N steps h with T = Nh, freezing the raw score costs
 
 from the stationary autocovariances e^-t and e^-t (1 - t). The paper concludes that Girsanov's
 bound cannot be better than d h T. That belongs to freezing the raw score: with score + x (or
-the gaussian hold) the path KL is 0, and what DDPM puts out at T = infinity is N(0, v I) with
+analytic-dpm) the path KL is 0, and what DDPM puts out at T = infinity is N(0, v I) with
 
     v = (e^h + 1)/(3 - e^h),       KL ~ d h^2 / 4.                                          (3)
 """

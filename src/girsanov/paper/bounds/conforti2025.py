@@ -4,7 +4,7 @@ For equal steps h of Ornstein-Uhlenbeck with the relative score frozen,
 
     KL <~ e^-2T KL(q | gamma) + T eps^2 + h FI(q | gamma),                                  (1)
 
-FI the relative Fisher information. `relative_hold` here is this statement with its constant,
+FI the relative Fisher information. `ei_relative` here is this statement with its constant,
 (1 - e^-2h)/2 <= h. (1) is recalled, not checked against the paper's text.
 """
 

@@ -34,8 +34,8 @@ SHORTEST = 1e-3  # time, of a sampler that could as well do nothing
 Promise = Callable[[int], Bound]
 PAPERS = {
     "chen2023": ("theorem2-2a", "theorem2-2b", "theorem2-2c", "theorem6-4a", "theorem6-4b"),
-    "conforti2025": ("relative",),
-    "benton2024": ("theorem2-grid", "x0", "gaussian"),
+    "conforti2025": ("ei-relative",),
+    "benton2024": ("theorem2-grid", "ddpm", "analytic-dpm"),
 }
 THEOREMS = tuple(name for names in PAPERS.values() for name in names)
 
@@ -93,7 +93,7 @@ def _least(promise: Promise, target: float, most: float) -> Bound | None:
 
 def _promise(theorem: str, facts: Facts, stop: float, start: float, score_error: float) -> Promise:
     """Return N -> the theorem's bound with KL_T = `start` nats."""
-    if theorem in ("x0", "gaussian"):
+    if theorem in ("ddpm", "analytic-dpm"):
         require(stop > 0, "w2", "must be given: this grid is geometric and stops before the data")
         last = snr_at(stop)
         first = min(2 * start / max(facts.spread, 1e-300), last / 2)
@@ -108,9 +108,9 @@ def _promise(theorem: str, facts: Facts, stop: float, start: float, score_error:
     if theorem == "theorem2-grid":
         require(stop > 0, "w2", "must be given: this grid is geometric and stops before the data")
         return partial(_grid, facts, stop, time, score_error)
-    if theorem == "relative":
+    if theorem == "ei-relative":
         _applies(facts.relative_fisher(stop), theorem)
-        return lambda n: chen2023_ddpm.relative_hold(
+        return lambda n: chen2023_ddpm.ei_relative(
             facts, n, time=time, stop=stop, score_error=score_error
         )
     form = theorem[-2:]
@@ -153,9 +153,9 @@ def _cld(facts: Facts, stop: float, time: float, score_error: float, form: str, 
 
 
 def _any_law(
-    facts: Facts, hold: str, first: float, last: float, score_error: float, n: int
+    facts: Facts, sampler: str, first: float, last: float, score_error: float, n: int
 ) -> Bound:
-    bound = any_law(facts, hold, n, first=first, last=last)
+    bound = any_law(facts, sampler, n, first=first, last=last)
     if score_error == 0:
         return bound
     words = [SCORE.format(score_error) if w == EXACT else w for w in bound.assumptions]

@@ -113,7 +113,7 @@ def mixture_case(rng: Draws) -> list[tuple[str, float, float]]:
     law = random_mixture(rng)
     time, steps = rng.one(0.5, 5), rng.whole(3, 25)
     levels = ou_levels(time, steps)
-    exact = discretisation(law, levels, "score")
+    exact = discretisation(law, levels, "ei-score")
     about = Facts(1, law.second_moment, variance=law.variance, information=fisher(law) * 1.0001)
     out = [
         (f"({form})", exact, uniform_discretisation(about, form, steps, time=time))
@@ -123,13 +123,15 @@ def mixture_case(rng: Draws) -> list[tuple[str, float, float]]:
     first, last = 10 ** rng.one(-3, -1), 10 ** rng.one(1, 4)
     grid = np.geomspace(first, last, steps + 1)
     curve = np.asarray(law.curve(grid).value)
-    for hold in ("x0", "gaussian"):
-        cost = discretisation(law, grid, hold, curve[:-1] if hold == "gaussian" else None)
-        low, high = certificate(grid, curve, 1, hold)
-        out.append((f"certificate, {hold} hold", cost, high))
-        out.append((f"certificate from below, {hold} hold", low, cost))
-        bound = geometric_discretisation(about, hold, steps, first=first, last=last)
-        out.append((f"any law, {hold} hold", cost, bound))
+    for sampler in ("ddpm", "analytic-dpm"):
+        cost = discretisation(
+            law, grid, sampler, curve[:-1] if sampler == "analytic-dpm" else None
+        )
+        low, high = certificate(grid, curve, 1, sampler)
+        out.append((f"certificate, {sampler}", cost, high))
+        out.append((f"certificate from below, {sampler}", low, cost))
+        bound = geometric_discretisation(about, sampler, steps, first=first, last=last)
+        out.append((f"any law, {sampler}", cost, bound))
     return out
 
 

@@ -1,9 +1,9 @@
 r"""The best grid, and how fast its cost falls: shortest paths against their limit.
 
-For the x0 hold on any grid of N cells (theory 7.1),
+For ddpm on any grid of N steps (theory 7.1),
 
     N min D -> Lambda^2/4,    Lambda = int sqrt(-M') ds,                                   (1)
-    gaussian hold:  Lambda_G = int sqrt(-M' - M^2/d) ds,                                   (2)
+    analytic-dpm:  Lambda_G = int sqrt(-M' - M^2/d) ds,                                   (2)
 
 and for N(0, v) exactly D*_N = (d/2) [N (e^(l/N) - 1) - l], l = log((1 + s_N v)/(1 + s_0 v)). (3)
 """
@@ -36,10 +36,10 @@ STEPS = (4, 8, 16, 32, 64)
 CANDIDATE = 2e-3  # relative cost of choosing among finitely many levels
 
 
-def best(law: Law, hold: str, steps: tuple[int, ...], candidates: int) -> dict[int, float]:
+def best(law: Law, sampler: str, steps: tuple[int, ...], candidates: int) -> dict[int, float]:
     """Return min D by dynamic programming over log-spaced candidate levels, by N."""
-    levels, sampler = np.geomspace(LOW, HIGH, candidates), sampler_named(hold)
-    cost = cells(exact_curve(law, levels), sampler, "scalar" if sampler.covariance else None)
+    levels, named = np.geomspace(LOW, HIGH, candidates), sampler_named(sampler)
+    cost = cells(exact_curve(law, levels), named, "scalar" if named.covariance else None)
     start = np.full(candidates, np.inf)
     start[0] = 0.0
     found = shortest_paths(start, cost, max(steps) + 1)
@@ -69,7 +69,7 @@ def run(quick: bool, seed: int) -> Result:
     """Dynamic programming on exact curves; deterministic."""
     steps = (4, 16) if quick else STEPS
     count = 241 if quick else 701
-    rows, gauss = [], best(Gaussian([0.0], V), "x0", steps, count)
+    rows, gauss = [], best(Gaussian([0.0], V), "ddpm", steps, count)
     slack = CANDIDATE * (701 / count) ** 2
     for n, figure in ((4, "17.9432"), (16, "1.99062"), (64, ".42056")):
         if n in gauss:
@@ -80,7 +80,7 @@ def run(quick: bool, seed: int) -> Result:
                             "=", slack * exact + 1e-3))  # fmt: skip
             rows.append(printed(f"N(0, 25), N = {n}", figure, gauss[n], source=SOURCE,
                                 slack=slack * exact + 1e-3))  # fmt: skip
-    x0, gh = (best(SKEWED, hold, steps, count) for hold in ("x0", "gaussian"))
+    x0, gh = (best(SKEWED, sampler, steps, count) for sampler in ("ddpm", "analytic-dpm"))
     limit, limit_g = limits(SKEWED)
     rows.append(printed("Λ²/4 of the mixture", "10.399", limit, source=SOURCE, slack=5e-3))
     rows.append(printed("Λ_G²/4 of the mixture", ".8996", limit_g, source=SOURCE, slack=1e-3))
@@ -88,9 +88,9 @@ def run(quick: bool, seed: int) -> Result:
                 (".815", ".851", ".872", ".885", ".896"), strict=True)  # fmt: skip
     for n, one, two in table:
         if n in x0:
-            rows.append(printed(f"mixture, x0 hold: N·D at N = {n}", one, n * x0[n],
+            rows.append(printed(f"mixture, ddpm: N·D at N = {n}", one, n * x0[n],
                                 source=SOURCE, slack=slack * n * x0[n]))  # fmt: skip
-            rows.append(printed(f"mixture, gaussian hold: N·D at N = {n}", two, n * gh[n],
+            rows.append(printed(f"mixture, analytic-dpm: N·D at N = {n}", two, n * gh[n],
                                 source=SOURCE, slack=slack * n * gh[n]))  # fmt: skip
     rows += _hand_rows(x0)
     figure = chart("grids", "Cost of the best grid times N", _series(x0, gh, limit, limit_g),
@@ -99,8 +99,8 @@ def run(quick: bool, seed: int) -> Result:
     head = Row(f"N·D of the best grid at N = {last} over its limit Λ²/4, mixture", 1.0,
                last * x0[last] / limit, "=", 0.2 if quick else 0.05)  # fmt: skip
     words = (
-        f"N·D tends to Λ²/4 = {limit:.2f} for the x0 hold and to {limit_g:.3f} for the gaussian "
-        f"hold, {limit / limit_g:.0f} times less: the sampler's step matters more than its grid."
+        f"N·D tends to Λ²/4 = {limit:.2f} for ddpm and to {limit_g:.3f} for analytic-dpm, "
+        f"{limit / limit_g:.0f} times less: the sampler's step matters more than its grid."
     )
     return Result([head, *rows], head, words, figure)
 
@@ -110,7 +110,7 @@ def _hand_rows(x0: dict[int, float]) -> list[Row]:
     rows = []
     for n, figure in ((4, "16.7"), (64, ".280")):
         if n in x0:
-            hand = discretisation(SKEWED, np.geomspace(LOW, HIGH, n + 1), "x0")
+            hand = discretisation(SKEWED, np.geomspace(LOW, HIGH, n + 1), "ddpm")
             rows.append(printed(f"mixture, log-linear grid, N = {n}", figure, hand, source=SOURCE))
             rows.append(Row(f"mixture, best grid against log-linear, N = {n}", hand, x0[n], "<="))
     return rows
@@ -122,9 +122,9 @@ def _series(
     steps: Array = np.array(list(x0), dtype=np.float64)
     ends = steps[[0, -1]]
     return [
-        Series("x0 hold", steps, [n * x0[n] for n in x0], 1, "both"),
+        Series("ddpm", steps, [n * x0[n] for n in x0], 1, "both"),
         Series("its limit Λ²/4", ends, [limit, limit], 1, "dashed"),
-        Series("gaussian hold", steps, [n * gh[n] for n in gh], 2, "both"),
+        Series("analytic-dpm", steps, [n * gh[n] for n in gh], 2, "both"),
         Series("its limit", ends, [limit_g, limit_g], 2, "dashed"),
     ]
 

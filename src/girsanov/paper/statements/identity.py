@@ -35,36 +35,36 @@ SOURCE = "theory 9.1"
 MODEST = Gaussian([0.0], 0.25)
 WIDE = Gaussian(np.zeros(10), 4.0)
 SAME = Gaussian(np.zeros(10), 1.0)
-# law, hold, step, steps, theory's Monte Carlo, its standard error, theory's formula
+# law, sampler, step, steps, theory's Monte Carlo, its standard error, theory's formula
 OU: list[tuple[str, Law, str, float, int, str, float, str]] = [
-    ("score hold, N(0, 1/4)", MODEST, "score", 0.1, 20, ".37514", 0.0020, ".37744"),
-    ("score hold, N(0, 4 I), d = 10", WIDE, "score", 0.1, 20, ".97453", 0.0015, ".97712"),
-    ("score hold, N(0, I), d = 10", SAME, "score", 0.1, 20, "1.93192", 0.0025, "1.93497"),
-    ("score hold, mixture, h = .05", SKEWED, "score", 0.05, 40, ".3262", 0.0045, ".3255"),
-    ("score hold, mixture, h = .2", SKEWED, "score", 0.2, 10, ".8789", 0.0098, ".8843"),
-    ("relative hold, N(0, 1/4)", MODEST, "relative", 0.1, 20, ".07072", 0.0008, ".07144"),
-    ("relative hold, N(0, 4 I), d = 10", WIDE, "relative", 0.1, 20, ".35487", 0.0008, ".35450"),
-    ("relative hold, mixture, h = .05", SKEWED, "relative", 0.05, 40, ".2005", 0.0052, ".1945"),
-    ("relative hold, mixture, h = .2", SKEWED, "relative", 0.2, 10, ".484", 0.010, ".4978"),
+    ("ei-score, N(0, 1/4)", MODEST, "ei-score", 0.1, 20, ".37514", 0.0020, ".37744"),
+    ("ei-score, N(0, 4 I), d = 10", WIDE, "ei-score", 0.1, 20, ".97453", 0.0015, ".97712"),
+    ("ei-score, N(0, I), d = 10", SAME, "ei-score", 0.1, 20, "1.93192", 0.0025, "1.93497"),
+    ("ei-score, mixture, h = .05", SKEWED, "ei-score", 0.05, 40, ".3262", 0.0045, ".3255"),
+    ("ei-score, mixture, h = .2", SKEWED, "ei-score", 0.2, 10, ".8789", 0.0098, ".8843"),
+    ("ei-relative, N(0, 1/4)", MODEST, "ei-relative", 0.1, 20, ".07072", 0.0008, ".07144"),
+    ("ei-relative, N(0, 4 I), d = 10", WIDE, "ei-relative", 0.1, 20, ".35487", 0.0008, ".35450"),
+    ("ei-relative, mixture, h = .05", SKEWED, "ei-relative", 0.05, 40, ".2005", 0.0052, ".1945"),
+    ("ei-relative, mixture, h = .2", SKEWED, "ei-relative", 0.2, 10, ".484", 0.010, ".4978"),
 ]
-EXTRAPOLATED_SE = 0.002  # of theory's two figures, as of its x0 hold beside them
+EXTRAPOLATED_SE = 0.002  # of theory's two figures, as of its ddpm beside them
 GRID = np.geomspace(0.02, 200.0, 25)
 # kernel variance v_k of x0, theory's Monte Carlo, its standard error, theory's formula
 KERNELS: list[tuple[str, Any, str, float, str]] = [
-    ("v = 0 (x0 hold)", lambda s, m: 0 * s, ".35953", 0.0020, ".35904"),
+    ("v = 0 (ddpm)", lambda s, m: 0 * s, ".35953", 0.0020, ".35904"),
     ("v = 1/(1 + s)", lambda s, m: 1 / (1 + s), ".09239", 0.0007, ".09163"),
     ("v = 1/s", lambda s, m: 1 / s, ".34842", 0.0009, ".34701"),
-    ("v = M(s) (gaussian hold)", lambda s, m: m, ".06635", 0.0010, ".06542"),
+    ("v = M(s) (analytic-dpm)", lambda s, m: m, ".06635", 0.0010, ".06542"),
 ]
 
 
 def ou_rows(count: int, seed: int, cases: list[Any]) -> list[Row]:
-    """Compare Monte Carlo, closed form and theory's figures for the drift holds."""
+    """Compare Monte Carlo, closed form and theory's figures for ei-score and ei-relative."""
     rows = []
-    for name, law, hold, h, steps, sampled, se, formula in cases:
+    for name, law, sampler, h, steps, sampled, se, formula in cases:
         levels = ou_levels(h * steps, steps)
-        exact = discretisation(law, levels, hold)
-        found = monte_carlo(law, levels, hold, count=count, seed=seed)
+        exact = discretisation(law, levels, sampler)
+        found = monte_carlo(law, levels, sampler, count=count, seed=seed)
         rows += _three(name, exact, found.value, found.se, (sampled, se, formula))
     return rows
 
@@ -76,7 +76,7 @@ def kernel_rows(count: int, seed: int) -> list[Row]:
     rows = []
     for name, rule, sampled, se, formula in KERNELS:
         v = rule(here, error)
-        exact = discretisation(SKEWED, GRID, "gaussian", v)
+        exact = discretisation(SKEWED, GRID, "analytic-dpm", v)
         found = chain_monte_carlo(SKEWED, GRID, v, count=count, seed=seed)
         name = f"kernel {name}, mixture, 24 steps"
         rows += _three(name, exact, found.value, found.se, (sampled, se, formula))
@@ -96,7 +96,7 @@ def extrapolation(count: int, seed: int, share: float, figure: str) -> list[Row]
     square = float(w @ u**2 / w.sum())
     error, delta = np.asarray(SKEWED.curve(GRID).value), np.diff(GRID)
     more = float(delta[1:] @ (error[:-2] - error[1:-1])) / 2 * share**2 * square
-    exact = discretisation(SKEWED, GRID, "x0") + more
+    exact = discretisation(SKEWED, GRID, "ddpm") + more
     inside = GRID[:-1, None] * np.exp(gap * u)  # [steps, nodes]
     levels = np.concatenate([GRID[:-1, None], inside], axis=1)
     x = forward(SKEWED, levels.ravel(), count, seed)
@@ -123,14 +123,14 @@ def aligned(count: int, seed: int) -> list[Row]:
     levels = ou_levels(h * 20, 20)
     information = 1 / (1 + (law.variance - 1) * np.exp(-2 * h * np.arange(1, 21)))
     step = h - 1 + math.exp(-h)
-    exact = discretisation(law, levels, "score") + 20 * h * eps**2
+    exact = discretisation(law, levels, "ei-score") + 20 * h * eps**2
     exact += 2 * step * eps * float(np.sqrt(information).sum())
 
     def denoise(x: Tensor, s: float) -> Tensor:
         wide = law.variance + 1 / s  # score -x / wide, of size wide^-1/2; eps in OU coordinates
         return law.denoise(x, s) - eps * x / math.sqrt(wide) / math.sqrt(s * (1 + s))
 
-    found = monte_carlo(law, levels, "score", denoise=denoise, count=count, seed=seed)
+    found = monte_carlo(law, levels, "ei-score", denoise=denoise, count=count, seed=seed)
     name, figure = "score error .2 along the score, N(0, .3)", ".4674183"
     return [
         Row(f"{name}: Monte Carlo against the formula", exact, found.value, "=", K * found.se),

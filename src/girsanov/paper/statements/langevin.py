@@ -37,9 +37,9 @@ NAMES = {"lmc": "Langevin Monte Carlo", "mala": "MALA", "underdamped": "underdam
 
 
 def right_mass(law: Law, calls: int) -> float:
-    """Return the exact mass that DDPM (x0 hold) with so many calls puts right of 0."""
+    """Return the exact mass that ddpm with so many calls puts right of 0."""
     start = (0.0, math.sqrt(1 + 1 / FIRST), None)
-    plan = recipe("x0", log_uniform_grid(FIRST, SNR, calls + 1), start=start, last="sample")
+    plan = recipe("ddpm", log_uniform_grid(FIRST, SNR, calls + 1), start=start, last="sample")
     out = line_output(law, plan)
     return float(1 - np.interp(0.0, out.x, out.cumulative()))
 

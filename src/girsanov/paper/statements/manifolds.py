@@ -95,7 +95,9 @@ def stopped(case: Case, w2: float, count: int, seed: int) -> tuple[Estimate, Est
 def output(case: Case, levels: Array, count: int, seed: int) -> dict[str, Estimate]:
     """Return W2^2 of DDPM's output on `levels`, stopped, projected and denoised."""
     s = float(levels[-1])
-    plan = recipe("score", levels, start=(0.0, math.sqrt(1 + 1 / levels[0]), None), last="sample")
+    plan = recipe(
+        "ei-score", levels, start=(0.0, math.sqrt(1 + 1 / levels[0]), None), last="sample"
+    )
     x = sample_standardised(ExactDenoiser(case.law), plan, count, seed=seed)
     y = x * math.sqrt(s / (1 + s))
     made = {

@@ -4,9 +4,9 @@ On a Gaussian law the output's moments are known in closed form (output_law.py),
 
     |Cov(output) - Cov(q_{s_N})| + |E output - E q_{s_N}| ~ C N^-order                    (1)
 
-can be followed over grids of N steps with no sampling at all. There the gaussian hold has no
-error; on a mixture it has, and all holds are followed by the total variation of exact densities.
-A Langevin chain of step h has a stationary covariance, the solution of
+can be followed over grids of N steps with no sampling at all. There analytic-dpm has no
+error; on a mixture it has, and all stochastic samplers are followed by the total variation of
+exact densities. A Langevin chain of step h has a stationary covariance, the solution of
 
     Sigma = A Sigma A^T + B B^T                                                           (2)
 
@@ -74,14 +74,14 @@ def samplers() -> dict[str, tuple[int, Make]]:
     return made | {"cld strang": strang}
 
 
-def gaussian_hold(levels: Array, *, phase: bool = False) -> Recipe:
-    """Return the gaussian hold with LAW's own posterior covariance."""
+def analytic_dpm(levels: Array, *, phase: bool = False) -> Recipe:
+    """Return analytic-dpm with LAW's own posterior covariance."""
     basis, values = pca_basis(LAW.covariance())
     v = values / (1 + levels[:-1, None] * values)
     start = (LAW.mean, np.sqrt(values + 1 / FIRST), basis)
     make = cld_recipe if phase else recipe
     options = {"start": start, "variances": v, "bases": (basis,) * len(v), "last": "sample"}
-    return make("gaussian", levels, **options)  # type: ignore[arg-type]
+    return make("analytic-dpm", levels, **options)  # type: ignore[arg-type]
 
 
 def error(make: Make, steps: int, first: float = FIRST) -> float:
@@ -92,12 +92,12 @@ def error(make: Make, steps: int, first: float = FIRST) -> float:
     return float(np.linalg.norm(wrong) + np.linalg.norm(mean - LAW.mean))
 
 
-def mixture_error(hold: str, steps: int) -> float:
+def mixture_error(sampler: str, steps: int) -> float:
     """Return the total variation from the output on the mixture to the law, by quadrature."""
     levels = log_uniform_grid(1e-4, LAST, steps + 1)
-    v = np.asarray(SKEWED.curve(levels[:-1]).value) if hold == "gaussian" else None
+    v = np.asarray(SKEWED.curve(levels[:-1]).value) if sampler == "analytic-dpm" else None
     start = (float(SKEWED.mean[0]), math.sqrt(SKEWED.variance + 1 / levels[0]), None)
-    out = line_output(SKEWED, recipe(hold, levels, start=start, variances=v, last="sample"))
+    out = line_output(SKEWED, recipe(sampler, levels, start=start, variances=v, last="sample"))
     return total_variation(out, law_density(SKEWED, LAST, out.x))
 
 
@@ -178,12 +178,14 @@ def run(quick: bool, seed: int) -> Result:
         series.append(Series("" if group in seen else group, counts, errors, order, "both"))
         seen.add(group)
     few = np.array([32, 64, 128])
-    for hold in ("gaussian",) if quick else stochastic_names():
-        errors = [mixture_error(hold, int(n)) for n in few]
-        rows += order_rows(f"{hold} hold on a mixture, TV", sampler_named(hold).order, few, errors)
+    for sampler in ("analytic-dpm",) if quick else stochastic_names():
+        errors = [mixture_error(sampler, int(n)) for n in few]
+        rows += order_rows(
+            f"{sampler} on a mixture, TV", sampler_named(sampler).order, few, errors
+        )
     for n in (1, 3, 30):
-        for name, phase in (("gaussian hold", False), ("cld gaussian hold", True)):
-            found = error(lambda s, p=phase: gaussian_hold(s, phase=p), n)  # type: ignore[misc]
+        for name, phase in (("analytic-dpm", False), ("cld analytic-dpm", True)):
+            found = error(lambda s, p=phase: analytic_dpm(s, phase=p), n)  # type: ignore[misc]
             what = f"{name}, Gaussian law: error at {n} steps"
             rows.append(Row(what, 0.0, found, "<=", EXACT))
     rows += chain_rows(seed)
@@ -193,7 +195,7 @@ def run(quick: bool, seed: int) -> Result:
                    ("steps N", "error of mean and covariance"), log="xy")  # fmt: skip
     words = (
         f"{len(orders)} slopes are those declared, the furthest off by "
-        f"{abs(worst.measured - worst.claimed):.2f}; the gaussian hold has no error on a Gaussian "
+        f"{abs(worst.measured - worst.claimed):.2f}; analytic-dpm has no error on a Gaussian "
         "law at any number of steps, and MALA none at any step. Each line of the figure is a "
         "sampler, and all of them fall to the same law."
     )
@@ -205,12 +207,12 @@ def run(quick: bool, seed: int) -> Result:
 STATEMENT = Statement(
     "order",
     "Every sampler has the order it declares",
-    "Section 3 (discretisation); solvers and chains as their papers declare",
-    "The holds are weakly of first order (in phase space too), ddim of first, heun and dpmpp-2m "
-    "of second, Langevin Monte Carlo of first and underdamped Langevin of second, MALA is exact, "
-    "and all of them tend to the same law.",
+    "Section 3 (discretisation); ODE samplers and chains as their papers declare",
+    "Stochastic samplers are weakly of first order (in phase space too), ddim of first, heun and "
+    "dpmpp-2m of second, Langevin Monte Carlo of first and underdamped Langevin of second, "
+    "MALA is exact, and all of them tend to the same law.",
     f"the slope of the exact error over the three finest grids is within {BAND} of the declared "
-    "order, the gaussian hold is exact on a Gaussian law, and MALA's moments are the law's within "
+    "order, analytic-dpm is exact on a Gaussian law, and MALA's moments are the law's within "
     f"{K:g} standard errors.",
     run,
 )

@@ -51,11 +51,11 @@ GAUSSIANS = [
     (4.0, 10, 0.01, "1.6e-5", ".0022", ".293"),
 ]
 MIXTURES = [
-    ("score", 0.1, ".238", ".256", ".654"),
-    ("score", 0.02, ".0224", ".0638", ".167"),
-    ("relative", 0.02, ".0214", ".0618", ".0900"),
+    ("ei-score", 0.1, ".238", ".256", ".654"),
+    ("ei-score", 0.02, ".0224", ".0638", ".167"),
+    ("ei-relative", 0.02, ".0214", ".0618", ".0900"),
 ]
-# steps; KL out, TV out, path KL of x0, of v = 1/(1 + s), of the gaussian hold
+# steps; KL out, TV out, path KL of x0, of v = 1/(1 + s), of analytic-dpm
 GRIDS = [
     (16, (".0293", ".074", "1.097"), (".0249", ".076", ".162"), (".0132", ".051", ".121")),
     (32, (".0070", ".038", ".488"), (".0068", ".038", ".086"), (".0032", ".024", ".061")),
@@ -69,20 +69,20 @@ def gaussian_case(v: float, d: int, h: float, time: float) -> tuple[float, float
     """Return output KL, output TV and path KL of the paper's sampler on N(0, v I)."""
     law, levels = Gaussian([0.0], v), ou_levels(time, round(time / h))
     start = (0.0, math.sqrt(1 + 1 / levels[0]), None)
-    _, cov = gaussian_output(law, recipe("score", levels, start=start, last="sample"))
+    _, cov = gaussian_output(law, recipe("ei-score", levels, start=start, last="sample"))
     out = float(cov[0, 0])
-    path = d * discretisation(law, levels, "score")
+    path = d * discretisation(law, levels, "ei-score")
     return d * gaussian_kl(out, v), gaussian_tv(out, v, d), path
 
 
-def line_case(hold: str, levels: Array, variances: Array | None, start: float) -> Array:
+def line_case(sampler: str, levels: Array, variances: Array | None, start: float) -> Array:
     """Return output KL, output TV and path KL of a sampler on the mixture."""
-    v = variances if hold == "gaussian" else None
+    v = variances if sampler == "analytic-dpm" else None
     begin = (0.0 if start else SKEWED.mean, start or math.sqrt(1 / levels[0]), None)
-    plan = recipe(hold, levels, start=begin, variances=v, last="sample")
+    plan = recipe(sampler, levels, start=begin, variances=v, last="sample")
     x = np.linspace(-5, 5, 8001)
     out, truth = line_output(SKEWED, plan, x), law_density(SKEWED, float(levels[-1]), x)
-    path = discretisation(SKEWED, levels, hold, v)
+    path = discretisation(SKEWED, levels, sampler, v)
     path += start_kl(SKEWED, float(levels[0]), "standard" if start else "mean")
     return np.array([kl_divergence(truth, out), total_variation(out, truth), path])
 
@@ -93,10 +93,10 @@ def uniform_rows(quick: bool) -> list[Row]:
     for v, d, h, *figures in GAUSSIANS[: 5 if quick else None]:
         name = f"N(0, {v:g} I), d = {d}, h = {h:g}"
         rows += _rows(name, gaussian_case(v, d, h, 4.0), figures, UNIFORM)
-    for hold, h, *figures in MIXTURES[: 1 if quick else None]:
+    for sampler, h, *figures in MIXTURES[: 1 if quick else None]:
         levels = ou_levels(3.0, round(3 / h))
-        found = line_case(hold, levels, None, math.sqrt(1 + 1 / levels[0]))
-        rows += _rows(f"mixture, T = 3, {hold} hold, h = {h:g}", found, figures, UNIFORM)
+        found = line_case(sampler, levels, None, math.sqrt(1 + 1 / levels[0]))
+        rows += _rows(f"mixture, T = 3, {sampler}, h = {h:g}", found, figures, UNIFORM)
     return rows
 
 
@@ -106,12 +106,12 @@ def grid_rows(quick: bool) -> list[Row]:
     for steps, x0, large, gauss in GRIDS[: 1 if quick else None]:
         levels = log_uniform_grid(LOW, HIGH, steps + 1)
         error = np.asarray(SKEWED.curve(levels[:-1]).value)
-        for name, hold, v, figures in (
-            ("x0 hold", "x0", None, x0),
-            ("kernel 1/(1 + s)", "gaussian", 1 / (1 + levels[:-1]), large),
-            ("gaussian hold", "gaussian", error, gauss),
+        for name, sampler, v, figures in (
+            ("ddpm", "ddpm", None, x0),
+            ("kernel 1/(1 + s)", "analytic-dpm", 1 / (1 + levels[:-1]), large),
+            ("analytic-dpm", "analytic-dpm", error, gauss),
         ):
-            found = line_case(hold, levels, v, 0.0)
+            found = line_case(sampler, levels, v, 0.0)
             rows += _rows(f"mixture, {steps} steps, {name}", found, figures, SNR)
     return rows
 

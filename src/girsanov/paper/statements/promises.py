@@ -39,7 +39,7 @@ GAUSSIANS = [
 MIXTURE = [(0.1, "16668", "1.317", ".844"), (0.02, "3512", ".279", ".241")]
 CORRECTED = UNIFORM + ", corrected"
 FISHER, LIPSCHITZ = 12.16, 243.6  # theory 9, of the mixture
-# steps: certificate of the x0 hold from below and above, any law: x0 and gaussian hold
+# steps: certificate of ddpm from below and above, any law: x0 and analytic-dpm
 GRIDS = [
     (16, ".976", "1.217", "2.51", ".958"),
     (32, ".427", ".549", "1.14", ".502"),
@@ -87,18 +87,18 @@ def mixture_rows() -> list[Row]:
             rows.append(printed(f"mixture, T = 3, h = {h:g}: ({form})", figure, value,
                                 source=source, slack=2e-3 * value))  # fmt: skip
     held = relative_discretisation(about, 0.02)
-    what = "mixture, T = 3, h = 0.02: relative hold (2.4)"
+    what = "mixture, T = 3, h = 0.02: ei-relative (2.4)"
     rows.append(printed(what, ".228", held, source=UNIFORM, slack=1e-3))
     for steps, low, high, x0, gauss in GRIDS:
         levels = np.geomspace(LOW, HIGH, steps + 1)
         curve = np.asarray(SKEWED.curve(levels).value)
-        ends = certificate(levels, curve, 1, "x0")
+        ends = certificate(levels, curve, 1, "ddpm")
         name = f"mixture, {steps} steps"
         rows.append(printed(f"{name}: certificate from below", low, ends[0], source=SNR))
         rows.append(printed(f"{name}: certificate from above", high, ends[1], source=SNR))
-        for hold, figure in (("x0", x0), ("gaussian", gauss)):
-            value = geometric_discretisation(about, hold, steps, first=LOW, last=HIGH)
-            rows.append(printed(f"{name}: any law, {hold} hold", figure, value, source=SNR,
+        for sampler, figure in (("ddpm", x0), ("analytic-dpm", gauss)):
+            value = geometric_discretisation(about, sampler, steps, first=LOW, last=HIGH)
+            rows.append(printed(f"{name}: any law, {sampler}", figure, value, source=SNR,
                                 slack=2e-3 * value))  # fmt: skip
     return rows
 

@@ -77,10 +77,10 @@ def run(quick: bool, seed: int) -> Result:
     h = -np.diff(ou_time(levels))
     b = h - 1 + np.exp(-h)
     start = (0.0, math.sqrt(1 + 1 / levels[0]), None)
-    plan = recipe("score", levels, start=start, last="sample")
+    plan = recipe("ei-score", levels, start=start, last="sample")
     exact = line_output(SKEWED, plan, POINTS)
     truth = law_density(SKEWED, math.inf, POINTS)
-    base = discretisation(SKEWED, levels, "score")
+    base = discretisation(SKEWED, levels, "ei-score")
     centres = np.array([0.0, 2.0, 5.0, 9.0] if quick else np.arange(-2, 10.5, 0.5))
     changes, outs, limits, l2 = [], [], [], []
     for c in centres.tolist():

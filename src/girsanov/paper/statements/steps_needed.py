@@ -21,9 +21,9 @@ FIGURES = {
     "theorem2-2a": ("3.4e10", "3.3e10", "1.6e13", "1.4e17", "1.6e22"),
     "theorem2-2c": ("1.51e4", "1.11e4", "1.06e5", "2.93e6", "1.49e8"),
     "theorem2-grid": ("1421", "3253", "2.14e4", "3.01e5", None),
-    "relative": ("1.50e4", "1.09e4", "9.9e4", "2.79e6", "1.40e8"),
-    "x0": ("1391", "3194", "2.13e4", "3.01e5", "1.44e7"),
-    "gaussian": ("695", "1596", "1.07e4", "1.50e5", "7.2e6"),
+    "ei-relative": ("1.50e4", "1.09e4", "9.9e4", "2.79e6", "1.40e8"),
+    "ddpm": ("1391", "3194", "2.13e4", "3.01e5", "1.44e7"),
+    "analytic-dpm": ("695", "1596", "1.07e4", "1.50e5", "7.2e6"),
 }
 RATES = ("1e10", "8e10", "1e13", "1e16", "6.4e20")
 SHARE = 0.025  # by which counts differ with how the target is shared between start and steps
@@ -31,16 +31,16 @@ NAMES = {
     "theorem2-2a": "(2a), Lipschitz",
     "theorem2-2c": "(2c), uniform steps",
     "theorem2-grid": "any grid, log-SNR",
-    "relative": "score + x frozen",
-    "x0": "x0 hold",
-    "gaussian": "gaussian hold",
+    "ei-relative": "ei-relative",
+    "ddpm": "ddpm",
+    "analytic-dpm": "analytic-dpm",
 }
-# the x0 hold needs as many as any other grid, and is not drawn
+# ddpm needs as many as any other grid, and is not drawn
 DRAWN = {
     "theorem2-2a": NAMES["theorem2-2a"],
     "theorem2-2c": NAMES["theorem2-2c"],
-    "theorem2-grid": "any grid or x0 hold, log-SNR",
-    "gaussian": NAMES["gaussian"],
+    "theorem2-grid": "any grid or ddpm, log-SNR",
+    "analytic-dpm": NAMES["analytic-dpm"],
 }
 
 
@@ -66,11 +66,11 @@ def run(quick: bool, seed: int) -> Result:
             counts[name].append(float(steps))
             rows.append(printed(f"{where}: {NAMES[name]}", figure, float(steps), source=SOURCE,
                                 slack=SHARE * steps))  # fmt: skip
-        best = counts["gaussian"][-1]
+        best = counts["analytic-dpm"][-1]
         rows.append(Row(f"{where}: fewest steps, below the paper's rate", rate, best, "<="))
     last = len(cases) - 1
-    head = Row(f"steps enough, d = {cases[last][0]}, gaussian hold, against the paper's rate",
-               rates[last], counts["gaussian"][last], "<=")  # fmt: skip
+    head = Row(f"steps enough, d = {cases[last][0]}, analytic-dpm, against the paper's rate",
+               rates[last], counts["analytic-dpm"][last], "<=")  # fmt: skip
     x = np.array([c[0] for c in cases], dtype=np.float64)
     series = [Series("the paper's rate, constants 1", x, rates, 5, "dashed")]
     for tone, name in enumerate(DRAWN, start=1):
@@ -83,7 +83,7 @@ def run(quick: bool, seed: int) -> Result:
     words = (
         f"The paper's rate asks for {number(rates[last])} steps at d = {cases[last][0]}; the same "
         f"sampler with constants and uniform steps needs {number(counts['theorem2-2c'][last])}, "
-        f"the gaussian hold on a log-SNR grid {number(counts['gaussian'][last])}. These are worst "
+        f"analytic-dpm on a log-SNR grid {number(counts['analytic-dpm'][last])}. These are worst "
         "cases over all data: an audit of one model and one data set needs far fewer."
     )
     return Result(rows, head, words, figure)

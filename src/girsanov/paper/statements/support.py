@@ -112,11 +112,11 @@ def sampled(law: Points, steps: int) -> dict[str, float]:
     levels = ou_levels(TIME, steps, DELTA)
     s, alpha = float(levels[-1]), math.exp(-DELTA)
     start = (0.0, math.sqrt(1 + 1 / levels[0]), None)
-    plan = recipe("score", levels, start=start, last="sample")
+    plan = recipe("ei-score", levels, start=start, last="sample")
     out = line_output(law, plan, noised(law, DELTA).x / alpha)
     tv = total_variation(out, law_density(law, s, out.x))
     radius, q = float(np.abs(law.points).max()), quantiles(law)
-    kl = discretisation(law, levels, "score")
+    kl = discretisation(law, levels, "ei-score")
     kl += math.exp(-2 * TIME) * law.second_moment
     limit, span = tv_from_kl(kl), (PRINTED - DELTA) * steps / (TIME - DELTA)
     stop = stopping_bound(law, DELTA) ** 2

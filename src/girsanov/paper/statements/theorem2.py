@@ -51,9 +51,9 @@ def exact(v: float, d: int, time: float, steps: int) -> tuple[float, float, floa
     """Return path KL, output KL and output TV of the paper's sampler on N(0, v I)."""
     law, levels = Gaussian([0.0], v), ou_levels(time, steps)
     start = (0.0, math.sqrt(1 + 1 / levels[0]), None)
-    _, cov = gaussian_output(law, recipe("score", levels, start=start, last="sample"))
+    _, cov = gaussian_output(law, recipe("ei-score", levels, start=start, last="sample"))
     out = float(cov[0, 0])
-    path = d * discretisation(law, levels, "score")
+    path = d * discretisation(law, levels, "ei-score")
     return path, d * gaussian_kl(out, v), gaussian_tv(out, v, d)
 
 
@@ -72,7 +72,7 @@ def shift(eps: float, levels: Array) -> float:
     """Return where the mean of the output of N(0, V) goes when the score is off by `eps`."""
     start = (0.0, math.sqrt(1 + 1 / levels[0]), None)
     mean = 0.0
-    for step in recipe("score", levels, start=start, last="sample").steps:
+    for step in recipe("ei-score", levels, start=start, last="sample").steps:
         s = step.snr
         slope = step.state + step.prediction * V / (V + 1 / s)
         mean = slope * mean + step.prediction * eps / ((1 + s) * math.sqrt(s / (1 + s)))
@@ -83,7 +83,7 @@ def score_rows(levels: Array) -> tuple[list[Row], Estimate]:
     """Check the score error: TV of the output below its bound; the exponent of what is added."""
     rows, added = [], []
     start = (0.0, math.sqrt(1 + 1 / levels[0]), None)
-    plan = recipe("score", levels, start=start, last="sample")
+    plan = recipe("ei-score", levels, start=start, last="sample")
     base, _, _ = exact(V, 1, TIME, len(levels) - 1)
     sizes = np.array([0.03, 0.1, 0.3, 1.0])
     for eps in sizes.tolist():
@@ -172,10 +172,10 @@ def mixture_rows(quick: bool) -> list[Row]:
     for n in steps.tolist():
         levels = ou_levels(3.0, n)
         start = (0.0, math.sqrt(1 + 1 / levels[0]), None)
-        plan = recipe("score", levels, start=start, last="sample")
+        plan = recipe("ei-score", levels, start=start, last="sample")
         truth = law_density(SKEWED, math.inf, x)
         tvs.append(total_variation(line_output(SKEWED, plan, x), truth))
-        paths.append(discretisation(SKEWED, levels, "score"))
+        paths.append(discretisation(SKEWED, levels, "ei-score"))
     s = np.gradient(np.log(truth.p), x)
     information = truth.mean(s**2)
     about = Facts(1, SKEWED.second_moment, variance=SKEWED.variance, information=information)

@@ -29,7 +29,7 @@ PATHS, TABLE = "theory 9.1", "theory 9.5"
 TIME = 6.0
 NOTHING = 1e-12  # nats, where theory has exactly none
 GAP = 1e-4  # relative, of the last step, which ends at time 1e-5 instead of 0
-# variance, h: KL out (x, v), KL out x, path KL, (4a), (4b), relative hold: path KL, KL out
+# variance, h: KL out (x, v), KL out x, path KL, (4a), (4b), ei-relative: path KL, KL out
 ROWS = [
     (1.0, 0.1, "1.2e-2", "6.6e-5", "2.284", "2.287", "2.284", "0", "0"),
     (1.0, 0.01, "1.0e-4", "6.6e-9", ".2388", ".2388", ".2388", "0", "0"),
@@ -40,17 +40,17 @@ ROWS = [
     (4.0, 0.1, "1.2e-2", "3.4e-5", "2.037", "2.287", "2.051", ".0184", "3.0e-3"),
     (4.0, 0.01, "1.0e-4", "2.5e-9", ".2128", ".2388", ".2142", ".0015", "3.0e-5"),
 ]
-# hold, steps, time; Monte Carlo, its standard error, formula
+# sampler, steps, time; Monte Carlo, its standard error, formula
 MIXTURE = [
-    ("score", 12, 2.4, "2.303", 0.012, "2.293"),
-    ("score", 20, 2.0, "1.0685", 0.0044, "1.0665"),
-    ("relative", 12, 2.4, ".2105", 0.0032, ".2092"),
-    ("relative", 20, 2.0, ".1010", 0.0016, ".1008"),
+    ("ei-score", 12, 2.4, "2.303", 0.012, "2.293"),
+    ("ei-score", 20, 2.0, "1.0685", 0.0044, "1.0665"),
+    ("ei-relative", 12, 2.4, ".2105", 0.0032, ".2092"),
+    ("ei-relative", 20, 2.0, ".1010", 0.0016, ".1008"),
 ]
-# steps, time of the x0 hold, which stops a step early; Monte Carlo, its standard error, formula
+# steps, time of ddpm, which stops a step early; Monte Carlo, its standard error, formula
 X0 = [(12, 2.4, "1.326", 0.020, "1.332"), (20, 2.0, "2.332", 0.031, "2.343")]
 NAMES = ("KL out of (x, v)", "KL out of x", "path KL", "(4a)", "(4b)",
-         "relative hold, path KL", "relative hold, KL out of (x, v)")  # fmt: skip
+         "ei-relative, path KL", "ei-relative, KL out of (x, v)")  # fmt: skip
 
 
 def facts(v: float) -> Facts:
@@ -59,10 +59,10 @@ def facts(v: float) -> Facts:
     return Facts(1, v, variance=v, kl=kl, information=1 / v, lipschitz=1 / v)
 
 
-def output(v: float, levels: np.ndarray, hold: str) -> tuple[float, float]:
+def output(v: float, levels: np.ndarray, sampler: str) -> tuple[float, float]:
     """Return the KL of (x, v) and of x alone at what a CLD sampler makes of N(0, v)."""
     start = (0.0, math.sqrt(1 + 1 / float(levels[0])), None)
-    plan = cld_recipe(hold, levels, start=start, last="sample")
+    plan = cld_recipe(sampler, levels, start=start, last="sample")
     _, cov = gaussian_output(Gaussian([0.0], v), plan, phase=True)
     gap = np.linalg.solve(cov, np.diag([v, 1.0]) - cov)
     # tr A - log det(1 + A), whose terms of first order cancel
@@ -75,18 +75,18 @@ def case(v: float, h: float) -> tuple[float, ...]:
     steps = round(TIME / h)
     levels, law = cld_levels(TIME, steps), Gaussian([0.0], v)
     bounds = [theorem6(facts(v), steps, time=TIME, form=f).discretisation for f in ("4a", "4b")]
-    path, relative = (cld_discretisation(law, levels, x) for x in ("score", "relative"))
-    held = output(v, levels, "relative")[0]
-    return (*output(v, levels, "score"), path, *bounds, relative, held)
+    path, relative = (cld_discretisation(law, levels, x) for x in ("ei-score", "ei-relative"))
+    held = output(v, levels, "ei-relative")[0]
+    return (*output(v, levels, "ei-score"), path, *bounds, relative, held)
 
 
 def sampled_rows(count: int, seed: int) -> list[Row]:
     """Compare Monte Carlo in phase space with the closed forms, on the skewed mixture."""
     rows = []
-    for hold, steps, time, sampled, se, formula in MIXTURE:
-        exact = cld_discretisation(SKEWED, cld_levels(time, steps), hold)
-        found = cld_monte_carlo(SKEWED, time, steps, hold, count=count, seed=seed)
-        name = f"mixture, {hold} hold, {steps} steps"
+    for sampler, steps, time, sampled, se, formula in MIXTURE:
+        exact = cld_discretisation(SKEWED, cld_levels(time, steps), sampler)
+        found = cld_monte_carlo(SKEWED, time, steps, sampler, count=count, seed=seed)
+        name = f"mixture, {sampler}, {steps} steps"
         rows.append(Row(f"{name}: Monte Carlo", exact, found.value, "=", K * found.se))
         both = math.hypot(se, found.se)
         rows.append(printed(f"{name}: Monte Carlo", sampled, found.value, se=both, source=PATHS))
@@ -94,8 +94,8 @@ def sampled_rows(count: int, seed: int) -> list[Row]:
     for steps, time, sampled, se, formula in X0:
         grid = cld_levels(time, steps)[:-1]
         chain = cld_chain_monte_carlo(SKEWED, grid, count=5 * count, seed=seed)
-        plain, both = discretisation(SKEWED, grid, "x0"), math.hypot(se, chain.se)
-        name = f"mixture, x0 hold in phase space, {steps} steps less one"
+        plain, both = discretisation(SKEWED, grid, "ddpm"), math.hypot(se, chain.se)
+        name = f"mixture, ddpm in phase space, {steps} steps less one"
         what = f"{name}: Monte Carlo against DDPM's formula"
         rows.append(Row(what, plain, chain.value, "=", K * chain.se))
         rows.append(printed(f"{name}: Monte Carlo", sampled, chain.value, se=both, source=PATHS))

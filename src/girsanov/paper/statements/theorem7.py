@@ -36,8 +36,8 @@ def measured(h: float) -> tuple[float, float, float, float]:
     """Return path KL a unit of time: DDPM, CLD, and both with score + x frozen."""
     steps = round(TIME / h)
     ou, cld = ou_levels(TIME, steps), cld_levels(TIME, steps)
-    raw = discretisation(SAME, ou, "score"), cld_discretisation(SAME, cld, "score")
-    held = discretisation(SAME, ou, "relative"), cld_discretisation(SAME, cld, "relative")
+    raw = discretisation(SAME, ou, "ei-score"), cld_discretisation(SAME, cld, "ei-score")
+    held = discretisation(SAME, ou, "ei-relative"), cld_discretisation(SAME, cld, "ei-relative")
     return raw[0] / TIME, raw[1] / TIME, held[0] / TIME, held[1] / TIME
 
 
@@ -45,8 +45,8 @@ def output_rows(h: float) -> list[Row]:
     """Compare what comes out after a long time with its leading orders in h."""
     steps = round(LONG / h)
     ou, cld = ou_levels(LONG, steps), cld_levels(LONG, steps)
-    _, one = gaussian_output(SAME, recipe("score", ou, start=_start(ou), last="sample"))
-    _, two = gaussian_output(SAME, cld_recipe("score", cld, start=_start(cld), last="sample"),
+    _, one = gaussian_output(SAME, recipe("ei-score", ou, start=_start(ou), last="sample"))
+    _, two = gaussian_output(SAME, cld_recipe("ei-score", cld, start=_start(cld), last="sample"),
                              phase=True)  # fmt: skip
     v, small = float(one[0, 0]), 2 * h  # relative size of the next order
     joint = float(np.trace(np.linalg.inv(two)) - 2 + np.linalg.slogdet(two)[1]) / 2
@@ -132,8 +132,8 @@ def run(quick: bool, seed: int) -> Result:
 
 def _sampled(count: int, seed: int) -> list[Row]:
     steps = round(1.0 / 0.1)
-    one = monte_carlo(SAME, ou_levels(1.0, steps), "score", count=count, seed=seed)
-    two = cld_monte_carlo(SAME, 1.0, steps, "score", count=count, seed=seed)
+    one = monte_carlo(SAME, ou_levels(1.0, steps), "ei-score", count=count, seed=seed)
+    two = cld_monte_carlo(SAME, 1.0, steps, "ei-score", count=count, seed=seed)
     claims = [theorem7(1, steps, time=1.0, process=p) for p in ("ddpm", "cld")]
     return [
         Row(f"{name}, h = 0.1, T = 1: Monte Carlo", claim, est.value, "=", K * est.se)

@@ -19,9 +19,9 @@ from ...sampling.registry import SAMPLERS, sampler_named
 from ..allowed_levels import fine_enough
 from ..given_grid import evaluate_grid
 from ..make_plan import make_plan
+from ..ode_samplers.plan_ode_sampler import ode_sampler_on_grid, plan_ode_sampler
 from ..options import PlanOptions
 from ..plan import Plan
-from ..solvers.plan_solver import plan_solver, solver_on_grid
 from .options import wanted
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ...measuring.record import AuditRecord
 
 ENDS = (0.2, 0.1, 0.05, 0.025, 0.0)  # shares of the data's deviation a last prediction may miss
-HAND_ENDS = (0.1, 0.05)  # those at which the gaussian hold is tried on hand grids
+HAND_ENDS = (0.1, 0.05)  # those at which analytic-dpm is tried on hand grids
 
 
 class Candidate(NamedTuple):
@@ -40,7 +40,7 @@ class Candidate(NamedTuple):
 
     @property
     def certified(self) -> bool:
-        """Whether there is a path KL of this sampler: of a deterministic solver there is none."""
+        """Whether there is a path KL of this sampler: of an ODE sampler there is none."""
         named = SAMPLERS.get(self.plan.sampler)
         return named is not None and named.stochastic
 
@@ -60,7 +60,7 @@ def candidates(
     will be judged by examples that the audit has not seen. If not, what it fits to its examples
     with many numbers a level does not enter: calibrations and full covariances. own: what a
     pipeline has already, which enters whatever `only` names. right: the calibrated audit with
-    trajectories of the corrected network (`solve.calibrated_teacher`), on which solvers are
+    trajectories of the corrected network (`solve.calibrated_teacher`), on which ODE samplers are
     planned too. What cannot be made at this number of steps, such as more levels than there are
     to a coarse end, is left out.
     """
@@ -144,7 +144,7 @@ def _recipes(
         ).stochastic:  # hand grids are often meant to stop at a noise that can be seen
             yield from _by_hand(audit, steps, sampler, end(audit, HAND_ENDS[0]), sampler)
             if right is not None:
-                yield from _calibrated_solver(right, steps, sampler)
+                yield from _calibrated_ode_sampler(right, steps, sampler)
 
 
 def _gaussian(audit: AuditRecord, steps: int, fresh: bool) -> Iterator[Maker]:
@@ -153,28 +153,28 @@ def _gaussian(audit: AuditRecord, steps: int, fresh: bool) -> Iterator[Maker]:
         if covariance == "full" and not (fresh or audit.facts.exact):
             continue
         plan = partial(make, covariance=covariance)
-        yield f"gaussian + {covariance}, planned", plan
-    name = f"gaussian + {audit.curve.main}"
+        yield f"analytic-dpm + {covariance}, planned", plan
+    name = f"analytic-dpm + {audit.curve.main}"
     for sigma in dict.fromkeys(end(audit, share) for share in ENDS):
         plan = partial(make, resolution=sigma)
         yield f"{name}, planned to {sigma:.3g}", plan
     for sigma in dict.fromkeys(end(audit, share) for share in HAND_ENDS):
-        yield from _by_hand(audit, steps, "gaussian", sigma, name)
+        yield from _by_hand(audit, steps, "analytic-dpm", sigma, name)
 
 
 def _calibrated(audit: AuditRecord, steps: int) -> Iterator[Maker]:
-    name = f"gaussian + {audit.curve.main}, calibrated"
+    name = f"analytic-dpm + {audit.curve.main}, calibrated"
     for sigma in dict.fromkeys(end(audit, share) for share in HAND_ENDS):
         plan = partial(make_plan, audit, steps=steps, resolution=sigma, calibrate=True)
         yield f"{name}, planned to {sigma:.3g}", plan
 
 
-def _calibrated_solver(right: AuditRecord, steps: int, solver: str) -> Iterator[Maker]:
-    request = PlanOptions(steps=steps, sampler=solver)
-    yield f"{solver}, calibrated, planned", partial(plan_solver, right, request)
+def _calibrated_ode_sampler(right: AuditRecord, steps: int, sampler: str) -> Iterator[Maker]:
+    request = PlanOptions(steps=steps, sampler=sampler)
+    yield f"{sampler}, calibrated, planned", partial(plan_ode_sampler, right, request)
     for sigma in dict.fromkeys(end(right, share) for share in HAND_ENDS):
-        plan = partial(plan_solver, right, replace(request, resolution=sigma))
-        yield f"{solver}, calibrated, planned to {sigma:.3g}", plan
+        plan = partial(plan_ode_sampler, right, replace(request, resolution=sigma))
+        yield f"{sampler}, calibrated, planned to {sigma:.3g}", plan
 
 
 def _by_hand(
@@ -185,7 +185,7 @@ def _by_hand(
     for grid, chosen in hand_grids(float(audit.levels[0]), sigma**-2, visits).items():
         levels = _trained(audit, chosen)
         plan = (
-            partial(solver_on_grid, audit, sampler, levels)
+            partial(ode_sampler_on_grid, audit, sampler, levels)
             if not named.stochastic
             else partial(evaluate_grid, audit, levels, sampler=sampler)
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
 from ..._checks import require, require_count
-from ...sampling.registry import SAMPLERS, ode_names
+from ...sampling.registry import SAMPLERS, ode_names, refuse_renamed
 from ..options import PlanKeywords
 
 if TYPE_CHECKING:  # torch is slow to import, and planning needs none
@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # torch is slow to import, and planning needs none
     from ...measuring.record import AuditRecord
     from ..plan import Plan
 
-ENTRANTS = ("gaussian", "x0")
+ENTRANTS = ("analytic-dpm", "ddpm")
 CALLS = 200_000  # network calls that a tournament spends
 
 
@@ -62,6 +62,7 @@ def wanted(audit: AuditRecord, only: Sequence[str] | None) -> tuple[str, ...]:
     solvers = () if audit.trajectories is None else ode_names()
     names = (*ENTRANTS, *solvers) if only is None else tuple(only)
     for name in names:
+        refuse_renamed(name)
         known = ", ".join(SAMPLERS)
         rule = f"must be among {known}, or plans by name"
         require(name in SAMPLERS, "candidates", rule, name)

@@ -14,8 +14,8 @@ from ...denoise.facts import DiffusersScheduler
 from ...denoise.pipelines.own_schedulers import levels_of, own_schedulers, started
 from ...denoise.pipelines.pipeline import PipelineDenoiser
 from ...ledger.entry import Entry
+from ..ode_samplers.plan_ode_sampler import score_entry
 from ..plan import OWN, Plan
-from ..solvers.plan_solver import score_entry
 
 if TYPE_CHECKING:
     from ...denoise.base import Denoiser

@@ -1,6 +1,6 @@
 r"""Choosing between samplers by what they draw, where no path KL can: `plan --by`.
 
-Path KL prefers fine noise that no eye sees, and deterministic solvers have none. So every
+Path KL prefers fine noise that no eye sees, and ODE samplers have none. So every
 candidate draws samples under one seed (common random numbers), and its squared distance T_c to
 held-out data is measured with pseudo-values by group (`comparison/jackknife.py`). Round r has n_r
 samples of each candidate left; the better half goes on, n doubles, and the earlier samples are
@@ -37,7 +37,7 @@ from ...ledger.plan_records import Tournament
 from ...measuring.examples import held_out_examples, require_shape
 from ...sampling.sample import check_model
 from ..make_plan import make_plan
-from ..solvers.plan_solver import calibrated_teacher
+from ..ode_samplers.plan_ode_sampler import calibrated_teacher
 from .candidates import Candidate, costs_at_most
 from .candidates import candidates as enter
 from .halving import CONFIDENCE, Entrant, Ground, choose, go_on, place, standing
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 REFERENCE = 4000  # held-out rows that samples are compared with, at most
 LAST = 4  # candidates of the last round, at most
 FAR = 2**40  # seeds from here on draw of a law what no audit has drawn
-DEAR = "solvers on the calibrated network, for which these calls are too few"
+DEAR = "ODE samplers on the calibrated network, for which these calls are too few"
 SEEN = "calibrations and full covariances, which the audit fitted to these very examples"
 
 
@@ -72,7 +72,7 @@ def tournament(
     plans by name (`planning/tournament/candidates.py`); calls: network calls spent in all, at
     most; data: the reference, which the model was not trained on; force: as in `make_plan`;
     calibrations and full
-    covariances enter only if the audit has not seen it either: also solvers on the calibrated
+    covariances enter only if the audit has not seen it either: also ODE samplers on the calibrated
     network, where the audit has trajectories, and `calls` pays for those
     (`planning/tournament/trajectory_budget.py`). The schedulers that a pipeline's users would
     take enter too, run by diffusers itself

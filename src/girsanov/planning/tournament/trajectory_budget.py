@@ -1,7 +1,7 @@
-r"""Calibrated solvers in a tournament: whether they may enter, and the trajectories they cost.
+r"""Calibrated ODE samplers in a tournament: whether they may enter, and what they cost.
 
-A solver is planned on trajectories of the denoiser it will run, so that one on the calibrated
-network needs new ones,
+An ODE sampler is planned on trajectories of the denoiser it will run, so that one on the
+calibrated network needs new ones,
 
     cost = n (4 K - 3) network calls,                                                      (1)
 
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ...measuring.trajectories import teacher_calls
 from ...sampling.registry import ode_names
-from ..solvers.plan_solver import LEAST
+from ..ode_samplers.plan_ode_sampler import LEAST
 from .options import wanted
 
 if TYPE_CHECKING:
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from ..plan import Plan
 
 SHARE = 4  # trajectories take at most one network call in so many
-NO_PATHS = "solvers, which are planned on trajectories: audit with --trajectories 64"
+NO_PATHS = "ODE samplers, which are planned on trajectories: audit with --trajectories 64"
 
 
 class Afforded(NamedTuple):
-    """Trajectories n of (1), 0 where calibrated solvers do not enter, and why, if it is of use."""
+    """Trajectories n of (1), 0 where no calibrated ODE sampler enters, and why, if of use."""
 
     paths: int
     calls: int = 0
@@ -48,13 +48,14 @@ def afforded(
     if audit.trajectories is None:
         return Afforded(0, 0, NO_PATHS if only is None else "")
     guided = audit.facts.guided  # calibrated, it would not be any more
-    solvers = any(name in ode_names() for name in wanted(audit, only))
-    found = audit.calibrated().calibration if fresh and solvers and not guided else None
+    follow_ode = any(name in ode_names() for name in wanted(audit, only))
+    found = audit.calibrated().calibration if fresh and follow_ode and not guided else None
     if found is None or found.share == 0:  # the network as it is
         return Afforded(0)
     each = teacher_calls(len(audit.levels))
     count = min(len(audit.trajectories), calls // SHARE // each)
     if count < LEAST:
-        return Afforded(0, 0, f"solvers on the calibrated network, whose {LEAST} trajectories at "
-                        f"least take {LEAST * each} calls, over a quarter of all")  # fmt: skip
+        return Afforded(0, 0, f"ODE samplers on the calibrated network, whose {LEAST} "
+                        f"trajectories at least take {LEAST * each} calls, over a quarter of "
+                        "all")  # fmt: skip
     return Afforded(count, count * each)

@@ -61,7 +61,7 @@ class Marks(NamedTuple):
 
 
 def cost_of(plan: Plan) -> float | None:
-    """Return what a figure draws of a plan: nats, at least 0, or the distance of a solver."""
+    """Return what a figure draws of a plan: nats, at least 0, or an ODE sampler's distance."""
     if plan.distance is not None:
         return plan.distance.value
     value = sampler_share(plan).value

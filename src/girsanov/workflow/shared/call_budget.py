@@ -11,7 +11,7 @@ Trajectories are what was asked for; the finest of a few grids of levels that le
 examples a level takes the rest, which is spent on examples before noise paths. What lies between
 two levels is measured there at random places, so a coarse grid is no less true, and of one path
 four times as many levels tell hardly more: on digits at 25,000 calls, discretisation of 16 steps
-is known to 15 % with 17 levels and 27 % with 65 (`benchmarks/few_calls.py`). Deterministic solvers
+is known to 15 % with 17 levels and 27 % with 65 (`benchmarks/few_calls.py`). ODE samplers
 visit levels of the grid alone.
 """
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 LEVELS = (65, 33, 17)
 ENOUGH = 1024  # noisy examples a level: before there are as many, no finer grid pays
-PLANNED_ON = 192  # the same where solvers are planned, on the levels of the grid alone
+PLANNED_ON = 192  # the same where ODE samplers are planned, on the levels of the grid alone
 LEAST = 2 * GROUPS
 
 

@@ -1,6 +1,6 @@
-r"""Plans for deterministic solvers: chosen on half of the trajectories, judged on the rest.
+r"""Plans for ODE samplers: chosen on half of the trajectories, judged on the rest.
 
-A solver adds no noise, so the law of its path is singular to the true one: its path KL is
+An ODE sampler adds no noise, so the law of its path is singular to the true one: its path KL is
 infinite, and no ledger in nats can be kept for its steps. What is said instead is its distance,
 
     distance^2 = E|x - x_teacher|^2 / d                                                    (1)
@@ -31,7 +31,7 @@ from ...ledger.score_entry import score_floor, score_note
 from ...measuring.trajectories import Trajectories
 from ...montecarlo import mean_estimate
 from ...path_kl.grid_cost import prices
-from ...sampling.exponential_integrators import GAUSSIAN
+from ...sampling.exponential_integrators import ANALYTIC_DPM
 from ...sampling.registry import ode_named
 from ..options import GIVEN, PlanOptions
 from ..plan import Plan
@@ -41,20 +41,20 @@ if TYPE_CHECKING:
     from ..._typing import Array, Levels, Progress
     from ...denoise.base import Denoiser
     from ...measuring.record import AuditRecord
-    from ...sampling.ode_solvers import OdeSampler
+    from ...sampling.ode_samplers import OdeSampler
 
 LEAST = 16  # trajectories, of which half choose and half judge
 CHOOSE, JUDGE = slice(0, None, 2), slice(1, None, 2)
 ENOUGH = 0.05  # of the data's standard deviation: a distance below it is not worth more steps
 ROUGH = 3.0  # times too large a predicted distance has been, on mixtures
-UNDER = 2.0  # times too small: at most 1.7 were seen (benchmarks/solvers.py)
-NONE = "no path KL exists: a deterministic solver adds no noise. Its distance is given instead"
+UNDER = 2.0  # times too small: at most 1.7 were seen (benchmarks/ode_samplers.py)
+NONE = "no path KL exists: an ODE sampler adds no noise. Its distance is given instead"
 
 
 class Choice(NamedTuple):
-    """All best grids of a solver, and what judges them."""
+    """All best grids of an ODE sampler, and what judges them."""
 
-    solver: OdeSampler
+    sampler: OdeSampler
     last: str
     paths: Paths
     chooser: Teacher
@@ -68,12 +68,12 @@ class Choice(NamedTuple):
     @property
     def calls(self) -> list[int]:
         """The network calls of each of `counts`."""
-        return [self.solver.network_calls(n, self.last) for n in self.counts]
+        return [self.sampler.network_calls(n, self.last) for n in self.counts]
 
     def levels_for(self, steps: int) -> int:
         """Return the most levels that cost at most so many network calls, or refuse."""
         calls = self.calls
-        rule = f"must lie in {calls[0]}..{calls[-1]} for {self.solver.name} on these levels"
+        rule = f"must lie in {calls[0]}..{calls[-1]} for {self.sampler.name} on these levels"
         require(calls[0] <= steps <= calls[-1], "steps", rule, steps)
         return max(n for n, c in zip(self.counts, calls, strict=True) if c <= steps)
 
@@ -84,24 +84,25 @@ class Choice(NamedTuple):
 
     def predicted(self, nodes: Indices) -> float:
         """Return the distance predicted on the judging half."""
-        return math.sqrt(self.judge.path_cost(self.solver, nodes))
+        return math.sqrt(self.judge.path_cost(self.sampler, nodes))
 
 
-def plan_solver(audit: AuditRecord, request: PlanOptions) -> Plan:
-    """Return the best grid of a solver for so many `steps` (network calls), or for a distance.
+def plan_ode_sampler(audit: AuditRecord, request: PlanOptions) -> Plan:
+    """Return the best grid of an ODE sampler for so many `steps` (network calls), or for a
+    distance.
 
     distance: (1), to be reached with the fewest steps, at 95 % confidence; without either, 5 % of
     the data's standard deviation. resolution: noise level whose prediction the teacher's end
     point is, and at which to stop; by default the finest, and the plan stops where it is best.
     denoiser: the audited model, to measure the distance of the plan instead of predicting it.
     """
-    solver, steps = ode_named(request.sampler), request.steps
+    sampler, steps = ode_named(request.sampler), request.steps
     distance, denoiser = request.distance, request.denoiser
-    last = solver.require_last(request.last or "denoise")
+    last = sampler.require_last(request.last or "denoise")
     one = steps is None or distance is None
     rule = "only one of them can be given"
     require(one, "steps, distance", rule, {"steps": steps, "distance": distance})
-    choice = _choice(audit, solver, request.resolution, last)
+    choice = _choice(audit, sampler, request.resolution, last)
     if steps is not None:
         count = choice.levels_for(require_count("steps", steps))
         return _made(audit, choice, choice.nodes(count), GIVEN, denoiser)
@@ -124,14 +125,14 @@ def plan_solver(audit: AuditRecord, request: PlanOptions) -> Plan:
     refuse("distance", rule, distance, "Audit with more --levels and --trajectories")
 
 
-def solver_plans(
-    audit: AuditRecord, solver: str, counts: Iterable[int], last: str, *, judged: bool = True
+def ode_sampler_plans(
+    audit: AuditRecord, sampler: str, counts: Iterable[int], last: str, *, judged: bool = True
 ) -> list[Plan]:
-    """Return the best grid of a solver for numbers of network calls, where there is one.
+    """Return the best grid of an ODE sampler for numbers of network calls, where there is one.
 
     judged: False for grids alone, without distance and ledger, which take most of the time.
     """
-    choice = _choice(audit, ode_named(solver), None, last)
+    choice = _choice(audit, ode_named(sampler), None, last)
     least, most = choice.calls[0], choice.calls[-1]
     fits = sorted({choice.levels_for(n) for n in counts if least <= n <= most})
     make = _made if judged else _bare
@@ -173,15 +174,17 @@ def calibrated_teacher(
     return out
 
 
-def refuse_for_solver(request: PlanOptions) -> None:
-    """Refuse options that mean nothing for a deterministic solver."""
-    solver = request.sampler
+def refuse_for_ode_sampler(request: PlanOptions) -> None:
+    """Refuse options that mean nothing for an ODE sampler."""
+    sampler = request.sampler
     for name in ("kl", "tv", "covariance", "start"):
-        rule = f"belongs to stochastic samplers; {solver} is planned for steps or a distance"
+        rule = f"belongs to stochastic samplers; {sampler} is planned for steps or a distance"
         require(getattr(request, name) is None, name, rule, getattr(request, name))
 
 
-def _choice(audit: AuditRecord, solver: OdeSampler, resolution: float | None, last: str) -> Choice:
+def _choice(
+    audit: AuditRecord, sampler: OdeSampler, resolution: float | None, last: str
+) -> Choice:
     paths = _trajectories(audit)
     levels, end = audit.levels, None
     if resolution is not None:
@@ -194,7 +197,7 @@ def _choice(audit: AuditRecord, solver: OdeSampler, resolution: float | None, la
         teacher_of(paths, audit.frame, levels, rows, end=end, denoise=last == "denoise")
         for rows in (CHOOSE, JUDGE)
     ]
-    return Choice(solver, last, both[0].paths(solver), *both)
+    return Choice(sampler, last, both[0].paths(sampler), *both)
 
 
 def _trajectories(audit: AuditRecord) -> Trajectories:
@@ -211,12 +214,12 @@ def _trajectories(audit: AuditRecord) -> Trajectories:
     return paths
 
 
-def solver_on_grid(
-    audit: AuditRecord, solver: str, levels: Levels, *, last: str = "denoise"
+def ode_sampler_on_grid(
+    audit: AuditRecord, sampler: str, levels: Levels, *, last: str = "denoise"
 ) -> Plan:
-    """Return the plan of a solver on given `levels`, each moved to the nearest measured one."""
+    """Return an ODE sampler's plan on given `levels`, each moved to the nearest measured one."""
     grid = require_levels("levels", levels)
-    choice = _choice(audit, ode_named(solver), None, last)
+    choice = _choice(audit, ode_named(sampler), None, last)
     near = np.abs(np.log(audit.levels)[None] - np.log(grid)[:, None]).argmin(axis=1)
     return _made(audit, choice, np.unique(near), "the grid was given", None)
 
@@ -239,7 +242,7 @@ def _bare(audit: AuditRecord, choice: Choice, nodes: Indices, why: str) -> Plan:
     """Return the plan that visits `nodes` without what is known of its error."""
     levels, frame = audit.levels[nodes], audit.frame
     return Plan(
-        sampler=choice.solver.name,
+        sampler=choice.sampler.name,
         start="gaussian",
         last=choice.last,
         levels=levels,
@@ -263,7 +266,7 @@ def _predicted(audit: AuditRecord, choice: Choice, nodes: Indices) -> Distance:
         teacher_of(few, audit.frame, audit.levels[kept], rows, end=end, denoise=judge.denoise)
         for rows in _groups(len(paths))
     ]
-    costs = np.array([part.path_cost(choice.solver, at) for part in parts])
+    costs = np.array([part.path_cost(choice.sampler, at) for part in parts])
     found = Distance.of(
         mean_estimate(costs),
         "predicted",
@@ -285,7 +288,7 @@ def score_entry(audit: AuditRecord, last: int) -> Entry:
     if audit.probe is None:
         return Entry("score", 0.0, 0.0, 0.0, "exact", "the denoiser is exact")
     # the denoiser's own, whoever calls it: beyond what it costs at best on any grid
-    low = score_floor(prices(audit, GAUSSIAN, levels=audit.levels), np.array([1, last]))
+    low = score_floor(prices(audit, ANALYTIC_DPM, levels=audit.levels), np.array([1, last]))
     return Entry("score", None, low, None, "lower bound", score_note(audit))
 
 
@@ -301,7 +304,7 @@ def measure_distance(denoiser: Denoiser, plan: Plan, audit: AuditRecord) -> Plan
         require(corrected, "audit", rule)
     same = denoiser.fingerprint == audit.facts.model == plan.model
     require(same, "denoiser", "must be the model that was audited and planned for")
-    require(kept is not None, "plan", "must be of a deterministic solver", plan.sampler)
+    require(kept is not None, "plan", "must be of an ODE sampler", plan.sampler)
     assert kept is not None
     squares = end_misses(denoiser, plan, audit, paths)
     note = "a run of this plan beside the teacher, on trajectories that chose nothing"

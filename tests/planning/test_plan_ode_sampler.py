@@ -1,4 +1,4 @@
-"""Plans for deterministic solvers: what they promise, keep, refuse, and how they are stored."""
+"""Plans for ODE samplers: what they promise, keep, refuse, and how they are stored."""
 
 import dataclasses
 import json
@@ -9,8 +9,8 @@ import torch
 
 import girsanov as gv
 from girsanov._checks import InputError
+from girsanov.planning.ode_samplers.plan_ode_sampler import NONE, plan_ode_sampler
 from girsanov.planning.options import PlanOptions
-from girsanov.planning.solvers.plan_solver import NONE, plan_solver
 from girsanov.sampling.loop import sample_standardised
 from girsanov.sampling.registry import ode_names
 
@@ -18,7 +18,7 @@ LAW = gv.GaussianMixture(
     [0.7, 0.3], [[2.0, 0.5], [-1.0, 1.5]], [[[0.5, 0.2], [0.2, 0.3]], [[0.1, 0], [0, 0.4]]]
 )
 DENOISER = gv.ExactDenoiser(LAW)
-over_solvers = pytest.mark.parametrize("solver", ode_names())
+over_ode_samplers = pytest.mark.parametrize("sampler", ode_names())
 
 
 @pytest.fixture(scope="module")
@@ -30,11 +30,11 @@ def distance_of(plan, audit):
     return gv.measure_distance(DENOISER, plan, audit).distance
 
 
-@over_solvers
+@over_ode_samplers
 @pytest.mark.parametrize("steps", [5, 9])
-def test_planned_grids_beat_hand_grids(audit, solver, steps):
+def test_planned_grids_beat_hand_grids(audit, sampler, steps):
     """On the half that chose nothing; twice over, since a hand grid can be lucky once."""
-    plan = audit.plan(sampler=solver, steps=steps)
+    plan = audit.plan(sampler=sampler, steps=steps)
     own = distance_of(plan, audit).value
     for grid in (gv.log_uniform_grid, gv.karras_grid):
         levels = grid(audit.levels[0], audit.levels[-1], len(plan.levels))
@@ -47,10 +47,10 @@ def spread(plan, level):
     return np.sqrt(v + 1 / level)
 
 
-@over_solvers
-def test_predictions_are_of_the_size_of_what_is_measured(audit, solver):
+@over_ode_samplers
+def test_predictions_are_of_the_size_of_what_is_measured(audit, sampler):
     for steps in (9, 15):
-        plan = audit.plan(sampler=solver, steps=steps)
+        plan = audit.plan(sampler=sampler, steps=steps)
         assert plan.distance.kind == "predicted"
         measured = distance_of(plan, audit)
         assert measured.kind == "measured"
@@ -64,7 +64,7 @@ def test_the_measured_distance_is_that_of_samples(audit):
     plan = audit.plan(sampler="dpmpp-2m", steps=8)
     fine = gv.log_uniform_grid(plan.levels[0], audit.levels[-1], 2000)
     start = (plan.moments.mean, plan.start_noise, plan.moments.basis)
-    teacher = gv.solver_recipe("ddim", fine, start=start)
+    teacher = gv.ode_recipe("ddim", fine, start=start)
     x, y = (sample_standardised(DENOISER, p, 400, seed=9) for p in (plan, teacher))
     square = ((x - y) ** 2).mean(1).numpy()
     se = square.std() / 20
@@ -75,8 +75,8 @@ def test_the_measured_distance_is_that_of_samples(audit):
 
 
 def test_more_steps_come_nearer(audit):
-    for solver in ode_names():
-        values = [audit.plan(sampler=solver, steps=n).distance.value for n in (3, 7, 15, 31)]
+    for sampler in ode_names():
+        values = [audit.plan(sampler=sampler, steps=n).distance.value for n in (3, 7, 15, 31)]
         assert (np.diff(values) < 0).all()
 
 
@@ -103,7 +103,7 @@ def test_a_distance_is_reached_with_the_fewest_steps(audit):
     assert plan.distance.high <= 0.03
     fewer = audit.plan(sampler="dpmpp-2m", steps=plan.steps - 1)
     assert fewer.distance.high > 0.03
-    measured = plan_solver(
+    measured = plan_ode_sampler(
         audit, PlanOptions(sampler="dpmpp-2m", distance=0.06, denoiser=DENOISER)
     )
     assert measured.distance.kind == "measured"
@@ -131,9 +131,9 @@ def test_a_resolution_is_where_the_plan_stops(audit, last):
     assert 1 / 5 < measured.value / plan.distance.value < 5
 
 
-@over_solvers
-def test_a_plan_is_kept_whole(audit, solver, tmp_path):
-    plan = audit.plan(sampler=solver, steps=7)
+@over_ode_samplers
+def test_a_plan_is_kept_whole(audit, sampler, tmp_path):
+    plan = audit.plan(sampler=sampler, steps=7)
     plan.save(tmp_path / "plan.json")
     again = gv.load_plan(tmp_path / "plan.json")
     assert again.distance == plan.distance
@@ -150,14 +150,14 @@ def test_plans_that_were_tampered_with_are_refused(audit, tmp_path):
         {"distance": {**content["distance"], "kind": "certain"}},
         {"distance": {**content["distance"], "low": 9.0}},
         {"distance": {**content["distance"], "more": 1}},
-        {"sampler": "x0"},
+        {"sampler": "ddpm"},
     ):
         (tmp_path / "plan.json").write_text(json.dumps({**content, **change}))
         with pytest.raises(InputError):
             gv.load_plan(tmp_path / "plan.json")
     del content["distance"]
     (tmp_path / "plan.json").write_text(json.dumps(content))
-    with pytest.raises(InputError, match="distance: must come with a solver"):
+    with pytest.raises(InputError, match="distance: must come with an ODE sampler"):
         gv.load_plan(tmp_path / "plan.json")
 
 
@@ -188,7 +188,7 @@ def test_a_calibrated_plan_follows_the_corrected_model(tmp_path):
     # the corrected samples are nearer to those of the exact denoiser than the raw ones
     fine = gv.log_uniform_grid(raw.levels[0], raw.levels[-1], 400)
     start = (plan.moments.mean, np.sqrt(spread(plan, raw.levels[0]) ** 2), plan.moments.basis)
-    truth = gv.solver_recipe("dpmpp-2m", fine, start=start)
+    truth = gv.ode_recipe("dpmpp-2m", fine, start=start)
     x = sample_standardised(DENOISER, truth, 300, seed=2)
     far = [
         float(((sample_standardised(wrong, p, 300, seed=2) - x) ** 2).mean())
@@ -208,8 +208,8 @@ def test_refusals(audit):
             audit.plan(sampler="ddim", **{name: value})
     with pytest.raises(InputError, match="distance: is for ddim, heun and dpmpp-2m"):
         audit.plan(distance=0.1)
-    with pytest.raises(InputError, match="model: is for the gaussian sampler and for ddim, heun"):
-        audit.plan(sampler="x0", denoiser=DENOISER)
+    with pytest.raises(InputError, match="model: is for analytic-dpm and for ddim, heun"):
+        audit.plan(sampler="ddpm", denoiser=DENOISER)
     with pytest.raises(InputError, match="steps, distance: only one"):
         audit.plan(sampler="ddim", steps=4, distance=0.1)
     with pytest.raises(InputError, match=r"steps: must lie in 1\.\.33 for ddim"):
@@ -221,5 +221,5 @@ def test_refusals(audit):
     plan = audit.plan(sampler="ddim", steps=4)
     with pytest.raises(InputError, match="must be the model that was audited"):
         gv.measure_distance(gv.ExactDenoiser(gv.Gaussian([0.0, 0], np.eye(2))), plan, audit)
-    with pytest.raises(InputError, match="plan: must be of a deterministic solver"):
+    with pytest.raises(InputError, match="plan: must be of an ODE sampler"):
         gv.measure_distance(DENOISER, audit.plan(steps=3), audit)

@@ -1,4 +1,4 @@
-r"""Deterministic solvers as steps of the one loop.
+r"""ODE samplers as steps of the one loop.
 
 In the coordinates x = x0 + sigma z, sigma = 1/sqrt(s), the probability-flow ODE of any scalar
 forward process is
@@ -44,7 +44,7 @@ class Weights(NamedTuple):
 
 @dataclass(frozen=True)
 class OdeSampler(Sampler):
-    """A solver of (1): nothing is random after the start, so that it has no path KL."""
+    """An ODE sampler of (1): nothing is random after the start, so that it has no path KL."""
 
     stochastic: ClassVar[bool] = False
 
@@ -91,8 +91,8 @@ class OdeSampler(Sampler):
         network once more at the last level and returns its prediction, ``sample`` returns the
         state there. Variances and bases belong to other samplers.
         """
-        require(variances is None, "variances", "must be given for no solver", self.name)
-        require(process == "vp", "process", "must be vp for a solver", process)
+        require(variances is None, "variances", "must be given for no ODE sampler", self.name)
+        require(process == "vp", "process", "must be vp for an ODE sampler", process)
         ends = self.require_last(last)
         grid = require_levels("levels", levels, at_least=1 if ends == "denoise" else 2).tolist()
         steps = [

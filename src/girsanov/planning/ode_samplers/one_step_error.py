@@ -1,6 +1,7 @@
-r"""The price of a cell for a deterministic solver: what one step misses of the teacher.
+r"""What a step of an ODE sampler costs: how far it misses the teacher.
 
-From the teacher's state at level i, one step of a solver to level j (`ode_solvers.py`) misses by
+From the teacher's state at level i, one step of an ODE sampler to level j (`ode_samplers.py`)
+misses by
 
     e = a x_i + b m_i + c m_p + g m_j - x_j,                                              (1)
 
@@ -16,7 +17,7 @@ A start at level k is the Gaussian that the same z gives there, and its miss x_k
 weighed alike; a last prediction at level k instead of E misses by m_k - m_E. Squares of sums of
 teacher's vectors are read off their Gram matrices, one per band of coordinates, so nothing of
 the size of the trajectories is kept. The sum of (3) over a grid neglects that errors of different
-cells are correlated, and (2) that the flow of other laws can part trajectories.
+steps are correlated, and (2) that the flow of other laws can part trajectories.
 """
 
 from __future__ import annotations
@@ -36,11 +37,11 @@ if TYPE_CHECKING:
     from ..._typing import Array, Levels
     from ...error_curve.frame import Frame
     from ...measuring.trajectories import Trajectories
-    from ...sampling.ode_solvers import OdeSampler
+    from ...sampling.ode_samplers import OdeSampler
 
 BANDS = 32  # of coordinates that share the weight (2)
 CHUNK = 2**22  # numbers of a Gram matrix's factor in memory at once
-MOST = 64  # levels a solver may visit
+MOST = 64  # levels an ODE sampler may visit
 Indices = NDArray[np.int64]
 
 
@@ -100,12 +101,12 @@ class Teacher:
         return out
 
     def squares(
-        self, solver: OdeSampler, before: Indices | None, here: Indices, there: int
+        self, sampler: OdeSampler, before: Indices | None, here: Indices, there: int
     ) -> Array:
         """Return (3) for steps from indices `here` to the index `there`, shaped as `here`."""
         count, s = len(self.levels), self.levels
         past = None if before is None else s[before]
-        w = solver.weights(past, s[here], np.full(here.shape, s[there]))
+        w = sampler.weights(past, s[here], np.full(here.shape, s[there]))
         gram = np.tensordot(self.carried[there], self.gram, 1)
         same = np.full(here.shape, there)
         terms = [(same, np.full(here.shape, -1.0)), (here, w.state), (count + here, w.prediction)]
@@ -117,34 +118,34 @@ class Teacher:
                 total += x * y * gram[a, b]
         return np.maximum(total, 0.0)
 
-    def cells(self, solver: OdeSampler) -> Array:
+    def cells(self, sampler: OdeSampler) -> Array:
         """Return (3) without a level before, [K, K]; inf where j <= i."""
         count = len(self.levels)
         out = np.full((count, count), np.inf)
         for j in range(1, count):
-            out[:j, j] = self.squares(solver, None, np.arange(j), j)
+            out[:j, j] = self.squares(sampler, None, np.arange(j), j)
         return out
 
-    def paths(self, solver: OdeSampler) -> Paths:
+    def paths(self, sampler: OdeSampler) -> Paths:
         """Return the best grids of up to `MOST` levels."""
         most = min(MOST, len(self.levels))
-        first = self.cells(solver)
-        if not solver.history:
+        first = self.cells(sampler)
+        if not sampler.history:
             return shortest_paths(self.start, first, most)
-        return pairs(self, solver, first, most)
+        return pairs(self, sampler, first, most)
 
-    def path_cost(self, solver: OdeSampler, nodes: Indices) -> float:
-        """Return start, cells (3) and stop of a grid of level indices, summed."""
+    def path_cost(self, sampler: OdeSampler, nodes: Indices) -> float:
+        """Return start, steps (3) and stop of a grid of level indices, summed."""
         total = float(self.start[nodes[0]] + self.stop[nodes[-1]])
         for k in range(1, len(nodes)):
-            before = nodes[k - 2 : k - 1] if k > 1 and solver.history else None
-            total += float(self.squares(solver, before, nodes[k - 1 : k], int(nodes[k]))[0])
+            before = nodes[k - 2 : k - 1] if k > 1 and sampler.history else None
+            total += float(self.squares(sampler, before, nodes[k - 1 : k], int(nodes[k]))[0])
         return total
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """All best grids where a cell's cost depends on the level before it.
+    """All best grids where a step's cost depends on the level before it.
 
     costs: of the best n levels that end at j, [n, K]; states: f_n(i, j) of those that end with
     i, j, and the level before, by n.
@@ -164,13 +165,13 @@ class Pairs:
         return np.array(path[::-1])
 
 
-def pairs(teacher: Teacher, solver: OdeSampler, first: Array, most: int) -> Pairs:
+def pairs(teacher: Teacher, sampler: OdeSampler, first: Array, most: int) -> Pairs:
     """Return the best grids by f_n(i, j) = min over p < i of f_{n-1}(p, i) + w(p, i, j)."""
     count = len(teacher.levels)
     triple = np.full((count, count, count), np.inf)  # [i, p, j]
     for j in range(2, count):
         p, i = (side.astype(np.int64) for side in np.triu_indices(j, 1))
-        triple[i, p, j] = teacher.squares(solver, p, i, j)
+        triple[i, p, j] = teacher.squares(sampler, p, i, j)
     f = teacher.start[:, None] + first
     costs, ends = [teacher.start, f.min(0)], [f.argmin(0)]
     parents: list[NDArray[np.int16]] = []

@@ -1,4 +1,4 @@
-"""Solvers: exact where they must be, of the order they declare, and the same as diffusers'."""
+"""ODE samplers: exact where they must be, of the order they declare, the same as diffusers'."""
 
 import math
 
@@ -14,18 +14,18 @@ from girsanov.denoise.exact import ExactDenoiser
 from girsanov.law import Gaussian, Points
 from girsanov.sampling.grids import karras_grid, log_uniform_grid
 from girsanov.sampling.loop import sample_standardised, walk
-from girsanov.sampling.registry import SAMPLERS, ode_names, solver_recipe
+from girsanov.sampling.registry import SAMPLERS, ode_names, ode_recipe
 from girsanov.sampling.sampler import Recipe, Step
 
 FIRST, LAST = 0.02, 200.0
 GRIDS = {"log": log_uniform_grid, "karras": karras_grid}
-over_solvers = pytest.mark.parametrize("solver", ode_names())
+over_ode_samplers = pytest.mark.parametrize("sampler", ode_names())
 over_grids = pytest.mark.parametrize("grid", GRIDS.values(), ids=GRIDS.keys())
 
 
-def follow(denoiser, solver, levels, x, last="sample"):
-    """The end points of a solver from the states x [n, d] at levels[0]."""
-    plan = solver_recipe(solver, levels, start=(0.0, 1.0, None), last=last)
+def follow(denoiser, sampler, levels, x, last="sample"):
+    """The end points of an ODE sampler from the states x [n, d] at levels[0]."""
+    plan = ode_recipe(sampler, levels, start=(0.0, 1.0, None), last=last)
     for visit in walk(denoiser, plan, torch.as_tensor(x)):
         x = visit.after
     return x.numpy()
@@ -72,15 +72,15 @@ def test_heun_is_algorithm_1_of_karras():  # x' = x + (sigma' - sigma)(d + d')/2
     assert found == pytest.approx(expected, rel=1e-13)
 
 
-@over_solvers
-def test_weights_are_the_steps_put_together(solver):
+@over_ode_samplers
+def test_weights_are_the_steps_put_together(sampler):
     x, m, m_before, m_after = np.random.default_rng(1).normal(size=4)
     s, t = np.array([0.3, 2.0]), np.array([0.5, 90.0])
-    w = SAMPLERS[solver].weights(s / 7, s, t)
+    w = SAMPLERS[sampler].weights(s / 7, s, t)
     whole = w.state * x + w.prediction * m + w.history * m_before + w.corrector * m_after
     for k in range(2):
         y, predictions = x, [m_before, m, m_after]
-        for i, step in enumerate(SAMPLERS[solver].step(s[k] / 7, s[k], t[k])):
+        for i, step in enumerate(SAMPLERS[sampler].step(s[k] / 7, s[k], t[k])):
             now, before = predictions[i + 1], predictions[i]
             y = step.state * y + step.prediction * now + step.history * before
         assert y == pytest.approx(whole[k], rel=1e-12)
@@ -89,21 +89,21 @@ def test_weights_are_the_steps_put_together(solver):
 # what must be exact
 
 
-@over_solvers
-def test_a_point_is_reached_exactly_along_straight_lines(solver):
+@over_ode_samplers
+def test_a_point_is_reached_exactly_along_straight_lines(sampler):
     law = Points([[3.0, -7.0]])
     levels = log_uniform_grid(0.5, 1e3, 7)
     x = np.array([[100.0, 3.0], [-8.0, 0.5]])
-    got = follow(ExactDenoiser(law), solver, levels, x)
+    got = follow(ExactDenoiser(law), sampler, levels, x)
     point = np.array([3.0, -7.0])
     np.testing.assert_allclose(got - point, (x - point) * (0.5 / 1e3) ** 0.5, rtol=1e-12)
-    denoised = follow(ExactDenoiser(law), solver, levels, x, "denoise")
+    denoised = follow(ExactDenoiser(law), sampler, levels, x, "denoise")
     np.testing.assert_allclose(denoised, [point, point], rtol=1e-13)
 
 
-@over_solvers
+@over_ode_samplers
 @over_grids
-def test_gaussians_follow_the_closed_form(solver, grid):
+def test_gaussians_follow_the_closed_form(sampler, grid):
     """x' = mean + (x - mean) sqrt((v + 1/s')/(v + 1/s)) per principal axis, within C h^order."""
     law = Gaussian([3.0, -1.0], [[2.0, 0.0], [0.0, 0.09]])
     x = np.array([[12.0, -9.0], [-4.0, 5.0], [3.0, 11.0]])
@@ -111,14 +111,14 @@ def test_gaussians_follow_the_closed_form(solver, grid):
     exact = law.mean + (x - law.mean) * np.sqrt((v + 1 / LAST) / (v + 1 / FIRST))
     errors = []
     for n in (200, 400):
-        got = follow(ExactDenoiser(law), solver, grid(FIRST, LAST, n + 1), x)
+        got = follow(ExactDenoiser(law), sampler, grid(FIRST, LAST, n + 1), x)
         errors.append(np.abs(got - exact).max())
-    assert errors[1] < {1: 0.03, 2: 3e-4}[SAMPLERS[solver].order]
-    assert np.log2(errors[0] / errors[1]) == pytest.approx(SAMPLERS[solver].order, abs=0.15)
+    assert errors[1] < {1: 0.03, 2: 3e-4}[SAMPLERS[sampler].order]
+    assert np.log2(errors[0] / errors[1]) == pytest.approx(SAMPLERS[sampler].order, abs=0.15)
 
 
-@over_solvers
-def test_measured_order_on_a_skewed_mixture(solver):
+@over_ode_samplers
+def test_measured_order_on_a_skewed_mixture(sampler):
     """Against the ODE solved by scipy; points on both sides of where trajectories part."""
     law = LAWS["mixture 1-D"]
     x = law.mean[0] + np.linspace(-12.0, 13.0, 9)[:, None]
@@ -129,11 +129,11 @@ def test_measured_order_on_a_skewed_mixture(solver):
     span = (math.log(FIRST) / 2, math.log(LAST) / 2)
     out = integrate.solve_ivp(rates, span, x[:, 0], "DOP853", rtol=1e-12, atol=1e-13)
     errors = [
-        np.sqrt(np.mean((follow(ExactDenoiser(law), solver, grid, x)[:, 0] - out.y[:, -1]) ** 2))
+        np.sqrt(np.mean((follow(ExactDenoiser(law), sampler, grid, x)[:, 0] - out.y[:, -1]) ** 2))
         for grid in (log_uniform_grid(FIRST, LAST, n + 1) for n in (160, 320, 640))
     ]
     slopes = np.log2(np.array(errors[:-1]) / errors[1:])
-    np.testing.assert_allclose(slopes, SAMPLERS[solver].order, atol=0.15)
+    np.testing.assert_allclose(slopes, SAMPLERS[sampler].order, atol=0.15)
 
 
 # against diffusers
@@ -219,13 +219,13 @@ def test_heun_is_diffusers_heun():
 # recipes and the loop
 
 
-@over_solvers
+@over_ode_samplers
 @pytest.mark.parametrize("last", ["denoise", "sample"])
-def test_network_calls_are_counted(solver, last):
+def test_network_calls_are_counted(sampler, last):
     levels = log_uniform_grid(0.1, 9.0, 5)
-    plan = solver_recipe(solver, levels, start=(0.0, 1.0, None), last=last)
-    assert len(plan.steps) == 4 * (2 if solver == "heun" else 1) + (last == "denoise")
-    assert SAMPLERS[solver].network_calls(5, last) == len(plan.steps)
+    plan = ode_recipe(sampler, levels, start=(0.0, 1.0, None), last=last)
+    assert len(plan.steps) == 4 * (2 if sampler == "heun" else 1) + (last == "denoise")
+    assert SAMPLERS[sampler].network_calls(5, last) == len(plan.steps)
     assert plan.end == levels[-1]
     assert all(step.noise == 0.0 for step in plan.steps)
 
@@ -252,10 +252,10 @@ def test_history_by_hand_with_a_denoiser_that_reuses_its_memory():
         assert torch.equal(trace[1][0], trace[0][2])
 
 
-@over_solvers
-def test_samples_are_the_same_in_every_batch(solver):
+@over_ode_samplers
+def test_samples_are_the_same_in_every_batch(sampler):
     levels = log_uniform_grid(0.02, 50.0, 6)
-    plan = solver_recipe(solver, levels, start=(1.0, levels[0] ** -0.5, None))
+    plan = ode_recipe(sampler, levels, start=(1.0, levels[0] ** -0.5, None))
     whole = sample_standardised(Toy(), plan, 40, seed=3)
     assert torch.equal(sample_standardised(Toy(), plan, 40, seed=3, batch_size=7), whole)
     assert len(torch.unique(whole, dim=0)) == 40
@@ -263,11 +263,11 @@ def test_samples_are_the_same_in_every_batch(solver):
 
 def test_refusals():
     start = (0.0, 1.0, None)
-    with pytest.raises(InputError, match="solver: must be one of ddim, heun, dpmpp-2m"):
-        solver_recipe("x0", [1.0, 2.0], start=start)
+    with pytest.raises(InputError, match="sampler: must be one of ddim, heun, dpmpp-2m"):
+        ode_recipe("ddpm", [1.0, 2.0], start=start)
     with pytest.raises(InputError, match="last: must be one of"):
-        solver_recipe("ddim", [1.0, 2.0], start=start, last="stop")
+        ode_recipe("ddim", [1.0, 2.0], start=start, last="stop")
     with pytest.raises(InputError, match="at least 2 SNRs"):
-        solver_recipe("ddim", [1.0], start=start, last="sample")
+        ode_recipe("ddim", [1.0], start=start, last="sample")
     with pytest.raises(InputError, match="steps: must begin with one that needs no prediction"):
         Recipe(0.0, 1.0, None, (Step(1.0, 0.5, 0.5, 0.0, history=0.1),), 1.0)

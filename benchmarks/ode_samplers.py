@@ -1,6 +1,7 @@
-"""Distance of deterministic solvers to their teacher, for hand grids and planned ones.
+"""Distance of ODE samplers to their teacher, for hand grids and planned ones.
 
-    python benchmarks/solvers.py [--model FOLDER] [--audit FILE] [--solver dpmpp-2m] [--json FILE]
+    python benchmarks/ode_samplers.py [--model FOLDER] [--audit FILE] [--sampler dpmpp-2m] [--json
+    FILE]
 
 One network, trained by `girsanov.fit` on scikit-learn's digits (or given), is audited with
 teacher trajectories (or its audit is given; --audit also says where to keep one that is made).
@@ -23,7 +24,7 @@ from quality import Judge
 
 import girsanov as gv
 from girsanov.measuring.teacher import start_noise, start_points
-from girsanov.planning.solvers.plan_solver import JUDGE
+from girsanov.planning.ode_samplers.plan_ode_sampler import JUDGE
 from girsanov.sampling.loop import walk
 
 
@@ -38,21 +39,21 @@ def hand_grids(low, high, count):
     }
 
 
-def end_points(model, audit, solver, levels):
-    """Return the end points [n, d] of a solver from the starts of the judging half."""
+def end_points(model, audit, sampler, levels):
+    """Return the end points [n, d] of an ODE sampler from the starts of the judging half."""
     d, n = audit.curve.dimension, len(audit.trajectories)
     z = start_noise(audit.facts.seed, 0, n, d)[JUDGE].to(model.dtype)
     x = start_points(audit.frame, float(levels[0]), z)
-    plan = gv.solver_recipe(solver, levels, start=(0.0, 1.0, None))
+    plan = gv.ode_recipe(sampler, levels, start=(0.0, 1.0, None))
     with torch.inference_mode():
         for visit in walk(model, plan, x):
             x = visit.after
     return x.numpy().astype(np.float64)
 
 
-def grids(audit, solver, steps):
+def grids(audit, sampler, steps):
     """Yield (name, levels) for one number of network calls."""
-    plan = audit.plan(sampler=solver, steps=steps)
+    plan = audit.plan(sampler=sampler, steps=steps)
     count = len(plan.levels)
     yield from hand_grids(audit.levels[0], audit.levels[-1], count).items()
     yield "planned", plan.levels
@@ -92,7 +93,7 @@ def main() -> None:
     parser.add_argument("--model", help="a folder that `girsanov fit digits` wrote")
     parser.add_argument("--audit", help="its audit with trajectories; written if it is not there")
     parser.add_argument("--trajectories", type=int, default=512)
-    parser.add_argument("--solver", nargs="+", default=["dpmpp-2m"])
+    parser.add_argument("--sampler", nargs="+", default=["dpmpp-2m"])
     parser.add_argument("--steps", type=int, nargs="+", default=[5, 8, 12, 16, 24, 32])
     parser.add_argument("--json")
     options = parser.parse_args()
@@ -107,26 +108,26 @@ def main() -> None:
     fd, sw = judge.against_data(goal)
     print(f"teacher, {len(goal)} end points: fd {fd:.3f}  sw {sw:.4f}", flush=True)
     rows = []
-    for solver in options.solver:
+    for sampler in options.sampler:
         own = []
         for steps in options.steps:
-            for name, levels in grids(audit, solver, steps):
-                x = end_points(model, audit, solver, levels)
+            for name, levels in grids(audit, sampler, steps):
+                x = end_points(model, audit, sampler, levels)
                 square = np.square(x - goal).mean(1)
                 rms = square.mean() ** 0.5
                 se = square.std(ddof=1) / len(square) ** 0.5 / (2 * rms)
                 fd, sw = judge.against_data(x)
                 own.append(
-                    {"solver": solver, "steps": steps, "grid": name, "rms": rms, "se": se,
+                    {"sampler": sampler, "steps": steps, "grid": name, "rms": rms, "se": se,
                      "median": float(np.median(square)) ** 0.5, "fd": fd, "sw": sw}
                 )  # fmt: skip
                 print(
-                    f"{solver:9s} {steps:3d} {name:31s} rms {rms:.4f} ± {se:.4f}  "
+                    f"{sampler:9s} {steps:3d} {name:31s} rms {rms:.4f} ± {se:.4f}  "
                     f"median {own[-1]['median']:.4f}  fd {fd:6.3f}  sw {sw:.4f}",
                     flush=True,
                 )
         ratio = geometric_mean(own, options.steps, "planned")
-        print(f"{solver}: planned / best hand grid, geometric mean {ratio:.3f}", flush=True)
+        print(f"{sampler}: planned / best hand grid, geometric mean {ratio:.3f}", flush=True)
         rows += own
     if options.json:
         with open(options.json, "w") as file:
