@@ -22,7 +22,7 @@ WORDS = {str: "text", int: "a whole number", float: "a number", bool: "true or f
 LISTS = {str: "lines of text", int: "whole numbers", float: "numbers"}
 
 
-class Rule(NamedTuple):
+class FieldRule(NamedTuple):
     """What a field must be besides its type: in words, and as a test."""
 
     words: str

@@ -47,7 +47,7 @@ class Audit(AuditRecord):
 
     def __str__(self) -> str:
         """Return the verdict, `repr`, what the curve comes to in nats, and what to do next."""
-        return printed(self)
+        return audit_text(self)
 
     @property
     def verdict(self) -> str:
@@ -119,7 +119,7 @@ def verdict(audit: Audit, plan: Plan | None = None) -> str:
     return " ".join(spoken(audit, plan))
 
 
-def printed(audit: Audit) -> str:
+def audit_text(audit: Audit) -> str:
     """Return the verdict, `repr`, what the curve comes to in nats, and what to do next."""
     lines = [*([fill(audit.verdict, WIDTH)] if audit.verdict else []), repr(audit)]
     nats = audit.nats()

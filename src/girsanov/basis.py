@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-Kind = Literal["coordinate", "pca", "dct"]
+BasisKind = Literal["coordinate", "pca", "dct"]
 Vectors = TypeVar("Vectors", "Tensor", "Array")  # both are turned, each by its own library
 PCA_LIMIT = 2048  # dimensions; a dense basis beyond it costs more than the network
 DENSE = 256  # dimensions up to which one product is quicker than one for each axis
@@ -35,7 +35,7 @@ class Basis:
     factors: one orthonormal matrix [n, n] per axis of `shape`, None for the identity.
     """
 
-    kind: Kind
+    kind: BasisKind
     shape: tuple[int, ...]
     factors: tuple[Array | None, ...]
     _cache: dict[tuple[torch.dtype, torch.device], list[Tensor | None]] = field(

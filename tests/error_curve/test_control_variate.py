@@ -6,7 +6,7 @@ import torch
 from recorder import FRAME, LAW, Cloud, Recorder
 
 import girsanov as gv
-from girsanov.error_curve.between_levels import places
+from girsanov.error_curve.between_levels import places_between
 from girsanov.error_curve.control_variate import LINEAR, means_without, slopes
 from girsanov.error_curve.curve import FOLDS, GROUPS
 from girsanov.error_curve.exact import exact_curve
@@ -139,7 +139,11 @@ def test_much_of_the_spread_goes_at_the_levels_and_between_them():
     for control in (True, False):
         found = []
         for seed in range(24):
-            told = {"seed": seed, "control": control, "between": places(GRID, GROUPS, seed)}
+            told = {
+                "seed": seed,
+                "control": control,
+                "between": places_between(GRID, GROUPS, seed),
+            }
             examples = LawExamples(law, 320, 0)  # the same: the spread is that of the noise
             curve = measure_curve(Recorder(law, 0.8), examples, GRID, frame, Pass(**told))
             integral = stretches(curve, curve.levels[1:])[1:].mean(axis=1)

@@ -6,7 +6,7 @@ import torch
 
 from girsanov._checks import InputError
 from girsanov.denoise.exact import ExactDenoiser
-from girsanov.error_curve.curve import FOLDS, GROUPS, pairs
+from girsanov.error_curve.curve import FOLDS, GROUPS, upper_triangle
 from girsanov.error_curve.exact import exact_curve
 from girsanov.error_curve.frame import make_frame
 from girsanov.law import Gaussian, GaussianMixture
@@ -97,7 +97,7 @@ def test_products_feed_the_probe_with_plain_means(recorded):  # (3)
     n, r, c = n @ axes, r @ axes, np.broadcast_to((x0 - LAW.mean) @ axes, n.shape)
     before = np.concatenate([c[:, :1], r[:, :-1]], axis=1)
     vector = [np.ones_like(r), n, r, before, c]
-    expected = np.stack([by_group(vector[a] * vector[b]) for a, b in pairs(5)], axis=-1)
+    expected = np.stack([by_group(vector[a] * vector[b]) for a, b in upper_triangle(5)], axis=-1)
     assert curve.probe_variances == pytest.approx(variances)
     assert curve.products[1:] == pytest.approx(expected, rel=1e-9, abs=1e-12)
 

@@ -5,8 +5,8 @@ import pytest
 
 from girsanov._checks import InputError
 from girsanov.law import Gaussian, GaussianMixture
-from girsanov.paper.bounds import Facts, any_law, certificate
-from girsanov.paper.bounds.any_law import geometric_discretisation, score_term
+from girsanov.paper.bounds import Facts, any_law, any_law_certificate
+from girsanov.paper.bounds.any_law import any_law_score_term, geometric_discretisation
 
 GMM = GaussianMixture([0.3, 0.7], [[-1.5], [1.0]], [0.04, 0.15])
 
@@ -37,8 +37,8 @@ def test_table_of_grids(n, x0, gaussian, low, high, bound_x0, bound_gaussian):
     errors = GMM.curve(levels).value
     assert exact(GMM, levels, "x0") == pytest.approx(x0, abs=2e-3)
     assert exact(GMM, levels, "gaussian") == pytest.approx(gaussian, abs=2e-3)
-    assert certificate(levels, errors, 1, "x0") == pytest.approx((low, high), abs=1.5e-3)
-    assert certificate(levels, errors, 1, "gaussian")[1] >= exact(GMM, levels, "gaussian")
+    assert any_law_certificate(levels, errors, 1, "x0") == pytest.approx((low, high), abs=1.5e-3)
+    assert any_law_certificate(levels, errors, 1, "gaussian")[1] >= exact(GMM, levels, "gaussian")
     got = [geometric_discretisation(facts, h, n, first=0.01, last=1e3) for h in ("x0", "gaussian")]
     assert got == pytest.approx([bound_x0, bound_gaussian], rel=6e-3)
 
@@ -62,7 +62,7 @@ def test_bounds_hold_on_random_laws_and_grids(hold):
         bound = geometric_discretisation(facts, hold, n, first=ends[0], last=ends[1])
         assert true <= bound + slack
         grid = np.sort(np.concatenate([ends, np.exp(rng.uniform(*np.log(ends), n))]))
-        low, high = certificate(grid, law.curve(grid).value, law.dimension, hold)
+        low, high = any_law_certificate(grid, law.curve(grid).value, law.dimension, hold)
         assert low - slack <= exact(law, grid, hold) <= high + slack
 
 
@@ -86,7 +86,7 @@ def test_terms_of_the_bound():
     with pytest.raises(InputError, match="first, last: must be positive"):
         any_law(facts, "x0", 5, first=3.0, last=1.0)
     with pytest.raises(InputError, match="errors: must be a curve"):
-        certificate(np.array([1.0, 2.0]), np.array([2.0, 2.5]), 2, "x0")
+        any_law_certificate(np.array([1.0, 2.0]), np.array([2.0, 2.5]), 2, "x0")
 
 
 @pytest.mark.parametrize("ends", [(1e-6, 0.3), (0.01, 400.0), (3.0, 1e9)])
@@ -95,9 +95,9 @@ def test_a_score_error_costs_what_its_denoiser_does(ends):
         s = np.geomspace(*ends, n + 1)
         # 1/2 sum delta eps^2 with eps = e/sqrt(s (1 + s)), from score = (alpha m - X)/sigma^2
         true = 0.3**2 / 2 * np.sum(np.diff(s) / (s[:-1] * (1 + s[:-1])))
-        got = score_term(0.3, n, first=ends[0], last=ends[1])
+        got = any_law_score_term(0.3, n, first=ends[0], last=ends[1])
         assert true * (1 - 1e-12) <= got <= 2 * true
     time = np.log1p(1 / ends[0]) / 2 - np.log1p(1 / ends[1]) / 2
-    assert score_term(0.3, 10**7, first=ends[0], last=ends[1]) == pytest.approx(
+    assert any_law_score_term(0.3, 10**7, first=ends[0], last=ends[1]) == pytest.approx(
         0.09 * time, rel=1e-4
     )

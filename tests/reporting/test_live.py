@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from girsanov.ledger.verdict import verdict
+from girsanov.ledger.verdict import plan_verdict
 from girsanov.planning.make_plan import make_plan
 from girsanov.planning.on_grid import evaluate_grid
 from girsanov.reporting.live import island, live, relatives, state
@@ -28,7 +28,7 @@ def test_every_embedded_plan_is_the_one_made_for_its_steps(embedded, wrong_audit
     for told in embedded["plans"]:
         plan = make_plan(wrong_audit, steps=told["steps"], resolution=given.resolution)
         np.testing.assert_allclose(told["noise"], plan.levels**-0.5, rtol=1e-4)
-        assert told["sentence"] == verdict(plan)
+        assert told["sentence"] == plan_verdict(plan)
         for bar, entry in zip(told["bars"], plan.ledger, strict=True):
             known = entry.low if entry.value is None else entry.value
             assert bar[1] == pytest.approx(known, rel=1e-4)

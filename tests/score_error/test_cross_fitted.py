@@ -5,8 +5,8 @@ import pytest
 import torch
 
 import girsanov as gv
-from girsanov.error_curve.between_levels import places
-from girsanov.error_curve.curve import GROUPS, pairs
+from girsanov.error_curve.between_levels import places_between
+from girsanov.error_curve.curve import GROUPS, upper_triangle
 from girsanov.error_curve.frame import make_frame
 from girsanov.error_curve.interpolate import stretches
 from girsanov.measuring import measuring_pass as measure
@@ -47,7 +47,7 @@ def caught(monkeypatch):
 
 def test_products_between_the_levels_are_plain_means_over_what_was_called(caught):
     model, other = Recorder(LAW), Recorder(LAW, 0.5)
-    between = places(GRID, GROUPS, 3)
+    between = places_between(GRID, GROUPS, 3)
     options = {"between": between, "reference": other, "batch_size": N}
     measure_curve(model, LawExamples(LAW, N, 3), GRID, FRAME, Pass(**options))
     (_, (at, products, _), examples), x0 = caught[0], LAW.sample(N, seed=3, first=FAR)
@@ -63,7 +63,7 @@ def test_products_between_the_levels_are_plain_means_over_what_was_called(caught
         known = [x0 - x, x0 - m, x0 - model.calls[before][2], x0 - torch.tensor(LAW.mean)]
         known.append(x0 - other.calls[call][2])
         vector = [np.ones((N, 2)), *((v.numpy() @ axes) for v in known)]
-        for place, (a, b) in enumerate(pairs(6)):
+        for place, (a, b) in enumerate(upper_triangle(6)):
             plain = [(vector[a] * vector[b])[g::GROUPS].mean(axis=0) for g in range(GROUPS)]
             assert products[gap, :, :, place] == pytest.approx(
                 np.array(plain), rel=1e-9, abs=1e-12

@@ -54,7 +54,7 @@ def verify(
             statements or (), quick=quick, seed=seed, progress=lambda k, n, _: bar(k, n)
         )
     files = paper.save(done, out)
-    content = {**paper.to_json(done), "files": files}
+    content = {**paper.verification_json(done), "files": files}
     console.result(json, content, lambda: _show(done, files, tables))
     if not done.holds:
         raise typer.Exit(1)

@@ -34,7 +34,7 @@ from .precondition import (
     log_range,
 )
 from .still import evaluating
-from .unet import build_scheduler
+from .unet import unet_scheduler
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 FORMAT = "girsanov/model/1"
@@ -66,7 +66,7 @@ class NetworkDenoiser:
         self.classes = len(self.label_names)
         self.process = "cld" if phases_of(self.network) == 2 else "vp"
         if self.preconditioning == "v" and self.scheduler is None:
-            self.scheduler = build_scheduler(self.snr_range)
+            self.scheduler = unet_scheduler(self.snr_range)
         self.seal()
         self._surroundings = self._build_surroundings()
 

@@ -45,7 +45,7 @@ class Preconditioning(Protocol):
         ...
 
 
-class Known:
+class LevelCache:
     """What a network is surrounded by at levels met before: samplers meet the same ones again.
 
     On a GPU a dozen small kernels and copies for every call would else be made anew.
@@ -85,7 +85,7 @@ class LinearPreconditioning:
         self.basis = moments.basis if kind == "wiener" else coordinate_basis(d)
         self.variances = torch.from_numpy(working_variances(moments, kind))
         self.mean = torch.from_numpy(moments.mean)
-        self.known = Known()
+        self.known = LevelCache()
 
     def denoise(self, network: Call, x: Tensor, snr: Tensor, label: Tensor | None) -> Tensor:
         """Return equation (1)."""
@@ -131,7 +131,7 @@ class VPreconditioning:
         self.dtype = dtype
         self.log_snrs = scheduler_log_snr(scheduler)[::-1].copy()  # increasing
         self.last = len(self.log_snrs) - 1
-        self.known = Known()
+        self.known = LevelCache()
 
     def denoise(self, network: Call, x: Tensor, snr: Tensor, label: Tensor | None) -> Tensor:
         """Return equation (3)."""

@@ -38,7 +38,7 @@ from .pipelines.pipeline import bytes_of
 from .pipelines.schedule import vp_clock, x0_behind
 from .still import plain, still
 
-Weights = nn.Module | Mapping[str, Any]
+GivenWeights = nn.Module | Mapping[str, Any]
 Units = Standardisation | tuple[Any, Any]
 STRAIGHT = "velocity is of process=gv.Flow(), whose x_t = (1 - t) x0 + t z"
 ALIKE = 1e-2  # of its largest number, by which the answer to an example may differ between calls
@@ -79,7 +79,7 @@ class _Told(NamedTuple):
 
     shape: tuple[int, ...]
     predicts: str
-    weights: Weights
+    weights: GivenWeights
     standardisation: Standardisation | None
     units: tuple[Array, Array] | None
     label_names: tuple[str, ...]
@@ -194,7 +194,7 @@ class WrapKeywords(TypedDict, total=False):
     train: Dataset | None
     units: Units | None
     label_names: Sequence[str]
-    weights: Weights | None
+    weights: GivenWeights | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,7 +208,7 @@ class WrapOptions:
     train: Dataset | None = None
     units: Units | None = None
     label_names: Sequence[str] = ()
-    weights: Weights | None = None
+    weights: GivenWeights | None = None
 
 
 @takes(WrapOptions)
@@ -255,7 +255,7 @@ def wrap(
     return made
 
 
-def _tensors(weights: Weights) -> dict[str, Tensor]:
+def _tensors(weights: GivenWeights) -> dict[str, Tensor]:
     found = weights.state_dict() if isinstance(weights, nn.Module) else weights
     return {str(name): torch.as_tensor(value) for name, value in found.items()}
 
@@ -265,7 +265,7 @@ def _around(kind: torch.dtype) -> torch.dtype:
     return torch.float32 if few else kind
 
 
-def _first(weights: Weights) -> Tensor:
+def _first(weights: GivenWeights) -> Tensor:
     if isinstance(weights, nn.Module):
         return next(chain(weights.parameters(), weights.buffers()), torch.empty(0))
     return torch.as_tensor(next(iter(weights.values()), torch.empty(0)))

@@ -21,10 +21,10 @@ from ..planning.plan import Plan
 from ..sampling.registry import SAMPLERS, sampler_named
 from ..sampling.sampler import Recipe
 from .json_arrays import (
-    pack,
+    pack_array,
     pack_basis,
     pack_rows,
-    unpack,
+    unpack_array,
     unpack_basis,
     unpack_rows,
 )
@@ -131,10 +131,10 @@ class Carried:
             "grids": {str(n): list(grid) for n, grid in self.grids.items()},
             "variances": None if self.variances is None else pack_rows(self.variances),
             "axes": "main" if same else pack_basis(self.axes),
-            "mean": pack(self.mean),
+            "mean": pack_array(self.mean),
             "main": pack_basis(self.main),
             "start": self.start,
-            "spread": pack(self.spread),
+            "spread": pack_array(self.spread),
             "calibration": None if self.calibration is None
             else [pack_rows(self.calibration[:, k]) for k in range(3)],
         }  # fmt: skip
@@ -151,8 +151,8 @@ class Carried:
             content["sampler"], content["last"], np.asarray(content["levels"], np.float64),
             {int(n): tuple(grid) for n, grid in content["grids"].items()},
             None if rows is None else unpack_rows(rows, "variances"), axes,
-            unpack(content["mean"], "mean"), main, content["start"],
-            unpack(content["spread"], "spread"), weights,
+            unpack_array(content["mean"], "mean"), main, content["start"],
+            unpack_array(content["spread"], "spread"), weights,
         )  # fmt: skip
 
 
@@ -210,7 +210,7 @@ def _spread(plan: Plan) -> Array:
     return np.asarray(np.maximum(plan.start_noise**2 - 1 / plan.levels[0], 0.0))
 
 
-def shape_of(plan: Plan) -> tuple[int, ...]:
+def plan_item_shape(plan: Plan) -> tuple[int, ...]:
     """Return the shape of one item of the plan's model."""
     shape = plan.audit.shape
     d = plan.moments.basis.dimension

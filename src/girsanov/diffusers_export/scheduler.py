@@ -26,15 +26,15 @@ import torch
 
 from .._checks import InputError, need, refuse, require
 from .._typing import Json, PathLike, Tensor
-from ..denoise.pipelines.flux_tokens import pack, tokens_of, unpack
+from ..denoise.pipelines.flux_tokens import pack_tokens, tokens_of, unpack_tokens
 from ..denoise.pipelines.pipeline import clip_of, clipped
-from ..denoise.pipelines.schedule import Clock, build_scheduler, clock_of, own_config
+from ..denoise.pipelines.schedule import PipelineClock, build_scheduler, clock_of, own_config
 from ..measuring.record import AuditRecord
 from ..planning.plan import Plan
 from ..planning.plan_file import load_plan
 from ..sampling.loop import coloured
 from ..sampling.sampler import Recipe
-from .plan_table import carry, shape_of
+from .plan_table import carry, plan_item_shape
 from .plans_for_steps import read_family
 from .validate import read_whole
 
@@ -106,7 +106,7 @@ class GirsanovScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]
         last = plans[-1]
         return cls(
             plans=carry(plans).to_json(), clock=clock.to_json(), clip=clip,
-            shape=list(shape_of(plans[0])), num_train_timesteps=clock.steps,
+            shape=list(plan_item_shape(plans[0])), num_train_timesteps=clock.steps,
             prediction_type=OUTPUTS.get(clock.output, clock.output),
             about={"girsanov": last.audit.girsanov, "model": last.model},
             use_flow_sigmas=clock.kind == "flow",
@@ -256,7 +256,7 @@ class GirsanovScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]
 
     def _flat(self, sample: Tensor, alpha: float) -> tuple[Tensor, torch.Size]:
         if self._packed(sample.shape):
-            return unpack(sample, self._shape).flatten(1).float() / alpha, sample.shape
+            return unpack_tokens(sample, self._shape).flatten(1).float() / alpha, sample.shape
         right = tuple(sample.shape[1:]) == self._shape
         require(right, "sample", f"must be [B, {self._shape}], the shape of the audited items",
                 tuple(sample.shape), "Audit the pipeline at this size")  # fmt: skip
@@ -265,7 +265,7 @@ class GirsanovScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]
     def _shaped(self, x: Tensor, shape: torch.Size) -> Tensor:
         """Return x [B, d] in the shape that the pipeline keeps."""
         if self._packed(shape):
-            return pack(x.reshape(len(x), *self._shape))
+            return pack_tokens(x.reshape(len(x), *self._shape))
         return x.reshape(shape)
 
     def _require_time(self, timestep: Any, k: int) -> None:
@@ -295,7 +295,7 @@ class GirsanovScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]
         return int(self.config.num_train_timesteps)
 
 
-def _told(plan: Plan, scheduler: Any) -> tuple[Clock, Json]:
+def _told(plan: Plan, scheduler: Any) -> tuple[PipelineClock, Json]:
     """Return the clock and the clipping of the plan's pipeline, or of the scheduler given."""
     if scheduler is not None:
         return clock_of(scheduler), clip_of(own_config(scheduler))
@@ -303,7 +303,7 @@ def _told(plan: Plan, scheduler: Any) -> tuple[Clock, Json]:
     if recorded is None:
         refuse("plan", "must be of a diffusers pipeline", None,
                "Give its own scheduler: from_plan(plan, scheduler=pipe.scheduler)")  # fmt: skip
-    return Clock.from_json(recorded.clock), dict(recorded.clip)
+    return PipelineClock.from_json(recorded.clock), dict(recorded.clip)
 
 
 GirsanovScheduler.__module__ = "girsanov"  # the name that model_index.json keeps for ever

@@ -23,7 +23,7 @@ import numpy as np
 
 from .._checks import need, require
 from .._typing import Array
-from ..denoise.pipelines.schedule import Clock, own_config
+from ..denoise.pipelines.schedule import PipelineClock, own_config
 from ..measuring.record import AuditRecord
 from ..planning.make_plan import make_plan
 from ..planning.options import Limits
@@ -38,14 +38,14 @@ SWAPS = {"timesteps": "DPMSolverMultistepScheduler", "sigmas": "EulerDiscreteSch
 WARPED = ("use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "use_lu_lambdas")
 
 
-def timesteps_of(plan: Plan, clock: Clock) -> list[float | int]:
+def timesteps_of(plan: Plan, clock: PipelineClock) -> list[float | int]:
     """Return (1) of the levels at which the plan calls the network."""
     times = clock.time(plan.levels[: plan.steps], any_level=True)
     whole = bool((times == np.rint(times)).all())
     return [int(t) for t in times] if whole else [float(t) for t in times]
 
 
-def sigmas_of(plan: Plan, clock: Clock) -> list[float]:
+def sigmas_of(plan: Plan, clock: PipelineClock) -> list[float]:
     """Return (2) of the levels at which the plan calls the network, without the last 0."""
     sigma = plan.levels[: plan.steps] ** -0.5
     return [float(v) for v in (sigma / (1 + sigma) if clock.kind == "flow" else sigma)]
@@ -87,7 +87,7 @@ class Runner(NamedTuple):
         return name.startswith("DDPM") or algorithm.startswith("sde")
 
 
-def runner(own: Any, pipeline: str, to: str, clock: Clock) -> Runner | None:
+def runner(own: Any, pipeline: str, to: str, clock: PipelineClock) -> Runner | None:
     """Return what runs a list `to` with this pipeline: its own scheduler, or one of its levels.
 
     None where the pipeline drives none that takes such a list.
@@ -145,7 +145,7 @@ def shift_of(scheduler: Any) -> float | None:
     return None if shift is None else float(shift)
 
 
-def lines_for(run: Runner, clock: Clock, to: str, values: list[Any]) -> list[str]:
+def lines_for(run: Runner, clock: PipelineClock, to: str, values: list[Any]) -> list[str]:
     """Return the Python that makes `pipe` visit `values`, or draws with them where it cannot."""
     kind = type(run.scheduler).__name__
     last = [0.0] if to == "sigmas" and clock.kind == "vp" else []  # Euler wants the end as well

@@ -23,7 +23,7 @@ from .._checks import (
 )
 from .._typing import Array
 from ..denoise.parametrise import PARAMETRISATIONS
-from ..denoise.pipelines.schedule import Clock
+from ..denoise.pipelines.schedule import PipelineClock
 from ..path_kl.start import STARTS
 from ..sampling.registry import sampler_named
 from .plan_table import Carried
@@ -40,10 +40,10 @@ BROKEN = (
 MOST = 2**24  # numbers of one item
 
 
-def read_whole(plans: Any, clock: Any, clip: Any, shape: Any) -> tuple[Carried, Clock]:
+def read_whole(plans: Any, clock: Any, clip: Any, shape: Any) -> tuple[Carried, PipelineClock]:
     """Return the plans and the clock of a scheduler's file, or refuse them in one line."""
     try:
-        carried, time = Carried.from_json(plans), Clock.from_json(clock)
+        carried, time = Carried.from_json(plans), PipelineClock.from_json(clock)
         _require_plans(carried, [int(n) for n in shape])
         _require_clock(time)
     except BROKEN as cause:
@@ -95,7 +95,7 @@ def _require_plans(c: Carried, shape: list[int]) -> None:
         require(positive, name, "must not be negative", float(values.min()))
 
 
-def _require_clock(clock: Clock) -> None:
+def _require_clock(clock: PipelineClock) -> None:
     require_choice("clock kind", clock.kind, ("vp", "flow", "edm"))
     require_choice("clock output", clock.output, PARAMETRISATIONS)
     require_levels("clock snr_range", clock.snr_range, at_least=2)

@@ -46,7 +46,7 @@ class Places(NamedTuple):
         return int(self.weights.any(axis=1).sum())
 
 
-def places(grid: Levels, groups: int, seed: int, known: Levels | None = None) -> Places:
+def places_between(grid: Levels, groups: int, seed: int, known: Levels | None = None) -> Places:
     """Return where `groups` look in the gaps of `grid` [K]; known: the levels a model knows."""
     from ..noise import NoiseSource  # brings torch, which planning needs not
 

@@ -90,7 +90,7 @@ def chance_of(noise: Array, cross: Array, snr: Array) -> Array:
     return np.stack([noise - 1 / snr, cross], axis=-1)
 
 
-def parts(fit: Fit, chance: Array) -> Array:
+def noise_in_moments(fit: Fit, chance: Array) -> Array:
     """Return (2), of r^2, n r and x0 r, [..., 3]."""
     (a, b), (n, c) = fit, np.moveaxis(chance, -1, 0)
     return np.stack([a * (a * n + 2 * b * c), a * n + b * c, a * c], axis=-1)
@@ -100,7 +100,7 @@ def taken_off(rows: Rows, name: str, curve: Curve, gamma: Array) -> Array:
     """Return what is taken off (2) of every group in a basis, [K, B, J, 3]; gamma [B]."""
     linear = rows.linear[name]
     chance = chance_of(linear[..., 2], linear[..., 3], rows.snr[:, :, None])
-    found = gamma[:, None, None] * parts(fitted(rows, name, curve), chance)
+    found = gamma[:, None, None] * noise_in_moments(fitted(rows, name, curve), chance)
     return harmless(rows.errors[name], found, curve.sizes[name], rows.snr, curve.shares)
 
 

@@ -21,7 +21,7 @@ from .._checks import require, require_levels
 from .._typing import Array, Levels
 from ..basis import Basis
 from ..law.base import COVARIANCE_LIMIT, Law
-from ..law.known import Known
+from ..law.known import KnownErrors
 from ..moments import Moments
 from .bands import Bands
 from .curve import Curve
@@ -79,7 +79,7 @@ def known_curve(law: Law, levels: Levels) -> KnownCurve | None:
     return KnownCurve(curve, frame)
 
 
-def _seen(law: Law, known: Known) -> tuple[Frame, Array]:
+def _seen(law: Law, known: KnownErrors) -> tuple[Frame, Array]:
     """Return the frame whose main basis are the axes, and M_j along them from 0 on, [L+1, d]."""
     order = np.argsort(-known.variances, kind="stable")
     variances = known.variances[order]

@@ -81,7 +81,7 @@ def position(measured: Levels, levels: Levels) -> tuple[Indices, Array]:
     return i, np.clip(w, 0.0, 1.0)
 
 
-def refined(
+def refined_curve(
     curve: Curve, levels: Levels, *, bases: tuple[str, ...] = (), pick: str = "between"
 ) -> Curve:
     """Return the curve at 0 and `levels`, which must hold all the measured ones.

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._typing import Array
-from .curve import pairs
+from .curve import upper_triangle
 
 ONE, NOISE, RESIDUAL, BEFORE, CENTRED, OTHER = range(6)  # places in v
 Combination = dict[int, Array | float]  # x by place, numbers or [..., K, P]; the rest are 0
@@ -60,6 +60,6 @@ def matrices(products: Array) -> Array:
     """Return symmetric matrices [..., V, V] from their upper triangles [..., V (V + 1)/2]."""
     n = int(np.sqrt(2 * products.shape[-1]))
     out = np.empty((*products.shape[:-1], n, n))
-    for p, (a, b) in enumerate(pairs(n)):
+    for p, (a, b) in enumerate(upper_triangle(n)):
         out[..., a, b] = out[..., b, a] = products[..., p]
     return out

@@ -34,7 +34,7 @@ from .._files import write_json
 from .._typing import Array, Json, PathLike, Tensor
 from ..montecarlo import Estimate
 from ..noise import NoiseSource
-from .known import Known
+from .known import KnownErrors
 
 FORMAT = "girsanov/law/1"
 COVARIANCE_LIMIT = 8192  # dimension above which a d x d covariance is refused (512 MiB there)
@@ -82,7 +82,7 @@ class Law(ABC):
     def _posterior(self, x: Tensor, noise: float, spread: bool) -> tuple[Tensor, Tensor]:
         """Return equations (1) [B, d] and, when `spread`, (2) [B] at noise variance 1/s > 0."""
 
-    def _known(self, levels: Array) -> Known | None:
+    def _known(self, levels: Array) -> KnownErrors | None:
         """Return what `known.py` says of the law at `levels` [K], None where nothing is known."""
         return None
 
@@ -91,7 +91,7 @@ class Law(ABC):
         known = self._known(levels)
         return None if known is None else known.errors.sum(axis=1)
 
-    def known(self, levels: Any) -> Known | None:
+    def known(self, levels: Any) -> KnownErrors | None:
         """Return the errors along axes and the information at increasing SNRs `levels` [K].
 
         None of a law that only sampling can tell.

@@ -22,7 +22,7 @@ from .._files import sha256_of
 from .._typing import Array, Json, Tensor
 from ..noise import NoiseSource
 from .base import FORMAT, Law, as_array
-from .known import Known
+from .known import KnownErrors
 
 ASYMMETRY = 1e-8  # allowed relative to the largest entry or eigenvalue: rounding of the user's
 
@@ -103,7 +103,7 @@ class Gaussian(Law):
     def _exact_curve(self, levels: Array) -> Array:
         return np.array([(self._values / (1 + s * self._values)).sum() for s in levels])
 
-    def _known(self, levels: Array) -> Known:
+    def _known(self, levels: Array) -> KnownErrors:
         return along_axes(self._vectors, self._values, levels)
 
     def _tensors(self, like: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -117,10 +117,10 @@ class Gaussian(Law):
         return cached[0], cached[1], cached[2]
 
 
-def along_axes(vectors: Array | None, values: Array, levels: Array) -> Known:
+def along_axes(vectors: Array | None, values: Array, levels: Array) -> KnownErrors:
     """Return what is known of independent normal numbers of variances `values` [d]: (2)."""
     gain = levels[:, None] * values
-    return Known(vectors, values, values / (1 + gain), np.log1p(gain).sum(axis=1) / 2)
+    return KnownErrors(vectors, values, values / (1 + gain), np.log1p(gain).sum(axis=1) / 2)
 
 
 def _turn(coordinates: Tensor, vectors: Tensor | None) -> Tensor:

@@ -37,7 +37,7 @@ from .._typing import Array, Json, Tensor
 from ..noise import NoiseSource
 from .base import FORMAT, Law, as_array
 from .gaussian import along_axes, eigen_form
-from .known import Known
+from .known import KnownErrors
 from .line import Line
 from .split import split
 
@@ -263,7 +263,7 @@ class GaussianMixture(Law):
             found = [a.plus(b) for a, b in zip(found, new, strict=True)] if found else new
         yield from zip(places, found, strict=True)
 
-    def _known(self, levels: Array) -> Known | None:
+    def _known(self, levels: Array) -> KnownErrors | None:
         used = self.weights > 0
         w, means, variances = self.weights[used], self.means[used], self._variances[used]
         k, d = means.shape
@@ -276,7 +276,7 @@ class GaussianMixture(Law):
         if d == 1:
             line = Line(w, means[:, 0], variances[:, 0])
             error, information = line.known(levels)
-            return Known(None, np.array([line.variance]), error[:, None], information)
+            return KnownErrors(None, np.array([line.variance]), error[:, None], information)
         apart = split(w, means, (variances, vectors), float(levels[-1]))
         if apart is None:
             return None
@@ -284,7 +284,7 @@ class GaussianMixture(Law):
         rest = along_axes(None, apart.values, levels)
         errors = np.concatenate([error[:, None], rest.errors], axis=1)
         variances = np.append(apart.line.variance, apart.values)
-        return Known(apart.axes, variances, errors, information + rest.information)
+        return KnownErrors(apart.axes, variances, errors, information + rest.information)
 
     def _parts(self, like: Tensor) -> _Parts:
         cached: _Parts | None = self.__dict__.get("_cached")

@@ -28,7 +28,7 @@ from .._typing import Array, Json, Tensor
 from ..noise import NoiseSource
 from .base import FORMAT, SIZE_LIMIT, Law, as_array
 from .bessel import Tilt, tilt
-from .known import Known
+from .known import KnownErrors
 from .quadrature import integrals
 
 SHARPEST = 1e100  # s R^2, beyond which squares overflow
@@ -95,7 +95,7 @@ class Sphere(Law):
     def _too_sharp(self, snr: float) -> tuple[str, str, float]:
         return "snr", f"must be at most {SHARPEST:g} / radius^2", snr
 
-    def _known(self, levels: Array) -> Known:
+    def _known(self, levels: Array) -> KnownErrors:
         d, noise = self.dimension, 1 / levels
         require(bool(levels[-1] * self.variance <= SHARPEST), *self._too_sharp(levels[-1]))
         surface = math.log(2) + d / 2 * math.log(math.pi) - math.lgamma(d / 2)
@@ -111,7 +111,7 @@ class Sphere(Law):
         known = np.stack([np.zeros(len(levels)), np.full(len(levels), LEAST)])
         found = integrals(rule, [self._edges(float(v)) for v in noise], known)
         own = np.full(d, self.variance / d)
-        return Known(None, own, np.repeat(found[0][:, None] / d, d, axis=1), found[1])
+        return KnownErrors(None, own, np.repeat(found[0][:, None] / d, d, axis=1), found[1])
 
     def _edges(self, noise: float) -> Array:
         middle = math.hypot(self.radius, math.sqrt((self.dimension - 1) * noise))

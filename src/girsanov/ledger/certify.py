@@ -134,11 +134,11 @@ def _holds(price: Prices, entries: tuple[Entry, ...]) -> str:
     if price.audit.facts.exact:
         return EXACT
     low = next((e.low for e in entries if e.name == "score"), None)
-    said = left_out(low, price.audit.calibration is not None)
+    said = certificate_leaves_out(low, price.audit.calibration is not None)
     return said if price.audit.curve.about_class is None else f"{said}; {OF_CLASSES}"
 
 
-def left_out(low: float | None, calibrated: bool) -> str:
+def certificate_leaves_out(low: float | None, calibrated: bool) -> str:
     """Return what a certificate leaves out: the score error, which costs the path `low` nats."""
     least = "" if not low else f", which costs the path at least {low:.3g} nats and"
     whose = "calibrated model" if calibrated else "model"

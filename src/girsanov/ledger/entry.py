@@ -20,7 +20,7 @@ from .._checks import require, require_choice, require_number
 from .._typing import Json
 from ..montecarlo import Estimate
 
-Kind = Literal["exact", "estimate", "upper bound", "lower bound", "unknown"]
+EntryKind = Literal["exact", "estimate", "upper bound", "lower bound", "unknown"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Entry:
     value: float | None
     low: float | None
     high: float | None
-    kind: Kind
+    kind: EntryKind
     note: str
 
     @property
@@ -70,7 +70,7 @@ def entry_from_json(content: Json) -> Entry:
     for name in ("value", "low", "high"):
         if getattr(entry, name) is not None:
             require_number(name, getattr(entry, name))
-    require_choice("kind", entry.kind, get_args(Kind))
+    require_choice("kind", entry.kind, get_args(EntryKind))
     for name in ("name", "note"):
         require(isinstance(getattr(entry, name), str), name, "must be text", getattr(entry, name))
     return entry

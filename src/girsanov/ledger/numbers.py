@@ -88,7 +88,7 @@ def within(low: float, high: float) -> str:
     return f"(95 % interval {ends(low, high)})"
 
 
-def name_of(entry: Entry) -> str:
+def entry_title(entry: Entry) -> str:
     """Return an entry's name for a heading."""
     return NAMES.get(entry.name, entry.name.capitalize())
 

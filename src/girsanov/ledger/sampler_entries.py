@@ -9,7 +9,7 @@ from .._typing import Indices
 from ..montecarlo import Estimate
 from ..path_kl.grid_cost import Prices
 from ..path_kl.shortest_path import is_monge
-from .entry import Entry, Kind, estimate_entry
+from .entry import Entry, EntryKind, estimate_entry
 from .widening import left_open
 
 UNSHOWN = "for what these examples may not have shown"
@@ -35,7 +35,7 @@ def sampler_entries(
         assert entry.high is not None
         if exact and entry.high <= DUST:
             entry = replace(entry, value=0.0, low=0.0, high=0.0)
-        kind: Kind = "exact" if exact and gap.below + gap.above < DUST else "estimate"
+        kind: EntryKind = "exact" if exact and gap.below + gap.above < DUST else "estimate"
         beside = _allowed(max(gap.below, gap.above), exact)
         entries.append(
             replace(

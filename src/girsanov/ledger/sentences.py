@@ -5,7 +5,7 @@ from __future__ import annotations
 from .kept_spread import kept_spread
 from .model_faults import REMEDY, better, ignorant, no_better
 from .stated import Stated
-from .verdict import verdict
+from .verdict import plan_verdict
 from .winner import winner
 
 
@@ -26,6 +26,6 @@ def plan_sentences(plan: Stated) -> list[str]:
 def sentences(plan: Stated, fault: str, helps: str) -> list[str]:
     """Return who won, what is wrong with the model or else the verdict, and what would help."""
     named = not plan.ledger or plan.ledger[0].name == "init"
-    first = fault or (verdict(plan) if named else "")
+    first = fault or (plan_verdict(plan) if named else "")
     spread = "" if fault else kept_spread(plan)
     return [text for text in (winner(plan), first, spread, helps) if text]

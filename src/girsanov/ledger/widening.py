@@ -29,7 +29,7 @@ import numpy as np
 
 from .._typing import Array, Indices
 from ..error_curve.curve import Curve
-from ..error_curve.interpolate import refined
+from ..error_curve.interpolate import refined_curve
 from ..path_kl.cells import cell_costs
 from ..path_kl.grid_cost import Prices
 from ..path_kl.ideal_grid import optimism_between
@@ -85,7 +85,8 @@ def _bracketed(price: Prices, nodes: Indices) -> tuple[Open, Open]:
     first, last = int(nodes[0]), int(nodes[-1])
     bases = tuple({price.covariance} & {*price.curve.errors}) if price.covariance else ()
     low, high = (
-        refined(price.audit.curve, price.levels, bases=bases, pick=p) for p in ("low", "high")
+        refined_curve(price.audit.curve, price.levels, bases=bases, pick=p)
+        for p in ("low", "high")
     )
     below, above = _integral_ends(low, high)
     mid, whole = price._integrals[:, 0], known[:-1] & known[1:]

@@ -14,7 +14,7 @@ from .._typing import Progress
 from ..data import Dataset
 from ..denoise.base import Denoiser, per_call
 from ..denoise.mlp import ResidualMLP
-from ..error_curve.between_levels import places
+from ..error_curve.between_levels import places_between
 from ..error_curve.class_means import about_class
 from ..error_curve.curve import GROUPS
 from ..error_curve.frame import make_frame
@@ -65,7 +65,7 @@ def measure_audit(denoiser: Denoiser, data: Dataset | Law, request: AuditOptions
     exact = denoiser.exact and isinstance(data, Law) and data.fingerprint == denoiser.fingerprint
     frame = make_frame(moments, denoiser.shape)
     count, paths = request.draws or -(-DRAWN // len(source)), request.trajectories
-    between = places(grid, GROUPS, seed, trained_levels(denoiser))
+    between = places_between(grid, GROUPS, seed, trained_levels(denoiser))
     parts = [len(source) * count * (len(grid) + between.gaps), len(seen or ()) * len(grid)]
     parts.append(paths * teacher_calls(len(grid)))
     size = rows_for(denoiser, len(source), request.batch_size)

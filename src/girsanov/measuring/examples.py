@@ -80,7 +80,7 @@ class Part:
         return self.examples.batch_labels(self.order[rows])
 
 
-class Known(NamedTuple):
+class PriorKnowledge(NamedTuple):
     """What an audit knows before it measures; origin: of the moments, in words.
 
     source: the examples to audit; others: examples of the same data that are not audited.
@@ -224,7 +224,7 @@ def neighbours(
 
 def moments_for(
     denoiser: Denoiser, data: Dataset | Law, train: Dataset | None, source: Examples
-) -> Known:
+) -> PriorKnowledge:
     """Return moments from examples that are not audited, these, and the examples left.
 
     Of a model that takes labels also those of each class: of one that was kept without them only
@@ -235,17 +235,17 @@ def moments_for(
         moments: Moments = denoiser.moments  # type: ignore[attr-defined]
         if moments.classes is None and others is not None:
             moments = _of_classes(moments, others, denoiser)
-        return Known(moments, "model", source, others)
+        return PriorKnowledge(moments, "model", source, others)
     if isinstance(data, Law):
         moments = moments_from_covariance(data.mean, data.covariance())
-        return Known(moments, "law", source, others)
+        return PriorKnowledge(moments, "law", source, others)
     if others is not None:
-        return Known(_measured(others, denoiser), "train", source, others)
+        return PriorKnowledge(_measured(others, denoiser), "train", source, others)
     assert isinstance(source, Dataset | Part)
     order = NoiseSource(0, "set aside").uniform(0, 0, len(source)).argsort(kind="stable")
     aside = len(source) // MOMENT_SHARE
     kept, others = Part(source, np.sort(order[aside:])), Part(source, np.sort(order[:aside]))
-    return Known(_measured(others, denoiser), "held-out, set aside", kept, others)
+    return PriorKnowledge(_measured(others, denoiser), "held-out, set aside", kept, others)
 
 
 def diameter(examples: Examples, mean: Array, chunk: int = 1024) -> float:

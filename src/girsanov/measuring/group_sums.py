@@ -23,9 +23,9 @@ from .._processes import Processes
 from .._typing import Array, Tensor
 from ..error_curve.bridge_variate import PRODUCTS
 from ..error_curve.control_variate import LINEAR
-from ..error_curve.curve import FOLDS, GROUPS, VECTOR, pairs
+from ..error_curve.curve import FOLDS, GROUPS, VECTOR, upper_triangle
 from ..error_curve.frame import Frame
-from .brownian_path import Level
+from .brownian_path import PathLevel
 
 TOGETHER = {"cpu": 2**18, "cuda": 2**22}  # numbers of a vector that are added at once
 NOISE, RESIDUAL, OTHER = 0, 1, 2  # of what is gathered; then e, and in phase space w
@@ -43,7 +43,7 @@ class Seen(NamedTuple):
     row: int
     before: int
     last: int
-    level: Level
+    level: PathLevel
 
 
 class Sums:
@@ -78,7 +78,7 @@ class Sums:
         probe = (levels - 1, len(PRODUCTS), GROUPS, frame.probe_bands.count)
         shapes["bridge.probe"] = probe
         shapes["traces"] = (rows, 4 if self.phases else 3, GROUPS)
-        wide = (len(pairs(self.width)), GROUPS, frame.probe_bands.count)
+        wide = (len(upper_triangle(self.width)), GROUPS, frame.probe_bands.count)
         shapes["products"] = (rows, *wide)
         shapes |= {"full": (levels, 3, FOLDS, d, d)} if full else {}
         self.totals = {k: torch.zeros(s, dtype=torch.float64) for k, s in shapes.items()}
@@ -119,9 +119,9 @@ class Sums:
         self.at = (0, 1)
         none = torch.zeros_like(self.x0)
         w, other = none if self.phases else None, self.mean if self.reference else None
-        self._gather(Seen(0, 1, 1, Level(0, none, self.mean, w)), other)
+        self._gather(Seen(0, 1, 1, PathLevel(0, none, self.mean, w)), other)
 
-    def add(self, level: Level, other: Tensor | None) -> None:
+    def add(self, level: PathLevel, other: Tensor | None) -> None:
         """Add one level of the path; other: the reference's prediction [b, d]."""
         if level.inside:  # the path has passed the gap's noisier end alone
             self._gather(Seen(self.levels + level.k - 1, *self.at, level), other)
@@ -192,13 +192,13 @@ class Sums:
         none = torch.zeros_like(before[:, 0])
         v = [none, main[NOISE], main[RESIDUAL], before, self.c[name], *main[OTHER:]]
         found = []
-        for a, b in pairs(self.width):
+        for a, b in upper_triangle(self.width):
             known = b == 0 or (a, b) in BEFORE or (a, b) in CENTRED
             found.append(none if known else (v[b] if a == 0 else v[a] * v[b]).sum(1))
         whole = torch.stack(found)
         products = self.frame.probe_bands.average(whole)
         self.batch["products"].index_add_(0, rows, products.transpose(0, 1))
-        places = [pairs(self.width).index(pair) for pair in ((2, 2), *LINEAR)]
+        places = [upper_triangle(self.width).index(pair) for pair in ((2, 2), *LINEAR)]
         self._add_errors(name, rows, whole[places])
         return whole
 
@@ -232,7 +232,7 @@ class Sums:
 
     def _add_traces(self, rows: Tensor, found: Tensor) -> None:
         """Add (2), all but the last of which follow from (3) of every coordinate."""
-        order = pairs(self.width)
+        order = upper_triangle(self.width)
         own, noise, along, r = (order.index(p) for p in ((2, 2), (1, 2), (2, 4), (0, 2)))
         state = found[along].sum(-1) + found[r] @ self.centre
         traces = [found[own].sum(-1), found[noise].sum(-1), state]
@@ -292,7 +292,7 @@ class Sums:
 
     def _repeat(self) -> None:
         """Copy the sums (3) that repeat others, at the rows that were seen."""
-        whole, place = self.totals["products"], pairs(self.width).index
+        whole, place = self.totals["products"], upper_triangle(self.width).index
         before = torch.arange(self.levels - 1)
         before = torch.cat([before[:1], before, before])
         seen = whole[:, place((1, 1))].any(dim=-1).any(dim=-1)

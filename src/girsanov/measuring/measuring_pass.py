@@ -25,7 +25,7 @@ from ..error_curve.curve import GROUPS, Curve, Examples
 from ..error_curve.frame import Frame
 from ..error_curve.interpolate import bent
 from ..score_error.cross_fitted import Inside, with_corrections
-from .brownian_path import Answers, Batch, Level, call, own_levels, walk
+from .brownian_path import Answers, Batch, PathLevel, call, own_levels, walk_levels
 from .group_sums import Sums
 from .options import Pass
 
@@ -72,7 +72,9 @@ def measure_curve(
             sums.begin(begin, batch.x0.flatten(1))
             for draw in range(draws):
                 sums.start()
-                for level in walk(denoiser, batch, grid, between, seed=options.seed, draw=draw):
+                for level in walk_levels(
+                    denoiser, batch, grid, between, seed=options.seed, draw=draw
+                ):
                     other = None
                     if reference is not None:
                         other = call(reference, batch, *_seen(level, batch, grid, between))
@@ -98,7 +100,7 @@ def _batch(denoiser: Denoiser, examples: Examples, rows: slice) -> Batch:
 
 
 def _seen(
-    level: Level, batch: Batch, grid: Levels, between: Places | None
+    level: PathLevel, batch: Batch, grid: Levels, between: Places | None
 ) -> tuple[tuple[Tensor, Tensor | None], float | Tensor]:
     """Return the state at a level of a path, and its SNR or that of each example."""
     state = (level.noise, level.across)

@@ -14,7 +14,7 @@ import numpy as np
 from .._checks import require
 from .._typing import Array
 from ..error_curve.control_variate import MOST
-from ..error_curve.curve import VECTOR, pairs
+from ..error_curve.curve import VECTOR, upper_triangle
 from ..error_curve.exact_arrays import FINER, HALF, known_forms, require_known
 from ..error_curve.second_moments import matrices
 
@@ -39,7 +39,10 @@ CLASSES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 OPTIONAL = ("full", "memorisation", "gamma", "plain", "line", "line_seen", "probe.reference")
 UNKNOWN = {"calibrated.traces": 2}  # of which the last may be unknown, NaN: known ones
-WIDTHS = [len(pairs(len(VECTOR) - 1)), len(pairs(len(VECTOR)))]  # without and with a reference
+WIDTHS = [
+    len(upper_triangle(len(VECTOR) - 1)),
+    len(upper_triangle(len(VECTOR))),
+]  # without and with a reference
 ROUNDING = 1e-6  # of a correlation, far above what sums in float64 lose
 POSITIVE = (
     "shares",

@@ -64,7 +64,7 @@ def measure_trajectories(
     rule = "are of the flow in x alone, and this model takes phase space (x, w)"
     require(process_of(denoiser) != "cld", "trajectories", rule)
     d, done, total = frame.moments.basis.dimension, 0, count * teacher_calls(len(levels), refine)
-    fine = moved_to_trained(denoiser, refined(levels, refine))
+    fine = moved_to_trained(denoiser, refined_levels(levels, refine))
     teacher = solver_recipe("heun", fine, start=(0.0, 1.0, None))
     labels = proportional_labels(denoiser, n, seed) if denoiser.classes else None
     states, predictions = (np.zeros((len(levels), n, d), np.float32) for _ in range(2))
@@ -87,7 +87,7 @@ def measure_trajectories(
     return Trajectories(states, predictions)
 
 
-def refined(levels: Levels, refine: int) -> Levels:
+def refined_levels(levels: Levels, refine: int) -> Levels:
     """Return levels with every cell cut into `refine` parts, uniform in log-SNR."""
     if len(levels) < 2:
         return levels

@@ -11,14 +11,14 @@ from .._typing import Json
 from ..audited import Audit
 from ..ledger.entry import tv_from_kl
 from ..planning.plan import Plan
-from .bounds import Facts, Row, compare_bounds
+from .bounds import Facts, TheoremRow, compare_bounds
 from .bounds.chen2023_support import delta_for_w2, early_stopping_w2, snr_at
 
 SURE = 1 - 1e-12  # the largest TV that is asked for
 
 
 @dataclass(frozen=True)
-class Measured:
+class BesideTheorems:
     """A plan set beside the theorems, and in words how the two compare."""
 
     plan: Plan
@@ -42,9 +42,9 @@ class Asked:
     facts: Facts
     tv: float
     w2: float | None
-    rows: list[Row]
+    rows: list[TheoremRow]
     taken: str = ""
-    measured: Measured | None = None
+    measured: BesideTheorems | None = None
 
     def in_words(self) -> str:
         """Return how many steps the theorems ask for, the paper's rate, and what was measured."""
@@ -64,11 +64,11 @@ class Asked:
         notes: dict[str, list[str]] = {}
         for row in self.rows:
             text = row.why_not if row.bound is None else "is for " + row.bound.sampler
-            notes.setdefault(text, []).append(name_of(row))
+            notes.setdefault(text, []).append(theorem_title(row))
         for row in self.rows:
             if row.bound is not None:
                 text = "assumes that " + "; ".join(row.bound.assumptions)
-                notes.setdefault(text, []).append(name_of(row))
+                notes.setdefault(text, []).append(theorem_title(row))
         for row in self.rows:
             for rate in row.rates:
                 text = f"{rate.statement} (a rate: its constants are unknown)"
@@ -86,7 +86,7 @@ class Asked:
         }  # fmt: skip
 
 
-def name_of(row: Row) -> str:
+def theorem_title(row: TheoremRow) -> str:
     """Return what a row of a theorem is called."""
     return f"{row.paper}, {row.theorem}" if row.bound is None else row.bound.theorem
 
@@ -181,7 +181,7 @@ def _targets(
 
 def _measure(
     audit: Audit, facts: Facts, target: tuple[float, float | None], plan: Plan | None
-) -> Measured:
+) -> BesideTheorems:
     """Return the plan for the same target, or the default one, and how it compares."""
     tv, w2 = target
     options: dict[str, Any] = {}
@@ -210,4 +210,4 @@ def _measure(
             if w2 is None
             else "at a noise level that was not measured"
         )
-    return Measured(plan, words)
+    return BesideTheorems(plan, words)

@@ -17,7 +17,7 @@ from .tables import Table, reproduced
 SIGNS = {"=": "=", "<=": "≤", ">=": "≥"}
 
 
-def render(run: Verification, about: Json) -> str:
+def render_verification(run: Verification, about: Json) -> str:
     """Return the page as text; the same run gives the same page but for the seconds.
 
     about: the run as JSON.

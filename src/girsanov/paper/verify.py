@@ -13,7 +13,7 @@ from .._files import write_json, write_text
 from .._typing import Json, PathLike
 from . import tables
 from .outcome import Outcome, Verification
-from .page import render
+from .page import render_verification
 from .statement import Statement
 from .statements import MODULES
 
@@ -33,7 +33,7 @@ PAPER_NAMES = {
 }
 
 
-def to_json(run: Verification) -> Json:
+def verification_json(run: Verification) -> Json:
     """Return the run as a JSON object."""
     return {
         "format": FORMAT,
@@ -43,17 +43,17 @@ def to_json(run: Verification) -> Json:
         "seconds": round(run.seconds, 1),
         "holds": run.holds,
         "comparisons": sum(len(o.result.rows) for o in run.outcomes),
-        "tables": tables.to_json(run),
+        "tables": tables.tables_json(run),
         "statements": [o.to_json() for o in run.outcomes],
     }
 
 
 def save(run: Verification, out: PathLike) -> dict[str, str]:
     """Write index.html and results.json into folder `out` and return their paths."""
-    about = to_json(run)
+    about = verification_json(run)
     page, results = Path(out) / "index.html", Path(out) / "results.json"
     write_json(results, about)  # first: by it a later run knows the folder as ours
-    write_text(page, render(run, about))
+    write_text(page, render_verification(run, about))
     return {"page": str(page), "results": str(results)}
 
 

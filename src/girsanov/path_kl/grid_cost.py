@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from .._checks import require, require_choice
 from .._typing import Array, Indices, Levels
 from ..error_curve.curve import FOLDS, Curve
-from ..error_curve.interpolate import merged, refined, stretches, unseen
+from ..error_curve.interpolate import merged, refined_curve, stretches, unseen
 from ..error_curve.smooth import Repair, cross_once, repaired
 from ..measuring.record import AuditRecord
 from ..montecarlo import Estimate, group_estimate
@@ -37,7 +37,7 @@ from ..sampling.sampler import Sampler
 from ..sampling.step_kl import gaussian_cell
 from .cells import cell_costs, errors_for, spectrum
 from .full_covariance import refined_spectra
-from .grid_search import Choice, Menu, Way
+from .grid_search import GridChoice, Menu, Way
 from .start import start_cost, usual_start
 
 Value = TypeVar("Value")
@@ -88,7 +88,7 @@ class Prices:
         found = group_estimate(by_fold, self.folds)
         return Estimate(found.value, np.zeros_like(found.se)) if self.curve.exact else found
 
-    def choice(self, fold: int | None = None) -> Choice:
+    def choice(self, fold: int | None = None) -> GridChoice:
         """Return the search on the examples outside `fold`, or on all of them."""
         return self._chosen(fold)[0]
 
@@ -99,8 +99,8 @@ class Prices:
         value: Value = self._cache[key]
         return value
 
-    def _chosen(self, fold: int | None) -> tuple[Choice, Repair]:
-        def search() -> tuple[Choice, Repair]:
+    def _chosen(self, fold: int | None) -> tuple[GridChoice, Repair]:
+        def search() -> tuple[GridChoice, Repair]:
             groups = self._outside(fold, len(self.measured.shares))
             one, done = repaired(self._priced, groups, exact=self.exact)
             return self._choice(one, self._outside(fold, FOLDS)), done
@@ -135,7 +135,7 @@ class Prices:
         known = self.covariance if self.covariance in self.audit.curve.errors else "total"
         return unseen(self.audit.curve, str(known), self.curve.levels)
 
-    def _choice(self, one: Curve, folds: NDArray[np.bool_], wary: bool = True) -> Choice:
+    def _choice(self, one: Curve, folds: NDArray[np.bool_], wary: bool = True) -> GridChoice:
         """Return the search on a curve of one group, with the full covariance of some folds.
 
         wary: count with one mistake more than was seen.
@@ -148,7 +148,7 @@ class Prices:
             values = spectrum(full[:, folds])
             one.errors["full"], one.sizes["full"] = values[:, None], np.ones(values.shape[1])
             bases = ("full",)
-        curve = refined(one, self.levels, bases=bases)
+        curve = refined_curve(one, self.levels, bases=bases)
         for error in (*curve.errors.values(), curve.traces[:, :, 0]):
             np.maximum(error, 0.0, out=error)  # what bends a curve may carry it below zero
         if wary:
@@ -162,7 +162,7 @@ class Prices:
         way = Way(self.sampler, self.covariance, self.start, self.process)
         measured = np.flatnonzero(np.isin(curve.levels, self.audit.curve.levels))
         v = self.audit.frame.start_variances(self.start)
-        return Choice(curve, way, v, self.menu, one, measured)
+        return GridChoice(curve, way, v, self.menu, one, measured)
 
     @property
     def repair(self) -> Repair:
@@ -241,7 +241,7 @@ class Prices:
             return [(None, np.ones(count))]
         return [(f, (~self._outside(f, count)).astype(float)) for f in range(FOLDS)]
 
-    def unwary(self) -> Choice:
+    def unwary(self) -> GridChoice:
         """Return the search on all examples that counts no mistake but those that were seen."""
         whole = np.ones(FOLDS, dtype=bool)
         return self.kept("least", lambda: self._choice(self._priced.pooled(), whole, False))
@@ -304,7 +304,7 @@ def prices(
     key = (sampler.name, covariance, begin, every.tobytes(), menu.key)
     if key not in recent:
         bases = tuple({covariance} & {*audit.curve.errors}) if covariance else ()
-        curve = refined(audit.curve.starting(begin), every, bases=bases)
+        curve = refined_curve(audit.curve.starting(begin), every, bases=bases)
         for old in [*recent][: 1 - RECENT]:
             del recent[old]
         recent[key] = Prices(audit, sampler, covariance, begin, curve, menu)

@@ -63,7 +63,7 @@ class Way:
 
 
 @dataclass(frozen=True)
-class Choice:
+class GridChoice:
     """The best grids and the reference (1) on one curve.
 
     curve: one group, at 0 and all levels; way: how grids are sampled; variances: of the starting

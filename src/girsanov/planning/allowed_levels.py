@@ -35,7 +35,7 @@ from .._checks import refuse, require, require_levels, require_number
 from .._typing import Array, Levels
 from ..error_curve.curve import Curve
 from ..error_curve.integrals import half_integral
-from ..error_curve.interpolate import SAME, denser, merged, refined
+from ..error_curve.interpolate import SAME, denser, merged, refined_curve
 from ..error_curve.unseen_events import most_error
 from ..measuring.record import AuditRecord
 from ..montecarlo import group_estimate
@@ -149,7 +149,7 @@ def ends_by(audit: AuditRecord, request: PlanOptions) -> str:
 
 def settled(audit: AuditRecord, levels: Levels) -> int:
     """Return the first index from which on no direction has a shape that matters, by (2)."""
-    curve = refined(audit.curve, levels)
+    curve = refined_curve(audit.curve, levels)
     errors, variances = curve.errors[curve.main][1:], audit.frame.variances
     mean = np.maximum(np.einsum("kbj,b->kj", errors, curve.shares), 0.0)
     lost, se = _lost(curve, errors, mean)
@@ -188,10 +188,10 @@ def _end(audit: AuditRecord, levels: Levels, request: PlanOptions) -> int:
         require(w2 is None, "resolution, w2", "only one of them can be given", (resolution, w2))
         return int(_places(levels, np.array([_snr_of(audit, resolution)]))[0])
     if w2 is None:
-        error = refined(audit.curve.pooled(), levels).traces[1:, 0, 0]
+        error = refined_curve(audit.curve.pooled(), levels).traces[1:, 0, 0]
         end = fine_enough(error, float(audit.curve.total().value[0]), BLUR)
         return max(end, settled(audit, levels)) if last == "draw" else end
-    curve = refined(audit.curve, levels)
+    curve = refined_curve(audit.curve, levels)
     total = group_estimate(curve.traces[1:, :, 0].T, curve.shares)
     tolerance = require_number("w2", w2, above=0.0)
     square = (

@@ -92,11 +92,11 @@ def measure_to_precision(
         found = measured(count, draws, levels, replace(last, keep=keep))
     reached = relative_half_width(found, steps)
     precision = Precision(wanted, reached if math.isfinite(reached) else None, steps, spent)
-    note = said(precision, found.facts.examples)
+    note = precision_words(precision, found.facts.examples)
     return found.with_facts(precision=precision, notes=(*found.facts.notes, note))
 
 
-def said(precision: Precision, count: int) -> str:
+def precision_words(precision: Precision, count: int) -> str:
     """Return what an audit of `count` examples to a precision came to, as a sentence."""
     reached, wanted, steps = precision.reached, precision.wanted, precision.steps
     of = "the best plan" if steps is None else plural(steps, "planned step")

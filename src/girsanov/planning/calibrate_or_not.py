@@ -29,7 +29,7 @@ NOTHING = (
 )
 
 
-def gain(price: Prices, nodes: Indices) -> Estimate | None:
+def calibration_gain(price: Prices, nodes: Indices) -> Estimate | None:
     """Return (1) in nats for a grid of nodes 1..K; None where there is no calibrated price."""
     better = None if price.exact else corrected(price)
     if better is None:
@@ -46,7 +46,7 @@ def advised(price: Prices, nodes: Indices) -> str:
     """
     if price.menu.weight or price.process != "vp" or price.audit.broken() is None:
         return ""
-    found = gain(price, nodes)
+    found = calibration_gain(price, nodes)
     if found is None:
         return ""
     if price.audit.untrained() is not None:

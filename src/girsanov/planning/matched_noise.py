@@ -48,7 +48,7 @@ DIRECTIONS = 10  # principal ones whose variance is recorded
 LEAST = 1e-9  # of the largest variance: directions in which the data vary at all
 
 
-class Target(NamedTuple):
+class NoiseTarget(NamedTuple):
     """The data's variance V in each coordinate, [d] or [1], and the bands that share a noise."""
 
     spread: Array
@@ -78,7 +78,7 @@ def matched(plan: Plan, price: Prices, denoiser: Denoiser) -> Plan:
     count = min(PILOTS * (10 if denoiser.exact else 1), most)
     known = price.audit.frame.bases.get(str(plan.covariance))
     bands = None if known is None else known[1]
-    rows, left = _pilot(plan, denoiser, Target(_spread(plan, price), bands), count)
+    rows, left = _pilot(plan, denoiser, NoiseTarget(_spread(plan, price), bands), count)
     kept = _ratios(plan, left)
     pilot = Pilot(
         count, count * plan.steps, tuple(float(e.value) for e in kept),
@@ -139,7 +139,9 @@ def _ratios(plan: Plan, samples: Tensor) -> list[Estimate]:
     return kept
 
 
-def _pilot(plan: Plan, denoiser: Denoiser, target: Target, count: int) -> tuple[Array, Tensor]:
+def _pilot(
+    plan: Plan, denoiser: Denoiser, target: NoiseTarget, count: int
+) -> tuple[Array, Tensor]:
     """Return v of every step that adds noise, [N, d] or [N], and the samples [count, d]."""
     import torch
 
@@ -197,7 +199,9 @@ def _called(denoiser: Denoiser, x: Tensor, snr: float, label: Tensor | None) -> 
     return torch.cat(parts)
 
 
-def _lacking(x: Tensor, step: Step, target: Target, snr: float) -> tuple[Array | float, Array]:
+def _lacking(
+    x: Tensor, step: Step, target: NoiseTarget, snr: float
+) -> tuple[Array | float, Array]:
     """Return c and v of (1) of a step that ends at `snr`, inf for a draw; x: a x + b m [n, d]."""
     has = _inside(x, step).var(dim=0).numpy()
     plain = np.asarray(step.noise) ** 2

@@ -101,7 +101,7 @@ def plan_on(
         assert made.pilot is not None
         made = replace(made, pilot=replace(made.pilot, nats=float(more.value)))
         shares = init, plus(cells, more)
-    entries = ledger(price, nodes, shares)
+    entries = grid_ledger(price, nodes, shares)
     promised = promise(price, price.curve, nodes, entries, last=last, drawn=made.drawn())
     return replace(made, ledger=entries, frontier=frontier, promised=promised)
 
@@ -128,7 +128,7 @@ def bare(price: Prices, nodes: Indices, *, last: str, why: str) -> Plan:
     )
 
 
-def ledger(
+def grid_ledger(
     price: Prices, nodes: Indices, shares: tuple[Estimate, Estimate] | None = None
 ) -> tuple[Entry, ...]:
     """Return the entries init, discretisation and score of a grid, in nats."""

@@ -22,7 +22,7 @@ from .allowed_levels import ends_by, offer
 from .on_grid import bare, plan_on
 from .options import GIVEN, Limits, PlanOptions
 from .plan import Plan
-from .step_targets import DECISIVE, Grids, best, decisive, why_best
+from .step_targets import DECISIVE, Grids, best_steps, decisive, why_best
 
 if TYPE_CHECKING:
     from ..denoise.base import Denoiser
@@ -143,7 +143,7 @@ def _best(grids: Grids, rows: list[Json]) -> tuple[int, str]:
     def bound(steps: int) -> float:
         return 0.0 if price.exact else score_floor(price, grids.nodes(steps))
 
-    count = best(rows, bound(rows[-1]["steps"]), out)
+    count = best_steps(rows, bound(rows[-1]["steps"]), out)
     why = why_best(rows, count, bound(count), out, exact=price.exact)
 
     def model_costs_more(steps: int) -> bool:

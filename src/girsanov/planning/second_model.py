@@ -19,7 +19,7 @@ import numpy as np
 
 from .._checks import InputError
 from .._typing import Array
-from ..ledger.certify import left_out
+from ..ledger.certify import certificate_leaves_out
 from ..ledger.score_entry import OF_PATH, RISK, measured_to, optimism, reference
 from ..measuring.record import AuditRecord
 from ..montecarlo import Estimate, apart, group_estimate, quantile
@@ -50,7 +50,9 @@ def proven(plan: Plan, audit: AuditRecord, others: Sequence[AuditRecord]) -> Pla
         return plan
     better, promised = replace(entry, low=found, note=NOTE), plan.promised
     if promised is not None:
-        promised = replace(promised, holds=left_out(found, plan.calibration is not None))
+        promised = replace(
+            promised, holds=certificate_leaves_out(found, plan.calibration is not None)
+        )
     ledger = tuple(better if e is entry else e for e in plan.ledger)
     return replace(plan, ledger=ledger, promised=promised)
 

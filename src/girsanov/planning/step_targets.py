@@ -191,7 +191,7 @@ def _rounded_up(value: float) -> float:
     return math.ceil(value / step) * step
 
 
-def best(rows: list[Json], bound: float, count: float) -> int:
+def best_steps(rows: list[Json], bound: float, count: float) -> int:
     """Return the fewest steps past which the sampler is no longer what limits the model.
 
     rows: the frontier; bound: a lower bound on the score error in nats; count: of coordinates

@@ -19,12 +19,12 @@ from .._checks import InputError, plural
 from .._typing import Array, Json
 from ..ledger.model_faults import knows_nothing
 from ..ledger.numbers import interval_of, nats_of, value_of
-from ..ledger.verdict import certificate, sampler_share, verdict
+from ..ledger.verdict import certificate_verdict, plan_verdict, sampler_share
 from ..measuring.record import AuditRecord
 from ..planning.all_step_counts import family
 from ..planning.plan import Plan
 from .figures.tv_by_level import most_tv
-from .figures.tv_by_level import said as said_of_tv
+from .figures.tv_by_level import tv_words as said_of_tv
 from .figures.waterfall import TICKS, bars, ledger_ticks, reach
 from .number_cards import cards
 
@@ -73,7 +73,7 @@ def state(plan: Plan) -> Json:
     return {
         "steps": plan.steps,
         "words": plural(plan.steps, "step"),
-        "sentence": verdict(plan),
+        "sentence": plan_verdict(plan),
         "share": share.words(),
         "certificate": certificate_words(plan),
         "said": said_of_tv(noise.tolist(), tv) if tv else "",
@@ -95,7 +95,7 @@ def certificate_words(plan: Plan) -> str:
     """Return what is certified of a plan's samples, in words."""
     words = plan.certified()
     if not words:
-        return certificate(plan)
+        return certificate_verdict(plan)
     return words[0].upper() + words[1:] + "."
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..ledger.numbers import MEANINGS, interval_of, name_of, number, value_of
+from ..ledger.numbers import MEANINGS, entry_title, interval_of, number, value_of
 from ..planning.plan import Plan
 
 NONE_FOUND = "≥ 0"
@@ -47,7 +47,7 @@ def _of_entry(plan: Plan, k: int) -> Card:
     value, certain = value_of(entry), entry.kind in ("exact", "lower bound", "unknown")
     kind = f"{entry.said}: none was found" if value == NONE_FOUND else entry.said
     return Card(
-        name_of(entry),
+        entry_title(entry),
         value,
         "" if value == "unknown" else "nats",
         kind if certain else f"95 % interval {interval_of(entry)}",

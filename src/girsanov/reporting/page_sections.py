@@ -12,7 +12,7 @@ from .._checks import plural
 from .._typing import Json
 from ..ledger.distance import Distance
 from ..ledger.entry import Entry
-from ..ledger.numbers import count, data_name, interval_of, name_of, number, value_of
+from ..ledger.numbers import count, data_name, entry_title, interval_of, number, value_of
 from ..ledger.verdict import advice, cheapest, sampler_share
 from ..ledger.winner import winner
 from ..measuring.record import AuditRecord
@@ -20,7 +20,7 @@ from ..measuring.trajectories import teacher_calls
 from ..planning.options import GIVEN
 from ..planning.plan import Plan
 from ..planning.remedies import Remedy
-from .figures.cost_by_steps import FEW, MOST, Line, cost_of, line, rises, total_figure
+from .figures.cost_by_steps import FEW, MOST, SamplerLine, cost_of, line, rises, total_figure
 from .figures.error_curve import curve_figure, gain_figure, half_width
 from .figures.spectrum import levels_shown, spectrum_figures
 from .figures.tv_by_level import certificate_figure
@@ -58,7 +58,7 @@ def verdict_section(audit: AuditRecord, plan: Plan, found: list[Remedy] | None) 
 
 def _entry(entry: Entry) -> Json:
     return {
-        "name": name_of(entry),
+        "name": entry_title(entry),
         "value": value_of(entry),
         "interval": interval_of(entry),
         "kind": entry.said,
@@ -131,7 +131,7 @@ def total_section(audit: AuditRecord, plans: Sequence[Plan], kin: Sequence[Plan]
     for name, plan in list(kinds.items())[1:]:
         if (plan.distance is None) == (first.distance is None):
             lines.append(line(name, relatives(audit, plan, FEW)))
-    drawn: list[Line] = [one for one in lines if one is not None]
+    drawn: list[SamplerLine] = [one for one in lines if one is not None]
     if not drawn or lines[0] is None:
         return None
     score = next((e for e in first.ledger if e.name == "score"), None)

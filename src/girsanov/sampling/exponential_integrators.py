@@ -35,7 +35,7 @@ import numpy as np
 from .._checks import require, require_choice, require_levels
 from .._typing import Array
 from ..basis import Basis
-from .cld import Flow, in_phase_space, relative_flow, score_flow
+from .cld import PhaseFlow, in_phase_space, relative_flow, score_flow
 from .sampler import PROCESSES, Recipe, Sampler, Start, Step
 from .step_kl import relative_cell, score_cell, x0_cell
 from .step_kl_cld import cld_relative_cell, cld_score_cell
@@ -90,7 +90,7 @@ class Integrator(Sampler):
     """
 
     step: Callable[[float, float], Step] = gaussian_step
-    flow: Flow | None = None
+    flow: PhaseFlow | None = None
 
     def recipe(
         self,
@@ -135,11 +135,11 @@ def _checked(
 
 
 SCORE = Integrator(
-    "score", step=score_step, flow=Flow(score_flow, raw=True), start="standard", monge=False,
+    "score", step=score_step, flow=PhaseFlow(score_flow, raw=True), start="standard", monge=False,
     step_kl={"vp": score_cell, "cld": cld_score_cell},
 )  # fmt: skip
 RELATIVE = Integrator(
-    "relative", step=relative_step, flow=Flow(relative_flow), start="standard", products=True,
+    "relative", step=relative_step, flow=PhaseFlow(relative_flow), start="standard", products=True,
     step_kl={"vp": relative_cell, "cld": cld_relative_cell},
 )  # fmt: skip
 X0 = Integrator("x0", start="mean", weight=1.0, step_kl={"vp": x0_cell, "cld": x0_cell})

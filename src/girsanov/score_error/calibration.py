@@ -28,8 +28,8 @@ from ..error_curve.second_moments import CENTRED, NOISE, ONE, gram_of
 from .corrections import (
     CALIBRATED,
     MARGIN,
-    Rule,
-    choose,
+    CorrectionRule,
+    chosen_corrections,
     features,
     normal_equations,
     rest_of,
@@ -54,13 +54,15 @@ def calibrate(curve: Curve, frame: Frame, examples: int) -> Corrected:
     trace, which only the relative hold needs, is known where every coordinate is a band, else NaN.
     """
     require(curve.products is not None, "curve", "must be measured, not exact, to be calibrated")
-    rule, nobody = Rule(MARGIN, examples), np.zeros((1, len(curve.shares)), dtype=bool)
+    rule, nobody = CorrectionRule(MARGIN, examples), np.zeros((1, len(curve.shares)), dtype=bool)
     left = curve.left.get("calibrated") or errors_left(curve, CALIBRATED, rule)
     traces = _traces(curve, frame, left.betas) - left.taken
     return Corrected(
         left.errors,
         np.concatenate([curve.traces[:1], traces]),
-        _weights(choose(normal_equations(curve, CALIBRATED), nobody, curve, rule)[:, 0]),
+        _weights(
+            chosen_corrections(normal_equations(curve, CALIBRATED), nobody, curve, rule)[:, 0]
+        ),
     )
 
 

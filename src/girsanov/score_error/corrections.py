@@ -187,7 +187,7 @@ def eliminated(matrix: Array, right: Array) -> Array:
     return right
 
 
-def gain(beta: Array, normal: Normal) -> Array:
+def correction_gain(beta: Array, normal: Normal) -> Array:
     """Return what correction (2) takes off the error per coordinate, [...]; beta [F, ...]."""
     out = np.zeros(beta.shape[1:])
     for i, own in enumerate(beta):
@@ -199,7 +199,7 @@ def gain(beta: Array, normal: Normal) -> Array:
 
 
 @dataclass(frozen=True)
-class Rule:
+class CorrectionRule:
     """How a correction is chosen: margin of the error it must take off, examples behind it.
 
     examples: how many independent ones there are, for the prior of `solve`; 0 for no prior.
@@ -209,7 +209,9 @@ class Rule:
     examples: int = 0
 
 
-def choose(normal: Normal, left_out: NDArray[np.bool_], curve: Curve, rule: Rule) -> Array:
+def chosen_corrections(
+    normal: Normal, left_out: NDArray[np.bool_], curve: Curve, rule: CorrectionRule
+) -> Array:
     """Return beta [F, L, K, P], each fitted without the groups of left_out [L, B].
 
     Which bands share coefficients is chosen by cross-fitting within the groups that are left.
@@ -235,14 +237,19 @@ def _halves(left_out: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return out
 
 
-def _chosen(normal: Normal, weights: Array, share: Array, curve: Curve, rule: Rule) -> Array:
-    """Return beta of `choose` at some levels; weights: of all groups, and of halves [3 L, B]."""
+def _chosen(
+    normal: Normal, weights: Array, share: Array, curve: Curve, rule: CorrectionRule
+) -> Array:
+    """Return beta of `chosen_corrections` at some levels.
+
+    weights: of all groups, and of halves [3 L, B].
+    """
     parts, whole = normal.averaged(weights), normal.averaged(curve.shares[None])
     count, behind = len(share), np.concatenate([share, share / 2, share / 2])
-    fits = candidates(parts, whole, curve, rule, behind)
+    fits = fitted_corrections(parts, whole, curve, rule, behind)
     every, *halves = (fits[:, :, i * count : (i + 1) * count] for i in range(3))
     judges = [parts.part(i, count) for i in (2, 1)]
-    score = sum(gain(fit, judge) for fit, judge in zip(halves, judges, strict=True))
+    score = sum(correction_gain(fit, judge) for fit, judge in zip(halves, judges, strict=True))
     needed = rule.margin * (judges[0].error + judges[1].error)
     best = score.argmax(axis=0)[None]  # type: ignore[union-attr]  # of [3, L, K, P]
     enough = np.take_along_axis(score, best, axis=0)[0] > needed  # type: ignore[arg-type]
@@ -250,7 +257,9 @@ def _chosen(normal: Normal, weights: Array, share: Array, curve: Curve, rule: Ru
     return np.where(enough, chosen, 0.0)
 
 
-def candidates(normal: Normal, whole: Normal, curve: Curve, rule: Rule, share: Array) -> Array:
+def fitted_corrections(
+    normal: Normal, whole: Normal, curve: Curve, rule: CorrectionRule, share: Array
+) -> Array:
     """Return beta [F, 3, L, K, P]: shared by all bands, by pools of bands, and each band's own.
 
     whole: moments over all groups; share: of all examples, how many are behind `normal`, [L].
@@ -269,6 +278,6 @@ def candidates(normal: Normal, whole: Normal, curve: Curve, rule: Rule, share: A
     return np.stack([beta[..., index] for index in (*shared, own)], axis=1)
 
 
-def cross_fitted(normal: Normal, curve: Curve, rule: Rule) -> Array:
+def cross_fitted(normal: Normal, curve: Curve, rule: CorrectionRule) -> Array:
     """Return the correction each group is judged by, fitted on all others, [F, B, K, P]."""
-    return choose(normal, np.eye(len(curve.shares), dtype=bool), curve, rule)
+    return chosen_corrections(normal, np.eye(len(curve.shares), dtype=bool), curve, rule)

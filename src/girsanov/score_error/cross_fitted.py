@@ -25,7 +25,13 @@ import numpy as np
 from .._typing import Array
 from ..error_curve.between_levels import Places
 from ..error_curve.bridge_variate import Bridge, Mixed, alpha, chance
-from ..error_curve.control_variate import chance_of, means_without_each, over, parts, slopes
+from ..error_curve.control_variate import (
+    chance_of,
+    means_without_each,
+    noise_in_moments,
+    over,
+    slopes,
+)
 from ..error_curve.curve import Curve, Left
 from ..error_curve.harmless import harmless
 from ..error_curve.interpolate import bends_of
@@ -34,10 +40,10 @@ from .corrections import (
     CALIBRATED,
     MARGIN,
     PROBED,
-    Rule,
+    CorrectionRule,
+    correction_gain,
     cross_fitted,
     features,
-    gain,
     moments_of,
     rest_of,
 )
@@ -61,7 +67,7 @@ def fold_of(curve: Curve, products: Array) -> Fold:
 
 
 def errors_left(
-    curve: Curve, names: tuple[str, ...], rule: Rule, fold: Fold | None = None
+    curve: Curve, names: tuple[str, ...], rule: CorrectionRule, fold: Fold | None = None
 ) -> Left:
     """Return what the correction by these features leaves at the levels, cross-fitted.
 
@@ -76,7 +82,7 @@ def errors_left(
     return Left(
         betas,
         np.concatenate([np.moveaxis(start, 0, 1), errors]),
-        np.ascontiguousarray(np.moveaxis(gain(betas, normal), 0, 1)),
+        np.ascontiguousarray(np.moveaxis(correction_gain(betas, normal), 0, 1)),
         np.einsum("kbpt,p->kbt", taken, np.asarray(curve.probe_sizes)),
     )
 
@@ -98,7 +104,7 @@ def errors_of(
     spread = (moments.at(CENTRED, CENTRED) for moments in (others, whole))
     fit = slopes(np.stack(fitted, axis=-1), *spread)
     known = chance_of(gram.at(NOISE, NOISE), gram.at(NOISE, CENTRED), snr[..., None])
-    found = curve.gamma[:, None, None, None] * parts(fit, known)
+    found = curve.gamma[:, None, None, None] * noise_in_moments(fit, known)
     if bridge is not None:
         products = bridge.products["probe"]
         by_group = np.moveaxis(products, 1, 0)  # [B, K, P, 5]
@@ -137,8 +143,12 @@ def with_corrections(curve: Curve, inside: Inside, examples: int) -> Curve:
     assert curve.products is not None
     levels, between = fold_of(curve, curve.products[1:]), fold_of(curve, inside.products)
     ways = (
-        ("probe", PROBED[: levels.own.width], Rule()),  # the last feature is the reference's
-        ("calibrated", CALIBRATED, Rule(MARGIN, examples)),
+        (
+            "probe",
+            PROBED[: levels.own.width],
+            CorrectionRule(),
+        ),  # the last feature is the reference's
+        ("calibrated", CALIBRATED, CorrectionRule(MARGIN, examples)),
     )
     left, bends = {}, {}
     for name, names, rule in ways:

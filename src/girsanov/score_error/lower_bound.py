@@ -36,7 +36,7 @@ from ..error_curve.integrals import leave_one_out
 from ..error_curve.interpolate import SAME, stretches
 from ..error_curve.second_moments import BEFORE, OTHER, RESIDUAL, Combination, gram_of
 from ..montecarlo import Estimate, group_estimate
-from .corrections import PROBED, Rule
+from .corrections import PROBED, CorrectionRule
 from .cross_fitted import bends_as, errors_left
 
 FOUND = ("gains", "linear", "defect", "between")
@@ -148,7 +148,7 @@ def probe(curve: Curve) -> Probe:
     gram = gram_of(curve.products)  # type: ignore[arg-type]  # [B, K + 1, P]
     names = PROBED[: gram.width]  # the last feature is the reference's
     sizes = np.asarray(curve.probe_sizes)
-    left = curve.left.get("probe") or errors_left(curve, names, Rule())
+    left = curve.left.get("probe") or errors_left(curve, names, CorrectionRule())
 
     def at_levels(error: Array) -> Array:
         return np.ascontiguousarray((error @ sizes)[:, 1:].T)  # a saved one adds up alike

@@ -12,13 +12,13 @@ import numpy as np
 
 from .._checks import require
 from .._typing import Array
-from ..error_curve.curve import VECTOR, Curve, pairs
+from ..error_curve.curve import VECTOR, Curve, upper_triangle
 from ..montecarlo import Estimate, group_estimate, trapezium
 
 
 def rounding_cost(curve: Curve) -> Estimate:
     """Return (1), from the curve of a rounded network with itself in float32 as reference."""
-    both = pairs(len(VECTOR))
+    both = upper_triangle(len(VECTOR))
     there = curve.products is not None and curve.products.shape[-1] == len(both)
     require(there, "audit", "must have been made with the network in float32 as its reference")
     assert curve.products is not None

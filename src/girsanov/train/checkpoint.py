@@ -90,7 +90,7 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
     return Checkpoint(content["settings"], content["progress"], read_tensors(folder / name))
 
 
-def require_free(out: Path, resume: bool) -> None:
+def require_free_folder(out: Path, resume: bool) -> None:
     """Refuse to train over a model or a run that is already in `out`, unless it is resumed."""
     if resume and (out / "checkpoint" / "state.json").is_file():
         return

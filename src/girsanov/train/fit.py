@@ -26,7 +26,7 @@ from ..denoise.unet import build_unet
 from ..moments import measure_moments, with_classes
 from ..noise import NoiseSource
 from ..sampling.sampler import PROCESSES
-from .checkpoint import json_line, load_checkpoint, require_free
+from .checkpoint import json_line, load_checkpoint, require_free_folder
 from .loop import Trainer
 from .objective import OBJECTIVES, build_objective
 from .options import FitKeywords, FitOptions, TrainOptions
@@ -140,7 +140,7 @@ def _folder(out: PathLike | None, resume: bool) -> Path | None:
     if out is None:
         require(not resume, "resume", "needs out=, the folder of the run to go on with", resume)
         return None
-    require_free(Path(out), resume)
+    require_free_folder(Path(out), resume)
     return Path(out)
 
 

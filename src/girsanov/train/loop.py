@@ -27,14 +27,14 @@ from .._processes import ALONE, Processes
 from .._typing import Array, Json, Progress, Tensor
 from ..data.dataset import Dataset
 from ..denoise.arithmetic import rounded
-from ..denoise.base import in_phase_space
+from ..denoise.base import with_phase_noise
 from ..denoise.network import NetworkDenoiser, weights_of
 from ..noise import NoiseSource
 from .checkpoint import Checkpoint, damaged, whole_step
 from .counters import Counters
 from .objective import Objective, stratified
 from .options import TrainOptions
-from .validation import ledger, squared_errors
+from .validation import score_error_nats, squared_errors
 from .weights import Lent, add_gradients, finite_or_none, numbered, reseed
 
 HIDDEN = 0.1  # share of labels hidden in training, so that "no label" is learnt too
@@ -117,7 +117,7 @@ class Trainer:
         snr = torch.from_numpy(np.exp(log_snr[own]))
         sigma = snr.rsqrt().float().reshape(-1, *[1] * (x0.ndim - 1))
         x = (x0 + sigma * z).to(model.device)
-        noisy = in_phase_space(model, x, self._across, k, own.start)
+        noisy = with_phase_noise(model, x, self._across, k, own.start)
         call = rounded(model.network_call, self.options.precision)
         m = model.denoise(noisy, snr.to(model.device), self._labels(k, rows), network=call)
         r = (m - x0.to(model.device)).flatten(1)
@@ -243,7 +243,7 @@ class Trainer:
             errors = squared_errors(
                 self.model, self.examples, self.labels, self.log_snrs, seed=self.seed
             )
-        value, se, _ = ledger(errors, self.log_snrs)
+        value, se, _ = score_error_nats(errors, self.log_snrs)
         # one judge of when to stop: on other processors the last digits could differ
         said = torch.tensor([value, se], dtype=torch.float64)
         said = torch.zeros_like(said) if self.processes.rank else said

@@ -27,8 +27,8 @@ from ..measuring.audit import LEVELS
 from ..measuring.resume import remove_sums
 from ..reporting.words.advice import audit_spoken
 from .requests import AuditRequest
-from .shared.call_budget import within
-from .shared.data_sources import for_model, parts, read_source, unread
+from .shared.call_budget import audit_within
+from .shared.data_sources import for_model, held_out_and_train, read_source, unread
 from .shared.destinations import parts_path, require_result
 from .shared.pipelines import captioned, guided, latents_of
 
@@ -85,7 +85,7 @@ def _measured(
     asked: dict[str, Any] = {"examples": request.examples, "draws": request.draws}
     levels = request.levels
     if request.calls is not None:
-        levels, *bought = within(request, denoiser, data, train)
+        levels, *bought = audit_within(request, denoiser, data, train)
         asked = dict(zip(asked, bought, strict=True))
     other = None if request.reference is None else load_model(request.reference, device=device)
     denoiser, other = _rounded(request, denoiser, other)
@@ -118,7 +118,7 @@ def _data(
         beside = load_data(source, labels=labels, drop=drop, like=denoiser, class_order=order)
     if isinstance(data, Dataset):
         denoiser = captioned(denoiser, (data, beside), str(request.data), cache)
-        data, train = parts(denoiser, data, request.data)
+        data, train = held_out_and_train(denoiser, data, request.data)
     if beside is not None:
         train = for_model(denoiser, beside, str(source))
     return denoiser, data, train

@@ -17,7 +17,7 @@ from ..denoise.classes import class_note
 from ..denoise.load import load_model
 from ..reporting.figures.samples import alike
 from .requests import CompareRequest
-from .shared.data_sources import left_out, parts, read_source
+from .shared.data_sources import columns_left_out, held_out_and_train, read_source
 
 OTHER = "another model than --model drew the samples; of --model only the data are used"
 NO_FID = (
@@ -64,11 +64,11 @@ def _sets(request: CompareRequest) -> tuple[Any, Any, Dataset | None, list[str]]
     samples, labels, drop = str(request.samples), request.labels, request.drop
     origin = read_origin(samples)
     denoiser = None if request.model is None else load_model(request.model)
-    like = denoiser if denoiser is not None else left_out(origin)
+    like = denoiser if denoiser is not None else columns_left_out(origin)
     data = read_source(request.data, labels, drop, like, request.class_order or "number")
     train = None
     if denoiser is not None and isinstance(data, Dataset):
-        data, train = parts(denoiser, data, request.data, labelled=True)
+        data, train = held_out_and_train(denoiser, data, request.data, labelled=True)
     if request.train_data is not None:
         train = load_data(request.train_data, labels=labels, drop=drop, like=like)
     drawn = load_data(samples, labels=origin.get("label_column"), like=like)

@@ -21,7 +21,7 @@ from ..planning.tournament.options import CALLS
 from ..planning.tournament.tournament import tournament
 from .compare_samples import require_measures
 from .requests import PlanRequest
-from .shared.data_sources import parts, read_source
+from .shared.data_sources import held_out_and_train, read_source
 from .shared.pipelines import captioned, guided, latents_of
 
 
@@ -61,7 +61,7 @@ def _data(
         return denoiser, data, None
     cache = Path(request.audit).absolute().parent
     denoiser = captioned(denoiser, (data,), str(request.data), cache)
-    data, train = parts(denoiser, data, request.data, labelled=True)
+    data, train = held_out_and_train(denoiser, data, request.data, labelled=True)
     if isinstance(denoiser, PipelineDenoiser):
         data = latents_of(denoiser, data, cache)[0]
         train = None if train is None else latents_of(denoiser, train, cache)[0]

@@ -18,7 +18,7 @@ from ..reporting.page import report as write_page
 from ..reporting.samples_origin import opened
 from ..reporting.words.advice import headline
 from .requests import ReportRequest
-from .shared.data_sources import left_out, read_source
+from .shared.data_sources import columns_left_out, read_source
 from .shared.destinations import require_page, require_place
 
 SHOWN = 4000  # draws of a law that a report shows beside samples
@@ -82,7 +82,7 @@ def report(request: ReportRequest, *, progress: Progress | None = None) -> Repor
 def _data(request: ReportRequest, audit: Audit) -> Shown | None:
     """Return what samples are shown beside, without the columns that the model left out."""
     origin = {} if request.samples is None else read_origin(str(request.samples))
-    unread = [*audit.facts.left_out, *left_out(origin)]
+    unread = [*audit.facts.left_out, *columns_left_out(origin)]
     if request.data is None:
         return None
     data = read_source(request.data, request.labels, request.drop, unread)

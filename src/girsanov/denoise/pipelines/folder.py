@@ -10,7 +10,7 @@ import torch
 from ..._checks import InputError, need, refuse, require, shown
 from ..._files import read_json
 from ..._typing import Json, PathLike
-from .network_kinds import CLASSES, READERS, conditions_of, label_names_of, shape_of
+from .network_kinds import CLASSES, READERS, conditions_of, label_names_of, network_item_shape
 from .pipeline import PipelineDenoiser
 from .quiet import quietly
 from .schedule import build_scheduler
@@ -101,7 +101,7 @@ def _named(pipe: Any) -> Json:
 def _assembled(
     parts: Parts, where: str, any_level: bool, *, live: bool = False
 ) -> PipelineDenoiser:
-    shape = shape_of(parts.network, parts.vae, where)
+    shape = network_item_shape(parts.network, parts.vae, where)
     made = PipelineDenoiser(
         parts.network, parts.scheduler, shape, conditions_of(parts.network, where),
         label_names_of(parts.network, parts.model_index or {}), any_level, parts.pipeline,

@@ -17,7 +17,7 @@ VAES = ("AutoencoderKL", "AutoencoderTiny", "VQModel")
 CLASSES = (*NETWORKS, *VAES)
 
 
-def shape_of(network: Any, vae: Any, where: str) -> tuple[int, ...]:
+def network_item_shape(network: Any, vae: Any, where: str) -> tuple[int, ...]:
     """Return [C, H, W] of one item of this network."""
     config, name = network.config, type(network).__name__
     require(name in NETWORKS, where, "must have a network of " + ", ".join(NETWORKS), name,

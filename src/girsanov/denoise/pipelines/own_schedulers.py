@@ -23,7 +23,7 @@ from ...noise import NoiseSource
 from ..facts import DiffusersScheduler
 from .flux_tokens import tokens_of
 from .pipeline import PipelineDenoiser
-from .schedule import LOWEST, Clock, build_scheduler, own_config
+from .schedule import LOWEST, PipelineClock, build_scheduler, own_config
 
 TRIED: tuple[tuple[str, str, Json], ...] = (
     ("DDIM, leading", "DDIMScheduler", {"timestep_spacing": "leading"}),
@@ -90,7 +90,7 @@ def _told(config: Json, steps: int, model: PipelineDenoiser | None) -> Json:
     return told
 
 
-def levels_of(scheduler: Any, clock: Clock) -> Levels:
+def levels_of(scheduler: Any, clock: PipelineClock) -> Levels:
     """Return the SNRs that a scheduler, once set, calls the network at, increasing."""
     sigmas = getattr(scheduler, "sigmas", None)
     if sigmas is not None and len(sigmas) > len(scheduler.timesteps):

@@ -35,7 +35,7 @@ from ..facts import ModelFacts, PipelineFacts
 from ..still import plain, still
 from .flux_tokens import call_packed, is_distilled, is_packed
 from .notes import notes_on
-from .schedule import Clock, clock_of, own_config
+from .schedule import PipelineClock, clock_of, own_config
 
 # (label [B] or None, B, a tensor of the network's device and type) -> keyword arguments
 Conditions = Callable[[Tensor | None, int, Tensor], Json]
@@ -70,7 +70,7 @@ class PipelineDenoiser:
     standardisation = None  # a pipeline does not say which units its images had
 
     def __post_init__(self) -> None:
-        self.clock: Clock = clock_of(self.scheduler)
+        self.clock: PipelineClock = clock_of(self.scheduler)
         self.clipping = clip_of(own_config(self.scheduler))
         self.packed = is_packed(self.network)
         self.distilled = is_distilled(self.network)

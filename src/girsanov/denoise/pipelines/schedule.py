@@ -41,7 +41,7 @@ FLOW_ENDS = (1e-3, 0.999)  # default range of sigma/(1 + sigma) of a flow, whose
 
 
 @dataclass(frozen=True)
-class Clock:
+class PipelineClock:
     """Equations (1) to (3).
 
     kind: ``vp``, ``flow`` or ``edm``; output: parametrisation of the network's output (of (3):
@@ -107,7 +107,7 @@ class Clock:
         }
 
     @classmethod
-    def from_json(cls, content: Json) -> Clock:
+    def from_json(cls, content: Json) -> PipelineClock:
         """Return the clock that `to_json` described."""
         low, high = content["snr_range"]
         rows = {k: None if content[k] is None else np.asarray(content[k], np.float64)
@@ -159,7 +159,7 @@ def _require_levels(names: set[str], where: str) -> None:
             "A distilled network predicts samples, not E[x0 | x]; it has no levels")  # fmt: skip
 
 
-def clock_of(scheduler: Any, where: str = "scheduler") -> Clock:
+def clock_of(scheduler: Any, where: str = "scheduler") -> PipelineClock:
     """Return the clock of a diffusers scheduler.
 
     Raises InputError for one of a distilled network, and when it has neither `alphas_cumprod`
@@ -179,7 +179,7 @@ def clock_of(scheduler: Any, where: str = "scheduler") -> Clock:
         rule = "must have prediction_type epsilon or v_prediction"
         require(output in ("epsilon", "v"), where, rule, config["prediction_type"])
         ends = (config["sigma_max"] ** -2.0, config["sigma_min"] ** -2.0)
-        return Clock("edm", output, ends, steps, sigma_data=float(config["sigma_data"]))
+        return PipelineClock("edm", output, ends, steps, sigma_data=float(config["sigma_data"]))
     kept = getattr(scheduler, "alphas_cumprod", None)
     if kept is None or name == "DDPMWuerstchenScheduler":
         refuse(where, "must define alphas_cumprod, or be a FlowMatch or EDM scheduler", name)
@@ -192,12 +192,12 @@ def _output(prediction: Any, where: str) -> str:
     return OUTPUTS[prediction]
 
 
-def _flow(steps: int, output: str) -> Clock:
+def _flow(steps: int, output: str) -> PipelineClock:
     low, high = (((1 - u) / u) ** 2 for u in FLOW_ENDS[::-1])
-    return Clock("flow", output, (low, high), steps)
+    return PipelineClock("flow", output, (low, high), steps)
 
 
-def vp_clock(kept: Array, output: str, where: str, config: Json | None = None) -> Clock:
+def vp_clock(kept: Array, output: str, where: str, config: Json | None = None) -> PipelineClock:
     """Return the clock of `alphas_cumprod`, `kept` [T], and of what else a scheduler says."""
     config = config or {}
     require(kept.ndim == 1, where, "must have alphas_cumprod, one a timestep", kept.shape)
@@ -214,5 +214,5 @@ def vp_clock(kept: Array, output: str, where: str, config: Json | None = None) -
     if config.get("timestep_type") == "continuous" and output == "v":
         low, high = (config.get(k) for k in ("sigma_max", "sigma_min"))
         ends = (low**-2.0, high**-2.0) if low and high else ends
-        return Clock("vp", output, ends, len(kept))
-    return Clock("vp", output, ends, len(kept), levels, times.astype(np.float64))
+        return PipelineClock("vp", output, ends, len(kept))
+    return PipelineClock("vp", output, ends, len(kept), levels, times.astype(np.float64))

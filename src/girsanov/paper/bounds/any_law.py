@@ -54,7 +54,7 @@ def geometric_discretisation(
     return d / 2 * (2 * (n - 1) * bend + math.log1p(math.expm1(min(x, 300)) * b0))
 
 
-def score_term(error: float, steps: int, *, first: float, last: float) -> float:
+def any_law_score_term(error: float, steps: int, *, first: float, last: float) -> float:
     """Return (6) in nats for a score of root mean square `error` at every level."""
     ratio = math.log(last / first)
     if ratio / steps > 300:
@@ -101,7 +101,9 @@ def any_law(
     )
 
 
-def certificate(levels: Levels, errors: Array, dimension: int, hold: str) -> tuple[float, float]:
+def any_law_certificate(
+    levels: Levels, errors: Array, dimension: int, hold: str
+) -> tuple[float, float]:
     """Return the ends of (4) or (5) in nats: D from the true M at the nodes [N+1] of any grid."""
     s, d = require_levels("levels", levels, at_least=2), require_count("dimension", dimension)
     m, delta = np.asarray(errors, dtype=np.float64), np.diff(s)

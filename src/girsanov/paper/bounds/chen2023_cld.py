@@ -41,7 +41,7 @@ FORMS = ("4a", "4b")
 MOST = 2**21  # steps up to which (4b) is summed; it promises nothing beyond them
 
 
-def ou_time(time: Array | float) -> Array:
+def ou_time_of_cld(time: Array | float) -> Array:
     """Return t' of the Ornstein-Uhlenbeck process with the same SNR at CLD time t."""
     x = 2 * np.asarray(time, dtype=np.float64)
     # r = gammaincc(3, 2t): of it and its complement the smaller keeps its digits
@@ -72,11 +72,11 @@ def _score_moments(
     dimension: int, information: Callable[[Array], Array], t: Array
 ) -> tuple[Array, Array]:
     """Return J_vv and J_xv of equation (2) at CLD times t."""
-    g = (information(ou_time(t)) - dimension) / (1 + 2 * t + 2 * t**2)
+    g = (information(ou_time_of_cld(t)) - dimension) / (1 + 2 * t + 2 * t**2)
     return dimension + g * t**2, g * t * (1 + t)
 
 
-def uniform_discretisation(facts: Facts, form: str, steps: int, *, time: float) -> float:
+def uniform_cld_discretisation(facts: Facts, form: str, steps: int, *, time: float) -> float:
     """Return (4a) or (4b) in nats for `steps` equal steps of CLD time."""
     d, h = facts.dimension, time / steps
     if require_choice("form", form, FORMS) == "4a":
@@ -114,7 +114,7 @@ def theorem6(
     require_number("time", time, above=0.0)
     require_error(score_error)
     forms = FORMS if form is None else (require_choice("form", form, FORMS),)
-    values = {f: uniform_discretisation(facts, f, steps, time=time) for f in forms}
+    values = {f: uniform_cld_discretisation(facts, f, steps, time=time) for f in forms}
     best = min(values, key=lambda f: values[f])
     require(math.isfinite(values[best]), "facts", "must bound the score of the data itself", facts)
     most = max(facts.fisher(0.0), facts.dimension)
@@ -127,7 +127,7 @@ def theorem6(
         f"Theorem 6, ({best})",
         "CLD, v-score frozen, equal steps of time",
         steps,
-        facts.start(float(ou_time(time))),
+        facts.start(float(ou_time_of_cld(time))),
         values[best],
         error,
         time,

@@ -46,7 +46,7 @@ SMOOTH = "Assumption 1: the score is L-Lipschitz at all times after delta, L = {
 FISHER = "the Fisher information at delta is at most {:.3g}"
 
 
-def discretisation(times: Array, information: Array, integral: float) -> float:
+def exact_score_discretisation(times: Array, information: Array, integral: float) -> float:
     """Return equation (1), exact for an exact score: the path KL of the steps, in nats.
 
     times: t_0 < ... < t_N; information: I(t_0), ..., I(t_N); integral: of I dt over them.
@@ -82,7 +82,7 @@ def uniform_discretisation(
         return math.inf
     left = math.log1p(math.expm1(2 * h) * first / d) / 2
     last = float(of.a(h)) * d / float(facts.spread_at(time))
-    return d * (left + (n - 1) * float(of.phi(h)) - last)
+    return d * (left + (n - 1) * float(of.step_phi(h)) - last)
 
 
 def grid_discretisation(facts: Facts, times: Array) -> float:
@@ -234,7 +234,7 @@ def assumed(known: str, score_error: float, stop: float) -> tuple[str, ...]:
     return (known, MOMENT, error) + ((STOPPED.format(stop),) if stop > 0 else ())
 
 
-def rate_steps(facts: Facts, tv: float) -> Rate | None:
+def chen2023_rate(facts: Facts, tv: float) -> Rate | None:
     """Return the step count of Theorems 2 and 6 with constants 1, L^2 d/TV^2; None without L."""
     lip = facts.lipschitz_at(0.0)
     if math.isinf(lip):

@@ -19,7 +19,7 @@ from .result import Rate, budget
 PAPER = "Chen, Lee, Lu 2022"
 
 
-def rate_steps(facts: Facts, tv: float, stop: float = 0.0) -> tuple[Rate, ...]:
+def chen_lee_lu2022_rates(facts: Facts, tv: float, stop: float = 0.0) -> tuple[Rate, ...]:
     """Return N of (1), (2), (3) with constants 1, those that apply to what is known."""
     d, kl = facts.dimension, budget(tv)
     time = max(1.0, math.log((facts.second_moment + d) / kl))

@@ -19,7 +19,7 @@ import numpy as np
 
 from ..._checks import InputError, refuse, require, require_choice
 from . import chen2023_cld, chen2023_ddpm
-from .any_law import any_law, score_term
+from .any_law import any_law, any_law_score_term
 from .chen2023_ddpm import EXACT, SCORE
 from .chen2023_support import delta_for_w2, early_stopping_w2, snr_at
 from .facts import Facts, require_error
@@ -100,9 +100,9 @@ def _promise(theorem: str, facts: Facts, stop: float, start: float, score_error:
         return partial(_any_law, facts, theorem, first, last, score_error)
     if theorem.startswith("theorem6"):
         noised = facts.noised(stop)
-        time = _time(lambda t: noised.start(float(chen2023_cld.ou_time(t))), 0.0, start)
+        time = _time(lambda t: noised.start(float(chen2023_cld.ou_time_of_cld(t))), 0.0, start)
         form = theorem[-2:]
-        _applies(chen2023_cld.uniform_discretisation(noised, form, 1, time=time), theorem)
+        _applies(chen2023_cld.uniform_cld_discretisation(noised, form, 1, time=time), theorem)
         return partial(_cld, facts, stop, time, score_error, form)
     time = _time(facts.start, stop, start)
     if theorem == "theorem2-grid":
@@ -159,7 +159,7 @@ def _any_law(
     if score_error == 0:
         return bound
     words = [SCORE.format(score_error) if w == EXACT else w for w in bound.assumptions]
-    cost = score_term(score_error, n, first=first, last=last)
+    cost = any_law_score_term(score_error, n, first=first, last=last)
     return replace(bound, score=cost, assumptions=tuple(words))
 
 

@@ -18,7 +18,7 @@ from ..._typing import Array
 from ...law import Gaussian
 from ...ledger.numbers import number
 from ...sampling.registry import cld_recipe, recipe
-from ..bounds.chen2023_cld import ou_time as cld_ou_time
+from ..bounds.chen2023_cld import ou_time_of_cld as cld_ou_time
 from ..chart import Series, chart
 from ..fit import exponent, worded
 from ..output_law import gaussian_kl, gaussian_output
@@ -39,7 +39,7 @@ UNIFORM = [
 ]
 
 
-def case(lip: float, steps: int) -> tuple[float, float, float, float]:
+def ou_and_cld_kl(lip: float, steps: int) -> tuple[float, float, float, float]:
     """Return path KL (OU, CLD) and KL of x (OU, CLD) for N(0, 1/L), uniform steps."""
     law, v = Gaussian([0.0], 1 / lip), 1 / lip
     ou, cld = ou_levels(TIME, steps), cld_levels(TIME, steps)
@@ -56,7 +56,7 @@ def x_kl(v: float, levels: Array, process: str, hold: str) -> float:
     return gaussian_kl(cov[0, 0], v + 1 / float(levels[-1]))
 
 
-def limits(lip: float) -> tuple[float, float]:
+def gaussian_limits(lip: float) -> tuple[float, float]:
     """Return (1) and (2) for N(0, 1/L)."""
     c = 1 / lip - 1  # I(t) = 1/(1 + c e^-2t)
     ou = (lip - 1 / (1 + c * math.exp(-2 * TIME))) / 2
@@ -107,7 +107,7 @@ def run(quick: bool, seed: int) -> Result:
     """Closed forms for Gaussians; deterministic."""
     steps = round(TIME / STEP)
     table = UNIFORM[::2] if quick else UNIFORM
-    found = np.array([case(row[0], steps) for row in table])
+    found = np.array([ou_and_cld_kl(row[0], steps) for row in table])
     names = ("path KL of OU", "path KL of CLD", "KL of x, OU", "KL of x, CLD")
     rows = []
     for (lip, *figures), values in zip(table, found, strict=True):
@@ -116,9 +116,11 @@ def run(quick: bool, seed: int) -> Result:
                                 source=SOURCE, slack=1e-3 * float(value)))  # fmt: skip
     rows += same_grid_rows()
     ls = np.geomspace(1, 1e5, 11)
-    limit = np.array([limits(x) for x in ls])
-    fine = np.array([case(x, 4000)[:2] for x in (1.0, 10.0)]) / (TIME / 4000)
-    for lip, (a, b), (c, d) in zip((1.0, 10.0), (limits(1.0), limits(10.0)), fine, strict=True):
+    limit = np.array([gaussian_limits(x) for x in ls])
+    fine = np.array([ou_and_cld_kl(x, 4000)[:2] for x in (1.0, 10.0)]) / (TIME / 4000)
+    for lip, (a, b), (c, d) in zip(
+        (1.0, 10.0), (gaussian_limits(1.0), gaussian_limits(10.0)), fine, strict=True
+    ):
         rows.append(Row(f"L = {lip:g}: limit (1) against h = 0.001", a, c, "=", 0.02 * a))
         rows.append(Row(f"L = {lip:g}: limit (2) against h = 0.001", b, d, "=", 0.02 * b))
     late = ls >= 1e3
@@ -162,7 +164,7 @@ def _crossing() -> float:
     low, high = 1.0, 1e5
     for _ in range(60):
         middle = math.sqrt(low * high)
-        one, two = limits(middle)
+        one, two = gaussian_limits(middle)
         low, high = (middle, high) if one < two else (low, middle)
     return high
 

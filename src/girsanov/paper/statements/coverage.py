@@ -17,11 +17,11 @@ import numpy as np
 from ..._typing import Array
 from ...law import GaussianMixture
 from ...noise import NoiseSource
-from ..bounds import Facts, certificate
+from ..bounds import Facts, any_law_certificate
 from ..bounds import steps as weights
 from ..bounds.any_law import geometric_discretisation
 from ..bounds.chen2023_cld import exact_discretisation
-from ..bounds.chen2023_cld import uniform_discretisation as cld_bound
+from ..bounds.chen2023_cld import uniform_cld_discretisation as cld_bound
 from ..bounds.chen2023_ddpm import grid_discretisation, uniform_discretisation
 from ..chart import Series, chart
 from ..output_law import law_density
@@ -55,7 +55,7 @@ class Draws:
         return int(self.one(low, high))
 
 
-def gaussian_case(rng: Draws) -> tuple[float, Array, float]:
+def random_gaussian_case(rng: Draws) -> tuple[float, Array, float]:
     """Return the exact D of a random Gaussian and sampler, its bounds, and its rounding."""
     kinds = rng.whole(1, 4)
     values: Array = np.asarray(10 ** rng.uniform(-6, 2, kinds))
@@ -122,7 +122,7 @@ def mixture_case(rng: Draws) -> list[tuple[str, float, float]]:
     curve = np.asarray(law.curve(grid).value)
     for hold in ("x0", "gaussian"):
         cost = discretisation(law, grid, hold, curve[:-1] if hold == "gaussian" else None)
-        low, high = certificate(grid, curve, 1, hold)
+        low, high = any_law_certificate(grid, curve, 1, hold)
         out.append((f"certificate, {hold} hold", cost, high))
         out.append((f"certificate from below, {hold} hold", low, cost))
         bound = geometric_discretisation(about, hold, steps, first=first, last=last)
@@ -136,7 +136,7 @@ def run(quick: bool, seed: int) -> Result:
 
     rows, ratios = [], {}
     for name, draw, count, forms in (
-        ("Gaussians", gaussian_case, counts[0], FORMS),
+        ("Gaussians", random_gaussian_case, counts[0], FORMS),
         ("CLD, Gaussians", cld_case, counts[1], ("(4a)", "(4b)")),
     ):
         cases = [draw(Draws(seed, name, k)) for k in range(count)]

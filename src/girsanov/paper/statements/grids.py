@@ -33,7 +33,7 @@ STEPS = (4, 8, 16, 32, 64)
 CANDIDATE = 2e-3  # relative cost of choosing among finitely many levels
 
 
-def best(law: Law, hold: str, steps: tuple[int, ...], candidates: int) -> dict[int, float]:
+def best_costs(law: Law, hold: str, steps: tuple[int, ...], candidates: int) -> dict[int, float]:
     """Return min D by dynamic programming over log-spaced candidate levels, by N."""
     levels, sampler = np.geomspace(LOW, HIGH, candidates), sampler_named(hold)
     cost = cells(exact_curve(law, levels), sampler, "scalar" if sampler.covariance else None)
@@ -44,7 +44,7 @@ def best(law: Law, hold: str, steps: tuple[int, ...], candidates: int) -> dict[i
     return {n: float(found.costs[n, -1] - used) for n in steps}
 
 
-def limits(law: Law) -> tuple[float, float]:
+def law_limits(law: Law) -> tuple[float, float]:
     """Return Lambda^2/4 of (1) and (2), by quadrature in log s."""
     nodes = np.linspace(math.log(LOW), math.log(HIGH), 301)
     curve = interpolate.CubicSpline(nodes, law.curve(np.exp(nodes)).value)
@@ -66,7 +66,7 @@ def run(quick: bool, seed: int) -> Result:
     """Dynamic programming on exact curves; deterministic."""
     steps = (4, 16) if quick else STEPS
     count = 241 if quick else 701
-    rows, gauss = [], best(Gaussian([0.0], V), "x0", steps, count)
+    rows, gauss = [], best_costs(Gaussian([0.0], V), "x0", steps, count)
     slack = CANDIDATE * (701 / count) ** 2
     for n, figure in ((4, "17.9432"), (16, "1.99062"), (64, ".42056")):
         if n in gauss:
@@ -77,8 +77,8 @@ def run(quick: bool, seed: int) -> Result:
                             "=", slack * exact + 1e-3))  # fmt: skip
             rows.append(printed(f"N(0, 25), N = {n}", figure, gauss[n], source=SOURCE,
                                 slack=slack * exact + 1e-3))  # fmt: skip
-    x0, gh = (best(SKEWED, hold, steps, count) for hold in ("x0", "gaussian"))
-    limit, limit_g = limits(SKEWED)
+    x0, gh = (best_costs(SKEWED, hold, steps, count) for hold in ("x0", "gaussian"))
+    limit, limit_g = law_limits(SKEWED)
     rows.append(printed("Λ²/4 of the mixture", "10.399", limit, source=SOURCE, slack=5e-3))
     rows.append(printed("Λ_G²/4 of the mixture", ".8996", limit_g, source=SOURCE, slack=1e-3))
     table = zip(STEPS, ("21.0", "14.4", "12.2", "11.2", "10.8"),

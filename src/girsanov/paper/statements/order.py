@@ -117,7 +117,7 @@ class _Given:
 def chain_error(method: str, share: float) -> float:
     """Return the distance of (2) from the law of (x, v), by the steps of the chain itself."""
     law = Gaussian([0.7], 0.5)
-    target = langevin.Target(ExactDenoiser(law), SNR)
+    target = langevin.ChainTarget(ExactDenoiser(law), SNR)
     wide = law.variance + 1 / SNR
     h = share * (wide if method == "lmc" else math.sqrt(wide))
     zero, one = torch.zeros(4, 1, dtype=torch.float64), torch.eye(4, dtype=torch.float64)

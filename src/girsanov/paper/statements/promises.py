@@ -12,7 +12,7 @@ import math
 import numpy as np
 
 from ...ledger.numbers import number
-from ..bounds import Facts, certificate, theorem2
+from ..bounds import Facts, any_law_certificate, theorem2
 from ..bounds.any_law import geometric_discretisation
 from ..bounds.chen2023_ddpm import relative_discretisation, uniform_discretisation
 from ..chart import Series, chart
@@ -48,7 +48,7 @@ GRIDS = [
 RATES = [(1.0, 0.1, ".83"), (1.0, 0.01, ".22"), (0.01, 0.1, "65"), (0.01, 0.01, "20")]
 
 
-def facts(v: float, d: int) -> Facts:
+def gaussian_facts(v: float, d: int) -> Facts:
     """Return what the theorem is told of N(0, v I)."""
     kl = d * (v - 1 - math.log(v)) / 2
     return Facts(d, v * d, variance=v * d, kl=kl, information=d / v, lipschitz=1 / v)
@@ -60,22 +60,23 @@ def gaussian_rows() -> list[Row]:
     for v, d, h, *figures in GAUSSIANS:
         name, steps = f"N(0, {v:g} I), d = {d}, h = {h:g}", round(TIME / h)
         values = [
-            uniform_discretisation(facts(v, d), f, steps, time=TIME) for f in ("2a", "2b", "2c")
+            uniform_discretisation(gaussian_facts(v, d), f, steps, time=TIME)
+            for f in ("2a", "2b", "2c")
         ]
-        bound = theorem2(facts(v, d), steps, time=TIME)
+        bound = theorem2(gaussian_facts(v, d), steps, time=TIME)
         columns = zip(("(2a)", "(2b)", "(2c)", "bound on TV"), figures, (*values, bound.tv),
                       strict=True)  # fmt: skip
         rows += [printed(f"{name}: {what}", figure, value, source=UNIFORM,
                          slack=2e-3 * value) for what, figure, value in columns]  # fmt: skip
     for v, h, figure in RATES:
-        rate = theorem2(facts(v, 1), round(TIME / h), time=TIME).rate
+        rate = theorem2(gaussian_facts(v, 1), round(TIME / h), time=TIME).rate
         assert rate is not None
         rows.append(printed(f"N(0, {v:g}), h = {h:g}: the paper's formula for TV", figure,
                             rate.value, source=RATE, slack=0.02 * rate.value))  # fmt: skip
     return rows
 
 
-def mixture_rows() -> list[Row]:
+def mixture_bound_rows() -> list[Row]:
     """Return the bound columns of tables 9.3 and 9.4 for the mixture."""
     about = Facts(1, SKEWED.second_moment, variance=SKEWED.variance, information=FISHER,
                   lipschitz=LIPSCHITZ)  # fmt: skip
@@ -92,7 +93,7 @@ def mixture_rows() -> list[Row]:
     for steps, low, high, x0, gauss in GRIDS:
         levels = np.geomspace(LOW, HIGH, steps + 1)
         curve = np.asarray(SKEWED.curve(levels).value)
-        ends = certificate(levels, curve, 1, "x0")
+        ends = any_law_certificate(levels, curve, 1, "x0")
         name = f"mixture, {steps} steps"
         rows.append(printed(f"{name}: certificate from below", low, ends[0], source=SNR))
         rows.append(printed(f"{name}: certificate from above", high, ends[1], source=SNR))
@@ -105,11 +106,11 @@ def mixture_rows() -> list[Row]:
 
 def run(quick: bool, seed: int) -> Result:
     """Evaluate the bounds and the exact outputs; deterministic."""
-    rows = gaussian_rows() + mixture_rows()
+    rows = gaussian_rows() + mixture_bound_rows()
     steps = np.array([20, 80, 320] if quick else [20, 40, 80, 160, 320, 640, 1280])
     v = 0.25
     out = np.array([gaussian_case(v, 1, TIME / n, TIME)[1] for n in steps])
-    bounds = [theorem2(facts(v, 1), int(n), time=TIME) for n in steps]
+    bounds = [theorem2(gaussian_facts(v, 1), int(n), time=TIME) for n in steps]
     promised = np.array([b.tv for b in bounds])
     rates = np.array([b.rate.value if b.rate else math.nan for b in bounds])
     for n, tv, limit in zip(steps, out, promised, strict=True):

@@ -33,15 +33,10 @@ from ..output_law import (
 )
 from ..path_kl import SKEWED, discretisation, ou_levels
 from ..statement import Result, Row, Statement
+from .promises import gaussian_facts
 
 V, STEP, TIME = 0.25, 0.01, 4.0
 BAND = 0.05  # that an exponent may be off, for steps that are not infinitely short
-
-
-def facts(v: float, d: int) -> Facts:
-    """Return what the theorem is told of N(0, v I)."""
-    kl = d * (v - 1 - math.log(v)) / 2
-    return Facts(d, v * d, variance=v * d, kl=kl, information=d / v, lipschitz=max(1 / v, 1.0))
 
 
 def exact(v: float, d: int, time: float, steps: int) -> tuple[float, float, float]:
@@ -60,7 +55,7 @@ def sweep(values: Array, point: object) -> tuple[Array, Array]:
     for x in values.tolist():
         v, d, time, steps = point(x)  # type: ignore[operator]
         found.append(exact(v, d, time, steps))
-        bound = theorem2(facts(v, d), steps, time=time)
+        bound = theorem2(gaussian_facts(v, d), steps, time=time)
         bounds.append((bound.kl, bound.tv))
     return np.array(found), np.array(bounds)
 
@@ -87,7 +82,7 @@ def score_rows(levels: Array) -> tuple[list[Row], Estimate]:
         away = shift(eps, levels)
         _, cov = gaussian_output(Gaussian([0.0], V), plan)
         out = gaussian_kl(cov[0, 0], V, away)
-        bound = theorem2(facts(V, 1), len(levels) - 1, time=TIME, score_error=eps)
+        bound = theorem2(gaussian_facts(V, 1), len(levels) - 1, time=TIME, score_error=eps)
         x = np.linspace(-6, 6, 20_001)
         gauss = [np.exp(-((x - m) ** 2) / 2 / v) / math.sqrt(2 * math.pi * v)
                  for m, v in ((0.0, V), (away, float(cov[0, 0])))]  # fmt: skip
@@ -136,7 +131,7 @@ def run(quick: bool, seed: int) -> Result:
     more, added = score_rows(ou_levels(TIME, 400))
     rows += more
     rows.append(Row("exponent of the output's KL in ε", 2.0, added.value, "=", BAND))
-    rows += mixture_rows(quick)
+    rows += mixture_order_rows(quick)
     head = Row("exponent of the path KL in L, which the paper has as 2", 2.0, fits["L"].value,
                "<=", BAND)  # fmt: skip
     values, found, _, scale = drawn["L"]
@@ -161,7 +156,7 @@ def run(quick: bool, seed: int) -> Result:
     return Result(rows, head, words, figure)
 
 
-def mixture_rows(quick: bool) -> list[Row]:
+def mixture_order_rows(quick: bool) -> list[Row]:
     """On the skewed mixture: first order in h of path KL and TV, and the bound."""
     steps = np.array([60, 120, 240] if quick else [60, 120, 240, 480])
     x = np.linspace(-5, 5, 6001)

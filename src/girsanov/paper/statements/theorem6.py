@@ -13,7 +13,7 @@ import numpy as np
 
 from ...law import Gaussian
 from ...sampling.registry import cld_recipe
-from ..bounds import Facts, theorem6
+from ..bounds import theorem6
 from ..chart import Series, chart
 from ..output_law import gaussian_kl, gaussian_output
 from ..path_kl import SKEWED, discretisation
@@ -24,6 +24,7 @@ from ..phase import (
     cld_monte_carlo,
 )
 from ..statement import K, Result, Row, Statement, printed
+from .promises import gaussian_facts
 
 PATHS, TABLE = "theory 9.1", "theory 9.5"
 TIME = 6.0
@@ -53,13 +54,7 @@ NAMES = ("KL out of (x, v)", "KL out of x", "path KL", "(4a)", "(4b)",
          "relative hold, path KL", "relative hold, KL out of (x, v)")  # fmt: skip
 
 
-def facts(v: float) -> Facts:
-    """Return what the theorem is told of N(0, v)."""
-    kl = (v - 1 - math.log(v)) / 2
-    return Facts(1, v, variance=v, kl=kl, information=1 / v, lipschitz=1 / v)
-
-
-def output(v: float, levels: np.ndarray, hold: str) -> tuple[float, float]:
+def cld_output_kl(v: float, levels: np.ndarray, hold: str) -> tuple[float, float]:
     """Return the KL of (x, v) and of x alone at what a CLD sampler makes of N(0, v)."""
     start = (0.0, math.sqrt(1 + 1 / float(levels[0])), None)
     plan = cld_recipe(hold, levels, start=start, last="sample")
@@ -70,14 +65,17 @@ def output(v: float, levels: np.ndarray, hold: str) -> tuple[float, float]:
     return joint, gaussian_kl(cov[0, 0], v)
 
 
-def case(v: float, h: float) -> tuple[float, ...]:
+def gaussian_numbers(v: float, h: float) -> tuple[float, ...]:
     """Return the numbers of a row of the table."""
     steps = round(TIME / h)
     levels, law = cld_levels(TIME, steps), Gaussian([0.0], v)
-    bounds = [theorem6(facts(v), steps, time=TIME, form=f).discretisation for f in ("4a", "4b")]
+    bounds = [
+        theorem6(gaussian_facts(v, 1), steps, time=TIME, form=f).discretisation
+        for f in ("4a", "4b")
+    ]
     path, relative = (cld_discretisation(law, levels, x) for x in ("score", "relative"))
-    held = output(v, levels, "relative")[0]
-    return (*output(v, levels, "score"), path, *bounds, relative, held)
+    held = cld_output_kl(v, levels, "relative")[0]
+    return (*cld_output_kl(v, levels, "score"), path, *bounds, relative, held)
 
 
 def sampled_rows(count: int, seed: int) -> list[Row]:
@@ -107,7 +105,7 @@ def run(quick: bool, seed: int) -> Result:
     """Table 9.5, the bounds against the exact path KL, and Monte Carlo."""
     rows, drawn = [], []
     for v, h, *figures in ROWS[: 4 if quick else None]:
-        found = case(v, h)
+        found = gaussian_numbers(v, h)
         drawn.append((v, h, *found))
         for name, figure, value in zip(NAMES, figures, found, strict=True):
             what = f"N(0, {v:g}), h = {h:g}: {name}"
@@ -124,7 +122,7 @@ def run(quick: bool, seed: int) -> Result:
     below = [r for r in rows if "below (4b)" in r.what]
     head = min(below, key=lambda r: r.measured / r.claimed)
     variances = np.geomspace(1e-3, 10, 5 if quick else 13)
-    curves = np.array([case(v, 0.05) for v in variances])
+    curves = np.array([gaussian_numbers(v, 0.05) for v in variances])
     paid = curves[:, 5] > 1e-9  # nothing at v = 1, which a log axis does not have
     figure = chart(
         "theorem6",

@@ -29,7 +29,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._typing import Array, Levels
+from ..._typing import Array, Indices, Levels
 from ...error_curve.bands import bands_by_variance
 from ...error_curve.frame import Frame
 from ...measuring.trajectories import Trajectories
@@ -39,7 +39,6 @@ from ...sampling.ode_solvers import OdeSampler
 BANDS = 32  # of coordinates that share the weight (2)
 CHUNK = 2**22  # numbers of a Gram matrix's factor in memory at once
 MOST = 64  # levels a solver may visit
-Indices = NDArray[np.int64]
 
 
 class Paths(Protocol):
@@ -129,7 +128,7 @@ class Teacher:
         first = self.cells(solver)
         if not solver.history:
             return shortest_paths(self.start, first, most)
-        return pairs(self, solver, first, most)
+        return best_pair_paths(self, solver, first, most)
 
     def path_cost(self, solver: OdeSampler, nodes: Indices) -> float:
         """Return start, cells (3) and stop of a grid of level indices, summed."""
@@ -162,7 +161,7 @@ class Pairs:
         return np.array(path[::-1])
 
 
-def pairs(teacher: Teacher, solver: OdeSampler, first: Array, most: int) -> Pairs:
+def best_pair_paths(teacher: Teacher, solver: OdeSampler, first: Array, most: int) -> Pairs:
     """Return the best grids by f_n(i, j) = min over p < i of f_{n-1}(p, i) + w(p, i, j)."""
     count = len(teacher.levels)
     triple = np.full((count, count, count), np.inf)  # [i, p, j]

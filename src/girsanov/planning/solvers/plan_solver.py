@@ -25,7 +25,7 @@ from ..._checks import (
     require_levels,
     require_number,
 )
-from ..._typing import Array, Levels, Progress
+from ..._typing import Array, Indices, Levels, Progress
 from ...ledger.distance import Distance
 from ...ledger.entry import Entry
 from ...ledger.score_entry import score_floor, score_note
@@ -38,7 +38,7 @@ from ...sampling.ode_solvers import OdeSampler
 from ...sampling.registry import ode_named
 from ..options import GIVEN, PlanOptions
 from ..plan import Plan
-from .one_step_error import MOST, Indices, Paths, Teacher, teacher_of
+from .one_step_error import MOST, Paths, Teacher, teacher_of
 
 if TYPE_CHECKING:
     from ...denoise.base import Denoiser
@@ -51,7 +51,7 @@ UNDER = 2.0  # times too small: at most 1.7 were seen (benchmarks/solvers.py)
 NONE = "no path KL exists: a deterministic solver adds no noise. Its distance is given instead"
 
 
-class Choice(NamedTuple):
+class OdeChoice(NamedTuple):
     """All best grids of a solver, and what judges them."""
 
     solver: OdeSampler
@@ -181,7 +181,9 @@ def refuse_for_solver(request: PlanOptions) -> None:
         require(getattr(request, name) is None, name, rule, getattr(request, name))
 
 
-def _choice(audit: AuditRecord, solver: OdeSampler, resolution: float | None, last: str) -> Choice:
+def _choice(
+    audit: AuditRecord, solver: OdeSampler, resolution: float | None, last: str
+) -> OdeChoice:
     paths = _trajectories(audit)
     levels, end = audit.levels, None
     if resolution is not None:
@@ -194,7 +196,7 @@ def _choice(audit: AuditRecord, solver: OdeSampler, resolution: float | None, la
         teacher_of(paths, audit.frame, levels, rows, end=end, denoise=last == "denoise")
         for rows in (CHOOSE, JUDGE)
     ]
-    return Choice(solver, last, both[0].paths(solver), *both)
+    return OdeChoice(solver, last, both[0].paths(solver), *both)
 
 
 def _trajectories(audit: AuditRecord) -> Trajectories:
@@ -222,7 +224,11 @@ def solver_on_grid(
 
 
 def _made(
-    audit: AuditRecord, choice: Choice, nodes: Indices, why: str, denoiser: Denoiser | None = None
+    audit: AuditRecord,
+    choice: OdeChoice,
+    nodes: Indices,
+    why: str,
+    denoiser: Denoiser | None = None,
 ) -> Plan:
     """Return the plan that visits `nodes`, with its distance and the ledger that has none."""
     entries = (
@@ -235,7 +241,7 @@ def _made(
     return plan if denoiser is None else measure_distance(denoiser, plan, audit)
 
 
-def _bare(audit: AuditRecord, choice: Choice, nodes: Indices, why: str) -> Plan:
+def _bare(audit: AuditRecord, choice: OdeChoice, nodes: Indices, why: str) -> Plan:
     """Return the plan that visits `nodes` without what is known of its error."""
     levels, frame = audit.levels[nodes], audit.frame
     return Plan(
@@ -252,7 +258,7 @@ def _bare(audit: AuditRecord, choice: Choice, nodes: Indices, why: str) -> Plan:
     )
 
 
-def _predicted(audit: AuditRecord, choice: Choice, nodes: Indices) -> Distance:
+def _predicted(audit: AuditRecord, choice: OdeChoice, nodes: Indices) -> Distance:
     """Return the distance predicted on the judging half, with its interval over trajectories."""
     paths, judge = _trajectories(audit), choice.judge
     kept = np.unique([0, *nodes, judge.end])  # what a grid does not visit does not matter

@@ -44,7 +44,7 @@ from ..plan import Plan
 from ..solvers.plan_solver import calibrated_teacher
 from .candidates import Candidate, costs_at_most
 from .candidates import candidates as enter
-from .halving import CONFIDENCE, Entrant, Ground, choose, go_on, place, standing
+from .halving import CONFIDENCE, Entrant, Ground, best_entrant, go_on, ranking, standing
 from .options import TournamentKeywords, TournamentOptions
 from .pipeline_schedulers import own_plans
 from .trajectory_budget import Afforded, afforded
@@ -98,8 +98,8 @@ def tournament(
     costs = [e.candidate.plan.steps for e in entrants]
     sizes = rounds(costs, request.calls - paid.calls, dimension)
     left, spent = _play(ground, entrants, sizes, paid.calls, progress)
-    winner = choose(left)
-    table = tuple(standing(e, winner) for e in sorted(entrants, key=place))
+    winner = best_entrant(left)
+    table = tuple(standing(e, winner) for e in sorted(entrants, key=ranking))
     played = Tournament(
         by=ground.measure.name, note=ground.measure.note, seed=seed,
         calls=spent, trajectories=paid.paths, trajectory_calls=paid.calls,

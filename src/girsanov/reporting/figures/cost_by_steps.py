@@ -28,7 +28,7 @@ from .svg import (
     ribbon,
     svg,
 )
-from .tv_by_level import place
+from .tv_by_level import axis_for_script
 
 LEFT, RIGHT, TOP = 54.0, 12.0, 30.0
 DECADES = 1e-7  # of the largest cost, below which nothing is told apart
@@ -37,7 +37,7 @@ STYLES = ("model", "second", "third", "fourth")
 MOST = len(STYLES)  # lines of a figure
 
 
-class Line(NamedTuple):
+class SamplerLine(NamedTuple):
     """One sampler: its name, numbers of steps [N], and cost with both ends of its interval."""
 
     name: str
@@ -66,7 +66,7 @@ def cost_of(plan: Plan) -> float | None:
     return None if value is None else max(0.0, value)
 
 
-def line(name: str, plans: Sequence[Plan]) -> Line | None:
+def line(name: str, plans: Sequence[Plan]) -> SamplerLine | None:
     """Return the costs of plans of one sampler, None where they are not known."""
     rows: list[tuple[float, float, float]] = []
     for plan in plans:
@@ -78,7 +78,7 @@ def line(name: str, plans: Sequence[Plan]) -> Line | None:
     if len(rows) < 2 or len(rows) != len(plans) or max(r[0] for r in rows) <= 0:
         return None
     unit = "nats" if plans[0].distance is None else "distance to a fine solution"
-    return Line(name, [p.steps for p in plans], rows, unit)
+    return SamplerLine(name, [p.steps for p in plans], rows, unit)
 
 
 def rises(plan: Plan) -> str:
@@ -96,7 +96,7 @@ def rises(plan: Plan) -> str:
 
 
 def total_figure(
-    lines: Sequence[Line],
+    lines: Sequence[SamplerLine],
     chosen: int | None,
     bound: float = 0.0,
     ident: str = "total",
@@ -120,7 +120,7 @@ def total_figure(
     return responsive(ident, lambda name, wide: _drawn(lines[:MOST], marks, name, wide))
 
 
-def _drawn(lines: Sequence[Line], marks: Marks, ident: str, width: float) -> Markup:
+def _drawn(lines: Sequence[SamplerLine], marks: Marks, ident: str, width: float) -> Markup:
     tall = 240.0 if width > NARROW else 210.0
     values = np.array([v for item in lines for v in [*item.values, (marks.cost,) * 3]])
     counts = [n for item in lines for n in item.steps]
@@ -160,12 +160,12 @@ def _drawn(lines: Sequence[Line], marks: Marks, ident: str, width: float) -> Mar
         _said(first, best),
         *parts,
         data_live=None if marks.chosen is None else "total",
-        data_x=place(x),
-        data_y=place(y),
+        data_x=axis_for_script(x),
+        data_y=axis_for_script(y),
     )
 
 
-def _said(first: Line, best: int | None) -> str:
+def _said(first: SamplerLine, best: int | None) -> str:
     (a, *_), (b, *_) = first.values[0], first.values[-1]
     text = (
         f"From {number(a)} at {plural(first.steps[0], 'step')} to {number(b)} at "

@@ -31,7 +31,7 @@ from .svg import (
     rounded_up,
     svg,
 )
-from .tv_by_level import place
+from .tv_by_level import axis_for_script
 
 TALLEST = 2.0  # s M/d beyond which the curve needs a log axis
 LEFT, RIGHT, TOP = 54.0, 12.0, 30.0
@@ -88,7 +88,7 @@ def _curve(audit: AuditRecord, plans: Sequence[Plan], ident: str, width: float) 
         f"{number(float(value[0]))} at {number(float(audit.levels[0] ** -0.5))}."
     )
     size = (width, tall + TOP + gap + 46)
-    live = {"data_live": "curve", "data_x": place(x), "data_y": place(y)}
+    live = {"data_live": "curve", "data_x": axis_for_script(x), "data_y": axis_for_script(y)}
     return svg(ident, size, "The error curve", desc, *parts, **(live if plans else {}))
 
 

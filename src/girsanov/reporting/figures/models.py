@@ -18,7 +18,7 @@ from ...ledger.numbers import number
 from ...measuring.record import AuditRecord
 from ...planning.plan import Plan
 from ..live import relatives
-from .cost_by_steps import FEW, MOST, STYLES, Line, line, total_figure
+from .cost_by_steps import FEW, MOST, STYLES, SamplerLine, line, total_figure
 from .error_curve import LEFT, RIGHT, TOP
 from .svg import (
     NARROW,
@@ -97,7 +97,7 @@ def _steps(rivals: Sequence[Rival]) -> Shared | None:
     if len(planned) < len(rivals):
         return None
     found = [line(r.name, relatives(r.audit, plan, FEW)) for r, plan in planned]
-    lines: list[Line] = [one for one in found if one is not None]
+    lines: list[SamplerLine] = [one for one in found if one is not None]
     if len(lines) < len(rivals):
         return None
     words = (

@@ -80,11 +80,11 @@ def pictures(samples: Shown | None, data: Shown | None) -> Pictures | None:
     }
     if not shown:
         return None
-    few = {k: rows_of(v, k, TILES) for k, v in shown.items()}
+    few = {k: sample_rows(v, k, TILES) for k, v in shown.items()}
     _require_alike(few)
     if next(iter(few.values())).ndim > 2:
         return Pictures(tuple(_grids(few)))
-    columns = {k: columns_of(rows_of(v, k, SEEN)) for k, v in shown.items()}
+    columns = {k: columns_of(sample_rows(v, k, SEEN)) for k, v in shown.items()}
     return _histograms(columns)
 
 
@@ -98,7 +98,7 @@ def alike(samples: Dataset, data: Shown) -> Shown:
     return np.stack([rows[name] for name in names], axis=1)
 
 
-def rows_of(source: Shown, what: str, most: int) -> Raw:
+def sample_rows(source: Shown, what: str, most: int) -> Raw:
     """Return at most `most` evenly spaced rows in the user's units."""
     n = len(source) if isinstance(source, Dataset) or source.ndim else 0
     require(n > 0, what, "must have at least one row")

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from ...ledger.entry import Entry
-from ...ledger.numbers import interval_of, name_of, nats_of, span
+from ...ledger.numbers import entry_title, interval_of, nats_of, span
 from .svg import (
     NARROW,
     Axis,
@@ -84,7 +84,7 @@ def _drawn(ledger: Sequence[Entry], ident: str, width: float) -> Markup:
         _row(entry, bar, axis, ROW * k, ident)
         for k, (entry, bar) in enumerate(zip(ledger, bars(ledger), strict=True))
     ]
-    told = "; ".join(f"{name_of(e)}: {nats_of(e)} ({interval_of(e)})" for e in ledger)
+    told = "; ".join(f"{entry_title(e)}: {nats_of(e)} ({interval_of(e)})" for e in ledger)
     return svg(
         ident,
         (width, bottom + 44),
@@ -112,7 +112,7 @@ def _row(entry: Entry, bar: Bar, axis: Axis, top: float, ident: str) -> Markup:
     free = axis.end - x1 if bar.open else 0.0
     said = "unknown beyond" if free > BEYOND else ""
     parts = [
-        el("text", name_of(entry), x=axis.start, y=top + 18, class_="name"),
+        el("text", entry_title(entry), x=axis.start, y=top + 18, class_="name"),
         el("text", nats_of(entry), x=axis.end, y=top + 18, class_="end value"),
         el("rect", x=x1, y=y, width=free, height=tall, fill=f"url(#{ident}-hatch)", class_="open"),
         el("text", said, x=axis.end - 6, y=y + 15, class_="end over"),

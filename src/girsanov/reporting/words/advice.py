@@ -25,7 +25,7 @@ from ...ledger.model_faults import (
 )
 from ...ledger.numbers import number, within
 from ...ledger.sentences import sentences
-from ...ledger.verdict import NEGLIGIBLE, sampler_share, verdict
+from ...ledger.verdict import NEGLIGIBLE, plan_verdict, sampler_share
 from ...measuring.record import AuditRecord
 from ...planning.make_plan import make_plan
 from ...planning.plan import Plan
@@ -68,8 +68,8 @@ def headline(audit: AuditRecord, plan: Plan) -> str:
     nothing = knows_nothing(audit, plan)
     fault = nothing or no_better(audit.recorded(), plan)
     if plan.scheduler is not None:  # it was chosen by samples, whatever the model is
-        return " ".join(filter(None, [verdict(plan), fault]))
-    return fault or verdict(plan)
+        return " ".join(filter(None, [plan_verdict(plan), fault]))
+    return fault or plan_verdict(plan)
 
 
 def helps(audit: AuditRecord, plan: Plan) -> str:

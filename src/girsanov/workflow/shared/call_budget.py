@@ -42,7 +42,7 @@ class Share(NamedTuple):
     draws: int
 
 
-def within(
+def audit_within(
     request: AuditRequest, denoiser: Denoiser, data: Dataset | Law, train: Dataset | None
 ) -> Share:
     """Return what `request.calls` network calls buy of an audit of `denoiser` on `data`."""
