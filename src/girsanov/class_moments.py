@@ -30,7 +30,7 @@ from .basis import Basis
 
 ROWS = 3.0  # of the variance within all classes, that count with a class's own
 FULL = 128  # dimensions up to which each class has axes of its own
-NUMBERS = 2**24  # of the moments of all classes, at most
+MOST_MOMENTS = 2**24  # of the moments of all classes, at most
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class ClassSums:
     """Sums over the rows of each class: how many, of c and of c^2, or c c^T with `full`."""
 
     def __init__(self, classes: int, dimension: int) -> None:
-        self.full = dimension <= FULL and classes * dimension**2 <= NUMBERS
+        self.full = dimension <= FULL and classes * dimension**2 <= MOST_MOMENTS
         self.count = np.zeros(classes, dtype=np.int64)
         self.first = np.zeros((classes, dimension))
         self.second = np.zeros((classes, *(dimension,) * (1 + self.full)))

@@ -19,7 +19,7 @@ from ._checks import InputError, require
 from ._files import read_tensors, write_tensors
 from ._typing import Array, PathLike, Tensor
 from .basis import PCA_LIMIT, Basis, coordinate_basis, dct_basis, pca_basis
-from .class_moments import NUMBERS, ClassMoments, ClassSums, class_moments_from_tensors
+from .class_moments import MOST_MOMENTS, ClassMoments, ClassSums, class_moments_from_tensors
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def with_classes(
     import torch
 
     d, basis = moments.basis.dimension, moments.basis
-    if classes < 2 or classes * d > NUMBERS:
+    if classes < 2 or classes * d > MOST_MOMENTS:
         return moments
     sums, mean = ClassSums(classes, d), torch.tensor(moments.mean)
     for x, label in batches:

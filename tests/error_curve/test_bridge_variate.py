@@ -13,7 +13,7 @@ from girsanov.error_curve.curve import GROUPS, upper_triangle
 from girsanov.error_curve.frame import make_frame
 from girsanov.error_curve.interpolate import stretches
 from girsanov.measuring import measuring_pass as measure
-from girsanov.measuring.examples import FAR, LawExamples
+from girsanov.measuring.examples import FIRST_AUDITED_DRAW, LawExamples
 from girsanov.measuring.measuring_pass import measure_curve
 from girsanov.measuring.options import Pass
 from girsanov.moments import moments_from_covariance
@@ -49,7 +49,7 @@ def seen():
     finally:
         for name, call in old.items():
             setattr(measure, name, call)
-    x0 = LAW.sample(N, seed=SEED, first=FAR)
+    x0 = LAW.sample(N, seed=SEED, first=FIRST_AUDITED_DRAW)
     n, r = ([(x0 - part).numpy() @ AXES for part in parts] for parts in zip(*model.calls))  # noqa: B905
     gaps = []
     # calls: level 1, level 2, the gap between them, level 3, its gap

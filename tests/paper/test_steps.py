@@ -14,7 +14,7 @@ CLOSED = {
     "a": A,
     "b": lambda h: h - 1 + mp.exp(-h),
     "kappa": lambda h: mp.mpf(1) / 2 - C(h),
-    "phi": lambda h: -mp.log(2 * C(h)) / 2 - mp.mpf(1) / 2 + C(h),
+    "step_phi": lambda h: -mp.log(2 * C(h)) / 2 - mp.mpf(1) / 2 + C(h),
     "square": lambda h: h - 2 * (1 - mp.exp(-h)) + (1 - mp.exp(-2 * h)) / 2,
     "c": lambda h: 1 - (1 + h) * mp.exp(-h),
     "e": lambda h: h - 2 * h * mp.exp(-h),

@@ -10,11 +10,11 @@ from girsanov.error_curve.curve import GROUPS, upper_triangle
 from girsanov.error_curve.frame import make_frame
 from girsanov.error_curve.interpolate import stretches
 from girsanov.measuring import measuring_pass as measure
-from girsanov.measuring.examples import FAR, LawExamples
+from girsanov.measuring.examples import FIRST_AUDITED_DRAW, LawExamples
 from girsanov.measuring.measuring_pass import measure_curve
 from girsanov.measuring.options import Pass
 from girsanov.moments import moments_from_covariance
-from girsanov.score_error.corrections import CALIBRATED, PROBED
+from girsanov.score_error.corrections import CALIBRATED_TERMS, PROBED_TERMS
 
 LAW = gv.GaussianMixture(
     [0.25, 0.75], [[-1.0, 2.0], [1.5, 0.5]], [np.diag([0.5, 0.4]), [[0.05, -0.02], [-0.02, 0.2]]]
@@ -50,7 +50,10 @@ def test_products_between_the_levels_are_plain_means_over_what_was_called(caught
     between = places_between(GRID, GROUPS, 3)
     options = {"between": between, "reference": other, "batch_size": N}
     measure_curve(model, LawExamples(LAW, N, 3), GRID, FRAME, Pass(**options))
-    (_, (at, products, _), examples), x0 = caught[0], LAW.sample(N, seed=3, first=FAR)
+    (_, (at, products, _), examples), x0 = (
+        caught[0],
+        LAW.sample(N, seed=3, first=FIRST_AUDITED_DRAW),
+    )
     assert (at, examples) == (between, N)
     axes = np.linalg.eigh(LAW.covariance())[1][:, ::-1]
     # calls: level 1, level 2, the gap between them, level 3, its gap
@@ -105,5 +108,5 @@ def test_calibrated_curves_bend_as_measured_and_not_as_the_total_does():
 
 
 def test_features_are_those_a_sampler_has_or_the_pass_knows():
-    assert set(CALIBRATED) < set(PROBED)
-    assert PROBED[-1] == "reference"
+    assert set(CALIBRATED_TERMS) < set(PROBED_TERMS)
+    assert PROBED_TERMS[-1] == "reference"

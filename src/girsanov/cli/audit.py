@@ -12,7 +12,7 @@ from .._checks import plural, three_digits
 from .._launched import is_first
 from . import console
 from .nexts import after_audit
-from .options import DATA, MODEL, PRECISION, AsJson, command
+from .options import DATA_HELP, MODEL, PRECISION, AsJson, command
 from .tables import sparkline
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @command(
     workflow.AuditRequest,
     model=MODEL,
-    data=f"Held-out data: {DATA}, or law.json.",
+    data=f"Held-out data: {DATA_HELP}, or law.json.",
     train_data="Training data, to measure memorisation.",
     examples=Option(min=1, help="Use only so many examples."),
     levels=Option(min=2, help="Noise levels to measure (default 65)."),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..paper.outcome import Verification
 
 RESULTS = "results.json"
-FORMAT = "girsanov/verify/1"
+VERIFY_FORMAT = "girsanov/verify/1"
 YES, NO = "[green]yes[/]", "[bold red]no[/]"
 
 
@@ -67,7 +67,7 @@ def _require_ours(out: Path, force: bool) -> None:
     require_place(out, folder=True)
     results = out / RESULTS
     for path in (out / "index.html", results):
-        if path.exists() and not force and format_of(results) != FORMAT:
+        if path.exists() and not force and format_of(results) != VERIFY_FORMAT:
             refuse(str(path), "exists and is not of girsanov verify", None, "Use --force")
 
 

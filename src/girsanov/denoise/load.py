@@ -21,7 +21,7 @@ from ..moments import Moments, load_moments
 from .base import Denoiser
 from .exact import ExactDenoiser
 from .mlp import ResidualMLP
-from .network import FORMAT, WEIGHTS, NetworkDenoiser, phases_of
+from .network import MODEL_FORMAT, WEIGHTS, NetworkDenoiser, phases_of
 from .pipelines.folder import HUB, load_pipeline
 
 PICKLES = (".pt", ".pth", ".bin", ".pkl", ".pickle", ".ckpt")
@@ -101,7 +101,7 @@ def _read(folder: Path) -> NetworkDenoiser:
 
 def _record(path: Path) -> Json:
     record, where = read_json(path, strict=True), str(path)
-    require(record.get("format") == FORMAT, where, f'must have "format": "{FORMAT}"',
+    require(record.get("format") == MODEL_FORMAT, where, f'must have "format": "{MODEL_FORMAT}"',
             record.get("format", "no format"))  # fmt: skip
     for name, kind in FIELDS.items():
         value = record.get(name)

@@ -37,7 +37,7 @@ from .still import evaluating
 from .unet import unet_scheduler
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
-FORMAT = "girsanov/model/1"
+MODEL_FORMAT = "girsanov/model/1"
 
 
 @dataclass(eq=False)
@@ -182,7 +182,7 @@ class NetworkDenoiser:
 
     def _record(self) -> Json:
         return {
-            "format": FORMAT,
+            "format": MODEL_FORMAT,
             **self._decisive(),
             "process": self.process,
             "label_names": list(self.label_names),

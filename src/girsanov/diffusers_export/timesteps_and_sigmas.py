@@ -28,7 +28,7 @@ from ..measuring.record import AuditRecord
 from ..planning.make_plan import make_plan
 from ..planning.options import Limits
 from ..planning.plan import Plan
-from .pipeline_loops import PLAIN, drives, loop
+from .pipeline_loops import PLAIN_PIPELINES, drives, loop
 
 LOST = (
     "A list is only the grid: the start from the data's Gaussian, the measured covariance, a last "
@@ -106,7 +106,7 @@ def runner(own: Any, pipeline: str, to: str, clock: PipelineClock) -> Runner | N
     for one in able:
         if drives(pipeline, one.scheduler):
             return one
-    return able[0]._replace(pipeline=None) if able and pipeline in PLAIN else None
+    return able[0]._replace(pipeline=None) if able and pipeline in PLAIN_PIPELINES else None
 
 
 def _swap(own: Any, other: Any, to: str, plain: dict[str, bool]) -> list[str]:

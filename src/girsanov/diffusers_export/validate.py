@@ -37,7 +37,7 @@ BROKEN = (
     OverflowError,
     AssertionError,
 )  # fmt: skip  (what JSON of another form makes of reading it)
-MOST = 2**24  # numbers of one item
+MOST_ITEM_NUMBERS = 2**24  # numbers of one item
 
 
 def read_whole(plans: Any, clock: Any, clip: Any, shape: Any) -> tuple[Carried, PipelineClock]:
@@ -65,7 +65,12 @@ def _require_plans(c: Carried, shape: list[int]) -> None:
     require_choice("start", c.start, [name for name in STARTS if name != "class"])
     sampler.require_last(c.last)
     levels, d = len(require_levels("levels", c.levels)), math.prod(shape)
-    require(0 < d <= MOST and min(shape, default=0) > 0, "shape", "must be that of an item", shape)
+    require(
+        0 < d <= MOST_ITEM_NUMBERS and min(shape, default=0) > 0,
+        "shape",
+        "must be that of an item",
+        shape,
+    )
     require(bool(c.grids), "grids", "must not be empty")
     for calls, grid in c.grids.items():
         places = [require_count("grid", k, at_least=0) for k in grid]

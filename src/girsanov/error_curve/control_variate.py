@@ -31,12 +31,12 @@ from ..basis import Basis
 from ..montecarlo import trapezium
 from .bridge_variate import Bridge, alpha, chance
 from .curve import FOLDS, Curve
-from .harmless import FEW, agrees, divisor, harmless
+from .harmless import FEW_FOLDS, agrees, divisor, harmless
 from .interpolate import between_ends
 
 LINEAR = ((1, 2), (2, 4), (1, 1), (1, 4))  # n r, r c, n^2, n c: pairs of VECTOR in curve.py
 SMALL = 1e-9  # of a determinant beside its diagonal: n and c look alike; of c beside n: dust
-MOST = 1.5  # gamma
+MOST_GAMMA = 1.5  # gamma
 LIKE = 0.5  # share of a plain second moment that a reduced one has at least, and the other way
 
 
@@ -176,7 +176,7 @@ def slope(value: Array, chance: Array, weights: Array, length: Array) -> Array:
     top = length**2 @ ((weights * z) @ value[..., None])[..., 0]
     bottom = length**2 @ (weights * z**2).sum(axis=-1)
     found = np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0)
-    return np.asarray(np.clip(found, 0.0, MOST))
+    return np.asarray(np.clip(found, 0.0, MOST_GAMMA))
 
 
 class Rows(NamedTuple):
@@ -223,7 +223,7 @@ def controlled_full(
         trace, off = (np.trace(x, axis1=-2, axis2=-1) for x in (own, taken))
         plain, less = in_data(own, basis), in_data(own - taken, basis)
         # all of it or nothing: a thin direction is a difference of others, which must be alike
-        good = bool(stands[k].all()) and bool(agrees(trace, off, shares, FEW))
+        good = bool(stands[k].all()) and bool(agrees(trace, off, shares, FEW_FOLDS))
         good = good and moments_like(np.tensordot(shares, plain, 1), np.tensordot(shares, less, 1))
         out[k] = less if good else plain
     return out

@@ -32,7 +32,7 @@ from .second_moments import CENTRED, RESIDUAL, Combination, gram_of
 
 SMALL = 0.05  # nats
 HALF = 0.5  # (1) and (2)
-SURE = 4.0  # standard errors that chance may add in (4)
+CHANCE_ERRORS = 4.0  # standard errors that chance may add in (4)
 LOOSE = 1.5  # times the plain standard error in (3): single bands were looked at before
 ROUNDING = 1e-6  # relative, in (4) and (5)
 
@@ -133,7 +133,7 @@ def _answerable(curve: Curve) -> NDArray[np.bool_]:
     # the answers are of this very noise, of which M may have been freed
     measured = curve.traces[:, :, 0] if curve.plain is None else curve.plain
     _, se, _ = group_estimate(measured[1:].T, curve.shares)
-    return np.asarray(mean <= most * (1 + ROUNDING) + SURE * se)
+    return np.asarray(mean <= most * (1 + ROUNDING) + CHANCE_ERRORS * se)
 
 
 def _adds_up(curve: Curve) -> NDArray[np.bool_]:

@@ -30,7 +30,7 @@ from .frame import Frame, make_frame
 from .interpolate import denser
 
 INSIDE = 8  # levels in each gap at which the curve is known as well, for plans to visit
-ENOUGH = 600  # levels in all, from which on there are none
+ENOUGH_LEVELS = 600  # levels in all, from which on there are none
 
 
 class KnownCurve(NamedTuple):
@@ -63,7 +63,7 @@ def known_curve(law: Law, levels: Levels) -> KnownCurve | None:
     """
     if law.dimension > COVARIANCE_LIMIT:
         return None
-    inside = max(0, min(INSIDE, ENOUGH // len(levels) - 1))
+    inside = max(0, min(INSIDE, ENOUGH_LEVELS // len(levels) - 1))
     fine = denser(levels, inside)
     known = law.known(fine)
     if known is None:

@@ -9,7 +9,7 @@ import numpy as np
 from .._typing import Array
 from ..basis import Basis, coordinate_basis, dct_basis
 from ..moments import Moments
-from .bands import FINE, PROBED, Bands, bands_by_variance
+from .bands import FINE_BANDS, PROBED_BANDS, Bands, bands_by_variance
 
 
 @dataclass(frozen=True)
@@ -67,11 +67,11 @@ def make_frame(moments: Moments, shape: tuple[int, ...]) -> Frame:
         candidates.append(dct_basis(shape))
     for basis in candidates:
         if basis.kind != moments.basis.kind:
-            others[basis.kind] = (basis, bands_by_variance(_variances(moments, basis), FINE))
+            others[basis.kind] = (basis, bands_by_variance(_variances(moments, basis), FINE_BANDS))
     return Frame(
         moments,
-        bands_by_variance(moments.variances, FINE),
-        bands_by_variance(moments.variances, PROBED),
+        bands_by_variance(moments.variances, FINE_BANDS),
+        bands_by_variance(moments.variances, PROBED_BANDS),
         others,
     )
 

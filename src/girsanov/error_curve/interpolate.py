@@ -48,7 +48,7 @@ from .curve import Curve, as_error
 from .integrals import half_integral, phi
 
 TINY = 1e-300  # stands for an error of zero, whose reciprocal is not a number
-SAME = 1e-9  # relative distance below which two levels are one
+SAME_LEVEL = 1e-9  # relative distance below which two levels are one
 POINTS = 8  # of Gauss and Legendre, for a bump over a stretch
 
 
@@ -59,8 +59,8 @@ def merged(measured: Levels, others: Levels) -> Levels:
         np.abs(measured[np.minimum(near, len(measured) - 1)] - others),
         np.abs(measured[np.maximum(near - 1, 0)] - others),
     )
-    fresh = np.unique(others[gap > SAME * others])
-    fresh = fresh[np.diff(fresh, prepend=0.0) > SAME * fresh]
+    fresh = np.unique(others[gap > SAME_LEVEL * others])
+    fresh = fresh[np.diff(fresh, prepend=0.0) > SAME_LEVEL * fresh]
     return np.sort(np.concatenate([measured, fresh]))
 
 
@@ -168,8 +168,8 @@ def stretches(curve: Curve, levels: Levels) -> Array:
 def half_between(curve: Curve, low: float, high: float) -> Array:
     """Return each group's share of 1/2 int M between two SNRs in the measured range, [B]."""
     fine = merged(curve.levels[1:], np.array([low, high]))
-    fine = fine[fine <= high * (1 + SAME)]
-    return np.asarray(stretches(curve, fine)[fine > low * (1 + SAME)].sum(axis=0))
+    fine = fine[fine <= high * (1 + SAME_LEVEL)]
+    return np.asarray(stretches(curve, fine)[fine > low * (1 + SAME_LEVEL)].sum(axis=0))
 
 
 def _told(curve: Curve) -> Array:
@@ -227,7 +227,7 @@ def unseen(curve: Curve, name: str, levels: Levels) -> Array:
     one = np.asarray(se**2 / mean)
     for k in range(2, len(one)):
         one[k] = np.maximum(one[k], one[k - 1] * np.minimum(1.0, mean[k - 1] / mean[k - 2]))
-    before = np.searchsorted(curve.levels, levels * (1 - SAME)) - 1
+    before = np.searchsorted(curve.levels, levels * (1 - SAME_LEVEL)) - 1
     return one[np.maximum(before, 0)]
 
 

@@ -36,7 +36,7 @@ from ..montecarlo import Estimate
 from ..noise import NoiseSource
 from .known import KnownErrors
 
-FORMAT = "girsanov/law/1"
+LAW_FORMAT = "girsanov/law/1"
 COVARIANCE_LIMIT = 8192  # dimension above which a d x d covariance is refused (512 MiB there)
 SIZE_LIMIT = 1e100  # of any parameter, so that no square of one overflows
 

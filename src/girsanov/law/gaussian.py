@@ -21,7 +21,7 @@ from .._checks import require
 from .._files import sha256_of
 from .._typing import Array, Json, Tensor
 from ..noise import NoiseSource
-from .base import FORMAT, Law, as_array
+from .base import LAW_FORMAT, Law, as_array
 from .known import KnownErrors
 
 ASYMMETRY = 1e-8  # allowed relative to the largest entry or eigenvalue: rounding of the user's
@@ -81,7 +81,7 @@ class Gaussian(Law):
     def to_json(self) -> Json:
         """Return the law as the content of a law.json file."""
         fields = {"mean": self.mean.tolist(), "covariance": self._given.tolist()}
-        return {"format": FORMAT, "law": "gaussian", **fields}
+        return {"format": LAW_FORMAT, "law": "gaussian", **fields}
 
     def _covariance(self) -> Array:
         if self._vectors is None:

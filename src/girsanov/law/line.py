@@ -19,9 +19,9 @@ from .._typing import Array
 from .quadrature import integrals
 
 REACH = np.array([0.0, 1.5, 3.0, 6.0, 10.0, 15.0])  # beyond 15 is less than exp(-112)
-FAR = 39.0  # exp(-39^2 / 2) is zero in float64
+VANISHES_AT = 39.0  # exp(-39^2 / 2) is zero in float64
 PAIRS = 2**14  # places x components that are looked at together
-LEAST = 0.01  # nats: (2) is told to 1e-11 of it and of so much
+LEAST_NATS = 0.01  # nats: (2) is told to 1e-11 of it and of so much
 
 
 class Line(NamedTuple):
@@ -46,7 +46,7 @@ class Line(NamedTuple):
         found = integrals(
             lambda x, of: self._density(x, noise[of]),
             [self._edges(float(v)) for v in noise],
-            np.stack([own, inner + LEAST]),
+            np.stack([own, inner + LEAST_NATS]),
         )
         return own + found[0], inner + np.maximum(found[1], 0.0)
 
@@ -65,7 +65,7 @@ class Line(NamedTuple):
         return np.concatenate([self._near(x[part], noise[part]) for part in rows], axis=1)
 
     def _near(self, x: Array, noise: Array) -> Array:
-        reach = FAR * np.sqrt(self.variances + noise.max())
+        reach = VANISHES_AT * np.sqrt(self.variances + noise.max())
         seen: NDArray[np.bool_] = (self.means + reach >= x.min()) & (self.means - reach <= x.max())
         w, mu, own = self.weights[seen], self.means[seen], self.variances[seen]
         away, wide = x[:, None] - mu, own + noise[:, None]

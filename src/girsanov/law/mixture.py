@@ -35,7 +35,7 @@ from .._checks import refuse, require
 from .._files import sha256_of
 from .._typing import Array, Json, Tensor
 from ..noise import NoiseSource
-from .base import FORMAT, Law, as_array
+from .base import LAW_FORMAT, Law, as_array
 from .gaussian import along_axes, eigen_form
 from .known import KnownErrors
 from .line import Line
@@ -191,7 +191,7 @@ class GaussianMixture(Law):
         """Return the law as the content of a law.json file."""
         names = ("weights", "means", "covariances")
         fields = {name: getattr(self, name).tolist() for name in names}
-        return {"format": FORMAT, "law": "mixture", **fields}
+        return {"format": LAW_FORMAT, "law": "mixture", **fields}
 
     def _covariance(self) -> Array:
         apart = self.means - self.mean

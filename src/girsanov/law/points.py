@@ -14,7 +14,7 @@ import numpy as np
 
 from .._checks import require
 from .._typing import Array, Json
-from .base import FORMAT, as_array
+from .base import LAW_FORMAT, as_array
 from .mixture import GaussianMixture
 
 
@@ -41,4 +41,4 @@ class Points(GaussianMixture):
     def to_json(self) -> Json:
         """Return the law as the content of a law.json file."""
         fields = {"points": self.points.tolist(), "weights": self.weights.tolist()}
-        return {"format": FORMAT, "law": "points", **fields}
+        return {"format": LAW_FORMAT, "law": "points", **fields}

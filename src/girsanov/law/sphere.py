@@ -26,14 +26,14 @@ from .._checks import require, require_number
 from .._files import sha256_of
 from .._typing import Array, Json, Tensor
 from ..noise import NoiseSource
-from .base import FORMAT, SIZE_LIMIT, Law, as_array
+from .base import LAW_FORMAT, SIZE_LIMIT, Law, as_array
 from .bessel import Tilt, tilt
 from .known import KnownErrors
 from .quadrature import integrals
 
 SHARPEST = 1e100  # s R^2, beyond which squares overflow
 REACH = 12.0  # noise levels from its middle that the radius is followed to
-LEAST = 0.01  # nats: (5) is told to 1e-11 of it and of so much
+LEAST_NATS = 0.01  # nats: (5) is told to 1e-11 of it and of so much
 
 
 class Sphere(Law):
@@ -57,7 +57,7 @@ class Sphere(Law):
     def to_json(self) -> Json:
         """Return the law as the content of a law.json file."""
         fields = {"centre": self.mean.tolist(), "radius": self.radius}
-        return {"format": FORMAT, "law": "sphere", **fields}
+        return {"format": LAW_FORMAT, "law": "sphere", **fields}
 
     def _sample(self, count: int, seed: int, first: int) -> Tensor:
         z = NoiseSource(seed, "law").normal(1, first, count, self.dimension).double()
@@ -108,7 +108,7 @@ class Sphere(Law):
             told = -k2.sqrt() * tilted.lost - tilted.log  # k A - L
             return np.asarray((log.exp() * torch.stack([self._spread(tilted), told])).numpy())
 
-        known = np.stack([np.zeros(len(levels)), np.full(len(levels), LEAST)])
+        known = np.stack([np.zeros(len(levels)), np.full(len(levels), LEAST_NATS)])
         found = integrals(rule, [self._edges(float(v)) for v in noise], known)
         own = np.full(d, self.variance / d)
         return KnownErrors(None, own, np.repeat(found[0][:, None] / d, d, axis=1), found[1])

@@ -26,7 +26,7 @@ from .._checks import refuse, require, require_number
 from .._files import sha256_of
 from .._typing import Array, Json, Tensor
 from ..noise import NoiseSource
-from .base import FORMAT, SIZE_LIMIT, Law
+from .base import LAW_FORMAT, SIZE_LIMIT, Law
 from .points import Points
 
 FIRST, LAST = 1.5 * math.pi, 4.5 * math.pi
@@ -62,7 +62,7 @@ class SwissRoll(Law):
         fields: dict[str, Any] = {"scale": self.scale}
         if self.height is not None:
             fields["height"] = self.height
-        return {"format": FORMAT, "law": "swiss_roll", **fields}
+        return {"format": LAW_FORMAT, "law": "swiss_roll", **fields}
 
     def at(self, t: Array) -> Array:
         """Return the spiral's points a (t cos t, t sin t) at angles `t` [n], [n, 2]."""

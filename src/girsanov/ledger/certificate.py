@@ -40,13 +40,13 @@ class At:
         return {"noise": self.noise, "kl": self.kl.to_json(), "tv": self.tv.to_json()}
 
 
-SURE = "root of the error there, which is exact"
-SHOWN = (
+EXACT_ROOT = "root of the error there, which is exact"
+MEASURED_ROOT = (
     "root of the measured error there, which holds for any denoiser; the upper 95 % end allows "
     "for mistakes that no example showed, none of them larger than {:.3g}, as far as two "
     "examples are apart"
 )
-EXACT = "it holds for this law and its exact denoiser"
+EXACT_LAW = "it holds for this law and its exact denoiser"
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Certificate:
         if known is not None and known != self.w2.high:
             near += f", {known:.3g} as measured"
         near += "" if self.w2_in_units is None else f"; {self.w2_in_units:.3g} in the data's units"
-        alone = "" if self.holds == EXACT else "start and steps alone: "
+        alone = "" if self.holds == EXACT_LAW else "start and steps alone: "
         return f"{alone}{text}; {near}); {self.holds}"
 
     def to_json(self) -> Json:
@@ -150,9 +150,9 @@ def w2_entry(
         bound = math.sqrt(dimension / snr)
         note = "of the noised data, sqrt(d/s), for any data"
         return Entry("w2", bound, 0.0, bound, "upper bound", note)
-    measured, note = max(0.0, float(error.value)), SURE
+    measured, note = max(0.0, float(error.value)), EXACT_ROOT
     if high is not None:
-        note = SHOWN.format(widest)
+        note = MEASURED_ROOT.format(widest)
     value, top = (math.sqrt(x + drawn) for x in (measured, measured if high is None else high))
     note += "; with the variance that is drawn there" if drawn else ""
     return Entry("w2", value, 0.0, top, "upper bound", note)

@@ -21,7 +21,7 @@ from ..error_curve.unseen_events import most_error
 from ..montecarlo import Estimate, group_estimate
 from ..path_kl.grid_cost import Prices
 from ..path_kl.ideal_grid import prefixes
-from .certificate import EXACT, Certificate, certify, kl_entry, w2_entry
+from .certificate import EXACT_LAW, Certificate, certify, kl_entry, w2_entry
 from .entry import Entry
 
 OF_CLASSES = "they are of the samples of each class, in the mean over classes"
@@ -132,7 +132,7 @@ def _note(price: Prices, curve: Curve) -> str:
 
 def _holds(price: Prices, entries: tuple[Entry, ...]) -> str:
     if price.audit.facts.exact:
-        return EXACT
+        return EXACT_LAW
     low = next((e.low for e in entries if e.name == "score"), None)
     said = certificate_leaves_out(low, price.audit.calibration is not None)
     return said if price.audit.curve.about_class is None else f"{said}; {OF_CLASSES}"

@@ -12,10 +12,10 @@ from .verdict import NEGLIGIBLE, sampler_share
 
 LAWS_APART = 4.0  # standard errors by which training examples are harder than held-out ones
 WRONG = 10.0  # times the error of a straight line, which no training falls so far short of
-STOPPED = (
+STOPPED_BY_ITSELF = (
     "more data or another network (its training stopped by itself: more steps taught it nothing)"
 )
-REMEDY = (
+TRAIN_IT = (
     "What would help is to train it, or to give it the data, units and size that it was trained "
     "on; no other grid, number of steps or calibration makes up for that."
 )
@@ -75,7 +75,7 @@ def no_better(facts: AuditFacts, plan: Stated | None = None) -> str:
 def better(facts: AuditFacts) -> str:
     """Return what would help a model that is no better than a Gaussian; facts: of its audit."""
     more = "more training, more data, or another network"
-    how = STOPPED if facts.training_stopped else more
+    how = STOPPED_BY_ITSELF if facts.training_stopped else more
     return (
         f"What would help is a better model: {how}. No grid, number of steps or sampler makes up "
         "for it."

@@ -34,7 +34,9 @@ OF_PATH = (
     "it is a bound of the path KL, not of the output's; how much more there is cannot be known "
     "from data"
 )
-RISK = 0.025  # that the entry's lower end is above the truth, as of a two-sided 95 % interval
+ENTRY_RISK = (
+    0.025  # that the entry's lower end is above the truth, as of a two-sided 95 % interval
+)
 
 
 def score_floor(price: Prices, nodes: Indices) -> float:
@@ -43,7 +45,7 @@ def score_floor(price: Prices, nodes: Indices) -> float:
     if not len(nodes):
         return 0.0
     bounds = [b for b in (score_bound(price, nodes), corrected_bound(price, nodes)) if b]
-    risk = RISK / len(bounds)
+    risk = ENTRY_RISK / len(bounds)
     ends = [b.value - quantile(1 - risk, b.degrees) * b.se for b in bounds]
     unseen = math.log(1 / risk) / price.audit.facts.examples  # (3)
     return max(0.0, float(max(ends)) - unseen)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .kept_spread import kept_spread
-from .model_faults import REMEDY, better, ignorant, no_better
+from .model_faults import TRAIN_IT, better, ignorant, no_better
 from .stated import Stated
 from .verdict import plan_verdict
 from .winner import winner
@@ -18,7 +18,7 @@ def plan_sentences(plan: Stated) -> list[str]:
         return [plan.cannot_tell]
     untrained = plan.audit.untrained
     if untrained:
-        return sentences(plan, ignorant(untrained, plan.audit, plan), REMEDY)
+        return sentences(plan, ignorant(untrained, plan.audit, plan), TRAIN_IT)
     gaussian = no_better(plan.audit, plan)
     return sentences(plan, gaussian, better(plan.audit) if gaussian else "")
 

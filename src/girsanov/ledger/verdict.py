@@ -24,7 +24,7 @@ from .entry import Entry, tv_from_kl
 from .numbers import ends, number, span, within
 from .stated import Stated
 
-CALIBRATED = "Of the calibrated model, whose are all numbers here"
+OF_CALIBRATED = "Of the calibrated model, whose are all numbers here"
 NEGLIGIBLE = 0.01  # nats: a total variation of at most 0.07
 
 
@@ -66,7 +66,7 @@ def plan_verdict(plan: Stated) -> str:
     """
     said = _verdict(plan)
     if plan.calibration is not None:
-        said = f"{CALIBRATED}: {said[0].lower()}{said[1:]}"
+        said = f"{OF_CALIBRATED}: {said[0].lower()}{said[1:]}"
     if plan.guidance == 1:
         return said
     return f"Relative to the field guided with weight {plan.guidance:g}, not to data: {said}"

@@ -39,8 +39,8 @@ from .suspects import suspected
 from .teacher import measure_trajectories
 from .trajectories import teacher_calls
 
-LEVELS = 65  # every 0.25 in log-SNR over the default range
-BATCH = 512  # examples a network call, at most
+DEFAULT_LEVELS = 65  # every 0.25 in log-SNR over the default range
+AUDIT_BATCH = 512  # examples a network call, at most
 ROWS, PARTS = 64, 4  # that fill a CPU with a picture each; batches, so that stopping costs a part
 DRAWN = 600  # paths a small data set is given in all, by drawing noise more than once
 FULL_LIMIT = 128  # dimensions up to which the full covariance is measured
@@ -53,7 +53,7 @@ def measure_audit(denoiser: Denoiser, data: Dataset | Law, request: AuditOptions
     whole = held_out_examples(denoiser, data, request.examples, seed)
     require_reference(denoiser, request.reference, data)
     require_shape("data", whole, denoiser)
-    grid = levels_to_audit(denoiser, LEVELS if request.levels is None else request.levels)
+    grid = levels_to_audit(denoiser, DEFAULT_LEVELS if request.levels is None else request.levels)
     if request.plain and (known := known_audit(denoiser, data, grid, request)):
         return known
     seen = learnt(denoiser, train, len(whole))
@@ -105,8 +105,8 @@ def rows_for(denoiser: Denoiser, examples: int, asked: int | None = None) -> int
         return require_count("batch_size", asked)
     slow = len(denoiser.shape) > 1 and torch.device(denoiser.device).type == "cpu"
     if slow and not isinstance(getattr(denoiser, "network", None), ResidualMLP):
-        return per_call(denoiser, min(BATCH, max(ROWS, -(-examples // PARTS))))
-    return per_call(denoiser, BATCH)
+        return per_call(denoiser, min(AUDIT_BATCH, max(ROWS, -(-examples // PARTS))))
+    return per_call(denoiser, AUDIT_BATCH)
 
 
 def _shifted(progress: Progress | None, before: int, *, total: int) -> Progress | None:

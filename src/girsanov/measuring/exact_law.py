@@ -18,7 +18,7 @@ from .record import AuditRecord
 from .teacher import measure_trajectories
 from .trajectories import teacher_calls
 
-BATCH = 512  # trajectories a call
+TRAJECTORY_BATCH = 512  # trajectories a call
 
 
 def known_audit(
@@ -41,7 +41,7 @@ def known_audit(
     if paths:
         options = Pass(
             seed=request.seed, progress=request.progress, processes=request.processes,
-            batch_size=request.batch_size or BATCH,
+            batch_size=request.batch_size or TRAJECTORY_BATCH,
         )  # fmt: skip
         teacher = measure_trajectories(denoiser, known.frame, grid, paths, options=options)
     facts = facts_of(

@@ -33,7 +33,9 @@ LAW_EXAMPLES = 20_000
 AUDITED = 2**17  # rows that are looked for among the training examples, at most
 MOMENT_SHARE = 4  # one example in so many is set aside for moments when there are no others
 DRAWN, VALUES = 2**14, 2**22  # draws of a law that tell how far it reaches; numbers in them
-FAR = 2**40  # draws of a law are audited from here on, far from any a model was trained on
+FIRST_AUDITED_DRAW = (
+    2**40
+)  # draws of a law are audited from here on, far from any a model was trained on
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,9 @@ class LawExamples:
 
     def batch(self, rows: slice) -> Tensor:
         """Return draws rows.start..rows.stop-1, [b, d]."""
-        x = self.law.sample(rows.stop - rows.start, seed=self.seed, first=FAR + rows.start)
+        x = self.law.sample(
+            rows.stop - rows.start, seed=self.seed, first=FIRST_AUDITED_DRAW + rows.start
+        )
         if self.standardisation is None:
             return x
         return torch.from_numpy(self.standardisation.encode(x.numpy()))

@@ -21,7 +21,7 @@ from ..denoise.pipelines.units import in_units_of
 from ..law.base import Law
 from .facts import AuditFacts
 
-MOST = 10**5  # levels of an audit, which holds numbers of each
+MOST_AUDIT_LEVELS = 10**5  # levels of an audit, which holds numbers of each
 NUDGE = 1e-9  # relative; a denoiser takes levels within 1e-6 of a trained one for it
 
 
@@ -32,7 +32,9 @@ def levels_to_audit(denoiser: Denoiser, levels: int | Levels) -> Levels:
     """
     if isinstance(levels, int | np.integer):
         count = require_count("levels", levels, at_least=2)
-        require(count <= MOST, "levels", f"must be at most {MOST}", count)
+        require(
+            count <= MOST_AUDIT_LEVELS, "levels", f"must be at most {MOST_AUDIT_LEVELS}", count
+        )
         grid = np.geomspace(*denoiser.snr_range, count)
     else:
         grid = require_levels("levels", levels, at_least=2)

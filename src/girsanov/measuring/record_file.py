@@ -11,7 +11,7 @@ from .._records import as_json
 from .._typing import Json, PathLike
 from ..error_curve.bands import Bands
 from ..error_curve.curve import AboutClass, Curve
-from ..error_curve.exact_arrays import HALF, known_from, known_tensors
+from ..error_curve.exact_arrays import HALF_NAME, known_from, known_tensors
 from ..error_curve.frame import Frame, make_frame
 from ..moments import Moments, moments_from_tensors
 from ..score_error.calibration import Corrected
@@ -41,7 +41,7 @@ def load_record(path: PathLike) -> AuditRecord:
     )
     require_whole(str(path), t, moments.basis.dimension)
     rule = "must be of an exact denoiser without examples, as its curve is exact"
-    require(HALF not in t or (facts.exact and not facts.examples), str(path), rule)
+    require(HALF_NAME not in t or (facts.exact and not facts.examples), str(path), rule)
     try:
         return _from_arrays(facts, content["bases"], t, moments)
     except (KeyError, IndexError, ValueError, TypeError) as cause:
@@ -67,7 +67,7 @@ def _from_arrays(
         Bands(t["probe_bands"]),
         {name: (basis, bands[name]) for name, (basis, _) in made.others.items()},
     )
-    curve = known_from(t, {name: b.sizes for name, b in bands.items()}) if HALF in t else None
+    curve = known_from(t, {name: b.sizes for name, b in bands.items()}) if HALF_NAME in t else None
     curve = curve or _measured(t, frame)
     paths = paths_from_tensors(t, (len(curve.levels) - 1, curve.dimension))
     out = AuditRecord(

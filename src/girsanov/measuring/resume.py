@@ -29,7 +29,7 @@ from .._typing import Json, PathLike, Tensor
 SECONDS = 30.0  # between two files: what a kill may cost
 BATCHES, SEAL = "batches", "seal"
 OURS = re.compile(r"\.?([a-z-]+-\d+\.safetensors|index\.json)(\..*)?")
-FORMAT = "girsanov/sums/1"
+SUMS_FORMAT = "girsanov/sums/1"
 
 
 def keep_sums(
@@ -60,7 +60,7 @@ class Kept:
 
     def __post_init__(self) -> None:
         """Refuse a folder with sums of another audit, or with anything else."""
-        self.identity = {"format": FORMAT, **self.identity}
+        self.identity = {"format": SUMS_FORMAT, **self.identity}
         with self.processes.together():
             if self.processes.rank == 0:
                 claim(self.folder, self.identity, OURS)

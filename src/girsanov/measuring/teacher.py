@@ -28,7 +28,7 @@ from .options import Pass
 from .trajectories import REFINE, teacher_calls
 from .trajectories import Trajectories as Trajectories
 
-ENOUGH = 256  # trajectories: half to plan on, half to judge by
+ENOUGH_TRAJECTORIES = 256  # trajectories: half to plan on, half to judge by
 STREAM = "trajectories"
 IN_BATCHES = Pass(batch_size=256)
 
@@ -49,7 +49,7 @@ def measure_trajectories(
     denoiser: Denoiser,
     frame: Frame,
     levels: Levels,
-    count: int = ENOUGH,
+    count: int = ENOUGH_TRAJECTORIES,
     *,
     refine: int = REFINE,
     options: Pass = IN_BATCHES,

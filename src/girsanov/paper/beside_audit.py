@@ -14,7 +14,7 @@ from ..planning.plan import Plan
 from .bounds import Facts, TheoremRow, compare_bounds
 from .bounds.chen2023_support import delta_for_w2, early_stopping_w2, snr_at
 
-SURE = 1 - 1e-12  # the largest TV that is asked for
+LARGEST_TV = 1 - 1e-12  # the largest TV that is asked for
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ def _targets(
     taken = []
     if tv is None:
         nats = _most(plan)
-        tv = min(tv_from_kl(nats), SURE)
+        tv = min(tv_from_kl(nats), LARGEST_TV)
         taken.append(f"--tv {tv:.4g}, which {nats:.3g} nats certify and the plan promises")
     if w2 is None and facts.lipschitz is None:
         w2 = early_stopping_w2(facts, math.log1p(plan.resolution**2) / 2)
@@ -192,7 +192,7 @@ def _measure(
     if plan is None:
         plan, same = _fewest(audit, tv, **options)
     else:
-        same = tv_from_kl(_most(plan)) <= tv * (1 + 1e-9) or tv == SURE
+        same = tv_from_kl(_most(plan)) <= tv * (1 + 1e-9) or tv == LARGEST_TV
     high = _most(plan)
     promise = "which promises this TV" if same else "the default plan: this TV cannot be certified"
     words = (

@@ -38,7 +38,7 @@ from ..sampling.sampler import Recipe, require_fits
 from ..sampling.step_kl import gaussian_cell
 
 FIRST = 1e-9  # the OU time that stands for 0, where the SNR is infinite
-NODES = 6
+CELL_NODES = 6
 Denoise = Callable[[Tensor, float], Tensor]
 
 SKEWED = GaussianMixture([0.3, 0.7], [[-1.5], [1.0]], [0.04, 0.15])  # theory.md's mixture
@@ -111,7 +111,7 @@ def monte_carlo(
     x = forward(law, grid, count, seed)
     total = torch.zeros(count, dtype=torch.float64)
     for k, weight in enumerate(weights):
-        at = k * (NODES + 1)
+        at = k * (CELL_NODES + 1)
         s = float(grid[at])
         frozen = _drift(hold, x[at], s, guess(x[at], s))
         for j, dt in enumerate(weight, start=at + 1):
@@ -175,7 +175,7 @@ def _chain(
 
 def _inner(levels: Array) -> tuple[Array, list[Array]]:
     """Return the levels with nodes inside each cell, and the nodes' weights in time."""
-    u, w = np.polynomial.legendre.leggauss(NODES)
+    u, w = np.polynomial.legendre.leggauss(CELL_NODES)
     grid, weights = [levels[0]], []
     for t, t_next in pairwise(ou_time(levels)):
         inside = (t + t_next) / 2 + (t_next - t) / 2 * u

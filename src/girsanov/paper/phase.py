@@ -24,7 +24,7 @@ from ..noise import NoiseSource
 from ..sampling.cld import CLD
 from ..sampling.registry import cld_recipe
 from ..sampling.step_kl_cld import cld_relative_cell, cld_score_cell
-from .path_kl import NODES, half_information
+from .path_kl import CELL_NODES, half_information
 
 FIRST = 1e-5  # the CLD time that stands for 0
 
@@ -61,15 +61,15 @@ def cld_monte_carlo(
     law: Law, time: float, steps: int, hold: str, *, count: int = 4000, seed: int = 0
 ) -> Estimate:
     """Return (1) for equal steps from `time` to 0, on a law on a line."""
-    u, w = np.polynomial.legendre.leggauss(NODES)
+    u, w = np.polynomial.legendre.leggauss(CELL_NODES)
     edges, h = np.linspace(0.0, time, steps + 1), time / steps
     inside = edges[:-1, None] + h / 2 * (1 + u)
     times = np.concatenate([inside, edges[1:, None]], axis=1)  # [steps, NODES + 1]
     z = cld_forward(law, times.ravel(), count, seed)
     total = torch.zeros(count, dtype=torch.float64)
     for k, row in enumerate(times):
-        at = k * (NODES + 1)
-        frozen = _drift(law, hold, z[at + NODES], float(row[-1]))
+        at = k * (CELL_NODES + 1)
+        frozen = _drift(law, hold, z[at + CELL_NODES], float(row[-1]))
         for j, weight in enumerate(w):
             gap = frozen - _drift(law, hold, z[at + j], float(row[j]))
             total += 2 * h / 2 * weight * gap.square()

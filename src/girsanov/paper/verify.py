@@ -17,7 +17,7 @@ from .page import render_verification
 from .statement import Statement
 from .statements import MODULES
 
-FORMAT = "girsanov/verify/1"
+VERIFY_FORMAT = "girsanov/verify/1"
 SUPPORT = ("support", "manifolds", "steps_needed")
 # the paper's names that are not a statement's own
 PAPER_NAMES = {
@@ -36,7 +36,7 @@ PAPER_NAMES = {
 def verification_json(run: Verification) -> Json:
     """Return the run as a JSON object."""
     return {
-        "format": FORMAT,
+        "format": VERIFY_FORMAT,
         "girsanov": __version__,
         "quick": run.quick,
         "seed": run.seed,

@@ -28,8 +28,8 @@ from .cells import cells, weighted_cells
 from .shortest_path import Allocation, Search, cheapest_path
 from .start import start_cost
 
-MOST = 256  # levels a plan may visit
-SIZES = (16, 64, MOST)  # the search for a few levels does not pay for many
+MOST_LEVELS = 256  # levels a plan may visit
+SEARCH_SIZES = (16, 64, MOST_LEVELS)  # the search for a few levels does not pay for many
 
 
 @dataclass(frozen=True)
@@ -97,9 +97,9 @@ class GridChoice:
         """1/2 int M over each stretch between neighbouring levels, [K]."""
         return stretches(self.known, self.curve.levels[1:])[:, 0]
 
-    def allocation(self, count: int = MOST) -> Allocation:
+    def allocation(self, count: int = MOST_LEVELS) -> Allocation:
         """Return the best grids of up to `count` levels; indices are places in the menu."""
-        return self._search.allocation(next((n for n in SIZES if n >= count), MOST))
+        return self._search.allocation(next((n for n in SEARCH_SIZES if n >= count), MOST_LEVELS))
 
     def _place(self, last: int) -> int:
         allowed = self.menu.allowed

@@ -35,7 +35,7 @@ from .._checks import refuse, require, require_levels, require_number
 from .._typing import Array, Levels
 from ..error_curve.curve import Curve
 from ..error_curve.integrals import half_integral
-from ..error_curve.interpolate import SAME, denser, merged, refined_curve
+from ..error_curve.interpolate import SAME_LEVEL, denser, merged, refined_curve
 from ..error_curve.unseen_events import most_error
 from ..measuring.record import AuditRecord
 from ..montecarlo import group_estimate
@@ -44,7 +44,7 @@ from ..sampling.registry import sampler_named
 from .options import PlanOptions
 
 BETWEEN = 8  # levels that may be visited in each gap between measured ones
-ENOUGH = 1200  # levels in all, past which more do not pay for the search
+ENOUGH_TO_SEARCH = 1200  # levels in all, past which more do not pay for the search
 BLUR = 0.1  # share of the data's standard deviation that may be left where a plan ends
 SHAPE = 0.01  # nats a direction that may be lost by a Gaussian in place of what is left of it
 
@@ -72,7 +72,7 @@ def offer(audit: AuditRecord, request: PlanOptions) -> Offer:
         among = _inside(trained, audit)
     # a curve that is known is visited where it is known, so that nothing is left open
     most = BETWEEN if audit.curve.half is None else 0
-    between = max(0, min(most, ENOUGH // len(audit.levels) - 1))
+    between = max(0, min(most, ENOUGH_TO_SEARCH // len(audit.levels) - 1))
     dense = denser(audit.levels, between) if among is None else np.sort(among)
     asked = keep if keep is not None else dense[:0]
     if resolution is not None:
@@ -101,7 +101,7 @@ def _listed(name: str, value: Any, audit: AuditRecord) -> Array | None:
 
 def _inside(levels: Levels, audit: AuditRecord) -> Levels:
     """Return the levels that the audit speaks of: none is finer than the finest measured."""
-    kept = levels[levels <= audit.levels[-1] * (1 + SAME)]
+    kept = levels[levels <= audit.levels[-1] * (1 + SAME_LEVEL)]
     rule = f"must hold SNRs up to the finest measured, {audit.levels[-1]:.4g}"
     require(len(kept) > 0, "levels", rule, levels)
     return np.asarray(np.minimum(kept, audit.levels[-1]))

@@ -35,14 +35,14 @@ from ..measuring.record import AuditRecord
 from ..measuring.resume import of_round
 from .make_plan import make_plan
 
-LEVELS, FINER = 17, 33  # while there are examples, and when there are no more
+PILOT_LEVELS, FINER_LEVELS = 17, 33  # while there are examples, and when there are no more
 PILOT = 8 * GROUPS  # examples
 MARGIN = 0.2
 ROUNDS = 3  # after the pilot
 MOST_DRAWS = 8  # beyond, what examples differ by is most of what is left
 MOST_DRAWN = 10**6  # examples of a law
 UNSURE, GROWTH = 0.5, 16  # a half-width that says little of (1), and how many times n grows then
-NEAR = 1.02  # of the wanted half-width: near enough
+NEAR_ENOUGH = 1.02  # of the wanted half-width: near enough
 
 
 def measure_to_precision(
@@ -64,7 +64,9 @@ def measure_to_precision(
     if steps is not None:
         require_count("steps", steps)
     most, spent = available(denoiser, data, last.train), 0
-    coarse, fine = (LEVELS, FINER) if last.levels is None else (last.levels, last.levels)
+    coarse, fine = (
+        (PILOT_LEVELS, FINER_LEVELS) if last.levels is None else (last.levels, last.levels)
+    )
 
     def measured(
         count: int, draws: int, levels: int | Levels, request: AuditOptions
@@ -78,7 +80,7 @@ def measure_to_precision(
     for round_ in range(ROUNDS):
         noisy = found.facts.examples * found.facts.draws
         reached = relative_half_width(found, steps)
-        enough = round_ > 0 and (reached <= wanted * NEAR or math.isinf(reached))
+        enough = round_ > 0 and (reached <= wanted * NEAR_ENOUGH or math.isinf(reached))
         full = found.facts.examples >= most and found.facts.draws >= MOST_DRAWS
         if enough or full:
             break
@@ -103,7 +105,7 @@ def precision_words(precision: Precision, count: int) -> str:
     if reached is None:
         return f"what {of} cost is too little to be known to a share of itself"
     known = f"the discretisation of {of} is known to {100 * reached:.3g} %"
-    if reached <= wanted * NEAR:
+    if reached <= wanted * NEAR_ENOUGH:
         return known
     more = math.ceil((1 + MARGIN) * count * (reached / wanted) ** 2)
     enough = f"that would take about {more:,} held-out examples, not {count:,}"

@@ -23,7 +23,7 @@ from ..montecarlo import Estimate
 from ..path_kl.grid_cost import Prices
 
 WHY = "calibrated, since a straight line beats this model where noise hides the data"
-NOTHING = (
+KNOWS_NOTHING = (
     "calibrated, since this model knows nothing of this data: its samples are little more than a "
     "Gaussian with the data’s mean and covariance"
 )
@@ -50,5 +50,5 @@ def advised(price: Prices, nodes: Indices) -> str:
     if found is None:
         return ""
     if price.audit.untrained() is not None:
-        return NOTHING
+        return KNOWS_NOTHING
     return WHY if float(found.interval()[0]) > 0 else ""

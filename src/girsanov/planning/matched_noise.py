@@ -41,11 +41,13 @@ if TYPE_CHECKING:
 
 PILOTS = 2000  # samples of a network, and ten times as many of an exact denoiser
 AWAY = 4.0  # times by which the noise may differ from what the measured error gives
-NUMBERS = 2**26  # that all pilots hold together, at most, unless they are fewer than `FEWEST`
-FEWEST = 200
+NUMBERS = (
+    2**26
+)  # that all pilots hold together, at most, unless they are fewer than `FEWEST_PILOTS`
+FEWEST_PILOTS = 200
 BATCH = 1000  # samples of a network call
 DIRECTIONS = 10  # principal ones whose variance is recorded
-LEAST = 1e-9  # of the largest variance: directions in which the data vary at all
+LEAST_VARIANCE = 1e-9  # of the largest variance: directions in which the data vary at all
 
 
 class NoiseTarget(NamedTuple):
@@ -74,7 +76,7 @@ def matched(plan: Plan, price: Prices, denoiser: Denoiser) -> Plan:
     shared = plan.covariance != "full"
     rule = "must be one whose axes all steps share, to be matched to the data's spread"
     require(shared, "covariance", rule, plan.covariance, "Plan with --covariance pca")
-    most = max(FEWEST, NUMBERS // plan.moments.basis.dimension)
+    most = max(FEWEST_PILOTS, NUMBERS // plan.moments.basis.dimension)
     count = min(PILOTS * (10 if denoiser.exact else 1), most)
     known = price.audit.frame.bases.get(str(plan.covariance))
     bands = None if known is None else known[1]
@@ -135,7 +137,9 @@ def _ratios(plan: Plan, samples: Tensor) -> list[Estimate]:
     square = np.square((c - c.mean(dim=0)).numpy())
     ratio = square[:, first] / np.maximum(variances[first], 1e-300)
     kept = [mean_estimate(square.sum(axis=1) / max(float(variances.sum()), 1e-300))]
-    kept += [mean_estimate(r) for r in ratio.T[variances[first] > LEAST * variances.max()]]
+    kept += [
+        mean_estimate(r) for r in ratio.T[variances[first] > LEAST_VARIANCE * variances.max()]
+    ]
     return kept
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from .._checks import require, require_levels
 from .._typing import Array, Indices, Json, Levels
 from ..basis import Basis
-from ..error_curve.interpolate import SAME, covariances
+from ..error_curve.interpolate import SAME_LEVEL, covariances
 from ..ledger.certify import promise
 from ..ledger.entry import Entry
 from ..ledger.sampler_entries import sampler_entries
@@ -71,7 +71,7 @@ def grid_prices(
     grid = require_levels("levels", levels)
     finest = audit.levels[-1]
     rule = f"must not be finer than the finest measured, SNR {finest:.6g}"
-    require(bool(grid[-1] <= finest * (1 + SAME)), "levels", rule, float(grid[-1]))
+    require(bool(grid[-1] <= finest * (1 + SAME_LEVEL)), "levels", rule, float(grid[-1]))
     price = prices(
         audit, sampler_named(request.sampler), request.covariance, request.start, levels=grid
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypedDict, cast
 
 from .._checks import require, require_number
 from .._typing import Levels
-from ..sampling.registry import USUAL
+from ..sampling.registry import USUAL_SAMPLER
 
 if TYPE_CHECKING:  # torch is slow to import, and planning needs none
     from ..denoise.base import Denoiser
@@ -56,7 +56,7 @@ class PlanOptions:
     kl: float | None = None
     tv: float | None = None
     distance: float | None = None
-    sampler: str = USUAL
+    sampler: str = USUAL_SAMPLER
     process: str | None = None
     covariance: str | None = None
     start: str | None = None

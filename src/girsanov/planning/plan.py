@@ -26,9 +26,8 @@ from ..sampling.sampler import Recipe
 from .options import Limits
 
 OWN = "diffusers"  # the sampler of a plan that leaves the steps to a scheduler of diffusers
-WIDTH, INDENT = 88, " " * 18  # of what `print` shows
 GUIDED = "relative to the guided field, which has no data law"
-NOTHING = (
+SAYS_NOTHING = (
     "none that says anything: KL and TV leave out the {}'s score error, and the model knows "
     "nothing of this data"
 )
@@ -111,7 +110,7 @@ class Plan:
         if self.promised is None:
             return ""
         whose = "model" if self.calibration is None else "calibrated model"
-        return NOTHING.format(whose) if self.audit.untrained else self.promised.words()
+        return SAYS_NOTHING.format(whose) if self.audit.untrained else self.promised.words()
 
     def in_words(self) -> str:
         """Return steps and sampler: 16 steps, gaussian hold with pca covariance."""

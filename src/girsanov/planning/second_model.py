@@ -20,7 +20,7 @@ import numpy as np
 from .._checks import InputError
 from .._typing import Array
 from ..ledger.certify import certificate_leaves_out
-from ..ledger.score_entry import OF_PATH, RISK, measured_to, optimism, reference
+from ..ledger.score_entry import ENTRY_RISK, OF_PATH, measured_to, optimism, reference
 from ..measuring.record import AuditRecord
 from ..montecarlo import Estimate, apart, group_estimate, quantile
 from ..path_kl.grid_cost import Prices
@@ -45,7 +45,7 @@ def proven(plan: Plan, audit: AuditRecord, others: Sequence[AuditRecord]) -> Pla
     rivals = [o for o in others if o.facts.rows == audit.facts.rows and o is not audit]
     if not rivals or plan.distance is not None or entry is None or entry.kind != "lower bound":
         return plan
-    found = max(rival_floor(plan, audit, o, RISK / 2 / len(rivals)) for o in rivals)
+    found = max(rival_floor(plan, audit, o, ENTRY_RISK / 2 / len(rivals)) for o in rivals)
     if found <= (entry.low or 0.0):
         return plan
     better, promised = replace(entry, low=found, note=NOTE), plan.promised

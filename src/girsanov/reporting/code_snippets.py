@@ -10,7 +10,7 @@ from typing import NamedTuple
 from markupsafe import Markup, escape
 
 from ..planning.plan import Plan
-from ..sampling.registry import USUAL, sampler_named
+from ..sampling.registry import USUAL_SAMPLER, sampler_named
 
 
 def lines(code: str) -> Markup:
@@ -110,7 +110,7 @@ def _in_diffusers(plan: Plan, model: str, out: str, count: Markup) -> list[Snipp
 def _options(plan: Plan) -> dict[str, str | float | bool]:
     """Return what makes a plan besides its number of steps, where it is not the default."""
     found: dict[str, str | float | bool] = {}
-    if plan.sampler != USUAL:
+    if plan.sampler != USUAL_SAMPLER:
         found["sampler"] = plan.sampler
     if plan.covariance is not None:
         found["covariance"] = plan.covariance

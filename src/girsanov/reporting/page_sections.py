@@ -20,7 +20,15 @@ from ..measuring.trajectories import teacher_calls
 from ..planning.options import GIVEN
 from ..planning.plan import Plan
 from ..planning.remedies import Remedy
-from .figures.cost_by_steps import FEW, MOST, SamplerLine, cost_of, line, rises, total_figure
+from .figures.cost_by_steps import (
+    COMPARED_STEPS,
+    MOST_LINES,
+    SamplerLine,
+    cost_of,
+    line,
+    rises,
+    total_figure,
+)
 from .figures.error_curve import curve_figure, gain_figure, half_width
 from .figures.spectrum import levels_shown, spectrum_figures
 from .figures.tv_by_level import certificate_figure
@@ -130,7 +138,7 @@ def total_section(audit: AuditRecord, plans: Sequence[Plan], kin: Sequence[Plan]
     lines = [line(sampler_of(first), kin)]
     for name, plan in list(kinds.items())[1:]:
         if (plan.distance is None) == (first.distance is None):
-            lines.append(line(name, relatives(audit, plan, FEW)))
+            lines.append(line(name, relatives(audit, plan, COMPARED_STEPS)))
     drawn: list[SamplerLine] = [one for one in lines if one is not None]
     if not drawn or lines[0] is None:
         return None
@@ -140,7 +148,7 @@ def total_section(audit: AuditRecord, plans: Sequence[Plan], kin: Sequence[Plan]
         "figure": total_figure(
             drawn, first.steps, bound, cost=cost_of(first), best=cheapest(first)
         ),
-        "names": [one.name for one in drawn[:MOST]],
+        "names": [one.name for one in drawn[:MOST_LINES]],
         "rises": "" if audit.facts.exact else rises(first),
         "covers": first.covariance is not None,
         "in_nats": first.distance is None,

@@ -49,7 +49,7 @@ from .live import certificate_words
 from .page_sections import sampler_of
 from .words.advice import headline
 
-NOISE, NOISE_IN_UNITS = "noise level σ", "noise level in the data’s units"
+NOISE_AXIS, NOISE_IN_UNITS = "noise level σ", "noise level in the data’s units"
 SAME = ("data", "seed", "examples", "draws")  # records that make two audits a pair
 
 
@@ -145,7 +145,7 @@ def versus(audits: Sequence[AuditRecord], plans: Sequence[Plan]) -> Json | None:
     same = len({a.facts.rows for a in audits}) == 1
     plain = made and replace(made, calibration=None)  # each model by itself may be calibrated
     words = "" if plain is None else f"{plural(plain.steps, 'step')} ({sampler_of(plain)})"
-    label = NOISE_IN_UNITS if units[0] != 1.0 or len({*units}) > 1 else NOISE
+    label = NOISE_IN_UNITS if units[0] != 1.0 or len({*units}) > 1 else NOISE_AXIS
     return {
         "rows": rows, "pairs": pairs, "same": same, "made": words, "shared": shared(rivals, label),
         "names": names, "proven": more,
@@ -254,7 +254,7 @@ def _x(found: Difference, width: float) -> Axis:
 
 
 def _label(found: Difference) -> str:
-    return NOISE_IN_UNITS if found.users else NOISE
+    return NOISE_IN_UNITS if found.users else NOISE_AXIS
 
 
 def _curves(found: Difference, ident: str, width: float) -> Markup:

@@ -25,7 +25,7 @@ from .cld import follow, require_alike
 from .options import BatchKeywords, BatchOptions
 from .sampler import Recipe, require_fits
 
-BATCH = 1000
+SAMPLE_BATCH = 1000
 
 
 class HasRecipe(Protocol):
@@ -47,7 +47,7 @@ def sample_batches(
     [count]; progress(done, total) counts network calls times samples.
     """
     asked, total = BatchOptions(**options), require_count("count", count)
-    size, first = asked.batch_size or per_call(denoiser, BATCH), asked.first
+    size, first = asked.batch_size or per_call(denoiser, SAMPLE_BATCH), asked.first
     labels = _labels(denoiser, asked.label, total)
     scheduler = getattr(plan, "scheduler", None)
     if scheduler is not None:

@@ -9,7 +9,7 @@ from .exponential_integrators import GAUSSIAN, RELATIVE, SCORE, X0
 from .ode_solvers import DDIM, DPMPP_2M, HEUN, OdeSampler
 from .sampler import Recipe, Sampler, Start
 
-USUAL = GAUSSIAN.name  # what plans take unless asked otherwise
+USUAL_SAMPLER = GAUSSIAN.name  # what plans take unless asked otherwise
 SAMPLERS: dict[str, Sampler] = {
     sampler.name: sampler for sampler in (SCORE, RELATIVE, X0, GAUSSIAN, DDIM, HEUN, DPMPP_2M)
 }

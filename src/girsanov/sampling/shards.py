@@ -29,7 +29,7 @@ from ..basis import Basis
 from ..data.formats.npy_files import read_npy
 from ..data.standardise import Standardisation
 from ..denoise.base import Denoiser
-from .loop import BATCH, HasRecipe, sample_batches
+from .loop import SAMPLE_BATCH, HasRecipe, sample_batches
 from .options import ShardKeywords, ShardOptions
 from .sample import check_model, in_units, proportional_labels, units_of
 from .sampler import Recipe
@@ -99,7 +99,7 @@ class Shards:
 
 def shard_size(count: int) -> int:
     """Return how many samples a shard holds: a default batch, more of them for many samples."""
-    return BATCH * max(1, -(-count // (BATCH * SHARDS)))
+    return SAMPLE_BATCH * max(1, -(-count // (SAMPLE_BATCH * SHARDS)))
 
 
 @takes(ShardOptions)

@@ -26,8 +26,8 @@ from ..error_curve.curve import Curve
 from ..error_curve.frame import Frame
 from ..error_curve.second_moments import CENTRED, NOISE, ONE, gram_of
 from .corrections import (
-    CALIBRATED,
-    MARGIN,
+    CALIBRATED_TERMS,
+    CALIBRATION_MARGIN,
     CorrectionRule,
     chosen_corrections,
     features,
@@ -54,14 +54,19 @@ def calibrate(curve: Curve, frame: Frame, examples: int) -> Corrected:
     trace, which only the relative hold needs, is known where every coordinate is a band, else NaN.
     """
     require(curve.products is not None, "curve", "must be measured, not exact, to be calibrated")
-    rule, nobody = CorrectionRule(MARGIN, examples), np.zeros((1, len(curve.shares)), dtype=bool)
-    left = curve.left.get("calibrated") or errors_left(curve, CALIBRATED, rule)
+    rule, nobody = (
+        CorrectionRule(CALIBRATION_MARGIN, examples),
+        np.zeros((1, len(curve.shares)), dtype=bool),
+    )
+    left = curve.left.get("calibrated") or errors_left(curve, CALIBRATED_TERMS, rule)
     traces = _traces(curve, frame, left.betas) - left.taken
     return Corrected(
         left.errors,
         np.concatenate([curve.traces[:1], traces]),
         _weights(
-            chosen_corrections(normal_equations(curve, CALIBRATED), nobody, curve, rule)[:, 0]
+            chosen_corrections(normal_equations(curve, CALIBRATED_TERMS), nobody, curve, rule)[
+                :, 0
+            ]
         ),
     )
 
@@ -90,7 +95,7 @@ def _weights(beta: Array) -> Array:
 def _traces(curve: Curve, frame: Frame, betas: Array) -> Array:
     """Return E|r'|^2, E[n . r'] and E[x0 . r'] of r' = r - g, [K, B, 3]."""
     gram = gram_of(curve.products[1:])  # type: ignore[index]
-    rest = rest_of(betas, features(curve, CALIBRATED))
+    rest = rest_of(betas, features(curve, CALIBRATED_TERMS))
     sizes = np.asarray(curve.probe_sizes)
     square = gram.between(rest, rest) @ sizes
     noise, state = (gram.along(rest, place) @ sizes for place in (NOISE, CENTRED))

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._typing import Array
-from ..error_curve.bands import COARSE, bands_by_variance
+from ..error_curve.bands import COARSE_BANDS, bands_by_variance
 from ..error_curve.curve import Curve
 from ..error_curve.harmless import divisor
 from ..error_curve.second_moments import (
@@ -43,10 +43,12 @@ from ..error_curve.second_moments import (
 
 RIDGE = 1e-4  # of the mean square of each feature: nearly collinear ones get no wild coefficients
 CANCELS = 1e-6  # a feature this small beside what it is the difference of is rounding, over RIDGE
-PROBED = ("one", "noise", "previous", "mean", "linear", "reference")
-CALIBRATED = ("one", "mean", "linear")  # what a sampler has after one network call
-TOGETHER = 2  # levels that are solved at once: what they need on the way stays in a cache
-MARGIN = 0.02  # of the error that a calibration must take off, or the denoiser stays as it is
+PROBED_TERMS = ("one", "noise", "previous", "mean", "linear", "reference")
+CALIBRATED_TERMS = ("one", "mean", "linear")  # what a sampler has after one network call
+LEVELS_AT_ONCE = 2  # levels that are solved at once: what they need on the way stays in a cache
+CALIBRATION_MARGIN = (
+    0.02  # of the error that a calibration must take off, or the denoiser stays as it is
+)
 
 
 @dataclass(frozen=True)
@@ -222,8 +224,8 @@ def chosen_corrections(
     weights = (weights / weights.sum(axis=2, keepdims=True)).reshape(-1, len(curve.shares))
     return np.concatenate(
         [
-            _chosen(normal.at(slice(k, k + TOGETHER)), weights, share, curve, rule)
-            for k in range(0, normal.error.shape[1], TOGETHER)
+            _chosen(normal.at(slice(k, k + LEVELS_AT_ONCE)), weights, share, curve, rule)
+            for k in range(0, normal.error.shape[1], LEVELS_AT_ONCE)
         ],
         axis=2,
     )
@@ -266,7 +268,7 @@ def fitted_corrections(
     All systems are solved at once.
     """
     sizes = np.asarray(curve.probe_sizes)
-    pools = bands_by_variance(np.asarray(curve.probe_variances), COARSE).index
+    pools = bands_by_variance(np.asarray(curve.probe_variances), COARSE_BANDS).index
     shared = np.stack([np.zeros_like(pools), 1 + pools])  # the pool of each band
     member = np.equal.outer(shared, np.arange(shared.max() + 1)).any(axis=0).astype(np.float64)
     behind = sizes @ member  # coordinates

@@ -37,9 +37,9 @@ from ..error_curve.harmless import harmless
 from ..error_curve.interpolate import bends_of
 from ..error_curve.second_moments import CENTRED, NOISE, RESIDUAL, Combination, Gram, gram_of
 from .corrections import (
-    CALIBRATED,
-    MARGIN,
-    PROBED,
+    CALIBRATED_TERMS,
+    CALIBRATION_MARGIN,
+    PROBED_TERMS,
     CorrectionRule,
     correction_gain,
     cross_fitted,
@@ -145,10 +145,10 @@ def with_corrections(curve: Curve, inside: Inside, examples: int) -> Curve:
     ways = (
         (
             "probe",
-            PROBED[: levels.own.width],
+            PROBED_TERMS[: levels.own.width],
             CorrectionRule(),
         ),  # the last feature is the reference's
-        ("calibrated", CALIBRATED, CorrectionRule(MARGIN, examples)),
+        ("calibrated", CALIBRATED_TERMS, CorrectionRule(CALIBRATION_MARGIN, examples)),
     )
     left, bends = {}, {}
     for name, names, rule in ways:

@@ -33,10 +33,10 @@ from .._checks import require
 from .._typing import Array, Json
 from ..error_curve.curve import Curve
 from ..error_curve.integrals import leave_one_out
-from ..error_curve.interpolate import SAME, stretches
+from ..error_curve.interpolate import SAME_LEVEL, stretches
 from ..error_curve.second_moments import BEFORE, OTHER, RESIDUAL, Combination, gram_of
 from ..montecarlo import Estimate, group_estimate
-from .corrections import PROBED, CorrectionRule
+from .corrections import PROBED_TERMS, CorrectionRule
 from .cross_fitted import bends_as, errors_left
 
 FOUND = ("gains", "linear", "defect", "between")
@@ -86,7 +86,7 @@ class Probe:
     def ceiling(self, end: float) -> Array:
         """Return what 1/2 int M ds is at most, from s = 0 to SNR `end`, by group [B]."""
         s = self.corrected.levels[1:]
-        fine = np.append(s[s < end * (1 - SAME)], end)
+        fine = np.append(s[s < end * (1 - SAME_LEVEL)], end)
         found = stretches(self.corrected, fine)
         bends = self.corrected.bends.get(self.corrected.main, np.zeros((len(fine), 1, 1, 1)))
         seen = np.asarray(bends[: len(fine)].any(axis=(1, 2, 3)))
@@ -146,7 +146,7 @@ def probe(curve: Curve) -> Probe:
     require(curve.products is not None, "curve", "must be measured, not exact, to be probed")
     assert curve.line is not None
     gram = gram_of(curve.products)  # type: ignore[arg-type]  # [B, K + 1, P]
-    names = PROBED[: gram.width]  # the last feature is the reference's
+    names = PROBED_TERMS[: gram.width]  # the last feature is the reference's
     sizes = np.asarray(curve.probe_sizes)
     left = curve.left.get("probe") or errors_left(curve, names, CorrectionRule())
 
@@ -157,7 +157,7 @@ def probe(curve: Curve) -> Probe:
     apart: Combination = {RESIDUAL: 1.0, BEFORE: -1.0}
     between = at_levels(gram.between(apart, apart))
     reference = None
-    if len(names) == len(PROBED):
+    if len(names) == len(PROBED_TERMS):
         reference = at_levels(error - gram.at(OTHER, OTHER))
     return Probe(
         left.gains @ sizes,

@@ -39,9 +39,9 @@ from ..montecarlo import Estimate, group_estimate
 AROUND = 2.0  # from the data's deviation to twice it
 MARGIN, BROKEN = 1.1, 1.5  # times the error of the straight line
 KNOWS = 0.9  # of (1): a model below it has learnt something
-FINE = 16.0  # finer, too little is left between the two for (4)
+FINER_TIMES = 16.0  # finer, too little is left between the two for (4)
 CLIPPED = 0.5  # of it, at most, clipping leaves
-SURE = 4.0  # standard errors, since the worst of several levels is looked at
+WORST_STANDARD_ERRORS = 4.0  # standard errors, since the worst of several levels is looked at
 SAME = 1e-9  # relative
 
 
@@ -75,7 +75,7 @@ def untrained(
     worse = _certain(curve, MARGIN * linear, 2.0)
     if not (around.any() and worse[around].all()):
         return None
-    broken = _certain(curve, BROKEN * linear, SURE)
+    broken = _certain(curve, BROKEN * linear, WORST_STANDARD_ERRORS)
     if not broken[near].any():
         return None
     pulled = curve.dimension * v / (1 + s * v)
@@ -83,7 +83,7 @@ def untrained(
     known = share if seen is None else np.minimum(share, seen[1:] @ shares / pulled)
     if (known < np.where(clipped & (s * v > 1), CLIPPED, 1.0) * KNOWS).any():
         return None
-    fine = (s * v > 1 + SAME) & (s * v <= FINE) & (not clipped)
+    fine = (s * v > 1 + SAME) & (s * v <= FINER_TIMES) & (not clipped)
     least = np.minimum(pulled, linear @ shares) * np.minimum(MARGIN, 1 + 1 / (2 * s * v))
     if (share * pulled <= least)[fine].any():
         return None

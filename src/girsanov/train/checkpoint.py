@@ -21,7 +21,7 @@ from .._checks import InputError, require, shown
 from .._files import read_json, read_tensors, write_json, write_tensors
 from .._typing import Json
 
-FORMAT = "girsanov/checkpoint/1"
+CHECKPOINT_FORMAT = "girsanov/checkpoint/1"
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Checkpoint:
         name = f"state-{self.progress['step']:09d}.safetensors"
         write_tensors(folder / name, self.tensors)
         content = {"settings": self.settings, "progress": self.progress, "tensors": name}
-        write_json(folder / "state.json", {"format": FORMAT, **content})
+        write_json(folder / "state.json", {"format": CHECKPOINT_FORMAT, **content})
         for old in folder.glob("state-*.safetensors"):
             if old.name != name:
                 old.unlink(missing_ok=True)
@@ -82,10 +82,11 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
     if not path.is_file():
         return None
     content = read_json(path, strict=True)
-    good = content.get("format") == FORMAT and isinstance(content.get("tensors"), str)
+    good = content.get("format") == CHECKPOINT_FORMAT and isinstance(content.get("tensors"), str)
     parts = [content.get("settings"), content.get("progress")]
     require(good and all(isinstance(p, dict) for p in parts), str(path),
-            f'must be a checkpoint of "format": "{FORMAT}"', content.get("format"))  # fmt: skip
+            f'must be a checkpoint of "format": "{CHECKPOINT_FORMAT}"',
+            content.get("format"))  # fmt: skip
     name = Path(content["tensors"]).name
     return Checkpoint(content["settings"], content["progress"], read_tensors(folder / name))
 

@@ -23,7 +23,7 @@ from ..denoise.base import Denoiser
 from ..denoise.load import load_model
 from ..denoise.pipelines.pipeline import PipelineDenoiser
 from ..law.base import Law
-from ..measuring.audit import LEVELS
+from ..measuring.audit import DEFAULT_LEVELS
 from ..measuring.resume import remove_sums
 from ..reporting.words.advice import audit_spoken
 from .requests import AuditRequest
@@ -99,7 +99,7 @@ def _measured(
         "progress": progress,
     }  # fmt: skip
     if request.half_width is None:
-        measured = measure(denoiser, data, levels=levels or LEVELS, **asked, **options)
+        measured = measure(denoiser, data, levels=levels or DEFAULT_LEVELS, **asked, **options)
     else:
         measured = audit_to(denoiser, data, half_width=request.half_width, steps=request.steps,
                             levels=levels, **options)  # fmt: skip

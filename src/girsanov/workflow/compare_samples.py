@@ -19,7 +19,7 @@ from ..reporting.figures.samples import alike
 from .requests import CompareRequest
 from .shared.data_sources import columns_left_out, held_out_and_train, read_source
 
-OTHER = "another model than --model drew the samples; of --model only the data are used"
+OTHER_MODEL = "another model than --model drew the samples; of --model only the data are used"
 NO_FID = (
     "frechet is the same formula in other features than Inception's, so its numbers are no FID"
 )
@@ -75,7 +75,7 @@ def _sets(request: CompareRequest) -> tuple[Any, Any, Dataset | None, list[str]]
     shown = alike(drawn, data) if isinstance(data, Dataset) else drawn
     notes = []
     if denoiser is not None:
-        notes += [OTHER] if drawn_by_another(samples, denoiser.fingerprint) else []
+        notes += [OTHER_MODEL] if drawn_by_another(samples, denoiser.fingerprint) else []
         note = class_note(denoiser, data)
         notes += [note] if note else []
     return shown, data, train, notes

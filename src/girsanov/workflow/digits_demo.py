@@ -18,7 +18,7 @@ from .._files import read_format, write_json
 from .._typing import Json, Progress
 from ..data import load_data
 from ..planning.plan import Plan
-from ..train.fit import NETWORKS
+from ..train.fit import NETWORK_CHOICES
 from . import audit, fit, plan, report, sample
 from .requests import (
     AuditRequest,
@@ -65,7 +65,7 @@ def demo(request: DemoRequest, *, stage: Callable[[str], Progress] | None = None
     require_place(folder, folder=True)
     asked: Json = {
         "minutes": require_number("minutes", request.minutes, above=0.0),
-        "network": require_choice("network", request.network, NETWORKS),
+        "network": require_choice("network", request.network, NETWORK_CHOICES),
         "seed": require_count("seed", request.seed, 0),
     }
     load_data(DATA)  # or say what brings them, before there is a folder

@@ -23,7 +23,7 @@ from ..denoise.base import Denoiser
 from ..denoise.load import load_model
 from ..planning.plan import Plan
 from ..planning.plan_file import load_plan
-from ..sampling.loop import BATCH
+from ..sampling.loop import SAMPLE_BATCH
 from ..sampling.sample import check_model, proportional_labels, units_of
 from ..sampling.sample import sample as draw
 from ..sampling.shards import SHARD_SUFFIX, Shards, plan_fingerprint, sample_shards
@@ -32,7 +32,7 @@ from .shared.data_sources import unread
 from .shared.destinations import parts_path, require_place
 from .shared.pipelines import guided, prompted
 
-SHARDED_ABOVE = 2 * BATCH  # samples; fewer are drawn in one go
+SHARDED_ABOVE = 2 * SAMPLE_BATCH  # samples; fewer are drawn in one go
 
 
 @dataclass(frozen=True)

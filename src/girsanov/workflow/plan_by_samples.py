@@ -17,7 +17,7 @@ from ..denoise.load import load_model
 from ..denoise.pipelines.pipeline import PipelineDenoiser
 from ..law.base import Law
 from ..planning.plan import Plan
-from ..planning.tournament.options import CALLS
+from ..planning.tournament.options import TOURNAMENT_CALLS
 from ..planning.tournament.tournament import tournament
 from .compare_samples import require_measures
 from .requests import PlanRequest
@@ -43,7 +43,7 @@ def by_samples(request: PlanRequest, progress: Progress | None) -> tuple[Audit, 
         by = distance.fit(seen.x, seen.labels, 0)
     best = tournament(
         audit, denoiser, data, by=by, steps=request.steps, candidates=request.candidates or None,
-        calls=CALLS if request.calls is None else request.calls, seed=request.seed,
+        calls=TOURNAMENT_CALLS if request.calls is None else request.calls, seed=request.seed,
         force=request.force, progress=progress,
     )  # fmt: skip
     return audit, best

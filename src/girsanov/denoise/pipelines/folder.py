@@ -10,7 +10,7 @@ import torch
 from ..._checks import InputError, need, refuse, require, shown
 from ..._files import read_json
 from ..._typing import Json, PathLike
-from .network_kinds import CLASSES, READERS, conditions_of, label_names_of, network_item_shape
+from .network_kinds import PART_CLASSES, READERS, conditions_of, label_names_of, network_item_shape
 from .pipeline import PipelineDenoiser
 from .quiet import quietly
 from .schedule import build_scheduler
@@ -153,7 +153,9 @@ def _loaded(folder: Path, dtype: torch.dtype | None) -> Any:
     config = read_json(folder / "config.json")
     name = config.get("_class_name")
     where = str(folder / "config.json")
-    require(name in CLASSES, where, "must be of a known class: " + ", ".join(CLASSES), name)
+    require(
+        name in PART_CLASSES, where, "must be of a known class: " + ", ".join(PART_CLASSES), name
+    )
     safe = sorted(p.name for p in folder.glob("*.safetensors"))
     pickles = sorted(p.name for p in folder.iterdir() if p.suffix in PICKLES)
     if not safe:

@@ -30,7 +30,7 @@ from .pipeline import PipelineDenoiser
 from .units import units_for
 
 RECONSTRUCTED = 256  # pictures (2) is measured on
-BATCH = 32
+PICTURE_BATCH = 32
 
 
 def encode_latents(
@@ -95,8 +95,8 @@ def _encoded(
     parts, errors = [], []
     vae = _upcast(model.vae)
     with still(vae):
-        for begin in range(0, total, BATCH):
-            x = pictures.batch(slice(begin, min(begin + BATCH, total)))
+        for begin in range(0, total, PICTURE_BATCH):
+            x = pictures.batch(slice(begin, min(begin + PICTURE_BATCH, total)))
             z = encode(vae, x)
             rule = f"must have latents of shape {model.shape}, as the network takes"
             require(tuple(z.shape[1:]) == model.shape, pictures.name, rule, tuple(z.shape[1:]),
@@ -105,7 +105,7 @@ def _encoded(
                 errors.append((decode(vae, z) - x).square().flatten(1).mean(1).numpy())
             parts.append(z.numpy())
             if progress is not None:
-                progress(min(begin + BATCH, total), total)
+                progress(min(begin + PICTURE_BATCH, total), total)
     out = np.concatenate(parts)
     require(bool(np.isfinite(out).all()), "autoencoder", "must give finite latents")
     return out, np.concatenate(errors)[:RECONSTRUCTED].astype(np.float64)

@@ -14,7 +14,7 @@ from .pipeline import Conditions
 READERS = ("UNet2DConditionModel", "SD3Transformer2DModel", "FluxTransformer2DModel")  # of text
 NETWORKS = ("UNet2DModel", "DiTTransformer2DModel", "Transformer2DModel", *READERS)
 VAES = ("AutoencoderKL", "AutoencoderTiny", "VQModel")
-CLASSES = (*NETWORKS, *VAES)
+PART_CLASSES = (*NETWORKS, *VAES)
 
 
 def network_item_shape(network: Any, vae: Any, where: str) -> tuple[int, ...]:

@@ -30,12 +30,12 @@ TEXT = (
     "FluxPipeline",
 )
 LIBRARIES = ("diffusers", "transformers", "stable_diffusion", None)
-BATCH = 32  # prompts encoded at once
-MOST = 2**30  # numbers of all embeddings together: 4 GiB
+PROMPT_BATCH = 32  # prompts encoded at once
+MOST_NUMBERS = 2**30  # numbers of all embeddings together: 4 GiB
 OFF = ("safety_checker", "feature_extractor", "image_encoder")
 
 XL = "StableDiffusionXLPipeline"
-SIZES = "added_cond_kwargs.time_ids"
+SIZES_INPUT = "added_cond_kwargs.time_ids"
 
 
 class Text:
@@ -72,7 +72,7 @@ class Text:
         made = self.encode([""])
         if not self.zeros:
             return made
-        return {k: v if k == SIZES else torch.zeros_like(v) for k, v in made.items()}
+        return {k: v if k == SIZES_INPUT else torch.zeros_like(v) for k, v in made.items()}
 
     @property
     def zeros(self) -> bool:
@@ -82,7 +82,7 @@ class Text:
     def _added(self, pooled: Tensor) -> dict[str, Tensor]:
         """Return the pooled texts and the sizes (original, crop, target) that SDXL is told."""
         sizes = torch.tensor([[self.side, self.side, 0, 0, self.side, self.side]])
-        return {"added_cond_kwargs.text_embeds": pooled, SIZES: sizes.expand(len(pooled), 6)}
+        return {"added_cond_kwargs.text_embeds": pooled, SIZES_INPUT: sizes.expand(len(pooled), 6)}
 
     @property
     def side(self) -> int:
@@ -167,12 +167,15 @@ def _embedded(text: Text, names: tuple[str, ...], cache: PathLike | None) -> dic
         file = Path(cache) / f"captions-{key[:24]}.safetensors"
         if file.is_file():
             return {k: torch.from_numpy(v) for k, v in read_tensors(file).items()}
-    parts, batches = [], [list(names[k : k + BATCH]) for k in range(0, len(names), BATCH)]
+    parts, batches = (
+        [],
+        [list(names[k : k + PROMPT_BATCH]) for k in range(0, len(names), PROMPT_BATCH)],
+    )
     for batch in [*batches, []]:
         made = text.encode(batch) if batch else text.empty()
         part = {k: v.float().cpu() for k, v in made.items()}
         size = sum(v[0].numel() for v in part.values()) * (len(names) + 1)
-        require(size <= MOST, "captions", "must be fewer: their embeddings take "
+        require(size <= MOST_NUMBERS, "captions", "must be fewer: their embeddings take "
                 f"{size * 4 / 2**30:.0f} GiB", len(names), "Give fewer pictures")  # fmt: skip
         parts.append(part)
     whole = {k: torch.cat([part[k] for part in parts]) for k in parts[0]}

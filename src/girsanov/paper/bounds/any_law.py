@@ -30,7 +30,7 @@ import numpy as np
 from ..._checks import require, require_choice, require_count, require_levels
 from ..._typing import Array, Levels
 from . import steps as of
-from .chen2023_ddpm import EXACT, MOMENT
+from .chen2023_ddpm import EXACT_SCORE, MOMENT
 from .chen2023_support import denoised_w2
 from .facts import Facts
 from .result import Bound
@@ -97,7 +97,7 @@ def any_law(
         math.log1p(1 / first) / 2,
         math.log1p(1 / last) / 2,
         denoised_w2(facts, last),
-        (MOMENT, learned if error else EXACT, "the last step is denoised (for W2)"),
+        (MOMENT, learned if error else EXACT_SCORE, "the last step is denoised (for W2)"),
     )
 
 

@@ -32,13 +32,13 @@ from scipy.special import gammainc, gammaincc
 from ..._checks import require, require_choice, require_count, require_number
 from ..._typing import Array
 from . import steps as of
-from .chen2023_ddpm import FISHER, SMOOTH, assumed, rate_tv
+from .chen2023_ddpm import FISHER_BOUND, SMOOTH, assumed, rate_tv
 from .chen2023_support import early_stopping_w2
 from .facts import Facts, require_error
 from .result import Bound
 
 FORMS = ("4a", "4b")
-MOST = 2**21  # steps up to which (4b) is summed; it promises nothing beyond them
+MOST_SUMMED_STEPS = 2**21  # steps up to which (4b) is summed; it promises nothing beyond them
 
 
 def ou_time_of_cld(time: Array | float) -> Array:
@@ -83,7 +83,7 @@ def uniform_cld_discretisation(facts: Facts, form: str, steps: int, *, time: flo
         lip = facts.lipschitz_at(0.0)
         return 2 * steps * d * (lip * float(of.lag(h)) + 4 * lip * lip * float(of.turn(h)))
     first = facts.fisher(0.0)
-    if math.isinf(first) or steps > MOST:
+    if math.isinf(first) or steps > MOST_SUMMED_STEPS:
         return math.inf
     t = h * np.arange(1, steps + 1)
     p = np.append(np.diff(gammainc(3, 2 * np.concatenate([[0.0], t]))) / 4, 0.0)
@@ -122,7 +122,11 @@ def theorem6(
     error = 2 * time * score_error**2
     error += 2 * math.sqrt(5) * h * time * score_error * math.sqrt(most) if score_error else 0.0
     smooth = best == "4a"
-    known = SMOOTH.format(facts.lipschitz_at(0.0)) if smooth else FISHER.format(facts.fisher(0.0))
+    known = (
+        SMOOTH.format(facts.lipschitz_at(0.0))
+        if smooth
+        else FISHER_BOUND.format(facts.fisher(0.0))
+    )
     return Bound(
         f"Theorem 6, ({best})",
         "CLD, v-score frozen, equal steps of time",

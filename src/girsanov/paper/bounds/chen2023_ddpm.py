@@ -39,11 +39,13 @@ from .result import Bound, Rate
 PAPER = "Chen et al. 2023"
 FORMS = ("2a", "2b", "2c")
 MOMENT = "Assumption 2: the data have a finite second moment"
-SCORE = "Assumption 3: the score is learned with root mean square error {:.3g} at every step"
-EXACT = "the score is exact (Assumption 3 with error 0)"
-STOPPED = "the target is the data noised for a time delta = {:.3g} (early stopping)"
+LEARNED_SCORE = (
+    "Assumption 3: the score is learned with root mean square error {:.3g} at every step"
+)
+EXACT_SCORE = "the score is exact (Assumption 3 with error 0)"
+EARLY_STOPPED = "the target is the data noised for a time delta = {:.3g} (early stopping)"
 SMOOTH = "Assumption 1: the score is L-Lipschitz at all times after delta, L = {:.3g}"
-FISHER = "the Fisher information at delta is at most {:.3g}"
+FISHER_BOUND = "the Fisher information at delta is at most {:.3g}"
 
 
 def exact_score_discretisation(times: Array, information: Array, integral: float) -> float:
@@ -140,7 +142,7 @@ def theorem2(
     known = (
         SMOOTH.format(facts.lipschitz_at(t0))
         if best == "2a"
-        else FISHER.format(facts.fisher(t0))
+        else FISHER_BOUND.format(facts.fisher(t0))
     )  # fmt: skip
     return Bound(
         f"Theorem 2, ({best})",
@@ -173,7 +175,7 @@ def theorem2_on_grid(facts: Facts, times: Array, score_errors: Array | float = 0
         float(t[-1]),
         float(t[0]),
         early_stopping_w2(facts, float(t[0])),
-        assumed(FISHER.format(facts.fisher(float(t[0]))), float(eps.max()), float(t[0])),
+        assumed(FISHER_BOUND.format(facts.fisher(float(t[0]))), float(eps.max()), float(t[0])),
     )
 
 
@@ -197,7 +199,7 @@ def relative_hold(
         time,
         t0,
         early_stopping_w2(facts, t0),
-        assumed(FISHER.format(facts.fisher(t0)), score_error, t0),
+        assumed(FISHER_BOUND.format(facts.fisher(t0)), score_error, t0),
     )
 
 
@@ -230,8 +232,8 @@ def rate_tv(facts: Facts, steps: int, time: float, score_error: float = 0.0) -> 
 
 def assumed(known: str, score_error: float, stop: float) -> tuple[str, ...]:
     """Return the assumptions of a bound in words."""
-    error = SCORE.format(score_error) if score_error > 0 else EXACT
-    return (known, MOMENT, error) + ((STOPPED.format(stop),) if stop > 0 else ())
+    error = LEARNED_SCORE.format(score_error) if score_error > 0 else EXACT_SCORE
+    return (known, MOMENT, error) + ((EARLY_STOPPED.format(stop),) if stop > 0 else ())
 
 
 def chen2023_rate(facts: Facts, tv: float) -> Rate | None:

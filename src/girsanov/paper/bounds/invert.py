@@ -20,24 +20,24 @@ import numpy as np
 from ..._checks import InputError, refuse, require, require_choice
 from . import chen2023_cld, chen2023_ddpm
 from .any_law import any_law, any_law_score_term
-from .chen2023_ddpm import EXACT, SCORE
+from .chen2023_ddpm import EXACT_SCORE, LEARNED_SCORE
 from .chen2023_support import delta_for_w2, early_stopping_w2, snr_at
 from .facts import Facts, require_error
 from .result import Bound, budget, fewest_steps
 
 SHARES = (0.03, 0.06, 0.1, 0.14, 0.18, 0.24, 0.3, 0.4)
-FEW = (0.13,)  # where a bound is a sum over all steps
+SHARES_OF_SUMS = (0.13,)  # where a bound is a sum over all steps
 SUMMED = 2**21  # steps up to which such a sum is made
 FINEST = 1e-30  # of a target: no step count is given that could reach less
 SHORTEST = 1e-3  # time, of a sampler that could as well do nothing
 
 Promise = Callable[[int], Bound]
-PAPERS = {
+PAPER_THEOREMS = {
     "chen2023": ("theorem2-2a", "theorem2-2b", "theorem2-2c", "theorem6-4a", "theorem6-4b"),
     "conforti2025": ("relative",),
     "benton2024": ("theorem2-grid", "x0", "gaussian"),
 }
-THEOREMS = tuple(name for names in PAPERS.values() for name in names)
+THEOREMS = tuple(name for names in PAPER_THEOREMS.values() for name in names)
 
 
 def steps_for(
@@ -53,7 +53,7 @@ def steps_for(
     target, stop = require_targets(facts, tv, w2, score_error)
     summed = theorem in ("theorem2-grid", "theorem6-4b")
     found = []
-    for share in FEW if summed else SHARES:
+    for share in SHARES_OF_SUMS if summed else SHARES:
         promise = _promise(theorem, facts, stop, share * target, score_error)
         most = SUMMED if summed else math.inf
         found.append(_least(promise, target, most))
@@ -147,7 +147,7 @@ def _cld(facts: Facts, stop: float, time: float, score_error: float, form: str, 
     )
     if stop == 0:
         return bound
-    noised = chen2023_ddpm.STOPPED.format(stop)
+    noised = chen2023_ddpm.EARLY_STOPPED.format(stop)
     words = (*bound.assumptions, noised)
     return replace(bound, stop=stop, w2=early_stopping_w2(facts, stop), assumptions=words)
 
@@ -158,7 +158,9 @@ def _any_law(
     bound = any_law(facts, hold, n, first=first, last=last)
     if score_error == 0:
         return bound
-    words = [SCORE.format(score_error) if w == EXACT else w for w in bound.assumptions]
+    words = [
+        LEARNED_SCORE.format(score_error) if w == EXACT_SCORE else w for w in bound.assumptions
+    ]
     cost = any_law_score_term(score_error, n, first=first, last=last)
     return replace(bound, score=cost, assumptions=tuple(words))
 

@@ -15,10 +15,10 @@ from . import (
 )
 from .chen2023_support import corollary_rates
 from .facts import Facts
-from .invert import PAPERS, THEOREMS, require_targets, steps_for
+from .invert import PAPER_THEOREMS, THEOREMS, require_targets, steps_for
 from .result import Bound, Rate
 
-NAMES = (*PAPERS, "chen-lee-lu2022", "li-yan2024")
+NAMES = (*PAPER_THEOREMS, "chen-lee-lu2022", "li-yan2024")
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def compare_bounds(
     require(known, "w2", "must be given unless lipschitz is: without a density one stops early")
     rows = []
     for name in THEOREMS:
-        owner = next(p for p, names in PAPERS.items() if name in names)
+        owner = next(p for p, names in PAPER_THEOREMS.items() if name in names)
         if paper in (None, owner):
             rows.append(_row(owner, name, facts, (tv, w2, stop), score_error))
     others = {

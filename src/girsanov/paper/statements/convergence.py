@@ -30,7 +30,7 @@ LAWS: dict[str, Law] = {
     "two far modes": GaussianMixture([0.2, 0.8], [[-4.0], [4.0]], 0.1),
 }
 GAP = 1e-9  # of the quadratures
-NARROW = 0.3  # a standard deviation that every law has at least
+NARROWEST = 0.3  # a standard deviation that every law has at least
 
 
 def direct(law: Law, time: float) -> float:

@@ -31,17 +31,26 @@ from ..statement import K, Result, Row, Statement, printed
 
 SOURCE = "theory 9.1"
 MODEST = Gaussian([0.0], 0.25)
-WIDE = Gaussian(np.zeros(10), 4.0)
-SAME = Gaussian(np.zeros(10), 1.0)
+WIDE_LAW = Gaussian(np.zeros(10), 4.0)
+UNIT_LAW = Gaussian(np.zeros(10), 1.0)
 # law, hold, step, steps, theory's Monte Carlo, its standard error, theory's formula
 OU: list[tuple[str, Law, str, float, int, str, float, str]] = [
     ("score hold, N(0, 1/4)", MODEST, "score", 0.1, 20, ".37514", 0.0020, ".37744"),
-    ("score hold, N(0, 4 I), d = 10", WIDE, "score", 0.1, 20, ".97453", 0.0015, ".97712"),
-    ("score hold, N(0, I), d = 10", SAME, "score", 0.1, 20, "1.93192", 0.0025, "1.93497"),
+    ("score hold, N(0, 4 I), d = 10", WIDE_LAW, "score", 0.1, 20, ".97453", 0.0015, ".97712"),
+    ("score hold, N(0, I), d = 10", UNIT_LAW, "score", 0.1, 20, "1.93192", 0.0025, "1.93497"),
     ("score hold, mixture, h = .05", SKEWED, "score", 0.05, 40, ".3262", 0.0045, ".3255"),
     ("score hold, mixture, h = .2", SKEWED, "score", 0.2, 10, ".8789", 0.0098, ".8843"),
     ("relative hold, N(0, 1/4)", MODEST, "relative", 0.1, 20, ".07072", 0.0008, ".07144"),
-    ("relative hold, N(0, 4 I), d = 10", WIDE, "relative", 0.1, 20, ".35487", 0.0008, ".35450"),
+    (
+        "relative hold, N(0, 4 I), d = 10",
+        WIDE_LAW,
+        "relative",
+        0.1,
+        20,
+        ".35487",
+        0.0008,
+        ".35450",
+    ),
     ("relative hold, mixture, h = .05", SKEWED, "relative", 0.05, 40, ".2005", 0.0052, ".1945"),
     ("relative hold, mixture, h = .2", SKEWED, "relative", 0.2, 10, ".484", 0.010, ".4978"),
 ]

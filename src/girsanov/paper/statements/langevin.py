@@ -27,7 +27,7 @@ APART = GaussianMixture([0.8, 0.2], [[-4.0], [4.0]], 0.25)
 CLOSE = GaussianMixture([0.8, 0.2], [[-1.0], [1.0]], 0.25)
 SNR = 400.0  # of the level that the chains run at, and where diffusion stops
 FIRST = 1e-3
-ENOUGH = 0.01  # of the mass: what DDPM may be off from CALLS calls on
+AMISS = 0.01  # of the mass: what DDPM may be off from CALLS calls on
 CALLS = 64
 OFF = 0.1  # of the mass that the chains still miss at their last call
 NAMES = {"lmc": "Langevin Monte Carlo", "mala": "MALA", "underdamped": "underdamped Langevin"}
@@ -59,7 +59,7 @@ def run(quick: bool, seed: int) -> Result:
     mass = np.array([right_mass(APART, n) for n in calls])
     steps = [int(n) for n in 2 ** np.arange(1, round(math.log2(last)) + 1)]
     rows = [
-        Row(f"DDPM, {n} calls: error of the right mode's mass", ENOUGH, abs(m - true), "<=")
+        Row(f"DDPM, {n} calls: error of the right mode's mass", AMISS, abs(m - true), "<=")
         for n, m in zip(calls, mass, strict=True)
         if n >= CALLS
     ]
@@ -102,7 +102,7 @@ STATEMENT = Statement(
     "Section 1 and the discussion of Theorem 2",
     "Sampling by reversed diffusion needs no log-Sobolev inequality; Langevin sampling does, and "
     "without one it keeps the masses that it was started with.",
-    f"DDPM's mass of a mode is off by at most {ENOUGH:g} from {CALLS} calls on, each Langevin "
+    f"DDPM's mass of a mode is off by at most {AMISS:g} from {CALLS} calls on, each Langevin "
     f"chain is off by more than {OFF:g} at its last call, and on close modes each is within {K:g} "
     "standard errors and 0.01.",
     run,

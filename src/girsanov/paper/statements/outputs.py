@@ -58,7 +58,7 @@ GRIDS = [
     (32, (".0070", ".038", ".488"), (".0068", ".038", ".086"), (".0032", ".024", ".061")),
     (64, (".0017", ".019", ".231"), (".0018", ".019", ".045"), (".0008", ".012", ".031")),
 ]
-LOW, HIGH = 0.01, 1e3
+LOWEST_SNR, HIGHEST_SNR = 0.01, 1e3
 GAP = 1e-4  # of the quadratures
 
 
@@ -101,7 +101,7 @@ def grid_rows(quick: bool) -> list[Row]:
     """Return table 9.4."""
     rows = []
     for steps, x0, large, gauss in GRIDS[: 1 if quick else None]:
-        levels = log_uniform_grid(LOW, HIGH, steps + 1)
+        levels = log_uniform_grid(LOWEST_SNR, HIGHEST_SNR, steps + 1)
         error = np.asarray(SKEWED.curve(levels[:-1]).value)
         for name, hold, v, figures in (
             ("x0 hold", "x0", None, x0),

@@ -18,7 +18,7 @@ from ..bounds.chen2023_ddpm import relative_discretisation, uniform_discretisati
 from ..chart import Series, chart
 from ..path_kl import SKEWED
 from ..statement import Result, Row, Statement, printed
-from .outputs import HIGH, LOW, gaussian_case
+from .outputs import HIGHEST_SNR, LOWEST_SNR, gaussian_case
 
 UNIFORM, SNR, RATE = "theory 9.3", "theory 9.4", "theory 9.3, constants 1"
 TIME = 4.0
@@ -91,14 +91,16 @@ def mixture_bound_rows() -> list[Row]:
     what = "mixture, T = 3, h = 0.02: relative hold (2.4)"
     rows.append(printed(what, ".228", held, source=UNIFORM, slack=1e-3))
     for steps, low, high, x0, gauss in GRIDS:
-        levels = np.geomspace(LOW, HIGH, steps + 1)
+        levels = np.geomspace(LOWEST_SNR, HIGHEST_SNR, steps + 1)
         curve = np.asarray(SKEWED.curve(levels).value)
         ends = any_law_certificate(levels, curve, 1, "x0")
         name = f"mixture, {steps} steps"
         rows.append(printed(f"{name}: certificate from below", low, ends[0], source=SNR))
         rows.append(printed(f"{name}: certificate from above", high, ends[1], source=SNR))
         for hold, figure in (("x0", x0), ("gaussian", gauss)):
-            value = geometric_discretisation(about, hold, steps, first=LOW, last=HIGH)
+            value = geometric_discretisation(
+                about, hold, steps, first=LOWEST_SNR, last=HIGHEST_SNR
+            )
             rows.append(printed(f"{name}: any law, {hold} hold", figure, value, source=SNR,
                                 slack=2e-3 * value))  # fmt: skip
     return rows

@@ -38,7 +38,11 @@ from ..path_kl import discretisation, ou_levels
 from ..statement import Result, Row, Statement, printed
 
 SOURCE = "theory 9.7"
-TWO, FAR, ONE = Points([[-1.0], [1.0]]), Points([[-5.0], [5.0]]), Points([[0.7]])
+TWO, FAR, ONE = (
+    Points([[-1.0], [1.0]]),
+    Points([[-5.0], [5.0]]),
+    Points([[0.7]]),
+)
 SKEW = Points([[-1.0], [0.1], [0.4], [1.0]], [0.5, 0.1, 0.3, 0.1])
 TIME, DELTA = 4.0, 0.02
 PRINTED = 3.0  # the time T of the bounds in print

@@ -28,7 +28,7 @@ from .promises import gaussian_facts
 
 PATHS, TABLE = "theory 9.1", "theory 9.5"
 TIME = 6.0
-NOTHING = 1e-12  # nats, where theory has exactly none
+ZERO_NATS = 1e-12  # nats, where theory has exactly none
 GAP = 1e-4  # relative, of the last step, which ends at time 1e-5 instead of 0
 # variance, h: KL out (x, v), KL out x, path KL, (4a), (4b), relative hold: path KL, KL out
 ROWS = [
@@ -49,7 +49,7 @@ MIXTURE = [
     ("relative", 20, 2.0, ".1010", 0.0016, ".1008"),
 ]
 # steps, time of the x0 hold, which stops a step early; Monte Carlo, its standard error, formula
-X0 = [(12, 2.4, "1.326", 0.020, "1.332"), (20, 2.0, "2.332", 0.031, "2.343")]
+X0_ROWS = [(12, 2.4, "1.326", 0.020, "1.332"), (20, 2.0, "2.332", 0.031, "2.343")]
 NAMES = ("KL out of (x, v)", "KL out of x", "path KL", "(4a)", "(4b)",
          "relative hold, path KL", "relative hold, KL out of (x, v)")  # fmt: skip
 
@@ -89,7 +89,7 @@ def sampled_rows(count: int, seed: int) -> list[Row]:
         both = math.hypot(se, found.se)
         rows.append(printed(f"{name}: Monte Carlo", sampled, found.value, se=both, source=PATHS))
         rows.append(printed(f"{name}: closed form", formula, exact, source=PATHS, slack=2e-3))
-    for steps, time, sampled, se, formula in X0:
+    for steps, time, sampled, se, formula in X0_ROWS:
         grid = cld_levels(time, steps)[:-1]
         chain = cld_chain_monte_carlo(SKEWED, grid, count=5 * count, seed=seed)
         plain, both = discretisation(SKEWED, grid, "x0"), math.hypot(se, chain.se)
@@ -110,7 +110,7 @@ def run(quick: bool, seed: int) -> Result:
         for name, figure, value in zip(NAMES, figures, found, strict=True):
             what = f"N(0, {v:g}), h = {h:g}: {name}"
             if figure == "0":
-                rows.append(Row(what, 0.0, value, "<=", NOTHING, TABLE))
+                rows.append(Row(what, 0.0, value, "<=", ZERO_NATS, TABLE))
             else:
                 rows.append(printed(what, figure, value, source=TABLE, slack=GAP * value))
         path = found[2]

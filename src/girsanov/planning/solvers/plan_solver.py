@@ -38,17 +38,21 @@ from ...sampling.ode_solvers import OdeSampler
 from ...sampling.registry import ode_named
 from ..options import GIVEN, PlanOptions
 from ..plan import Plan
-from .one_step_error import MOST, Paths, Teacher, teacher_of
+from .one_step_error import MOST_ODE_LEVELS, Paths, Teacher, teacher_of
 
 if TYPE_CHECKING:
     from ...denoise.base import Denoiser
 
-LEAST = 16  # trajectories, of which half choose and half judge
+LEAST_TRAJECTORIES = 16  # trajectories, of which half choose and half judge
 CHOOSE, JUDGE = slice(0, None, 2), slice(1, None, 2)
-ENOUGH = 0.05  # of the data's standard deviation: a distance below it is not worth more steps
+SMALL_DISTANCE = (
+    0.05  # of the data's standard deviation: a distance below it is not worth more steps
+)
 ROUGH = 3.0  # times too large a predicted distance has been, on mixtures
 UNDER = 2.0  # times too small: at most 1.7 were seen (benchmarks/solvers.py)
-NONE = "no path KL exists: a deterministic solver adds no noise. Its distance is given instead"
+NO_PATH_KL = (
+    "no path KL exists: a deterministic solver adds no noise. Its distance is given instead"
+)
 
 
 class OdeChoice(NamedTuple):
@@ -63,7 +67,9 @@ class OdeChoice(NamedTuple):
     @property
     def counts(self) -> range:
         """The numbers of levels that can be planned."""
-        return range(2 if self.last == "sample" else 1, min(MOST, self.chooser.end + 1) + 1)
+        return range(
+            2 if self.last == "sample" else 1, min(MOST_ODE_LEVELS, self.chooser.end + 1) + 1
+        )
 
     @property
     def calls(self) -> list[int]:
@@ -106,9 +112,13 @@ def plan_solver(audit: AuditRecord, request: PlanOptions) -> Plan:
         count = choice.levels_for(require_count("steps", steps))
         return _made(audit, choice, choice.nodes(count), GIVEN, denoiser)
     spread = math.sqrt(audit.frame.moments.variance / audit.curve.dimension)
-    target = ENOUGH * spread if distance is None else require_number("distance", distance, above=0)
+    target = (
+        SMALL_DISTANCE * spread
+        if distance is None
+        else require_number("distance", distance, above=0)
+    )
     why = f"the fewest steps whose distance to the teacher stays below {target:.3g}"
-    why += "" if distance else f", {ENOUGH:.0%} of the data's standard deviation"
+    why += "" if distance else f", {SMALL_DISTANCE:.0%} of the data's standard deviation"
     least = math.inf
     for count in choice.counts:
         predicted = choice.predicted(choice.nodes(count))
@@ -208,8 +218,8 @@ def _trajectories(audit: AuditRecord) -> Trajectories:
             None,
             "Audit with --trajectories 256",
         )
-    rule = f"must be at least {LEAST}, half to plan on and half to judge by"
-    require(len(paths) >= LEAST, "trajectories", rule, len(paths), "Audit with more")
+    rule = f"must be at least {LEAST_TRAJECTORIES}, half to plan on and half to judge by"
+    require(len(paths) >= LEAST_TRAJECTORIES, "trajectories", rule, len(paths), "Audit with more")
     return paths
 
 
@@ -232,8 +242,8 @@ def _made(
 ) -> Plan:
     """Return the plan that visits `nodes`, with its distance and the ledger that has none."""
     entries = (
-        Entry("init", None, None, None, "unknown", NONE),
-        Entry("discretisation", None, None, None, "unknown", NONE),
+        Entry("init", None, None, None, "unknown", NO_PATH_KL),
+        Entry("discretisation", None, None, None, "unknown", NO_PATH_KL),
         score_entry(audit, int(nodes[-1]) + 1),
     )
     far = _predicted(audit, choice, nodes)

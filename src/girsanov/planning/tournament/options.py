@@ -14,7 +14,7 @@ from ..plan import Plan
 if TYPE_CHECKING:  # torch is slow to import, and planning needs none
     from ...comparison.measures.measure import SquaredDistance
 
-CALLS = 200_000  # network calls that a tournament spends
+TOURNAMENT_CALLS = 200_000  # network calls that a tournament spends
 
 
 class _BySamples(TypedDict, total=False):
@@ -43,7 +43,7 @@ class TournamentOptions:
     by: str | SquaredDistance = "sliced-w2"
     steps: int | None = None
     candidates: Sequence[str] | Mapping[str, Plan] | None = None
-    calls: int = CALLS
+    calls: int = TOURNAMENT_CALLS
     seed: int = 0
     force: bool = False
     progress: Progress | None = None

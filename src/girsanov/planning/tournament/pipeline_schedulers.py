@@ -17,7 +17,7 @@ from ...measuring.record import AuditRecord
 from ..plan import OWN, Plan
 from ..solvers.plan_solver import score_entry
 
-NONE = "not measured: diffusers takes these steps. Samples alone say how good they are"
+DIFFUSERS_STEPS = "not measured: diffusers takes these steps. Samples alone say how good they are"
 
 
 def own_plans(audit: AuditRecord, model: Denoiser, steps: int) -> dict[str, Plan]:
@@ -29,7 +29,7 @@ def own_plans(audit: AuditRecord, model: Denoiser, steps: int) -> dict[str, Plan
     if not isinstance(model, PipelineDenoiser):
         return {}
     score = score_entry(audit, len(audit.levels) - 1)
-    ledger = tuple(Entry(name, None, None, None, "unknown", NONE)
+    ledger = tuple(Entry(name, None, None, None, "unknown", DIFFUSERS_STEPS)
                    for name in ("init", "discretisation"))  # fmt: skip
     found = {}
     for name, config in own_schedulers(model).items():

@@ -51,7 +51,7 @@ from .trajectory_budget import Afforded, afforded
 
 REFERENCE = 4000  # held-out rows that samples are compared with, at most
 LAST = 4  # candidates of the last round, at most
-FAR = 2**40  # seeds from here on draw of a law what no audit has drawn
+FIRST_UNSEEN_SEED = 2**40  # seeds from here on draw of a law what no audit has drawn
 DEAR = "solvers on the calibrated network, for which these calls are too few"
 SEEN = "calibrations and full covariances, which the audit fitted to these very examples"
 
@@ -208,7 +208,7 @@ def is_fresh(audit: AuditRecord, data: Dataset | Law) -> bool:
 
 def _reference(model: Denoiser, data: Dataset | Law, seed: int) -> tuple[Array, np.ndarray | None]:
     """Return held-out rows in the model's units, in random order, and their labels."""
-    source = held_out_examples(model, data, None, FAR + seed)
+    source = held_out_examples(model, data, None, FIRST_UNSEEN_SEED + seed)
     require_shape("data", source, model)
     if isinstance(source, Dataset):
         seen = vectors(source, REFERENCE, seed=seed)

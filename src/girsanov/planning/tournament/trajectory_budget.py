@@ -18,7 +18,7 @@ from ...measuring.record import AuditRecord
 from ...measuring.trajectories import teacher_calls
 from ...sampling.registry import ode_names
 from ..plan import Plan
-from ..solvers.plan_solver import LEAST
+from ..solvers.plan_solver import LEAST_TRAJECTORIES
 from .candidates import wanted
 
 SHARE = 4  # trajectories take at most one network call in so many
@@ -52,7 +52,10 @@ def afforded(
         return Afforded(0)
     each = teacher_calls(len(audit.levels))
     count = min(len(audit.trajectories), calls // SHARE // each)
-    if count < LEAST:
-        return Afforded(0, 0, f"solvers on the calibrated network, whose {LEAST} trajectories at "
-                        f"least take {LEAST * each} calls, over a quarter of all")  # fmt: skip
+    if count < LEAST_TRAJECTORIES:
+        why = (
+            f"solvers on the calibrated network, whose {LEAST_TRAJECTORIES} trajectories at least "
+        )
+        why += f"take {LEAST_TRAJECTORIES * each} calls, over a quarter of all"
+        return Afforded(0, 0, why)
     return Afforded(count, count * each)

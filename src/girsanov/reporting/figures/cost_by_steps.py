@@ -32,9 +32,22 @@ from .tv_by_level import axis_for_script
 
 LEFT, RIGHT, TOP = 54.0, 12.0, 30.0
 DECADES = 1e-7  # of the largest cost, below which nothing is told apart
-FEW = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)  # numbers of steps for samplers to compare
+COMPARED_STEPS = (
+    1,
+    2,
+    3,
+    4,
+    6,
+    8,
+    12,
+    16,
+    24,
+    32,
+    48,
+    64,
+)  # numbers of steps for samplers to compare
 STYLES = ("model", "second", "third", "fourth")
-MOST = len(STYLES)  # lines of a figure
+MOST_LINES = len(STYLES)  # lines of a figure
 
 
 class SamplerLine(NamedTuple):
@@ -117,7 +130,7 @@ def total_figure(
         cost = first.values[near][0]
     best = best if best in lines[0].steps else None
     marks = Marks(chosen, cost or 0.0, best, bound)
-    return responsive(ident, lambda name, wide: _drawn(lines[:MOST], marks, name, wide))
+    return responsive(ident, lambda name, wide: _drawn(lines[:MOST_LINES], marks, name, wide))
 
 
 def _drawn(lines: Sequence[SamplerLine], marks: Marks, ident: str, width: float) -> Markup:

@@ -14,7 +14,7 @@ from ..._typing import Array
 from ...ledger.numbers import number
 from .svg import NARROW, Axis, dots, el, responsive, svg
 
-FEW = 12  # whole numbers with at most so many values are drawn as bars, one a value
+BARS_UP_TO = 12  # whole numbers with at most so many values are drawn as bars, one a value
 MOST_BARS = 10
 TAIL = 0.001  # share of the numbers on either side that the axis may leave out
 LONG = 6  # letters of a label from which only the two outer ones fit
@@ -86,7 +86,7 @@ def histogram(pair: Sequence[Column | None], index: int) -> Markup:
 
 def _countable(columns: Sequence[Column]) -> bool:
     whole = all(c.values.dtype.kind in "biu" for c in columns)
-    return whole and len(np.unique(np.concatenate([c.values for c in columns]))) <= FEW
+    return whole and len(np.unique(np.concatenate([c.values for c in columns]))) <= BARS_UP_TO
 
 
 def _title(name: str) -> Markup:

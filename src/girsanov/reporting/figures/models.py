@@ -18,7 +18,7 @@ from ...ledger.numbers import number
 from ...measuring.record import AuditRecord
 from ...planning.plan import Plan
 from ..live import relatives
-from .cost_by_steps import FEW, MOST, STYLES, SamplerLine, line, total_figure
+from .cost_by_steps import COMPARED_STEPS, MOST_LINES, STYLES, SamplerLine, line, total_figure
 from .error_curve import LEFT, RIGHT, TOP
 from .svg import (
     NARROW,
@@ -53,7 +53,7 @@ class Shared(NamedTuple):
 
 def shared(rivals: Sequence[Rival], label: str) -> list[Shared]:
     """Return the figures of several models; label: of the axis of noise levels."""
-    rivals = rivals[:MOST]
+    rivals = rivals[:MOST_LINES]
     made = (_certified(rivals, label), _training(rivals, label), _steps(rivals))
     return [one for one in made if one is not None]
 
@@ -96,7 +96,7 @@ def _steps(rivals: Sequence[Rival]) -> Shared | None:
     planned = [(r, r.plan) for r in rivals if r.plan is not None and r.plan.distance is None]
     if len(planned) < len(rivals):
         return None
-    found = [line(r.name, relatives(r.audit, plan, FEW)) for r, plan in planned]
+    found = [line(r.name, relatives(r.audit, plan, COMPARED_STEPS)) for r, plan in planned]
     lines: list[SamplerLine] = [one for one in found if one is not None]
     if len(lines) < len(rivals):
         return None

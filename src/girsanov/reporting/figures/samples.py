@@ -29,7 +29,7 @@ SEEN = 20_000  # rows that histograms are made of
 TILES, LARGE_TILES = 48, 16
 LARGE = 64  # pixels from which fewer pictures are shown
 TILE = 40  # small pictures are enlarged to about so many pixels
-MOST = 160  # large ones are reduced to
+MOST_PIXELS = 160  # large ones are reduced to
 COLUMNS, PAIRED = 12, 4
 
 
@@ -159,8 +159,8 @@ def montage(tiles: NDArray[np.uint8]) -> NDArray[np.uint8]:
     h, w = tiles.shape[1:3]
     if max(h, w) > LARGE:
         tiles = tiles[:: max(1, len(tiles) // LARGE_TILES)][:LARGE_TILES]
-    if max(h, w) > MOST:
-        size = (max(1, w * MOST // max(h, w)), max(1, h * MOST // max(h, w)))
+    if max(h, w) > MOST_PIXELS:
+        size = (max(1, w * MOST_PIXELS // max(h, w)), max(1, h * MOST_PIXELS // max(h, w)))
         tiles = np.stack([np.asarray(Image.fromarray(t).resize(size)) for t in tiles])
     times = max(1, TILE // max(h, w))
     tiles = tiles.repeat(times, axis=1).repeat(times, axis=2)

@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 from ..._checks import InputError
 from ...ledger.model_faults import (
-    REMEDY,
-    STOPPED,
+    STOPPED_BY_ITSELF,
+    TRAIN_IT,
     by_heart,
     knows_nothing,
     learnt_or_better,
@@ -39,7 +39,7 @@ class Help(NamedTuple):
     items: list[str]
 
 
-NOTHING = (
+NOTHING_HELPS = (
     "Nothing that was measured would clearly help: neither another grid, other steps, a "
     "longer range of noise levels nor a correction of the model saves more than "
     f"{number(NEGLIGIBLE)} nats for certain."
@@ -55,7 +55,7 @@ def spoken(audit: AuditRecord, plan: Plan) -> list[str]:
         return [plan.cannot_tell]
     nothing = knows_nothing(audit, plan)
     if nothing:
-        return sentences(plan, nothing, REMEDY)
+        return sentences(plan, nothing, TRAIN_IT)
     gaussian = no_better(audit.recorded(), plan)
     mend = learnt_or_better if gaussian else helps
     return sentences(plan, gaussian, mend(audit, plan))
@@ -84,7 +84,7 @@ def helped(audit: AuditRecord, found: Sequence[Remedy] | None, plan: Plan) -> st
     said = helps_of(advisable(found, plan, bool(learnt)), plan)
     if not told:
         return said
-    if said in ("", NOTHING):
+    if said in ("", NOTHING_HELPS):
         return told
     return f"{told} With the same model, {said[0].lower()}{said[1:]}"
 
@@ -94,7 +94,7 @@ def listed(audit: AuditRecord, found: Sequence[Remedy] | None, plan: Plan) -> He
     if plan.cannot_tell:
         return Help([], [])  # the headline has said it
     if audit.untrained() is not None:
-        return Help([REMEDY], [])
+        return Help([TRAIN_IT], [])
     if no_better(audit.recorded(), plan):
         return Help([learnt_or_better(audit, plan)], [])
     learnt = by_heart(audit, plan)
@@ -162,7 +162,7 @@ def audit_spoken(audit: AuditRecord) -> list[str]:
         return [plan.cannot_tell]
     nothing = knows_nothing(audit)
     if nothing:
-        return [nothing, REMEDY]
+        return [nothing, TRAIN_IT]
     if gaussian := no_better(audit.recorded(), plan):
         return [gaussian, learnt_or_better(audit, plan)]
     steps = f"Sampled with {plan.steps} step{'s' if plan.steps != 1 else ''} (gaussian hold): "
@@ -177,7 +177,7 @@ def help_most(found: Sequence[Remedy], steps: int, share: float | None = None) -
     """
     sure = [r for r in found if r.low > NEGLIGIBLE]
     if not sure:
-        return NOTHING
+        return NOTHING_HELPS
     first, *rest = sure
     told = f"What would help most is {_words(first, steps, share)}."
     close = _close(sure)
@@ -219,7 +219,7 @@ def _words(remedy: Remedy, steps: int, share: float | None = None) -> str:
             there = there and f", above all at noise levels {there}"
             least = number(remedy.low)
             whose = "the score error" + (" calibration leaves" if known.calibrated else "")
-            what = STOPPED if known.stopped else "more training"
+            what = STOPPED_BY_ITSELF if known.stopped else "more training"
             said = f"{what}{there}: {whose} costs the path at least {least} nats"
             ends = known.beaten
             by = "the training" if known.trained_on else "other"
