@@ -10,7 +10,7 @@ import torch
 import girsanov as gv
 from girsanov._checks import InputError
 from girsanov.planning.options import PlanOptions
-from girsanov.planning.solvers.plan_solver import NO_PATH_KL, plan_solver
+from girsanov.planning.solvers.plan_solver import NO_KL, plan_solver
 from girsanov.sampling.loop import sample_standardised
 from girsanov.sampling.registry import ode_names
 
@@ -92,7 +92,7 @@ def test_the_ledger_says_that_there_is_no_path_kl(audit):
         assert (entries[name].kind, entries[name].value, entries[name].note) == (
             "unknown",
             None,
-            NO_PATH_KL,
+            NO_KL,
         )
     assert entries["score"].kind == "exact"
     assert "linear flow" in plan.distance.note

@@ -34,9 +34,8 @@ OF_PATH = (
     "it is a bound of the path KL, not of the output's; how much more there is cannot be known "
     "from data"
 )
-ENTRY_RISK = (
-    0.025  # that the entry's lower end is above the truth, as of a two-sided 95 % interval
-)
+# that the entry's lower end is above the truth, as of a two-sided 95 % interval
+ENTRY_RISK = 0.025
 
 
 def score_floor(price: Prices, nodes: Indices) -> float:

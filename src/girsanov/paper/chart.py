@@ -12,9 +12,11 @@ from markupsafe import Markup
 
 from .._checks import require_choice
 from .._typing import Array
-from ..reporting.figures.error_curve import LEFT, RIGHT, TOP
 from ..reporting.figures.svg import (
+    LEFT,
     NARROW,
+    RIGHT,
+    TOP,
     Axis,
     dots,
     el,

@@ -21,9 +21,8 @@ from .._typing import Array, Tensor
 from ..law.base import Law
 from ..montecarlo import Estimate, mean_estimate
 from ..noise import NoiseSource
-from ..sampling.cld import CLD
 from ..sampling.registry import cld_recipe
-from ..sampling.step_kl_cld import cld_relative_cell, cld_score_cell
+from ..sampling.step_kl_cld import CLD, cld_relative_cell, cld_score_cell
 from .path_kl import CELL_NODES, half_information
 
 FIRST = 1e-5  # the CLD time that stands for 0

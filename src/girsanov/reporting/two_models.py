@@ -32,10 +32,13 @@ from ..planning.make_plan import make_plan
 from ..planning.plan import Plan
 from ..planning.second_model import proven
 from .code_snippets import positional
-from .figures.error_curve import LEFT, RIGHT, TOP, curve_axis, half_width
+from .figures.error_curve import curve_axis, half_width
 from .figures.models import Rival, shared
 from .figures.svg import (
+    LEFT,
     NARROW,
+    RIGHT,
+    TOP,
     Axis,
     el,
     frame,

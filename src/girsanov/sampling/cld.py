@@ -36,11 +36,10 @@ from scipy import special
 
 from .._checks import require, require_choice, require_levels
 from .._typing import Array, Tensor
-from ..process import CriticallyDampedLangevin
 from .sampler import Complement, Recipe, Step
+from .step_kl_cld import CLD
 
 STRANG_ORDER = 1  # weak, of x
-CLD = CriticallyDampedLangevin()
 TURN = np.array([[1.0, -1.0], [-1.0, 1.0]])  # of the velocity's sign, entry by entry
 
 

@@ -46,9 +46,8 @@ CANCELS = 1e-6  # a feature this small beside what it is the difference of is ro
 PROBED_TERMS = ("one", "noise", "previous", "mean", "linear", "reference")
 CALIBRATED_TERMS = ("one", "mean", "linear")  # what a sampler has after one network call
 LEVELS_AT_ONCE = 2  # levels that are solved at once: what they need on the way stays in a cache
-CALIBRATION_MARGIN = (
-    0.02  # of the error that a calibration must take off, or the denoiser stays as it is
-)
+# of the error that a calibration must take off, or the denoiser stays as it is
+CALIBRATION_MARGIN = 0.02
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ from ..path_kl import discretisation, ou_levels
 from ..statement import Result, Row, Statement, printed
 
 SOURCE = "theory 9.7"
-TWO, FAR, ONE = (
+TWO, FAR, ONE_POINT = (
     Points([[-1.0], [1.0]]),
     Points([[-5.0], [5.0]]),
     Points([[0.7]]),
@@ -79,7 +79,7 @@ def stopping_bound(law: Law, delta: float) -> float:
 def stopping_rows() -> list[Row]:
     """Compare (1) with W2 of the densities; theory prints bound over W2."""
     rows = []
-    cases = [("point mass", ONE, 0.1, "1.000"), ("±1", TWO, 0.01, "1.000"),
+    cases = [("point mass", ONE_POINT, 0.1, "1.000"), ("±1", TWO, 0.01, "1.000"),
              ("±1", TWO, 0.1, "1.028"), ("±1", TWO, 0.5, "1.441"), ("±5", FAR, 0.1, "1.000"),
              ("±5", FAR, 0.5, "1.000")]  # fmt: skip
     for name, law, delta, figure in cases:

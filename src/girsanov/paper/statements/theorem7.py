@@ -15,8 +15,8 @@ import math
 import numpy as np
 
 from ...law import Gaussian
-from ...sampling.cld import CLD
 from ...sampling.registry import cld_recipe, recipe
+from ...sampling.step_kl_cld import CLD
 from ..bounds.chen2023_lower import output_variance, theorem7
 from ..chart import Series, chart
 from ..output_law import gaussian_kl, gaussian_output

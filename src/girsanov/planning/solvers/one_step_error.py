@@ -38,7 +38,7 @@ from ...sampling.ode_solvers import OdeSampler
 
 BANDS = 32  # of coordinates that share the weight (2)
 CHUNK = 2**22  # numbers of a Gram matrix's factor in memory at once
-MOST_ODE_LEVELS = 64  # levels a solver may visit
+ODE_LEVELS = 64  # levels a solver may visit
 
 
 class Paths(Protocol):
@@ -123,8 +123,8 @@ class Teacher:
         return out
 
     def paths(self, solver: OdeSampler) -> Paths:
-        """Return the best grids of up to `MOST_ODE_LEVELS` levels."""
-        most = min(MOST_ODE_LEVELS, len(self.levels))
+        """Return the best grids of up to `ODE_LEVELS` levels."""
+        most = min(ODE_LEVELS, len(self.levels))
         first = self.cells(solver)
         if not solver.history:
             return shortest_paths(self.start, first, most)

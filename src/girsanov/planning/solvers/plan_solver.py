@@ -38,21 +38,18 @@ from ...sampling.ode_solvers import OdeSampler
 from ...sampling.registry import ode_named
 from ..options import GIVEN, PlanOptions
 from ..plan import Plan
-from .one_step_error import MOST_ODE_LEVELS, Paths, Teacher, teacher_of
+from .one_step_error import ODE_LEVELS, Paths, Teacher, teacher_of
 
 if TYPE_CHECKING:
     from ...denoise.base import Denoiser
 
 LEAST_TRAJECTORIES = 16  # trajectories, of which half choose and half judge
 CHOOSE, JUDGE = slice(0, None, 2), slice(1, None, 2)
-SMALL_DISTANCE = (
-    0.05  # of the data's standard deviation: a distance below it is not worth more steps
-)
+# of the data's standard deviation: a distance below it is not worth more steps
+CLOSE = 0.05
 ROUGH = 3.0  # times too large a predicted distance has been, on mixtures
 UNDER = 2.0  # times too small: at most 1.7 were seen (benchmarks/solvers.py)
-NO_PATH_KL = (
-    "no path KL exists: a deterministic solver adds no noise. Its distance is given instead"
-)
+NO_KL = "no path KL exists: a deterministic solver adds no noise. Its distance is given instead"
 
 
 class OdeChoice(NamedTuple):
@@ -67,9 +64,7 @@ class OdeChoice(NamedTuple):
     @property
     def counts(self) -> range:
         """The numbers of levels that can be planned."""
-        return range(
-            2 if self.last == "sample" else 1, min(MOST_ODE_LEVELS, self.chooser.end + 1) + 1
-        )
+        return range(2 if self.last == "sample" else 1, min(ODE_LEVELS, self.chooser.end + 1) + 1)
 
     @property
     def calls(self) -> list[int]:
@@ -112,13 +107,9 @@ def plan_solver(audit: AuditRecord, request: PlanOptions) -> Plan:
         count = choice.levels_for(require_count("steps", steps))
         return _made(audit, choice, choice.nodes(count), GIVEN, denoiser)
     spread = math.sqrt(audit.frame.moments.variance / audit.curve.dimension)
-    target = (
-        SMALL_DISTANCE * spread
-        if distance is None
-        else require_number("distance", distance, above=0)
-    )
+    target = CLOSE * spread if distance is None else require_number("distance", distance, above=0)
     why = f"the fewest steps whose distance to the teacher stays below {target:.3g}"
-    why += "" if distance else f", {SMALL_DISTANCE:.0%} of the data's standard deviation"
+    why += "" if distance else f", {CLOSE:.0%} of the data's standard deviation"
     least = math.inf
     for count in choice.counts:
         predicted = choice.predicted(choice.nodes(count))
@@ -242,8 +233,8 @@ def _made(
 ) -> Plan:
     """Return the plan that visits `nodes`, with its distance and the ledger that has none."""
     entries = (
-        Entry("init", None, None, None, "unknown", NO_PATH_KL),
-        Entry("discretisation", None, None, None, "unknown", NO_PATH_KL),
+        Entry("init", None, None, None, "unknown", NO_KL),
+        Entry("discretisation", None, None, None, "unknown", NO_KL),
         score_entry(audit, int(nodes[-1]) + 1),
     )
     far = _predicted(audit, choice, nodes)

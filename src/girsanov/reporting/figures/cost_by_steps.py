@@ -18,7 +18,10 @@ from ...ledger.numbers import number
 from ...ledger.verdict import cheapest, sampler_share
 from ...planning.plan import Plan
 from .svg import (
+    LEFT,
     NARROW,
+    RIGHT,
+    TOP,
     Axis,
     dots,
     el,
@@ -30,7 +33,6 @@ from .svg import (
 )
 from .tv_by_level import axis_for_script
 
-LEFT, RIGHT, TOP = 54.0, 12.0, 30.0
 DECADES = 1e-7  # of the largest cost, below which nothing is told apart
 COMPARED_STEPS = (
     1,

@@ -20,7 +20,10 @@ from ...measuring.record import AuditRecord
 from ...montecarlo import Estimate, quantile
 from ...planning.plan import Plan
 from .svg import (
+    LEFT,
     NARROW,
+    RIGHT,
+    TOP,
     Axis,
     dots,
     el,
@@ -34,7 +37,6 @@ from .svg import (
 from .tv_by_level import axis_for_script
 
 TALLEST = 2.0  # s M/d beyond which the curve needs a log axis
-LEFT, RIGHT, TOP = 54.0, 12.0, 30.0
 ROWS = 12  # of plan levels under the curve
 RUG = 10.0  # pixels a row of plan levels takes
 

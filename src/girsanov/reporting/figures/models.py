@@ -19,9 +19,11 @@ from ...measuring.record import AuditRecord
 from ...planning.plan import Plan
 from ..live import relatives
 from .cost_by_steps import COMPARED_STEPS, MOST_LINES, STYLES, SamplerLine, line, total_figure
-from .error_curve import LEFT, RIGHT, TOP
 from .svg import (
+    LEFT,
     NARROW,
+    RIGHT,
+    TOP,
     Axis,
     el,
     frame,

@@ -15,9 +15,8 @@ from markupsafe import Markup
 from ..._typing import Array
 from ...ledger.numbers import number
 from ...measuring.record import AuditRecord
-from .svg import NARROW, WIDE, Axis, el, frame, polyline, responsive, svg
+from .svg import LEFT, NARROW, RIGHT, TOP, WIDE, Axis, el, frame, polyline, responsive, svg
 
-LEFT, RIGHT, TOP = 54.0, 12.0, 30.0
 GAP = 16.0  # pixels between figures that stand side by side
 LINES = 4  # noise levels drawn
 POINTS = 96  # of a line, at most

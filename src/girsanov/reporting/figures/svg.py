@@ -19,6 +19,7 @@ from ...ledger.numbers import SUPERSCRIPT
 
 ROUND = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)
 WIDE, NARROW = 720.0, 330.0  # drawn twice, so that text keeps its size on a phone
+LEFT, RIGHT, TOP = 54.0, 12.0, 30.0  # pixels around a figure with axes
 
 
 def el(tag: str, *children: Any, **attributes: Any) -> Markup:

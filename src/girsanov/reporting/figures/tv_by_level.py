@@ -11,9 +11,7 @@ from markupsafe import Markup
 from ...ledger.certificate import VACUOUS, Certificate
 from ...ledger.numbers import number
 from ...planning.plan import Plan
-from .svg import NARROW, Axis, dots, el, frame, polyline, responsive, svg
-
-LEFT, RIGHT, TOP = 54.0, 12.0, 30.0
+from .svg import LEFT, NARROW, RIGHT, TOP, Axis, dots, el, frame, polyline, responsive, svg
 
 
 def most_tv(certificate: Certificate) -> list[float]:

@@ -16,6 +16,7 @@ from ...ledger.entry import Entry
 from ...ledger.numbers import entry_title, interval_of, nats_of, span
 from .svg import (
     NARROW,
+    RIGHT,
     Axis,
     el,
     hatch,
@@ -25,7 +26,7 @@ from .svg import (
     tick_labels,
 )
 
-ROW, RIGHT, BEYOND = 58.0, 12.0, 115.0  # BEYOND: pixels that the words "unknown beyond" take
+ROW, BEYOND = 58.0, 115.0  # BEYOND: pixels that the words "unknown beyond" take
 TICKS = {"wide": 7, "narrow": 4}
 
 
