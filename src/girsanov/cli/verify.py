@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from ..paper.outcome import Verification
 
 RESULTS = "results.json"
-VERIFY_FORMAT = "girsanov/verify/1"
 YES, NO = "[green]yes[/]", "[bold red]no[/]"
 
 
@@ -62,6 +61,7 @@ def verify(
 
 def _require_ours(out: Path, force: bool) -> None:
     from .._checks import refuse
+    from ..paper.verify import VERIFY_FORMAT
     from ..workflow.shared.destinations import format_of, require_place
 
     require_place(out, folder=True)

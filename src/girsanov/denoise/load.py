@@ -22,9 +22,8 @@ from .base import Denoiser
 from .exact import ExactDenoiser
 from .mlp import ResidualMLP
 from .network import MODEL_FORMAT, WEIGHTS, NetworkDenoiser, phases_of
-from .pipelines.folder import HUB, load_pipeline
+from .pipelines.folder import HUB, PICKLE_SUFFIXES, load_pipeline
 
-PICKLES = (".pt", ".pth", ".bin", ".pkl", ".pickle", ".ckpt")
 ACCEPTED = "a model folder, a diffusers pipeline folder, or a law in a .json file"
 COMPONENTS = {"ResidualMLP": "network", "UNet2DModel": "unet"}
 FIELDS: dict[str, type] = {
@@ -48,7 +47,7 @@ def load_model(path: PathLike, *, device: str | None = None) -> Denoiser:
     require(path.exists(), f"model {path}", f"must exist: {ACCEPTED}")
     if path.is_dir():
         return _from_folder(path, place)
-    if path.suffix.lower() in PICKLES:
+    if path.suffix.lower() in PICKLE_SUFFIXES:
         refuse(
             f"model {path}", f"must be {ACCEPTED}", f"a {path.suffix} file, a pickle that can run "
             "code when opened", "Convert its weights to safetensors where it came from",
@@ -79,7 +78,7 @@ def _from_folder(folder: Path, place: torch.device) -> Denoiser:
     marks = ("model_index.json", "config.json", "scheduler")
     if any((folder / name).exists() for name in marks):
         return load_pipeline(folder, device=place)
-    pickles = sorted(p.name for p in folder.iterdir() if p.suffix.lower() in PICKLES)
+    pickles = sorted(p.name for p in folder.iterdir() if p.suffix.lower() in PICKLE_SUFFIXES)
     got = f"a folder with the pickle {pickles[0]}" if pickles else "another folder"
     refuse(f"model {folder}", f"must be {ACCEPTED}", got)
 

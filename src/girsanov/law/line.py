@@ -16,12 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._typing import Array
-from .quadrature import integrals
+from .quadrature import LEAST_NATS, integrals
 
 REACH = np.array([0.0, 1.5, 3.0, 6.0, 10.0, 15.0])  # beyond 15 is less than exp(-112)
 VANISHES_AT = 39.0  # exp(-39^2 / 2) is zero in float64
 PAIRS = 2**14  # places x components that are looked at together
-LEAST_NATS = 0.01  # nats: (2) is told to 1e-11 of it and of so much
 
 
 class Line(NamedTuple):

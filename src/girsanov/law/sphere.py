@@ -29,11 +29,10 @@ from ..noise import NoiseSource
 from .base import LAW_FORMAT, SIZE_LIMIT, Law, as_array
 from .bessel import Tilt, tilt
 from .known import KnownErrors
-from .quadrature import integrals
+from .quadrature import LEAST_NATS, integrals
 
 SHARPEST = 1e100  # s R^2, beyond which squares overflow
 REACH = 12.0  # noise levels from its middle that the radius is followed to
-LEAST_NATS = 0.01  # nats: (5) is told to 1e-11 of it and of so much
 
 
 class Sphere(Law):

@@ -28,9 +28,9 @@ from .._typing import Array, Json, Tensor
 from ..noise import NoiseSource
 from .base import LAW_FORMAT, SIZE_LIMIT, Law
 from .points import Points
+from .quadrature import GAUSS_NODES
 
 FIRST, LAST = 1.5 * math.pi, 4.5 * math.pi
-NODES = 16  # of a panel
 PANEL = 4.0  # noise levels that a panel is long, 5.4 at the outer end
 FINEST = 2**14  # panels at most; beyond, a level is too fine for (2)
 
@@ -124,7 +124,7 @@ def _spiral(scale: float, t: Array) -> Array:
 @lru_cache(maxsize=16)
 def _points(scale: float, height: float | None, panels: int) -> tuple[Points, ...]:
     """Return the spiral, and perhaps the interval of the height, as points with weights."""
-    x, w = np.polynomial.legendre.leggauss(NODES)
+    x, w = np.polynomial.legendre.leggauss(GAUSS_NODES)
     u = ((np.arange(panels)[:, None] + (1 + x) / 2) / panels).ravel()
     w = np.tile(w / 2 / panels, panels)
     roll = Points(_spiral(scale, FIRST + (LAST - FIRST) * u), w)

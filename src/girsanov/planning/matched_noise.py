@@ -31,6 +31,7 @@ from ..error_curve.bands import Bands
 from ..ledger.plan_records import Pilot
 from ..montecarlo import Estimate, mean_estimate
 from ..path_kl.grid_cost import Prices
+from ..sampling.loop import SAMPLE_BATCH
 from ..sampling.sampler import Step
 from ..sampling.step_kl import gaussian_cell
 from .plan import Plan
@@ -45,7 +46,6 @@ NUMBERS = (
     2**26
 )  # that all pilots hold together, at most, unless they are fewer than `FEWEST_PILOTS`
 FEWEST_PILOTS = 200
-BATCH = 1000  # samples of a network call
 DIRECTIONS = 10  # principal ones whose variance is recorded
 LEAST_VARIANCE = 1e-9  # of the largest variance: directions in which the data vary at all
 
@@ -194,7 +194,7 @@ def _called(denoiser: Denoiser, x: Tensor, snr: float, label: Tensor | None) -> 
 
     from ..denoise.base import per_call
 
-    size, parts = per_call(denoiser, BATCH), []
+    size, parts = per_call(denoiser, SAMPLE_BATCH), []
     for first in range(0, len(x), size):
         rows = slice(first, first + size)
         seen = x[rows].reshape(-1, *denoiser.shape).to(denoiser.device, denoiser.dtype)

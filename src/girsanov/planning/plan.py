@@ -31,7 +31,7 @@ SAYS_NOTHING = (
     "none that says anything: KL and TV leave out the {}'s score error, and the model knows "
     "nothing of this data"
 )
-WIDTH, INDENT = 88, " " * 18  # of what `print` shows
+PRINT_WIDTH, INDENT = 88, " " * 18  # of what `print` shows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,8 +96,8 @@ class Plan:
                 lines.append(f"  {e.name:15} {e.figure()} nats{e.ends()}, {e.said}")
         if self.promised is not None:
             lines.append(f"  {'certificate':15} {self.certified()}")
-        wrapped = [fill(line, WIDTH, subsequent_indent=INDENT) for line in lines]
-        return "\n".join([fill(self.verdict, WIDTH), *wrapped])
+        wrapped = [fill(line, PRINT_WIDTH, subsequent_indent=INDENT) for line in lines]
+        return "\n".join([fill(self.verdict, PRINT_WIDTH), *wrapped])
 
     @property
     def verdict(self) -> str:

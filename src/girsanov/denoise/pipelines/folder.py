@@ -17,7 +17,7 @@ from .schedule import build_scheduler
 from .text import TEXT, Text, text_of, with_captions
 
 PARTS = ("unet", "transformer", "model")
-PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
+PICKLE_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 HUB = "hub:"
 
 
@@ -157,7 +157,7 @@ def _loaded(folder: Path, dtype: torch.dtype | None) -> Any:
         name in PART_CLASSES, where, "must be of a known class: " + ", ".join(PART_CLASSES), name
     )
     safe = sorted(p.name for p in folder.glob("*.safetensors"))
-    pickles = sorted(p.name for p in folder.iterdir() if p.suffix in PICKLES)
+    pickles = sorted(p.name for p in folder.iterdir() if p.suffix in PICKLE_SUFFIXES)
     if not safe:
         rule = "must hold weights as safetensors"
         remedy = "Convert them: load where they came from, then save_pretrained(FOLDER)"

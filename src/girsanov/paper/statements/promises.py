@@ -18,9 +18,9 @@ from ..bounds.chen2023_ddpm import relative_discretisation, uniform_discretisati
 from ..chart import Series, chart
 from ..path_kl import SKEWED
 from ..statement import Result, Row, Statement, printed
-from .outputs import HIGHEST_SNR, LOWEST_SNR, gaussian_case
+from .outputs import HIGHEST_SNR, LOWEST_SNR, TABLE_93, TABLE_94, gaussian_case
 
-UNIFORM, SNR, RATE = "theory 9.3", "theory 9.4", "theory 9.3, constants 1"
+RATE_93 = f"{TABLE_93}, constants 1"
 TIME = 4.0
 # variance, dimension, h: (2a), (2b), (2c), TV bound
 GAUSSIANS = [
@@ -37,7 +37,7 @@ GAUSSIANS = [
 ]
 # h: (2a), (2b), (2c), for T = 3; (2b) is corrected: in print are .849 and .242, below its formula
 MIXTURE = [(0.1, "16668", "1.317", ".844"), (0.02, "3512", ".279", ".241")]
-CORRECTED = UNIFORM + ", corrected"
+CORRECTED = TABLE_93 + ", corrected"
 FISHER, LIPSCHITZ = 12.16, 243.6  # theory 9, of the mixture
 # steps: certificate of the x0 hold from below and above, any law: x0 and gaussian hold
 GRIDS = [
@@ -66,13 +66,13 @@ def gaussian_rows() -> list[Row]:
         bound = theorem2(gaussian_facts(v, d), steps, time=TIME)
         columns = zip(("(2a)", "(2b)", "(2c)", "bound on TV"), figures, (*values, bound.tv),
                       strict=True)  # fmt: skip
-        rows += [printed(f"{name}: {what}", figure, value, source=UNIFORM,
+        rows += [printed(f"{name}: {what}", figure, value, source=TABLE_93,
                          slack=2e-3 * value) for what, figure, value in columns]  # fmt: skip
     for v, h, figure in RATES:
         rate = theorem2(gaussian_facts(v, 1), round(TIME / h), time=TIME).rate
         assert rate is not None
         rows.append(printed(f"N(0, {v:g}), h = {h:g}: the paper's formula for TV", figure,
-                            rate.value, source=RATE, slack=0.02 * rate.value))  # fmt: skip
+                            rate.value, source=RATE_93, slack=0.02 * rate.value))  # fmt: skip
     return rows
 
 
@@ -84,24 +84,24 @@ def mixture_bound_rows() -> list[Row]:
     for h, *figures in MIXTURE:
         for form, figure in zip(("2a", "2b", "2c"), figures, strict=True):
             value = uniform_discretisation(about, form, round(3 / h), time=3.0)
-            source = CORRECTED if form == "2b" else UNIFORM
+            source = CORRECTED if form == "2b" else TABLE_93
             rows.append(printed(f"mixture, T = 3, h = {h:g}: ({form})", figure, value,
                                 source=source, slack=2e-3 * value))  # fmt: skip
     held = relative_discretisation(about, 0.02)
     what = "mixture, T = 3, h = 0.02: relative hold (2.4)"
-    rows.append(printed(what, ".228", held, source=UNIFORM, slack=1e-3))
+    rows.append(printed(what, ".228", held, source=TABLE_93, slack=1e-3))
     for steps, low, high, x0, gauss in GRIDS:
         levels = np.geomspace(LOWEST_SNR, HIGHEST_SNR, steps + 1)
         curve = np.asarray(SKEWED.curve(levels).value)
         ends = any_law_certificate(levels, curve, 1, "x0")
         name = f"mixture, {steps} steps"
-        rows.append(printed(f"{name}: certificate from below", low, ends[0], source=SNR))
-        rows.append(printed(f"{name}: certificate from above", high, ends[1], source=SNR))
+        rows.append(printed(f"{name}: certificate from below", low, ends[0], source=TABLE_94))
+        rows.append(printed(f"{name}: certificate from above", high, ends[1], source=TABLE_94))
         for hold, figure in (("x0", x0), ("gaussian", gauss)):
             value = geometric_discretisation(
                 about, hold, steps, first=LOWEST_SNR, last=HIGHEST_SNR
             )
-            rows.append(printed(f"{name}: any law, {hold} hold", figure, value, source=SNR,
+            rows.append(printed(f"{name}: any law, {hold} hold", figure, value, source=TABLE_94,
                                 slack=2e-3 * value))  # fmt: skip
     return rows
 
