@@ -48,5 +48,5 @@ def about_class(curve: Curve, examples: Examples, frame: Frame) -> Curve:
         count += torch.bincount(group * classes + at, minlength=len(count))
     by_class = count.view(GROUPS, classes, 1)
     whole = by_class.sum(dim=1)
-    found = (by_class[..., 0] / whole, sums.view(GROUPS, classes, -1) / whole[..., None])
-    return replace(curve, about_class=AboutClass(*(x.numpy() for x in (*found, main / whole))))
+    by_group = (by_class[..., 0] / whole, sums.view(GROUPS, classes, -1) / whole[..., None])
+    return replace(curve, about_class=AboutClass(*(x.numpy() for x in (*by_group, main / whole))))

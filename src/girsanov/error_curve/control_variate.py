@@ -100,8 +100,8 @@ def taken_off(rows: Rows, name: str, curve: Curve, gamma: Array) -> Array:
     """Return what is taken off (2) of every group in a basis, [K, B, J, 3]; gamma [B]."""
     linear = rows.linear[name]
     chance = chance_of(linear[..., 2], linear[..., 3], rows.snr[:, :, None])
-    found = gamma[:, None, None] * noise_in_moments(fitted(rows, name, curve), chance)
-    return harmless(rows.errors[name], found, curve.sizes[name], rows.snr, curve.shares)
+    by_chance = gamma[:, None, None] * noise_in_moments(fitted(rows, name, curve), chance)
+    return harmless(rows.errors[name], by_chance, curve.sizes[name], rows.snr, curve.shares)
 
 
 def fitted(rows: Rows, name: str, curve: Curve) -> Fit:
@@ -142,9 +142,9 @@ def bridged(rows: Rows, curve: Curve, bridge: Bridge) -> Rows:
     weights = means_without_each(curve.shares)
     for name, error in rows.errors.items():
         products = bridge.products[name]
-        found = chance(products, *fitted(rows, name, curve), alpha(over(weights, products)))
-        found = (bridge.gamma[:, None] * found)[..., None]
-        taken = harmless(error, found, curve.sizes[name], rows.snr, curve.shares)[..., 0]
+        by_chance = chance(products, *fitted(rows, name, curve), alpha(over(weights, products)))
+        by_chance = (bridge.gamma[:, None] * by_chance)[..., None]
+        taken = harmless(error, by_chance, curve.sizes[name], rows.snr, curve.shares)[..., 0]
         errors[name] = error - taken
         if name == curve.main:
             traces[:, :, 0] -= taken @ curve.sizes[name]
@@ -175,8 +175,8 @@ def slope(value: Array, chance: Array, weights: Array, length: Array) -> Array:
     z = chance - (weights * chance).sum(axis=-1, keepdims=True)
     top = length**2 @ ((weights * z) @ value[..., None])[..., 0]
     bottom = length**2 @ (weights * z**2).sum(axis=-1)
-    found = np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0)
-    return np.asarray(np.clip(found, 0.0, MOST_GAMMA))
+    slopes = np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0)
+    return np.asarray(np.clip(slopes, 0.0, MOST_GAMMA))
 
 
 class Rows(NamedTuple):

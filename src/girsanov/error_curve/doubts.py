@@ -87,8 +87,8 @@ def _doubts(curve: Curve, resolution: float) -> list[Doubt]:
         ("parts", any_counts & ~_adds_up(curve), spread),
     )
     near = noise >= resolution * (1 - ROUNDING)
-    found = [_worst(name, fails & near, amount, curve) for name, fails, amount in failed]
-    kept = [doubt for doubt in found if doubt is not None]
+    worst = [_worst(name, fails & near, amount, curve) for name, fails, amount in failed]
+    kept = [doubt for doubt in worst if doubt is not None]
     # a group that carries most of a level makes its standard error as well
     return [d for d in kept if d.name != "spread" or kept[0].name != "carried"]
 
@@ -147,15 +147,15 @@ def _adds_up(curve: Curve) -> NDArray[np.bool_]:
     return np.asarray(same & ~silent & np.isfinite(errors).all(axis=1))
 
 
-def cannot_tell(found: list[Doubt], groups: int, rows: Sequence[int]) -> str:
+def cannot_tell(doubts: list[Doubt], groups: int, rows: Sequence[int]) -> str:
     """Return what an audit cannot tell, why, and what to do, "" where it holds.
 
     groups: how many there are; rows: of the data, which the model misses most.
     """
-    if not found:
+    if not doubts:
         return ""
-    why = "; ".join(_clause(doubt, groups) for doubt in found)
-    if not all(doubt.few for doubt in found):
+    why = "; ".join(_clause(doubt, groups) for doubt in doubts)
+    if not all(doubt.few for doubt in doubts):
         return (
             f"This audit does not hold: {why}. Its numbers are not of this model: the file was "
             "changed, or the program is at fault. Audit again."

@@ -32,11 +32,11 @@ class Frame:
     @property
     def class_variances(self) -> Array:
         """The variances of each class along its own axes [C, d], or by band [C, J]."""
-        known = self.moments.classes
-        assert known is not None
-        if known.axes is not None:
-            return known.variances
-        rows = [np.bincount(self.bands.index, v) for v in known.variances]
+        classes = self.moments.classes
+        assert classes is not None
+        if classes.axes is not None:
+            return classes.variances
+        rows = [np.bincount(self.bands.index, v) for v in classes.variances]
         return np.asarray(rows) / self.bands.sizes
 
     def start_variances(self, start: str) -> Array:

@@ -142,9 +142,9 @@ def stretches(curve: Curve, levels: Levels) -> Array:
 
     levels: must hold all the measured ones, or those up to the last of them.
     """
-    fine, main, known = np.concatenate([[0.0], levels]), curve.main, curve.levels
-    i, w = position(known, fine[:-1])
-    end = np.clip((levels - known[i]) / (known[i + 1] - known[i]), 0.0, 1.0)
+    fine, main, measured = np.concatenate([[0.0], levels]), curve.main, curve.levels
+    i, w = position(measured, fine[:-1])
+    end = np.clip((levels - measured[i]) / (measured[i + 1] - measured[i]), 0.0, 1.0)
     mean = curve.mean_errors(main)
     a, b = _weights(curve, mean, fine[:-1], i, w, "between")
     c, d = _weights(curve, mean, levels, i, end, "between")
@@ -176,8 +176,8 @@ def _told(curve: Curve) -> Array:
     """Return what the integral over each gap is of what (1) makes of it, [K]: of exact curves."""
     assert curve.half is not None
     plain = half_integral(curve.levels, curve.mean_errors(curve.main), curve.sizes[curve.main])
-    known = plain > TINY
-    return np.where(known, np.diff(curve.half) / np.where(known, plain, 1.0), 1.0)
+    positive = plain > TINY
+    return np.where(positive, np.diff(curve.half) / np.where(positive, plain, 1.0), 1.0)
 
 
 def _gaps(i: Indices) -> list[tuple[int, slice]]:

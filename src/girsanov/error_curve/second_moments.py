@@ -47,8 +47,8 @@ class Gram(NamedTuple):
     def over(self, weights: Array) -> Gram:
         """Return means by weights [L, B] over the groups, [V (V + 1)/2, L, K, P]."""
         count, groups, *rest = self.parts.shape
-        found = weights @ self.parts.reshape(count, groups, -1)
-        return Gram(found.reshape(count, len(weights), *rest))
+        summed = weights @ self.parts.reshape(count, groups, -1)
+        return Gram(summed.reshape(count, len(weights), *rest))
 
 
 def gram_of(products: Array) -> Gram:

@@ -98,9 +98,9 @@ class Certificate:
             )
         high = self.w2.high or 0.0
         near = f"stopping there leaves a W2 to the data of at most {high:.3g} (standardised"
-        known = self.w2.value
-        if known is not None and known != self.w2.high:
-            near += f", {known:.3g} as measured"
+        distance = self.w2.value
+        if distance is not None and distance != self.w2.high:
+            near += f", {distance:.3g} as measured"
         near += "" if self.w2_in_units is None else f"; {self.w2_in_units:.3g} in the data's units"
         alone = "" if self.holds == EXACT_LAW else "start and steps alone: "
         return f"{alone}{text}; {near}); {self.holds}"
@@ -193,6 +193,6 @@ def certificate_from_json(content: Json) -> Certificate:
         scale = require_number("scale", scale, above=0.0)
     require(isinstance(content["holds"], str), "holds", "must be text", content["holds"])
     require(len(rows) > 0, "certificate", "must have at least one level")
-    made = Certificate(rows, entry_from_json(content["w2"]), scale, content["holds"])
-    require(made.to_json() == content, "certificate", "must agree with itself")
-    return made
+    certificate = Certificate(rows, entry_from_json(content["w2"]), scale, content["holds"])
+    require(certificate.to_json() == content, "certificate", "must agree with itself")
+    return certificate

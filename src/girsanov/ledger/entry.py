@@ -50,8 +50,8 @@ class Entry:
 
     def ends(self) -> str:
         """Return the interval of an estimate in brackets, "" where there is none."""
-        known = self.kind == "estimate" and self.low is not None and self.high is not None
-        return f" ({self.low:.3g} to {self.high:.3g})" if known else ""
+        measured = self.kind == "estimate" and self.low is not None and self.high is not None
+        return f" ({self.low:.3g} to {self.high:.3g})" if measured else ""
 
     def figure(self) -> str:
         """Return what it comes to in three digits: 0.0117, >= 0.0365 or unknown."""

@@ -95,11 +95,11 @@ def entry_title(entry: Entry) -> str:
 
 def data_name(name: str) -> str:
     """Return a data set's name in plain words: the held-out fifth of digits."""
-    found = PART.fullmatch(name)
-    if found is None:
+    match = PART.fullmatch(name)
+    if match is None:
         return name
-    share = float(found["share"])
-    share = 1 - share if found["rest"] else share
+    share = float(match["share"])
+    share = 1 - share if match["rest"] else share
     words = SHARES.get(f"{share:.4g}", f"{100 * share:.3g} %")
-    kind = "the held-out " if found["rest"] else ""
-    return f"{kind}{words} of {found['of']}"
+    kind = "the held-out " if match["rest"] else ""
+    return f"{kind}{words} of {match['of']}"

@@ -56,9 +56,9 @@ def measured_to(price: Prices, nodes: Indices) -> Indices:
     Between levels R and C are told by bumps, which smear what begins beyond the end. Up to a
     coarser end the entry is no larger: the path up to there is part of the path.
     """
-    known = np.flatnonzero(np.isin(price.curve.levels, price.audit.levels))
-    known = known[known <= nodes[-1]]
-    return np.append(nodes[nodes < known[-1]], known[-1]) if len(known) else nodes[:0]
+    measured = np.flatnonzero(np.isin(price.curve.levels, price.audit.levels))
+    measured = measured[measured <= nodes[-1]]
+    return np.append(nodes[nodes < measured[-1]], measured[-1]) if len(measured) else nodes[:0]
 
 
 def score_note(audit: AuditRecord) -> str:
@@ -67,8 +67,8 @@ def score_note(audit: AuditRecord) -> str:
     if audit.facts.neighbours:
         mixed = ", which may mix in an average of other examples,"
     whose = "denoiser" if audit.calibration is None else "calibrated denoiser"
-    found = f"what a correction of the {whose}{mixed} gains on held-out data"
-    return f"{found}; {OF_PATH}"
+    gains = f"what a correction of the {whose}{mixed} gains on held-out data"
+    return f"{gains}; {OF_PATH}"
 
 
 def score_bound(price: Prices, nodes: Indices) -> Estimate:
@@ -108,9 +108,9 @@ def _priced_again(price: Prices) -> Prices | None:
     if price.process != "vp" or audit.calibration is not None or audit.curve.products is None:
         return None
     better = audit.calibrated()
-    known = price.covariance in (None, "scalar", *better.curve.errors)
+    available = price.covariance in (None, "scalar", *better.curve.errors)
     blind = price.sampler.products and np.isnan(better.curve.traces).any()
-    if not known or blind:
+    if not available or blind:
         return None
     sampler = (price.sampler, price.covariance, price.start)
     return prices(better, *sampler, levels=price.levels, menu=price.menu)

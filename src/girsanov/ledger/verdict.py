@@ -64,12 +64,12 @@ def plan_verdict(plan: Stated) -> str:
 
     The wording follows equations (1) to (3) of this module and claims no more than they do.
     """
-    said = _verdict(plan)
+    words = _verdict(plan)
     if plan.calibration is not None:
-        said = f"{OF_CALIBRATED}: {said[0].lower()}{said[1:]}"
+        words = f"{OF_CALIBRATED}: {words[0].lower()}{words[1:]}"
     if plan.guidance == 1:
-        return said
-    return f"Relative to the field guided with weight {plan.guidance:g}, not to data: {said}"
+        return words
+    return f"Relative to the field guided with weight {plan.guidance:g}, not to data: {words}"
 
 
 def _verdict(plan: Stated) -> str:
@@ -109,15 +109,15 @@ def _verdict(plan: Stated) -> str:
 def _of_solver(plan: Stated) -> str:
     far = plan.distance
     assert far is not None
-    known = f"{far.kind}, 95 % interval {ends(far.low, far.high)}"
-    said = (
+    interval = f"{far.kind}, 95 % interval {ends(far.low, far.high)}"
+    words = (
         f"A deterministic sampler has no cost in nats: with {plural(plan.steps, 'step')} its "
-        f"samples end {number(far.value)} ({known}) from a fine solution of the same equation."
+        f"samples end {number(far.value)} ({interval}) from a fine solution of the same equation."
     )
     score = entry_named(plan, "score")
     if score is not None and score.kind == "exact":
-        return f"{said} The denoiser is exact, so nothing but the steps and the end is in error."
-    return said
+        return f"{words} The denoiser is exact, so nothing but the steps and the end is in error."
+    return words
 
 
 def _with_exact_model(plan: Stated, sampler: SamplerShare) -> str:

@@ -163,8 +163,8 @@ def beside_train(denoiser: Denoiser, data: Dataset | Law, train: Dataset | None)
     They share no example with these and, of a model that knows no units, are in theirs.
     """
     require_denoiser(denoiser)
-    known = train is None or isinstance(train, Dataset)
-    require(known, "train", "must be a data set: load it with gv.load_data", type(train).__name__)
+    valid = train is None or isinstance(train, Dataset)
+    require(valid, "train", "must be a data set: load it with gv.load_data", type(train).__name__)
     if train is None or not isinstance(data, Dataset):
         return data
     _refuse_shared(data, [train.lineage], "are also in the training data given")

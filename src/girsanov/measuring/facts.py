@@ -132,5 +132,5 @@ class AuditFacts:
         require(isinstance(content, dict), where, "must have the record of an audit", content)
         first = {**dict.fromkeys(COUNTS, 0), "rows": content.get("data")}
         names = [f.name for f in fields(cls) if f.name != "others"]
-        known = fields_of(cls, names, {**first, **content}, where, AGAIN)
-        return cls(**known, others={k: v for k, v in content.items() if k not in names})
+        values = fields_of(cls, names, {**first, **content}, where, AGAIN)
+        return cls(**values, others={k: v for k, v in content.items() if k not in names})

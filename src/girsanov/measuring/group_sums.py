@@ -194,8 +194,8 @@ class Sums:
         v = [none, main[NOISE_ROW], main[RESIDUAL_ROW], before, self.c[name], *main[OTHER_ROW:]]
         found = []
         for a, b in upper_triangle(self.width):
-            known = b == 0 or (a, b) in KNOWN_FROM_BEFORE or (a, b) in KNOWN_FROM_CENTRED
-            found.append(none if known else (v[b] if a == 0 else v[a] * v[b]).sum(1))
+            elsewhere = b == 0 or (a, b) in KNOWN_FROM_BEFORE or (a, b) in KNOWN_FROM_CENTRED
+            found.append(none if elsewhere else (v[b] if a == 0 else v[a] * v[b]).sum(1))
         whole = torch.stack(found)
         products = self.frame.probe_bands.average(whole)
         self.batch["products"].index_add_(0, rows, products.transpose(0, 1))
@@ -206,13 +206,13 @@ class Sums:
     def _add_basis(self, name: str, rows: Tensor, v: Tensor) -> None:
         """Add (1) of another basis; v: n and r in it, [2, L, rounds, B, d]."""
         n, r, c = v[NOISE_ROW], v[RESIDUAL_ROW], self.c[name]
-        found = [(r * r).sum(1), *((a * b).sum(1) for a, b in ((n, r), (r, c), (n, n), (n, c)))]
-        self._add_errors(name, rows, torch.stack(found))
+        sums = [(r * r).sum(1), *((a * b).sum(1) for a, b in ((n, r), (r, c), (n, n), (n, c)))]
+        self._add_errors(name, rows, torch.stack(sums))
 
-    def _add_errors(self, name: str, rows: Tensor, found: Tensor) -> None:
-        found = self.frame.bases[name][1].average(found)  # [1 + LINEAR, L, B, J]
-        self.batch[f"errors.{name}"].index_add_(0, rows, found[0])
-        self.batch[f"linear.{name}"].index_add_(0, rows, found[1:].transpose(0, 1))
+    def _add_errors(self, name: str, rows: Tensor, squares: Tensor) -> None:
+        squares = self.frame.bases[name][1].average(squares)  # [1 + LINEAR, L, B, J]
+        self.batch[f"errors.{name}"].index_add_(0, rows, squares[0])
+        self.batch[f"linear.{name}"].index_add_(0, rows, squares[1:].transpose(0, 1))
 
     def _add_bridge(
         self, name: str, seen: list[Seen], inside: list[int], v: Tensor, past: Tensor
@@ -228,21 +228,21 @@ class Sums:
             e,
             torch.lerp(*ends, share),
         )
-        found = torch.stack([(e * x).sum(1) for x in among])
+        products = torch.stack([(e * x).sum(1) for x in among])
         gaps = torch.tensor([one.row - self.levels for one in seen], device=self.device)
         bands = {name: self.frame.bases[name][1]}
         if name == self.frame.moments.basis.kind:
             bands["probe"] = self.frame.probe_bands
         for kind, banded in bands.items():
-            value = banded.average(found).transpose(0, 1)
+            value = banded.average(products).transpose(0, 1)
             self.batch[f"bridge.{kind}"].index_add_(0, gaps, value)
 
-    def _add_traces(self, rows: Tensor, found: Tensor) -> None:
+    def _add_traces(self, rows: Tensor, squares: Tensor) -> None:
         """Add (2), all but the last of which follow from (3) of every coordinate."""
         order = upper_triangle(self.width)
         own, noise, along, r = (order.index(p) for p in ((2, 2), (1, 2), (2, 4), (0, 2)))
-        state = found[along].sum(-1) + found[r] @ self.centre
-        traces = [found[own].sum(-1), found[noise].sum(-1), state]
+        state = squares[along].sum(-1) + squares[r] @ self.centre
+        traces = [squares[own].sum(-1), squares[noise].sum(-1), state]
         if self.phases:
             v = self.gathered[:, : len(rows)]
             across = (v[-1] * v[RESIDUAL_ROW]).sum(-1)
@@ -257,8 +257,8 @@ class Sums:
         count = v.shape[1]
         n, r = (x.reshape(count, -1, FOLDS, self.d).transpose(1, 2) for x in v)
         c = self.c[self.frame.moments.basis.kind].reshape(-1, FOLDS, self.d).transpose(0, 1)
-        found = [r.mT @ r, n.mT @ n, n.mT @ c.expand_as(n)]
-        self.batch["full"].index_add_(0, rows, torch.stack(found, 1))
+        products = [r.mT @ r, n.mT @ n, n.mT @ c.expand_as(n)]
+        self.batch["full"].index_add_(0, rows, torch.stack(products, 1))
 
     def settle(self) -> None:
         """Add the batch to the totals, once it is done."""

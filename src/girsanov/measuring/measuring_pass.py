@@ -120,7 +120,7 @@ def _curve(
     ends = _rows(means, names, slice(1, count), levels)
     # |x0|^2 = 2 x0.(x0 - mean) - |x0 - mean|^2 + |mean|^2, all of it measured at level 0
     square = 2 * traces[0, :, 2] - traces[0, :, 0] + float(mean @ mean)
-    found = Curve(
+    curve = Curve(
         levels=np.concatenate([[0.0], grid]),
         shares=means["shares"],
         errors={name: means[f"errors.{name}"][:count] for name in names},
@@ -131,21 +131,21 @@ def _curve(
         probe_sizes=frame.probe_bands.sizes,
         probe_variances=frame.probe_variances,
     )
-    bridge, gamma = None, gammas(found, ends.linear[found.main]) if control else None
+    bridge, gamma = None, gammas(curve, ends.linear[curve.main]) if control else None
     inside = None if between is None else _rows(means, names, slice(count, None), between.levels)
-    raw, reduced = found, ends if gamma is None else ends.controlled(found, gamma)
+    raw, reduced = curve, ends if gamma is None else ends.controlled(curve, gamma)
     line = _line(raw, ends.linear[raw.main], frame)
-    found = replace(with_levels(raw, reduced), gamma=gamma, plain=raw.traces[:, :, 0], line=line)
-    found = replace(found, full=_full(means, raw, ends, frame, None if gamma is None else reduced))
+    curve = replace(with_levels(raw, reduced), gamma=gamma, plain=raw.traces[:, :, 0], line=line)
+    curve = replace(curve, full=_full(means, raw, ends, frame, None if gamma is None else reduced))
     if inside is not None and gamma is not None:
         inside = inside.controlled(raw, gamma)
-        bridge = bridge_of(found, inside, _named(means, "bridge", (*names, "probe")))
-        inside = bridged(inside, found, bridge)
+        bridge = bridge_of(curve, inside, _named(means, "bridge", (*names, "probe")))
+        inside = bridged(inside, curve, bridge)
     if between is None or inside is None:
-        return found
-    found = bent(found, between, inside.errors, inside.traces)
+        return curve
+    curve = bent(curve, between, inside.errors, inside.traces)
     places = Inside(between, means["products"][count:], bridge)
-    return with_corrections(found, places, examples)
+    return with_corrections(curve, places, examples)
 
 
 def _line(curve: Curve, linear: Array, frame: Frame) -> Array:

@@ -141,12 +141,12 @@ def _require_form(
     bands = name == "probe_bands" or name.startswith("bands.")
     kind = value.dtype == (np.int64 if bands else np.float64)
     require(kind, path, f"must have {name} in {'int64' if bands else 'float64'}", value.dtype)
-    known = [int(n) if n.isdigit() else sizes.get(n) for n in form]
+    expected = [int(n) if n.isdigit() else sizes.get(n) for n in form]
     fits = value.ndim == len(form) and all(
-        want in (None, got) for want, got in zip(known, value.shape, strict=True)
+        want in (None, got) for want, got in zip(expected, value.shape, strict=True)
     )
     shape = ", ".join(
-        n if size is None else str(size) for n, size in zip(form, known, strict=True)
+        n if size is None else str(size) for n, size in zip(form, expected, strict=True)
     )
     require(fits and value.size > 0, path, f"must have {name} of shape [{shape}]", value.shape)
     sizes |= {n: got for n, got in zip(form, value.shape, strict=True) if not n.isdigit()}

@@ -74,8 +74,8 @@ def _from_arrays(
         curve, frame, t.get("memorisation"), facts, paths, line_seen=t.get("line_seen")
     )
     if "probe.gains" in t:  # not in audits of the first versions
-        known = {name[6:]: value for name, value in t.items() if name.startswith("probe.")}
-        object.__setattr__(out, "_probe", kept_probe(curve, known))
+        probe = {name[6:]: value for name, value in t.items() if name.startswith("probe.")}
+        object.__setattr__(out, "_probe", kept_probe(curve, probe))
     if "calibrated.errors" in t:
         parts = (t[f"calibrated.{name}"] for name in Corrected._fields)
         object.__setattr__(out, "_corrected", Corrected(*parts))
@@ -108,11 +108,11 @@ def _about_class(t: dict[str, Any], frame: Frame) -> AboutClass | None:
     """Return what an audit of a model with classes holds of each; older ones hold nothing."""
     if ABOUT_CLASS[0] not in t:
         return None
-    made, known = AboutClass(*(t[name] for name in ABOUT_CLASS)), frame.moments.classes
-    shape = None if known is None else frame.class_variances.shape
-    if made.errors.shape[1:] != shape or made.main.shape[1:] != (frame.bands.count,):
+    about, classes = AboutClass(*(t[name] for name in ABOUT_CLASS)), frame.moments.classes
+    shape = None if classes is None else frame.class_variances.shape
+    if about.errors.shape[1:] != shape or about.main.shape[1:] != (frame.bands.count,):
         raise ValueError("the moments of classes do not fit the examples about them")
-    return made
+    return about
 
 
 def summary(audit: AuditRecord) -> Json:

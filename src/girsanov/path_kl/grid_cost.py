@@ -85,8 +85,8 @@ class Prices:
 
     def estimate(self, by_fold: Array) -> Estimate:
         """Return the mean over folds of [F, ...] with its standard error, 0 for exact curves."""
-        found = group_estimate(by_fold, self.folds)
-        return Estimate(found.value, np.zeros_like(found.se)) if self.curve.exact else found
+        estimate = group_estimate(by_fold, self.folds)
+        return Estimate(estimate.value, np.zeros_like(estimate.se)) if self.curve.exact else estimate
 
     def choice(self, fold: int | None = None) -> GridChoice:
         """Return the search on the examples outside `fold`, or on all of them."""
@@ -132,8 +132,8 @@ class Prices:
 
     @cached_property
     def _unseen(self) -> Array:
-        known = self.covariance if self.covariance in self.audit.curve.errors else "total"
-        return unseen(self.audit.curve, str(known), self.curve.levels)
+        basis = self.covariance if self.covariance in self.audit.curve.errors else "total"
+        return unseen(self.audit.curve, str(basis), self.curve.levels)
 
     def _choice(self, one: Curve, folds: NDArray[np.bool_], wary: bool = True) -> GridChoice:
         """Return the search on a curve of one group, with the full covariance of some folds.

@@ -35,5 +35,5 @@ def family(
             audit, plan.sampler, counts or SOLVER_COUNTS, plan.last, judged=ledgers
         )
     own = as_planned(audit, plan)
-    found = every(own, request_like(plan), counts)
-    return [one.plan() if ledgers else one.bare() for one in found]
+    plans = every(own, request_like(plan), counts)
+    return [one.plan() if ledgers else one.bare() for one in plans]

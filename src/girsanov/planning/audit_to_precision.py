@@ -76,26 +76,26 @@ def measure_to_precision(
         return measure_audit(denoiser, data, asked_for)
 
     pilot = replace(last, keep=None, trajectories=0)
-    found = measured(min(PILOT, most), 1, coarse, pilot)
+    audit = measured(min(PILOT, most), 1, coarse, pilot)
     for round_ in range(ROUNDS):
-        noisy = found.facts.examples * found.facts.draws
-        reached = relative_half_width(found, steps)
+        noisy = audit.facts.examples * audit.facts.draws
+        reached = relative_half_width(audit, steps)
         enough = round_ > 0 and (reached <= wanted * NEAR_ENOUGH or math.isinf(reached))
-        full = found.facts.examples >= most and found.facts.draws >= MOST_DRAWS
+        full = audit.facts.examples >= most and audit.facts.draws >= MOST_DRAWS
         if enough or full:
             break
-        spent += found.facts.calls
+        spent += audit.facts.calls
         ratio = min(max((reached / wanted) ** 2, 1.0), 1e6 if reached < UNSURE else GROWTH)
         need = math.ceil((1 + MARGIN) * noisy * ratio)
         count = min(most, max(need, 2 * GROUPS))
         draws = min(MOST_DRAWS, max(1, -(-need // count)))
         keep = None if last.keep is None else of_round(last.keep, round_ + 1)
         levels = coarse if need <= most else fine
-        found = measured(count, draws, levels, replace(last, keep=keep))
-    reached = relative_half_width(found, steps)
+        audit = measured(count, draws, levels, replace(last, keep=keep))
+    reached = relative_half_width(audit, steps)
     precision = Precision(wanted, reached if math.isfinite(reached) else None, steps, spent)
-    note = precision_words(precision, found.facts.examples)
-    return found.with_facts(precision=precision, notes=(*found.facts.notes, note))
+    note = precision_words(precision, audit.facts.examples)
+    return audit.with_facts(precision=precision, notes=(*audit.facts.notes, note))
 
 
 def precision_words(precision: Precision, count: int) -> str:
@@ -104,17 +104,17 @@ def precision_words(precision: Precision, count: int) -> str:
     of = "the best plan" if steps is None else plural(steps, "planned step")
     if reached is None:
         return f"what {of} cost is too little to be known to a share of itself"
-    known = f"the discretisation of {of} is known to {100 * reached:.3g} %"
+    reach = f"the discretisation of {of} is known to {100 * reached:.3g} %"
     if reached <= wanted * NEAR_ENOUGH:
-        return known
+        return reach
     more = math.ceil((1 + MARGIN) * count * (reached / wanted) ** 2)
     enough = f"that would take about {more:,} held-out examples, not {count:,}"
-    return f"{known}, not {100 * wanted:g} %: {enough}"
+    return f"{reach}, not {100 * wanted:g} %: {enough}"
 
 
-def relative_half_width(found: AuditRecord, steps: int | None) -> float:
+def relative_half_width(audit: AuditRecord, steps: int | None) -> float:
     """Return half the width of the interval of the discretisation of a plan, over its value."""
-    plan = make_plan(found, steps=steps, force=True)
+    plan = make_plan(audit, steps=steps, force=True)
     entry = next(e for e in plan.ledger if e.name == "discretisation")
     low, value, high = np.array([entry.low, entry.value, entry.high], dtype=np.float64)
     return math.inf if value <= 0 else float((high - low) / 2 / value)

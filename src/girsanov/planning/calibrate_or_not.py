@@ -34,8 +34,8 @@ def calibration_gain(price: Prices, nodes: Indices) -> Estimate | None:
     better = None if price.exact else corrected(price)
     if better is None:
         return None
-    found = better.choice().nodes(len(nodes), int(nodes[-1]))
-    raw, mended = (start + cells for start, cells in (price.groups(nodes), better.groups(found)))
+    best = better.choice().nodes(len(nodes), int(nodes[-1]))
+    raw, mended = (start + cells for start, cells in (price.groups(nodes), better.groups(best)))
     return price.estimate(raw - mended)
 
 
@@ -46,9 +46,9 @@ def advised(price: Prices, nodes: Indices) -> str:
     """
     if price.menu.weight or price.process != "vp" or price.audit.broken() is None:
         return ""
-    found = calibration_gain(price, nodes)
-    if found is None:
+    saving = calibration_gain(price, nodes)
+    if saving is None:
         return ""
     if price.audit.untrained() is not None:
         return KNOWS_NOTHING
-    return WHY if float(found.interval()[0]) > 0 else ""
+    return WHY if float(saving.interval()[0]) > 0 else ""

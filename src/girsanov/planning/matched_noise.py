@@ -78,8 +78,8 @@ def matched(plan: Plan, price: Prices, denoiser: Denoiser) -> Plan:
     require(shared, "covariance", rule, plan.covariance, "Plan with --covariance pca")
     most = max(FEWEST_PILOTS, NUMBERS // plan.moments.basis.dimension)
     count = min(PILOTS * (10 if denoiser.exact else 1), most)
-    known = price.audit.frame.bases.get(str(plan.covariance))
-    bands = None if known is None else known[1]
+    basis = price.audit.frame.bases.get(str(plan.covariance))
+    bands = None if basis is None else basis[1]
     rows, left = _pilot(plan, denoiser, NoiseTarget(_spread(plan, price), bands), count)
     kept = _ratios(plan, left)
     pilot = Pilot(
@@ -102,9 +102,9 @@ def beyond(plan: Plan, price: Prices, nodes: Indices) -> Estimate:
         sizes = np.ones(errors.shape[-1])
     mean = np.einsum("nbj,b->nj", errors, price.curve.shares)[:, None]
     used = plan.variances[: len(here)].reshape(len(here), 1, mean.shape[-1])
-    found = gaussian_cell(delta, used, errors, sizes)
-    found = found - gaussian_cell(delta, np.maximum(mean, 0.0), errors, sizes)
-    return price.estimate(found.sum(axis=0))
+    excess = gaussian_cell(delta, used, errors, sizes)
+    excess = excess - gaussian_cell(delta, np.maximum(mean, 0.0), errors, sizes)
+    return price.estimate(excess.sum(axis=0))
 
 
 def plus(one: Estimate, other: Estimate) -> Estimate:

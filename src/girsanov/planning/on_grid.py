@@ -94,16 +94,16 @@ def plan_on(
     Without shares the grid counts as given: its price is then free of any choice. denoiser: the
     audited model, for noise that keeps the data's spread (`matched_noise.py`).
     """
-    made = bare(price, nodes, last=last, why=why)
+    plan = bare(price, nodes, last=last, why=why)
     if denoiser is not None:
-        made, (init, cells) = matched(made, price, denoiser), shares or excess(price, nodes)
-        more = beyond(made, price, nodes)
-        assert made.pilot is not None
-        made = replace(made, pilot=replace(made.pilot, nats=float(more.value)))
+        plan, (init, cells) = matched(plan, price, denoiser), shares or excess(price, nodes)
+        more = beyond(plan, price, nodes)
+        assert plan.pilot is not None
+        plan = replace(plan, pilot=replace(plan.pilot, nats=float(more.value)))
         shares = init, plus(cells, more)
     entries = grid_ledger(price, nodes, shares)
-    promised = promise(price, price.curve, nodes, entries, last=last, drawn=made.drawn())
-    return replace(made, ledger=entries, frontier=frontier, promised=promised)
+    promised = promise(price, price.curve, nodes, entries, last=last, drawn=plan.drawn())
+    return replace(plan, ledger=entries, frontier=frontier, promised=promised)
 
 
 def bare(price: Prices, nodes: Indices, *, last: str, why: str) -> Plan:

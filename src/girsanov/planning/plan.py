@@ -79,10 +79,10 @@ class Plan:
 
     def __repr__(self) -> str:
         """Return in a line its steps, sampler and levels, and what each entry comes to."""
-        known = [f"{e.name} {e.figure()}" for e in self.ledger if e.kind != "unknown"]
+        figures = [f"{e.name} {e.figure()}" for e in self.ledger if e.kind != "unknown"]
         if self.distance is not None:
-            known.insert(0, f"distance {self.distance.value:.3g}")
-        return f"Plan({self.in_words()}, {self.ends()}: {', '.join(known)})"
+            figures.insert(0, f"distance {self.distance.value:.3g}")
+        return f"Plan({self.in_words()}, {self.ends()}: {', '.join(figures)})"
 
     def __str__(self) -> str:
         """Return the verdict, the plan in words, its ledger, and what it certifies."""
@@ -114,15 +114,15 @@ class Plan:
 
     def in_words(self) -> str:
         """Return steps and sampler: 16 steps, gaussian hold with pca covariance."""
-        said = f"{plural(self.steps, 'step')}, "
+        words = f"{plural(self.steps, 'step')}, "
         if self.scheduler is not None:
-            said += self.scheduler.name
+            words += self.scheduler.name
         else:
-            said += self.sampler + (" hold" if self.distance is None else " solver")
-            said += f" with {self.covariance} covariance" if self.covariance else ""
-        said += ", calibrated" if self.calibration is not None else ""
-        said += ", matched to the data's spread" if self.pilot is not None else ""
-        return said + (", in phase space" if self.process == "cld" else "")
+            words += self.sampler + (" hold" if self.distance is None else " solver")
+            words += f" with {self.covariance} covariance" if self.covariance else ""
+        words += ", calibrated" if self.calibration is not None else ""
+        words += ", matched to the data's spread" if self.pilot is not None else ""
+        return words + (", in phase space" if self.process == "cld" else "")
 
     def ends(self) -> str:
         """Return the noise levels it begins and ends at, in words."""
@@ -132,9 +132,9 @@ class Plan:
         """Say of the ledger of a guided model what it is relative to; certify nothing of it."""
         if self.guidance == 1:
             return
-        told = tuple(e if e.note.startswith(GUIDED) else replace(e, note=f"{GUIDED}: {e.note}")
+        entries = tuple(e if e.note.startswith(GUIDED) else replace(e, note=f"{GUIDED}: {e.note}")
                      for e in self.ledger)  # fmt: skip
-        object.__setattr__(self, "ledger", told)
+        object.__setattr__(self, "ledger", entries)
         object.__setattr__(self, "promised", None)
 
     @property
@@ -194,9 +194,9 @@ class Plan:
             "standard": (0.0, float(np.sqrt(1 + 1 / self.levels[0])), None),
         }
         if self.start == "class" and self.moments.classes is not None:
-            known = self.moments.classes
-            own = known.bases
-            begin["class"] = (known.means, self.start_noise, None if own else main)
+            classes = self.moments.classes
+            own = classes.bases
+            begin["class"] = (classes.means, self.start_noise, None if own else main)
         cells = self.covered
         bases = tuple(self.axes) * cells if len(self.axes) == 1 else tuple(self.axes)
         whole = sampler_named(self.sampler).recipe(

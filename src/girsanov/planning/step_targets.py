@@ -245,15 +245,15 @@ def why_best(
     row, last = next(r for r in rows if r["steps"] == steps), rows[-1]
     half, error, few = _worth(row, bound, count)
     least = f"costs the path at least {figure(bound, 2)}"
-    known = f"the score error {least}" if bound > 0 else "no score error was found"
-    known = "the denoiser is exact" if exact else known
+    reason = f"the score error {least}" if bound > 0 else "no score error was found"
+    reason = "the denoiser is exact" if exact else reason
     if half >= max(error, few):
         rule = f"at most half of the score error, which {least}"
     elif error >= few:
-        rule = f"no more than can be measured; {known}"
+        rule = f"no more than can be measured; {reason}"
     else:
         many = f"{figure(count, 2)} coordinates that stand out of the noise"
-        rule = f"at most {LEAST_GAIN} for each of {many}; {known}"
+        rule = f"at most {LEAST_GAIN} for each of {many}; {reason}"
     saved = figure(_saved_by_twice(rows, row), 2)
     saved += f" ± {figure(error, 1)}" if error > 0 else ""
     why = f"twice as many would save {saved} nats, {rule}"

@@ -84,9 +84,9 @@ class Shards:
         first = next(iter(self))
         form = (self.count, *first.shape[1:])
         with replacing(path) as temporary:
-            made = np.lib.format.open_memmap(temporary, "w+", first.dtype, form)
-            begin = made.offset
-            del made  # its header is what was wanted: a map would crash on a full disk
+            merged = np.lib.format.open_memmap(temporary, "w+", first.dtype, form)
+            begin = merged.offset
+            del merged  # its header is what was wanted: a map would crash on a full disk
             with open(temporary, "r+b") as file:
                 file.seek(begin)
                 for values in self:
@@ -132,9 +132,9 @@ def sample_shards(
             claim(shards.folder, identity, OURS, force=asked.force)
             sign(shards.folder, identity)
     missing = shards.missing()
-    found = count - sum(shards.rows(k) for k in missing)
-    if asked.resumed is not None and found and processes.rank == 0:
-        asked.resumed(found)
+    drawn = count - sum(shards.rows(k) for k in missing)
+    if asked.resumed is not None and drawn and processes.rank == 0:
+        asked.resumed(drawn)
     own = [k for k in missing if k % processes.count == processes.rank]
     done, total = 0, sum(shards.rows(k) for k in own)
     with processes.together():

@@ -71,18 +71,18 @@ def calibrate(curve: Curve, frame: Frame, examples: int) -> Corrected:
     )
 
 
-def calibrated(curve: Curve, frame: Frame, made: Corrected) -> tuple[Curve, Frame, Calibration]:
+def calibrated(curve: Curve, frame: Frame, fit: Corrected) -> tuple[Curve, Frame, Calibration]:
     """Return the curve of the calibrated denoiser, its frame, and the calibration.
 
     The curve has the probe's bands of the main basis alone.
     """
-    found = Calibration(curve.levels[1:], made.weights, frame.probe_bands.index, frame.moments)
+    calibration = Calibration(curve.levels[1:], fit.weights, frame.probe_bands.index, frame.moments)
     corrected = replace(
-        curve, errors={curve.main: made.errors}, traces=made.traces, full=None, products=None,
+        curve, errors={curve.main: fit.errors}, traces=fit.traces, full=None, products=None,
         sizes={curve.main: np.asarray(curve.probe_sizes)},
         bends=bends_as(curve, "calibrated"), left={}, plain=None, line=None,
     )  # fmt: skip
-    return corrected, Frame(frame.moments, frame.probe_bands, frame.probe_bands, {}), found
+    return corrected, Frame(frame.moments, frame.probe_bands, frame.probe_bands, {}), calibration
 
 
 def _weights(beta: Array) -> Array:

@@ -81,8 +81,8 @@ class Normal:
 
         def mean(part: Array) -> Array:
             lead, (levels, bands) = part.shape[:-3], part.shape[-2:]
-            found = weights @ part.reshape(-1, groups, levels * bands)
-            return np.asarray(found.reshape(*lead, count, levels, bands))
+            summed = weights @ part.reshape(-1, groups, levels * bands)
+            return np.asarray(summed.reshape(*lead, count, levels, bands))
 
         return Normal(*(mean(p) for p in self._parts()))
 

@@ -103,17 +103,17 @@ def errors_of(
     fitted += [others.at(NOISE, NOISE), others.at(NOISE, CENTRED)]
     spread = (moments.at(CENTRED, CENTRED) for moments in (others, whole))
     fit = slopes(np.stack(fitted, axis=-1), *spread)
-    known = chance_of(gram.at(NOISE, NOISE), gram.at(NOISE, CENTRED), snr[..., None])
-    found = curve.gamma[:, None, None, None] * noise_in_moments(fit, known)
+    by_noise = chance_of(gram.at(NOISE, NOISE), gram.at(NOISE, CENTRED), snr[..., None])
+    by_chance = curve.gamma[:, None, None, None] * noise_in_moments(fit, by_noise)
     if bridge is not None:
         products = bridge.products["probe"]
         by_group = np.moveaxis(products, 1, 0)  # [B, K, P, 5]
         of = Mixed(*(rest.get(place, 0.0) for place in (NOISE, RESIDUAL, CENTRED)))
         without = over(means_without_each(curve.shares), products)
         slope = alpha(np.moveaxis(without, 1, 0), of)
-        found[..., 0] += bridge.gamma[:, None, None] * chance(by_group, *fit, slope, of)
-    found, sizes = np.moveaxis(found, 0, 1), np.asarray(curve.probe_sizes)
-    taken = harmless(errors, found, sizes, np.atleast_2d(snr).T, curve.shares)
+        by_chance[..., 0] += bridge.gamma[:, None, None] * chance(by_group, *fit, slope, of)
+    by_chance, sizes = np.moveaxis(by_chance, 0, 1), np.asarray(curve.probe_sizes)
+    taken = harmless(errors, by_chance, sizes, np.atleast_2d(snr).T, curve.shares)
     return errors - taken[..., 0], taken
 
 

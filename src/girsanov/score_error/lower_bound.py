@@ -87,11 +87,11 @@ class Probe:
         """Return what 1/2 int M ds is at most, from s = 0 to SNR `end`, by group [B]."""
         s = self.corrected.levels[1:]
         fine = np.append(s[s < end * (1 - SAME_LEVEL)], end)
-        found = stretches(self.corrected, fine)
+        open_cells = stretches(self.corrected, fine)
         bends = self.corrected.bends.get(self.corrected.main, np.zeros((len(fine), 1, 1, 1)))
         seen = np.asarray(bends[: len(fine)].any(axis=(1, 2, 3)))
         crossing = self.crossing(np.append(0.0, fine)).T
-        return np.asarray(np.where(seen[:, None], found, crossing).sum(axis=0))
+        return np.asarray(np.where(seen[:, None], open_cells, crossing).sum(axis=0))
 
     def crossing(self, levels: Array) -> Array:
         """Return the right of (2) for every cell of `levels` [L+1], [B, L].
@@ -128,17 +128,17 @@ class Probe:
 
     def tensors(self) -> dict[str, np.ndarray]:
         """Return what was found as named arrays; shares and sizes are the curve's."""
-        known = {name: getattr(self, name) for name in (*FOUND, "reference")}
-        known["corrected"] = self.corrected.errors[self.corrected.main]
-        return {name: value for name, value in known.items() if value is not None}
+        arrays = {name: getattr(self, name) for name in (*FOUND, "reference")}
+        arrays["corrected"] = self.corrected.errors[self.corrected.main]
+        return {name: value for name, value in arrays.items() if value is not None}
 
     def less(self, taken: Array) -> Probe:
         """Return the probe of a denoiser whose error [K, B] is lower by `taken` already."""
         return replace(self, gains=self.gains - taken)
 
 
-def _lists(found: Estimate) -> Json:
-    return {"value": found.value.tolist(), "standard_error": found.se.tolist()}
+def _lists(estimate: Estimate) -> Json:
+    return {"value": estimate.value.tolist(), "standard_error": estimate.se.tolist()}
 
 
 def probe(curve: Curve) -> Probe:
@@ -171,11 +171,11 @@ def probe(curve: Curve) -> Probe:
     )
 
 
-def kept_probe(curve: Curve, found: dict[str, Array]) -> Probe:
+def kept_probe(curve: Curve, arrays: dict[str, Array]) -> Probe:
     """Return the probe of a measured curve from its own `tensors`."""
     sizes = np.asarray(curve.probe_sizes)
-    corrected = _corrected(curve, found["corrected"], sizes)
-    return Probe(**{**found, "corrected": corrected}, shares=curve.shares, sizes=sizes)  # type: ignore[arg-type]
+    corrected = _corrected(curve, arrays["corrected"], sizes)
+    return Probe(**{**arrays, "corrected": corrected}, shares=curve.shares, sizes=sizes)  # type: ignore[arg-type]
 
 
 def _corrected(curve: Curve, left: Array, sizes: Array) -> Curve:

@@ -158,18 +158,18 @@ def calibrated_teacher(
     most, rule = len(_trajectories(audit)), "needs the model, whose corrected trajectories differ"
     if denoiser is None:
         refuse("calibrate", rule, None, "Give --model, or in Python denoiser=")
-    made = audit.calibrated()
-    assert made.calibration is not None
+    calibrated = audit.calibrated()
+    assert calibrated.calibration is not None
     paths = measure_trajectories(
-        CalibratedDenoiser(denoiser, made.calibration),
-        made.frame,
-        made.levels,
+        CalibratedDenoiser(denoiser, calibrated.calibration),
+        calibrated.frame,
+        calibrated.levels,
         most if count is None else count,
         options=Pass(seed=audit.facts.seed, batch_size=256, progress=progress),
     )
-    out = replace(made, trajectories=paths)
+    out = replace(calibrated, trajectories=paths)
     object.__setattr__(
-        out, "_probe", made.probe
+        out, "_probe", calibrated.probe
     )  # what the correction has left, not measured anew
     return out
 
@@ -271,7 +271,7 @@ def _predicted(audit: AuditRecord, choice: OdeChoice, nodes: Indices) -> Distanc
         for rows in _groups(len(paths))
     ]
     costs = np.array([part.path_cost(choice.solver, at) for part in parts])
-    found = Distance.of(
+    distance = Distance.of(
         mean_estimate(costs),
         "predicted",
         float(audit.levels[judge.end]),
@@ -279,7 +279,7 @@ def _predicted(audit: AuditRecord, choice: OdeChoice, nodes: Indices) -> Distanc
         f"have been up to {ROUGH:g} times too large and 1.7 times too small, and the interval "
         f"allows {ROUGH:g} and {UNDER:g}; plan --model measures it",
     )
-    return replace(found, low=found.low / ROUGH, high=found.high * UNDER)
+    return replace(distance, low=distance.low / ROUGH, high=distance.high * UNDER)
 
 
 def _groups(count: int, groups: int = 8) -> list[slice]:

@@ -31,7 +31,7 @@ def own_plans(audit: AuditRecord, model: Denoiser, steps: int) -> dict[str, Plan
     score = score_entry(audit, len(audit.levels) - 1)
     ledger = tuple(Entry(name, None, None, None, "unknown", DIFFUSERS_STEPS)
                    for name in ("init", "discretisation"))  # fmt: skip
-    found = {}
+    plans = {}
     for name, config in own_schedulers(model).items():
         try:
             scheduler = started(config, steps, model)
@@ -40,9 +40,9 @@ def own_plans(audit: AuditRecord, model: Denoiser, steps: int) -> dict[str, Plan
         record = DiffusersScheduler(name, config, len(scheduler.timesteps))
         levels, frame = levels_of(scheduler, model.clock), audit.frame
         noise = np.full(frame.moments.basis.dimension, (1 + 1 / levels[0]) ** 0.5)
-        found[name] = Plan(
+        plans[name] = Plan(
             sampler=OWN, start="standard", last="denoise", levels=levels, moments=frame.moments,
             start_noise=noise, ledger=(*ledger, score), why=f"{name} as it is",
             audit=audit.recorded(), model=audit.facts.model, scheduler=record,
         )  # fmt: skip
-    return found
+    return plans

@@ -47,8 +47,8 @@ def afforded(
         return Afforded(0, 0, NO_PATHS if only is None else "")
     guided = audit.facts.guided  # calibrated, it would not be any more
     solvers = any(name in ode_names() for name in wanted(audit, only))
-    found = audit.calibrated().calibration if fresh and solvers and not guided else None
-    if found is None or found.share == 0:  # the network as it is
+    calibration = audit.calibrated().calibration if fresh and solvers and not guided else None
+    if calibration is None or calibration.share == 0:  # the network as it is
         return Afforded(0)
     each = teacher_calls(len(audit.levels))
     count = min(len(audit.trajectories), calls // SHARE // each)
