@@ -113,8 +113,13 @@ def verdict(audit: Audit, plan: Plan | None = None) -> str:
         return audit.verdict
     require(isinstance(plan, Plan), "plan", "must be a plan", type(plan).__name__)
     own = audit.facts.model
-    made = plan.model
-    require(made == own, "plan", f"must be of the audited model, {own[:12]}…", f"{made[:12]}…")
+    planned_for = plan.model
+    require(
+        planned_for == own,
+        "plan",
+        f"must be of the audited model, {own[:12]}…",
+        f"{planned_for[:12]}…",
+    )
     return " ".join(spoken(audit, plan))
 
 
@@ -123,9 +128,9 @@ def audit_text(audit: Audit) -> str:
     lines = [*([fill(audit.verdict, PRINT_WIDTH)] if audit.verdict else []), repr(audit)]
     nats = audit.nats()
     low, high = (float(end) for end in nats.interval())
-    known = "exact" if audit.curve.exact else f"95 % interval {low:.4g} to {high:.4g}"
+    sure = "exact" if audit.curve.exact else f"95 % interval {low:.4g} to {high:.4g}"
     lines.append(
-        f"  error           {float(nats.value):.4g} nats, {known} (half of its integral over SNR)"
+        f"  error           {float(nats.value):.4g} nats, {sure} (half of its integral over SNR)"
     )
     memorised = audit.memorised()
     if memorised is not None:

@@ -107,10 +107,10 @@ class ClassSums:
         square = self._diagonal(self.second) - n * y**2
         square = np.maximum(square, 0.0)  # S_c, 0 without rows
         freedom = max(1.0, float(np.maximum(self.count - 1, 0).sum()))
-        within, known = square.sum(axis=0) / freedom, self.count > 0
-        spread = np.square(y[known] - y[known].mean(axis=0)).sum(axis=0) / max(1, known.sum() - 1)
-        between = np.maximum(0.0, spread - within * (1 / n[known]).mean())
-        k = np.where(known[:, None], between, 0.0) / np.maximum(between + within / n, 1e-300)
+        within, seen = square.sum(axis=0) / freedom, self.count > 0
+        spread = np.square(y[seen] - y[seen].mean(axis=0)).sum(axis=0) / max(1, seen.sum() - 1)
+        between = np.maximum(0.0, spread - within * (1 / n[seen]).mean())
+        k = np.where(seen[:, None], between, 0.0) / np.maximum(between + within / n, 1e-300)
         own = np.maximum(self.count - 1, 0)[:, None]
         variances = (square + ROWS * within) / (own + ROWS) + between * (1 - k)
         if not self.full:

@@ -160,5 +160,5 @@ def with_classes(
     centres, variances, axes = sums.moments()
     if axes is None:
         centres = basis.from_coordinates(torch.from_numpy(centres)).numpy()
-    known = ClassMoments(moments.mean + centres, variances, sums.count, axes)
-    return replace(moments, classes=known)
+    class_moments = ClassMoments(moments.mean + centres, variances, sums.count, axes)
+    return replace(moments, classes=class_moments)

@@ -63,7 +63,7 @@ def ledger_table(plan: Plan) -> Any:
             value, interval = f">= {three_digits(e.low)}", "unknown above"
         else:
             value, interval = three_digits(e.value), interval_cell(e.low, e.high)
-        grid.add_row(e.name, value, interval, e.said)
+        grid.add_row(e.name, value, interval, e.kind_in_words)
         if e.name == "discretisation":
             _subtotal(grid, plan)
     return grid

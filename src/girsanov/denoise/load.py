@@ -106,12 +106,12 @@ def _record(path: Path) -> Json:
         value = record.get(name)
         require(isinstance(value, kind), where, f"must have {name}, of type {kind.__name__}",
                 "nothing" if value is None else value)  # fmt: skip
-    known = record["network"].get("_class_name")
+    network_class = record["network"].get("_class_name")
     require(
-        isinstance(known, str) and known in COMPONENTS,
+        isinstance(network_class, str) and network_class in COMPONENTS,
         where,
         f"must name a network of {', '.join(COMPONENTS)}",
-        known,
+        network_class,
     )
     return record
 
@@ -135,8 +135,8 @@ def _assembled(folder: Path, record: Json, parts: tuple[nn.Module, Moments]) -> 
     require(_width(network) == (shape if unet else (d,)), where,
             f"must have the shape of its network, {_width(network)}", shape)  # fmt: skip
     names = tuple(str(name) for name in record["label_names"])
-    known = _classes(network)
-    require(len(names) == known, where, f"must name the {known} classes of its network", names)
+    classes = _classes(network)
+    require(len(names) == classes, where, f"must name the {classes} classes of its network", names)
     phases = phases_of(network)
     require((phases == 2) == (record.get("process", "vp") == "cld") and phases in (1, 2), where,
             f"must have the process of its network, {'vp' if phases == 1 else 'cld'}",
@@ -193,8 +193,8 @@ def _untrained(path: Path, config: Json) -> nn.Module:
 def _require_same(path: Path, want: Mapping[str, Any], got: Mapping[str, np.ndarray]) -> None:
     for name in sorted(want.keys() | got.keys()):
         expected = tuple(want[name].shape) if name in want else "no such tensor"
-        found = tuple(got[name].shape) if name in got else "nothing"
-        require(expected == found, str(path), f"must match config.json: {name} {expected}", found)
+        shape = tuple(got[name].shape) if name in got else "nothing"
+        require(expected == shape, str(path), f"must match config.json: {name} {expected}", shape)
     for name, value in got.items():
         require(value.dtype == np.float32, str(path), f"must hold float32 in {name}", value.dtype)
         require(bool(np.isfinite(value).all()), str(path), f"must hold finite weights in {name}",

@@ -60,9 +60,9 @@ class Carried:
         For fewer than any, as many levels of the smallest, evenly chosen, the last among them.
         """
         require_count("num_inference_steps", calls)
-        known = [n for n in self.grids if n <= calls]
-        if known:
-            return self.grids[max(known)]
+        smaller = [n for n in self.grids if n <= calls]
+        if smaller:
+            return self.grids[max(smaller)]
         smallest = self.grids[min(self.grids)]
         fits = [n for n in range(1, len(smallest)) if 0 < self._calls(n) <= calls]
         rule = f"must be at least {self._calls(2)}, the fewest that {self.sampler} takes"
@@ -79,8 +79,8 @@ class Carried:
         cut = self.grid(calls)[1:]
         if self.calls(cut) < 1:
             return ()
-        known = max((n for n in self.grids if n < calls), default=0)
-        return self.grids[known] if known and known >= self._calls(len(cut)) else cut
+        smaller = max((n for n in self.grids if n < calls), default=0)
+        return self.grids[smaller] if smaller and smaller >= self._calls(len(cut)) else cut
 
     def calls(self, grid: tuple[int, ...]) -> int:
         """Return the network calls that a grid costs."""

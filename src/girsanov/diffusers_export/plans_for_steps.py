@@ -36,8 +36,8 @@ def plans_like(plan: Plan, audit: AuditRecord | None, most: int = COUNTS[-1]) ->
         return [plan]
     wanted = [n for n in COUNTS if n <= most and n != plan.steps]
     others = family(audit, plan, wanted, ledgers=False)
-    found = {p.steps: p for p in [*others, plan]}
-    return [found[n] for n in sorted(found)]
+    by_steps = {p.steps: p for p in [*others, plan]}
+    return [by_steps[n] for n in sorted(by_steps)]
 
 
 def require_same(plan: Plan, audit: AuditRecord) -> None:
@@ -51,8 +51,8 @@ def read_family(plan: Plan | PathLike, audit: AuditRecord | PathLike | None) -> 
 
     A plan file without `audit` finds the audit it was made from among the files beside it.
     """
-    made, found = plan if isinstance(plan, Plan) else load_plan(plan), audit_of(plan, audit)
-    return plans_like(made if found is None else starting_alike(made, found), found)
+    read, audit_read = plan if isinstance(plan, Plan) else load_plan(plan), audit_of(plan, audit)
+    return plans_like(read if audit_read is None else starting_alike(read, audit_read), audit_read)
 
 
 def starting_alike(plan: Plan, audit: AuditRecord) -> Plan:

@@ -98,11 +98,11 @@ class GirsanovScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]
         by default it is looked for beside the plan's file. scheduler: the pipeline's own, for
         plans of models that are not pipelines of diffusers' making.
         """
-        made = plan if isinstance(plan, Plan) else load_plan(plan)
-        if made.scheduler is not None:
-            return build_scheduler(made.scheduler.config, "plan")
+        read = plan if isinstance(plan, Plan) else load_plan(plan)
+        if read.scheduler is not None:
+            return build_scheduler(read.scheduler.config, "plan")
         plans = read_family(plan, audit)
-        clock, clip = _told(plans[0], scheduler)
+        clock, clip = _clock_and_clip(plans[0], scheduler)
         last = plans[-1]
         return cls(
             plans=carry(plans).to_json(), clock=clock.to_json(), clip=clip,
@@ -130,8 +130,8 @@ class GirsanovScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]
         self._grid = self._plans.grid(num_inference_steps)
         self.num_inference_steps = calls = self._plans.calls(self._grid)
         if calls < num_inference_steps:
-            told = f"num_inference_steps={num_inference_steps}: {calls} network calls are made"
-            warnings.warn(f"{told}, the nearest grid this plan has", stacklevel=2)
+            words = f"num_inference_steps={num_inference_steps}: {calls} network calls are made"
+            warnings.warn(f"{words}, the nearest grid this plan has", stacklevel=2)
         self._use(self._plans.recipe(self._grid))
         self.timesteps = self._times(self._recipe).to(device)
         self._cursor, self._late, self._spent, self._drawn = 0, 0, 0, None
@@ -242,10 +242,10 @@ class GirsanovScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]
 
     def _noise(self, sample: Tensor, generator: Any) -> Tensor:
         # in float32 whatever the pipeline's precision, so that the noise does not depend on it
-        made = _random.randn_tensor(
+        noise = _random.randn_tensor(
             sample.shape, generator=generator, device=sample.device, dtype=torch.float32
         )
-        return made  # type: ignore[no-any-return]
+        return noise  # type: ignore[no-any-return]
 
     def _alpha(self, snr: float) -> float:
         return float(self._clock.alpha(np.array([snr]))[0])
@@ -280,8 +280,8 @@ class GirsanovScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]
 
     def add_noise(self, original_samples: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
         """Return items noised to the levels of `timesteps` [B], as states."""
-        known = self._times(self._recipe)
-        near = (known[None] - timesteps.cpu().to(known).reshape(-1, 1)).abs().argmin(dim=1)
+        times = self._times(self._recipe)
+        near = (times[None] - timesteps.cpu().to(times).reshape(-1, 1)).abs().argmin(dim=1)
         s = np.array([self._recipe.steps[int(k)].snr for k in near])
         alpha, sigma = (
             torch.as_tensor(v, dtype=original_samples.dtype, device=original_samples.device)
@@ -295,7 +295,7 @@ class GirsanovScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]
         return int(self.config.num_train_timesteps)
 
 
-def _told(plan: Plan, scheduler: Any) -> tuple[PipelineClock, Json]:
+def _clock_and_clip(plan: Plan, scheduler: Any) -> tuple[PipelineClock, Json]:
     """Return the clock and the clipping of the plan's pipeline, or of the scheduler given."""
     if scheduler is not None:
         return clock_of(scheduler), clip_of(own_config(scheduler))

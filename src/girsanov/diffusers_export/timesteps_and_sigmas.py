@@ -59,14 +59,14 @@ def flow_sigmas(sigmas: Array | list[float], shift: float) -> list[float]:
 
 def taken_by(scheduler: Any) -> tuple[str, ...]:
     """Return which lists this scheduler's `set_timesteps` takes: timesteps, sigmas, or neither."""
-    known = inspect.signature(scheduler.set_timesteps).parameters
+    parameters = inspect.signature(scheduler.set_timesteps).parameters
     config = own_config(scheduler)
     if any(config.get(name) for name in WARPED):  # levels of its own, whatever it is given
         return ()
     flow_only = type(scheduler).__name__ == "UniPCMultistepScheduler"
     closed = flow_only and not config.get("use_flow_sigmas")
     return tuple(n for n in ("timesteps", "sigmas")
-                 if n in known and not (n == "sigmas" and closed))  # fmt: skip
+                 if n in parameters and not (n == "sigmas" and closed))  # fmt: skip
 
 
 class Runner(NamedTuple):
@@ -127,8 +127,8 @@ def from_bare_noise(plan: Plan, audit: AuditRecord, noisiest: bool) -> Plan:
     """
     limits = cast(Limits, {k: v for k, v in plan.limits.items() if k != "weight"})
     if noisiest:
-        known = limits.get("among") or audit.facts.trained_levels or audit.levels
-        limits["keep"] = np.unique([*(limits.get("keep") or ()), min(known)])
+        levels = limits.get("among") or audit.facts.trained_levels or audit.levels
+        limits["keep"] = np.unique([*(limits.get("keep") or ()), min(levels)])
     return make_plan(
         audit, steps=len(plan.levels[: plan.steps]), covariance=plan.covariance, start="standard",
         resolution=plan.resolution, calibrate=False, force=bool(plan.cannot_tell), **limits,

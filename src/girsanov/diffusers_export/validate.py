@@ -49,11 +49,11 @@ def read_whole(plans: Any, clock: Any, clip: Any, shape: Any) -> tuple[Carried, 
     except BROKEN as cause:
         if isinstance(cause, InputError):
             raise
-        told = f"{type(cause).__name__}: {shown(str(cause))}"
+        cause_words = f"{type(cause).__name__}: {shown(str(cause))}"
         remedy = "Export the plan again"
-        raise InputError(f"scheduler: must carry whole plans; {told}. {remedy}") from cause
-    known = isinstance(clip, dict) and set(clip) in (set(), {"range"}, {"quantile", "most"})
-    require(known, "clip", "must be a range, a quantile or nothing", clip)
+        raise InputError(f"scheduler: must carry whole plans; {cause_words}. {remedy}") from cause
+    valid = isinstance(clip, dict) and set(clip) in (set(), {"range"}, {"quantile", "most"})
+    require(valid, "clip", "must be a range, a quantile or nothing", clip)
     for name, value in clip.items():
         top = 1.0 if name == "quantile" else math.inf
         require(require_number(name, value, above=0.0) <= top, name, "must be at most 1", value)

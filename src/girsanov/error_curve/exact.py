@@ -49,7 +49,12 @@ def exact_curve(law: Law, levels: Levels) -> Curve:
     s = require_levels("levels", levels)
     measured = law.curve(s)
     without_error = not np.any(measured.se)
-    require(without_error, "law", "must be Gaussian or one-dimensional for an exact curve", law.to_json())
+    require(
+        without_error,
+        "law",
+        "must be Gaussian or one-dimensional for an exact curve",
+        law.to_json(),
+    )
     error = np.concatenate([[law.variance], measured.value])[:, None, None]  # [K+1, 1, 1]
     sizes = {"coordinate": np.array([float(law.dimension)])}
     errors = {"coordinate": error / law.dimension}

@@ -157,7 +157,7 @@ def stretches(curve: Curve, levels: Levels) -> Array:
     for gap, rows in _gaps(i):
         out[rows] = left[rows] @ errors[gap].T + right[rows] @ errors[gap + 1].T
     if curve.half is not None:
-        out *= _told(curve)[i][:, None]
+        out *= _gap_ratios(curve)[i][:, None]
         whole = (w == 0) & (end == 1)
         out[whole] = np.diff(curve.half)[i[whole], None]
     if curve.bends:
@@ -172,7 +172,7 @@ def half_between(curve: Curve, low: float, high: float) -> Array:
     return np.asarray(stretches(curve, fine)[fine > low * (1 + SAME_LEVEL)].sum(axis=0))
 
 
-def _told(curve: Curve) -> Array:
+def _gap_ratios(curve: Curve) -> Array:
     """Return what the integral over each gap is of what (1) makes of it, [K]: of exact curves."""
     assert curve.half is not None
     plain = half_integral(curve.levels, curve.mean_errors(curve.main), curve.sizes[curve.main])
@@ -235,13 +235,15 @@ def bent(curve: Curve, at: Places, errors: dict[str, Array], traces: Array) -> C
     """Return the curve with its bends; errors: as measured at the places [K, B, J], traces too."""
     share = (at.levels - curve.levels[:-1, None]) / np.diff(curve.levels)[:, None]
     seen = {**errors, "total": traces[:, :, :1]}
-    known = {**curve.errors, "total": curve.traces[:, :, :1]}
-    found = {name: bends_of(curve, at, known[name], value) for name, value in seen.items()}
+    curve_errors = {**curve.errors, "total": curve.traces[:, :, :1]}
+    bent_errors = {
+        name: bends_of(curve, at, curve_errors[name], value) for name, value in seen.items()
+    }
     like, share = as_error(curve.traces), share[:, :, None]
     beyond, inside = (x - x[:, :, :1] * like for x in (curve.traces, traces))
     missed = inside - (1 - share) * beyond[:-1] - share * beyond[1:]
-    found["traces"] = bends(at, curve.levels[1:], missed, np.ones_like(missed), curve.shares)
-    return replace(curve, bends=found)
+    bent_errors["traces"] = bends(at, curve.levels[1:], missed, np.ones_like(missed), curve.shares)
+    return replace(curve, bends=bent_errors)
 
 
 def between_ends(curve: Curve, levels: Array, ends: Array) -> tuple[Array, Array, Array]:

@@ -88,8 +88,8 @@ class Law(ABC):
 
     def _exact_curve(self, levels: Array) -> Array | None:
         """Return equation (5) [K] where it is known without sampling."""
-        known = self._known(levels)
-        return None if known is None else known.errors.sum(axis=1)
+        answers = self._known(levels)
+        return None if answers is None else answers.errors.sum(axis=1)
 
     def known(self, levels: Any) -> KnownErrors | None:
         """Return the errors along axes and the information at increasing SNRs `levels` [K].

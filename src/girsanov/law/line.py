@@ -42,12 +42,12 @@ class Line(NamedTuple):
         own = (self.variances / (1 + gain)) @ self.weights
         inner = np.log1p(gain) @ self.weights / 2
         noise = 1 / levels
-        found = integrals(
+        values = integrals(
             lambda x, of: self._density(x, noise[of]),
             [self._edges(float(v)) for v in noise],
             np.stack([own, inner + LEAST_NATS]),
         )
-        return own + found[0], inner + np.maximum(found[1], 0.0)
+        return own + values[0], inner + np.maximum(values[1], 0.0)
 
     def _edges(self, noise: float) -> Array:
         scale = np.sqrt(self.variances + noise)
@@ -76,5 +76,5 @@ class Line(NamedTuple):
         guess -= np.take_along_axis(guess, p.argmax(axis=1, keepdims=True), axis=1)
         mean = (p * guess).sum(axis=1, keepdims=True) / np.where(mass > 0, mass, 1.0)
         whole = mass[:, 0]
-        told = (p * log).sum(axis=1) - whole * np.log(np.where(whole > 0, whole, 1.0))
-        return np.stack([(p * (guess - mean) ** 2).sum(axis=1), told])
+        entropy = (p * log).sum(axis=1) - whole * np.log(np.where(whole > 0, whole, 1.0))
+        return np.stack([(p * (guess - mean) ** 2).sum(axis=1), entropy])

@@ -204,12 +204,12 @@ class GaussianMixture(Law):
         return np.asarray(total)
 
     def _log_prob(self, x: Tensor, noise: float) -> Tensor:
-        found = self._sums(x, noise, "density")
-        return torch.cat([self._density(*part, noise) for part in found])
+        sums = self._sums(x, noise, "density")
+        return torch.cat([self._density(*part, noise) for part in sums])
 
     def _posterior(self, x: Tensor, noise: float, spread: bool) -> tuple[Tensor, Tensor]:
-        found = self._sums(x, noise, "spread" if spread else "mean")
-        moments = (self._moments(*part, noise) for part in found)
+        sums = self._sums(x, noise, "spread" if spread else "mean")
+        moments = (self._moments(*part, noise) for part in sums)
         if x.requires_grad:
             means, spreads = zip(*moments, strict=True)
             return torch.cat(means), torch.cat(spreads)
@@ -256,12 +256,12 @@ class GaussianMixture(Law):
             whole = block(0)
             yield from ((part, whole.sums(part)) for part in examples)
             return
-        places, found = list(examples), list[_Sums]()
+        places, sums = list(examples), list[_Sums]()
         for first in range(0, k, size):
             one = block(first)
             new = [one.sums(part) for part in places]
-            found = [a.plus(b) for a, b in zip(found, new, strict=True)] if found else new
-        yield from zip(places, found, strict=True)
+            sums = [a.plus(b) for a, b in zip(sums, new, strict=True)] if sums else new
+        yield from zip(places, sums, strict=True)
 
     def _known(self, levels: Array) -> KnownErrors | None:
         used = self.weights > 0

@@ -104,13 +104,15 @@ class Sphere(Law):
             k2 = self.variance / v.square() * at.square()
             tilted = tilt(k2, d)
             log = self._log_density(at**2, tilted, v) + surface + (d - 1) * at.log()
-            told = -k2.sqrt() * tilted.lost - tilted.log  # k A - L
-            return np.asarray((log.exp() * torch.stack([self._spread(tilted), told])).numpy())
+            information = -k2.sqrt() * tilted.lost - tilted.log  # k A - L
+            return np.asarray(
+                (log.exp() * torch.stack([self._spread(tilted), information])).numpy()
+            )
 
-        known = np.stack([np.zeros(len(levels)), np.full(len(levels), LEAST_NATS)])
-        found = integrals(rule, [self._edges(float(v)) for v in noise], known)
+        baseline = np.stack([np.zeros(len(levels)), np.full(len(levels), LEAST_NATS)])
+        values = integrals(rule, [self._edges(float(v)) for v in noise], baseline)
         own = np.full(d, self.variance / d)
-        return KnownErrors(None, own, np.repeat(found[0][:, None] / d, d, axis=1), found[1])
+        return KnownErrors(None, own, np.repeat(values[0][:, None] / d, d, axis=1), values[1])
 
     def _edges(self, noise: float) -> Array:
         middle = math.hypot(self.radius, math.sqrt((self.dimension - 1) * noise))

@@ -45,7 +45,12 @@ def distance_from_json(content: Json) -> Distance:
     distance = Distance(**content)
     for name in ("value", "low", "high", "end"):
         require_number(f"distance {name}", getattr(distance, name), above=-1e-300)
-    require(distance.low <= distance.value <= distance.high, "distance", "must lie in its interval", content)
+    require(
+        distance.low <= distance.value <= distance.high,
+        "distance",
+        "must lie in its interval",
+        content,
+    )
     require_choice("distance kind", distance.kind, KINDS)
     require(isinstance(distance.note, str), "distance note", "must be text", distance.note)
     return distance

@@ -38,7 +38,7 @@ class Entry:
     note: str
 
     @property
-    def said(self) -> str:
+    def kind_in_words(self) -> str:
         """Its kind as people read it: a lower bound is one of the path KL, not of the output's."""
         return "lower bound, of the path" if self.kind == "lower bound" else self.kind
 
@@ -46,7 +46,7 @@ class Entry:
         """Return name, value, interval and kind, in three digits: init 0.0117 (0.00465 to 0.0192),
         estimate.
         """
-        return f"{self.name} {self.figure()}{self.ends()}, {self.said}"
+        return f"{self.name} {self.figure()}{self.ends()}, {self.kind_in_words}"
 
     def ends(self) -> str:
         """Return the interval of an estimate in brackets, "" where there is none."""

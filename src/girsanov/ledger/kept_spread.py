@@ -35,8 +35,8 @@ def kept_spread(plan: Stated) -> str:
     if not off:
         return price
     worst = sorted(off, reverse=True)[:4]
-    said = ", ".join(text for _, text in worst)
-    kept = f"Of {pilot.samples} pilot samples the variance is {said}, beside the training data."
+    listed = ", ".join(text for _, text in worst)
+    kept = f"Of {pilot.samples} pilot samples the variance is {listed}, beside the training data."
     return f"{price} {kept}".strip()
 
 

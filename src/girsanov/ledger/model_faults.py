@@ -65,10 +65,14 @@ def no_better(facts: AuditFacts, plan: Stated | None = None) -> str:
         f"would cost the path {number(fault.nats)} nats less {within(fault.low, fault.high)}."
     )
     if plan is not None and plan.calibration is not None:
-        return f"{words} This plan is calibrated, which makes the model little more than that line."
+        return (
+            f"{words} This plan is calibrated, which makes the model little more than that line."
+        )
     if plan is not None and plan.steps == 1:
         noise = number(float(plan.levels[0] ** -0.5))
-        return f"{words} This plan avoids the model: it starts from that Gaussian at noise {noise}."
+        return (
+            f"{words} This plan avoids the model: it starts from that Gaussian at noise {noise}."
+        )
     return words
 
 

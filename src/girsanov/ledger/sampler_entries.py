@@ -25,10 +25,14 @@ def sampler_entries(
     low, high = shares[1].interval()
     opens = left_open(price, nodes, float(high - low) / 2)
     visited = f"what {plural(len(nodes), 'level')} cost{'s' if len(nodes) == 1 else ''}"
-    found = f"{visited} beyond an ideal grid{_repaired(price)}{_searched(price)}"
+    explanation = f"{visited} beyond an ideal grid{_repaired(price)}{_searched(price)}"
     entries = []
     for name, share, note, gap in zip(
-        ("init", "discretisation"), shares, (_started(price, nodes), found), opens, strict=True
+        ("init", "discretisation"),
+        shares,
+        (_started(price, nodes), explanation),
+        opens,
+        strict=True,
     ):
         entry = estimate_entry(name, share, note)
         assert entry.low is not None

@@ -54,8 +54,8 @@ def measure_audit(denoiser: Denoiser, data: Dataset | Law, request: AuditOptions
     require_reference(denoiser, request.reference, data)
     require_shape("data", whole, denoiser)
     grid = levels_to_audit(denoiser, DEFAULT_LEVELS if request.levels is None else request.levels)
-    if request.plain and (known := known_audit(denoiser, data, grid, request)):
-        return known
+    if request.plain and (of_law := known_audit(denoiser, data, grid, request)):
+        return of_law
     seen = learnt(denoiser, train, len(whole))
     moments, origin, source, others = moments_for(denoiser, data, train, whole)
     beside, alone = request.reference, ""

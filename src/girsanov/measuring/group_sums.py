@@ -192,11 +192,11 @@ class Sums:
         name = self.frame.moments.basis.kind
         none = torch.zeros_like(before[:, 0])
         v = [none, main[NOISE_ROW], main[RESIDUAL_ROW], before, self.c[name], *main[OTHER_ROW:]]
-        found = []
+        pair_sums = []
         for a, b in upper_triangle(self.width):
             elsewhere = b == 0 or (a, b) in KNOWN_FROM_BEFORE or (a, b) in KNOWN_FROM_CENTRED
-            found.append(none if elsewhere else (v[b] if a == 0 else v[a] * v[b]).sum(1))
-        whole = torch.stack(found)
+            pair_sums.append(none if elsewhere else (v[b] if a == 0 else v[a] * v[b]).sum(1))
+        whole = torch.stack(pair_sums)
         products = self.frame.probe_bands.average(whole)
         self.batch["products"].index_add_(0, rows, products.transpose(0, 1))
         places = [upper_triangle(self.width).index(pair) for pair in ((2, 2), *LINEAR)]

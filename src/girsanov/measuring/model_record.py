@@ -98,7 +98,7 @@ def facts_of(
     from .. import __version__
 
     describe: Callable[[], ModelFacts] = getattr(denoiser, "describe", ModelFacts)
-    description, note, units = describe(), class_note(denoiser, data), _units(denoiser, data)
+    model, note, units = describe(), class_note(denoiser, data), _units(denoiser, data)
     training = getattr(denoiser, "training", {})
     early = training.get("steps_run", 0) < training.get("steps", 0)
     near = len(reference.points) if isinstance(reference, Neighbours) else 0
@@ -106,7 +106,7 @@ def facts_of(
         girsanov=__version__, model=denoiser.fingerprint, data=data.fingerprint,
         data_name=getattr(data, "name", type(data).__name__), shape=tuple(denoiser.shape),
         **counts, seconds=round(time.perf_counter() - begun, 3),
-        pipeline=description.pipeline, trained_levels=description.trained_levels, guidance=description.guidance,
+        pipeline=model.pipeline, trained_levels=model.trained_levels, guidance=model.guidance,
         class_order="number" if note is None else getattr(data, "class_order", "number"),
         units=_recorded_units(denoiser, data, units),
         rows=getattr(data, "without_labels", lambda: data)().fingerprint,
@@ -115,7 +115,7 @@ def facts_of(
         in_diffusers=_in_diffusers(denoiser), arithmetic=arithmetic_of(denoiser),
         without_neighbours=alone, training_stopped=early and not training.get("out_of_time"),
         neighbours=near, reference="" if reference is None or near else reference.fingerprint,
-        notes=(*description.notes, *([] if note is None else [note])), process=process_of(denoiser),
+        notes=(*model.notes, *([] if note is None else [note])), process=process_of(denoiser),
     )  # fmt: skip
 
 

@@ -57,15 +57,15 @@ def _from_arrays(
 ) -> AuditRecord:
     if math.prod(facts.shape) != moments.basis.dimension:
         raise ValueError(f"shape is {list(facts.shape)}")
-    made = make_frame(moments, facts.shape)
-    if names != list(made.bases):
+    data_frame = make_frame(moments, facts.shape)
+    if names != list(data_frame.bases):
         raise ValueError(f"bases are {names}")
     bands = {name: Bands(t[f"bands.{name}"]) for name in names}
     frame = Frame(
         moments,
         bands[names[0]],
         Bands(t["probe_bands"]),
-        {name: (basis, bands[name]) for name, (basis, _) in made.others.items()},
+        {name: (basis, bands[name]) for name, (basis, _) in data_frame.others.items()},
     )
     curve = known_from(t, {name: b.sizes for name, b in bands.items()}) if HALF_NAME in t else None
     curve = curve or _measured(t, frame)

@@ -188,16 +188,16 @@ def sample_langevin(
     asked = ChainOptions(**options)
     start, seed, batch_size = asked.start, asked.seed, asked.batch_size
     remedy = "For a law, ExactDenoiser(law)"
-    known = hasattr(denoiser, "snr_range")
-    require(known, "denoiser", "must be a denoiser", type(denoiser).__name__, remedy)
+    valid = hasattr(denoiser, "snr_range")
+    require(valid, "denoiser", "must be a denoiser", type(denoiser).__name__, remedy)
     chain = Langevin(chain) if isinstance(chain, str) else chain
     target, wanted = ChainTarget(denoiser, asked.snr), _counts(steps)
     require_count("count", count)
     require_count("batch_size", batch_size)
     width = require_number("start", start[1], above=0.0)
-    known = chain.method != "mala" or target.law is not None
+    valid = chain.method != "mala" or target.law is not None
     remedy = "Use lmc or underdamped, which need the score alone"
-    require(known, "method", "mala needs a density: a law's exact denoiser", chain.method, remedy)
+    require(valid, "method", "mala needs a density: a law's exact denoiser", chain.method, remedy)
     friction = chain.friction or 2 / width
     with torch.inference_mode():
         step = chain.step or _chosen_step(target, chain.method, start, seed)
@@ -290,8 +290,8 @@ def _chosen_step(target: ChainTarget, method: str, start: tuple[float, float], s
     x = _begin(target, "lmc", noise, start).x
     direction, largest, lmc = noise.normal(0, "speed"), 0.0, mover(target, "lmc", 1.0)
     for k in range(ROUNDS):
-        found, direction = _curvature(target, x, direction)
-        largest = max(largest, found)
+        curvature, direction = _curvature(target, x, direction)
+        largest = max(largest, curvature)
         c = Chain(x, target.score(x), x[:, :0])
         for j in range(WALK):
             c = lmc(c, noise, 1 + k * WALK + j, 0.1 / largest)

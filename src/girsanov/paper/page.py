@@ -24,7 +24,7 @@ def render_verification(run: Verification, about: Json) -> str:
     """
     from jinja2 import Environment, StrictUndefined
 
-    made = Environment(
+    environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     here, reporting = files(__package__), files("girsanov.reporting")
@@ -32,7 +32,7 @@ def render_verification(run: Verification, about: Json) -> str:
         place.joinpath(name).read_text(encoding="utf-8")
         for place, name in ((reporting, "style.css"), (here, "verify.css"))
     )
-    template = made.from_string(here.joinpath("verify.html.j2").read_text(encoding="utf-8"))
+    template = environment.from_string(here.joinpath("verify.html.j2").read_text(encoding="utf-8"))
     return template.render(
         style=Markup(style),
         about={k: v for k, v in about.items() if k not in ("statements", "tables")},

@@ -64,10 +64,10 @@ def start_kl(law: Law, snr: float, start: str) -> float:
     theory 1.4; both less 1/2 int_0^s M ds.
     """
     d, low = law.dimension, snr * 1e-8
-    known = half_information(law, low, snr, 10) + law.variance * low / 2
+    integral = half_information(law, low, snr, 10) + law.variance * low / 2
     if start == "mean":
-        return snr * law.variance / 2 - known
-    return (snr / (1 + snr) * (law.second_moment - d) + d * math.log1p(snr)) / 2 - known
+        return snr * law.variance / 2 - integral
+    return (snr / (1 + snr) * (law.second_moment - d) + d * math.log1p(snr)) / 2 - integral
 
 
 def discretisation(law: Law, levels: Array, hold: str, variances: Array | None = None) -> float:

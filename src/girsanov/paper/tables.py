@@ -90,8 +90,8 @@ def rows_of_table(run: Verification, table: Table) -> list[tuple[str, Row]]:
 
 def reproduced(run: Verification) -> list[tuple[Table, list[tuple[str, Row]]]]:
     """Return every table of which this run compared something, with those rows."""
-    found = [(table, rows_of_table(run, table)) for table in TABLES]
-    return [(table, rows) for table, rows in found if rows]
+    tables = [(table, rows_of_table(run, table)) for table in TABLES]
+    return [(table, rows) for table, rows in tables if rows]
 
 
 def tables_json(run: Verification) -> list[Json]:

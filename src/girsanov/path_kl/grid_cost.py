@@ -86,7 +86,9 @@ class Prices:
     def estimate(self, by_fold: Array) -> Estimate:
         """Return the mean over folds of [F, ...] with its standard error, 0 for exact curves."""
         estimate = group_estimate(by_fold, self.folds)
-        return Estimate(estimate.value, np.zeros_like(estimate.se)) if self.curve.exact else estimate
+        return (
+            Estimate(estimate.value, np.zeros_like(estimate.se)) if self.curve.exact else estimate
+        )
 
     def choice(self, fold: int | None = None) -> GridChoice:
         """Return the search on the examples outside `fold`, or on all of them."""

@@ -67,7 +67,7 @@ class GridChoice:
     """The best grids and the reference (1) on one curve.
 
     curve: one group, at 0 and all levels; way: how grids are sampled; variances: of the starting
-    Gaussian by band; known: the curve at the measured levels alone;
+    Gaussian by band; at_measured: the curve at the measured levels alone;
     measured: the nodes 0..K that were.
     """
 
@@ -75,7 +75,7 @@ class GridChoice:
     way: Way
     variances: Array
     menu: Menu
-    known: Curve
+    at_measured: Curve
     measured: Indices
 
     @cached_property
@@ -95,7 +95,7 @@ class GridChoice:
     @cached_property
     def integrals(self) -> Array:
         """1/2 int M over each stretch between neighbouring levels, [K]."""
-        return stretches(self.known, self.curve.levels[1:])[:, 0]
+        return stretches(self.at_measured, self.curve.levels[1:])[:, 0]
 
     def allocation(self, count: int = MOST_LEVELS) -> Allocation:
         """Return the best grids of up to `count` levels; indices are places in the menu."""

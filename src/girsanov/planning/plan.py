@@ -93,7 +93,7 @@ class Plan:
             lines.append(f"  {'distance':15} {ends}")
         for e in self.ledger:
             if e.kind != "unknown":
-                lines.append(f"  {e.name:15} {e.figure()} nats{e.ends()}, {e.said}")
+                lines.append(f"  {e.name:15} {e.figure()} nats{e.ends()}, {e.kind_in_words}")
         if self.promised is not None:
             lines.append(f"  {'certificate':15} {self.certified()}")
         wrapped = [fill(line, PRINT_WIDTH, subsequent_indent=INDENT) for line in lines]

@@ -44,12 +44,12 @@ MOMENTS = {
 }
 
 
-def verdict_section(audit: AuditRecord, plan: Plan, found: list[Remedy] | None) -> Json:
+def verdict_section(audit: AuditRecord, plan: Plan, remedies: list[Remedy] | None) -> Json:
     """Return the verdict, what would help, and the three numbers."""
     far = plan.distance
     return {
         "sentence": headline(audit, plan),
-        "helps": listed(audit, found, plan),
+        "helps": listed(audit, remedies, plan),
         "advice": "" if winner(plan) or plan.cannot_tell else advice(plan),
         "certificate": certificate_words(plan),
         "numbers": cards(plan),
@@ -69,7 +69,7 @@ def _entry(entry: Entry) -> Json:
         "name": entry_title(entry),
         "value": value_of(entry),
         "interval": interval_of(entry),
-        "kind": entry.said,
+        "kind": entry.kind_in_words,
         "note": entry.note,
     }
 
@@ -92,7 +92,9 @@ def certificate_section(audit: AuditRecord, plan: Plan) -> Json | None:
     return None if figure is None else {"figure": figure, "words": certificate_words(plan)}
 
 
-def curve_section(audit: AuditRecord, plans: Sequence[Plan], found: list[Remedy] | None) -> Json:
+def curve_section(
+    audit: AuditRecord, plans: Sequence[Plan], remedies: list[Remedy] | None
+) -> Json:
     """Return the error curve, what a correction gains, the spectrum, and the curve's table."""
     total, probe = audit.total(), audit.probe
     half = half_width(total)
@@ -110,7 +112,7 @@ def curve_section(audit: AuditRecord, plans: Sequence[Plan], found: list[Remedy]
     if audit.memorisation is not None:
         columns["training examples"] = audit.memorisation[1:] @ audit.curve.shares
     end = None if not plans else plans[0].resolution
-    training = next((r for r in found or () if r.name == "training"), None)
+    training = next((r for r in remedies or () if r.name == "training"), None)
     where = None if training is None else training.training.where
     certain = training is not None and training.low > 0
     rows = np.stack([np.asarray(v, dtype=np.float64) for v in columns.values()], axis=1)
@@ -233,8 +235,8 @@ def calls_in_words(audit: AuditRecord) -> str:
     calls, paths = facts.calls, facts.examples * facts.draws
     inside, seen = facts.levels_between, facts.training_examples
     visited = f"({levels} + {inside})" if inside else str(levels)
-    told = f" ({facts.examples} × {facts.draws} × {visited})" if paths else ""
-    parts = [f"{count(paths * (levels + inside))} for the curve{told}"]
+    product = f" ({facts.examples} × {facts.draws} × {visited})" if paths else ""
+    parts = [f"{count(paths * (levels + inside))} for the curve{product}"]
     if facts.reference:
         parts.append(f"{count(paths * levels)} of the reference model")
     teacher = facts.trajectories * teacher_calls(levels)

@@ -192,18 +192,20 @@ def plan_fingerprint(plan: Recipe | HasRecipe) -> str:
         return sha256_of("scheduler", json.dumps(as_json(scheduler), sort_keys=True))
     steps = plan if isinstance(plan, Recipe) else plan.recipe()
     calibration = getattr(plan, "calibration", None)
-    return sha256_of(_told(steps), "" if calibration is None else calibration.fingerprint)
+    return sha256_of(_recipe_text(steps), "" if calibration is None else calibration.fingerprint)
 
 
-def _told(value: Any) -> str:
+def _recipe_text(value: Any) -> str:
     """Return a text that two recipes share only if they are the same."""
     if isinstance(value, np.ndarray):
         return sha256_of(value)
     if isinstance(value, Basis):
-        return f"{value.kind}{value.shape}{_told(value.factors)}"
+        return f"{value.kind}{value.shape}{_recipe_text(value.factors)}"
     if isinstance(value, tuple):
-        return f"({','.join(map(_told, value))})"
+        return f"({','.join(map(_recipe_text, value))})"
     if hasattr(value, "__dataclass_fields__"):
         fields = value.__dataclass_fields__
-        return f"{type(value).__name__}({','.join(_told(getattr(value, f)) for f in fields)})"
+        return (
+            f"{type(value).__name__}({','.join(_recipe_text(getattr(value, f)) for f in fields)})"
+        )
     return repr(value)

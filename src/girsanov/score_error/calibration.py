@@ -76,7 +76,9 @@ def calibrated(curve: Curve, frame: Frame, fit: Corrected) -> tuple[Curve, Frame
 
     The curve has the probe's bands of the main basis alone.
     """
-    calibration = Calibration(curve.levels[1:], fit.weights, frame.probe_bands.index, frame.moments)
+    calibration = Calibration(
+        curve.levels[1:], fit.weights, frame.probe_bands.index, frame.moments
+    )
     corrected = replace(
         curve, errors={curve.main: fit.errors}, traces=fit.traces, full=None, products=None,
         sizes={curve.main: np.asarray(curve.probe_sizes)},

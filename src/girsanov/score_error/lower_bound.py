@@ -39,7 +39,7 @@ from ..montecarlo import Estimate, group_estimate
 from .corrections import PROBED_TERMS, CorrectionRule
 from .cross_fitted import bends_as, errors_left
 
-FOUND = ("gains", "linear", "defect", "between")
+MEASURED = ("gains", "linear", "defect", "between")
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ class Probe:
 
     def tensors(self) -> dict[str, np.ndarray]:
         """Return what was found as named arrays; shares and sizes are the curve's."""
-        arrays = {name: getattr(self, name) for name in (*FOUND, "reference")}
+        arrays = {name: getattr(self, name) for name in (*MEASURED, "reference")}
         arrays["corrected"] = self.corrected.errors[self.corrected.main]
         return {name: value for name, value in arrays.items() if value is not None}
 

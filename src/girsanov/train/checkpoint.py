@@ -64,16 +64,16 @@ class Checkpoint:
 
     def take(self, prefix: str, like: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return the tensors named `prefix`.*, which must have the names and shapes of `like`."""
-        found = {
+        arrays = {
             name.removeprefix(prefix + "."): value
             for name, value in self.tensors.items()
             if name.startswith(prefix + ".")
         }
         want = {name: np.shape(value) for name, value in like.items()}
-        good = want == {name: value.shape for name, value in found.items()}
+        good = want == {name: value.shape for name, value in arrays.items()}
         require(good, "checkpoint", f"must hold the tensors of {prefix} in this run's shapes",
-                sorted(found), "Train again into another folder")  # fmt: skip
-        return found
+                sorted(arrays), "Train again into another folder")  # fmt: skip
+        return arrays
 
 
 def load_checkpoint(folder: Path) -> Checkpoint | None:

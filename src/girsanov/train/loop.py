@@ -245,10 +245,10 @@ class Trainer:
             )
         value, se, _ = score_error_nats(errors, self.log_snrs)
         # one judge of when to stop: on other processors the last digits could differ
-        said = torch.tensor([value, se], dtype=torch.float64)
-        said = torch.zeros_like(said) if self.processes.rank else said
-        self.processes.add(said)
-        value, se = said.tolist()
+        error = torch.tensor([value, se], dtype=torch.float64)
+        error = torch.zeros_like(error) if self.processes.rank else error
+        self.processes.add(error)
+        value, se = error.tolist()
         with whole_step():
             self._log(value, se, start)
 
@@ -321,5 +321,5 @@ class Trainer:
                 self.adam.state[p] = {"step": step, "exp_avg": m, "exp_avg_sq": v}
 
     def _taken(self, saved: Checkpoint, part: str, like: list[Any]) -> list[Tensor]:
-        found = saved.take(part, numbered(like))
-        return [torch.from_numpy(found[str(i)]).to(p) for i, p in enumerate(like)]
+        tensors = saved.take(part, numbered(like))
+        return [torch.from_numpy(tensors[str(i)]).to(p) for i, p in enumerate(like)]

@@ -51,8 +51,8 @@ def _errors(
     noisy = (x + math.exp(-level / 2) * z).to(denoiser.device, denoiser.dtype)
     beside = NoiseSource(source.seed, "validation complement")
     noisy = with_phase_noise(denoiser, noisy, beside, k, rows.start)
-    known = None if label is None else label[rows].to(denoiser.device)
-    r = (denoiser(noisy, math.exp(level), known).cpu() - x).flatten(1).double()
+    labels = None if label is None else label[rows].to(denoiser.device)
+    r = (denoiser(noisy, math.exp(level), labels).cpu() - x).flatten(1).double()
     return r.square().sum(dim=1) if basis is None else basis.to_coordinates(r).square()
 
 

@@ -58,19 +58,22 @@ def places(shape: tuple[int, ...], like: Tensor) -> Tensor:
     return torch.stack([torch.zeros_like(grid[0]), *grid], dim=-1).reshape(-1, 3).to(like.dtype)
 
 
-def call_packed(network: Any, seen: Tensor, time: Tensor, told: Json, weight: float) -> Tensor:
+def call_packed(
+    network: Any, seen: Tensor, time: Tensor, conditions: Json, weight: float
+) -> Tensor:
     """Return the network's output for states [B, C, 2h, 2w], shaped alike.
 
-    time: of the scheduler [B]; told: the text; weight: W, for a network that takes it.
+    time: of the scheduler [B]; conditions: the text; weight: W, for a network that takes it.
     """
-    texts = told["encoder_hidden_states"].shape[1]
+    texts = conditions["encoder_hidden_states"].shape[1]
     guides = is_distilled(network)
     guidance = seen.new_full((len(seen),), weight, dtype=torch.float32) if guides else None
-    made = network(
+    answer = network(
         hidden_states=pack_tokens(seen), timestep=time.to(seen.dtype) / TIMES, guidance=guidance,
-        txt_ids=seen.new_zeros(texts, 3), img_ids=places(tuple(seen.shape[1:]), seen), **told,
+        txt_ids=seen.new_zeros(texts, 3), img_ids=places(tuple(seen.shape[1:]), seen),
+        **conditions,
     )  # fmt: skip
-    return unpack_tokens(made.sample, tuple(seen.shape[1:]))
+    return unpack_tokens(answer.sample, tuple(seen.shape[1:]))
 
 
 def packed_shape(network: Any, where: str) -> tuple[int, int, int]:

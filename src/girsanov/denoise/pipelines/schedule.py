@@ -80,15 +80,15 @@ class PipelineClock:
             if self.kind == "flow":
                 return np.asarray(self.steps * sigma / (1 + sigma))
             return np.asarray(np.log(sigma) / 4)
-        known = np.log(self.snrs)
-        near = np.abs(known - np.log(s)[..., None]).argmin(axis=-1)
-        off = np.abs(known[near] - np.log(s))
+        log_snrs = np.log(self.snrs)
+        near = np.abs(log_snrs - np.log(s)[..., None]).argmin(axis=-1)
+        off = np.abs(log_snrs[near] - np.log(s))
         if bool((off <= NEAR).all()):
             return np.asarray(self.times[near])
-        require(any_level, "snr", f"must be one of the {len(known)} levels the network was "
+        require(any_level, "snr", f"must be one of the {len(log_snrs)} levels the network was "
                 f"trained at (nearest: {self.snrs[near[off > NEAR][0]]:.6g})",
                 float(s[off > NEAR][0]), "Take one of model.levels, or any_level")  # fmt: skip
-        return np.asarray(np.interp(np.log(s), known, self.times))
+        return np.asarray(np.interp(np.log(s), log_snrs, self.times))
 
     def x0(self, output: Tensor, x: Tensor, snr: Array) -> Tensor:
         """Return the x0 prediction behind `output`; x [B, *], snr [B] or [1]."""
@@ -127,8 +127,8 @@ def _like(values: Array, x: Tensor) -> Tensor:
 
 def own_config(scheduler: Any) -> Json:
     """Return the settings that this scheduler's class has; diffusers keeps those of others too."""
-    known = inspect.signature(type(scheduler).__init__).parameters
-    return {k: v for k, v in dict(scheduler.config).items() if k in known}
+    parameters = inspect.signature(type(scheduler).__init__).parameters
+    return {k: v for k, v in dict(scheduler.config).items() if k in parameters}
 
 
 def build_scheduler(config: Json, where: str) -> Any:
@@ -138,8 +138,8 @@ def build_scheduler(config: Json, where: str) -> Any:
     require(isinstance(name, str), where, "must name a scheduler class in _class_name", name)
     _require_levels({str(name)}, where)
     kind = getattr(diffusers, str(name), None)
-    known = isinstance(kind, type) and str(name).endswith("Scheduler")
-    require(known, where, "must name a scheduler that this version of diffusers has", name)
+    valid = isinstance(kind, type) and str(name).endswith("Scheduler")
+    require(valid, where, "must name a scheduler that this version of diffusers has", name)
     try:
         return kind.from_config(config)  # type: ignore[union-attr]
     except ImportError as cause:

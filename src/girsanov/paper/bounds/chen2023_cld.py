@@ -122,7 +122,7 @@ def theorem6(
     error = 2 * time * score_error**2
     error += 2 * math.sqrt(5) * h * time * score_error * math.sqrt(most) if score_error else 0.0
     smooth = best == "4a"
-    known = (
+    smoothness = (
         SMOOTH.format(facts.lipschitz_at(0.0))
         if smooth
         else FISHER_BOUND.format(facts.fisher(0.0))
@@ -137,6 +137,6 @@ def theorem6(
         time,
         0.0,
         early_stopping_w2(facts, 0.0),
-        assumed(known, score_error, 0.0),
+        assumed(smoothness, score_error, 0.0),
         rate_tv(facts, steps, time, score_error),
     )

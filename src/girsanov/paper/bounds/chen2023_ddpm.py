@@ -139,7 +139,7 @@ def theorem2(
     total = n * h * score_error**2
     if score_error > 0:
         total += 2 * float(of.b(h)) * score_error * root_information(facts, n, time, t0)
-    known = (
+    smoothness = (
         SMOOTH.format(facts.lipschitz_at(t0))
         if best == "2a"
         else FISHER_BOUND.format(facts.fisher(t0))
@@ -154,7 +154,7 @@ def theorem2(
         time,
         t0,
         early_stopping_w2(facts, t0),
-        assumed(known, score_error, t0),
+        assumed(smoothness, score_error, t0),
         rate_tv(facts, n, time, score_error),
     )
 
@@ -230,10 +230,10 @@ def rate_tv(facts: Facts, steps: int, time: float, score_error: float = 0.0) -> 
     return Rate(PAPER, text, value, "TV")
 
 
-def assumed(known: str, score_error: float, stop: float) -> tuple[str, ...]:
+def assumed(smoothness: str, score_error: float, stop: float) -> tuple[str, ...]:
     """Return the assumptions of a bound in words."""
     error = LEARNED_SCORE.format(score_error) if score_error > 0 else EXACT_SCORE
-    return (known, MOMENT, error) + ((EARLY_STOPPED.format(stop),) if stop > 0 else ())
+    return (smoothness, MOMENT, error) + ((EARLY_STOPPED.format(stop),) if stop > 0 else ())
 
 
 def chen2023_rate(facts: Facts, tv: float) -> Rate | None:

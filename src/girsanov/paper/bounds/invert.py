@@ -52,12 +52,12 @@ def steps_for(
     require_choice("theorem", theorem, THEOREMS)
     target, stop = require_targets(facts, tv, w2, score_error)
     summed = theorem in ("theorem2-grid", "theorem6-4b")
-    found = []
+    counts = []
     for share in SHARES_OF_SUMS if summed else SHARES:
         promise = _promise(theorem, facts, stop, share * target, score_error)
         most = SUMMED if summed else math.inf
-        found.append(_least(promise, target, most))
-    best = min((b for b in found if b is not None), key=lambda b: b.steps, default=None)
+        counts.append(_least(promise, target, most))
+    best = min((b for b in counts if b is not None), key=lambda b: b.steps, default=None)
     if best is None:
         bottom = "the score error alone costs more" if score_error else "too many steps to sum"
         refuse("tv", f"cannot be promised by {theorem}: {bottom}", tv)

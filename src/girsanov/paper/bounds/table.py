@@ -58,8 +58,8 @@ def compare_bounds(
     if paper is not None:
         require_choice("paper", paper, NAMES)
     stop = require_targets(facts, tv, w2, score_error)[1]
-    known = facts.lipschitz is not None or facts.information is not None or w2 is not None
-    require(known, "w2", "must be given unless lipschitz is: without a density one stops early")
+    applies = facts.lipschitz is not None or facts.information is not None or w2 is not None
+    require(applies, "w2", "must be given unless lipschitz is: without a density one stops early")
     rows = []
     for name in THEOREMS:
         owner = next(p for p, names in PAPER_THEOREMS.items() if name in names)

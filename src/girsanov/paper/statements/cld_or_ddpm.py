@@ -107,10 +107,10 @@ def run(quick: bool, seed: int) -> Result:
     """Closed forms for Gaussians; deterministic."""
     steps = round(TIME / STEP)
     table = UNIFORM[::2] if quick else UNIFORM
-    found = np.array([ou_and_cld_kl(row[0], steps) for row in table])
+    kls = np.array([ou_and_cld_kl(row[0], steps) for row in table])
     names = ("path KL of OU", "path KL of CLD", "KL of x, OU", "KL of x, CLD")
     rows = []
-    for (lip, *figures), values in zip(table, found, strict=True):
+    for (lip, *figures), values in zip(table, kls, strict=True):
         for name, figure, value in zip(names, figures, values, strict=True):
             rows.append(printed(f"uniform steps, L = {lip:g}: {name}", figure, float(value),
                                 source=SOURCE, slack=1e-3 * float(value)))  # fmt: skip
@@ -132,17 +132,17 @@ def run(quick: bool, seed: int) -> Result:
                     0.05 * far, "theory 4.5"))  # fmt: skip
     rows.append(printed("L beyond which CLD's path KL is smaller, T = 4", "42", crossing,
                         source="theory 4.5", slack=3.0))  # fmt: skip
-    last, closer = found[-1], float((found[:, 2] / found[:, 3]).min())
+    last, closer = kls[-1], float((kls[:, 2] / kls[:, 3]).min())
     what = f"path KL of CLD over DDPM, uniform steps, L = {table[-1][0]:.0e}"
     head = Row(f"{what}: below 1, where the words fail", 1.0, float(last[1] / last[0]), "<=")
     figure = chart(
         "cld_or_ddpm",
         "Path KL and KL of what comes out, uniform steps h = 0.01",
         [
-            Series("path KL, DDPM", [r[0] for r in table], found[:, 0], 1, "both"),
-            Series("path KL, CLD", [r[0] for r in table], found[:, 1], 2, "both"),
-            Series("KL of x, DDPM", [r[0] for r in table], found[:, 2], 1, "dashed"),
-            Series("KL of x, CLD", [r[0] for r in table], found[:, 3], 2, "dashed"),
+            Series("path KL, DDPM", [r[0] for r in table], kls[:, 0], 1, "both"),
+            Series("path KL, CLD", [r[0] for r in table], kls[:, 1], 2, "both"),
+            Series("KL of x, DDPM", [r[0] for r in table], kls[:, 2], 1, "dashed"),
+            Series("KL of x, CLD", [r[0] for r in table], kls[:, 3], 2, "dashed"),
         ],
         ("Lipschitz constant L of the score", "nats"),
         log="xy",

@@ -50,8 +50,8 @@ def identity(law: Law, time: float) -> float:
 def bound(law: Law, time: float, at_zero: float) -> float:
     """Return the right side of (2); at_zero: KL(q | gamma)."""
     s = 1 / math.expm1(2 * time)
-    known = s * float(law.curve(np.array([s])).value[0]) / 2
-    return min(math.exp(-2 * time) * at_zero, _free(law, time) - known)
+    integral = s * float(law.curve(np.array([s])).value[0]) / 2
+    return min(math.exp(-2 * time) * at_zero, _free(law, time) - integral)
 
 
 def _free(law: Law, time: float) -> float:

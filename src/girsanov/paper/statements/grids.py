@@ -39,9 +39,9 @@ def best_costs(law: Law, hold: str, steps: tuple[int, ...], candidates: int) -> 
     cost = cells(exact_curve(law, levels), sampler, "scalar" if sampler.covariance else None)
     start = np.full(candidates, np.inf)
     start[0] = 0.0
-    found = shortest_paths(start, cost, max(steps) + 1)
+    paths = shortest_paths(start, cost, max(steps) + 1)
     used = half_information(law, LOW, HIGH)
-    return {n: float(found.costs[n, -1] - used) for n in steps}
+    return {n: float(paths.costs[n, -1] - used) for n in steps}
 
 
 def law_limits(law: Law) -> tuple[float, float]:

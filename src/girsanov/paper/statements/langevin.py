@@ -43,11 +43,11 @@ def right_mass(law: Law, calls: int) -> float:
 
 def chains(law: Law, method: str, steps: list[int], count: int, seed: int) -> tuple[Array, Array]:
     """Return the share of chains right of 0 and its standard error at each of `steps`."""
-    found = sample_langevin(
+    chain = sample_langevin(
         ExactDenoiser(law), count, chain=Langevin(method), steps=steps, snr=SNR, seed=seed,
         batch_size=count,
     )  # fmt: skip
-    share = (found.states[:, :, 0] > 0).double().mean(dim=1).numpy()
+    share = (chain.states[:, :, 0] > 0).double().mean(dim=1).numpy()
     return share, np.sqrt(np.maximum(share * (1 - share), 1 / count) / count)
 
 

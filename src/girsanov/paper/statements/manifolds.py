@@ -95,12 +95,12 @@ def output_w2(case: Case, levels: Array, count: int, seed: int) -> dict[str, Est
     plan = recipe("score", levels, start=(0.0, math.sqrt(1 + 1 / levels[0]), None), last="sample")
     x = sample_standardised(ExactDenoiser(case.law), plan, count, seed=seed)
     y = x * math.sqrt(s / (1 + s))
-    made = {
+    outputs = {
         "stopped": y,
         "projected": project_ball(y, case.radius),
         "denoised": case.law.denoise(x, s),
     }
-    return {name: distance(case, at, seed) for name, at in made.items()}
+    return {name: distance(case, at, seed) for name, at in outputs.items()}
 
 
 def row(what: str, claimed: float, square: Estimate) -> Row:
@@ -142,8 +142,8 @@ def run(quick: bool, seed: int) -> Result:
             row(f"{case.name}: W2(q_δ, q), δ for {w:g}", w, plain)
             for w, (plain, _) in zip(at, near, strict=True)
         ]
-        found, steps = asked(case, share * case.radius, count, seed)
-        rows += found
+        distances, steps = asked(case, share * case.radius, count, seed)
+        rows += distances
         needed.append(f"{case.name} {steps:,}")
         delta = delta_for_w2(case.facts, 0.1 * case.radius)
         short = output_w2(case, log_uniform_grid(FIRST, snr_at(delta), FEW + 1), many, seed)

@@ -67,11 +67,11 @@ def samplers() -> dict[str, tuple[int, Make]]:
         return lambda levels: named.recipe(levels, start=start, last="sample", process=process)
 
     plain = {name: one for name, one in SAMPLERS.items() if not one.covariance}
-    made = {name: (one.order, sampled(name)) for name, one in plain.items()}
-    made |= {f"cld {name}": (one.order, sampled(name, "cld"))
+    makers = {name: (one.order, sampled(name)) for name, one in plain.items()}
+    makers |= {f"cld {name}": (one.order, sampled(name, "cld"))
              for name, one in plain.items() if one.stochastic}  # fmt: skip
     strang = (STRANG_ORDER, lambda levels: strang_recipe(levels, last="sample"))
-    return made | {"cld strang": strang}
+    return makers | {"cld strang": strang}
 
 
 def gaussian_hold(levels: Array, *, phase: bool = False) -> Recipe:
@@ -127,8 +127,8 @@ def chain_error(method: str, share: float) -> float:
     rows = torch.cat([after.x, after.extra], dim=1).numpy()
     maps = (rows[1:] - rows[0]).T  # columns: of x, of v, of the noise
     size = 2 if method == "underdamped" else 1
-    found = solve_discrete_lyapunov(maps[:size, :size], maps[:size, 2:] @ maps[:size, 2:].T)
-    return float(np.linalg.norm(found - np.diag([wide, 1.0][:size])))
+    covariance = solve_discrete_lyapunov(maps[:size, :size], maps[:size, 2:] @ maps[:size, 2:].T)
+    return float(np.linalg.norm(covariance - np.diag([wide, 1.0][:size])))
 
 
 def chain_rows(seed: int) -> list[Row]:
@@ -183,9 +183,9 @@ def run(quick: bool, seed: int) -> Result:
         rows += order_rows(f"{hold} hold on a mixture, TV", sampler_named(hold).order, few, errors)
     for n in (1, 3, 30):
         for name, phase in (("gaussian hold", False), ("cld gaussian hold", True)):
-            found = error(lambda s, p=phase: gaussian_hold(s, phase=p), n)  # type: ignore[misc]
+            by_steps = error(lambda s, p=phase: gaussian_hold(s, phase=p), n)  # type: ignore[misc]
             what = f"{name}, Gaussian law: error at {n} steps"
-            rows.append(Row(what, 0.0, found, "<=", EXACT))
+            rows.append(Row(what, 0.0, by_steps, "<=", EXACT))
     rows += chain_rows(seed)
     orders = [r for r in rows if ": order" in r.what]
     worst = max(orders, key=lambda r: abs(r.measured - r.claimed))

@@ -92,8 +92,8 @@ def uniform_rows(quick: bool) -> list[Row]:
         rows += _rows(name, gaussian_case(v, d, h, 4.0), figures, TABLE_93)
     for hold, h, *figures in MIXTURES[: 1 if quick else None]:
         levels = ou_levels(3.0, round(3 / h))
-        found = line_case(hold, levels, None, math.sqrt(1 + 1 / levels[0]))
-        rows += _rows(f"mixture, T = 3, {hold} hold, h = {h:g}", found, figures, TABLE_93)
+        figures_of = line_case(hold, levels, None, math.sqrt(1 + 1 / levels[0]))
+        rows += _rows(f"mixture, T = 3, {hold} hold, h = {h:g}", figures_of, figures, TABLE_93)
     return rows
 
 
@@ -108,13 +108,13 @@ def grid_rows(quick: bool) -> list[Row]:
             ("kernel 1/(1 + s)", "gaussian", 1 / (1 + levels[:-1]), large),
             ("gaussian hold", "gaussian", error, gauss),
         ):
-            found = line_case(hold, levels, v, 0.0)
-            rows += _rows(f"mixture, {steps} steps, {name}", found, figures, TABLE_94)
+            figures_of = line_case(hold, levels, v, 0.0)
+            rows += _rows(f"mixture, {steps} steps, {name}", figures_of, figures, TABLE_94)
     return rows
 
 
-def _rows(name: str, found: object, figures: object, source: str) -> list[Row]:
-    kl, tv, path = (float(x) for x in np.asarray(found))
+def _rows(name: str, values: object, figures: object, source: str) -> list[Row]:
+    kl, tv, path = (float(x) for x in np.asarray(values))
     names = ("KL out", "TV out", "path KL")
     rows = [
         printed(f"{name}: {what}", figure, value, source=source, slack=GAP * value)
@@ -131,8 +131,8 @@ def run(quick: bool, seed: int) -> Result:
     """Everything by closed forms and quadrature; deterministic."""
     rows = uniform_rows(quick) + grid_rows(quick)
     steps = np.array([20, 40, 80, 160] if quick else [20, 40, 80, 160, 320, 640])
-    found = np.array([gaussian_case(0.25, 1, 4.0 / n, 4.0) for n in steps])  # [n, 3]
-    path, out = exponent(steps[-3:], found[-3:, 2]), exponent(steps[-3:], found[-3:, 0])
+    kls = np.array([gaussian_case(0.25, 1, 4.0 / n, 4.0) for n in steps])  # [n, 3]
+    path, out = exponent(steps[-3:], kls[-3:, 2]), exponent(steps[-3:], kls[-3:, 0])
     rows.append(Row("N(0, 1/4): exponent of the path KL in N", -1.0, path.value, "=", 0.1))
     rows.append(Row("N(0, 1/4): exponent of the output KL in N", -2.0, out.value, "=", 0.1))
     bounds = [r for r in rows if "TV out below" in r.what]
@@ -143,8 +143,8 @@ def run(quick: bool, seed: int) -> Result:
         "outputs",
         "What comes out and what is promised, N(0, 1/4)",
         [
-            Series("path KL", steps, found[:, 2], 2, "both"),
-            Series("KL of the output", steps, found[:, 0], 1, "both"),
+            Series("path KL", steps, kls[:, 2], 2, "both"),
+            Series("KL of the output", steps, kls[:, 0], 1, "both"),
         ],
         ("steps N", "nats"),
         log="xy",

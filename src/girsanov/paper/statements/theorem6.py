@@ -83,11 +83,13 @@ def sampled_rows(count: int, seed: int) -> list[Row]:
     rows = []
     for hold, steps, time, sampled, se, formula in MIXTURE:
         exact = cld_discretisation(SKEWED, cld_levels(time, steps), hold)
-        found = cld_monte_carlo(SKEWED, time, steps, hold, count=count, seed=seed)
+        estimate = cld_monte_carlo(SKEWED, time, steps, hold, count=count, seed=seed)
         name = f"mixture, {hold} hold, {steps} steps"
-        rows.append(Row(f"{name}: Monte Carlo", exact, found.value, "=", K * found.se))
-        both = math.hypot(se, found.se)
-        rows.append(printed(f"{name}: Monte Carlo", sampled, found.value, se=both, source=PATHS))
+        rows.append(Row(f"{name}: Monte Carlo", exact, estimate.value, "=", K * estimate.se))
+        both = math.hypot(se, estimate.se)
+        rows.append(
+            printed(f"{name}: Monte Carlo", sampled, estimate.value, se=both, source=PATHS)
+        )
         rows.append(printed(f"{name}: closed form", formula, exact, source=PATHS, slack=2e-3))
     for steps, time, sampled, se, formula in X0_ROWS:
         grid = cld_levels(time, steps)[:-1]
@@ -105,16 +107,16 @@ def run(quick: bool, seed: int) -> Result:
     """Table 9.5, the bounds against the exact path KL, and Monte Carlo."""
     rows, drawn = [], []
     for v, h, *figures in ROWS[: 4 if quick else None]:
-        found = gaussian_numbers(v, h)
-        drawn.append((v, h, *found))
-        for name, figure, value in zip(NAMES, figures, found, strict=True):
+        numbers = gaussian_numbers(v, h)
+        drawn.append((v, h, *numbers))
+        for name, figure, value in zip(NAMES, figures, numbers, strict=True):
             what = f"N(0, {v:g}), h = {h:g}: {name}"
             if figure == "0":
                 rows.append(Row(what, 0.0, value, "<=", ZERO_NATS, TABLE))
             else:
                 rows.append(printed(what, figure, value, source=TABLE, slack=GAP * value))
-        path = found[2]
-        for form, value in (("(4a)", found[3]), ("(4b)", found[4])):
+        path = numbers[2]
+        for form, value in (("(4a)", numbers[3]), ("(4b)", numbers[4])):
             rows.append(
                 Row(f"N(0, {v:g}), h = {h:g}: path KL below {form}", value, path, "<=", 1e-6)
             )

@@ -105,7 +105,7 @@ def plan_solver(audit: AuditRecord, request: PlanOptions) -> Plan:
     choice = _choice(audit, solver, request.resolution, last)
     if steps is not None:
         count = choice.levels_for(require_count("steps", steps))
-        return _made(audit, choice, choice.nodes(count), GIVEN, denoiser)
+        return _judged_plan(audit, choice, choice.nodes(count), GIVEN, denoiser)
     spread = math.sqrt(audit.frame.moments.variance / audit.curve.dimension)
     target = CLOSE * spread if distance is None else require_number("distance", distance, above=0)
     why = f"the fewest steps whose distance to the teacher stays below {target:.3g}"
@@ -114,13 +114,13 @@ def plan_solver(audit: AuditRecord, request: PlanOptions) -> Plan:
     for count in choice.counts:
         predicted = choice.predicted(choice.nodes(count))
         hope = predicted <= target * (1.0 if denoiser is None else ROUGH)
-        plan = _made(audit, choice, choice.nodes(count), why, denoiser) if hope else None
+        plan = _judged_plan(audit, choice, choice.nodes(count), why, denoiser) if hope else None
         if plan is not None and plan.distance is not None and plan.distance.high <= target:
             return plan
         least = min(least, plan.distance.high if plan and plan.distance else predicted)
     if distance is None:
         why = f"more cannot be planned; the distance stays above {target:.3g}"
-        return _made(audit, choice, choice.nodes(choice.counts[-1]), why, denoiser)
+        return _judged_plan(audit, choice, choice.nodes(choice.counts[-1]), why, denoiser)
     rule = f"cannot be reached for certain on these levels: the nearest is {least:.3g}"
     refuse("distance", rule, distance, "Audit with more --levels and --trajectories")
 
@@ -135,7 +135,7 @@ def solver_plans(
     choice = _choice(audit, ode_named(solver), None, last)
     least, most = choice.calls[0], choice.calls[-1]
     fits = sorted({choice.levels_for(n) for n in counts if least <= n <= most})
-    make = _made if judged else _bare
+    make = _judged_plan if judged else _bare
     return [make(audit, choice, choice.nodes(n), GIVEN) for n in fits]
 
 
@@ -221,10 +221,10 @@ def solver_on_grid(
     grid = require_levels("levels", levels)
     choice = _choice(audit, ode_named(solver), None, last)
     near = np.abs(np.log(audit.levels)[None] - np.log(grid)[:, None]).argmin(axis=1)
-    return _made(audit, choice, np.unique(near), "the grid was given", None)
+    return _judged_plan(audit, choice, np.unique(near), "the grid was given", None)
 
 
-def _made(
+def _judged_plan(
     audit: AuditRecord,
     choice: OdeChoice,
     nodes: Indices,

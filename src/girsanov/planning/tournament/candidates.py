@@ -99,8 +99,8 @@ def wanted(audit: AuditRecord, only: Sequence[str] | None) -> tuple[str, ...]:
     solvers = () if audit.trajectories is None else ode_names()
     names = (*ENTRANTS, *solvers) if only is None else tuple(only)
     for name in names:
-        known = ", ".join(SAMPLERS)
-        rule = f"must be among {known}, or plans by name"
+        choices = ", ".join(SAMPLERS)
+        rule = f"must be among {choices}, or plans by name"
         require(name in SAMPLERS, "candidates", rule, name)
         rule = "takes trajectories to be planned on, which this audit has none of"
         met = SAMPLERS[name].stochastic or audit.trajectories is not None
@@ -209,9 +209,9 @@ def _trained(audit: AuditRecord, levels: Levels) -> Levels:
     recorded = audit.facts.trained_levels
     if recorded is None:
         return levels
-    known: Levels = np.asarray(recorded, dtype=np.float64)
-    apart = np.abs(np.log(known)[None] - np.log(levels)[:, None])
-    return np.asarray(known[np.unique(apart.argmin(axis=1))])
+    trained: Levels = np.asarray(recorded, dtype=np.float64)
+    apart = np.abs(np.log(trained)[None] - np.log(levels)[:, None])
+    return np.asarray(trained[np.unique(apart.argmin(axis=1))])
 
 
 def _covariances(audit: AuditRecord) -> list[str]:

@@ -149,8 +149,8 @@ def _drawn(lines: Sequence[SamplerLine], marks: Marks, ident: str, width: float)
     if floor < marks.bound < top:
         level = y(marks.bound)
         parts.append(el("path", d=f"M{x.start:.1f} {level:.1f}H{x.end:.1f}", class_="bound"))
-        told = "score error of the path, at least"
-        parts.append(el("text", told, x=x.end, y=level - 6, class_="end tick over"))
+        caption = "score error of the path, at least"
+        parts.append(el("text", caption, x=x.end, y=level - 6, class_="end tick over"))
     for k, item in enumerate(lines):
         at, rows = x(np.array(item.steps, dtype=float)), np.array(item.values)
         if k == 0:
@@ -172,7 +172,7 @@ def _drawn(lines: Sequence[SamplerLine], marks: Marks, ident: str, width: float)
         ident,
         (width, tall + TOP + 46),
         "Cost against steps",
-        _said(first, best),
+        _in_words(first, best),
         *parts,
         data_live=None if marks.chosen is None else "total",
         data_x=axis_for_script(x),
@@ -180,7 +180,7 @@ def _drawn(lines: Sequence[SamplerLine], marks: Marks, ident: str, width: float)
     )
 
 
-def _said(first: SamplerLine, best: int | None) -> str:
+def _in_words(first: SamplerLine, best: int | None) -> str:
     (a, *_), (b, *_) = first.values[0], first.values[-1]
     text = (
         f"From {number(a)} at {plural(first.steps[0], 'step')} to {number(b)} at "

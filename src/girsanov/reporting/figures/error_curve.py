@@ -186,6 +186,6 @@ def _stops(at: float, x: Axis, y: Axis) -> list[Markup]:
         return []
     parts = [el("path", d=f"M{at:.1f} {y.start:.1f}V{y.end:.1f}", class_="chosen")]
     if at > x.start + 95:
-        said = {"x": at - 6, "y": y.end + 15, "class_": "end tick over"}
-        parts.append(el("text", "the plan stops", **said))
+        text_at = {"x": at - 6, "y": y.end + 15, "class_": "end tick over"}
+        parts.append(el("text", "the plan stops", **text_at))
     return parts

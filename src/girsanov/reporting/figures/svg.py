@@ -96,8 +96,8 @@ class Axis:
 
     def ticks(self, most: int = 6) -> list[tuple[float, str]]:
         """Return at most about `most` round values with their labels."""
-        found = log_ticks(self.low, self.high, most) if self.log else None
-        values = found or linear_ticks(self.low, self.high, most)
+        ticks = log_ticks(self.low, self.high, most) if self.log else None
+        values = ticks or linear_ticks(self.low, self.high, most)
         values = [v for v in values if v == round(v)] if self.whole else values
         return list(zip(values, tick_labels(values), strict=True))
 

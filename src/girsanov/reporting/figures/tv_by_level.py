@@ -27,8 +27,8 @@ def certificate_figure(plan: Plan, ends: tuple[float, float], ident: str = "tv")
     """
     if plan.promised is None or plan.audit.untrained:
         return None
-    made = plan.promised
-    return responsive(ident, lambda name, width: _drawn(made, ends, name, width))
+    certificate = plan.promised
+    return responsive(ident, lambda name, width: _drawn(certificate, ends, name, width))
 
 
 def _drawn(
