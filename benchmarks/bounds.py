@@ -34,8 +34,8 @@ from bound_truth import (
 
 from girsanov.paper.bounds import Facts, early_stopping_w2, projected_w2, steps_for
 from girsanov.paper.bounds.any_law import geometric_discretisation
-from girsanov.paper.bounds.chen2023_cld import exact_discretisation, ou_time
-from girsanov.paper.bounds.chen2023_cld import uniform_discretisation as cld_discretisation
+from girsanov.paper.bounds.chen2023_cld import exact_discretisation, ou_time_of_cld
+from girsanov.paper.bounds.chen2023_cld import uniform_cld_discretisation as cld_discretisation
 from girsanov.paper.bounds.chen2023_ddpm import (
     grid_discretisation,
     relative_discretisation,
@@ -182,7 +182,7 @@ def tables() -> None:
             row = [exact_discretisation(1, law.information, n, time=6.0)]
             row += [cld_discretisation(facts, f, n, time=6.0) for f in ("4a", "4b")]
             print(f"N(0,{value}) h={h} | " + " | ".join(f"{x:.4g}" for x in row))
-    print(f"9.5  OU time of CLD at T = 6: {float(ou_time(6.0)):.4f}")
+    print(f"9.5  OU time of CLD at T = 6: {float(ou_time_of_cld(6.0)):.4f}")
     facts = Facts(1, 1.0, radius=1.0)
     bounds = [projected_w2(facts, 0.02, tv) for tv in (0.129, 0.066, 0.033)]
     near = [early_stopping_w2(facts, t) for t in (0.01, 0.1, 0.5)]

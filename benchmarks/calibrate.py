@@ -26,7 +26,7 @@ from sklearn.datasets import load_digits
 
 import girsanov as gv
 from girsanov.comparison.jackknife import JACKKNIFE_GROUPS
-from girsanov.planning.calibrate_or_not import gain as gain_of
+from girsanov.planning.calibrate_or_not import calibration_gain as gain_of
 from girsanov.planning.make_plan import priced
 from girsanov.sampling.loop import sample_standardised
 

@@ -23,7 +23,7 @@ import numpy as np
 
 from girsanov.data import load_data
 from girsanov.train import TrainOptions, fit
-from girsanov.train.validation import ledger, squared_errors
+from girsanov.train.validation import score_error_nats, squared_errors
 
 VARIANTS = [
     ("ledger", "wiener"), ("edm", "wiener"), ("ledger", "edm"),
@@ -42,7 +42,7 @@ def measure(model, held_out):
     row = {}
     for top in TOPS:
         kept = top + 1e-9 >= LEVELS
-        value, se, _ = ledger(errors[:, kept], LEVELS[kept])
+        value, se, _ = score_error_nats(errors[:, kept], LEVELS[kept])
         row[f"to {top:g}"] = [float(value), float(se)]
     grid = np.linspace(-7.0, 9.0, 17)
     curve = squared_errors(model, x, None, grid, seed=1, basis=model.moments.basis).mean(axis=0)

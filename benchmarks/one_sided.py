@@ -42,7 +42,7 @@ from intervals import SAMPLERS, WRONG, drawn_law, planned
 
 import girsanov as gv
 from girsanov._checks import InputError
-from girsanov.ledger.score_entry import RISK
+from girsanov.ledger.score_entry import ENTRY_RISK
 from girsanov.planning.second_model import rival_floor
 from girsanov.reporting.two_models import difference
 
@@ -106,7 +106,7 @@ def of_score(case: Case) -> Seen:
     said = re.search(r"its KL is below ([0-9.e+-]+) nats", case.plan.ledger[0].note)
     assert said is not None
     start = begun - case.least.half_integral(0.0, first)
-    floor = rival_floor(case.plan, case.audit, rival, RISK)
+    floor = rival_floor(case.plan, case.audit, rival, ENTRY_RISK)
     return {
         "score": lower(case.plan.ledger[-1].low, least - best),
         "score, reference": lower(

@@ -25,7 +25,7 @@ from pipelines import drawn
 from quality import Judge
 
 import girsanov as gv
-from girsanov.denoise.unet import build_scheduler
+from girsanov.denoise.unet import unet_scheduler
 from girsanov.sampling.loop import sample_standardised
 from girsanov.sampling.registry import ode_names
 from girsanov.train import TrainOptions
@@ -66,7 +66,7 @@ def ours(model, audit, samples):
 
 def peers(model, samples):
     """Yield the same for diffusers' schedulers."""
-    config = {**build_scheduler(model.snr_range).config, "prediction_type": "sample"}
+    config = {**unet_scheduler(model.snr_range).config, "prediction_type": "sample"}
     multistep = diffusers.DPMSolverMultistepScheduler
     schedulers = {
         "DDPM trailing": diffusers.DDPMScheduler.from_config(config, timestep_spacing="trailing"),

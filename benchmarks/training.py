@@ -33,7 +33,7 @@ import girsanov as gv
 from girsanov.denoise.mlp import ResidualMLP
 from girsanov.train import TrainOptions
 from girsanov.train.fit import _trainer, set_dropout
-from girsanov.train.validation import ledger, squared_errors
+from girsanov.train.validation import score_error_nats, squared_errors
 from girsanov.train.weights import Lent, reseed
 
 BATCH = 64
@@ -170,7 +170,9 @@ def judge(held_out, scheduler):
     trained = log_snrs_of(scheduler).numpy()
     levels = np.sort(trained[[np.abs(trained - w).argmin() for w in np.linspace(-7, 9, 17)]])
     x0 = held_out.batch(slice(None))
-    return lambda model: float(ledger(squared_errors(model, x0, None, levels, seed=1), levels)[0])
+    return lambda model: float(
+        score_error_nats(squared_errors(model, x0, None, levels, seed=1), levels)[0]
+    )
 
 
 def now(device):

@@ -47,8 +47,8 @@ def three_digits(value: float | None) -> str:
 def refuse(argument: str, rule: str, got: Any = None, remedy: str = "") -> NoReturn:
     """Raise `InputError` with the house wording; `got=None` leaves out what arrived."""
     arrived = "" if got is None else f"; got {shown(got)}"
-    said = f"{argument}: {rule}{arrived}" + (f". {remedy}" if remedy else "")
-    raise InputError("\\n".join(said.splitlines()))  # a name of a file may hold a line's end
+    message = f"{argument}: {rule}{arrived}" + (f". {remedy}" if remedy else "")
+    raise InputError("\\n".join(message.splitlines()))  # a name of a file may hold a line's end
 
 
 def require(ok: bool, argument: str, rule: str, got: Any = None, remedy: str = "") -> None:
@@ -81,8 +81,8 @@ def require_number(argument: str, value: Any, above: float = -math.inf) -> float
 def require_choice(argument: str, value: Any, choices: Iterable[str]) -> str:
     """Return `value` if it is one of `choices`."""
     names = list(choices)
-    known = isinstance(value, str) and value in names
-    require(known, argument, "must be one of " + ", ".join(names), value)
+    valid = isinstance(value, str) and value in names
+    require(valid, argument, "must be one of " + ", ".join(names), value)
     return str(value)
 
 

@@ -104,9 +104,11 @@ def require_free(path: PathLike, kind: str, force: bool = False) -> Path:
     target = Path(path)
     require(target.suffix == ".json", str(path), "must end in .json", target.suffix or "no suffix")
     if target.exists() and not force:
-        found = read_json(target).get("format", "no format")
-        ours = str(found).startswith(f"girsanov/{kind}/")
-        require(ours, str(path), f"holds something else than a {kind}", found, "Choose a name")
+        kind_there = read_json(target).get("format", "no format")
+        ours = str(kind_there).startswith(f"girsanov/{kind}/")
+        require(
+            ours, str(path), f"holds something else than a {kind}", kind_there, "Choose a name"
+        )
     return target
 
 

@@ -46,7 +46,9 @@ def normals(
     size = max(1, CHUNK // steps)
     for begin in range(0, blocks, size):
         part = out[:, begin : begin + size]
-        part.copy_(box_muller(words(key, step, steps, first + begin, part.shape[1], device)))
+        part.copy_(
+            box_muller_on_device(words(key, step, steps, first + begin, part.shape[1], device))
+        )
     return out
 
 
@@ -96,7 +98,7 @@ def _high(a: Tensor) -> Tensor:
     return (a >> 32) & LOW
 
 
-def box_muller(bits: Tensor) -> Tensor:
+def box_muller_on_device(bits: Tensor) -> Tensor:
     """Return equation (1) of noise.py of words [..., 4], float32 [..., 8]."""
     halves = torch.stack((bits & LOW, _high(bits)), dim=-1)  # the low 32 bits come first
     u = (halves.float() + 0.5) * 2.0**-32

@@ -58,11 +58,11 @@ class Processes:
             mistake = found
             if self.count == 1:
                 raise
-        said = torch.zeros(self.count, MESSAGE, dtype=torch.int32)
+        messages = torch.zeros(self.count, MESSAGE, dtype=torch.int32)
         text = str(mistake or "").encode()[:MESSAGE]
-        said[self.rank, : len(text)] = torch.tensor(list(text), dtype=torch.int32)
-        self.add(said)
-        texts = [bytes(row[row > 0].tolist()).decode(errors="replace") for row in said]
+        messages[self.rank, : len(text)] = torch.tensor(list(text), dtype=torch.int32)
+        self.add(messages)
+        texts = [bytes(row[row > 0].tolist()).decode(errors="replace") for row in messages]
         if any(texts):
             raise InputError(next(filter(None, texts))) from mistake
 

@@ -34,7 +34,7 @@ WORDS = {str: "text", int: "a whole number", float: "a number", bool: "true or f
 LISTS = {str: "lines of text", int: "whole numbers", float: "numbers"}
 
 
-class Rule(NamedTuple):
+class FieldRule(NamedTuple):
     """What a field must be besides its type: in words, and as a test."""
 
     words: str
@@ -66,14 +66,14 @@ def fields_of(
     kind: type, names: Iterable[str], content: Json, where: str, remedy: str = ""
 ) -> Json:
     """Return these fields of a dataclass by name, read from a JSON object as `from_json` does."""
-    hints, known = _hints(kind), {f.name: f for f in fields(kind)}
+    hints, by_name = _hints(kind), {f.name: f for f in fields(kind)}
     out = {}
     for name in names:
         key = name.rstrip("_")
         if key in content:
             out[name] = _value(hints[name], content[key], where, key, remedy)
         else:
-            f = known[name]
+            f = by_name[name]
             optional = not (f.default is MISSING and f.default_factory is MISSING)
             require(optional, where, f"must have {key}", None, remedy)
     return out

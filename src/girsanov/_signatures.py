@@ -23,8 +23,8 @@ def takes(*requests: type) -> Callable[[Function], Function]:
         own = inspect.signature(function)
         named = [p for p in own.parameters.values() if p.kind is not p.VAR_KEYWORD]
         for request in requests:
-            by_name, known = inspect.signature(request).parameters, {p.name for p in named}
-            named += [by_name[f.name] for f in fields(request) if f.name not in known]
+            by_name, own_names = inspect.signature(request).parameters, {p.name for p in named}
+            named += [by_name[f.name] for f in fields(request) if f.name not in own_names]
         names = [p.name for p in named]
 
         @functools.wraps(function)

@@ -16,7 +16,7 @@ from .measuring.record import AuditRecord
 from .measuring.record_file import load_record, save_record, summary
 from .planning.make_plan import make_plan
 from .planning.options import PlanKeywords, PlanOptions
-from .planning.plan import Plan
+from .planning.plan import PRINT_WIDTH, Plan
 from .planning.tournament.options import AnyPlanKeywords, TournamentKeywords, TournamentOptions
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from .law.base import Law
 
 SAMPLED = "Candidates draw samples, which are compared with held-out data"
-WIDTH = 88
 
 
 @dataclass(frozen=True, repr=False)
@@ -46,7 +45,7 @@ class Audit(AuditRecord):
 
     def __str__(self) -> str:
         """Return the verdict, `repr`, what the curve comes to in nats, and what to do next."""
-        return printed(self)
+        return audit_text(self)
 
     @property
     def verdict(self) -> str:
@@ -123,14 +122,14 @@ def verdict(audit: Audit, plan: Plan | None = None) -> str:
     return " ".join(spoken(audit, plan))
 
 
-def printed(audit: Audit) -> str:
+def audit_text(audit: Audit) -> str:
     """Return the verdict, `repr`, what the curve comes to in nats, and what to do next."""
-    lines = [*([fill(audit.verdict, WIDTH)] if audit.verdict else []), repr(audit)]
+    lines = [*([fill(audit.verdict, PRINT_WIDTH)] if audit.verdict else []), repr(audit)]
     nats = audit.nats()
     low, high = (float(end) for end in nats.interval())
-    known = "exact" if audit.curve.exact else f"95 % interval {low:.4g} to {high:.4g}"
+    sure = "exact" if audit.curve.exact else f"95 % interval {low:.4g} to {high:.4g}"
     lines.append(
-        f"  error           {float(nats.value):.4g} nats, {known} (half of its integral over SNR)"
+        f"  error           {float(nats.value):.4g} nats, {sure} (half of its integral over SNR)"
     )
     memorised = audit.memorised()
     if memorised is not None:

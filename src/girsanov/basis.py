@@ -36,7 +36,7 @@ class Basis:
     factors: one orthonormal matrix [n, n] per axis of `shape`, None for the identity.
     """
 
-    kind: Kind
+    kind: BasisKind
     shape: tuple[int, ...]
     factors: tuple[Array | None, ...]
     _cache: dict[tuple[torch.dtype, torch.device], list[Tensor | None]] = field(

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 ROWS = 3.0  # of the variance within all classes, that count with a class's own
 FULL = 128  # dimensions up to which each class has axes of its own
-NUMBERS = 2**24  # of the moments of all classes, at most
+MOST_MOMENTS = 2**24  # of the moments of all classes, at most
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class ClassSums:
     """Sums over the rows of each class: how many, of c and of c^2, or c c^T with `full`."""
 
     def __init__(self, classes: int, dimension: int) -> None:
-        self.full = dimension <= FULL and classes * dimension**2 <= NUMBERS
+        self.full = dimension <= FULL and classes * dimension**2 <= MOST_MOMENTS
         self.count = np.zeros(classes, dtype=np.int64)
         self.first = np.zeros((classes, dimension))
         self.second = np.zeros((classes, *(dimension,) * (1 + self.full)))
@@ -110,10 +110,10 @@ class ClassSums:
         square = self._diagonal(self.second) - n * y**2
         square = np.maximum(square, 0.0)  # S_c, 0 without rows
         freedom = max(1.0, float(np.maximum(self.count - 1, 0).sum()))
-        within, known = square.sum(axis=0) / freedom, self.count > 0
-        spread = np.square(y[known] - y[known].mean(axis=0)).sum(axis=0) / max(1, known.sum() - 1)
-        between = np.maximum(0.0, spread - within * (1 / n[known]).mean())
-        k = np.where(known[:, None], between, 0.0) / np.maximum(between + within / n, 1e-300)
+        within, seen = square.sum(axis=0) / freedom, self.count > 0
+        spread = np.square(y[seen] - y[seen].mean(axis=0)).sum(axis=0) / max(1, seen.sum() - 1)
+        between = np.maximum(0.0, spread - within * (1 / n[seen]).mean())
+        k = np.where(seen[:, None], between, 0.0) / np.maximum(between + within / n, 1e-300)
         own = np.maximum(self.count - 1, 0)[:, None]
         variances = (square + ROWS * within) / (own + ROWS) + between * (1 - k)
         if not self.full:

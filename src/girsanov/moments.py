@@ -19,7 +19,7 @@ import numpy as np
 from ._checks import InputError, require
 from ._files import read_tensors, write_tensors
 from .basis import PCA_LIMIT, Basis, coordinate_basis, dct_basis, pca_basis
-from .class_moments import NUMBERS, ClassMoments, ClassSums, class_moments_from_tensors
+from .class_moments import MOST_MOMENTS, ClassMoments, ClassSums, class_moments_from_tensors
 
 if TYPE_CHECKING:
     from ._typing import Array, PathLike, Tensor
@@ -154,7 +154,7 @@ def with_classes(
     import torch
 
     d, basis = moments.basis.dimension, moments.basis
-    if classes < 2 or classes * d > NUMBERS:
+    if classes < 2 or classes * d > MOST_MOMENTS:
         return moments
     sums, mean = ClassSums(classes, d), torch.tensor(moments.mean)
     for x, label in batches:
@@ -163,5 +163,5 @@ def with_classes(
     centres, variances, axes = sums.moments()
     if axes is None:
         centres = basis.from_coordinates(torch.from_numpy(centres)).numpy()
-    known = ClassMoments(moments.mean + centres, variances, sums.count, axes)
-    return replace(moments, classes=known)
+    class_moments = ClassMoments(moments.mean + centres, variances, sums.count, axes)
+    return replace(moments, classes=class_moments)

@@ -63,8 +63,8 @@ class NoiseSource:
         if place.type == "cuda":
             self._require_address(step, steps, first)
             key = self.seed, self.stream
-            made = normals_on(key, step, steps, first * blocks, count * blocks, place)
-            return made.view(steps, count, -1)[:, :, :size]
+            drawn = normals_on(key, step, steps, first * blocks, count * blocks, place)
+            return drawn.view(steps, count, -1)[:, :, :size]
         z = box_muller(self._bits(step, steps, first * blocks, count * blocks * 4))
         return torch.from_numpy(z.reshape(steps, count, -1)[:, :, :size]).to(place)
 
@@ -78,10 +78,10 @@ class NoiseSource:
 
         For code that draws its noise itself, in whatever order.
         """
-        made = [torch.Generator() for _ in range(count)]
-        for one, u in zip(made, self.uniform(0, first, count), strict=True):
+        generators = [torch.Generator() for _ in range(count)]
+        for one, u in zip(generators, self.uniform(0, first, count), strict=True):
             one.manual_seed(int(u * 2.0**53))
-        return made
+        return generators
 
     def _bits(self, step: int, steps: int, first_block: int, words: int) -> np.ndarray:
         """Return `words` 64-bit words of each step, four a block, flat."""

@@ -261,6 +261,55 @@ def test_every_file_opens_with_a_docstring(name):
     assert ast.get_docstring(tree(name))
 
 
+# names
+
+COMMANDS = {  # a command, the call of the workflow behind it, and the public function
+    *("audit", "bounds", "compare", "demo", "doctor", "export", "fit", "plan", "report"),
+    *("sample", "verify"),
+}
+PROTOCOL = {"run", "STATEMENT"}  # what every file of paper/statements defines; `run` of the CLI
+
+
+def defined(name):
+    """Public functions and classes at the top of a file, and public constants."""
+    callables, constants = set(), set()
+    for node in tree(name).body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            callables.add(node.name)
+        targets = getattr(node, "targets", [getattr(node, "target", None)])
+        targets = targets if isinstance(node, ast.Assign | ast.AnnAssign) else []
+        constants |= {n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)}
+    return [{n for n in names if not n.startswith("_")} for names in (callables, constants)]
+
+
+def named_twice(what):
+    """Names that `what` of two files have in common, the exceptions left out."""
+    files = {}
+    for name in FILES:
+        for each in what(name) - PROTOCOL:
+            files.setdefault(each, []).append(name)
+    return {
+        each: where
+        for each, where in files.items()
+        if len(where) > 1 and not (each in COMMANDS and any(w.startswith("cli/") for w in where))
+    }
+
+
+def test_no_function_or_class_is_named_twice():
+    assert not named_twice(lambda name: defined(name)[0])
+
+
+def test_no_constant_that_another_file_imports_is_named_twice():
+    imported = {
+        alias.name
+        for name in FILES
+        for node in imports(name)
+        if isinstance(node, ast.ImportFrom) and (node.level or node.module.startswith("girsanov"))
+        for alias in node.names
+    }
+    assert not named_twice(lambda name: defined(name)[1] & imported)
+
+
 # randomness
 
 SEEDED = {"default_rng", "Philox", "Generator", "SeedSequence"}  # with arguments

@@ -18,7 +18,7 @@ import girsanov as gv  # noqa: E402
 from girsanov._checks import InputError  # noqa: E402
 from girsanov.cli.main import run  # noqa: E402
 from girsanov.denoise.pipelines.text import with_captions  # noqa: E402
-from girsanov.ledger.verdict import verdict  # noqa: E402
+from girsanov.ledger.verdict import plan_verdict  # noqa: E402
 
 CAPTIONS = ("a bee", "an ant", "two wasps")
 KINDS = (pipelines.StableDiffusionPipeline, pipelines.StableDiffusion3Pipeline)
@@ -155,7 +155,9 @@ def test_a_guided_ledger_says_so_everywhere(tmp_path):
     again = gv.load_plan(tmp_path / "plan.json")
     assert again.guidance == 4.0
     assert [e.note for e in again.ledger] == [e.note for e in plan.ledger]
-    assert verdict(again).startswith("Relative to the field guided with weight 4, not to data")
+    assert plan_verdict(again).startswith(
+        "Relative to the field guided with weight 4, not to data"
+    )
     with pytest.raises(InputError, match="was made for the model"):
         gv.sample(gv.from_pipeline(pipelines.class_latents()), plan, 2)
     assert gv.sample(model, plan, 2).shape == (2, 4, 4, 4)

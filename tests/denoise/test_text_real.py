@@ -16,7 +16,7 @@ from test_text import CAPTIONS, command, pictures  # noqa: E402
 
 import girsanov as gv  # noqa: E402
 from girsanov._checks import InputError  # noqa: E402
-from girsanov.denoise.pipelines.flux_tokens import pack, places, unpack  # noqa: E402
+from girsanov.denoise.pipelines.flux_tokens import pack_tokens, places, unpack_tokens  # noqa: E402
 from girsanov.denoise.pipelines.latents import decode, encode, encode_latents  # noqa: E402
 from girsanov.denoise.pipelines.own_schedulers import own_schedulers  # noqa: E402
 from girsanov.denoise.pipelines.text import with_captions  # noqa: E402
@@ -113,14 +113,14 @@ def test_flux_is_its_pipelines_own_one_step_prediction(flux, guidance, sigma):
     seen, label = normal(3, *SHAPE), torch.tensor([2, 0, 1])
     calls, forward = [], flux.transformer.forward
     flux.transformer.forward = lambda *a, **k: calls.append(k) or forward(*a, **k)
-    made = flux([CAPTIONS[k] for k in label], latents=pack(seen), sigmas=[sigma], **SIZE,
+    made = flux([CAPTIONS[k] for k in label], latents=pack_tokens(seen), sigmas=[sigma], **SIZE,
                 guidance_scale=guidance, output_type="latent").images  # fmt: skip
     u = float(flux.scheduler.sigmas[0])
     assert abs(u - sigma) > 0.01  # it was shifted
     got = model(seen / (1 - u), ((1 - u) / u) ** 2, label)
     del flux.transformer.forward
     assert len(calls) == 2
-    torch.testing.assert_close(got, unpack(made, SHAPE), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(got, unpack_tokens(made, SHAPE), rtol=1e-5, atol=1e-5)
     assert not torch.allclose(model(seen, 1.0, label), model(seen, 1.0, label.flip(0)), atol=1e-3)
     said = "one evaluation" if guidance != 1 else "guides by default (guidance_scale=3.5)"
     assert any(said in note for note in model.notes)
@@ -132,17 +132,18 @@ def test_a_flux_that_takes_no_weight_is_guided_by_two_evaluations(words):
     plain = with_captions(gv.from_pipeline(pipe), CAPTIONS).sized(SHAPE)
     seen, label = normal(2, *SHAPE), torch.tensor([1, 2])
     made = pipe([CAPTIONS[k] for k in label], negative_prompt=["", ""], true_cfg_scale=3.0,
-                latents=pack(seen), sigmas=[0.6], output_type="latent", **SIZE).images  # fmt: skip
+                latents=pack_tokens(seen), sigmas=[0.6],
+                output_type="latent", **SIZE).images  # fmt: skip
     u = float(pipe.scheduler.sigmas[0])
     got = model(seen / (1 - u), ((1 - u) / u) ** 2, label)
-    torch.testing.assert_close(got, unpack(made, SHAPE), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(got, unpack_tokens(made, SHAPE), rtol=1e-5, atol=1e-5)
     assert not any("guid" in note for note in plain.notes)
 
 
 def test_tokens_are_fluxs_own():
     z = normal(2, 3, 6, 4)
-    torch.testing.assert_close(pack(z), diffusers.FluxPipeline._pack_latents(z, 2, 3, 6, 4))
-    assert torch.equal(unpack(pack(z), (3, 6, 4)), z)
+    torch.testing.assert_close(pack_tokens(z), diffusers.FluxPipeline._pack_latents(z, 2, 3, 6, 4))
+    assert torch.equal(unpack_tokens(pack_tokens(z), (3, 6, 4)), z)
     own = diffusers.FluxPipeline._prepare_latent_image_ids(2, 3, 2, "cpu", torch.float32)
     assert torch.equal(places((3, 6, 4), z), own)
 
@@ -174,7 +175,7 @@ def test_the_planned_levels_are_those_that_flux_visits(flux, tmp_path):
     torch.manual_seed(3)  # FluxPipeline hands its scheduler no generator
     made = flux(
         ["a bee"] * 2,
-        latents=pack(z),
+        latents=pack_tokens(z),
         num_inference_steps=5,
         guidance_scale=1.0,
         output_type="latent",
@@ -195,8 +196,8 @@ def test_the_planned_levels_are_those_that_flux_visits(flux, tmp_path):
         x = step.state * x + step.prediction * model(x.view(2, *SHAPE), step.snr, label).flatten(1)
         if np.any(step.noise):
             noise = torch.randn(2, 4, 16)
-            x = x + float(step.noise) * unpack(noise, SHAPE).flatten(1)
-    got = unpack(made.images, SHAPE).flatten(1)
+            x = x + float(step.noise) * unpack_tokens(noise, SHAPE).flatten(1)
+    got = unpack_tokens(made.images, SHAPE).flatten(1)
     torch.testing.assert_close(got, x.float(), rtol=1e-4, atol=1e-4)
 
 
@@ -216,9 +217,9 @@ def test_fluxs_own_scheduler_is_a_candidate_and_draws_what_the_pipeline_does(
     label = torch.tensor([1, 1])
     got = sample_standardised(model, plan, 2, seed=4, label=label)
     z = NoiseSource(4, "sample").normal(0, 0, 2, 64).view(2, *SHAPE)
-    made = pipe([data.label_names[1]] * 2, latents=pack(z), num_inference_steps=3, **SIZE,
+    made = pipe([data.label_names[1]] * 2, latents=pack_tokens(z), num_inference_steps=3, **SIZE,
                 guidance_scale=1.0, output_type="latent").images  # fmt: skip
-    torch.testing.assert_close(got, unpack(made, SHAPE), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(got, unpack_tokens(made, SHAPE), rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(
         plan.levels, np.sort(((1 - pipe.scheduler.sigmas[:3]) / pipe.scheduler.sigmas[:3]) ** 2)
         .clip(1e-6), rtol=1e-4,

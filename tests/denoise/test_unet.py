@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from girsanov._checks import InputError
-from girsanov.denoise.unet import build_scheduler, build_unet, scheduler_log_snr, unet_config
+from girsanov.denoise.unet import build_unet, scheduler_log_snr, unet_config, unet_scheduler
 
 pytest.importorskip("diffusers")
 
 
 def test_scheduler_has_the_levels_of_equation_1():
-    got = scheduler_log_snr(build_scheduler((math.exp(-7), math.exp(9))))
+    got = scheduler_log_snr(unet_scheduler((math.exp(-7), math.exp(9))))
     assert len(got) == 1000
     assert (np.diff(got) < 0).all()
     u = 2 / np.pi * np.arctan(np.exp(-np.array([9, -7]) / 2))

@@ -5,16 +5,16 @@ import pytest
 import torch
 
 import girsanov as gv
-from girsanov.error_curve.between_levels import bends, bumps, places
+from girsanov.error_curve.between_levels import bends, bumps, places_between
 from girsanov.error_curve.curve import GROUPS
-from girsanov.error_curve.interpolate import refined, stretches
+from girsanov.error_curve.interpolate import refined_curve, stretches
 
 GRID = np.geomspace(0.1, 100.0, 6)
 LAW = gv.GaussianMixture([0.3, 0.7], [[-1.5], [3.0]], [0.04, 0.15])
 
 
 def test_places_are_one_in_every_sixteenth_of_a_gap():
-    at = places(GRID, GROUPS, 3)
+    at = places_between(GRID, GROUPS, 3)
     u = np.log(at.levels[1:] / GRID[:-1, None]) / np.log(GRID[1] / GRID[0])
     assert (np.sort((u * GROUPS).astype(int), axis=1) == np.arange(GROUPS)).all()
     assert not (np.diff(u, axis=1) > 0).all()  # in no order
@@ -24,14 +24,14 @@ def test_places_are_one_in_every_sixteenth_of_a_gap():
 
 def test_places_of_a_discrete_model_are_levels_it_knows():
     known = np.sort(np.concatenate([GRID, np.geomspace(0.11, 0.39, 5), [2.0]]))
-    at = places(GRID, GROUPS, 0, known)
+    at = places_between(GRID, GROUPS, 0, known)
     assert np.isin(at.levels, known).all()
     assert (at.weights.any(axis=1) == [False, True, False, True, False, False]).all()
     f = known[1:6] * (known[1:6] - GRID[0])
     length = (known[2:7] - known[:5]) / 2
     drawn = [
         (p.weights[1] * p.levels[1] * (p.levels[1] - GRID[0])).mean()
-        for p in (places(GRID, GROUPS, seed, known) for seed in range(400))
+        for p in (places_between(GRID, GROUPS, seed, known) for seed in range(400))
     ]
     assert np.mean(drawn) == pytest.approx(f @ length, abs=4 * np.std(drawn) / 20)
 
@@ -46,7 +46,7 @@ def test_the_integral_over_a_gap_is_unbiased_whatever_the_shape(wild):
     truth = np.trapezoid(wild(fine), s)
     form = bumps(s[None], grid[:1], grid[1:])[0]
     for seed in range(300):
-        at = places(grid, GROUPS, seed)
+        at = places_between(grid, GROUPS, seed)
         u = np.log(at.levels[1] / grid[0]) / np.log(grid[1] / grid[0])
         missed = np.zeros((2, GROUPS, 1))
         missed[1, :, 0] = wild(u)
@@ -85,7 +85,7 @@ def test_what_happens_between_levels_alone_is_seen():
     assert (np.abs(np.delete(gap, 4)) < np.delete(spread, 4) + 1e-6).all()
     middle = np.sqrt(GRID[3] * GRID[4])
     fine = np.sort(np.append(GRID, middle))
-    at = [refined(c, fine).mean_traces()[5, 0] for c in (wrong, right)]
+    at = [refined_curve(c, fine).mean_traces()[5, 0] for c in (wrong, right)]
     assert at[0] - at[1] == pytest.approx(0.09, abs=0.03)
 
 

@@ -7,13 +7,13 @@ import pytest
 from recorder import FRAME, LAW, Recorder
 
 import girsanov as gv
-from girsanov.error_curve.between_levels import places
+from girsanov.error_curve.between_levels import places_between
 from girsanov.error_curve.bridge_variate import Mixed, alpha, chance
-from girsanov.error_curve.curve import GROUPS, pairs
+from girsanov.error_curve.curve import GROUPS, upper_triangle
 from girsanov.error_curve.frame import make_frame
 from girsanov.error_curve.interpolate import stretches
 from girsanov.measuring import measuring_pass as measure
-from girsanov.measuring.examples import FAR, LawExamples
+from girsanov.measuring.examples import FIRST_AUDITED_DRAW, LawExamples
 from girsanov.measuring.measuring_pass import measure_curve
 from girsanov.measuring.options import Pass
 from girsanov.moments import moments_from_covariance
@@ -43,13 +43,13 @@ def seen():
         old[name] = getattr(measure, name)
         setattr(measure, name, lambda *a, name=name: kept.setdefault(name, a)[0])
     try:
-        at = places(GRID, GROUPS, SEED)
+        at = places_between(GRID, GROUPS, SEED)
         told = {"between": at, "seed": SEED, "batch_size": N}
         measure_curve(model, LawExamples(LAW, N, SEED), GRID, FRAME, Pass(**told))
     finally:
         for name, call in old.items():
             setattr(measure, name, call)
-    x0 = LAW.sample(N, seed=SEED, first=FAR)
+    x0 = LAW.sample(N, seed=SEED, first=FIRST_AUDITED_DRAW)
     n, r = ([(x0 - part).numpy() @ AXES for part in parts] for parts in zip(*model.calls))  # noqa: B905
     gaps = []
     # calls: level 1, level 2, the gap between them, level 3, its gap
@@ -142,7 +142,7 @@ def test_gaps_are_far_better_known_and_nothing_moves():
         try:
             found = []
             for seed in range(runs):
-                told = {"seed": seed, "between": places(grid, GROUPS, seed)}
+                told = {"seed": seed, "between": places_between(grid, GROUPS, seed)}
                 model, examples = Recorder(law, 1.0), LawExamples(law, 320, 0)
                 curve = measure_curve(model, examples, grid, frame, Pass(**told))
                 bare = stretches(curve.at(np.arange(len(grid) + 1)), grid)
@@ -157,7 +157,7 @@ def test_gaps_are_far_better_known_and_nothing_moves():
 
 def test_products_in_a_gap_that_repeat_others_are_plain_means_too(seen):
     """Of r at the noisier end and of c, which the sums copy from other rows."""
-    (kept, c, gaps), order = seen, pairs(5)
+    (kept, c, gaps), order = seen, upper_triangle(5)
     found = kept["with_corrections"][1].products
     for k, gap in enumerate(gaps, start=1):
         v = (np.ones_like(c), gap.n, gap.r, gap.ends[0], c)

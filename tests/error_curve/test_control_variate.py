@@ -6,13 +6,13 @@ import torch
 from recorder import FRAME, LAW, Cloud, Recorder
 
 import girsanov as gv
-from girsanov.error_curve.between_levels import places
+from girsanov.error_curve.between_levels import places_between
 from girsanov.error_curve.control_variate import LINEAR, means_without, slopes
 from girsanov.error_curve.curve import FOLDS, GROUPS
 from girsanov.error_curve.exact import exact_curve
 from girsanov.error_curve.frame import make_frame
 from girsanov.error_curve.interpolate import stretches
-from girsanov.measuring.examples import FAR, LawExamples
+from girsanov.measuring.examples import FIRST_AUDITED_DRAW, LawExamples
 from girsanov.measuring.measuring_pass import measure_curve
 from girsanov.measuring.options import Pass
 from girsanov.moments import moments_from_covariance
@@ -32,7 +32,7 @@ def recorded():
     """The controlled curve, and n, r, c in the principal axes behind it, [K, N, 2]."""
     model = Recorder(LAW)
     curve = measured(model, N, batch_size=N, full=True)
-    x0 = LAW.sample(N, seed=3, first=FAR)
+    x0 = LAW.sample(N, seed=3, first=FIRST_AUDITED_DRAW)
     axes = FRAME.moments.basis.factors[0]
     n, r = (
         np.stack([(x0 - part).numpy() @ axes for part in parts])
@@ -139,7 +139,11 @@ def test_much_of_the_spread_goes_at_the_levels_and_between_them():
     for control in (True, False):
         found = []
         for seed in range(24):
-            told = {"seed": seed, "control": control, "between": places(GRID, GROUPS, seed)}
+            told = {
+                "seed": seed,
+                "control": control,
+                "between": places_between(GRID, GROUPS, seed),
+            }
             examples = LawExamples(law, 320, 0)  # the same: the spread is that of the noise
             curve = measure_curve(Recorder(law, 0.8), examples, GRID, frame, Pass(**told))
             integral = stretches(curve, curve.levels[1:])[1:].mean(axis=1)
@@ -161,7 +165,7 @@ class Saturated(gv.ExactDenoiser):
 
 def test_where_the_linear_part_says_nothing_nothing_is_taken_off():
     model = Saturated(LAW)
-    model.x0 = LAW.sample(N, seed=3, first=FAR)
+    model.x0 = LAW.sample(N, seed=3, first=FIRST_AUDITED_DRAW)
     curve = measured(model, N, batch_size=N)
     assert curve.total().value[1:] == pytest.approx(2.0, abs=0.05)
     assert (np.abs(curve.errors["pca"].sum(axis=2)[1:] - 2.0) < 0.35).all()

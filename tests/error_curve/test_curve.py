@@ -6,11 +6,11 @@ import torch
 
 from girsanov._checks import InputError
 from girsanov.denoise.exact import ExactDenoiser
-from girsanov.error_curve.curve import FOLDS, GROUPS, pairs
+from girsanov.error_curve.curve import FOLDS, GROUPS, upper_triangle
 from girsanov.error_curve.exact import exact_curve
 from girsanov.error_curve.frame import make_frame
 from girsanov.law import Gaussian, GaussianMixture
-from girsanov.measuring.examples import FAR, LawExamples
+from girsanov.measuring.examples import FIRST_AUDITED_DRAW, LawExamples
 from girsanov.measuring.measuring_pass import measure_curve
 from girsanov.measuring.options import Pass
 from girsanov.moments import moments_from_covariance
@@ -44,7 +44,7 @@ def run(denoiser, **options):
 @pytest.fixture(scope="module")
 def recorded():
     """A curve, and the noise n and residual r behind it, [draws, K, N, 2], and x0 [N, 2]."""
-    denoiser, x0 = Recorder(LAW), LAW.sample(N, seed=3, first=FAR)
+    denoiser, x0 = Recorder(LAW), LAW.sample(N, seed=3, first=FIRST_AUDITED_DRAW)
     curve = run(denoiser, draws=2, batch_size=64, full=True, control=False)
     n, r = torch.zeros(2, 2, 3, N, 2, dtype=torch.float64)
     for i, (s, x, m) in enumerate(denoiser.calls):
@@ -97,7 +97,7 @@ def test_products_feed_the_probe_with_plain_means(recorded):  # (3)
     n, r, c = n @ axes, r @ axes, np.broadcast_to((x0 - LAW.mean) @ axes, n.shape)
     before = np.concatenate([c[:, :1], r[:, :-1]], axis=1)
     vector = [np.ones_like(r), n, r, before, c]
-    expected = np.stack([by_group(vector[a] * vector[b]) for a, b in pairs(5)], axis=-1)
+    expected = np.stack([by_group(vector[a] * vector[b]) for a, b in upper_triangle(5)], axis=-1)
     assert curve.probe_variances == pytest.approx(variances)
     assert curve.products[1:] == pytest.approx(expected, rel=1e-9, abs=1e-12)
 

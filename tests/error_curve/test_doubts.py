@@ -132,8 +132,8 @@ def test_a_reduced_mean_gone_wrong_reaches_no_verdict(held_out, monkeypatch):
 
 def test_what_is_taken_off_with_the_wrong_sign_is_not_taken_off(held_out, monkeypatch):
     train, held = held_out
-    right = control.parts
-    monkeypatch.setattr(control, "parts", lambda fit, chance: -right(fit, chance))
+    right = control.noise_in_moments
+    monkeypatch.setattr(control, "noise_in_moments", lambda fit, chance: -right(fit, chance))
     audit = audited(train, held)
     share = audit.total().se / (audited_plain(audit).se)
     assert (share <= harmless.WORSE).all()

@@ -18,7 +18,7 @@ from girsanov.measuring import resume as kept
 from girsanov.sampling.shards import sample_shards
 from girsanov.train import TrainOptions
 from girsanov.train.checkpoint import load_checkpoint
-from girsanov.workflow.shared.data_sources import parts
+from girsanov.workflow.shared.data_sources import held_out_and_train
 
 
 def make_model(folder: Path) -> None:
@@ -63,7 +63,7 @@ def use_model(folder: Path) -> None:
     x = torch.ones(2, *model.shape)
     label = torch.zeros(2, dtype=torch.int64) if model.classes else None
     in_units(model.standardisation, model(x, 1.0, label))
-    held_out, _ = parts(model, gv.load_data(ROWS * 1.1), "x.npy")
+    held_out, _ = held_out_and_train(model, gv.load_data(ROWS * 1.1), "x.npy")
     gv.audit(model, held_out, levels=3, examples=40)
 
 

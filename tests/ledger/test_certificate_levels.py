@@ -9,7 +9,7 @@ import pytest
 import girsanov as gv
 from girsanov._checks import InputError
 from girsanov.ledger.certificate import (
-    EXACT,
+    EXACT_LAW,
     VACUOUS,
     Entry,
     certificate_from_json,
@@ -66,7 +66,7 @@ def test_words_name_the_finest_level_that_says_something():
     assert (
         some(0.1).words().startswith("start and steps alone: TV at most 0.224 at noise level 1;")
     )
-    exact = replace(some(0.1), holds=EXACT).words()
+    exact = replace(some(0.1), holds=EXACT_LAW).words()
     assert exact.startswith("TV at most 0.224 at noise level 1;")
 
 

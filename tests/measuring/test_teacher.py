@@ -14,7 +14,7 @@ from girsanov.measuring.options import Pass
 from girsanov.measuring.teacher import (
     REFINE,
     measure_trajectories,
-    refined,
+    refined_levels,
     start_noise,
     start_points,
     teacher_calls,
@@ -54,7 +54,7 @@ def test_the_teacher_is_heun_on_the_refined_levels():
     z = start_noise(5, 0, 6, 1).double()
     x = start_points(frame, grid[0], z)
     np.testing.assert_allclose(paths.states[0], x, rtol=1e-6)
-    fine = refined(grid, 3)
+    fine = refined_levels(grid, 3)
     assert np.array_equal(fine[::3], grid)
     np.testing.assert_allclose(np.diff(np.log(fine)), np.log(grid[1] / grid[0]) / 3)
     sigma = fine**-0.5

@@ -5,8 +5,8 @@ import pytest
 
 from girsanov._checks import InputError
 from girsanov.law import Gaussian, GaussianMixture
-from girsanov.paper.bounds import Facts, any_law, certificate
-from girsanov.paper.bounds.any_law import geometric_discretisation, score_term
+from girsanov.paper.bounds import Facts, any_law, any_law_certificate
+from girsanov.paper.bounds.any_law import any_law_score_term, geometric_discretisation
 
 GMM = GaussianMixture([0.3, 0.7], [[-1.5], [1.0]], [0.04, 0.15])
 
@@ -98,9 +98,9 @@ def test_a_score_error_costs_what_its_denoiser_does(ends):
         s = np.geomspace(*ends, n + 1)
         # 1/2 sum delta eps^2 with eps = e/sqrt(s (1 + s)), from score = (alpha m - X)/sigma^2
         true = 0.3**2 / 2 * np.sum(np.diff(s) / (s[:-1] * (1 + s[:-1])))
-        got = score_term(0.3, n, first=ends[0], last=ends[1])
+        got = any_law_score_term(0.3, n, first=ends[0], last=ends[1])
         assert true * (1 - 1e-12) <= got <= 2 * true
     time = np.log1p(1 / ends[0]) / 2 - np.log1p(1 / ends[1]) / 2
-    assert score_term(0.3, 10**7, first=ends[0], last=ends[1]) == pytest.approx(
+    assert any_law_score_term(0.3, 10**7, first=ends[0], last=ends[1]) == pytest.approx(
         0.09 * time, rel=1e-4
     )

@@ -9,8 +9,8 @@ from girsanov._checks import InputError
 from girsanov.paper.bounds import Facts, theorem6, theorem7
 from girsanov.paper.bounds.chen2023_cld import (
     exact_discretisation,
-    ou_time,
-    uniform_discretisation,
+    ou_time_of_cld,
+    uniform_cld_discretisation,
 )
 
 
@@ -22,9 +22,9 @@ def test_the_clock_of_the_reduction():
     for t in (1e-4, 0.01, 1.0, 1.001, 7.0, 25.0):
         r = np.exp(-2 * t) * (1 + 2 * t + 2 * t**2)
         if t > 0.1:
-            assert ou_time(t) == pytest.approx(-np.log(r) / 2, rel=1e-12)
+            assert ou_time_of_cld(t) == pytest.approx(-np.log(r) / 2, rel=1e-12)
         else:  # 1 - r = 4 t^3/3 (1 - 3t/2 + ...)
-            assert ou_time(t) == pytest.approx(2 * t**3 / 3, rel=2 * t)
+            assert ou_time_of_cld(t) == pytest.approx(2 * t**3 / 3, rel=2 * t)
 
 
 @pytest.mark.parametrize(
@@ -45,15 +45,15 @@ def test_table_of_critically_damped(value, h, path, a, b):
     facts = law.facts(lipschitz=float(max(1, 1 / value)))
     exact = exact_discretisation(1, law.information, n, time=6.0)
     assert exact == pytest.approx(path, rel=4e-3)
-    assert uniform_discretisation(facts, "4a", n, time=6.0) == pytest.approx(a, rel=2e-2)
-    assert uniform_discretisation(facts, "4b", n, time=6.0) == pytest.approx(b, rel=4e-3)
+    assert uniform_cld_discretisation(facts, "4a", n, time=6.0) == pytest.approx(a, rel=2e-2)
+    assert uniform_cld_discretisation(facts, "4b", n, time=6.0) == pytest.approx(b, rel=4e-3)
 
 
 def test_exact_value_against_the_definition():  # twice the mean square lag of the v-score
     law, h, n = spectrum(0.2), 0.25, 8
 
     def moments(t):
-        g = (law.information(ou_time(t)) - 1) / (1 + 2 * t + 2 * t**2)
+        g = (law.information(ou_time_of_cld(t)) - 1) / (1 + 2 * t + 2 * t**2)
         return np.array([[1 + g * (1 + t) ** 2, g * t * (1 + t)], [g * t * (1 + t), 1 + g * t**2]])
 
     def lag(t, node):  # E S_t S_node^T = e^{uF^T} J(node), v row
@@ -79,8 +79,10 @@ def test_bounds_hold_for_random_gaussians():
         facts = law.facts(lipschitz=float(max(1, (1 / law.values).max())))
         exact = exact_discretisation(d, law.information, n, time=time)
         for form in ("4a", "4b"):
-            assert exact <= uniform_discretisation(facts, form, n, time=time) * (1 + 1e-6)
-        assert law.kl(float(ou_time(time))) <= facts.start(float(ou_time(time))) * (1 + 1e-9)
+            assert exact <= uniform_cld_discretisation(facts, form, n, time=time) * (1 + 1e-6)
+        assert law.kl(float(ou_time_of_cld(time))) <= facts.start(float(ou_time_of_cld(time))) * (
+            1 + 1e-9
+        )
 
 
 def test_bounds_hold_for_mixtures():
@@ -89,7 +91,7 @@ def test_bounds_hold_for_mixtures():
         law: Line = random_line(rng)
         information = np.vectorize(lambda t, law=law: law.at(round(float(t), 12))[0])
         exact = exact_discretisation(1, information, 10, time=3.0)
-        assert exact <= uniform_discretisation(law.facts(), "4b", 10, time=3.0) * (1 + 1e-6)
+        assert exact <= uniform_cld_discretisation(law.facts(), "4b", 10, time=3.0) * (1 + 1e-6)
 
 
 def test_theorem_takes_the_lesser_and_adds_the_score_error():
@@ -123,10 +125,10 @@ def test_huge_numbers_lose_no_digits_of_4b(size):
     law, n = spectrum(0.5), 30
     exact = exact_discretisation(1, law.information, n, time=3.0)
     far = Facts(1, size, variance=0.5, information=2.0)
-    assert uniform_discretisation(far, "4b", n, time=3.0) > exact
+    assert uniform_cld_discretisation(far, "4b", n, time=3.0) > exact
     # and data that are nearly points have at least that of a Gaussian
     sharp = Facts(1, 1.0, information=size)
-    bound = uniform_discretisation(sharp, "4b", n, time=3.0)
+    bound = uniform_cld_discretisation(sharp, "4b", n, time=3.0)
     point = exact_discretisation(1, spectrum(1 / size).information, n, time=3.0)
     assert np.isfinite(bound)
     assert bound > 0.99 * point

@@ -131,7 +131,7 @@ def test_table_for_the_mixture():
 
 def test_exact_formula_from_given_information():  # (2.0)
     times = np.linspace(0.1, 2.0, 12)
-    got = discretisation(times, GMM.information(times), GMM.integral(0.1, 2.0))
+    got = exact_score_discretisation(times, GMM.information(times), GMM.integral(0.1, 2.0))
     assert got == pytest.approx(path_kl(GMM, times), rel=1e-12)
 
 

@@ -14,7 +14,7 @@ from girsanov.paper.phase import (
     cld_levels,
     cld_monte_carlo,
 )
-from girsanov.sampling.cld import CLD
+from girsanov.sampling.step_kl_cld import CLD
 
 LINE = LAWS["mixture 1-D"]
 

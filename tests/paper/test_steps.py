@@ -14,7 +14,7 @@ CLOSED = {
     "a": A,
     "b": lambda h: h - 1 + mp.exp(-h),
     "kappa": lambda h: mp.mpf(1) / 2 - C(h),
-    "phi": lambda h: -mp.log(2 * C(h)) / 2 - mp.mpf(1) / 2 + C(h),
+    "step_phi": lambda h: -mp.log(2 * C(h)) / 2 - mp.mpf(1) / 2 + C(h),
     "square": lambda h: h - 2 * (1 - mp.exp(-h)) + (1 - mp.exp(-2 * h)) / 2,
     "c": lambda h: 1 - (1 + h) * mp.exp(-h),
     "e": lambda h: h - 2 * h * mp.exp(-h),
@@ -56,9 +56,9 @@ def test_inequalities_of_the_table():
     assert (of.kappa(h) <= h).all()
     assert (of.kappa(h) >= 0).all()
     short = h[h <= 1.5]  # at 1.55 and beyond it is false
-    assert (of.phi(short) <= short**2 * (1 + 1e-12)).all()
-    assert of.phi(1.55) > 1.55**2
+    assert (of.step_phi(short) <= short**2 * (1 + 1e-12)).all()
+    assert of.step_phi(1.55) > 1.55**2
     assert np.allclose(h - of.a(h), 2 * of.b(h), rtol=1e-9, atol=1e-16)
     assert of.a(of.LONGEST) > 0 > of.a(of.LONGEST + 1e-3)
-    assert np.isinf(of.phi(2.0))
+    assert np.isinf(of.step_phi(2.0))
     assert of.kappa(500.0) == pytest.approx(0.5)

@@ -10,7 +10,7 @@ from girsanov.planning import audit_to_precision as precise
 from girsanov.planning.audit_to_precision import (
     GROWTH,
     MOST_DRAWS,
-    NEAR,
+    NEAR_ENOUGH,
     PILOT,
     available,
     relative_half_width,
@@ -36,7 +36,7 @@ def test_a_law_is_measured_until_its_discretisation_is_known(model, half_width):
     told = found.facts.precision
     entry = next(e for e in found.plan(steps=6).ledger if e.name == "discretisation")
     assert told.reached == pytest.approx((entry.high - entry.low) / 2 / entry.value)
-    assert told.reached <= half_width * NEAR
+    assert told.reached <= half_width * NEAR_ENOUGH
     assert (told.wanted, told.steps) == (half_width, 6)
     assert told.calls_before >= PILOT * 33  # 17 levels and the gaps between them
     assert found.facts.notes[-1].startswith("the discretisation of 6 planned steps is known to")

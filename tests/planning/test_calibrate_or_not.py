@@ -12,7 +12,7 @@ from girsanov.denoise.exact import ExactDenoiser
 from girsanov.law import Gaussian, GaussianMixture
 from girsanov.ledger.score_entry import corrected_bound
 from girsanov.path_kl.grid_cost import prices
-from girsanov.planning.calibrate_or_not import advised, gain
+from girsanov.planning.calibrate_or_not import advised, calibration_gain
 from girsanov.planning.make_plan import make_plan
 from girsanov.sampling.registry import SAMPLERS
 
@@ -113,7 +113,7 @@ def test_equation_1_is_the_difference_of_path_kls(audits, name):
     """The gain on fresh examples, for the grids and the correction that were chosen, agrees."""
     price = prices(audits[name], SAMPLERS["analytic-dpm"], levels=audits[name].levels)
     nodes = price.choice().nodes(5, len(LEVELS) - 3)
-    found = gain(price, nodes)
+    found = calibration_gain(price, nodes)
     low, high = found.interval(0.9999)
     made = make_plan(audits[name], steps=5, calibrate=True, resolution=LEVELS[-4] ** -0.5)
     raw = make_plan(audits[name], steps=5, calibrate=False, resolution=LEVELS[-4] ** -0.5)
@@ -157,7 +157,7 @@ def test_an_exact_denoiser_is_never_calibrated():
     known = audit(ExactDenoiser(LAW), LAW, levels=LEVELS)
     price = prices(known, SAMPLERS["analytic-dpm"], levels=known.levels)
     assert not advised(price, np.array([3, 9, 20]))
-    assert gain(price, np.array([3, 9, 20])) is None
+    assert calibration_gain(price, np.array([3, 9, 20])) is None
 
 
 def test_where_bands_hold_several_coordinates_only_ei_relative_has_no_corrected_price():

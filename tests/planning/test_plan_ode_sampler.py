@@ -92,7 +92,7 @@ def test_the_ledger_says_that_there_is_no_path_kl(audit):
         assert (entries[name].kind, entries[name].value, entries[name].note) == (
             "unknown",
             None,
-            NONE,
+            NO_KL,
         )
     assert entries["score"].kind == "exact"
     assert "linear flow" in plan.distance.note

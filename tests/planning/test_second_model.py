@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import girsanov as gv
-from girsanov.ledger.score_entry import RISK
+from girsanov.ledger.score_entry import ENTRY_RISK
 from girsanov.planning.second_model import proven, rival_floor
 
 LAW = gv.GaussianMixture(
@@ -78,7 +78,7 @@ def test_a_worse_model_and_other_data_prove_nothing():
     poor, good, elsewhere = made(0.3), made(0.05), made(0.05, seed=8)
     plan = good.plan(steps=6, calibrate=False)
     assert proven(plan, good, [poor, good]) is plan
-    assert rival_floor(plan, good, poor, RISK) == 0
+    assert rival_floor(plan, good, poor, ENTRY_RISK) == 0
     mine = poor.plan(steps=6, calibrate=False)
     assert proven(mine, poor, [elsewhere]) is mine
 
@@ -87,7 +87,7 @@ def test_two_exact_denoisers_prove_nothing_of_each_other():
     for seed in range(6):
         one, two = made(0.0, seed, 100), made(1e-9, seed, 100)
         plan = one.plan(steps=5, calibrate=False)
-        assert rival_floor(plan, one, two, RISK) == 0
+        assert rival_floor(plan, one, two, ENTRY_RISK) == 0
 
 
 def test_a_full_covariance_is_held_against_what_the_rival_has_measured():

@@ -15,7 +15,7 @@ from girsanov.comparison.jackknife import Squared
 from girsanov.comparison.measures.sliced_w2 import SlicedW2
 from girsanov.denoise.facts import DiffusersScheduler
 from girsanov.planning.tournament.candidates import Candidate, candidates, end, hand_grids
-from girsanov.planning.tournament.halving import Entrant, choose, go_on, standing
+from girsanov.planning.tournament.halving import Entrant, best_entrant, go_on, standing
 from girsanov.planning.tournament.tournament import is_fresh, rounds, tournament
 
 LAW = gv.GaussianMixture([0.3, 0.7], [[0.0, 1.0], [3.0, -1.0]], [0.5, 0.02])
@@ -158,10 +158,10 @@ def test_a_tie_goes_to_the_candidate_with_a_path_kl(plan):
     assert standing(close, close).won
     assert standing(best, close).behind == pytest.approx(-0.1)
     far = entrant(plan, "far", 5 + spread)
-    assert choose([best, closer, far]) is best
+    assert best_entrant([best, closer, far]) is best
     sure = entrant(plan, "paired", 1.1 + spread)  # behind by 0.1 in every group
-    assert choose([best, sure]) is best
-    assert choose([close, best]) is close
+    assert best_entrant([best, sure]) is best
+    assert best_entrant([close, best]) is close
 
 
 def owned(plan, name, squares):
@@ -183,9 +183,9 @@ def test_what_the_pipeline_has_is_never_knocked_out_and_nothing_worse_preferred(
     assert go_on(ranked, 2) == [best, worse]
     assert go_on([best, close], 1) == [best]
     mine.failure = ""
-    assert choose([best, mine, close]) is best  # the certified one is behind what there is
-    assert choose([best, close, mine]) is close
-    assert choose([mine, close]) is mine
+    assert best_entrant([best, mine, close]) is best  # the certified one is behind what there is
+    assert best_entrant([best, close, mine]) is close
+    assert best_entrant([mine, close]) is mine
 
 
 def test_a_candidate_that_fails_loses(audit):

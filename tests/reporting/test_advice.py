@@ -128,7 +128,7 @@ def test_what_is_known_by_heart_is_not_mended_by_more_training(bad):
     assert "an earlier stop would help. With the same model, what would help most" in said
     assert "more training" not in said
     page = listed(learnt, remedies(learnt, plan), plan)
-    assert "memorised" in page.told[0]
+    assert "memorised" in page.faults[0]
     assert not any("ore training" in line for line in page.items)
     assert f"down to noise {plan.resolution:.3g}" in said
     assert f"down to noise {learnt.levels[-1] ** -0.5:.3g}" in str(learnt)
@@ -146,7 +146,7 @@ def test_a_model_that_is_far_off_under_much_noise_is_told_so_first():
         )
         assert "calling a network the wrong way" in told
         assert remedy in told
-        assert told.split(".")[0] in listed(made, remedies(made, plan), plan).told[0]
+        assert told.split(".")[0] in listed(made, remedies(made, plan), plan).faults[0]
 
 
 def test_nats_advise_no_other_grid_where_samples_chose(good):

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from girsanov.ledger.numbers import value_of
-from girsanov.ledger.verdict import verdict
+from girsanov.ledger.verdict import plan_verdict
 from girsanov.planning.make_plan import make_plan
 from girsanov.reporting.figure_files import write_figures
 from girsanov.reporting.figures.error_curve import curve_figure
@@ -152,7 +152,7 @@ def test_the_slider_moves_the_words(slid, wrong_audit, wrong_plans):
     for shown in slid["found"]:
         steps = int(shown["output"].split()[0])
         plan = make_plan(wrong_audit, steps=steps, resolution=given.resolution)
-        assert shown["title"] == verdict(plan)
+        assert shown["title"] == plan_verdict(plan)
         assert shown["spoken"] == shown["output"]
         assert shown["card"].startswith(value_of(plan.ledger[0]))
         assert shown["certificate"] == certificate_words(plan)

@@ -29,7 +29,7 @@ def test_every_embedded_plan_is_the_one_made_for_its_steps(embedded, wrong_audit
     for told in embedded["plans"]:
         plan = make_plan(wrong_audit, steps=told["steps"], resolution=given.resolution)
         np.testing.assert_allclose(told["noise"], plan.levels**-0.5, rtol=1e-4)
-        assert told["sentence"] == verdict(plan)
+        assert told["sentence"] == plan_verdict(plan)
         for bar, entry in zip(told["bars"], plan.ledger, strict=True):
             known = entry.low if entry.value is None else entry.value
             assert bar[1] == pytest.approx(known, rel=1e-4)

@@ -7,7 +7,7 @@ from PIL import Image
 
 from girsanov import InputError
 from girsanov.data import load_data
-from girsanov.reporting.figures.samples import montage, pictures, rows_of, to_pixels
+from girsanov.reporting.figures.samples import montage, pictures, sample_rows, to_pixels
 
 RNG = np.random.default_rng(0)
 
@@ -109,7 +109,7 @@ def test_odd_columns_are_drawn(column):
 
 
 def test_rows_are_evenly_spaced():
-    np.testing.assert_array_equal(rows_of(np.arange(9), "data", 3), [0, 4, 8])
+    np.testing.assert_array_equal(sample_rows(np.arange(9), "data", 3), [0, 4, 8])
 
 
 def test_samples_that_do_not_match_data_are_refused():

@@ -4,7 +4,7 @@ import pytest
 
 from girsanov.ledger.distance import Distance
 from girsanov.ledger.entry import Entry, tv_from_kl
-from girsanov.ledger.verdict import advice, certificate, sampler_share, verdict
+from girsanov.ledger.verdict import advice, certificate_verdict, plan_verdict, sampler_share
 
 
 def estimate(name, value, half):
@@ -38,12 +38,12 @@ def test_the_words_follow_equations_1_to_3(with_ledger, disc, half, low, begins)
     if disc < 0.01:
         init = Entry("init", 0.0, 0.0, 0.0, "exact", "")
     plan = with_ledger(init, estimate("discretisation", disc, half), bound(low))
-    assert verdict(plan).startswith(begins)
+    assert plan_verdict(plan).startswith(begins)
 
 
 def test_a_larger_sampler_never_acquits_the_model(with_ledger):
     plan = with_ledger(estimate("init", 0.0, 0.0), estimate("discretisation", 9.0, 1.0), bound(1))
-    assert "at least 1.00 nats, and how much more cannot be known" in verdict(plan)
+    assert "at least 1.00 nats, and how much more cannot be known" in plan_verdict(plan)
 
 
 @pytest.mark.parametrize(
@@ -56,26 +56,26 @@ def test_a_larger_sampler_never_acquits_the_model(with_ledger):
 )
 def test_an_exact_denoiser_leaves_the_sampler(with_ledger, init, disc, part):
     plan = with_ledger(estimate("init", init, 0.01), estimate("discretisation", disc, 0.01), EXACT)
-    assert verdict(plan).startswith("It is the sampler: the denoiser is exact")
-    assert part in verdict(plan)
+    assert plan_verdict(plan).startswith("It is the sampler: the denoiser is exact")
+    assert part in plan_verdict(plan)
 
 
 def test_an_exact_denoiser_with_enough_steps(with_ledger):
     plan = with_ledger(estimate("init", 1e-4, 0), estimate("discretisation", 1e-3, 1e-4), EXACT)
-    assert verdict(plan).startswith("Neither: the denoiser is exact")
+    assert plan_verdict(plan).startswith("Neither: the denoiser is exact")
 
 
 def test_an_unmeasured_sampler_gets_no_verdict(with_ledger):
     plan = with_ledger(Entry("init", None, None, None, "unknown", ""), bound(1))
-    assert "nothing can be said" in verdict(plan)
+    assert "nothing can be said" in plan_verdict(plan)
 
 
 def test_the_certificate_is_the_ends_sum(with_ledger):
     plan = with_ledger(estimate("init", 0.01, 0), estimate("discretisation", 0.02, 0.01), EXACT)
-    assert "at most 0.0400 nats" in certificate(plan)
-    assert f"at most {tv_from_kl(0.04):.3f}" in certificate(plan)
+    assert "at most 0.0400 nats" in certificate_verdict(plan)
+    assert f"at most {tv_from_kl(0.04):.3f}" in certificate_verdict(plan)
     plan = with_ledger(estimate("init", 0.01, 0), estimate("discretisation", 0.02, 0.01), bound(1))
-    assert certificate(plan).startswith("No total is given")
+    assert certificate_verdict(plan).startswith("No total is given")
 
 
 def test_advice_compares_with_the_cheapest_number_of_steps(with_ledger, exact_plan):
@@ -102,5 +102,5 @@ def test_advice_names_the_spacing_when_steps_do_not_explain_the_cost(with_ledger
 def test_an_ode_sampler_is_judged_by_its_distance(exact_plan):
     far = Distance(0.031, 0.02, 0.04, "predicted", 100.0, "")
     plan = dataclasses.replace(exact_plan, distance=far, promised=None)
-    assert "has no cost in nats: with 6 steps its samples end 0.0310" in verdict(plan)
-    assert "Nothing in nats" in certificate(plan)
+    assert "has no cost in nats: with 6 steps its samples end 0.0310" in plan_verdict(plan)
+    assert "Nothing in nats" in certificate_verdict(plan)

@@ -10,10 +10,11 @@ from girsanov._checks import InputError
 from girsanov.denoise.exact import ExactDenoiser
 from girsanov.law import Gaussian
 from girsanov.process import CriticallyDampedLangevin
-from girsanov.sampling.cld import CLD, follow, strang_recipe
+from girsanov.sampling.cld import follow, strang_recipe
 from girsanov.sampling.loop import sample_standardised
 from girsanov.sampling.registry import cld_recipe, recipe
 from girsanov.sampling.sampler import Complement
+from girsanov.sampling.step_kl_cld import CLD
 
 F, E = np.array([[0.0, -1.0], [1.0, -2.0]]), np.array([0.0, 1.0])
 BACK = np.array([[0.0, 1.0], [-1.0, -2.0]])  # F + 4 e_v e_v^T backwards: drift of (3)

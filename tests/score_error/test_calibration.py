@@ -11,7 +11,7 @@ from girsanov.denoise.calibrate import CalibratedDenoiser
 from girsanov.denoise.exact import ExactDenoiser
 from girsanov.law import Gaussian, GaussianMixture
 from girsanov.planning.plan_file import load_plan
-from girsanov.score_error.calibration import MARGIN
+from girsanov.score_error.corrections import CALIBRATION_MARGIN
 
 LAW = GaussianMixture(
     [0.25, 0.75],
@@ -84,7 +84,7 @@ def test_an_exact_denoiser_is_left_alone_and_never_made_worse():
     report = made("exact")
     better = report.calibrated()
     assert better.calibration.share < 0.2
-    assert (better.total().value < (1 + MARGIN / 2) * report.total().value).all()
+    assert (better.total().value < (1 + CALIBRATION_MARGIN / 2) * report.total().value).all()
 
 
 def test_only_levels_where_it_helps_are_touched():
@@ -103,7 +103,7 @@ def test_small_data_is_not_made_worse_on_new_examples():
         fresh = audit(model, LAW, levels=GRID[::3], examples=1000, seed=100 + seed).total().value
         raw = audit(ExactDenoiser(LAW), LAW, levels=GRID[::3], examples=1000, seed=100 + seed)
         excess.append(fresh / raw.total().value - 1)
-    assert np.mean(excess) < 2 * MARGIN
+    assert np.mean(excess) < 2 * CALIBRATION_MARGIN
 
 
 def test_plans_carry_the_calibration_and_samples_use_it(tmp_path):

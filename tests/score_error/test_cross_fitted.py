@@ -5,16 +5,16 @@ import pytest
 import torch
 
 import girsanov as gv
-from girsanov.error_curve.between_levels import places
-from girsanov.error_curve.curve import GROUPS, pairs
+from girsanov.error_curve.between_levels import places_between
+from girsanov.error_curve.curve import GROUPS, upper_triangle
 from girsanov.error_curve.frame import make_frame
 from girsanov.error_curve.interpolate import stretches
 from girsanov.measuring import measuring_pass as measure
-from girsanov.measuring.examples import FAR, LawExamples
+from girsanov.measuring.examples import FIRST_AUDITED_DRAW, LawExamples
 from girsanov.measuring.measuring_pass import measure_curve
 from girsanov.measuring.options import Pass
 from girsanov.moments import moments_from_covariance
-from girsanov.score_error.corrections import CALIBRATED, PROBED
+from girsanov.score_error.corrections import CALIBRATED_TERMS, PROBED_TERMS
 
 LAW = gv.GaussianMixture(
     [0.25, 0.75], [[-1.0, 2.0], [1.5, 0.5]], [np.diag([0.5, 0.4]), [[0.05, -0.02], [-0.02, 0.2]]]
@@ -47,10 +47,13 @@ def caught(monkeypatch):
 
 def test_products_between_the_levels_are_plain_means_over_what_was_called(caught):
     model, other = Recorder(LAW), Recorder(LAW, 0.5)
-    between = places(GRID, GROUPS, 3)
+    between = places_between(GRID, GROUPS, 3)
     options = {"between": between, "reference": other, "batch_size": N}
     measure_curve(model, LawExamples(LAW, N, 3), GRID, FRAME, Pass(**options))
-    (_, (at, products, _), examples), x0 = caught[0], LAW.sample(N, seed=3, first=FAR)
+    (_, (at, products, _), examples), x0 = (
+        caught[0],
+        LAW.sample(N, seed=3, first=FIRST_AUDITED_DRAW),
+    )
     assert (at, examples) == (between, N)
     axes = np.linalg.eigh(LAW.covariance())[1][:, ::-1]
     # calls: level 1, level 2, the gap between them, level 3, its gap
@@ -63,7 +66,7 @@ def test_products_between_the_levels_are_plain_means_over_what_was_called(caught
         known = [x0 - x, x0 - m, x0 - model.calls[before][2], x0 - torch.tensor(LAW.mean)]
         known.append(x0 - other.calls[call][2])
         vector = [np.ones((N, 2)), *((v.numpy() @ axes) for v in known)]
-        for place, (a, b) in enumerate(pairs(6)):
+        for place, (a, b) in enumerate(upper_triangle(6)):
             plain = [(vector[a] * vector[b])[g::GROUPS].mean(axis=0) for g in range(GROUPS)]
             assert products[gap, :, :, place] == pytest.approx(
                 np.array(plain), rel=1e-9, abs=1e-12
@@ -105,5 +108,5 @@ def test_calibrated_curves_bend_as_measured_and_not_as_the_total_does():
 
 
 def test_features_are_those_a_sampler_has_or_the_pass_knows():
-    assert set(CALIBRATED) < set(PROBED)
-    assert PROBED[-1] == "reference"
+    assert set(CALIBRATED_TERMS) < set(PROBED_TERMS)
+    assert PROBED_TERMS[-1] == "reference"

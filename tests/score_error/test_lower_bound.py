@@ -22,7 +22,7 @@ from girsanov.montecarlo import group_estimate
 from girsanov.path_kl.grid_cost import prices
 from girsanov.path_kl.ideal_grid import reference_between
 from girsanov.sampling.registry import SAMPLERS
-from girsanov.score_error.corrections import gain, normal_equations
+from girsanov.score_error.corrections import correction_gain, normal_equations
 from girsanov.score_error.lower_bound import probe
 
 LAWS = {
@@ -294,7 +294,9 @@ def test_martingale_bound_is_what_the_previous_prediction_alone_gains():
     found = report.probe
     defect = found.martingale().value
     between = found.between @ found.shares
-    assert gain(beta, whole)[0, :, 0] == pytest.approx(defect**2 / (4 * between), rel=1e-9)
+    assert correction_gain(beta, whole)[0, :, 0] == pytest.approx(
+        defect**2 / (4 * between), rel=1e-9
+    )
 
 
 def test_linear_denoiser_has_the_wiener_error():

@@ -6,7 +6,7 @@ import torch
 
 import girsanov as gv
 from girsanov.montecarlo import trapezium
-from girsanov.score_error.straight_line import FEW, MOST, beaten
+from girsanov.score_error.straight_line import BETTER_AT, WORSE_AT, beaten
 
 SKEWED = gv.GaussianMixture([0.3, 0.7], [[-1.5, 0.0], [1.0, 2.0]], [0.04, 0.15])
 WIDE = 2.5
@@ -48,7 +48,7 @@ def worse():
 def test_a_model_that_a_line_beats_everywhere_is_no_better_than_a_gaussian(worse):
     found = worse.beaten()
     assert found.levels == 17
-    assert found.worse >= MOST * 17
+    assert found.worse >= WORSE_AT * 17
     s = worse.levels
     v = np.linalg.eigvalsh(SKEWED.covariance())[:, None]
     keep = s * WIDE * v / (1 + s * WIDE * v)
@@ -96,11 +96,13 @@ def test_the_shares_of_levels_that_decide(worse):
     curve, line = worse.curve, worse.probe.linear.copy()
     count = len(line)
     some = line.copy()
-    some[: int(FEW * count) + 1] += 1e3 * np.abs(some[: int(FEW * count) + 1])  # better there
+    some[: int(BETTER_AT * count) + 1] += 1e3 * np.abs(
+        some[: int(BETTER_AT * count) + 1]
+    )  # better there
     assert beaten(curve, some) is None
     even = curve.plain[1:].copy()  # a line as good as the model, but at a few levels
     even[5:8] = line[5:8]
-    assert MOST * count > 3
+    assert WORSE_AT * count > 3
     assert beaten(curve, even) is None
     assert beaten(curve, line) is not None
 

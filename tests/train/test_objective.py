@@ -13,7 +13,7 @@ from girsanov.moments import moments_from_covariance
 from girsanov.montecarlo import mean_estimate
 from girsanov.noise import NoiseSource
 from girsanov.train.objective import CELLS, OBJECTIVES, build_objective, stratified
-from girsanov.train.validation import ledger, squared_errors
+from girsanov.train.validation import score_error_nats, squared_errors
 
 ENDS = (-7.0, 9.0)
 MEAN, COVARIANCE = np.array([2.0, -1.0, 0.5]), np.diag([3.0, 0.4, 0.02])
@@ -131,7 +131,7 @@ def test_held_out_ledger_agrees_with_quadrature():
     x0 = LAW.sample(4000, seed=2)
     levels = np.linspace(*ENDS, 65)
     errors = squared_errors(Crooked(), x0, None, levels, seed=1)
-    got = ledger(errors, levels)
+    got = score_error_nats(errors, levels)
     want = integrate.quad(lambda t: math.exp(t) * crooked_errors(t).sum() / 2, *ENDS)[0]
     assert abs(got.value - want) < 4 * got.se
     by_coordinate = squared_errors(Crooked(), x0, None, levels, seed=1, basis=MOMENTS.basis)

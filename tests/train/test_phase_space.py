@@ -10,7 +10,7 @@ from girsanov._checks import InputError
 from girsanov.audited import load_audit
 from girsanov.auditing import audit
 from girsanov.data import load_data
-from girsanov.denoise.base import in_phase_space
+from girsanov.denoise.base import with_phase_noise
 from girsanov.denoise.load import load_model
 from girsanov.denoise.network import NetworkDenoiser, component, phases_of
 from girsanov.noise import NoiseSource
@@ -114,7 +114,7 @@ def test_the_audit_shows_noise_and_keeps_a_fourth_trace(trained, parts, tmp_path
 
 def test_the_input_is_drawn_from_its_own_noise(trained):
     x, source = torch.zeros(4, 3), NoiseSource(0, "here")
-    seen = in_phase_space(trained[0], x, source, 7, first=2)
+    seen = with_phase_noise(trained[0], x, source, 7, first=2)
     assert torch.equal(seen[:, 0], x)
     assert torch.equal(seen[:, 1], source.normal(7, 2, 4, 3))
 

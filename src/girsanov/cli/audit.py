@@ -12,7 +12,7 @@ from .._checks import plural, three_digits
 from .._launched import is_first
 from . import console
 from .nexts import after_audit
-from .options import DATA, MODEL, PRECISION, AsJson, command
+from .options import DATA_HELP, MODEL, PRECISION, AsJson, command
 from .tables import sparkline
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @command(
     workflow.AuditRequest,
     model=MODEL,
-    data=f"Held-out data: {DATA}, or law.json.",
+    data=f"Held-out data: {DATA_HELP}, or law.json.",
     train_data="Training data, to measure memorisation.",
     examples=Option(min=1, help="Use only so many examples."),
     levels=Option(min=2, help="Noise levels to measure (default 65)."),
@@ -97,13 +97,13 @@ def _print(audit: Audit) -> None:
 
         low, high = memorised.interval()
         own = audit.known_by_heart() or memorised
-        told = "memorisation" if low > 0 else "no memorisation was found"
+        words = "memorisation" if low > 0 else "no memorisation was found"
         if low > 0 >= own.interval()[0]:
-            told = "no more than few examples and rare values make of a straight line as well"
-        told = another_law(memorised) or told
+            words = "no more than few examples and rare values make of a straight line as well"
+        words = another_law(memorised) or words
         terminal.print(
             f"on held-out examples the error is {memorised.value:.3g} nats more than on training "
-            f"ones (95 % interval {low:.3g} to {high:.3g}): {told}, down to noise "
+            f"ones (95 % interval {low:.3g} to {high:.3g}): {words}, down to noise "
             f"{audit.levels[-1] ** -0.5:.3g}"
         )
     if facts.vae is not None:

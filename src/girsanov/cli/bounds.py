@@ -71,7 +71,7 @@ def _show(asked: Asked, hint: str) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from ..paper.beside_audit import name_of
+    from ..paper.beside_audit import theorem_title
 
     rows = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("theorem", "steps N", "KL (nats)", "W2 to data", "the paper's rate, constants 1"):
@@ -80,7 +80,7 @@ def _show(asked: Asked, hint: str) -> None:
         b = row.bound
         rate = "; ".join(f"{r.value:.2g}" for r in row.rates) or "-"
         if b is None:
-            rows.add_row(name_of(row), "-", "-", "-", rate)
+            rows.add_row(theorem_title(row), "-", "-", "-", rate)
         else:
             rows.add_row(b.theorem, f"{b.steps:.3g}", f"{b.kl:.3g}", f"{b.w2:.3g}", rate)
     terminal = console.console_of()

@@ -10,7 +10,7 @@ from .. import workflow
 from ..comparison.measures.registry import MEASURES
 from . import console
 from .nexts import after_compare
-from .options import DATA, AsJson, command, one_of
+from .options import DATA_HELP, AsJson, command, one_of
 from .tables import table
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @command(
     workflow.CompareRequest,
     samples=Argument(help="What `girsanov sample` wrote, or any data."),
-    data=Argument(help=f"Data to compare with: {DATA}, or law.json."),
+    data=Argument(help=f"Data to compare with: {DATA_HELP}, or law.json."),
     by=f"{one_of(MEASURES)} (may be repeated; default: all).",
     features="builtin, or a .npz with features of all samples and all data.",
     model="Of the data this MODEL was fitted on, use the part kept back.",

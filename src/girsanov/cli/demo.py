@@ -23,7 +23,7 @@ def demo(request: workflow.DemoRequest, *, json: AsJson = False) -> None:
     """
     with console.stages() as stage:
         done = workflow.demo(request, stage=stage)
-    from ..ledger.verdict import verdict
+    from ..ledger.verdict import plan_verdict
 
     def view() -> None:
         print_plan(done.plan)
@@ -32,7 +32,7 @@ def demo(request: workflow.DemoRequest, *, json: AsJson = False) -> None:
         for name, path in done.files.items():
             terminal.print(f"{name:8s} {path}", soft_wrap=True, markup=False)
 
-    console.result(json, done.to_json(), view, [verdict(done.plan)])
+    console.result(json, done.to_json(), view, [plan_verdict(done.plan)])
 
 
 @app.command()

@@ -11,7 +11,7 @@ from .. import workflow
 from .._checks import figure, plural, three_digits
 from . import console
 from .nexts import after_fit
-from .options import DATA, AsJson, command
+from .options import DATA_HELP, AsJson, command
 
 if TYPE_CHECKING:
     from .._typing import Json
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @command(
     workflow.FitRequest,
-    data=Argument(help=f"Training data: {DATA}."),
+    data=Argument(help=f"Training data: {DATA_HELP}."),
     out="A new folder: a model is never replaced.",
     minutes="Train for so long (default 3).",
     steps=Option(min=1, help="Or for so many steps."),

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from .._checks import InputError
 from .._launched import is_first, launched
-from .usage import require_no_empty, worded
+from .usage import require_no_empty, usage_line
 
 MISTAKE, INTERRUPTED = 2, 130
 NO_MEMORY = "memory: there is not enough for this; ask for fewer at a time, as --batch-size"
@@ -86,7 +86,7 @@ def run(arguments: Sequence[str]) -> int:
             return _say("interrupted", INTERRUPTED)
         if not hasattr(cause, "format_message"):
             raise
-        return _say(worded(cause, arguments), MISTAKE)
+        return _say(usage_line(cause, arguments), MISTAKE)
 
 
 def _say(text: str, code: int) -> int:

@@ -61,7 +61,7 @@ def after_sample(commands: Sequence[str], samples: str) -> str:
     plan = after("sample", "--plan", commands, "plan.json")
     places = [Path(plan).parent, Path(positional("sample", commands, "")).parent]
     audit, data = (
-        _found(name, places) for name in (audit, after("audit", "--data", commands, ""))
+        _nearest_file(name, places) for name in (audit, after("audit", "--data", commands, ""))
     )
     words = ["girsanov", "report", audit, "--plan", plan, "--samples", samples]
     labels = after("audit", "--labels", commands, "")
@@ -69,7 +69,7 @@ def after_sample(commands: Sequence[str], samples: str) -> str:
     return shlex.join(words)
 
 
-def _found(name: str, places: Sequence[Path]) -> str:
+def _nearest_file(name: str, places: Sequence[Path]) -> str:
     """Return a file's name, or where else it lies: what was recorded is of another folder."""
     beside = [place / Path(name).name for place in places]
     if not name or Path(name).exists():

@@ -28,7 +28,9 @@ def one_of(names: Iterable[str]) -> str:
 app = typer.Typer(name="girsanov", add_completion=False, pretty_exceptions_enable=False)
 
 DATA_FILES = ", ".join(FORMATS)
-DATA = f"{DATA_FILES}, a folder of images, {' or '.join(suffixes(folders=True))} files, or digits"
+DATA_HELP = (
+    f"{DATA_FILES}, a folder of images, {' or '.join(suffixes(folders=True))} files, or digits"
+)
 TEXTS = ("data", "model", "reference", "samples", "train_data")  # "digits", hub:... are no paths
 Seed = Annotated[int, Option(min=0, max=2**63 - 1, help="Seed of all randomness.")]
 AsJson = Annotated[bool, Option("--json", help="Print one JSON object on stdout.")]

@@ -62,8 +62,8 @@ def ledger_table(plan: Plan) -> Any:
         elif e.kind == "lower bound":
             value, interval = f">= {three_digits(e.low)}", "unknown above"
         else:
-            value, interval = three_digits(e.value), ends(e.low, e.high)
-        grid.add_row(e.name, value, interval, e.said)
+            value, interval = three_digits(e.value), interval_cell(e.low, e.high)
+        grid.add_row(e.name, value, interval, e.kind_in_words)
         if e.name == "discretisation":
             _subtotal(grid, plan)
     return grid
@@ -74,12 +74,12 @@ def _subtotal(grid: Any, plan: Plan) -> None:
 
     share = sampler_share(plan)
     if share.value is not None and math.isfinite(share.high):
-        both = ends(share.low, share.high)
+        both = interval_cell(share.low, share.high)
         total = three_digits(share.value)
         grid.add_row("  = sampler", total, both, "both together", style="bold")
 
 
-def ends(low: float | None, high: float | None) -> str:
+def interval_cell(low: float | None, high: float | None) -> str:
     """Return the ends of an interval, once where they look the same."""
     first, last = three_digits(low), three_digits(high)
     return first if first == last else f"{first} .. {last}"

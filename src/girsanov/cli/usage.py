@@ -27,7 +27,7 @@ def require_no_empty(arguments: Sequence[str]) -> None:
             refuse(name, "must not be empty", text)
 
 
-def worded(mistake: Any, arguments: Sequence[str]) -> str:
+def usage_line(mistake: Any, arguments: Sequence[str]) -> str:
     """Return the line for a usage error of typer's."""
     context = getattr(mistake, "ctx", None)
     command = context.command_path if context else "girsanov"

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from ..paper.outcome import Verification
 
 RESULTS = "results.json"
-FORMAT = "girsanov/verify/1"
 YES, NO = "[green]yes[/]", "[bold red]no[/]"
 
 
@@ -54,7 +53,7 @@ def verify(
             statements or (), quick=quick, seed=seed, progress=lambda k, n, _: bar(k, n)
         )
     files = paper.save(done, out)
-    content = {**paper.to_json(done), "files": files}
+    content = {**paper.verification_json(done), "files": files}
     console.result(json, content, lambda: _show(done, files, tables))
     if not done.holds:
         raise typer.Exit(1)
@@ -62,12 +61,13 @@ def verify(
 
 def _require_ours(out: Path, force: bool) -> None:
     from .._checks import refuse
+    from ..paper.verify import VERIFY_FORMAT
     from ..workflow.shared.destinations import format_of, require_place
 
     require_place(out, folder=True)
     results = out / RESULTS
     for path in (out / "index.html", results):
-        if path.exists() and not force and format_of(results) != FORMAT:
+        if path.exists() and not force and format_of(results) != VERIFY_FORMAT:
             refuse(str(path), "exists and is not of girsanov verify", None, "Use --force")
 
 

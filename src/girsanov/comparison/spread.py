@@ -61,9 +61,9 @@ def spreads(
     return tuple(rows)
 
 
-def spread_words(found: Sequence[Spread]) -> str:
+def spread_words(spreads: Sequence[Spread]) -> str:
     """Return in a sentence in which directions samples are certainly too narrow or too wide."""
-    off = [s for s in found if s.high < 1 - MISSED or s.low > 1 + MISSED]
+    off = [s for s in spreads if s.high < 1 - MISSED or s.low > 1 + MISSED]
     if not off:
         return "no direction is certainly too narrow or too wide by more than 5 %"
     off = sorted(off, key=lambda s: -abs(math.log(max(s.ratio, 1e-300))))[:5]

@@ -89,11 +89,11 @@ class Standardisation(ABC):
     def from_json(content: Json) -> Standardisation:
         """Return the standardisation that `to_json` described; InputError if it is not one."""
         kind = content.get("kind") if isinstance(content, dict) else content
-        known = Standardisation._kinds
-        rule = "must be of kind " + ", ".join(sorted(known))
-        require(isinstance(kind, str) and kind in known, UNITS, rule, kind)
+        kinds = Standardisation._kinds
+        rule = "must be of kind " + ", ".join(sorted(kinds))
+        require(isinstance(kind, str) and kind in kinds, UNITS, rule, kind)
         try:
-            return known[str(kind)]._read(content)
+            return kinds[str(kind)]._read(content)
         except InputError:
             raise
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as cause:

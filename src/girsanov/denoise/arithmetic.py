@@ -43,15 +43,15 @@ def in_precision(
     network = getattr(denoiser, "network", None)
     if not isinstance(network, nn.Module):
         refuse("precision", "is of networks, and this model has none", precision)
-    made: Any = copy.copy(denoiser)
-    made.network = copy.copy(network)
+    cast: Any = copy.copy(denoiser)
+    cast.network = copy.copy(network)
     if kind is not None:
-        made.network.forward = rounded(_forward_of(made.network, network), precision)
-        made.fingerprint = sha256_of("precision", precision, denoiser.fingerprint)
+        cast.network.forward = rounded(_forward_of(cast.network, network), precision)
+        cast.fingerprint = sha256_of("precision", precision, denoiser.fingerprint)
     if compiled:
-        made.network.compile(mode=_mode(denoiser))
-    made.arithmetic = Arithmetic(precision, compiled)
-    return made  # type: ignore[no-any-return]
+        cast.network.compile(mode=_mode(denoiser))
+    cast.arithmetic = Arithmetic(precision, compiled)
+    return cast  # type: ignore[no-any-return]
 
 
 def _forward_of(copied: nn.Module, network: nn.Module) -> Callable[..., Any]:

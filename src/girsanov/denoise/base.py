@@ -49,7 +49,7 @@ def process_of(denoiser: Denoiser) -> str:
     return str(getattr(denoiser, "process", "vp"))
 
 
-def in_phase_space(
+def with_phase_noise(
     denoiser: Denoiser, x: Tensor, source: NoiseSource, step: int, first: int = 0
 ) -> Tensor:
     """Return the noisy x [B, *shape] as this model takes it: with w ~ N(0, I) in phase space.

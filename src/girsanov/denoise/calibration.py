@@ -74,10 +74,10 @@ class Calibration:
         below = np.minimum(place.astype(np.int64), len(grid) - 1)
         above = np.minimum(below + 1, len(grid) - 1)
         part = (place - below)[:, None, None]
-        found = (1 - part) * self.weights[below] + part * self.weights[above]  # [n, P, 3]
+        weights = (1 - part) * self.weights[below] + part * self.weights[above]  # [n, P, 3]
         signal = s[:, None] * self.variances
-        found[..., 1] *= signal / (1 + signal)
-        return np.asarray(np.swapaxes(found, 1, 2)[:, :, self.bands])
+        weights[..., 1] *= signal / (1 + signal)
+        return np.asarray(np.swapaxes(weights, 1, 2)[:, :, self.bands])
 
     @property
     def variances(self) -> Array:

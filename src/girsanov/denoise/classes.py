@@ -72,12 +72,12 @@ def class_note(denoiser: Denoiser, data: Any) -> str | None:
     other = "number" if order == "text" else "text"
     others = names_for(denoiser, data.label_names, other)
     moved = [name for name in taken if others.index(name) != taken[name]]
-    said = f"the model's classes have no names, so {_listed(taken)}"
+    words = f"the model's classes have no names, so {_listed(taken)}"
     if not moved:
-        return said
+        return words
     why = {"text": "sorted as text, as image-folder loaders do,", "number": "by number"}
     return (
-        f"{said}, {why[order].rstrip(',')}; {why[other]} label {moved[0]} would be class "
+        f"{words}, {why[order].rstrip(',')}; {why[other]} label {moved[0]} would be class "
         f'{others.index(moved[0])}: --class-order {other} (load_data(class_order="{other}"))'
     )
 

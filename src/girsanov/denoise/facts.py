@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from .._records import Rule
+from .._records import FieldRule
 from .._typing import Json
 
 
@@ -64,4 +64,4 @@ class DiffusersScheduler:
 
     name: str
     config: Json
-    calls: Annotated[int, Rule("a whole number above 0", bool)]
+    calls: Annotated[int, FieldRule("a whole number above 0", bool)]

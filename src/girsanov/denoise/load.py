@@ -19,8 +19,8 @@ from ..law.read import read_law
 from ..moments import Moments, load_moments
 from .exact import ExactDenoiser
 from .mlp import ResidualMLP
-from .network import FORMAT, WEIGHTS, NetworkDenoiser, phases_of
-from .pipelines.folder import HUB, load_pipeline
+from .network import MODEL_FORMAT, WEIGHTS, NetworkDenoiser, phases_of
+from .pipelines.folder import HUB, PICKLE_SUFFIXES, load_pipeline
 
 if TYPE_CHECKING:
     from .._typing import Json, PathLike
@@ -50,7 +50,7 @@ def load_model(path: PathLike, *, device: str | None = None) -> Denoiser:
     require(path.exists(), f"model {path}", f"must exist: {ACCEPTED}")
     if path.is_dir():
         return _from_folder(path, place)
-    if path.suffix.lower() in PICKLES:
+    if path.suffix.lower() in PICKLE_SUFFIXES:
         refuse(
             f"model {path}", f"must be {ACCEPTED}", f"a {path.suffix} file, a pickle that can run "
             "code when opened", "Convert its weights to safetensors where it came from",
@@ -81,7 +81,7 @@ def _from_folder(folder: Path, place: torch.device) -> Denoiser:
     marks = ("model_index.json", "config.json", "scheduler")
     if any((folder / name).exists() for name in marks):
         return load_pipeline(folder, device=place)
-    pickles = sorted(p.name for p in folder.iterdir() if p.suffix.lower() in PICKLES)
+    pickles = sorted(p.name for p in folder.iterdir() if p.suffix.lower() in PICKLE_SUFFIXES)
     got = f"a folder with the pickle {pickles[0]}" if pickles else "another folder"
     refuse(f"model {folder}", f"must be {ACCEPTED}", got)
 
@@ -103,18 +103,18 @@ def _read(folder: Path) -> NetworkDenoiser:
 
 def _record(path: Path) -> Json:
     record, where = read_json(path, strict=True), str(path)
-    require(record.get("format") == FORMAT, where, f'must have "format": "{FORMAT}"',
+    require(record.get("format") == MODEL_FORMAT, where, f'must have "format": "{MODEL_FORMAT}"',
             record.get("format", "no format"))  # fmt: skip
     for name, kind in FIELDS.items():
         value = record.get(name)
         require(isinstance(value, kind), where, f"must have {name}, of type {kind.__name__}",
                 "nothing" if value is None else value)  # fmt: skip
-    known = record["network"].get("_class_name")
+    network_class = record["network"].get("_class_name")
     require(
-        isinstance(known, str) and known in COMPONENTS,
+        isinstance(network_class, str) and network_class in COMPONENTS,
         where,
         f"must name a network of {', '.join(COMPONENTS)}",
-        known,
+        network_class,
     )
     return record
 
@@ -138,8 +138,8 @@ def _assembled(folder: Path, record: Json, parts: tuple[nn.Module, Moments]) -> 
     require(_width(network) == (shape if unet else (d,)), where,
             f"must have the shape of its network, {_width(network)}", shape)  # fmt: skip
     names = tuple(str(name) for name in record["label_names"])
-    known = _classes(network)
-    require(len(names) == known, where, f"must name the {known} classes of its network", names)
+    classes = _classes(network)
+    require(len(names) == classes, where, f"must name the {classes} classes of its network", names)
     phases = phases_of(network)
     require((phases == 2) == (record.get("process", "vp") == "cld") and phases in (1, 2), where,
             f"must have the process of its network, {'vp' if phases == 1 else 'cld'}",
@@ -196,8 +196,8 @@ def _untrained(path: Path, config: Json) -> nn.Module:
 def _require_same(path: Path, want: Mapping[str, Any], got: Mapping[str, np.ndarray]) -> None:
     for name in sorted(want.keys() | got.keys()):
         expected = tuple(want[name].shape) if name in want else "no such tensor"
-        found = tuple(got[name].shape) if name in got else "nothing"
-        require(expected == found, str(path), f"must match config.json: {name} {expected}", found)
+        shape = tuple(got[name].shape) if name in got else "nothing"
+        require(expected == shape, str(path), f"must match config.json: {name} {expected}", shape)
     for name, value in got.items():
         require(value.dtype == np.float32, str(path), f"must hold float32 in {name}", value.dtype)
         require(bool(np.isfinite(value).all()), str(path), f"must hold finite weights in {name}",

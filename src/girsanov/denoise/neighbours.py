@@ -59,9 +59,9 @@ class Neighbours:
         self.half_squares = self.points.square().sum(1) / 2
         self.label = None if label is None else label.to(self.device)
         self.width = likeliest_width(self.points) if width is None else width / self.scale
-        told = hashlib.sha256(flat.cpu().numpy().tobytes())
-        told.update(repr((self.width, None if label is None else label.tolist())).encode())
-        self.fingerprint = told.hexdigest()
+        digest = hashlib.sha256(flat.cpu().numpy().tobytes())
+        digest.update(repr((self.width, None if label is None else label.tolist())).encode())
+        self.fingerprint = digest.hexdigest()
 
     def __call__(self, x: Tensor, snr: float | Tensor, label: Tensor | None = None) -> Tensor:
         """Return (1) for x [B, *shape] at `snr` (float or [B]), of the examples so labelled."""
@@ -76,8 +76,8 @@ class Neighbours:
             other = label.to(self.device)[:, None] != self.label
             near = near.masked_fill(other & ~other.all(dim=1, keepdim=True), -math.inf)
         mean = torch.softmax(near, dim=1) @ self.points
-        found = self.centre + self.scale * ((1 - k) * mean + k * flat).double()
-        return found.reshape(x.shape).to(x.dtype)
+        guess = self.centre + self.scale * ((1 - k) * mean + k * flat).double()
+        return guess.reshape(x.shape).to(x.dtype)
 
 
 def copied(cloud: Tensor, audited: Tensor) -> str:
@@ -117,6 +117,6 @@ def likeliest_width(points: Tensor) -> float:
     spread = float(points.var(dim=0, correction=0).mean()) ** 0.5
     d, best = points.shape[1], (-math.inf, 0.0)
     for h in (spread * WIDTHS).tolist() if spread else ():
-        found = float((torch.logsumexp(-square / (2 * h**2), dim=1) - d * math.log(h)).sum())
-        best = max(best, (found, h))
+        likelihood = float((torch.logsumexp(-square / (2 * h**2), dim=1) - d * math.log(h)).sum())
+        best = max(best, (likelihood, h))
     return best[1]

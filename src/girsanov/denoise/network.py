@@ -31,7 +31,7 @@ from .precondition import (
     log_range,
 )
 from .still import evaluating
-from .unet import build_scheduler
+from .unet import unet_scheduler
 
 if TYPE_CHECKING:
     from .._typing import Json, PathLike, Tensor
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from ..moments import Moments
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
-FORMAT = "girsanov/model/1"
+MODEL_FORMAT = "girsanov/model/1"
 
 
 @dataclass(eq=False)
@@ -68,7 +68,7 @@ class NetworkDenoiser:
         self.classes = len(self.label_names)
         self.process = "cld" if phases_of(self.network) == 2 else "vp"
         if self.preconditioning == "v" and self.scheduler is None:
-            self.scheduler = build_scheduler(self.snr_range)
+            self.scheduler = unet_scheduler(self.snr_range)
         self.seal()
         self._surroundings = self._build_surroundings()
 
@@ -184,7 +184,7 @@ class NetworkDenoiser:
 
     def _record(self) -> Json:
         return {
-            "format": FORMAT,
+            "format": MODEL_FORMAT,
             **self._decisive(),
             "process": self.process,
             "label_names": list(self.label_names),

@@ -47,7 +47,7 @@ class Preconditioning(Protocol):
         ...
 
 
-class Known:
+class LevelCache:
     """What a network is surrounded by at levels met before: samplers meet the same ones again.
 
     On a GPU a dozen small kernels and copies for every call would else be made anew.
@@ -87,11 +87,11 @@ class LinearPreconditioning:
         self.basis = moments.basis if kind == "wiener" else coordinate_basis(d)
         self.variances = torch.from_numpy(working_variances(moments, kind))
         self.mean = torch.from_numpy(moments.mean)
-        self.known = Known()
+        self.levels_met = LevelCache()
 
     def denoise(self, network: Call, x: Tensor, snr: Tensor, label: Tensor | None) -> Tensor:
         """Return equation (1)."""
-        mean, skip, out, inward, level = self.known(snr, x, self._around)
+        mean, skip, out, inward, level = self.levels_met(snr, x, self._around)
         c = self.basis.to_coordinates(x.flatten(1) - mean)
         f = network((inward * c).to(self.dtype), level, label)
         m = mean + self.basis.from_coordinates(torch.addcmul(skip * c, out, f))
@@ -133,11 +133,11 @@ class VPreconditioning:
         self.dtype = dtype
         self.log_snrs = scheduler_log_snr(scheduler)[::-1].copy()  # increasing
         self.last = len(self.log_snrs) - 1
-        self.known = Known()
+        self.levels_met = LevelCache()
 
     def denoise(self, network: Call, x: Tensor, snr: Tensor, label: Tensor | None) -> Tensor:
         """Return equation (3)."""
-        alpha, sigma, level = self.known(snr, x, self._around)
+        alpha, sigma, level = self.levels_met(snr, x, self._around)
         x_t = alpha * x
         v = network(x_t.to(self.dtype), level.expand(len(x)), label).to(x.dtype)
         return to_x0("v", v, x_t, alpha, sigma)

@@ -63,7 +63,7 @@ def _twos(n: int) -> int:
     return (n & -n).bit_length() - 1
 
 
-def build_scheduler(snr_range: tuple[float, float]) -> Any:
+def unet_scheduler(snr_range: tuple[float, float]) -> Any:
     """Return the `DDPMScheduler` with the levels of equation (1) over this SNR range."""
     clock = Cosine()
     first, last = clock.time(snr_range[1]), clock.time(snr_range[0])

@@ -75,12 +75,12 @@ class _ProcessClock:
         return x0_behind(self.output, output, x, snr, self.scale(snr))
 
 
-class _Told(NamedTuple):
+class _Wrapping(NamedTuple):
     """What `wrap` was told of a network besides how it is called."""
 
     shape: tuple[int, ...]
     predicts: str
-    weights: Weights
+    weights: GivenWeights
     standardisation: Standardisation | None
     units: tuple[Array, Array] | None
     label_names: tuple[str, ...]
@@ -92,23 +92,23 @@ class WrappedDenoiser:
 
     exact = False
 
-    def __init__(self, network: Callable[..., Any], clock: _Clock, told: _Told) -> None:
-        self.network, self.clock, self.told = network, clock, told
-        self.shape, self.standardisation = told.shape, told.standardisation
-        self.units = told.units  # of pictures whose type and layout are not known yet
-        self.label_names, self.training = told.label_names, told.training
-        self.classes, self.snr_range = len(told.label_names), clock.snr_range
+    def __init__(self, network: Callable[..., Any], clock: _Clock, wrapping: _Wrapping) -> None:
+        self.network, self.clock, self.wrapping = network, clock, wrapping
+        self.shape, self.standardisation = wrapping.shape, wrapping.standardisation
+        self.units = wrapping.units  # of pictures whose type and layout are not known yet
+        self.label_names, self.training = wrapping.label_names, wrapping.training
+        self.classes, self.snr_range = len(wrapping.label_names), clock.snr_range
         self._rounded = ""
 
     @property
     def weights_dtype(self) -> torch.dtype:
         """The type of the weights, as they are now."""
-        return _first(self.told.weights).dtype
+        return _first(self.wrapping.weights).dtype
 
     @property
     def device(self) -> torch.device:
         """Where the weights are now."""
-        return _first(self.told.weights).device
+        return _first(self.wrapping.weights).device
 
     @property
     def dtype(self) -> torch.dtype:
@@ -127,13 +127,13 @@ class WrappedDenoiser:
             return self._rounded
         units, asked = self.standardisation, np.geomspace(*self.snr_range, ASKED)
         asked = asked if self.levels is None else self.levels
-        decisive: Json = {"shape": self.shape, "predicts": self.told.predicts,
+        decisive: Json = {"shape": self.shape, "predicts": self.wrapping.predicts,
                     "labels": self.label_names, "snr_range": self.snr_range,
                     "units": None if units is None else units.to_json()}  # fmt: skip
         times = np.stack([self.clock.scale(asked), self.clock.time(asked)])
         if self.units is not None:
             decisive["pair"] = [v.tolist() for v in self.units]
-        weights = bytes_of(_tensors(self.told.weights))
+        weights = bytes_of(_tensors(self.wrapping.weights))
         return sha256_of("wrapped", json.dumps(decisive, sort_keys=True), times, *weights)
 
     @fingerprint.setter
@@ -151,12 +151,12 @@ class WrappedDenoiser:
         require(x.shape[1:] == self.shape, "x", f"must be [B, {self.shape}]", tuple(x.shape))
         rule = "must be None: this model has no classes"
         require(label is None or self.classes > 0, "label", rule, label)
-        own = () if self.told.weights is self.network else (self.told.weights,)
+        own = () if self.wrapping.weights is self.network else (self.wrapping.weights,)
         with still(self.network, *own):
             s = torch.as_tensor(snr, dtype=torch.float64).reshape(-1).cpu().numpy()
             seen, time = self._shown(x, s)
-            told = (None if label is None else plain(label),) if self.classes else ()
-            out = self._tensor(self.network(seen, time, *told), seen)
+            labels = (None if label is None else plain(label),) if self.classes else ()
+            out = self._tensor(self.network(seen, time, *labels), seen)
             return self.clock.x0(out.to(x.dtype), x, s)
 
     def _shown(self, x: Tensor, s: Array) -> tuple[Tensor, Tensor]:
@@ -180,8 +180,8 @@ class WrappedDenoiser:
 
     def to(self, device: torch.device | str) -> WrappedDenoiser:
         """Move the network to a device and return this denoiser; a function stays where it is."""
-        if isinstance(self.told.weights, nn.Module):
-            self.told.weights.to(device)
+        if isinstance(self.wrapping.weights, nn.Module):
+            self.wrapping.weights.to(device)
         return self
 
 
@@ -214,24 +214,24 @@ def wrap(
     require(bool(sizes) and min(sizes) > 0, "shape", "must be sizes > 0, of one example", shape)
     kind = require_choice("predicts", asked.predicts, PARAMETRISATIONS)
     decide = asked.weights if asked.weights is not None else network
-    known = isinstance(decide, nn.Module | Mapping)
+    decisive = isinstance(decide, nn.Module | Mapping)
     remedy = "They are hashed, so that a plan is not used with others"
     rule = "must be given for a function: the module, or arrays by name, that decide its answers"
-    require(known, "weights", rule, type(decide).__name__, remedy)
-    told = _Told(
+    require(decisive, "weights", rule, type(decide).__name__, remedy)
+    wrapping = _Wrapping(
         sizes, kind, decide, *_units(sizes, train, asked.units),  # type: ignore[arg-type]
         tuple(str(name) for name in names), _training(train, len(names)),
     )  # fmt: skip
-    made = WrappedDenoiser(
-        network, _clock(kind, asked.process, asked.times, asked.alphas_cumprod), told
+    model = WrappedDenoiser(
+        network, _clock(kind, asked.process, asked.times, asked.alphas_cumprod), wrapping
     )
-    _try(made)
-    return made
+    _try(model)
+    return model
 
 
-def _tensors(weights: Weights) -> dict[str, Tensor]:
-    found = weights.state_dict() if isinstance(weights, nn.Module) else weights
-    return {str(name): torch.as_tensor(value) for name, value in found.items()}
+def _tensors(weights: GivenWeights) -> dict[str, Tensor]:
+    tensors = weights.state_dict() if isinstance(weights, nn.Module) else weights
+    return {str(name): torch.as_tensor(value) for name, value in tensors.items()}
 
 
 def _around(kind: torch.dtype) -> torch.dtype:
@@ -239,7 +239,7 @@ def _around(kind: torch.dtype) -> torch.dtype:
     return torch.float32 if few else kind
 
 
-def _first(weights: Weights) -> Tensor:
+def _first(weights: GivenWeights) -> Tensor:
     if isinstance(weights, nn.Module):
         return next(chain(weights.parameters(), weights.buffers()), torch.empty(0))
     return torch.as_tensor(next(iter(weights.values()), torch.empty(0)))
@@ -296,9 +296,9 @@ def _pair(units: Units, shape: tuple[int, ...], per: tuple[int, ...]) -> tuple[A
     good = np.isfinite(mean).all() and np.isfinite(scale).all() and (scale > 0).all()
     require(bool(good), "units", "must be finite, the scale above 0", units)
     forms = {(): (1,) * len(shape), (1,): (1,) * len(shape), per[:1]: per, per: per, shape: shape}
-    known = "numbers, one a channel, or of shape" if len(shape) == 3 else "numbers, or of shape"
+    form = "numbers, one a channel, or of shape" if len(shape) == 3 else "numbers, or of shape"
     for value in (mean, scale):
-        rule = f"must be {known} {shape}" + (", channels first" if len(shape) == 3 else "")
+        rule = f"must be {form} {shape}" + (", channels first" if len(shape) == 3 else "")
         require(value.shape in forms, "units", rule, value.shape)
     return mean.reshape(forms[mean.shape]), scale.reshape(forms[scale.shape])
 
@@ -322,10 +322,10 @@ def _try(model: WrappedDenoiser) -> None:
     except InputError:
         raise
     except Exception as cause:  # whatever a user's own code may raise
-        told = "x_t, t, label" if model.classes else "x_t, t"
-        rule = f"fails when it is called as network({told}) for x_t {[2, *model.shape]} and t [2]"
-        told = f"{type(cause).__name__}: {shown(str(cause), 120)}"
-        raise InputError(f"network: {rule}; {told}. See {PAGE}") from cause
+        words = "x_t, t, label" if model.classes else "x_t, t"
+        rule = f"fails when it is called as network({words}) for x_t {[2, *model.shape]} and t [2]"
+        words = f"{type(cause).__name__}: {shown(str(cause), 120)}"
+        raise InputError(f"network: {rule}; {words}. See {PAGE}") from cause
     if not bool(torch.isfinite(both).all()):
         refuse("network", "must give finite numbers", "NaN or infinity")
     off = float((both[:1] - alone).abs().max() / both.abs().max().clamp_min(1e-12))

@@ -61,15 +61,15 @@ def export(
     require((folder / "model_index.json").is_file(), f"pipeline {folder}",
             "must be a folder with model_index.json")  # fmt: skip
     if not any_model:
-        _require_its_own(made, load_model(folder))
+        _require_its_own(read, load_model(folder))
     if to == "diffusers":
         return _export_folder(source, folder, Path(out), force=force)
     found = source.audit
     if found is None:
         rule = "must lie beside its audit: a list is planned again, for a start from bare noise"
         refuse("plan", rule, None, "Name it: --audit, or in Python audit=")
-    require_same(made, found)
-    return _export_list(made, found, folder, Path(out), to=to, force=force)
+    require_same(read, audit_read)
+    return _export_list(read, audit_read, folder, Path(out), to=to, force=force)
 
 
 def _require_its_own(plan: Plan, model: Denoiser) -> None:
@@ -119,7 +119,7 @@ def _export_folder(source: PlanSource, folder: Path, out: Path, *, force: bool) 
         *([f"pipe(num_inference_steps={steps})"] if alone else loop(str(steps))),
     ]
     done = {"pipeline": str(out), "scheduler": kind, "calls": calls, "python": use}
-    return {**done, "cannot_tell": made.cannot_tell}
+    return {**done, "cannot_tell": read.cannot_tell}
 
 
 def _export_list(
@@ -134,11 +134,11 @@ def _export_list(
         refuse("--to", "must be sigmas: a flow scheduler shifts the sigmas of timesteps", to)
     require_free(out, to, force)
     run = None if clock.kind == "edm" else runner(scheduler, pipeline, to, clock)
-    made = from_bare_noise(plan, audit, flow or (run is not None and run.noisy))
-    values: list[Any] = sigmas_of(made, clock) if to == "sigmas" else timesteps_of(made, clock)
-    content: Json = {"format": f"girsanov/{to}/1", to: values, "calls": made.steps,
+    noisy = from_bare_noise(plan, audit, flow or (run is not None and run.noisy))
+    values: list[Any] = sigmas_of(noisy, clock) if to == "sigmas" else timesteps_of(noisy, clock)
+    content: Json = {"format": f"girsanov/{to}/1", to: values, "calls": noisy.steps,
                      "scheduler": None if run is None else type(run.scheduler).__name__,
-                     "model": plan.model, "init": made.ledger[0].to_json(),
+                     "model": plan.model, "init": noisy.ledger[0].to_json(),
                      "lost": LOST}  # fmt: skip
     if to == "sigmas":
         content["text"] = ", ".join(f"{v:.6g}" for v in [*values, 0])  # as ComfyUI takes them

@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 KINDS = {"float32": np.float32, "uint16": np.uint16}
 
 
-def pack(values: Any, dtype: str = "float32") -> Json:
+def pack_array(values: Any, dtype: str = "float32") -> Json:
     """Return an array as {dtype, shape, base64}, little-endian."""
     array = np.ascontiguousarray(values, dtype=np.dtype(KINDS[dtype]).newbyteorder("<"))
     text = base64.b64encode(array.tobytes()).decode()
     return {"dtype": dtype, "shape": list(array.shape), "base64": text}
 
 
-def unpack(content: Json, argument: str) -> Any:
-    """Return the array that `pack` described; InputError when the numbers are not all there."""
+def unpack_array(content: Json, argument: str) -> Any:
+    """Return the array that `pack_array` described; InputError when numbers are missing."""
     kind = np.dtype(KINDS.get(str(content.get("dtype")), np.float32)).newbyteorder("<")
     shape = tuple(int(n) for n in content["shape"])
     raw = base64.b64decode(content["base64"])
@@ -41,12 +41,12 @@ def unpack(content: Json, argument: str) -> Any:
 def pack_rows(rows: Array) -> Json:
     """Return rows [K, d] by their distinct columns: coordinates of one band are written once."""
     columns, index = np.unique(rows.astype(np.float32), axis=1, return_inverse=True)
-    return {"columns": pack(columns), "index": pack(index.reshape(-1), "uint16")}
+    return {"columns": pack_array(columns), "index": pack_array(index.reshape(-1), "uint16")}
 
 
 def unpack_rows(content: Json, argument: str) -> Array:
     """Return the rows that `pack_rows` described, float64 [K, d]."""
-    columns, index = (unpack(content[name], argument) for name in ("columns", "index"))
+    columns, index = (unpack_array(content[name], argument) for name in ("columns", "index"))
     require(int(index.max(initial=0)) < columns.shape[1], argument, "must name its own columns")
     return np.asarray(columns[:, index])
 
@@ -56,7 +56,7 @@ def pack_basis(basis: Basis | None) -> Json | None:
     if basis is None:
         return None
     out: Json = {"kind": basis.kind, "shape": list(basis.shape)}
-    return out | ({"matrix": pack(basis.factors[0])} if basis.kind == "pca" else {})
+    return out | ({"matrix": pack_array(basis.factors[0])} if basis.kind == "pca" else {})
 
 
 def unpack_basis(content: Json | None) -> Basis | None:
@@ -66,5 +66,5 @@ def unpack_basis(content: Json | None) -> Basis | None:
     shape = tuple(int(n) for n in content["shape"])
     require_choice("axes", content["kind"], ("pca", "dct", "coordinate"))
     if content["kind"] == "pca":
-        return Basis("pca", shape, (unpack(content["matrix"], "axes"),))
+        return Basis("pca", shape, (unpack_array(content["matrix"], "axes"),))
     return dct_basis(shape) if content["kind"] == "dct" else coordinate_basis(math.prod(shape))

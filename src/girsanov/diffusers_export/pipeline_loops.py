@@ -35,7 +35,10 @@ PIPELINES = {
     "StableDiffusion3Pipeline": Drive(False, False),
     "FluxPipeline": Drive(False, False),
 }
-PLAIN = ("DDPMPipeline", "DDIMPipeline")  # a network and a scheduler, whose loop is a few lines
+PLAIN_PIPELINES = (
+    "DDPMPipeline",
+    "DDIMPipeline",
+)  # a network and a scheduler, whose loop is a few lines
 
 
 def drives(pipeline: str, scheduler: Any) -> bool:

@@ -18,10 +18,10 @@ import torch
 from .._checks import refuse, require, require_count
 from ..sampling.registry import SAMPLERS, sampler_named
 from .json_arrays import (
-    pack,
+    pack_array,
     pack_basis,
     pack_rows,
-    unpack,
+    unpack_array,
     unpack_basis,
     unpack_rows,
 )
@@ -63,9 +63,9 @@ class Carried:
         For fewer than any, as many levels of the smallest, evenly chosen, the last among them.
         """
         require_count("num_inference_steps", calls)
-        known = [n for n in self.grids if n <= calls]
-        if known:
-            return self.grids[max(known)]
+        smaller = [n for n in self.grids if n <= calls]
+        if smaller:
+            return self.grids[max(smaller)]
         smallest = self.grids[min(self.grids)]
         fits = [n for n in range(1, len(smallest)) if 0 < self._calls(n) <= calls]
         rule = f"must be at least {self._calls(2)}, the fewest that {self.sampler} takes"
@@ -82,8 +82,8 @@ class Carried:
         cut = self.grid(calls)[1:]
         if self.calls(cut) < 1:
             return ()
-        known = max((n for n in self.grids if n < calls), default=0)
-        return self.grids[known] if known and known >= self._calls(len(cut)) else cut
+        smaller = max((n for n in self.grids if n < calls), default=0)
+        return self.grids[smaller] if smaller and smaller >= self._calls(len(cut)) else cut
 
     def calls(self, grid: tuple[int, ...]) -> int:
         """Return the network calls that a grid costs."""
@@ -134,10 +134,10 @@ class Carried:
             "grids": {str(n): list(grid) for n, grid in self.grids.items()},
             "variances": None if self.variances is None else pack_rows(self.variances),
             "axes": "main" if same else pack_basis(self.axes),
-            "mean": pack(self.mean),
+            "mean": pack_array(self.mean),
             "main": pack_basis(self.main),
             "start": self.start,
-            "spread": pack(self.spread),
+            "spread": pack_array(self.spread),
             "calibration": None if self.calibration is None
             else [pack_rows(self.calibration[:, k]) for k in range(3)],
         }  # fmt: skip
@@ -154,8 +154,8 @@ class Carried:
             content["sampler"], content["last"], np.asarray(content["levels"], np.float64),
             {int(n): tuple(grid) for n, grid in content["grids"].items()},
             None if rows is None else unpack_rows(rows, "variances"), axes,
-            unpack(content["mean"], "mean"), main, content["start"],
-            unpack(content["spread"], "spread"), weights,
+            unpack_array(content["mean"], "mean"), main, content["start"],
+            unpack_array(content["spread"], "spread"), weights,
         )  # fmt: skip
 
 
@@ -213,7 +213,7 @@ def _spread(plan: Plan) -> Array:
     return np.asarray(np.maximum(plan.start_noise**2 - 1 / plan.levels[0], 0.0))
 
 
-def shape_of(plan: Plan) -> tuple[int, ...]:
+def plan_item_shape(plan: Plan) -> tuple[int, ...]:
     """Return the shape of one item of the plan's model."""
     shape = plan.audit.shape
     d = plan.moments.basis.dimension

@@ -40,8 +40,8 @@ def plans_like(plan: Plan, audit: AuditRecord | None, most: int = COUNTS[-1]) ->
         return [plan]
     wanted = [n for n in COUNTS if n <= most and n != plan.steps]
     others = family(audit, plan, wanted, ledgers=False)
-    found = {p.steps: p for p in [*others, plan]}
-    return [found[n] for n in sorted(found)]
+    by_steps = {p.steps: p for p in [*others, plan]}
+    return [by_steps[n] for n in sorted(by_steps)]
 
 
 def require_same(plan: Plan, audit: AuditRecord) -> None:

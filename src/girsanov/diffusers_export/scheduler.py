@@ -115,7 +115,7 @@ class GirsanovScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]
         last = plans[-1]
         return cls(
             plans=carry(plans).to_json(), clock=clock.to_json(), clip=clip,
-            shape=list(shape_of(plans[0])), num_train_timesteps=clock.steps,
+            shape=list(plan_item_shape(plans[0])), num_train_timesteps=clock.steps,
             prediction_type=OUTPUTS.get(clock.output, clock.output),
             about={"girsanov": last.audit.girsanov, "model": last.model},
             use_flow_sigmas=clock.kind == "flow",
@@ -139,8 +139,8 @@ class GirsanovScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]
         self._grid = self._plans.grid(num_inference_steps)
         self.num_inference_steps = calls = self._plans.calls(self._grid)
         if calls < num_inference_steps:
-            told = f"num_inference_steps={num_inference_steps}: {calls} network calls are made"
-            warnings.warn(f"{told}, the nearest grid this plan has", stacklevel=2)
+            words = f"num_inference_steps={num_inference_steps}: {calls} network calls are made"
+            warnings.warn(f"{words}, the nearest grid this plan has", stacklevel=2)
         self._use(self._plans.recipe(self._grid))
         self.timesteps = self._times(self._recipe).to(device)
         self._cursor, self._late, self._spent, self._drawn = 0, 0, 0, None
@@ -251,10 +251,10 @@ class GirsanovScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]
 
     def _noise(self, sample: Tensor, generator: Any) -> Tensor:
         # in float32 whatever the pipeline's precision, so that the noise does not depend on it
-        made = _random.randn_tensor(
+        noise = _random.randn_tensor(
             sample.shape, generator=generator, device=sample.device, dtype=torch.float32
         )
-        return made  # type: ignore[no-any-return]
+        return noise  # type: ignore[no-any-return]
 
     def _alpha(self, snr: float) -> float:
         return float(self._clock.alpha(np.array([snr]))[0])
@@ -265,7 +265,7 @@ class GirsanovScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]
 
     def _flat(self, sample: Tensor, alpha: float) -> tuple[Tensor, torch.Size]:
         if self._packed(sample.shape):
-            return unpack(sample, self._shape).flatten(1).float() / alpha, sample.shape
+            return unpack_tokens(sample, self._shape).flatten(1).float() / alpha, sample.shape
         right = tuple(sample.shape[1:]) == self._shape
         require(right, "sample", f"must be [B, {self._shape}], the shape of the audited items",
                 tuple(sample.shape), "Audit the pipeline at this size")  # fmt: skip
@@ -274,7 +274,7 @@ class GirsanovScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]
     def _shaped(self, x: Tensor, shape: torch.Size) -> Tensor:
         """Return x [B, d] in the shape that the pipeline keeps."""
         if self._packed(shape):
-            return pack(x.reshape(len(x), *self._shape))
+            return pack_tokens(x.reshape(len(x), *self._shape))
         return x.reshape(shape)
 
     def _require_time(self, timestep: Any, k: int) -> None:
@@ -289,8 +289,8 @@ class GirsanovScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]
 
     def add_noise(self, original_samples: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
         """Return items noised to the levels of `timesteps` [B], as states."""
-        known = self._times(self._recipe)
-        near = (known[None] - timesteps.cpu().to(known).reshape(-1, 1)).abs().argmin(dim=1)
+        times = self._times(self._recipe)
+        near = (times[None] - timesteps.cpu().to(times).reshape(-1, 1)).abs().argmin(dim=1)
         s = np.array([self._recipe.steps[int(k)].snr for k in near])
         alpha, sigma = (
             torch.as_tensor(v, dtype=original_samples.dtype, device=original_samples.device)
@@ -304,7 +304,7 @@ class GirsanovScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]
         return int(self.config.num_train_timesteps)
 
 
-def _told(plan: Plan, scheduler: Any) -> tuple[Clock, Json]:
+def _clock_and_clip(plan: Plan, scheduler: Any) -> tuple[PipelineClock, Json]:
     """Return the clock and the clipping of the plan's pipeline, or of the scheduler given."""
     if scheduler is not None:
         return clock_of(scheduler), clip_of(own_config(scheduler))
@@ -312,7 +312,7 @@ def _told(plan: Plan, scheduler: Any) -> tuple[Clock, Json]:
     if recorded is None:
         refuse("plan", "must be of a diffusers pipeline", None,
                "Give its own scheduler: from_plan(plan, scheduler=pipe.scheduler)")  # fmt: skip
-    return Clock.from_json(recorded.clock), dict(recorded.clip)
+    return PipelineClock.from_json(recorded.clock), dict(recorded.clip)
 
 
 GirsanovScheduler.__module__ = "girsanov"  # the name that model_index.json keeps for ever

@@ -40,14 +40,14 @@ SWAPS = {"timesteps": "DPMSolverMultistepScheduler", "sigmas": "EulerDiscreteSch
 WARPED = ("use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "use_lu_lambdas")
 
 
-def timesteps_of(plan: Plan, clock: Clock) -> list[float | int]:
+def timesteps_of(plan: Plan, clock: PipelineClock) -> list[float | int]:
     """Return (1) of the levels at which the plan calls the network."""
     times = clock.time(plan.levels[: plan.steps], any_level=True)
     whole = bool((times == np.rint(times)).all())
     return [int(t) for t in times] if whole else [float(t) for t in times]
 
 
-def sigmas_of(plan: Plan, clock: Clock) -> list[float]:
+def sigmas_of(plan: Plan, clock: PipelineClock) -> list[float]:
     """Return (2) of the levels at which the plan calls the network, without the last 0."""
     sigma = plan.levels[: plan.steps] ** -0.5
     return [float(v) for v in (sigma / (1 + sigma) if clock.kind == "flow" else sigma)]
@@ -61,14 +61,14 @@ def flow_sigmas(sigmas: Array | list[float], shift: float) -> list[float]:
 
 def taken_by(scheduler: Any) -> tuple[str, ...]:
     """Return which lists this scheduler's `set_timesteps` takes: timesteps, sigmas, or neither."""
-    known = inspect.signature(scheduler.set_timesteps).parameters
+    parameters = inspect.signature(scheduler.set_timesteps).parameters
     config = own_config(scheduler)
     if any(config.get(name) for name in WARPED):  # levels of its own, whatever it is given
         return ()
     flow_only = type(scheduler).__name__ == "UniPCMultistepScheduler"
     closed = flow_only and not config.get("use_flow_sigmas")
     return tuple(n for n in ("timesteps", "sigmas")
-                 if n in known and not (n == "sigmas" and closed))  # fmt: skip
+                 if n in parameters and not (n == "sigmas" and closed))  # fmt: skip
 
 
 class Runner(NamedTuple):
@@ -89,7 +89,7 @@ class Runner(NamedTuple):
         return name.startswith("DDPM") or algorithm.startswith("sde")
 
 
-def runner(own: Any, pipeline: str, to: str, clock: Clock) -> Runner | None:
+def runner(own: Any, pipeline: str, to: str, clock: PipelineClock) -> Runner | None:
     """Return what runs a list `to` with this pipeline: its own scheduler, or one of its levels.
 
     None where the pipeline drives none that takes such a list.
@@ -108,7 +108,7 @@ def runner(own: Any, pipeline: str, to: str, clock: Clock) -> Runner | None:
     for one in able:
         if drives(pipeline, one.scheduler):
             return one
-    return able[0]._replace(pipeline=None) if able and pipeline in PLAIN else None
+    return able[0]._replace(pipeline=None) if able and pipeline in PLAIN_PIPELINES else None
 
 
 def _swap(own: Any, other: Any, to: str, plain: dict[str, bool]) -> list[str]:
@@ -129,8 +129,8 @@ def from_bare_noise(plan: Plan, audit: AuditRecord, noisiest: bool) -> Plan:
     """
     limits = cast(Limits, {k: v for k, v in plan.limits.items() if k != "weight"})
     if noisiest:
-        known = limits.get("among") or audit.facts.trained_levels or audit.levels
-        limits["keep"] = np.unique([*(limits.get("keep") or ()), min(known)])
+        levels = limits.get("among") or audit.facts.trained_levels or audit.levels
+        limits["keep"] = np.unique([*(limits.get("keep") or ()), min(levels)])
     return make_plan(
         audit, steps=len(plan.levels[: plan.steps]), covariance=plan.covariance, start="standard",
         resolution=plan.resolution, calibrate=False, force=bool(plan.cannot_tell), **limits,
@@ -147,7 +147,7 @@ def shift_of(scheduler: Any) -> float | None:
     return None if shift is None else float(shift)
 
 
-def lines_for(run: Runner, clock: Clock, to: str, values: list[Any]) -> list[str]:
+def lines_for(run: Runner, clock: PipelineClock, to: str, values: list[Any]) -> list[str]:
     """Return the Python that makes `pipe` visit `values`, or draws with them where it cannot."""
     kind = type(run.scheduler).__name__
     last = [0.0] if to == "sigmas" and clock.kind == "vp" else []  # Euler wants the end as well

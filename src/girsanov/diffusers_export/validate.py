@@ -22,7 +22,7 @@ from .._checks import (
     shown,
 )
 from ..denoise.parametrise import PARAMETRISATIONS
-from ..denoise.pipelines.schedule import Clock
+from ..denoise.pipelines.schedule import PipelineClock
 from ..path_kl.start import STARTS
 from ..sampling.registry import sampler_named
 from .plan_table import Carried
@@ -39,23 +39,23 @@ BROKEN = (
     OverflowError,
     AssertionError,
 )  # fmt: skip  (what JSON of another form makes of reading it)
-MOST = 2**24  # numbers of one item
+MOST_ITEM_NUMBERS = 2**24  # numbers of one item
 
 
-def read_whole(plans: Any, clock: Any, clip: Any, shape: Any) -> tuple[Carried, Clock]:
+def read_whole(plans: Any, clock: Any, clip: Any, shape: Any) -> tuple[Carried, PipelineClock]:
     """Return the plans and the clock of a scheduler's file, or refuse them in one line."""
     try:
-        carried, time = Carried.from_json(plans), Clock.from_json(clock)
+        carried, time = Carried.from_json(plans), PipelineClock.from_json(clock)
         _require_plans(carried, [int(n) for n in shape])
         _require_clock(time)
     except BROKEN as cause:
         if isinstance(cause, InputError):
             raise
-        told = f"{type(cause).__name__}: {shown(str(cause))}"
+        cause_words = f"{type(cause).__name__}: {shown(str(cause))}"
         remedy = "Export the plan again"
-        raise InputError(f"scheduler: must carry whole plans; {told}. {remedy}") from cause
-    known = isinstance(clip, dict) and set(clip) in (set(), {"range"}, {"quantile", "most"})
-    require(known, "clip", "must be a range, a quantile or nothing", clip)
+        raise InputError(f"scheduler: must carry whole plans; {cause_words}. {remedy}") from cause
+    valid = isinstance(clip, dict) and set(clip) in (set(), {"range"}, {"quantile", "most"})
+    require(valid, "clip", "must be a range, a quantile or nothing", clip)
     for name, value in clip.items():
         top = 1.0 if name == "quantile" else math.inf
         require(require_number(name, value, above=0.0) <= top, name, "must be at most 1", value)
@@ -67,7 +67,12 @@ def _require_plans(c: Carried, shape: list[int]) -> None:
     require_choice("start", c.start, [name for name in STARTS if name != "class"])
     sampler.require_last(c.last)
     levels, d = len(require_levels("levels", c.levels)), math.prod(shape)
-    require(0 < d <= MOST and min(shape, default=0) > 0, "shape", "must be that of an item", shape)
+    require(
+        0 < d <= MOST_ITEM_NUMBERS and min(shape, default=0) > 0,
+        "shape",
+        "must be that of an item",
+        shape,
+    )
     require(bool(c.grids), "grids", "must not be empty")
     for calls, grid in c.grids.items():
         places = [require_count("grid", k, at_least=0) for k in grid]
@@ -97,7 +102,7 @@ def _require_plans(c: Carried, shape: list[int]) -> None:
         require(positive, name, "must not be negative", float(values.min()))
 
 
-def _require_clock(clock: Clock) -> None:
+def _require_clock(clock: PipelineClock) -> None:
     require_choice("clock kind", clock.kind, ("vp", "flow", "edm"))
     require_choice("clock output", clock.output, PARAMETRISATIONS)
     require_levels("clock snr_range", clock.snr_range, at_least=2)

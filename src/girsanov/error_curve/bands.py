@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from .._typing import Array, Tensor
 
-FINE = 256  # bands for the errors: single coordinates up to this dimension
-PROBED = 64  # bands whose products are kept, from which corrections are fitted and priced
-COARSE = 16  # pools of these, for examples too few to fit each by itself
+FINE_BANDS = 256  # bands for the errors: single coordinates up to this dimension
+PROBED_BANDS = 64  # bands whose products are kept, from which corrections are fitted and priced
+COARSE_BANDS = 16  # pools of these, for examples too few to fit each by itself
 
 
 @dataclass(frozen=True)

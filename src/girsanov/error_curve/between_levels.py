@@ -47,8 +47,8 @@ class Places(NamedTuple):
         return int(self.weights.any(axis=1).sum())
 
 
-def places(grid: Levels, groups: int, seed: int, known: Levels | None = None) -> Places:
-    """Return where `groups` look in the gaps of `grid` [K]; known: the levels a model knows."""
+def places_between(grid: Levels, groups: int, seed: int, trained: Levels | None = None) -> Places:
+    """Return where `groups` look in the gaps of `grid` [K]; trained: the levels a model knows."""
     from ..noise import NoiseSource  # brings torch, which planning needs not
 
     source = NoiseSource(seed, "audit between")
@@ -57,11 +57,11 @@ def places(grid: Levels, groups: int, seed: int, known: Levels | None = None) ->
         order = np.argsort(source.uniform(2 * k, 0, groups), kind="stable")
         u = (order + source.uniform(2 * k + 1, 0, groups)) / groups
         low, high = grid[k - 1], grid[k]
-        if known is None:
+        if trained is None:
             levels[k] = low * (high / low) ** u
             weights[k] = levels[k] * np.log(high / low)
             continue
-        between = known[(known > low * (1 + 1e-6)) & (known < high * (1 - 1e-6))]
+        between = trained[(trained > low * (1 + 1e-6)) & (trained < high * (1 - 1e-6))]
         if len(between):
             length = np.convolve(np.concatenate([[low], between, [high]]), [0.5, 0, -0.5], "valid")
             pick = (u * len(between)).astype(int)

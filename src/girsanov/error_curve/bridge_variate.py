@@ -34,7 +34,7 @@ class Mixed(NamedTuple):
     centred: Array | float = 0.0
 
 
-RESIDUAL = Mixed()
+PLAIN_RESIDUAL = Mixed()
 
 
 class Bridge(NamedTuple):
@@ -44,14 +44,14 @@ class Bridge(NamedTuple):
     gamma: Array
 
 
-def alpha(products: Array, of: Mixed = RESIDUAL) -> Array:
+def alpha(products: Array, of: Mixed = PLAIN_RESIDUAL) -> Array:
     """Return alpha of least squares from means over the groups that fit it [..., 5]."""
     r, n, c, own, _ = np.moveaxis(products, -1, 0)
     along = of.noise * n + of.residual * r + of.centred * c
     return np.asarray(np.divide(along, own, out=np.zeros_like(own), where=own > 0))
 
 
-def chance(products: Array, a: Array, b: Array, slope: Array, of: Mixed = RESIDUAL) -> Array:
+def chance(products: Array, a: Array, b: Array, slope: Array, of: Mixed = PLAIN_RESIDUAL) -> Array:
     """Return (2) from means [..., 5], with a, b and alpha as they were fitted."""
     _, n, c, own, ends = np.moveaxis(products, -1, 0)
     rest = (of.noise - a) * (n - own) + of.residual * ends + (of.centred - b) * c

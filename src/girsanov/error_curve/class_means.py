@@ -28,11 +28,11 @@ def about_class(curve: Curve, examples: Examples, frame: Frame) -> Curve:
     """Return the curve with (1) and (2) of the examples that it was measured on."""
     import torch
 
-    known, moments = frame.moments.classes, frame.moments
-    if known is None:
+    class_moments, moments = frame.moments.classes, frame.moments
+    if class_moments is None:
         return curve
-    means, classes = torch.tensor(known.means), len(known.means)
-    axes = None if known.axes is None else torch.tensor(known.axes)
+    means, classes = torch.tensor(class_moments.means), len(class_moments.means)
+    axes = None if class_moments.axes is None else torch.tensor(class_moments.axes)
     d, bands = moments.basis.dimension, frame.bands
     sums = torch.zeros(GROUPS * classes, bands.count if axes is None else d, dtype=torch.float64)
     main = torch.zeros(GROUPS, bands.count, dtype=torch.float64)
@@ -51,5 +51,5 @@ def about_class(curve: Curve, examples: Examples, frame: Frame) -> Curve:
         count += torch.bincount(group * classes + at, minlength=len(count))
     by_class = count.view(GROUPS, classes, 1)
     whole = by_class.sum(dim=1)
-    found = (by_class[..., 0] / whole, sums.view(GROUPS, classes, -1) / whole[..., None])
-    return replace(curve, about_class=AboutClass(*(x.numpy() for x in (*found, main / whole))))
+    by_group = (by_class[..., 0] / whole, sums.view(GROUPS, classes, -1) / whole[..., None])
+    return replace(curve, about_class=AboutClass(*(x.numpy() for x in (*by_group, main / whole))))

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 LINEAR = ((1, 2), (2, 4), (1, 1), (1, 4))  # n r, r c, n^2, n c: pairs of VECTOR in curve.py
 SMALL = 1e-9  # of a determinant beside its diagonal: n and c look alike; of c beside n: dust
-MOST = 1.5  # gamma
+MOST_GAMMA = 1.5  # gamma
 LIKE = 0.5  # share of a plain second moment that a reduced one has at least, and the other way
 
 
@@ -90,7 +90,7 @@ def chance_of(noise: Array, cross: Array, snr: Array) -> Array:
     return np.stack([noise - 1 / snr, cross], axis=-1)
 
 
-def parts(fit: Fit, chance: Array) -> Array:
+def noise_in_moments(fit: Fit, chance: Array) -> Array:
     """Return (2), of r^2, n r and x0 r, [..., 3]."""
     (a, b), (n, c) = fit, np.moveaxis(chance, -1, 0)
     return np.stack([a * (a * n + 2 * b * c), a * n + b * c, a * c], axis=-1)
@@ -100,8 +100,8 @@ def taken_off(rows: Rows, name: str, curve: Curve, gamma: Array) -> Array:
     """Return what is taken off (2) of every group in a basis, [K, B, J, 3]; gamma [B]."""
     linear = rows.linear[name]
     chance = chance_of(linear[..., 2], linear[..., 3], rows.snr[:, :, None])
-    found = gamma[:, None, None] * parts(fitted(rows, name, curve), chance)
-    return harmless(rows.errors[name], found, curve.sizes[name], rows.snr, curve.shares)
+    by_chance = gamma[:, None, None] * noise_in_moments(fitted(rows, name, curve), chance)
+    return harmless(rows.errors[name], by_chance, curve.sizes[name], rows.snr, curve.shares)
 
 
 def fitted(rows: Rows, name: str, curve: Curve) -> Fit:
@@ -140,8 +140,8 @@ def slope(value: Array, chance: Array, weights: Array, length: Array) -> Array:
     z = chance - (weights * chance).sum(axis=-1, keepdims=True)
     top = length**2 @ ((weights * z) @ value[..., None])[..., 0]
     bottom = length**2 @ (weights * z**2).sum(axis=-1)
-    found = np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0)
-    return np.asarray(np.clip(found, 0.0, MOST))
+    slopes = np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0)
+    return np.asarray(np.clip(slopes, 0.0, MOST_GAMMA))
 
 
 class Rows(NamedTuple):
@@ -188,7 +188,7 @@ def controlled_full(
         trace, off = (np.trace(x, axis1=-2, axis2=-1) for x in (own, taken))
         plain, less = in_data(own, basis), in_data(own - taken, basis)
         # all of it or nothing: a thin direction is a difference of others, which must be alike
-        good = bool(stands[k].all()) and bool(agrees(trace, off, shares, FEW))
+        good = bool(stands[k].all()) and bool(agrees(trace, off, shares, FEW_FOLDS))
         good = good and moments_like(np.tensordot(shares, plain, 1), np.tensordot(shares, less, 1))
         out[k] = less if good else plain
     return out

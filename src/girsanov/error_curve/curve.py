@@ -35,7 +35,7 @@ FOLDS = 4  # coarser groups for the full covariance, which costs d^2 numbers a l
 VECTOR = ("one", "n", "r", "r_previous", "x0", "r_reference")
 
 
-def pairs(width: int) -> list[tuple[int, int]]:
+def upper_triangle(width: int) -> list[tuple[int, int]]:
     """Return the upper triangle of a matrix of this width, row by row."""
     return [(a, b) for a in range(width) for b in range(a, width)]
 

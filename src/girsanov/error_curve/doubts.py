@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 SMALL = 0.05  # nats
 HALF = 0.5  # (1) and (2)
-SURE = 4.0  # standard errors that chance may add in (4)
+CHANCE_ERRORS = 4.0  # standard errors that chance may add in (4)
 LOOSE = 1.5  # times the plain standard error in (3): single bands were looked at before
 ROUNDING = 1e-6  # relative, in (4) and (5)
 
@@ -89,8 +89,8 @@ def _doubts(curve: Curve, resolution: float) -> list[Doubt]:
         ("parts", any_counts & ~_adds_up(curve), spread),
     )
     near = noise >= resolution * (1 - ROUNDING)
-    found = [_worst(name, fails & near, amount, curve) for name, fails, amount in failed]
-    kept = [doubt for doubt in found if doubt is not None]
+    worst = [_worst(name, fails & near, amount, curve) for name, fails, amount in failed]
+    kept = [doubt for doubt in worst if doubt is not None]
     # a group that carries most of a level makes its standard error as well
     return [d for d in kept if d.name != "spread" or kept[0].name != "carried"]
 
@@ -135,7 +135,7 @@ def _answerable(curve: Curve) -> NDArray[np.bool_]:
     # the answers are of this very noise, of which M may have been freed
     measured = curve.traces[:, :, 0] if curve.plain is None else curve.plain
     _, se, _ = group_estimate(measured[1:].T, curve.shares)
-    return np.asarray(mean <= most * (1 + ROUNDING) + SURE * se)
+    return np.asarray(mean <= most * (1 + ROUNDING) + CHANCE_ERRORS * se)
 
 
 def _adds_up(curve: Curve) -> NDArray[np.bool_]:
@@ -149,15 +149,15 @@ def _adds_up(curve: Curve) -> NDArray[np.bool_]:
     return np.asarray(same & ~silent & np.isfinite(errors).all(axis=1))
 
 
-def cannot_tell(found: list[Doubt], groups: int, rows: Sequence[int]) -> str:
+def cannot_tell(doubts: list[Doubt], groups: int, rows: Sequence[int]) -> str:
     """Return what an audit cannot tell, why, and what to do, "" where it holds.
 
     groups: how many there are; rows: of the data, which the model misses most.
     """
-    if not found:
+    if not doubts:
         return ""
-    why = "; ".join(_clause(doubt, groups) for doubt in found)
-    if not all(doubt.few for doubt in found):
+    why = "; ".join(_clause(doubt, groups) for doubt in doubts)
+    if not all(doubt.few for doubt in doubts):
         return (
             f"This audit does not hold: {why}. Its numbers are not of this model: the file was "
             "changed, or the program is at fault. Audit again."

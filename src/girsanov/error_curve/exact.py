@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from .curve import Curve
 
 INSIDE = 8  # levels in each gap at which the curve is known as well, for plans to visit
-ENOUGH = 600  # levels in all, from which on there are none
+ENOUGH_LEVELS = 600  # levels in all, from which on there are none
 
 
 class KnownCurve(NamedTuple):
@@ -50,8 +50,13 @@ def exact_curve(law: Law, levels: Levels) -> Curve:
     """
     s = require_levels("levels", levels)
     measured = law.curve(s)
-    known = not np.any(measured.se)
-    require(known, "law", "must be Gaussian or one-dimensional for an exact curve", law.to_json())
+    without_error = not np.any(measured.se)
+    require(
+        without_error,
+        "law",
+        "must be Gaussian or one-dimensional for an exact curve",
+        law.to_json(),
+    )
     error = np.concatenate([[law.variance], measured.value])[:, None, None]  # [K+1, 1, 1]
     sizes = {"coordinate": np.array([float(law.dimension)])}
     errors = {"coordinate": error / law.dimension}
@@ -65,14 +70,14 @@ def known_curve(law: Law, levels: Levels) -> KnownCurve | None:
     """
     if law.dimension > COVARIANCE_LIMIT:
         return None
-    inside = max(0, min(INSIDE, ENOUGH // len(levels) - 1))
+    inside = max(0, min(INSIDE, ENOUGH_LEVELS // len(levels) - 1))
     fine = denser(levels, inside)
-    known = law.known(fine)
-    if known is None:
+    answers = law.known(fine)
+    if answers is None:
         return None
-    frame, errors = _seen(law, known)
+    frame, errors = _seen(law, answers)
     # it rises in truth: where it has come to its end, rounding may have it fall
-    half = np.maximum.accumulate(np.concatenate([[0.0], known.information]))
+    half = np.maximum.accumulate(np.concatenate([[0.0], answers.information]))
     places = np.concatenate([[0], np.arange(len(levels)) * (inside + 1) + 1])
     whole = _curve(law, np.concatenate([[0.0], fine]), errors, half, frame)
     curve = replace(
@@ -81,14 +86,14 @@ def known_curve(law: Law, levels: Levels) -> KnownCurve | None:
     return KnownCurve(curve, frame)
 
 
-def _seen(law: Law, known: Known) -> tuple[Frame, Array]:
+def _seen(law: Law, answers: KnownErrors) -> tuple[Frame, Array]:
     """Return the frame whose main basis are the axes, and M_j along them from 0 on, [L+1, d]."""
-    order = np.argsort(-known.variances, kind="stable")
-    variances = known.variances[order]
-    axes = np.eye(law.dimension) if known.axes is None else known.axes
+    order = np.argsort(-answers.variances, kind="stable")
+    variances = answers.variances[order]
+    axes = np.eye(law.dimension) if answers.axes is None else answers.axes
     basis = Basis("pca", (law.dimension,), (np.ascontiguousarray(axes[:, order]),))
     moments = Moments(law.mean, basis, variances, 0)
-    errors = np.concatenate([variances[None], known.errors[:, order]])
+    errors = np.concatenate([variances[None], answers.errors[:, order]])
     return make_frame(moments, (law.dimension,)), errors
 
 

@@ -35,11 +35,11 @@ class Frame:
     @property
     def class_variances(self) -> Array:
         """The variances of each class along its own axes [C, d], or by band [C, J]."""
-        known = self.moments.classes
-        assert known is not None
-        if known.axes is not None:
-            return known.variances
-        rows = [np.bincount(self.bands.index, v) for v in known.variances]
+        classes = self.moments.classes
+        assert classes is not None
+        if classes.axes is not None:
+            return classes.variances
+        rows = [np.bincount(self.bands.index, v) for v in classes.variances]
         return np.asarray(rows) / self.bands.sizes
 
     def start_variances(self, start: str) -> Array:
@@ -70,11 +70,11 @@ def make_frame(moments: Moments, shape: tuple[int, ...]) -> Frame:
         candidates.append(dct_basis(shape))
     for basis in candidates:
         if basis.kind != moments.basis.kind:
-            others[basis.kind] = (basis, bands_by_variance(_variances(moments, basis), FINE))
+            others[basis.kind] = (basis, bands_by_variance(_variances(moments, basis), FINE_BANDS))
     return Frame(
         moments,
-        bands_by_variance(moments.variances, FINE),
-        bands_by_variance(moments.variances, PROBED),
+        bands_by_variance(moments.variances, FINE_BANDS),
+        bands_by_variance(moments.variances, PROBED_BANDS),
         others,
     )
 

@@ -34,14 +34,14 @@ if TYPE_CHECKING:
 
 ERRORS = 4.0  # standard errors of a paired difference, beyond which the plain mean stands
 WORSE = 1.25  # times the plain standard error
-FEW = 3.0  # times it where it is of a few folds, and itself not well known
-LEAST = 0.25  # share of the moment of all groups that (2) divides by at least
+FEW_FOLDS = 3.0  # times it where it is of a few folds, and itself not well known
+LEAST_SHARE = 0.25  # share of the moment of all groups that (2) divides by at least
 ROUNDING = 1e-12  # of the plain mean
 
 
 def divisor(part: Array, whole: Array) -> Array:
     """Return (2); part: a moment over the groups of a fit; whole: over all groups."""
-    return np.maximum(part, LEAST * whole)
+    return np.maximum(part, LEAST_SHARE * whole)
 
 
 def agrees(plain: Array, taken: Array, shares: Array, worse: float = WORSE) -> NDArray[np.bool_]:

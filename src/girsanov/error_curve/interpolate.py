@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from .._typing import Array, Indices, Levels
 
 TINY = 1e-300  # stands for an error of zero, whose reciprocal is not a number
-SAME = 1e-9  # relative distance below which two levels are one
+SAME_LEVEL = 1e-9  # relative distance below which two levels are one
 POINTS = 8  # of Gauss and Legendre, for a bump over a stretch
 
 
@@ -62,8 +62,8 @@ def merged(measured: Levels, others: Levels) -> Levels:
         np.abs(measured[np.minimum(near, len(measured) - 1)] - others),
         np.abs(measured[np.maximum(near - 1, 0)] - others),
     )
-    fresh = np.unique(others[gap > SAME * others])
-    fresh = fresh[np.diff(fresh, prepend=0.0) > SAME * fresh]
+    fresh = np.unique(others[gap > SAME_LEVEL * others])
+    fresh = fresh[np.diff(fresh, prepend=0.0) > SAME_LEVEL * fresh]
     return np.sort(np.concatenate([measured, fresh]))
 
 
@@ -84,7 +84,7 @@ def position(measured: Levels, levels: Levels) -> tuple[Indices, Array]:
     return i, np.clip(w, 0.0, 1.0)
 
 
-def refined(
+def refined_curve(
     curve: Curve, levels: Levels, *, bases: tuple[str, ...] = (), pick: str = "between"
 ) -> Curve:
     """Return the curve at 0 and `levels`, which must hold all the measured ones.
@@ -145,9 +145,9 @@ def stretches(curve: Curve, levels: Levels) -> Array:
 
     levels: must hold all the measured ones, or those up to the last of them.
     """
-    fine, main, known = np.concatenate([[0.0], levels]), curve.main, curve.levels
-    i, w = position(known, fine[:-1])
-    end = np.clip((levels - known[i]) / (known[i + 1] - known[i]), 0.0, 1.0)
+    fine, main, measured = np.concatenate([[0.0], levels]), curve.main, curve.levels
+    i, w = position(measured, fine[:-1])
+    end = np.clip((levels - measured[i]) / (measured[i + 1] - measured[i]), 0.0, 1.0)
     mean = curve.mean_errors(main)
     a, b = _weights(curve, mean, fine[:-1], i, w, "between")
     c, d = _weights(curve, mean, levels, i, end, "between")
@@ -160,7 +160,7 @@ def stretches(curve: Curve, levels: Levels) -> Array:
     for gap, rows in _gaps(i):
         out[rows] = left[rows] @ errors[gap].T + right[rows] @ errors[gap + 1].T
     if curve.half is not None:
-        out *= _told(curve)[i][:, None]
+        out *= _gap_ratios(curve)[i][:, None]
         whole = (w == 0) & (end == 1)
         out[whole] = np.diff(curve.half)[i[whole], None]
     if curve.bends:
@@ -171,16 +171,16 @@ def stretches(curve: Curve, levels: Levels) -> Array:
 def half_between(curve: Curve, low: float, high: float) -> Array:
     """Return each group's share of 1/2 int M between two SNRs in the measured range, [B]."""
     fine = merged(curve.levels[1:], np.array([low, high]))
-    fine = fine[fine <= high * (1 + SAME)]
-    return np.asarray(stretches(curve, fine)[fine > low * (1 + SAME)].sum(axis=0))
+    fine = fine[fine <= high * (1 + SAME_LEVEL)]
+    return np.asarray(stretches(curve, fine)[fine > low * (1 + SAME_LEVEL)].sum(axis=0))
 
 
-def _told(curve: Curve) -> Array:
+def _gap_ratios(curve: Curve) -> Array:
     """Return what the integral over each gap is of what (1) makes of it, [K]: of exact curves."""
     assert curve.half is not None
     plain = half_integral(curve.levels, curve.mean_errors(curve.main), curve.sizes[curve.main])
-    known = plain > TINY
-    return np.where(known, np.diff(curve.half) / np.where(known, plain, 1.0), 1.0)
+    positive = plain > TINY
+    return np.where(positive, np.diff(curve.half) / np.where(positive, plain, 1.0), 1.0)
 
 
 def _gaps(i: Indices) -> list[tuple[int, slice]]:
@@ -230,7 +230,7 @@ def unseen(curve: Curve, name: str, levels: Levels) -> Array:
     one = np.asarray(se**2 / mean)
     for k in range(2, len(one)):
         one[k] = np.maximum(one[k], one[k - 1] * np.minimum(1.0, mean[k - 1] / mean[k - 2]))
-    before = np.searchsorted(curve.levels, levels * (1 - SAME)) - 1
+    before = np.searchsorted(curve.levels, levels * (1 - SAME_LEVEL)) - 1
     return one[np.maximum(before, 0)]
 
 
@@ -238,13 +238,15 @@ def bent(curve: Curve, at: Places, errors: dict[str, Array], traces: Array) -> C
     """Return the curve with its bends; errors: as measured at the places [K, B, J], traces too."""
     share = (at.levels - curve.levels[:-1, None]) / np.diff(curve.levels)[:, None]
     seen = {**errors, "total": traces[:, :, :1]}
-    known = {**curve.errors, "total": curve.traces[:, :, :1]}
-    found = {name: bends_of(curve, at, known[name], value) for name, value in seen.items()}
+    curve_errors = {**curve.errors, "total": curve.traces[:, :, :1]}
+    bent_errors = {
+        name: bends_of(curve, at, curve_errors[name], value) for name, value in seen.items()
+    }
     like, share = as_error(curve.traces), share[:, :, None]
     beyond, inside = (x - x[:, :, :1] * like for x in (curve.traces, traces))
     missed = inside - (1 - share) * beyond[:-1] - share * beyond[1:]
-    found["traces"] = bends(at, curve.levels[1:], missed, np.ones_like(missed), curve.shares)
-    return replace(curve, bends=found)
+    bent_errors["traces"] = bends(at, curve.levels[1:], missed, np.ones_like(missed), curve.shares)
+    return replace(curve, bends=bent_errors)
 
 
 def between_ends(curve: Curve, levels: Array, ends: Array) -> tuple[Array, Array, Array]:

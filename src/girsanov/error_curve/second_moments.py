@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._typing import Array
-from .curve import pairs
+from .curve import upper_triangle
 
 ONE, NOISE, RESIDUAL, BEFORE, CENTRED, OTHER = range(6)  # places in v
 Combination = dict[int, Array | float]  # x by place, numbers or [..., K, P]; the rest are 0
@@ -47,8 +47,8 @@ class Gram(NamedTuple):
     def over(self, weights: Array) -> Gram:
         """Return means by weights [L, B] over the groups, [V (V + 1)/2, L, K, P]."""
         count, groups, *rest = self.parts.shape
-        found = weights @ self.parts.reshape(count, groups, -1)
-        return Gram(found.reshape(count, len(weights), *rest))
+        summed = weights @ self.parts.reshape(count, groups, -1)
+        return Gram(summed.reshape(count, len(weights), *rest))
 
 
 def gram_of(products: Array) -> Gram:
@@ -60,6 +60,6 @@ def matrices(products: Array) -> Array:
     """Return symmetric matrices [..., V, V] from their upper triangles [..., V (V + 1)/2]."""
     n = int(np.sqrt(2 * products.shape[-1]))
     out = np.empty((*products.shape[:-1], n, n))
-    for p, (a, b) in enumerate(pairs(n)):
+    for p, (a, b) in enumerate(upper_triangle(n)):
         out[..., a, b] = out[..., b, a] = products[..., p]
     return out

@@ -48,11 +48,11 @@ def single_crossing(levels: Levels, error: Array, weight: Array) -> Array:
 
     Where the fit asks for less than no error, which is no curve, the error as it is stays.
     """
-    known = error > 0
-    bent = 1 / error[known] - levels[known]
-    fit = isotonic(bent, weight[known]) + levels[known]
+    positive = error > 0
+    bent = 1 / error[positive] - levels[positive]
+    fit = isotonic(bent, weight[positive]) + levels[positive]
     out = error.copy()
-    out[known] = np.where(fit > 0, 1 / np.where(fit > 0, fit, 1.0), error[known])
+    out[positive] = np.where(fit > 0, 1 / np.where(fit > 0, fit, 1.0), error[positive])
     return out
 
 

@@ -46,7 +46,7 @@ def unshown(error: Estimate, examples: int, diameter: float) -> Array:
     return np.asarray(np.maximum(diameter**2, mistake) * math.log(1 / RISK) / examples)
 
 
-class Measured(Protocol):
+class MeasuredErrors(Protocol):
     """What (1) asks of the record of an audit."""
 
     @property
@@ -59,7 +59,7 @@ class Measured(Protocol):
     def exact(self) -> bool: ...
 
 
-def most_error(error: Estimate, levels: Levels | float, of: Measured) -> Array:
+def most_error(error: Estimate, levels: Levels | float, of: MeasuredErrors) -> Array:
     """Return the upper end (1) of errors M(s) at `levels`, which were measured or lie between.
 
     of: the record of their audit.

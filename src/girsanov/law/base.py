@@ -38,7 +38,7 @@ from ..noise import NoiseSource
 if TYPE_CHECKING:
     from .known import Known
 
-FORMAT = "girsanov/law/1"
+LAW_FORMAT = "girsanov/law/1"
 COVARIANCE_LIMIT = 8192  # dimension above which a d x d covariance is refused (512 MiB there)
 SIZE_LIMIT = 1e100  # of any parameter, so that no square of one overflows
 
@@ -84,16 +84,16 @@ class Law(ABC):
     def _posterior(self, x: Tensor, noise: float, spread: bool) -> tuple[Tensor, Tensor]:
         """Return equations (1) [B, d] and, when `spread`, (2) [B] at noise variance 1/s > 0."""
 
-    def _known(self, levels: Array) -> Known | None:
+    def _known(self, levels: Array) -> KnownErrors | None:
         """Return what `known.py` says of the law at `levels` [K], None where nothing is known."""
         return None
 
     def _exact_curve(self, levels: Array) -> Array | None:
         """Return equation (5) [K] where it is known without sampling."""
-        known = self._known(levels)
-        return None if known is None else known.errors.sum(axis=1)
+        answers = self._known(levels)
+        return None if answers is None else answers.errors.sum(axis=1)
 
-    def known(self, levels: Any) -> Known | None:
+    def known(self, levels: Any) -> KnownErrors | None:
         """Return the errors along axes and the information at increasing SNRs `levels` [K].
 
         None of a law that only sampling can tell.

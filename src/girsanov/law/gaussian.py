@@ -20,8 +20,8 @@ import torch
 from .._checks import require
 from .._files import sha256_of
 from ..noise import NoiseSource
-from .base import FORMAT, Law, as_array
-from .known import Known
+from .base import LAW_FORMAT, Law, as_array
+from .known import KnownErrors
 
 if TYPE_CHECKING:
     from .._typing import Array, Json, Tensor
@@ -83,7 +83,7 @@ class Gaussian(Law):
     def to_json(self) -> Json:
         """Return the law as the content of a law.json file."""
         fields = {"mean": self.mean.tolist(), "covariance": self._given.tolist()}
-        return {"format": FORMAT, "law": "gaussian", **fields}
+        return {"format": LAW_FORMAT, "law": "gaussian", **fields}
 
     def _covariance(self) -> Array:
         if self._vectors is None:
@@ -105,7 +105,7 @@ class Gaussian(Law):
     def _exact_curve(self, levels: Array) -> Array:
         return np.array([(self._values / (1 + s * self._values)).sum() for s in levels])
 
-    def _known(self, levels: Array) -> Known:
+    def _known(self, levels: Array) -> KnownErrors:
         return along_axes(self._vectors, self._values, levels)
 
     def _tensors(self, like: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -119,10 +119,10 @@ class Gaussian(Law):
         return cached[0], cached[1], cached[2]
 
 
-def along_axes(vectors: Array | None, values: Array, levels: Array) -> Known:
+def along_axes(vectors: Array | None, values: Array, levels: Array) -> KnownErrors:
     """Return what is known of independent normal numbers of variances `values` [d]: (2)."""
     gain = levels[:, None] * values
-    return Known(vectors, values, values / (1 + gain), np.log1p(gain).sum(axis=1) / 2)
+    return KnownErrors(vectors, values, values / (1 + gain), np.log1p(gain).sum(axis=1) / 2)
 
 
 def _turn(coordinates: Tensor, vectors: Tensor | None) -> Tensor:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .._typing import Array
 
 
-class Known(NamedTuple):
+class KnownErrors(NamedTuple):
     """Equations (1) and (2) at K SNRs; axes: u_j in columns [d, d], None for the coordinates.
 
     variances: M_j(0) [d]; errors: M_j [K, d]; information: I in nats [K].

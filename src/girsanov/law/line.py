@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from .._typing import Array
 
 REACH = np.array([0.0, 1.5, 3.0, 6.0, 10.0, 15.0])  # beyond 15 is less than exp(-112)
-FAR = 39.0  # exp(-39^2 / 2) is zero in float64
+VANISHES_AT = 39.0  # exp(-39^2 / 2) is zero in float64
 PAIRS = 2**14  # places x components that are looked at together
-LEAST = 0.01  # nats: (2) is told to 1e-11 of it and of so much
 
 
 class Line(NamedTuple):
@@ -45,12 +44,12 @@ class Line(NamedTuple):
         own = (self.variances / (1 + gain)) @ self.weights
         inner = np.log1p(gain) @ self.weights / 2
         noise = 1 / levels
-        found = integrals(
+        values = integrals(
             lambda x, of: self._density(x, noise[of]),
             [self._edges(float(v)) for v in noise],
-            np.stack([own, inner + LEAST]),
+            np.stack([own, inner + LEAST_NATS]),
         )
-        return own + found[0], inner + np.maximum(found[1], 0.0)
+        return own + values[0], inner + np.maximum(values[1], 0.0)
 
     def _edges(self, noise: float) -> Array:
         scale = np.sqrt(self.variances + noise)
@@ -67,7 +66,7 @@ class Line(NamedTuple):
         return np.concatenate([self._near(x[part], noise[part]) for part in rows], axis=1)
 
     def _near(self, x: Array, noise: Array) -> Array:
-        reach = FAR * np.sqrt(self.variances + noise.max())
+        reach = VANISHES_AT * np.sqrt(self.variances + noise.max())
         seen: NDArray[np.bool_] = (self.means + reach >= x.min()) & (self.means - reach <= x.max())
         w, mu, own = self.weights[seen], self.means[seen], self.variances[seen]
         away, wide = x[:, None] - mu, own + noise[:, None]
@@ -79,5 +78,5 @@ class Line(NamedTuple):
         guess -= np.take_along_axis(guess, p.argmax(axis=1, keepdims=True), axis=1)
         mean = (p * guess).sum(axis=1, keepdims=True) / np.where(mass > 0, mass, 1.0)
         whole = mass[:, 0]
-        told = (p * log).sum(axis=1) - whole * np.log(np.where(whole > 0, whole, 1.0))
-        return np.stack([(p * (guess - mean) ** 2).sum(axis=1), told])
+        entropy = (p * log).sum(axis=1) - whole * np.log(np.where(whole > 0, whole, 1.0))
+        return np.stack([(p * (guess - mean) ** 2).sum(axis=1), entropy])

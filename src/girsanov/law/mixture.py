@@ -34,9 +34,9 @@ import torch
 from .._checks import refuse, require
 from .._files import sha256_of
 from ..noise import NoiseSource
-from .base import FORMAT, Law, as_array
+from .base import LAW_FORMAT, Law, as_array
 from .gaussian import along_axes, eigen_form
-from .known import Known
+from .known import KnownErrors
 from .line import Line
 from .split import split
 
@@ -193,7 +193,7 @@ class GaussianMixture(Law):
         """Return the law as the content of a law.json file."""
         names = ("weights", "means", "covariances")
         fields = {name: getattr(self, name).tolist() for name in names}
-        return {"format": FORMAT, "law": "mixture", **fields}
+        return {"format": LAW_FORMAT, "law": "mixture", **fields}
 
     def _covariance(self) -> Array:
         apart = self.means - self.mean
@@ -206,12 +206,12 @@ class GaussianMixture(Law):
         return np.asarray(total)
 
     def _log_prob(self, x: Tensor, noise: float) -> Tensor:
-        found = self._sums(x, noise, "density")
-        return torch.cat([self._density(*part, noise) for part in found])
+        sums = self._sums(x, noise, "density")
+        return torch.cat([self._density(*part, noise) for part in sums])
 
     def _posterior(self, x: Tensor, noise: float, spread: bool) -> tuple[Tensor, Tensor]:
-        found = self._sums(x, noise, "spread" if spread else "mean")
-        moments = (self._moments(*part, noise) for part in found)
+        sums = self._sums(x, noise, "spread" if spread else "mean")
+        moments = (self._moments(*part, noise) for part in sums)
         if x.requires_grad:
             means, spreads = zip(*moments, strict=True)
             return torch.cat(means), torch.cat(spreads)
@@ -258,14 +258,14 @@ class GaussianMixture(Law):
             whole = block(0)
             yield from ((part, whole.sums(part)) for part in examples)
             return
-        places, found = list(examples), list[_Sums]()
+        places, sums = list(examples), list[_Sums]()
         for first in range(0, k, size):
             one = block(first)
             new = [one.sums(part) for part in places]
-            found = [a.plus(b) for a, b in zip(found, new, strict=True)] if found else new
-        yield from zip(places, found, strict=True)
+            sums = [a.plus(b) for a, b in zip(sums, new, strict=True)] if sums else new
+        yield from zip(places, sums, strict=True)
 
-    def _known(self, levels: Array) -> Known | None:
+    def _known(self, levels: Array) -> KnownErrors | None:
         used = self.weights > 0
         w, means, variances = self.weights[used], self.means[used], self._variances[used]
         k, d = means.shape
@@ -278,7 +278,7 @@ class GaussianMixture(Law):
         if d == 1:
             line = Line(w, means[:, 0], variances[:, 0])
             error, information = line.known(levels)
-            return Known(None, np.array([line.variance]), error[:, None], information)
+            return KnownErrors(None, np.array([line.variance]), error[:, None], information)
         apart = split(w, means, (variances, vectors), float(levels[-1]))
         if apart is None:
             return None
@@ -286,7 +286,7 @@ class GaussianMixture(Law):
         rest = along_axes(None, apart.values, levels)
         errors = np.concatenate([error[:, None], rest.errors], axis=1)
         variances = np.append(apart.line.variance, apart.values)
-        return Known(apart.axes, variances, errors, information + rest.information)
+        return KnownErrors(apart.axes, variances, errors, information + rest.information)
 
     def _parts(self, like: Tensor) -> _Parts:
         cached: _Parts | None = self.__dict__.get("_cached")

@@ -43,4 +43,4 @@ class Points(GaussianMixture):
     def to_json(self) -> Json:
         """Return the law as the content of a law.json file."""
         fields = {"points": self.points.tolist(), "weights": self.weights.tolist()}
-        return {"format": FORMAT, "law": "points", **fields}
+        return {"format": LAW_FORMAT, "law": "points", **fields}

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from .._typing import Array
 
 HALVINGS = 50  # of a panel, at most: then it is as short as rounding
-NODES = 16  # of Gauss and Legendre on a panel
+GAUSS_NODES = 16  # of Gauss and Legendre on a panel
+LEAST_NATS = 0.01  # of information, which is told to 1e-11 of it and of so much
 TOGETHER = 64  # integrals whose panels are held in memory at once
 
 # x [n] and which integral each is of [n] to the values of R functions there, [R, n]
@@ -38,7 +39,7 @@ def integrals(rule: Functions, edges: Sequence[Array], known: Array) -> Array:
 
 
 def _integrals(rule: Functions, edges: Sequence[Array], known: Array) -> Array:
-    nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    nodes, weights = np.polynomial.legendre.leggauss(GAUSS_NODES)
     # one edge alone: all the mass is closer together than rounding
     of = np.repeat(np.arange(len(edges)), [max(len(e) - 1, 0) for e in edges])
     ends = np.stack(
@@ -48,7 +49,7 @@ def _integrals(rule: Functions, edges: Sequence[Array], known: Array) -> Array:
     def panels(left: Array, right: Array, of: NDArray[np.int64]) -> Array:
         half = (right - left)[:, None] / 2
         x = (right + left)[:, None] / 2 + half * nodes
-        values = rule(x.ravel(), np.repeat(of, NODES)).reshape(-1, *x.shape)
+        values = rule(x.ravel(), np.repeat(of, GAUSS_NODES)).reshape(-1, *x.shape)
         return np.asarray(half[:, 0] * (values @ weights))
 
     def summed(values: Array, of: NDArray[np.int64]) -> Array:

@@ -44,7 +44,7 @@ def law_from_json(content: Any) -> Law:
     """
     require(isinstance(content, dict), "law", "must be a JSON object", type(content).__name__)
     got = content.get("format", "no format")
-    require(got == FORMAT, "law", f'must have "format": "{FORMAT}"', got)
+    require(got == LAW_FORMAT, "law", f'must have "format": "{LAW_FORMAT}"', got)
     make, needed, optional = KINDS[require_choice("law", content.get("law"), KINDS)]
     fields = {name: value for name, value in content.items() if name not in ("format", "law")}
     rule = f"must have the fields {', '.join(needed) or 'format and law'}"

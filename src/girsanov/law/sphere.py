@@ -25,17 +25,16 @@ from numpy.typing import NDArray
 from .._checks import require, require_number
 from .._files import sha256_of
 from ..noise import NoiseSource
-from .base import FORMAT, SIZE_LIMIT, Law, as_array
+from .base import LAW_FORMAT, SIZE_LIMIT, Law, as_array
 from .bessel import Tilt, tilt
-from .known import Known
-from .quadrature import integrals
+from .known import KnownErrors
+from .quadrature import LEAST_NATS, integrals
 
 if TYPE_CHECKING:
     from .._typing import Array, Json, Tensor
 
 SHARPEST = 1e100  # s R^2, beyond which squares overflow
 REACH = 12.0  # noise levels from its middle that the radius is followed to
-LEAST = 0.01  # nats: (5) is told to 1e-11 of it and of so much
 
 
 class Sphere(Law):
@@ -59,7 +58,7 @@ class Sphere(Law):
     def to_json(self) -> Json:
         """Return the law as the content of a law.json file."""
         fields = {"centre": self.mean.tolist(), "radius": self.radius}
-        return {"format": FORMAT, "law": "sphere", **fields}
+        return {"format": LAW_FORMAT, "law": "sphere", **fields}
 
     def _sample(self, count: int, seed: int, first: int) -> Tensor:
         z = NoiseSource(seed, "law").normal(1, first, count, self.dimension).double()
@@ -97,7 +96,7 @@ class Sphere(Law):
     def _too_sharp(self, snr: float) -> tuple[str, str, float]:
         return "snr", f"must be at most {SHARPEST:g} / radius^2", snr
 
-    def _known(self, levels: Array) -> Known:
+    def _known(self, levels: Array) -> KnownErrors:
         d, noise = self.dimension, 1 / levels
         require(bool(levels[-1] * self.variance <= SHARPEST), *self._too_sharp(levels[-1]))
         surface = math.log(2) + d / 2 * math.log(math.pi) - math.lgamma(d / 2)
@@ -107,13 +106,15 @@ class Sphere(Law):
             k2 = self.variance / v.square() * at.square()
             tilted = tilt(k2, d)
             log = self._log_density(at**2, tilted, v) + surface + (d - 1) * at.log()
-            told = -k2.sqrt() * tilted.lost - tilted.log  # k A - L
-            return np.asarray((log.exp() * torch.stack([self._spread(tilted), told])).numpy())
+            information = -k2.sqrt() * tilted.lost - tilted.log  # k A - L
+            return np.asarray(
+                (log.exp() * torch.stack([self._spread(tilted), information])).numpy()
+            )
 
-        known = np.stack([np.zeros(len(levels)), np.full(len(levels), LEAST)])
-        found = integrals(rule, [self._edges(float(v)) for v in noise], known)
+        baseline = np.stack([np.zeros(len(levels)), np.full(len(levels), LEAST_NATS)])
+        values = integrals(rule, [self._edges(float(v)) for v in noise], baseline)
         own = np.full(d, self.variance / d)
-        return Known(None, own, np.repeat(found[0][:, None] / d, d, axis=1), found[1])
+        return KnownErrors(None, own, np.repeat(values[0][:, None] / d, d, axis=1), values[1])
 
     def _edges(self, noise: float) -> Array:
         middle = math.hypot(self.radius, math.sqrt((self.dimension - 1) * noise))

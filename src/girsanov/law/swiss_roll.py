@@ -25,14 +25,14 @@ import torch
 from .._checks import refuse, require, require_number
 from .._files import sha256_of
 from ..noise import NoiseSource
-from .base import FORMAT, SIZE_LIMIT, Law
+from .base import LAW_FORMAT, SIZE_LIMIT, Law
 from .points import Points
+from .quadrature import GAUSS_NODES
 
 if TYPE_CHECKING:
     from .._typing import Array, Json, Tensor
 
 FIRST, LAST = 1.5 * math.pi, 4.5 * math.pi
-NODES = 16  # of a panel
 PANEL = 4.0  # noise levels that a panel is long, 5.4 at the outer end
 FINEST = 2**14  # panels at most; beyond, a level is too fine for (2)
 
@@ -64,7 +64,7 @@ class SwissRoll(Law):
         fields: dict[str, Any] = {"scale": self.scale}
         if self.height is not None:
             fields["height"] = self.height
-        return {"format": FORMAT, "law": "swiss_roll", **fields}
+        return {"format": LAW_FORMAT, "law": "swiss_roll", **fields}
 
     def at(self, t: Array) -> Array:
         """Return the spiral's points a (t cos t, t sin t) at angles `t` [n], [n, 2]."""
@@ -126,7 +126,7 @@ def _spiral(scale: float, t: Array) -> Array:
 @lru_cache(maxsize=16)
 def _points(scale: float, height: float | None, panels: int) -> tuple[Points, ...]:
     """Return the spiral, and perhaps the interval of the height, as points with weights."""
-    x, w = np.polynomial.legendre.leggauss(NODES)
+    x, w = np.polynomial.legendre.leggauss(GAUSS_NODES)
     u = ((np.arange(panels)[:, None] + (1 + x) / 2) / panels).ravel()
     w = np.tile(w / 2 / panels, panels)
     roll = Points(_spiral(scale, FIRST + (LAST - FIRST) * u), w)

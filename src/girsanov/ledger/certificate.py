@@ -43,13 +43,13 @@ class At:
         return {"noise": self.noise, "kl": self.kl.to_json(), "tv": self.tv.to_json()}
 
 
-SURE = "root of the error there, which is exact"
-SHOWN = (
+EXACT_ROOT = "root of the error there, which is exact"
+MEASURED_ROOT = (
     "root of the measured error there, which holds for any denoiser; the upper 95 % end allows "
     "for mistakes that no example showed, none of them larger than {:.3g}, as far as two "
     "examples are apart"
 )
-EXACT = "it holds for this law and its exact denoiser"
+EXACT_LAW = "it holds for this law and its exact denoiser"
 
 
 @dataclass(frozen=True)
@@ -101,11 +101,11 @@ class Certificate:
             )
         high = self.w2.high or 0.0
         near = f"stopping there leaves a W2 to the data of at most {high:.3g} (standardised"
-        known = self.w2.value
-        if known is not None and known != self.w2.high:
-            near += f", {known:.3g} as measured"
+        distance = self.w2.value
+        if distance is not None and distance != self.w2.high:
+            near += f", {distance:.3g} as measured"
         near += "" if self.w2_in_units is None else f"; {self.w2_in_units:.3g} in the data's units"
-        alone = "" if self.holds == EXACT else "start and steps alone: "
+        alone = "" if self.holds == EXACT_LAW else "start and steps alone: "
         return f"{alone}{text}; {near}); {self.holds}"
 
     def to_json(self) -> Json:
@@ -153,9 +153,9 @@ def w2_entry(
         bound = math.sqrt(dimension / snr)
         note = "of the noised data, sqrt(d/s), for any data"
         return Entry("w2", bound, 0.0, bound, "upper bound", note)
-    measured, note = max(0.0, float(error.value)), SURE
+    measured, note = max(0.0, float(error.value)), EXACT_ROOT
     if high is not None:
-        note = SHOWN.format(widest)
+        note = MEASURED_ROOT.format(widest)
     value, top = (math.sqrt(x + drawn) for x in (measured, measured if high is None else high))
     note += "; with the variance that is drawn there" if drawn else ""
     return Entry("w2", value, 0.0, top, "upper bound", note)
@@ -196,6 +196,6 @@ def certificate_from_json(content: Json) -> Certificate:
         scale = require_number("scale", scale, above=0.0)
     require(isinstance(content["holds"], str), "holds", "must be text", content["holds"])
     require(len(rows) > 0, "certificate", "must have at least one level")
-    made = Certificate(rows, entry_from_json(content["w2"]), scale, content["holds"])
-    require(made.to_json() == content, "certificate", "must agree with itself")
-    return made
+    certificate = Certificate(rows, entry_from_json(content["w2"]), scale, content["holds"])
+    require(certificate.to_json() == content, "certificate", "must agree with itself")
+    return certificate

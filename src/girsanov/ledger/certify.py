@@ -79,11 +79,11 @@ def _rising(ends: Array) -> Array:
 
 def _certain(price: Prices, curve: Curve, nodes: Indices) -> Array:
     """Return low, value and high of the path KL up to each of `nodes` by equation (1), [N, 3]."""
-    known, sizes = price.audit.curve, curve.sizes[curve.main]
-    levels, errors = known.levels, known.mean_errors(curve.main)
+    curve_before, sizes = price.audit.curve, curve.sizes[curve.main]
+    levels, errors = curve_before.levels, curve_before.mean_errors(curve.main)
     delta = np.diff(levels)[:, None]
-    if known.half is not None:
-        ends = [np.diff(known.half)] * 3
+    if curve_before.half is not None:
+        ends = [np.diff(curve_before.half)] * 3
     else:
         ends = [
             np.log1p(delta * errors[:-1]) @ sizes / 2,
@@ -136,13 +136,13 @@ def _note(price: Prices, curve: Curve) -> str:
 
 def _holds(price: Prices, entries: tuple[Entry, ...]) -> str:
     if price.audit.facts.exact:
-        return EXACT
+        return EXACT_LAW
     low = next((e.low for e in entries if e.name == "score"), None)
-    said = left_out(low, price.audit.calibration is not None)
-    return said if price.audit.curve.about_class is None else f"{said}; {OF_CLASSES}"
+    omission = certificate_leaves_out(low, price.audit.calibration is not None)
+    return omission if price.audit.curve.about_class is None else f"{omission}; {OF_CLASSES}"
 
 
-def left_out(low: float | None, calibrated: bool) -> str:
+def certificate_leaves_out(low: float | None, calibrated: bool) -> str:
     """Return what a certificate leaves out: the score error, which costs the path `low` nats."""
     least = "" if not low else f", which costs the path at least {low:.3g} nats and"
     whose = "calibrated model" if calibrated else "model"

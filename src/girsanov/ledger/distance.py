@@ -45,10 +45,15 @@ class Distance:
 
 def distance_from_json(content: Json) -> Distance:
     """Return the distance whose `to_json` is `content`; raises TypeError or InputError if none."""
-    made = Distance(**content)
+    distance = Distance(**content)
     for name in ("value", "low", "high", "end"):
-        require_number(f"distance {name}", getattr(made, name), above=-1e-300)
-    require(made.low <= made.value <= made.high, "distance", "must lie in its interval", content)
-    require_choice("distance kind", made.kind, KINDS)
-    require(isinstance(made.note, str), "distance note", "must be text", made.note)
-    return made
+        require_number(f"distance {name}", getattr(distance, name), above=-1e-300)
+    require(
+        distance.low <= distance.value <= distance.high,
+        "distance",
+        "must lie in its interval",
+        content,
+    )
+    require_choice("distance kind", distance.kind, KINDS)
+    require(isinstance(distance.note, str), "distance note", "must be text", distance.note)
+    return distance

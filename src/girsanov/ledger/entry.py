@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .._typing import Json
     from ..montecarlo import Estimate
 
-Kind = Literal["exact", "estimate", "upper bound", "lower bound", "unknown"]
+EntryKind = Literal["exact", "estimate", "upper bound", "lower bound", "unknown"]
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class Entry:
     value: float | None
     low: float | None
     high: float | None
-    kind: Kind
+    kind: EntryKind
     note: str
 
     @property
-    def said(self) -> str:
+    def kind_in_words(self) -> str:
         """Its kind as people read it: a lower bound is one of the path KL, not of the output's."""
         return "lower bound, of the path" if self.kind == "lower bound" else self.kind
 
@@ -48,12 +48,12 @@ class Entry:
         """Return name, value, interval and kind, in three digits: init 0.0117 (0.00465 to 0.0192),
         estimate.
         """
-        return f"{self.name} {self.figure()}{self.ends()}, {self.said}"
+        return f"{self.name} {self.figure()}{self.ends()}, {self.kind_in_words}"
 
     def ends(self) -> str:
         """Return the interval of an estimate in brackets, "" where there is none."""
-        known = self.kind == "estimate" and self.low is not None and self.high is not None
-        return f" ({self.low:.3g} to {self.high:.3g})" if known else ""
+        measured = self.kind == "estimate" and self.low is not None and self.high is not None
+        return f" ({self.low:.3g} to {self.high:.3g})" if measured else ""
 
     def figure(self) -> str:
         """Return what it comes to in three digits: 0.0117, >= 0.0365 or unknown."""
@@ -72,7 +72,7 @@ def entry_from_json(content: Json) -> Entry:
     for name in ("value", "low", "high"):
         if getattr(entry, name) is not None:
             require_number(name, getattr(entry, name))
-    require_choice("kind", entry.kind, get_args(Kind))
+    require_choice("kind", entry.kind, get_args(EntryKind))
     for name in ("name", "note"):
         require(isinstance(getattr(entry, name), str), name, "must be text", getattr(entry, name))
     return entry

@@ -22,10 +22,10 @@ SE = 2.0  # standard errors by which it must be certain
 
 def kept_spread(plan: Stated) -> str:
     """Return in which directions samples are too narrow or wide, "" where none is known to be."""
-    found = plan.pilot
-    if found is None:
+    pilot = plan.pilot
+    if pilot is None:
         return _left_out(plan)
-    pairs = list(zip(found.variance_kept, found.variance_kept_se, strict=True))
+    pairs = list(zip(pilot.variance_kept, pilot.variance_kept_se, strict=True))
     names = ["in all", *(f"in direction {k}" for k in range(1, len(pairs)))]
     off = [
         (
@@ -35,12 +35,12 @@ def kept_spread(plan: Stated) -> str:
         for n, (ratio, se) in zip(names, pairs, strict=True)
         if abs(ratio - 1) - SE * se > OFF
     ]
-    price = _price(found)
+    price = _price(pilot)
     if not off:
         return price
     worst = sorted(off, reverse=True)[:4]
-    said = ", ".join(text for _, text in worst)
-    kept = f"Of {found.samples} pilot samples the variance is {said}, beside the training data."
+    listed = ", ".join(text for _, text in worst)
+    kept = f"Of {pilot.samples} pilot samples the variance is {listed}, beside the training data."
     return f"{price} {kept}".strip()
 
 

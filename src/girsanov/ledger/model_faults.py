@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 LAWS_APART = 4.0  # standard errors by which training examples are harder than held-out ones
 WRONG = 10.0  # times the error of a straight line, which no training falls so far short of
-STOPPED = (
+STOPPED_BY_ITSELF = (
     "more data or another network (its training stopped by itself: more steps taught it nothing)"
 )
-REMEDY = (
+TRAIN_IT = (
     "What would help is to train it, or to give it the data, units and size that it was trained "
     "on; no other grid, number of steps or calibration makes up for that."
 )
@@ -30,24 +30,24 @@ def knows_nothing(audit: AuditRecord, plan: Stated | None = None) -> str:
 
     plan: of it, of which is said what the calibration draws.
     """
-    found = audit.untrained()
-    found = found or audit.facts.untrained  # of the audit that a calibrated one was made from
-    return "" if found is None else ignorant(found, audit.facts, plan)
+    fault = audit.untrained()
+    fault = fault or audit.facts.untrained  # of the audit that a calibrated one was made from
+    return "" if fault is None else ignorant(fault, audit.facts, plan)
 
 
-def ignorant(found: Untrained, facts: AuditFacts, plan: Stated | None) -> str:
+def ignorant(fault: Untrained, facts: AuditFacts, plan: Stated | None) -> str:
     """Return `knows_nothing` of what was found, and the record of the audit that found it."""
-    where = f"{number(found.finest)} to {number(found.coarsest)}"
+    where = f"{number(fault.finest)} to {number(fault.coarsest)}"
     clipped = " and clipping it" if facts.clips else ""
-    said = (
+    words = (
         "It is the model: it knows nothing of this data (random weights, hardly any training, or "
         f"another data set’s, units or size). At noise levels {where} its error is at least "
-        f"{number(found.times)} times that of a straight line, and at none does it clearly beat "
+        f"{number(fault.times)} times that of a straight line, and at none does it clearly beat "
         f"drawing the noisy example to the data’s mean{clipped}; neither takes training. "
     )
     if plan is None or plan.calibration is None:
-        return said + "No other number means much."
-    return said + (
+        return words + "No other number means much."
+    return words + (
         "This plan is calibrated: its numbers are of the correction, whose samples are little "
         "more than a Gaussian with the data’s mean and covariance, and not of the model."
     )
@@ -58,28 +58,32 @@ def no_better(facts: AuditFacts, plan: Stated | None = None) -> str:
 
     plan: of it; one that is calibrated or takes one step draws little more than a Gaussian.
     """
-    found = facts.beaten
-    if found is None:
+    fault = facts.beaten
+    if fault is None:
         return ""
-    wins = str(found.better) if found.better else "none"
-    said = (
-        f"It is the model: it is no better than a Gaussian. At {found.worse} of "
-        f"{found.levels} noise levels a straight line, which takes no training, is closer to "
+    wins = str(fault.better) if fault.better else "none"
+    words = (
+        f"It is the model: it is no better than a Gaussian. At {fault.worse} of "
+        f"{fault.levels} noise levels a straight line, which takes no training, is closer to "
         f"the truth, and at {wins} the model. A Gaussian with the data’s mean and covariance "
-        f"would cost the path {number(found.nats)} nats less {within(found.low, found.high)}."
+        f"would cost the path {number(fault.nats)} nats less {within(fault.low, fault.high)}."
     )
     if plan is not None and plan.calibration is not None:
-        return f"{said} This plan is calibrated, which makes the model little more than that line."
+        return (
+            f"{words} This plan is calibrated, which makes the model little more than that line."
+        )
     if plan is not None and plan.steps == 1:
         noise = number(float(plan.levels[0] ** -0.5))
-        return f"{said} This plan avoids the model: it starts from that Gaussian at noise {noise}."
-    return said
+        return (
+            f"{words} This plan avoids the model: it starts from that Gaussian at noise {noise}."
+        )
+    return words
 
 
 def better(facts: AuditFacts) -> str:
     """Return what would help a model that is no better than a Gaussian; facts: of its audit."""
     more = "more training, more data, or another network"
-    how = STOPPED if facts.training_stopped else more
+    how = STOPPED_BY_ITSELF if facts.training_stopped else more
     return (
         f"What would help is a better model: {how}. No grid, number of steps or sampler makes up "
         "for it."
@@ -95,16 +99,16 @@ def learnt_or_better(audit: AuditRecord, plan: Stated) -> str:
 
 def off(audit: AuditRecord, plan: Stated) -> str:
     """Return how far a straight line beats a broken model where noise hides the data, or ""."""
-    found = audit.broken()
-    if found is None:
+    fault = audit.broken()
+    if fault is None:
         return ""
-    noise, times = found
-    said = (
+    noise, times = fault
+    words = (
         f"As it is, the model is far off where noise hides the data: at noise {number(noise)} its "
         f"error is {number(times)} times that of a straight line"
     )
     if times > WRONG:
-        said += (
+        words += (
             ", which dividing a prediction of the noise by a small alpha does, or calling a "
             "network the wrong way (its times, its units, what it predicts)"
         )
@@ -119,29 +123,29 @@ def by_heart(audit: AuditRecord, plan: Stated) -> str:
     It stands out where for certain it is more than the sampler costs and than is known of the
     score error: the gap between training and held-out examples is no part of the ledger.
     """
-    found = audit.memorised(plan.resolution)
-    if found is None:
+    memorised = audit.memorised(plan.resolution)
+    if memorised is None:
         return ""
-    low, high = (float(end) for end in found.interval())
-    own = audit.known_by_heart(plan.resolution) or found
-    known = [e.low or 0.0 for e in plan.ledger if e.name == "score"]
+    low, high = (float(end) for end in memorised.interval())
+    own = audit.known_by_heart(plan.resolution) or memorised
+    score_floors = [e.low or 0.0 for e in plan.ledger if e.name == "score"]
     least = min(low, float(own.interval()[0]))  # less what few examples and rare values explain
-    if least <= max([NEGLIGIBLE, sampler_share(plan).value or 0.0, *known]):
-        return another_law(found)
+    if least <= max([NEGLIGIBLE, sampler_share(plan).value or 0.0, *score_floors]):
+        return another_law(memorised)
     return (
         "It has memorised its training examples: its error on them is "
-        f"{number(float(found.value))} nats lower than on held-out ones (95 % interval "
+        f"{number(float(memorised.value))} nats lower than on held-out ones (95 % interval "
         f"{ends(low, high)}, down to noise {number(plan.resolution)}); more data, a "
         "smaller network or an earlier stop would help."
     )
 
 
-def another_law(found: Estimate) -> str:
+def another_law(memorised: Estimate) -> str:
     """Return that held-out examples are easier than training ones, "" unless for certain."""
-    if float(found.value) > -max(NEGLIGIBLE, LAWS_APART * float(found.se)):
+    if float(memorised.value) > -max(NEGLIGIBLE, LAWS_APART * float(memorised.se)):
         return ""
     return (
         "Held-out and training data are not of one distribution: the error on training examples "
-        f"is {number(-float(found.value))} nats higher. Shuffle before the split, and prepare "
+        f"is {number(-float(memorised.value))} nats higher. Shuffle before the split, and prepare "
         "both in the same way."
     )

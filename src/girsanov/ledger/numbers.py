@@ -90,18 +90,18 @@ def within(low: float, high: float) -> str:
     return f"(95 % interval {ends(low, high)})"
 
 
-def name_of(entry: Entry) -> str:
+def entry_title(entry: Entry) -> str:
     """Return an entry's name for a heading."""
     return NAMES.get(entry.name, entry.name.capitalize())
 
 
 def data_name(name: str) -> str:
     """Return a data set's name in plain words: the held-out fifth of digits."""
-    found = PART.fullmatch(name)
-    if found is None:
+    match = PART.fullmatch(name)
+    if match is None:
         return name
-    share = float(found["share"])
-    share = 1 - share if found["rest"] else share
+    share = float(match["share"])
+    share = 1 - share if match["rest"] else share
     words = SHARES.get(f"{share:.4g}", f"{100 * share:.3g} %")
-    kind = "the held-out " if found["rest"] else ""
-    return f"{kind}{words} of {found['of']}"
+    kind = "the held-out " if match["rest"] else ""
+    return f"{kind}{words} of {match['of']}"

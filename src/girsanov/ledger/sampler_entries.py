@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from .._checks import plural
 from ..path_kl.shortest_path import is_monge
-from .entry import Entry, Kind, estimate_entry
+from .entry import Entry, EntryKind, estimate_entry
 from .widening import left_open
 
 if TYPE_CHECKING:
@@ -28,17 +28,21 @@ def sampler_entries(
     low, high = shares[1].interval()
     opens = left_open(price, nodes, float(high - low) / 2)
     visited = f"what {plural(len(nodes), 'level')} cost{'s' if len(nodes) == 1 else ''}"
-    found = f"{visited} beyond an ideal grid{_repaired(price)}{_searched(price)}"
+    explanation = f"{visited} beyond an ideal grid{_repaired(price)}{_searched(price)}"
     entries = []
     for name, share, note, gap in zip(
-        ("init", "discretisation"), shares, (_started(price, nodes), found), opens, strict=True
+        ("init", "discretisation"),
+        shares,
+        (_started(price, nodes), explanation),
+        opens,
+        strict=True,
     ):
         entry = estimate_entry(name, share, note)
         assert entry.low is not None
         assert entry.high is not None
         if exact and entry.high <= DUST:
             entry = replace(entry, value=0.0, low=0.0, high=0.0)
-        kind: Kind = "exact" if exact and gap.below + gap.above < DUST else "estimate"
+        kind: EntryKind = "exact" if exact and gap.below + gap.above < DUST else "estimate"
         beside = _allowed(max(gap.below, gap.above), exact)
         entries.append(
             replace(

@@ -37,7 +37,8 @@ OF_PATH = (
     "it is a bound of the path KL, not of the output's; how much more there is cannot be known "
     "from data"
 )
-RISK = 0.025  # that the entry's lower end is above the truth, as of a two-sided 95 % interval
+# that the entry's lower end is above the truth, as of a two-sided 95 % interval
+ENTRY_RISK = 0.025
 
 
 def score_floor(price: Prices, nodes: Indices) -> float:
@@ -46,7 +47,7 @@ def score_floor(price: Prices, nodes: Indices) -> float:
     if not len(nodes):
         return 0.0
     bounds = [b for b in (score_bound(price, nodes), corrected_bound(price, nodes)) if b]
-    risk = RISK / len(bounds)
+    risk = ENTRY_RISK / len(bounds)
     ends = [b.value - quantile(1 - risk, b.degrees) * b.se for b in bounds]
     unseen = math.log(1 / risk) / price.audit.facts.examples  # (3)
     return max(0.0, float(max(ends)) - unseen)
@@ -58,9 +59,9 @@ def measured_to(price: Prices, nodes: Indices) -> Indices:
     Between levels R and C are told by bumps, which smear what begins beyond the end. Up to a
     coarser end the entry is no larger: the path up to there is part of the path.
     """
-    known = np.flatnonzero(np.isin(price.curve.levels, price.audit.levels))
-    known = known[known <= nodes[-1]]
-    return np.append(nodes[nodes < known[-1]], known[-1]) if len(known) else nodes[:0]
+    measured = np.flatnonzero(np.isin(price.curve.levels, price.audit.levels))
+    measured = measured[measured <= nodes[-1]]
+    return np.append(nodes[nodes < measured[-1]], measured[-1]) if len(measured) else nodes[:0]
 
 
 def score_note(audit: AuditRecord) -> str:
@@ -69,8 +70,8 @@ def score_note(audit: AuditRecord) -> str:
     if audit.facts.neighbours:
         mixed = ", which may mix in an average of other examples,"
     whose = "denoiser" if audit.calibration is None else "calibrated denoiser"
-    found = f"what a correction of the {whose}{mixed} gains on held-out data"
-    return f"{found}; {OF_PATH}"
+    gains = f"what a correction of the {whose}{mixed} gains on held-out data"
+    return f"{gains}; {OF_PATH}"
 
 
 def score_bound(price: Prices, nodes: Indices) -> Estimate:
@@ -110,9 +111,9 @@ def _priced_again(price: Prices) -> Prices | None:
     if price.process != "vp" or audit.calibration is not None or audit.curve.products is None:
         return None
     better = audit.calibrated()
-    known = price.covariance in (None, "scalar", *better.curve.errors)
+    available = price.covariance in (None, "scalar", *better.curve.errors)
     blind = price.sampler.products and np.isnan(better.curve.traces).any()
-    if not known or blind:
+    if not available or blind:
         return None
     sampler = (price.sampler, price.covariance, price.start)
     return prices(better, *sampler, levels=price.levels, menu=price.menu)

@@ -22,7 +22,7 @@ def plan_sentences(plan: Stated) -> list[str]:
         return [plan.cannot_tell]
     untrained = plan.audit.untrained
     if untrained:
-        return sentences(plan, ignorant(untrained, plan.audit, plan), REMEDY)
+        return sentences(plan, ignorant(untrained, plan.audit, plan), TRAIN_IT)
     gaussian = no_better(plan.audit, plan)
     return sentences(plan, gaussian, better(plan.audit) if gaussian else "")
 
@@ -30,6 +30,6 @@ def plan_sentences(plan: Stated) -> list[str]:
 def sentences(plan: Stated, fault: str, helps: str) -> list[str]:
     """Return who won, what is wrong with the model or else the verdict, and what would help."""
     named = not plan.ledger or plan.ledger[0].name == "init"
-    first = fault or (verdict(plan) if named else "")
+    first = fault or (plan_verdict(plan) if named else "")
     spread = "" if fault else kept_spread(plan)
     return [text for text in (winner(plan), first, spread, helps) if text]

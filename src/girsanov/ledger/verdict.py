@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from .._typing import Json
     from .stated import Stated
 
-CALIBRATED = "Of the calibrated model, whose are all numbers here"
+OF_CALIBRATED = "Of the calibrated model, whose are all numbers here"
 NEGLIGIBLE = 0.01  # nats: a total variation of at most 0.07
 
 
-class Sampler(NamedTuple):
+class SamplerShare(NamedTuple):
     """The sampler's share S in nats: its value (None when unknown) and its interval."""
 
     value: float | None
@@ -52,26 +52,26 @@ def entry_named(plan: Stated, name: str) -> Entry | None:
     return next((e for e in plan.ledger if e.name == name), None)
 
 
-def sampler_share(plan: Stated) -> Sampler:
+def sampler_share(plan: Stated) -> SamplerShare:
     """Return init + discretisation of a plan, the intervals' ends added."""
     parts = [e for e in plan.ledger if e.name != "score"]
     values = [e.value for e in parts if e.value is not None]
     ends = [span(e) for e in parts]
     whole = math.fsum(values) if parts and len(values) == len(parts) else None
-    return Sampler(whole, math.fsum(e[0] for e in ends), math.fsum(e[1] for e in ends))
+    return SamplerShare(whole, math.fsum(e[0] for e in ends), math.fsum(e[1] for e in ends))
 
 
-def verdict(plan: Stated) -> str:
+def plan_verdict(plan: Stated) -> str:
     """Return one sentence that says what limits samples drawn with `plan`, as far as is known.
 
     The wording follows equations (1) to (3) of this module and claims no more than they do.
     """
-    said = _verdict(plan)
+    words = _verdict(plan)
     if plan.calibration is not None:
-        said = f"{CALIBRATED}: {said[0].lower()}{said[1:]}"
+        words = f"{OF_CALIBRATED}: {words[0].lower()}{words[1:]}"
     if plan.guidance == 1:
-        return said
-    return f"Relative to the field guided with weight {plan.guidance:g}, not to data: {said}"
+        return words
+    return f"Relative to the field guided with weight {plan.guidance:g}, not to data: {words}"
 
 
 def _verdict(plan: Stated) -> str:
@@ -118,11 +118,11 @@ def _of_ode_sampler(plan: Stated) -> str:
     )
     score = entry_named(plan, "score")
     if score is not None and score.kind == "exact":
-        return f"{said} The denoiser is exact, so nothing but the steps and the end is in error."
-    return said
+        return f"{words} The denoiser is exact, so nothing but the steps and the end is in error."
+    return words
 
 
-def _with_exact_model(plan: Stated, sampler: Sampler) -> str:
+def _with_exact_model(plan: Stated, sampler: SamplerShare) -> str:
     if sampler.high == 0:
         return "Neither: the denoiser is exact, and the sampler adds nothing."
     if sampler.high <= NEGLIGIBLE:
@@ -142,7 +142,7 @@ def _with_exact_model(plan: Stated, sampler: Sampler) -> str:
     )
 
 
-def _without_bound(sampler: Sampler) -> str:
+def _without_bound(sampler: SamplerShare) -> str:
     if sampler.high <= NEGLIGIBLE:
         return (
             f"Neither stands out: the sampler adds only {sampler.words()}, and no score error "
@@ -199,7 +199,7 @@ def enough(rows: Sequence[Json]) -> int:
     return int(next(r["steps"] for r, same in zip(rows, level, strict=True) if same))
 
 
-def certificate(plan: Stated) -> str:
+def certificate_verdict(plan: Stated) -> str:
     """Return what the ledger says of the samples as a whole, where it says anything."""
     if plan.distance is not None:
         return (

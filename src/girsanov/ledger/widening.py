@@ -81,17 +81,18 @@ def _rare(price: Prices, nodes: Indices) -> float:
 
 
 def _bracketed(price: Prices, nodes: Indices) -> tuple[Open, Open]:
-    known = np.isin(price.curve.levels, price.audit.curve.levels)
-    known &= price.audit.curve.half is not None
-    if bool(known[nodes].all()):  # what follows would find as much, more slowly
+    measured = np.isin(price.curve.levels, price.audit.curve.levels)
+    measured &= price.audit.curve.half is not None
+    if bool(measured[nodes].all()):  # what follows would find as much, more slowly
         return Open(0.0, 0.0), Open(0.0, 0.0)
     first, last = int(nodes[0]), int(nodes[-1])
     bases = tuple({price.covariance} & {*price.curve.errors}) if price.covariance else ()
     low, high = (
-        refined(price.audit.curve, price.levels, bases=bases, pick=p) for p in ("low", "high")
+        refined_curve(price.audit.curve, price.levels, bases=bases, pick=p)
+        for p in ("low", "high")
     )
     below, above = _integral_ends(low, high)
-    mid, whole = price._integrals[:, 0], known[:-1] & known[1:]
+    mid, whole = price._integrals[:, 0], measured[:-1] & measured[1:]
     below, above = np.where(whole, mid, below), np.where(whole, mid, above)
     ends = [
         cell_costs(

@@ -14,22 +14,22 @@ if TYPE_CHECKING:
 
 def winner(plan: Stated) -> str:
     """Return in a sentence what came closest to the data, "" for a plan of no tournament."""
-    told = plan.tournament
-    if told is None:
+    contest = plan.tournament
+    if contest is None:
         return ""
-    rows = [row for row in told.table if not row.failure]
+    rows = [row for row in contest.table if not row.failure]
     won = next(row for row in rows if row.won)
-    said = (
-        f"Of {plural(len(told.table), 'candidate')}, the samples of {_named(won)} came closest "
-        f"to held-out data: {told.by} {number(won.value)} (95 % interval "
+    words = (
+        f"Of {plural(len(contest.table), 'candidate')}, the samples of {_named(won)} came closest "
+        f"to held-out data: {contest.by} {number(won.value)} (95 % interval "
         f"{number(won.low)} to {number(won.high)})."
     )
     level = [row for row in rows if not row.won and row.behind_low <= 0]
     if not level:
-        return said
+        return words
     first = min(level, key=lambda row: row.behind).candidate
     more = f", nor from {len(level) - 1} more" if len(level) > 1 else ""
-    return f"{said} The data cannot tell it from {first}{more}."
+    return f"{words} The data cannot tell it from {first}{more}."
 
 
 def _named(row: Standing) -> str:

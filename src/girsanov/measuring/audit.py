@@ -13,7 +13,7 @@ import torch
 from .._checks import require_count
 from ..denoise.base import Denoiser, per_call
 from ..denoise.mlp import ResidualMLP
-from ..error_curve.between_levels import places
+from ..error_curve.between_levels import places_between
 from ..error_curve.class_means import about_class
 from ..error_curve.curve import GROUPS
 from ..error_curve.frame import make_frame
@@ -56,9 +56,9 @@ def measure_audit(denoiser: Denoiser, data: Dataset | Law, request: AuditOptions
     whole = held_out_examples(denoiser, data, request.examples, seed)
     require_reference(denoiser, request.reference, data)
     require_shape("data", whole, denoiser)
-    grid = levels_to_audit(denoiser, LEVELS if request.levels is None else request.levels)
-    if request.plain and (known := known_audit(denoiser, data, grid, request)):
-        return known
+    grid = levels_to_audit(denoiser, DEFAULT_LEVELS if request.levels is None else request.levels)
+    if request.plain and (of_law := known_audit(denoiser, data, grid, request)):
+        return of_law
     seen = learnt(denoiser, train, len(whole))
     moments, origin, source, others = moments_for(denoiser, data, train, whole)
     beside, alone = request.reference, ""
@@ -68,7 +68,7 @@ def measure_audit(denoiser: Denoiser, data: Dataset | Law, request: AuditOptions
     exact = denoiser.exact and isinstance(data, Law) and data.fingerprint == denoiser.fingerprint
     frame = make_frame(moments, denoiser.shape)
     count, paths = request.draws or -(-DRAWN // len(source)), request.trajectories
-    between = places(grid, GROUPS, seed, trained_levels(denoiser))
+    between = places_between(grid, GROUPS, seed, trained_levels(denoiser))
     parts = [len(source) * count * (len(grid) + between.gaps), len(seen or ()) * len(grid)]
     parts.append(paths * teacher_calls(len(grid)))
     size = rows_for(denoiser, len(source), request.batch_size)
@@ -108,8 +108,8 @@ def rows_for(denoiser: Denoiser, examples: int, asked: int | None = None) -> int
         return require_count("batch_size", asked)
     slow = len(denoiser.shape) > 1 and torch.device(denoiser.device).type == "cpu"
     if slow and not isinstance(getattr(denoiser, "network", None), ResidualMLP):
-        return per_call(denoiser, min(BATCH, max(ROWS, -(-examples // PARTS))))
-    return per_call(denoiser, BATCH)
+        return per_call(denoiser, min(AUDIT_BATCH, max(ROWS, -(-examples // PARTS))))
+    return per_call(denoiser, AUDIT_BATCH)
 
 
 def _shifted(progress: Progress | None, before: int, *, total: int) -> Progress | None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 LARGEST = 1e60  # its fourth power, of which standard errors are made, is a number
 
 
-class Level(NamedTuple):
+class PathLevel(NamedTuple):
     """One level of a batch: its number k, and n, m and w (None but in phase space), [b, d].
 
     inside: seen in the gap that ends at level k; bridge: the part e of n there
@@ -81,9 +81,9 @@ class Batch(NamedTuple):
     answers: Answers
 
 
-def walk(
+def walk_levels(
     denoiser: Denoiser, batch: Batch, grid: Levels, between: Places | None, *, seed: int, draw: int
-) -> Iterator[Level]:
+) -> Iterator[PathLevel]:
     """Yield the levels along one Brownian path, noisiest first, each followed by its gap's."""
     b, d = len(batch.x0), int(np.prod(denoiser.shape))
     noise = torch.zeros(b, d, dtype=around(denoiser), device=denoiser.device)  # B_s
@@ -99,7 +99,7 @@ def walk(
         step, before = begin + k - 1, noise
         noise = before + path(step) * (s - previous) ** 0.5
         w, n = complement(step) if whole else None, noise / -s
-        yield Level(k, n, call(denoiser, batch, (n, w), s), w)
+        yield PathLevel(k, n, call(denoiser, batch, (n, w), s), w)
         if between is not None and between.weights[k - 1].any():
             own = own_levels(between.levels[k - 1], batch.first, b)
             t = own.to(noise)[:, None]
@@ -107,7 +107,7 @@ def walk(
             spread = ((t - previous) * (s - t) / (s - previous)).clamp(min=0).sqrt()
             bridge = spread * gap(step) / -t
             n = (before + share * (noise - before)) / -t + bridge
-            yield Level(k, n, call(denoiser, batch, (n, w), own), w, True, bridge, share)
+            yield PathLevel(k, n, call(denoiser, batch, (n, w), own), w, True, bridge, share)
         previous = s
 
 

@@ -37,22 +37,22 @@ def known_audit(
     begun, paths = time.perf_counter(), request.trajectories
     if not (isinstance(data, Law) and plainly_exact(denoiser, data)):
         return None
-    known = known_curve(data, grid)
-    if known is None:
+    exact = known_curve(data, grid)
+    if exact is None:
         return None
     teacher = None
     if paths:
         options = Pass(
             seed=request.seed, progress=request.progress, processes=request.processes,
-            batch_size=request.batch_size or BATCH,
+            batch_size=request.batch_size or TRAJECTORY_BATCH,
         )  # fmt: skip
-        teacher = measure_trajectories(denoiser, known.frame, grid, paths, options=options)
+        teacher = measure_trajectories(denoiser, exact.frame, grid, paths, options=options)
     facts = facts_of(
         denoiser, data, begun, exact=True, examples=0, draws=0, seed=request.seed,
         calls=paths * teacher_calls(len(grid)), moments_from="law", trajectories=paths,
         levels_between=0, diameter=0.0, training_examples=0,
     )  # fmt: skip
-    return AuditRecord(known.curve, known.frame, None, facts, teacher)
+    return AuditRecord(exact.curve, exact.frame, None, facts, teacher)
 
 
 def plainly_exact(denoiser: Denoiser, law: Law) -> bool:

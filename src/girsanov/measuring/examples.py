@@ -35,7 +35,9 @@ LAW_EXAMPLES = 20_000
 AUDITED = 2**17  # rows that are looked for among the training examples, at most
 MOMENT_SHARE = 4  # one example in so many is set aside for moments when there are no others
 DRAWN, VALUES = 2**14, 2**22  # draws of a law that tell how far it reaches; numbers in them
-FAR = 2**40  # draws of a law are audited from here on, far from any a model was trained on
+FIRST_AUDITED_DRAW = (
+    2**40
+)  # draws of a law are audited from here on, far from any a model was trained on
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,9 @@ class LawExamples:
 
     def batch(self, rows: slice) -> Tensor:
         """Return draws rows.start..rows.stop-1, [b, d]."""
-        x = self.law.sample(rows.stop - rows.start, seed=self.seed, first=FAR + rows.start)
+        x = self.law.sample(
+            rows.stop - rows.start, seed=self.seed, first=FIRST_AUDITED_DRAW + rows.start
+        )
         if self.standardisation is None:
             return x
         return torch.from_numpy(self.standardisation.encode(x.numpy()))
@@ -82,7 +86,7 @@ class Part:
         return self.examples.batch_labels(self.order[rows])
 
 
-class Known(NamedTuple):
+class PriorKnowledge(NamedTuple):
     """What an audit knows before it measures; origin: of the moments, in words.
 
     source: the examples to audit; others: examples of the same data that are not audited.
@@ -161,8 +165,8 @@ def beside_train(denoiser: Denoiser, data: Dataset | Law, train: Dataset | None)
     They share no example with these and, of a model that knows no units, are in theirs.
     """
     require_denoiser(denoiser)
-    known = train is None or isinstance(train, Dataset)
-    require(known, "train", "must be a data set: load it with gv.load_data", type(train).__name__)
+    valid = train is None or isinstance(train, Dataset)
+    require(valid, "train", "must be a data set: load it with gv.load_data", type(train).__name__)
     if train is None or not isinstance(data, Dataset):
         return data
     _refuse_shared(data, [train.lineage], "are also in the training data given")
@@ -226,7 +230,7 @@ def neighbours(
 
 def moments_for(
     denoiser: Denoiser, data: Dataset | Law, train: Dataset | None, source: Examples
-) -> Known:
+) -> PriorKnowledge:
     """Return moments from examples that are not audited, these, and the examples left.
 
     Of a model that takes labels also those of each class: of one that was kept without them only
@@ -237,17 +241,17 @@ def moments_for(
         moments: Moments = denoiser.moments  # type: ignore[attr-defined]
         if moments.classes is None and others is not None:
             moments = _of_classes(moments, others, denoiser)
-        return Known(moments, "model", source, others)
+        return PriorKnowledge(moments, "model", source, others)
     if isinstance(data, Law):
         moments = moments_from_covariance(data.mean, data.covariance())
-        return Known(moments, "law", source, others)
+        return PriorKnowledge(moments, "law", source, others)
     if others is not None:
-        return Known(_measured(others, denoiser), "train", source, others)
+        return PriorKnowledge(_measured(others, denoiser), "train", source, others)
     assert isinstance(source, Dataset | Part)
     order = NoiseSource(0, "set aside").uniform(0, 0, len(source)).argsort(kind="stable")
     aside = len(source) // MOMENT_SHARE
     kept, others = Part(source, np.sort(order[aside:])), Part(source, np.sort(order[:aside]))
-    return Known(_measured(others, denoiser), "held-out, set aside", kept, others)
+    return PriorKnowledge(_measured(others, denoiser), "held-out, set aside", kept, others)
 
 
 def diameter(examples: Examples, mean: Array, chunk: int = 1024) -> float:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from typing import Annotated, Any
 
 from .._checks import require
-from .._records import Rule, as_json, fields_of
+from .._records import FieldRule, as_json, fields_of
 from .._typing import Json
 from ..denoise.facts import Arithmetic, AutoencoderLoss, PipelineFacts
 from ..score_error.straight_line import Beaten
@@ -53,7 +53,7 @@ class AuditFacts:
     model: str
     data: str
     data_name: str
-    shape: Annotated[tuple[int, ...], Rule("sizes")]
+    shape: Annotated[tuple[int, ...], FieldRule("sizes")]
     exact: bool
     examples: int
     draws: int
@@ -63,20 +63,20 @@ class AuditFacts:
     trajectories: int
     levels_between: int
     training_examples: int
-    diameter: Annotated[float, Rule("a number >= 0", lambda value: value >= 0)]
+    diameter: Annotated[float, FieldRule("a number >= 0", lambda value: value >= 0)]
     seconds: float
     pipeline: PipelineFacts | None = None
     trained_levels: Annotated[
         tuple[float, ...] | None,
-        Rule("SNRs, increasing", lambda x: bool(x) and x[0] > 0 and x == sorted(set(x))),
+        FieldRule("SNRs, increasing", lambda x: bool(x) and x[0] > 0 and x == sorted(set(x))),
     ] = None
     guidance: float = 1.0
     class_order: Annotated[
-        str, Rule("number or text", lambda value: value in ("number", "text"))
+        str, FieldRule("number or text", lambda value: value in ("number", "text"))
     ] = "number"
     units: Json | None = None
     rows: str
-    scale: Annotated[float | None, Rule("a number > 0", lambda value: value > 0)] = None
+    scale: Annotated[float | None, FieldRule("a number > 0", lambda value: value > 0)] = None
     kind: str = ""
     in_diffusers: bool = False
     arithmetic: Arithmetic | None = None
@@ -84,7 +84,7 @@ class AuditFacts:
     training_stopped: bool = False
     neighbours: int = 0
     reference: str = ""
-    suspects: Annotated[tuple[int, ...], Rule("row numbers")] = ()
+    suspects: Annotated[tuple[int, ...], FieldRule("row numbers")] = ()
     precision: Precision | None = None
     notes: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
@@ -93,7 +93,7 @@ class AuditFacts:
     untrained: Untrained | None = None
     beaten: Beaten | None = None
     calibrated: bool = False
-    process: Annotated[str, Rule("vp or cld", lambda value: value in ("vp", "cld"))] = "vp"
+    process: Annotated[str, FieldRule("vp or cld", lambda value: value in ("vp", "cld"))] = "vp"
     others: Json = field(default_factory=dict)
 
     @property
@@ -132,5 +132,5 @@ class AuditFacts:
         require(isinstance(content, dict), where, "must have the record of an audit", content)
         first = {**dict.fromkeys(COUNTS, 0), "rows": content.get("data")}
         names = [f.name for f in fields(cls) if f.name != "others"]
-        known = fields_of(cls, names, {**first, **content}, where, AGAIN)
-        return cls(**known, others={k: v for k, v in content.items() if k not in names})
+        values = fields_of(cls, names, {**first, **content}, where, AGAIN)
+        return cls(**values, others={k: v for k, v in content.items() if k not in names})

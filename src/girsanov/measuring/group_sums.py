@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from ..error_curve.frame import Frame
 
 TOGETHER = {"cpu": 2**18, "cuda": 2**22}  # numbers of a vector that are added at once
-NOISE, RESIDUAL, OTHER = 0, 1, 2  # of what is gathered; then e, and in phase space w
+NOISE_ROW, RESIDUAL_ROW, OTHER_ROW = 0, 1, 2  # of what is gathered; then e, and in phase space w
 # pairs of VECTOR in curve.py that repeat others: of the level before, and of level 0
-BEFORE = {(0, 3): (0, 2), (3, 3): (2, 2), (3, 4): (2, 4)}
-CENTRED = {(0, 4): (0, 2), (4, 4): (2, 2)}
+KNOWN_FROM_BEFORE = {(0, 3): (0, 2), (3, 3): (2, 2), (3, 4): (2, 4)}
+KNOWN_FROM_CENTRED = {(0, 4): (0, 2), (4, 4): (2, 2)}
 
 
 class Seen(NamedTuple):
@@ -45,7 +45,7 @@ class Seen(NamedTuple):
     row: int
     before: int
     last: int
-    level: Level
+    level: PathLevel
 
 
 class Sums:
@@ -80,7 +80,7 @@ class Sums:
         probe = (levels - 1, len(PRODUCTS), GROUPS, frame.probe_bands.count)
         shapes["bridge.probe"] = probe
         shapes["traces"] = (rows, 4 if self.phases else 3, GROUPS)
-        wide = (len(pairs(self.width)), GROUPS, frame.probe_bands.count)
+        wide = (len(upper_triangle(self.width)), GROUPS, frame.probe_bands.count)
         shapes["products"] = (rows, *wide)
         shapes |= {"full": (levels, 3, FOLDS, d, d)} if full else {}
         self.totals = {k: torch.zeros(s, dtype=torch.float64) for k, s in shapes.items()}
@@ -91,7 +91,7 @@ class Sums:
         self.mean, self.centre = mean, frame.moments.basis.to_coordinates(mean[None])[0]
         self.pending: list[Seen] = []
         self.gathered = self.x0 = self.shares = torch.empty(0)
-        self.at, self.rows, self.bridge = (0, 1), slice(0), OTHER + reference
+        self.at, self.rows, self.bridge = (0, 1), slice(0), OTHER_ROW + reference
         self.carried: dict[str, Tensor] = {}  # r at the level before the last, and at the last
         self.c: dict[str, Tensor] = {}  # x0 - mean by basis, [rounds, B, d]
 
@@ -121,9 +121,9 @@ class Sums:
         self.at = (0, 1)
         none = torch.zeros_like(self.x0)
         w, other = none if self.phases else None, self.mean if self.reference else None
-        self._gather(Seen(0, 1, 1, Level(0, none, self.mean, w)), other)
+        self._gather(Seen(0, 1, 1, PathLevel(0, none, self.mean, w)), other)
 
-    def add(self, level: Level, other: Tensor | None) -> None:
+    def add(self, level: PathLevel, other: Tensor | None) -> None:
         """Add one level of the path; other: the reference's prediction [b, d]."""
         if level.inside:  # the path has passed the gap's noisier end alone
             self._gather(Seen(self.levels + level.k - 1, *self.at, level), other)
@@ -134,9 +134,9 @@ class Sums:
     def _gather(self, seen: Seen, other: Tensor | None) -> None:
         """Take note of a level; what a network returned is used at once: it may be overwritten."""
         here = self.gathered[:, len(self.pending), self.rows]
-        torch.sub(self.x0, seen.level.prediction, out=here[RESIDUAL])
+        torch.sub(self.x0, seen.level.prediction, out=here[RESIDUAL_ROW])
         if other is not None:
-            torch.sub(self.x0, other, out=here[OTHER])
+            torch.sub(self.x0, other, out=here[OTHER_ROW])
         self.pending.append(seen)
         if len(self.pending) == self.gathered.shape[1]:
             self.flush()
@@ -145,7 +145,7 @@ class Sums:
         """Gather what else there is of these levels."""
         for i, (_, _, _, level) in enumerate(seen):
             here = self.gathered[:, i, self.rows]
-            here[NOISE].copy_(level.noise)
+            here[NOISE_ROW].copy_(level.noise)
             if level.across is not None:
                 here[-1].copy_(level.across)
             if level.bridge is not None and level.share is not None:
@@ -164,17 +164,17 @@ class Sums:
         levels = [i for i, one in enumerate(seen) if not one.level.inside]
         for name, (basis, _) in self.frame.bases.items():
             main = basis is self.frame.moments.basis
-            wide = self.bridge if main else OTHER
+            wide = self.bridge if main else OTHER_ROW
             v = self._turned(name, self.gathered[:wide, : len(seen)])
             if seen[0].row == 0:  # r is x0 - mean: to the bit, or (3) is of no vectors at all
-                v[RESIDUAL, 0] = self.c[name]
-            past = torch.cat([self.carried[name], v[RESIDUAL]])
+                v[RESIDUAL_ROW, 0] = self.c[name]
+            past = torch.cat([self.carried[name], v[RESIDUAL_ROW]])
             if main:
                 self._add_traces(rows, self._add_products(rows, v, past[before]))
             else:
                 self._add_basis(name, rows, v)
             if main and levels and "full" in self.batch:
-                self._add_full(rows[levels], v[:OTHER, levels])
+                self._add_full(rows[levels], v[:OTHER_ROW, levels])
             if inside:
                 self._add_bridge(name, [seen[i] for i in inside], inside, v, past)
             self.carried[name] = past[list(self.at)]
@@ -188,32 +188,33 @@ class Sums:
     def _add_products(self, rows: Tensor, main: Tensor, before: Tensor) -> Tensor:
         """Add (3) and the main basis' (1); return (3) of every coordinate, [pairs, L, B, d].
 
-        But for the counts and what `BEFORE` and `CENTRED` say is known, which are 0 here.
+        But for the counts and what `KNOWN_FROM_BEFORE` and `KNOWN_FROM_CENTRED` say is known,
+        which are 0 here.
         """
         name = self.frame.moments.basis.kind
         none = torch.zeros_like(before[:, 0])
-        v = [none, main[NOISE], main[RESIDUAL], before, self.c[name], *main[OTHER:]]
-        found = []
-        for a, b in pairs(self.width):
-            known = b == 0 or (a, b) in BEFORE or (a, b) in CENTRED
-            found.append(none if known else (v[b] if a == 0 else v[a] * v[b]).sum(1))
-        whole = torch.stack(found)
+        v = [none, main[NOISE_ROW], main[RESIDUAL_ROW], before, self.c[name], *main[OTHER_ROW:]]
+        pair_sums = []
+        for a, b in upper_triangle(self.width):
+            elsewhere = b == 0 or (a, b) in KNOWN_FROM_BEFORE or (a, b) in KNOWN_FROM_CENTRED
+            pair_sums.append(none if elsewhere else (v[b] if a == 0 else v[a] * v[b]).sum(1))
+        whole = torch.stack(pair_sums)
         products = self.frame.probe_bands.average(whole)
         self.batch["products"].index_add_(0, rows, products.transpose(0, 1))
-        places = [pairs(self.width).index(pair) for pair in ((2, 2), *LINEAR)]
+        places = [upper_triangle(self.width).index(pair) for pair in ((2, 2), *LINEAR)]
         self._add_errors(name, rows, whole[places])
         return whole
 
     def _add_basis(self, name: str, rows: Tensor, v: Tensor) -> None:
         """Add (1) of another basis; v: n and r in it, [2, L, rounds, B, d]."""
-        n, r, c = v[NOISE], v[RESIDUAL], self.c[name]
-        found = [(r * r).sum(1), *((a * b).sum(1) for a, b in ((n, r), (r, c), (n, n), (n, c)))]
-        self._add_errors(name, rows, torch.stack(found))
+        n, r, c = v[NOISE_ROW], v[RESIDUAL_ROW], self.c[name]
+        sums = [(r * r).sum(1), *((a * b).sum(1) for a, b in ((n, r), (r, c), (n, n), (n, c)))]
+        self._add_errors(name, rows, torch.stack(sums))
 
-    def _add_errors(self, name: str, rows: Tensor, found: Tensor) -> None:
-        found = self.frame.bases[name][1].average(found)  # [1 + LINEAR, L, B, J]
-        self.batch[f"errors.{name}"].index_add_(0, rows, found[0])
-        self.batch[f"linear.{name}"].index_add_(0, rows, found[1:].transpose(0, 1))
+    def _add_errors(self, name: str, rows: Tensor, squares: Tensor) -> None:
+        squares = self.frame.bases[name][1].average(squares)  # [1 + LINEAR, L, B, J]
+        self.batch[f"errors.{name}"].index_add_(0, rows, squares[0])
+        self.batch[f"linear.{name}"].index_add_(0, rows, squares[1:].transpose(0, 1))
 
     def _add_bridge(
         self, name: str, seen: list[Seen], inside: list[int], v: Tensor, past: Tensor
@@ -222,25 +223,31 @@ class Sums:
         e = self._turned(name, self.gathered[self.bridge : self.bridge + 1, inside])[0]
         share = self.shares[inside].view(len(inside), -1, GROUPS, 1)
         ends = (past[[one.before for one in seen]], past[[one.last for one in seen]])
-        among = (v[RESIDUAL, inside], v[NOISE, inside], self.c[name], e, torch.lerp(*ends, share))
-        found = torch.stack([(e * x).sum(1) for x in among])
+        among = (
+            v[RESIDUAL_ROW, inside],
+            v[NOISE_ROW, inside],
+            self.c[name],
+            e,
+            torch.lerp(*ends, share),
+        )
+        products = torch.stack([(e * x).sum(1) for x in among])
         gaps = torch.tensor([one.row - self.levels for one in seen], device=self.device)
         bands = {name: self.frame.bases[name][1]}
         if name == self.frame.moments.basis.kind:
             bands["probe"] = self.frame.probe_bands
         for kind, banded in bands.items():
-            value = banded.average(found).transpose(0, 1)
+            value = banded.average(products).transpose(0, 1)
             self.batch[f"bridge.{kind}"].index_add_(0, gaps, value)
 
-    def _add_traces(self, rows: Tensor, found: Tensor) -> None:
+    def _add_traces(self, rows: Tensor, squares: Tensor) -> None:
         """Add (2), all but the last of which follow from (3) of every coordinate."""
-        order = pairs(self.width)
+        order = upper_triangle(self.width)
         own, noise, along, r = (order.index(p) for p in ((2, 2), (1, 2), (2, 4), (0, 2)))
-        state = found[along].sum(-1) + found[r] @ self.centre
-        traces = [found[own].sum(-1), found[noise].sum(-1), state]
+        state = squares[along].sum(-1) + squares[r] @ self.centre
+        traces = [squares[own].sum(-1), squares[noise].sum(-1), state]
         if self.phases:
             v = self.gathered[:, : len(rows)]
-            across = (v[-1] * v[RESIDUAL]).sum(-1)
+            across = (v[-1] * v[RESIDUAL_ROW]).sum(-1)
             traces.append(across.view(len(across), -1, GROUPS).sum(1))
         self.batch["traces"].index_add_(0, rows, torch.stack(traces, 1))
 
@@ -252,8 +259,8 @@ class Sums:
         count = v.shape[1]
         n, r = (x.reshape(count, -1, FOLDS, self.d).transpose(1, 2) for x in v)
         c = self.c[self.frame.moments.basis.kind].reshape(-1, FOLDS, self.d).transpose(0, 1)
-        found = [r.mT @ r, n.mT @ n, n.mT @ c.expand_as(n)]
-        self.batch["full"].index_add_(0, rows, torch.stack(found, 1))
+        products = [r.mT @ r, n.mT @ n, n.mT @ c.expand_as(n)]
+        self.batch["full"].index_add_(0, rows, torch.stack(products, 1))
 
     def settle(self) -> None:
         """Add the batch to the totals, once it is done."""
@@ -294,11 +301,14 @@ class Sums:
 
     def _repeat(self) -> None:
         """Copy the sums (3) that repeat others, at the rows that were seen."""
-        whole, place = self.totals["products"], pairs(self.width).index
+        whole, place = self.totals["products"], upper_triangle(self.width).index
         before = torch.arange(self.levels - 1)
         before = torch.cat([before[:1], before, before])
         seen = whole[:, place((1, 1))].any(dim=-1).any(dim=-1)
         seen[: self.levels] = True  # level 0 has no noise
-        for which, rows in ((BEFORE, before), (CENTRED, torch.zeros_like(before))):
+        for which, rows in (
+            (KNOWN_FROM_BEFORE, before),
+            (KNOWN_FROM_CENTRED, torch.zeros_like(before)),
+        ):
             for pair, same in which.items():
                 whole[seen, place(pair)] = whole[rows[seen], place(same)]

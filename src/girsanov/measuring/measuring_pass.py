@@ -15,7 +15,7 @@ from ..error_curve.control_variate import Rows, controlled_full, gammas, in_data
 from ..error_curve.curve import GROUPS, Curve, Examples
 from ..error_curve.interpolate import bent
 from ..score_error.cross_fitted import Inside, with_corrections
-from .brownian_path import Answers, Batch, Level, call, own_levels, walk
+from .brownian_path import Answers, Batch, PathLevel, call, own_levels, walk_levels
 from .group_sums import Sums
 from .options import Pass
 
@@ -67,7 +67,9 @@ def measure_curve(
             sums.begin(begin, batch.x0.flatten(1))
             for draw in range(draws):
                 sums.start()
-                for level in walk(denoiser, batch, grid, between, seed=options.seed, draw=draw):
+                for level in walk_levels(
+                    denoiser, batch, grid, between, seed=options.seed, draw=draw
+                ):
                     other = None
                     if reference is not None:
                         other = call(reference, batch, *_seen(level, batch, grid, between))
@@ -93,7 +95,7 @@ def _batch(denoiser: Denoiser, examples: Examples, rows: slice) -> Batch:
 
 
 def _seen(
-    level: Level, batch: Batch, grid: Levels, between: Places | None
+    level: PathLevel, batch: Batch, grid: Levels, between: Places | None
 ) -> tuple[tuple[Tensor, Tensor | None], float | Tensor]:
     """Return the state at a level of a path, and its SNR or that of each example."""
     state = (level.noise, level.across)
@@ -113,7 +115,7 @@ def _curve(
     ends = _rows(means, names, slice(1, count), levels)
     # |x0|^2 = 2 x0.(x0 - mean) - |x0 - mean|^2 + |mean|^2, all of it measured at level 0
     square = 2 * traces[0, :, 2] - traces[0, :, 0] + float(mean @ mean)
-    found = Curve(
+    curve = Curve(
         levels=np.concatenate([[0.0], grid]),
         shares=means["shares"],
         errors={name: means[f"errors.{name}"][:count] for name in names},
@@ -124,21 +126,21 @@ def _curve(
         probe_sizes=frame.probe_bands.sizes,
         probe_variances=frame.probe_variances,
     )
-    bridge, gamma = None, gammas(found, ends.linear[found.main]) if control else None
+    bridge, gamma = None, gammas(curve, ends.linear[curve.main]) if control else None
     inside = None if between is None else _rows(means, names, slice(count, None), between.levels)
-    raw, reduced = found, ends if gamma is None else ends.controlled(found, gamma)
+    raw, reduced = curve, ends if gamma is None else ends.controlled(curve, gamma)
     line = _line(raw, ends.linear[raw.main], frame)
-    found = replace(with_levels(raw, reduced), gamma=gamma, plain=raw.traces[:, :, 0], line=line)
-    found = replace(found, full=_full(means, raw, ends, frame, None if gamma is None else reduced))
+    curve = replace(with_levels(raw, reduced), gamma=gamma, plain=raw.traces[:, :, 0], line=line)
+    curve = replace(curve, full=_full(means, raw, ends, frame, None if gamma is None else reduced))
     if inside is not None and gamma is not None:
         inside = inside.controlled(raw, gamma)
-        bridge = bridge_of(found, inside, _named(means, "bridge", (*names, "probe")))
-        inside = bridged(inside, found, bridge)
+        bridge = bridge_of(curve, inside, _named(means, "bridge", (*names, "probe")))
+        inside = bridged(inside, curve, bridge)
     if between is None or inside is None:
-        return found
-    found = bent(found, between, inside.errors, inside.traces)
+        return curve
+    curve = bent(curve, between, inside.errors, inside.traces)
     places = Inside(between, means["products"][count:], bridge)
-    return with_corrections(found, places, examples)
+    return with_corrections(curve, places, examples)
 
 
 def _line(curve: Curve, linear: Array, frame: Frame) -> Array:

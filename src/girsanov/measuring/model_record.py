@@ -34,14 +34,16 @@ def levels_to_audit(denoiser: Denoiser, levels: int | Levels) -> Levels:
     """
     if isinstance(levels, int | np.integer):
         count = require_count("levels", levels, at_least=2)
-        require(count <= MOST, "levels", f"must be at most {MOST}", count)
+        require(
+            count <= MOST_AUDIT_LEVELS, "levels", f"must be at most {MOST_AUDIT_LEVELS}", count
+        )
         grid = np.geomspace(*denoiser.snr_range, count)
     else:
         grid = require_levels("levels", levels, at_least=2)
-    known = trained_levels(denoiser)
-    if known is None:
+    trained = trained_levels(denoiser)
+    if trained is None:
         return grid
-    return require_levels("levels", known[np.unique(_nearest(known, grid))], at_least=2)
+    return require_levels("levels", trained[np.unique(_nearest(trained, grid))], at_least=2)
 
 
 def trained_levels(denoiser: Denoiser) -> Array | None:
@@ -54,17 +56,17 @@ def moved_to_trained(denoiser: Denoiser, grid: Levels) -> Levels:
 
     Levels that meet are kept apart by less than the denoiser can tell.
     """
-    known = trained_levels(denoiser)
-    if known is None:
+    trained = trained_levels(denoiser)
+    if trained is None:
         return grid
-    moved = known[_nearest(known, grid)]
+    moved = trained[_nearest(trained, grid)]
     for k in range(1, len(moved)):
         moved[k] = max(moved[k], moved[k - 1] * (1 + NUDGE))
     return np.asarray(moved)
 
 
-def _nearest(known: Array, grid: Levels) -> Any:
-    return np.abs(np.log(known)[None] - np.log(grid)[:, None]).argmin(axis=1)
+def _nearest(trained: Array, grid: Levels) -> Any:
+    return np.abs(np.log(trained)[None] - np.log(grid)[:, None]).argmin(axis=1)
 
 
 class Counts(TypedDict):
@@ -98,7 +100,7 @@ def facts_of(
     from .. import __version__
 
     describe: Callable[[], ModelFacts] = getattr(denoiser, "describe", ModelFacts)
-    said, note, units = describe(), class_note(denoiser, data), _units(denoiser, data)
+    model, note, units = describe(), class_note(denoiser, data), _units(denoiser, data)
     training = getattr(denoiser, "training", {})
     early = training.get("steps_run", 0) < training.get("steps", 0)
     near = len(reference.points) if isinstance(reference, Neighbours) else 0
@@ -106,7 +108,7 @@ def facts_of(
         girsanov=__version__, model=denoiser.fingerprint, data=data.fingerprint,
         data_name=getattr(data, "name", type(data).__name__), shape=tuple(denoiser.shape),
         **counts, seconds=round(time.perf_counter() - begun, 3),
-        pipeline=said.pipeline, trained_levels=said.trained_levels, guidance=said.guidance,
+        pipeline=model.pipeline, trained_levels=model.trained_levels, guidance=model.guidance,
         class_order="number" if note is None else getattr(data, "class_order", "number"),
         units=_recorded_units(denoiser, data, units),
         rows=getattr(data, "without_labels", lambda: data)().fingerprint,
@@ -115,7 +117,7 @@ def facts_of(
         in_diffusers=_in_diffusers(denoiser), arithmetic=arithmetic_of(denoiser),
         without_neighbours=alone, training_stopped=early and not training.get("out_of_time"),
         neighbours=near, reference="" if reference is None or near else reference.fingerprint,
-        notes=(*said.notes, *([] if note is None else [note])), process=process_of(denoiser),
+        notes=(*model.notes, *([] if note is None else [note])), process=process_of(denoiser),
     )  # fmt: skip
 
 

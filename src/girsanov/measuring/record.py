@@ -67,10 +67,10 @@ class AuditRecord:
 
         resolution: 0 for all levels; see `error_curve/doubts.py`.
         """
-        known: dict[float, list[Doubt]] = self.shared.setdefault("doubts", {})
-        if resolution not in known:  # every plan asks more than once
-            known[resolution] = doubts(self.curve, resolution)
-        return known[resolution]
+        by_resolution: dict[float, list[Doubt]] = self.shared.setdefault("doubts", {})
+        if resolution not in by_resolution:  # every plan asks more than once
+            by_resolution[resolution] = doubts(self.curve, resolution)
+        return by_resolution[resolution]
 
     def cannot_tell(self, resolution: float = 0.0) -> str:
         """Return `doubts` in a sentence that says what to do, "" if this audit holds."""
@@ -78,20 +78,20 @@ class AuditRecord:
 
     def recorded(self) -> AuditFacts:
         """Return `facts`, and that the model knows nothing of the data if so: what plans keep."""
-        known = self.facts
+        facts = self.facts
         return replace(
-            known,
-            untrained=self.untrained() or known.untrained,
-            beaten=self.beaten() or known.beaten,
+            facts,
+            untrained=self.untrained() or facts.untrained,
+            beaten=self.beaten() or facts.beaten,
         )
 
     def with_facts(self, **changes: Any) -> Self:
         """Return this audit with some of its facts changed; what plans have worked out is left."""
-        made = replace(self, facts=replace(self.facts, **changes))
+        changed = replace(self, facts=replace(self.facts, **changes))
         for name in ("_probe", "_corrected"):
             if name in self.__dict__:
-                object.__setattr__(made, name, self.__dict__[name])
-        return made
+                object.__setattr__(changed, name, self.__dict__[name])
+        return changed
 
     def nats(self) -> Estimate:
         """Return 1/2 int M ds over the measured levels, in nats, with its standard error."""
@@ -118,8 +118,8 @@ class AuditRecord:
         if blind or self.facts.process != "vp":
             return None
         if "_corrected" not in self.__dict__:
-            made = calibrate(self.curve, self.frame, self.facts.examples)
-            object.__setattr__(self, "_corrected", made)
+            correction = calibrate(self.curve, self.frame, self.facts.examples)
+            object.__setattr__(self, "_corrected", correction)
         return self.__dict__["_corrected"]  # type: ignore[no-any-return]
 
     @cached_property
@@ -159,13 +159,13 @@ class AuditRecord:
             return self
         if "_calibrated" not in self.__dict__:
             assert self.corrected is not None
-            curve, frame, found = calibrated(self.curve, self.frame, self.corrected)
+            curve, frame, calibration = calibrated(self.curve, self.frame, self.corrected)
             facts = replace(self.recorded(), calibrated=True)
-            made = type(self)(curve, frame, self.memorisation, facts, None, found)
+            record = type(self)(curve, frame, self.memorisation, facts, None, calibration)
             taken = (self.curve.traces - curve.traces)[1:, :, 0]
             assert self.probe is not None
-            object.__setattr__(made, "_probe", self.probe.less(taken))
-            object.__setattr__(self, "_calibrated", made)
+            object.__setattr__(record, "_probe", self.probe.less(taken))
+            object.__setattr__(self, "_calibrated", record)
         return self.__dict__["_calibrated"]  # type: ignore[no-any-return]
 
     def in_process(self, process: str | None) -> Self:
@@ -219,8 +219,8 @@ class AuditRecord:
 
         None for a network in float32, and without itself in float32 as the reference.
         """
-        known = self.facts.arithmetic and self.facts.reference
-        return rounding_cost(self.curve) if known else None
+        comparable = self.facts.arithmetic and self.facts.reference
+        return rounding_cost(self.curve) if comparable else None
 
     def memorised(self, resolution: float = 0.0) -> Estimate | None:
         """Return what the model has memorised, in nats down to noise level `resolution`.

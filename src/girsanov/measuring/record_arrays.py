@@ -33,16 +33,19 @@ PROBE: dict[str, tuple[str, ...]] = {
     "probe.gains": ("K", "B"), "probe.corrected": ("K1", "B", "P"), "probe.linear": ("K", "B"),
     "probe.defect": ("K", "B"), "probe.between": ("K", "B"), "probe.reference": ("K", "B"),
 }  # fmt: skip
-CALIBRATED: dict[str, tuple[str, ...]] = {
+CALIBRATED_ARRAYS: dict[str, tuple[str, ...]] = {
     "calibrated.errors": ("K1", "B", "P"), "calibrated.traces": ("K1", "B", "3"),
     "calibrated.weights": ("K", "P", "3"),
 }  # fmt: skip
-CLASSES: dict[str, tuple[str, ...]] = {
+CLASS_ARRAYS: dict[str, tuple[str, ...]] = {
     "class_shares": ("B", "C"), "class_errors": ("B", "C", "I"), "class_main": ("B", "M"),
 }  # fmt: skip
 OPTIONAL = ("full", "memorisation", "gamma", "plain", "line", "line_seen", "probe.reference")
 UNKNOWN = {"calibrated.traces": 2}  # of which the last may be unknown, NaN: known ones
-WIDTHS = [len(pairs(len(VECTOR) - 1)), len(pairs(len(VECTOR)))]  # without and with a reference
+WIDTHS = [
+    len(upper_triangle(len(VECTOR) - 1)),
+    len(upper_triangle(len(VECTOR))),
+]  # without and with a reference
 ROUNDING = 1e-6  # of a correlation, far above what sums in float64 lose
 POSITIVE = (
     "shares",
@@ -69,9 +72,9 @@ def require_whole(path: str, arrays: Mapping[str, np.ndarray], dimension: int) -
     dimension: d of the moments beside them. Raises InputError that names the file and the array.
     """
     sizes = {"d": dimension}
-    exact = HALF in arrays
+    exact = HALF_NAME in arrays
     forms = known_forms(arrays) if exact else {**FORMS, **_forms_by_basis(arrays)}
-    for results in (PROBE, CALIBRATED, CLASSES):  # all of them, or none
+    for results in (PROBE, CALIBRATED_ARRAYS, CLASS_ARRAYS):  # all of them, or none
         forms |= results if results.keys() & arrays.keys() else {}
     for name, form in forms.items():
         if name not in arrays:
@@ -80,20 +83,20 @@ def require_whole(path: str, arrays: Mapping[str, np.ndarray], dimension: int) -
         _require_form(path, name, arrays[name], form, sizes)
     if not exact:
         _require_measured(path, sizes)
-    for name in ("levels", FINER + "levels") if exact else ("levels",):
+    for name in ("levels", FINER_PREFIX + "levels") if exact else ("levels",):
         _require_levels(path, arrays[name])
     share = float(arrays["shares"].sum())
     require(abs(share - 1) < 1e-6, path, "must have shares that add up to 1", share)
     for name, value in arrays.items():
         mean = value
-        if name in POSITIVE_MEANS or name.startswith(("errors.", FINER + "errors.")):
+        if name in POSITIVE_MEANS or name.startswith(("errors.", FINER_PREFIX + "errors.")):
             mean = np.average(value, axis=1, weights=arrays["shares"])
         elif name not in POSITIVE:
             continue
         low = float(mean.min(initial=0.0))
         require(low >= 0, path, f"must have {name} that are not negative", low)
     most = float(arrays["gamma"].max()) if "gamma" in arrays else 0.0
-    require(most <= MOST, path, f"must have gamma of at most {MOST}", most)
+    require(most <= MOST_GAMMA, path, f"must have gamma of at most {MOST_GAMMA}", most)
     if exact:
         return require_known(path, arrays)
     require(_are_moments(arrays["products"]), path, "must have products that are second moments")
@@ -141,12 +144,12 @@ def _require_form(
     bands = name == "probe_bands" or name.startswith("bands.")
     kind = value.dtype == (np.int64 if bands else np.float64)
     require(kind, path, f"must have {name} in {'int64' if bands else 'float64'}", value.dtype)
-    known = [int(n) if n.isdigit() else sizes.get(n) for n in form]
+    expected = [int(n) if n.isdigit() else sizes.get(n) for n in form]
     fits = value.ndim == len(form) and all(
-        want in (None, got) for want, got in zip(known, value.shape, strict=True)
+        want in (None, got) for want, got in zip(expected, value.shape, strict=True)
     )
     shape = ", ".join(
-        n if size is None else str(size) for n, size in zip(form, known, strict=True)
+        n if size is None else str(size) for n, size in zip(form, expected, strict=True)
     )
     require(fits and value.size > 0, path, f"must have {name} of shape [{shape}]", value.shape)
     sizes |= {n: got for n, got in zip(form, value.shape, strict=True) if not n.isdigit()}

@@ -10,7 +10,7 @@ from .._files import read_beside, read_format, require_free, write_pair
 from .._records import as_json
 from ..error_curve.bands import Bands
 from ..error_curve.curve import AboutClass, Curve
-from ..error_curve.exact_arrays import HALF, known_from, known_tensors
+from ..error_curve.exact_arrays import HALF_NAME, known_from, known_tensors
 from ..error_curve.frame import Frame, make_frame
 from ..moments import Moments, moments_from_tensors
 from ..score_error.calibration import Corrected
@@ -46,7 +46,7 @@ def load_record(path: PathLike, content: Json | None = None) -> AuditRecord:
     )
     require_whole(str(path), t, moments.basis.dimension)
     rule = "must be of an exact denoiser without examples, as its curve is exact"
-    require(HALF not in t or (facts.exact and not facts.examples), str(path), rule)
+    require(HALF_NAME not in t or (facts.exact and not facts.examples), str(path), rule)
     try:
         return _from_arrays(facts, content["bases"], t, moments)
     except (KeyError, IndexError, ValueError, TypeError) as cause:
@@ -62,25 +62,25 @@ def _from_arrays(
 ) -> AuditRecord:
     if math.prod(facts.shape) != moments.basis.dimension:
         raise ValueError(f"shape is {list(facts.shape)}")
-    made = make_frame(moments, facts.shape)
-    if names != list(made.bases):
+    data_frame = make_frame(moments, facts.shape)
+    if names != list(data_frame.bases):
         raise ValueError(f"bases are {names}")
     bands = {name: Bands(t[f"bands.{name}"]) for name in names}
     frame = Frame(
         moments,
         bands[names[0]],
         Bands(t["probe_bands"]),
-        {name: (basis, bands[name]) for name, (basis, _) in made.others.items()},
+        {name: (basis, bands[name]) for name, (basis, _) in data_frame.others.items()},
     )
-    curve = known_from(t, {name: b.sizes for name, b in bands.items()}) if HALF in t else None
+    curve = known_from(t, {name: b.sizes for name, b in bands.items()}) if HALF_NAME in t else None
     curve = curve or _measured(t, frame)
     paths = paths_from_tensors(t, (len(curve.levels) - 1, curve.dimension))
     out = AuditRecord(
         curve, frame, t.get("memorisation"), facts, paths, line_seen=t.get("line_seen")
     )
     if "probe.gains" in t:  # not in audits of the first versions
-        known = {name[6:]: value for name, value in t.items() if name.startswith("probe.")}
-        object.__setattr__(out, "_probe", kept_probe(curve, known))
+        probe = {name[6:]: value for name, value in t.items() if name.startswith("probe.")}
+        object.__setattr__(out, "_probe", kept_probe(curve, probe))
     if "calibrated.errors" in t:
         parts = (t[f"calibrated.{name}"] for name in Corrected._fields)
         object.__setattr__(out, "_corrected", Corrected(*parts))
@@ -113,11 +113,11 @@ def _about_class(t: dict[str, Any], frame: Frame) -> AboutClass | None:
     """Return what an audit of a model with classes holds of each; older ones hold nothing."""
     if ABOUT_CLASS[0] not in t:
         return None
-    made, known = AboutClass(*(t[name] for name in ABOUT_CLASS)), frame.moments.classes
-    shape = None if known is None else frame.class_variances.shape
-    if made.errors.shape[1:] != shape or made.main.shape[1:] != (frame.bands.count,):
+    about, classes = AboutClass(*(t[name] for name in ABOUT_CLASS)), frame.moments.classes
+    shape = None if classes is None else frame.class_variances.shape
+    if about.errors.shape[1:] != shape or about.main.shape[1:] != (frame.bands.count,):
         raise ValueError("the moments of classes do not fit the examples about them")
-    return made
+    return about
 
 
 def summary(audit: AuditRecord) -> Json:

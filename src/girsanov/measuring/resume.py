@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 SECONDS = 30.0  # between two files: what a kill may cost
 BATCHES, SEAL = "batches", "seal"
 OURS = re.compile(r"\.?([a-z-]+-\d+\.safetensors|index\.json)(\..*)?")
-FORMAT = "girsanov/sums/1"
+SUMS_FORMAT = "girsanov/sums/1"
 
 
 def keep_sums(
@@ -47,9 +47,9 @@ def keep_sums(
         return lambda name: None
     from .. import __version__
 
-    known = [party and party.fingerprint for party in parties]
-    told = sha256_of(json.dumps([__version__, processes.count, *known, *numbers]))
-    return Kept(Path(folder), {"of": told}, processes).stage
+    fingerprints = [party and party.fingerprint for party in parties]
+    identity = sha256_of(json.dumps([__version__, processes.count, *fingerprints, *numbers]))
+    return Kept(Path(folder), {"of": identity}, processes).stage
 
 
 @dataclass
@@ -62,7 +62,7 @@ class Kept:
 
     def __post_init__(self) -> None:
         """Refuse a folder with sums of another audit, or with anything else."""
-        self.identity = {"format": FORMAT, **self.identity}
+        self.identity = {"format": SUMS_FORMAT, **self.identity}
         with self.processes.together():
             if self.processes.rank == 0:
                 claim(self.folder, self.identity, OURS)
@@ -83,17 +83,17 @@ class Stage:
     def begin(self, sums: Mapping[str, Tensor]) -> int:
         """Fill `sums` with those kept of this pass; return of how many batches they are."""
         try:
-            found = read_tensors(self.path)
+            tensors = read_tensors(self.path)
         except InputError:
             return 0
-        seal, batches = found.pop(SEAL, None), found.pop(BATCHES, np.zeros(0))
-        if seal is None or not np.array_equal(seal, _seal(batches, found)):
+        seal, batches = tensors.pop(SEAL, None), tensors.pop(BATCHES, np.zeros(0))
+        if seal is None or not np.array_equal(seal, _seal(batches, tensors)):
             return 0  # damaged or changed: its numbers would become those of the audit
-        forms = {name: (value.shape, value.dtype) for name, value in found.items()}
+        forms = {name: (value.shape, value.dtype) for name, value in tensors.items()}
         want = {name: (tuple(t.shape), np.dtype(np.float64)) for name, t in sums.items()}
         if forms != want or batches.shape != (1,):
             return 0
-        for name, value in found.items():
+        for name, value in tensors.items():
             sums[name].copy_(torch.from_numpy(value))
         return int(batches[0])
 
@@ -124,8 +124,8 @@ def kept_in(folder: PathLike) -> list[Path]:
     """Return the folders that keep sums of an audit, of one round or more."""
     place = Path(folder)
     beside = re.compile(re.escape(place.name) + r"(-\d+)?")
-    found = place.parent.iterdir() if place.parent.is_dir() else ()
-    return sorted(p for p in found if beside.fullmatch(p.name) and p.is_dir())
+    entries = place.parent.iterdir() if place.parent.is_dir() else ()
+    return sorted(p for p in entries if beside.fullmatch(p.name) and p.is_dir())
 
 
 def remove_sums(folder: PathLike) -> None:

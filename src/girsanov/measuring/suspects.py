@@ -20,7 +20,7 @@ from .examples import Part
 
 NAMED = 3  # rows, at most
 SHARE = 0.1  # of the group's error that a row must carry to be named
-MOST = 4096  # examples looked at, at most
+MOST_EXAMPLES = 4096  # examples looked at, at most
 
 
 def suspected(denoiser: Denoiser, source: Examples, curve: Curve, seed: int) -> tuple[int, ...]:
@@ -33,7 +33,10 @@ def suspected(denoiser: Denoiser, source: Examples, curve: Curve, seed: int) -> 
     if doubt is None or process_of(denoiser) != "vp" or not isinstance(source, Dataset | Part):
         return ()
     snr = float(curve.levels[1 + doubt.level])
-    rows, size = np.arange(doubt.group, len(source), GROUPS)[:MOST], per_call(denoiser, 512)
+    rows, size = (
+        np.arange(doubt.group, len(source), GROUPS)[:MOST_EXAMPLES],
+        per_call(denoiser, 512),
+    )
     parts = [rows[at : at + size] for at in range(0, len(rows), size)]
     loss = np.concatenate([_losses(denoiser, source, part, snr, seed) for part in parts])
     worst = np.argsort(-loss, kind="stable")[:NAMED]

@@ -54,7 +54,7 @@ def measure_trajectories(
     denoiser: Denoiser,
     frame: Frame,
     levels: Levels,
-    count: int = ENOUGH,
+    count: int = ENOUGH_TRAJECTORIES,
     *,
     refine: int = REFINE,
     options: Pass = IN_BATCHES,
@@ -92,7 +92,7 @@ def measure_trajectories(
     return Trajectories(states, predictions)
 
 
-def refined(levels: Levels, refine: int) -> Levels:
+def refined_levels(levels: Levels, refine: int) -> Levels:
     """Return levels with every cell cut into `refine` parts, uniform in log-SNR."""
     if len(levels) < 2:
         return levels

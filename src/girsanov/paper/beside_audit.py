@@ -20,7 +20,7 @@ SURE = 1 - 1e-12  # the largest TV that is asked for
 
 
 @dataclass(frozen=True)
-class Measured:
+class BesideTheorems:
     """A plan set beside the theorems, and in words how the two compare."""
 
     plan: Plan
@@ -44,9 +44,9 @@ class Asked:
     facts: Facts
     tv: float
     w2: float | None
-    rows: list[Row]
+    rows: list[TheoremRow]
     taken: str = ""
-    measured: Measured | None = None
+    measured: BesideTheorems | None = None
 
     def in_words(self) -> str:
         """Return how many steps the theorems ask for, the paper's rate, and what was measured."""
@@ -66,11 +66,11 @@ class Asked:
         notes: dict[str, list[str]] = {}
         for row in self.rows:
             text = row.why_not if row.bound is None else "is for " + row.bound.sampler
-            notes.setdefault(text, []).append(name_of(row))
+            notes.setdefault(text, []).append(theorem_title(row))
         for row in self.rows:
             if row.bound is not None:
                 text = "assumes that " + "; ".join(row.bound.assumptions)
-                notes.setdefault(text, []).append(name_of(row))
+                notes.setdefault(text, []).append(theorem_title(row))
         for row in self.rows:
             for rate in row.rates:
                 text = f"{rate.statement} (a rate: its constants are unknown)"
@@ -88,7 +88,7 @@ class Asked:
         }  # fmt: skip
 
 
-def name_of(row: Row) -> str:
+def theorem_title(row: TheoremRow) -> str:
     """Return what a row of a theorem is called."""
     return f"{row.paper}, {row.theorem}" if row.bound is None else row.bound.theorem
 
@@ -172,7 +172,7 @@ def _targets(
     taken = []
     if tv is None:
         nats = _most(plan)
-        tv = min(tv_from_kl(nats), SURE)
+        tv = min(tv_from_kl(nats), LARGEST_TV)
         taken.append(f"--tv {tv:.4g}, which {nats:.3g} nats certify and the plan promises")
     if w2 is None and facts.lipschitz is None:
         w2 = early_stopping_w2(facts, math.log1p(plan.resolution**2) / 2)
@@ -183,7 +183,7 @@ def _targets(
 
 def _measure(
     audit: Audit, facts: Facts, target: tuple[float, float | None], plan: Plan | None
-) -> Measured:
+) -> BesideTheorems:
     """Return the plan for the same target, or the default one, and how it compares."""
     tv, w2 = target
     options: dict[str, Any] = {}
@@ -194,7 +194,7 @@ def _measure(
     if plan is None:
         plan, same = _fewest(audit, tv, **options)
     else:
-        same = tv_from_kl(_most(plan)) <= tv * (1 + 1e-9) or tv == SURE
+        same = tv_from_kl(_most(plan)) <= tv * (1 + 1e-9) or tv == LARGEST_TV
     high = _most(plan)
     promise = "which promises this TV" if same else "the default plan: this TV cannot be certified"
     words = (
@@ -212,4 +212,4 @@ def _measure(
             if w2 is None
             else "at a noise level that was not measured"
         )
-    return Measured(plan, words)
+    return BesideTheorems(plan, words)

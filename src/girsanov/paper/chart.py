@@ -13,7 +13,10 @@ from markupsafe import Markup
 from .._checks import require_choice
 from ..reporting.figures.error_curve import LEFT, RIGHT, TOP
 from ..reporting.figures.svg import (
+    LEFT,
     NARROW,
+    RIGHT,
+    TOP,
     Axis,
     dots,
     el,
@@ -94,7 +97,7 @@ def _draw(
     parts = [frame(x, y, *labels)]
     for s in series:
         parts += _curve(s, x, y)
-    return svg(ident, (width, tall + TOP + 46), title, _told(series, labels), *parts)
+    return svg(ident, (width, tall + TOP + 46), title, _in_words(series, labels), *parts)
 
 
 def _curve(s: Series, x: Axis, y: Axis) -> list[Markup]:
@@ -127,15 +130,15 @@ def _axis(values: Sequence[Array], log: bool, start: float, end: float) -> Axis:
     return Axis(ends[0], max(ends[1], ticks[-1]), start, end)
 
 
-def _told(series: Sequence[Series], labels: tuple[str, str]) -> str:
+def _in_words(series: Sequence[Series], labels: tuple[str, str]) -> str:
     """Return the chart in words, for those who do not see it."""
     from ..ledger.numbers import number
 
-    said = [f"{labels[1]} against {labels[0]}."]
+    sentences = [f"{labels[1]} against {labels[0]}."]
     for s in series:
         x, y = np.atleast_1d(s.x), np.atleast_1d(np.asarray(s.y, dtype=np.float64))
         if s.label and len(y) and math.isfinite(float(y[0])):
             ends = (float(x[0]), float(y[0]), float(x[-1]), float(y[-1]))
             a, b, c, d = (number(v) for v in ends)
-            said.append(f"{s.label}: {b} at {a}, {d} at {c}.")
-    return " ".join(said)
+            sentences.append(f"{s.label}: {b} at {a}, {d} at {c}.")
+    return " ".join(sentences)

@@ -89,7 +89,7 @@ class LangevinRun:
     warm_up_calls: int
 
 
-class Target:
+class ChainTarget:
     """p_s of a denoiser: its score and, for a law, its log-density; counts calls."""
 
     def __init__(self, denoiser: Denoiser, snr: float | None) -> None:
@@ -127,7 +127,7 @@ class Noise(Protocol):
 class _Noise:
     """The normals and uniforms of chains first..first+count-1 under one name."""
 
-    def __init__(self, target: Target, seed: int, name: str, first: int, count: int) -> None:
+    def __init__(self, target: ChainTarget, seed: int, name: str, first: int, count: int) -> None:
         self.sources = {k: NoiseSource(seed, f"{name}-{k}") for k in ("walk", "speed", "accept")}
         self.first, self.count, self.target = first, count, target
 
@@ -190,16 +190,16 @@ def sample_langevin(
     asked = ChainOptions(**options)
     start, seed, batch_size = asked.start, asked.seed, asked.batch_size
     remedy = "For a law, ExactDenoiser(law)"
-    known = hasattr(denoiser, "snr_range")
-    require(known, "denoiser", "must be a denoiser", type(denoiser).__name__, remedy)
+    valid = hasattr(denoiser, "snr_range")
+    require(valid, "denoiser", "must be a denoiser", type(denoiser).__name__, remedy)
     chain = Langevin(chain) if isinstance(chain, str) else chain
-    target, wanted = Target(denoiser, asked.snr), _counts(steps)
+    target, wanted = ChainTarget(denoiser, asked.snr), _counts(steps)
     require_count("count", count)
     require_count("batch_size", batch_size)
     width = require_number("start", start[1], above=0.0)
-    known = chain.method != "mala" or target.law is not None
+    valid = chain.method != "mala" or target.law is not None
     remedy = "Use lmc or underdamped, which need the score alone"
-    require(known, "method", "mala needs a density: a law's exact denoiser", chain.method, remedy)
+    require(valid, "method", "mala needs a density: a law's exact denoiser", chain.method, remedy)
     friction = chain.friction or 2 / width
     with torch.inference_mode():
         step = chain.step or _chosen_step(target, chain.method, start, seed)
@@ -228,7 +228,7 @@ def _counts(steps: int | Sequence[int]) -> tuple[int, ...]:
     return wanted
 
 
-def _begin(target: Target, method: str, noise: _Noise, start: tuple[float, float]) -> Chain:
+def _begin(target: ChainTarget, method: str, noise: _Noise, start: tuple[float, float]) -> Chain:
     x = start[0] + start[1] * noise.normal(0)
     extra = noise.normal(0, "speed") if method == "underdamped" else x[:, :0]
     if method == "mala":
@@ -239,7 +239,7 @@ def _begin(target: Target, method: str, noise: _Noise, start: tuple[float, float
 Move = Callable[[Chain, Noise, int, float], Chain]
 
 
-def mover(target: Target, method: str, friction: float) -> Move:
+def mover(target: ChainTarget, method: str, friction: float) -> Move:
     """Return the step (chain, noise, its number, h) of a method, equations (1) to (3)."""
 
     def lmc(c: Chain, noise: Noise, k: int, h: float) -> Chain:
@@ -286,14 +286,14 @@ def _walk(
     return torch.stack(kept), c.accepted
 
 
-def _chosen_step(target: Target, method: str, start: tuple[float, float], seed: int) -> float:
+def _chosen_step(target: ChainTarget, method: str, start: tuple[float, float], seed: int) -> float:
     """Return the step size (4)."""
     noise = _Noise(target, seed, "langevin-pilot", 0, PILOTS)
     x = _begin(target, "lmc", noise, start).x
     direction, largest, lmc = noise.normal(0, "speed"), 0.0, mover(target, "lmc", 1.0)
     for k in range(ROUNDS):
-        found, direction = _curvature(target, x, direction)
-        largest = max(largest, found)
+        curvature, direction = _curvature(target, x, direction)
+        largest = max(largest, curvature)
         c = Chain(x, target.score(x), x[:, :0])
         for j in range(WALK):
             c = lmc(c, noise, 1 + k * WALK + j, 0.1 / largest)
@@ -303,7 +303,7 @@ def _chosen_step(target: Target, method: str, start: tuple[float, float], seed: 
     return _accepted_step(target, noise, x, 1 / largest)
 
 
-def _curvature(target: Target, x: Tensor, direction: Tensor) -> tuple[float, Tensor]:
+def _curvature(target: ChainTarget, x: Tensor, direction: Tensor) -> tuple[float, Tensor]:
     """Return the largest |dS/dx u| over chains and a better u, one power iteration each."""
     u = direction / direction.norm(dim=1, keepdim=True).clamp_min(1e-30)
     small = 1e-3 * math.sqrt(target.size / target.snr)
@@ -311,7 +311,7 @@ def _curvature(target: Target, x: Tensor, direction: Tensor) -> tuple[float, Ten
     return max(float(change.norm(dim=1).max()), 1e-12), change
 
 
-def _accepted_step(target: Target, noise: _Noise, x: Tensor, step: float) -> float:
+def _accepted_step(target: ChainTarget, noise: _Noise, x: Tensor, step: float) -> float:
     """Return the step whose acceptance is the wanted one (Robbins and Monro, averaged)."""
     c, move = Chain(x, target.score(x), target.log_prob(x)), mover(target, "mala", 1.0)
     log_step, late = math.log(step), []

@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 Guess = Callable[[Array, float], Array]
 SPACING = 0.4  # of the noise's standard deviation
 REACH = 9.0  # standard deviations that a density is followed to
-FEW = "Stop at a lower SNR"
+STOP_EARLIER = "Stop at a lower SNR"
 RESOLUTION = 4000  # points of the density that is returned
-MOST = 300_000  # points of any other, which is enough up to an SNR of about 1e7
+MOST_POINTS = 300_000  # points of any other, which is enough up to an SNR of about 1e7
 BLOCK = 2**20  # numbers of a block of the sum
 
 
@@ -138,7 +138,12 @@ def line_output(
         need = SPACING * float(np.max(after.noise)) / float(stretch[seen].max())
         if need < trial.x[1] - trial.x[0]:
             count = math.ceil((trial.x[-1] - trial.x[0]) / need)
-            require(count <= MOST, "plan", f"needs {count} points, more than {MOST}", remedy=FEW)
+            require(
+                count <= MOST_POINTS,
+                "plan",
+                f"needs {count} points, more than {MOST_POINTS}",
+                remedy=STOP_EARLIER,
+            )
             trial = _push(now, place, c, _even(place, now.p, c, count))
             there = _moved(trial.x, after, guess)
         now, place = trial, there

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 SIGNS = {"=": "=", "<=": "≤", ">=": "≥"}
 
 
-def render(run: Verification, about: Json) -> str:
+def render_verification(run: Verification, about: Json) -> str:
     """Return the page as text; the same run gives the same page but for the seconds.
 
     about: the run as JSON.
     """
     from jinja2 import Environment, StrictUndefined
 
-    made = Environment(
+    environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     here, reporting = files(__package__), files("girsanov.reporting")
@@ -34,7 +34,7 @@ def render(run: Verification, about: Json) -> str:
         place.joinpath(name).read_text(encoding="utf-8")
         for place, name in ((reporting, "style.css"), (here, "verify.css"))
     )
-    template = made.from_string(here.joinpath("verify.html.j2").read_text(encoding="utf-8"))
+    template = environment.from_string(here.joinpath("verify.html.j2").read_text(encoding="utf-8"))
     return template.render(
         style=Markup(style),
         about={k: v for k, v in about.items() if k not in ("statements", "tables")},

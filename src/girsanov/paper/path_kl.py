@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from ..law.base import Law
 
 FIRST = 1e-9  # the OU time that stands for 0, where the SNR is infinite
-NODES = 6
+CELL_NODES = 6
 Denoise = Callable[[Tensor, float], Tensor]
 
 SKEWED = GaussianMixture([0.3, 0.7], [[-1.5], [1.0]], [0.04, 0.15])  # theory.md's mixture
@@ -66,10 +66,10 @@ def start_kl(law: Law, snr: float, start: str) -> float:
     theory 1.4; both less 1/2 int_0^s M ds.
     """
     d, low = law.dimension, snr * 1e-8
-    known = half_information(law, low, snr, 10) + law.variance * low / 2
+    integral = half_information(law, low, snr, 10) + law.variance * low / 2
     if start == "mean":
-        return snr * law.variance / 2 - known
-    return (snr / (1 + snr) * (law.second_moment - d) + d * math.log1p(snr)) / 2 - known
+        return snr * law.variance / 2 - integral
+    return (snr / (1 + snr) * (law.second_moment - d) + d * math.log1p(snr)) / 2 - integral
 
 
 def discretisation(law: Law, levels: Array, sampler: str, variances: Array | None = None) -> float:
@@ -115,7 +115,7 @@ def monte_carlo(
     x = forward(law, grid, count, seed)
     total = torch.zeros(count, dtype=torch.float64)
     for k, weight in enumerate(weights):
-        at = k * (NODES + 1)
+        at = k * (CELL_NODES + 1)
         s = float(grid[at])
         frozen = _drift(sampler, x[at], s, guess(x[at], s))
         for j, dt in enumerate(weight, start=at + 1):

@@ -20,7 +20,6 @@ import torch
 
 from ..montecarlo import Estimate, mean_estimate
 from ..noise import NoiseSource
-from ..sampling.cld import CLD
 from ..sampling.registry import cld_recipe
 from ..sampling.step_kl_cld import cld_ei_relative_kl, cld_ei_score_kl
 from .path_kl import NODES, half_information
@@ -64,7 +63,7 @@ def cld_monte_carlo(
     law: Law, time: float, steps: int, sampler: str, *, count: int = 4000, seed: int = 0
 ) -> Estimate:
     """Return (1) for equal steps from `time` to 0, on a law on a line."""
-    u, w = np.polynomial.legendre.leggauss(NODES)
+    u, w = np.polynomial.legendre.leggauss(CELL_NODES)
     edges, h = np.linspace(0.0, time, steps + 1), time / steps
     inside = edges[:-1, None] + h / 2 * (1 + u)
     times = np.concatenate([inside, edges[1:, None]], axis=1)  # [steps, NODES + 1]

@@ -79,7 +79,7 @@ TABLES = (
 )
 
 
-def rows_of(run: Verification, table: Table) -> list[tuple[str, Row]]:
+def rows_of_table(run: Verification, table: Table) -> list[tuple[str, Row]]:
     """Return the rows that compare a figure of `table`, each with its statement's name."""
     source = f"theory {table.number}"
     return [
@@ -92,11 +92,11 @@ def rows_of(run: Verification, table: Table) -> list[tuple[str, Row]]:
 
 def reproduced(run: Verification) -> list[tuple[Table, list[tuple[str, Row]]]]:
     """Return every table of which this run compared something, with those rows."""
-    found = [(table, rows_of(run, table)) for table in TABLES]
-    return [(table, rows) for table, rows in found if rows]
+    tables = [(table, rows_of_table(run, table)) for table in TABLES]
+    return [(table, rows) for table, rows in tables if rows]
 
 
-def to_json(run: Verification) -> list[Json]:
+def tables_json(run: Verification) -> list[Json]:
     """Return the tables as JSON: how many figures were compared, how many hold, the notes."""
     return [
         {

@@ -36,27 +36,27 @@ PAPER_NAMES = {
 }
 
 
-def to_json(run: Verification) -> Json:
+def verification_json(run: Verification) -> Json:
     """Return the run as a JSON object."""
     return {
-        "format": FORMAT,
+        "format": VERIFY_FORMAT,
         "girsanov": __version__,
         "quick": run.quick,
         "seed": run.seed,
         "seconds": round(run.seconds, 1),
         "holds": run.holds,
         "comparisons": sum(len(o.result.rows) for o in run.outcomes),
-        "tables": tables.to_json(run),
+        "tables": tables.tables_json(run),
         "statements": [o.to_json() for o in run.outcomes],
     }
 
 
 def save(run: Verification, out: PathLike) -> dict[str, str]:
     """Write index.html and results.json into folder `out` and return their paths."""
-    about = to_json(run)
+    about = verification_json(run)
     page, results = Path(out) / "index.html", Path(out) / "results.json"
     write_json(results, about)  # first: by it a later run knows the folder as ours
-    write_text(page, render(run, about))
+    write_text(page, render_verification(run, about))
     return {"page": str(page), "results": str(results)}
 
 
@@ -66,15 +66,15 @@ def statements() -> dict[str, Statement]:
     return {m.STATEMENT.name: m.STATEMENT for m in modules}
 
 
-def _wanted(names: Sequence[str], known: dict[str, Statement]) -> set[str]:
+def _wanted(names: Sequence[str], available: dict[str, Statement]) -> set[str]:
     """Return the statements that `names` call by their own names or by the paper's."""
     wanted: set[str] = set()
     for name in names:
         plain = name.lower().replace(" ", "").replace("-", "_")
-        found = PAPER_NAMES.get(plain, (plain,))
-        rule = f"must be one of {', '.join(known)}, or the paper's ({', '.join(PAPER_NAMES)})"
-        require(all(f in known for f in found), "statement", rule, name)
-        wanted.update(found)
+        names_meant = PAPER_NAMES.get(plain, (plain,))
+        rule = f"must be one of {', '.join(available)}, or the paper's ({', '.join(PAPER_NAMES)})"
+        require(all(f in available for f in names_meant), "statement", rule, name)
+        wanted.update(names_meant)
     return wanted
 
 
@@ -91,9 +91,9 @@ def verify(
     quick: fewer cases and draws; seed: of all randomness; progress(done, total, next name) is
     called before each statement and at the end. Raises InputError for a name that there is not.
     """
-    known = statements()
-    wanted = _wanted(names, known)
-    chosen = [known[n] for n in known if not names or n in wanted]
+    available = statements()
+    wanted = _wanted(names, available)
+    chosen = [available[n] for n in available if not names or n in wanted]
     begun, done = time.perf_counter(), []
     for k, statement in enumerate(chosen):
         if progress is not None:

@@ -112,8 +112,8 @@ def _trace_cells(curve: Curve, step_kl: StepKL, process: str) -> Array:
     times = CriticallyDampedLangevin().time(s) if process == "cld" else None
     cost = np.empty((len(s), len(s)))
     for i, t in enumerate(traces):
-        known = {} if times is None else {"times": (times[i], times[i:])}
-        cost[i, i:] = step_kl(s[i], s[i:], t, curve.dimension, second_moment, **known)
+        times_known = {} if times is None else {"times": (times[i], times[i:])}
+        cost[i, i:] = step_kl(s[i], s[i:], t, curve.dimension, second_moment, **times_known)
     return cost
 
 

@@ -38,6 +38,6 @@ def refined_spectra(
         sizes={"full": np.ones(curve.dimension), "error": np.ones(curve.dimension)},
         traces=error.sum(axis=2, keepdims=True) * np.ones(3),
     )
-    fine = refined(even, levels, bases=("error",))
+    fine = refined_curve(even, levels, bases=("error",))
     # the bends of few examples may carry what they bend below zero
     return np.maximum(fine.errors["full"], 0.0), fine.errors["error"]

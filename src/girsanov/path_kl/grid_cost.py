@@ -27,13 +27,13 @@ from numpy.typing import NDArray
 
 from .._checks import require
 from ..error_curve.curve import FOLDS, Curve
-from ..error_curve.interpolate import merged, refined, stretches, unseen
+from ..error_curve.interpolate import merged, refined_curve, stretches, unseen
 from ..error_curve.smooth import Repair, cross_once, repaired
 from ..montecarlo import Estimate, group_estimate
 from ..sampling.step_kl import analytic_dpm_kl
 from .cells import cell_costs, errors_for, spectrum
 from .full_covariance import refined_spectra
-from .grid_search import Choice, Menu, Way
+from .grid_search import GridChoice, Menu, Way
 from .start import start_cost, usual_start
 
 if TYPE_CHECKING:
@@ -86,10 +86,12 @@ class Prices:
 
     def estimate(self, by_fold: Array) -> Estimate:
         """Return the mean over folds of [F, ...] with its standard error, 0 for exact curves."""
-        found = group_estimate(by_fold, self.folds)
-        return Estimate(found.value, np.zeros_like(found.se)) if self.curve.exact else found
+        estimate = group_estimate(by_fold, self.folds)
+        return (
+            Estimate(estimate.value, np.zeros_like(estimate.se)) if self.curve.exact else estimate
+        )
 
-    def choice(self, fold: int | None = None) -> Choice:
+    def choice(self, fold: int | None = None) -> GridChoice:
         """Return the search on the examples outside `fold`, or on all of them."""
         return self._chosen(fold)[0]
 
@@ -100,8 +102,8 @@ class Prices:
         value: Value = self._cache[key]
         return value
 
-    def _chosen(self, fold: int | None) -> tuple[Choice, Repair]:
-        def search() -> tuple[Choice, Repair]:
+    def _chosen(self, fold: int | None) -> tuple[GridChoice, Repair]:
+        def search() -> tuple[GridChoice, Repair]:
             groups = self._outside(fold, len(self.measured.shares))
             one, done = repaired(self._priced, groups, exact=self.exact)
             return self._choice(one, self._outside(fold, FOLDS)), done
@@ -133,10 +135,10 @@ class Prices:
 
     @cached_property
     def _unseen(self) -> Array:
-        known = self.covariance if self.covariance in self.audit.curve.errors else "total"
-        return unseen(self.audit.curve, str(known), self.curve.levels)
+        basis = self.covariance if self.covariance in self.audit.curve.errors else "total"
+        return unseen(self.audit.curve, str(basis), self.curve.levels)
 
-    def _choice(self, one: Curve, folds: NDArray[np.bool_], wary: bool = True) -> Choice:
+    def _choice(self, one: Curve, folds: NDArray[np.bool_], wary: bool = True) -> GridChoice:
         """Return the search on a curve of one group, with the full covariance of some folds.
 
         wary: count with one mistake more than was seen.
@@ -149,7 +151,7 @@ class Prices:
             values = spectrum(full[:, folds])
             one.errors["full"], one.sizes["full"] = values[:, None], np.ones(values.shape[1])
             bases = ("full",)
-        curve = refined(one, self.levels, bases=bases)
+        curve = refined_curve(one, self.levels, bases=bases)
         for error in (*curve.errors.values(), curve.traces[:, :, 0]):
             np.maximum(error, 0.0, out=error)  # what bends a curve may carry it below zero
         if wary:
@@ -163,7 +165,7 @@ class Prices:
         way = Way(self.sampler, self.covariance, self.start, self.process)
         measured = np.flatnonzero(np.isin(curve.levels, self.audit.curve.levels))
         v = self.audit.frame.start_variances(self.start)
-        return Choice(curve, way, v, self.menu, one, measured)
+        return GridChoice(curve, way, v, self.menu, one, measured)
 
     @property
     def repair(self) -> Repair:
@@ -243,7 +245,7 @@ class Prices:
             return [(None, np.ones(count))]
         return [(f, (~self._outside(f, count)).astype(float)) for f in range(FOLDS)]
 
-    def unwary(self) -> Choice:
+    def unwary(self) -> GridChoice:
         """Return the search on all examples that counts no mistake but those that were seen."""
         whole = np.ones(FOLDS, dtype=bool)
         return self.kept("least", lambda: self._choice(self._priced.pooled(), whole, False))
@@ -306,7 +308,7 @@ def prices(
     key = (sampler.name, covariance, begin, every.tobytes(), menu.key)
     if key not in recent:
         bases = tuple({covariance} & {*audit.curve.errors}) if covariance else ()
-        curve = refined(audit.curve.starting(begin), every, bases=bases)
+        curve = refined_curve(audit.curve.starting(begin), every, bases=bases)
         for old in [*recent][: 1 - RECENT]:
             del recent[old]
         recent[key] = Prices(audit, sampler, covariance, begin, curve, menu)

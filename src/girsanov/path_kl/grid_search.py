@@ -66,11 +66,11 @@ class Way:
 
 
 @dataclass(frozen=True)
-class Choice:
+class GridChoice:
     """The best grids and the reference (1) on one curve.
 
     curve: one group, at 0 and all levels; way: how grids are sampled; variances: of the starting
-    Gaussian by band; known: the curve at the measured levels alone;
+    Gaussian by band; at_measured: the curve at the measured levels alone;
     measured: the nodes 0..K that were.
     """
 
@@ -78,7 +78,7 @@ class Choice:
     way: Way
     variances: Array
     menu: Menu
-    known: Curve
+    at_measured: Curve
     measured: Indices
 
     @cached_property
@@ -98,11 +98,11 @@ class Choice:
     @cached_property
     def integrals(self) -> Array:
         """1/2 int M over each stretch between neighbouring levels, [K]."""
-        return stretches(self.known, self.curve.levels[1:])[:, 0]
+        return stretches(self.at_measured, self.curve.levels[1:])[:, 0]
 
-    def allocation(self, count: int = MOST) -> Allocation:
+    def allocation(self, count: int = MOST_LEVELS) -> Allocation:
         """Return the best grids of up to `count` levels; indices are places in the menu."""
-        return self._search.allocation(next((n for n in SIZES if n >= count), MOST))
+        return self._search.allocation(next((n for n in SEARCH_SIZES if n >= count), MOST_LEVELS))
 
     def _place(self, last: int) -> int:
         allowed = self.menu.allowed

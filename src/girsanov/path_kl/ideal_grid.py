@@ -71,10 +71,10 @@ def planned(price: Prices, count: int, last: int) -> tuple[Estimate, Estimate]:
     total: Array | float = 0.0
     for fold, mine in price.folded():
         nodes = price.choice(fold).nodes(count, last)
-        first, found = int(nodes[0]), sum(price.groups(nodes))
+        first, costs = int(nodes[0]), sum(price.groups(nodes))
         lowest = least(price, fold, 0, nodes[:1], nodes[:1])[0]
         lowest = lowest + least(price, fold, first, nodes, nodes[-1:])[0]
-        total = total + mine * (found - lowest)
+        total = total + mine * (costs - lowest)
     own = price.choice().nodes(count, last)
     init, _ = shares_by_group(price, own)
     return price.estimate(init), price.estimate(np.asarray(total - init))

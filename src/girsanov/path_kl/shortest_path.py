@@ -114,18 +114,18 @@ def _divided(before: Array, columns: Array) -> tuple[Array, Indices]:
     """Return one layer of (1) under (2): some columns first, then those between them."""
     size = len(before)
     some = np.arange(STRIDE - 1, size, STRIDE)
-    known = (columns[some] + before).argmin(axis=1)
+    best_parents = (columns[some] + before).argmin(axis=1)
     # what cannot be reached has no best i: too early a column bounds nothing from below, too
     # late a one nothing from above
-    reached = np.isfinite(_cost(before, columns[some], known))
+    reached = np.isfinite(_cost(before, columns[some], best_parents))
     first = int(reached.argmax()) if reached.any() else len(some)
     late = ~reached & (np.arange(len(some)) > first)
-    known = np.where(late, size - 1, np.where(reached, known, 0))
+    best_parents = np.where(late, size - 1, np.where(reached, best_parents, 0))
     parents = np.empty(size, dtype=np.int64)
     edges = np.concatenate([[0], some + 1, [size]])
     # where rounding decides between equals, answers may cross: the windows then hold both
-    low = np.concatenate([[0], np.minimum.accumulate(known[::-1])[::-1]])
-    high = np.concatenate([np.maximum.accumulate(known), [size - 1]])
+    low = np.concatenate([[0], np.minimum.accumulate(best_parents[::-1])[::-1]])
+    high = np.concatenate([np.maximum.accumulate(best_parents), [size - 1]])
     late_or_none = np.concatenate([~reached, [True]])
     for a, b, x, y, open_end in zip(
         edges[:-1].tolist(),

@@ -33,7 +33,7 @@ import numpy as np
 
 from .._checks import refuse, require, require_levels, require_number
 from ..error_curve.integrals import half_integral
-from ..error_curve.interpolate import SAME, denser, merged, refined
+from ..error_curve.interpolate import SAME_LEVEL, denser, merged, refined_curve
 from ..error_curve.unseen_events import most_error
 from ..montecarlo import group_estimate
 from ..path_kl.grid_search import Menu
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from .options import PlanOptions
 
 BETWEEN = 8  # levels that may be visited in each gap between measured ones
-ENOUGH = 1200  # levels in all, past which more do not pay for the search
+ENOUGH_TO_SEARCH = 1200  # levels in all, past which more do not pay for the search
 BLUR = 0.1  # share of the data's standard deviation that may be left where a plan ends
 SHAPE = 0.01  # nats a direction that may be lost by a Gaussian in place of what is left of it
 
@@ -74,7 +74,7 @@ def offer(audit: AuditRecord, request: PlanOptions) -> Offer:
         among = _inside(trained, audit)
     # a curve that is known is visited where it is known, so that nothing is left open
     most = BETWEEN if audit.curve.half is None else 0
-    between = max(0, min(most, ENOUGH // len(audit.levels) - 1))
+    between = max(0, min(most, ENOUGH_TO_SEARCH // len(audit.levels) - 1))
     dense = denser(audit.levels, between) if among is None else np.sort(among)
     asked = keep if keep is not None else dense[:0]
     if resolution is not None:
@@ -103,7 +103,7 @@ def _listed(name: str, value: Any, audit: AuditRecord) -> Array | None:
 
 def _inside(levels: Levels, audit: AuditRecord) -> Levels:
     """Return the levels that the audit speaks of: none is finer than the finest measured."""
-    kept = levels[levels <= audit.levels[-1] * (1 + SAME)]
+    kept = levels[levels <= audit.levels[-1] * (1 + SAME_LEVEL)]
     rule = f"must hold SNRs up to the finest measured, {audit.levels[-1]:.4g}"
     require(len(kept) > 0, "levels", rule, levels)
     return np.asarray(np.minimum(kept, audit.levels[-1]))
@@ -151,7 +151,7 @@ def ends_by(audit: AuditRecord, request: PlanOptions) -> str:
 
 def settled(audit: AuditRecord, levels: Levels) -> int:
     """Return the first index from which on no direction has a shape that matters, by (2)."""
-    curve = refined(audit.curve, levels)
+    curve = refined_curve(audit.curve, levels)
     errors, variances = curve.errors[curve.main][1:], audit.frame.variances
     mean = np.maximum(np.einsum("kbj,b->kj", errors, curve.shares), 0.0)
     lost, se = _lost(curve, errors, mean)
@@ -190,10 +190,10 @@ def _end(audit: AuditRecord, levels: Levels, request: PlanOptions) -> int:
         require(w2 is None, "resolution, w2", "only one of them can be given", (resolution, w2))
         return int(_places(levels, np.array([_snr_of(audit, resolution)]))[0])
     if w2 is None:
-        error = refined(audit.curve.pooled(), levels).traces[1:, 0, 0]
+        error = refined_curve(audit.curve.pooled(), levels).traces[1:, 0, 0]
         end = fine_enough(error, float(audit.curve.total().value[0]), BLUR)
         return max(end, settled(audit, levels)) if last == "draw" else end
-    curve = refined(audit.curve, levels)
+    curve = refined_curve(audit.curve, levels)
     total = group_estimate(curve.traces[1:, :, 0].T, curve.shares)
     tolerance = require_number("w2", w2, above=0.0)
     square = (

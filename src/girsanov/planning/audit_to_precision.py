@@ -45,7 +45,7 @@ ROUNDS = 3  # after the pilot
 MOST_DRAWS = 8  # beyond, what examples differ by is most of what is left
 MOST_DRAWN = 10**6  # examples of a law
 UNSURE, GROWTH = 0.5, 16  # a half-width that says little of (1), and how many times n grows then
-NEAR = 1.02  # of the wanted half-width: near enough
+NEAR_ENOUGH = 1.02  # of the wanted half-width: near enough
 
 
 def measure_to_precision(
@@ -67,7 +67,9 @@ def measure_to_precision(
     if steps is not None:
         require_count("steps", steps)
     most, spent = available(denoiser, data, last.train), 0
-    coarse, fine = (LEVELS, FINER) if last.levels is None else (last.levels, last.levels)
+    coarse, fine = (
+        (PILOT_LEVELS, FINER_LEVELS) if last.levels is None else (last.levels, last.levels)
+    )
 
     def measured(
         count: int, draws: int, levels: int | Levels, request: AuditOptions
@@ -77,45 +79,45 @@ def measure_to_precision(
         return measure_audit(denoiser, data, asked_for)
 
     pilot = replace(last, keep=None, trajectories=0)
-    found = measured(min(PILOT, most), 1, coarse, pilot)
+    audit = measured(min(PILOT, most), 1, coarse, pilot)
     for round_ in range(ROUNDS):
-        noisy = found.facts.examples * found.facts.draws
-        reached = relative_half_width(found, steps)
-        enough = round_ > 0 and (reached <= wanted * NEAR or math.isinf(reached))
-        full = found.facts.examples >= most and found.facts.draws >= MOST_DRAWS
+        noisy = audit.facts.examples * audit.facts.draws
+        reached = relative_half_width(audit, steps)
+        enough = round_ > 0 and (reached <= wanted * NEAR_ENOUGH or math.isinf(reached))
+        full = audit.facts.examples >= most and audit.facts.draws >= MOST_DRAWS
         if enough or full:
             break
-        spent += found.facts.calls
+        spent += audit.facts.calls
         ratio = min(max((reached / wanted) ** 2, 1.0), 1e6 if reached < UNSURE else GROWTH)
         need = math.ceil((1 + MARGIN) * noisy * ratio)
         count = min(most, max(need, 2 * GROUPS))
         draws = min(MOST_DRAWS, max(1, -(-need // count)))
         keep = None if last.keep is None else of_round(last.keep, round_ + 1)
         levels = coarse if need <= most else fine
-        found = measured(count, draws, levels, replace(last, keep=keep))
-    reached = relative_half_width(found, steps)
+        audit = measured(count, draws, levels, replace(last, keep=keep))
+    reached = relative_half_width(audit, steps)
     precision = Precision(wanted, reached if math.isfinite(reached) else None, steps, spent)
-    note = said(precision, found.facts.examples)
-    return found.with_facts(precision=precision, notes=(*found.facts.notes, note))
+    note = precision_words(precision, audit.facts.examples)
+    return audit.with_facts(precision=precision, notes=(*audit.facts.notes, note))
 
 
-def said(precision: Precision, count: int) -> str:
+def precision_words(precision: Precision, count: int) -> str:
     """Return what an audit of `count` examples to a precision came to, as a sentence."""
     reached, wanted, steps = precision.reached, precision.wanted, precision.steps
     of = "the best plan" if steps is None else plural(steps, "planned step")
     if reached is None:
         return f"what {of} cost is too little to be known to a share of itself"
-    known = f"the discretisation of {of} is known to {100 * reached:.3g} %"
-    if reached <= wanted * NEAR:
-        return known
+    reach = f"the discretisation of {of} is known to {100 * reached:.3g} %"
+    if reached <= wanted * NEAR_ENOUGH:
+        return reach
     more = math.ceil((1 + MARGIN) * count * (reached / wanted) ** 2)
     enough = f"that would take about {more:,} held-out examples, not {count:,}"
-    return f"{known}, not {100 * wanted:g} %: {enough}"
+    return f"{reach}, not {100 * wanted:g} %: {enough}"
 
 
-def relative_half_width(found: AuditRecord, steps: int | None) -> float:
+def relative_half_width(audit: AuditRecord, steps: int | None) -> float:
     """Return half the width of the interval of the discretisation of a plan, over its value."""
-    plan = make_plan(found, steps=steps, force=True)
+    plan = make_plan(audit, steps=steps, force=True)
     entry = next(e for e in plan.ledger if e.name == "discretisation")
     low, value, high = np.array([entry.low, entry.value, entry.high], dtype=np.float64)
     return math.inf if value <= 0 else float((high - low) / 2 / value)

@@ -27,19 +27,19 @@ if TYPE_CHECKING:
     from ..path_kl.grid_cost import Prices
 
 WHY = "calibrated, since a straight line beats this model where noise hides the data"
-NOTHING = (
+KNOWS_NOTHING = (
     "calibrated, since this model knows nothing of this data: its samples are little more than a "
     "Gaussian with the data’s mean and covariance"
 )
 
 
-def gain(price: Prices, nodes: Indices) -> Estimate | None:
+def calibration_gain(price: Prices, nodes: Indices) -> Estimate | None:
     """Return (1) in nats for a grid of nodes 1..K; None where there is no calibrated price."""
     better = None if price.exact else corrected(price)
     if better is None:
         return None
-    found = better.choice().nodes(len(nodes), int(nodes[-1]))
-    raw, mended = (start + cells for start, cells in (price.groups(nodes), better.groups(found)))
+    best = better.choice().nodes(len(nodes), int(nodes[-1]))
+    raw, mended = (start + cells for start, cells in (price.groups(nodes), better.groups(best)))
     return price.estimate(raw - mended)
 
 
@@ -50,9 +50,9 @@ def advised(price: Prices, nodes: Indices) -> str:
     """
     if price.menu.weight or price.process != "vp" or price.audit.broken() is None:
         return ""
-    found = gain(price, nodes)
-    if found is None:
+    saving = calibration_gain(price, nodes)
+    if saving is None:
         return ""
     if price.audit.untrained() is not None:
-        return NOTHING
-    return WHY if float(found.interval()[0]) > 0 else ""
+        return KNOWS_NOTHING
+    return WHY if float(saving.interval()[0]) > 0 else ""

@@ -95,11 +95,11 @@ def _of_stochastic(audit: AuditRecord, request: PlanOptions) -> Plan:
     require(request.denoiser is None or sampler.covariance, "model", rule, sampler.name)
     request = replace(request, last=sampler.require_last(ends_by(audit, request)))
     own = audit.calibrated() if request.calibrate else audit
-    found = search(own.in_process(request.process), request)
-    price, nodes = found.grids.price, found.nodes
+    plan = search(own.in_process(request.process), request)
+    price, nodes = plan.grids.price, plan.nodes
     reason = advised(price, nodes) if request.calibrate is None else ""
     if reason:
-        found = search(audit.calibrated().in_process(request.process), request)
-        why = reason if found.why == GIVEN else f"{found.why}; {reason}"
-        found = replace(found, why=why)
-    return found.plan(request.denoiser)
+        plan = search(audit.calibrated().in_process(request.process), request)
+        why = reason if plan.why == GIVEN else f"{plan.why}; {reason}"
+        plan = replace(plan, why=why)
+    return plan.plan(request.denoiser)

@@ -40,14 +40,15 @@ if TYPE_CHECKING:
 
 PILOTS = 2000  # samples of a network, and ten times as many of an exact denoiser
 AWAY = 4.0  # times by which the noise may differ from what the measured error gives
-NUMBERS = 2**26  # that all pilots hold together, at most, unless they are fewer than `FEWEST`
-FEWEST = 200
-BATCH = 1000  # samples of a network call
+NUMBERS = (
+    2**26
+)  # that all pilots hold together, at most, unless they are fewer than `FEWEST_PILOTS`
+FEWEST_PILOTS = 200
 DIRECTIONS = 10  # principal ones whose variance is recorded
-LEAST = 1e-9  # of the largest variance: directions in which the data vary at all
+LEAST_VARIANCE = 1e-9  # of the largest variance: directions in which the data vary at all
 
 
-class Target(NamedTuple):
+class NoiseTarget(NamedTuple):
     """The data's variance V in each coordinate, [d] or [1], and the bands that share a noise."""
 
     spread: Array
@@ -75,11 +76,11 @@ def matched(plan: Plan, price: Prices, denoiser: Denoiser) -> Plan:
     shared = plan.covariance != "full"
     rule = "must be one whose axes all steps share, to be matched to the data's spread"
     require(shared, "covariance", rule, plan.covariance, "Plan with --covariance pca")
-    most = max(FEWEST, NUMBERS // plan.moments.basis.dimension)
+    most = max(FEWEST_PILOTS, NUMBERS // plan.moments.basis.dimension)
     count = min(PILOTS * (10 if denoiser.exact else 1), most)
-    known = price.audit.frame.bases.get(str(plan.covariance))
-    bands = None if known is None else known[1]
-    rows, left = _pilot(plan, denoiser, Target(_spread(plan, price), bands), count)
+    basis = price.audit.frame.bases.get(str(plan.covariance))
+    bands = None if basis is None else basis[1]
+    rows, left = _pilot(plan, denoiser, NoiseTarget(_spread(plan, price), bands), count)
     kept = _ratios(plan, left)
     pilot = Pilot(
         count, count * plan.steps, tuple(float(e.value) for e in kept),
@@ -136,11 +137,15 @@ def _ratios(plan: Plan, samples: Tensor) -> list[Estimate]:
     square = np.square((c - c.mean(dim=0)).numpy())
     ratio = square[:, first] / np.maximum(variances[first], 1e-300)
     kept = [mean_estimate(square.sum(axis=1) / max(float(variances.sum()), 1e-300))]
-    kept += [mean_estimate(r) for r in ratio.T[variances[first] > LEAST * variances.max()]]
+    kept += [
+        mean_estimate(r) for r in ratio.T[variances[first] > LEAST_VARIANCE * variances.max()]
+    ]
     return kept
 
 
-def _pilot(plan: Plan, denoiser: Denoiser, target: Target, count: int) -> tuple[Array, Tensor]:
+def _pilot(
+    plan: Plan, denoiser: Denoiser, target: NoiseTarget, count: int
+) -> tuple[Array, Tensor]:
     """Return v of every step that adds noise, [N, d] or [N], and the samples [count, d]."""
     import torch
 
@@ -189,7 +194,7 @@ def _called(denoiser: Denoiser, x: Tensor, snr: float, label: Tensor | None) -> 
 
     from ..denoise.base import per_call
 
-    size, parts = per_call(denoiser, BATCH), []
+    size, parts = per_call(denoiser, SAMPLE_BATCH), []
     for first in range(0, len(x), size):
         rows = slice(first, first + size)
         seen = x[rows].reshape(-1, *denoiser.shape).to(denoiser.device, denoiser.dtype)
@@ -198,7 +203,9 @@ def _called(denoiser: Denoiser, x: Tensor, snr: float, label: Tensor | None) -> 
     return torch.cat(parts)
 
 
-def _lacking(x: Tensor, step: Step, target: Target, snr: float) -> tuple[Array | float, Array]:
+def _lacking(
+    x: Tensor, step: Step, target: NoiseTarget, snr: float
+) -> tuple[Array | float, Array]:
     """Return c and v of (1) of a step that ends at `snr`, inf for a draw; x: a x + b m [n, d]."""
     has = _inside(x, step).var(dim=0).numpy()
     plain = np.asarray(step.noise) ** 2

@@ -9,7 +9,7 @@ import numpy as np
 
 from .._checks import require, require_levels
 from ..basis import Basis
-from ..error_curve.interpolate import SAME, covariances
+from ..error_curve.interpolate import SAME_LEVEL, covariances
 from ..ledger.certify import promise
 from ..ledger.entry import Entry
 from ..ledger.sampler_entries import sampler_entries
@@ -40,7 +40,7 @@ def grid_prices(
     grid = require_levels("levels", levels)
     finest = audit.levels[-1]
     rule = f"must not be finer than the finest measured, SNR {finest:.6g}"
-    require(bool(grid[-1] <= finest * (1 + SAME)), "levels", rule, float(grid[-1]))
+    require(bool(grid[-1] <= finest * (1 + SAME_LEVEL)), "levels", rule, float(grid[-1]))
     price = prices(
         audit, stochastic_named(request.sampler), request.covariance, request.start, levels=grid
     )
@@ -63,16 +63,16 @@ def plan_on(
     Without shares the grid counts as given: its price is then free of any choice. denoiser: the
     audited model, for noise that keeps the data's spread (`matched_noise.py`).
     """
-    made = bare(price, nodes, last=last, why=why)
+    plan = bare(price, nodes, last=last, why=why)
     if denoiser is not None:
-        made, (init, cells) = matched(made, price, denoiser), shares or excess(price, nodes)
-        more = beyond(made, price, nodes)
-        assert made.pilot is not None
-        made = replace(made, pilot=replace(made.pilot, nats=float(more.value)))
+        plan, (init, cells) = matched(plan, price, denoiser), shares or excess(price, nodes)
+        more = beyond(plan, price, nodes)
+        assert plan.pilot is not None
+        plan = replace(plan, pilot=replace(plan.pilot, nats=float(more.value)))
         shares = init, plus(cells, more)
-    entries = ledger(price, nodes, shares)
-    promised = promise(price, price.curve, nodes, entries, last=last, drawn=made.drawn())
-    return replace(made, ledger=entries, frontier=frontier, promised=promised)
+    entries = grid_ledger(price, nodes, shares)
+    promised = promise(price, price.curve, nodes, entries, last=last, drawn=plan.drawn())
+    return replace(plan, ledger=entries, frontier=frontier, promised=promised)
 
 
 def bare(price: Prices, nodes: Indices, *, last: str, why: str) -> Plan:
@@ -97,7 +97,7 @@ def bare(price: Prices, nodes: Indices, *, last: str, why: str) -> Plan:
     )
 
 
-def ledger(
+def grid_ledger(
     price: Prices, nodes: Indices, shares: tuple[Estimate, Estimate] | None = None
 ) -> tuple[Entry, ...]:
     """Return the entries init, discretisation and score of a grid, in nats."""

@@ -42,7 +42,7 @@ class PlanOptions:
     kl: float | None = None
     tv: float | None = None
     distance: float | None = None
-    sampler: str = USUAL
+    sampler: str = USUAL_SAMPLER
     process: str | None = None
     covariance: str | None = None
     start: str | None = None

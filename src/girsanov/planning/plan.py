@@ -26,13 +26,12 @@ from ..sampling.registry import sampler_named
 from ..sampling.sampler import Recipe
 
 OWN = "diffusers"  # the sampler of a plan that leaves the steps to a scheduler of diffusers
-WIDTH, INDENT = 88, " " * 18  # of what `print` shows
 GUIDED = "relative to the guided field, which has no data law"
-NOTHING = (
+SAYS_NOTHING = (
     "none that says anything: KL and TV leave out the {}'s score error, and the model knows "
     "nothing of this data"
 )
-WIDTH, INDENT = 88, " " * 18  # of what `print` shows
+PRINT_WIDTH, INDENT = 88, " " * 18  # of what `print` shows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,10 +80,10 @@ class Plan:
 
     def __repr__(self) -> str:
         """Return in a line its steps, sampler and levels, and what each entry comes to."""
-        known = [f"{e.name} {e.figure()}" for e in self.ledger if e.kind != "unknown"]
+        figures = [f"{e.name} {e.figure()}" for e in self.ledger if e.kind != "unknown"]
         if self.distance is not None:
-            known.insert(0, f"distance {self.distance.value:.3g}")
-        return f"Plan({self.in_words()}, {self.ends()}: {', '.join(known)})"
+            figures.insert(0, f"distance {self.distance.value:.3g}")
+        return f"Plan({self.in_words()}, {self.ends()}: {', '.join(figures)})"
 
     def __str__(self) -> str:
         """Return the verdict, the plan in words, its ledger, and what it certifies."""
@@ -95,11 +94,11 @@ class Plan:
             lines.append(f"  {'distance':15} {ends}")
         for e in self.ledger:
             if e.kind != "unknown":
-                lines.append(f"  {e.name:15} {e.figure()} nats{e.ends()}, {e.said}")
+                lines.append(f"  {e.name:15} {e.figure()} nats{e.ends()}, {e.kind_in_words}")
         if self.promised is not None:
             lines.append(f"  {'certificate':15} {self.certified()}")
-        wrapped = [fill(line, WIDTH, subsequent_indent=INDENT) for line in lines]
-        return "\n".join([fill(self.verdict, WIDTH), *wrapped])
+        wrapped = [fill(line, PRINT_WIDTH, subsequent_indent=INDENT) for line in lines]
+        return "\n".join([fill(self.verdict, PRINT_WIDTH), *wrapped])
 
     @property
     def verdict(self) -> str:
@@ -112,13 +111,13 @@ class Plan:
         if self.promised is None:
             return ""
         whose = "model" if self.calibration is None else "calibrated model"
-        return NOTHING.format(whose) if self.audit.untrained else self.promised.words()
+        return SAYS_NOTHING.format(whose) if self.audit.untrained else self.promised.words()
 
     def in_words(self) -> str:
         """Return steps and sampler: 16 steps, analytic-dpm with pca covariance."""
         said = f"{plural(self.steps, 'step')}, "
         if self.scheduler is not None:
-            said += self.scheduler.name
+            words += self.scheduler.name
         else:
             said += self.sampler
             said += f" with {self.covariance} covariance" if self.covariance else ""
@@ -141,9 +140,9 @@ class Plan:
         """Say of the ledger of a guided model what it is relative to; certify nothing of it."""
         if self.guidance == 1:
             return
-        told = tuple(e if e.note.startswith(GUIDED) else replace(e, note=f"{GUIDED}: {e.note}")
+        entries = tuple(e if e.note.startswith(GUIDED) else replace(e, note=f"{GUIDED}: {e.note}")
                      for e in self.ledger)  # fmt: skip
-        object.__setattr__(self, "ledger", told)
+        object.__setattr__(self, "ledger", entries)
         object.__setattr__(self, "promised", None)
 
     @property
@@ -203,9 +202,9 @@ class Plan:
             "standard": (0.0, float(np.sqrt(1 + 1 / self.levels[0])), None),
         }
         if self.start == "class" and self.moments.classes is not None:
-            known = self.moments.classes
-            own = known.bases
-            begin["class"] = (known.means, self.start_noise, None if own else main)
+            classes = self.moments.classes
+            own = classes.bases
+            begin["class"] = (classes.means, self.start_noise, None if own else main)
         cells = self.covered
         bases = tuple(self.axes) * cells if len(self.axes) == 1 else tuple(self.axes)
         whole = sampler_named(self.sampler).recipe(

@@ -110,9 +110,9 @@ def require_whole_plan(plan: Plan, content: Json) -> None:
     d, cells = plan.moments.basis.dimension, plan.covered
     shape: tuple[int, ...] = (d,)
     if plan.start == "class":
-        known = plan.moments.classes
-        require(known is not None, "start", "must come with the moments of classes", plan.start)
-        shape = (0 if known is None else len(known.means), d)
+        classes = plan.moments.classes
+        require(classes is not None, "start", "must come with the moments of classes", plan.start)
+        shape = (0 if classes is None else len(classes.means), d)
     rule = f"must have shape {list(shape)}"
     require(plan.start_noise.shape == shape, "start_noise", rule, plan.start_noise.shape)
     if plan.variances is not None:
@@ -135,11 +135,11 @@ def certificate_of(content: Json | None, levels: Levels) -> Certificate | None:
     """Return the certificate of a plan that visits `levels`, or None."""
     if content is None:
         return None
-    made = certificate_from_json(content)
-    noise = np.array([at.noise for at in made.levels])
+    certificate = certificate_from_json(content)
+    noise = np.array([at.noise for at in certificate.levels])
     same = noise.shape == levels.shape and np.allclose(noise, levels**-0.5, rtol=1e-9, atol=0)
     require(bool(same), "certificate", "must be of the levels of the plan")
-    return made
+    return certificate
 
 
 def axes_of(content: Json, matrix: Array | None, moments: Moments) -> Basis:

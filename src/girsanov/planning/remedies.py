@@ -73,7 +73,7 @@ def remedies(audit: AuditRecord, plan: Plan) -> list[Remedy]:
     not save the sum. Plans of ODE samplers are not priced in nats and get training only.
     """
     own = as_planned(audit, plan)
-    found = _of_sampler(audit, own, plan) if plan.distance is None else []
+    options = _of_sampler(audit, own, plan) if plan.distance is None else []
     score = next((e for e in plan.ledger if e.name == "score"), None)
     if score is not None and score.kind == "lower bound":
         end = float(plan.levels[-1])
@@ -82,8 +82,8 @@ def remedies(audit: AuditRecord, plan: Plan) -> list[Remedy]:
             plan.calibration is not None, audit.facts.training_stopped,
         )  # fmt: skip
         low = score.low or 0.0
-        found.append(Remedy("training", None, low, math.inf, training=training))
-    return sorted(found, key=lambda r: -r.low)
+        options.append(Remedy("training", None, low, math.inf, training=training))
+    return sorted(options, key=lambda r: -r.low)
 
 
 def _of_sampler(audit: AuditRecord, own: AuditRecord, plan: Plan) -> list[Remedy]:
@@ -97,27 +97,27 @@ def _of_sampler(audit: AuditRecord, own: AuditRecord, plan: Plan) -> list[Remedy
     at_best, at_more = best.cost(), best_in(own, most).cost()
     first = float(best.grids.price.curve.levels[best.nodes[0]])
     noisier = first**-0.5 if first < 0.5 * plan.levels[0] else None
-    found = [
+    options = [
         _saved("grid", price.estimate(given - at_best))._replace(start=noisier),
         _saved("steps", price.estimate(at_best - at_more))._replace(steps=most),
     ]
     init = plan.ledger[0]
     if plan.levels[0] <= own.levels[0] * 1.001 and init.value is not None:
         low, high, start = init.low or 0.0, init.high or math.inf, float(own.levels[0] ** -0.5)
-        found.append(Remedy("range", init.value, low, high, start=start))
+        options.append(Remedy("range", init.value, low, high, start=start))
     products = sampler_named(plan.sampler).products
     fits = plan.covariance in (None, "scalar", own.curve.main) and not products
     fits &= plan.guidance == 1 and audit.facts.process == "vp"
     if plan.calibration is None and not own.facts.exact and fits:
         better = audit.calibrated()
         at_corrected = best_in(better.in_process(plan.process), plan.steps).cost()
-        found.append(_saved("calibration", price.estimate(at_best - at_corrected)))
-    return found
+        options.append(_saved("calibration", price.estimate(at_best - at_corrected)))
+    return options
 
 
-def _saved(name: str, found: Estimate) -> Remedy:
-    low, high = found.interval()
-    return Remedy(name, float(found.value), float(low), float(high))
+def _saved(name: str, saving: Estimate) -> Remedy:
+    low, high = saving.interval()
+    return Remedy(name, float(saving.value), float(low), float(high))
 
 
 def _beaten(audit: AuditRecord, end: float) -> tuple[float, float] | None:
@@ -131,8 +131,8 @@ def _beaten(audit: AuditRecord, end: float) -> tuple[float, float] | None:
     if over is None or not audit.facts.neighbours or audit.calibration is not None:
         return None
     sure = (over.value > WORST_OF_MANY * np.asarray(over.se)) & (audit.levels <= end * 1.001)
-    found = audit.levels[sure & (over.value > BEATEN * audit.total().value)]
-    return (float(found[-1] ** -0.5), float(found[0] ** -0.5)) if len(found) else None
+    levels = audit.levels[sure & (over.value > BEATEN * audit.total().value)]
+    return (float(levels[-1] ** -0.5), float(levels[0] ** -0.5)) if len(levels) else None
 
 
 def _where(audit: AuditRecord, end: float) -> tuple[float, float] | None:

@@ -144,7 +144,7 @@ def _best(grids: Grids, rows: list[Json]) -> tuple[int, str]:
     def bound(steps: int) -> float:
         return 0.0 if price.exact else score_floor(price, grids.nodes(steps))
 
-    count = best(rows, bound(rows[-1]["steps"]), out)
+    count = best_steps(rows, bound(rows[-1]["steps"]), out)
     why = why_best(rows, count, bound(count), out, exact=price.exact)
 
     def model_costs_more(steps: int) -> bool:

@@ -48,12 +48,14 @@ def proven(plan: Plan, audit: AuditRecord, others: Sequence[AuditRecord]) -> Pla
     rivals = [o for o in others if o.facts.rows == audit.facts.rows and o is not audit]
     if not rivals or plan.distance is not None or entry is None or entry.kind != "lower bound":
         return plan
-    found = max(rival_floor(plan, audit, o, RISK / 2 / len(rivals)) for o in rivals)
-    if found <= (entry.low or 0.0):
+    floor = max(rival_floor(plan, audit, o, ENTRY_RISK / 2 / len(rivals)) for o in rivals)
+    if floor <= (entry.low or 0.0):
         return plan
-    better, promised = replace(entry, low=found, note=NOTE), plan.promised
+    better, promised = replace(entry, low=floor, note=NOTE), plan.promised
     if promised is not None:
-        promised = replace(promised, holds=left_out(found, plan.calibration is not None))
+        promised = replace(
+            promised, holds=certificate_leaves_out(floor, plan.calibration is not None)
+        )
     ledger = tuple(better if e is entry else e for e in plan.ledger)
     return replace(plan, ledger=ledger, promised=promised)
 

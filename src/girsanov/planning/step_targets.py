@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 ENOUGH = 0.5  # the best number of steps leaves the sampler this share of the score error's bound
 FARTHER = 2  # times the best number of steps, to see that the model is what costs more
 DECISIVE = "the fewest steps that certainly cost less than the model’s score error"
-LEAST = 0.03  # nats a coordinate that stands out; less is not worth twice as many steps
+LEAST_GAIN = 0.03  # nats a coordinate that stands out; less is not worth twice as many steps
 EVERY = 32  # every number of steps up to here is priced, and some beyond
-SOME = (40, 48, 64, 96, 128, 192, MOST)
-USUAL = 64  # steps a frontier goes to unless more are asked for
+SOME = (40, 48, 64, 96, 128, 192, MOST_LEVELS)
+USUAL_STEPS = 64  # steps a frontier goes to unless more are asked for
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ class Grids:
     def exists(self, steps: int) -> bool:
         """Return whether there is a grid of so many steps."""
         levels = steps + self.extra
-        return 0 < levels <= MOST and self.price.choice().reachable(levels, self.end)
+        return 0 < levels <= MOST_LEVELS and self.price.choice().reachable(levels, self.end)
 
-    def counts(self, limit: int = MOST) -> list[int]:
+    def counts(self, limit: int = MOST_LEVELS) -> list[int]:
         """Return the numbers of steps for which there is a grid.
 
         limit: the most levels to try. Raises `InputError` if there is none.
@@ -59,13 +59,13 @@ class Grids:
         every = [n for n in (*range(1, EVERY + 1), *SOME) if n + extra <= most]
         every = sorted({*every, most - extra} - {0})
         good = [n for n in every if price.choice().reachable(n + extra, end)]
-        if not good and limit < MOST:  # many levels may have to be kept
+        if not good and limit < MOST_LEVELS:  # many levels may have to be kept
             return self.counts()
         where = f"{price.levels[end - 1] ** -0.5:.4g}"
         if not good and end <= extra:
             rule = "leaves one level, and a sampled last step (last = sample) needs two"
             refuse("resolution", rule, where)
-        rule = f"leave no grid of at most {MOST} levels that ends at noise level {where}"
+        rule = f"leave no grid of at most {MOST_LEVELS} levels that ends at noise level {where}"
         require(bool(good), "among, keep, widest", rule)
         return good
 
@@ -75,7 +75,7 @@ class Grids:
             return
         good = self.counts()
         least = f"at least {good[0]} and " if good[0] > 1 and steps < good[0] else ""
-        most = max(n for n in range(good[-1], MOST + 1) if n == good[-1] or self.exists(n))
+        most = max(n for n in range(good[-1], MOST_LEVELS + 1) if n == good[-1] or self.exists(n))
         rule = f"must be {least}at most {most}, the levels there are up to this resolution"
         refuse("steps", rule, steps, "Audit with more --levels")
 
@@ -90,7 +90,7 @@ class Grids:
         return [dict(row) for row in rows]
 
     def _frontier(self, steps: int | None) -> list[Json]:
-        limit = USUAL if steps is None or steps + self.extra <= USUAL else MOST
+        limit = USUAL_STEPS if steps is None or steps + self.extra <= USUAL_STEPS else MOST_LEVELS
         counts = sorted({*self.counts(limit), *([steps] if steps else [])})
         costs = _costs(self.price, [self.nodes(n) for n in counts])  # [N, B]
         best = int((costs @ self.price.folds).argmin())
@@ -137,7 +137,7 @@ class Grids:
     def _in_turn(self) -> Iterator[int]:
         """Yield `counts`; the search for many levels waits until it is needed."""
         done = 0
-        for limit in (*SIZES[:-1], MOST):
+        for limit in (*SEARCH_SIZES[:-1], MOST_LEVELS):
             for count in self.counts(limit):
                 if count > done:
                     yield count
@@ -161,7 +161,7 @@ class Grids:
 
     def _reaches(self, target: float) -> bool:
         try:
-            counts = self.counts(USUAL)
+            counts = self.counts(USUAL_STEPS)
         except InputError:  # limits leave no grid that ends there
             return False
         return any(self.upper(n) <= target for n in reversed(counts))
@@ -194,12 +194,12 @@ def _rounded_up(value: float) -> float:
     return math.ceil(value / step) * step
 
 
-def best(rows: list[Json], bound: float, count: float) -> int:
+def best_steps(rows: list[Json], bound: float, count: float) -> int:
     """Return the fewest steps past which the sampler is no longer what limits the model.
 
     rows: the frontier; bound: a lower bound on the score error in nats; count: of coordinates
     that stand out. Twice as many steps must not save more than half of that bound, than can be
-    measured, or than `LEAST` for each of these.
+    measured, or than `LEAST_GAIN` for each of these.
     """
     for row in rows:
         if _saved_by_twice(rows, row) <= max(_worth(row, bound, count)):
@@ -212,7 +212,7 @@ def _worth(row: Json, bound: float, count: float) -> tuple[float, float, float]:
 
     Beside the score error, the error of measuring, and the coordinates that stand out.
     """
-    return ENOUGH * bound, 2 * float(row["standard_error"]), LEAST * count
+    return SHARE_LEFT * bound, 2 * float(row["standard_error"]), LEAST_GAIN * count
 
 
 def decisive(count: int, rows: list[Json], model_costs_more: Callable[[int], bool]) -> int:
@@ -247,15 +247,15 @@ def why_best(
     row, last = next(r for r in rows if r["steps"] == steps), rows[-1]
     half, error, few = _worth(row, bound, count)
     least = f"costs the path at least {figure(bound, 2)}"
-    known = f"the score error {least}" if bound > 0 else "no score error was found"
-    known = "the denoiser is exact" if exact else known
+    reason = f"the score error {least}" if bound > 0 else "no score error was found"
+    reason = "the denoiser is exact" if exact else reason
     if half >= max(error, few):
         rule = f"at most half of the score error, which {least}"
     elif error >= few:
-        rule = f"no more than can be measured; {known}"
+        rule = f"no more than can be measured; {reason}"
     else:
         many = f"{figure(count, 2)} coordinates that stand out of the noise"
-        rule = f"at most {LEAST} for each of {many}; {known}"
+        rule = f"at most {LEAST_GAIN} for each of {many}; {reason}"
     saved = figure(_saved_by_twice(rows, row), 2)
     saved += f" ± {figure(error, 1)}" if error > 0 else ""
     why = f"twice as many would save {saved} nats, {rule}"

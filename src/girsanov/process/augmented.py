@@ -70,8 +70,8 @@ class CriticallyDampedLangevin:
         )
         t = np.asarray(t / 2)
         for _ in range(2):  # Newton on log snr: the inverse above has 12 digits
-            found = self.snr(t)
-            t = t + (found - s) / s * (1 - self.signal(t)) * self.signal(t) / self._speed(t)
+            reached = self.snr(t)
+            t = t + (reached - s) / s * (1 - self.signal(t)) * self.signal(t) / self._speed(t)
         return np.asarray(t)
 
     def transition(self, h: float) -> Array:

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 def lines(code: str) -> Markup:
     """Return lines of code, each of which hangs where it is broken, and only between words."""
-    made = [
+    spans = [
         Markup('<span class="code-line">{}\n</span>').format(Markup(" ").join(_words_of(line)))
         for line in escape(code).split("\n")
     ]
-    return Markup("").join(made)
+    return Markup("").join(spans)
 
 
 def _words_of(line: str) -> list[Markup]:
@@ -80,8 +80,8 @@ def snippets(plan: Plan, commands: Sequence[str]) -> list[Snippet]:
         + count
         + escape(f"{given})\nx = gv.sample(gv.load_model({model!r}), plan, 1000, seed=0)")
     )
-    found = [Snippet("From a shell", shell), Snippet("In Python", python)]
-    return [*found, *_in_diffusers(plan, model, out, count)]
+    both = [Snippet("From a shell", shell), Snippet("In Python", python)]
+    return [*both, *_in_diffusers(plan, model, out, count)]
 
 
 def _in_diffusers(plan: Plan, model: str, out: str, count: Markup) -> list[Snippet]:
@@ -111,19 +111,19 @@ def _in_diffusers(plan: Plan, model: str, out: str, count: Markup) -> list[Snipp
 
 def _options(plan: Plan) -> dict[str, str | float | bool]:
     """Return what makes a plan besides its number of steps, where it is not the default."""
-    found: dict[str, str | float | bool] = {}
-    if plan.sampler != USUAL:
-        found["sampler"] = plan.sampler
+    options: dict[str, str | float | bool] = {}
+    if plan.sampler != USUAL_SAMPLER:
+        options["sampler"] = plan.sampler
     if plan.covariance is not None:
-        found["covariance"] = plan.covariance
+        options["covariance"] = plan.covariance
     if plan.calibration is not None:
-        found["calibrate"] = True
+        options["calibrate"] = True
     if plan.process != "vp":
-        found["process"] = plan.process
+        options["process"] = plan.process
     if sampler_named(plan.sampler).stochastic:
         # rounded up: below the finest level measured there is no plan
-        found["resolution"] = float(f"{plan.resolution * (1 + 1e-5):.6g}")
-    return found
+        options["resolution"] = float(f"{plan.resolution * (1 + 1e-5):.6g}")
+    return options
 
 
 def _words(name: str, commands: Sequence[str]) -> list[str]:

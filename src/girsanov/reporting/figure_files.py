@@ -44,12 +44,12 @@ def browser() -> str | None:
 
 def standalone(drawing: Markup) -> str:
     """Return a figure of the page, as it is on a wide screen, as an SVG file."""
-    found = re.search(r"<svg viewBox=\"0 0 ([\d.]+) ([\d.]+)\".*?</svg>", drawing, flags=re.S)
-    assert found is not None
-    width, height = float(found[1]) + 2 * PAD, float(found[2]) + 2 * PAD
+    match = re.search(r"<svg viewBox=\"0 0 ([\d.]+) ([\d.]+)\".*?</svg>", drawing, flags=re.S)
+    assert match is not None
+    width, height = float(match[1]) + 2 * PAD, float(match[2]) + 2 * PAD
     size = f'width="{width:g}" height="{height:g}"'
     view = f'viewBox="{-PAD:g} {-PAD:g} {width:g} {height:g}"'
-    rest = found[0].split('"', 2)[2]  # what follows the viewBox of the page
+    rest = match[0].split('"', 2)[2]  # what follows the viewBox of the page
     ground = f'<rect x="{-PAD:g}" y="{-PAD:g}" {size} fill="#fff"/>'
     head, body = rest.split(">", 1)
     start = f'<svg xmlns="http://www.w3.org/2000/svg" {size} {view}{head}>'
@@ -78,18 +78,18 @@ def write_figures(
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
     drawn = {name: standalone(figure) for name, figure in figures.items()}
-    made = [place / f"{name}.svg" for name in drawn]
-    for path, text in zip(made, drawn.values(), strict=True):
+    files = [place / f"{name}.svg" for name in drawn]
+    for path, text in zip(files, drawn.values(), strict=True):
         write_text(path, text)
     program = browser()
-    todo = [(path, kind) for path in made for kind in ("png", "pdf")] if program else []
+    todo = [(path, kind) for path in files for kind in ("png", "pdf")] if program else []
     for done, (path, kind) in enumerate(todo):
         if progress is not None:
             progress(done, len(todo))
-        made.append(_converted(str(program), path, kind))
+        files.append(_converted(str(program), path, kind))
     if progress is not None:
         progress(max(1, len(todo)), max(1, len(todo)))
-    return made
+    return files
 
 
 def _converted(program: str, drawing: Path, kind: str) -> Path:
@@ -101,14 +101,14 @@ def _converted(program: str, drawing: Path, kind: str) -> Path:
     )
     out = drawing.with_suffix(f".{kind}")
     with tempfile.TemporaryDirectory() as folder, replacing(out) as place:
-        source, made = Path(folder) / "page.html", Path(folder) / f"made.{kind}"
+        source, image = Path(folder) / "page.html", Path(folder) / f"made.{kind}"
         source.write_text(page, encoding="utf-8")
         size = f"--window-size={round(float(width))},{round(float(height))}"
-        what = f"--screenshot={made}" if kind == "png" else f"--print-to-pdf={made}"
+        what = f"--screenshot={image}" if kind == "png" else f"--print-to-pdf={image}"
         line = [program, *FLAGS, f"--user-data-dir={folder}/profile", size, what, source.as_uri()]
         try:
             subprocess.run(line, capture_output=True, timeout=WAIT, check=True)
-            place.write_bytes(made.read_bytes())
+            place.write_bytes(image.read_bytes())
         except (OSError, subprocess.SubprocessError) as cause:
             remedy = "The SVG files are there; PNG and PDF need a Chromium that runs"
             refuse(str(out), f"could not be drawn by {program} ({cause})", None, remedy)

@@ -46,12 +46,12 @@ def live(audit: AuditRecord, given: Plan, plans: Sequence[Plan]) -> Json | None:
     shown = sorted([*(p for p in plans if p is not like), given], key=lambda p: p.steps)
     scaled = audit.levels * audit.total().value / audit.curve.dimension
     nothing = knows_nothing(audit, given)
-    told = {"sentence": nothing} if nothing else {}
+    warning = {"sentence": nothing} if nothing else {}
     return {
         "given": next(k for k, p in enumerate(shown) if p is given),
         "own": any(_same(p.levels, given.levels) for p in best),
         "curve": [_short(audit.levels**-0.5), _short(scaled)],
-        "plans": [{**state(plan), **told} for plan in shown],
+        "plans": [{**state(plan), **warning} for plan in shown],
     }
 
 
@@ -68,10 +68,10 @@ def state(plan: Plan) -> Json:
     return {
         "steps": plan.steps,
         "words": plural(plan.steps, "step"),
-        "sentence": verdict(plan),
+        "sentence": plan_verdict(plan),
         "share": share.words(),
         "certificate": certificate_words(plan),
-        "said": said_of_tv(noise.tolist(), tv) if tv else "",
+        "said": tv_words(noise.tolist(), tv) if tv else "",
         "cards": [[card.value, card.interval] for card in cards(plan)],
         "values": [value_of(e) for e in plan.ledger],
         "nats": [nats_of(e) for e in plan.ledger],

@@ -24,10 +24,10 @@ class Card(NamedTuple):
 
 def cards(plan: Plan) -> list[Card]:
     """Return the three numbers of a plan."""
-    found = [_of_entry(plan, k) for k in range(len(plan.ledger))]
+    every = [_of_entry(plan, k) for k in range(len(plan.ledger))]
     far = plan.distance
     if far is None:
-        return found
+        return every
     noise = [number(float(s**-0.5)) for s in (plan.levels[0], plan.levels[-1])]
     return [
         Card(
@@ -40,16 +40,16 @@ def cards(plan: Plan) -> list[Card]:
             "coordinate, in standardised units",
         ),
         Card("Noise levels", noise[0], "", f"down to {noise[1]}", "Where it starts and stops"),
-        *found[-1:],
+        *every[-1:],
     ]
 
 
 def _of_entry(plan: Plan, k: int) -> Card:
     entry = plan.ledger[k]
     value, certain = value_of(entry), entry.kind in ("exact", "lower bound", "unknown")
-    kind = f"{entry.said}: none was found" if value == NONE_FOUND else entry.said
+    kind = f"{entry.kind_in_words}: none was found" if value == NONE_FOUND else entry.kind_in_words
     return Card(
-        name_of(entry),
+        entry_title(entry),
         value,
         "" if value == "unknown" else "nats",
         kind if certain else f"95 % interval {interval_of(entry)}",

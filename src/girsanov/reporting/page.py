@@ -123,7 +123,7 @@ def content(audit: AuditRecord, plans: tuple[Plan, ...], options: PageOptions) -
     shown = pictures(drawn.rows, data)
     beside = versus((audit, *others), plans)
     plans = tuple(p for p in plans if p.audit.identity == audit.facts.identity)
-    found = remedies_of(audit, plans)
+    remedies = remedies_of(audit, plans)
     kin = relatives(audit, plans[0]) if plans and not plans[0].cannot_tell else []
     states = live(audit, plans[0], kin) if plans else None
     script = shipped("live.js")
@@ -136,12 +136,12 @@ def content(audit: AuditRecord, plans: tuple[Plan, ...], options: PageOptions) -
         "exact": audit.facts.exact,
         "known": audit.curve.exact,
         "cannot_tell": [a.cannot_tell() for a in (audit, *others)] if beside or not plans else [],
-        "verdict": verdict_section(audit, plans[0], found) if plans else None,
+        "verdict": verdict_section(audit, plans[0], remedies) if plans else None,
         "ledger": ledger_section(plans[0]) if plans else None,
         "certificate": certificate_section(audit, plans[0]) if plans else None,
         "contest": contest(plans[0]) if plans else None,
         "versus": beside,
-        "curve": curve_section(audit, plans, found),
+        "curve": curve_section(audit, plans, remedies),
         "total": total_section(audit, plans, kin),
         "sampler": plans[0].sampler_words if plans else "",
         "plans": [plan_row(k, plan) for k, plan in enumerate(plans, start=1)],
@@ -158,28 +158,30 @@ def content(audit: AuditRecord, plans: tuple[Plan, ...], options: PageOptions) -
 
 def figures_of(page: Json) -> dict[str, Markup]:
     """Return every figure of the page's content by the name of its file."""
-    found = {name: (page[name] or {}).get("figure") for name in ("ledger", "certificate", "total")}
-    found |= {"curve": page["curve"]["figure"], "training": page["curve"]["gain"]}
+    figures = {
+        name: (page[name] or {}).get("figure") for name in ("ledger", "certificate", "total")
+    }
+    figures |= {"curve": page["curve"]["figure"], "training": page["curve"]["gain"]}
     for name, figure in page["curve"]["spectra"]:
-        found[f"spectrum-{name.split()[0]}"] = figure
-    found |= _shown(page["pictures"])
+        figures[f"spectrum-{name.split()[0]}"] = figure
+    figures |= _shown(page["pictures"])
     for one in (page["versus"] or {}).get("shared", ()):
-        found[f"models-{one.ident}"] = one.figure
+        figures[f"models-{one.ident}"] = one.figure
     for k, pair in enumerate((page["versus"] or {}).get("pairs", ()), start=2):
-        found |= {f"models-1-{k}": pair["curves"], f"ahead-1-{k}": pair["gain"]}
-    return {name: figure for name, figure in found.items() if figure is not None}
+        figures |= {f"models-1-{k}": pair["curves"], f"ahead-1-{k}": pair["gain"]}
+    return {name: figure for name, figure in figures.items() if figure is not None}
 
 
 def _shown(pictures: Pictures | None) -> dict[str, Markup]:
     """Return the figures of samples beside data: columns by place and name, pairs, pictures."""
     if pictures is None:
         return {}
-    found = {}
+    figures = {}
     for k, (name, figure) in enumerate(zip(pictures.names, pictures.histograms, strict=True), 1):
         plain = UNPLAIN.sub("-", name)[:40].strip("-")
-        found["-".join(filter(None, ("column", str(k), plain)))] = figure
-    found |= {} if pictures.pairs is None else {"pairs": pictures.pairs}
-    return found | {f"pictures-{grid.caption}": grid.figure for grid in pictures.grids}
+        figures["-".join(filter(None, ("column", str(k), plain)))] = figure
+    figures |= {} if pictures.pairs is None else {"pairs": pictures.pairs}
+    return figures | {f"pictures-{grid.caption}": grid.figure for grid in pictures.grids}
 
 
 def shipped(name: str) -> str:
@@ -191,11 +193,11 @@ def shipped(name: str) -> str:
 def _template() -> Template:
     from jinja2 import Environment, StrictUndefined
 
-    made = Environment(
+    environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    made.filters["number"] = number
-    made.globals["lines"] = lines
-    made.filters["count"] = count
-    made.filters["plural"] = plural
-    return made.from_string(shipped("page.html.j2"))
+    environment.filters["number"] = number
+    environment.globals["lines"] = lines
+    environment.filters["count"] = count
+    environment.filters["plural"] = plural
+    return environment.from_string(shipped("page.html.j2"))

@@ -38,12 +38,12 @@ MOMENTS = {
 }
 
 
-def verdict_section(audit: AuditRecord, plan: Plan, found: list[Remedy] | None) -> Json:
+def verdict_section(audit: AuditRecord, plan: Plan, remedies: list[Remedy] | None) -> Json:
     """Return the verdict, what would help, and the three numbers."""
     far = plan.distance
     return {
         "sentence": headline(audit, plan),
-        "helps": listed(audit, found, plan),
+        "helps": listed(audit, remedies, plan),
         "advice": "" if winner(plan) or plan.cannot_tell else advice(plan),
         "certificate": certificate_words(plan),
         "numbers": cards(plan),
@@ -60,10 +60,10 @@ def verdict_section(audit: AuditRecord, plan: Plan, found: list[Remedy] | None) 
 
 def _entry(entry: Entry) -> Json:
     return {
-        "name": name_of(entry),
+        "name": entry_title(entry),
         "value": value_of(entry),
         "interval": interval_of(entry),
-        "kind": entry.said,
+        "kind": entry.kind_in_words,
         "note": entry.note,
     }
 
@@ -86,7 +86,9 @@ def certificate_section(audit: AuditRecord, plan: Plan) -> Json | None:
     return None if figure is None else {"figure": figure, "words": certificate_words(plan)}
 
 
-def curve_section(audit: AuditRecord, plans: Sequence[Plan], found: list[Remedy] | None) -> Json:
+def curve_section(
+    audit: AuditRecord, plans: Sequence[Plan], remedies: list[Remedy] | None
+) -> Json:
     """Return the error curve, what a correction gains, the spectrum, and the curve's table."""
     total, probe = audit.total(), audit.probe
     half = half_width(total)
@@ -104,7 +106,7 @@ def curve_section(audit: AuditRecord, plans: Sequence[Plan], found: list[Remedy]
     if audit.memorisation is not None:
         columns["training examples"] = audit.memorisation[1:] @ audit.curve.shares
     end = None if not plans else plans[0].resolution
-    training = next((r for r in found or () if r.name == "training"), None)
+    training = next((r for r in remedies or () if r.name == "training"), None)
     where = None if training is None else training.training.where
     certain = training is not None and training.low > 0
     rows = np.stack([np.asarray(v, dtype=np.float64) for v in columns.values()], axis=1)
@@ -132,8 +134,8 @@ def total_section(audit: AuditRecord, plans: Sequence[Plan], kin: Sequence[Plan]
     lines = [line(first.sampler_words, kin)]
     for name, plan in list(kinds.items())[1:]:
         if (plan.distance is None) == (first.distance is None):
-            lines.append(line(name, relatives(audit, plan, FEW)))
-    drawn: list[Line] = [one for one in lines if one is not None]
+            lines.append(line(name, relatives(audit, plan, COMPARED_STEPS)))
+    drawn: list[SamplerLine] = [one for one in lines if one is not None]
     if not drawn or lines[0] is None:
         return None
     score = next((e for e in first.ledger if e.name == "score"), None)
@@ -142,7 +144,7 @@ def total_section(audit: AuditRecord, plans: Sequence[Plan], kin: Sequence[Plan]
         "figure": total_figure(
             drawn, first.steps, bound, cost=cost_of(first), best=cheapest(first)
         ),
-        "names": [one.name for one in drawn[:MOST]],
+        "names": [one.name for one in drawn[:MOST_LINES]],
         "rises": "" if audit.facts.exact else rises(first),
         "covers": first.covariance is not None,
         "in_nats": first.distance is None,
@@ -220,8 +222,8 @@ def calls_in_words(audit: AuditRecord) -> str:
     calls, paths = facts.calls, facts.examples * facts.draws
     inside, seen = facts.levels_between, facts.training_examples
     visited = f"({levels} + {inside})" if inside else str(levels)
-    told = f" ({facts.examples} × {facts.draws} × {visited})" if paths else ""
-    parts = [f"{count(paths * (levels + inside))} for the curve{told}"]
+    product = f" ({facts.examples} × {facts.draws} × {visited})" if paths else ""
+    parts = [f"{count(paths * (levels + inside))} for the curve{product}"]
     if facts.reference:
         parts.append(f"{count(paths * levels)} of the reference model")
     teacher = facts.trajectories * teacher_calls(levels)

@@ -70,10 +70,10 @@ def _spread_of(samples: Shown | None, data: Shown | None) -> list[str]:
     if not isinstance(samples, Dataset) or not isinstance(data, Dataset):
         return []
     try:
-        told = spread_words(spread_of(samples, data))
+        words = spread_words(spread_of(samples, data))
     except InputError:  # too few rows, or of another kind, which the page shows all the same
         return []
-    return [f"Beside the data, {told}"]
+    return [f"Beside the data, {words}"]
 
 
 def require_made_from(plans: Sequence[Plan], audits: Sequence[AuditRecord]) -> None:
@@ -141,9 +141,9 @@ def _model_of(
     if bare in models:
         return ["The samples were drawn by this model in another precision or under a guidance "
                 "that was not audited, which is no part of the ledger"]  # fmt: skip
-    told = f"the model with fingerprint {str(drew)[:12]}…"
+    words = f"the model with fingerprint {str(drew)[:12]}…"
     if not plans:
-        refuse(source, "must be drawn by a model that was audited", f"samples of {told}",
+        refuse(source, "must be drawn by a model that was audited", f"samples of {words}",
                "Report the audit of the model that drew them")  # fmt: skip
-    return [f"The samples were drawn by another model than the one audited, {told}: the ledger "
+    return [f"The samples were drawn by another model than the one audited, {words}: the ledger "
             "is not theirs"]  # fmt: skip

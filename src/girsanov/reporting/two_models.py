@@ -34,7 +34,10 @@ from .figures.cost_by_steps import FEW
 from .figures.error_curve import LEFT, RIGHT, TOP, curve_axis, half_width
 from .figures.models import Rival, shared
 from .figures.svg import (
+    LEFT,
     NARROW,
+    RIGHT,
+    TOP,
     Axis,
     el,
     frame,
@@ -125,11 +128,11 @@ def versus(audits: Sequence[AuditRecord], plans: Sequence[Plan]) -> Json | None:
     """Return the section that compares the first audit with each other one; None for one."""
     if len(audits) < 2:
         return None
-    made = None if plans else _best(next((a for a in audits if not a.untrained()), audits[0]))
-    kept = [_plan_for(audit, plans or [made] if made else plans) for audit in audits]
-    told = [p and proven(p, a, audits) for p, a in zip(kept, audits, strict=True)]
-    rows = [_row(k, *pair) for k, pair in enumerate(zip(audits, told, strict=True), start=1)]
-    more = told[0] is not kept[0] and rows[0]["entries"][2][0]
+    best = None if plans else _best(next((a for a in audits if not a.untrained()), audits[0]))
+    kept = [_plan_for(audit, plans or [best] if best else plans) for audit in audits]
+    plans_kept = [p and proven(p, a, audits) for p, a in zip(kept, audits, strict=True)]
+    rows = [_row(k, *pair) for k, pair in enumerate(zip(audits, plans_kept, strict=True), start=1)]
+    more = plans_kept[0] is not kept[0] and rows[0]["entries"][2][0]
     units = _units(*audits)
     names = [row["name"] for row in rows]
     kin = [[] if plan is None else relatives(audit, plan, FEW)
@@ -137,13 +140,13 @@ def versus(audits: Sequence[AuditRecord], plans: Sequence[Plan]) -> Json | None:
     rivals = [Rival(*one) for one in zip(names, audits, kept, units, kin, strict=True)]
     pairs = []
     for k, other in enumerate(audits[1:], start=2):
-        found = difference(audits[0], other)
+        differs = difference(audits[0], other)
         pairs.append(
             {
-                "words": in_words(found, k),
-                "more": " ".join(filter(None, [over_words(found, k), as_they_are(kept)])),
-                "curves": _curves_figure(found, f"versus-{k}"),
-                "gain": _gain_figure(found, k, f"ahead-{k}"),
+                "words": in_words(differs, k),
+                "more": " ".join(filter(None, [over_words(differs, k), as_they_are(kept)])),
+                "curves": _curves_figure(differs, f"versus-{k}"),
+                "gain": _gain_figure(differs, k, f"ahead-{k}"),
                 "names": [rows[0]["name"], rows[k - 1]["name"]],
             }
         )
@@ -157,15 +160,15 @@ def versus(audits: Sequence[AuditRecord], plans: Sequence[Plan]) -> Json | None:
     }  # fmt: skip
 
 
-def in_words(found: Difference, other: int) -> str:
+def in_words(differs: Difference, other: int) -> str:
     """Return which of model 1 and model `other` is better by (1), with its interval."""
-    value, (low, high) = float(found.nats.value), found.nats.interval()
+    value, (low, high) = float(differs.nats.value), differs.nats.interval()
     if low <= 0 <= high:
         return (
             f"Models 1 and {other} cannot be told apart: their denoisers’ errors differ by "
             f"{number(value)} nats (95 % interval {number(low)} to {number(high)})."
         )
-    better, worse = _ranked(found, other)
+    better, worse = _ranked(differs, other)
     low, high = sorted((abs(low), abs(high)))
     return (
         f"Model {better} is the better one: its denoiser’s error costs {number(abs(value))} nats "
@@ -188,23 +191,23 @@ def as_they_are(plans: Sequence[Plan | None]) -> str:
     )
 
 
-def over_words(found: Difference, other: int) -> str:
+def over_words(differs: Difference, other: int) -> str:
     """Return where `in_words` compares, and what it means for the worse model."""
-    low, high = found.nats.interval()
-    ends = f"noise levels {number(float(found.noise[-1]))} to {number(float(found.noise[0]))}"
-    ends += " in the data’s own units" if found.users else ""
+    low, high = differs.nats.interval()
+    ends = f"noise levels {number(float(differs.noise[-1]))} to {number(float(differs.noise[0]))}"
+    ends += " in the data’s own units" if differs.users else ""
     if low <= 0 <= high:
         return f"This is over {ends}."
     least = number(min(abs(low), abs(high)))
-    worse = _ranked(found, other)[1]
+    worse = _ranked(differs, other)[1]
     return (
         f"This is over {ends}. With very many steps the path of model {worse} pays at least "
         f"{least} nats of score error there."
     )
 
 
-def _ranked(found: Difference, other: int) -> tuple[int, int]:
-    return (1, other) if found.nats.value < 0 else (other, 1)
+def _ranked(differs: Difference, other: int) -> tuple[int, int]:
+    return (1, other) if differs.nats.value < 0 else (other, 1)
 
 
 def _best(audit: AuditRecord) -> Plan | None:
@@ -250,55 +253,57 @@ def _steps(plan: Plan) -> str:
     return f"{plan.steps}{'' if plan.calibration is None else ', calibrated'}"
 
 
-def _curves_figure(found: Difference, ident: str) -> Markup:
-    return responsive(ident, lambda name, width: _curves(found, name, width))
+def _curves_figure(differs: Difference, ident: str) -> Markup:
+    return responsive(ident, lambda name, width: _curves(differs, name, width))
 
 
-def _x(found: Difference, width: float) -> Axis:
-    return Axis(float(found.noise[-1]), float(found.noise[0]), LEFT, width - RIGHT, log=True)
+def _x(differs: Difference, width: float) -> Axis:
+    return Axis(float(differs.noise[-1]), float(differs.noise[0]), LEFT, width - RIGHT, log=True)
 
 
-def _label(found: Difference) -> str:
-    return NOISE_IN_UNITS if found.users else NOISE
+def _label(differs: Difference) -> str:
+    return NOISE_IN_UNITS if differs.users else NOISE_AXIS
 
 
-def _curves(found: Difference, ident: str, width: float) -> Markup:
+def _curves(differs: Difference, ident: str, width: float) -> Markup:
     tall = 220.0 if width > NARROW else 200.0
-    x, y = _x(found, width), curve_axis(list(found.curves), tall)
-    at = x(found.noise)
+    x, y = _x(differs, width), curve_axis(list(differs.curves), tall)
+    at = x(differs.noise)
     lines = [
         el("path", d=polyline(at, y(row)), class_=f"line {kind}")
-        for row, kind in zip(found.curves, ("model", "second"), strict=True)
+        for row, kind in zip(differs.curves, ("model", "second"), strict=True)
     ]
-    told = "Error times SNR per coordinate of both models at every noise level."
-    frames = frame(x, y, _label(found), "error per coordinate × SNR")
-    return svg(ident, (width, tall + TOP + 46), "Two error curves", told, frames, *lines)
+    words = "Error times SNR per coordinate of both models at every noise level."
+    frames = frame(x, y, _label(differs), "error per coordinate × SNR")
+    return svg(ident, (width, tall + TOP + 46), "Two error curves", words, frames, *lines)
 
 
-def _gain_figure(found: Difference, other: int, ident: str) -> Markup:
-    return responsive(ident, lambda name, width: _gain(found, other, name, width))
+def _gain_figure(differs: Difference, other: int, ident: str) -> Markup:
+    return responsive(ident, lambda name, width: _gain(differs, other, name, width))
 
 
-def _gain(found: Difference, other: int, ident: str, width: float) -> Markup:
-    ahead, behind = _ranked(found, other)
+def _gain(differs: Difference, other: int, ident: str, width: float) -> Markup:
+    ahead, behind = _ranked(differs, other)
     sign = 1 if ahead == other else -1
-    value, half = 2 * sign * found.gain.value, 2 * half_width(found.gain)
+    value, half = 2 * sign * differs.gain.value, 2 * half_width(differs.gain)
     most = max(float(np.max(np.abs(value) + half)), 1e-12)
-    tall, x = 150.0, _x(found, width)
+    tall, x = 150.0, _x(differs, width)
     top = rounded_up(most)
     least = float(np.min(value - half))
     low = -rounded_up(-least) if least < -0.05 * top else 0.0
     high = top if float(np.max(value + half)) > 0.05 * top else 0.0
     y = Axis(low, high if high > low else top, TOP + tall, TOP)
-    at = x(found.noise)
+    at = x(differs.noise)
     words = f"nats per e-fold by which model {ahead} is ahead"
-    told = f"Largest difference {number(float(value[np.argmax(np.abs(value))]))} nats per e-fold."
+    summary = (
+        f"Largest difference {number(float(value[np.argmax(np.abs(value))]))} nats per e-fold."
+    )
     return svg(
         ident,
         (width, tall + TOP + 46),
         f"Where model {ahead} is ahead of model {behind}",
-        told,
-        frame(x, y, _label(found), words),
+        summary,
+        frame(x, y, _label(differs), words),
         el("path", d=ribbon(at, y(value - half), y(value + half)), class_="band"),
         el("path", d=polyline(at, y(value)), class_="line model thin"),
         el("path", d=f"M{x.start:.1f} {y(0.0):.1f}H{x.end:.1f}", class_="axis"),

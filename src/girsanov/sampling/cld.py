@@ -38,24 +38,24 @@ from scipy import special
 from .._checks import require, require_choice, require_levels
 from ..process import CriticallyDampedLangevin
 from .sampler import Complement, Recipe, Step
+from .step_kl_cld import CLD
 
 if TYPE_CHECKING:
     from .._typing import Array, Tensor
 
 STRANG_ORDER = 1  # weak, of x
-CLD = CriticallyDampedLangevin()
 TURN = np.array([[1.0, -1.0], [-1.0, 1.0]])  # of the velocity's sign, entry by entry
 
 
 @dataclass(frozen=True)
-class Flow:
+class PhaseFlow:
     """(2) or (3) by the length h of a step; raw: whether S_v is frozen, not S_v + V."""
 
     of: Callable[[float], tuple[Array, Array, Array]]
     raw: bool = False
 
 
-def in_phase_space(plain: Recipe, levels: Array, flow: Flow | None) -> Recipe:
+def in_phase_space(plain: Recipe, levels: Array, flow: PhaseFlow | None) -> Recipe:
     """Return a sampler of (x, w) that visits `levels` as `plain` does x; flow: None for (4)."""
     times = CLD.time(levels).tolist()
     steps = [

@@ -48,7 +48,7 @@ def sample_batches(
     [count]; progress(done, total) counts network calls times samples.
     """
     asked, total = BatchOptions(**options), require_count("count", count)
-    size, first = asked.batch_size or per_call(denoiser, BATCH), asked.first
+    size, first = asked.batch_size or per_call(denoiser, SAMPLE_BATCH), asked.first
     labels = _labels(denoiser, asked.label, total)
     scheduler = getattr(plan, "scheduler", None)
     if scheduler is not None:

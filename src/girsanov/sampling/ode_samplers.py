@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ..basis import Basis
 
 
-class Weights(NamedTuple):
+class StepWeights(NamedTuple):
     """A whole step as x' = state x + prediction m + history m_b + corrector m_p; arrays alike."""
 
     state: Array
@@ -50,7 +50,7 @@ class OdeSampler(Sampler):
 
     def weights(
         self, before: Array | float | None, snr: Array | float, snr_next: Array | float
-    ) -> Weights:
+    ) -> StepWeights:
         """Return the factors of (2), (3) or (4) for steps from `snr` to `snr_next`, in float64.
 
         before: the level that the step before came from, which (4) needs; None for a first step.
@@ -60,11 +60,11 @@ class OdeSampler(Sampler):
         q, none = -np.expm1(-h), np.zeros_like(h)
         if self.calls == 2:
             b = np.expm1(h) / 2  # q/(1 - q) = e^h - 1
-            return Weights(np.exp(-h), q - b, none, b)
+            return StepWeights(np.exp(-h), q - b, none, b)
         if not self.history or before is None:
-            return Weights(np.exp(-h), q, none, none)
+            return StepWeights(np.exp(-h), q, none, none)
         ratio = h / np.log1p((np.asarray(snr) - before) / before)
-        return Weights(np.exp(-h), q * (1 + ratio), -q * ratio, none)
+        return StepWeights(np.exp(-h), q * (1 + ratio), -q * ratio, none)
 
     def step(self, before: float | None, snr: float, snr_next: float) -> list[Step]:
         """Return the network calls of one step: one, or two with heun."""

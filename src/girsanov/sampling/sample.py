@@ -67,10 +67,10 @@ def proportional_labels(denoiser: Denoiser, count: int, seed: int) -> torch.Tens
     not say how often each label occurred.
     """
     shares = getattr(denoiser, "training", {}).get("label_shares")
-    known = isinstance(shares, list) and len(shares) == denoiser.classes and sum(shares) > 0
+    valid = isinstance(shares, list) and len(shares) == denoiser.classes and sum(shares) > 0
     names = ", ".join(getattr(denoiser, "label_names", ())) or f"0..{denoiser.classes - 1}"
     rule = f"must be one of {names}: how often each occurs was not recorded"
-    require(known, "label", rule, "no label")
+    require(valid, "label", rule, "no label")
     edges = np.cumsum(np.asarray(shares, dtype=np.float64))
     draws = NoiseSource(seed, "label").uniform(0, 0, count) * edges[-1]
     return torch.from_numpy(np.searchsorted(edges, draws, side="right").astype(np.int64))

@@ -86,9 +86,9 @@ class Shards:
         first = next(iter(self))
         form = (self.count, *first.shape[1:])
         with replacing(path) as temporary:
-            made = np.lib.format.open_memmap(temporary, "w+", first.dtype, form)
-            begin = made.offset
-            del made  # its header is what was wanted: a map would crash on a full disk
+            merged = np.lib.format.open_memmap(temporary, "w+", first.dtype, form)
+            begin = merged.offset
+            del merged  # its header is what was wanted: a map would crash on a full disk
             with open(temporary, "r+b") as file:
                 file.seek(begin)
                 for values in self:
@@ -101,7 +101,7 @@ class Shards:
 
 def shard_size(count: int) -> int:
     """Return how many samples a shard holds: a default batch, more of them for many samples."""
-    return BATCH * max(1, -(-count // (BATCH * SHARDS)))
+    return SAMPLE_BATCH * max(1, -(-count // (SAMPLE_BATCH * SHARDS)))
 
 
 @takes(ShardOptions)
@@ -134,9 +134,9 @@ def sample_shards(
             claim(shards.folder, identity, OURS, force=asked.force)
             sign(shards.folder, identity)
     missing = shards.missing()
-    found = count - sum(shards.rows(k) for k in missing)
-    if asked.resumed is not None and found and processes.rank == 0:
-        asked.resumed(found)
+    drawn = count - sum(shards.rows(k) for k in missing)
+    if asked.resumed is not None and drawn and processes.rank == 0:
+        asked.resumed(drawn)
     own = [k for k in missing if k % processes.count == processes.rank]
     done, total = 0, sum(shards.rows(k) for k in own)
     with processes.together():
@@ -194,18 +194,20 @@ def plan_fingerprint(plan: Recipe | HasRecipe) -> str:
         return sha256_of("scheduler", json.dumps(as_json(scheduler), sort_keys=True))
     steps = plan if isinstance(plan, Recipe) else plan.recipe()
     calibration = getattr(plan, "calibration", None)
-    return sha256_of(_told(steps), "" if calibration is None else calibration.fingerprint)
+    return sha256_of(_recipe_text(steps), "" if calibration is None else calibration.fingerprint)
 
 
-def _told(value: Any) -> str:
+def _recipe_text(value: Any) -> str:
     """Return a text that two recipes share only if they are the same."""
     if isinstance(value, np.ndarray):
         return sha256_of(value)
     if isinstance(value, Basis):
-        return f"{value.kind}{value.shape}{_told(value.factors)}"
+        return f"{value.kind}{value.shape}{_recipe_text(value.factors)}"
     if isinstance(value, tuple):
-        return f"({','.join(map(_told, value))})"
+        return f"({','.join(map(_recipe_text, value))})"
     if hasattr(value, "__dataclass_fields__"):
         fields = value.__dataclass_fields__
-        return f"{type(value).__name__}({','.join(_told(getattr(value, f)) for f in fields)})"
+        return (
+            f"{type(value).__name__}({','.join(_recipe_text(getattr(value, f)) for f in fields)})"
+        )
     return repr(value)

@@ -24,10 +24,10 @@ from ..denoise.calibration import RAW, Calibration
 from ..error_curve.frame import Frame
 from ..error_curve.second_moments import CENTRED, NOISE, ONE, gram_of
 from .corrections import (
-    CALIBRATED,
-    MARGIN,
-    Rule,
-    choose,
+    CALIBRATED_TERMS,
+    CALIBRATION_MARGIN,
+    CorrectionRule,
+    chosen_corrections,
     features,
     normal_equations,
     rest_of,
@@ -56,28 +56,37 @@ def calibrate(curve: Curve, frame: Frame, examples: int) -> Corrected:
     trace, which only ei-relative needs, is known where every coordinate is a band, else NaN.
     """
     require(curve.products is not None, "curve", "must be measured, not exact, to be calibrated")
-    rule, nobody = Rule(MARGIN, examples), np.zeros((1, len(curve.shares)), dtype=bool)
-    left = curve.left.get("calibrated") or errors_left(curve, CALIBRATED, rule)
+    rule, nobody = (
+        CorrectionRule(CALIBRATION_MARGIN, examples),
+        np.zeros((1, len(curve.shares)), dtype=bool),
+    )
+    left = curve.left.get("calibrated") or errors_left(curve, CALIBRATED_TERMS, rule)
     traces = _traces(curve, frame, left.betas) - left.taken
     return Corrected(
         left.errors,
         np.concatenate([curve.traces[:1], traces]),
-        _weights(choose(normal_equations(curve, CALIBRATED), nobody, curve, rule)[:, 0]),
+        _weights(
+            chosen_corrections(normal_equations(curve, CALIBRATED_TERMS), nobody, curve, rule)[
+                :, 0
+            ]
+        ),
     )
 
 
-def calibrated(curve: Curve, frame: Frame, made: Corrected) -> tuple[Curve, Frame, Calibration]:
+def calibrated(curve: Curve, frame: Frame, fit: Corrected) -> tuple[Curve, Frame, Calibration]:
     """Return the curve of the calibrated denoiser, its frame, and the calibration.
 
     The curve has the probe's bands of the main basis alone.
     """
-    found = Calibration(curve.levels[1:], made.weights, frame.probe_bands.index, frame.moments)
+    calibration = Calibration(
+        curve.levels[1:], fit.weights, frame.probe_bands.index, frame.moments
+    )
     corrected = replace(
-        curve, errors={curve.main: made.errors}, traces=made.traces, full=None, products=None,
+        curve, errors={curve.main: fit.errors}, traces=fit.traces, full=None, products=None,
         sizes={curve.main: np.asarray(curve.probe_sizes)},
         bends=bends_as(curve, "calibrated"), left={}, plain=None, line=None,
     )  # fmt: skip
-    return corrected, Frame(frame.moments, frame.probe_bands, frame.probe_bands, {}), found
+    return corrected, Frame(frame.moments, frame.probe_bands, frame.probe_bands, {}), calibration
 
 
 def _weights(beta: Array) -> Array:
@@ -90,7 +99,7 @@ def _weights(beta: Array) -> Array:
 def _traces(curve: Curve, frame: Frame, betas: Array) -> Array:
     """Return E|r'|^2, E[n . r'] and E[x0 . r'] of r' = r - g, [K, B, 3]."""
     gram = gram_of(curve.products[1:])  # type: ignore[index]
-    rest = rest_of(betas, features(curve, CALIBRATED))
+    rest = rest_of(betas, features(curve, CALIBRATED_TERMS))
     sizes = np.asarray(curve.probe_sizes)
     square = gram.between(rest, rest) @ sizes
     noise, state = (gram.along(rest, place) @ sizes for place in (NOISE, CENTRED))

@@ -46,10 +46,11 @@ if TYPE_CHECKING:
 
 RIDGE = 1e-4  # of the mean square of each feature: nearly collinear ones get no wild coefficients
 CANCELS = 1e-6  # a feature this small beside what it is the difference of is rounding, over RIDGE
-PROBED = ("one", "noise", "previous", "mean", "linear", "reference")
-CALIBRATED = ("one", "mean", "linear")  # what a sampler has after one network call
-TOGETHER = 2  # levels that are solved at once: what they need on the way stays in a cache
-MARGIN = 0.02  # of the error that a calibration must take off, or the denoiser stays as it is
+PROBED_TERMS = ("one", "noise", "previous", "mean", "linear", "reference")
+CALIBRATED_TERMS = ("one", "mean", "linear")  # what a sampler has after one network call
+LEVELS_AT_ONCE = 2  # levels that are solved at once: what they need on the way stays in a cache
+# of the error that a calibration must take off, or the denoiser stays as it is
+CALIBRATION_MARGIN = 0.02
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,8 @@ class Normal:
 
         def mean(part: Array) -> Array:
             lead, (levels, bands) = part.shape[:-3], part.shape[-2:]
-            found = weights @ part.reshape(-1, groups, levels * bands)
-            return np.asarray(found.reshape(*lead, count, levels, bands))
+            summed = weights @ part.reshape(-1, groups, levels * bands)
+            return np.asarray(summed.reshape(*lead, count, levels, bands))
 
         return Normal(*(mean(p) for p in self._parts()))
 
@@ -190,7 +191,7 @@ def eliminated(matrix: Array, right: Array) -> Array:
     return right
 
 
-def gain(beta: Array, normal: Normal) -> Array:
+def correction_gain(beta: Array, normal: Normal) -> Array:
     """Return what correction (2) takes off the error per coordinate, [...]; beta [F, ...]."""
     out = np.zeros(beta.shape[1:])
     for i, own in enumerate(beta):
@@ -202,7 +203,7 @@ def gain(beta: Array, normal: Normal) -> Array:
 
 
 @dataclass(frozen=True)
-class Rule:
+class CorrectionRule:
     """How a correction is chosen: margin of the error it must take off, examples behind it.
 
     examples: how many independent ones there are, for the prior of `solve`; 0 for no prior.
@@ -212,7 +213,9 @@ class Rule:
     examples: int = 0
 
 
-def choose(normal: Normal, left_out: NDArray[np.bool_], curve: Curve, rule: Rule) -> Array:
+def chosen_corrections(
+    normal: Normal, left_out: NDArray[np.bool_], curve: Curve, rule: CorrectionRule
+) -> Array:
     """Return beta [F, L, K, P], each fitted without the groups of left_out [L, B].
 
     Which bands share coefficients is chosen by cross-fitting within the groups that are left.
@@ -223,8 +226,8 @@ def choose(normal: Normal, left_out: NDArray[np.bool_], curve: Curve, rule: Rule
     weights = (weights / weights.sum(axis=2, keepdims=True)).reshape(-1, len(curve.shares))
     return np.concatenate(
         [
-            _chosen(normal.at(slice(k, k + TOGETHER)), weights, share, curve, rule)
-            for k in range(0, normal.error.shape[1], TOGETHER)
+            _chosen(normal.at(slice(k, k + LEVELS_AT_ONCE)), weights, share, curve, rule)
+            for k in range(0, normal.error.shape[1], LEVELS_AT_ONCE)
         ],
         axis=2,
     )
@@ -238,14 +241,19 @@ def _halves(left_out: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return out
 
 
-def _chosen(normal: Normal, weights: Array, share: Array, curve: Curve, rule: Rule) -> Array:
-    """Return beta of `choose` at some levels; weights: of all groups, and of halves [3 L, B]."""
+def _chosen(
+    normal: Normal, weights: Array, share: Array, curve: Curve, rule: CorrectionRule
+) -> Array:
+    """Return beta of `chosen_corrections` at some levels.
+
+    weights: of all groups, and of halves [3 L, B].
+    """
     parts, whole = normal.averaged(weights), normal.averaged(curve.shares[None])
     count, behind = len(share), np.concatenate([share, share / 2, share / 2])
-    fits = candidates(parts, whole, curve, rule, behind)
+    fits = fitted_corrections(parts, whole, curve, rule, behind)
     every, *halves = (fits[:, :, i * count : (i + 1) * count] for i in range(3))
     judges = [parts.part(i, count) for i in (2, 1)]
-    score = sum(gain(fit, judge) for fit, judge in zip(halves, judges, strict=True))
+    score = sum(correction_gain(fit, judge) for fit, judge in zip(halves, judges, strict=True))
     needed = rule.margin * (judges[0].error + judges[1].error)
     best = score.argmax(axis=0)[None]  # type: ignore[union-attr]  # of [3, L, K, P]
     enough = np.take_along_axis(score, best, axis=0)[0] > needed  # type: ignore[arg-type]
@@ -253,14 +261,16 @@ def _chosen(normal: Normal, weights: Array, share: Array, curve: Curve, rule: Ru
     return np.where(enough, chosen, 0.0)
 
 
-def candidates(normal: Normal, whole: Normal, curve: Curve, rule: Rule, share: Array) -> Array:
+def fitted_corrections(
+    normal: Normal, whole: Normal, curve: Curve, rule: CorrectionRule, share: Array
+) -> Array:
     """Return beta [F, 3, L, K, P]: shared by all bands, by pools of bands, and each band's own.
 
     whole: moments over all groups; share: of all examples, how many are behind `normal`, [L].
     All systems are solved at once.
     """
     sizes = np.asarray(curve.probe_sizes)
-    pools = bands_by_variance(np.asarray(curve.probe_variances), COARSE).index
+    pools = bands_by_variance(np.asarray(curve.probe_variances), COARSE_BANDS).index
     shared = np.stack([np.zeros_like(pools), 1 + pools])  # the pool of each band
     member = np.equal.outer(shared, np.arange(shared.max() + 1)).any(axis=0).astype(np.float64)
     behind = sizes @ member  # coordinates
@@ -272,6 +282,6 @@ def candidates(normal: Normal, whole: Normal, curve: Curve, rule: Rule, share: A
     return np.stack([beta[..., index] for index in (*shared, own)], axis=1)
 
 
-def cross_fitted(normal: Normal, curve: Curve, rule: Rule) -> Array:
+def cross_fitted(normal: Normal, curve: Curve, rule: CorrectionRule) -> Array:
     """Return the correction each group is judged by, fitted on all others, [F, B, K, P]."""
-    return choose(normal, np.eye(len(curve.shares), dtype=bool), curve, rule)
+    return chosen_corrections(normal, np.eye(len(curve.shares), dtype=bool), curve, rule)

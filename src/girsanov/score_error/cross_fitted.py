@@ -23,19 +23,25 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..error_curve.bridge_variate import Bridge, Mixed, alpha, chance
-from ..error_curve.control_variate import chance_of, means_without_each, over, parts, slopes
+from ..error_curve.control_variate import (
+    chance_of,
+    means_without_each,
+    noise_in_moments,
+    over,
+    slopes,
+)
 from ..error_curve.curve import Curve, Left
 from ..error_curve.harmless import harmless
 from ..error_curve.interpolate import bends_of
 from ..error_curve.second_moments import CENTRED, NOISE, RESIDUAL, Combination, Gram, gram_of
 from .corrections import (
-    CALIBRATED,
-    MARGIN,
-    PROBED,
-    Rule,
+    CALIBRATED_TERMS,
+    CALIBRATION_MARGIN,
+    PROBED_TERMS,
+    CorrectionRule,
+    correction_gain,
     cross_fitted,
     features,
-    gain,
     moments_of,
     rest_of,
 )
@@ -63,7 +69,7 @@ def fold_of(curve: Curve, products: Array) -> Fold:
 
 
 def errors_left(
-    curve: Curve, names: tuple[str, ...], rule: Rule, fold: Fold | None = None
+    curve: Curve, names: tuple[str, ...], rule: CorrectionRule, fold: Fold | None = None
 ) -> Left:
     """Return what the correction by these features leaves at the levels, cross-fitted.
 
@@ -78,7 +84,7 @@ def errors_left(
     return Left(
         betas,
         np.concatenate([np.moveaxis(start, 0, 1), errors]),
-        np.ascontiguousarray(np.moveaxis(gain(betas, normal), 0, 1)),
+        np.ascontiguousarray(np.moveaxis(correction_gain(betas, normal), 0, 1)),
         np.einsum("kbpt,p->kbt", taken, np.asarray(curve.probe_sizes)),
     )
 
@@ -99,17 +105,17 @@ def errors_of(
     fitted += [others.at(NOISE, NOISE), others.at(NOISE, CENTRED)]
     spread = (moments.at(CENTRED, CENTRED) for moments in (others, whole))
     fit = slopes(np.stack(fitted, axis=-1), *spread)
-    known = chance_of(gram.at(NOISE, NOISE), gram.at(NOISE, CENTRED), snr[..., None])
-    found = curve.gamma[:, None, None, None] * parts(fit, known)
+    by_noise = chance_of(gram.at(NOISE, NOISE), gram.at(NOISE, CENTRED), snr[..., None])
+    by_chance = curve.gamma[:, None, None, None] * noise_in_moments(fit, by_noise)
     if bridge is not None:
         products = bridge.products["probe"]
         by_group = np.moveaxis(products, 1, 0)  # [B, K, P, 5]
         of = Mixed(*(rest.get(place, 0.0) for place in (NOISE, RESIDUAL, CENTRED)))
         without = over(means_without_each(curve.shares), products)
         slope = alpha(np.moveaxis(without, 1, 0), of)
-        found[..., 0] += bridge.gamma[:, None, None] * chance(by_group, *fit, slope, of)
-    found, sizes = np.moveaxis(found, 0, 1), np.asarray(curve.probe_sizes)
-    taken = harmless(errors, found, sizes, np.atleast_2d(snr).T, curve.shares)
+        by_chance[..., 0] += bridge.gamma[:, None, None] * chance(by_group, *fit, slope, of)
+    by_chance, sizes = np.moveaxis(by_chance, 0, 1), np.asarray(curve.probe_sizes)
+    taken = harmless(errors, by_chance, sizes, np.atleast_2d(snr).T, curve.shares)
     return errors - taken[..., 0], taken
 
 
@@ -139,8 +145,12 @@ def with_corrections(curve: Curve, inside: Inside, examples: int) -> Curve:
     assert curve.products is not None
     levels, between = fold_of(curve, curve.products[1:]), fold_of(curve, inside.products)
     ways = (
-        ("probe", PROBED[: levels.own.width], Rule()),  # the last feature is the reference's
-        ("calibrated", CALIBRATED, Rule(MARGIN, examples)),
+        (
+            "probe",
+            PROBED_TERMS[: levels.own.width],
+            CorrectionRule(),
+        ),  # the last feature is the reference's
+        ("calibrated", CALIBRATED_TERMS, CorrectionRule(CALIBRATION_MARGIN, examples)),
     )
     left, bends = {}, {}
     for name, names, rule in ways:

@@ -32,10 +32,10 @@ import numpy as np
 
 from .._checks import require
 from ..error_curve.integrals import leave_one_out
-from ..error_curve.interpolate import SAME, stretches
+from ..error_curve.interpolate import SAME_LEVEL, stretches
 from ..error_curve.second_moments import BEFORE, OTHER, RESIDUAL, Combination, gram_of
 from ..montecarlo import Estimate, group_estimate
-from .corrections import PROBED, Rule
+from .corrections import PROBED_TERMS, CorrectionRule
 from .cross_fitted import bends_as, errors_left
 
 if TYPE_CHECKING:
@@ -89,12 +89,12 @@ class Probe:
     def ceiling(self, end: float) -> Array:
         """Return what 1/2 int M ds is at most, from s = 0 to SNR `end`, by group [B]."""
         s = self.corrected.levels[1:]
-        fine = np.append(s[s < end * (1 - SAME)], end)
-        found = stretches(self.corrected, fine)
+        fine = np.append(s[s < end * (1 - SAME_LEVEL)], end)
+        open_cells = stretches(self.corrected, fine)
         bends = self.corrected.bends.get(self.corrected.main, np.zeros((len(fine), 1, 1, 1)))
         seen = np.asarray(bends[: len(fine)].any(axis=(1, 2, 3)))
         crossing = self.crossing(np.append(0.0, fine)).T
-        return np.asarray(np.where(seen[:, None], found, crossing).sum(axis=0))
+        return np.asarray(np.where(seen[:, None], open_cells, crossing).sum(axis=0))
 
     def crossing(self, levels: Array) -> Array:
         """Return the right of (2) for every cell of `levels` [L+1], [B, L].
@@ -131,17 +131,17 @@ class Probe:
 
     def tensors(self) -> dict[str, np.ndarray]:
         """Return what was found as named arrays; shares and sizes are the curve's."""
-        known = {name: getattr(self, name) for name in (*FOUND, "reference")}
-        known["corrected"] = self.corrected.errors[self.corrected.main]
-        return {name: value for name, value in known.items() if value is not None}
+        arrays = {name: getattr(self, name) for name in (*MEASURED, "reference")}
+        arrays["corrected"] = self.corrected.errors[self.corrected.main]
+        return {name: value for name, value in arrays.items() if value is not None}
 
     def less(self, taken: Array) -> Probe:
         """Return the probe of a denoiser whose error [K, B] is lower by `taken` already."""
         return replace(self, gains=self.gains - taken)
 
 
-def _lists(found: Estimate) -> Json:
-    return {"value": found.value.tolist(), "standard_error": found.se.tolist()}
+def _lists(estimate: Estimate) -> Json:
+    return {"value": estimate.value.tolist(), "standard_error": estimate.se.tolist()}
 
 
 def probe(curve: Curve) -> Probe:
@@ -149,9 +149,9 @@ def probe(curve: Curve) -> Probe:
     require(curve.products is not None, "curve", "must be measured, not exact, to be probed")
     assert curve.line is not None
     gram = gram_of(curve.products)  # type: ignore[arg-type]  # [B, K + 1, P]
-    names = PROBED[: gram.width]  # the last feature is the reference's
+    names = PROBED_TERMS[: gram.width]  # the last feature is the reference's
     sizes = np.asarray(curve.probe_sizes)
-    left = curve.left.get("probe") or errors_left(curve, names, Rule())
+    left = curve.left.get("probe") or errors_left(curve, names, CorrectionRule())
 
     def at_levels(error: Array) -> Array:
         return np.ascontiguousarray((error @ sizes)[:, 1:].T)  # a saved one adds up alike
@@ -160,7 +160,7 @@ def probe(curve: Curve) -> Probe:
     apart: Combination = {RESIDUAL: 1.0, BEFORE: -1.0}
     between = at_levels(gram.between(apart, apart))
     reference = None
-    if len(names) == len(PROBED):
+    if len(names) == len(PROBED_TERMS):
         reference = at_levels(error - gram.at(OTHER, OTHER))
     return Probe(
         left.gains @ sizes,
@@ -174,11 +174,11 @@ def probe(curve: Curve) -> Probe:
     )
 
 
-def kept_probe(curve: Curve, found: dict[str, Array]) -> Probe:
+def kept_probe(curve: Curve, arrays: dict[str, Array]) -> Probe:
     """Return the probe of a measured curve from its own `tensors`."""
     sizes = np.asarray(curve.probe_sizes)
-    corrected = _corrected(curve, found["corrected"], sizes)
-    return Probe(**{**found, "corrected": corrected}, shares=curve.shares, sizes=sizes)  # type: ignore[arg-type]
+    corrected = _corrected(curve, arrays["corrected"], sizes)
+    return Probe(**{**arrays, "corrected": corrected}, shares=curve.shares, sizes=sizes)  # type: ignore[arg-type]
 
 
 def _corrected(curve: Curve, left: Array, sizes: Array) -> Curve:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def rounding_cost(curve: Curve) -> Estimate:
     """Return (1), from the curve of a rounded network with itself in float32 as reference."""
-    both = pairs(len(VECTOR))
+    both = upper_triangle(len(VECTOR))
     there = curve.products is not None and curve.products.shape[-1] == len(both)
     require(there, "audit", "must have been made with the network in float32 as its reference")
     assert curve.products is not None

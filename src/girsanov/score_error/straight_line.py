@@ -4,12 +4,13 @@ The denoiser of a Gaussian with the data's mean and covariance is a straight lin
 principal direction, which takes no training; M_1(s) is its error (`lower_bound.py`). A model is no
 better than that Gaussian if
 
-    M > M_1  for certain at `MOST` of the levels or more, M < M_1 at `FEW` or fewer,       (1)
+    M > M_1  for certain at `WORSE_AT` of the levels or more,
+    M < M_1  for certain at `BETTER_AT` of them or fewer,                                 (1)
     1/2 int (M - M_1) ds > SMALL  for certain,                                            (2)
 
-for certain meaning by `SURE` standard errors of the difference over groups. (2) is what the model
-costs its path beyond the Gaussian, with very many steps: the data's entropy cancels. A ledger
-cannot say so: steps that start late from a Gaussian avoid the model, and cost little.
+for certain meaning by `STANDARD_ERRORS` standard errors of the difference over groups. (2) is what
+the model costs its path beyond the Gaussian, with very many steps: the data's entropy cancels. A
+ledger cannot say so: steps that start late from a Gaussian avoid the model, and cost little.
 """
 
 from __future__ import annotations
@@ -55,8 +56,11 @@ def beaten(curve: Curve, linear: Array) -> Beaten | None:
     mine = curve.traces[:, :, 0] if curve.plain is None else curve.plain
     behind, s = mine[1:] - linear, curve.levels[1:]
     value, se, _ = group_estimate(behind.T, curve.shares)
-    worse, better = int((value > SURE * se).sum()), int((value < -SURE * se).sum())
-    if worse < MOST * len(s) or better > FEW * len(s):
+    worse, better = (
+        int((value > STANDARD_ERRORS * se).sum()),
+        int((value < -STANDARD_ERRORS * se).sum()),
+    )
+    if worse < WORSE_AT * len(s) or better > BETTER_AT * len(s):
         return None
     nats = group_estimate((trapezium(np.log(s)) * s / 2) @ behind, curve.shares)
     low, high = (float(end) for end in nats.interval())

@@ -42,9 +42,9 @@ if TYPE_CHECKING:
 AROUND = 2.0  # from the data's deviation to twice it
 MARGIN, BROKEN = 1.1, 1.5  # times the error of the straight line
 KNOWS = 0.9  # of (1): a model below it has learnt something
-FINE = 16.0  # finer, too little is left between the two for (4)
+FINER_TIMES = 16.0  # finer, too little is left between the two for (4)
 CLIPPED = 0.5  # of it, at most, clipping leaves
-SURE = 4.0  # standard errors, since the worst of several levels is looked at
+WORST_STANDARD_ERRORS = 4.0  # standard errors, since the worst of several levels is looked at
 SAME = 1e-9  # relative
 
 
@@ -78,21 +78,21 @@ def untrained(
     worse = _certain(curve, MARGIN * linear, 2.0)
     if not (around.any() and worse[around].all()):
         return None
-    broken = _certain(curve, BROKEN * linear, SURE)
+    broken = _certain(curve, BROKEN * linear, WORST_STANDARD_ERRORS)
     if not broken[near].any():
         return None
     pulled = curve.dimension * v / (1 + s * v)
     share = curve.traces[1:, :, 0] @ shares / pulled
-    known = share if seen is None else np.minimum(share, seen[1:] @ shares / pulled)
-    if (known < np.where(clipped & (s * v > 1), CLIPPED, 1.0) * KNOWS).any():
+    threshold = share if seen is None else np.minimum(share, seen[1:] @ shares / pulled)
+    if (threshold < np.where(clipped & (s * v > 1), CLIPPED, 1.0) * KNOWS).any():
         return None
-    fine = (s * v > 1 + SAME) & (s * v <= FINE) & (not clipped)
+    fine = (s * v > 1 + SAME) & (s * v <= FINER_TIMES) & (not clipped)
     least = np.minimum(pulled, linear @ shares) * np.minimum(MARGIN, 1 + 1 / (2 * s * v))
     if (share * pulled <= least)[fine].any():
         return None
     first, last = _stretch(broken, near & broken)
-    found = _ratio(curve.traces[first + 1 : last + 2, :, 0], linear[first : last + 1], shares)
-    times = float(np.min(found.interval()[0]))
+    ratio = _ratio(curve.traces[first + 1 : last + 2, :, 0], linear[first : last + 1], shares)
+    times = float(np.min(ratio.interval()[0]))
     return Untrained(float(s[last] ** -0.5), float(s[first] ** -0.5), times, float(share.min()))
 
 
@@ -105,8 +105,8 @@ def _ratio(one: Array, other: Array, shares: Array) -> Estimate:
 
 def _certain(curve: Curve, bar: Array, errors: float) -> NDArray[np.bool_]:
     """Return at which levels M is above `bar` [K, B] by so many standard errors."""
-    found = group_estimate((curve.traces[1:, :, 0] - bar).T, curve.shares)
-    return np.asarray(found.value > errors * np.asarray(found.se))
+    excess = group_estimate((curve.traces[1:, :, 0] - bar).T, curve.shares)
+    return np.asarray(excess.value > errors * np.asarray(excess.se))
 
 
 def _stretch(broken: NDArray[np.bool_], near: NDArray[np.bool_]) -> tuple[int, int]:

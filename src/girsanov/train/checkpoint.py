@@ -23,7 +23,7 @@ from .._files import read_json, read_tensors, write_json, write_tensors
 if TYPE_CHECKING:
     from .._typing import Json
 
-FORMAT = "girsanov/checkpoint/1"
+CHECKPOINT_FORMAT = "girsanov/checkpoint/1"
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Checkpoint:
         name = f"state-{self.progress['step']:09d}.safetensors"
         write_tensors(folder / name, self.tensors)
         content = {"settings": self.settings, "progress": self.progress, "tensors": name}
-        write_json(folder / "state.json", {"format": FORMAT, **content})
+        write_json(folder / "state.json", {"format": CHECKPOINT_FORMAT, **content})
         for old in folder.glob("state-*.safetensors"):
             if old.name != name:
                 old.unlink(missing_ok=True)
@@ -66,16 +66,16 @@ class Checkpoint:
 
     def take(self, prefix: str, like: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return the tensors named `prefix`.*, which must have the names and shapes of `like`."""
-        found = {
+        arrays = {
             name.removeprefix(prefix + "."): value
             for name, value in self.tensors.items()
             if name.startswith(prefix + ".")
         }
         want = {name: np.shape(value) for name, value in like.items()}
-        good = want == {name: value.shape for name, value in found.items()}
+        good = want == {name: value.shape for name, value in arrays.items()}
         require(good, "checkpoint", f"must hold the tensors of {prefix} in this run's shapes",
-                sorted(found), "Train again into another folder")  # fmt: skip
-        return found
+                sorted(arrays), "Train again into another folder")  # fmt: skip
+        return arrays
 
 
 def load_checkpoint(folder: Path) -> Checkpoint | None:
@@ -84,15 +84,16 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
     if not path.is_file():
         return None
     content = read_json(path, strict=True)
-    good = content.get("format") == FORMAT and isinstance(content.get("tensors"), str)
+    good = content.get("format") == CHECKPOINT_FORMAT and isinstance(content.get("tensors"), str)
     parts = [content.get("settings"), content.get("progress")]
     require(good and all(isinstance(p, dict) for p in parts), str(path),
-            f'must be a checkpoint of "format": "{FORMAT}"', content.get("format"))  # fmt: skip
+            f'must be a checkpoint of "format": "{CHECKPOINT_FORMAT}"',
+            content.get("format"))  # fmt: skip
     name = Path(content["tensors"]).name
     return Checkpoint(content["settings"], content["progress"], read_tensors(folder / name))
 
 
-def require_free(out: Path, resume: bool) -> None:
+def require_free_folder(out: Path, resume: bool) -> None:
     """Refuse to train over a model or a run that is already in `out`, unless it is resumed."""
     if resume and (out / "checkpoint" / "state.json").is_file():
         return

@@ -25,7 +25,7 @@ from ..denoise.unet import build_unet
 from ..moments import measure_moments, with_classes
 from ..noise import NoiseSource
 from ..sampling.sampler import PROCESSES
-from .checkpoint import json_line, load_checkpoint, require_free
+from .checkpoint import json_line, load_checkpoint, require_free_folder
 from .loop import Trainer
 from .objective import OBJECTIVES, build_objective
 from .options import FitKeywords, FitOptions, TrainOptions
@@ -35,14 +35,14 @@ if TYPE_CHECKING:
 
 MINUTES = 3.0
 SMALL_IMAGE = 16 * 16  # values an image may have for the MLP to serve when diffusers is missing
-FEWEST = 10  # examples a data set must hold
+FEWEST_EXAMPLES = 10  # examples a data set must hold
 MOST_DROPOUT = 0.3
 CHUNK = 1024  # examples read at once to measure moments
 LATE = 1.1  # of the minutes asked for, after which a run ends where it is
 TIMED_STEPS, TIMED_SECONDS = 40, 2.0  # the warm-up that turns minutes into steps
-NETWORKS = ("auto", "mlp", "unet")
+NETWORK_CHOICES = ("auto", "mlp", "unet")
 RATE = 1e-3  # of the MLP and of a UNet whose finest level is 32 wide
-BATCHES = {"mlp": 256, "unet": 64}
+BATCH_SIZES = {"mlp": 256, "unet": 64}
 ZERO_AT_START = ("outward.weight", "modulation.weight", "conv_out.weight")
 EMBEDDINGS = ("label.weight", "class_embedding.weight")
 
@@ -76,7 +76,7 @@ def fit(train: Dataset, **keywords: Unpack[FitKeywords]) -> NetworkDenoiser:
     kind = _network_kind(request.network, train.shape)
     together = processes.count == 1 or steps is not None  # clocks differ, and steps do not
     require(together, "steps", "must be given where several processes train", None)
-    batch_size = require_count("batch_size", request.batch_size or BATCHES[kind])
+    batch_size = require_count("batch_size", request.batch_size or BATCH_SIZES[kind])
     folder = _folder(request.out, request.resume)
     asked: Json = {
         "minutes": _minutes(request.minutes, steps), "steps": steps if steps is None else
@@ -129,7 +129,7 @@ def _run(
 
 
 def _network_kind(network: str, shape: tuple[int, ...]) -> str:
-    kind = require_choice("network", network, NETWORKS)
+    kind = require_choice("network", network, NETWORK_CHOICES)
     if kind != "auto":
         return kind
     if len(shape) != 3:
@@ -142,7 +142,7 @@ def _folder(out: PathLike | None, resume: bool) -> Path | None:
     if out is None:
         require(not resume, "resume", "needs out=, the folder of the run to go on with", resume)
         return None
-    require_free(Path(out), resume)
+    require_free_folder(Path(out), resume)
     return Path(out)
 
 
@@ -155,7 +155,12 @@ def _minutes(minutes: float | None, steps: int | None) -> float | None:
 
 
 def _parts(train: Dataset, held_out: Dataset | None, seed: int) -> tuple[Dataset, Dataset]:
-    require(len(train) >= FEWEST, "train", f"must hold at least {FEWEST} examples", len(train))
+    require(
+        len(train) >= FEWEST_EXAMPLES,
+        "train",
+        f"must hold at least {FEWEST_EXAMPLES} examples",
+        len(train),
+    )
     units = train.standardisation
     if held_out is not None:
         same = held_out.shape == train.shape

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from .._checks import InputError
 from .._processes import ALONE, Processes
 from ..denoise.arithmetic import rounded
-from ..denoise.base import in_phase_space
+from ..denoise.base import with_phase_noise
 from ..denoise.network import NetworkDenoiser, weights_of
 from ..noise import NoiseSource
 from .checkpoint import Checkpoint, damaged, whole_step
@@ -119,7 +119,7 @@ class Trainer:
         snr = torch.from_numpy(np.exp(log_snr[own]))
         sigma = snr.rsqrt().float().reshape(-1, *[1] * (x0.ndim - 1))
         x = (x0 + sigma * z).to(model.device)
-        noisy = in_phase_space(model, x, self._across, k, own.start)
+        noisy = with_phase_noise(model, x, self._across, k, own.start)
         call = rounded(model.network_call, self.options.precision)
         m = model.denoise(noisy, snr.to(model.device), self._labels(k, rows), network=call)
         r = (m - x0.to(model.device)).flatten(1)
@@ -245,12 +245,12 @@ class Trainer:
             errors = squared_errors(
                 self.model, self.examples, self.labels, self.log_snrs, seed=self.seed
             )
-        value, se, _ = ledger(errors, self.log_snrs)
+        value, se, _ = score_error_nats(errors, self.log_snrs)
         # one judge of when to stop: on other processors the last digits could differ
-        said = torch.tensor([value, se], dtype=torch.float64)
-        said = torch.zeros_like(said) if self.processes.rank else said
-        self.processes.add(said)
-        value, se = said.tolist()
+        error = torch.tensor([value, se], dtype=torch.float64)
+        error = torch.zeros_like(error) if self.processes.rank else error
+        self.processes.add(error)
+        value, se = error.tolist()
         with whole_step():
             self._log(value, se, start)
 
@@ -323,5 +323,5 @@ class Trainer:
                 self.adam.state[p] = {"step": step, "exp_avg": m, "exp_avg_sq": v}
 
     def _taken(self, saved: Checkpoint, part: str, like: list[Any]) -> list[Tensor]:
-        found = saved.take(part, numbered(like))
-        return [torch.from_numpy(found[str(i)]).to(p) for i, p in enumerate(like)]
+        tensors = saved.take(part, numbered(like))
+        return [torch.from_numpy(tensors[str(i)]).to(p) for i, p in enumerate(like)]

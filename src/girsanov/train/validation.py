@@ -52,12 +52,12 @@ def _errors(
     z = source.normal(k, rows.start, len(x), x[0].numel()).reshape(x.shape)
     noisy = (x + math.exp(-level / 2) * z).to(denoiser.device, denoiser.dtype)
     beside = NoiseSource(source.seed, "validation complement")
-    noisy = in_phase_space(denoiser, noisy, beside, k, rows.start)
-    known = None if label is None else label[rows].to(denoiser.device)
-    r = (denoiser(noisy, math.exp(level), known).cpu() - x).flatten(1).double()
+    noisy = with_phase_noise(denoiser, noisy, beside, k, rows.start)
+    labels = None if label is None else label[rows].to(denoiser.device)
+    r = (denoiser(noisy, math.exp(level), labels).cpu() - x).flatten(1).double()
     return r.square().sum(dim=1) if basis is None else basis.to_coordinates(r).square()
 
 
-def ledger(errors: Array, log_snrs: Array) -> Estimate:
+def score_error_nats(errors: Array, log_snrs: Array) -> Estimate:
     """Return equation (1) in nats from errors [n, K]."""
     return mean_estimate(errors @ (trapezium(log_snrs) * np.exp(log_snrs)) / 2)

@@ -87,7 +87,7 @@ def _measured(
     asked: dict[str, Any] = {"examples": request.examples, "draws": request.draws}
     levels = request.levels
     if request.calls is not None:
-        levels, *bought = within(request, denoiser, data, train)
+        levels, *bought = audit_within(request, denoiser, data, train)
         asked = dict(zip(asked, bought, strict=True))
     other = None if request.reference is None else load_model(request.reference, device=device)
     denoiser, other = _rounded(request, denoiser, other)
@@ -101,7 +101,7 @@ def _measured(
         "progress": progress,
     }  # fmt: skip
     if request.half_width is None:
-        measured = measure(denoiser, data, levels=levels or LEVELS, **asked, **options)
+        measured = measure(denoiser, data, levels=levels or DEFAULT_LEVELS, **asked, **options)
     else:
         measured = audit_to(denoiser, data, half_width=request.half_width, steps=request.steps,
                             levels=levels, **options)  # fmt: skip
@@ -120,7 +120,7 @@ def _data(
         beside = load_data(source, labels=labels, drop=drop, like=denoiser, class_order=order)
     if isinstance(data, Dataset):
         denoiser = captioned(denoiser, (data, beside), str(request.data), cache)
-        data, train = parts(denoiser, data, request.data)
+        data, train = held_out_and_train(denoiser, data, request.data)
     if beside is not None:
         train = for_model(denoiser, beside, str(source))
     return denoiser, data, train

@@ -54,18 +54,18 @@ def _sets(request: CompareRequest) -> tuple[Any, Any, Dataset | None, list[str]]
     samples, labels, drop = str(request.samples), request.labels, request.drop
     origin = read_origin(samples)
     denoiser = None if request.model is None else load_model(request.model)
-    like = denoiser if denoiser is not None else left_out(origin)
+    like = denoiser if denoiser is not None else columns_left_out(origin)
     data = read_source(request.data, labels, drop, like, request.class_order or "number")
     train = None
     if denoiser is not None and isinstance(data, Dataset):
-        data, train = parts(denoiser, data, request.data, labelled=True)
+        data, train = held_out_and_train(denoiser, data, request.data, labelled=True)
     if request.train_data is not None:
         train = load_data(request.train_data, labels=labels, drop=drop, like=like)
     drawn = load_data(samples, labels=origin.get("label_column"), like=like)
     shown = alike(drawn, data) if isinstance(data, Dataset) else drawn
     notes = []
     if denoiser is not None:
-        notes += [OTHER] if drawn_by_another(samples, denoiser.fingerprint) else []
+        notes += [OTHER_MODEL] if drawn_by_another(samples, denoiser.fingerprint) else []
         note = class_note(denoiser, data)
         notes += [note] if note else []
     return shown, data, train, notes

@@ -68,7 +68,7 @@ def demo(request: DemoRequest, *, stage: Callable[[str], Progress] | None = None
     require_place(folder, folder=True)
     asked: Json = {
         "minutes": require_number("minutes", request.minutes, above=0.0),
-        "network": require_choice("network", request.network, NETWORKS),
+        "network": require_choice("network", request.network, NETWORK_CHOICES),
         "seed": require_count("seed", request.seed, 0),
     }
     load_data(DATA)  # or say what brings them, before there is a folder

@@ -44,7 +44,7 @@ def by_samples(request: PlanRequest, progress: Progress | None) -> tuple[Audit, 
         by = distance.fit(seen.x, seen.labels, 0)
     best = tournament(
         audit, denoiser, data, by=by, steps=request.steps, candidates=request.candidates or None,
-        calls=CALLS if request.calls is None else request.calls, seed=request.seed,
+        calls=TOURNAMENT_CALLS if request.calls is None else request.calls, seed=request.seed,
         force=request.force, progress=progress,
     )  # fmt: skip
     return audit, best
@@ -62,7 +62,7 @@ def _data(
         return denoiser, data, None
     cache = Path(request.audit).absolute().parent
     denoiser = captioned(denoiser, (data,), str(request.data), cache)
-    data, train = parts(denoiser, data, request.data, labelled=True)
+    data, train = held_out_and_train(denoiser, data, request.data, labelled=True)
     if isinstance(denoiser, PipelineDenoiser):
         data = latents_of(denoiser, data, cache)[0]
         train = None if train is None else latents_of(denoiser, train, cache)[0]

@@ -76,7 +76,7 @@ def report(request: ReportRequest, *, progress: Progress | None = None) -> Repor
         first, *plans, out=out, others=others, samples=samples, data=data,
         commands=list(dict.fromkeys(commands)), figures=figures, progress=progress,
     )  # fmt: skip
-    models = [_said(path, a, plans) for path, a in zip(request.audit, audits, strict=True)]
+    models = [_verdicts(path, a, plans) for path, a in zip(request.audit, audits, strict=True)]
     if figures is None:
         return ReportResult(out, replaced, models, samples.notes)
     drawn = tuple(sorted(p for p in figures.iterdir() if p.suffix == ".svg"))
@@ -87,14 +87,14 @@ def report(request: ReportRequest, *, progress: Progress | None = None) -> Repor
 def _data(request: ReportRequest, audit: Audit) -> Shown | None:
     """Return what samples are shown beside, without the columns that the model left out."""
     origin = {} if request.samples is None else read_origin(str(request.samples))
-    unread = [*audit.facts.left_out, *left_out(origin)]
+    unread = [*audit.facts.left_out, *columns_left_out(origin)]
     if request.data is None:
         return None
     data = read_source(request.data, request.labels, request.drop, unread)
     return data.sample(SHOWN, seed=0).numpy() if isinstance(data, Law) else data
 
 
-def _said(path: PathLike, audit: Audit, plans: Sequence[Plan]) -> Json:
+def _verdicts(path: PathLike, audit: Audit, plans: Sequence[Plan]) -> Json:
     """Return the verdicts on a model: of its plans, and whether it knows nothing of the data."""
     own = [headline(audit, p) for p in plans if p.model == audit.facts.model]
     return {"audit": str(path), "untrained": audit.summary()["untrained"], "verdict": own}

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ..sets import Sets
 
 JUDGE_FOLDS = 5
-TREES, WIDE = 2000, 100  # rows from which, and numbers up to which, trees judge
+TREES, MOST_COLUMNS = 2000, 100  # rows from which, and numbers up to which, trees judge
 
 
 class LabelsMeasure(Measure):
@@ -104,7 +104,7 @@ def labels_kept(
 
 def _classifier(rows: int, dimension: int, seed: int) -> Any:
     """Return boosted trees for many rows of few numbers, else a logistic regression."""
-    if rows >= TREES and dimension <= WIDE:
+    if rows >= TREES and dimension <= MOST_COLUMNS:
         trees: Any = need("sklearn.ensemble", "compare").HistGradientBoostingClassifier
         return trees(random_state=seed % 2**32)
     linear: Any = need("sklearn.linear_model", "compare").LogisticRegression

@@ -17,14 +17,14 @@ Columns = dict[str, Values | None]  # the columns of a table by name; None: left
 class Wanted:
     """What a user asked for: columns to leave out, or the only ones to keep.
 
-    labels: the column of labels, which is kept; known: columns left out before, of the data that
+    labels: the column of labels, which is kept; left_out_before: columns, of the data that
     a model learnt from, which need not be there.
     """
 
     drop: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     labels: str | None = None
-    known: tuple[str, ...] = ()
+    left_out_before: tuple[str, ...] = ()
 
     @classmethod
     def asked(
@@ -39,14 +39,14 @@ class Wanted:
         if needed:
             rule = "must not name a column that the model was fitted on"
             refuse("drop", rule, needed[0], f"Read it here, or fit again with --drop {needed[0]}")
-        known = tuple(like if isinstance(like, list) else getattr(units, "left_out", ()))
+        named = tuple(like if isinstance(like, list) else getattr(units, "left_out", ()))
         for argument, names in (("drop", drop), ("only", only)):
             texts = not isinstance(names, str) and all(isinstance(n, str) for n in names)
             require(texts, argument, "must be a list of names of columns", names)
         both = not (drop and only)
         require(both, "drop", "cannot be given with only, which drops all others", list(drop))
         require(labels not in drop, "drop", "must not name the labels", labels)
-        return cls(tuple(drop), tuple(only), labels, known)
+        return cls(tuple(drop), tuple(only), labels, named)
 
     @property
     def asks(self) -> bool:
@@ -62,7 +62,7 @@ class Wanted:
                 rule = f"must name columns of {what} ({', '.join(there)})"
                 require(name in there, argument, rule, name)
         only = {*(self.only or there), self.labels}
-        out = {*self.drop, *(self.known if not self.only else ())} - {self.labels}
+        out = {*self.drop, *(self.left_out_before if not self.only else ())} - {self.labels}
         kept = {name: name in only and name not in out for name in there}
         if there and not any(kept.values()):
             refuse("drop", f"must leave a column of {what}", ", ".join(self.drop))

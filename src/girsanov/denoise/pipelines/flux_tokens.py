@@ -39,14 +39,14 @@ def tokens_of(shape: tuple[int, ...]) -> int:
     return shape[1] * shape[2] // 4
 
 
-def pack(z: Tensor) -> Tensor:
+def pack_tokens(z: Tensor) -> Tensor:
     """Return tokens [B, h w, 4 C] of items [B, C, 2h, 2w], equation (1)."""
     b, c, height, width = z.shape
     parts = z.reshape(b, c, height // 2, 2, width // 2, 2).permute(0, 2, 4, 1, 3, 5)
     return parts.reshape(b, height * width // 4, 4 * c)
 
 
-def unpack(tokens: Tensor, shape: tuple[int, ...]) -> Tensor:
+def unpack_tokens(tokens: Tensor, shape: tuple[int, ...]) -> Tensor:
     """Return items [B, C, 2h, 2w] of this shape from tokens, equation (1)."""
     c, height, width = shape
     parts = tokens.reshape(len(tokens), height // 2, width // 2, c, 2, 2)
@@ -60,19 +60,22 @@ def places(shape: tuple[int, ...], like: Tensor) -> Tensor:
     return torch.stack([torch.zeros_like(grid[0]), *grid], dim=-1).reshape(-1, 3).to(like.dtype)
 
 
-def call_packed(network: Any, seen: Tensor, time: Tensor, told: Json, weight: float) -> Tensor:
+def call_packed(
+    network: Any, seen: Tensor, time: Tensor, conditions: Json, weight: float
+) -> Tensor:
     """Return the network's output for states [B, C, 2h, 2w], shaped alike.
 
-    time: of the scheduler [B]; told: the text; weight: W, for a network that takes it.
+    time: of the scheduler [B]; conditions: the text; weight: W, for a network that takes it.
     """
-    texts = told["encoder_hidden_states"].shape[1]
+    texts = conditions["encoder_hidden_states"].shape[1]
     guides = is_distilled(network)
     guidance = seen.new_full((len(seen),), weight, dtype=torch.float32) if guides else None
-    made = network(
-        hidden_states=pack(seen), timestep=time.to(seen.dtype) / TIMES, guidance=guidance,
-        txt_ids=seen.new_zeros(texts, 3), img_ids=places(tuple(seen.shape[1:]), seen), **told,
+    answer = network(
+        hidden_states=pack_tokens(seen), timestep=time.to(seen.dtype) / TIMES, guidance=guidance,
+        txt_ids=seen.new_zeros(texts, 3), img_ids=places(tuple(seen.shape[1:]), seen),
+        **conditions,
     )  # fmt: skip
-    return unpack(made.sample, tuple(seen.shape[1:]))
+    return unpack_tokens(answer.sample, tuple(seen.shape[1:]))
 
 
 def packed_shape(network: Any, where: str) -> tuple[int, int, int]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..._typing import Json, PathLike
 
 PARTS = ("unet", "transformer", "model")
-PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
+PICKLE_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 HUB = "hub:"
 
 
@@ -60,14 +60,14 @@ def load_pipeline(
     parts = _parts(folder, None if scheduler is None else Path(scheduler), dtype)
     require_finite(parts.network, str(folder))
     try:
-        made = _assembled(parts, str(folder), any_level).to(place)
+        model = _assembled(parts, str(folder), any_level).to(place)
     except (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError) as cause:
         if isinstance(cause, InputError):
             raise
         raise InputError(
             f"{folder}: has a configuration that cannot be; {cause!r:.160}"
         ) from cause
-    return made if guidance == 1 else made.guided(guidance)
+    return model if guidance == 1 else model.guided(guidance)
 
 
 def from_pipeline(
@@ -88,8 +88,8 @@ def from_pipeline(
     text = Text(pipe) if type(network).__name__ in READERS else None
     parts = Parts(type(pipe).__name__, network, components["scheduler"], components.get("vae"),
                   index, text)  # fmt: skip
-    made = _assembled(parts, "pipeline", any_level, live=True)
-    return made if guidance == 1 else made.guided(guidance)
+    model = _assembled(parts, "pipeline", any_level, live=True)
+    return model if guidance == 1 else model.guided(guidance)
 
 
 def _named(pipe: Any) -> Json:
@@ -103,13 +103,13 @@ def _named(pipe: Any) -> Json:
 def _assembled(
     parts: Parts, where: str, any_level: bool, *, live: bool = False
 ) -> PipelineDenoiser:
-    shape = shape_of(parts.network, parts.vae, where)
-    made = PipelineDenoiser(
+    shape = network_item_shape(parts.network, parts.vae, where)
+    model = PipelineDenoiser(
         parts.network, parts.scheduler, shape, conditions_of(parts.network, where),
         label_names_of(parts.network, parts.model_index or {}), any_level, parts.pipeline,
         parts.vae, text=parts.text, live=live,
     )  # fmt: skip
-    return made if parts.text is None else with_captions(made)
+    return model if parts.text is None else with_captions(model)
 
 
 def _fetched(name: str) -> Path:
@@ -130,7 +130,7 @@ def _parts(folder: Path, scheduler: Path | None, dtype: torch.dtype | None) -> P
     path = given if given.is_file() else given / "scheduler_config.json"
     rule = "has no scheduler, whose levels its network was trained at: no scheduler_config.json"
     require(path.is_file(), f"model {folder}", rule, None, f"Looked for {path}")
-    made = build_scheduler(read_json(path), str(path))
+    built = build_scheduler(read_json(path), str(path))
     vae = folder / "vae"
     autoencoder = _loaded(vae, dtype) if (vae / "config.json").is_file() else None
     network, text = _loaded(place, dtype), None
@@ -138,16 +138,16 @@ def _parts(folder: Path, scheduler: Path | None, dtype: torch.dtype | None) -> P
         rule = "must be a whole pipeline: its network reads text, which model_index.json places"
         require(index.get("_class_name") in TEXT, f"model {folder}", rule,
                 index.get("_class_name"), "Known are " + ", ".join(TEXT))  # fmt: skip
-        loaded = {place.name: network, "scheduler": made, "vae": autoencoder}
+        loaded = {place.name: network, "scheduler": built, "vae": autoencoder}
         text = text_of(folder, index, loaded, dtype)
-    return Parts(str(index.get("_class_name", "")), network, made, autoencoder, index, text)
+    return Parts(str(index.get("_class_name", "")), network, built, autoencoder, index, text)
 
 
 def _network_folder(folder: Path) -> Path:
-    found = [folder / name for name in PARTS if (folder / name / "config.json").is_file()]
-    if not found:
+    folders = [folder / name for name in PARTS if (folder / name / "config.json").is_file()]
+    if not folders:
         refuse(f"model {folder}", "must hold a network: config.json in " + ", ".join(PARTS))
-    return found[0]
+    return folders[0]
 
 
 def _loaded(folder: Path, dtype: torch.dtype | None) -> Any:
@@ -155,9 +155,11 @@ def _loaded(folder: Path, dtype: torch.dtype | None) -> Any:
     config = read_json(folder / "config.json")
     name = config.get("_class_name")
     where = str(folder / "config.json")
-    require(name in CLASSES, where, "must be of a known class: " + ", ".join(CLASSES), name)
+    require(
+        name in PART_CLASSES, where, "must be of a known class: " + ", ".join(PART_CLASSES), name
+    )
     safe = sorted(p.name for p in folder.glob("*.safetensors"))
-    pickles = sorted(p.name for p in folder.iterdir() if p.suffix in PICKLES)
+    pickles = sorted(p.name for p in folder.iterdir() if p.suffix in PICKLE_SUFFIXES)
     if not safe:
         rule = "must hold weights as safetensors"
         remedy = "Convert them: load where they came from, then save_pretrained(FOLDER)"

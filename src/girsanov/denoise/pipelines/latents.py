@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from .pipeline import PipelineDenoiser
 
 RECONSTRUCTED = 256  # pictures (2) is measured on
-BATCH = 32
+PICTURE_BATCH = 32
 
 
 def encode_latents(
@@ -54,21 +54,21 @@ def encode_latents(
     name = sha256_of("latents", data.fingerprint, _fingerprint(model.vae))
     file = None if cache is None else Path(cache) / f"latents-{name[:24]}.safetensors"
     if file is not None and file.is_file():
-        found = read_tensors(file)
-        latents, errors = found["latents"], found["errors"]
+        tensors = read_tensors(file)
+        latents, errors = tensors["latents"], tensors["errors"]
         require(len(latents) == len(data), str(file), f"must hold {len(data)} latents",
                 len(latents), "Remove it")  # fmt: skip
     else:
         latents, errors = _encoded(model, pictures, progress)
         if file is not None:
             write_tensors(file, {"latents": latents, "errors": errors})
-    made = load_data(latents, name=f"latents of {data.name}")
+    dataset = load_data(latents, name=f"latents of {data.name}")
     if data.labels is not None:
-        made = made.with_labels(data.labels, data.label_names)
+        dataset = dataset.with_labels(data.labels, data.label_names)
     units = ImageStandardisation(model.shape, "chw", latents.dtype, -1.0, 1.0)
-    made = made.with_standardisation(units)
-    made.lineage = data.lineage
-    return made, reconstruction(errors)
+    dataset = dataset.with_standardisation(units)
+    dataset.lineage = data.lineage
+    return dataset, reconstruction(errors)
 
 
 def latent_shape(model: PipelineDenoiser, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -97,8 +97,8 @@ def _encoded(
     parts, errors = [], []
     vae = _upcast(model.vae)
     with still(vae):
-        for begin in range(0, total, BATCH):
-            x = pictures.batch(slice(begin, min(begin + BATCH, total)))
+        for begin in range(0, total, PICTURE_BATCH):
+            x = pictures.batch(slice(begin, min(begin + PICTURE_BATCH, total)))
             z = encode(vae, x)
             rule = f"must have latents of shape {model.shape}, as the network takes"
             require(tuple(z.shape[1:]) == model.shape, pictures.name, rule, tuple(z.shape[1:]),
@@ -107,7 +107,7 @@ def _encoded(
                 errors.append((decode(vae, z) - x).square().flatten(1).mean(1).numpy())
             parts.append(z.numpy())
             if progress is not None:
-                progress(min(begin + BATCH, total), total)
+                progress(min(begin + PICTURE_BATCH, total), total)
     out = np.concatenate(parts)
     require(bool(np.isfinite(out).all()), "autoencoder", "must give finite latents")
     return out, np.concatenate(errors)[:RECONSTRUCTED].astype(np.float64)
@@ -116,11 +116,11 @@ def _encoded(
 def encode(vae: Any, x: Tensor) -> Tensor:
     """Return z of (1) for pictures x [b, C, H, W] in [-1, 1], float32 on the CPU."""
     weight = next(vae.parameters())
-    made = vae.encode(x.to(weight.device, weight.dtype))
-    if hasattr(made, "latent_dist"):
-        raw = made.latent_dist.mode()
-    elif hasattr(made, "latents"):
-        raw = made.latents
+    encoded = vae.encode(x.to(weight.device, weight.dtype))
+    if hasattr(encoded, "latent_dist"):
+        raw = encoded.latent_dist.mode()
+    elif hasattr(encoded, "latents"):
+        raw = encoded.latents
     else:
         refuse("autoencoder", "must give latents when it encodes", type(vae).__name__)
     shift, scaling = _scaling(vae)
@@ -133,8 +133,8 @@ def decode(vae: Any, z: Tensor) -> Tensor:
     weight = next(vae.parameters())
     shift, scaling = _scaling(vae)
     raw = z / scaling + shift
-    made: Tensor = vae.decode(raw.to(weight.device, weight.dtype)).sample
-    return made.float().cpu()
+    decoded: Tensor = vae.decode(raw.to(weight.device, weight.dtype)).sample
+    return decoded.float().cpu()
 
 
 def _scaling(vae: Any) -> tuple[float | Tensor, float | Tensor]:

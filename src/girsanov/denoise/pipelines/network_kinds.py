@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 READERS = ("UNet2DConditionModel", "SD3Transformer2DModel", "FluxTransformer2DModel")  # of text
 NETWORKS = ("UNet2DModel", "DiTTransformer2DModel", "Transformer2DModel", *READERS)
 VAES = ("AutoencoderKL", "AutoencoderTiny", "VQModel")
-CLASSES = (*NETWORKS, *VAES)
+PART_CLASSES = (*NETWORKS, *VAES)
 
 
-def shape_of(network: Any, vae: Any, where: str) -> tuple[int, ...]:
+def network_item_shape(network: Any, vae: Any, where: str) -> tuple[int, ...]:
     """Return [C, H, W] of one item of this network."""
     config, name = network.config, type(network).__name__
     require(name in NETWORKS, where, "must have a network of " + ", ".join(NETWORKS), name,

@@ -32,21 +32,21 @@ def notes_on(
     evaluations: of the network in a call that is guided.
     """
     config = own_config(scheduler)
-    found = [*_clipping(config), *_variance(config), *_levels(config)]
+    notes = [*_clipping(config), *_variance(config), *_levels(config)]
     if guidance != 1:
-        found.append(
+        notes.append(
             f"guided with weight {guidance:g}, {COUNTED[evaluations]} of the network a call: a "
             "guided field has no data law, so every figure is relative to the guided field"
         )
     elif pipeline in GUIDED:
-        found.append(
+        notes.append(
             f"{pipeline} guides by default (guidance_scale={GUIDED[pipeline]:g}); a guided field "
             "has no data law, so what is measured here holds for guidance_scale=1"
         )
     if dtype != torch.float32:
-        found.append(f"the network runs in {str(dtype).removeprefix('torch.')}, the sampler's "
+        notes.append(f"the network runs in {str(dtype).removeprefix('torch.')}, the sampler's "
                      "own arithmetic in float32")  # fmt: skip
-    return tuple(found)
+    return tuple(notes)
 
 
 def _clipping(config: dict[str, Any]) -> list[str]:
@@ -72,15 +72,15 @@ def _variance(config: dict[str, Any]) -> list[str]:
 
 
 def _levels(config: dict[str, Any]) -> list[str]:
-    found = []
+    notes = []
     if config.get("timestep_spacing") == "leading":
         steps = int(config.get("num_train_timesteps", 1000))
         first = steps - steps // 10 + int(config.get("steps_offset") or 0)
-        found.append(f"its own scheduler spaces timesteps from the clean end (leading): 10 steps "
+        notes.append(f"its own scheduler spaces timesteps from the clean end (leading): 10 steps "
                      f"start at {first} of {steps - 1}, where data still show")  # fmt: skip
     if config.get("rescale_betas_zero_snr"):
-        found.append("its last training level has SNR 0; levels below 1e-6 are left out")
+        notes.append("its last training level has SNR 0; levels below 1e-6 are left out")
     used = [name for name in GRIDS if config.get(name)]
     if used:
-        found.append(f"its own grid follows {used[0]}; a plan has a grid of its own")
-    return found
+        notes.append(f"its own grid follows {used[0]}; a plan has a grid of its own")
+    return notes

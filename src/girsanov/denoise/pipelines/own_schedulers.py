@@ -21,7 +21,7 @@ from ..._checks import InputError, need, refuse, require, shown
 from ...noise import NoiseSource
 from .flux_tokens import tokens_of
 from .pipeline import PipelineDenoiser
-from .schedule import LOWEST, Clock, build_scheduler, own_config
+from .schedule import LOWEST, PipelineClock, build_scheduler, own_config
 
 if TYPE_CHECKING:
     from ..._typing import Json, Levels, Progress, Tensor
@@ -48,17 +48,17 @@ def own_schedulers(model: PipelineDenoiser) -> dict[str, Json]:
     Flow and EDM pipelines have only their own: the others do not know their levels.
     """
     own = json.loads(model.scheduler.to_json_string())
-    found = {f"its own {type(model.scheduler).__name__}": own}
+    configs = {f"its own {type(model.scheduler).__name__}": own}
     if model.clock.kind != "vp" or model.levels is None:
-        return found
+        return configs
     diffusers = need("diffusers", "diffusers")
     for name, kind, options in TRIED:
         try:
-            made = getattr(diffusers, kind).from_config(model.scheduler.config, **options)
+            scheduler = getattr(diffusers, kind).from_config(model.scheduler.config, **options)
         except BROKEN:  # of a prediction type that it does not know, for one
             continue
-        found[f"diffusers' {name}"] = json.loads(made.to_json_string())
-    return found
+        configs[f"diffusers' {name}"] = json.loads(scheduler.to_json_string())
+    return configs
 
 
 def started(config: Json, calls: int, model: PipelineDenoiser | None = None) -> Any:
@@ -66,33 +66,33 @@ def started(config: Json, calls: int, model: PipelineDenoiser | None = None) -> 
 
     model: whose items' size decides where the configuration says so (`use_dynamic_shifting`).
     """
-    made = build_scheduler(config, "scheduler")
+    scheduler = build_scheduler(config, "scheduler")
     for steps in range(calls, 0, -1):
         try:
-            made.set_timesteps(steps, **_told(config, steps, model))
+            scheduler.set_timesteps(steps, **_pipeline_options(config, steps, model))
         except BROKEN as cause:
             refuse("scheduler", f"must run with {calls} network calls", shown(str(cause)))
-        if len(made.timesteps) <= calls:  # second order calls twice a step
-            return made
-    refuse("scheduler", f"must run with {calls} network calls", type(made).__name__)
+        if len(scheduler.timesteps) <= calls:  # second order calls twice a step
+            return scheduler
+    refuse("scheduler", f"must run with {calls} network calls", type(scheduler).__name__)
 
 
-def _told(config: Json, steps: int, model: PipelineDenoiser | None) -> Json:
+def _pipeline_options(config: Json, steps: int, model: PipelineDenoiser | None) -> Json:
     """Return what FluxPipeline and StableDiffusion3Pipeline tell their scheduler besides."""
     if model is None or model.clock.kind != "flow":
         return {}
-    told: Json = {}
+    options: Json = {}
     if model.packed and not config.get("use_flow_sigmas"):
-        told["sigmas"] = np.linspace(1.0, 1 / steps, steps)
+        options["sigmas"] = np.linspace(1.0, 1 / steps, steps)
     if config.get("use_dynamic_shifting"):
         low, high = (int(config.get(f"{k}_image_seq_len", n)) for k, n in SEQUENCES.items())
         base, most = (float(config.get(k, v)) for k, v in SHIFTS.items())
         share = (tokens_of(model.shape) - low) / (high - low)
-        told["mu"] = base + share * (most - base)
-    return told
+        options["mu"] = base + share * (most - base)
+    return options
 
 
-def levels_of(scheduler: Any, clock: Clock) -> Levels:
+def levels_of(scheduler: Any, clock: PipelineClock) -> Levels:
     """Return the SNRs that a scheduler, once set, calls the network at, increasing."""
     sigmas = getattr(scheduler, "sigmas", None)
     if sigmas is not None and len(sigmas) > len(scheduler.timesteps):

@@ -35,7 +35,7 @@ from ..facts import ModelFacts, PipelineFacts
 from ..still import plain, still
 from .flux_tokens import call_packed, is_distilled, is_packed
 from .notes import notes_on
-from .schedule import Clock, clock_of, own_config
+from .schedule import PipelineClock, clock_of, own_config
 
 # (label [B] or None, B, a tensor of the network's device and type) -> keyword arguments
 Conditions = Callable[[Tensor | None, int, Tensor], Json]
@@ -70,7 +70,7 @@ class PipelineDenoiser:
     standardisation = None  # a pipeline does not say which units its images had
 
     def __post_init__(self) -> None:
-        self.clock: Clock = clock_of(self.scheduler)
+        self.clock: PipelineClock = clock_of(self.scheduler)
         self.clipping = clip_of(own_config(self.scheduler))
         self.packed = is_packed(self.network)
         self.distilled = is_distilled(self.network)
@@ -105,15 +105,15 @@ class PipelineDenoiser:
 
         Raises InputError for a network that cannot be asked without its condition.
         """
-        made, weight = copy.copy(self), require_number("guidance", weight)
-        made.guidance = weight
+        copied, weight = copy.copy(self), require_number("guidance", weight)
+        copied.guidance = weight
         if weight != 1:
             remedy = "Leave guidance out"
             if self.conditions is None:
                 refuse("guidance", "needs a network with a condition", weight, remedy)
             self.conditions(None, 1, next(self.network.parameters()))  # refuses without "none"
-        made.seal()
-        return made
+        copied.seal()
+        return copied
 
     def sized(self, shape: tuple[int, ...]) -> PipelineDenoiser:
         """Return the denoiser for items of this shape, of a network that draws any size.
@@ -124,9 +124,9 @@ class PipelineDenoiser:
             return self
         fits = len(shape) == 3 and shape[0] == self.shape[0] and shape[1] % 2 == shape[2] % 2 == 0
         require(fits, "shape", f"must be {self.shape[0]} channels of even height and width", shape)
-        made = copy.copy(self)
-        made.shape = shape
-        return made
+        copied = copy.copy(self)
+        copied.shape = shape
+        return copied
 
     @property
     def unnamed(self) -> bool:
@@ -188,25 +188,25 @@ class PipelineDenoiser:
     def raw(self, seen: Tensor, time: Tensor, label: Tensor | None) -> Tensor:
         """Return the network's whole output for the state `seen` at times [B], by equation (2)."""
         with still(self.network):
-            told = self._evaluated(seen, time, label)
+            answer = self._evaluated(seen, time, label)
             if self.guidance == 1 or self.distilled:
-                return told
+                return answer
             c, none = self.shape[0], self._evaluated(seen, time, None)[:, : self.shape[0]]
-        return torch.cat([none + self.guidance * (told[:, :c] - none), told[:, c:]], dim=1)
+        return torch.cat([none + self.guidance * (answer[:, :c] - none), answer[:, c:]], dim=1)
 
     def _evaluated(self, seen: Tensor, time: Tensor, label: Tensor | None) -> Tensor:
         seen, time = plain(seen.to(self.weights_dtype)), plain(time)
-        told = {} if self.conditions is None else self.conditions(label, len(seen), seen)
+        inputs = {} if self.conditions is None else self.conditions(label, len(seen), seen)
         try:
             if self.packed:
-                return call_packed(self.network, seen, time, told, self.guidance)
-            made = self.network(seen, timestep=time, **told)
+                return call_packed(self.network, seen, time, inputs, self.guidance)
+            answer = self.network(seen, timestep=time, **inputs)
         except torch.OutOfMemoryError:
             raise
         except Exception as cause:  # what its configuration promised and its layers cannot do
             rule = "has a network that fails when it is called"
             raise InputError(f"model {self.pipeline}: {rule}; {shown(str(cause), 160)}") from cause
-        return made.sample  # type: ignore[no-any-return]
+        return answer.sample  # type: ignore[no-any-return]
 
     def shown(self, x: Tensor) -> Tensor:
         """Return samples as the pipeline shows them: within [-1, 1], latents as they are."""

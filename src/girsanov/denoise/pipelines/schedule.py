@@ -43,7 +43,7 @@ FLOW_ENDS = (1e-3, 0.999)  # default range of sigma/(1 + sigma) of a flow, whose
 
 
 @dataclass(frozen=True)
-class Clock:
+class PipelineClock:
     """Equations (1) to (3).
 
     kind: ``vp``, ``flow`` or ``edm``; output: parametrisation of the network's output (of (3):
@@ -82,15 +82,15 @@ class Clock:
             if self.kind == "flow":
                 return np.asarray(self.steps * sigma / (1 + sigma))
             return np.asarray(np.log(sigma) / 4)
-        known = np.log(self.snrs)
-        near = np.abs(known - np.log(s)[..., None]).argmin(axis=-1)
-        off = np.abs(known[near] - np.log(s))
+        log_snrs = np.log(self.snrs)
+        near = np.abs(log_snrs - np.log(s)[..., None]).argmin(axis=-1)
+        off = np.abs(log_snrs[near] - np.log(s))
         if bool((off <= NEAR).all()):
             return np.asarray(self.times[near])
-        require(any_level, "snr", f"must be one of the {len(known)} levels the network was "
+        require(any_level, "snr", f"must be one of the {len(log_snrs)} levels the network was "
                 f"trained at (nearest: {self.snrs[near[off > NEAR][0]]:.6g})",
                 float(s[off > NEAR][0]), "Take one of model.levels, or any_level")  # fmt: skip
-        return np.asarray(np.interp(np.log(s), known, self.times))
+        return np.asarray(np.interp(np.log(s), log_snrs, self.times))
 
     def x0(self, output: Tensor, x: Tensor, snr: Array) -> Tensor:
         """Return the x0 prediction behind `output`; x [B, *], snr [B] or [1]."""
@@ -109,7 +109,7 @@ class Clock:
         }
 
     @classmethod
-    def from_json(cls, content: Json) -> Clock:
+    def from_json(cls, content: Json) -> PipelineClock:
         """Return the clock that `to_json` described."""
         low, high = content["snr_range"]
         rows = {k: None if content[k] is None else np.asarray(content[k], np.float64)
@@ -129,8 +129,8 @@ def _like(values: Array, x: Tensor) -> Tensor:
 
 def own_config(scheduler: Any) -> Json:
     """Return the settings that this scheduler's class has; diffusers keeps those of others too."""
-    known = inspect.signature(type(scheduler).__init__).parameters
-    return {k: v for k, v in dict(scheduler.config).items() if k in known}
+    parameters = inspect.signature(type(scheduler).__init__).parameters
+    return {k: v for k, v in dict(scheduler.config).items() if k in parameters}
 
 
 def build_scheduler(config: Json, where: str) -> Any:
@@ -140,8 +140,8 @@ def build_scheduler(config: Json, where: str) -> Any:
     require(isinstance(name, str), where, "must name a scheduler class in _class_name", name)
     _require_levels({str(name)}, where)
     kind = getattr(diffusers, str(name), None)
-    known = isinstance(kind, type) and str(name).endswith("Scheduler")
-    require(known, where, "must name a scheduler that this version of diffusers has", name)
+    valid = isinstance(kind, type) and str(name).endswith("Scheduler")
+    require(valid, where, "must name a scheduler that this version of diffusers has", name)
     try:
         return kind.from_config(config)  # type: ignore[union-attr]
     except ImportError as cause:
@@ -161,7 +161,7 @@ def _require_levels(names: set[str], where: str) -> None:
             "A distilled network predicts samples, not E[x0 | x]; it has no levels")  # fmt: skip
 
 
-def clock_of(scheduler: Any, where: str = "scheduler") -> Clock:
+def clock_of(scheduler: Any, where: str = "scheduler") -> PipelineClock:
     """Return the clock of a diffusers scheduler.
 
     Raises InputError for one of a distilled network, and when it has neither `alphas_cumprod`
@@ -181,7 +181,7 @@ def clock_of(scheduler: Any, where: str = "scheduler") -> Clock:
         rule = "must have prediction_type epsilon or v_prediction"
         require(output in ("epsilon", "v"), where, rule, config["prediction_type"])
         ends = (config["sigma_max"] ** -2.0, config["sigma_min"] ** -2.0)
-        return Clock("edm", output, ends, steps, sigma_data=float(config["sigma_data"]))
+        return PipelineClock("edm", output, ends, steps, sigma_data=float(config["sigma_data"]))
     kept = getattr(scheduler, "alphas_cumprod", None)
     if kept is None or name == "DDPMWuerstchenScheduler":
         refuse(where, "must define alphas_cumprod, or be a FlowMatch or EDM scheduler", name)
@@ -194,12 +194,12 @@ def _output(prediction: Any, where: str) -> str:
     return OUTPUTS[prediction]
 
 
-def _flow(steps: int, output: str) -> Clock:
+def _flow(steps: int, output: str) -> PipelineClock:
     low, high = (((1 - u) / u) ** 2 for u in FLOW_ENDS[::-1])
-    return Clock("flow", output, (low, high), steps)
+    return PipelineClock("flow", output, (low, high), steps)
 
 
-def vp_clock(kept: Array, output: str, where: str, config: Json | None = None) -> Clock:
+def vp_clock(kept: Array, output: str, where: str, config: Json | None = None) -> PipelineClock:
     """Return the clock of `alphas_cumprod`, `kept` [T], and of what else a scheduler says."""
     config = config or {}
     require(kept.ndim == 1, where, "must have alphas_cumprod, one a timestep", kept.shape)
@@ -216,5 +216,5 @@ def vp_clock(kept: Array, output: str, where: str, config: Json | None = None) -
     if config.get("timestep_type") == "continuous" and output == "v":
         low, high = (config.get(k) for k in ("sigma_max", "sigma_min"))
         ends = (low**-2.0, high**-2.0) if low and high else ends
-        return Clock("vp", output, ends, len(kept))
-    return Clock("vp", output, ends, len(kept), levels, times.astype(np.float64))
+        return PipelineClock("vp", output, ends, len(kept))
+    return PipelineClock("vp", output, ends, len(kept), levels, times.astype(np.float64))

@@ -32,12 +32,12 @@ TEXT = (
     "FluxPipeline",
 )
 LIBRARIES = ("diffusers", "transformers", "stable_diffusion", None)
-BATCH = 32  # prompts encoded at once
-MOST = 2**30  # numbers of all embeddings together: 4 GiB
+PROMPT_BATCH = 32  # prompts encoded at once
+MOST_NUMBERS = 2**30  # numbers of all embeddings together: 4 GiB
 OFF = ("safety_checker", "feature_extractor", "image_encoder")
 
 XL = "StableDiffusionXLPipeline"
-SIZES = "added_cond_kwargs.time_ids"
+SIZES_INPUT = "added_cond_kwargs.time_ids"
 
 
 class Text:
@@ -58,23 +58,23 @@ class Text:
         alone = {"device": place, "do_classifier_free_guidance": False}
         with still(*self.encoders.values()):
             if self.kind == "StableDiffusionPipeline":
-                told, _ = encode(prompts, place, 1, False)
-                return {"encoder_hidden_states": told}
+                embedded, _ = encode(prompts, place, 1, False)
+                return {"encoder_hidden_states": embedded}
             if self.kind == "FluxPipeline":
-                told, pooled, _ = encode(prompts, None, device=place)
+                embedded, pooled, _ = encode(prompts, None, device=place)
             elif self.kind == "StableDiffusion3Pipeline":
-                told, _, pooled, _ = encode(prompts, None, None, **alone)
+                embedded, _, pooled, _ = encode(prompts, None, None, **alone)
             else:
-                told, _, pooled, _ = encode(prompts, None, **alone)
-                return {"encoder_hidden_states": told, **self._added(pooled)}
-            return {"encoder_hidden_states": told, "pooled_projections": pooled}
+                embedded, _, pooled, _ = encode(prompts, None, **alone)
+                return {"encoder_hidden_states": embedded, **self._added(pooled)}
+            return {"encoder_hidden_states": embedded, "pooled_projections": pooled}
 
     def empty(self) -> dict[str, Tensor]:
         """Return what the network is told without a prompt, one row."""
-        made = self.encode([""])
+        encoded = self.encode([""])
         if not self.zeros:
-            return made
-        return {k: v if k == SIZES else torch.zeros_like(v) for k, v in made.items()}
+            return encoded
+        return {k: v if k == SIZES_INPUT else torch.zeros_like(v) for k, v in encoded.items()}
 
     @property
     def zeros(self) -> bool:
@@ -84,7 +84,7 @@ class Text:
     def _added(self, pooled: Tensor) -> dict[str, Tensor]:
         """Return the pooled texts and the sizes (original, crop, target) that SDXL is told."""
         sizes = torch.tensor([[self.side, self.side, 0, 0, self.side, self.side]])
-        return {"added_cond_kwargs.text_embeds": pooled, SIZES: sizes.expand(len(pooled), 6)}
+        return {"added_cond_kwargs.text_embeds": pooled, SIZES_INPUT: sizes.expand(len(pooled), 6)}
 
     @property
     def side(self) -> int:
@@ -107,13 +107,13 @@ class Text:
     @property
     def fingerprint(self) -> str:
         """SHA-256 of the weights of the encoders, and of what else `encode` tells."""
-        found: list[bytes | str | np.ndarray] = [self.kind]
-        found += [str((self.zeros, self.side))] if self.kind == XL else []
+        parts: list[bytes | str | np.ndarray] = [self.kind]
+        parts += [str((self.zeros, self.side))] if self.kind == XL else []
         for name, encoder in self.encoders.items():
             for key, value in sorted(encoder.state_dict().items()):
                 raw = value.detach().cpu().contiguous().reshape(-1)
-                found += [name, key, str(value.dtype), raw.view(torch.uint8).numpy()]
-        return sha256_of(*found)
+                parts += [name, key, str(value.dtype), raw.view(torch.uint8).numpy()]
+        return sha256_of(*parts)
 
 
 def text_of(folder: Path, index: Json, loaded: Json, dtype: torch.dtype | None) -> Text:
@@ -153,12 +153,12 @@ def with_captions(
         refuse("model", "must be a pipeline that reads text, to be given captions")
     names = tuple(captions)
     require(len(set(names)) == len(names), "captions", "must be distinct", None)
-    made = copy.copy(model)
-    made.label_names, made.classes = names, len(names)
+    copied = copy.copy(model)
+    copied.label_names, copied.classes = names, len(names)
     shares = [1.0] * len(names) if counts is None else [float(n) for n in counts]
-    made.training = {**model.training, "label_shares": shares}
-    made.conditions = _told(_embedded(model.text, names, cache), len(names))
-    return made
+    copied.training = {**model.training, "label_shares": shares}
+    copied.conditions = _text_conditions(_embedded(model.text, names, cache), len(names))
+    return copied
 
 
 def _embedded(text: Text, names: tuple[str, ...], cache: PathLike | None) -> dict[str, Tensor]:
@@ -169,12 +169,15 @@ def _embedded(text: Text, names: tuple[str, ...], cache: PathLike | None) -> dic
         file = Path(cache) / f"captions-{key[:24]}.safetensors"
         if file.is_file():
             return {k: torch.from_numpy(v) for k, v in read_tensors(file).items()}
-    parts, batches = [], [list(names[k : k + BATCH]) for k in range(0, len(names), BATCH)]
+    parts, batches = (
+        [],
+        [list(names[k : k + PROMPT_BATCH]) for k in range(0, len(names), PROMPT_BATCH)],
+    )
     for batch in [*batches, []]:
-        made = text.encode(batch) if batch else text.empty()
-        part = {k: v.float().cpu() for k, v in made.items()}
+        embedded = text.encode(batch) if batch else text.empty()
+        part = {k: v.float().cpu() for k, v in embedded.items()}
         size = sum(v[0].numel() for v in part.values()) * (len(names) + 1)
-        require(size <= MOST, "captions", "must be fewer: their embeddings take "
+        require(size <= MOST_NUMBERS, "captions", "must be fewer: their embeddings take "
                 f"{size * 4 / 2**30:.0f} GiB", len(names), "Give fewer pictures")  # fmt: skip
         parts.append(part)
     whole = {k: torch.cat([part[k] for part in parts]) for k in parts[0]}
@@ -183,7 +186,7 @@ def _embedded(text: Text, names: tuple[str, ...], cache: PathLike | None) -> dic
     return whole
 
 
-def _told(table: dict[str, Tensor], null: int) -> Conditions:
+def _text_conditions(table: dict[str, Tensor], null: int) -> Conditions:
     def tell(label: Tensor | None, count: int, like: Tensor) -> Json:
         rows = torch.full((count,), null) if label is None else label.cpu()
         out: Json = {}

@@ -24,19 +24,19 @@ def units_for(denoiser: Denoiser, data: Dataset) -> Standardisation:
     own: Standardisation | None = getattr(denoiser, "standardisation", None)
     if own is not None:
         return own
-    found, pair = data.standardisation, getattr(denoiser, "units", None)
-    pictures = isinstance(found, ImageStandardisation)
+    units, pair = data.standardisation, getattr(denoiser, "units", None)
+    pictures = isinstance(units, ImageStandardisation)
     require(pictures, data.name, f"must hold items of shape {denoiser.shape}", data.shape)
-    assert isinstance(found, ImageStandardisation)
+    assert isinstance(units, ImageStandardisation)
     if pair is not None:
-        return replace(found, mean=pair[0], scale=pair[1])
-    if found.dtype.kind != "f":
-        return found
+        return replace(units, mean=pair[0], scale=pair[1])
+    if units.dtype.kind != "f":
+        return units
     latent = getattr(denoiser, "vae", None) is not None and data.shape == denoiser.shape
-    inside = found.low >= -1 and found.high <= 1
-    if latent or (inside and found.low < 0):
-        return replace(found, low=-1.0, high=1.0)
-    return replace(found, low=0.0, high=1.0) if inside else found
+    inside = units.low >= -1 and units.high <= 1
+    if latent or (inside and units.low < 0):
+        return replace(units, low=-1.0, high=1.0)
+    return replace(units, low=0.0, high=1.0) if inside else units
 
 
 def in_units_of(denoiser: Denoiser, data: Dataset) -> Dataset:
@@ -46,5 +46,5 @@ def in_units_of(denoiser: Denoiser, data: Dataset) -> Dataset:
 
 def knows_units(denoiser: Denoiser) -> bool:
     """Return whether a model says in which units it takes data."""
-    known = [getattr(denoiser, name, None) is not None for name in ("standardisation", "units")]
-    return any(known) or hasattr(denoiser, "vae")
+    given = [getattr(denoiser, name, None) is not None for name in ("standardisation", "units")]
+    return any(given) or hasattr(denoiser, "vae")

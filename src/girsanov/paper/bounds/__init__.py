@@ -4,7 +4,7 @@ Say what is known of the data in `Facts`; `compare_bounds` asks every theorem, `
 """
 
 from .any_law import any_law as any_law
-from .any_law import certificate as certificate
+from .any_law import any_law_certificate as any_law_certificate
 from .chen2023_cld import theorem6 as theorem6
 from .chen2023_ddpm import discretisation as discretisation
 from .chen2023_ddpm import ei_relative as ei_relative
@@ -22,5 +22,5 @@ from .invert import THEOREMS as THEOREMS
 from .invert import steps_for as steps_for
 from .result import Bound as Bound
 from .result import Rate as Rate
-from .table import Row as Row
+from .table import TheoremRow as TheoremRow
 from .table import compare_bounds as compare_bounds

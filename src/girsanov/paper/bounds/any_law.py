@@ -30,7 +30,7 @@ import numpy as np
 
 from ..._checks import require, require_choice, require_count, require_levels
 from . import steps as of
-from .chen2023_ddpm import EXACT, MOMENT
+from .chen2023_ddpm import EXACT_SCORE, MOMENT
 from .chen2023_support import denoised_w2
 from .result import Bound
 
@@ -58,7 +58,7 @@ def geometric_discretisation(
     return d / 2 * (2 * (n - 1) * bend + math.log1p(math.expm1(min(x, 300)) * b0))
 
 
-def score_term(error: float, steps: int, *, first: float, last: float) -> float:
+def any_law_score_term(error: float, steps: int, *, first: float, last: float) -> float:
     """Return (6) in nats for a score of root mean square `error` at every level."""
     ratio = math.log(last / first)
     if ratio / steps > 300:
@@ -101,7 +101,7 @@ def any_law(
         math.log1p(1 / first) / 2,
         math.log1p(1 / last) / 2,
         denoised_w2(facts, last),
-        (MOMENT, learned if error else EXACT, "the last step is denoised (for W2)"),
+        (MOMENT, learned if error else EXACT_SCORE, "the last step is denoised (for W2)"),
     )
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 PAPER = "Benton et al. 2024"
 
 
-def rate_steps(facts: Facts, tv: float, stop: float) -> Rate:
+def benton2024_rate(facts: Facts, tv: float, stop: float) -> Rate:
     """Return N of (2) with every constant 1, for a total variation `tv` at time `stop`."""
     d, kl = facts.dimension, budget(tv)
     time = max(1.0, math.log(d / kl) / 2)

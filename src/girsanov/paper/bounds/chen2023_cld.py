@@ -32,7 +32,7 @@ from scipy.special import gammainc, gammaincc
 
 from ..._checks import require, require_choice, require_count, require_number
 from . import steps as of
-from .chen2023_ddpm import FISHER, SMOOTH, assumed, rate_tv
+from .chen2023_ddpm import FISHER_BOUND, SMOOTH, assumed, rate_tv
 from .chen2023_support import early_stopping_w2
 from .facts import Facts, require_error
 from .result import Bound
@@ -41,10 +41,10 @@ if TYPE_CHECKING:
     from ..._typing import Array
 
 FORMS = ("4a", "4b")
-MOST = 2**21  # steps up to which (4b) is summed; it promises nothing beyond them
+MOST_SUMMED_STEPS = 2**21  # steps up to which (4b) is summed; it promises nothing beyond them
 
 
-def ou_time(time: Array | float) -> Array:
+def ou_time_of_cld(time: Array | float) -> Array:
     """Return t' of the Ornstein-Uhlenbeck process with the same SNR at CLD time t."""
     x = 2 * np.asarray(time, dtype=np.float64)
     # r = gammaincc(3, 2t): of it and its complement the smaller keeps its digits
@@ -75,18 +75,18 @@ def _score_moments(
     dimension: int, information: Callable[[Array], Array], t: Array
 ) -> tuple[Array, Array]:
     """Return J_vv and J_xv of equation (2) at CLD times t."""
-    g = (information(ou_time(t)) - dimension) / (1 + 2 * t + 2 * t**2)
+    g = (information(ou_time_of_cld(t)) - dimension) / (1 + 2 * t + 2 * t**2)
     return dimension + g * t**2, g * t * (1 + t)
 
 
-def uniform_discretisation(facts: Facts, form: str, steps: int, *, time: float) -> float:
+def uniform_cld_discretisation(facts: Facts, form: str, steps: int, *, time: float) -> float:
     """Return (4a) or (4b) in nats for `steps` equal steps of CLD time."""
     d, h = facts.dimension, time / steps
     if require_choice("form", form, FORMS) == "4a":
         lip = facts.lipschitz_at(0.0)
         return 2 * steps * d * (lip * float(of.lag(h)) + 4 * lip * lip * float(of.turn(h)))
     first = facts.fisher(0.0)
-    if math.isinf(first) or steps > MOST:
+    if math.isinf(first) or steps > MOST_SUMMED_STEPS:
         return math.inf
     t = h * np.arange(1, steps + 1)
     p = np.append(np.diff(gammainc(3, 2 * np.concatenate([[0.0], t]))) / 4, 0.0)
@@ -117,7 +117,7 @@ def theorem6(
     require_number("time", time, above=0.0)
     require_error(score_error)
     forms = FORMS if form is None else (require_choice("form", form, FORMS),)
-    values = {f: uniform_discretisation(facts, f, steps, time=time) for f in forms}
+    values = {f: uniform_cld_discretisation(facts, f, steps, time=time) for f in forms}
     best = min(values, key=lambda f: values[f])
     require(math.isfinite(values[best]), "facts", "must bound the score of the data itself", facts)
     most = max(facts.fisher(0.0), facts.dimension)
@@ -125,17 +125,21 @@ def theorem6(
     error = 2 * time * score_error**2
     error += 2 * math.sqrt(5) * h * time * score_error * math.sqrt(most) if score_error else 0.0
     smooth = best == "4a"
-    known = SMOOTH.format(facts.lipschitz_at(0.0)) if smooth else FISHER.format(facts.fisher(0.0))
+    smoothness = (
+        SMOOTH.format(facts.lipschitz_at(0.0))
+        if smooth
+        else FISHER_BOUND.format(facts.fisher(0.0))
+    )
     return Bound(
         f"Theorem 6, ({best})",
         "CLD, v-score frozen, equal steps of time",
         steps,
-        facts.start(float(ou_time(time))),
+        facts.start(float(ou_time_of_cld(time))),
         values[best],
         error,
         time,
         0.0,
         early_stopping_w2(facts, 0.0),
-        assumed(known, score_error, 0.0),
+        assumed(smoothness, score_error, 0.0),
         rate_tv(facts, steps, time, score_error),
     )

@@ -42,14 +42,16 @@ if TYPE_CHECKING:
 PAPER = "Chen et al. 2023"
 FORMS = ("2a", "2b", "2c")
 MOMENT = "Assumption 2: the data have a finite second moment"
-SCORE = "Assumption 3: the score is learned with root mean square error {:.3g} at every step"
-EXACT = "the score is exact (Assumption 3 with error 0)"
-STOPPED = "the target is the data noised for a time delta = {:.3g} (early stopping)"
+LEARNED_SCORE = (
+    "Assumption 3: the score is learned with root mean square error {:.3g} at every step"
+)
+EXACT_SCORE = "the score is exact (Assumption 3 with error 0)"
+EARLY_STOPPED = "the target is the data noised for a time delta = {:.3g} (early stopping)"
 SMOOTH = "Assumption 1: the score is L-Lipschitz at all times after delta, L = {:.3g}"
-FISHER = "the Fisher information at delta is at most {:.3g}"
+FISHER_BOUND = "the Fisher information at delta is at most {:.3g}"
 
 
-def discretisation(times: Array, information: Array, integral: float) -> float:
+def exact_score_discretisation(times: Array, information: Array, integral: float) -> float:
     """Return equation (1), exact for an exact score: the path KL of the steps, in nats.
 
     times: t_0 < ... < t_N; information: I(t_0), ..., I(t_N); integral: of I dt over them.
@@ -85,7 +87,7 @@ def uniform_discretisation(
         return math.inf
     left = math.log1p(math.expm1(2 * h) * first / d) / 2
     last = float(of.a(h)) * d / float(facts.spread_at(time))
-    return d * (left + (n - 1) * float(of.phi(h)) - last)
+    return d * (left + (n - 1) * float(of.step_phi(h)) - last)
 
 
 def grid_discretisation(facts: Facts, times: Array) -> float:
@@ -140,10 +142,10 @@ def theorem2(
     total = n * h * score_error**2
     if score_error > 0:
         total += 2 * float(of.b(h)) * score_error * root_information(facts, n, time, t0)
-    known = (
+    smoothness = (
         SMOOTH.format(facts.lipschitz_at(t0))
         if best == "2a"
-        else FISHER.format(facts.fisher(t0))
+        else FISHER_BOUND.format(facts.fisher(t0))
     )  # fmt: skip
     return Bound(
         f"Theorem 2, ({best})",
@@ -155,7 +157,7 @@ def theorem2(
         time,
         t0,
         early_stopping_w2(facts, t0),
-        assumed(known, score_error, t0),
+        assumed(smoothness, score_error, t0),
         rate_tv(facts, n, time, score_error),
     )
 
@@ -176,7 +178,7 @@ def theorem2_on_grid(facts: Facts, times: Array, score_errors: Array | float = 0
         float(t[-1]),
         float(t[0]),
         early_stopping_w2(facts, float(t[0])),
-        assumed(FISHER.format(facts.fisher(float(t[0]))), float(eps.max()), float(t[0])),
+        assumed(FISHER_BOUND.format(facts.fisher(float(t[0]))), float(eps.max()), float(t[0])),
     )
 
 
@@ -200,7 +202,7 @@ def ei_relative(
         time,
         t0,
         early_stopping_w2(facts, t0),
-        assumed(FISHER.format(facts.fisher(t0)), score_error, t0),
+        assumed(FISHER_BOUND.format(facts.fisher(t0)), score_error, t0),
     )
 
 
@@ -231,13 +233,13 @@ def rate_tv(facts: Facts, steps: int, time: float, score_error: float = 0.0) -> 
     return Rate(PAPER, text, value, "TV")
 
 
-def assumed(known: str, score_error: float, stop: float) -> tuple[str, ...]:
+def assumed(smoothness: str, score_error: float, stop: float) -> tuple[str, ...]:
     """Return the assumptions of a bound in words."""
-    error = SCORE.format(score_error) if score_error > 0 else EXACT
-    return (known, MOMENT, error) + ((STOPPED.format(stop),) if stop > 0 else ())
+    error = LEARNED_SCORE.format(score_error) if score_error > 0 else EXACT_SCORE
+    return (smoothness, MOMENT, error) + ((EARLY_STOPPED.format(stop),) if stop > 0 else ())
 
 
-def rate_steps(facts: Facts, tv: float) -> Rate | None:
+def chen2023_rate(facts: Facts, tv: float) -> Rate | None:
     """Return the step count of Theorems 2 and 6 with constants 1, L^2 d/TV^2; None without L."""
     lip = facts.lipschitz_at(0.0)
     if math.isinf(lip):

@@ -76,7 +76,7 @@ def hessian_bounds(radius: float, time: float, blur: float = 0.0) -> tuple[float
     return -1 / nu2, alpha2 * radius**2 / nu2**2 - 1 / nu2
 
 
-def project_ball(x: Points, radius: float, centre: Array | float = 0.0) -> Points:
+def project_ball(x: ArrayOrTensor, radius: float, centre: Array | float = 0.0) -> ArrayOrTensor:
     """Return the nearest points to x [n, ...] in the ball of `radius` about `centre` [...].
 
     x: an array, as `girsanov.sample` returns, or a tensor. Corollary 5 projects on a ball of

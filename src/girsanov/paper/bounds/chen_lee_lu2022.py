@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 PAPER = "Chen, Lee, Lu 2022"
 
 
-def rate_steps(facts: Facts, tv: float, stop: float = 0.0) -> tuple[Rate, ...]:
+def chen_lee_lu2022_rates(facts: Facts, tv: float, stop: float = 0.0) -> tuple[Rate, ...]:
     """Return N of (1), (2), (3) with constants 1, those that apply to what is known."""
     d, kl = facts.dimension, budget(tv)
     time = max(1.0, math.log((facts.second_moment + d) / kl))
-    found = []
+    rates = []
     lip = facts.lipschitz_at(0.0)
     if math.isfinite(lip):
-        found.append(("N ~ d L^2 T^2 / KL", d * lip**2 * time**2))
+        rates.append(("N ~ d L^2 T^2 / KL", d * lip**2 * time**2))
     if stop > 0:
-        found.append(("N ~ d^2 (T + log 1/delta)^2 / KL", d**2 * (time - math.log(stop)) ** 2))
+        rates.append(("N ~ d^2 (T + log 1/delta)^2 / KL", d**2 * (time - math.log(stop)) ** 2))
     if facts.lipschitz is not None:
         log2 = max(1.0, math.log(facts.lipschitz)) ** 2
-        found.append(("N ~ d^2 log(L)^2 / KL, smooth at 0 only", d**2 * log2))
-    return tuple(Rate(PAPER, text, value / kl, "steps") for text, value in found)
+        rates.append(("N ~ d^2 log(L)^2 / KL, smooth at 0 only", d**2 * log2))
+    return tuple(Rate(PAPER, text, value / kl, "steps") for text, value in rates)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PAPER = "Conforti et al. 2025"
 
 
-def rate_steps(facts: Facts, tv: float, stop: float = 0.0) -> Rate | None:
+def conforti2025_rate(facts: Facts, tv: float, stop: float = 0.0) -> Rate | None:
     """Return N = T FI / KL of (1) with constants 1; None where the information is unknown."""
     information = facts.relative_fisher(stop)
     if math.isinf(information):

@@ -93,8 +93,8 @@ class Facts:
     def fisher(self, time: float) -> float:
         """Return an upper bound on I(t), (2) and (4); infinite at t = 0 when nothing is known."""
         d, r = self.dimension, math.exp(-2 * time)
-        known = [self.information, None if self.lipschitz is None else self.lipschitz * d]
-        first = min((x for x in known if x is not None), default=math.inf)
+        bounds = [self.information, None if self.lipschitz is None else self.lipschitz * d]
+        first = min((x for x in bounds if x is not None), default=math.inf)
         if math.isinf(first):
             return math.inf if time == 0 else d / -math.expm1(-2 * time)
         return d / (r * d / first - math.expm1(-2 * time))
@@ -138,11 +138,11 @@ class Facts:
 
     def lipschitz_at(self, time: float) -> float:
         """Return L with grad log q_t' L-Lipschitz for all t' >= `time`; infinite if unknown."""
-        known = [math.inf]
+        bounds = [math.inf]
         if self.lipschitz is not None and self.smooth:
-            known.append(max(1.0, self.lipschitz))  # gamma's own score is 1-Lipschitz
+            bounds.append(max(1.0, self.lipschitz))  # gamma's own score is 1-Lipschitz
         if self.radius is not None and time > 0:
             variance = -math.expm1(-2 * time)
             snr = 1 / math.expm1(2 * time)
-            known.append(max(1.0, snr * self.radius**2 - 1) / variance)
-        return min(known)
+            bounds.append(max(1.0, snr * self.radius**2 - 1) / variance)
+        return min(bounds)

@@ -19,25 +19,25 @@ import numpy as np
 
 from ..._checks import InputError, refuse, require, require_choice
 from . import chen2023_cld, chen2023_ddpm
-from .any_law import any_law, score_term
-from .chen2023_ddpm import EXACT, SCORE
+from .any_law import any_law, any_law_score_term
+from .chen2023_ddpm import EXACT_SCORE, LEARNED_SCORE
 from .chen2023_support import delta_for_w2, early_stopping_w2, snr_at
 from .facts import Facts, require_error
 from .result import Bound, budget, fewest_steps
 
 SHARES = (0.03, 0.06, 0.1, 0.14, 0.18, 0.24, 0.3, 0.4)
-FEW = (0.13,)  # where a bound is a sum over all steps
+SHARES_OF_SUMS = (0.13,)  # where a bound is a sum over all steps
 SUMMED = 2**21  # steps up to which such a sum is made
 FINEST = 1e-30  # of a target: no step count is given that could reach less
 SHORTEST = 1e-3  # time, of a sampler that could as well do nothing
 
 Promise = Callable[[int], Bound]
-PAPERS = {
+PAPER_THEOREMS = {
     "chen2023": ("theorem2-2a", "theorem2-2b", "theorem2-2c", "theorem6-4a", "theorem6-4b"),
     "conforti2025": ("ei-relative",),
     "benton2024": ("theorem2-grid", "ddpm", "analytic-dpm"),
 }
-THEOREMS = tuple(name for names in PAPERS.values() for name in names)
+THEOREMS = tuple(name for names in PAPER_THEOREMS.values() for name in names)
 
 
 def steps_for(
@@ -52,12 +52,12 @@ def steps_for(
     require_choice("theorem", theorem, THEOREMS)
     target, stop = require_targets(facts, tv, w2, score_error)
     summed = theorem in ("theorem2-grid", "theorem6-4b")
-    found = []
-    for share in FEW if summed else SHARES:
+    counts = []
+    for share in SHARES_OF_SUMS if summed else SHARES:
         promise = _promise(theorem, facts, stop, share * target, score_error)
         most = SUMMED if summed else math.inf
-        found.append(_least(promise, target, most))
-    best = min((b for b in found if b is not None), key=lambda b: b.steps, default=None)
+        counts.append(_least(promise, target, most))
+    best = min((b for b in counts if b is not None), key=lambda b: b.steps, default=None)
     if best is None:
         bottom = "the score error alone costs more" if score_error else "too many steps to sum"
         refuse("tv", f"cannot be promised by {theorem}: {bottom}", tv)
@@ -100,9 +100,9 @@ def _promise(theorem: str, facts: Facts, stop: float, start: float, score_error:
         return partial(_any_law, facts, theorem, first, last, score_error)
     if theorem.startswith("theorem6"):
         noised = facts.noised(stop)
-        time = _time(lambda t: noised.start(float(chen2023_cld.ou_time(t))), 0.0, start)
+        time = _time(lambda t: noised.start(float(chen2023_cld.ou_time_of_cld(t))), 0.0, start)
         form = theorem[-2:]
-        _applies(chen2023_cld.uniform_discretisation(noised, form, 1, time=time), theorem)
+        _applies(chen2023_cld.uniform_cld_discretisation(noised, form, 1, time=time), theorem)
         return partial(_cld, facts, stop, time, score_error, form)
     time = _time(facts.start, stop, start)
     if theorem == "theorem2-grid":
@@ -147,7 +147,7 @@ def _cld(facts: Facts, stop: float, time: float, score_error: float, form: str, 
     )
     if stop == 0:
         return bound
-    noised = chen2023_ddpm.STOPPED.format(stop)
+    noised = chen2023_ddpm.EARLY_STOPPED.format(stop)
     words = (*bound.assumptions, noised)
     return replace(bound, stop=stop, w2=early_stopping_w2(facts, stop), assumptions=words)
 
@@ -158,8 +158,10 @@ def _any_law(
     bound = any_law(facts, sampler, n, first=first, last=last)
     if score_error == 0:
         return bound
-    words = [SCORE.format(score_error) if w == EXACT else w for w in bound.assumptions]
-    cost = score_term(score_error, n, first=first, last=last)
+    words = [
+        LEARNED_SCORE.format(score_error) if w == EXACT_SCORE else w for w in bound.assumptions
+    ]
+    cost = any_law_score_term(score_error, n, first=first, last=last)
     return replace(bound, score=cost, assumptions=tuple(words))
 
 

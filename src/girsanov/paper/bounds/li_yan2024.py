@@ -23,7 +23,7 @@ PAPER = "Li, Yan 2024"
 TURN = math.exp(3)  # log(N)^3/N falls from here on
 
 
-def rate_steps(facts: Facts, tv: float, intrinsic: int | None = None) -> Rate:
+def li_yan2024_rate(facts: Facts, tv: float, intrinsic: int | None = None) -> Rate:
     """Return the N at which (1) with C = 1 and an exact score is `tv`, past its turning point."""
     require_number("tv", tv, above=0.0)
     d = facts.dimension if intrinsic is None else intrinsic

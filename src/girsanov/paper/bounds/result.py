@@ -83,7 +83,7 @@ def budget(tv: float) -> float:
     return kl_from_tv(tv)
 
 
-def fewest_steps(price: Callable[[int], float], target: float, most: float = MOST) -> int:
+def fewest_steps(price: Callable[[int], float], target: float, most: float = MOST_STEPS) -> int:
     """Return the least N with price(N) <= target for a falling `price`; refuse beyond `most`.
 
     The price falls about as 1/N, which tells where to look: few evaluations are needed. Above a
@@ -96,9 +96,9 @@ def fewest_steps(price: Callable[[int], float], target: float, most: float = MOS
     while (paid := price(high)) > target:
         low = high
         leap = paid / target if math.isfinite(paid) else 1e3
-        rule = f"cannot be promised with {min(most, MOST):.3g} steps or fewer"
-        require(high < min(most, MOST), "tv", rule, target)
-        high = int(min(high * min(max(2.0, 1.05 * leap), 1e6), most, MOST))
+        rule = f"cannot be promised with {min(most, MOST_STEPS):.3g} steps or fewer"
+        require(high < min(most, MOST_STEPS), "tv", rule, target)
+        high = int(min(high * min(max(2.0, 1.05 * leap), 1e6), most, MOST_STEPS))
     paid, wide = price(high), high - low
     while high - low > max(1, high // 10**5 * 100):
         # aim just beside where 1/N puts it, on both sides in turn; halve when that is slow

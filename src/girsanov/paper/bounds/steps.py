@@ -82,7 +82,7 @@ def kappa(h: Array | float) -> Array:
     return np.asarray(top / np.expm1(2 * np.minimum(h, 300)))
 
 
-def phi(h: Array | float) -> Array:
+def step_phi(h: Array | float) -> Array:
     """Return equation (4); infinite where a_h <= 0."""
     x = 2 * kappa(h)
     return np.asarray(np.where(x < 1, log_excess(np.minimum(x, 1 - 1e-16)) / 2, np.inf))

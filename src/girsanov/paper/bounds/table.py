@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from .facts import Facts
     from .result import Bound, Rate
 
-NAMES = (*PAPERS, "chen-lee-lu2022", "li-yan2024")
+NAMES = (*PAPER_THEOREMS, "chen-lee-lu2022", "li-yan2024")
 
 
 @dataclass(frozen=True)
-class Row:
+class TheoremRow:
     """One theorem's answer: a bound with its N, or why there is none; the paper's rate beside."""
 
     paper: str
@@ -52,7 +52,7 @@ def compare_bounds(
     w2: float | None = None,
     score_error: float = 0.0,
     paper: str | None = None,
-) -> list[Row]:
+) -> list[TheoremRow]:
     """Return a row for every theorem: the fewest steps it promises (`tv`, `w2`) for, and rates.
 
     facts: of the data; w2: None to reach the data themselves; score_error: eps at every step;
@@ -61,43 +61,47 @@ def compare_bounds(
     if paper is not None:
         require_choice("paper", paper, NAMES)
     stop = require_targets(facts, tv, w2, score_error)[1]
-    known = facts.lipschitz is not None or facts.information is not None or w2 is not None
-    require(known, "w2", "must be given unless lipschitz is: without a density one stops early")
+    applies = facts.lipschitz is not None or facts.information is not None or w2 is not None
+    require(applies, "w2", "must be given unless lipschitz is: without a density one stops early")
     rows = []
     for name in THEOREMS:
-        owner = next(p for p, names in PAPERS.items() if name in names)
+        owner = next(p for p, names in PAPER_THEOREMS.items() if name in names)
         if paper in (None, owner):
             rows.append(_row(owner, name, facts, (tv, w2, stop), score_error))
     others = {
-        "chen-lee-lu2022": chen_lee_lu2022.rate_steps(facts, tv, stop),
-        "li-yan2024": (li_yan2024.rate_steps(facts, tv),),
+        "chen-lee-lu2022": chen_lee_lu2022.chen_lee_lu2022_rates(facts, tv, stop),
+        "li-yan2024": (li_yan2024.li_yan2024_rate(facts, tv),),
     }
     for owner, rates in others.items():
         if paper in (None, owner):
-            rows += [Row(owner, "rate only", None, "no constants known", (r,)) for r in rates]
+            rows += [
+                TheoremRow(owner, "rate only", None, "no constants known", (r,)) for r in rates
+            ]
     return rows
 
 
-Target = tuple[float, float | None, float]  # TV, W2 and the time at which W2 lets one stop
+Targets = tuple[float, float | None, float]  # TV, W2 and the time at which W2 lets one stop
 
 
-def _row(paper: str, theorem: str, facts: Facts, target: Target, score_error: float) -> Row:
+def _row(
+    paper: str, theorem: str, facts: Facts, target: Targets, score_error: float
+) -> TheoremRow:
     rates, (tv, w2, _) = _rates(paper, facts, target), target
     try:
         bound = steps_for(theorem, facts, tv=tv, w2=w2, score_error=score_error)
     except InputError as cause:
-        return Row(paper, theorem, None, str(cause), rates)
-    return Row(paper, theorem, bound, "", rates)
+        return TheoremRow(paper, theorem, None, str(cause), rates)
+    return TheoremRow(paper, theorem, bound, "", rates)
 
 
-def _rates(paper: str, facts: Facts, target: Target) -> tuple[Rate, ...]:
+def _rates(paper: str, facts: Facts, target: Targets) -> tuple[Rate, ...]:
     tv, w2, stop = target
     if paper == "conforti2025":
-        rate = conforti2025.rate_steps(facts, tv, stop)
+        rate = conforti2025.conforti2025_rate(facts, tv, stop)
         return () if rate is None else (rate,)
     if paper == "benton2024":
-        return (benton2024.rate_steps(facts, tv, stop),) if stop > 0 else ()
+        return (benton2024.benton2024_rate(facts, tv, stop),) if stop > 0 else ()
     if facts.radius is not None and w2 is not None:
         return corollary_rates(facts, tv, w2)[:1]
-    rate = chen2023_ddpm.rate_steps(facts, tv)
+    rate = chen2023_ddpm.chen2023_rate(facts, tv)
     return () if rate is None else (rate,)

@@ -18,7 +18,7 @@ import numpy as np
 from ...law import Gaussian
 from ...ledger.numbers import number
 from ...sampling.registry import cld_recipe, recipe
-from ..bounds.chen2023_cld import ou_time as cld_ou_time
+from ..bounds.chen2023_cld import ou_time_of_cld as cld_ou_time
 from ..chart import Series, chart
 from ..fit import exponent, worded
 from ..output_law import gaussian_kl, gaussian_output
@@ -42,7 +42,7 @@ UNIFORM = [
 ]
 
 
-def case(lip: float, steps: int) -> tuple[float, float, float, float]:
+def ou_and_cld_kl(lip: float, steps: int) -> tuple[float, float, float, float]:
     """Return path KL (OU, CLD) and KL of x (OU, CLD) for N(0, 1/L), uniform steps."""
     law, v = Gaussian([0.0], 1 / lip), 1 / lip
     ou, cld = ou_levels(TIME, steps), cld_levels(TIME, steps)
@@ -59,7 +59,7 @@ def x_kl(v: float, levels: Array, process: str, sampler: str) -> float:
     return gaussian_kl(cov[0, 0], v + 1 / float(levels[-1]))
 
 
-def limits(lip: float) -> tuple[float, float]:
+def gaussian_limits(lip: float) -> tuple[float, float]:
     """Return (1) and (2) for N(0, 1/L)."""
     c = 1 / lip - 1  # I(t) = 1/(1 + c e^-2t)
     ou = (lip - 1 / (1 + c * math.exp(-2 * TIME))) / 2
@@ -110,18 +110,20 @@ def run(quick: bool, seed: int) -> Result:
     """Closed forms for Gaussians; deterministic."""
     steps = round(TIME / STEP)
     table = UNIFORM[::2] if quick else UNIFORM
-    found = np.array([case(row[0], steps) for row in table])
+    kls = np.array([ou_and_cld_kl(row[0], steps) for row in table])
     names = ("path KL of OU", "path KL of CLD", "KL of x, OU", "KL of x, CLD")
     rows = []
-    for (lip, *figures), values in zip(table, found, strict=True):
+    for (lip, *figures), values in zip(table, kls, strict=True):
         for name, figure, value in zip(names, figures, values, strict=True):
             rows.append(printed(f"uniform steps, L = {lip:g}: {name}", figure, float(value),
                                 source=SOURCE, slack=1e-3 * float(value)))  # fmt: skip
     rows += same_grid_rows()
     ls = np.geomspace(1, 1e5, 11)
-    limit = np.array([limits(x) for x in ls])
-    fine = np.array([case(x, 4000)[:2] for x in (1.0, 10.0)]) / (TIME / 4000)
-    for lip, (a, b), (c, d) in zip((1.0, 10.0), (limits(1.0), limits(10.0)), fine, strict=True):
+    limit = np.array([gaussian_limits(x) for x in ls])
+    fine = np.array([ou_and_cld_kl(x, 4000)[:2] for x in (1.0, 10.0)]) / (TIME / 4000)
+    for lip, (a, b), (c, d) in zip(
+        (1.0, 10.0), (gaussian_limits(1.0), gaussian_limits(10.0)), fine, strict=True
+    ):
         rows.append(Row(f"L = {lip:g}: limit (1) against h = 0.001", a, c, "=", 0.02 * a))
         rows.append(Row(f"L = {lip:g}: limit (2) against h = 0.001", b, d, "=", 0.02 * b))
     late = ls >= 1e3
@@ -133,17 +135,17 @@ def run(quick: bool, seed: int) -> Result:
                     0.05 * far, "theory 4.5"))  # fmt: skip
     rows.append(printed("L beyond which CLD's path KL is smaller, T = 4", "42", crossing,
                         source="theory 4.5", slack=3.0))  # fmt: skip
-    last, closer = found[-1], float((found[:, 2] / found[:, 3]).min())
+    last, closer = kls[-1], float((kls[:, 2] / kls[:, 3]).min())
     what = f"path KL of CLD over DDPM, uniform steps, L = {table[-1][0]:.0e}"
     head = Row(f"{what}: below 1, where the words fail", 1.0, float(last[1] / last[0]), "<=")
     figure = chart(
         "cld_or_ddpm",
         "Path KL and KL of what comes out, uniform steps h = 0.01",
         [
-            Series("path KL, DDPM", [r[0] for r in table], found[:, 0], 1, "both"),
-            Series("path KL, CLD", [r[0] for r in table], found[:, 1], 2, "both"),
-            Series("KL of x, DDPM", [r[0] for r in table], found[:, 2], 1, "dashed"),
-            Series("KL of x, CLD", [r[0] for r in table], found[:, 3], 2, "dashed"),
+            Series("path KL, DDPM", [r[0] for r in table], kls[:, 0], 1, "both"),
+            Series("path KL, CLD", [r[0] for r in table], kls[:, 1], 2, "both"),
+            Series("KL of x, DDPM", [r[0] for r in table], kls[:, 2], 1, "dashed"),
+            Series("KL of x, CLD", [r[0] for r in table], kls[:, 3], 2, "dashed"),
         ],
         ("Lipschitz constant L of the score", "nats"),
         log="xy",
@@ -165,7 +167,7 @@ def _crossing() -> float:
     low, high = 1.0, 1e5
     for _ in range(60):
         middle = math.sqrt(low * high)
-        one, two = limits(middle)
+        one, two = gaussian_limits(middle)
         low, high = (middle, high) if one < two else (low, middle)
     return high
 

@@ -33,7 +33,7 @@ LAWS: dict[str, Law] = {
     "two far modes": GaussianMixture([0.2, 0.8], [[-4.0], [4.0]], 0.1),
 }
 GAP = 1e-9  # of the quadratures
-NARROW = 0.3  # a standard deviation that every law has at least
+NARROWEST = 0.3  # a standard deviation that every law has at least
 
 
 def direct(law: Law, time: float) -> float:
@@ -53,8 +53,8 @@ def identity(law: Law, time: float) -> float:
 def bound(law: Law, time: float, at_zero: float) -> float:
     """Return the right side of (2); at_zero: KL(q | gamma)."""
     s = 1 / math.expm1(2 * time)
-    known = s * float(law.curve(np.array([s])).value[0]) / 2
-    return min(math.exp(-2 * time) * at_zero, _free(law, time) - known)
+    integral = s * float(law.curve(np.array([s])).value[0]) / 2
+    return min(math.exp(-2 * time) * at_zero, _free(law, time) - integral)
 
 
 def _free(law: Law, time: float) -> float:

@@ -17,11 +17,11 @@ import numpy as np
 
 from ...law import GaussianMixture
 from ...noise import NoiseSource
-from ..bounds import Facts, certificate
+from ..bounds import Facts, any_law_certificate
 from ..bounds import steps as weights
 from ..bounds.any_law import geometric_discretisation
 from ..bounds.chen2023_cld import exact_discretisation
-from ..bounds.chen2023_cld import uniform_discretisation as cld_bound
+from ..bounds.chen2023_cld import uniform_cld_discretisation as cld_bound
 from ..bounds.chen2023_ddpm import grid_discretisation, uniform_discretisation
 from ..chart import Series, chart
 from ..output_law import law_density
@@ -58,7 +58,7 @@ class Draws:
         return int(self.one(low, high))
 
 
-def gaussian_case(rng: Draws) -> tuple[float, Array, float]:
+def random_gaussian_case(rng: Draws) -> tuple[float, Array, float]:
     """Return the exact D of a random Gaussian and sampler, its bounds, and its rounding."""
     kinds = rng.whole(1, 4)
     values: Array = np.asarray(10 ** rng.uniform(-6, 2, kinds))
@@ -141,7 +141,7 @@ def run(quick: bool, seed: int) -> Result:
 
     rows, ratios = [], {}
     for name, draw, count, forms in (
-        ("Gaussians", gaussian_case, counts[0], FORMS),
+        ("Gaussians", random_gaussian_case, counts[0], FORMS),
         ("CLD, Gaussians", cld_case, counts[1], ("(4a)", "(4b)")),
     ):
         cases = [draw(Draws(seed, name, k)) for k in range(count)]

@@ -42,12 +42,12 @@ def best(law: Law, sampler: str, steps: tuple[int, ...], candidates: int) -> dic
     cost = cells(exact_curve(law, levels), named, "scalar" if named.covariance else None)
     start = np.full(candidates, np.inf)
     start[0] = 0.0
-    found = shortest_paths(start, cost, max(steps) + 1)
+    paths = shortest_paths(start, cost, max(steps) + 1)
     used = half_information(law, LOW, HIGH)
-    return {n: float(found.costs[n, -1] - used) for n in steps}
+    return {n: float(paths.costs[n, -1] - used) for n in steps}
 
 
-def limits(law: Law) -> tuple[float, float]:
+def law_limits(law: Law) -> tuple[float, float]:
     """Return Lambda^2/4 of (1) and (2), by quadrature in log s."""
     nodes = np.linspace(math.log(LOW), math.log(HIGH), 301)
     curve = interpolate.CubicSpline(nodes, law.curve(np.exp(nodes)).value)

@@ -79,7 +79,7 @@ def kernel_rows(count: int, seed: int) -> list[Row]:
         exact = discretisation(SKEWED, GRID, "analytic-dpm", v)
         found = chain_monte_carlo(SKEWED, GRID, v, count=count, seed=seed)
         name = f"kernel {name}, mixture, 24 steps"
-        rows += _three(name, exact, found.value, found.se, (sampled, se, formula))
+        rows += _three(name, exact, estimate.value, estimate.se, (sampled, se, formula))
     return rows
 
 
@@ -108,12 +108,18 @@ def extrapolation(count: int, seed: int, share: float, figure: str) -> list[Row]
         for j, (here, weight) in enumerate(zip(u, w / w.sum(), strict=True), start=at + 1):
             gap_j = m[j] - m[at] - share * here * slope
             total += ds * weight / 2 * gap_j.square().sum(1)
-    found = mean_estimate(total.numpy())
+    estimate = mean_estimate(total.numpy())
     name = f"extrapolation of two steps, {share:g} of it"
-    both = math.hypot(found.se, EXTRAPOLATED_SE)
+    both = math.hypot(estimate.se, EXTRAPOLATED_SE)
     return [
-        Row(f"{name}: Monte Carlo against the closed form", exact, found.value, "=", K * found.se),
-        printed(f"{name}: Monte Carlo", figure, found.value, se=both, source=SOURCE),
+        Row(
+            f"{name}: Monte Carlo against the closed form",
+            exact,
+            estimate.value,
+            "=",
+            K * estimate.se,
+        ),
+        printed(f"{name}: Monte Carlo", figure, estimate.value, se=both, source=SOURCE),
     ]
 
 
@@ -133,19 +139,21 @@ def aligned(count: int, seed: int) -> list[Row]:
     found = monte_carlo(law, levels, "ei-score", denoise=denoise, count=count, seed=seed)
     name, figure = "score error .2 along the score, N(0, .3)", ".4674183"
     return [
-        Row(f"{name}: Monte Carlo against the formula", exact, found.value, "=", K * found.se),
+        Row(
+            f"{name}: Monte Carlo against the formula", exact, estimate.value, "=", K * estimate.se
+        ),
         printed(f"{name}: formula", figure, exact, source=SOURCE, slack=1e-6),
     ]
 
 
 def _three(
-    name: str, exact: float, found: float, se: float, theory: tuple[str, float, str]
+    name: str, exact: float, estimate: float, se: float, theory: tuple[str, float, str]
 ) -> list[Row]:
     both = math.hypot(se, theory[1])
     # the printed formulas carry the quadrature error of the program that made them
     return [
-        Row(f"{name}: Monte Carlo against the closed form", exact, found, "=", K * se),
-        printed(f"{name}: Monte Carlo", theory[0], found, se=both, source=SOURCE),
+        Row(f"{name}: Monte Carlo against the closed form", exact, estimate, "=", K * se),
+        printed(f"{name}: Monte Carlo", theory[0], estimate, se=both, source=SOURCE),
         printed(f"{name}: closed form", theory[2], exact, source=SOURCE, slack=2e-4),
     ]
 

@@ -30,7 +30,7 @@ APART = GaussianMixture([0.8, 0.2], [[-4.0], [4.0]], 0.25)
 CLOSE = GaussianMixture([0.8, 0.2], [[-1.0], [1.0]], 0.25)
 SNR = 400.0  # of the level that the chains run at, and where diffusion stops
 FIRST = 1e-3
-ENOUGH = 0.01  # of the mass: what DDPM may be off from CALLS calls on
+AMISS = 0.01  # of the mass: what DDPM may be off from CALLS calls on
 CALLS = 64
 OFF = 0.1  # of the mass that the chains still miss at their last call
 NAMES = {"lmc": "Langevin Monte Carlo", "mala": "MALA", "underdamped": "underdamped Langevin"}
@@ -46,11 +46,11 @@ def right_mass(law: Law, calls: int) -> float:
 
 def chains(law: Law, method: str, steps: list[int], count: int, seed: int) -> tuple[Array, Array]:
     """Return the share of chains right of 0 and its standard error at each of `steps`."""
-    found = sample_langevin(
+    chain = sample_langevin(
         ExactDenoiser(law), count, chain=Langevin(method), steps=steps, snr=SNR, seed=seed,
         batch_size=count,
     )  # fmt: skip
-    share = (found.states[:, :, 0] > 0).double().mean(dim=1).numpy()
+    share = (chain.states[:, :, 0] > 0).double().mean(dim=1).numpy()
     return share, np.sqrt(np.maximum(share * (1 - share), 1 / count) / count)
 
 
@@ -62,7 +62,7 @@ def run(quick: bool, seed: int) -> Result:
     mass = np.array([right_mass(APART, n) for n in calls])
     steps = [int(n) for n in 2 ** np.arange(1, round(math.log2(last)) + 1)]
     rows = [
-        Row(f"DDPM, {n} calls: error of the right mode's mass", ENOUGH, abs(m - true), "<=")
+        Row(f"DDPM, {n} calls: error of the right mode's mass", AMISS, abs(m - true), "<=")
         for n, m in zip(calls, mass, strict=True)
         if n >= CALLS
     ]
@@ -105,7 +105,7 @@ STATEMENT = Statement(
     "Section 1 and the discussion of Theorem 2",
     "Sampling by reversed diffusion needs no log-Sobolev inequality; Langevin sampling does, and "
     "without one it keeps the masses that it was started with.",
-    f"DDPM's mass of a mode is off by at most {ENOUGH:g} from {CALLS} calls on, each Langevin "
+    f"DDPM's mass of a mode is off by at most {AMISS:g} from {CALLS} calls on, each Langevin "
     f"chain is off by more than {OFF:g} at its last call, and on close modes each is within {K:g} "
     "standard errors and 0.01.",
     run,

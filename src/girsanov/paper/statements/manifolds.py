@@ -92,7 +92,7 @@ def stopped(case: Case, w2: float, count: int, seed: int) -> tuple[Estimate, Est
     return plain, distance(case, case.law.denoise(x, s), seed)
 
 
-def output(case: Case, levels: Array, count: int, seed: int) -> dict[str, Estimate]:
+def output_w2(case: Case, levels: Array, count: int, seed: int) -> dict[str, Estimate]:
     """Return W2^2 of DDPM's output on `levels`, stopped, projected and denoised."""
     s = float(levels[-1])
     plan = recipe(
@@ -100,12 +100,12 @@ def output(case: Case, levels: Array, count: int, seed: int) -> dict[str, Estima
     )
     x = sample_standardised(ExactDenoiser(case.law), plan, count, seed=seed)
     y = x * math.sqrt(s / (1 + s))
-    made = {
+    outputs = {
         "stopped": y,
         "projected": project_ball(y, case.radius),
         "denoised": case.law.denoise(x, s),
     }
-    return {name: distance(case, at, seed) for name, at in made.items()}
+    return {name: distance(case, at, seed) for name, at in outputs.items()}
 
 
 def row(what: str, claimed: float, square: Estimate) -> Row:
@@ -119,7 +119,7 @@ def asked(case: Case, w2: float, count: int, seed: int) -> tuple[list[Row], int]
     delta, tv = projection_targets(case.facts, w2)
     bound = steps_for("theorem2-grid", case.facts, tv=tv, w2=w2 / math.sqrt(2))
     levels = np.geomspace(snr_at(bound.time), snr_at(bound.stop), bound.steps + 1)
-    done = output(case, levels, count, seed)
+    done = output_w2(case, levels, count, seed)
     where = f"{case.name}, W2 ≤ {w2:g} asked, N = {bound.steps:,}"
     rows = [
         Row(f"{where}: stopping time δ as Corollary 5 splits it", delta, bound.stop, "=",
@@ -129,7 +129,7 @@ def asked(case: Case, w2: float, count: int, seed: int) -> tuple[list[Row], int]
     return rows, bound.steps
 
 
-def shown(case: Case, shares: Array) -> Array:
+def w2_tolerances(case: Case, shares: Array) -> Array:
     """Return the tolerances at which so few draws from the law can show the distance."""
     least = 0.2 if isinstance(case.law, SwissRoll) else 0.0
     return np.asarray(shares[shares >= least] * case.radius)
@@ -141,17 +141,17 @@ def run(quick: bool, seed: int) -> Result:
     shares = np.array([1.0, 0.5, 0.2, 0.1, 0.05])
     rows, series, needed, few = [], [], [], []
     for tone, case in enumerate(CASES, start=1):
-        at = shown(case, shares)
+        at = w2_tolerances(case, shares)
         near = [stopped(case, w, many, seed) for w in at.tolist()]
         rows += [
             row(f"{case.name}: W2(q_δ, q), δ for {w:g}", w, plain)
             for w, (plain, _) in zip(at, near, strict=True)
         ]
-        found, steps = asked(case, share * case.radius, count, seed)
-        rows += found
+        distances, steps = asked(case, share * case.radius, count, seed)
+        rows += distances
         needed.append(f"{case.name} {steps:,}")
         delta = delta_for_w2(case.facts, 0.1 * case.radius)
-        short = output(case, log_uniform_grid(FIRST, snr_at(delta), FEW + 1), many, seed)
+        short = output_w2(case, log_uniform_grid(FIRST, snr_at(delta), FEW + 1), many, seed)
         few.append(f"{_root(short['denoised'])} ({case.name})")
         series += [
             Series(case.name, at, [math.sqrt(p.value) for p, _ in near], tone, "both"),

@@ -67,11 +67,11 @@ def samplers() -> dict[str, tuple[int, Make]]:
         return lambda levels: named.recipe(levels, start=start, last="sample", process=process)
 
     plain = {name: one for name, one in SAMPLERS.items() if not one.covariance}
-    made = {name: (one.order, sampled(name)) for name, one in plain.items()}
-    made |= {f"cld {name}": (one.order, sampled(name, "cld"))
+    makers = {name: (one.order, sampled(name)) for name, one in plain.items()}
+    makers |= {f"cld {name}": (one.order, sampled(name, "cld"))
              for name, one in plain.items() if one.stochastic}  # fmt: skip
     strang = (STRANG_ORDER, lambda levels: strang_recipe(levels, last="sample"))
-    return made | {"cld strang": strang}
+    return makers | {"cld strang": strang}
 
 
 def analytic_dpm(levels: Array, *, phase: bool = False) -> Recipe:
@@ -117,7 +117,7 @@ class _Given:
 def chain_error(method: str, share: float) -> float:
     """Return the distance of (2) from the law of (x, v), by the steps of the chain itself."""
     law = Gaussian([0.7], 0.5)
-    target = langevin.Target(ExactDenoiser(law), SNR)
+    target = langevin.ChainTarget(ExactDenoiser(law), SNR)
     wide = law.variance + 1 / SNR
     h = share * (wide if method == "lmc" else math.sqrt(wide))
     zero, one = torch.zeros(4, 1, dtype=torch.float64), torch.eye(4, dtype=torch.float64)
@@ -127,8 +127,8 @@ def chain_error(method: str, share: float) -> float:
     rows = torch.cat([after.x, after.extra], dim=1).numpy()
     maps = (rows[1:] - rows[0]).T  # columns: of x, of v, of the noise
     size = 2 if method == "underdamped" else 1
-    found = solve_discrete_lyapunov(maps[:size, :size], maps[:size, 2:] @ maps[:size, 2:].T)
-    return float(np.linalg.norm(found - np.diag([wide, 1.0][:size])))
+    covariance = solve_discrete_lyapunov(maps[:size, :size], maps[:size, 2:] @ maps[:size, 2:].T)
+    return float(np.linalg.norm(covariance - np.diag([wide, 1.0][:size])))
 
 
 def chain_rows(seed: int) -> list[Row]:
@@ -187,7 +187,7 @@ def run(quick: bool, seed: int) -> Result:
         for name, phase in (("analytic-dpm", False), ("cld analytic-dpm", True)):
             found = error(lambda s, p=phase: analytic_dpm(s, phase=p), n)  # type: ignore[misc]
             what = f"{name}, Gaussian law: error at {n} steps"
-            rows.append(Row(what, 0.0, found, "<=", EXACT))
+            rows.append(Row(what, 0.0, by_steps, "<=", EXACT))
     rows += chain_rows(seed)
     orders = [r for r in rows if ": order" in r.what]
     worst = max(orders, key=lambda r: abs(r.measured - r.claimed))

@@ -61,7 +61,7 @@ GRIDS = [
     (32, (".0070", ".038", ".488"), (".0068", ".038", ".086"), (".0032", ".024", ".061")),
     (64, (".0017", ".019", ".231"), (".0018", ".019", ".045"), (".0008", ".012", ".031")),
 ]
-LOW, HIGH = 0.01, 1e3
+LOWEST_SNR, HIGHEST_SNR = 0.01, 1e3
 GAP = 1e-4  # of the quadratures
 
 
@@ -104,7 +104,7 @@ def grid_rows(quick: bool) -> list[Row]:
     """Return table 9.4."""
     rows = []
     for steps, x0, large, gauss in GRIDS[: 1 if quick else None]:
-        levels = log_uniform_grid(LOW, HIGH, steps + 1)
+        levels = log_uniform_grid(LOWEST_SNR, HIGHEST_SNR, steps + 1)
         error = np.asarray(SKEWED.curve(levels[:-1]).value)
         for name, sampler, v, figures in (
             ("ddpm", "ddpm", None, x0),
@@ -116,8 +116,8 @@ def grid_rows(quick: bool) -> list[Row]:
     return rows
 
 
-def _rows(name: str, found: object, figures: object, source: str) -> list[Row]:
-    kl, tv, path = (float(x) for x in np.asarray(found))
+def _rows(name: str, values: object, figures: object, source: str) -> list[Row]:
+    kl, tv, path = (float(x) for x in np.asarray(values))
     names = ("KL out", "TV out", "path KL")
     rows = [
         printed(f"{name}: {what}", figure, value, source=source, slack=GAP * value)
@@ -134,8 +134,8 @@ def run(quick: bool, seed: int) -> Result:
     """Everything by closed forms and quadrature; deterministic."""
     rows = uniform_rows(quick) + grid_rows(quick)
     steps = np.array([20, 40, 80, 160] if quick else [20, 40, 80, 160, 320, 640])
-    found = np.array([gaussian_case(0.25, 1, 4.0 / n, 4.0) for n in steps])  # [n, 3]
-    path, out = exponent(steps[-3:], found[-3:, 2]), exponent(steps[-3:], found[-3:, 0])
+    kls = np.array([gaussian_case(0.25, 1, 4.0 / n, 4.0) for n in steps])  # [n, 3]
+    path, out = exponent(steps[-3:], kls[-3:, 2]), exponent(steps[-3:], kls[-3:, 0])
     rows.append(Row("N(0, 1/4): exponent of the path KL in N", -1.0, path.value, "=", 0.1))
     rows.append(Row("N(0, 1/4): exponent of the output KL in N", -2.0, out.value, "=", 0.1))
     bounds = [r for r in rows if "TV out below" in r.what]
@@ -146,8 +146,8 @@ def run(quick: bool, seed: int) -> Result:
         "outputs",
         "What comes out and what is promised, N(0, 1/4)",
         [
-            Series("path KL", steps, found[:, 2], 2, "both"),
-            Series("KL of the output", steps, found[:, 0], 1, "both"),
+            Series("path KL", steps, kls[:, 2], 2, "both"),
+            Series("KL of the output", steps, kls[:, 0], 1, "both"),
         ],
         ("steps N", "nats"),
         log="xy",

@@ -12,15 +12,15 @@ import math
 import numpy as np
 
 from ...ledger.numbers import number
-from ..bounds import Facts, certificate, theorem2
+from ..bounds import Facts, any_law_certificate, theorem2
 from ..bounds.any_law import geometric_discretisation
 from ..bounds.chen2023_ddpm import relative_discretisation, uniform_discretisation
 from ..chart import Series, chart
 from ..path_kl import SKEWED
 from ..statement import Result, Row, Statement, printed
-from .outputs import HIGH, LOW, gaussian_case
+from .outputs import HIGHEST_SNR, LOWEST_SNR, TABLE_93, TABLE_94, gaussian_case
 
-UNIFORM, SNR, RATE = "theory 9.3", "theory 9.4", "theory 9.3, constants 1"
+RATE_93 = f"{TABLE_93}, constants 1"
 TIME = 4.0
 # variance, dimension, h: (2a), (2b), (2c), TV bound
 GAUSSIANS = [
@@ -37,7 +37,7 @@ GAUSSIANS = [
 ]
 # h: (2a), (2b), (2c), for T = 3; (2b) is corrected: in print are .849 and .242, below its formula
 MIXTURE = [(0.1, "16668", "1.317", ".844"), (0.02, "3512", ".279", ".241")]
-CORRECTED = UNIFORM + ", corrected"
+CORRECTED = TABLE_93 + ", corrected"
 FISHER, LIPSCHITZ = 12.16, 243.6  # theory 9, of the mixture
 # steps: certificate of ddpm from below and above, any law: x0 and analytic-dpm
 GRIDS = [
@@ -48,7 +48,7 @@ GRIDS = [
 RATES = [(1.0, 0.1, ".83"), (1.0, 0.01, ".22"), (0.01, 0.1, "65"), (0.01, 0.01, "20")]
 
 
-def facts(v: float, d: int) -> Facts:
+def gaussian_facts(v: float, d: int) -> Facts:
     """Return what the theorem is told of N(0, v I)."""
     kl = d * (v - 1 - math.log(v)) / 2
     return Facts(d, v * d, variance=v * d, kl=kl, information=d / v, lipschitz=1 / v)
@@ -60,22 +60,23 @@ def gaussian_rows() -> list[Row]:
     for v, d, h, *figures in GAUSSIANS:
         name, steps = f"N(0, {v:g} I), d = {d}, h = {h:g}", round(TIME / h)
         values = [
-            uniform_discretisation(facts(v, d), f, steps, time=TIME) for f in ("2a", "2b", "2c")
+            uniform_discretisation(gaussian_facts(v, d), f, steps, time=TIME)
+            for f in ("2a", "2b", "2c")
         ]
-        bound = theorem2(facts(v, d), steps, time=TIME)
+        bound = theorem2(gaussian_facts(v, d), steps, time=TIME)
         columns = zip(("(2a)", "(2b)", "(2c)", "bound on TV"), figures, (*values, bound.tv),
                       strict=True)  # fmt: skip
-        rows += [printed(f"{name}: {what}", figure, value, source=UNIFORM,
+        rows += [printed(f"{name}: {what}", figure, value, source=TABLE_93,
                          slack=2e-3 * value) for what, figure, value in columns]  # fmt: skip
     for v, h, figure in RATES:
-        rate = theorem2(facts(v, 1), round(TIME / h), time=TIME).rate
+        rate = theorem2(gaussian_facts(v, 1), round(TIME / h), time=TIME).rate
         assert rate is not None
         rows.append(printed(f"N(0, {v:g}), h = {h:g}: the paper's formula for TV", figure,
-                            rate.value, source=RATE, slack=0.02 * rate.value))  # fmt: skip
+                            rate.value, source=RATE_93, slack=0.02 * rate.value))  # fmt: skip
     return rows
 
 
-def mixture_rows() -> list[Row]:
+def mixture_bound_rows() -> list[Row]:
     """Return the bound columns of tables 9.3 and 9.4 for the mixture."""
     about = Facts(1, SKEWED.second_moment, variance=SKEWED.variance, information=FISHER,
                   lipschitz=LIPSCHITZ)  # fmt: skip
@@ -83,14 +84,14 @@ def mixture_rows() -> list[Row]:
     for h, *figures in MIXTURE:
         for form, figure in zip(("2a", "2b", "2c"), figures, strict=True):
             value = uniform_discretisation(about, form, round(3 / h), time=3.0)
-            source = CORRECTED if form == "2b" else UNIFORM
+            source = CORRECTED if form == "2b" else TABLE_93
             rows.append(printed(f"mixture, T = 3, h = {h:g}: ({form})", figure, value,
                                 source=source, slack=2e-3 * value))  # fmt: skip
     held = relative_discretisation(about, 0.02)
     what = "mixture, T = 3, h = 0.02: ei-relative (2.4)"
     rows.append(printed(what, ".228", held, source=UNIFORM, slack=1e-3))
     for steps, low, high, x0, gauss in GRIDS:
-        levels = np.geomspace(LOW, HIGH, steps + 1)
+        levels = np.geomspace(LOWEST_SNR, HIGHEST_SNR, steps + 1)
         curve = np.asarray(SKEWED.curve(levels).value)
         ends = certificate(levels, curve, 1, "ddpm")
         name = f"mixture, {steps} steps"
@@ -105,11 +106,11 @@ def mixture_rows() -> list[Row]:
 
 def run(quick: bool, seed: int) -> Result:
     """Evaluate the bounds and the exact outputs; deterministic."""
-    rows = gaussian_rows() + mixture_rows()
+    rows = gaussian_rows() + mixture_bound_rows()
     steps = np.array([20, 80, 320] if quick else [20, 40, 80, 160, 320, 640, 1280])
     v = 0.25
     out = np.array([gaussian_case(v, 1, TIME / n, TIME)[1] for n in steps])
-    bounds = [theorem2(facts(v, 1), int(n), time=TIME) for n in steps]
+    bounds = [theorem2(gaussian_facts(v, 1), int(n), time=TIME) for n in steps]
     promised = np.array([b.tv for b in bounds])
     rates = np.array([b.rate.value if b.rate else math.nan for b in bounds])
     for n, tv, limit in zip(steps, out, promised, strict=True):

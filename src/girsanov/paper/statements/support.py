@@ -41,7 +41,11 @@ if TYPE_CHECKING:
     from ...law.base import Law
 
 SOURCE = "theory 9.7"
-TWO, FAR, ONE = Points([[-1.0], [1.0]]), Points([[-5.0], [5.0]]), Points([[0.7]])
+TWO, FAR, ONE_POINT = (
+    Points([[-1.0], [1.0]]),
+    Points([[-5.0], [5.0]]),
+    Points([[0.7]]),
+)
 SKEW = Points([[-1.0], [0.1], [0.4], [1.0]], [0.5, 0.1, 0.3, 0.1])
 TIME, DELTA = 4.0, 0.02
 PRINTED = 3.0  # the time T of the bounds in print
@@ -78,15 +82,15 @@ def stopping_bound(law: Law, delta: float) -> float:
 def stopping_rows() -> list[Row]:
     """Compare (1) with W2 of the densities; theory prints bound over W2."""
     rows = []
-    cases = [("point mass", ONE, 0.1, "1.000"), ("±1", TWO, 0.01, "1.000"),
+    cases = [("point mass", ONE_POINT, 0.1, "1.000"), ("±1", TWO, 0.01, "1.000"),
              ("±1", TWO, 0.1, "1.028"), ("±1", TWO, 0.5, "1.441"), ("±5", FAR, 0.1, "1.000"),
              ("±5", FAR, 0.5, "1.000")]  # fmt: skip
     for name, law, delta, figure in cases:
         limit = stopping_bound(law, delta)
-        found = wasserstein(noised(law, delta).quantiles(U), quantiles(law))
+        distance = wasserstein(noised(law, delta).quantiles(U), quantiles(law))
         what = f"{name}, δ = {delta:g}"
-        rows.append(Row(f"W2(q_δ, q), {what}", limit, found, "<=", GAP * limit))
-        rows.append(printed(f"bound over W2(q_δ, q), {what}", figure, limit / found,
+        rows.append(Row(f"W2(q_δ, q), {what}", limit, distance, "<=", GAP * limit))
+        rows.append(printed(f"bound over W2(q_δ, q), {what}", figure, limit / distance,
                             source=SOURCE, slack=GAP))  # fmt: skip
     return rows
 
@@ -160,12 +164,12 @@ def run(quick: bool, seed: int) -> Result:
     """Everything by quadrature; deterministic."""
     rows = stopping_rows() + curvature_rows()
     steps = np.array([0.02, 0.01] if quick else [0.08, 0.04, 0.02, 0.01, 0.005])
-    found = [sampled(TWO, round((TIME - DELTA) / h)) for h in steps]
+    distances = [sampled(TWO, round((TIME - DELTA) / h)) for h in steps]
     skewed = sampled(SKEW, round((TIME - DELTA) / 0.02))
-    for h, one in zip(steps, found, strict=True):
+    for h, one in zip(steps, distances, strict=True):
         rows += _sampled_rows(f"±1, δ = {DELTA}, h = {h:g}", one, THEORY.get(float(h)))
     rows += _sampled_rows(f"four points, δ = {DELTA}, h = 0.02", skewed, None)
-    last = found[-1]
+    last = distances[-1]
     head = Row(f"W2 after projection, ±1, h = {steps[-1]:g}", last["projected bound"],
                last["projected"], "<=")  # fmt: skip
     line = [(k, 1 + i) for i, k in enumerate(("tv", "projected", "denoised"))]
@@ -174,8 +178,10 @@ def run(quick: bool, seed: int) -> Result:
         "projected": "W2 after projection",
         "denoised": "W2 after denoising",
     }
-    series = [Series(names[k], steps, [f[k] for f in found], t, "both") for k, t in line]
-    series += [Series("", steps, [f[f"{k} bound"] for f in found], t, "dashed") for k, t in line]
+    series = [Series(names[k], steps, [f[k] for f in distances], t, "both") for k, t in line]
+    series += [
+        Series("", steps, [f[f"{k} bound"] for f in distances], t, "dashed") for k, t in line
+    ]
     figure = chart("support", "Two points, stopped at δ = 0.02", series,
                    ("step h", "distance; dashed: its bound"), log="xy")  # fmt: skip
     words = (

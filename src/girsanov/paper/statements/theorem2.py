@@ -32,6 +32,7 @@ from ..output_law import (
 )
 from ..path_kl import SKEWED, discretisation, ou_levels
 from ..statement import Result, Row, Statement
+from .promises import gaussian_facts
 
 if TYPE_CHECKING:
     from ..._typing import Array
@@ -39,12 +40,6 @@ if TYPE_CHECKING:
 
 V, STEP, TIME = 0.25, 0.01, 4.0
 BAND = 0.05  # that an exponent may be off, for steps that are not infinitely short
-
-
-def facts(v: float, d: int) -> Facts:
-    """Return what the theorem is told of N(0, v I)."""
-    kl = d * (v - 1 - math.log(v)) / 2
-    return Facts(d, v * d, variance=v * d, kl=kl, information=d / v, lipschitz=max(1 / v, 1.0))
 
 
 def exact(v: float, d: int, time: float, steps: int) -> tuple[float, float, float]:
@@ -59,13 +54,13 @@ def exact(v: float, d: int, time: float, steps: int) -> tuple[float, float, floa
 
 def sweep(values: Array, point: object) -> tuple[Array, Array]:
     """Return exact (path KL, KL out, TV out) and bound (KL, TV) at each value."""
-    found, bounds = [], []
+    exacts, bounds = [], []
     for x in values.tolist():
         v, d, time, steps = point(x)  # type: ignore[operator]
-        found.append(exact(v, d, time, steps))
-        bound = theorem2(facts(v, d), steps, time=time)
+        exacts.append(exact(v, d, time, steps))
+        bound = theorem2(gaussian_facts(v, d), steps, time=time)
         bounds.append((bound.kl, bound.tv))
-    return np.array(found), np.array(bounds)
+    return np.array(exacts), np.array(bounds)
 
 
 def shift(eps: float, levels: Array) -> float:
@@ -90,7 +85,7 @@ def score_rows(levels: Array) -> tuple[list[Row], Estimate]:
         away = shift(eps, levels)
         _, cov = gaussian_output(Gaussian([0.0], V), plan)
         out = gaussian_kl(cov[0, 0], V, away)
-        bound = theorem2(facts(V, 1), len(levels) - 1, time=TIME, score_error=eps)
+        bound = theorem2(gaussian_facts(V, 1), len(levels) - 1, time=TIME, score_error=eps)
         x = np.linspace(-6, 6, 20_001)
         gauss = [np.exp(-((x - m) ** 2) / 2 / v) / math.sqrt(2 * math.pi * v)
                  for m, v in ((0.0, V), (away, float(cov[0, 0])))]  # fmt: skip
@@ -118,20 +113,20 @@ def run(quick: bool, seed: int) -> Result:
     paper = {"d": 1.0, "h": 1.0, "T": 1.0, "L": 2.0}
     rows, fits, drawn = [], {}, {}
     for name, (values, point) in sweeps.items():
-        found, bounds = sweep(values, point)
+        exacts, bounds = sweep(values, point)
         # per step: L is swept with h L fixed, so that d h (...) is divided by h
         scale = TIME / np.round(TIME * values / 0.05) if name == "L" else np.ones(len(values))
-        fits[name] = exponent(values, found[:, 0] / scale)
+        fits[name] = exponent(values, exacts[:, 0] / scale)
         rows.append(Row(f"exponent of the path KL in {name}, at most the paper's", paper[name],
                         fits[name].value, "<=", BAND))  # fmt: skip
-        for x, f, b in zip(values, found, bounds, strict=True):
+        for x, f, b in zip(values, exacts, bounds, strict=True):
             rows.append(
                 Row(f"{name} = {x:.3g}: path KL below (2a, 2b, 2c)", b[0], f[0], "<=", 1e-9)
             )
             rows.append(
                 Row(f"{name} = {x:.3g}: TV of the output below its bound", b[1], f[2], "<=")
             )
-        drawn[name] = (values, found, bounds, scale)
+        drawn[name] = (values, exacts, bounds, scale)
     rows.append(Row("exponent of the path KL in d", 1.0, fits["d"].value, "=", 1e-6))
     rows.append(Row("exponent of the path KL in h", 1.0, fits["h"].value, "=", BAND))
     rows.append(Row("exponent of the path KL in L with constants: one power", 1.0,
@@ -139,17 +134,17 @@ def run(quick: bool, seed: int) -> Result:
     more, added = score_rows(ou_levels(TIME, 400))
     rows += more
     rows.append(Row("exponent of the output's KL in ε", 2.0, added.value, "=", BAND))
-    rows += mixture_rows(quick)
+    rows += mixture_order_rows(quick)
     head = Row("exponent of the path KL in L, which the paper has as 2", 2.0, fits["L"].value,
                "<=", BAND)  # fmt: skip
-    values, found, _, scale = drawn["L"]
+    values, exacts, _, scale = drawn["L"]
     figure = chart(
         "theorem2",
         "Path KL per step length and dimension against L, T = 4",
         [
             Series("the paper's L² T", values, values**2 * TIME, 5, "dashed"),
             Series("with constants: L − 1 + T", values, values - 1 + TIME, 2, "dashed"),
-            Series("exact", values, found[:, 0] / scale, 1, "both"),
+            Series("exact", values, exacts[:, 0] / scale, 1, "both"),
         ],
         ("Lipschitz constant L of the score", "path KL / (d h)"),
         log="xy",
@@ -164,7 +159,7 @@ def run(quick: bool, seed: int) -> Result:
     return Result(rows, head, words, figure)
 
 
-def mixture_rows(quick: bool) -> list[Row]:
+def mixture_order_rows(quick: bool) -> list[Row]:
     """On the skewed mixture: first order in h of path KL and TV, and the bound."""
     steps = np.array([60, 120, 240] if quick else [60, 120, 240, 480])
     x = np.linspace(-5, 5, 6001)

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...law import Gaussian
 from ...sampling.registry import cld_recipe
-from ..bounds import Facts, theorem6
+from ..bounds import theorem6
 from ..chart import Series, chart
 from ..output_law import gaussian_kl, gaussian_output
 from ..path_kl import SKEWED, discretisation
@@ -24,10 +24,11 @@ from ..phase import (
     cld_monte_carlo,
 )
 from ..statement import K, Result, Row, Statement, printed
+from .promises import gaussian_facts
 
 PATHS, TABLE = "theory 9.1", "theory 9.5"
 TIME = 6.0
-NOTHING = 1e-12  # nats, where theory has exactly none
+ZERO_NATS = 1e-12  # nats, where theory has exactly none
 GAP = 1e-4  # relative, of the last step, which ends at time 1e-5 instead of 0
 # variance, h: KL out (x, v), KL out x, path KL, (4a), (4b), ei-relative: path KL, KL out
 ROWS = [
@@ -70,7 +71,7 @@ def output(v: float, levels: np.ndarray, sampler: str) -> tuple[float, float]:
     return joint, gaussian_kl(cov[0, 0], v)
 
 
-def case(v: float, h: float) -> tuple[float, ...]:
+def gaussian_numbers(v: float, h: float) -> tuple[float, ...]:
     """Return the numbers of a row of the table."""
     steps = round(TIME / h)
     levels, law = cld_levels(TIME, steps), Gaussian([0.0], v)
@@ -91,7 +92,7 @@ def sampled_rows(count: int, seed: int) -> list[Row]:
         both = math.hypot(se, found.se)
         rows.append(printed(f"{name}: Monte Carlo", sampled, found.value, se=both, source=PATHS))
         rows.append(printed(f"{name}: closed form", formula, exact, source=PATHS, slack=2e-3))
-    for steps, time, sampled, se, formula in X0:
+    for steps, time, sampled, se, formula in X0_ROWS:
         grid = cld_levels(time, steps)[:-1]
         chain = cld_chain_monte_carlo(SKEWED, grid, count=5 * count, seed=seed)
         plain, both = discretisation(SKEWED, grid, "ddpm"), math.hypot(se, chain.se)
@@ -107,16 +108,16 @@ def run(quick: bool, seed: int) -> Result:
     """Table 9.5, the bounds against the exact path KL, and Monte Carlo."""
     rows, drawn = [], []
     for v, h, *figures in ROWS[: 4 if quick else None]:
-        found = case(v, h)
-        drawn.append((v, h, *found))
-        for name, figure, value in zip(NAMES, figures, found, strict=True):
+        numbers = gaussian_numbers(v, h)
+        drawn.append((v, h, *numbers))
+        for name, figure, value in zip(NAMES, figures, numbers, strict=True):
             what = f"N(0, {v:g}), h = {h:g}: {name}"
             if figure == "0":
-                rows.append(Row(what, 0.0, value, "<=", NOTHING, TABLE))
+                rows.append(Row(what, 0.0, value, "<=", ZERO_NATS, TABLE))
             else:
                 rows.append(printed(what, figure, value, source=TABLE, slack=GAP * value))
-        path = found[2]
-        for form, value in (("(4a)", found[3]), ("(4b)", found[4])):
+        path = numbers[2]
+        for form, value in (("(4a)", numbers[3]), ("(4b)", numbers[4])):
             rows.append(
                 Row(f"N(0, {v:g}), h = {h:g}: path KL below {form}", value, path, "<=", 1e-6)
             )
@@ -124,7 +125,7 @@ def run(quick: bool, seed: int) -> Result:
     below = [r for r in rows if "below (4b)" in r.what]
     head = min(below, key=lambda r: r.measured / r.claimed)
     variances = np.geomspace(1e-3, 10, 5 if quick else 13)
-    curves = np.array([case(v, 0.05) for v in variances])
+    curves = np.array([gaussian_numbers(v, 0.05) for v in variances])
     paid = curves[:, 5] > 1e-9  # nothing at v = 1, which a log axis does not have
     figure = chart(
         "theorem6",

@@ -15,8 +15,8 @@ import math
 import numpy as np
 
 from ...law import Gaussian
-from ...sampling.cld import CLD
 from ...sampling.registry import cld_recipe, recipe
+from ...sampling.step_kl_cld import CLD
 from ..bounds.chen2023_lower import output_variance, theorem7
 from ..chart import Series, chart
 from ..output_law import gaussian_kl, gaussian_output
@@ -61,9 +61,9 @@ def output_rows(h: float) -> list[Row]:
     ]
     exact = Row(f"output, h = {h}: DDPM's variance", output_variance(h), v, "=", GAP * 10)
     return [exact] + [
-        Row(f"output, h = {h}: {name}, leading order", claim, float(found), "=",
+        Row(f"output, h = {h}: {name}, leading order", claim, float(value), "=",
             small * claim * 2, SOURCE)
-        for name, claim, found in cases
+        for name, claim, value in cases
     ]  # fmt: skip
 
 
@@ -86,9 +86,9 @@ def mixing_rows() -> list[Row]:
 def run(quick: bool, seed: int) -> Result:
     """Closed forms against closed forms of another kind, and against Monte Carlo."""
     sizes = np.array([0.1, 0.5] if quick else [0.02, 0.05, 0.1, 0.2, 0.5, 1.0])
-    found = np.array([measured(h) for h in sizes])
+    values = np.array([measured(h) for h in sizes])
     rows = []
-    for h, row in zip(sizes, found, strict=True):
+    for h, row in zip(sizes, values, strict=True):
         n = round(TIME / h)
         for name, value in (("ddpm", row[0]), ("cld", row[1])):
             exact = theorem7(1, n, time=TIME, process=name) / TIME
@@ -115,10 +115,10 @@ def run(quick: bool, seed: int) -> Result:
         "Path KL a unit of time and dimension, for data that are noise already",
         [
             Series("CLD, score frozen (claimed)", fine, claims[1], 2, "dashed"),
-            Series("measured", sizes, found[:, 1], 2, "dots"),
+            Series("measured", sizes, values[:, 1], 2, "dots"),
             Series("DDPM, score frozen (claimed)", fine, claims[0], 1, "dashed"),
-            Series("measured", sizes, found[:, 0], 1, "dots"),
-            Series("both, score + x frozen", sizes, np.abs(found[:, 2:]).max(1), 3, "both"),
+            Series("measured", sizes, values[:, 0], 1, "dots"),
+            Series("both, score + x frozen", sizes, np.abs(values[:, 2:]).max(1), 3, "both"),
         ],
         ("step h", "nats"),
     )

@@ -35,7 +35,7 @@ from ...sampling.exponential_integrators import ANALYTIC_DPM
 from ...sampling.registry import ode_named
 from ..options import GIVEN, PlanOptions
 from ..plan import Plan
-from .one_step_error import MOST, Indices, Paths, Teacher, teacher_of
+from .one_step_error import ODE_LEVELS, Paths, Teacher, teacher_of
 
 if TYPE_CHECKING:
     from ..._typing import Array, Levels, Progress
@@ -43,9 +43,10 @@ if TYPE_CHECKING:
     from ...measuring.record import AuditRecord
     from ...sampling.ode_samplers import OdeSampler
 
-LEAST = 16  # trajectories, of which half choose and half judge
+LEAST_TRAJECTORIES = 16  # trajectories, of which half choose and half judge
 CHOOSE, JUDGE = slice(0, None, 2), slice(1, None, 2)
-ENOUGH = 0.05  # of the data's standard deviation: a distance below it is not worth more steps
+# of the data's standard deviation: a distance below it is not worth more steps
+CLOSE = 0.05
 ROUGH = 3.0  # times too large a predicted distance has been, on mixtures
 UNDER = 2.0  # times too small: at most 1.7 were seen (benchmarks/ode_samplers.py)
 NONE = "no path KL exists: an ODE sampler adds no noise. Its distance is given instead"
@@ -63,7 +64,7 @@ class Choice(NamedTuple):
     @property
     def counts(self) -> range:
         """The numbers of levels that can be planned."""
-        return range(2 if self.last == "sample" else 1, min(MOST, self.chooser.end + 1) + 1)
+        return range(2 if self.last == "sample" else 1, min(ODE_LEVELS, self.chooser.end + 1) + 1)
 
     @property
     def calls(self) -> list[int]:
@@ -105,22 +106,22 @@ def plan_ode_sampler(audit: AuditRecord, request: PlanOptions) -> Plan:
     choice = _choice(audit, sampler, request.resolution, last)
     if steps is not None:
         count = choice.levels_for(require_count("steps", steps))
-        return _made(audit, choice, choice.nodes(count), GIVEN, denoiser)
+        return _judged_plan(audit, choice, choice.nodes(count), GIVEN, denoiser)
     spread = math.sqrt(audit.frame.moments.variance / audit.curve.dimension)
-    target = ENOUGH * spread if distance is None else require_number("distance", distance, above=0)
+    target = CLOSE * spread if distance is None else require_number("distance", distance, above=0)
     why = f"the fewest steps whose distance to the teacher stays below {target:.3g}"
-    why += "" if distance else f", {ENOUGH:.0%} of the data's standard deviation"
+    why += "" if distance else f", {CLOSE:.0%} of the data's standard deviation"
     least = math.inf
     for count in choice.counts:
         predicted = choice.predicted(choice.nodes(count))
         hope = predicted <= target * (1.0 if denoiser is None else ROUGH)
-        plan = _made(audit, choice, choice.nodes(count), why, denoiser) if hope else None
+        plan = _judged_plan(audit, choice, choice.nodes(count), why, denoiser) if hope else None
         if plan is not None and plan.distance is not None and plan.distance.high <= target:
             return plan
         least = min(least, plan.distance.high if plan and plan.distance else predicted)
     if distance is None:
         why = f"more cannot be planned; the distance stays above {target:.3g}"
-        return _made(audit, choice, choice.nodes(choice.counts[-1]), why, denoiser)
+        return _judged_plan(audit, choice, choice.nodes(choice.counts[-1]), why, denoiser)
     rule = f"cannot be reached for certain on these levels: the nearest is {least:.3g}"
     refuse("distance", rule, distance, "Audit with more --levels and --trajectories")
 
@@ -135,7 +136,7 @@ def ode_sampler_plans(
     choice = _choice(audit, ode_named(sampler), None, last)
     least, most = choice.calls[0], choice.calls[-1]
     fits = sorted({choice.levels_for(n) for n in counts if least <= n <= most})
-    make = _made if judged else _bare
+    make = _judged_plan if judged else _bare
     return [make(audit, choice, choice.nodes(n), GIVEN) for n in fits]
 
 
@@ -158,18 +159,18 @@ def calibrated_teacher(
     most, rule = len(_trajectories(audit)), "needs the model, whose corrected trajectories differ"
     if denoiser is None:
         refuse("calibrate", rule, None, "Give --model, or in Python denoiser=")
-    made = audit.calibrated()
-    assert made.calibration is not None
+    calibrated = audit.calibrated()
+    assert calibrated.calibration is not None
     paths = measure_trajectories(
-        CalibratedDenoiser(denoiser, made.calibration),
-        made.frame,
-        made.levels,
+        CalibratedDenoiser(denoiser, calibrated.calibration),
+        calibrated.frame,
+        calibrated.levels,
         most if count is None else count,
         options=Pass(seed=audit.facts.seed, batch_size=256, progress=progress),
     )
-    out = replace(made, trajectories=paths)
+    out = replace(calibrated, trajectories=paths)
     object.__setattr__(
-        out, "_probe", made.probe
+        out, "_probe", calibrated.probe
     )  # what the correction has left, not measured anew
     return out
 
@@ -209,8 +210,8 @@ def _trajectories(audit: AuditRecord) -> Trajectories:
             None,
             "Audit with --trajectories 256",
         )
-    rule = f"must be at least {LEAST}, half to plan on and half to judge by"
-    require(len(paths) >= LEAST, "trajectories", rule, len(paths), "Audit with more")
+    rule = f"must be at least {LEAST_TRAJECTORIES}, half to plan on and half to judge by"
+    require(len(paths) >= LEAST_TRAJECTORIES, "trajectories", rule, len(paths), "Audit with more")
     return paths
 
 
@@ -221,16 +222,20 @@ def ode_sampler_on_grid(
     grid = require_levels("levels", levels)
     choice = _choice(audit, ode_named(sampler), None, last)
     near = np.abs(np.log(audit.levels)[None] - np.log(grid)[:, None]).argmin(axis=1)
-    return _made(audit, choice, np.unique(near), "the grid was given", None)
+    return _judged_plan(audit, choice, np.unique(near), "the grid was given", None)
 
 
-def _made(
-    audit: AuditRecord, choice: Choice, nodes: Indices, why: str, denoiser: Denoiser | None = None
+def _judged_plan(
+    audit: AuditRecord,
+    choice: OdeChoice,
+    nodes: Indices,
+    why: str,
+    denoiser: Denoiser | None = None,
 ) -> Plan:
     """Return the plan that visits `nodes`, with its distance and the ledger that has none."""
     entries = (
-        Entry("init", None, None, None, "unknown", NONE),
-        Entry("discretisation", None, None, None, "unknown", NONE),
+        Entry("init", None, None, None, "unknown", NO_KL),
+        Entry("discretisation", None, None, None, "unknown", NO_KL),
         score_entry(audit, int(nodes[-1]) + 1),
     )
     far = _predicted(audit, choice, nodes)
@@ -238,7 +243,7 @@ def _made(
     return plan if denoiser is None else measure_distance(denoiser, plan, audit)
 
 
-def _bare(audit: AuditRecord, choice: Choice, nodes: Indices, why: str) -> Plan:
+def _bare(audit: AuditRecord, choice: OdeChoice, nodes: Indices, why: str) -> Plan:
     """Return the plan that visits `nodes` without what is known of its error."""
     levels, frame = audit.levels[nodes], audit.frame
     return Plan(
@@ -255,7 +260,7 @@ def _bare(audit: AuditRecord, choice: Choice, nodes: Indices, why: str) -> Plan:
     )
 
 
-def _predicted(audit: AuditRecord, choice: Choice, nodes: Indices) -> Distance:
+def _predicted(audit: AuditRecord, choice: OdeChoice, nodes: Indices) -> Distance:
     """Return the distance predicted on the judging half, with its interval over trajectories."""
     paths, judge = _trajectories(audit), choice.judge
     kept = np.unique([0, *nodes, judge.end])  # what a grid does not visit does not matter
@@ -275,7 +280,7 @@ def _predicted(audit: AuditRecord, choice: Choice, nodes: Indices) -> Distance:
         f"have been up to {ROUGH:g} times too large and 1.7 times too small, and the interval "
         f"allows {ROUGH:g} and {UNDER:g}; plan --model measures it",
     )
-    return replace(found, low=found.low / ROUGH, high=found.high * UNDER)
+    return replace(distance, low=distance.low / ROUGH, high=distance.high * UNDER)
 
 
 def _groups(count: int, groups: int = 8) -> list[slice]:

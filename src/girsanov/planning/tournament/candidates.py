@@ -66,16 +66,16 @@ def candidates(
     """
     if isinstance(only, Mapping):
         return [Candidate(name, plan) for name, plan in only.items()]
-    found: dict[str, Plan] = {}
+    plans: dict[str, Plan] = {}
     refused: InputError | None = None
     for name, make in _recipes(audit, steps, wanted(audit, only), fresh, right):
         try:
-            found.setdefault(name, make())
+            plans.setdefault(name, make())
         except InputError as cause:
             refused = cause
-    if not found:
+    if not plans:
         refuse("steps", f"leave no candidate ({refused})", steps)
-    return _different({**found, **(own or {})})
+    return _different({**plans, **(own or {})})
 
 
 def costs_at_most(
@@ -115,11 +115,11 @@ def hand_grids(first: float, last: float, steps: int) -> dict[str, Levels]:
         "uniform log-SNR": partial(log_uniform_grid, first, last, steps),
         "linear beta": partial(time_grid, VariancePreserving.linear(), first, last, steps),
     }
-    found = {}
+    grids = {}
     for name, make in makers.items() if steps >= 2 else ():
         with suppress(InputError):
-            found[name] = make()
-    return found
+            grids[name] = make()
+    return grids
 
 
 Maker = tuple[str, Callable[[], Plan]]
@@ -194,12 +194,12 @@ def _by_hand(
 
 def _trained(audit: AuditRecord, levels: Levels) -> Levels:
     """Return the levels that a network of discrete time was trained at nearest to these."""
-    told = audit.facts.trained_levels
-    if told is None:
+    recorded = audit.facts.trained_levels
+    if recorded is None:
         return levels
-    known: Levels = np.asarray(told, dtype=np.float64)
-    apart = np.abs(np.log(known)[None] - np.log(levels)[:, None])
-    return np.asarray(known[np.unique(apart.argmin(axis=1))])
+    trained: Levels = np.asarray(recorded, dtype=np.float64)
+    apart = np.abs(np.log(trained)[None] - np.log(levels)[:, None])
+    return np.asarray(trained[np.unique(apart.argmin(axis=1))])
 
 
 def _covariances(audit: AuditRecord) -> list[str]:
@@ -209,10 +209,10 @@ def _covariances(audit: AuditRecord) -> list[str]:
     return [name for name in COVARIANCES if name in measured]
 
 
-def _different(found: dict[str, Plan]) -> list[Candidate]:
+def _different(plans: dict[str, Plan]) -> list[Candidate]:
     """Return candidates without those that visit the same levels with the same covariance."""
     seen: dict[Any, Candidate] = {}
-    for name, plan in found.items():
+    for name, plan in plans.items():
         visits = (plan.start, plan.last, tuple(plan.levels))
         of = json.dumps(plan.scheduler and plan.scheduler.config, sort_keys=True)
         key = (plan.sampler, plan.covariance, plan.calibration is None, of, *visits)

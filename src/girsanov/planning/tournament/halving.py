@@ -72,7 +72,7 @@ class Entrant:
         self.measured.append(ground.measure.squared(self.draws, ground.reference))
 
 
-def choose(left: Sequence[Entrant]) -> Entrant:
+def best_entrant(left: Sequence[Entrant]) -> Entrant:
     """Return the best of the last round, or the best with a path KL that may be as good.
 
     left: best first. None is chosen that is behind what the pipeline has already.
@@ -126,6 +126,6 @@ def _draw(ground: Ground, plan: Plan, first: int, count: int, progress: Progress
     return np.concatenate([shown(b).reshape(len(b), -1).double().cpu().numpy() for b in batches])
 
 
-def place(entrant: Entrant) -> tuple[float, float]:
+def ranking(entrant: Entrant) -> tuple[float, float]:
     """Return what sorts a table: those with as many samples together, the closest first."""
     return -len(entrant.measured), entrant.score

@@ -46,7 +46,7 @@ class TournamentOptions:
     by: str | SquaredDistance = "sliced-w2"
     steps: int | None = None
     candidates: Sequence[str] | Mapping[str, Plan] | None = None
-    calls: int = CALLS
+    calls: int = TOURNAMENT_CALLS
     seed: int = 0
     force: bool = False
     progress: Progress | None = None

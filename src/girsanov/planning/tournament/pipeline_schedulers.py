@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ...denoise.base import Denoiser
     from ...measuring.record import AuditRecord
 
-NONE = "not measured: diffusers takes these steps. Samples alone say how good they are"
+DIFFUSERS_STEPS = "not measured: diffusers takes these steps. Samples alone say how good they are"
 
 
 def own_plans(audit: AuditRecord, model: Denoiser, steps: int) -> dict[str, Plan]:
@@ -33,9 +33,9 @@ def own_plans(audit: AuditRecord, model: Denoiser, steps: int) -> dict[str, Plan
     if not isinstance(model, PipelineDenoiser):
         return {}
     score = score_entry(audit, len(audit.levels) - 1)
-    ledger = tuple(Entry(name, None, None, None, "unknown", NONE)
+    ledger = tuple(Entry(name, None, None, None, "unknown", DIFFUSERS_STEPS)
                    for name in ("init", "discretisation"))  # fmt: skip
-    found = {}
+    plans = {}
     for name, config in own_schedulers(model).items():
         try:
             scheduler = started(config, steps, model)
@@ -44,9 +44,9 @@ def own_plans(audit: AuditRecord, model: Denoiser, steps: int) -> dict[str, Plan
         record = DiffusersScheduler(name, config, len(scheduler.timesteps))
         levels, frame = levels_of(scheduler, model.clock), audit.frame
         noise = np.full(frame.moments.basis.dimension, (1 + 1 / levels[0]) ** 0.5)
-        found[name] = Plan(
+        plans[name] = Plan(
             sampler=OWN, start="standard", last="denoise", levels=levels, moments=frame.moments,
             start_noise=noise, ledger=(*ledger, score), why=f"{name} as it is",
             audit=audit.recorded(), model=audit.facts.model, scheduler=record,
         )  # fmt: skip
-    return found
+    return plans

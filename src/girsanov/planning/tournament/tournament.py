@@ -40,7 +40,7 @@ from ..make_plan import make_plan
 from ..ode_samplers.plan_ode_sampler import calibrated_teacher
 from .candidates import Candidate, costs_at_most
 from .candidates import candidates as enter
-from .halving import CONFIDENCE, Entrant, Ground, choose, go_on, place, standing
+from .halving import CONFIDENCE, Entrant, Ground, best_entrant, go_on, ranking, standing
 from .options import TournamentKeywords, TournamentOptions
 from .pipeline_schedulers import own_plans
 from .trajectory_budget import Afforded, afforded
@@ -100,8 +100,8 @@ def tournament(
     costs = [e.candidate.plan.steps for e in entrants]
     sizes = rounds(costs, request.calls - paid.calls, dimension)
     left, spent = _play(ground, entrants, sizes, paid.calls, progress)
-    winner = choose(left)
-    table = tuple(standing(e, winner) for e in sorted(entrants, key=place))
+    winner = best_entrant(left)
+    table = tuple(standing(e, winner) for e in sorted(entrants, key=ranking))
     played = Tournament(
         by=ground.measure.name, note=ground.measure.note, seed=seed,
         calls=spent, trajectories=paid.paths, trajectory_calls=paid.calls,
@@ -210,7 +210,7 @@ def is_fresh(audit: AuditRecord, data: Dataset | Law) -> bool:
 
 def _reference(model: Denoiser, data: Dataset | Law, seed: int) -> tuple[Array, np.ndarray | None]:
     """Return held-out rows in the model's units, in random order, and their labels."""
-    source = held_out_examples(model, data, None, FAR + seed)
+    source = held_out_examples(model, data, None, FIRST_UNSEEN_SEED + seed)
     require_shape("data", source, model)
     if isinstance(source, Dataset):
         seen = vectors(source, REFERENCE, seed=seed)

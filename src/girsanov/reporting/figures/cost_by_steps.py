@@ -17,7 +17,10 @@ from ..._checks import plural
 from ...ledger.numbers import number
 from ...ledger.verdict import cheapest, sampler_share
 from .svg import (
+    LEFT,
     NARROW,
+    RIGHT,
+    TOP,
     Axis,
     dots,
     el,
@@ -27,19 +30,32 @@ from .svg import (
     ribbon,
     svg,
 )
-from .tv_by_level import place
+from .tv_by_level import axis_for_script
 
 if TYPE_CHECKING:
     from ...planning.plan import Plan
 
 LEFT, RIGHT, TOP = 54.0, 12.0, 30.0
 DECADES = 1e-7  # of the largest cost, below which nothing is told apart
-FEW = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)  # numbers of steps for samplers to compare
+COMPARED_STEPS = (
+    1,
+    2,
+    3,
+    4,
+    6,
+    8,
+    12,
+    16,
+    24,
+    32,
+    48,
+    64,
+)  # numbers of steps for samplers to compare
 STYLES = ("model", "second", "third", "fourth")
-MOST = len(STYLES)  # lines of a figure
+MOST_LINES = len(STYLES)  # lines of a figure
 
 
-class Line(NamedTuple):
+class SamplerLine(NamedTuple):
     """One sampler: its name, numbers of steps [N], and cost with both ends of its interval."""
 
     name: str
@@ -68,7 +84,7 @@ def cost_of(plan: Plan) -> float | None:
     return None if value is None else max(0.0, value)
 
 
-def line(name: str, plans: Sequence[Plan]) -> Line | None:
+def line(name: str, plans: Sequence[Plan]) -> SamplerLine | None:
     """Return the costs of plans of one sampler, None where they are not known."""
     rows: list[tuple[float, float, float]] = []
     for plan in plans:
@@ -80,7 +96,7 @@ def line(name: str, plans: Sequence[Plan]) -> Line | None:
     if len(rows) < 2 or len(rows) != len(plans) or max(r[0] for r in rows) <= 0:
         return None
     unit = "nats" if plans[0].distance is None else "distance to a fine solution"
-    return Line(name, [p.steps for p in plans], rows, unit)
+    return SamplerLine(name, [p.steps for p in plans], rows, unit)
 
 
 def rises(plan: Plan) -> str:
@@ -98,7 +114,7 @@ def rises(plan: Plan) -> str:
 
 
 def total_figure(
-    lines: Sequence[Line],
+    lines: Sequence[SamplerLine],
     chosen: int | None,
     bound: float = 0.0,
     ident: str = "total",
@@ -119,10 +135,10 @@ def total_figure(
         cost = first.values[near][0]
     best = best if best in lines[0].steps else None
     marks = Marks(chosen, cost or 0.0, best, bound)
-    return responsive(ident, lambda name, wide: _drawn(lines[:MOST], marks, name, wide))
+    return responsive(ident, lambda name, wide: _drawn(lines[:MOST_LINES], marks, name, wide))
 
 
-def _drawn(lines: Sequence[Line], marks: Marks, ident: str, width: float) -> Markup:
+def _drawn(lines: Sequence[SamplerLine], marks: Marks, ident: str, width: float) -> Markup:
     tall = 240.0 if width > NARROW else 210.0
     values = np.array([v for item in lines for v in [*item.values, (marks.cost,) * 3]])
     counts = [n for item in lines for n in item.steps]
@@ -136,8 +152,8 @@ def _drawn(lines: Sequence[Line], marks: Marks, ident: str, width: float) -> Mar
     if floor < marks.bound < top:
         level = y(marks.bound)
         parts.append(el("path", d=f"M{x.start:.1f} {level:.1f}H{x.end:.1f}", class_="bound"))
-        told = "score error of the path, at least"
-        parts.append(el("text", told, x=x.end, y=level - 6, class_="end tick over"))
+        caption = "score error of the path, at least"
+        parts.append(el("text", caption, x=x.end, y=level - 6, class_="end tick over"))
     for k, item in enumerate(lines):
         at, rows = x(np.array(item.steps, dtype=float)), np.array(item.values)
         if k == 0:
@@ -159,15 +175,15 @@ def _drawn(lines: Sequence[Line], marks: Marks, ident: str, width: float) -> Mar
         ident,
         (width, tall + TOP + 46),
         "Cost against steps",
-        _said(first, best),
+        _in_words(first, best),
         *parts,
         data_live=None if marks.chosen is None else "total",
-        data_x=place(x),
-        data_y=place(y),
+        data_x=axis_for_script(x),
+        data_y=axis_for_script(y),
     )
 
 
-def _said(first: Line, best: int | None) -> str:
+def _in_words(first: SamplerLine, best: int | None) -> str:
     (a, *_), (b, *_) = first.values[0], first.values[-1]
     text = (
         f"From {number(a)} at {plural(first.steps[0], 'step')} to {number(b)} at "

@@ -17,7 +17,10 @@ from markupsafe import Markup
 from ...ledger.numbers import number
 from ...montecarlo import Estimate, quantile
 from .svg import (
+    LEFT,
     NARROW,
+    RIGHT,
+    TOP,
     Axis,
     dots,
     el,
@@ -28,7 +31,7 @@ from .svg import (
     rounded_up,
     svg,
 )
-from .tv_by_level import place
+from .tv_by_level import axis_for_script
 
 if TYPE_CHECKING:
     from ..._typing import Array
@@ -36,7 +39,6 @@ if TYPE_CHECKING:
     from ...planning.plan import Plan
 
 TALLEST = 2.0  # s M/d beyond which the curve needs a log axis
-LEFT, RIGHT, TOP = 54.0, 12.0, 30.0
 ROWS = 12  # of plan levels under the curve
 RUG = 10.0  # pixels a row of plan levels takes
 
@@ -90,7 +92,7 @@ def _curve(audit: AuditRecord, plans: Sequence[Plan], ident: str, width: float) 
         f"{number(float(value[0]))} at {number(float(audit.levels[0] ** -0.5))}."
     )
     size = (width, tall + TOP + gap + 46)
-    live = {"data_live": "curve", "data_x": place(x), "data_y": place(y)}
+    live = {"data_live": "curve", "data_x": axis_for_script(x), "data_y": axis_for_script(y)}
     return svg(ident, size, "The error curve", desc, *parts, **(live if plans else {}))
 
 
@@ -186,6 +188,6 @@ def _stops(at: float, x: Axis, y: Axis) -> list[Markup]:
         return []
     parts = [el("path", d=f"M{at:.1f} {y.start:.1f}V{y.end:.1f}", class_="chosen")]
     if at > x.start + 95:
-        said = {"x": at - 6, "y": y.end + 15, "class_": "end tick over"}
-        parts.append(el("text", "the plan stops", **said))
+        text_at = {"x": at - 6, "y": y.end + 15, "class_": "end tick over"}
+        parts.append(el("text", "the plan stops", **text_at))
     return parts

@@ -61,14 +61,14 @@ def histogram(pair: Sequence[Column | None], index: int) -> Markup:
 
     pair: the samples' column and the data's, either may be None; index: makes the id unique.
     """
-    known = [c for c in pair if c is not None]
+    columns = [c for c in pair if c is not None]
     ident = f"column-{index}"
-    if not known[0].numeric or _countable(known):
-        return _bars(pair, known[-1].name, ident)
+    if not columns[0].numeric or _countable(columns):
+        return _bars(pair, columns[-1].name, ident)
     numbers = [None if c is None else c.finite() for c in pair]
     pooled = np.concatenate([v for v in numbers if v is not None])
     if not len(pooled):
-        return svg(ident, CELL, known[-1].name, "No finite numbers.", _title(known[-1].name))
+        return svg(ident, CELL, columns[-1].name, "No finite numbers.", _title(columns[-1].name))
     low, high = (float(v) for v in np.quantile(pooled, [TAIL, 1 - TAIL]))
     if high - low <= 1e-12 * max(abs(low), abs(high)):
         low, high = low - max(abs(low), 1.0) / 2, high + max(abs(high), 1.0) / 2
@@ -77,18 +77,18 @@ def histogram(pair: Sequence[Column | None], index: int) -> Markup:
     top = max(float(s.max()) for s in shares if s is not None) or 1.0
     x = Axis(low, high, 6.0, CELL[0] - 6)
     y = Axis(0.0, top, CELL[1] - 22, 26.0)
-    dated = known[-1].dated
-    parts = [_title(known[-1].name), _base(x, y, _dates(low, high) if dated else x.ticks(5))]
+    dated = columns[-1].dated
+    parts = [_title(columns[-1].name), _base(x, y, _dates(low, high) if dated else x.ticks(5))]
     for share, kind in zip(shares, ("sample-area", "data-line"), strict=True):
         if share is not None:
             parts.append(el("path", d=_stairs(x(edges), y(share), y.start), class_=kind))
-    said = _summary(numbers, dated)
-    return svg(ident, CELL, f"Histogram of {known[-1].name}", said, *parts)
+    words = _summary(numbers, dated)
+    return svg(ident, CELL, f"Histogram of {columns[-1].name}", words, *parts)
 
 
 def _countable(columns: Sequence[Column]) -> bool:
     whole = all(c.values.dtype.kind in "biu" for c in columns)
-    return whole and len(np.unique(np.concatenate([c.values for c in columns]))) <= FEW
+    return whole and len(np.unique(np.concatenate([c.values for c in columns]))) <= BARS_UP_TO
 
 
 def _title(name: str) -> Markup:
@@ -127,14 +127,14 @@ def _stairs(edges: Array, heights: Array, base: float) -> str:
 
 
 def _summary(numbers: Sequence[Array | None], dated: bool) -> str:
-    told = []
+    parts = []
     for name, v in zip(("Samples", "Data"), numbers, strict=True):
         if v is not None and len(v):
             mean, deviation = float(v.mean()), float(v.std())
             words = number(mean), number(deviation)
             words = (_date(mean), f"{number(deviation / DAY)} days") if dated else words
-            told.append(f"{name}: mean {words[0]}, deviation {words[1]}.")
-    return " ".join(told)
+            parts.append(f"{name}: mean {words[0]}, deviation {words[1]}.")
+    return " ".join(parts)
 
 
 def _bars(pair: Sequence[Column | None], name: str, ident: str) -> Markup:
@@ -165,7 +165,7 @@ def _bars(pair: Sequence[Column | None], name: str, ident: str) -> Markup:
         text = text if len(text) <= room else text[: max(1, room - 1)] + "…"
         middle = left + box / 2
         parts.append(el("text", text, x=middle, y=y.start + 16, class_="mid tick"))
-    told = "; ".join(
+    words = "; ".join(
         f"{value if value != '' else MISSING}: "
         + ", ".join(
             f"{who} {number(100 * s[k])} %"
@@ -174,7 +174,7 @@ def _bars(pair: Sequence[Column | None], name: str, ident: str) -> Markup:
         )
         for k, value in enumerate(values.tolist())
     )
-    return svg(ident, CELL, f"Shares of {name}", told, *parts)
+    return svg(ident, CELL, f"Shares of {name}", words, *parts)
 
 
 def pair_figure(samples: Sequence[Column], data: Sequence[Column]) -> Markup:
@@ -202,8 +202,8 @@ def _pairs(samples: Sequence[Column], data: Sequence[Column], ident: str, width:
     caption = "Pairs of " + ", ".join(c.name for c in first)
     total = (width, n * (side + 24))
     small = " small" if width <= NARROW else ""
-    said = "Samples are drawn over data, at most 400 dots each."
-    return svg(ident, total, caption, said, el("g", *parts, class_=f"pairs{small}"))
+    words = "Samples are drawn over data, at most 400 dots each."
+    return svg(ident, total, caption, words, el("g", *parts, class_=f"pairs{small}"))
 
 
 def _limits(columns: Sequence[Column]) -> tuple[float, float]:

@@ -17,7 +17,10 @@ from ...ledger.numbers import number
 from .cost_by_steps import MOST, STYLES, Line, line, total_figure
 from .error_curve import LEFT, RIGHT, TOP
 from .svg import (
+    LEFT,
     NARROW,
+    RIGHT,
+    TOP,
     Axis,
     el,
     frame,
@@ -58,17 +61,20 @@ class Shared(NamedTuple):
 
 def shared(rivals: Sequence[Rival], label: str) -> list[Shared]:
     """Return the figures of several models; label: of the axis of noise levels."""
-    rivals = rivals[:MOST]
-    made = (_certified(rivals, label), _training(rivals, label), _steps(rivals))
-    return [one for one in made if one is not None]
+    rivals = rivals[:MOST_LINES]
+    sections = (_certified(rivals, label), _training(rivals, label), _steps(rivals))
+    return [one for one in sections if one is not None]
 
 
 def _certified(rivals: Sequence[Rival], label: str) -> Shared | None:
     promised = {k: r.plan.promised for k, r in enumerate(rivals) if r.plan is not None}
     drawn = {
-        k: (rivals[k].unit * np.array([at.noise for at in made.levels]), np.array(most_tv(made)))
-        for k, made in promised.items()
-        if made is not None
+        k: (
+            rivals[k].unit * np.array([at.noise for at in certificate.levels]),
+            np.array(most_tv(certificate)),
+        )
+        for k, certificate in promised.items()
+        if certificate is not None
     }
     words = (
         "The total variation between samples and data, both seen through noise, that the start "
@@ -133,11 +139,11 @@ def _section(
             el("path", d=polyline(x(noise), y(value)), class_=f"line {STYLES[k]}")
             for k, (noise, value) in drawn.items()
         ]
-        told = "; ".join(
+        summary = "; ".join(
             f"model {k + 1}: from {number(float(v[0]))} at noise level {number(float(noise[0]))} "
             f"to {number(float(v[-1]))} at {number(float(noise[-1]))}"
             for k, (noise, v) in drawn.items()
         )
-        return svg(name, (width, tall + TOP + 46), title, told, frame(x, y, *axes[:2]), *paths)
+        return svg(name, (width, tall + TOP + 46), title, summary, frame(x, y, *axes[:2]), *paths)
 
     return Shared(ident.removeprefix("rivals-"), title, words, responsive(ident, draw))

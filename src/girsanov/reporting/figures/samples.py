@@ -29,7 +29,7 @@ SEEN = 20_000  # rows that histograms are made of
 TILES, LARGE_TILES = 48, 16
 LARGE = 64  # pixels from which fewer pictures are shown
 TILE = 40  # small pictures are enlarged to about so many pixels
-MOST = 160  # large ones are reduced to
+MOST_PIXELS = 160  # large ones are reduced to
 COLUMNS, PAIRED = 12, 4
 
 
@@ -80,11 +80,11 @@ def pictures(samples: Shown | None, data: Shown | None) -> Pictures | None:
     }
     if not shown:
         return None
-    few = {k: rows_of(v, k, TILES) for k, v in shown.items()}
+    few = {k: sample_rows(v, k, TILES) for k, v in shown.items()}
     _require_alike(few)
     if next(iter(few.values())).ndim > 2:
         return Pictures(tuple(_grids(few)))
-    columns = {k: columns_of(rows_of(v, k, SEEN)) for k, v in shown.items()}
+    columns = {k: columns_of(sample_rows(v, k, SEEN)) for k, v in shown.items()}
     return _histograms(columns)
 
 
@@ -98,7 +98,7 @@ def alike(samples: Dataset, data: Shown) -> Shown:
     return np.stack([rows[name] for name in names], axis=1)
 
 
-def rows_of(source: Shown, what: str, most: int) -> Raw:
+def sample_rows(source: Shown, what: str, most: int) -> Raw:
     """Return at most `most` evenly spaced rows in the user's units."""
     n = len(source) if isinstance(source, Dataset) or source.ndim else 0
     require(n > 0, what, "must have at least one row")
@@ -159,8 +159,8 @@ def montage(tiles: NDArray[np.uint8]) -> NDArray[np.uint8]:
     h, w = tiles.shape[1:3]
     if max(h, w) > LARGE:
         tiles = tiles[:: max(1, len(tiles) // LARGE_TILES)][:LARGE_TILES]
-    if max(h, w) > MOST:
-        size = (max(1, w * MOST // max(h, w)), max(1, h * MOST // max(h, w)))
+    if max(h, w) > MOST_PIXELS:
+        size = (max(1, w * MOST_PIXELS // max(h, w)), max(1, h * MOST_PIXELS // max(h, w)))
         tiles = np.stack([np.asarray(Image.fromarray(t).resize(size)) for t in tiles])
     times = max(1, TILE // max(h, w))
     tiles = tiles.repeat(times, axis=1).repeat(times, axis=2)

@@ -94,11 +94,11 @@ def _drawn(
         el("path", d=polyline(x(at + 1.0), y(row[at])), class_=f"line level-{k}")
         for k, row in enumerate(values)
     ]
-    told = "; ".join(
+    words = "; ".join(
         f"at noise level {number(float(n))} from {number(float(row[0]))} down to "
         f"{number(float(row[-1]))}"
         for n, row in zip(noise, values, strict=True)
     )
     frames = frame(x, y, "coordinates, worst first", "error × SNR")
     title = f"Spectrum of the error in {names[1]}"
-    return svg(names[0], (width, tall + TOP + 46), title, told, frames, *lines)
+    return svg(names[0], (width, tall + TOP + 46), title, words, frames, *lines)

@@ -19,6 +19,7 @@ from ...ledger.numbers import SUPERSCRIPT
 
 ROUND = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)
 WIDE, NARROW = 720.0, 330.0  # drawn twice, so that text keeps its size on a phone
+LEFT, RIGHT, TOP = 54.0, 12.0, 30.0  # pixels around a figure with axes
 
 
 def el(tag: str, *children: Any, **attributes: Any) -> Markup:
@@ -95,8 +96,8 @@ class Axis:
 
     def ticks(self, most: int = 6) -> list[tuple[float, str]]:
         """Return at most about `most` round values with their labels."""
-        found = log_ticks(self.low, self.high, most) if self.log else None
-        values = found or linear_ticks(self.low, self.high, most)
+        ticks = log_ticks(self.low, self.high, most) if self.log else None
+        values = ticks or linear_ticks(self.low, self.high, most)
         values = [v for v in values if v == round(v)] if self.whole else values
         return list(zip(values, tick_labels(values), strict=True))
 

@@ -33,8 +33,8 @@ def certificate_figure(plan: Plan, ends: tuple[float, float], ident: str = "tv")
     """
     if plan.promised is None or plan.audit.untrained:
         return None
-    made = plan.promised
-    return responsive(ident, lambda name, width: _drawn(made, ends, name, width))
+    certificate = plan.promised
+    return responsive(ident, lambda name, width: _drawn(certificate, ends, name, width))
 
 
 def _drawn(
@@ -51,19 +51,19 @@ def _drawn(
         ident,
         (width, tall + TOP + 46),
         "Total variation certified at every noise level",
-        said(noise, tv),
+        tv_words(noise, tv),
         el("rect", **grey, class_="vacuous"),
         frame(x, y, "noise level σ", "total variation at most"),
         el("text", label, x=x.end - 6, y=y.end + 16, class_="end tick over"),
         el("path", d=polyline(at, to), class_="line model"),
         el("path", d=dots(at, to), class_="dots model small"),
         data_live="tv",
-        data_x=place(x),
-        data_y=place(y),
+        data_x=axis_for_script(x),
+        data_y=axis_for_script(y),
     )
 
 
-def said(noise: Sequence[float], tv: Sequence[float]) -> str:
+def tv_words(noise: Sequence[float], tv: Sequence[float]) -> str:
     """Return in words what the figure shows."""
     good = [k for k, value in enumerate(tv) if value <= VACUOUS]
     text = f"At most {number(tv[-1])} at noise level {number(noise[-1])}"
@@ -73,7 +73,7 @@ def said(noise: Sequence[float], tv: Sequence[float]) -> str:
     return f"{text}; above {number(VACUOUS)} at every level."
 
 
-def place(axis: Axis) -> str:
+def axis_for_script(axis: Axis) -> str:
     """Return an axis as the page's script reads it: low, high, their pixels, and 1 if log."""
     ends = [axis.low, axis.high]
     if axis.log:

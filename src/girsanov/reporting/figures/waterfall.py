@@ -15,6 +15,7 @@ from markupsafe import Markup
 from ...ledger.numbers import interval_of, name_of, nats_of, span
 from .svg import (
     NARROW,
+    RIGHT,
     Axis,
     el,
     hatch,
@@ -38,7 +39,7 @@ class Bar(NamedTuple):
     """
 
     begin: float
-    known: float
+    certain: float
     low: float | None
     high: float | None
     open: bool
@@ -49,19 +50,19 @@ def bars(ledger: Sequence[Entry]) -> list[Bar]:
     out, begin = [], 0.0
     for entry in ledger:
         low, high = span(entry)
-        known = max(0.0, low if entry.value is None else entry.value)
+        certain = max(0.0, low if entry.value is None else entry.value)
         ends = low < high < math.inf
         out.append(
-            Bar(begin, known, low if ends else None, high if ends else None, math.isinf(high))
+            Bar(begin, certain, low if ends else None, high if ends else None, math.isinf(high))
         )
-        begin += known
+        begin += certain
     return out
 
 
 def reach(ledger: Sequence[Entry]) -> float:
     """Return the right end of the axis in nats, with room for what is open."""
     drawn = bars(ledger)
-    most = max((b.begin + max(b.known, b.high or 0.0) for b in drawn), default=0.0)
+    most = max((b.begin + max(b.certain, b.high or 0.0) for b in drawn), default=0.0)
     # of what is unknown the length means nothing, but it must be seen
     return most * (1.35 if any(b.open for b in drawn) else 1.02) or 1.0
 
@@ -86,12 +87,12 @@ def _drawn(ledger: Sequence[Entry], ident: str, width: float) -> Markup:
         _row(entry, bar, axis, ROW * k, ident)
         for k, (entry, bar) in enumerate(zip(ledger, bars(ledger), strict=True))
     ]
-    told = "; ".join(f"{name_of(e)}: {nats_of(e)} ({interval_of(e)})" for e in ledger)
+    words = "; ".join(f"{entry_title(e)}: {nats_of(e)} ({interval_of(e)})" for e in ledger)
     return svg(
         ident,
         (width, bottom + 44),
         "The ledger, entry by entry",
-        told,
+        words,
         hatch(ident),
         el("g", *ticks, class_="ticks", data_bottom=bottom),
         el("text", "nats", x=width / 2, y=bottom + 36, class_="mid label"),
@@ -110,14 +111,14 @@ def _tick(at: float, label: str, bottom: float) -> Markup:
 
 def _row(entry: Entry, bar: Bar, axis: Axis, top: float, ident: str) -> Markup:
     y, tall = top + 26, 22.0
-    x0, x1 = axis(bar.begin), axis(bar.begin + bar.known)
+    x0, x1 = axis(bar.begin), axis(bar.begin + bar.certain)
     free = axis.end - x1 if bar.open else 0.0
-    said = "unknown beyond" if free > BEYOND else ""
+    beyond = "unknown beyond" if free > BEYOND else ""
     parts = [
-        el("text", name_of(entry), x=axis.start, y=top + 18, class_="name"),
+        el("text", entry_title(entry), x=axis.start, y=top + 18, class_="name"),
         el("text", nats_of(entry), x=axis.end, y=top + 18, class_="end value"),
         el("rect", x=x1, y=y, width=free, height=tall, fill=f"url(#{ident}-hatch)", class_="open"),
-        el("text", said, x=axis.end - 6, y=y + 15, class_="end over"),
+        el("text", beyond, x=axis.end - 6, y=y + 15, class_="end over"),
         el("rect", x=x0, y=y, width=max(1.5, x1 - x0), height=tall, rx=2.0, class_="bar"),
     ]
     path = ""

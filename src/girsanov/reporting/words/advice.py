@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..._checks import InputError
 from ...ledger.model_faults import (
-    REMEDY,
-    STOPPED,
+    STOPPED_BY_ITSELF,
+    TRAIN_IT,
     by_heart,
     knows_nothing,
     learnt_or_better,
@@ -37,11 +37,11 @@ if TYPE_CHECKING:
 class Help(NamedTuple):
     """What would help a plan: what stands out first, then one line a remedy, the best first."""
 
-    told: list[str]
+    faults: list[str]
     items: list[str]
 
 
-NOTHING = (
+NOTHING_HELPS = (
     "Nothing that was measured would clearly help: neither another grid, other steps, a "
     "longer range of noise levels nor a correction of the model saves more than "
     f"{number(NEGLIGIBLE)} nats for certain."
@@ -57,7 +57,7 @@ def spoken(audit: AuditRecord, plan: Plan) -> list[str]:
         return [plan.cannot_tell]
     nothing = knows_nothing(audit, plan)
     if nothing:
-        return sentences(plan, nothing, REMEDY)
+        return sentences(plan, nothing, TRAIN_IT)
     gaussian = no_better(audit.recorded(), plan)
     mend = learnt_or_better if gaussian else helps
     return sentences(plan, gaussian, mend(audit, plan))
@@ -70,8 +70,8 @@ def headline(audit: AuditRecord, plan: Plan) -> str:
     nothing = knows_nothing(audit, plan)
     fault = nothing or no_better(audit.recorded(), plan)
     if plan.scheduler is not None:  # it was chosen by samples, whatever the model is
-        return " ".join(filter(None, [verdict(plan), fault]))
-    return fault or verdict(plan)
+        return " ".join(filter(None, [plan_verdict(plan), fault]))
+    return fault or plan_verdict(plan)
 
 
 def helps(audit: AuditRecord, plan: Plan) -> str:
@@ -79,52 +79,52 @@ def helps(audit: AuditRecord, plan: Plan) -> str:
     return helped(audit, priced(audit, plan), plan)
 
 
-def helped(audit: AuditRecord, found: Sequence[Remedy] | None, plan: Plan) -> str:
+def helped(audit: AuditRecord, remedies: Sequence[Remedy] | None, plan: Plan) -> str:
     """Return `helps_of`, after what the model has memorised if that is the larger part."""
     learnt = by_heart(audit, plan)
-    told = " ".join(filter(None, [off(audit, plan), learnt]))
-    said = helps_of(advisable(found, plan, bool(learnt)), plan)
-    if not told:
-        return said
-    if said in ("", NOTHING):
-        return told
-    return f"{told} With the same model, {said[0].lower()}{said[1:]}"
+    faults = " ".join(filter(None, [off(audit, plan), learnt]))
+    helps = helps_of(advisable(remedies, plan, bool(learnt)), plan)
+    if not faults:
+        return helps
+    if helps in ("", NOTHING_HELPS):
+        return faults
+    return f"{faults} With the same model, {helps[0].lower()}{helps[1:]}"
 
 
-def listed(audit: AuditRecord, found: Sequence[Remedy] | None, plan: Plan) -> Help:
+def listed(audit: AuditRecord, remedies: Sequence[Remedy] | None, plan: Plan) -> Help:
     """Return what `helped` says, line by line."""
     if plan.cannot_tell:
         return Help([], [])  # the headline has said it
     if audit.untrained() is not None:
-        return Help([REMEDY], [])
+        return Help([TRAIN_IT], [])
     if no_better(audit.recorded(), plan):
         return Help([learnt_or_better(audit, plan)], [])
     learnt = by_heart(audit, plan)
-    told = list(filter(None, [off(audit, plan), learnt]))
-    found = advisable(found, plan, bool(learnt))
-    sure = [r for r in found or () if r.low > NEGLIGIBLE]
+    faults = list(filter(None, [off(audit, plan), learnt]))
+    remedies = advisable(remedies, plan, bool(learnt))
+    sure = [r for r in remedies or () if r.low > NEGLIGIBLE]
     if not sure:
-        return Help(told or list(filter(None, [helps_of(found, plan)])), [])
+        return Help(faults or list(filter(None, [helps_of(remedies, plan)])), [])
     share = sampler_share(plan).value if plan.distance is None else None
     lines = [_words(r, plan.steps, share) for r in (sure if plan.distance is None else sure[:1])]
     if plan.distance is None and (near := _close(sure)):
         close = lines.pop(sure.index(near[0]))
         lines.insert(1, f"{close}; the data cannot tell this from the first")
-    return Help(told, [line[0].upper() + line[1:] for line in lines])
+    return Help(faults, [line[0].upper() + line[1:] for line in lines])
 
 
 def advisable(
-    found: Sequence[Remedy] | None, plan: Plan, memorised: bool
+    remedies: Sequence[Remedy] | None, plan: Plan, memorised: bool
 ) -> Sequence[Remedy] | None:
     """Return the remedies that nothing else known speaks against.
 
     memorised: more training of a model that knows its examples by heart makes that worse. Where
     samples chose the sampler and its grid, nats do not choose others.
     """
-    if found is None:
+    if remedies is None:
         return None
     chosen = plan.tournament is not None
-    return [r for r in found if not (memorised if r.name == "training" else chosen)]
+    return [r for r in remedies if not (memorised if r.name == "training" else chosen)]
 
 
 def _close(sure: Sequence[Remedy]) -> list[Remedy]:
@@ -132,13 +132,13 @@ def _close(sure: Sequence[Remedy]) -> list[Remedy]:
     return [r for r in sure[1:] if r.high >= sure[0].low and math.isfinite(r.high)]
 
 
-def helps_of(found: Sequence[Remedy] | None, plan: Plan) -> str:
+def helps_of(remedies: Sequence[Remedy] | None, plan: Plan) -> str:
     """Return what the remedies of a plan come to in words, "" where they are not known."""
-    if found is None:
+    if remedies is None:
         return ""
     if plan.distance is None and plan.tournament is None:
-        return help_most(found, plan.steps, sampler_share(plan).value)
-    sure = [r for r in found if r.low > NEGLIGIBLE]  # nothing else of it is priced in nats
+        return help_most(remedies, plan.steps, sampler_share(plan).value)
+    sure = [r for r in remedies if r.low > NEGLIGIBLE]  # nothing else of it is priced in nats
     return f"What is known to help is {_words(sure[0], plan.steps)}." if sure else ""
 
 
@@ -164,7 +164,7 @@ def audit_spoken(audit: AuditRecord) -> list[str]:
         return [plan.cannot_tell]
     nothing = knows_nothing(audit)
     if nothing:
-        return [nothing, REMEDY]
+        return [nothing, TRAIN_IT]
     if gaussian := no_better(audit.recorded(), plan):
         return [gaussian, learnt_or_better(audit, plan)]
     steps = f"Sampled with {plan.steps} step{'s' if plan.steps != 1 else ''} (analytic-dpm): "
@@ -172,23 +172,23 @@ def audit_spoken(audit: AuditRecord) -> list[str]:
     return [steps + first[0].lower() + first[1:], *rest]
 
 
-def help_most(found: Sequence[Remedy], steps: int, share: float | None = None) -> str:
+def help_most(remedies: Sequence[Remedy], steps: int, share: float | None = None) -> str:
     """Return one sentence on what would lower the KL most, for a plan of so many steps.
 
     share: what init and discretisation of that plan come to in nats, where it is known.
     """
-    sure = [r for r in found if r.low > NEGLIGIBLE]
+    sure = [r for r in remedies if r.low > NEGLIGIBLE]
     if not sure:
-        return NOTHING
+        return NOTHING_HELPS
     first, *rest = sure
-    told = f"What would help most is {_words(first, steps, share)}."
+    words = f"What would help most is {_words(first, steps, share)}."
     close = _close(sure)
     if close:
-        told += f" The data cannot tell this from {_words(close[0], steps, share)}."
+        words += f" The data cannot tell this from {_words(close[0], steps, share)}."
     others = [r for r in rest if r not in close[:1]]
     if others:
-        told += " Then: " + "; ".join(_words(r, steps, share) for r in others) + "."
-    return told
+        words += " Then: " + "; ".join(_words(r, steps, share) for r in others) + "."
+    return words
 
 
 def _words(remedy: Remedy, steps: int, share: float | None = None) -> str:
@@ -198,7 +198,7 @@ def _words(remedy: Remedy, steps: int, share: float | None = None) -> str:
     beyond = share is not None and (remedy.value or 0.0) > max(0.0, share) + NEGLIGIBLE
     if beyond and remedy.name in ("grid", "steps"):
         saves += ", more than the sampler costs: the rest comes off the score error"
-    known = remedy.training
+    training = remedy.training
     match remedy.name:
         case "grid":
             start = remedy.start
@@ -216,20 +216,20 @@ def _words(remedy: Remedy, steps: int, share: float | None = None) -> str:
                 f"costs {saves}"
             )
         case _:
-            where = known.where
+            where = training.where
             there = "" if where is None else " to ".join(number(noise) for noise in where)
             there = there and f", above all at noise levels {there}"
             least = number(remedy.low)
-            whose = "the score error" + (" calibration leaves" if known.calibrated else "")
-            what = STOPPED if known.stopped else "more training"
-            said = f"{what}{there}: {whose} costs the path at least {least} nats"
-            ends = known.beaten
-            by = "the training" if known.trained_on else "other"
+            whose = "the score error" + (" calibration leaves" if training.calibrated else "")
+            what = STOPPED_BY_ITSELF if training.stopped else "more training"
+            words = f"{what}{there}: {whose} costs the path at least {least} nats"
+            ends = training.beaten
+            by = "the training" if training.trained_on else "other"
             if ends is None:
-                return said
+                return words
             noise = " to ".join(number(sigma) for sigma in ends)
             return (
-                f"{said} (at noise {noise} an average of {by} examples, without any "
+                f"{words} (at noise {noise} an average of {by} examples, without any "
                 "network, is closer to the truth than this model)"
             )
 

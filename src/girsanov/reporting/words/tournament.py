@@ -16,23 +16,23 @@ SHOWN = 10  # candidates; the others are folded away
 
 def contest(plan: Plan) -> Json | None:
     """Return the candidates of a plan's tournament for a table, None where there was none."""
-    told = plan.tournament
-    if told is None:
+    tournament = plan.tournament
+    if tournament is None:
         return None
-    note = f"The measure is {told.by}, {told.note}, to {count(told.examples)} "
-    note += f"held-out examples; {count(told.calls)} network calls were spent. "
+    note = f"The measure is {tournament.by}, {tournament.note}, to {count(tournament.examples)} "
+    note += f"held-out examples; {count(tournament.calls)} network calls were spent. "
     note += "The chosen one’s own figure is flattered by the choice."
-    note += f" Left out: {told.left_out}." if told.left_out else ""
-    rows = [_row(row) for row in told.table]
-    return {"by": told.by, "note": note, "rows": rows[:SHOWN], "rest": rows[SHOWN:]}
+    note += f" Left out: {tournament.left_out}." if tournament.left_out else ""
+    rows = [_row(row) for row in tournament.table]
+    return {"by": tournament.by, "note": note, "rows": rows[:SHOWN], "rest": rows[SHOWN:]}
 
 
 def _row(row: Standing) -> dict[str, Any]:
-    made = {"name": row.candidate, "won": row.won, "failed": bool(row.failure)}
+    cells = {"name": row.candidate, "won": row.won, "failed": bool(row.failure)}
     if row.failure:
-        return made | {"samples": "–", "value": "failed", "interval": "", "behind": ""}
+        return cells | {"samples": "–", "value": "failed", "interval": "", "behind": ""}
     half = (row.behind_high - row.behind_low) / 2
-    return made | {
+    return cells | {
         "samples": count(row.samples),
         "value": number(row.value),
         "interval": f"{number(row.low)} to {number(row.high)}",

@@ -7,9 +7,10 @@ training examples costs
 
 network calls, R = 2 where a second model is called on the same paths (a reference, or the network
 itself in float32) and 1 where none is; fewer where a model knows no level between two.
-Trajectories are what was asked for; the finest of a few grids of levels that leaves `ENOUGH` noisy
-examples a level takes the rest, which is spent on examples before noise paths. What lies between
-two levels is measured there at random places, so a coarse grid is no less true, and of one path
+Trajectories are what was asked for; the finest of a few grids of levels that leaves
+`ENOUGH_EXAMPLES` noisy examples a level takes the rest, which is spent on examples before noise
+paths. What lies between two levels is measured there at random places, so a coarse grid is no
+less true, and of one path
 four times as many levels tell hardly more: on digits at 25,000 calls, discretisation of 16 steps
 is known to 15 % with 17 levels and 27 % with 65 (`benchmarks/few_calls.py`). ODE samplers
 visit levels of the grid alone.
@@ -44,7 +45,7 @@ class Share(NamedTuple):
     draws: int
 
 
-def within(
+def audit_within(
     request: AuditRequest, denoiser: Denoiser, data: Dataset | Law, train: Dataset | None
 ) -> Share:
     """Return what `request.calls` network calls buy of an audit of `denoiser` on `data`."""
@@ -76,17 +77,17 @@ def shared_out(
     held-out example in four gives the moments; levels: a number to keep to; models: R of (1).
     Raises InputError for too few calls, with how many would do.
     """
-    grids = LEVELS if levels is None else (levels,)
-    enough = PLANNED_ON if trajectories else ENOUGH
+    grids = LEVELS_TO_TRY if levels is None else (levels,)
+    enough = PLANNED_ON if trajectories else ENOUGH_EXAMPLES
     for k in grids:
         paths = trajectories * teacher_calls(k) if trajectories else 0
         left, each = calls - paths, models * (2 * k - 1)
         noisy = max(left // (each + k), (left - train * k) // each) if train else left // each
         if noisy >= enough:
             break
-    need = LEAST * (each + (k if train else 0)) + paths
-    require(noisy >= LEAST, "calls", f"must be at least {need} for {trajectories} trajectories "
-            f"and {LEAST} examples at {k} levels", calls)  # fmt: skip
+    need = LEAST_EXAMPLES * (each + (k if train else 0)) + paths
+    require(noisy >= LEAST_EXAMPLES, "calls", f"must be at least {need} for {trajectories} "
+            f"trajectories and {LEAST_EXAMPLES} examples at {k} levels", calls)  # fmt: skip
     share = 1 / MOMENT_SHARE if aside and not train else 0.0
     examples = min(available, int(noisy / (1 - share)))
     measured = examples - examples // MOMENT_SHARE if share else examples

@@ -42,7 +42,7 @@ def unread(denoiser: Denoiser) -> list[str]:
     return list(getattr(getattr(denoiser, "standardisation", None), "left_out", ()))
 
 
-def left_out(record: Any) -> list[str]:
+def columns_left_out(record: Any) -> list[str]:
     """Return the columns that a record says a model left out; [] where it does not."""
     names = record.get("left_out") or []
     good = isinstance(names, list) and all(isinstance(name, str) for name in names)
@@ -50,7 +50,7 @@ def left_out(record: Any) -> list[str]:
     return list(names)
 
 
-def parts(
+def held_out_and_train(
     denoiser: Denoiser, data: Dataset, source: PathLike, *, labelled: bool = False
 ) -> tuple[Dataset, Dataset | None]:
     """Return the held-out and training parts of the very file a model was trained on.
