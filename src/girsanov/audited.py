@@ -115,8 +115,13 @@ def verdict(audit: Audit, plan: Plan | None = None) -> str:
         return audit.verdict
     require(isinstance(plan, Plan), "plan", "must be a plan", type(plan).__name__)
     own = audit.facts.model
-    made = plan.model
-    require(made == own, "plan", f"must be of the audited model, {own[:12]}…", f"{made[:12]}…")
+    planned_for = plan.model
+    require(
+        planned_for == own,
+        "plan",
+        f"must be of the audited model, {own[:12]}…",
+        f"{planned_for[:12]}…",
+    )
     from .reporting.words.advice import spoken
 
     return " ".join(spoken(audit, plan))

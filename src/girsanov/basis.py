@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ._typing import Array
 
-Kind = Literal["coordinate", "pca", "dct"]
+BasisKind = Literal["coordinate", "pca", "dct"]
 Vectors = TypeVar("Vectors", "Tensor", "Array")  # both are turned, each by its own library
 PCA_LIMIT = 2048  # dimensions; a dense basis beyond it costs more than the network
 DENSE = 256  # dimensions up to which one product is quicker than one for each axis

@@ -16,12 +16,12 @@ from bound_truth import (
 from girsanov._checks import InputError
 from girsanov.paper.bounds import (
     Facts,
-    discretisation,
     ei_relative,
     theorem2,
     theorem2_on_grid,
 )
 from girsanov.paper.bounds.chen2023_ddpm import (
+    exact_score_discretisation,
     grid_discretisation,
     relative_discretisation,
     root_information,

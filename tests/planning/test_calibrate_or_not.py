@@ -168,6 +168,6 @@ def test_where_bands_hold_several_coordinates_only_ei_relative_has_no_corrected_
     assert len(made.curve.probe_sizes) < 70
     nodes = np.array([1, 8])
     for sampler in ("analytic-dpm", "ddpm"):
-        assert gain(prices(made, SAMPLERS[sampler]), nodes).interval()[0] > 0
+        assert calibration_gain(prices(made, SAMPLERS[sampler]), nodes).interval()[0] > 0
         assert corrected_bound(prices(made, SAMPLERS[sampler]), nodes).value > 0
-    assert gain(prices(made, SAMPLERS["ei-relative"]), nodes) is None
+    assert calibration_gain(prices(made, SAMPLERS["ei-relative"]), nodes) is None

@@ -9,7 +9,7 @@ import torch
 
 import girsanov as gv
 from girsanov._checks import InputError
-from girsanov.planning.ode_samplers.plan_ode_sampler import NONE, plan_ode_sampler
+from girsanov.planning.ode_samplers.plan_ode_sampler import NO_KL, plan_ode_sampler
 from girsanov.planning.options import PlanOptions
 from girsanov.sampling.loop import sample_standardised
 from girsanov.sampling.registry import ode_names

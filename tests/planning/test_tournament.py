@@ -154,7 +154,7 @@ def test_a_tie_goes_to_the_candidate_with_a_path_kl(plan):
     best = entrant(plan, "sampler", 1 + spread, "ddim")
     close = entrant(plan, "close", 1.1 + spread[::-1])
     closer = entrant(plan, "an ODE sampler too", 1.01 + spread, "heun")
-    assert choose([best, closer, close]) is close
+    assert best_entrant([best, closer, close]) is close
     assert standing(close, close).won
     assert standing(best, close).behind == pytest.approx(-0.1)
     far = entrant(plan, "far", 5 + spread)

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from girsanov.ledger.verdict import verdict
+from girsanov.ledger.verdict import plan_verdict
 from girsanov.planning.all_step_counts import relatives
 from girsanov.planning.given_grid import evaluate_grid
 from girsanov.planning.make_plan import make_plan

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from .._typing import Json, PathLike
     from .base import Denoiser
 
-PICKLES = (".pt", ".pth", ".bin", ".pkl", ".pickle", ".ckpt")
 ACCEPTED = "a model folder, a diffusers pipeline folder, or a law in a .json file"
 COMPONENTS = {"ResidualMLP": "network", "UNet2DModel": "unet"}
 FIELDS: dict[str, type] = {

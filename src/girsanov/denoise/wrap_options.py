@@ -11,7 +11,7 @@ from torch import nn
 from ..data import Dataset, Standardisation
 from ..process import ScalarProcess
 
-Weights = nn.Module | Mapping[str, Any]
+GivenWeights = nn.Module | Mapping[str, Any]
 Units = Standardisation | tuple[Any, Any]
 
 
@@ -25,7 +25,7 @@ class WrapKeywords(TypedDict, total=False):
     train: Dataset | None
     units: Units | None
     label_names: Sequence[str]
-    weights: Weights | None
+    weights: GivenWeights | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,4 +39,4 @@ class WrapOptions:
     train: Dataset | None = None
     units: Units | None = None
     label_names: Sequence[str] = ()
-    weights: Weights | None = None
+    weights: GivenWeights | None = None

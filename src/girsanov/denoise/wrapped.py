@@ -36,7 +36,7 @@ from .parametrise import PARAMETRISATIONS
 from .pipelines.pipeline import bytes_of
 from .pipelines.schedule import vp_clock, x0_behind
 from .still import plain, still
-from .wrap_options import Units, Weights, WrapKeywords, WrapOptions
+from .wrap_options import GivenWeights, Units, WrapKeywords, WrapOptions
 
 if TYPE_CHECKING:
     from .._typing import Array, Json, Tensor

@@ -61,15 +61,15 @@ def export(
     require((folder / "model_index.json").is_file(), f"pipeline {folder}",
             "must be a folder with model_index.json")  # fmt: skip
     if not any_model:
-        _require_its_own(read, load_model(folder))
+        _require_its_own(made, load_model(folder))
     if to == "diffusers":
         return _export_folder(source, folder, Path(out), force=force)
-    found = source.audit
-    if found is None:
+    audit_read = source.audit
+    if audit_read is None:
         rule = "must lie beside its audit: a list is planned again, for a start from bare noise"
         refuse("plan", rule, None, "Name it: --audit, or in Python audit=")
-    require_same(read, audit_read)
-    return _export_list(read, audit_read, folder, Path(out), to=to, force=force)
+    require_same(made, audit_read)
+    return _export_list(made, audit_read, folder, Path(out), to=to, force=force)
 
 
 def _require_its_own(plan: Plan, model: Denoiser) -> None:
@@ -119,7 +119,7 @@ def _export_folder(source: PlanSource, folder: Path, out: Path, *, force: bool) 
         *([f"pipe(num_inference_steps={steps})"] if alone else loop(str(steps))),
     ]
     done = {"pipeline": str(out), "scheduler": kind, "calls": calls, "python": use}
-    return {**done, "cannot_tell": read.cannot_tell}
+    return {**done, "cannot_tell": made.cannot_tell}
 
 
 def _export_list(

@@ -26,12 +26,12 @@ import numpy as np
 import torch
 
 from .._checks import InputError, need, refuse, require
-from ..denoise.pipelines.flux_tokens import pack, tokens_of, unpack
+from ..denoise.pipelines.flux_tokens import pack_tokens, tokens_of, unpack_tokens
 from ..denoise.pipelines.pipeline import clip_of, clipped
-from ..denoise.pipelines.schedule import Clock, build_scheduler, clock_of, own_config
+from ..denoise.pipelines.schedule import PipelineClock, build_scheduler, clock_of, own_config
 from ..planning.plan import Plan
 from ..sampling.loop import coloured
-from .plan_table import carry, shape_of
+from .plan_table import carry, plan_item_shape
 from .plans_for_steps import PlanSource
 from .validate import read_whole
 
@@ -111,7 +111,7 @@ class GirsanovScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]
 
         scheduler: as in `from_plan`.
         """
-        clock, clip = _told(plans[0], scheduler)
+        clock, clip = _clock_and_clip(plans[0], scheduler)
         last = plans[-1]
         return cls(
             plans=carry(plans).to_json(), clock=clock.to_json(), clip=clip,

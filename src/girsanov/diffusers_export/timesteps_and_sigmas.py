@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import numpy as np
 
 from .._checks import need, require
-from ..denoise.pipelines.schedule import Clock, own_config
+from ..denoise.pipelines.schedule import PipelineClock, own_config
 from ..ledger.plan_records import Limits
 from ..planning.make_plan import make_plan
-from .pipeline_loops import PLAIN, drives, loop
+from .pipeline_loops import PLAIN_PIPELINES, drives, loop
 
 if TYPE_CHECKING:
     from .._typing import Array

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from ..montecarlo import trapezium
 from .curve import FOLDS, Curve
-from .harmless import FEW, agrees, divisor, harmless
+from .harmless import FEW_FOLDS, agrees, divisor, harmless
 
 if TYPE_CHECKING:
     from .._typing import Array

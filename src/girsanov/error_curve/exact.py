@@ -27,7 +27,7 @@ from .interpolate import denser
 
 if TYPE_CHECKING:
     from .._typing import Array, Levels
-    from ..law.known import Known
+    from ..law.known import KnownErrors
     from .bands import Bands
     from .curve import Curve
 

@@ -17,7 +17,7 @@ from .curve import Curve
 if TYPE_CHECKING:
     from .._typing import Array, Levels
 
-HALF, FINER = "half", "finer."
+HALF_NAME, FINER_PREFIX = "half", "finer."
 RISES = "must have half of an integral that does not fall"
 
 

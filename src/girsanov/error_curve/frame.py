@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..basis import Basis, coordinate_basis, dct_basis
-from .bands import FINE, PROBED, Bands, bands_by_variance
+from .bands import FINE_BANDS, PROBED_BANDS, Bands, bands_by_variance
 
 if TYPE_CHECKING:
     from .._typing import Array

@@ -36,7 +36,7 @@ from ..montecarlo import Estimate
 from ..noise import NoiseSource
 
 if TYPE_CHECKING:
-    from .known import Known
+    from .known import KnownErrors
 
 LAW_FORMAT = "girsanov/law/1"
 COVARIANCE_LIMIT = 8192  # dimension above which a d x d covariance is refused (512 MiB there)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .quadrature import integrals
+from .quadrature import LEAST_NATS, integrals
 
 if TYPE_CHECKING:
     from .._typing import Array

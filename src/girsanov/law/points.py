@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._checks import require
-from .base import FORMAT, as_array
+from .base import LAW_FORMAT, as_array
 from .mixture import GaussianMixture
 
 if TYPE_CHECKING:

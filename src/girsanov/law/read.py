@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._checks import InputError, require, require_choice
 from .._files import read_json
-from .base import FORMAT, Law
+from .base import LAW_FORMAT, Law
 from .gaussian import Gaussian
 from .mixture import GaussianMixture
 from .points import Points

@@ -20,7 +20,7 @@ from ..error_curve.integrals import half_integral
 from ..error_curve.unseen_events import most_error
 from ..montecarlo import Estimate, group_estimate
 from ..path_kl.ideal_grid import prefixes
-from .certificate import EXACT, Certificate, certify, kl_entry, w2_entry
+from .certificate import EXACT_LAW, Certificate, certify, kl_entry, w2_entry
 
 if TYPE_CHECKING:
     from .._typing import Array, Indices

@@ -113,8 +113,8 @@ def off(audit: AuditRecord, plan: Stated) -> str:
             "network the wrong way (its times, its units, what it predicts)"
         )
     if plan.calibration is not None:
-        return f"{said}; the calibration covers that."
-    return f"{said}; plan --calibrate (and --model, for an ODE sampler) corrects it."
+        return f"{words}; the calibration covers that."
+    return f"{words}; plan --calibrate (and --model, for an ODE sampler) corrects it."
 
 
 def by_heart(audit: AuditRecord, plan: Stated) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .kept_spread import kept_spread
-from .model_faults import REMEDY, better, ignorant, no_better
-from .verdict import verdict
+from .model_faults import TRAIN_IT, better, ignorant, no_better
+from .verdict import plan_verdict
 from .winner import winner
 
 if TYPE_CHECKING:

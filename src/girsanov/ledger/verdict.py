@@ -111,10 +111,10 @@ def _verdict(plan: Stated) -> str:
 def _of_ode_sampler(plan: Stated) -> str:
     far = plan.distance
     assert far is not None
-    known = f"{far.kind}, 95 % interval {ends(far.low, far.high)}"
-    said = (
+    interval = f"{far.kind}, 95 % interval {ends(far.low, far.high)}"
+    words = (
         f"An ODE sampler has no cost in nats: with {plural(plan.steps, 'step')} its "
-        f"samples end {number(far.value)} ({known}) from a fine solution of the same equation."
+        f"samples end {number(far.value)} ({interval}) from a fine solution of the same equation."
     )
     score = entry_named(plan, "score")
     if score is not None and score.kind == "exact":

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..error_curve.interpolate import refined
+from ..error_curve.interpolate import refined_curve
 from ..path_kl.cells import cell_costs
 from ..path_kl.ideal_grid import optimism_between
 

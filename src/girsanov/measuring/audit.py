@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from .._typing import Progress
     from ..data import Dataset
 
-LEVELS = 65  # every 0.25 in log-SNR over the default range
-BATCH = 512  # examples a network call, at most
+DEFAULT_LEVELS = 65  # every 0.25 in log-SNR over the default range
+AUDIT_BATCH = 512  # examples a network call, at most
 ROWS, PARTS = 64, 4  # that fill a CPU with a picture each; batches, so that stopping costs a part
 DRAWN = 600  # paths a small data set is given in all, by drawing noise more than once
 FULL_LIMIT = 128  # dimensions up to which the full covariance is measured

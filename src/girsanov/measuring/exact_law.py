@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..data import Dataset
     from ..denoise.base import Denoiser
 
-BATCH = 512  # trajectories a call
+TRAJECTORY_BATCH = 512  # trajectories a call
 
 
 def known_audit(

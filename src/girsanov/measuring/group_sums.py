@@ -21,8 +21,8 @@ import torch
 
 from ..error_curve.bridge_variate import PRODUCTS
 from ..error_curve.control_variate import LINEAR
-from ..error_curve.curve import FOLDS, GROUPS, VECTOR, pairs
-from .brownian_path import Level
+from ..error_curve.curve import FOLDS, GROUPS, VECTOR, upper_triangle
+from .brownian_path import PathLevel
 
 if TYPE_CHECKING:
     from .._processes import Processes

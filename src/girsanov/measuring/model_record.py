@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .._typing import Array, Json, Levels
     from ..law.base import Law
 
-MOST = 10**5  # levels of an audit, which holds numbers of each
+MOST_AUDIT_LEVELS = 10**5  # levels of an audit, which holds numbers of each
 NUDGE = 1e-9  # relative; a denoiser takes levels within 1e-6 of a trained one for it
 
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .._checks import require
-from ..error_curve.control_variate import MOST
-from ..error_curve.curve import VECTOR, pairs
-from ..error_curve.exact_arrays import FINER, HALF, known_forms, require_known
+from ..error_curve.control_variate import MOST_GAMMA
+from ..error_curve.curve import VECTOR, upper_triangle
+from ..error_curve.exact_arrays import FINER_PREFIX, HALF_NAME, known_forms, require_known
 from ..error_curve.second_moments import matrices
 
 if TYPE_CHECKING:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .._typing import Levels, Tensor
     from ..error_curve.frame import Frame
 
-ENOUGH = 256  # trajectories: half to plan on, half to judge by
+ENOUGH_TRAJECTORIES = 256  # trajectories: half to plan on, half to judge by
 STREAM = "trajectories"
 IN_BATCHES = Pass(batch_size=256)
 
@@ -69,7 +69,7 @@ def measure_trajectories(
     rule = "are of the flow in x alone, and this model takes phase space (x, w)"
     require(process_of(denoiser) != "cld", "trajectories", rule)
     d, done, total = frame.moments.basis.dimension, 0, count * teacher_calls(len(levels), refine)
-    fine = moved_to_trained(denoiser, refined(levels, refine))
+    fine = moved_to_trained(denoiser, refined_levels(levels, refine))
     teacher = ode_recipe("heun", fine, start=(0.0, 1.0, None))
     labels = proportional_labels(denoiser, n, seed) if denoiser.classes else None
     states, predictions = (np.zeros((len(levels), n, d), np.float32) for _ in range(2))

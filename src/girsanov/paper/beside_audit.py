@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._checks import InputError, plural, require
 from ..ledger.entry import tv_from_kl
-from .bounds import Facts, Row, compare_bounds
+from .bounds import Facts, TheoremRow, compare_bounds
 from .bounds.chen2023_support import delta_for_w2, early_stopping_w2, snr_at
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..audited import Audit
     from ..planning.plan import Plan
 
-SURE = 1 - 1e-12  # the largest TV that is asked for
+LARGEST_TV = 1 - 1e-12  # the largest TV that is asked for
 
 
 @dataclass(frozen=True)

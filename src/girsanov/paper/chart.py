@@ -11,7 +11,6 @@ import numpy as np
 from markupsafe import Markup
 
 from .._checks import require_choice
-from ..reporting.figures.error_curve import LEFT, RIGHT, TOP
 from ..reporting.figures.svg import (
     LEFT,
     NARROW,

@@ -179,7 +179,7 @@ def _chain(
 
 def _inner(levels: Array) -> tuple[Array, list[Array]]:
     """Return the levels with nodes inside each step, and the nodes' weights in time."""
-    u, w = np.polynomial.legendre.leggauss(NODES)
+    u, w = np.polynomial.legendre.leggauss(CELL_NODES)
     grid, weights = [levels[0]], []
     for t, t_next in pairwise(ou_time(levels)):
         inside = (t + t_next) / 2 + (t_next - t) / 2 * u

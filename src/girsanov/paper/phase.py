@@ -21,8 +21,8 @@ import torch
 from ..montecarlo import Estimate, mean_estimate
 from ..noise import NoiseSource
 from ..sampling.registry import cld_recipe
-from ..sampling.step_kl_cld import cld_ei_relative_kl, cld_ei_score_kl
-from .path_kl import NODES, half_information
+from ..sampling.step_kl_cld import CLD, cld_ei_relative_kl, cld_ei_score_kl
+from .path_kl import CELL_NODES, half_information
 
 if TYPE_CHECKING:
     from .._typing import Array, Tensor
@@ -70,8 +70,8 @@ def cld_monte_carlo(
     z = cld_forward(law, times.ravel(), count, seed)
     total = torch.zeros(count, dtype=torch.float64)
     for k, row in enumerate(times):
-        at = k * (NODES + 1)
-        frozen = _drift(law, sampler, z[at + NODES], float(row[-1]))
+        at = k * (CELL_NODES + 1)
+        frozen = _drift(law, sampler, z[at + CELL_NODES], float(row[-1]))
         for j, weight in enumerate(w):
             gap = frozen - _drift(law, sampler, z[at + j], float(row[j]))
             total += 2 * h / 2 * weight * gap.square()

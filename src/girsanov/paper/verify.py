@@ -13,14 +13,14 @@ from .._checks import require
 from .._files import write_json, write_text
 from . import tables
 from .outcome import Outcome, Verification
-from .page import render
+from .page import render_verification
 from .statements import MODULES
 
 if TYPE_CHECKING:
     from .._typing import Json, PathLike
     from .statement import Statement
 
-FORMAT = "girsanov/verify/1"
+VERIFY_FORMAT = "girsanov/verify/1"
 SUPPORT = ("support", "manifolds", "steps_needed")
 # the paper's names that are not a statement's own
 PAPER_NAMES = {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..error_curve.interpolate import refined
+from ..error_curve.interpolate import refined_curve
 from .cells import folded_spectra
 
 if TYPE_CHECKING:

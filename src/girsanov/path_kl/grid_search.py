@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from ..error_curve.curve import Curve
     from ..sampling.sampler import Sampler
 
-MOST = 256  # levels a plan may visit
-SIZES = (16, 64, MOST)  # the search for a few levels does not pay for many
+MOST_LEVELS = 256  # levels a plan may visit
+SEARCH_SIZES = (16, 64, MOST_LEVELS)  # the search for a few levels does not pay for many
 
 
 @dataclass(frozen=True)

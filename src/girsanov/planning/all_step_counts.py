@@ -39,8 +39,8 @@ def family(
             audit, plan.sampler, counts or ODE_COUNTS, plan.last, judged=ledgers
         )
     own = as_planned(audit, plan)
-    found = every(own, request_like(plan), counts)
-    return [one.plan() if ledgers else one.bare() for one in found]
+    plans = every(own, request_like(plan), counts)
+    return [one.plan() if ledgers else one.bare() for one in plans]
 
 
 def relatives(audit: AuditRecord, plan: Plan, counts: Sequence[int] | None = None) -> list[Plan]:

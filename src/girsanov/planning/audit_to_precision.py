@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from ..measuring.options import AuditOptions
     from ..measuring.record import AuditRecord
 
-LEVELS, FINER = 17, 33  # while there are examples, and when there are no more
+PILOT_LEVELS, FINER_LEVELS = 17, 33  # while there are examples, and when there are no more
 PILOT = 8 * GROUPS  # examples
 MARGIN = 0.2
 ROUNDS = 3  # after the pilot

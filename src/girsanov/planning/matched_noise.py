@@ -28,6 +28,7 @@ import numpy as np
 from .._checks import require
 from ..ledger.plan_records import Pilot
 from ..montecarlo import Estimate, mean_estimate
+from ..sampling.loop import SAMPLE_BATCH
 from ..sampling.step_kl import analytic_dpm_kl
 
 if TYPE_CHECKING:
@@ -102,9 +103,9 @@ def beyond(plan: Plan, price: Prices, nodes: Indices) -> Estimate:
         sizes = np.ones(errors.shape[-1])
     mean = np.einsum("nbj,b->nj", errors, price.curve.shares)[:, None]
     used = plan.variances[: len(here)].reshape(len(here), 1, mean.shape[-1])
-    found = analytic_dpm_kl(delta, used, errors, sizes)
-    found = found - analytic_dpm_kl(delta, np.maximum(mean, 0.0), errors, sizes)
-    return price.estimate(found.sum(axis=0))
+    excess = analytic_dpm_kl(delta, used, errors, sizes)
+    excess = excess - analytic_dpm_kl(delta, np.maximum(mean, 0.0), errors, sizes)
+    return price.estimate(excess.sum(axis=0))
 
 
 def plus(one: Estimate, other: Estimate) -> Estimate:

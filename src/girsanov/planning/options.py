@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from .._checks import require, require_number
 from ..ledger.plan_records import Limits
-from ..sampling.registry import USUAL
+from ..sampling.registry import USUAL_SAMPLER
 
 if TYPE_CHECKING:  # torch is slow to import, and planning needs none
     from .._typing import Levels

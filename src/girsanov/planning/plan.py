@@ -115,15 +115,15 @@ class Plan:
 
     def in_words(self) -> str:
         """Return steps and sampler: 16 steps, analytic-dpm with pca covariance."""
-        said = f"{plural(self.steps, 'step')}, "
+        words = f"{plural(self.steps, 'step')}, "
         if self.scheduler is not None:
             words += self.scheduler.name
         else:
-            said += self.sampler
-            said += f" with {self.covariance} covariance" if self.covariance else ""
-        said += ", calibrated" if self.calibration is not None else ""
-        said += ", matched to the data's spread" if self.pilot is not None else ""
-        return said + (", in phase space" if self.process == "cld" else "")
+            words += self.sampler
+            words += f" with {self.covariance} covariance" if self.covariance else ""
+        words += ", calibrated" if self.calibration is not None else ""
+        words += ", matched to the data's spread" if self.pilot is not None else ""
+        return words + (", in phase space" if self.process == "cld" else "")
 
     @property
     def sampler_words(self) -> str:

@@ -21,7 +21,7 @@ from ..sampling.registry import sampler_named
 from .allowed_levels import ends_by, offer
 from .on_grid import bare, plan_on
 from .options import GIVEN, PlanOptions
-from .step_targets import DECISIVE, Grids, best, decisive, why_best
+from .step_targets import DECISIVE, Grids, best_steps, decisive, why_best
 
 if TYPE_CHECKING:
     from ..denoise.base import Denoiser

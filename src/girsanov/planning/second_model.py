@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .._checks import InputError
-from ..ledger.certify import left_out
-from ..ledger.score_entry import OF_PATH, RISK, measured_to, optimism, reference
+from ..ledger.certify import certificate_leaves_out
+from ..ledger.score_entry import ENTRY_RISK, OF_PATH, measured_to, optimism, reference
 from ..montecarlo import Estimate, apart, group_estimate, quantile
 from .on_grid import as_planned, grid_prices
 from .search import request_like

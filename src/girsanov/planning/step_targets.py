@@ -12,14 +12,16 @@ import numpy as np
 from .._checks import InputError, figure, plural, refuse, require
 from ..ledger.entry import tv_from_kl
 from ..ledger.sampler_entries import sampler_entries
-from ..path_kl.grid_search import MOST, SIZES
+from ..path_kl.grid_search import MOST_LEVELS, SEARCH_SIZES
 from ..path_kl.ideal_grid import planned
 
 if TYPE_CHECKING:
     from .._typing import Array, Indices, Json
     from ..path_kl.grid_cost import Prices
 
-ENOUGH = 0.5  # the best number of steps leaves the sampler this share of the score error's bound
+SHARE_LEFT = (
+    0.5  # the best number of steps leaves the sampler this share of the score error's bound
+)
 FARTHER = 2  # times the best number of steps, to see that the model is what costs more
 DECISIVE = "the fewest steps that certainly cost less than the model’s score error"
 LEAST_GAIN = 0.03  # nats a coordinate that stands out; less is not worth twice as many steps

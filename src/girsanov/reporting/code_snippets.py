@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from markupsafe import Markup, escape
 
-from ..sampling.registry import USUAL, sampler_named
+from ..sampling.registry import USUAL_SAMPLER, sampler_named
 
 if TYPE_CHECKING:
     from ..planning.plan import Plan

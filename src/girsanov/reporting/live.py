@@ -19,10 +19,9 @@ from markupsafe import Markup
 from .._checks import plural
 from ..ledger.model_faults import knows_nothing
 from ..ledger.numbers import interval_of, nats_of, value_of
-from ..ledger.verdict import sampler_share, verdict
+from ..ledger.verdict import plan_verdict, sampler_share
 from ..planning.all_step_counts import relatives
-from .figures.tv_by_level import certificate_words, most_tv
-from .figures.tv_by_level import said as said_of_tv
+from .figures.tv_by_level import certificate_words, most_tv, tv_words
 from .figures.waterfall import TICKS, bars, ledger_ticks, reach
 from .number_cards import cards
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..ledger.numbers import MEANINGS, interval_of, name_of, number, value_of
+from ..ledger.numbers import MEANINGS, entry_title, interval_of, number, value_of
 
 if TYPE_CHECKING:
     from ..planning.plan import Plan

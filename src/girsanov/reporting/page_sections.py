@@ -9,13 +9,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._checks import plural
-from ..ledger.numbers import count, data_name, interval_of, name_of, number, value_of
+from ..ledger.numbers import count, data_name, entry_title, interval_of, number, value_of
 from ..ledger.verdict import advice, cheapest, sampler_share
 from ..ledger.winner import winner
 from ..measuring.trajectories import teacher_calls
 from ..planning.all_step_counts import relatives
 from ..planning.options import GIVEN
-from .figures.cost_by_steps import FEW, MOST, Line, cost_of, line, rises, total_figure
+from .figures.cost_by_steps import (
+    COMPARED_STEPS,
+    MOST_LINES,
+    SamplerLine,
+    cost_of,
+    line,
+    rises,
+    total_figure,
+)
 from .figures.error_curve import curve_figure, gain_figure, half_width
 from .figures.spectrum import levels_shown, spectrum_figures
 from .figures.tv_by_level import certificate_figure, certificate_words

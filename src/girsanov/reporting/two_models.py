@@ -30,8 +30,8 @@ from ..planning.all_step_counts import relatives
 from ..planning.make_plan import make_plan
 from ..planning.second_model import proven
 from .code_snippets import positional
-from .figures.cost_by_steps import FEW
-from .figures.error_curve import LEFT, RIGHT, TOP, curve_axis, half_width
+from .figures.cost_by_steps import COMPARED_STEPS
+from .figures.error_curve import curve_axis, half_width
 from .figures.models import Rival, shared
 from .figures.svg import (
     LEFT,
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from ..measuring.record import AuditRecord
     from ..planning.plan import Plan
 
-NOISE, NOISE_IN_UNITS = "noise level σ", "noise level in the data’s units"
+NOISE_AXIS, NOISE_IN_UNITS = "noise level σ", "noise level in the data’s units"
 SAME = ("data", "seed", "examples", "draws")  # records that make two audits a pair
 
 
@@ -135,7 +135,7 @@ def versus(audits: Sequence[AuditRecord], plans: Sequence[Plan]) -> Json | None:
     more = plans_kept[0] is not kept[0] and rows[0]["entries"][2][0]
     units = _units(*audits)
     names = [row["name"] for row in rows]
-    kin = [[] if plan is None else relatives(audit, plan, FEW)
+    kin = [[] if plan is None else relatives(audit, plan, COMPARED_STEPS)
            for audit, plan in zip(audits, kept, strict=True)]  # fmt: skip
     rivals = [Rival(*one) for one in zip(names, audits, kept, units, kin, strict=True)]
     pairs = []
@@ -151,9 +151,9 @@ def versus(audits: Sequence[AuditRecord], plans: Sequence[Plan]) -> Json | None:
             }
         )
     same = len({a.facts.rows for a in audits}) == 1
-    plain = made and replace(made, calibration=None)  # each model by itself may be calibrated
+    plain = best and replace(best, calibration=None)  # each model by itself may be calibrated
     words = "" if plain is None else f"{plural(plain.steps, 'step')} ({plain.sampler_words})"
-    label = NOISE_IN_UNITS if units[0] != 1.0 or len({*units}) > 1 else NOISE
+    label = NOISE_IN_UNITS if units[0] != 1.0 or len({*units}) > 1 else NOISE_AXIS
     return {
         "rows": rows, "pairs": pairs, "same": same, "made": words, "shared": shared(rivals, label),
         "names": names, "proven": more,

@@ -36,7 +36,6 @@ import numpy as np
 from scipy import special
 
 from .._checks import require, require_choice, require_levels
-from ..process import CriticallyDampedLangevin
 from .sampler import Complement, Recipe, Step
 from .step_kl_cld import CLD
 

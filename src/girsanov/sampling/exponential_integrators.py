@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .._checks import require, require_choice, require_levels
-from .cld import Flow, ei_relative_flow, ei_score_flow, in_phase_space
+from .cld import PhaseFlow, ei_relative_flow, ei_score_flow, in_phase_space
 from .sampler import PROCESSES, Recipe, Sampler, Start, Step
 from .step_kl import ddpm_kl, ei_relative_kl, ei_score_kl
 from .step_kl_cld import cld_ei_relative_kl, cld_ei_score_kl
@@ -95,7 +95,7 @@ class Integrator(Sampler):
     """
 
     step: Callable[[float, float], Step] = analytic_dpm_step
-    flow: Flow | None = None
+    flow: PhaseFlow | None = None
 
     def recipe(
         self,
@@ -140,11 +140,11 @@ def _checked(
 
 
 EI_SCORE = Integrator(
-    "ei-score", step=ei_score_step, flow=Flow(ei_score_flow, raw=True), start="standard",
+    "ei-score", step=ei_score_step, flow=PhaseFlow(ei_score_flow, raw=True), start="standard",
     monge=False, step_kl={"vp": ei_score_kl, "cld": cld_ei_score_kl},
 )  # fmt: skip
 EI_RELATIVE = Integrator(
-    "ei-relative", step=ei_relative_step, flow=Flow(ei_relative_flow), start="standard",
+    "ei-relative", step=ei_relative_step, flow=PhaseFlow(ei_relative_flow), start="standard",
     products=True, step_kl={"vp": ei_relative_kl, "cld": cld_ei_relative_kl},
 )  # fmt: skip
 DDPM = Integrator("ddpm", start="mean", weight=1.0, step_kl={"vp": ddpm_kl, "cld": ddpm_kl})

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .._typing import Array, Progress, Tensor
     from ..basis import Basis
 
-BATCH = 1000
+SAMPLE_BATCH = 1000
 
 
 class HasRecipe(Protocol):

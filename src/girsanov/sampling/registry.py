@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..basis import Basis
     from .sampler import Recipe, Sampler, Start
 
-USUAL = ANALYTIC_DPM.name  # what plans take unless asked otherwise
+USUAL_SAMPLER = ANALYTIC_DPM.name  # what plans take unless asked otherwise
 SAMPLERS: dict[str, Sampler] = {
     sampler.name: sampler
     for sampler in (EI_SCORE, EI_RELATIVE, DDPM, ANALYTIC_DPM, DDIM, HEUN, DPMPP_2M)

@@ -26,7 +26,7 @@ from .._records import as_json
 from .._signatures import takes
 from ..basis import Basis
 from ..data.formats.npy_files import read_npy
-from .loop import BATCH, HasRecipe, sample_batches
+from .loop import SAMPLE_BATCH, HasRecipe, sample_batches
 from .options import ShardKeywords, ShardOptions
 from .sample import check_model, in_units, proportional_labels, units_of
 from .sampler import Recipe

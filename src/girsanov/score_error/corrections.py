@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..error_curve.bands import COARSE, bands_by_variance
+from ..error_curve.bands import COARSE_BANDS, bands_by_variance
 from ..error_curve.harmless import divisor
 from ..error_curve.second_moments import (
     BEFORE,

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from .._typing import Array, Json
     from ..error_curve.curve import Curve
 
-FOUND = ("gains", "linear", "defect", "between")
+MEASURED = ("gains", "linear", "defect", "between")
 
 
 @dataclass(frozen=True)

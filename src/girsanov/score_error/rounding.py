@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .._checks import require
-from ..error_curve.curve import VECTOR, Curve, pairs
+from ..error_curve.curve import VECTOR, Curve, upper_triangle
 from ..montecarlo import Estimate, group_estimate, trapezium
 
 if TYPE_CHECKING:

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from .._typing import Array
     from ..error_curve.curve import Curve
 
-MOST, FEW = 0.2, 0.1  # of the levels
-SURE = 2.0  # standard errors; most of many levels have to agree
+WORSE_AT, BETTER_AT = 0.2, 0.1  # of the levels
+STANDARD_ERRORS = 2.0  # standard errors; most of many levels have to agree
 SMALL = 0.05  # nats
 BROKEN = 1.5  # times the error of the straight line
 WORST_OF_MANY = 4.0  # standard errors

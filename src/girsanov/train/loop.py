@@ -31,7 +31,7 @@ from ..noise import NoiseSource
 from .checkpoint import Checkpoint, damaged, whole_step
 from .counters import Counters
 from .objective import Objective, stratified
-from .validation import ledger, squared_errors
+from .validation import score_error_nats, squared_errors
 from .weights import Lent, add_gradients, finite_or_none, numbered, reseed
 
 if TYPE_CHECKING:

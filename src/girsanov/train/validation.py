@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from ..denoise.base import Denoiser, in_phase_space, per_call
+from ..denoise.base import Denoiser, per_call, with_phase_noise
 from ..montecarlo import Estimate, mean_estimate, trapezium
 from ..noise import NoiseSource
 

@@ -19,11 +19,11 @@ from ..data.origin import refuse_drawn
 from ..denoise.arithmetic import in_precision
 from ..denoise.load import load_model
 from ..denoise.pipelines.pipeline import PipelineDenoiser
-from ..measuring.audit import LEVELS
+from ..measuring.audit import DEFAULT_LEVELS
 from ..measuring.resume import remove_sums
 from ..reporting.words.advice import audit_spoken
-from .shared.call_budget import within
-from .shared.data_sources import for_model, parts, read_source, unread
+from .shared.call_budget import audit_within
+from .shared.data_sources import for_model, held_out_and_train, read_source, unread
 from .shared.destinations import parts_path, require_result
 from .shared.pipelines import captioned, guided, latents_of
 

@@ -13,13 +13,13 @@ from ..denoise.classes import class_note
 from ..denoise.load import load_model
 from ..reporting.figures.samples import alike
 from .requests import CompareRequest, require_measures
-from .shared.data_sources import left_out, parts, read_source
+from .shared.data_sources import columns_left_out, held_out_and_train, read_source
 
 if TYPE_CHECKING:
     from .._typing import Json, Progress
     from ..comparison.result import Comparison
 
-OTHER = "another model than --model drew the samples; of --model only the data are used"
+OTHER_MODEL = "another model than --model drew the samples; of --model only the data are used"
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from ..planning.plan import Plan
     from .requests import SampleRequest
 
-SHARDED_ABOVE = 2 * BATCH  # samples; fewer are drawn in one go
+SHARDED_ABOVE = 2 * SAMPLE_BATCH  # samples; fewer are drawn in one go
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from ..data import Dataset
 from ..data.origin import refuse_drawn
 from ..denoise.load import load_model
 from ..denoise.pipelines.pipeline import PipelineDenoiser
-from ..planning.tournament.options import CALLS
+from ..planning.tournament.options import TOURNAMENT_CALLS
 from ..planning.tournament.tournament import tournament
 from .requests import PlanRequest, require_measures
-from .shared.data_sources import parts, read_source
+from .shared.data_sources import held_out_and_train, read_source
 from .shared.pipelines import captioned, guided, latents_of
 
 if TYPE_CHECKING:

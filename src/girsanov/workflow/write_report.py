@@ -14,7 +14,7 @@ from ..planning.plan_file import load_plan
 from ..reporting.figure_files import browser
 from ..reporting.samples_origin import opened
 from ..reporting.words.advice import headline
-from .shared.data_sources import left_out, read_source
+from .shared.data_sources import columns_left_out, read_source
 from .shared.destinations import require_page, require_place
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import torch
 
 from ..._checks import InputError, need, refuse, require, shown
 from ..._files import read_json
-from .network_kinds import CLASSES, READERS, conditions_of, label_names_of, shape_of
+from .network_kinds import PART_CLASSES, READERS, conditions_of, label_names_of, network_item_shape
 from .pipeline import PipelineDenoiser
 from .quiet import quietly
 from .schedule import build_scheduler

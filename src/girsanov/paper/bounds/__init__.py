@@ -6,8 +6,8 @@ Say what is known of the data in `Facts`; `compare_bounds` asks every theorem, `
 from .any_law import any_law as any_law
 from .any_law import any_law_certificate as any_law_certificate
 from .chen2023_cld import theorem6 as theorem6
-from .chen2023_ddpm import discretisation as discretisation
 from .chen2023_ddpm import ei_relative as ei_relative
+from .chen2023_ddpm import exact_score_discretisation as exact_score_discretisation
 from .chen2023_ddpm import theorem2 as theorem2
 from .chen2023_ddpm import theorem2_on_grid as theorem2_on_grid
 from .chen2023_lower import theorem7 as theorem7

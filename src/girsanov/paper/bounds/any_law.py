@@ -105,7 +105,7 @@ def any_law(
     )
 
 
-def certificate(
+def any_law_certificate(
     levels: Levels, errors: Array, dimension: int, sampler: str
 ) -> tuple[float, float]:
     """Return the ends of (4) or (5) in nats: D from the true M at the nodes [N+1] of any grid."""

@@ -34,7 +34,7 @@ from .result import Rate
 if TYPE_CHECKING:
     from .facts import Facts
 
-Points = TypeVar("Points", Array, Tensor)
+ArrayOrTensor = TypeVar("ArrayOrTensor", Array, Tensor)
 PAPER = "Chen et al. 2023"
 
 

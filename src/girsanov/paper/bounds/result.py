@@ -13,7 +13,7 @@ from ...ledger.entry import kl_from_tv, tv_from_kl
 if TYPE_CHECKING:
     from ..._typing import Json
 
-MOST = 1e30  # steps beyond which no number is given
+MOST_STEPS = 1e30  # steps beyond which no number is given
 
 
 @dataclass(frozen=True)

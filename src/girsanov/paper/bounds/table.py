@@ -14,7 +14,7 @@ from . import (
     li_yan2024,
 )
 from .chen2023_support import corollary_rates
-from .invert import PAPERS, THEOREMS, require_targets, steps_for
+from .invert import PAPER_THEOREMS, THEOREMS, require_targets, steps_for
 
 if TYPE_CHECKING:
     from ..._typing import Json

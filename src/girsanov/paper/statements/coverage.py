@@ -127,7 +127,7 @@ def mixture_case(rng: Draws) -> list[tuple[str, float, float]]:
         cost = discretisation(
             law, grid, sampler, curve[:-1] if sampler == "analytic-dpm" else None
         )
-        low, high = certificate(grid, curve, 1, sampler)
+        low, high = any_law_certificate(grid, curve, 1, sampler)
         out.append((f"certificate, {sampler}", cost, high))
         out.append((f"certificate from below, {sampler}", low, cost))
         bound = geometric_discretisation(about, sampler, steps, first=first, last=last)

@@ -36,7 +36,9 @@ STEPS = (4, 8, 16, 32, 64)
 CANDIDATE = 2e-3  # relative cost of choosing among finitely many levels
 
 
-def best(law: Law, sampler: str, steps: tuple[int, ...], candidates: int) -> dict[int, float]:
+def best_costs(
+    law: Law, sampler: str, steps: tuple[int, ...], candidates: int
+) -> dict[int, float]:
     """Return min D by dynamic programming over log-spaced candidate levels, by N."""
     levels, named = np.geomspace(LOW, HIGH, candidates), sampler_named(sampler)
     cost = cells(exact_curve(law, levels), named, "scalar" if named.covariance else None)
@@ -69,7 +71,7 @@ def run(quick: bool, seed: int) -> Result:
     """Dynamic programming on exact curves; deterministic."""
     steps = (4, 16) if quick else STEPS
     count = 241 if quick else 701
-    rows, gauss = [], best(Gaussian([0.0], V), "ddpm", steps, count)
+    rows, gauss = [], best_costs(Gaussian([0.0], V), "ddpm", steps, count)
     slack = CANDIDATE * (701 / count) ** 2
     for n, figure in ((4, "17.9432"), (16, "1.99062"), (64, ".42056")):
         if n in gauss:
@@ -80,8 +82,8 @@ def run(quick: bool, seed: int) -> Result:
                             "=", slack * exact + 1e-3))  # fmt: skip
             rows.append(printed(f"N(0, 25), N = {n}", figure, gauss[n], source=SOURCE,
                                 slack=slack * exact + 1e-3))  # fmt: skip
-    x0, gh = (best(SKEWED, sampler, steps, count) for sampler in ("ddpm", "analytic-dpm"))
-    limit, limit_g = limits(SKEWED)
+    x0, gh = (best_costs(SKEWED, sampler, steps, count) for sampler in ("ddpm", "analytic-dpm"))
+    limit, limit_g = law_limits(SKEWED)
     rows.append(printed("Λ²/4 of the mixture", "10.399", limit, source=SOURCE, slack=5e-3))
     rows.append(printed("Λ_G²/4 of the mixture", ".8996", limit_g, source=SOURCE, slack=1e-3))
     table = zip(STEPS, ("21.0", "14.4", "12.2", "11.2", "10.8"),

@@ -33,17 +33,26 @@ if TYPE_CHECKING:
 
 SOURCE = "theory 9.1"
 MODEST = Gaussian([0.0], 0.25)
-WIDE = Gaussian(np.zeros(10), 4.0)
-SAME = Gaussian(np.zeros(10), 1.0)
+WIDE_LAW = Gaussian(np.zeros(10), 4.0)
+UNIT_LAW = Gaussian(np.zeros(10), 1.0)
 # law, sampler, step, steps, theory's Monte Carlo, its standard error, theory's formula
 OU: list[tuple[str, Law, str, float, int, str, float, str]] = [
     ("ei-score, N(0, 1/4)", MODEST, "ei-score", 0.1, 20, ".37514", 0.0020, ".37744"),
-    ("ei-score, N(0, 4 I), d = 10", WIDE, "ei-score", 0.1, 20, ".97453", 0.0015, ".97712"),
-    ("ei-score, N(0, I), d = 10", SAME, "ei-score", 0.1, 20, "1.93192", 0.0025, "1.93497"),
+    ("ei-score, N(0, 4 I), d = 10", WIDE_LAW, "ei-score", 0.1, 20, ".97453", 0.0015, ".97712"),
+    ("ei-score, N(0, I), d = 10", UNIT_LAW, "ei-score", 0.1, 20, "1.93192", 0.0025, "1.93497"),
     ("ei-score, mixture, h = .05", SKEWED, "ei-score", 0.05, 40, ".3262", 0.0045, ".3255"),
     ("ei-score, mixture, h = .2", SKEWED, "ei-score", 0.2, 10, ".8789", 0.0098, ".8843"),
     ("ei-relative, N(0, 1/4)", MODEST, "ei-relative", 0.1, 20, ".07072", 0.0008, ".07144"),
-    ("ei-relative, N(0, 4 I), d = 10", WIDE, "ei-relative", 0.1, 20, ".35487", 0.0008, ".35450"),
+    (
+        "ei-relative, N(0, 4 I), d = 10",
+        WIDE_LAW,
+        "ei-relative",
+        0.1,
+        20,
+        ".35487",
+        0.0008,
+        ".35450",
+    ),
     ("ei-relative, mixture, h = .05", SKEWED, "ei-relative", 0.05, 40, ".2005", 0.0052, ".1945"),
     ("ei-relative, mixture, h = .2", SKEWED, "ei-relative", 0.2, 10, ".484", 0.010, ".4978"),
 ]
@@ -64,8 +73,8 @@ def ou_rows(count: int, seed: int, cases: list[Any]) -> list[Row]:
     for name, law, sampler, h, steps, sampled, se, formula in cases:
         levels = ou_levels(h * steps, steps)
         exact = discretisation(law, levels, sampler)
-        found = monte_carlo(law, levels, sampler, count=count, seed=seed)
-        rows += _three(name, exact, found.value, found.se, (sampled, se, formula))
+        estimate = monte_carlo(law, levels, sampler, count=count, seed=seed)
+        rows += _three(name, exact, estimate.value, estimate.se, (sampled, se, formula))
     return rows
 
 
@@ -77,7 +86,7 @@ def kernel_rows(count: int, seed: int) -> list[Row]:
     for name, rule, sampled, se, formula in KERNELS:
         v = rule(here, error)
         exact = discretisation(SKEWED, GRID, "analytic-dpm", v)
-        found = chain_monte_carlo(SKEWED, GRID, v, count=count, seed=seed)
+        estimate = chain_monte_carlo(SKEWED, GRID, v, count=count, seed=seed)
         name = f"kernel {name}, mixture, 24 steps"
         rows += _three(name, exact, estimate.value, estimate.se, (sampled, se, formula))
     return rows
@@ -136,7 +145,7 @@ def aligned(count: int, seed: int) -> list[Row]:
         wide = law.variance + 1 / s  # score -x / wide, of size wide^-1/2; eps in OU coordinates
         return law.denoise(x, s) - eps * x / math.sqrt(wide) / math.sqrt(s * (1 + s))
 
-    found = monte_carlo(law, levels, "ei-score", denoise=denoise, count=count, seed=seed)
+    estimate = monte_carlo(law, levels, "ei-score", denoise=denoise, count=count, seed=seed)
     name, figure = "score error .2 along the score, N(0, .3)", ".4674183"
     return [
         Row(

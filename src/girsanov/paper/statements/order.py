@@ -185,7 +185,7 @@ def run(quick: bool, seed: int) -> Result:
         )
     for n in (1, 3, 30):
         for name, phase in (("analytic-dpm", False), ("cld analytic-dpm", True)):
-            found = error(lambda s, p=phase: analytic_dpm(s, phase=p), n)  # type: ignore[misc]
+            by_steps = error(lambda s, p=phase: analytic_dpm(s, phase=p), n)  # type: ignore[misc]
             what = f"{name}, Gaussian law: error at {n} steps"
             rows.append(Row(what, 0.0, by_steps, "<=", EXACT))
     rows += chain_rows(seed)

@@ -36,7 +36,7 @@ from ..statement import Result, Row, Statement, printed
 if TYPE_CHECKING:
     from ..._typing import Array
 
-UNIFORM, SNR = "theory 9.3", "theory 9.4"
+TABLE_93, TABLE_94 = "theory 9.3", "theory 9.4"
 # variance, dimension, h, KL out, TV out, KL path
 GAUSSIANS = [
     (1.0, 1, 0.1, "2.67e-3", ".0255", ".3870"),
@@ -92,11 +92,11 @@ def uniform_rows(quick: bool) -> list[Row]:
     rows = []
     for v, d, h, *figures in GAUSSIANS[: 5 if quick else None]:
         name = f"N(0, {v:g} I), d = {d}, h = {h:g}"
-        rows += _rows(name, gaussian_case(v, d, h, 4.0), figures, UNIFORM)
+        rows += _rows(name, gaussian_case(v, d, h, 4.0), figures, TABLE_93)
     for sampler, h, *figures in MIXTURES[: 1 if quick else None]:
         levels = ou_levels(3.0, round(3 / h))
         found = line_case(sampler, levels, None, math.sqrt(1 + 1 / levels[0]))
-        rows += _rows(f"mixture, T = 3, {sampler}, h = {h:g}", found, figures, UNIFORM)
+        rows += _rows(f"mixture, T = 3, {sampler}, h = {h:g}", found, figures, TABLE_93)
     return rows
 
 
@@ -112,7 +112,7 @@ def grid_rows(quick: bool) -> list[Row]:
             ("analytic-dpm", "analytic-dpm", error, gauss),
         ):
             found = line_case(sampler, levels, v, 0.0)
-            rows += _rows(f"mixture, {steps} steps, {name}", found, figures, SNR)
+            rows += _rows(f"mixture, {steps} steps, {name}", found, figures, TABLE_94)
     return rows
 
 

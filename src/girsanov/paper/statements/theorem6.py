@@ -49,18 +49,12 @@ MIXTURE = [
     ("ei-relative", 20, 2.0, ".1010", 0.0016, ".1008"),
 ]
 # steps, time of ddpm, which stops a step early; Monte Carlo, its standard error, formula
-X0 = [(12, 2.4, "1.326", 0.020, "1.332"), (20, 2.0, "2.332", 0.031, "2.343")]
+X0_ROWS = [(12, 2.4, "1.326", 0.020, "1.332"), (20, 2.0, "2.332", 0.031, "2.343")]
 NAMES = ("KL out of (x, v)", "KL out of x", "path KL", "(4a)", "(4b)",
          "ei-relative, path KL", "ei-relative, KL out of (x, v)")  # fmt: skip
 
 
-def facts(v: float) -> Facts:
-    """Return what the theorem is told of N(0, v)."""
-    kl = (v - 1 - math.log(v)) / 2
-    return Facts(1, v, variance=v, kl=kl, information=1 / v, lipschitz=1 / v)
-
-
-def output(v: float, levels: np.ndarray, sampler: str) -> tuple[float, float]:
+def cld_output_kl(v: float, levels: np.ndarray, sampler: str) -> tuple[float, float]:
     """Return the KL of (x, v) and of x alone at what a CLD sampler makes of N(0, v)."""
     start = (0.0, math.sqrt(1 + 1 / float(levels[0])), None)
     plan = cld_recipe(sampler, levels, start=start, last="sample")
@@ -75,10 +69,13 @@ def gaussian_numbers(v: float, h: float) -> tuple[float, ...]:
     """Return the numbers of a row of the table."""
     steps = round(TIME / h)
     levels, law = cld_levels(TIME, steps), Gaussian([0.0], v)
-    bounds = [theorem6(facts(v), steps, time=TIME, form=f).discretisation for f in ("4a", "4b")]
+    bounds = [
+        theorem6(gaussian_facts(v, 1), steps, time=TIME, form=f).discretisation
+        for f in ("4a", "4b")
+    ]
     path, relative = (cld_discretisation(law, levels, x) for x in ("ei-score", "ei-relative"))
-    held = output(v, levels, "ei-relative")[0]
-    return (*output(v, levels, "ei-score"), path, *bounds, relative, held)
+    held = cld_output_kl(v, levels, "ei-relative")[0]
+    return (*cld_output_kl(v, levels, "ei-score"), path, *bounds, relative, held)
 
 
 def sampled_rows(count: int, seed: int) -> list[Row]:

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 BANDS = 32  # of coordinates that share the weight (2)
 CHUNK = 2**22  # numbers of a Gram matrix's factor in memory at once
-MOST = 64  # levels an ODE sampler may visit
+ODE_LEVELS = 64  # levels an ODE sampler may visit
 Indices = NDArray[np.int64]
 
 
@@ -128,11 +128,11 @@ class Teacher:
 
     def paths(self, sampler: OdeSampler) -> Paths:
         """Return the best grids of up to `MOST` levels."""
-        most = min(MOST, len(self.levels))
+        most = min(ODE_LEVELS, len(self.levels))
         first = self.cells(sampler)
         if not sampler.history:
             return shortest_paths(self.start, first, most)
-        return pairs(self, sampler, first, most)
+        return best_pair_paths(self, sampler, first, most)
 
     def path_cost(self, sampler: OdeSampler, nodes: Indices) -> float:
         """Return start, steps (3) and stop of a grid of level indices, summed."""
@@ -165,7 +165,7 @@ class Pairs:
         return np.array(path[::-1])
 
 
-def pairs(teacher: Teacher, sampler: OdeSampler, first: Array, most: int) -> Pairs:
+def best_pair_paths(teacher: Teacher, sampler: OdeSampler, first: Array, most: int) -> Pairs:
     """Return the best grids by f_n(i, j) = min over p < i of f_{n-1}(p, i) + w(p, i, j)."""
     count = len(teacher.levels)
     triple = np.full((count, count, count), np.inf)  # [i, p, j]

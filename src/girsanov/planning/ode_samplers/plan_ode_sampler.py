@@ -38,7 +38,7 @@ from ..plan import Plan
 from .one_step_error import ODE_LEVELS, Paths, Teacher, teacher_of
 
 if TYPE_CHECKING:
-    from ..._typing import Array, Levels, Progress
+    from ..._typing import Array, Indices, Levels, Progress
     from ...denoise.base import Denoiser
     from ...measuring.record import AuditRecord
     from ...sampling.ode_samplers import OdeSampler
@@ -49,10 +49,10 @@ CHOOSE, JUDGE = slice(0, None, 2), slice(1, None, 2)
 CLOSE = 0.05
 ROUGH = 3.0  # times too large a predicted distance has been, on mixtures
 UNDER = 2.0  # times too small: at most 1.7 were seen (benchmarks/ode_samplers.py)
-NONE = "no path KL exists: an ODE sampler adds no noise. Its distance is given instead"
+NO_KL = "no path KL exists: an ODE sampler adds no noise. Its distance is given instead"
 
 
-class Choice(NamedTuple):
+class OdeChoice(NamedTuple):
     """All best grids of an ODE sampler, and what judges them."""
 
     sampler: OdeSampler
@@ -185,7 +185,7 @@ def refuse_for_ode_sampler(request: PlanOptions) -> None:
 
 def _choice(
     audit: AuditRecord, sampler: OdeSampler, resolution: float | None, last: str
-) -> Choice:
+) -> OdeChoice:
     paths = _trajectories(audit)
     levels, end = audit.levels, None
     if resolution is not None:
@@ -198,7 +198,7 @@ def _choice(
         teacher_of(paths, audit.frame, levels, rows, end=end, denoise=last == "denoise")
         for rows in (CHOOSE, JUDGE)
     ]
-    return Choice(sampler, last, both[0].paths(sampler), *both)
+    return OdeChoice(sampler, last, both[0].paths(sampler), *both)
 
 
 def _trajectories(audit: AuditRecord) -> Trajectories:
@@ -272,7 +272,7 @@ def _predicted(audit: AuditRecord, choice: OdeChoice, nodes: Indices) -> Distanc
         for rows in _groups(len(paths))
     ]
     costs = np.array([part.path_cost(choice.sampler, at) for part in parts])
-    found = Distance.of(
+    distance = Distance.of(
         mean_estimate(costs),
         "predicted",
         float(audit.levels[judge.end]),

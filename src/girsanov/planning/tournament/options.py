@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # torch is slow to import, and planning needs none
     from ..plan import Plan
 
 ENTRANTS = ("analytic-dpm", "ddpm")
-CALLS = 200_000  # network calls that a tournament spends
+TOURNAMENT_CALLS = 200_000  # network calls that a tournament spends
 
 
 class _BySamples(TypedDict, total=False):

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
 REFERENCE = 4000  # held-out rows that samples are compared with, at most
 LAST = 4  # candidates of the last round, at most
-FAR = 2**40  # seeds from here on draw of a law what no audit has drawn
+FIRST_UNSEEN_SEED = 2**40  # seeds from here on draw of a law what no audit has drawn
 DEAR = "ODE samplers on the calibrated network, for which these calls are too few"
 SEEN = "calibrations and full covariances, which the audit fitted to these very examples"
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ...measuring.trajectories import teacher_calls
 from ...sampling.registry import ode_names
-from ..ode_samplers.plan_ode_sampler import LEAST
+from ..ode_samplers.plan_ode_sampler import LEAST_TRAJECTORIES
 from .options import wanted
 
 if TYPE_CHECKING:
@@ -49,13 +49,13 @@ def afforded(
         return Afforded(0, 0, NO_PATHS if only is None else "")
     guided = audit.facts.guided  # calibrated, it would not be any more
     follow_ode = any(name in ode_names() for name in wanted(audit, only))
-    found = audit.calibrated().calibration if fresh and follow_ode and not guided else None
-    if found is None or found.share == 0:  # the network as it is
+    calibration = audit.calibrated().calibration if fresh and follow_ode and not guided else None
+    if calibration is None or calibration.share == 0:  # the network as it is
         return Afforded(0)
     each = teacher_calls(len(audit.levels))
     count = min(len(audit.trajectories), calls // SHARE // each)
-    if count < LEAST:
-        return Afforded(0, 0, f"ODE samplers on the calibrated network, whose {LEAST} "
-                        f"trajectories at least take {LEAST * each} calls, over a quarter of "
-                        "all")  # fmt: skip
+    if count < LEAST_TRAJECTORIES:
+        least = LEAST_TRAJECTORIES
+        why = f"ODE samplers on the calibrated network, whose {least} trajectories at least "
+        return Afforded(0, 0, f"{why}take {least * each} calls, over a quarter of all")
     return Afforded(count, count * each)

@@ -35,7 +35,6 @@ from .tv_by_level import axis_for_script
 if TYPE_CHECKING:
     from ...planning.plan import Plan
 
-LEFT, RIGHT, TOP = 54.0, 12.0, 30.0
 DECADES = 1e-7  # of the largest cost, below which nothing is told apart
 COMPARED_STEPS = (
     1,

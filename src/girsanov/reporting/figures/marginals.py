@@ -16,7 +16,7 @@ from .svg import NARROW, Axis, dots, el, responsive, svg
 if TYPE_CHECKING:
     from ..._typing import Array
 
-FEW = 12  # whole numbers with at most so many values are drawn as bars, one a value
+BARS_UP_TO = 12  # whole numbers with at most so many values are drawn as bars, one a value
 MOST_BARS = 10
 TAIL = 0.001  # share of the numbers on either side that the axis may leave out
 LONG = 6  # letters of a label from which only the two outer ones fit

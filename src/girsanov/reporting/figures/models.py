@@ -14,8 +14,7 @@ from markupsafe import Markup
 
 from ...ledger.certificate import VACUOUS
 from ...ledger.numbers import number
-from .cost_by_steps import MOST, STYLES, Line, line, total_figure
-from .error_curve import LEFT, RIGHT, TOP
+from .cost_by_steps import MOST_LINES, STYLES, SamplerLine, line, total_figure
 from .svg import (
     LEFT,
     NARROW,
@@ -107,8 +106,8 @@ def _steps(rivals: Sequence[Rival]) -> Shared | None:
     planned = [(r, r.plan) for r in rivals if r.plan is not None and r.plan.distance is None]
     if len(planned) < len(rivals):
         return None
-    found = [line(r.name, r.kin) for r, _ in planned]
-    lines: list[Line] = [one for one in found if one is not None]
+    sampler_lines = [line(r.name, r.kin) for r, _ in planned]
+    lines: list[SamplerLine] = [one for one in sampler_lines if one is not None]
     if len(lines) < len(rivals):
         return None
     words = (

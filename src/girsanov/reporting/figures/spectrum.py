@@ -14,13 +14,12 @@ import numpy as np
 from markupsafe import Markup
 
 from ...ledger.numbers import number
-from .svg import NARROW, WIDE, Axis, el, frame, polyline, responsive, svg
+from .svg import LEFT, NARROW, RIGHT, TOP, WIDE, Axis, el, frame, polyline, responsive, svg
 
 if TYPE_CHECKING:
     from ..._typing import Array
     from ...measuring.record import AuditRecord
 
-LEFT, RIGHT, TOP = 54.0, 12.0, 30.0
 GAP = 16.0  # pixels between figures that stand side by side
 LINES = 4  # noise levels drawn
 POINTS = 96  # of a line, at most

@@ -11,13 +11,11 @@ from markupsafe import Markup
 
 from ...ledger.certificate import VACUOUS, Certificate
 from ...ledger.numbers import number
-from ...ledger.verdict import certificate
-from .svg import NARROW, Axis, dots, el, frame, polyline, responsive, svg
+from ...ledger.verdict import certificate_verdict
+from .svg import LEFT, NARROW, RIGHT, TOP, Axis, dots, el, frame, polyline, responsive, svg
 
 if TYPE_CHECKING:
     from ...planning.plan import Plan
-
-LEFT, RIGHT, TOP = 54.0, 12.0, 30.0
 
 
 def most_tv(certificate: Certificate) -> list[float]:
@@ -85,5 +83,5 @@ def certificate_words(plan: Plan) -> str:
     """Return what is certified of a plan's samples, in words."""
     words = plan.certified()
     if not words:
-        return certificate(plan)
+        return certificate_verdict(plan)
     return words[0].upper() + words[1:] + "."

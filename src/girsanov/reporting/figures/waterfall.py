@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from markupsafe import Markup
 
-from ...ledger.numbers import interval_of, name_of, nats_of, span
+from ...ledger.numbers import entry_title, interval_of, nats_of, span
 from .svg import (
     NARROW,
     RIGHT,
@@ -28,7 +28,7 @@ from .svg import (
 if TYPE_CHECKING:
     from ...ledger.entry import Entry
 
-ROW, RIGHT, BEYOND = 58.0, 12.0, 115.0  # BEYOND: pixels that the words "unknown beyond" take
+ROW, BEYOND = 58.0, 115.0  # BEYOND: pixels that the words "unknown beyond" take
 TICKS = {"wide": 7, "narrow": 4}
 
 

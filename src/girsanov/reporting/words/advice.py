@@ -25,7 +25,7 @@ from ...ledger.model_faults import (
 )
 from ...ledger.numbers import number, within
 from ...ledger.sentences import sentences
-from ...ledger.verdict import NEGLIGIBLE, sampler_share, verdict
+from ...ledger.verdict import NEGLIGIBLE, plan_verdict, sampler_share
 from ...planning.make_plan import make_plan
 from ...planning.remedies import Remedy, remedies
 

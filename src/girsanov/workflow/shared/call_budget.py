@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from ...law.base import Law
     from ..requests import AuditRequest
 
-LEVELS = (65, 33, 17)
-ENOUGH = 1024  # noisy examples a level: before there are as many, no finer grid pays
+LEVELS_TO_TRY = (65, 33, 17)
+ENOUGH_EXAMPLES = 1024  # noisy examples a level: before there are as many, no finer grid pays
 PLANNED_ON = 192  # the same where ODE samplers are planned, on the levels of the grid alone
-LEAST = 2 * GROUPS
+LEAST_EXAMPLES = 2 * GROUPS
 
 
 class Share(NamedTuple):
