@@ -61,10 +61,15 @@ def be_launcher() -> None:
 
 def fork_two(path: str) -> NoReturn:
     """Run a script in two workers that find everything imported; when one fails, end the other."""
-    for name in ("scipy.stats", "girsanov.workflow", "girsanov.cli.main", "accelerate"):
-        if find_spec(name) is not None:
-            importlib.import_module(name)
+    import torch
     from torch.distributed import TCPStore
+
+    from girsanov import audit, fit, sample  # noqa: F401
+
+    importlib.import_module("girsanov.cli.main")
+    if find_spec("accelerate") is not None:
+        importlib.import_module("accelerate")
+    torch.optim.AdamW([torch.zeros(1)])  # the first optimiser of a process imports for a second
 
     read, write = os.pipe()
     pids = []
