@@ -132,8 +132,8 @@ def test_below_ten_classes_no_other_order_is_offered():
 def test_the_commands_take_the_order_and_plan_by_remembers_it(
     folders, tmp_path, monkeypatch, capsys
 ):
-    def ran(*words):
-        assert run([str(word) for word in words]) == 0
+    def ran(*words, code=0):
+        assert run([str(word) for word in words]) == code
         return capsys.readouterr().out
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
@@ -149,10 +149,11 @@ def test_the_commands_take_the_order_and_plan_by_remembers_it(
     monkeypatch.setattr(
         sources, "load_data", lambda *a, **k: (orders.append(k["class_order"]), load(*a, **k))[1]
     )
-    by = ("--by", "sliced-w2", "--model", pipe, "--data", data, "--calls", "4000", "--steps", "1")
-    by += ("--candidates", "analytic-dpm", "--force")
-    ran("plan", out, *by, "--out", tmp_path / "p.json")
-    ran("plan", out, *by, "--class-order", "number", "--out", tmp_path / "p.json")
+    by = ("--by", "sliced-w2", "--model", pipe, "--data", data, "--steps", "1")
+    by += ("--candidates", "analytic-dpm", "--out", tmp_path / "p.json", "--calls")
+    ran("plan", out, *by, 4000)
+    # too few calls: refused once the data are read
+    ran("plan", out, *by, 8, "--class-order", "number", "--force", code=2)
     rows = np.random.default_rng(0).integers(0, 255, (60, 8, 8)).astype(np.uint8)
     np.save(tmp_path / "s.npy", rows)
     options = ("--model", pipe, "--class-order", "text", "--by", "sliced-w2", "--json")

@@ -177,8 +177,8 @@ def test_the_command_line(tmp_path, capsys, monkeypatch):
     (tmp_path / "pipe" / "model_index.json").write_text("{}")
     pictures(tmp_path / "in", 80)
     audit, plan, pipe = (tmp_path / n for n in ("audit.json", "plan.json", "pipe"))
-    command("audit", pipe, "--data", tmp_path / "in", "--levels", 7, "--out", audit,
-            "--device", "cpu", "--guidance", 3)  # fmt: skip
+    command("audit", pipe, "--data", tmp_path / "in", "--levels", 7, "--draws", 1,
+            "--out", audit, "--device", "cpu", "--guidance", 3)  # fmt: skip
     said = " ".join(capsys.readouterr().out.split())
     assert "autoencoder" in said
     assert "guided with weight 3" in said

@@ -30,8 +30,11 @@ SHORTER = [
     (rf"^(girsanov fit (?:(?!{QUICK}|--steps).)*)$", rf"\1 {QUICK}"),
     (r"^(girsanov audit (?:(?!--levels|--half-width).)*)$", r"\1 --levels 17 --draws 1"),
     (r"^(girsanov audit (?:(?!--examples|--half-width).)*)$", r"\1 --examples 100"),
+    (r"examples=2000", "examples=400"),
+    (r"calls=25_000", "calls=5_000"),
 ]
-LEFT_OUT = ("make ", ". .venv", "pip ")  # installing and testing, which is how this came to run
+# installing and testing, which is how this came to run, and what cli/test_terminal.py runs
+LEFT_OUT = ("make ", ". .venv", "pip ", "girsanov doctor")
 
 
 def blocks(page: Path) -> list[tuple[str, str]]:

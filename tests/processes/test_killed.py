@@ -15,7 +15,7 @@ from safetensors.numpy import load_file
 
 sys.path.append(str(Path(__file__).parent))
 
-from launching import kill, launch, script, start
+from launching import FORKED, TWICE, kill, launch, script, start
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs Linux")
 # what is there is not made again; every step of the way is slow enough to be hit
@@ -62,7 +62,7 @@ def whole(tmp_path_factory):
     np.save(folder / "x.npy", np.random.default_rng(4).gamma(2.0, size=(200, 3)))
     script(folder, "script.py", SCRIPT)
     begun = time.monotonic()
-    said = launch(folder, ["script.py"])
+    said = launch(folder, ["script.py"], FORKED)
     assert said.returncode == 0, said.stderr[-3000:]
     return folder, time.monotonic() - begun
 
@@ -93,11 +93,11 @@ def require_alike(whole: Path, folder: Path, names=RESULTS) -> None:
             assert content(folder, name) == content(whole, name), name
 
 
-def lives(whole: Path, folder: Path, plan) -> int:
+def lives(whole: Path, folder: Path, plan, launcher: list[str]) -> int:
     """Launch, wait as `plan` says, kill and look, again and again; return the kills that hit."""
     hit = 0
     for until, seconds, one in plan:
-        running, end = start(folder, ["script.py"]), time.monotonic() + 100
+        running, end = start(folder, ["script.py"], launcher), time.monotonic() + 100
         while running.poll() is None and time.monotonic() < end:
             if until is None or (folder / until).exists():
                 break
@@ -109,8 +109,8 @@ def lives(whole: Path, folder: Path, plan) -> int:
     return hit
 
 
-def require_end(whole: Path, folder: Path) -> None:
-    said = launch(folder, ["script.py"])
+def require_end(whole: Path, folder: Path, launcher: list[str]) -> None:
+    said = launch(folder, ["script.py"], launcher)
     assert said.returncode == 0, said.stderr[-3000:]
     assert all((folder / name).exists() for name in RESULTS)
     require_alike(whole, folder)
@@ -121,8 +121,9 @@ def test_a_worker_and_then_all_of_them_killed_change_no_bit(whole, again):
     draw = random.Random(3)
     first, *later = SIGNS
     plan = [(first, draw.uniform(0, 0.3), True), (draw.choice(later), draw.uniform(0, 0.3), False)]
-    assert lives(whole[0], again, plan) >= 1  # much is to do after the first, and little later
-    require_end(whole[0], again)
+    # much is to do after the first, and little later
+    assert lives(whole[0], again, plan, FORKED) >= 1
+    require_end(whole[0], again, FORKED)
 
 
 @pytest.mark.slow
@@ -131,7 +132,7 @@ def test_many_kills_at_any_moment_change_no_bit(whole, again):
     draw, longest = random.Random(7), whole[1]
     plan = [(draw.choice((None, *SIGNS)), draw.uniform(0, longest / 4), draw.random() < 0.5)
             for _ in range(8)]  # fmt: skip
-    hit = lives(whole[0], again, plan)
+    hit = lives(whole[0], again, plan, TWICE)
     sys.stderr.write(f"{hit} of {len(plan)} kills hit a running launch\n")
     assert hit >= len(plan) / 2
-    require_end(whole[0], again)
+    require_end(whole[0], again, TWICE)

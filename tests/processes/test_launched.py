@@ -1,4 +1,8 @@
-"""Under torchrun, two processes give what one gives: samples to the bit, audits to rounding."""
+"""Two processes give what one gives: samples to the bit, audits to rounding.
+
+They are forked with torchrun's environment; under torchrun and accelerate themselves run a mistake
+here, and the commands of test_machines.py.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from safetensors.numpy import load_file
 
 sys.path.append(str(Path(__file__).parent))
 
-from launching import LAUNCHERS, launch, script
+from launching import FORKED, LAUNCHERS, TWICE, launch, script
 
 import girsanov as gv
 from girsanov.cli.main import run
@@ -35,7 +39,8 @@ def alone(tmp_path_factory):
     return folder
 
 
-SCRIPT = """
+FIT = {"steps": 40, "network": "mlp", "batch_size": 33, "seed": 2}
+COMMANDS = """
 import sys
 from girsanov.cli.main import run
 for line in (
@@ -47,17 +52,47 @@ for line in (
     code = run(line.split())
     sys.stderr.write(f"code {code}\\n")
 """
+LEARN = f"""
+import girsanov as gv
+from girsanov.train import TrainOptions
+data = gv.load_data("x.npy").split(0.8, seed=2)[0].without_labels()
+options = TrainOptions(dropout=0.0, early_stopping=False)
+gv.fit(data, out="two", processes=gv.processes(), options=options, **{FIT})
+try:
+    gv.fit(data, processes=gv.processes(), minutes=0.1)
+except gv.InputError as mistake:
+    print("REFUSED\\n" * str(mistake).startswith("steps: must be given"), end="", flush=True)
+"""
+MISTAKE = """
+from girsanov import InputError, processes
+here = processes()
+try:
+    with here.together():
+        if here.rank == 1:
+            raise InputError("disk: is full")
+except InputError as mistake:
+    print(f"{here.rank} {here.count} {mistake}\\n", end="", flush=True)
+with here.together():
+    pass
+"""
+FULL = ["0 2 disk: is full", "1 2 disk: is full"]
 
 
-def test_two_processes_give_what_one_gives(alone):
-    script(alone, "script.py", SCRIPT)
-    said = launch(alone, ["script.py"])
+@pytest.fixture(scope="module")
+def together(alone):
+    """Return what two processes said, one launch for all."""
+    script(alone, "script.py", COMMANDS + LEARN + MISTAKE)
+    said = launch(alone, ["script.py"], FORKED)
     assert said.returncode == 0, said.stderr[-3000:]
-    printed = [json.loads(line) for line in said.stdout.splitlines()]
+    return said
+
+
+def test_two_processes_give_what_one_gives(alone, together):
+    printed = [json.loads(line) for line in together.stdout.splitlines() if line[0] == "{"]
     assert [next(iter(p)) for p in printed] == ["audit", "samples"]  # once, by the first
-    assert said.stderr.count("none.json: must be an existing JSON file") == 1
-    assert said.stderr.count("code 0") == 4
-    assert said.stderr.count("code 2") == 2
+    assert together.stderr.count("none.json: must be an existing JSON file") == 1
+    assert together.stderr.count("code 0") == 4
+    assert together.stderr.count("code 2") == 2
     assert not list(alone.glob("*.parts"))
     assert (alone / "two.npy").read_bytes() == (alone / "s.npy").read_bytes()
     one, two = load_file(alone / "audit.safetensors"), load_file(alone / "two.safetensors")
@@ -71,33 +106,10 @@ def test_two_processes_give_what_one_gives(alone):
         np.testing.assert_array_equal(one[name], two[name])
 
 
-FIT_SCRIPT = """
-import shutil
-import girsanov as gv
-from girsanov.train import TrainOptions
-here = gv.processes()
-with here.together():
-    if here.rank == 0:
-        shutil.rmtree("two", ignore_errors=True)
-data = gv.load_data("x.npy").split(0.8, seed=2)[0].without_labels()
-options = TrainOptions(dropout=0.0, early_stopping=False)
-gv.fit(data, out="two", processes=gv.processes(), options=options, **{options})
-try:
-    gv.fit(data, processes=gv.processes(), minutes=0.1)
-except gv.InputError as mistake:
-    print("MISTAKE " * str(mistake).startswith("steps: must be given"), flush=True)
-"""
-
-
-def test_two_processes_learn_what_one_learns(alone, monkeypatch):
+def test_two_processes_learn_what_one_learns(alone, together):
     """Up to the order of summation: dropout, whose masks differ, is off in so short a run."""
-    monkeypatch.chdir(alone)
-    data = gv.load_data("x.npy").split(0.8, seed=2)[0].without_labels()
-    options = {"steps": 40, "network": "mlp", "batch_size": 33, "seed": 2}
-    one = gv.fit(data, options=TrainOptions(dropout=0.0, early_stopping=False), **options)
-    script(alone, "fit.py", FIT_SCRIPT.format(options=options))
-    said = launch(alone, ["fit.py"])
-    assert said.returncode == 0, said.stderr[-3000:]
+    data = gv.load_data(alone / "x.npy").split(0.8, seed=2)[0].without_labels()
+    one = gv.fit(data, options=TrainOptions(dropout=0.0, early_stopping=False), **FIT)
     two = gv.load_model(alone / "two")
     assert two.training["steps_run"] == one.training["steps_run"] == 40
     pairs = zip(one.network.parameters(), two.network.parameters(), strict=True)
@@ -105,43 +117,33 @@ def test_two_processes_learn_what_one_learns(alone, monkeypatch):
         scale = float(a.abs().max())
         assert float((a - b).abs().max()) <= 1e-4 * scale
     assert (alone / "two" / "girsanov.json").is_file()
-    assert said.stdout.count("MISTAKE") == 2
+    assert together.stdout.count("REFUSED") == 2
 
 
-MISTAKE = """
-from girsanov import InputError, processes
-here = processes()
-try:
-    with here.together():
-        if here.rank == 1:
-            raise InputError("disk: is full")
-except InputError as mistake:
-    print(f"{here.rank} {here.count} {mistake}\\n", end="", flush=True)
-with here.together():
-    pass
-"""
+def test_a_mistake_in_one_process_is_that_of_all(together):
+    said = [line for line in together.stdout.splitlines() if line.endswith("full")]
+    assert sorted(said) == FULL
+
+
 HIDE = """
 import importlib.util as u
 find = u.find_spec
 u.find_spec = lambda name, *rest: None if name == "accelerate" else find(name, *rest)
 """
+MULTI = [*LAUNCHERS["accelerate"], "launch", "--multi_gpu", "--num_processes", "2"]
+NEEDED = pytest.mark.skipif(find_spec("accelerate") is None, reason="needs accelerate")
+UNDER = [
+    pytest.param(TWICE, HIDE, id="torchrun, torch alone"),
+    pytest.param(MULTI, "", id="accelerate", marks=NEEDED),
+]
 
 
-@pytest.mark.parametrize("hidden", ["", HIDE], ids=["accelerate", "torch alone"])
-def test_a_mistake_in_one_process_is_that_of_all(tmp_path, hidden):
+@pytest.mark.parametrize(("launcher", "hidden"), UNDER)
+def test_it_is_so_under_the_launchers_themselves(tmp_path, launcher, hidden):
     script(tmp_path, "script.py", hidden + MISTAKE)
-    said = launch(tmp_path, ["script.py"])
-    assert said.returncode == 0, said.stderr[-3000:]
-    assert sorted(said.stdout.splitlines()) == ["0 2 disk: is full", "1 2 disk: is full"]
-
-
-@pytest.mark.skipif(find_spec("accelerate") is None, reason="needs accelerate")
-def test_accelerate_launches_it_too(tmp_path):
-    script(tmp_path, "script.py", MISTAKE)
-    launcher = [*LAUNCHERS["accelerate"], "launch", "--multi_gpu"]
-    said = launch(tmp_path, ["script.py"], [*launcher, "--num_processes", "2"])
+    said = launch(tmp_path, ["script.py"], launcher)
     assert said.returncode == 0, said.stdout + said.stderr[-3000:]
-    assert sorted(said.stdout.splitlines()) == ["0 2 disk: is full", "1 2 disk: is full"]
+    assert sorted(said.stdout.splitlines()) == FULL
 
 
 def test_one_process_is_alone(monkeypatch):
