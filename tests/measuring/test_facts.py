@@ -40,7 +40,9 @@ def edit(path, change):
 
 @pytest.mark.parametrize(("key", "value"), WRONG, ids=lambda v: repr(v)[:20])
 def test_a_field_of_another_kind_is_refused_in_one_line(made, key, value):
-    with pytest.raises(gv.InputError, match=rf"it: (must have .* as {key}|{key}: must have)") as error:
+    with pytest.raises(
+        gv.InputError, match=rf"it: (must have .* as {key}|{key}: must have)"
+    ) as error:
         AuditFacts.from_json({**made[0].facts.to_json(), key: value}, "it")
     assert "\n" not in str(error.value)
     assert len(str(error.value)) < 200
@@ -56,6 +58,22 @@ def test_files_with_such_records_are_refused(saved, name):
     edit(saved / name, lambda facts: facts.pop("calls"))
     with pytest.raises(gv.InputError, match=rf"{name}.*: must have calls\. Run girsanov audit"):
         read(saved / name)
+
+
+def test_a_measured_audit_of_no_examples_is_refused(saved):
+    edit(saved / "audit.json", lambda facts: facts.update(examples=0))
+    with pytest.raises(gv.InputError, match="must have the number of examples it measured"):
+        gv.load_audit(saved / "audit.json")
+
+
+def test_facts_that_an_older_file_has_not_are_none(made):
+    """Counts are 0 there, and rows are told apart by the data with its labels."""
+    facts = made[0].facts
+    old = {**facts.to_json(), "data": "with labels"}
+    for name in ("trajectories", "levels_between", "training_examples", "rows"):
+        old.pop(name)
+    read = AuditFacts.from_json(old, "it")
+    assert (read.trajectories, read.levels_between, read.rows) == (0, 0, "with labels")
 
 
 def test_fields_of_other_names_are_left_alone(made):

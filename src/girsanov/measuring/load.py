@@ -36,6 +36,8 @@ def load_audit(path: PathLike) -> Audit:
     require_whole(str(path), t, moments.basis.dimension)
     rule = "must be of an exact denoiser without examples, as its curve is exact"
     require(HALF not in t or (facts.exact and not facts.examples), str(path), rule)
+    measured = HALF in t or facts.examples > 0
+    require(measured, str(path), "must have the number of examples it measured", facts.examples)
     try:
         return _from_arrays(facts, content["bases"], t, moments)
     except (KeyError, IndexError, ValueError, TypeError) as cause:

@@ -39,18 +39,19 @@ class Plan:
     """A grid and a sampler for one model, with the ledger they promise.
 
     sampler: a hold, a solver, or ``diffusers``: the `scheduler`, which diffusers itself runs;
-    covariance: of the gaussian hold; start, last: how it begins and
-    ends; start_noise: deviations of a gaussian start [d], or of each class's [C, d]; levels:
-    SNRs at which the network is called [N] (and one more where it is not, when last =
-    ``sample``); variances: v of each step [N-1, d], or [N, d] where the last draws, with
-    `axes`, one basis for all or one per step; ledger: entries in nats;
-    frontier: cost above the best for other step counts;
-    calibration: how the denoiser is to be corrected, which `sample` does, or None;
-    distance: of a solver to its teacher, which takes the place of a ledger's nats; promised:
-    what `certificate` returns, None for a solver. Recorded besides: why it is this plan; the facts
-    of its audit; the fingerprint of its model; command: that made it; the pilot samples that its
-    noise is matched by; limits: what its levels were restricted to, and by what weight chosen;
-    cannot_tell: of the audit that it was forced from, "" where that holds; the tournament it won.
+    covariance: of the gaussian hold; start, last: how it begins and ends; levels: SNRs at which
+    the network is called [N] (and one more where it is not, when last = ``sample``); start_noise:
+    deviations of a gaussian start [d], or of each class's [C, d]; variances: v of each step
+    [N-1, d], or [N, d] where the last draws, with `axes`, one basis for all or one per step;
+    ledger: entries in nats; frontier: cost above the best for other step counts; calibration: how
+    the denoiser is to be corrected, which `sample` does, or None; distance: of a solver to its
+    teacher, which takes the place of a ledger's nats; promised: what `certificate` returns, None
+    for a solver.
+
+    Recorded besides: why it is this plan; the facts of its audit; the fingerprint of its model;
+    the command that made it; the pilot samples that its noise is matched by; limits: what its
+    levels were restricted to, and by what weight chosen; cannot_tell: of the audit that it was
+    forced from, "" where that holds; the tournament that it won.
     """
 
     sampler: str
