@@ -68,7 +68,7 @@ def test_from_folder_to_images(tmp_path, name):
     s = float(model.levels[400]) if model.levels is not None else 1.0
     torch.testing.assert_close(told(x, s, label), same(x, s, label), rtol=1e-4, atol=1e-4)
     latents, lost = encode_latents(told, data)
-    assert lost["value"] > 0
+    assert lost.value > 0
     audit = gv.audit(told, latents, levels=9, draws=1)
     pipe.scheduler = gv.GirsanovScheduler.from_plan(audit.plan(steps=4), audit=audit)
     options = {**SIZE, "num_inference_steps": 4, "output_type": "np"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,6 +17,11 @@ from reader import ROWS, Reader, small_model, spoil_json, spoil_signed
 import girsanov as gv
 from girsanov import workflow
 from girsanov.data.origin import refuse_drawn, write_origin
+from girsanov.denoise.facts import Arithmetic, AutoencoderLoss, PipelineFacts
+from girsanov.ledger.plan_records import Pilot, Standing, Tournament
+from girsanov.measuring.facts import Precision
+from girsanov.score_error.straight_line import Beaten
+from girsanov.score_error.untrained import Untrained
 from girsanov.workflow.compare_samples import _sets
 
 LAWS: list[gv.Law] = [
@@ -46,6 +52,16 @@ def use_law(folder: Path) -> None:
         law.log_prob(x, 1.0), law.denoise(x, 1.0)
 
 
+FACTS: dict[str, Any] = {
+    "pipeline": PipelineFacts("DDPMPipeline", {"kind": "vp"}, {"clip": 1.0}, "DDIMScheduler"),
+    "notes": ("clipped",), "suspects": (3, 5), "left_out": ("id",), "commands": ("girsanov",),
+    "arithmetic": Arithmetic("bfloat16", compiled=False), "scale": 2.0, "training_stopped": True,
+    "precision": Precision(0.1, None, 6, 300), "trained_levels": (0.1, 1.0, 10.0, 100.0),
+    "vae": AutoencoderLoss("vae", 0.1, 0.05, 0.2, "estimate", 48, "of decoding"),
+    "untrained": Untrained(0.1, 1.0, 2.0, 0.9), "beaten": Beaten(9, 1, 10, 3.0, 2.0, 4.0),
+}  # fmt: skip
+
+
 def audited(process: str = "vp", **options: Any) -> gv.Audit:
     """Return an audit of a small model on a few examples."""
     data = gv.load_data(ROWS * 0.9 + 0.05)
@@ -67,6 +83,7 @@ def make_audits(folder: Path) -> None:
     }
     audited(**many).save(folder / "0.json")
     audited("cld", train=train).save(folder / "1.json")
+    audited().with_facts(**FACTS).save(folder / "3.json")
     gv.audit(gv.ExactDenoiser(LAWS[0]), LAWS[0], levels=5, examples=40).save(folder / "2.json")
 
 
@@ -78,8 +95,23 @@ def make_plans(folder: Path) -> None:
         {"calibrate": True}, {"sampler": "dpmpp-2m", "denoiser": small_model()},
     ]  # fmt: skip
     made = [audit.plan(steps=3, **way) for way in ways]
-    for k, plan in enumerate([*made, audited("cld").plan(steps=3)]):
+    for k, plan in enumerate([*made, audited("cld").plan(steps=3), recorded_plan(audit)]):
         plan.save(folder / f"{k}.json")
+
+
+def recorded_plan(audit: gv.Audit) -> gv.Plan:
+    """Return a plan that records all that a plan may."""
+    plan = audit.with_facts(**FACTS).plan(steps=3, widest=8.0)
+    row = Standing("ours", "analytic-dpm", "pca", 3, 0.1, True, 1, won=True, own=False, failure="",
+                   samples=99, value=0.1, low=0.05, high=0.2, behind=0.0, behind_low=0.0,
+                   behind_high=0.0)  # fmt: skip
+    other = replace(row, candidate="theirs", won=False, behind=0.1, behind_high=0.2)
+    failed = Standing("none", "ddim", None, 3, 0.1, False, 0, won=False, own=True, failure="no")
+    table = (row, other, failed)
+    return replace(
+        plan, pilot=Pilot(200, 600, (0.9, 0.8), (0.01, 0.01), 0.2), command="girsanov plan",
+        tournament=Tournament("mmd", "of samples", 0, 800, 0, 0, "", 0.95, "0" * 64, 99, table),
+    )  # fmt: skip
 
 
 def spoil_any(folder: Path, random: Random) -> None:
@@ -108,6 +140,7 @@ def use_audit(path: Path) -> None:
 
 def use_plan(path: Path) -> None:
     plan = gv.load_plan(path)
+    str(plan)
     x = gv.sample(small_model(), plan, 3, any_model=True)
     assert np.isfinite(x).all()
 

@@ -60,6 +60,22 @@ def test_files_with_such_records_are_refused(saved, name):
         read(saved / name)
 
 
+def test_a_measured_audit_of_no_examples_is_refused(saved):
+    edit(saved / "audit.json", lambda facts: facts.update(examples=0))
+    with pytest.raises(gv.InputError, match="must have the number of examples it measured"):
+        gv.load_audit(saved / "audit.json")
+
+
+def test_facts_that_an_older_file_has_not_are_none(made):
+    """Counts are 0 there, and rows are told apart by the data with its labels."""
+    facts = made[0].facts
+    old = {**facts.to_json(), "data": "with labels"}
+    for name in ("trajectories", "levels_between", "training_examples", "rows"):
+        old.pop(name)
+    read = AuditFacts.from_json(old, "it")
+    assert (read.trajectories, read.levels_between, read.rows) == (0, 0, "with labels")
+
+
 def test_fields_of_other_names_are_left_alone(made):
     content = {**made[0].facts.to_json(), "mine": [1], "trained_levels": None}
     facts = AuditFacts.from_json(content, "it")

@@ -2,10 +2,12 @@
 
 import dataclasses
 import json
+import math
 
 import numpy as np
 import pytest
 import torch
+from girsanov.planning.plan_records import Pilot, Standing, Tournament
 
 from girsanov._checks import InputError
 from girsanov._files import read_tensors, sha256_of_file, write_tensors
@@ -169,6 +171,52 @@ def test_entries_that_are_none_are_refused(saved, name, value):
         load_plan(saved)
     else:
         refused(saved, "NaN is no number of JSON" if value != value else "is not a whole plan")
+
+
+def test_a_lower_bound_without_its_number_is_refused(saved):
+    content = content_of(saved)
+    content["ledger"][2] |= {"kind": "lower bound", "low": None}
+    saved.write_text(json.dumps(content))
+    refused(saved, "low: must be a number, of a lower bound")
+
+
+def standing(**changes):
+    row = Standing("ours", "x0", None, 4, 0.1, True, 1, won=True, own=False, failure="", samples=9,
+                   value=0.1, low=0.0, high=0.2, behind=0.0, behind_low=0.0,
+                   behind_high=0.0)  # fmt: skip
+    return dataclasses.replace(row, **changes)
+
+
+def recorded(report, *rows, kept_se=(0.1, 0.2)):
+    played = Tournament("mmd", "of samples", 0, 800, 0, 0, "", 0.95, "0" * 64, 99, rows)
+    pilot = Pilot(200, 800, (0.9, 0.8), kept_se, 0.2)
+    plan = make_plan(report, steps=4, widest=9.0)
+    return dataclasses.replace(plan, tournament=played, pilot=pilot)
+
+
+def test_what_a_plan_records_comes_back(report, tmp_path):
+    failed = Standing("none", "ddim", None, 4, 0.1, False, 0, won=False, own=True, failure="no")
+    plan = recorded(report, standing(), failed)
+    plan.save(tmp_path / "plan.json")
+    again = load_plan(tmp_path / "plan.json")
+    assert (again.pilot, again.limits, again.audit) == (plan.pilot, {"widest": 9.0}, plan.audit)
+    assert again.tournament.table[0] == standing()
+    assert math.isnan(again.tournament.table[1].value)
+    rows = content_of(tmp_path / "plan.json")["tournament"]["table"]
+    assert rows[0].keys() - rows[1].keys() == {
+        "samples", "value", "low", "high", "behind", "behind_low", "behind_high",
+    }  # fmt: skip
+
+
+def test_records_of_a_plan_that_contradict_themselves_are_refused(report, tmp_path):
+    cases = [
+        (recorded(report, standing(won=False)), "tournament: must have one candidate that won"),
+        (recorded(report, standing(failure="no")), "tournament: must have one candidate that won"),
+        (recorded(report, standing(), kept_se=(0.1,)), "pilot: must have a standard error a var"),
+    ]
+    for plan, words in cases:
+        plan.save(tmp_path / "plan.json", force=True)
+        refused(tmp_path / "plan.json", words)
 
 
 def test_added_fields_are_refused(saved):

@@ -73,6 +73,8 @@ def entry_from_json(content: Json) -> Entry:
         if getattr(entry, name) is not None:
             require_number(name, getattr(entry, name))
     require_choice("kind", entry.kind, get_args(EntryKind))
+    stated = entry.kind != "lower bound" or entry.low is not None
+    require(stated, "low", "must be a number, of a lower bound", entry.low)
     for name in ("name", "note"):
         require(isinstance(getattr(entry, name), str), name, "must be text", getattr(entry, name))
     return entry

@@ -47,6 +47,8 @@ def load_record(path: PathLike, content: Json | None = None) -> AuditRecord:
     require_whole(str(path), t, moments.basis.dimension)
     rule = "must be of an exact denoiser without examples, as its curve is exact"
     require(HALF_NAME not in t or (facts.exact and not facts.examples), str(path), rule)
+    measured = HALF_NAME in t or facts.examples > 0
+    require(measured, str(path), "must have the number of examples it measured", facts.examples)
     try:
         return _from_arrays(facts, content["bases"], t, moments)
     except (KeyError, IndexError, ValueError, TypeError) as cause:

@@ -98,6 +98,12 @@ def require_whole_plan(plan: Plan, content: Json) -> None:
     )
     own = plan.scheduler
     require((own is not None) == (plan.sampler == OWN), "scheduler", f"must come with {OWN}", own)
+    if plan.tournament is not None:
+        won = [row for row in plan.tournament.table if row.won and not row.failure]
+        require(len(won) == 1, "tournament", "must have one candidate that won", len(won))
+    if plan.pilot is not None:
+        counts = len(plan.pilot.variance_kept), len(plan.pilot.variance_kept_se)
+        require(counts[0] == counts[1], "pilot", "must have a standard error a variance", counts)
     measured = sampler is not None and sampler.covariance
     choices = COVARIANCES if measured else (None,)
     require(plan.covariance in choices, "covariance", "must fit the sampler", plan.covariance)

@@ -101,8 +101,8 @@ def _of_sampler(audit: AuditRecord, own: AuditRecord, plan: Plan) -> list[Remedy
         _saved("grid", price.estimate(given - at_best))._replace(start=noisier),
         _saved("steps", price.estimate(at_best - at_more))._replace(steps=most),
     ]
-    init = plan.ledger[0]
-    if plan.levels[0] <= own.levels[0] * 1.001 and init.value is not None:
+    init = next((e for e in plan.ledger if e.name == "init" and e.value is not None), None)
+    if plan.levels[0] <= own.levels[0] * 1.001 and init is not None:
         low, high, start = init.low or 0.0, init.high or math.inf, float(own.levels[0] ** -0.5)
         options.append(Remedy("range", init.value, low, high, start=start))
     products = sampler_named(plan.sampler).products
