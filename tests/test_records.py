@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import pytest
 
 from girsanov._checks import InputError
-from girsanov._records import Rule, as_json, from_json
+from girsanov._records import FieldRule, as_json, from_json
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Whole:
 
     class_: str
     count: int
-    share: Annotated[float | None, Rule("a share", lambda value: 0 <= value <= 1)]
+    share: Annotated[float | None, FieldRule("a share", lambda value: 0 <= value <= 1)]
     flag: bool = False
     extra: dict[str, Any] | None = None
     part: Part | None = None

@@ -7,7 +7,6 @@ import math
 import numpy as np
 import pytest
 import torch
-from girsanov.planning.plan_records import Pilot, Standing, Tournament
 
 from girsanov._checks import InputError
 from girsanov._files import read_tensors, sha256_of_file, write_tensors
@@ -15,6 +14,7 @@ from girsanov.auditing import audit
 from girsanov.data import load_data
 from girsanov.denoise.exact import ExactDenoiser
 from girsanov.law import GaussianMixture
+from girsanov.ledger.plan_records import Pilot, Standing, Tournament
 from girsanov.planning.given_grid import evaluate_grid
 from girsanov.planning.make_plan import make_plan
 from girsanov.planning.plan_file import load_plan

@@ -54,22 +54,22 @@ def export(
     """
     require_choice("to", to, TARGETS)
     source, folder = PlanSource.of(plan, audit), Path(pipeline)
-    made = source.plan
-    if made.scheduler is not None:
-        rule = f"must be diffusers: {made.scheduler.name} spaces its own levels"
+    planned = source.plan
+    if planned.scheduler is not None:
+        rule = f"must be diffusers: {planned.scheduler.name} spaces its own levels"
         require(to == "diffusers", "--to", rule, to)
     require((folder / "model_index.json").is_file(), f"pipeline {folder}",
             "must be a folder with model_index.json")  # fmt: skip
     if not any_model:
-        _require_its_own(made, load_model(folder))
+        _require_its_own(planned, load_model(folder))
     if to == "diffusers":
         return _export_folder(source, folder, Path(out), force=force)
     audit_read = source.audit
     if audit_read is None:
         rule = "must lie beside its audit: a list is planned again, for a start from bare noise"
         refuse("plan", rule, None, "Name it: --audit, or in Python audit=")
-    require_same(made, audit_read)
-    return _export_list(made, audit_read, folder, Path(out), to=to, force=force)
+    require_same(planned, audit_read)
+    return _export_list(planned, audit_read, folder, Path(out), to=to, force=force)
 
 
 def _require_its_own(plan: Plan, model: Denoiser) -> None:
@@ -95,9 +95,9 @@ def _export_folder(source: PlanSource, folder: Path, out: Path, *, force: bool) 
     require(not inside, str(out), "must lie outside the pipeline's folder")
     index = read_json(folder / "model_index.json")
     own = build_scheduler(config, str(path))
-    made = source.plan
-    if made.scheduler is not None:
-        scheduler = build_scheduler(made.scheduler.config, "plan")
+    planned = source.plan
+    if planned.scheduler is not None:
+        scheduler = build_scheduler(planned.scheduler.config, "plan")
     else:
         scheduler = GirsanovScheduler.of_plans(source.family(), own)
     shutil.copytree(folder, out, dirs_exist_ok=True)
@@ -108,8 +108,8 @@ def _export_folder(source: PlanSource, folder: Path, out: Path, *, force: bool) 
     index["scheduler"] = ["girsanov" if ours else "diffusers", kind]
     scheduler.save_pretrained(out / "scheduler")
     write_json(out / "model_index.json", index)
-    calls = sorted(map(int, scheduler.config["plans"]["grids"])) if ours else [made.steps]
-    steps = made.steps if made.steps in calls else scheduler.num_inference_steps
+    calls = sorted(map(int, scheduler.config["plans"]["grids"])) if ours else [planned.steps]
+    steps = planned.steps if planned.steps in calls else scheduler.num_inference_steps
     name = str(index.get("_class_name"))
     alone = ours or name != "DDPMPipeline" or drives(name, scheduler)
     use = [
@@ -119,7 +119,7 @@ def _export_folder(source: PlanSource, folder: Path, out: Path, *, force: bool) 
         *([f"pipe(num_inference_steps={steps})"] if alone else loop(str(steps))),
     ]
     done = {"pipeline": str(out), "scheduler": kind, "calls": calls, "python": use}
-    return {**done, "cannot_tell": made.cannot_tell}
+    return {**done, "cannot_tell": planned.cannot_tell}
 
 
 def _export_list(

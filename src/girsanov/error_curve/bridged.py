@@ -46,9 +46,9 @@ def bridged(rows: Rows, curve: Curve, bridge: Bridge) -> Rows:
     weights = means_without_each(curve.shares)
     for name, error in rows.errors.items():
         products = bridge.products[name]
-        found = chance(products, *fitted(rows, name, curve), alpha(over(weights, products)))
-        found = (bridge.gamma[:, None] * found)[..., None]
-        taken = harmless(error, found, curve.sizes[name], rows.snr, curve.shares)[..., 0]
+        by_chance = chance(products, *fitted(rows, name, curve), alpha(over(weights, products)))
+        by_chance = (bridge.gamma[:, None] * by_chance)[..., None]
+        taken = harmless(error, by_chance, curve.sizes[name], rows.snr, curve.shares)[..., 0]
         errors[name] = error - taken
         if name == curve.main:
             traces[:, :, 0] -= taken @ curve.sizes[name]

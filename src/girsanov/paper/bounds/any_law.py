@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from .facts import Facts
 
 NAMES = {"ddpm": "DDPM's small variance", "analytic-dpm": "Analytic-DPM"}
-SAMPLERS = tuple(NAMES)
+BOUNDED_SAMPLERS = tuple(NAMES)
 
 
 def geometric_discretisation(
@@ -49,7 +49,7 @@ def geometric_discretisation(
     d, n = facts.dimension, steps
     x = math.log(last / first) / n
     b0 = first * facts.spread / (d + first * facts.spread)
-    if require_choice("sampler", sampler, SAMPLERS) == "ddpm":
+    if require_choice("sampler", sampler, BOUNDED_SAMPLERS) == "ddpm":
         if x > 300:
             return math.inf
         return d / 2 * ((n - 1) * float(of.exp_excess(x)) + math.expm1(x) * b0)
@@ -89,7 +89,7 @@ def any_law(
         error = float(np.sum(np.diff(np.geomspace(first, last, n + 1)) * eps**2) / 2)
     else:
         error = (last - first) * float(eps) ** 2 / 2
-    require_choice("sampler", sampler, SAMPLERS)
+    require_choice("sampler", sampler, BOUNDED_SAMPLERS)
     learned = f"the denoiser's root mean square error is at most {eps.max():.3g}"
     return Bound(
         f"any law, {sampler} (6.4)",
@@ -114,7 +114,7 @@ def any_law_certificate(
     share = delta * m[1:] / d
     require(bool((share < 1).all()), "errors", "must be a curve: s M <= d at every node")
     before = delta * m[:-1] / d
-    if require_choice("sampler", sampler, SAMPLERS) == "ddpm":
+    if require_choice("sampler", sampler, BOUNDED_SAMPLERS) == "ddpm":
         low = d / 2 * of.log_excess(-before).sum()
         return float(low), float(d / 2 * (before + np.log1p(-share)).sum())
     return 0.0, float(max(0.0, d / 2 * (np.log1p(before) + np.log1p(-share)).sum()))

@@ -95,8 +95,8 @@ def uniform_rows(quick: bool) -> list[Row]:
         rows += _rows(name, gaussian_case(v, d, h, 4.0), figures, TABLE_93)
     for sampler, h, *figures in MIXTURES[: 1 if quick else None]:
         levels = ou_levels(3.0, round(3 / h))
-        found = line_case(sampler, levels, None, math.sqrt(1 + 1 / levels[0]))
-        rows += _rows(f"mixture, T = 3, {sampler}, h = {h:g}", found, figures, TABLE_93)
+        mixture = line_case(sampler, levels, None, math.sqrt(1 + 1 / levels[0]))
+        rows += _rows(f"mixture, T = 3, {sampler}, h = {h:g}", mixture, figures, TABLE_93)
     return rows
 
 
@@ -111,8 +111,8 @@ def grid_rows(quick: bool) -> list[Row]:
             ("kernel 1/(1 + s)", "analytic-dpm", 1 / (1 + levels[:-1]), large),
             ("analytic-dpm", "analytic-dpm", error, gauss),
         ):
-            found = line_case(sampler, levels, v, 0.0)
-            rows += _rows(f"mixture, {steps} steps, {name}", found, figures, TABLE_94)
+            mixture = line_case(sampler, levels, v, 0.0)
+            rows += _rows(f"mixture, {steps} steps, {name}", mixture, figures, TABLE_94)
     return rows
 
 

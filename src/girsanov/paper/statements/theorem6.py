@@ -83,11 +83,13 @@ def sampled_rows(count: int, seed: int) -> list[Row]:
     rows = []
     for sampler, steps, time, sampled, se, formula in MIXTURE:
         exact = cld_discretisation(SKEWED, cld_levels(time, steps), sampler)
-        found = cld_monte_carlo(SKEWED, time, steps, sampler, count=count, seed=seed)
+        estimate = cld_monte_carlo(SKEWED, time, steps, sampler, count=count, seed=seed)
         name = f"mixture, {sampler}, {steps} steps"
-        rows.append(Row(f"{name}: Monte Carlo", exact, found.value, "=", K * found.se))
-        both = math.hypot(se, found.se)
-        rows.append(printed(f"{name}: Monte Carlo", sampled, found.value, se=both, source=PATHS))
+        rows.append(Row(f"{name}: Monte Carlo", exact, estimate.value, "=", K * estimate.se))
+        both = math.hypot(se, estimate.se)
+        rows.append(
+            printed(f"{name}: Monte Carlo", sampled, estimate.value, se=both, source=PATHS)
+        )
         rows.append(printed(f"{name}: closed form", formula, exact, source=PATHS, slack=2e-3))
     for steps, time, sampled, se, formula in X0_ROWS:
         grid = cld_levels(time, steps)[:-1]

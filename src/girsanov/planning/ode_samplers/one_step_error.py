@@ -34,7 +34,7 @@ from ...error_curve.bands import bands_by_variance
 from ...path_kl.shortest_path import shortest_paths
 
 if TYPE_CHECKING:
-    from ..._typing import Array, Levels
+    from ..._typing import Array, Indices, Levels
     from ...error_curve.frame import Frame
     from ...measuring.trajectories import Trajectories
     from ...sampling.ode_samplers import OdeSampler
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 BANDS = 32  # of coordinates that share the weight (2)
 CHUNK = 2**22  # numbers of a Gram matrix's factor in memory at once
 ODE_LEVELS = 64  # levels an ODE sampler may visit
-Indices = NDArray[np.int64]
 
 
 class Paths(Protocol):

@@ -63,8 +63,8 @@ def wanted(audit: AuditRecord, only: Sequence[str] | None) -> tuple[str, ...]:
     names = (*ENTRANTS, *solvers) if only is None else tuple(only)
     for name in names:
         refuse_renamed(name)
-        known = ", ".join(SAMPLERS)
-        rule = f"must be among {known}, or plans by name"
+        choices = ", ".join(SAMPLERS)
+        rule = f"must be among {choices}, or plans by name"
         require(name in SAMPLERS, "candidates", rule, name)
         rule = "takes trajectories to be planned on, which this audit has none of"
         met = SAMPLERS[name].stochastic or audit.trajectories is not None
