@@ -19,15 +19,15 @@ def test_an_audit_costs_what_it_may(girsanov, here):
     options = ("--data", "new.npy", "--calls", 25_000, "--trajectories", 16)
     said = girsanov("audit", "model", *options, "--out", "a.json")
     assert said.code == 0, said.err
-    about = gv.load_audit(here / "a.json").about
-    assert 15_000 < about["calls"] <= 25_000
-    assert about["trajectories"] == 16
+    facts = gv.load_audit(here / "a.json").facts
+    assert 15_000 < facts.calls <= 25_000
+    assert facts.trajectories == 16
     other = girsanov("fit", "x.npy", "--out", "other", "--steps", 5, "--network", "mlp")
     assert other.code == 0, other.err
     for beside in (("--reference", "other"), ("--precision", "bfloat16")):  # both are counted
         said = girsanov("audit", "model", *options, *beside, "--out", f"{beside[0][2:]}.json")
         assert said.code == 0, said.err
-        assert 15_000 < gv.load_audit(here / f"{beside[0][2:]}.json").about["calls"] <= 25_000
+        assert 15_000 < gv.load_audit(here / f"{beside[0][2:]}.json").facts.calls <= 25_000
 
 
 def test_mistakes(mistake, girsanov, law, here):
@@ -50,8 +50,8 @@ def test_an_audit_to_a_half_width_says_what_it_came_to(girsanov, here):
     options = ("--data", "law.json", "--half-width", 0.3, "--steps", 6)
     said = girsanov("audit", "law.json", *options, "--out", "a.json")
     assert said.code == 0, said.err
-    told = gv.load_audit(here / "a.json").about["precision"]
-    assert told["reached"] <= 0.3 * 1.02
+    precision = gv.load_audit(here / "a.json").facts.precision
+    assert precision.reached <= 0.3 * 1.02
     assert "the discretisation of 6 planned steps is known to" in said.out
 
 

@@ -80,15 +80,15 @@ def job(finished, tmp_path, monkeypatch):
 def test_the_audit_is_of_the_share_that_the_training_kept_back(finished):
     folder, results, _, _ = finished
     held_out = gv.load_data(folder / "trees.csv").without_labels().split(0.7, seed=0)[1]
-    assert results["audit"].audit.about["data"] == held_out.fingerprint
-    assert results["audit"].audit.about["training_examples"] > 0
+    assert results["audit"].audit.facts.data == held_out.fingerprint
+    assert results["audit"].audit.facts.training_examples > 0
 
 
 def test_results_hold_what_was_made_and_where(finished):
     folder, results, _, _ = finished
     fitted, audited, planned, drawn = (results[n] for n in ("fit", "audit", "plan", "sample"))
     assert gv.load_model(folder / fitted.out).fingerprint == fitted.model.fingerprint
-    assert gv.load_audit(folder / audited.out).about == audited.audit.about
+    assert gv.load_audit(folder / audited.out).facts == audited.audit.facts
     assert gv.load_plan(folder / planned.out).steps == planned.plan.steps == 3
     assert not planned.replaced
     assert planned.verdict[0] == planned.to_json()["verdict"][0]
@@ -102,8 +102,8 @@ def test_results_remember_the_commands_that_make_them_again(finished):
     folder, results, _, _ = finished
     lines = [REQUESTS[name].command() for name in ("fit", "audit", "plan", "sample")]
     assert results["fit"].model.training["command"] == lines[0]
-    assert results["audit"].audit.about["commands"] == lines[:2]
-    assert results["plan"].plan.about["audit"]["commands"] == lines[:3]
+    assert results["audit"].audit.facts.commands == tuple(lines[:2])
+    assert results["plan"].plan.audit.commands == tuple(lines[:3])
     assert results["sample"].commands == lines
     assert read_origin(str(folder / "new.csv"))["command"] == lines[3]
 
@@ -134,15 +134,15 @@ def test_progress_and_notes_are_told_while_it_works(finished):
 def test_a_budget_of_calls_is_kept(job):
     asked = replace(REQUESTS["audit"], levels=None, draws=None, calls=9000, out="few.json")
     done = workflow.audit(replace(asked, trajectories=16))
-    assert 4500 < done.audit.about["calls"] <= 9000
-    assert done.audit.about["trajectories"] == 16
+    assert 4500 < done.audit.facts.calls <= 9000
+    assert done.audit.facts.trajectories == 16
     assert workflow.plan(workflow.PlanRequest("few.json", sampler="ddim", steps=3)).plan.distance
 
 
 def test_a_precision_is_reached(job):
     asked = workflow.AuditRequest("law.json", data="law.json", half_width=0.3, steps=6,
                                   out="a.json")  # fmt: skip
-    assert workflow.audit(asked).audit.about["precision"]["reached"] <= 0.3 * 1.02
+    assert workflow.audit(asked).audit.facts.precision.reached <= 0.3 * 1.02
 
 
 def test_samplers_compete_by_what_they_draw(job):
@@ -155,7 +155,7 @@ def test_samplers_compete_by_what_they_draw(job):
     )  # fmt: skip
     done = workflow.plan(asked, progress=bar)
     assert bar.full
-    assert done.plan.about["tournament"]["calls"] <= 3000
+    assert done.plan.tournament.calls <= 3000
     assert done.to_json()["tournament"]["by"] == "sliced-w2"
     with pytest.raises(gv.InputError, match="holds a plan that samples decided"):
         workflow.plan(asked)

@@ -56,7 +56,7 @@ def run_demo(folder, stage=None, **options):
 
 def commands(folder):
     """The lines that did it, as they were recorded."""
-    of_plan = gv.load_plan(folder / "plan.json").about["audit"]["commands"]
+    of_plan = gv.load_plan(folder / "plan.json").audit.commands
     return [*of_plan, read_origin(str(folder / "samples.npy"))["command"]]
 
 
