@@ -18,7 +18,7 @@ def test_any_model_is_planned_and_sampled_as_cld(girsanov, law, here):
         out = ("--count", 20, "--out", f"{sampler}.npy")
         assert girsanov("sample", law, "--plan", "plan.json", *out).code == 0
         assert np.isfinite(np.load(here / f"{sampler}.npy")).all()
-    assert not np.array_equal(np.load(here / "score.npy"), np.load(here / "relative.npy"))
+    assert not np.array_equal(np.load(here / "ei-score.npy"), np.load(here / "ei-relative.npy"))
 
 
 def test_a_model_learnt_in_phase_space_goes_the_whole_way(girsanov, mistake, vectors, here):

@@ -86,7 +86,7 @@ def test_a_score_error_costs_every_sampler_about_the_same():
         for bound in found:
             assert bound.score > 0.999 * (bound.time - bound.stop) * 0.05**2
             assert any("Assumption 3" in words for words in bound.assumptions)
-    with pytest.raises(InputError, match="cannot be promised by x0: the score error alone"):
+    with pytest.raises(InputError, match="cannot be promised by ddpm: the score error alone"):
         steps_for("ddpm", facts, tv=0.2, w2=0.05, score_error=0.3)
 
 

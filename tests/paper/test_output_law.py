@@ -111,7 +111,7 @@ def test_only_lines_and_plain_steps():
         line_output(Points([[0.0, 1.0], [1.0, 0.0]]), plan)
 
 
-@pytest.mark.parametrize("make", ["heun", "dpmpp-2m", "cld score", "cld x0"])
+@pytest.mark.parametrize("make", ["heun", "dpmpp-2m", "cld ei-score", "cld ddpm"])
 def test_moments_of_samplers_with_a_memory(make):
     """History and the second coordinate of phase space, against the loop itself."""
     law, n = Gaussian([1.0, -0.5], np.array([[0.5, 0.2], [0.2, 0.3]])), 40_000
