@@ -27,7 +27,8 @@ from sklearn.datasets import load_digits
 import girsanov as gv
 from girsanov.comparison.jackknife import JACKKNIFE_GROUPS
 from girsanov.planning.calibrate_or_not import calibration_gain as gain_of
-from girsanov.planning.make_plan import priced
+from girsanov.planning.options import PlanOptions
+from girsanov.planning.search import search
 from girsanov.sampling.loop import sample_standardised
 
 SHARE = 0.8  # of the digits, for training
@@ -92,9 +93,9 @@ def models(options):
 
 def proven(audit, plan):
     """Return what calibration takes off the path KL at as many steps to the same end."""
-    names = (plan.sampler, plan.covariance, plan.start)
-    price, end = priced(audit, names, plan.last, plan.resolution, {}, None)
-    return gain_of(price, price.choice().nodes(plan.steps, end))
+    request = PlanOptions(steps=plan.steps, resolution=plan.resolution, last=plan.last)
+    searched = search(audit, request)
+    return gain_of(searched.grids.price, searched.nodes)
 
 
 def compare(name, model, train, held_out, labels, options) -> list[dict]:
