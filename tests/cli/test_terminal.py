@@ -27,7 +27,7 @@ COMMANDS = ("fit", "audit", "plan", "sample", "report", "demo", "doctor")
 def shell(*arguments, cwd=None, **environment):
     """Run the command line in a process of its own."""
     return subprocess.run(
-        [sys.executable, "-m", "girsanov.cli.main", *arguments],
+        [sys.executable, "-m", "girsanov", *arguments],
         capture_output=True,
         text=True,
         cwd=cwd,

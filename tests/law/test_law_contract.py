@@ -66,6 +66,18 @@ def test_denoiser_is_tweedie(law, snr):  # equation (3)
 
 
 @over_laws
+def test_gradients_are_there_after_a_first_use_without(law):
+    law = law_from_json(law.to_json())  # nothing is kept of earlier uses
+    x = seen(law, 6.0)
+    with torch.inference_mode():
+        first = law.denoise(x, 6.0)
+    places = x.clone().requires_grad_()
+    for measure in (law.log_prob, law.denoise):
+        assert torch.autograd.grad(measure(places, 6.0).sum(), places)[0].isfinite().all()
+    torch.testing.assert_close(law.denoise(places, 6.0).detach(), first)
+
+
+@over_laws
 @over_levels
 def test_posterior_variance_is_the_trace_of_the_jacobian(law, snr):  # equation (4)
     x = seen(law, snr)

@@ -298,7 +298,10 @@ class GaussianMixture(Law):
                 means = np.einsum("kd,kde->ke", means, vectors)
             logs, widest = np.log(self.weights[used]), variances.max(axis=0)
             arrays = (logs, means, variances, vectors, widest, self.mean)
-            placed = [a if a is None else torch.as_tensor(a, device=like.device) for a in arrays]
+            with torch.inference_mode(False):  # kept for calls that may want a gradient
+                placed = [
+                    a if a is None else torch.as_tensor(a, device=like.device) for a in arrays
+                ]
             cached = self._cached = _Parts._make(placed)
         return cached
 

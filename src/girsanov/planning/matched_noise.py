@@ -28,7 +28,6 @@ import numpy as np
 from .._checks import require
 from ..ledger.plan_records import Pilot
 from ..montecarlo import Estimate, mean_estimate
-from ..sampling.loop import SAMPLE_BATCH
 from ..sampling.step_kl import analytic_dpm_kl
 
 if TYPE_CHECKING:
@@ -41,9 +40,7 @@ if TYPE_CHECKING:
 
 PILOTS = 2000  # samples of a network, and ten times as many of an exact denoiser
 AWAY = 4.0  # times by which the noise may differ from what the measured error gives
-NUMBERS = (
-    2**26
-)  # that all pilots hold together, at most, unless they are fewer than `FEWEST_PILOTS`
+NUMBERS = 2**26  # that all pilots hold together at most, where more than `FEWEST_PILOTS`
 FEWEST_PILOTS = 200
 DIRECTIONS = 10  # principal ones whose variance is recorded
 LEAST_VARIANCE = 1e-9  # of the largest variance: directions in which the data vary at all
@@ -194,6 +191,7 @@ def _called(denoiser: Denoiser, x: Tensor, snr: float, label: Tensor | None) -> 
     import torch
 
     from ..denoise.base import per_call
+    from ..sampling.options import SAMPLE_BATCH
 
     size, parts = per_call(denoiser, SAMPLE_BATCH), []
     for first in range(0, len(x), size):

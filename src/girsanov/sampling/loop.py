@@ -19,14 +19,12 @@ from ..denoise.base import Denoiser, per_call, process_of
 from ..denoise.calibrate import CalibratedDenoiser
 from ..noise import Ahead, NoiseSource
 from .cld import follow, require_alike
-from .options import BatchKeywords, BatchOptions
+from .options import SAMPLE_BATCH, BatchKeywords, BatchOptions
 from .sampler import Recipe, require_fits
 
 if TYPE_CHECKING:
     from .._typing import Array, Progress, Tensor
     from ..basis import Basis
-
-SAMPLE_BATCH = 1000
 
 
 class HasRecipe(Protocol):

@@ -12,6 +12,8 @@ from .._processes import ALONE, Processes
 if TYPE_CHECKING:
     from .._typing import Progress, Tensor
 
+SAMPLE_BATCH = 1000  # samples a call of a network, unless the user says otherwise
+
 
 class BatchKeywords(TypedDict, total=False):
     """The fields of `BatchOptions` by name, each of which may be left out."""

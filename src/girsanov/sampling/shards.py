@@ -26,8 +26,8 @@ from .._records import as_json
 from .._signatures import takes
 from ..basis import Basis
 from ..data.formats.npy_files import read_npy
-from .loop import SAMPLE_BATCH, HasRecipe, sample_batches
-from .options import ShardKeywords, ShardOptions
+from .loop import HasRecipe, sample_batches
+from .options import SAMPLE_BATCH, ShardKeywords, ShardOptions
 from .sample import check_model, in_units, proportional_labels, units_of
 from .sampler import Recipe
 

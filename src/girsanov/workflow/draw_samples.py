@@ -19,7 +19,7 @@ from ..data.write import label_column
 from ..denoise.arithmetic import in_precision
 from ..denoise.load import load_model
 from ..planning.plan_file import load_plan
-from ..sampling.loop import SAMPLE_BATCH
+from ..sampling.options import SAMPLE_BATCH
 from ..sampling.sample import check_model, proportional_labels, units_of
 from ..sampling.sample import sample as draw
 from ..sampling.shards import SHARD_SUFFIX, Shards, plan_fingerprint, sample_shards
