@@ -156,7 +156,10 @@ def test_a_command_that_is_killed_never_leaves_a_finished_file(tmp_path, monkeyp
                 path.unlink()
             kills = 0
             continue
-        assert not (tmp_path / "audit.json").exists()
+        if (tmp_path / "audit.json").exists():  # killed between its last line and its exit
+            alike(gv.load_audit("whole.json"), gv.load_audit("audit.json"))
+            for path in tmp_path.glob("audit.*"):
+                path.unlink()
         kills += 1
     assert life("audit.json") == 0
     assert not (tmp_path / "audit.json.parts").exists()
