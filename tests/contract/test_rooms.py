@@ -17,7 +17,7 @@ ROOMS = [  # top to bottom: a file imports only from rooms above its own, or fro
     *("process", "law", "data", "denoise", "comparison"),
     *("error_curve", "score_error", "sampling", "measuring", "train", "path_kl", "ledger"),
     *("planning", "reporting", "diffusers_export", "audited", "auditing", "paper"),
-    *("workflow", "cli"),
+    *("workflow", "cli", "__main__"),
 ]
 LONGEST_CHAIN = 12  # files that load one after the other
 MOST_PARAMETERS = 7  # of a public function outside the commands; a value of options counts one
