@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -148,6 +150,8 @@ def test_a_command_that_is_killed_never_leaves_a_finished_file(tmp_path, monkeyp
 
     draw, kills, longest = random.Random(1), 0, 1.5
     assert life("whole.json") == 0
+    shutil.copy("whole.safetensors", "audit.safetensors")  # of one killed between its two files:
+    Path("audit.json.parts").mkdir()  # the next takes its place
     while kills < 4:
         code = life("audit.json", draw.uniform(0.0, longest))
         if code == 0:  # it came to its end: kill faster

@@ -53,7 +53,9 @@ def require_result(out: Path, kind: str, force: bool, source: Path | None = None
     """Refuse `out` for an audit or a plan unless it is new, or a plan that may be replaced.
 
     Their arrays go beside them, NAME.safetensors, which is protected in the same way. source: the
-    file that the result is made from, which is never replaced. Returns whether something is.
+    file that the result is made from, which is never replaced. Arrays without their JSON are the
+    rest of an audit that was killed where its parts lie there too. Returns whether something is
+    replaced.
     """
     require(out.suffix == ".json", "--out", "must end in .json", str(out))
     own = source is not None and out.resolve() == source.resolve()
@@ -63,7 +65,8 @@ def require_result(out: Path, kind: str, force: bool, source: Path | None = None
     beside = out.with_suffix(".safetensors")
     taken = next((path for path in (out, beside) if path.exists()), None)
     ours = out.is_file() and format_of(out) == f"girsanov/{kind}/1"
-    if taken and not ours and not force:
+    killed = kind == "audit" and taken == beside and parts_path(out).is_dir()
+    if taken and not ours and not killed and not force:
         refuse(str(taken), f"exists and is not of a girsanov {kind}", None, "Use --force")
     if ours and not force and (kind == "audit" or "tournament" in read_json(out)):
         what = "an audit" if kind == "audit" else "a plan that samples decided"
