@@ -200,8 +200,10 @@ def use_scheduler(folder: Path) -> None:
     place = next(p for p in (folder / "it", folder / "0") if p.is_dir())
     try:
         scheduler = gv.GirsanovScheduler.from_pretrained(place)
-    except OSError as cause:  # diffusers' own word for a file that is no JSON
-        raise gv.InputError(" ".join(str(cause).split())[:200]) from cause
+    except (OSError, ValueError) as cause:  # diffusers' own words: no JSON, `_class_name` no text
+        if isinstance(cause, OSError) or "`_class_name`" in str(cause):
+            raise gv.InputError(" ".join(str(cause).split())[:200]) from cause
+        raise
     scheduler.set_timesteps(2)
     x = torch.ones(2, 3, 8, 8)
     for t in scheduler.timesteps:
