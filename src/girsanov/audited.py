@@ -75,6 +75,8 @@ class Audit(AuditRecord):
         then as `girsanov.tournament`.
         """
         if by is None:
+            for name, value in (("model", model), ("data", data)):
+                require(value is None, name, "belongs to by", value, "Give by, or denoiser")
             return make_plan(self, **cast(PlanKeywords, options))
         # samples are drawn and compared, for which torch is needed
         from .planning.tournament.tournament import tournament

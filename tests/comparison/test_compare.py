@@ -103,3 +103,18 @@ def test_what_cannot_be_done_is_refused(options, message):
 def test_sets_that_do_not_fit_are_refused():
     with pytest.raises(gv.InputError, match=r"samples: does not fit the data.*got"):
         gv.compare(NEAR[:, :2], DATA)
+
+
+def test_vectors_in_columns_are_compared_as_vectors_with_their_labels(tmp_path):
+    """As `sample` writes vectors into a table: columns x0, x1, ..., and one of labels."""
+    law = gv.Gaussian([3.0, -1.0], [2.0, 0.1])
+    rows, codes = law.sample(200, seed=1).numpy(), np.arange(200) % 3
+    table = np.rec.fromarrays([*rows.T, np.array(["a", "b", "c"])[codes]], names="x0,x1,kind")
+    path = tmp_path / "samples.csv"
+    np.savetxt(path, table, fmt=["%.17g", "%.17g", "%s"], delimiter=",", header="x0,x1,kind",
+               comments="")  # fmt: skip
+    read = gv.load_data(path, labels="kind")
+    plain = gv.compare(rows, law, by="sliced-w2")["sliced-w2"]
+    assert gv.compare(read, law, by="sliced-w2")["sliced-w2"] == plain
+    data = gv.load_data(law.sample(100, seed=2).numpy(), labels=[*"abcba"] * 20)
+    assert "labels" in [row.name for row in gv.compare(read, data).rows]

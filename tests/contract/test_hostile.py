@@ -15,6 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import girsanov as gv
+from girsanov import workflow
+from girsanov.planning.tournament.options import TournamentOptions
 
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(-3, 40), st.sampled_from([2**63, -(2**63), 10**400]),
@@ -105,7 +107,7 @@ FOUND = [
     ("tv_from_kl", "kl", np.zeros(0), "kl: must be >= 0 nats"),
     ("audit", "batch_size", -1, "batch_size: must be a whole number >= 1"),
     ("audit", "batch_size", False, "batch_size: must be a whole number >= 1"),
-    ("compare", "by", np.ones((2, 3)), "by: must be one of"),
+    ("compare", "by", np.ones((2, 3)), "by: must be names of measures"),
 ]
 
 
@@ -114,3 +116,36 @@ def test_what_a_search_found_is_refused(name, place, value, said):
     function, usual = calls()[name]
     with pytest.raises(gv.InputError, match=f"^{said}"):
         function(**{**usual, place: value})
+
+
+@pytest.mark.parametrize("candidates", [[], {}, [["ddpm"]], 3, {"a": 3}])
+def test_candidates_that_are_none_are_refused(candidates):
+    rule = "candidates: must be names of samplers, or plans by name, at least one"
+    with pytest.raises(gv.InputError, match=rule):
+        TournamentOptions(candidates=candidates)
+    assert TournamentOptions(candidates="ddpm").candidates == ("ddpm",)
+
+
+def test_a_given_grid_refuses_old_names_and_names_of_no_option():
+    law = gv.Gaussian([3.0, -1.0], 2.0)
+    audit = gv.audit(gv.ExactDenoiser(law), law, levels=9)
+    with pytest.raises(gv.InputError, match="gaussian is called analytic-dpm now"):
+        gv.evaluate_grid(audit, audit.levels[:4], sampler="gaussian")
+    for name in ("smpler", "steps"):
+        with pytest.raises(gv.InputError, match=f"option: must be one of sampler.*; got {name}"):
+            gv.evaluate_grid(audit, audit.levels[:4], **{name: 3})
+    with pytest.raises(gv.InputError, match=r"^model: belongs to by"):
+        audit.plan(model=gv.ExactDenoiser(law), steps=3)
+
+
+def test_a_request_refuses_what_it_would_not_heed():
+    for wrong, said in (
+        ({"by": "mmd", "sampler": "ddpm"}, "--sampler: cannot be given with --by"),
+        ({"by": "mmd", "kl": 0}, "--kl: cannot be given with --by"),
+        ({"labels": "town"}, "--labels: belongs to --by"),
+        ({"seed": "x"}, "--seed: must be a whole number"),
+    ):
+        with pytest.raises(gv.InputError, match=said):
+            workflow.PlanRequest("audit.json", **wrong)
+    with pytest.raises(gv.InputError, match="--levels: must be a whole number"):
+        workflow.AuditRequest("model", data="x.npy", levels=0)

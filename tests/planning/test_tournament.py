@@ -316,7 +316,7 @@ def test_hand_grids_have_both_ends():
     [
         ({"by": "fid"}, "by: must be one of sliced-w2, gaussian-w2, mmd, frechet"),
         ({"candidates": ["euler"]}, "candidates: must be among"),
-        ({"candidates": {}}, "candidates: must not be empty"),
+        ({"candidates": {}}, "candidates: must be names of samplers, or plans by name"),
         ({"steps": 1000}, "steps: must be at most"),
     ],
 )

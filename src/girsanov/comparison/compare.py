@@ -43,6 +43,13 @@ class CompareOptions:
     seed: int = 0
     progress: Progress | None = None
 
+    def __post_init__(self) -> None:
+        """Take one name of a measure for a list of one; refuse what is no list of names."""
+        by = (self.by,) if isinstance(self.by, str) else self.by
+        names = by is None or (isinstance(by, Sequence) and all(isinstance(n, str) for n in by))
+        require(names, "by", "must be names of measures", by)
+        object.__setattr__(self, "by", by)
+
 
 @takes(CompareOptions)
 def compare(samples: Any, data: Any, **options: Unpack[CompareKeywords]) -> Comparison:

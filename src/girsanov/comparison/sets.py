@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from .._checks import InputError, require, require_count
-from ..data import Dataset, Standardisation, load_data
+from ..data import Dataset, load_data
+from ..data.as_vectors import as_vectors
 from ..law.base import Law
 from ..noise import NoiseSource
 from .jackknife import JACKKNIFE_GROUPS
@@ -104,8 +105,8 @@ class Sets:
         """Return the sets that `compare` is given; InputError where they do not fit together."""
         drawn_data = data.sample(rows, seed=seed).numpy() if isinstance(data, Law) else data
         real = _dataset(drawn_data)
-        drawn = _alike("samples", samples, real.standardisation)
-        seen = None if train is None else _alike("train", train, real.standardisation)
+        drawn = _alike("samples", samples, real)
+        seen = None if train is None else _alike("train", train, real)
         x = vectors(drawn, rows, seed=seed, argument="samples")
         y = vectors(real, rows, seed=seed, argument="data")
         z = None if seen is None else vectors(seen, rows, seed=seed, argument="train")
@@ -129,9 +130,9 @@ def _dataset(source: Any) -> Dataset:
     return source if isinstance(source, Dataset) else load_data(source)
 
 
-def _alike(argument: str, source: Any, units: Standardisation) -> Dataset:
+def _alike(argument: str, source: Any, real: Dataset) -> Dataset:
     try:
-        return _dataset(source).with_standardisation(units)
+        return as_vectors(_dataset(source), real).with_standardisation(real.standardisation)
     except InputError as cause:
         raise InputError(f"{argument}: does not fit the data; {cause}") from cause
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
+from .._checks import require_choice
 from .allowed_levels import ends_by
 from .on_grid import grid_prices, plan_on
 from .options import PlanOptions
@@ -36,6 +37,8 @@ def evaluate_grid(audit: AuditRecord, levels: Levels, **options: Unpack[GridKeyw
     options: sampler, process, covariance, start, last, calibrate, denoiser, force as `make_plan`.
     Raises `InputError` for levels finer than the finest measured, of which the audit says nothing.
     """
+    for name in options:
+        require_choice("option", name, GridKeywords.__annotations__)
     request = PlanOptions(**options)
     own = audit.calibrated() if request.calibrate else audit
     own = own.in_process(request.process)

@@ -91,6 +91,8 @@ def report(
     those. Raises `InputError` when a plan was made from none of these audits, when samples do not
     match data, or when their record says that another plan drew them.
     """
+    folder = figures is None or isinstance(figures, str | Path)
+    require(folder, "figures", "must be a folder for them", figures)
     page = content(audit, plans, PageOptions(**options))
     write_text(out, _written(page))
     if figures is not None:

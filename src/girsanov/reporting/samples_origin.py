@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .._checks import InputError, plural, refuse, require
 from ..data import Dataset, load_data
+from ..data.as_vectors import as_vectors
 from ..data.origin import is_of, read_origin
 from ..measuring.facts import IDENTITY, AuditFacts
 from ..sampling.shards import plan_fingerprint
-from .figures.samples import Shown, alike
+from .figures.samples import Shown
 
 if TYPE_CHECKING:
     from .._typing import Json, PathLike
@@ -54,7 +55,7 @@ def opened(
     source = str(samples)
     origin = read_origin(source)
     read = load_data(source, labels=origin.get("label_column"))
-    rows = read if data is None else alike(read, data)
+    rows = read if data is None else as_vectors(read, data)
     kept = _spread_of(read, data)
     if not origin or not is_of(origin, source):
         return Drawn(rows, tuple(f"{n}." for n in (EDITED if origin else UNKNOWN, *kept)))

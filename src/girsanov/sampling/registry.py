@@ -51,7 +51,7 @@ def ode_named(name: str) -> OdeSampler:
 
 def stochastic_named(name: str) -> Sampler:
     """Return the sampler of this name that has a path KL; InputError if there is none."""
-    return SAMPLERS[require_choice("sampler", name, stochastic_names())]
+    return SAMPLERS[require_sampler(name, stochastic_names())]
 
 
 def stochastic_names() -> tuple[str, ...]:

@@ -11,7 +11,6 @@ from ..data import Dataset, load_data
 from ..data.origin import drawn_by_another, read_origin
 from ..denoise.classes import class_note
 from ..denoise.load import load_model
-from ..reporting.figures.samples import alike
 from .requests import CompareRequest, require_measures
 from .shared.data_sources import columns_left_out, held_out_and_train, read_source
 
@@ -62,10 +61,9 @@ def _sets(request: CompareRequest) -> tuple[Any, Any, Dataset | None, list[str]]
     if request.train_data is not None:
         train = load_data(request.train_data, labels=labels, drop=drop, like=like)
     drawn = load_data(samples, labels=origin.get("label_column"), like=like)
-    shown = alike(drawn, data) if isinstance(data, Dataset) else drawn
     notes = []
     if denoiser is not None:
         notes += [OTHER_MODEL] if drawn_by_another(samples, denoiser.fingerprint) else []
         note = class_note(denoiser, data)
         notes += [note] if note else []
-    return shown, data, train, notes
+    return drawn, data, train, notes

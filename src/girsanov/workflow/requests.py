@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass, fields
 from pathlib import Path
 
-from .._checks import require, require_number
+from .._checks import require, require_count, require_number
 from .._typing import PathLike
 
 NOT_TOLD = ("force", "resume")  # what changes nothing of a result is no part of its command
@@ -127,6 +127,8 @@ class AuditRequest(Request):
     def __post_init__(self) -> None:
         """Refuse two ways at once to say how much is to be measured."""
         super().__post_init__()
+        if self.levels is not None:
+            require_count("--levels", self.levels)
         width, asked = self.half_width, {"examples": self.examples, "draws": self.draws}
         alone = width is not None or self.steps is None
         require(alone, "--steps", "is for --half-width alone", self.steps)
@@ -189,17 +191,21 @@ class PlanRequest(Request):
     def __post_init__(self) -> None:
         """Refuse what means nothing with `by`, and what means nothing without it."""
         super().__post_init__()
+        require_count("--seed", self.seed, at_least=0)
         if self.by is None:
-            for name in ("data", "candidates", "calls", "drop", "class_order"):
+            for name in ("data", "candidates", "calls", "labels", "drop", "class_order"):
                 value = getattr(self, name)
                 listed = ", ".join(value) if isinstance(value, tuple) else value
                 option = f"--{name.replace('_', '-')}"
                 require(not value, option, "belongs to --by", listed, "Give --by sliced-w2")
             return
+        rule = "cannot be given with --by: name samplers with --candidates"
+        require(self.sampler == "analytic-dpm", "--sampler", rule, self.sampler)
         rule = "cannot be given with --by, whose candidates try several"
         for name in ("kl", "tv", "distance", "covariance", "resolution", "calibrate", "process",
                      "last", "start"):  # fmt: skip
-            require(not getattr(self, name), f"--{name}", rule, getattr(self, name))
+            value = getattr(self, name)
+            require(value is None or value is False, f"--{name}", rule, value)
         for name in ("among", "keep", "widest", "w2", "weight"):
             value = getattr(self, name)
             require(value in (None, ()), f"--{name}", "cannot be given with --by", value)

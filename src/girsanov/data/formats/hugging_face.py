@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from ..._checks import InputError, need, refuse, require, shown
 from ..arrays import array_rows
 from ..table.spool import Spool, gathered
+from .arrow_tables import arrow_columns
 from .data_format import Loaded, from_columns
 from .image_folders import GREY_MODES, flattened
-from .parquet_files import arrow_columns
 
 if TYPE_CHECKING:
     from ..table.selected_columns import Wanted

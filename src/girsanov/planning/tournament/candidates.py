@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..._checks import InputError, refuse, require
+from ..._checks import InputError, refuse
 from ...path_kl.cells import COVARIANCES
 from ...process import Cosine, VariancePreserving
 from ...sampling.grids import karras_grid, log_uniform_grid, time_grid
@@ -91,7 +91,6 @@ def costs_at_most(
     right: of `right`, what is known before its trajectories are measured will do.
     """
     if isinstance(only, Mapping):
-        require(bool(only), "candidates", "must not be empty")
         return [plan.steps for plan in only.values()]
     return [steps for _ in _recipes(audit, steps, wanted(audit, only), fresh, right)]
 

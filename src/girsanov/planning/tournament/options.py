@@ -52,9 +52,24 @@ class TournamentOptions:
     progress: Progress | None = None
 
     def __post_init__(self) -> None:
-        """Refuse numbers that cannot be."""
+        """Refuse what cannot be; one name of a sampler is a list of one."""
+        named = (self.candidates,) if isinstance(self.candidates, str) else self.candidates
+        rule = "must be names of samplers, or plans by name, at least one"
+        require(named is None or _some(named), "candidates", rule, named)
+        object.__setattr__(self, "candidates", named)
+        distance = isinstance(self.by, str) or hasattr(self.by, "squared")
+        require(distance, "by", "must be the name of a measure, or a distance", self.by)
         require_count("calls", self.calls)
         require_count("seed", self.seed, at_least=0)
+
+
+def _some(candidates: object) -> bool:
+    """Whether these are names, or plans by name, and not none."""
+    if isinstance(candidates, Mapping):
+        return len(candidates) > 0 and all(hasattr(p, "recipe") for p in candidates.values())
+    if not isinstance(candidates, Sequence) or not candidates:
+        return False
+    return all(isinstance(name, str) for name in candidates)
 
 
 def wanted(audit: AuditRecord, only: Sequence[str] | None) -> tuple[str, ...]:

@@ -88,16 +88,6 @@ def pictures(samples: Shown | None, data: Shown | None) -> Pictures | None:
     return _histograms(columns)
 
 
-def alike(samples: Dataset, data: Shown) -> Shown:
-    """Return samples as the vectors they were before a table made columns x0, x1, ... of them."""
-    rows = samples.raw(slice(None))
-    names = rows.dtype.names
-    table = (data.raw(slice(0, 1)) if isinstance(data, Dataset) else data).dtype.names
-    if table or names != tuple(f"x{k}" for k in range(len(names or ()))):
-        return samples
-    return np.stack([rows[name] for name in names], axis=1)
-
-
 def sample_rows(source: Shown, what: str, most: int) -> Raw:
     """Return at most `most` evenly spaced rows in the user's units."""
     n = len(source) if isinstance(source, Dataset) or source.ndim else 0

@@ -33,7 +33,9 @@ def read_source(
     choice = require_choice("--class-order", class_order, CLASS_ORDERS)
     if not str(source).endswith(".json"):
         return load_data(source, labels=labels, drop=drop, like=like, class_order=choice)
-    require(not drop, "--drop", "must name columns of a table; a law has none", ", ".join(drop))
+    rule = "must name columns of a table; a law has none"
+    require(not drop, "--drop", rule, ", ".join(drop))
+    require(labels is None, "--labels", rule, labels)
     return read_law(source)
 
 
