@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import typer.main
 
-from girsanov.cli import main  # noqa: F401
+import girsanov.cli.plan
+import girsanov.cli.sample  # noqa: F401
 from girsanov.cli.options import app
 from girsanov.denoise.facts import PipelineFacts
 from girsanov.reporting.code_snippets import snippets

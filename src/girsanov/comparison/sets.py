@@ -51,10 +51,8 @@ def flat_rows(data: Dataset, rows: slice | np.ndarray) -> Array:
 def chosen_rows(data: Dataset, rows: int, *, seed: int, argument: str) -> np.ndarray:
     """Return which rows `vectors` takes, in its order."""
     most = min(require_count("rows", rows), COMPARED_NUMBERS // math.prod(data.shape), len(data))
-    count, rule = (
-        most - most % JACKKNIFE_GROUPS,
-        f"must hold at least {FEWEST_COMPARED} rows to be compared",
-    )
+    count = most - most % JACKKNIFE_GROUPS
+    rule = f"must hold at least {FEWEST_COMPARED} rows to be compared"
     require(count >= FEWEST_COMPARED, argument, rule, len(data))
     keys = NoiseSource(seed, "rows " + argument).uniform(0, 0, len(data))
     return keys.argsort(kind="stable")[:count]

@@ -35,9 +35,8 @@ LAW_EXAMPLES = 20_000
 AUDITED = 2**17  # rows that are looked for among the training examples, at most
 MOMENT_SHARE = 4  # one example in so many is set aside for moments when there are no others
 DRAWN, VALUES = 2**14, 2**22  # draws of a law that tell how far it reaches; numbers in them
-FIRST_AUDITED_DRAW = (
-    2**40
-)  # draws of a law are audited from here on, far from any a model was trained on
+# draws of a law are audited from here on, far from any a model was trained on
+FIRST_AUDITED_DRAW = 2**40
 
 
 @dataclass(frozen=True)

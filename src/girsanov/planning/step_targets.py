@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from .._typing import Array, Indices, Json
     from ..path_kl.grid_cost import Prices
 
-SHARE_LEFT = (
-    0.5  # the best number of steps leaves the sampler this share of the score error's bound
-)
+# the best number of steps leaves the sampler this share of the score error's bound
+SHARE_LEFT = 0.5
 FARTHER = 2  # times the best number of steps, to see that the model is what costs more
 DECISIVE = "the fewest steps that certainly cost less than the model’s score error"
 LEAST_GAIN = 0.03  # nats a coordinate that stands out; less is not worth twice as many steps

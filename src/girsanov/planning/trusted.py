@@ -40,9 +40,8 @@ def heeding_doubts(planner: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(planner)
     def heedful(*args: P.args, **options: P.kwargs) -> R:
         audit: Any = args[0] if args else None
-        doubts: list[Doubt] = getattr(
-            audit, "doubts", list
-        )()  # the planner refuses what is no audit
+        # what is no audit has no doubts: the planner refuses it
+        doubts: list[Doubt] = getattr(audit, "doubts", list)()
         if not doubts:
             return planner(*args, **options)
         try:

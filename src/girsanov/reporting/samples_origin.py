@@ -56,7 +56,7 @@ def opened(
     origin = read_origin(source)
     read = load_data(source, labels=origin.get("label_column"))
     rows = read if data is None else as_vectors(read, data)
-    kept = _spread_of(read, data)
+    kept = _spread_of(rows, data)
     if not origin or not is_of(origin, source):
         return Drawn(rows, tuple(f"{n}." for n in (EDITED if origin else UNKNOWN, *kept)))
     notes = [*_plan_of(origin, source, plans), *_model_of(origin, source, audits, plans), *kept]

@@ -81,8 +81,9 @@ def recipe(
     draws about it with the variance in one row more of `variances` (analytic-dpm), ``sample``
     returns the state there (N calls).
     """
-    named = SAMPLERS[require_sampler(sampler, stochastic_names())]
-    return named.recipe(levels, start=start, variances=variances, bases=bases, last=last)
+    return stochastic_named(sampler).recipe(
+        levels, start=start, variances=variances, bases=bases, last=last
+    )
 
 
 def cld_recipe(
@@ -95,9 +96,9 @@ def cld_recipe(
     last: str = "denoise",
 ) -> Recipe:
     """Return the sampler that visits `levels` [N+1] in phase space; options as `recipe`."""
-    named = SAMPLERS[require_sampler(sampler, stochastic_names())]
-    return named.recipe(levels, start=start, variances=variances, bases=bases, last=last,
-                        process="cld")  # fmt: skip
+    return stochastic_named(sampler).recipe(
+        levels, start=start, variances=variances, bases=bases, last=last, process="cld"
+    )
 
 
 def ode_recipe(sampler: str, levels: Array, *, start: Start, last: str = "denoise") -> Recipe:
