@@ -20,11 +20,13 @@ from ..error_curve.integrals import half_integral
 from ..error_curve.unseen_events import most_error
 from ..montecarlo import Estimate, group_estimate
 from ..path_kl.ideal_grid import prefixes
+from .chain_entry import chain_ends
 from .certificate import EXACT_LAW, Certificate, certify, kl_entry, w2_entry
 
 if TYPE_CHECKING:
     from .._typing import Array, Indices
     from ..error_curve.curve import Curve
+    from ..path_kl.cheaper_chain import Chain
     from ..path_kl.grid_cost import Prices
     from .entry import Entry
 
@@ -39,16 +41,22 @@ def promise(
     *,
     last: str,
     drawn: float = 0.0,
+    chain: Chain | None = None,
 ) -> Certificate:
     """Return the certificate of a grid of nodes 1..K of `curve`: (1) of ledger/certificate.py.
 
     entries: the grid's ledger, of which the finest level promises the sum; what it adds to the
     price of the grid as given (for having chosen it, for levels not measured) is added at every
-    level; drawn: the variance that a last draw adds.
+    level; drawn: the variance that a last draw adds; chain: that prices its steps, None for the path
+    KL alone.
     """
     # (1) needs the truth at every node; between measured levels the entries have it bracketed
     certain = curve.exact and bool(np.isin(curve.levels[nodes], price.audit.levels).all())
+    certain &= chain is None
     parts = (_certain if certain else _estimated)(price, curve, nodes)
+    if chain is not None:
+        parts = chain_ends(price, nodes, chain)
+    sure = curve.exact if chain is None else chain.sure
     more = np.zeros(3)
     if not certain:
         shares = [[e.low, e.value, e.high] for e in entries if e.name != "score"]
@@ -56,7 +64,7 @@ def promise(
         more = np.array([min(0.0, more[0]), max(0.0, more[1]), max(0.0, more[2])])
     note = _note(price, curve)
     rows = [
-        (float(curve.levels[node]), kl_entry(*part, certain=curve.exact, note=note))
+        (float(curve.levels[node]), kl_entry(*part, certain=sure, note=note))
         for node, part in zip(nodes, _rising(np.asarray(parts) + more), strict=True)
     ]
     return certify(

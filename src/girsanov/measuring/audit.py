@@ -18,6 +18,8 @@ from ..error_curve.class_means import about_class
 from ..error_curve.curve import GROUPS
 from ..error_curve.frame import make_frame
 from ..law.base import Law
+from .along_flow import CALLS as FLOW_CALLS
+from .along_flow import measure_flow, turns_of
 from .exact_law import known_audit
 from .examples import (
     beside_train,
@@ -71,6 +73,8 @@ def measure_audit(denoiser: Denoiser, data: Dataset | Law, request: AuditOptions
     between = places_between(grid, GROUPS, seed, trained_levels(denoiser))
     parts = [len(source) * count * (len(grid) + between.gaps), len(seen or ()) * len(grid)]
     parts.append(paths * teacher_calls(len(grid)))
+    turns = turns_of(denoiser, len(source), count, grid, request.flow)
+    parts.append(0 if turns is None else turns.starts(len(source), grid) * FLOW_CALLS)
     size = rows_for(denoiser, len(source), request.batch_size)
     once = Pass(seed=seed, processes=request.processes, batch_size=size)
     order = getattr(data, "class_order", None)
@@ -88,14 +92,20 @@ def measure_audit(denoiser: Denoiser, data: Dataset | Law, request: AuditOptions
         memorisation, line = again.traces[:, :, 0], again.line
     last = replace(once, progress=tick(sum(parts[:2])))
     teacher = measure_trajectories(denoiser, frame, grid, paths, options=last) if paths else None
+    flow = None
+    if turns is not None:
+        following = replace(once, progress=tick(sum(parts[:3])), keep=kept("flow"))
+        flow = measure_flow(denoiser, source, grid, turns, following)
     facts = facts_of(
         denoiser, data, begun, reference=beside, alone=alone, exact=exact, examples=len(source),
-        draws=count, seed=seed, calls=sum(parts) + parts[0] * (request.reference is not None),
+        draws=count, seed=seed, calls=sum(parts[:3]) + parts[0] * (request.reference is not None),
         moments_from=origin, trajectories=paths, levels_between=between.gaps,
         training_examples=len(seen or ()), diameter=diameter(whole, moments.mean),
     )  # fmt: skip
-    facts = replace(facts, suspects=suspected(denoiser, source, curve, seed))
-    return AuditRecord(curve, frame, memorisation, facts, teacher, line_seen=line)
+    facts = replace(
+        facts, suspects=suspected(denoiser, source, curve, seed), flow_calls=parts[3]
+    )
+    return AuditRecord(curve, frame, memorisation, facts, teacher, line_seen=line, flow=flow)
 
 
 def rows_for(denoiser: Denoiser, examples: int, asked: int | None = None) -> int:

@@ -10,6 +10,7 @@ import torch
 from ..denoise.exact import ExactDenoiser
 from ..error_curve.exact import known_curve
 from ..law.base import Law
+from .exact_flow import exact_flow
 from .model_record import facts_of
 from .options import AuditOptions, Pass
 from .record import AuditRecord
@@ -52,7 +53,8 @@ def known_audit(
         calls=paths * teacher_calls(len(grid)), moments_from="law", trajectories=paths,
         levels_between=0, diameter=0.0, training_examples=0,
     )  # fmt: skip
-    return AuditRecord(exact.curve, exact.frame, None, facts, teacher)
+    flow = None if request.flow == 0 else exact_flow(data, grid, request.seed, request.flow)
+    return AuditRecord(exact.curve, exact.frame, None, facts, teacher, flow=flow)
 
 
 def plainly_exact(denoiser: Denoiser, law: Law) -> bool:

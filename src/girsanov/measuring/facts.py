@@ -44,7 +44,8 @@ class AuditFacts:
     labels; shape: of one example; exact: whether the denoiser is that of the data's law;
     diameter: of the data about their mean; seconds: of the audit; units: of data whose model has
     none, as `Standardisation.to_json`; scale: user units in one of the curve; neighbours: examples
-    that stood beside the model, or without_neighbours: why none did; suspects: rows that decide an
+    that stood beside the model, or without_neighbours: why none did; flow_calls: network calls for
+    steps along the flow, beside `calls`; suspects: rows that decide an
     audit in doubt; left_out: columns; commands: that led here; untrained, beaten: in plans;
     calibrated: whether the audit is of the corrected denoiser; others: of unknown names in a file.
     """
@@ -84,6 +85,7 @@ class AuditFacts:
     training_stopped: bool = False
     neighbours: int = 0
     reference: str = ""
+    flow_calls: Annotated[int, FieldRule("a number >= 0", lambda value: value >= 0)] = 0
     suspects: Annotated[tuple[int, ...], FieldRule("row numbers")] = ()
     precision: Precision | None = None
     notes: tuple[str, ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
-from .._checks import require_count
+from .._checks import require, require_count, require_number
 from .._processes import ALONE, Processes
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ class AuditKeywords(TypedDict, total=False):
     examples: int | None
     draws: int | None
     trajectories: int
+    flow: float | None
     reference: Denoiser | None
     seed: int
     batch_size: int | None
@@ -41,6 +42,7 @@ class AuditOptions:
     examples: int | None = None
     draws: int | None = None
     trajectories: int = 0
+    flow: float | None = None
     reference: Denoiser | None = None
     seed: int = 0
     batch_size: int | None = None
@@ -52,6 +54,8 @@ class AuditOptions:
         """Refuse numbers that cannot be."""
         require_count("seed", self.seed, at_least=0)
         require_count("trajectories", self.trajectories, at_least=0)
+        if self.flow is not None:
+            require(require_number("flow", self.flow) >= 0, "flow", "must be >= 0", self.flow)
         for name in ("examples", "draws", "batch_size"):
             value = getattr(self, name)
             if value is not None:

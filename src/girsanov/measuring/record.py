@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .._typing import Array, Levels
     from ..denoise.calibration import Calibration
     from ..error_curve.curve import Curve
+    from ..error_curve.flow_curve import FlowCurve
     from ..error_curve.frame import Frame
     from .facts import AuditFacts
     from .trajectories import Trajectories
@@ -38,7 +39,8 @@ class AuditRecord:
     training examples [K+1, B] or None; facts: the record (fingerprints, seed, counts, calls);
     trajectories: of the teacher, which ODE samplers are planned on, or None;
     calibration: what the denoiser was corrected by before all this, or None; line_seen: the
-    straight line's error on the training examples [K, B], or None.
+    straight line's error on the training examples [K, B], or None; flow: what steps along the flow
+    miss, or None.
     """
 
     curve: Curve
@@ -48,6 +50,7 @@ class AuditRecord:
     trajectories: Trajectories | None = None
     calibration: Calibration | None = None
     line_seen: Array | None = None
+    flow: FlowCurve | None = None
 
     def __repr__(self) -> str:
         """Return in a line what was measured, of what, and with how many network calls."""
@@ -180,7 +183,7 @@ class AuditRecord:
         require(wanted == "cld" or own == "vp", "process", rule, process)
         if wanted == own:
             return self
-        return self.with_facts(process=wanted)
+        return replace(self.with_facts(process=wanted), flow=None)
 
     def untrained(self) -> Untrained | None:
         """Return how much worse than guesses without training the model is, if it knows nothing.

@@ -15,6 +15,7 @@ import numpy as np
 from .._checks import require
 from ..error_curve.control_variate import MOST_GAMMA
 from ..error_curve.curve import VECTOR, upper_triangle
+from ..error_curve.flow_curve import NAMES as FLOW_MOMENTS
 from ..error_curve.exact_arrays import FINER_PREFIX, HALF_NAME, known_forms, require_known
 from ..error_curve.second_moments import matrices
 
@@ -39,6 +40,10 @@ CALIBRATED_ARRAYS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 CLASS_ARRAYS: dict[str, tuple[str, ...]] = {
     "class_shares": ("B", "C"), "class_errors": ("B", "C", "I"), "class_main": ("B", "M"),
+}  # fmt: skip
+FLOW_ARRAYS: dict[str, tuple[str, ...]] = {
+    "flow.levels": ("S",), "flow.lengths": ("U",), "flow.shares": ("G",), "flow.rows": ("S",),
+    "flow.finest": ("1",), **{f"flow.{name}": ("S", "U", "G") for name in FLOW_MOMENTS},
 }  # fmt: skip
 OPTIONAL = ("full", "memorisation", "gamma", "plain", "line", "line_seen", "probe.reference")
 UNKNOWN = {"calibrated.traces": 2}  # of which the last may be unknown, NaN: known ones
@@ -74,7 +79,7 @@ def require_whole(path: str, arrays: Mapping[str, np.ndarray], dimension: int) -
     sizes = {"d": dimension}
     exact = HALF_NAME in arrays
     forms = known_forms(arrays) if exact else {**FORMS, **_forms_by_basis(arrays)}
-    for results in (PROBE, CALIBRATED_ARRAYS, CLASS_ARRAYS):  # all of them, or none
+    for results in (PROBE, CALIBRATED_ARRAYS, CLASS_ARRAYS, FLOW_ARRAYS):  # all of them, or none
         forms |= results if results.keys() & arrays.keys() else {}
     for name, form in forms.items():
         if name not in arrays:
@@ -85,6 +90,8 @@ def require_whole(path: str, arrays: Mapping[str, np.ndarray], dimension: int) -
         _require_measured(path, sizes)
     for name in ("levels", FINER_PREFIX + "levels") if exact else ("levels",):
         _require_levels(path, arrays[name])
+    if "flow.levels" in arrays:
+        _require_flow(path, arrays)
     share = float(arrays["shares"].sum())
     require(abs(share - 1) < 1e-6, path, "must have shares that add up to 1", share)
     for name, value in arrays.items():
@@ -161,6 +168,21 @@ def _require_form(
     else:
         good = bool(np.isfinite(value[..., : UNKNOWN.get(name)]).all())
         require(good, path, f"must have finite {name}; it holds NaN or infinity")
+
+
+def _require_flow(path: str, arrays: Mapping[str, np.ndarray]) -> None:
+    """Refuse what no measurement along a flow gives."""
+    for name in ("flow.levels", "flow.lengths"):
+        value = arrays[name]
+        rising = len(value) > 1 and value[0] > 0 and bool((np.diff(value) > 0).all())
+        require(rising, path, f"must have {name} that are positive and increase")
+    for name in ("flow.rows", "flow.one", "flow.two", "flow.bb", "flow.mm", "flow.shares"):
+        low = float(arrays[name].min())
+        require(low >= 0, path, f"must have {name} that are not negative", low)
+    share = float(arrays["flow.shares"].sum())
+    require(abs(share - 1) < 1e-6, path, "must have flow.shares that add up to 1", share)
+    finest = float(arrays["flow.finest"][0])
+    require(finest > 0, path, "must have a positive flow.finest", finest)
 
 
 def _require_levels(path: str, levels: Array) -> None:

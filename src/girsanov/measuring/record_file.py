@@ -11,6 +11,7 @@ from .._records import as_json
 from ..error_curve.bands import Bands
 from ..error_curve.curve import AboutClass, Curve
 from ..error_curve.exact_arrays import HALF_NAME, known_from, known_tensors
+from ..error_curve.flow_curve import FlowCurve
 from ..error_curve.frame import Frame, make_frame
 from ..moments import Moments, moments_from_tensors
 from ..score_error.calibration import Corrected
@@ -78,8 +79,9 @@ def _from_arrays(
     curve = curve or _measured(t, frame)
     paths = paths_from_tensors(t, (len(curve.levels) - 1, curve.dimension))
     out = AuditRecord(
-        curve, frame, t.get("memorisation"), facts, paths, line_seen=t.get("line_seen")
-    )
+        curve, frame, t.get("memorisation"), facts, paths, line_seen=t.get("line_seen"),
+        flow=FlowCurve.from_tensors(t),
+    )  # fmt: skip
     if "probe.gains" in t:  # not in audits of the first versions
         probe = {name[6:]: value for name, value in t.items() if name.startswith("probe.")}
         object.__setattr__(out, "_probe", kept_probe(curve, probe))
@@ -170,6 +172,7 @@ def save_record(audit: AuditRecord, path: PathLike, *, force: bool = False) -> N
     tensors |= {name: value for name, value in optional if value is not None}
     tensors |= {f"moments.{k}": v for k, v in audit.frame.moments.tensors().items()}
     tensors |= {} if audit.trajectories is None else audit.trajectories.tensors()
+    tensors |= {} if audit.flow is None else audit.flow.tensors()
     # what follows from all this takes more time than a plan, so it is kept as well
     if audit.probe is not None:
         tensors |= {f"probe.{name}": value for name, value in audit.probe.tensors().items()}

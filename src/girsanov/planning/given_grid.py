@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
-from .._checks import require_choice
+from .._checks import require_choice, require_levels
+from ..sampling.registry import sampler_named
 from .allowed_levels import ends_by
+from .ancestral_plans import ancestral_on_grid
 from .on_grid import grid_prices, plan_on
 from .options import PlanOptions
 from .trusted import heeding_doubts, trusted
@@ -42,6 +44,9 @@ def evaluate_grid(audit: AuditRecord, levels: Levels, **options: Unpack[GridKeyw
     request = PlanOptions(**options)
     own = audit.calibrated() if request.calibrate else audit
     own = own.in_process(request.process)
+    if sampler_named(request.sampler).flow_priced:
+        plan = ancestral_on_grid(own, require_levels("levels", levels), request)
+        return trusted(plan, audit, asked=True, force=request.force)
     price, nodes = grid_prices(own, levels, request)
     plan = plan_on(price, nodes, last=ends_by(own, request), frontier=[], why="the grid was given",
                    denoiser=request.denoiser)  # fmt: skip

@@ -16,6 +16,7 @@ from .._signatures import takes
 from ..measuring.record import AuditRecord
 from ..sampling.registry import sampler_named, stochastic_names
 from .allowed_levels import ends_by
+from .ancestral_plans import ancestral_plan
 from .calibrate_or_not import advised
 from .ode_samplers.plan_ode_sampler import (
     calibrated_teacher,
@@ -63,6 +64,8 @@ def make_plan(audit: AuditRecord, **options: Unpack[PlanKeywords]) -> Plan:
     rule = f"must be one of {', '.join(stochastic_names())} with process cld"
     require(process == "vp" or stochastic, "sampler", rule, request.sampler)
     plan = _of_stochastic if stochastic else _of_ode_sampler
+    if sampler_named(request.sampler).flow_priced:
+        plan = _along_flow
     end_given = request.resolution is not None or request.w2 is not None
     return trusted(plan(audit, request), audit, asked=end_given, force=request.force)
 
@@ -76,6 +79,15 @@ def _of_guided(audit: AuditRecord, request: PlanOptions) -> PlanOptions:
     rule = "would correct a guided field towards the data, and undo its guidance"
     require(not request.calibrate, "calibrate", rule, request.calibrate)
     return replace(request, calibrate=False)
+
+
+def _along_flow(audit: AuditRecord, request: PlanOptions) -> Plan:
+    """Return the plan of an ancestral sampler, priced along the probability flow."""
+    name = request.sampler
+    require(request.distance is None, "distance", "is for ddim, heun and dpmpp-2m", name)
+    require(request.denoiser is None, "model", "is for analytic-dpm and for ODE samplers", name)
+    require(not request.calibrate, "calibrate", "is not for samplers priced along the flow", name)
+    return ancestral_plan(audit, request)
 
 
 def _of_ode_sampler(audit: AuditRecord, request: PlanOptions) -> Plan:

@@ -11,9 +11,11 @@ from .._checks import require, require_levels
 from ..basis import Basis
 from ..error_curve.interpolate import SAME_LEVEL, covariances
 from ..ledger.certify import promise
+from ..ledger.chain_entry import chain_entry
 from ..ledger.entry import Entry
 from ..ledger.sampler_entries import sampler_entries
 from ..ledger.score_entry import score_floor, score_note
+from ..path_kl.cheaper_chain import Chain, cheaper
 from ..path_kl.grid_cost import Prices, prices
 from ..path_kl.ideal_grid import excess
 from ..sampling.registry import stochastic_named
@@ -70,8 +72,26 @@ def plan_on(
         assert plan.pilot is not None
         plan = replace(plan, pilot=replace(plan.pilot, nats=float(more.value)))
         shares = init, plus(cells, more)
-    entries = grid_ledger(price, nodes, shares)
-    promised = promise(price, price.curve, nodes, entries, last=last, drawn=plan.drawn())
+    entries, chain = grid_ledger(price, nodes, shares), None
+    if plan.pilot is None:
+        chain = cheaper(price, nodes, plan.recipe().steps[: len(nodes) - 1])
+    if chain is not None:
+        entry = chain_entry(price, nodes, chain)
+        if (entry.high or 0.0) < (entries[1].high or 0.0):
+            entries = entries[0], entry, *entries[2:]
+        else:
+            chain = None
+    return priced(plan, price, nodes, entries, frontier, chain)
+
+
+def priced(
+    plan: Plan, price: Prices, nodes: Indices, entries: tuple[Entry, ...], frontier: list[Json],
+    chain: Chain | None,
+) -> Plan:  # fmt: skip
+    """Return a plan with its ledger, its frontier and what it promises; chain: of its steps."""
+    promised = promise(
+        price, price.curve, nodes, entries, last=plan.last, drawn=plan.drawn(), chain=chain
+    )
     return replace(plan, ledger=entries, frontier=frontier, promised=promised)
 
 
@@ -106,6 +126,14 @@ def grid_ledger(
         return (*rows, Entry("score", 0.0, 0.0, 0.0, "exact", "the denoiser is exact"))
     low = score_floor(price, nodes)
     return (*rows, Entry("score", None, low, None, "lower bound", score_note(price.audit)))
+
+
+def chain_ledger(price: Prices, nodes: Indices, chain: Chain | None) -> tuple[Entry, ...]:
+    """Return the ledger of a grid whose steps a chain prices, None where there are no steps."""
+    entries = grid_ledger(price, nodes)
+    if chain is None:
+        return entries
+    return entries[0], chain_entry(price, nodes, chain), *entries[2:]
 
 
 def _variances(price: Prices, here: Indices) -> tuple[Array | None, tuple[Basis, ...]]:

@@ -22,6 +22,7 @@ from ..ledger.plan_records import Limits, Pilot, Tournament
 from ..ledger.sentences import plan_sentences
 from ..measuring.facts import AuditFacts
 from ..moments import Moments
+from ..sampling.ancestral import Ancestral, Inner
 from ..sampling.registry import sampler_named
 from ..sampling.sampler import Recipe
 
@@ -43,7 +44,7 @@ class Plan:
     ends; start_noise: deviations of a gaussian start [d], or of each class's [C, d]; levels:
     SNRs at which the network is called [N] (and one more where it is not, when last =
     ``sample``); variances: v of each step [N-1, d], or [N, d] where the last draws, with
-    `axes`, one basis for all or one per step; ledger: entries in nats;
+    `axes`, one basis for all or one per step; inner: how an ancestral sampler takes its steps; ledger: entries in nats;
     frontier: cost above the best for other step counts;
     calibration: how the denoiser is to be corrected, which `sample` does, or None;
     distance: of an ODE sampler to its teacher, which takes the place of a ledger's nats; promised:
@@ -62,6 +63,7 @@ class Plan:
     moments: Moments
     start_noise: Array
     variances: Array | None = None
+    inner: Inner | None = None
     axes: tuple[Basis, ...] = ()
     ledger: tuple[Entry, ...] = ()
     frontier: list[Json] = field(default_factory=list)
@@ -155,6 +157,8 @@ class Plan:
         """The number of network calls a sample costs."""
         if self.scheduler is not None:
             return self.scheduler.calls
+        if self.inner is not None:
+            return self.inner.calls + (self.last != "sample")
         return sampler_named(self.sampler).network_calls(len(self.levels), self.last)
 
     @property
@@ -207,7 +211,10 @@ class Plan:
             begin["class"] = (classes.means, self.start_noise, None if own else main)
         cells = self.covered
         bases = tuple(self.axes) * cells if len(self.axes) == 1 else tuple(self.axes)
-        whole = sampler_named(self.sampler).recipe(
+        sampler = sampler_named(self.sampler)
+        if isinstance(sampler, Ancestral):
+            sampler = replace(sampler, inner=self.inner)
+        whole = sampler.recipe(
             self.levels,
             start=begin[self.start],
             variances=self.variances,

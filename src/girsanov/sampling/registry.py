@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._checks import InputError, require_choice
+from .ancestral import DPM2_ANCESTRAL, EULER_ANCESTRAL, MIXED
 from .exponential_integrators import ANALYTIC_DPM, DDPM, EI_RELATIVE, EI_SCORE
 from .ode_samplers import DDIM, DPMPP_2M, HEUN, OdeSampler
 
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 USUAL_SAMPLER = ANALYTIC_DPM.name  # what plans take unless asked otherwise
 SAMPLERS: dict[str, Sampler] = {
     sampler.name: sampler
-    for sampler in (EI_SCORE, EI_RELATIVE, DDPM, ANALYTIC_DPM, DDIM, HEUN, DPMPP_2M)
+    for sampler in (
+        *(EI_SCORE, EI_RELATIVE, DDPM, ANALYTIC_DPM, EULER_ANCESTRAL, DPM2_ANCESTRAL, MIXED),
+        *(DDIM, HEUN, DPMPP_2M),
+    )
 }
 RENAMED = {
     "score": EI_SCORE, "relative": EI_RELATIVE, "x0": DDPM, "gaussian": ANALYTIC_DPM,
@@ -56,7 +60,12 @@ def stochastic_named(name: str) -> Sampler:
 
 def stochastic_names() -> tuple[str, ...]:
     """Return the names of the samplers that have a path KL."""
-    return tuple(name for name, sampler in SAMPLERS.items() if sampler.stochastic)
+    return tuple(n for n, s in SAMPLERS.items() if s.stochastic and not s.flow_priced)
+
+
+def flow_priced_names() -> tuple[str, ...]:
+    """Return the names of the samplers that are priced along the probability flow alone."""
+    return tuple(name for name, sampler in SAMPLERS.items() if sampler.flow_priced)
 
 
 def ode_names() -> tuple[str, ...]:

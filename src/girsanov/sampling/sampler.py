@@ -134,6 +134,7 @@ class Sampler(ABC):
     step_kl: Mapping[str, StepKL] = field(default_factory=dict)  # by process
 
     stochastic: ClassVar[bool] = True
+    flow_priced: ClassVar[bool] = False  # priced along the flow alone, by no path KL
 
     @abstractmethod
     def recipe(

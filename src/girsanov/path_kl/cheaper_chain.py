@@ -1,0 +1,152 @@
+r"""Every step of a grid priced by the cheaper of its two ideal chains.
+
+Besides the true reverse process, whose price is the path KL (`grid_cost.py`), the chain that follows
+the flow and puts noise back keeps the law of every level (`flow_cells.py`). So does any sequence of
+steps of both (theory 13.1), so that the smaller of the two prices, step by step, bounds the KL of the
+output. Examples price what others chose: half of the groups decide for the other half.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..montecarlo import Estimate, group_estimate
+from .flow_cells import INTERPOLATED, Priced, step_prices
+from .ideal_grid import prefixes
+
+if TYPE_CHECKING:
+    from .._typing import Array, Indices
+    from ..sampling.sampler import Step
+    from .grid_cost import Prices
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What N steps cost, each beside the ideal chain that it is cheaper beside.
+
+    nats: [N, B]; along: which groups price a step along the flow [N, B]; shares: of the groups [B];
+    unseen: what steps along the flow may cost by what no example showed [N]; sure: whether all of it
+    is known without sampling.
+    """
+
+    nats: Array
+    along: NDArray[np.bool_]
+    shares: Array
+    unseen: Array
+    sure: bool
+
+    @property
+    def any(self) -> bool:
+        """Whether a step is priced along the flow."""
+        return bool(self.along.any())
+
+    @property
+    def beside_path(self) -> NDArray[np.bool_]:
+        """Which steps are priced by the path KL, by some group at least, [N]."""
+        return np.asarray(~self.along.all(axis=1))
+
+    def first(self, steps: int) -> Chain:
+        """Return the chain of the first steps."""
+        return Chain(
+            self.nats[:steps], self.along[:steps], self.shares, self.unseen[:steps], self.sure
+        )
+
+    def total(self) -> Estimate:
+        """Return the price of all steps."""
+        by_group = self.nats.sum(axis=0)
+        estimate = group_estimate(by_group, self.shares)
+        return estimate if not self.sure else Estimate(float(estimate.value), 0.0)
+
+    def open(self) -> float:
+        """Return how far above its interval the price along the flow may lie, in nats.
+
+        What no example showed, step by step of its own, and what interpolation may miss.
+        """
+        along = (self.nats * self.along) @ self.shares
+        return math.sqrt(float((self.unseen**2).sum())) + INTERPOLATED * float(along.sum())
+
+
+def cheaper(price: Prices, nodes: Indices, steps: Sequence[Step]) -> Chain | None:
+    """Return the chain of a grid of nodes 1..K; steps: of its sampler, one for each.
+
+    None where no step is cheaper along the flow, or nothing was measured along it.
+    """
+    flow = price.audit.flow
+    if flow is None or len(nodes) < 2 or price.process != "vp":
+        return None
+    along = step_prices(flow, list(steps), price.curve.levels[nodes][1:])
+    both = _beside_each_other(price, nodes, along)
+    chosen = np.zeros(both.path.shape, dtype=bool)
+    for half in halves(len(both.shares)):
+        judges = both.shares * (~half if len(half) > 1 else half)
+        known = np.where(along.known[:, None], both.flow, 0.0)
+        better = along.known & (known @ judges < both.path @ judges)
+        chosen[:, half] = better[:, None]
+    return _chain(price, both, chosen, along.unseen) if chosen.any() else None
+
+
+def planned_chain(
+    price: Prices, nodes: Indices, along: Priced, by_flow: NDArray[np.bool_]
+) -> Chain:
+    """Return the chain of a grid whose steps are priced along the flow, or not, [N].
+
+    along: their prices there; the others are priced as those of the sampler of `price`.
+    """
+    both = _beside_each_other(price, nodes, along)
+    chosen = np.broadcast_to(by_flow[:, None], both.path.shape)
+    return _chain(price, both, chosen, along.unseen)
+
+
+def halves(groups: int) -> list[NDArray[np.bool_]]:
+    """Return two halves of the groups as masks [B], or the only one."""
+    even = np.arange(groups) % 2 == 0
+    return [even] if groups == 1 else [even, ~even]
+
+
+class _Both(NamedTuple):
+    """Prices of steps by the path KL and along the flow, in the same groups, [N, B] each."""
+
+    path: Array
+    flow: Array
+    shares: Array
+
+
+def _beside_each_other(price: Prices, nodes: Indices, along: Priced) -> _Both:
+    flow = price.audit.flow
+    assert flow is not None
+    path, by_flow = np.diff(prefixes(price, nodes)[1], axis=0), along.nats
+    counts = path.shape[1], by_flow.shape[1]
+    groups = min(counts) if min(counts) > 1 else max(counts)
+    shares = price.folds if counts[0] == groups else flow.shares
+    return _Both(_grouped(path, groups), _grouped(by_flow, groups), shares)
+
+
+def _grouped(values: Array, groups: int) -> Array:
+    """Return means by group [N, B] as means by fold of groups f, f + F, ..., or repeated."""
+    if values.shape[1] == groups:
+        return values
+    if values.shape[1] == 1:
+        return np.repeat(values, groups, axis=1)
+    parts = [values[:, f::groups].mean(axis=1) for f in range(groups)]
+    return np.stack(parts, axis=1)
+
+
+def _chain(price: Prices, both: _Both, chosen: NDArray[np.bool_], unseen: Array) -> Chain:
+    flow = price.audit.flow
+    assert flow is not None
+    nats = np.where(chosen, both.flow, both.path)
+    sure = (flow.exact or not chosen.any()) and price.curve.exact
+    return Chain(nats, chosen, both.shares, np.where(chosen.any(axis=1), unseen, 0.0), sure)
+
+
+def with_more(chain: Chain, more: float) -> Chain:
+    """Return a chain that costs so many nats more, in its first step."""
+    nats = chain.nats.copy()
+    nats[0] += more
+    return replace(chain, nats=nats)
