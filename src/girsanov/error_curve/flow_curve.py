@@ -114,17 +114,17 @@ class FlowCurve:
     def at(self, snr: Levels, length: Array) -> tuple[Missed, NDArray[np.bool_]]:
         """Return the moments of steps from `snr` [N] over `length` [N], and which are known [N]."""
         snr, length = np.broadcast_arrays(np.asarray(snr, float), np.asarray(length, float))
-        i, w = _place(np.log(self.levels), np.log(snr))
+        i, w = place(np.log(self.levels), np.log(snr))
         inside = np.maximum(length, self.lengths[0])
-        j, v = _place(np.log(self.lengths), np.log(inside))
+        j, v = place(np.log(self.lengths), np.log(inside))
         corners = [
             Corner((i + a, j + b), (w if a else 1 - w) * (v if b else 1 - v))
             for a in (0, 1)
             for b in (0, 1)
         ]
         known = (w > -NEAR) & (w < 1 + NEAR) & (v < 1 + NEAR) & (length > 0)
-        for place, share in corners:
-            known &= self.valid[place] | (np.abs(share) < NEAR)
+        for at, share in corners:
+            known &= self.valid[at] | (np.abs(share) < NEAR)
         out = {}
         for name in SMOOTH:
             fall = (length / inside) ** self._power(name, i, w)
@@ -136,16 +136,16 @@ class FlowCurve:
 
     def examples_at(self, snr: Levels) -> Array:
         """Return how many examples stand behind steps from `snr` [N]."""
-        i, _ = _place(np.log(self.levels), np.log(snr))
+        i, _ = place(np.log(self.levels), np.log(snr))
         return np.asarray(np.minimum(self.rows[i], self.rows[i + 1]))
 
     def _geometric(self, name: str, corners: list[Corner]) -> Array:
         """Return a miss in units of the noise, by group [N, B]: geometric in the mean of all."""
         scaled = self.moments[name] * self.levels[:, None, None]
         mean = np.maximum(scaled @ self.shares, TINY)
-        logs = sum(share * np.log(mean[place]) for place, share in corners)
+        logs = sum(share * np.log(mean[at]) for at, share in corners)
         by_group = sum(
-            share[:, None] * scaled[place] / mean[place][:, None] for place, share in corners
+            share[:, None] * scaled[at] / mean[at][:, None] for at, share in corners
         )
         return np.asarray(np.exp(logs)[:, None] * by_group)
 
@@ -154,7 +154,7 @@ class FlowCurve:
         scale = self.levels if name in IN_NOISE else np.ones_like(self.levels)
         scaled = self.moments[name] * scale[:, None, None]
         scaled = scaled / self.lengths[None, :, None] ** BEGINS[name]
-        return np.asarray(sum(share[:, None] * scaled[place] for place, share in corners))
+        return np.asarray(sum(share[:, None] * scaled[at] for at, share in corners))
 
     def _power(self, name: str, i: NDArray[np.int64], w: Array) -> Array:
         """Return the power of u with which a miss falls below the shortest length, [N]."""
@@ -164,7 +164,7 @@ class FlowCurve:
         return np.asarray((1 - w) * power[i] + w * power[i + 1])
 
 
-def _place(points: Array, at: Array) -> tuple[NDArray[np.int64], Array]:
+def place(points: Array, at: Array) -> tuple[NDArray[np.int64], Array]:
     """Return the gap that each of `at` [N] is in, and how far, which may be outside 0..1."""
     i = np.clip(np.searchsorted(points, at, side="right") - 1, 0, len(points) - 2)
     return i.astype(np.int64), (at - points[i]) / (points[i + 1] - points[i])

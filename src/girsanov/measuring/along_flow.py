@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 START_SPACING = 0.25  # of start levels, in log(1/sigma)
 CALLS = 5 * len(LENGTHS)  # of one start: four of Runge and Kutta and a midpoint for each
 USUAL_CALLS = 2.0  # a level and example
-LEAST_ROWS = 48  # examples at a start level, where there are as many
+LEAST_ROWS, MOST_ROWS = 48, 1024  # examples at a start level, where there are as many
 
 
 class Turns(NamedTuple):
@@ -75,7 +75,7 @@ def turns_for(examples: int, draws: int, levels: Levels, calls: float) -> Turns:
     """
     budget = calls * examples * draws * len(levels)
     rows = budget / (CALLS * len(start_levels(levels)))
-    rows = min(examples * draws, max(LEAST_ROWS, rows))
+    rows = min(examples * draws, MOST_ROWS, max(LEAST_ROWS, rows))
     return Turns(max(1, int(examples * draws / rows)), draws)
 
 

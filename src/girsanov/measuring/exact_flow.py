@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # lengths of steps on a line, where they cost nothing to speak of
 FINE_LENGTHS = (
     *(0.0625, 0.125, 0.1875, 0.25, 0.375, 0.5, 0.625, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5),
+    *(3.0, 3.5, 4.0),
 )
 SPACING = 0.1  # of points, in units of the noise: where modes part the flow is steep
 NEGLIGIBLE = 1e-16  # of the largest density, per point

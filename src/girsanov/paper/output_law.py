@@ -112,21 +112,21 @@ def line_output(
 ) -> Density:
     """Return the density (2) of what `plan` makes of a law on a line, before a denoising step.
 
-    points: where, evenly spaced; chosen if None; denoise(x [n], snr): the exact one if None. The
-    steps must have noise, but for a last step that only denoises, which is left out: `denoised`
-    applies it.
+    points: where, evenly spaced; chosen if None; denoise(x [n], snr): the exact one if None. Steps
+    without noise belong to the next that has some; a last step that only denoises is left out:
+    `denoised` applies it.
     """
     _plain(plan)
     require(law.dimension == 1, "law", "must be on a line", law.dimension)
     guess = denoise or (lambda at, snr: exact_denoise(law, at, snr))
-    steps = [s for s in plan.steps if float(np.max(s.noise)) > 0]
+    steps = _moves(plan)
     mean, scale = float(np.mean(plan.mean)), float(np.max(plan.start_noise))
     first = scale / 64  # fine enough for any first step's map
     x = np.arange(mean - REACH * scale, mean + REACH * scale, first)
     now = Density(x, _normal(x - mean, scale))
     place = _moved(now.x, steps[0], guess)
     for step, after in itertools.zip_longest(steps, steps[1:]):
-        c = float(np.max(step.noise))
+        c = float(np.max(step[-1].noise))
         if after is None:
             even = _even(place, now.p, c, RESOLUTION) if points is None else points
             return _push(now, place, c, even)
@@ -135,7 +135,7 @@ def line_output(
         # where the next map stretches, its noise must still be resolved
         stretch = np.abs(np.diff(there) / np.diff(trial.x))
         seen = trial.p[1:] > 1e-12 * trial.p.max()
-        need = SPACING * float(np.max(after.noise)) / float(stretch[seen].max())
+        need = SPACING * float(np.max(after[-1].noise)) / float(stretch[seen].max())
         if need < trial.x[1] - trial.x[0]:
             count = math.ceil((trial.x[-1] - trial.x[0]) / need)
             require(
@@ -216,8 +216,24 @@ def gaussian_tv(variance: float, target: float, dimension: int = 1) -> float:
     return float(inside)
 
 
-def _moved(x: Array, step: Step, guess: Guess) -> Array:
-    return np.asarray(step.state * x + step.prediction * guess(x, step.snr))
+def _moves(plan: Recipe) -> list[list[Step]]:
+    """Return the steps up to and with each that adds noise; what follows the last is left out."""
+    out: list[list[Step]] = [[]]
+    for step in plan.steps:
+        out[-1].append(step)
+        if float(np.max(step.noise)) > 0:
+            out.append([])
+    return out[:-1]
+
+
+def _moved(x: Array, steps: list[Step], guess: Guess) -> Array:
+    """Return where steps without noise but in the last take x; that noise is left out."""
+    before = x
+    for step in steps:
+        m = guess(x, step.snr)
+        x = step.state * x + step.prediction * m + step.history * before
+        before = m
+    return np.asarray(x)
 
 
 def _even(place: Array, p: Array, c: float, count: int | None = None) -> Array:
@@ -259,5 +275,7 @@ def _coloured(scale: float | Array, basis: Basis | None, eye: Array) -> Array:
 
 
 def _plain(plan: Recipe) -> None:
-    alone = all(s.history == 0 and s.complement is None for s in plan.steps)
+    alone = all(m[0].history == 0 for m in _moves(plan)) and plan.process == "vp"
     require(alone, "plan", "must take steps that need x and its prediction alone")
+    noisy = bool(_moves(plan))
+    require(noisy, "plan", "must add noise in a step")

@@ -23,14 +23,24 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..error_curve.flow_curve import place
+
 if TYPE_CHECKING:
     from .._typing import Array, Levels
     from ..error_curve.flow_curve import FlowCurve
     from ..sampling.sampler import Step
 
-# the most that g = E|dm/dlambda|^2/sigma^2 was in any one direction (theory 13.3), and of how many
-# examples 1 in so many sees what two far modes miss (`benchmarks/flow_coverage.py`)
-MOST_SLOPE, SEEN_BY = 1.36, 100.0
+# By lengths u and examples at a level: the most by which the upper end of an interval misses what two
+# modes cost, however far apart, with one call and two; in units of w(u)^2 sigma^2/(2 c^2),
+# w(u) = u - 1 + e^-u. Measured by benchmarks/flow_coverage.py.
+UNSEEN_LENGTHS = (0.2, 0.5, 1.0, 2.0)
+UNSEEN_EXAMPLES = (48, 96, 192, 512, 2000)
+UNSEEN = {
+    1: ((0.76, 0.58, 0.43, 0.29, 0.12), (0.41, 0.32, 0.24, 0.13, 0.046),
+        (0.16, 0.11, 0.073, 0.039, 0.013), (0.042, 0.028, 0.017, 0.009, 0.003)),
+    2: ((0.024, 0.023, 0.023, 0.02, 0.014), (0.043, 0.042, 0.038, 0.027, 0.015),
+        (0.028, 0.024, 0.02, 0.013, 0.008), (0.014, 0.014, 0.014, 0.013, 0.007)),
+}  # fmt: skip
 INTERPOLATED = 0.05  # share of a price that may be missed between start levels and lengths
 
 
@@ -50,7 +60,7 @@ def ancestral_prices(
     missed, known = flow.at(snr, length)
     noise = 1 / snr_next - 1 / flow_to
     square = missed.one if calls == 1 else missed.two
-    return _priced(flow, square, known, snr, length, noise)
+    return _priced(square, known, noise, _unseen(flow, snr, length, noise, calls))
 
 
 def step_prices(flow: FlowCurve, steps: list[Step], snr_next: Levels) -> Priced:
@@ -72,16 +82,25 @@ def step_prices(flow: FlowCurve, steps: list[Step], snr_next: Levels) -> Priced:
         missed.one + 2 * k * missed.ab + k**2 * missed.bb
         - 2 * e * (missed.am + k * missed.bm) + e**2 * missed.mm
     )  # fmt: skip
-    return _priced(flow, square, known & even, snr, length, np.where(even, noise, 1.0))
+    noise = np.where(even, noise, 1.0)
+    return _priced(square, known & even, noise, _unseen(flow, snr, length, noise, 1))
 
 
-def _priced(
-    flow: FlowCurve, square: Array, known: NDArray[np.bool_], snr: Array, length: Array,
-    noise: Array,
-) -> Priced:  # fmt: skip
+def _priced(square: Array, known: NDArray[np.bool_], noise: Array, unseen: Array) -> Priced:
     nats = np.where(known[:, None], square / (2 * noise[:, None]), np.inf)
+    return Priced(nats, known, unseen)
+
+
+def _unseen(flow: FlowCurve, snr: Levels, length: Array, noise: Array, calls: int) -> Array:
+    """Return what steps may cost by what no example showed, in nats [N]."""
     if flow.exact:
-        return Priced(nats, known, np.zeros(len(known)))
-    bend = (length + np.expm1(-length)) ** 2  # w(u)^2 of theory 13.3
-    most = MOST_SLOPE * np.minimum(1.0, SEEN_BY / np.maximum(flow.examples_at(snr), 1))
-    return Priced(nats, known, most * bend / (2 * snr * noise))
+        return np.zeros(len(snr))
+    table = np.log(UNSEEN[calls])  # [lengths, examples]
+    rows = np.log(np.maximum(flow.examples_at(snr), 1))
+    i, w = place(np.log(UNSEEN_EXAMPLES), rows)
+    j, v = place(np.log(UNSEEN_LENGTHS), np.log(np.maximum(length, UNSEEN_LENGTHS[0])))
+    w, v = np.maximum(w, 0.0), np.minimum(v, 1.0)  # many examples are extrapolated to, alone
+    share = (1 - v) * ((1 - w) * table[j, i] + w * table[j, i + 1])
+    share = share + v * ((1 - w) * table[j + 1, i] + w * table[j + 1, i + 1])
+    bend = (length + np.expm1(-length)) ** 2
+    return np.asarray(np.exp(share) * bend / (2 * snr * noise))

@@ -234,6 +234,8 @@ class Plan:
         tensors |= {"levels": self.levels, "start_noise": self.start_noise}
         if self.variances is not None:
             tensors["variances"] = self.variances
+        if self.inner is not None:
+            tensors |= self.inner.tensors()
         for k, basis in enumerate(self.axes):
             if basis.kind == "pca":
                 tensors[f"axes.{k}"] = np.asarray(basis.factors[0])
@@ -260,6 +262,7 @@ class Plan:
             "certificate": None if self.promised is None else self.promised.to_json(),
             "frontier": self.frontier,
             **({} if self.distance is None else {"distance": self.distance.to_json()}),
+            **({} if self.inner is None else {"kernels": self.inner.kernels(self.levels)}),
         }
 
     def recorded(self) -> Json:

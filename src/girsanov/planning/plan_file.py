@@ -25,7 +25,8 @@ from ..measuring.facts import AuditFacts
 from ..moments import Moments, moments_from_tensors
 from ..path_kl.cells import COVARIANCES
 from ..path_kl.start import STARTS
-from ..sampling.registry import SAMPLERS, require_sampler
+from ..sampling.ancestral import Inner
+from ..sampling.registry import SAMPLERS, flow_priced_names, require_sampler
 from .plan import OWN, Plan
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def load_plan(path: PathLike) -> Plan:
             moments=moments,
             start_noise=t["start_noise"],
             variances=t.get("variances"),
+            inner=Inner.from_tensors(t, content["sampler"] in flow_priced_names()),
             axes=axes,
             ledger=tuple(entry_from_json(e) for e in content["ledger"]),
             frontier=content["frontier"],
@@ -111,8 +113,11 @@ def require_whole_plan(plan: Plan, content: Json) -> None:
     for row in plan.frontier:
         for name in ("steps", "above_best", "standard_error"):
             require_number(f"frontier {name}", row[name])
-    for name in ("steps", "levels", "calibrated", "process"):
-        require(content[name] == plan.summary()[name], name, "must agree with the arrays")
+    if plan.inner is not None:
+        plan.inner.require_fits(plan.levels)
+    for name in ("steps", "levels", "calibrated", "process", "kernels"):
+        same = content.get(name) == plan.summary().get(name)
+        require(same, name, "must agree with the arrays")
     d, cells = plan.moments.basis.dimension, plan.covered
     shape: tuple[int, ...] = (d,)
     if plan.start == "class":

@@ -19,6 +19,7 @@ eta of diffusers and k-diffusion is eta^2 = (sigma'^2 - rho^2)/(sigma'^2 (1 - si
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -29,7 +30,7 @@ from .exponential_integrators import analytic_dpm_step
 from .sampler import Recipe, Sampler, Start, Step
 
 if TYPE_CHECKING:
-    from .._typing import Array, Levels
+    from .._typing import Array, Json, Levels
     from ..basis import Basis
 
 MOST_LENGTH = 600.0  # u of (1), beyond which e^-u is no number
@@ -50,6 +51,37 @@ class Inner:
     def calls(self) -> int:
         """The network calls of all steps."""
         return len(self.middle) + int(np.isfinite(self.middle).sum())
+
+    def kernels(self, levels: Levels) -> list[Json]:
+        """Return each step in words: its sampler, and diffusers' eta of one along the flow."""
+        etas = eta_of(levels, np.where(np.isnan(self.flow_to), levels[1:], self.flow_to))
+        return [
+            {"sampler": "analytic-dpm"}
+            if math.isnan(to)
+            else {
+                "sampler": "euler-ancestral" if math.isnan(middle) else "dpm2-ancestral",
+                "eta": round(eta, 6),
+            }
+            for to, middle, eta in zip(
+                self.flow_to.tolist(), self.middle.tolist(), etas.tolist(), strict=True
+            )
+        ]
+
+    def tensors(self) -> dict[str, Array]:
+        """Return the arrays by name, 0 for NaN."""
+        own = {"flow_to": self.flow_to, "middle": self.middle}
+        return {f"inner.{name}": np.nan_to_num(value, nan=0.0) for name, value in own.items()}
+
+    @classmethod
+    def from_tensors(cls, arrays: Mapping[str, Array], wanted: bool) -> Inner | None:
+        """Return the steps whose `tensors` are among `arrays`, None where none are wanted."""
+        names = ("inner.flow_to", "inner.middle")
+        there = [name in arrays for name in names]
+        rule = "must come with an ancestral sampler, and with no other"
+        require(there == [wanted] * 2, "inner", rule)
+        if not wanted:
+            return None
+        return cls(*(np.where(arrays[name] == 0, math.nan, arrays[name]) for name in names))
 
     def require_fits(self, levels: Levels) -> None:
         """Refuse what is no way of N steps between N + 1 levels."""
