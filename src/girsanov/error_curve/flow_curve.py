@@ -1,8 +1,8 @@
 r"""What steps along the probability flow miss: the second curve of an audit.
 
 With lambda = log(s)/2 the flow is dx/dlambda = m - x, and Phi its map from level s to the level
-rho^-2 = s e^(2u), a length u further. A step that calls the network once, or twice (midpoint), goes
-to
+rho^-2 = s e^(2u), a length u further. A step that calls the network once, or twice (midpoint),
+goes to
 
     phi_1 = m + e^-u (x - m),    phi_2 = e^-u x + (1 - e^-u) m(phi_1 at u/2),              (1)
 
@@ -11,11 +11,12 @@ are, with a = Phi - phi_1 and b = x - m,
 
     one = E|a|^2,  two = E|Phi - phi_2|^2,  ab = E a.b,  am = E a.m,  bb, bm, mm,          (2)
 
-by groups of independent examples. Between start levels and lengths (2) is interpolated: one and two
-geometrically in units of 1/s, which is exact for powers of u; the others linearly in units of the
-power of u with which they begin. Groups enter linearly, in proportion to the mean of all, so that
-few examples a group bring no bias. Shorter than the shortest length, one and two fall as they did
-between the two shortest, with a power between 2 (a network that jitters) and 4 or 6 (a smooth one).
+by groups of independent examples. Between start levels and lengths (2) is interpolated: one and
+two geometrically in units of 1/s, which is exact for powers of u; the others linearly in units of
+the power of u with which they begin. Groups enter linearly, in proportion to the mean of all, so
+that few examples a group bring no bias. Shorter than the shortest length, one and two fall as
+they did between the two shortest, with a power between 2 (a network that jitters) and 4 or 6 (a
+smooth one).
 """
 
 from __future__ import annotations
@@ -64,8 +65,8 @@ class FlowCurve:
     """The moments (2) as measured.
 
     levels: SNRs of the starts, increasing [S]; lengths: u [U]; shares: of the examples in each
-    group [B]; rows: examples at each start [S]; moments: by the names of (2), [S, U, B]; finest: SNR
-    that no step may flow beyond. Of expectations there is one group.
+    group [B]; rows: examples at each start [S]; moments: by the names of (2), [S, U, B]; finest:
+    SNR that no step may flow beyond. Of expectations there is one group.
     """
 
     levels: Array
@@ -108,11 +109,14 @@ class FlowCurve:
             return None
         own = {name[5:]: value for name, value in arrays.items() if name.startswith("flow.")}
         moments = {name: own[name] for name in NAMES}
-        parts = (own[name] for name in ("levels", "lengths", "shares", "rows"))
-        return cls(*parts, moments, float(own["finest"][0]))
+        levels, lengths, shares, rows = (
+            own[name] for name in ("levels", "lengths", "shares", "rows")
+        )
+        return cls(levels, lengths, shares, rows, moments, float(own["finest"][0]))
 
     def at(self, snr: Levels, length: Array) -> tuple[Missed, NDArray[np.bool_]]:
-        """Return the moments of steps from `snr` [N] over `length` [N], and which are known [N]."""
+        """Return the moments of steps from `snr` [N] over `length` [N], and which are known
+        [N]."""
         snr, length = np.broadcast_arrays(np.asarray(snr, float), np.asarray(length, float))
         i, w = place(np.log(self.levels), np.log(snr))
         inside = np.maximum(length, self.lengths[0])
@@ -144,9 +148,7 @@ class FlowCurve:
         scaled = self.moments[name] * self.levels[:, None, None]
         mean = np.maximum(scaled @ self.shares, TINY)
         logs = sum(share * np.log(mean[at]) for at, share in corners)
-        by_group = sum(
-            share[:, None] * scaled[at] / mean[at][:, None] for at, share in corners
-        )
+        by_group = sum(share[:, None] * scaled[at] / mean[at][:, None] for at, share in corners)
         return np.asarray(np.exp(logs)[:, None] * by_group)
 
     def _linear(self, name: str, corners: list[Corner]) -> Array:

@@ -20,8 +20,8 @@ from ..error_curve.integrals import half_integral
 from ..error_curve.unseen_events import most_error
 from ..montecarlo import Estimate, group_estimate
 from ..path_kl.ideal_grid import prefixes
-from .chain_entry import chain_ends
 from .certificate import EXACT_LAW, Certificate, certify, kl_entry, w2_entry
+from .chain_entry import chain_ends
 
 if TYPE_CHECKING:
     from .._typing import Array, Indices
@@ -47,8 +47,8 @@ def promise(
 
     entries: the grid's ledger, of which the finest level promises the sum; what it adds to the
     price of the grid as given (for having chosen it, for levels not measured) is added at every
-    level; drawn: the variance that a last draw adds; chain: that prices its steps, None for the path
-    KL alone.
+    level; drawn: the variance that a last draw adds; chain: that prices its steps, None for the
+    path KL alone.
     """
     # (1) needs the truth at every node; between measured levels the entries have it bracketed
     certain = curve.exact and bool(np.isin(curve.levels[nodes], price.audit.levels).all())

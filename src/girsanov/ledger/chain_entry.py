@@ -21,7 +21,8 @@ IF_EXACT = "as of an exact network: the flow's score error is not identifiable"
 
 
 def chain_entry(price: Prices, nodes: Indices, chain: Chain) -> Entry:
-    """Return the entry discretisation of a grid of nodes 1..K, of the cheaper chain of each step."""
+    """Return the entry discretisation of a grid of nodes 1..K, of the cheaper chain of each
+    step."""
     entry = estimate_entry("discretisation", chain.total(), _note(price, chain))
     assert entry.low is not None
     assert entry.high is not None

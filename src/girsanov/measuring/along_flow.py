@@ -1,4 +1,5 @@
-r"""The pass that measures what steps along the network's own flow miss (`error_curve/flow_curve.py`).
+r"""The pass that measures what steps along the network's own flow miss
+(`error_curve/flow_curve.py`).
 
 Every start is forward noise about a held-out example, x = x0 + z/sqrt(s): the flow of a network
 leaves that law, which a certificate is about, so that no path is followed from one start level to
@@ -26,7 +27,9 @@ from .model_record import trained_levels
 from .options import Pass
 
 if TYPE_CHECKING:
-    from .._typing import Array, Levels, Tensor
+    from numpy.typing import NDArray
+
+    from .._typing import Array, Indices, Levels, Tensor
 
 START_SPACING = 0.25  # of start levels, in log(1/sigma)
 CALLS = 5 * len(LENGTHS)  # of one start: four of Runge and Kutta and a midpoint for each
@@ -40,7 +43,7 @@ class Turns(NamedTuple):
     stride: int
     draws: int
 
-    def seen(self, number: Array, draw: int, start: int) -> Array:
+    def seen(self, number: Indices, draw: int, start: int) -> NDArray[np.bool_]:
         """Return which of the examples of these numbers are seen at a start level, in a draw."""
         return np.asarray((number // GROUPS + draw + start) % self.stride == 0)
 

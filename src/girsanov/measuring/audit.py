@@ -102,9 +102,7 @@ def measure_audit(denoiser: Denoiser, data: Dataset | Law, request: AuditOptions
         moments_from=origin, trajectories=paths, levels_between=between.gaps,
         training_examples=len(seen or ()), diameter=diameter(whole, moments.mean),
     )  # fmt: skip
-    facts = replace(
-        facts, suspects=suspected(denoiser, source, curve, seed), flow_calls=parts[3]
-    )
+    facts = replace(facts, suspects=suspected(denoiser, source, curve, seed), flow_calls=parts[3])
     return AuditRecord(curve, frame, memorisation, facts, teacher, line_seen=line, flow=flow)
 
 

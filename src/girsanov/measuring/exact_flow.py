@@ -72,11 +72,8 @@ def _by_quadrature(law: Law, levels: Levels, lines: list[tuple[Array, Array]]) -
     start = np.repeat(np.arange(len(levels)), [len(points) for points, _ in lines])
     follow = Follow(ExactDenoiser(law), UNBOUNDED, FINE_LENGTHS)
     values = follow.moments(torch.from_numpy(x)[:, None], levels[start], None).numpy()
-    sums = np.stack(
-        [
-            [np.bincount(start, weights * column, len(levels)) for column in one.T]
-            for one in values
-        ]
+    sums: Array = np.stack(
+        [[np.bincount(start, weights * column, len(levels)) for column in one.T] for one in values]
     )  # [U, moments, S]
     moments = {name: np.ascontiguousarray(sums[:, k].T)[..., None] for k, name in enumerate(NAMES)}
     none = np.zeros(len(levels))

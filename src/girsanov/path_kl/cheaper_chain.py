@@ -1,9 +1,10 @@
 r"""Every step of a grid priced by the cheaper of its two ideal chains.
 
-Besides the true reverse process, whose price is the path KL (`grid_cost.py`), the chain that follows
-the flow and puts noise back keeps the law of every level (`flow_cells.py`). So does any sequence of
-steps of both (theory 13.1), so that the smaller of the two prices, step by step, bounds the KL of the
-output. Examples price what others chose: half of the groups decide for the other half.
+Besides the true reverse process, whose price is the path KL (`grid_cost.py`), the chain that
+follows the flow and puts noise back keeps the law of every level (`flow_cells.py`). So does any
+sequence of steps of both (theory 13.1), so that the smaller of the two prices, step by step,
+bounds the KL of the output. Examples price what others chose: half of the groups decide for the
+other half.
 """
 
 from __future__ import annotations
@@ -30,9 +31,10 @@ if TYPE_CHECKING:
 class Chain:
     """What N steps cost, each beside the ideal chain that it is cheaper beside.
 
-    nats: [N, B]; along: which groups price a step along the flow [N, B]; shares: of the groups [B];
-    unseen: what steps along the flow may cost by what no example showed [N]; sure: whether all of it
-    is known without sampling.
+    nats: [N, B]; along: which groups price a step along the flow [N, B]; shares: of the groups
+    [B];
+    unseen: what steps along the flow may cost by what no example showed [N]; sure: whether all of
+    it is known without sampling.
     """
 
     nats: Array

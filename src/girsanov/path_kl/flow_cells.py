@@ -1,14 +1,14 @@
 r"""What a step costs beside the chain that keeps every law: along the flow, then noise back.
 
-Phi follows the probability flow from sigma to rho < sigma'. The kernel N(Phi(x), (sigma'^2 - rho^2) I)
-takes the law of level sigma to that of sigma', for every law (theory 13.1), so that by the chain rule
-a step with mean phi and noise c costs
+Phi follows the probability flow from sigma to rho < sigma'. The kernel N(Phi(x), (sigma'^2 -
+rho^2) I) takes the law of level sigma to that of sigma', for every law (theory 13.1), so that by
+the chain rule a step with mean phi and noise c costs
 
     E KL( N(Phi, (sigma'^2 - rho^2) I) | N(phi, c^2 I) )  =  E|Phi - phi|^2 / (2 c^2),
     rho^2 = sigma'^2 - c^2,                                                               (1)
 
-of the KL of the output, for any rho; this one leaves nothing for the difference of the noises. A step
-with phi = m + A (x - m) + e m has, with a = Phi - phi_1 of `error_curve/flow_curve.py` and
+of the KL of the output, for any rho; this one leaves nothing for the difference of the noises. A
+step with phi = m + A (x - m) + e m has, with a = Phi - phi_1 of `error_curve/flow_curve.py` and
 k = e^-u - A,
 
     E|Phi - phi|^2 = E|a|^2 + 2 k E a.b + k^2 E|b|^2 - 2 e (E a.m + k E b.m) + e^2 E|m|^2.    (2)
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from ..error_curve.flow_curve import FlowCurve
     from ..sampling.sampler import Step
 
-# By lengths u and examples at a level: the most by which the upper end of an interval misses what two
-# modes cost, however far apart, with one call and two; in units of w(u)^2 sigma^2/(2 c^2),
+# By lengths u and examples at a level: the most by which the upper end of an interval misses what
+# two modes cost, however far apart, with one call and two; in units of w(u)^2 sigma^2/(2 c^2),
 # w(u) = u - 1 + e^-u. Measured by benchmarks/flow_coverage.py.
 UNSEEN_LENGTHS = (0.2, 0.5, 1.0, 2.0)
 UNSEEN_EXAMPLES = (48, 96, 192, 512, 2000)

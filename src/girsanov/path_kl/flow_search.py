@@ -2,8 +2,8 @@ r"""The best levels, kernels and noise for a number of network calls, of steps a
 
 Between two levels a step may call the network once or twice and flow to any rho, or be one of
 analytic-dpm, priced by the path KL. What is least for a number of calls is a shortest path over
-(level, calls left): for mixtures of kernels the Monge rule fails (theory 13.8), so that all pairs of
-levels are tried.
+(level, calls left): for mixtures of kernels the Monge rule fails (theory 13.8), so that all pairs
+of levels are tried.
 
 The score error of a step along the flow is not identifiable. What is known of it, S (half the
 integral of the probe's gain over the step), grows with the overshoot e = u/h - 1 about as
@@ -78,8 +78,8 @@ def with_gaussian(table: Table, cost: Array) -> Table:
 class FlowSearch:
     """Shortest paths of all numbers of calls.
 
-    start: what it costs to start at each level [K]; one, two: tables of steps with one call and two,
-    None where the sampler has none.
+    start: what it costs to start at each level [K]; one, two: tables of steps with one call and
+    two, None where the sampler has none.
     """
 
     def __init__(self, levels: Levels, start: Array, one: Table | None, two: Table | None) -> None:

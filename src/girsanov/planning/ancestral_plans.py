@@ -1,11 +1,12 @@
 """Plans of ancestral samplers: levels, kernels and noise chosen by their price along the flow.
 
-What a number of calls chooses on some examples is priced by the others; what it looks cheaper by is
-added to the price of the plan, whose grid all examples choose.
+What a number of calls chooses on some examples is priced by the others; what it looks cheaper by
+is added to the price of the plan, whose grid all examples choose.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -47,13 +48,14 @@ if TYPE_CHECKING:
 MOST_CALLS = 256  # a plan may make
 FRONTIER = (*range(1, 33), 40, 48, 64)  # numbers of calls that a frontier tells of
 NO_FLOW = (
-    "needs an audit that measured steps along the flow: not of a guided field, a calibrated network "
-    "or one of phase space, nor with --flow 0"
+    "needs an audit that measured steps along the flow: not of a guided field, a calibrated "
+    "network or one of phase space, nor with --flow 0"
 )
 
 
 def ancestral_plan(audit: AuditRecord, request: PlanOptions) -> Plan:
-    """Return the plan of an ancestral sampler for a number of network calls, a target or the best."""
+    """Return the plan of an ancestral sampler for a number of network calls, a target or the
+    best."""
     grids = grids_of(audit, request)
     rows: list[Json] = []
     if request.steps is not None:
@@ -83,7 +85,7 @@ def ancestral_on_grid(audit: AuditRecord, levels: Levels, request: PlanOptions) 
     grids = grids_of(audit, request, levels)
     places = np.arange(len(grids.places))
     ways: list[tuple[int, int]] = []
-    for i, j in zip(places[:-1], places[1:], strict=True):
+    for i, j in itertools.pairwise(places):
         tables = [(c, t) for c, t in ((1, grids.tables[0]), (2, grids.tables[1])) if t is not None]
         calls, table = min(tables, key=lambda pair: (float(pair[1].cost[i, j]), pair[0]))
         rule = "must not have steps longer than the audit followed the flow for"
@@ -116,6 +118,12 @@ class FlowGrids:
         return np.asarray(self.price.levels[self.places])
 
     @property
+    def trained(self) -> Levels | None:
+        """The SNRs that the network must be asked at, None for any."""
+        trained = self.price.audit.facts.trained_levels
+        return None if trained is None else np.array(trained)
+
+    @property
     def extra(self) -> int:
         """Network calls besides those of steps: a last prediction."""
         return int(self.last != "sample")
@@ -136,16 +144,17 @@ class FlowGrids:
         if one is not None and self.sampler.covariance:
             one = with_gaussian(one, self._gaussian)
         banned = self.banned
-        one, two = (
-            t and Table(np.where(banned, np.inf, t.cost), t.choice) for t in (one, two)
-        )
+        one, two = (t and Table(np.where(banned, np.inf, t.cost), t.choice) for t in (one, two))
         return one, two
 
     @cached_property
     def _gaussian(self) -> Array:
-        """What analytic-dpm's steps cost beyond half the integral of the measured error, [K, K]."""
+        """What analytic-dpm's steps cost beyond half the integral of the measured error, [K,
+        K]."""
         nodes = self.places + 1
-        part = replace(self.price.choice(), curve=self.price.choice().curve.at(np.append(0, nodes)))
+        part = replace(
+            self.price.choice(), curve=self.price.choice().curve.at(np.append(0, nodes))
+        )
         used = self.price.totals[nodes] @ self.price.folds
         return np.asarray(np.maximum(part.cell - (used[None] - used[:, None]), 0.0))
 
@@ -194,14 +203,15 @@ class FlowGrids:
     def grid(self, route: Route) -> FlowGrid:
         """Return a grid with the price of its steps."""
         levels, nodes = self.levels[route.places], self.places[route.places] + 1
-        inner = inner_of(levels, route.ways, self.price.audit.facts.trained_levels)
+        inner = inner_of(levels, route.ways, self.trained)
         by_flow = ~np.isnan(inner.flow_to)
         along = step_prices_of(self.flow, levels, inner)
         chain = planned_chain(self.price, nodes, along, by_flow) if len(by_flow) else None
         return FlowGrid(nodes, inner, chain)
 
     def best(self, steps: int) -> FlowGrid:
-        """Return the best grid; its price, with what it looks cheaper by for having been chosen."""
+        """Return the best grid; its price, with what it looks cheaper by for having been
+        chosen."""
         route = self.route(steps)
         assert route is not None
         grid = self.grid(route)
@@ -230,11 +240,15 @@ class FlowGrids:
         for count in self.counts():
             reached = min(reached, self.upper(count))
             if reached <= target:
-                why = f"the fewest steps whose init and discretisation stay below {target:.4g} nats"
+                why = (
+                    f"the fewest steps whose init and discretisation stay below {target:.4g} nats"
+                )
                 return count, why
         name = "kl" if request.tv is None else "tv"
         least = reached if name == "kl" else tv_from_kl(reached)
-        rule = f"cannot be reached with {FRONTIER[-1]} steps: the least there is --{name} {least:.3g}"
+        rule = (
+            f"cannot be reached with {FRONTIER[-1]} steps: the least there is --{name} {least:.3g}"
+        )
         refuse(name, rule, target if name == "kl" else request.tv, "Audit more examples")
 
     def counts(self, more: int | None = None) -> list[int]:
@@ -288,7 +302,8 @@ class FlowGrids:
 
 
 class FlowGrid(NamedTuple):
-    """A grid of nodes 1..K: how its steps are taken, and their price, None where there are none."""
+    """A grid of nodes 1..K: how its steps are taken, and their price, None where there are
+    none."""
 
     nodes: Indices
     inner: Inner
@@ -309,9 +324,7 @@ def step_prices_of(flow: FlowCurve, levels: Levels, inner: Inner) -> Priced:
     )
 
 
-def grids_of(
-    audit: AuditRecord, request: PlanOptions, levels: Levels | None = None
-) -> FlowGrids:
+def grids_of(audit: AuditRecord, request: PlanOptions, levels: Levels | None = None) -> FlowGrids:
     """Return the grids on all levels that a plan may visit, or on `levels` alone."""
     sampler = sampler_named(request.sampler)
     assert isinstance(sampler, Ancestral)

@@ -44,7 +44,8 @@ class Plan:
     ends; start_noise: deviations of a gaussian start [d], or of each class's [C, d]; levels:
     SNRs at which the network is called [N] (and one more where it is not, when last =
     ``sample``); variances: v of each step [N-1, d], or [N, d] where the last draws, with
-    `axes`, one basis for all or one per step; inner: how an ancestral sampler takes its steps; ledger: entries in nats;
+    `axes`, one basis for all or one per step; inner: how an ancestral sampler takes its steps;
+    ledger: entries in nats;
     frontier: cost above the best for other step counts;
     calibration: how the denoiser is to be corrected, which `sample` does, or None;
     distance: of an ODE sampler to its teacher, which takes the place of a ledger's nats; promised:

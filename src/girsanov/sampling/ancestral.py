@@ -1,7 +1,7 @@
 r"""Ancestral samplers: along the probability flow to a lower level, then noise back.
 
-In the coordinates x = x0 + sigma z, lambda = log(1/sigma), a step from sigma to sigma' goes along the
-flow to a level rho < sigma' and takes up the noise that is missing at sigma',
+In the coordinates x = x0 + sigma z, lambda = log(1/sigma), a step from sigma to sigma' goes along
+the flow to a level rho < sigma' and takes up the noise that is missing at sigma',
 
     x' = phi(x) + sqrt(sigma'^2 - rho^2) xi,    u = log(sigma/rho),                       (1)
 
@@ -10,10 +10,10 @@ flow to a level rho < sigma' and takes up the noise that is missing at sigma',
         m_h the prediction at x_h, which is (2) at a level between, where the network is called
         again; in terms of x_h and of m, the prediction before it, (3) is a step out of x_h.
 
-With the exact flow in place of phi (1) keeps the law of every level, whatever rho (theory 13.1), so
-that what such a step costs in KL is what phi misses of the flow. rho = sigma'^2/sigma is ddpm's step;
-eta of diffusers and k-diffusion is eta^2 = (sigma'^2 - rho^2)/(sigma'^2 (1 - sigma'^2/sigma^2)).
-``mixed`` takes (2), (3) or the step of analytic-dpm, each where it is best.
+With the exact flow in place of phi (1) keeps the law of every level, whatever rho (theory 13.1),
+so that what such a step costs in KL is what phi misses of the flow. rho = sigma'^2/sigma is ddpm's
+step; eta of diffusers and k-diffusion is eta^2 = (sigma'^2 - rho^2)/(sigma'^2 (1 -
+sigma'^2/sigma^2)). ``mixed`` takes (2), (3) or the step of analytic-dpm, each where it is best.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ MOST_LENGTH = 600.0  # u of (1), beyond which e^-u is no number
 class Inner:
     """How each of N steps of an ancestral sampler is taken.
 
-    flow_to: the SNR rho^-2 that it follows the flow to, NaN for a step of analytic-dpm [N]; middle:
-    the SNR of its second network call, NaN where it makes one [N].
+    flow_to: the SNR rho^-2 that it follows the flow to, NaN for a step of analytic-dpm [N];
+    middle: the SNR of its second network call, NaN where it makes one [N].
     """
 
     flow_to: Array
