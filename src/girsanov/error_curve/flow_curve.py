@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 
 LENGTHS = (0.125, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)  # u of (1), in log(1/sigma)
 TINY = 1e-300  # stands for a miss of zero, whose logarithm is not a number
-SMOOTH = {"one": 4.0, "two": 6.0}  # powers of u in which a smooth network's misses begin
+SMOOTH_POWERS = {"one": 4.0, "two": 6.0}  # powers of u in which a smooth network's misses begin
 ROUGH = 2.0  # the power of what jitters
 BEGINS = {"ab": 2.0, "am": 2.0, "bb": 0.0, "bm": 0.0, "mm": 0.0}
 IN_NOISE = ("ab", "bb")  # of (2), which are squares of lengths that shrink with the noise
-NAMES = (*SMOOTH, *BEGINS)
+FLOW_MOMENTS = (*SMOOTH_POWERS, *BEGINS)
 NEAR = 1e-9  # shares that are rounding
 
 
@@ -108,7 +108,7 @@ class FlowCurve:
         if "flow.levels" not in arrays:
             return None
         own = {name[5:]: value for name, value in arrays.items() if name.startswith("flow.")}
-        moments = {name: own[name] for name in NAMES}
+        moments = {name: own[name] for name in FLOW_MOMENTS}
         levels, lengths, shares, rows = (
             own[name] for name in ("levels", "lengths", "shares", "rows")
         )
@@ -130,7 +130,7 @@ class FlowCurve:
         for at, share in corners:
             known &= self.valid[at] | (np.abs(share) < NEAR)
         out = {}
-        for name in SMOOTH:
+        for name in SMOOTH_POWERS:
             fall = (length / inside) ** self._power(name, i, w)
             out[name] = self._geometric(name, corners) * (fall / snr)[:, None]
         for name, power in BEGINS.items():
@@ -162,7 +162,7 @@ class FlowCurve:
         """Return the power of u with which a miss falls below the shortest length, [N]."""
         mean = np.maximum(self.moments[name][:, :2] @ self.shares, TINY)
         step = np.log(self.lengths[1] / self.lengths[0])
-        power = np.clip(np.log(mean[:, 1] / mean[:, 0]) / step, ROUGH, SMOOTH[name])
+        power = np.clip(np.log(mean[:, 1] / mean[:, 0]) / step, ROUGH, SMOOTH_POWERS[name])
         return np.asarray((1 - w) * power[i] + w * power[i + 1])
 
 

@@ -26,7 +26,7 @@ from .chain_entry import chain_ends
 if TYPE_CHECKING:
     from .._typing import Array, Indices
     from ..error_curve.curve import Curve
-    from ..path_kl.cheaper_chain import Chain
+    from ..path_kl.cheaper_chain import StepChain
     from ..path_kl.grid_cost import Prices
     from .entry import Entry
 
@@ -41,7 +41,7 @@ def promise(
     *,
     last: str,
     drawn: float = 0.0,
-    chain: Chain | None = None,
+    chain: StepChain | None = None,
 ) -> Certificate:
     """Return the certificate of a grid of nodes 1..K of `curve`: (1) of ledger/certificate.py.
 

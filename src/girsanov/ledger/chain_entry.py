@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,33 +14,35 @@ from .widening import left_open
 
 if TYPE_CHECKING:
     from .._typing import Array, Indices
-    from ..path_kl.cheaper_chain import Chain
+    from ..path_kl.cheaper_chain import StepChain
     from ..path_kl.grid_cost import Prices
 
 ALONG = "beside the chain that follows the flow and puts noise back"
 IF_EXACT = "as of an exact network: the flow's score error is not identifiable"
 
 
-def chain_entry(price: Prices, nodes: Indices, chain: Chain) -> Entry:
+def chain_entry(price: Prices, nodes: Indices, chain: StepChain) -> Entry:
     """Return the entry discretisation of a grid of nodes 1..K, of the cheaper chain of each
     step."""
     entry = estimate_entry("discretisation", chain.total(), _note(price, chain))
     assert entry.low is not None
     assert entry.high is not None
-    above = chain.open() + _open_path(price, nodes, chain, entry.high - entry.low)
-    return Entry(
-        entry.name, entry.value, entry.low, entry.high + above, "estimate", entry.note
-    )  # fmt: skip
+    below, above = chain.open()
+    above += _open_path(price, nodes, chain, entry.high - entry.low)
+    low, high = max(0.0, entry.low - below), entry.high + above
+    if chain.sure:  # no sampling error is in it: all that is open is what interpolation misses
+        return replace(entry, value=high, low=low, high=high, kind="upper bound")
+    return replace(entry, low=low, high=high)
 
 
-def _open_path(price: Prices, nodes: Indices, chain: Chain, width: float) -> float:
+def _open_path(price: Prices, nodes: Indices, chain: StepChain, width: float) -> float:
     """Return how far above its interval the path KL of the other steps may lie."""
     if not chain.beside_path.any():
         return 0.0
     return left_open(price, nodes, width / 2)[1].above
 
 
-def _note(price: Prices, chain: Chain) -> str:
+def _note(price: Prices, chain: StepChain) -> str:
     count = len(chain.along)
     along = int(chain.along.any(axis=1).sum())
     which = "all of them" if along == count else f"{along} of them"
@@ -48,7 +51,7 @@ def _note(price: Prices, chain: Chain) -> str:
     return note if price.exact else f"{note}; {IF_EXACT}"
 
 
-def chain_ends(price: Prices, nodes: Indices, chain: Chain) -> Array:
+def chain_ends(price: Prices, nodes: Indices, chain: StepChain) -> Array:
     """Return low, value and high of the KL up to each of `nodes`, [N, 3]."""
     init, _ = prefixes(price, nodes)
     start = price.estimate(init)
@@ -58,6 +61,7 @@ def chain_ends(price: Prices, nodes: Indices, chain: Chain) -> Array:
         part = chain.first(k)
         total = part.total()
         low, high = total.interval()
-        above = part.open() + _open_path(price, nodes[: k + 1], part, float(high - low))
-        rows.append(first + np.array([low, total.value, high + above]))
+        below, above = part.open()
+        above += _open_path(price, nodes[: k + 1], part, float(high - low))
+        rows.append(first + np.array([low - below, total.value, high + above]))
     return np.array(rows, dtype=np.float64)

@@ -21,7 +21,7 @@ import torch
 from .._checks import InputError
 from ..denoise.base import Denoiser, around, process_of
 from ..error_curve.curve import GROUPS, Examples
-from ..error_curve.flow_curve import LENGTHS, NAMES, FlowCurve
+from ..error_curve.flow_curve import FLOW_MOMENTS, LENGTHS, FlowCurve
 from ..noise import NoiseSource
 from .model_record import trained_levels
 from .options import Pass
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from .._typing import Array, Indices, Levels, Tensor
 
 START_SPACING = 0.25  # of start levels, in log(1/sigma)
-CALLS = 5 * len(LENGTHS)  # of one start: four of Runge and Kutta and a midpoint for each
+START_CALLS = 5 * len(LENGTHS)  # of one start: four of Runge and Kutta and a midpoint for each
 USUAL_CALLS = 2.0  # a level and example
 LEAST_ROWS, MOST_ROWS = 48, 1024  # examples at a start level, where there are as many
 
@@ -77,7 +77,7 @@ def turns_for(examples: int, draws: int, levels: Levels, calls: float) -> Turns:
     levels: of the audit; every start level has at least `LEAST_ROWS` examples, if there are.
     """
     budget = calls * examples * draws * len(levels)
-    rows = budget / (CALLS * len(start_levels(levels)))
+    rows = budget / (START_CALLS * len(start_levels(levels)))
     rows = min(examples * draws, MOST_ROWS, max(LEAST_ROWS, rows))
     return Turns(max(1, int(examples * draws / rows)), draws)
 
@@ -100,7 +100,7 @@ class FlowSums:
     @classmethod
     def empty(cls, starts: int) -> FlowSums:
         """Return sums of nothing."""
-        shape = starts, len(LENGTHS), GROUPS, len(NAMES)
+        shape = starts, len(LENGTHS), GROUPS, len(FLOW_MOMENTS)
         return cls(
             torch.zeros(shape, dtype=torch.float64),
             torch.zeros(starts, GROUPS, dtype=torch.float64),
@@ -122,7 +122,7 @@ class FlowSums:
         mean = self.sums.numpy() / np.maximum(rows, 1)[:, None, :, None]
         whole = rows.sum(axis=1)
         shares = (rows / whole[:, None]).mean(axis=0)
-        moments = {name: np.ascontiguousarray(mean[..., k]) for k, name in enumerate(NAMES)}
+        moments = {name: np.ascontiguousarray(mean[..., k]) for k, name in enumerate(FLOW_MOMENTS)}
         return FlowCurve(levels, np.array(LENGTHS), shares, whole, moments, finest)
 
 
@@ -140,24 +140,26 @@ def measure_flow(
     size = max(GROUPS, options.batch_size * turns.stride // len(starts) // GROUPS * GROUPS)
     batches = [(d, i) for d in range(turns.draws) for i in range(0, n, size)]
     share = batches[options.processes.rank :: options.processes.count]
-    total, done = turns.starts(n, levels) * CALLS, 0
+    total, done = turns.starts(n, levels) * START_CALLS, 0
     follow = Follow(denoiser, float(levels[-1]))
     with options.processes.together():
         first = 0 if options.keep is None else options.keep.begin(sums.tensors())
         for number, (draw, begin) in enumerate(share, start=1):
             rows = slice(begin, min(begin + size, n))
             start, row = _turn(turns, starts, rows, draw)
-            done += len(start) * CALLS
+            done += len(start) * START_CALLS
             if number <= first or not len(start):
                 continue
             x0 = examples.batch(rows).to(around(denoiser)).to(denoiser.device)
             label = examples.batch_labels(rows) if denoiser.classes else None
-            z = torch.stack(
+            z = torch.cat(
                 [
-                    source.normal(draw * len(starts) + k, begin, len(x0), x0[0].numel())
+                    source.normal(draw * len(starts) + k, begin, len(x0), x0[0].numel())[
+                        row[start == k]
+                    ]
                     for k in range(len(starts))
                 ]
-            )[start, row].to(x0)
+            ).to(x0)
             sigma = torch.from_numpy(starts[start.numpy()] ** -0.5).to(x0)[:, None]
             x = x0[row.to(x0.device)].flatten(1) + sigma * z
             own = None if label is None else label[row]

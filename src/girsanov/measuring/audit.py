@@ -18,8 +18,7 @@ from ..error_curve.class_means import about_class
 from ..error_curve.curve import GROUPS
 from ..error_curve.frame import make_frame
 from ..law.base import Law
-from .along_flow import CALLS as FLOW_CALLS
-from .along_flow import measure_flow, turns_of
+from .along_flow import START_CALLS, measure_flow, turns_of
 from .exact_law import known_audit
 from .examples import (
     beside_train,
@@ -74,7 +73,7 @@ def measure_audit(denoiser: Denoiser, data: Dataset | Law, request: AuditOptions
     parts = [len(source) * count * (len(grid) + between.gaps), len(seen or ()) * len(grid)]
     parts.append(paths * teacher_calls(len(grid)))
     turns = turns_of(denoiser, len(source), count, grid, request.flow)
-    parts.append(0 if turns is None else turns.starts(len(source), grid) * FLOW_CALLS)
+    parts.append(0 if turns is None else turns.starts(len(source), grid) * START_CALLS)
     size = rows_for(denoiser, len(source), request.batch_size)
     once = Pass(seed=seed, processes=request.processes, batch_size=size)
     order = getattr(data, "class_order", None)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from ..denoise.exact import ExactDenoiser
-from ..error_curve.flow_curve import NAMES, FlowCurve
+from ..error_curve.flow_curve import FLOW_MOMENTS, FlowCurve
 from .along_flow import Follow, measure_flow, turns_for
 from .examples import LawExamples
 from .options import Pass
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 # lengths of steps on a line, where they cost nothing to speak of
 FINE_LENGTHS = (
-    *(0.0625, 0.125, 0.1875, 0.25, 0.375, 0.5, 0.625, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5),
-    *(3.0, 3.5, 4.0),
+    *(0.0625, 0.125, 0.1875, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0, 1.125, 1.25, 1.375, 1.5),
+    *(1.75, 2.0, 2.25, 2.5, 3.0, 3.5, 4.0),
 )
 SPACING = 0.1  # of points, in units of the noise: where modes part the flow is steep
-NEGLIGIBLE = 1e-16  # of the largest density, per point
+NO_MASS = 1e-16  # of the largest density, per point
 MOST_POINTS = 2**17  # of a line that are looked at
 DRAWS = 1024  # of a law in more dimensions
 CALLS_A_LEVEL = 4.0  # of each draw
@@ -75,7 +75,9 @@ def _by_quadrature(law: Law, levels: Levels, lines: list[tuple[Array, Array]]) -
     sums: Array = np.stack(
         [[np.bincount(start, weights * column, len(levels)) for column in one.T] for one in values]
     )  # [U, moments, S]
-    moments = {name: np.ascontiguousarray(sums[:, k].T)[..., None] for k, name in enumerate(NAMES)}
+    moments = {
+        name: np.ascontiguousarray(sums[:, k].T)[..., None] for k, name in enumerate(FLOW_MOMENTS)
+    }
     none = np.zeros(len(levels))
     return FlowCurve(levels, np.array(FINE_LENGTHS), np.ones(1), none, moments, UNBOUNDED)
 
@@ -91,5 +93,5 @@ def _line(law: Law, snr: float) -> tuple[Array, Array] | None:
         return None
     x = np.linspace(low, high, count)
     p = np.exp(law.log_prob(torch.from_numpy(x)[:, None], snr).numpy())
-    keep = p > NEGLIGIBLE * p.max()
+    keep = p > NO_MASS * p.max()
     return x[keep], p[keep] / p[keep].sum()

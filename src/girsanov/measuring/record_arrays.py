@@ -16,7 +16,7 @@ from .._checks import require
 from ..error_curve.control_variate import MOST_GAMMA
 from ..error_curve.curve import VECTOR, upper_triangle
 from ..error_curve.exact_arrays import FINER_PREFIX, HALF_NAME, known_forms, require_known
-from ..error_curve.flow_curve import NAMES as FLOW_MOMENTS
+from ..error_curve.flow_curve import FLOW_MOMENTS
 from ..error_curve.second_moments import matrices
 
 if TYPE_CHECKING:

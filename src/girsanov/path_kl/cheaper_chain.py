@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..montecarlo import Estimate, group_estimate
-from .flow_cells import INTERPOLATED, Priced, step_prices
+from .flow_cells import Priced, step_prices
 from .ideal_grid import prefixes
 
 if TYPE_CHECKING:
@@ -28,12 +28,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Chain:
+class StepChain:
     """What N steps cost, each beside the ideal chain that it is cheaper beside.
 
     nats: [N, B]; along: which groups price a step along the flow [N, B]; shares: of the groups
     [B];
-    unseen: what steps along the flow may cost by what no example showed [N]; sure: whether all of
+    unseen: what steps along the flow may cost by what no example showed [N]; between: the share of
+    their price that interpolation may miss [N]; sure: whether all of
     it is known without sampling.
     """
 
@@ -41,6 +42,7 @@ class Chain:
     along: NDArray[np.bool_]
     shares: Array
     unseen: Array
+    between: Array
     sure: bool
 
     @property
@@ -53,11 +55,12 @@ class Chain:
         """Which steps are priced by the path KL, by some group at least, [N]."""
         return np.asarray(~self.along.all(axis=1))
 
-    def first(self, steps: int) -> Chain:
+    def first(self, steps: int) -> StepChain:
         """Return the chain of the first steps."""
-        return Chain(
-            self.nats[:steps], self.along[:steps], self.shares, self.unseen[:steps], self.sure
-        )
+        return replace(
+            self, nats=self.nats[:steps], along=self.along[:steps], unseen=self.unseen[:steps],
+            between=self.between[:steps],
+        )  # fmt: skip
 
     def total(self) -> Estimate:
         """Return the price of all steps."""
@@ -65,16 +68,17 @@ class Chain:
         estimate = group_estimate(by_group, self.shares)
         return estimate if not self.sure else Estimate(float(estimate.value), 0.0)
 
-    def open(self) -> float:
-        """Return how far above its interval the price along the flow may lie, in nats.
+    def open(self) -> tuple[float, float]:
+        """Return how far below and above its interval the price may lie, in nats.
 
-        What no example showed, step by step of its own, and what interpolation may miss.
+        By what interpolation misses, and above by what no example showed, each step by its own.
         """
         along = (self.nats * self.along) @ self.shares
-        return math.sqrt(float((self.unseen**2).sum())) + INTERPOLATED * float(along.sum())
+        missed = float(self.between @ along)
+        return missed, missed + math.sqrt(float((self.unseen**2).sum()))
 
 
-def cheaper(price: Prices, nodes: Indices, steps: Sequence[Step]) -> Chain | None:
+def cheaper(price: Prices, nodes: Indices, steps: Sequence[Step]) -> StepChain | None:
     """Return the chain of a grid of nodes 1..K; steps: of its sampler, one for each.
 
     None where no step is cheaper along the flow, or nothing was measured along it.
@@ -85,28 +89,28 @@ def cheaper(price: Prices, nodes: Indices, steps: Sequence[Step]) -> Chain | Non
     along = step_prices(flow, list(steps), price.curve.levels[nodes][1:])
     both = _beside_each_other(price, nodes, along)
     chosen = np.zeros(both.path.shape, dtype=bool)
-    for half in halves(len(both.shares)):
+    for half in group_halves(len(both.shares)):
         judges = both.shares * (~half if len(half) > 1 else half)
         known = np.where(along.known[:, None], both.flow, 0.0)
         better = along.known & (known @ judges < both.path @ judges)
         chosen[:, half] = better[:, None]
-    return _chain(price, both, chosen, along.unseen) if chosen.any() else None
+    return _chain(price, both, chosen, along) if chosen.any() else None
 
 
 def planned_chain(
     price: Prices, nodes: Indices, along: Priced, by_flow: NDArray[np.bool_]
-) -> Chain:
+) -> StepChain:
     """Return the chain of a grid whose steps are priced along the flow, or not, [N].
 
     along: their prices there; the others are priced as those of the sampler of `price`.
     """
     both = _beside_each_other(price, nodes, along)
     chosen = np.broadcast_to(by_flow[:, None], both.path.shape)
-    return _chain(price, both, chosen, along.unseen)
+    return _chain(price, both, chosen, along)
 
 
-def halves(groups: int) -> list[NDArray[np.bool_]]:
-    """Return two halves of the groups as masks [B], or the only one."""
+def group_halves(groups: int) -> list[NDArray[np.bool_]]:
+    """Return two group_halves of the groups as masks [B], or the only one."""
     even = np.arange(groups) % 2 == 0
     return [even] if groups == 1 else [even, ~even]
 
@@ -139,15 +143,16 @@ def _grouped(values: Array, groups: int) -> Array:
     return np.stack(parts, axis=1)
 
 
-def _chain(price: Prices, both: _Both, chosen: NDArray[np.bool_], unseen: Array) -> Chain:
+def _chain(price: Prices, both: _Both, chosen: NDArray[np.bool_], along: Priced) -> StepChain:
     flow = price.audit.flow
     assert flow is not None
-    nats = np.where(chosen, both.flow, both.path)
-    sure = (flow.exact or not chosen.any()) and price.curve.exact
-    return Chain(nats, chosen, both.shares, np.where(chosen.any(axis=1), unseen, 0.0), sure)
+    nats, some = np.where(chosen, both.flow, both.path), chosen.any(axis=1)
+    sure = (flow.exact or not some.any()) and price.curve.exact
+    unseen, between = (np.where(some, x, 0.0) for x in (along.unseen, along.between))
+    return StepChain(nats, chosen, both.shares, unseen, between, sure)
 
 
-def with_more(chain: Chain, more: float) -> Chain:
+def with_more(chain: StepChain, more: float) -> StepChain:
     """Return a chain that costs so many nats more, in its first step."""
     nats = chain.nats.copy()
     nats[0] += more

@@ -41,15 +41,19 @@ UNSEEN = {
     2: ((0.024, 0.023, 0.023, 0.02, 0.014), (0.043, 0.042, 0.038, 0.027, 0.015),
         (0.028, 0.024, 0.02, 0.013, 0.008), (0.014, 0.014, 0.014, 0.013, 0.007)),
 }  # fmt: skip
-INTERPOLATED = 0.05  # share of a price that may be missed between start levels and lengths
+# share of a price with one call and two that may be missed between start levels and lengths
+INTERPOLATED = {1: 0.05, 2: 0.15}
 
 
 class Priced(NamedTuple):
-    """Prices (1) by group [N, B], which are known [N], and what no example may have shown [N]."""
+    """Prices (1) by group [N, B], which are known [N], what no example may have shown [N], and the
+    share of each that interpolation may miss [N].
+    """
 
     nats: Array
     known: NDArray[np.bool_]
     unseen: Array
+    between: Array
 
 
 def ancestral_prices(
@@ -60,7 +64,7 @@ def ancestral_prices(
     missed, known = flow.at(snr, length)
     noise = 1 / snr_next - 1 / flow_to
     square = missed.one if calls == 1 else missed.two
-    return _priced(square, known, noise, _unseen(flow, snr, length, noise, calls))
+    return _priced(square, known, noise, _unseen(flow, snr, length, noise, calls), calls)
 
 
 def step_prices(flow: FlowCurve, steps: list[Step], snr_next: Levels) -> Priced:
@@ -83,12 +87,14 @@ def step_prices(flow: FlowCurve, steps: list[Step], snr_next: Levels) -> Priced:
         - 2 * e * (missed.am + k * missed.bm) + e**2 * missed.mm
     )  # fmt: skip
     noise = np.where(even, noise, 1.0)
-    return _priced(square, known & even, noise, _unseen(flow, snr, length, noise, 1))
+    return _priced(square, known & even, noise, _unseen(flow, snr, length, noise, 1), 1)
 
 
-def _priced(square: Array, known: NDArray[np.bool_], noise: Array, unseen: Array) -> Priced:
+def _priced(
+    square: Array, known: NDArray[np.bool_], noise: Array, unseen: Array, calls: int
+) -> Priced:
     nats = np.where(known[:, None], square / (2 * noise[:, None]), np.inf)
-    return Priced(nats, known, unseen)
+    return Priced(nats, known, unseen, np.full(len(known), INTERPOLATED[calls]))
 
 
 def _unseen(flow: FlowCurve, snr: Levels, length: Array, noise: Array, calls: int) -> Array:

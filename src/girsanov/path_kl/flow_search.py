@@ -32,7 +32,7 @@ OVERSHOOTS = (1.0, 0.6, 1 / 3, 0.2)  # e that are tried
 GAUSSIAN = -1  # the place of analytic-dpm's step beside those of `OVERSHOOTS`
 
 
-class Table(NamedTuple):
+class StepTable(NamedTuple):
     """What the best step of so many calls costs between levels, and its overshoot, [K, K] each."""
 
     cost: Array
@@ -46,7 +46,7 @@ class Route(NamedTuple):
     ways: list[tuple[int, int]]
 
 
-def flow_table(flow: FlowCurve, levels: Levels, calls: int, known: Array) -> Table:
+def flow_table(flow: FlowCurve, levels: Levels, calls: int, known: Array) -> StepTable:
     """Return the best steps along a pooled flow between all pairs of `levels` [K].
 
     known: S of (1) up to each level, cumulated [K].
@@ -66,13 +66,13 @@ def flow_table(flow: FlowCurve, levels: Levels, calls: int, known: Array) -> Tab
     cost = np.full((len(levels), len(levels)), np.inf)
     chosen = np.zeros(cost.shape, dtype=np.int64)
     cost[i, j], chosen[i, j] = best, choice
-    return Table(cost, chosen)
+    return StepTable(cost, chosen)
 
 
-def with_gaussian(table: Table, cost: Array) -> Table:
+def with_gaussian(table: StepTable, cost: Array) -> StepTable:
     """Return the better of a table's steps and of analytic-dpm's, which cost [K, K]."""
     better = cost < table.cost
-    return Table(np.where(better, cost, table.cost), np.where(better, GAUSSIAN, table.choice))
+    return StepTable(np.where(better, cost, table.cost), np.where(better, GAUSSIAN, table.choice))
 
 
 class FlowSearch:
@@ -82,7 +82,9 @@ class FlowSearch:
     two, None where the sampler has none.
     """
 
-    def __init__(self, levels: Levels, start: Array, one: Table | None, two: Table | None) -> None:
+    def __init__(
+        self, levels: Levels, start: Array, one: StepTable | None, two: StepTable | None
+    ) -> None:
         self.levels, self.one, self.two = levels, one, two
         self.cost, self.parent, self.taken = [start], [np.full(len(start), -1)], [0 * start]
 

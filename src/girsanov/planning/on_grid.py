@@ -15,7 +15,7 @@ from ..ledger.chain_entry import chain_entry
 from ..ledger.entry import Entry
 from ..ledger.sampler_entries import sampler_entries
 from ..ledger.score_entry import score_floor, score_note
-from ..path_kl.cheaper_chain import Chain, cheaper
+from ..path_kl.cheaper_chain import StepChain, cheaper
 from ..path_kl.grid_cost import Prices, prices
 from ..path_kl.ideal_grid import excess
 from ..sampling.registry import stochastic_named
@@ -72,21 +72,40 @@ def plan_on(
         assert plan.pilot is not None
         plan = replace(plan, pilot=replace(plan.pilot, nats=float(more.value)))
         shares = init, plus(cells, more)
-    entries, chain = grid_ledger(price, nodes, shares), None
-    if plan.pilot is None:
-        chain = cheaper(price, nodes, plan.recipe().steps[: len(nodes) - 1])
-    if chain is not None:
-        entry = chain_entry(price, nodes, chain)
-        if (entry.high or 0.0) < (entries[1].high or 0.0):
-            entries = entries[0], entry, *entries[2:]
-        else:
-            chain = None
-    return priced(plan, price, nodes, entries, frontier, chain)
+    entries = grid_ledger(price, nodes, shares)
+    entries, chain = with_chain(price, nodes, entries, plan.pilot is None)
+    return with_prices(plan, price, nodes, entries, frontier, chain)
 
 
-def priced(
+def with_chain(
+    price: Prices, nodes: Indices, entries: tuple[Entry, ...], wanted: bool = True
+) -> tuple[tuple[Entry, ...], StepChain | None]:
+    """Return a ledger with its steps priced along the flow where that is less, and the chain."""
+    chain = chain_of(price, nodes) if wanted else None
+    if chain is None:
+        return entries, None
+    entry = chain_entry(price, nodes, chain)
+    if (entry.high or 0.0) >= (entries[1].high or 0.0):
+        return entries, None
+    return (entries[0], entry, *entries[2:]), chain
+
+
+def chain_of(price: Prices, nodes: Indices) -> StepChain | None:
+    """Return the cheaper chain of each step of a grid of nodes 1..K, None where that is its
+    own."""
+
+    def work_out() -> StepChain | None:
+        if price.audit.flow is None or len(nodes) < 2:
+            return None
+        steps = bare(price, nodes, last="sample", why="").recipe().steps
+        return cheaper(price, nodes, steps)
+
+    return price.kept(("chain", nodes.tobytes()), work_out)
+
+
+def with_prices(
     plan: Plan, price: Prices, nodes: Indices, entries: tuple[Entry, ...], frontier: list[Json],
-    chain: Chain | None,
+    chain: StepChain | None,
 ) -> Plan:  # fmt: skip
     """Return a plan with its ledger, its frontier and what it promises; chain: of its steps."""
     promised = promise(
@@ -128,7 +147,7 @@ def grid_ledger(
     return (*rows, Entry("score", None, low, None, "lower bound", score_note(price.audit)))
 
 
-def chain_ledger(price: Prices, nodes: Indices, chain: Chain | None) -> tuple[Entry, ...]:
+def chain_ledger(price: Prices, nodes: Indices, chain: StepChain | None) -> tuple[Entry, ...]:
     """Return the ledger of a grid whose steps a chain prices, None where there are no steps."""
     entries = grid_ledger(price, nodes)
     if chain is None:

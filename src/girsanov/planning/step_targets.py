@@ -13,10 +13,12 @@ from .._checks import InputError, figure, plural, refuse, require
 from ..ledger.entry import tv_from_kl
 from ..ledger.sampler_entries import sampler_entries
 from ..path_kl.grid_search import MOST_LEVELS, SEARCH_SIZES
-from ..path_kl.ideal_grid import planned
+from ..path_kl.ideal_grid import planned, prefixes
+from .on_grid import chain_of, with_chain
 
 if TYPE_CHECKING:
     from .._typing import Array, Indices, Json
+    from ..ledger.entry import Entry
     from ..path_kl.grid_cost import Prices
 
 # the best number of steps leaves the sampler this share of the score error's bound
@@ -93,7 +95,9 @@ class Grids:
     def _frontier(self, steps: int | None) -> list[Json]:
         limit = USUAL_STEPS if steps is None or steps + self.extra <= USUAL_STEPS else MOST_LEVELS
         counts = sorted({*self.counts(limit), *([steps] if steps else [])})
-        costs = _costs(self.price, [self.nodes(n) for n in counts])  # [N, B]
+        grids = [self.nodes(n) for n in counts]
+        costs = _costs(self.price, grids)  # [N, B]
+        costs = costs - np.array([_saved_along_flow(self.price, g) for g in grids])[:, None]
         best = int((costs @ self.price.folds).argmin())
         value, se, _ = self.price.estimate((costs - costs[best]).T)
         return [
@@ -104,7 +108,9 @@ class Grids:
     def upper(self, steps: int) -> float:
         """Return the upper ends of init and discretisation of the best grid, added."""
         nodes, levels = self.nodes(steps), steps + self.extra
+        entries: tuple[Entry, ...]
         entries = sampler_entries(self.price, nodes, planned(self.price, levels, self.end))
+        entries, _ = with_chain(self.price, nodes, entries)
         return sum(float(e.high or 0.0) for e in entries)
 
     def fewest(self, target: float, argument: str) -> tuple[int, str]:
@@ -187,6 +193,15 @@ def _costs(price: Prices, grids: Sequence[Indices]) -> Array:
     parts = np.split(cells, np.cumsum([len(nodes) - 1 for nodes in grids])[:-1])
     starts = price.refold(price.starts(price.curve.levels[first]))
     return np.asarray(starts + np.stack([part.sum(axis=0) for part in parts]))
+
+
+def _saved_along_flow(price: Prices, nodes: Indices) -> float:
+    """Return by how much the steps of a grid are cheaper beside the chain along the flow."""
+    chain = chain_of(price, nodes)
+    if chain is None:
+        return 0.0
+    spent = prefixes(price, nodes)[1][-1] @ price.folds
+    return float(spent - chain.total().value)
 
 
 def _rounded_up(value: float) -> float:

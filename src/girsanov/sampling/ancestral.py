@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from .._checks import require, require_levels
-from .exponential_integrators import analytic_dpm_step
+from .gaussian_step import analytic_dpm_step
 from .sampler import Recipe, Sampler, Start, Step
 
 if TYPE_CHECKING:

@@ -37,6 +37,7 @@ import numpy as np
 
 from .._checks import require, require_choice, require_levels
 from .cld import PhaseFlow, ei_relative_flow, ei_score_flow, in_phase_space
+from .gaussian_step import analytic_dpm_step
 from .sampler import PROCESSES, Recipe, Sampler, Start, Step
 from .step_kl import ddpm_kl, ei_relative_kl, ei_score_kl
 from .step_kl_cld import cld_ei_relative_kl, cld_ei_score_kl
@@ -54,20 +55,6 @@ def ou_time(snr: Array | float) -> Array:
 def _ou_step(snr: float, snr_next: float) -> float:
     """Return h of (3): e^2h - 1 = delta / (s (1 + s')), where a difference of times cancels."""
     return float(np.log1p((snr_next - snr) / (snr * (1 + snr_next))) / 2)
-
-
-def analytic_dpm_step(
-    snr: float, snr_next: float, variance: float | Array = 0.0, basis: Basis | None = None
-) -> Step:
-    """Return the step (2); variance: v, of x0 given the state, 0 for ddpm.
-
-    snr_next: inf for the draw of x0 itself.
-    """
-    if math.isinf(snr_next):
-        return Step(snr, 0.0, 1.0, _scalar(np.sqrt(np.asarray(variance))), basis)
-    delta = snr_next - snr
-    noise = np.sqrt(delta * (1 + delta * np.asarray(variance))) / snr_next
-    return Step(snr, snr / snr_next, delta / snr_next, _scalar(noise), basis)
 
 
 def ei_score_step(snr: float, snr_next: float) -> Step:
@@ -149,7 +136,3 @@ EI_RELATIVE = Integrator(
 )  # fmt: skip
 DDPM = Integrator("ddpm", start="mean", weight=1.0, step_kl={"vp": ddpm_kl, "cld": ddpm_kl})
 ANALYTIC_DPM = Integrator("analytic-dpm", covariance=True)
-
-
-def _scalar(value: Array) -> float | Array:
-    return float(value) if np.ndim(value) == 0 else value

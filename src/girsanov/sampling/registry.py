@@ -90,9 +90,8 @@ def recipe(
     draws about it with the variance in one row more of `variances` (analytic-dpm), ``sample``
     returns the state there (N calls).
     """
-    return stochastic_named(sampler).recipe(
-        levels, start=start, variances=variances, bases=bases, last=last
-    )
+    named = SAMPLERS[require_sampler(sampler, (*stochastic_names(), *flow_priced_names()))]
+    return named.recipe(levels, start=start, variances=variances, bases=bases, last=last)
 
 
 def cld_recipe(

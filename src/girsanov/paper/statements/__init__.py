@@ -17,4 +17,5 @@ MODULES = (
     "grids",
     "coverage",
     "order",
+    "flow",
 )

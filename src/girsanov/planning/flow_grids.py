@@ -1,0 +1,290 @@
+"""The best grids of an ancestral sampler for every number of network calls, and what they cost.
+
+What a number of calls chooses on some examples is priced by the others; what it looks cheaper by
+is added to the price of the plan, whose grid all examples choose.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._checks import refuse, require
+from .._typing import Array, Indices, Json, Levels
+from ..ledger.entry import kl_from_tv, tv_from_kl
+from ..ledger.score_entry import score_floor
+from ..path_kl.cheaper_chain import StepChain, group_halves, planned_chain, with_more
+from ..path_kl.flow_cells import Priced, ancestral_prices
+from ..path_kl.flow_search import (
+    FlowSearch,
+    Route,
+    StepTable,
+    flow_table,
+    inner_of,
+    with_gaussian,
+)
+from ..path_kl.start import start_cost
+from ..sampling.ancestral import Ancestral, Inner
+from .on_grid import bare, chain_ledger, with_prices
+
+if TYPE_CHECKING:
+    from ..error_curve.flow_curve import FlowCurve
+    from ..path_kl.grid_cost import Prices
+    from .options import PlanOptions
+    from .plan import Plan
+
+MOST_CALLS = 256  # a plan may make
+FRONTIER = (*range(1, 33), 40, 48, 64)  # numbers of calls that a frontier tells of
+
+
+@dataclass(frozen=True)
+class FlowGrids:
+    """The best grids of an ancestral sampler, by network calls.
+
+    price: of analytic-dpm on the same levels, for starts and its steps; places: of the levels that
+    may be visited among the price's; end: where they end, a place; banned: pairs of places that no
+    step may join [K, K]; gaussian: whether steps may be analytic-dpm's.
+    """
+
+    price: Prices
+    sampler: Ancestral
+    flow: FlowCurve
+    last: str
+    places: Indices
+    end: int
+    banned: NDArray[np.bool_]
+    gaussian: bool
+    _searches: dict[int, FlowSearch] = field(default_factory=dict, repr=False)
+
+    @property
+    def levels(self) -> Levels:
+        """The SNRs that may be visited."""
+        return np.asarray(self.price.levels[self.places])
+
+    @property
+    def trained(self) -> Levels | None:
+        """The SNRs that the network must be asked at, None for any."""
+        trained = self.price.audit.facts.trained_levels
+        return None if trained is None else np.array(trained)
+
+    @property
+    def extra(self) -> int:
+        """Network calls besides those of steps: a last prediction."""
+        return int(self.last != "sample")
+
+    @cached_property
+    def tables(self) -> tuple[StepTable | None, StepTable | None]:
+        """The steps with one call and two, as all examples price them."""
+        return self._tables(None)
+
+    def _tables(self, half: int | None) -> tuple[StepTable | None, StepTable | None]:
+        groups = None if half is None else ~group_halves(len(self.flow.shares))[half]
+        flow, known = self.flow.pooled(groups), self._score
+        one = two = None
+        if self.sampler.calls == 1:
+            one = flow_table(flow, self.levels, 1, known)
+        if self.sampler.order == 2:
+            two = flow_table(flow, self.levels, 2, known)
+        if one is not None and self.gaussian:
+            one = with_gaussian(one, self._gaussian)
+        banned = self.banned
+        one, two = (
+            t and StepTable(np.where(banned, np.inf, t.cost), t.choice) for t in (one, two)
+        )
+        return one, two
+
+    @cached_property
+    def _gaussian(self) -> Array:
+        """What analytic-dpm's steps cost beyond half the integral of the measured error, [K,
+        K]."""
+        nodes = self.places + 1
+        part = replace(
+            self.price.choice(), curve=self.price.choice().curve.at(np.append(0, nodes))
+        )
+        used = self.price.totals[nodes] @ self.price.folds
+        return np.asarray(np.maximum(part.cell - (used[None] - used[:, None]), 0.0))
+
+    @cached_property
+    def _score(self) -> Array:
+        """S of `flow_search.py` up to each level, cumulated."""
+        probe = self.price.audit.probe
+        if probe is None or self.price.exact:
+            return np.zeros(len(self.places))
+        gain = np.maximum(probe.gain().value, 0.0)
+        s = self.price.audit.levels
+        half = np.concatenate([[0.0], np.cumsum(np.diff(s) * (gain[1:] + gain[:-1]) / 4)])
+        return np.asarray(np.interp(self.levels, s, half))
+
+    @cached_property
+    def _starts(self) -> Array:
+        price, nodes = self.price, self.places + 1
+        v = price.audit.frame.start_variances(price.start)
+        cost = start_cost(price.measured, self.levels, price.start, v) @ price.measured.shares
+        return np.asarray(np.maximum(cost - price.totals[nodes] @ price.folds, 0.0))
+
+    def _search(self, half: int | None) -> FlowSearch:
+        key = -1 if half is None else half
+        if key not in self._searches:
+            tables = self.tables if half is None else self._tables(half)
+            self._searches[key] = FlowSearch(self.levels, self._starts, *tables)
+        return self._searches[key]
+
+    def route(self, steps: int, half: int | None = None) -> Route | None:
+        """Return the best grid of so many network calls, chosen without one half of the groups."""
+        calls = steps - self.extra
+        if not 0 <= calls <= MOST_CALLS or (calls == 0 and not self.extra):
+            return None
+        return self._search(half).route(calls, self.end)
+
+    def require(self, steps: int) -> None:
+        """Refuse a number of network calls for which there is no grid, with what there is."""
+        if self.route(steps) is not None:
+            return
+        good = [n for n in range(1, MOST_CALLS + 1) if self.route(n) is not None]
+        rule = "have no grid within these limits and the steps that the audit followed"
+        require(bool(good), "steps", rule, steps)
+        odd = ", one more than twice the steps," if good[1:2] == [good[0] + 2] else ""
+        refuse("steps", f"must be a number{odd} of {good[0]} to {good[-1]}", steps)
+
+    def grid(self, route: Route) -> FlowGrid:
+        """Return a grid with the price of its steps."""
+        levels, nodes = self.levels[route.places], self.places[route.places] + 1
+        inner = inner_of(levels, route.ways, self.trained)
+        by_flow = ~np.isnan(inner.flow_to)
+        along = step_prices_of(self.flow, levels, inner)
+        chain = planned_chain(self.price, nodes, along, by_flow) if len(by_flow) else None
+        return FlowGrid(nodes, inner, chain)
+
+    def best(self, steps: int) -> FlowGrid:
+        """Return the best grid; its price, with what it looks cheaper by for having been
+        chosen."""
+        grid, other = self._cross_fitted(steps), self.without_gaussian
+        along_flow = not np.isnan(grid.inner.flow_to).any()
+        if along_flow or other is None or other.route(steps) is None:
+            return grid
+        return min(grid, other._cross_fitted(steps), key=self._upper_of)
+
+    @cached_property
+    def without_gaussian(self) -> FlowGrids | None:
+        """These grids without analytic-dpm's steps, whose path KL leaves more open; None if so."""
+        return replace(self, gaussian=False, _searches={}) if self.gaussian else None
+
+    def _cross_fitted(self, steps: int) -> FlowGrid:
+        route = self.route(steps)
+        assert route is not None
+        grid = self.grid(route)
+        if grid.chain is None or len(grid.chain.shares) == 1:
+            return grid
+        total, shares = 0.0, grid.chain.shares
+        for k, half in enumerate(group_halves(len(shares))):
+            route = self.route(steps, k)
+            other = None if route is None else self.grid(route).chain
+            if other is None:
+                return grid
+            total += float(other.nats.sum(axis=0) @ (shares * half))
+        more = max(0.0, total - float(grid.chain.nats.sum(axis=0) @ shares))
+        return grid._replace(chain=with_more(grid.chain, more))
+
+    def upper(self, steps: int) -> float:
+        """Return the upper ends of init and discretisation of the best grid, added."""
+        return self._upper_of(self.best(steps))
+
+    def _upper_of(self, grid: FlowGrid) -> float:
+        entries = chain_ledger(self.price, grid.nodes, grid.chain)
+        return sum(float(e.high or 0.0) for e in entries[:2])
+
+    def fewest(self, request: PlanOptions) -> tuple[int, str]:
+        """Return the fewest calls whose init and discretisation stay below the target, and why."""
+        target = float(request.kl or 0.0) if request.tv is None else kl_from_tv(request.tv)
+        reached = math.inf
+        for count in self.counts():
+            reached = min(reached, self.upper(count))
+            if reached <= target:
+                why = (
+                    f"the fewest steps whose init and discretisation stay below {target:.4g} nats"
+                )
+                return count, why
+        name = "kl" if request.tv is None else "tv"
+        least = reached if name == "kl" else tv_from_kl(reached)
+        rule = (
+            f"cannot be reached with {FRONTIER[-1]} steps: the least there is --{name} {least:.3g}"
+        )
+        refuse(name, rule, target if name == "kl" else request.tv, "Audit more examples")
+
+    def counts(self, more: int | None = None) -> list[int]:
+        """Return the numbers of calls that a frontier tells of, for which there is a grid."""
+        asked = sorted({*FRONTIER, *([more] if more else [])})
+        counts = [n for n in asked if self.route(n) is not None]
+        rule = "leave no grid that the audit followed the flow for"
+        require(bool(counts), "resolution, keep, among, widest", rule)
+        return counts
+
+    def frontier(self, steps: int | None = None) -> list[Json]:
+        """Return what the best grids of other numbers of calls cost above the cheapest."""
+        rows = []
+        for count in self.counts(steps):
+            route = self.route(count)
+            assert route is not None
+            chain = self.grid(route).chain
+            start = float(self._starts[route.places[0]])
+            rows.append((count, start, None if chain is None else chain.total()))
+        values = [start + (0.0 if cost is None else float(cost.value)) for _, start, cost in rows]
+        return [
+            {
+                "steps": count,
+                "above_best": value - min(values),
+                "standard_error": 0.0 if cost is None else float(cost.se),
+            }
+            for (count, _, cost), value in zip(rows, values, strict=True)
+        ]
+
+    def score_bound(self, steps: int) -> float:
+        """Return the lower bound of the score error of the path, of the best grid's levels."""
+        route = self.route(steps)
+        if self.price.exact or route is None:
+            return 0.0
+        return score_floor(self.price, self.places[route.places] + 1)
+
+    def standing_out(self) -> float:
+        """Return how many coordinates stand out of the noise at the end (`step_targets.py`)."""
+        s, v = float(self.levels[self.end]), self.price.audit.frame.moments.variances
+        return float(np.sum(s * v / (1 + s * v)))
+
+    def plan(self, grid: FlowGrid, why: str, rows: list[Json]) -> Plan:
+        """Return the plan of a grid, with its ledger and what it promises."""
+        price, name, inner = self.price, self.sampler.name, grid.inner
+        plan = bare(price, grid.nodes, last=self.last, why=why)
+        plan = replace(plan, sampler=name, inner=inner)
+        if not self.sampler.covariance:
+            plan = replace(plan, covariance=None, variances=None, axes=())
+        return with_prices(plan, price, grid.nodes, chain_ledger(price, grid.nodes, grid.chain),
+        rows,
+                      grid.chain)  # fmt: skip
+
+
+class FlowGrid(NamedTuple):
+    """A grid of nodes 1..K: how its steps are taken, and their price, None where there are
+    none."""
+
+    nodes: Indices
+    inner: Inner
+    chain: StepChain | None
+
+
+def step_prices_of(flow: FlowCurve, levels: Levels, inner: Inner) -> Priced:
+    """Return the prices of steps along the flow; of others nothing is said."""
+    by_flow, two = ~np.isnan(inner.flow_to), ~np.isnan(inner.middle)
+    flow_to = np.where(by_flow, inner.flow_to, levels[1:] * 2)
+    one, other = (
+        ancestral_prices(flow, levels[:-1], levels[1:], flow_to, calls) for calls in (1, 2)
+    )
+    return Priced(
+        np.where(two[:, None], other.nats, one.nats), one.known & by_flow,
+        np.where(by_flow, np.where(two, other.unseen, one.unseen), 0.0),
+        np.where(two, other.between, one.between),
+    )  # fmt: skip

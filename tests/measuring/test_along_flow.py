@@ -1,0 +1,131 @@
+"""What steps along the flow miss, as measured and as known, beside an independent computation."""
+
+import numpy as np
+import pytest
+import torch
+from flow_truth import LineMixture
+
+import girsanov as gv
+from girsanov.error_curve.curve import GROUPS
+from girsanov.measuring.along_flow import CALLS, start_levels, turns_for
+from girsanov.montecarlo import group_estimate
+
+PARTS = ([0.3, 0.7], [4.5, 7.0], [0.04, 0.15])  # skewed, and far from zero
+TRUTH = LineMixture(*PARTS)
+LAW = gv.GaussianMixture(PARTS[0], [[m] for m in PARTS[1]], [[[v]] for v in PARTS[2]])
+GRID = np.geomspace(0.02, 2000, 47)
+
+
+@pytest.fixture(scope="module")
+def known():
+    return gv.audit(gv.ExactDenoiser(LAW), LAW, levels=GRID).flow
+
+
+@pytest.fixture(scope="module")
+def measured():
+    return gv.audit(gv.ExactDenoiser(LAW), LAW, levels=GRID, examples=4000, seed=3).flow
+
+
+@pytest.mark.parametrize("snr", [0.05, 0.6, 2.5, 9.0, 60.0])
+@pytest.mark.parametrize("length", [0.1, 0.3, 0.9])
+def test_a_known_curve_is_that_of_many_small_steps(known, snr, length):
+    found, there = known.at(np.array([snr]), np.array([length]))
+    assert there.all()
+    for calls, value in ((1, found.one), (2, found.two)):
+        near = 0.03 if calls == 1 else 0.1
+        assert value[0, 0] == pytest.approx(TRUTH.missed(snr, length, calls), rel=near)
+
+
+@pytest.mark.parametrize("snr", [0.05, 0.6, 2.5, 60.0])
+@pytest.mark.parametrize("length", [0.25, 1.0])
+def test_a_measured_curve_agrees_within_its_standard_errors(measured, snr, length):
+    found, _ = measured.at(np.array([snr]), np.array([length]))
+    for calls, by_group in ((1, found.one[0]), (2, found.two[0])):
+        value, se, _ = group_estimate(by_group, measured.shares)
+        truth = TRUTH.missed(snr, length, calls)
+        # between start levels a quarter of log(1/sigma) apart a tenth is lost
+        assert abs(value - truth) < 5 * se + 0.1 * truth
+
+
+def test_products_are_those_of_the_flow(known):
+    snr, length = 3.0, 0.8
+    x, share = TRUTH.points(snr)
+    m = TRUTH.denoise(x, snr)
+    a = TRUTH.flow(x, snr, length) - TRUTH.step(x, snr, length, 1)
+    found, _ = known.at(np.array([snr]), np.array([length]))
+    truth = {"ab": a * (x - m), "am": a * m, "bb": (x - m) ** 2, "bm": (x - m) * m, "mm": m**2}
+    for name, values in truth.items():
+        assert getattr(found, name)[0, 0] == pytest.approx(share @ values, rel=0.03), name
+
+
+def test_what_the_audit_did_not_follow_is_not_known(measured):
+    finest = GRID[-1]
+    snr = np.array([finest / 2, finest * 1.1, GRID[0] / 2, 1.0])
+    _, there = measured.at(snr, np.array([0.5, 0.1, 0.2, 2.5]))
+    assert not there.any()
+
+
+def test_shorter_steps_than_measured_miss_less_but_not_less_than_a_smooth_network(measured):
+    lengths = np.array([0.125, 0.06, 0.01])
+    for name, power in (("one", 4), ("two", 6)):
+        mean = getattr(measured.at(np.full(3, 2.0), lengths)[0], name) @ measured.shares
+        fall = mean / mean[0]
+        assert (np.diff(mean) < 0).all()
+        assert (fall[1:] >= (lengths[1:] / lengths[0]) ** power * 0.999).all()
+
+
+def test_numbers_do_not_depend_on_the_batch_and_calls_are_counted():
+    calls = []
+    kinds = [
+        gv.audit(gv.ExactDenoiser(LAW), LAW, levels=17, examples=200, batch_size=b, seed=1,
+                 progress=lambda done, total: calls.append((done, total)))
+        for b in (64, 37)
+    ]  # fmt: skip
+    one, two = (kind.flow for kind in kinds)
+    for name, value in one.moments.items():
+        np.testing.assert_allclose(value, two.moments[name], rtol=1e-9, err_msg=name)
+    facts = kinds[0].facts
+    assert calls[-1][0] == calls[-1][1] == facts.calls + facts.flow_calls
+    assert facts.flow_calls == one.rows.sum() * CALLS
+
+
+def test_examples_take_turns_and_all_of_them_are_seen():
+    turns = turns_for(320, 1, GRID, 1.0)
+    starts = start_levels(GRID)
+    seen = np.array([turns.seen(np.arange(320), 0, k) for k in range(len(starts))])
+    assert turns.stride > 1
+    assert seen.any(axis=0).all()
+    groups = np.arange(320) % GROUPS
+    assert all(np.bincount(groups[row], minlength=GROUPS).min() > 0 for row in seen)
+
+
+def test_without_calls_nothing_is_measured_and_ancestral_samplers_are_refused():
+    audit = gv.audit(gv.ExactDenoiser(LAW), LAW, examples=64, levels=9, flow=0)
+    assert audit.flow is None
+    assert audit.facts.flow_calls == 0
+    with pytest.raises(gv.InputError, match="measured steps along the flow"):
+        audit.plan(steps=4, sampler="mixed", force=True)
+    with pytest.raises(gv.InputError, match="flow"):
+        gv.audit(gv.ExactDenoiser(LAW), LAW, flow=-1)
+
+
+def test_the_curve_is_kept_in_the_file(measured, tmp_path):
+    audit = gv.audit(gv.ExactDenoiser(LAW), LAW, examples=64, levels=9)
+    audit.save(tmp_path / "audit.json")
+    again = gv.load_audit(tmp_path / "audit.json").flow
+    assert audit.flow is not None
+    for name, value in audit.flow.tensors().items():
+        np.testing.assert_array_equal(value, again.tensors()[name])
+
+
+def test_a_network_that_answers_nan_along_its_flow_is_refused():
+    class Bad(gv.ExactDenoiser):
+        exact = False
+        calls = 0
+
+        def __call__(self, x, snr, label=None):
+            m = super().__call__(x, snr, label)
+            return m * float("nan") if isinstance(snr, torch.Tensor) and len(snr) == len(x) else m
+
+    with pytest.raises(gv.InputError, match="NaN"):
+        gv.audit(Bad(LAW), LAW, examples=64, levels=9)
