@@ -121,7 +121,7 @@ def test_seed_changes_the_numbers_and_is_all_that_does(report):
 def test_progress_covers_both_passes():
     seen = []
     audit(
-        Network(), table(), train=table(seed=1), levels=3, draws=1,
+        Network(), table(), train=table(seed=1), levels=3, draws=1, flow=0,
         progress=lambda *a: seen.append(a),
     )  # fmt: skip
     total = 300 * (3 + 2) + 300 * 3  # of the training data, no gaps

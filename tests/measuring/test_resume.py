@@ -61,11 +61,13 @@ def alike(one, two):
     for name, value in one.curve.errors.items():
         np.testing.assert_array_equal(value, two.curve.errors[name])
     np.testing.assert_array_equal(one.memorisation, two.memorisation)
+    for name, value in one.flow.tensors().items():
+        np.testing.assert_array_equal(value, two.flow.tensors()[name])
 
 
 def test_what_was_stopped_goes_on_to_the_same_bits(model, parts, tmp_path):
     whole = gv.audit(model, parts[1], train=parts[0], **ASKED)
-    total = whole.facts.calls
+    total = whole.facts.calls + whole.facts.flow_calls
     for calls in (total // 5, total // 2, total - 40):
         assert not stopped(model, parts, tmp_path / "p", calls)
     counted = []

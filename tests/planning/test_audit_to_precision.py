@@ -118,7 +118,7 @@ def test_a_stop_in_a_later_round_does_not_stand_in_the_way(tmp_path, monkeypatch
 def test_a_later_round_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
     monkeypatch.setattr(kept, "SECONDS", 0.0)
     monkeypatch.setattr(precise, "relative_half_width", lambda *a: 0.2)
-    asked = {"half_width": 0.15, "steps": 4, "batch_size": 64}
+    asked = {"half_width": 0.15, "steps": 4, "batch_size": 64, "flow": 0}
     once = gv.audit_to(Wrong(LAW), LAW, **asked)
     keep, ends, calls = tmp_path / "a.json.parts", [], []
 

@@ -24,7 +24,7 @@ def beyond(name, scale, sampler, seeds, *, planned, examples):
     weight = {"weight": 0.0} if sampler == "ddpm" else {}
     for seed in range(seeds):
         data = gv.load_data(law.sample(examples, seed=1000 + seed))
-        audit = gv.audit(denoiser, data, levels=np.geomspace(low, high, 17), seed=seed)
+        audit = gv.audit(denoiser, data, levels=np.geomspace(low, high, 17), seed=seed, flow=0)
         if planned:
             end = (0.7 * high) ** -0.5
             plan = audit.plan(steps=6, sampler=sampler, resolution=end, **weight)

@@ -29,7 +29,7 @@ OURS = ("analytic-dpm", "ddpm", "ei-relative", "ei-score")
 
 @pytest.fixture(scope="module")
 def measured():
-    return audit(ExactDenoiser(LAW), LAW, levels=17, examples=2000)
+    return audit(ExactDenoiser(LAW), LAW, levels=17, examples=2000, flow=0)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,9 @@ def test_ddpm_and_analytic_dpm_cost_as_much_on_the_same_levels(measured, sampler
 def test_the_ledger_of_a_score_plan_is_its_path_kl():
     """Against integrals of the Fisher information (theory 4.3), on a Gaussian law."""
     law, v = Gaussian([0.5], 0.3), 0.3
-    report = audit(ExactDenoiser(law), law, levels=np.geomspace(0.02, 200.0, 129), examples=4000)
+    report = audit(
+        ExactDenoiser(law), law, levels=np.geomspace(0.02, 200.0, 129), examples=4000, flow=0
+    )
     levels = report.levels[[0, 16, 40, 56, 80, 128]]
     times = CLD.time(levels)
 

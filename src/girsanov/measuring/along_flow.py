@@ -38,14 +38,19 @@ LEAST_ROWS, MOST_ROWS = 48, 1024  # examples at a start level, where there are a
 
 
 class Turns(NamedTuple):
-    """Which start levels an example is seen at; draws: noise paths of each."""
+    """Which start levels an example is seen at.
+
+    draws: noise paths of each; blocks: of examples, one of each group, in a draw.
+    """
 
     stride: int
     draws: int
+    blocks: int
 
     def seen(self, number: Indices, draw: int, start: int) -> NDArray[np.bool_]:
         """Return which of the examples of these numbers are seen at a start level, in a draw."""
-        return np.asarray((number // GROUPS + draw + start) % self.stride == 0)
+        turn = draw * self.blocks + number // GROUPS
+        return np.asarray((turn + start) % self.stride == 0)
 
     def starts(self, examples: int, levels: Levels) -> int:
         """Return how many starts all examples make; levels: of the audit."""
@@ -79,7 +84,8 @@ def turns_for(examples: int, draws: int, levels: Levels, calls: float) -> Turns:
     budget = calls * examples * draws * len(levels)
     rows = budget / (START_CALLS * len(start_levels(levels)))
     rows = min(examples * draws, MOST_ROWS, max(LEAST_ROWS, rows))
-    return Turns(max(1, int(examples * draws / rows)), draws)
+    blocks = max(1, examples // GROUPS)  # whole ones, so that all groups are seen everywhere
+    return Turns(min(blocks * draws, max(1, int(examples * draws / rows))), draws, blocks)
 
 
 def start_levels(levels: Levels) -> Levels:

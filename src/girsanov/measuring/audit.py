@@ -77,7 +77,7 @@ def measure_audit(denoiser: Denoiser, data: Dataset | Law, request: AuditOptions
     size = rows_for(denoiser, len(source), request.batch_size)
     once = Pass(seed=seed, processes=request.processes, batch_size=size)
     order = getattr(data, "class_order", None)
-    numbers = [len(source), len(seen or ()), seed, count, size, grid.tolist(), order]
+    numbers = [len(source), len(seen or ()), seed, count, size, grid.tolist(), order, turns]
     kept = keep_sums(request.keep, (denoiser, data, train, beside), numbers, request.processes)
     tick = partial(_shifted, request.progress, total=sum(parts))
     held_out = replace(once, full=math.prod(denoiser.shape) <= FULL_LIMIT, reference=beside,

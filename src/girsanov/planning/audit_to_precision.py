@@ -78,7 +78,7 @@ def measure_to_precision(
         asked_for = replace(request, examples=asked, draws=draws, levels=levels)
         return measure_audit(denoiser, data, asked_for)
 
-    pilot = replace(last, keep=None, trajectories=0)
+    pilot = replace(last, keep=None, trajectories=0, flow=0.0)
     audit = measured(min(PILOT, most), 1, coarse, pilot)
     for round_ in range(ROUNDS):
         noisy = audit.facts.examples * audit.facts.draws
@@ -87,7 +87,7 @@ def measure_to_precision(
         full = audit.facts.examples >= most and audit.facts.draws >= MOST_DRAWS
         if enough or full:
             break
-        spent += audit.facts.calls
+        spent += audit.facts.calls + audit.facts.flow_calls
         ratio = min(max((reached / wanted) ** 2, 1.0), 1e6 if reached < UNSURE else GROWTH)
         need = math.ceil((1 + MARGIN) * noisy * ratio)
         count = min(most, max(need, 2 * GROUPS))
