@@ -6,6 +6,10 @@ Ho, 2022). The scheduler's 1000 levels follow the cosine clock cut to the traine
     log s(u) = -2 log tan(pi u / 2),   u_t = u_first + (u_last - u_first) t / 999,         (1)
 
 so that every timestep that a sampler of diffusers can ask for was trained.
+
+It is told t by sines and cosines of t w_j, from one radian a timestep down to nearly none. By (1)
+the fast ones turn within a few hundredths of log sigma, where the best denoiser hardly changes:
+what is learnt from them is noise. `fast_columns` says which they are, for training to leave out.
 """
 
 from __future__ import annotations
@@ -14,14 +18,16 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from .._checks import need, require
 from ..process import Cosine
 
 if TYPE_CHECKING:
-    from .._typing import Array, Json
+    from .._typing import Array, Json, Tensor
 
 TIMESTEPS = 1000
+PERIODS = 10_000.0  # of the slowest feature in that of the fastest, in diffusers
 
 
 def build_unet(
@@ -61,6 +67,22 @@ def unet_config(shape: tuple[int, ...], classes: int = 0, base: int | None = Non
 def _twos(n: int) -> int:
     """Return how many times 2 divides n >= 1."""
     return (n & -n).bit_length() - 1
+
+
+def level_weight(network: Any) -> Any:
+    """Return the first weight that the features of a UNet's timestep meet, [size, features]."""
+    return network.time_embedding.linear_1.weight
+
+
+def fast_columns(network: Any, fastest: float) -> Tensor:
+    """Return which columns of `level_weight` belong to features above `fastest`, bool [features].
+
+    fastest: in radians a timestep.
+    """
+    half = network.time_proj.num_channels // 2
+    slowing = torch.arange(half) / (half - network.time_proj.downscale_freq_shift)
+    speeds: Tensor = PERIODS**-slowing
+    return (speeds > fastest).repeat(2)  # of the sines, and of the cosines
 
 
 def unet_scheduler(snr_range: tuple[float, float]) -> Any:

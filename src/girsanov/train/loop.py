@@ -32,7 +32,7 @@ from .checkpoint import Checkpoint, damaged, whole_step
 from .counters import Counters
 from .objective import Objective, stratified
 from .validation import score_error_nats, squared_errors
-from .weights import Lent, add_gradients, finite_or_none, numbered, reseed
+from .weights import Lent, SmoothInLevel, add_gradients, finite_or_none, numbered, reseed
 
 if TYPE_CHECKING:
     from .._typing import Array, Json, Progress, Tensor
@@ -67,6 +67,7 @@ class Trainer:
         self.own = slice(first, after)  # of every batch
         self.seed, self.batch_size, self.steps = seed, batch_size, 1
         self.parameters = list(model.network.parameters())
+        self.smooth = SmoothInLevel(model.network, options.fastest)
         decay = options.weight_decay
         # one pass over the weights; the usual dozen costs a small network a quarter of its step
         fused = model.device.type in ("cpu", "cuda")
@@ -95,6 +96,7 @@ class Trainer:
         self.model.network.eval()
         self.adam.zero_grad(set_to_none=True)
         (loss / math.prod(self.model.shape)).backward()  # type: ignore[no-untyped-call]
+        self.smooth.mask_gradient()
         add_gradients(self.parameters, self.processes)
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.options.clip)
         total = loss.detach().double().cpu()

@@ -25,6 +25,7 @@ class TrainOptions:
     held-out data, not the last ones; patience: evaluations without a better one before
     stopping; log_snr: range trained; preconditioning: ``wiener`` or ``edm``, for the MLP;
     width: of the MLP, or of the UNet's finest level; depth: of the MLP; None picks them;
+    fastest: radians a timestep of the fastest feature of its level that a UNet heeds, 1 for all;
     device: None takes an accelerator when there is one; precision: of the network's matrix
     products, ``float32`` or ``bfloat16`` (weights, sums and the optimiser stay in float32);
     compiled: by `torch.compile`, which changes the last digits.
@@ -43,6 +44,7 @@ class TrainOptions:
     preconditioning: str = "wiener"
     width: int | None = None
     depth: int | None = None
+    fastest: float = 0.04
     device: str | None = None
     precision: str = "float32"
     compiled: bool = False
@@ -56,6 +58,8 @@ class TrainOptions:
         require(0 <= dropout < 1, "dropout", "must lie in [0, 1)", dropout)
         require_number("clip", self.clip, above=0.0)
         require_number("averaging", self.averaging, above=0.0)
+        # the slowest of the narrowest UNet: without it, that one would not know its level at all
+        require_number("fastest", self.fastest, above=1e-3)
         require_count("evaluations", self.evaluations)
         require_count("patience", self.patience)
         require_choice("preconditioning", self.preconditioning, ("wiener", "edm"))

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from ..denoise.mlp import ResidualMLP
+from ..denoise.unet import fast_columns, level_weight
 from ..noise import NoiseSource
 
 if TYPE_CHECKING:
@@ -36,6 +37,26 @@ def reseed(network: Any, seed: int, step: int, process: int = 0) -> None:
             network.generator = torch.Generator(device)
         bits = NoiseSource(seed, "train dropout").uniform(step, process, 1)[0]
         network.generator.manual_seed(int(bits * 2**53))
+
+
+class SmoothInLevel:
+    """Keeps features of the level that are too fast from a UNet: their columns are and stay zero.
+
+    The saved network is an ordinary one in which they do nothing. A weight that is zero and has
+    no gradient stays so under the optimiser's steps, its decay of weights, averages and resuming.
+    """
+
+    def __init__(self, network: Any, fastest: float) -> None:
+        self.weight = None if isinstance(network, ResidualMLP) else level_weight(network)
+        if self.weight is not None:
+            self.heeded = (~fast_columns(network, fastest)).to(self.weight)
+            with torch.no_grad():
+                self.weight.mul_(self.heeded)
+
+    def mask_gradient(self) -> None:
+        """Take the gradient of these columns away, after it was made and before it is used."""
+        if self.weight is not None and self.weight.grad is not None:
+            self.weight.grad.mul_(self.heeded)
 
 
 class Lent:
