@@ -7,7 +7,7 @@ from flow_truth import LineMixture
 
 import girsanov as gv
 from girsanov.error_curve.curve import GROUPS
-from girsanov.measuring.along_flow import CALLS, start_levels, turns_for
+from girsanov.measuring.along_flow import START_CALLS, start_levels, turns_for
 from girsanov.montecarlo import group_estimate
 
 PARTS = ([0.3, 0.7], [4.5, 7.0], [0.04, 0.15])  # skewed, and far from zero
@@ -86,7 +86,7 @@ def test_numbers_do_not_depend_on_the_batch_and_calls_are_counted():
         np.testing.assert_allclose(value, two.moments[name], rtol=1e-9, err_msg=name)
     facts = kinds[0].facts
     assert calls[-1][0] == calls[-1][1] == facts.calls + facts.flow_calls
-    assert facts.flow_calls == one.rows.sum() * CALLS
+    assert facts.flow_calls == one.rows.sum() * START_CALLS
 
 
 def test_examples_take_turns_and_all_of_them_are_seen():

@@ -171,10 +171,10 @@ def measure_flow(
             own = None if label is None else label[row]
             moments = follow.moments(x, starts[start.numpy()], own)
             sums.add(start, (row + begin) % GROUPS, moments)
-            if options.keep is not None:
-                options.keep.after(number, sums.tensors())
             if options.progress is not None:
                 options.progress(min(done, total), total)
+            if options.keep is not None:
+                options.keep.after(number, sums.tensors())
     options.processes.add(*sums.tensors().values())
     return sums.curve(starts, float(levels[-1]))
 

@@ -10,7 +10,6 @@ other half.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..montecarlo import Estimate, group_estimate
+from .added_variances import added_variances
 from .flow_cells import Priced, step_prices
 from .ideal_grid import prefixes
 
 if TYPE_CHECKING:
     from .._typing import Array, Indices
-    from ..sampling.sampler import Step
     from .grid_cost import Prices
 
 
@@ -78,19 +77,30 @@ class StepChain:
         return missed, missed + math.sqrt(float((self.unseen**2).sum()))
 
 
-def cheaper(price: Prices, nodes: Indices, steps: Sequence[Step]) -> StepChain | None:
-    """Return the chain of a grid of nodes 1..K; steps: of its sampler, one for each.
+def cheaper(price: Prices, nodes: Indices) -> StepChain | None:
+    """Return the chain of a grid of nodes 1..K for the sampler of `price`.
 
     None where no step is cheaper along the flow, or nothing was measured along it.
     """
+    return price.kept(("chain", nodes.tobytes()), lambda: _cheaper(price, nodes))
+
+
+def _cheaper(price: Prices, nodes: Indices) -> StepChain | None:
     flow = price.audit.flow
     if flow is None or len(nodes) < 2 or price.process != "vp":
         return None
-    along = step_prices(flow, list(steps), price.curve.levels[nodes][1:])
+    levels = price.curve.levels[nodes]
+    variances, axes = added_variances(price, nodes[:-1])
+    bases = axes * (len(nodes) - 1) if len(axes) == 1 else axes
+    start = (0.0, 1.0, None)  # of no account to the steps
+    plan = price.sampler.recipe(
+        levels, start=start, variances=variances, bases=bases or None, last="sample"
+    )
+    along = step_prices(flow, list(plan.steps), levels[1:])
     both = _beside_each_other(price, nodes, along)
     chosen = np.zeros(both.path.shape, dtype=bool)
     for half in group_halves(len(both.shares)):
-        judges = both.shares * (~half if len(half) > 1 else half)
+        judges = both.shares * (~half if len(both.shares) > 1 else half)
         known = np.where(along.known[:, None], both.flow, 0.0)
         better = along.known & (known @ judges < both.path @ judges)
         chosen[:, half] = better[:, None]

@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 
 from .._checks import refuse, require, require_count
 from .._typing import Indices, Json, Levels
+from ..ledger.grid_ledger import chain_ledger
 from ..path_kl.flow_search import Route
 from ..path_kl.grid_cost import prices
 from ..sampling.ancestral import Ancestral
 from ..sampling.exponential_integrators import ANALYTIC_DPM
 from ..sampling.registry import sampler_named
 from .allowed_levels import Offer, ends_by, offer
-from .flow_grids import FlowGrids
-from .on_grid import grid_prices
+from .flow_grids import FlowGrid, FlowGrids
+from .on_grid import bare, grid_prices, with_prices
 from .options import GIVEN, PlanOptions
 from .step_targets import best_steps, why_best
 
@@ -50,7 +51,7 @@ def ancestral_plan(audit: AuditRecord, request: PlanOptions) -> Plan:
         count = best_steps(rows, bound, out)
         why = why_best(rows, count, grids.score_bound(count), out, exact=grids.price.exact)
     grids.require(count)
-    return grids.plan(grids.best(count), why, rows or grids.frontier(count))
+    return flow_plan(grids, grids.best(count), why, rows or grids.frontier(count))
 
 
 def every_ancestral(audit: AuditRecord, request: PlanOptions, counts: list[int]) -> Iterator[Plan]:
@@ -59,7 +60,7 @@ def every_ancestral(audit: AuditRecord, request: PlanOptions, counts: list[int])
     rows = grids.frontier()
     for count in counts:
         if grids.route(count) is not None:
-            yield grids.plan(grids.best(count), GIVEN, rows)
+            yield flow_plan(grids, grids.best(count), GIVEN, rows)
 
 
 def ancestral_on_grid(audit: AuditRecord, levels: Levels, request: PlanOptions) -> Plan:
@@ -73,7 +74,18 @@ def ancestral_on_grid(audit: AuditRecord, levels: Levels, request: PlanOptions) 
         rule = "must not have steps longer than the audit followed the flow for"
         require(math.isfinite(table.cost[i, j]), "levels", rule, levels[i : j + 1].tolist())
         ways.append((calls, int(table.choice[i, j])))
-    return grids.plan(grids.grid(Route(places, ways)), "the grid was given", [])
+    return flow_plan(grids, grids.grid(Route(places, ways)), "the grid was given", [])
+
+
+def flow_plan(grids: FlowGrids, grid: FlowGrid, why: str, rows: list[Json]) -> Plan:
+    """Return the plan of a grid, with its ledger and what it promises."""
+    price, nodes = grids.price, grid.nodes
+    plan = bare(price, nodes, last=grids.last, why=why)
+    plan = dataclasses.replace(plan, sampler=grids.sampler.name, inner=grid.inner)
+    if not grids.sampler.covariance:
+        plan = dataclasses.replace(plan, covariance=None, variances=None, axes=())
+    ledger = chain_ledger(price, nodes, grid.chain)
+    return with_prices(plan, price, nodes, ledger, rows, grid.chain)
 
 
 def flow_grids_of(

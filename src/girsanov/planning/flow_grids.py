@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from .._checks import refuse, require
 from .._typing import Array, Indices, Json, Levels
 from ..ledger.entry import kl_from_tv, tv_from_kl
+from ..ledger.grid_ledger import chain_ledger
 from ..ledger.score_entry import score_floor
 from ..path_kl.cheaper_chain import StepChain, group_halves, planned_chain, with_more
 from ..path_kl.flow_cells import Priced, ancestral_prices
@@ -30,13 +31,11 @@ from ..path_kl.flow_search import (
 )
 from ..path_kl.start import start_cost
 from ..sampling.ancestral import Ancestral, Inner
-from .on_grid import bare, chain_ledger, with_prices
 
 if TYPE_CHECKING:
     from ..error_curve.flow_curve import FlowCurve
     from ..path_kl.grid_cost import Prices
     from .options import PlanOptions
-    from .plan import Plan
 
 MOST_CALLS = 256  # a plan may make
 FRONTIER = (*range(1, 33), 40, 48, 64)  # numbers of calls that a frontier tells of
@@ -254,17 +253,6 @@ class FlowGrids:
         """Return how many coordinates stand out of the noise at the end (`step_targets.py`)."""
         s, v = float(self.levels[self.end]), self.price.audit.frame.moments.variances
         return float(np.sum(s * v / (1 + s * v)))
-
-    def plan(self, grid: FlowGrid, why: str, rows: list[Json]) -> Plan:
-        """Return the plan of a grid, with its ledger and what it promises."""
-        price, name, inner = self.price, self.sampler.name, grid.inner
-        plan = bare(price, grid.nodes, last=self.last, why=why)
-        plan = replace(plan, sampler=name, inner=inner)
-        if not self.sampler.covariance:
-            plan = replace(plan, covariance=None, variances=None, axes=())
-        return with_prices(plan, price, grid.nodes, chain_ledger(price, grid.nodes, grid.chain),
-        rows,
-                      grid.chain)  # fmt: skip
 
 
 class FlowGrid(NamedTuple):

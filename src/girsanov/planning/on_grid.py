@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .._checks import require, require_levels
-from ..basis import Basis
-from ..error_curve.interpolate import SAME_LEVEL, covariances
+from ..error_curve.interpolate import SAME_LEVEL
 from ..ledger.certify import promise
-from ..ledger.chain_entry import chain_entry
+from ..ledger.chain_entry import with_chain
 from ..ledger.entry import Entry
-from ..ledger.sampler_entries import sampler_entries
-from ..ledger.score_entry import score_floor, score_note
-from ..path_kl.cheaper_chain import StepChain, cheaper
+from ..ledger.grid_ledger import grid_ledger
+from ..path_kl.added_variances import added_variances
+from ..path_kl.cheaper_chain import StepChain
 from ..path_kl.grid_cost import Prices, prices
 from ..path_kl.ideal_grid import excess
 from ..sampling.registry import stochastic_named
@@ -23,7 +22,7 @@ from .matched_noise import beyond, matched, plus
 from .plan import Plan
 
 if TYPE_CHECKING:
-    from .._typing import Array, Indices, Json, Levels
+    from .._typing import Indices, Json, Levels
     from ..denoise.base import Denoiser
     from ..measuring.record import AuditRecord
     from ..montecarlo import Estimate
@@ -77,32 +76,6 @@ def plan_on(
     return with_prices(plan, price, nodes, entries, frontier, chain)
 
 
-def with_chain(
-    price: Prices, nodes: Indices, entries: tuple[Entry, ...], wanted: bool = True
-) -> tuple[tuple[Entry, ...], StepChain | None]:
-    """Return a ledger with its steps priced along the flow where that is less, and the chain."""
-    chain = chain_of(price, nodes) if wanted else None
-    if chain is None:
-        return entries, None
-    entry = chain_entry(price, nodes, chain)
-    if (entry.high or 0.0) >= (entries[1].high or 0.0):
-        return entries, None
-    return (entries[0], entry, *entries[2:]), chain
-
-
-def chain_of(price: Prices, nodes: Indices) -> StepChain | None:
-    """Return the cheaper chain of each step of a grid of nodes 1..K, None where that is its
-    own."""
-
-    def work_out() -> StepChain | None:
-        if price.audit.flow is None or len(nodes) < 2:
-            return None
-        steps = bare(price, nodes, last="sample", why="").recipe().steps
-        return cheaper(price, nodes, steps)
-
-    return price.kept(("chain", nodes.tobytes()), work_out)
-
-
 def with_prices(
     plan: Plan, price: Prices, nodes: Indices, entries: tuple[Entry, ...], frontier: list[Json],
     chain: StepChain | None,
@@ -118,7 +91,7 @@ def bare(price: Prices, nodes: Indices, *, last: str, why: str) -> Plan:
     """Return the plan for a grid of nodes 1..K without a ledger, which takes most of the time."""
     audit, frame, levels = price.audit, price.audit.frame, price.curve.levels[nodes]
     price.sampler.require_last(last)
-    variances, axes = _variances(price, nodes if last == "draw" else nodes[:-1])
+    variances, axes = added_variances(price, nodes if last == "draw" else nodes[:-1])
     return Plan(
         sampler=price.sampler.name,
         covariance=price.covariance,
@@ -134,37 +107,3 @@ def bare(price: Prices, nodes: Indices, *, last: str, why: str) -> Plan:
         model=audit.facts.model,
         calibration=audit.calibration,
     )
-
-
-def grid_ledger(
-    price: Prices, nodes: Indices, shares: tuple[Estimate, Estimate] | None = None
-) -> tuple[Entry, ...]:
-    """Return the entries init, discretisation and score of a grid, in nats."""
-    rows = sampler_entries(price, nodes, shares or excess(price, nodes))
-    if price.exact:
-        return (*rows, Entry("score", 0.0, 0.0, 0.0, "exact", "the denoiser is exact"))
-    low = score_floor(price, nodes)
-    return (*rows, Entry("score", None, low, None, "lower bound", score_note(price.audit)))
-
-
-def chain_ledger(price: Prices, nodes: Indices, chain: StepChain | None) -> tuple[Entry, ...]:
-    """Return the ledger of a grid whose steps a chain prices, None where there are no steps."""
-    entries = grid_ledger(price, nodes)
-    if chain is None:
-        return entries
-    return entries[0], chain_entry(price, nodes, chain), *entries[2:]
-
-
-def _variances(price: Prices, here: Indices) -> tuple[Array | None, tuple[Basis, ...]]:
-    if not price.sampler.covariance:
-        return None, ()
-    curve, frame, more = price.curve, price.audit.frame, price.unseen(here)
-    if price.covariance == "scalar":
-        return (price.variances(here) + more)[:, 0], ()
-    if price.covariance == "full":
-        d, full = curve.dimension, covariances(price.audit.curve, curve.levels[here])
-        values, vectors = np.linalg.eigh(full.mean(axis=1))
-        return np.maximum(values, 0) + more, tuple(Basis("pca", (d,), (v,)) for v in vectors)
-    name = str(price.covariance)
-    basis, bands = frame.bases[name]
-    return bands.spread(price.variances(here) + more), (basis,) if len(here) else ()

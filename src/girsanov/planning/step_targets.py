@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .._checks import InputError, figure, plural, refuse, require
+from ..ledger.chain_entry import with_chain
 from ..ledger.entry import tv_from_kl
 from ..ledger.sampler_entries import sampler_entries
+from ..path_kl.cheaper_chain import cheaper
 from ..path_kl.grid_search import MOST_LEVELS, SEARCH_SIZES
 from ..path_kl.ideal_grid import planned, prefixes
-from .on_grid import chain_of, with_chain
 
 if TYPE_CHECKING:
     from .._typing import Array, Indices, Json
@@ -197,7 +198,7 @@ def _costs(price: Prices, grids: Sequence[Indices]) -> Array:
 
 def _saved_along_flow(price: Prices, nodes: Indices) -> float:
     """Return by how much the steps of a grid are cheaper beside the chain along the flow."""
-    chain = chain_of(price, nodes)
+    chain = cheaper(price, nodes)
     if chain is None:
         return 0.0
     spent = prefixes(price, nodes)[1][-1] @ price.folds

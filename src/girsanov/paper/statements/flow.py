@@ -96,7 +96,7 @@ def quantile_price(law: GaussianMixture, snr: float, snr_next: float, flow_to: f
     return float(weight @ square / weight.sum() / (2 * (1 / snr_next - 1 / flow_to)))
 
 
-class Draws:
+class RandomDraws:
     """Numbers for random laws and samplers, by their place."""
 
     def __init__(self, seed: int) -> None:
@@ -113,7 +113,7 @@ class Draws:
         return low + (high - low) * float(self.source.uniform(1, self.place, 1)[0])
 
 
-def random_law(draws: Draws) -> GaussianMixture:
+def random_law(draws: RandomDraws) -> GaussianMixture:
     """Return a skewed, off-centre mixture on a line."""
     k = int(draws.uniform(1, 5))
     weights = np.exp(1.5 * draws.normal(k))
@@ -123,7 +123,7 @@ def random_law(draws: Draws) -> GaussianMixture:
     return GaussianMixture(weights / weights.sum(), means[:, None], variances[:, None, None])
 
 
-def random_trial(law: GaussianMixture, flow: FlowCurve, draws: Draws) -> Trial | None:
+def random_trial(law: GaussianMixture, flow: FlowCurve, draws: RandomDraws) -> Trial | None:
     """Return what a random sampler on a random grid certifies, and its truth; None if nothing."""
     steps, kind = int(draws.uniform(1, 9)), int(draws.uniform(0, 5))
     levels = np.sort(grid(law.variance, steps) * np.exp(0.2 * draws.normal(steps + 1)))
@@ -218,7 +218,7 @@ def known_series(seed: int) -> list[Series]:
 
 def run(quick: bool, seed: int) -> Result:
     """Check (1) by quantiles, its rates, and that no random sampler costs more than it."""
-    draws, rows = Draws(seed), list[Row]()
+    draws, rows = RandomDraws(seed), list[Row]()
     flow = exact_flow(SKEWED, LEVELS / SKEWED.variance, seed, None)
     for s, t, share in ((0.3, 0.9, 1.0), (1.5, 4.0, 0.4), (20.0, 45.0, 1.0)):
         to = s * (t / s) ** (1 + share)
