@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .._checks import plural
-from ..path_kl.cheaper_chain import StepChain, cheaper
 from ..path_kl.ideal_grid import prefixes
 from .entry import Entry, estimate_entry
 from .widening import left_open
 
 if TYPE_CHECKING:
     from .._typing import Array, Indices
+    from ..path_kl.cheaper_chain import StepChain
     from ..path_kl.grid_cost import Prices
 
 ALONG = "beside the chain that follows the flow and puts noise back"
@@ -65,16 +65,3 @@ def chain_ends(price: Prices, nodes: Indices, chain: StepChain) -> Array:
         above += _open_path(price, nodes[: k + 1], part, float(high - low))
         rows.append(first + np.array([low - below, total.value, high + above]))
     return np.array(rows, dtype=np.float64)
-
-
-def with_chain(
-    price: Prices, nodes: Indices, entries: tuple[Entry, ...], wanted: bool = True
-) -> tuple[tuple[Entry, ...], StepChain | None]:
-    """Return a ledger with its steps priced along the flow where that is less, and the chain."""
-    chain = cheaper(price, nodes) if wanted else None
-    if chain is None:
-        return entries, None
-    entry = chain_entry(price, nodes, chain)
-    if (entry.high or 0.0) >= (entries[1].high or 0.0):
-        return entries, None
-    return (entries[0], entry, *entries[2:]), chain

@@ -10,7 +10,7 @@ import numpy as np
 from .._checks import require, require_levels
 from ..error_curve.interpolate import SAME_LEVEL
 from ..ledger.certify import promise
-from ..ledger.chain_entry import with_chain
+from ..ledger.cheaper_steps import with_chain
 from ..ledger.entry import Entry
 from ..ledger.grid_ledger import grid_ledger
 from ..path_kl.added_variances import added_variances

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .._checks import InputError, figure, plural, refuse, require
-from ..ledger.chain_entry import with_chain
+from ..ledger.cheaper_steps import with_chain
 from ..ledger.entry import tv_from_kl
 from ..ledger.sampler_entries import sampler_entries
 from ..path_kl.cheaper_chain import cheaper
