@@ -1,4 +1,4 @@
-r"""What is certain of a plan's score error, the entry R - 1/2 int M ds of the ledger.
+r"""What is certain of a plan's score error, the entry R - 1/2 int M ds, and the whole ledger.
 
 M is the error of the unknown exact denoiser, so whatever lies above 1/2 int M gives a lower bound:
 
@@ -27,11 +27,15 @@ import numpy as np
 
 from ..montecarlo import Estimate, quantile
 from ..path_kl.grid_cost import Prices, prices
-from ..path_kl.ideal_grid import optimism_between, reference_between
+from ..path_kl.ideal_grid import excess, optimism_between, reference_between
+from .chain_entry import chain_entry
+from .entry import Entry
+from .sampler_entries import sampler_entries
 
 if TYPE_CHECKING:
     from .._typing import Array, Indices
     from ..measuring.record import AuditRecord
+    from ..path_kl.cheaper_chain import StepChain
 
 OF_PATH = (
     "it is a bound of the path KL, not of the output's; how much more there is cannot be known "
@@ -117,3 +121,22 @@ def _priced_again(price: Prices) -> Prices | None:
         return None
     sampler = (price.sampler, price.covariance, price.start)
     return prices(better, *sampler, levels=price.levels, menu=price.menu)
+
+
+def grid_ledger(
+    price: Prices, nodes: Indices, shares: tuple[Estimate, Estimate] | None = None
+) -> tuple[Entry, ...]:
+    """Return the entries init, discretisation and score of a grid, in nats."""
+    rows = sampler_entries(price, nodes, shares or excess(price, nodes))
+    if price.exact:
+        return (*rows, Entry("score", 0.0, 0.0, 0.0, "exact", "the denoiser is exact"))
+    low = score_floor(price, nodes)
+    return (*rows, Entry("score", None, low, None, "lower bound", score_note(price.audit)))
+
+
+def chain_ledger(price: Prices, nodes: Indices, chain: StepChain | None) -> tuple[Entry, ...]:
+    """Return the ledger of a grid whose steps a chain prices, None where there are no steps."""
+    entries = grid_ledger(price, nodes)
+    if chain is None:
+        return entries
+    return entries[0], chain_entry(price, nodes, chain), *entries[2:]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .._checks import refuse, require, require_count
 from .._typing import Indices, Json, Levels
-from ..ledger.grid_ledger import chain_ledger
+from ..ledger.score_entry import chain_ledger
 from ..path_kl.flow_search import Route
 from ..path_kl.grid_cost import prices
 from ..sampling.ancestral import Ancestral

@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from .._checks import refuse, require
 from .._typing import Array, Indices, Json, Levels
 from ..ledger.entry import kl_from_tv, tv_from_kl
-from ..ledger.grid_ledger import chain_ledger
-from ..ledger.score_entry import score_floor
+from ..ledger.score_entry import chain_ledger, score_floor
 from ..path_kl.cheaper_chain import StepChain, group_halves, planned_chain, with_more
 from ..path_kl.flow_cells import Priced, ancestral_prices
 from ..path_kl.flow_search import (

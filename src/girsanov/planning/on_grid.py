@@ -12,7 +12,7 @@ from ..error_curve.interpolate import SAME_LEVEL
 from ..ledger.certify import promise
 from ..ledger.cheaper_steps import with_chain
 from ..ledger.entry import Entry
-from ..ledger.grid_ledger import grid_ledger
+from ..ledger.score_entry import grid_ledger
 from ..path_kl.added_variances import added_variances
 from ..path_kl.cheaper_chain import StepChain
 from ..path_kl.grid_cost import Prices, prices
