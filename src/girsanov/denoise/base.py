@@ -10,7 +10,7 @@ import torch
 from .._checks import refuse, require
 
 if TYPE_CHECKING:
-    from .._typing import Tensor
+    from .._typing import Array, Tensor
     from ..noise import NoiseSource
 
 
@@ -47,6 +47,11 @@ class Denoiser(Protocol):
 def process_of(denoiser: Denoiser) -> str:
     """Return ``cld`` for a model that takes (x, w) of phase space [B, 2, *shape], else ``vp``."""
     return str(getattr(denoiser, "process", "vp"))
+
+
+def trained_levels(denoiser: Denoiser) -> Array | None:
+    """Return the SNRs this network must be asked at, increasing; None when any will do."""
+    return None if getattr(denoiser, "any_level", False) else getattr(denoiser, "levels", None)
 
 
 def with_phase_noise(

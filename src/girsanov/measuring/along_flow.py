@@ -19,11 +19,10 @@ import numpy as np
 import torch
 
 from .._checks import InputError
-from ..denoise.base import Denoiser, around, process_of
+from ..denoise.base import Denoiser, around, process_of, trained_levels
 from ..error_curve.curve import GROUPS, Examples
 from ..error_curve.flow_curve import FLOW_MOMENTS, LENGTHS, FlowCurve
 from ..noise import NoiseSource
-from .model_record import trained_levels
 from .options import Pass
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from .._checks import require_count
-from ..denoise.base import Denoiser, per_call
+from ..denoise.base import Denoiser, per_call, trained_levels
 from ..denoise.mlp import ResidualMLP
 from ..error_curve.between_levels import places_between
 from ..error_curve.class_means import about_class
@@ -31,7 +31,7 @@ from .examples import (
     require_shape,
 )
 from .measuring_pass import measure_curve
-from .model_record import facts_of, levels_to_audit, trained_levels
+from .model_record import facts_of, levels_to_audit
 from .options import AuditOptions, Pass
 from .record import AuditRecord
 from .resume import keep_sums

@@ -12,7 +12,7 @@ from .._checks import require, require_count, require_levels
 from ..data import Dataset
 from ..data.standardise import Standardisation, unchanged
 from ..denoise.arithmetic import arithmetic_of
-from ..denoise.base import Denoiser, process_of
+from ..denoise.base import Denoiser, process_of, trained_levels
 from ..denoise.classes import class_note
 from ..denoise.facts import ModelFacts
 from ..denoise.neighbours import Neighbours
@@ -44,11 +44,6 @@ def levels_to_audit(denoiser: Denoiser, levels: int | Levels) -> Levels:
     if trained is None:
         return grid
     return require_levels("levels", trained[np.unique(_nearest(trained, grid))], at_least=2)
-
-
-def trained_levels(denoiser: Denoiser) -> Array | None:
-    """Return the SNRs this network must be asked at, increasing; None when any will do."""
-    return None if getattr(denoiser, "any_level", False) else getattr(denoiser, "levels", None)
 
 
 def moved_to_trained(denoiser: Denoiser, grid: Levels) -> Levels:
