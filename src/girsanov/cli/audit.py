@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     levels=Option(min=2, help="Noise levels to measure (default 65)."),
     draws=Option(min=1, help="Noise paths per example."),
     trajectories=Option(min=0, help="Of the teacher, to plan ddim, heun, dpmpp-2m on; 256 do."),
+    flow=Option(min=0, help="Calls a level and example for steps along the flow (2)."),
     calls=Option(min=1, help="Spend at most so many network calls, of all models."),
     half_width="Know what a plan costs to this share of it (0.03: 3 %), by few calls.",
     steps=Option(min=1, help="Of the plan of --half-width (default: the best number)."),
@@ -56,6 +57,12 @@ def audit(request: workflow.AuditRequest, *, json: AsJson = False) -> None:
     console.result(json, audited.to_json(), view, audited.verdict)
 
 
+def _along_flow(audit: Audit) -> str:
+    """Return what was spent on steps along the flow, in words."""
+    calls = audit.facts.flow_calls
+    return f", and {plural(calls, 'call')} for steps along the flow" if calls else ""
+
+
 def _print(audit: Audit) -> None:
     """Print the curve in one line and what was spent."""
     import numpy as np
@@ -73,7 +80,8 @@ def _print(audit: Audit) -> None:
     if audit.curve.exact:
         spent = f"the law knows its curve, at {plural(len(audit.levels), 'level')}"
     terminal.print(
-        f"{spent}{seen}: {plural(facts.calls, 'network call')} in {facts.seconds:.1f} s"
+        f"{spent}{seen}: {plural(facts.calls, 'network call')}"
+        f"{_along_flow(audit)} in {facts.seconds:.1f} s"
     )
     low, high = audit.levels[-1] ** -0.5, audit.levels[0] ** -0.5
     terminal.print(f"error x SNR per dimension, from noise {high:.3g} to {low:.3g}")

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 START_SPACING = 0.25  # of start levels, in log(1/sigma)
 START_CALLS = 5 * len(LENGTHS)  # of one start: four of Runge and Kutta and a midpoint for each
 USUAL_CALLS = 2.0  # a level and example
-LEAST_ROWS, MOST_ROWS = 48, 1024  # examples at a start level, where there are as many
+LEAST_ROWS, MOST_ROWS = GROUPS, 1024  # examples at a start level, where there are as many
 
 
 class Turns(NamedTuple):

@@ -97,6 +97,7 @@ def _measured(
         train = None if train is None else latents_of(denoiser, train, cache)[0]
     options: dict[str, Any] = {
         "train": train, "trajectories": request.trajectories, "reference": other,
+        "flow": _flow_calls(request),
         "seed": request.seed, "batch_size": request.batch_size, "keep": keep, "processes": among,
         "progress": progress,
     }  # fmt: skip
@@ -107,6 +108,15 @@ def _measured(
                             levels=levels, **options)  # fmt: skip
     measured = _noted(measured, denoiser, data, None if among.rank else train)
     return measured if lost is None else measured.with_facts(vae=lost)
+
+
+def _flow_calls(request: AuditRequest) -> float | None:
+    """Return how many calls a level and example follow the flow, None for the usual number."""
+    if request.calls is None:
+        return request.flow
+    rule = "is not for --calls, all of which measure the error"
+    require(not request.flow, "--flow", rule, request.flow, "Give --examples and --levels")
+    return 0.0
 
 
 def _data(

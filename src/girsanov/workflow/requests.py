@@ -91,7 +91,8 @@ class AuditRequest(Request):
     data, to measure memorisation; labels, drop: columns of the classes, and to leave out;
     class_order: of classes that are numbers, ``number`` (default) or ``text``; examples, levels,
     draws: how many examples, noise levels and noise paths an example; trajectories: of the
-    teacher, to plan ODE samplers on; calls: network calls at most, which are then shared
+    teacher, to plan ODE samplers on; flow: calls a level and example for steps along the flow
+    (default 2, and 0 with calls); calls: network calls at most, which are then shared
     out between levels and examples; half_width, steps: or measure until the discretisation of a
     plan of so many steps (by default the best number) is known to this share of itself;
     guidance: weight of a pipeline's guidance, 1 for none; reference: a better model, for a higher
@@ -112,6 +113,7 @@ class AuditRequest(Request):
     levels: int | None = None
     draws: int | None = None
     trajectories: int = 0
+    flow: float | None = None
     calls: int | None = None
     half_width: float | None = None
     steps: int | None = None
