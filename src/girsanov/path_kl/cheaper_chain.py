@@ -33,7 +33,8 @@ class StepChain:
     nats: [N, B]; along: which groups price a step along the flow [N, B]; shares: of the groups
     [B];
     unseen: what steps along the flow may cost by what no example showed [N]; between: the share of
-    their price that interpolation may miss [N]; sure: whether all of
+    their price that interpolation may miss [N]; more: nats by which the steps look cheaper than
+    they are for having been chosen by these examples; sure: whether all of
     it is known without sampling.
     """
 
@@ -43,6 +44,7 @@ class StepChain:
     unseen: Array
     between: Array
     sure: bool
+    more: float = 0.0
 
     @property
     def any(self) -> bool:
@@ -62,8 +64,8 @@ class StepChain:
         )  # fmt: skip
 
     def total(self) -> Estimate:
-        """Return the price of all steps."""
-        by_group = self.nats.sum(axis=0)
+        """Return the price of all steps, with what they look cheaper by."""
+        by_group = self.nats.sum(axis=0) + self.more
         estimate = group_estimate(by_group, self.shares)
         return estimate if not self.sure else Estimate(float(estimate.value), 0.0)
 
@@ -74,7 +76,7 @@ class StepChain:
         """
         along = (self.nats * self.along) @ self.shares
         missed = float(self.between @ along)
-        return missed, missed + math.sqrt(float((self.unseen**2).sum()))
+        return missed + self.more, missed + math.sqrt(float((self.unseen**2).sum()))
 
 
 def cheaper(price: Prices, nodes: Indices) -> StepChain | None:
@@ -160,10 +162,3 @@ def _chain(price: Prices, both: _Both, chosen: NDArray[np.bool_], along: Priced)
     sure = (flow.exact or not some.any()) and price.curve.exact
     unseen, between = (np.where(some, x, 0.0) for x in (along.unseen, along.between))
     return StepChain(nats, chosen, both.shares, unseen, between, sure)
-
-
-def with_more(chain: StepChain, more: float) -> StepChain:
-    """Return a chain that costs so many nats more, in its first step."""
-    nats = chain.nats.copy()
-    nats[0] += more
-    return replace(chain, nats=nats)

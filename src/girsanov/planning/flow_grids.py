@@ -18,7 +18,7 @@ from .._checks import refuse, require
 from .._typing import Array, Indices, Json, Levels
 from ..ledger.entry import kl_from_tv, tv_from_kl
 from ..ledger.score_entry import chain_ledger, score_floor
-from ..path_kl.cheaper_chain import StepChain, group_halves, planned_chain, with_more
+from ..path_kl.cheaper_chain import StepChain, group_halves, planned_chain
 from ..path_kl.flow_cells import Priced, ancestral_prices
 from ..path_kl.flow_search import (
     FlowSearch,
@@ -186,7 +186,7 @@ class FlowGrids:
                 return grid
             total += float(other.nats.sum(axis=0) @ (shares * half))
         more = max(0.0, total - float(grid.chain.nats.sum(axis=0) @ shares))
-        return grid._replace(chain=with_more(grid.chain, more))
+        return grid._replace(chain=replace(grid.chain, more=more))
 
     def upper(self, steps: int) -> float:
         """Return the upper ends of init and discretisation of the best grid, added."""
