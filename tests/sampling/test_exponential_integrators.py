@@ -236,7 +236,8 @@ def test_a_gaussian_recipe_colours_each_step():
             "ddim",
             GRID,
             {},
-            "sampler: must be one of ei-score, ei-relative, ddpm, analytic-dpm; got",
+            "sampler: must be one of ei-score, ei-relative, ddpm, analytic-dpm, euler-ancestral, "
+            "dpm2-ancestral, mixed; got",
         ),
         ("x0", GRID, {}, "^sampler: x0 is called ddpm now$"),
         ("gaussian", GRID, {}, "^sampler: gaussian is called analytic-dpm now$"),

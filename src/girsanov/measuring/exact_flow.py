@@ -23,9 +23,9 @@ FINE_LENGTHS = (
     *(0.0625, 0.125, 0.1875, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0, 1.125, 1.25, 1.375, 1.5),
     *(1.75, 2.0, 2.25, 2.5, 3.0, 3.5, 4.0),
 )
-SPACING = 0.1  # of points, in units of the noise: where modes part the flow is steep
-NO_MASS = 1e-16  # of the largest density, per point
-MOST_POINTS = 2**17  # of a line that are looked at
+SPACING = 0.025  # of points, in units of the noise: where modes part the flow is steep
+NO_MASS = 1e-13  # of the largest density, per point
+MOST_POINTS, ENOUGH_POINTS = 2**19, 2000  # of a line that are looked at, and that are kept
 DRAWS = 1024  # of a law in more dimensions
 CALLS_A_LEVEL = 4.0  # of each draw
 KEPT = 8  # laws that are remembered
@@ -93,5 +93,7 @@ def _line(law: Law, snr: float) -> tuple[Array, Array] | None:
         return None
     x = np.linspace(low, high, count)
     p = np.exp(law.log_prob(torch.from_numpy(x)[:, None], snr).numpy())
-    keep = p > NO_MASS * p.max()
+    keep = np.flatnonzero(p > NO_MASS * p.max())
+    # where the noise is finer than the law, the law is what has to be resolved
+    keep = keep[:: -(-len(keep) // ENOUGH_POINTS)]
     return x[keep], p[keep] / p[keep].sum()

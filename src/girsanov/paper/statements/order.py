@@ -69,7 +69,7 @@ def samplers() -> dict[str, tuple[int, Make]]:
     plain = {name: one for name, one in SAMPLERS.items() if not one.covariance}
     makers = {name: (one.order, sampled(name)) for name, one in plain.items()}
     makers |= {f"cld {name}": (one.order, sampled(name, "cld"))
-             for name, one in plain.items() if one.stochastic}  # fmt: skip
+             for name, one in plain.items() if one.stochastic and not one.flow_priced}  # fmt: skip
     strang = (STRANG_ORDER, lambda levels: strang_recipe(levels, last="sample"))
     return makers | {"cld strang": strang}
 
