@@ -130,7 +130,9 @@ def _recipes(
     """Yield names and what makes their plans; the usual end first, so that it names a tie."""
     finest = float(audit.levels[-1] ** -0.5)
     for sampler in names:
-        if sampler_named(sampler).covariance:
+        if sampler_named(sampler).flow_priced:
+            yield from _along_flow(audit, steps, sampler)
+        elif sampler_named(sampler).covariance:
             yield from _gaussian(audit, steps, fresh)
             guided = audit.facts.guided  # calibrated, it would not be any more
             if fresh and not audit.facts.exact and not guided:
@@ -144,6 +146,13 @@ def _recipes(
             yield from _by_hand(audit, steps, sampler, end(audit, HAND_ENDS[0]), sampler)
             if right is not None:
                 yield from _calibrated_ode_sampler(right, steps, sampler)
+
+
+def _along_flow(audit: AuditRecord, steps: int, sampler: str) -> Iterator[Maker]:
+    plan = partial(make_plan, audit, steps=steps, sampler=sampler)
+    yield f"{sampler}, planned", plan
+    for sigma in dict.fromkeys(end(audit, share) for share in ENDS):
+        yield f"{sampler}, planned to {sigma:.3g}", partial(plan, resolution=sigma)
 
 
 def _gaussian(audit: AuditRecord, steps: int, fresh: bool) -> Iterator[Maker]:
@@ -212,7 +221,8 @@ def _different(plans: dict[str, Plan]) -> list[Candidate]:
     """Return candidates without those that visit the same levels with the same covariance."""
     seen: dict[Any, Candidate] = {}
     for name, plan in plans.items():
-        visits = (plan.start, plan.last, tuple(plan.levels))
+        inner = () if plan.inner is None else tuple(plan.inner.flow_to)
+        visits = (plan.start, plan.last, tuple(plan.levels), inner)
         of = json.dumps(plan.scheduler and plan.scheduler.config, sort_keys=True)
         key = (plan.sampler, plan.covariance, plan.calibration is None, of, *visits)
         seen.setdefault(key, Candidate(name, plan))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # torch is slow to import, and planning needs none
     from ..plan import Plan
 
 ENTRANTS = ("analytic-dpm", "ddpm")
+FLOW_ENTRANTS = ("mixed",)  # where the audit followed the flow
 TOURNAMENT_CALLS = 200_000  # network calls that a tournament spends
 
 
@@ -75,7 +76,8 @@ def _some(candidates: object) -> bool:
 def wanted(audit: AuditRecord, only: Sequence[str] | None) -> tuple[str, ...]:
     """Return the names of the samplers that enter, checked."""
     solvers = () if audit.trajectories is None else ode_names()
-    names = (*ENTRANTS, *solvers) if only is None else tuple(only)
+    flows = () if audit.flow is None else FLOW_ENTRANTS
+    names = (*ENTRANTS, *flows, *solvers) if only is None else tuple(only)
     for name in names:
         refuse_renamed(name)
         choices = ", ".join(SAMPLERS)
@@ -84,4 +86,7 @@ def wanted(audit: AuditRecord, only: Sequence[str] | None) -> tuple[str, ...]:
         rule = "takes trajectories to be planned on, which this audit has none of"
         met = SAMPLERS[name].stochastic or audit.trajectories is not None
         require(met, "candidates", rule, name, "Audit with --trajectories 256")
+        rule = "takes an audit that followed the flow"
+        followed = not SAMPLERS[name].flow_priced or audit.flow is not None
+        require(followed, "candidates", rule, name, "Audit without --flow 0")
     return names
