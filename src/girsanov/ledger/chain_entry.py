@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from ..path_kl.cheaper_chain import StepChain
     from ..path_kl.grid_cost import Prices
 
-ALONG = "beside the chain that follows the flow and puts noise back"
-IF_EXACT = "as of an exact network: the flow's score error is not identifiable"
+ALONG = "priced along the probability flow"
+IF_EXACT = (
+    "this is the price of an exact network: what this one does wrong along its flow cannot be "
+    "known from data"
+)
 
 
 def chain_entry(price: Prices, nodes: Indices, chain: StepChain) -> Entry:
@@ -46,8 +49,10 @@ def _note(price: Prices, chain: StepChain) -> str:
     count = len(chain.along)
     along = int(chain.along.any(axis=1).sum())
     which = "all of them" if along == count else f"{along} of them"
-    rest = "" if along == count else ", the others beside the reversed process"
-    note = f"what {plural(count, 'step')} cost the output at most, {which} {ALONG}{rest}"
+    rest = "" if along == count else ", the others by their path KL"
+    note = (
+        f"what {plural(count, 'step')} add to the KL of the output at most, {which} {ALONG}{rest}"
+    )
     return note if price.exact else f"{note}; {IF_EXACT}"
 
 

@@ -123,15 +123,23 @@ class Plan:
             words += self.scheduler.name
         else:
             words += self.sampler
-            words += f" with {self.covariance} covariance" if self.covariance else ""
+            words += f" with {self.covariance} covariance" if self._covers else ""
+            words += "" if self.inner is None else self.inner.words()
         words += ", calibrated" if self.calibration is not None else ""
         words += ", matched to the data's spread" if self.pilot is not None else ""
         return words + (", in phase space" if self.process == "cld" else "")
 
     @property
+    def _covers(self) -> bool:
+        """Whether a step of it, or its last draw, adds the measured covariance."""
+        if self.inner is None or self.last == "draw":
+            return self.covariance is not None
+        return self.covariance is not None and bool(np.isnan(self.inner.flow_to).any())
+
+    @property
     def sampler_words(self) -> str:
         """What it samples with, in words: gaussian, pca covariance, calibrated."""
-        words = self.sampler + (f", {self.covariance} covariance" if self.covariance else "")
+        words = self.sampler + (f", {self.covariance} covariance" if self._covers else "")
         words += ", calibrated" if self.calibration is not None else ""
         return words + (", in phase space" if self.process == "cld" else "")
 

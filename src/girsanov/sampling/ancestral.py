@@ -67,6 +67,15 @@ class Inner:
             )
         ]
 
+    def words(self) -> str:
+        """Return which steps are taken in which way, "" if all are alike: `: 7 of 2 calls, 1 of
+        1`."""
+        two, gaussian = (int(x.sum()) for x in (~np.isnan(self.middle), np.isnan(self.flow_to)))
+        one = len(self.middle) - two - gaussian
+        ways = ((two, "of 2 calls"), (one, "of 1 call"), (gaussian, "of analytic-dpm"))
+        parts = [f"{count} {way}" for count, way in ways if count]
+        return f": {', '.join(parts)}" if len(parts) > 1 else ""
+
     def tensors(self) -> dict[str, Array]:
         """Return the arrays by name, 0 for NaN."""
         own = {"flow_to": self.flow_to, "middle": self.middle}
