@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .._typing import Array, Indices, Levels, Tensor
 
 START_SPACING = 0.25  # of start levels, in log(1/sigma)
-START_CALLS = 5 * len(LENGTHS)  # of one start: four of Runge and Kutta and a midpoint for each
+START_CALLS = 5 * len(LENGTHS) + 4  # of one start: of Runge and Kutta, and midpoints
 USUAL_CALLS = 2.0  # a level and example
 LEAST_ROWS, MOST_ROWS = GROUPS, 1024  # examples at a start level, where there are as many
 
@@ -204,7 +204,10 @@ class Follow:
         m = self._call(x, lam, label)
         b, state, before = x - m, x, 0.0
         for length in self.lengths:
-            answer = self._call(state, lam + before, label) if before else m
+            if not before:  # in two halves: else the midpoint's level would be its own judge
+                state = self._runge_kutta(state, m, lam, length / 2, label)
+                before = length / 2
+            answer = self._call(state, lam + before, label)
             state = self._runge_kutta(state, answer, lam + before, length - before, label)
             before = length
             one = state - (m + math.exp(-length) * b)

@@ -30,6 +30,7 @@ from .examples import (
     require_reference,
     require_shape,
 )
+from .jitter import jitter_of, rough_notes
 from .measuring_pass import measure_curve
 from .model_record import facts_of, levels_to_audit
 from .options import AuditOptions, Pass
@@ -95,13 +96,17 @@ def measure_audit(denoiser: Denoiser, data: Dataset | Law, request: AuditOptions
     if turns is not None:
         following = replace(once, progress=tick(sum(parts[:3])), keep=kept("flow"))
         flow = measure_flow(denoiser, source, grid, turns, following)
+    rough = None if flow is None or exact else jitter_of(denoiser, source, flow.levels, seed)
     facts = facts_of(
         denoiser, data, begun, reference=beside, alone=alone, exact=exact, examples=len(source),
         draws=count, seed=seed, calls=sum(parts[:3]) + parts[0] * (request.reference is not None),
         moments_from=origin, trajectories=paths, levels_between=between.gaps,
         training_examples=len(seen or ()), diameter=diameter(whole, moments.mean),
     )  # fmt: skip
-    facts = replace(facts, suspects=suspected(denoiser, source, curve, seed), flow_calls=parts[3])
+    facts = replace(
+        facts, suspects=suspected(denoiser, source, curve, seed), flow_calls=parts[3],
+        jitter=rough, notes=(*facts.notes, *rough_notes(rough, math.prod(denoiser.shape))),
+    )  # fmt: skip
     return AuditRecord(curve, frame, memorisation, facts, teacher, line_seen=line, flow=flow)
 
 

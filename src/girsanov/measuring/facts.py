@@ -36,6 +36,20 @@ class Precision:
     calls_before: int
 
 
+@dataclass(frozen=True)
+class Jitter:
+    """How rough a network is in the noise level: variance of its jitter, in sigma^2 a coordinate.
+
+    noise: the levels sigma, coarsest first; variance, standard_error: at each; calls: what it
+    cost.
+    """
+
+    noise: tuple[float, ...]
+    variance: tuple[float, ...]
+    standard_error: tuple[float, ...]
+    calls: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class AuditFacts:
     """What was audited, on what, how, and what was noticed.
@@ -45,8 +59,9 @@ class AuditFacts:
     diameter: of the data about their mean; seconds: of the audit; units: of data whose model has
     none, as `Standardisation.to_json`; scale: user units in one of the curve; neighbours: examples
     that stood beside the model, or without_neighbours: why none did; flow_calls: network calls for
-    steps along the flow, beside `calls`; suspects: rows that decide an
-    audit in doubt; left_out: columns; commands: that led here; untrained, beaten: in plans;
+    steps along the flow, beside `calls`; jitter: of a network that may be asked at any level;
+    suspects: rows that decide an audit in doubt; left_out: columns; commands: that led here;
+    untrained, beaten: in plans;
     calibrated: whether the audit is of the corrected denoiser; others: of unknown names in a file.
     """
 
@@ -86,6 +101,7 @@ class AuditFacts:
     neighbours: int = 0
     reference: str = ""
     flow_calls: Annotated[int, FieldRule("a number >= 0", lambda value: value >= 0)] = 0
+    jitter: Jitter | None = None
     suspects: Annotated[tuple[int, ...], FieldRule("row numbers")] = ()
     precision: Precision | None = None
     notes: tuple[str, ...] = ()
