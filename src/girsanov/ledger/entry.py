@@ -71,7 +71,10 @@ def entry_from_json(content: Json) -> Entry:
     entry = Entry(**content)
     for name in ("value", "low", "high"):
         if getattr(entry, name) is not None:
-            require_number(name, getattr(entry, name))
+            number = require_number(name, getattr(entry, name))
+            require(number >= 0, name, "must not be negative", number)
+    ends = [x for x in (entry.low, entry.value, entry.high) if x is not None]
+    require(ends == sorted(ends), "low, value, high", "must not fall", ends)
     require_choice("kind", entry.kind, get_args(EntryKind))
     stated = entry.kind != "lower bound" or entry.low is not None
     require(stated, "low", "must be a number, of a lower bound", entry.low)

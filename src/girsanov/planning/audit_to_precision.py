@@ -116,8 +116,11 @@ def precision_words(precision: Precision, count: int) -> str:
 
 
 def relative_half_width(audit: AuditRecord, steps: int | None) -> float:
-    """Return half the width of the interval of the discretisation of a plan, over its value."""
-    plan = make_plan(audit, steps=steps, force=True)
+    """Return half the width of the interval of the discretisation of a plan, over its value.
+
+    As its path KL has it, whose interval more examples narrow.
+    """
+    plan = make_plan(replace(audit, flow=None), steps=steps, force=True)
     entry = next(e for e in plan.ledger if e.name == "discretisation")
     low, value, high = np.array([entry.low, entry.value, entry.high], dtype=np.float64)
     return math.inf if value <= 0 else float((high - low) / 2 / value)

@@ -11,6 +11,7 @@ from .._checks import (
     InputError,
     require,
     require_choice,
+    require_count,
     require_levels,
     require_number,
 )
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
 RECORDED = (
     *("why", "model", "command", "scheduler", "pilot", "limits", "cannot_tell", "tournament"),
 )
+
+
+LEDGER_RULE = "must have the entries init, discretisation and score"
+ROUNDING = 1e-9  # nats that a difference may fall below 0
 
 
 def load_plan(path: PathLike) -> Plan:
@@ -111,13 +116,18 @@ def require_whole_plan(plan: Plan, content: Json) -> None:
     require(plan.covariance in choices, "covariance", "must fit the sampler", plan.covariance)
     require(isinstance(plan.frontier, list), "frontier", "must be a list", plan.frontier)
     for row in plan.frontier:
-        for name in ("steps", "above_best", "standard_error"):
-            require_number(f"frontier {name}", row[name])
+        require_count("frontier steps", row["steps"])
+        for name in ("above_best", "standard_error"):
+            number = require_number(f"frontier {name}", row[name])
+            require(number >= -ROUNDING, f"frontier {name}", "must not be negative", number)
     if plan.inner is not None:
         plan.inner.require_fits(plan.levels)
     for name in ("steps", "levels", "calibrated", "process", "kernels"):
         same = content.get(name) == plan.summary().get(name)
         require(same, name, "must agree with the arrays")
+    if sampler is not None and sampler.stochastic:
+        entries = [entry.name for entry in plan.ledger]
+        require(entries == ["init", "discretisation", "score"], "ledger", LEDGER_RULE, entries)
     d, cells = plan.moments.basis.dimension, plan.covered
     shape: tuple[int, ...] = (d,)
     if plan.start == "class":
