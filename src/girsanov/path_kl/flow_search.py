@@ -86,7 +86,11 @@ class FlowSearch:
         self, levels: Levels, start: Array, one: StepTable | None, two: StepTable | None
     ) -> None:
         self.levels, self.one, self.two = levels, one, two
-        self.cost, self.parent, self.taken = [start], [np.full(len(start), -1)], [0 * start]
+        self.cost, self.parent, self.taken = (
+            [start],
+            [np.full(len(start), -1)],
+            [np.zeros(len(start))],
+        )
 
     def _extend(self) -> None:
         best, parent = np.full(len(self.levels), np.inf), np.full(len(self.levels), -1)

@@ -46,7 +46,8 @@ class FlowGrids:
 
     price: of analytic-dpm on the same levels, for starts and its steps; places: of the levels that
     may be visited among the price's; end: where they end, a place; banned: pairs of places that no
-    step may join [K, K]; gaussian: whether steps may be analytic-dpm's.
+    step may join [K, K]; gaussian: whether steps may be analytic-dpm's; begin_by: the last place
+    where a grid may begin, None for any.
     """
 
     price: Prices
@@ -57,6 +58,7 @@ class FlowGrids:
     end: int
     banned: NDArray[np.bool_]
     gaussian: bool
+    begin_by: int | None = None
     _searches: dict[int, FlowSearch] = field(default_factory=dict, repr=False)
 
     @property
@@ -123,7 +125,9 @@ class FlowGrids:
         price, nodes = self.price, self.places + 1
         v = price.audit.frame.start_variances(price.start)
         cost = start_cost(price.measured, self.levels, price.start, v) @ price.measured.shares
-        return np.asarray(np.maximum(cost - price.totals[nodes] @ price.folds, 0.0))
+        own = np.maximum(cost - price.totals[nodes] @ price.folds, 0.0)
+        late = False if self.begin_by is None else np.arange(len(own)) > self.begin_by
+        return np.asarray(np.where(late, np.inf, own))
 
     def _search(self, half: int | None) -> FlowSearch:
         key = -1 if half is None else half

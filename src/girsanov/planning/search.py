@@ -94,7 +94,7 @@ def search(audit: AuditRecord, request: PlanOptions) -> Found:
     else:
         rows = grids.frontier()
         count, why = _best(grids, rows)
-    limits = _remembered(request, grids.price)
+    limits = remembered(request, grids.price)
     return Found(grids, grids.nodes(count), ends_by(audit, request), why, rows, limits)
 
 
@@ -106,7 +106,7 @@ def every(
     By default all up to 32 and some beyond.
     """
     grids = grids_of(audit, request)
-    rows, limits = grids.frontier(), _remembered(request, grids.price)
+    rows, limits = grids.frontier(), remembered(request, grids.price)
     for count in grids.counts() if counts is None else sorted({*counts}):
         if grids.exists(count):
             nodes = grids.nodes(count)
@@ -159,7 +159,7 @@ def _best(grids: Grids, rows: list[Json]) -> tuple[int, str]:
     return count, f"no number of steps mends a model that knows nothing of this data; {why}"
 
 
-def _remembered(request: PlanOptions, price: Prices) -> Limits:
+def remembered(request: PlanOptions, price: Prices) -> Limits:
     """Return what the levels were restricted to, as JSON; the end is the plan's own."""
     out: Json = {}
     for name in ("among", "keep", "widest"):
