@@ -84,7 +84,7 @@ class FlowGrids:
 
     def _tables(self, half: int | None) -> tuple[StepTable | None, StepTable | None]:
         groups = None if half is None else ~group_halves(len(self.flow.shares))[half]
-        flow, known = self.flow.pooled(groups), self._score
+        flow, known = self.flow.pooled(groups), self.score
         one = two = None
         if self.sampler.calls == 1:
             one = flow_table(flow, self.levels, 1, known)
@@ -110,7 +110,7 @@ class FlowGrids:
         return np.asarray(np.maximum(part.cell - (used[None] - used[:, None]), 0.0))
 
     @cached_property
-    def _score(self) -> Array:
+    def score(self) -> Array:
         """S of `flow_search.py` up to each level, cumulated."""
         probe = self.price.audit.probe
         if probe is None or self.price.exact:
