@@ -22,8 +22,7 @@ from ..sampling.registry import sampler_named
 from .allowed_levels import Offer, ends_by, offer
 from .flow_grids import FlowGrid, FlowGrids
 from .on_grid import bare, grid_prices, with_prices
-from .options import GIVEN, PlanOptions
-from .search import remembered
+from .options import GIVEN, PlanOptions, remembered
 from .step_targets import best_steps, why_best
 
 if TYPE_CHECKING:
