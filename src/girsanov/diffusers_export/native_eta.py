@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from ..planning.plan import Plan
 
 ETAS = np.arange(1, 151) / 100  # that are tried for all steps alike
-MOST_GAMMA = math.sqrt(2) - 1  # of EDM's own code, which takes the smaller
+EDM_GAMMA = math.sqrt(2) - 1  # of EDM's own code, which takes the smaller
 UNKNOWN = "flows farther than the audit followed the flow, or to finer levels"
 NO_NOISE = "has no certificate: without noise the price along the flow is infinite"
 HEEDED = (
@@ -92,7 +92,7 @@ class NativeEta:
         """Return (2): EDM's times without the last 0, the gamma at each, and its S_churn."""
         rho, sigma = self.flow_to**-0.5, self.levels**-0.5
         gammas = np.append(0.0, sigma[1:] / rho - 1)
-        beyond = [k for k, gamma in enumerate(gammas.tolist()) if gamma > MOST_GAMMA]
+        beyond = [k for k, gamma in enumerate(gammas.tolist()) if gamma > EDM_GAMMA]
         return {
             "times": [float(sigma[0]), *rho.tolist()], "gammas": gammas.tolist(),
             "S_churn": (gammas * self.steps).tolist(), "S_noise": 1.0, "beyond": beyond,
