@@ -243,6 +243,25 @@ def test_ddim_draws_what_our_recipe_draws(tmp_path, capsys, pipeline, own, optio
     np.testing.assert_allclose(images, want, rtol=0, atol=3e-4)
 
 
+def test_pipelines_of_latents_keep_their_class(tmp_path):
+    pipe = made.pipelines.class_latents()
+    pipe.save_pretrained(tmp_path / "pipe")
+    rng = np.random.default_rng(0)
+    x = (rng.gamma(2.0, size=(48, 4, 4, 4)) - 1).astype(np.float32)
+    data = gv.load_data(x, labels=np.array([f"kind {k}" for k in rng.integers(0, 5, 48)]))
+    audit = gv.audit(gv.from_pipeline(pipe), data, levels=9, draws=1)
+    plan = audit.plan(steps=6, sampler="euler-ancestral", resolution=0.1)
+    done = export(plan, tmp_path / "pipe", tmp_path / "eta.json", to="eta", audit=audit)
+    names = {"pipe": pipe}
+    exec("\n".join(done["python"]), names)
+    pipe = names["pipe"]
+    pipe.set_progress_bar_config(disable=True)
+    assert type(pipe) is diffusers.DiTPipeline
+    pipe.transformer = spy = made.Spy(pipe.transformer)
+    pipe(class_labels=[1, 2], num_inference_steps=50, output_type="np", guidance_scale=1.0)
+    assert spy.times == done["timesteps"]
+
+
 def test_it_says_what_it_found(tmp_path, capsys):
     _, audit = saved(made.pipelines.ddpm(prediction_type="sample", clip_sample=True), tmp_path)
     words = ["export", str(tmp_path / "plan.json"), "--pipeline", str(tmp_path / "pipe"),

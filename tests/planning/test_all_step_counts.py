@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from girsanov import InputError
 from girsanov.auditing import audit
 from girsanov.denoise.exact import ExactDenoiser
 from girsanov.law import GaussianMixture
@@ -141,3 +142,9 @@ def test_relatives_along_the_flow_keep_to_limits(wrong, sampler, tmp_path):
         assert plan.levels[0] == pytest.approx(kept[0])
         assert np.isclose(plan.levels, kept[1]).any()
         assert np.diff(np.log(plan.levels)).max() <= 3.0 + 1e-6
+
+
+def test_no_step_along_the_flow_ends_at_the_finest_level(wrong):
+    finest = float(wrong.levels[-1] ** -0.5)
+    with pytest.raises(InputError, match="coarser than the finest noise level measured"):
+        make_plan(wrong, steps=5, sampler="euler-ancestral", resolution=finest)

@@ -21,6 +21,7 @@ from ..ledger.score_entry import chain_ledger, score_floor
 from ..path_kl.cheaper_chain import StepChain, group_halves, planned_chain, with_more
 from ..path_kl.flow_cells import Priced, ancestral_prices
 from ..path_kl.flow_search import (
+    OVERSHOOTS,
     FlowSearch,
     Route,
     StepTable,
@@ -147,11 +148,21 @@ class FlowGrids:
         """Refuse a number of network calls for which there is no grid, with what there is."""
         if self.route(steps) is not None:
             return
+        self._require_finer_levels()
         good = [n for n in range(1, MOST_CALLS + 1) if self.route(n) is not None]
         rule = "have no grid within these limits and the steps that the audit followed"
         require(bool(good), "steps", rule, steps)
         odd = ", one more than twice the steps," if good[1:2] == [good[0] + 2] else ""
         refuse("steps", f"must be a number{odd} of {good[0]} to {good[-1]}", steps)
+
+    def _require_finer_levels(self) -> None:
+        """Refuse an end that even the shortest step flows farther past than was measured."""
+        t = self.levels[self.end]
+        past = t * (t / self.levels[max(self.end - 1, 0)]) ** OVERSHOOTS[-1]
+        rule = "must be coarser than the finest noise level measured: steps flow past their end"
+        remedy = "Give a coarser one, or audit finer levels"
+        fits = bool(past <= self.flow.finest * (1 + 1e-6))
+        require(fits, "resolution", rule, float(t**-0.5), remedy)
 
     def grid(self, route: Route) -> FlowGrid:
         """Return a grid with the price of its steps."""
