@@ -17,6 +17,7 @@ sys.path.append(str(Path(__file__).parent))
 import made  # noqa: E402
 
 import girsanov as gv  # noqa: E402
+from girsanov.diffusers_export.export import export  # noqa: E402
 from girsanov.diffusers_export.json_arrays import pack_array  # noqa: E402
 from girsanov.diffusers_export.plan_table import Carried, carry  # noqa: E402
 from girsanov.diffusers_export.step_grid import StepGrid  # noqa: E402
@@ -153,6 +154,24 @@ def test_a_plan_alone_with_steps_of_every_kind_runs(pipe, audited, count, scaled
     x = made.loop(scheduler, spy, z, made.seeded(2), scaled=scaled)
     assert len(spy.times) == said
     assert torch.isfinite(x).all()
+
+
+@pytest.mark.parametrize("sampler", ["euler-ancestral", "dpm2-ancestral"])
+def test_folders_and_lists_of_such_plans(pipe, audited, tmp_path, sampler):
+    pipe.save_pretrained(tmp_path / "pipe")
+    plan = planned(audited[1], sampler)
+    done = export(plan, tmp_path / "pipe", tmp_path / "fast", audit=audited[1])
+    assert plan.steps in done["calls"]
+    assert done["calls"][-1] == (99 if sampler == "dpm2-ancestral" else 100)
+    file = tmp_path / "fast" / "scheduler" / "scheduler_config.json"
+    assert file.stat().st_size < 1_000_000
+    fast = diffusers.DiffusionPipeline.from_pretrained(tmp_path / "fast", local_files_only=True)
+    fast.set_progress_bar_config(disable=True)
+    fast.unet = spy = made.Spy(fast.unet)
+    assert np.isfinite(fast(num_inference_steps=9, output_type="np").images).all()
+    assert len(spy.times) == 9
+    done = export(plan, tmp_path / "pipe", tmp_path / "t.json", to="timesteps", audit=audited[1])
+    assert len(done["timesteps"]) == len(plan.levels)
 
 
 def test_thinning_asks_the_network_at_levels_of_the_grid():
