@@ -8,9 +8,11 @@ import torch
 
 sys.path.append(str(Path(__file__).parent.parent / "denoise"))
 
+
 import pipelines
 
 import girsanov as gv
+from girsanov.sampling.loop import coloured
 
 SHAPE = (3, 8, 8)
 
@@ -50,4 +52,44 @@ def snrs(model, times):
     return np.array([known[t] for t in times])
 
 
-__all__ = ["SHAPE", "Spy", "audited", "images", "pipelines", "snrs"]
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def loop(scheduler, network, z, generator=None, scaled=True, states=None):
+    """The loop that every pipeline is, with `scale_model_input` or without; states: to note."""
+    x = z * scheduler.init_noise_sigma
+    for t in scheduler.timesteps:
+        seen = scheduler.scale_model_input(x, t) if scaled else x
+        x = scheduler.step(network(seen, t).sample, t, x, generator=generator).prev_sample
+        if states is not None:
+            states.append(x)
+    return x
+
+
+def walked(model, recipe, z, noises):
+    """Every state of a recipe on the denoiser itself, x of its equations, with these noises."""
+    d = z[0].numel()
+    x = coloured(z.reshape(-1, d).clone(), recipe.start_noise, recipe.start_basis)
+    x = x + torch.as_tensor(recipe.mean).to(x)
+    before, states = None, []
+    for step in recipe.steps:
+        m = model(x.view(z.shape), step.snr).reshape(-1, d)
+        x = step.state * x + step.prediction * m
+        x = x + (step.history * before if step.history else 0.0)
+        if np.any(step.noise):
+            x = x + coloured(next(noises).reshape(-1, d).clone(), step.noise, step.basis)
+        before = m
+        states.append(x.view(z.shape))
+    return states
+
+
+def by_hand(model, recipe, z, noises):
+    """What a recipe draws on the denoiser itself, with these noises."""
+    return walked(model, recipe, z, noises)[-1]
+
+
+__all__ = [
+    "SHAPE", "Spy", "audited", "by_hand", "images", "loop", "pipelines", "seeded", "snrs",
+    "walked",
+]  # fmt: skip

@@ -29,6 +29,8 @@ KINDS = {
     "ddim": {"sampler": "ddim"},
     "dpmpp-2m": {"sampler": "dpmpp-2m"},
     "heun": {"sampler": "heun"},
+    "euler-ancestral": {"sampler": "euler-ancestral", "resolution": 0.1},
+    "dpm2-ancestral": {"sampler": "dpm2-ancestral", "resolution": 0.1},
 }
 
 

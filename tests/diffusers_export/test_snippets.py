@@ -51,7 +51,10 @@ def work(tmp_path_factory):
     return folder, model, audit
 
 
-WAYS = ({}, {"sampler": "ddpm"}, {"calibrate": True}, {"sampler": "dpmpp-2m"}, {"own": True})
+WAYS = (
+    {}, {"sampler": "ddpm"}, {"calibrate": True}, {"sampler": "dpmpp-2m"}, {"own": True},
+    {"sampler": "euler-ancestral", "resolution": 0.1},
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda w: "-".join(map(str, w.values())) or "usual")

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from girsanov import InputError
 from girsanov.auditing import audit
 from girsanov.denoise.exact import ExactDenoiser
 from girsanov.law import GaussianMixture
@@ -99,3 +100,51 @@ def test_remedies_are_of_the_process_of_the_plan(wrong, sampler):
     own = make_plan(wrong, steps=5, sampler=sampler, process="cld")
     grid = next(r for r in remedies(wrong, own) if r.name == "grid")
     assert grid.value == pytest.approx(0.0, abs=1e-9)  # no grid is better than its own
+
+
+@pytest.mark.parametrize("sampler", ["euler-ancestral", "dpm2-ancestral", "mixed"])
+@pytest.mark.parametrize("last", ["denoise", "sample"])
+def test_samplers_priced_along_the_flow_have_relatives(wrong, sampler, last):
+    options = {"sampler": sampler, "last": last, "resolution": 0.1}
+    two = sampler == "dpm2-ancestral"
+    odd = (3, 5, 9) if last == "denoise" else (2, 4, 8)
+    counts = odd if two else (2, 3, 8)
+    given = make_plan(wrong, steps=counts[1], **options)
+    found = {p.steps: p for p in family(wrong, given, range(1, 10))}
+    bare = {p.steps: p for p in family(wrong, given, range(1, 10), ledgers=False)}
+    first = 1 if last == "denoise" else 2 if two else 1
+    assert set(found) == set(bare) == {*range(first, 10, 2 if two else 1)}
+    for steps in counts:
+        alone = make_plan(wrong, steps=steps, **options)
+        for one in (found[steps], bare[steps]):
+            np.testing.assert_allclose(one.levels, alone.levels, rtol=1e-12)
+            np.testing.assert_allclose(one.inner.flow_to, alone.inner.flow_to, rtol=1e-12)
+            np.testing.assert_allclose(one.inner.middle, alone.inner.middle, rtol=1e-12)
+        assert [e.high for e in found[steps].ledger] == [e.high for e in alone.ledger]
+        assert bare[steps].ledger == ()
+    assert len(family(wrong, given)) > 10
+
+
+@pytest.mark.parametrize("sampler", ["euler-ancestral", "mixed"])
+def test_relatives_along_the_flow_keep_to_limits(wrong, sampler, tmp_path):
+    """A level that must be visited is, also where it would be cheaper to begin beyond it."""
+    kept = wrong.levels[[0, 5]]
+    limits = {"keep": kept, "widest": 3.0}
+    options = {"sampler": sampler, "resolution": 0.1}
+    given = make_plan(wrong, steps=9, **options, **limits)
+    free = make_plan(wrong, steps=9, **options)
+    assert free.levels[0] > kept[0]
+    given.save(tmp_path / "plan.json")
+    again = load_plan(tmp_path / "plan.json")
+    assert again.limits == {"keep": kept.tolist(), "widest": 3.0}
+    for plan in family(wrong, again, [8, 10]):
+        assert plan.limits == again.limits
+        assert plan.levels[0] == pytest.approx(kept[0])
+        assert np.isclose(plan.levels, kept[1]).any()
+        assert np.diff(np.log(plan.levels)).max() <= 3.0 + 1e-6
+
+
+def test_no_step_along_the_flow_ends_at_the_finest_level(wrong):
+    finest = float(wrong.levels[-1] ** -0.5)
+    with pytest.raises(InputError, match="coarser than the finest noise level measured"):
+        make_plan(wrong, steps=5, sampler="euler-ancestral", resolution=finest)

@@ -11,6 +11,8 @@ from .._files import read_json, require_free, write_json
 from ..denoise.load import load_model
 from ..denoise.pipelines.schedule import build_scheduler, clock_of
 from ..planning.plan import Plan
+from ..sampling.ancestral import EULER_ANCESTRAL
+from .native_eta import ONE_ETA, ddim_lines, native_eta
 from .pipeline_loops import drives, loop
 from .plans_for_steps import PlanSource, require_same
 from .timesteps_and_sigmas import (
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from ..denoise.base import Denoiser
     from ..measuring.record import AuditRecord
 
-TARGETS = ("diffusers", "timesteps", "sigmas")
+TARGETS = ("diffusers", "timesteps", "sigmas", "eta")
 FRESH = ("DDIMPipeline",)  # it makes a DDIMScheduler of whatever it is loaded with
 
 
@@ -48,7 +50,9 @@ def export(
     to: ``diffusers``, a copy of the pipeline's folder whose scheduler runs the plan, and its like
     for other numbers of calls; ``timesteps`` or ``sigmas``, a JSON file `out` with a list of as
     many levels, planned for the start that other samplers have (`lists`), and the lines of Python
-    that use it with this pipeline. audit: the one the plan was made from; by default it is looked
+    that use it with this pipeline; ``eta``, for a plan of euler-ancestral, a JSON file with both
+    lists, the best one eta for all steps, and what that, eta 1 and each step's own eta cost
+    (`native_eta.py`). audit: the one the plan was made from; by default it is looked
     for beside the plan's file. The plan must be of this very network unless `any_model`. Raises
     InputError, with nothing written, when the scheduler takes no such list.
     """
@@ -69,6 +73,8 @@ def export(
         rule = "must lie beside its audit: a list is planned again, for a start from bare noise"
         refuse("plan", rule, None, "Name it: --audit, or in Python audit=")
     require_same(planned, audit_read)
+    if to == "eta":
+        return _export_eta(planned, audit_read, folder, Path(out), force=force)
     return _export_list(planned, audit_read, folder, Path(out), to=to, force=force)
 
 
@@ -148,5 +154,30 @@ def _export_list(
     passed = content.get("sigmas_to_pass", values)
     none = [f"# {pipeline} drives no scheduler that takes {to}; export --to diffusers"]
     content["python"] = none if run is None else lines_for(run, clock, to, passed)
+    write_json(out, content)
+    return {"file": str(out), **content, "cannot_tell": plan.cannot_tell}
+
+
+def _export_eta(plan: Plan, audit: AuditRecord, folder: Path, out: Path, *, force: bool) -> Json:
+    path, config = _scheduler_of(folder)
+    scheduler = build_scheduler(config, str(path))
+    clock = clock_of(scheduler, str(path))
+    rule = "must not be eta: samplers of flows add no noise"
+    require(clock.kind != "flow", "--to", rule, "eta", "Export --to diffusers")
+    rule = "must be of euler-ancestral, the sampler that has an eta"
+    remedy = "Plan with --sampler euler-ancestral"
+    require(plan.sampler == EULER_ANCESTRAL.name, "plan", rule, plan.sampler, remedy)
+    require_free(out, "eta", force)
+    noisy = from_bare_noise(plan, audit, noisiest=False, sampler=plan.sampler)
+    found, times = native_eta(noisy, audit), timesteps_of(noisy, clock)
+    whole = clock.kind == "vp" and all(isinstance(t, int) for t in times)
+    pipeline = str(read_json(folder / "model_index.json").get("_class_name"))
+    none = ["# DDIMScheduler runs no network of this kind; export --to diffusers"]
+    content: Json = {
+        "format": "girsanov/eta/1", **found.to_json(), "timesteps": times if whole else None,
+        "sigmas": sigmas_of(noisy, clock), "calls": noisy.steps, "model": plan.model,
+        "init": noisy.ledger[0].to_json(), "lost": ONE_ETA,
+        "python": ddim_lines(scheduler, pipeline, times, found.eta) if whole else none,
+    }  # fmt: skip
     write_json(out, content)
     return {"file": str(out), **content, "cannot_tell": plan.cannot_tell}

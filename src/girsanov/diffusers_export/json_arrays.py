@@ -1,4 +1,7 @@
-"""Arrays and bases as JSON values: float32 in base64, so that a scheduler stays one small file."""
+"""Arrays and bases as JSON values, in base64, so that a scheduler stays one small file.
+
+As float32 wherever that is enough.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from ..basis import Basis, coordinate_basis, dct_basis
 if TYPE_CHECKING:
     from .._typing import Array, Json
 
-KINDS = {"float32": np.float32, "uint16": np.uint16}
+KINDS = {"float32": np.float32, "float64": np.float64, "uint16": np.uint16}
 
 
 def pack_array(values: Any, dtype: str = "float32") -> Json:

@@ -1,21 +1,22 @@
 r"""What a scheduler carries: grids for many numbers of calls, and the covariance at each level.
 
-A plan for N calls is a grid, and with analytic-dpm a covariance U diag(v) U^T at each of its
-levels. Plans of one audit share the axes U, the start and, where they visit the same level, v, so
-that all of them together are one table of v by level, and lists of places in it.
+A plan for N calls is a grid (`step_grid.py`), and with analytic-dpm a covariance U diag(v) U^T at
+each of its levels. Plans of one audit share the axes U, the start and, where they visit the same
+level, v, so that all of them together are one table of v by level, and lists of places in it.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from .._checks import refuse, require, require_count
+from ..sampling.ancestral import Ancestral
 from ..sampling.registry import SAMPLERS, sampler_named
 from .json_arrays import (
     pack_array,
@@ -25,6 +26,7 @@ from .json_arrays import (
     unpack_basis,
     unpack_rows,
 )
+from .step_grid import StepGrid, grids_from_json, inner_to_json
 
 if TYPE_CHECKING:
     from .._typing import Array, Json, Levels, Tensor
@@ -38,8 +40,10 @@ class Carried:
     """Plans of one model, made alike but for their number of calls.
 
     sampler, last: of every plan; levels: all that are visited, increasing [K]; grids: places in
-    `levels` for each number of network calls; variances: v at each level [K, d] or [K, 1], None
-    but for analytic-dpm; axes: U of v; mean, main: mean [d] and axes of the data's moments;
+    `levels` for each number of network calls, and how steps along the flow are taken between
+    them; variances: v at each level [K, d] or [K, 1], None
+    but for analytic-dpm and mixed; axes: U of v; mean, main: mean [d] and axes of the data's
+    moments;
     start: ``gaussian``, with spread + 1/s_0 along the main axes, ``mean`` or ``standard``;
     calibration: the weights (a, w keep, c) of `denoise/calibrate.py` at each level [K, 3, d], or
     None.
@@ -48,7 +52,7 @@ class Carried:
     sampler: str
     last: str
     levels: Levels
-    grids: dict[int, tuple[int, ...]]
+    grids: dict[int, StepGrid]
     variances: Array | None
     axes: Basis | None
     mean: Array
@@ -57,7 +61,7 @@ class Carried:
     spread: Array
     calibration: Array | None = None
 
-    def grid(self, calls: int) -> tuple[int, ...]:
+    def grid(self, calls: int) -> StepGrid:
         """Return the grid for `calls` network calls, or for the most carried below it.
 
         For fewer than any, as many levels of the smallest, evenly chosen, the last among them.
@@ -67,37 +71,40 @@ class Carried:
         if smaller:
             return self.grids[max(smaller)]
         smallest = self.grids[min(self.grids)]
-        fits = [n for n in range(1, len(smallest)) if 0 < self._calls(n) <= calls]
-        rule = f"must be at least {self._calls(2)}, the fewest that {self.sampler} takes"
+        parts = [smallest.thinned(n, self.levels) for n in range(len(smallest.places) - 1, 0, -1)]
+        costs = [self.calls(part) for part in parts]
+        fits = [part for part, n in zip(parts, costs, strict=True) if 0 < n <= calls]
+        least = min((n for n in costs if n > 0), default=min(self.grids))
+        rule = f"must be at least {least}, the fewest that {self.sampler} takes"
         require(bool(fits), "num_inference_steps", rule, calls)
-        kept = np.rint(np.linspace(len(smallest) - 1, 0, fits[-1])).astype(int)
-        return tuple(smallest[k] for k in kept[::-1])
+        return fits[0]
 
-    def after_start(self, calls: int) -> tuple[int, ...]:
+    def after_start(self, calls: int) -> StepGrid | None:
         """Return the grid that is left to one of `calls` calls, of which the start costs one.
 
         The best carried, or that grid without its first level: a Gaussian start may begin at the
-        second as well. Empty where one call is all there is.
+        second as well. None where one call is all there is.
         """
-        cut = self.grid(calls)[1:]
-        if self.calls(cut) < 1:
-            return ()
+        cut = self.grid(calls).without_first()
+        if cut is None or self.calls(cut) < 1:
+            return None
         smaller = max((n for n in self.grids if n < calls), default=0)
-        return self.grids[smaller] if smaller and smaller >= self._calls(len(cut)) else cut
+        return self.grids[smaller] if smaller and smaller >= self.calls(cut) else cut
 
-    def calls(self, grid: tuple[int, ...]) -> int:
+    def calls(self, grid: StepGrid) -> int:
         """Return the network calls that a grid costs."""
-        return self._calls(len(grid))
+        if grid.inner is not None:
+            return grid.inner.calls + (self.last != "sample")
+        return sampler_named(self.sampler).network_calls(len(grid.places), self.last)
 
-    def _calls(self, levels: int) -> int:
-        return sampler_named(self.sampler).network_calls(levels, self.last)
-
-    def recipe(self, grid: tuple[int, ...]) -> Recipe:
+    def recipe(self, grid: StepGrid) -> Recipe:
         """Return the sampler that visits these places of `levels`."""
-        places = np.array(grid)
+        places = np.array(grid.places)
         levels = self.levels[places]
         start = self.start_at(float(levels[0]))
         sampler = sampler_named(self.sampler)
+        if isinstance(sampler, Ancestral):
+            sampler = replace(sampler, inner=grid.inner)
         if self.variances is None:
             return sampler.recipe(levels, start=start, last=self.last)
         rows = self.variances[places if self.last == "draw" else places[:-1]]
@@ -131,7 +138,8 @@ class Carried:
             "sampler": self.sampler,
             "last": self.last,
             "levels": self.levels.tolist(),
-            "grids": {str(n): list(grid) for n, grid in self.grids.items()},
+            "grids": {str(n): list(grid.places) for n, grid in self.grids.items()},
+            "inner": inner_to_json(self.grids),
             "variances": None if self.variances is None else pack_rows(self.variances),
             "axes": "main" if same else pack_basis(self.axes),
             "mean": pack_array(self.mean),
@@ -152,7 +160,7 @@ class Carried:
         assert main is not None
         return cls(
             content["sampler"], content["last"], np.asarray(content["levels"], np.float64),
-            {int(n): tuple(grid) for n, grid in content["grids"].items()},
+            grids_from_json(content["grids"], content.get("inner")),
             None if rows is None else unpack_rows(rows, "variances"), axes,
             unpack_array(content["mean"], "mean"), main, content["start"],
             unpack_array(content["spread"], "spread"), weights,
@@ -181,7 +189,7 @@ def carry(plans: Sequence[Plan]) -> Carried:
     weights = None if calibration is None else calibration.at(levels)
     return Carried(
         first.sampler, first.last, levels,
-        {p.steps: tuple(place[float(s)] for s in p.levels) for p in plans},
+        {p.steps: StepGrid(tuple(place[float(s)] for s in p.levels), p.inner) for p in plans},
         _table(plans, place), next((p.axes[0] for p in plans if p.axes), None), first.moments.mean,
         first.moments.basis, first.start, _spread(max(plans, key=lambda p: p.levels[0])), weights,
     )  # fmt: skip

@@ -195,8 +195,8 @@ class GirsanovScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]
     def _late_start(self, sample: Tensor) -> Tensor:
         """Return the start of the plan for one call less: the network has seen bare noise."""
         grid = self._plans.after_start(len(self.timesteps))
-        self._late = len(self.timesteps) - self._plans.calls(grid)
-        if not grid:  # no call is left: what the start knows of the data
+        self._late = len(self.timesteps) - (0 if grid is None else self._plans.calls(grid))
+        if grid is None:  # no call is left: what the start knows of the data
             return self._started(sample, self._plans.start_at(self._end), 1.0)
         self._use(self._plans.recipe(grid))
         times = self._times(self._recipe).to(self.timesteps)

@@ -12,6 +12,7 @@ its levels are planned again, for a start from N(0, I) ((3) of path_kl/start.py)
 it is. Where the steps are deterministic the first level is the best for that start. What a
 stochastic sampler gets wrong at first its later noise covers, so that for one, and for flows,
 whose bare noise is no other level's, the first is the noisiest of all, and the rest the best then.
+A list for an eta (`native_eta.py`) begins where init and steps along the flow are cheapest.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from .._checks import need, require
 from ..denoise.pipelines.schedule import PipelineClock, own_config
 from ..ledger.plan_records import Limits
 from ..planning.make_plan import make_plan
+from ..sampling.registry import USUAL_SAMPLER
 from .pipeline_loops import PLAIN_PIPELINES, drives, loop
 
 if TYPE_CHECKING:
@@ -121,11 +123,14 @@ def _swap(own: Any, other: Any, to: str, plain: dict[str, bool]) -> list[str]:
     ]
 
 
-def from_bare_noise(plan: Plan, audit: AuditRecord, noisiest: bool) -> Plan:
+def from_bare_noise(
+    plan: Plan, audit: AuditRecord, noisiest: bool, sampler: str = USUAL_SAMPLER
+) -> Plan:
     """Return the best levels, as many and to the same end, for a start from bare noise.
 
-    By analytic-dpm, whatever the plan's: what runs them is none of ours. noisiest: begin at
-    the noisiest level there is. Raises InputError where there are not so many levels.
+    By analytic-dpm, whatever the plan's: what runs them is none of ours; or by another sampler.
+    noisiest: begin at the noisiest level there is. Raises InputError where there are not so many
+    levels.
     """
     limits = cast(Limits, {k: v for k, v in plan.limits.items() if k != "weight"})
     if noisiest:
@@ -133,7 +138,8 @@ def from_bare_noise(plan: Plan, audit: AuditRecord, noisiest: bool) -> Plan:
         limits["keep"] = np.unique([*(limits.get("keep") or ()), min(levels)])
     return make_plan(
         audit, steps=len(plan.levels[: plan.steps]), covariance=plan.covariance, start="standard",
-        resolution=plan.resolution, calibrate=False, force=bool(plan.cannot_tell), **limits,
+        resolution=plan.resolution, calibrate=False, force=bool(plan.cannot_tell),
+        sampler=sampler, **limits,
     )  # fmt: skip
 
 

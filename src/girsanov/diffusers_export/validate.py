@@ -24,11 +24,14 @@ from .._checks import (
 from ..denoise.parametrise import PARAMETRISATIONS
 from ..denoise.pipelines.schedule import PipelineClock
 from ..path_kl.start import STARTS
+from ..sampling.ancestral import Ancestral
 from ..sampling.registry import sampler_named
 from .plan_table import Carried
 
 if TYPE_CHECKING:
-    from .._typing import Array
+    from .._typing import Array, Levels
+    from ..sampling.ancestral import Inner
+    from ..sampling.sampler import Sampler
 
 BROKEN = (
     KeyError,
@@ -73,14 +76,7 @@ def _require_plans(c: Carried, shape: list[int]) -> None:
         "must be that of an item",
         shape,
     )
-    require(bool(c.grids), "grids", "must not be empty")
-    for calls, grid in c.grids.items():
-        places = [require_count("grid", k, at_least=0) for k in grid]
-        rising = bool(places) and places == sorted(set(places)) and places[-1] < levels
-        require(rising, "grids", f"must name levels 0..{levels - 1} in turn", places)
-        require_count("grids", calls)
-        rule = "must each cost as many network calls as it is for"
-        require(c.calls(tuple(places)) == calls, "grids", rule, calls)
+    _require_grids(c, levels)
     for name, basis in (("main", c.main), ("axes", c.axes)):
         require(basis is None or basis.dimension == d, name, f"must have {d} coordinates")
         sizes = [] if basis is None else [np.shape(f) for f in basis.factors if f is not None]
@@ -100,6 +96,32 @@ def _require_plans(c: Carried, shape: list[int]) -> None:
         require(values.shape in allowed, name, f"must have shape {allowed[0]}", values.shape)
         positive = name not in ("spread", "variances") or bool((values >= 0).all())
         require(positive, name, "must not be negative", float(values.min()))
+
+
+def _require_grids(c: Carried, levels: int) -> None:
+    """Refuse grids that are no places in so many levels, or not of the calls that they say."""
+    require(bool(c.grids), "grids", "must not be empty")
+    for calls, grid in c.grids.items():
+        places = [require_count("grid", k, at_least=0) for k in grid.places]
+        rising = bool(places) and places == sorted(set(places)) and places[-1] < levels
+        require(rising, "grids", f"must name levels 0..{levels - 1} in turn", places)
+        require_count("grids", calls)
+        _require_inner(sampler_named(c.sampler), grid.inner, c.levels[places])
+        rule = "must each cost as many network calls as it is for"
+        require(c.calls(grid) == calls, "grids", rule, calls)
+
+
+def _require_inner(sampler: Sampler, inner: Inner | None, levels: Levels) -> None:
+    """Refuse steps along the flow of a sampler that takes none, or others, and a lack of them."""
+    rule = "must come with an ancestral sampler, and with no other"
+    require((inner is not None) == isinstance(sampler, Ancestral), "inner", rule, sampler.name)
+    if inner is None:
+        return
+    inner.require_fits(levels)
+    rule = f"must have the steps of {sampler.name}"
+    gaussian, two = np.isnan(inner.flow_to), ~np.isnan(inner.middle)
+    require(sampler.covariance or not gaussian.any(), "flow_to", rule)
+    require(sampler.order == 2 or not two.any(), "middle", rule)
 
 
 def _require_clock(clock: PipelineClock) -> None:

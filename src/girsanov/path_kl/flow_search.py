@@ -60,13 +60,19 @@ def flow_table(flow: FlowCurve, levels: Levels, calls: int, known: Array) -> Ste
     for k, e in enumerate(OVERSHOOTS):
         flow_to = levels[i] * np.exp(2 * (1 + e) * step)
         nats = ancestral_prices(flow, levels[i], levels[j], flow_to, calls).nats[:, 0]
-        counted = (np.sqrt(nats) + np.sqrt(score * (1 + e) ** 2 / (4 * e))) ** 2 - score
-        better = counted < best
-        best[better], choice[better] = counted[better], k
-    cost = np.full((len(levels), len(levels)), np.inf)
-    chosen = np.zeros(cost.shape, dtype=np.int64)
-    cost[i, j], chosen[i, j] = best, choice
-    return StepTable(cost, chosen)
+        cost = counted(nats, score, e)
+        better = cost < best
+        best[better], choice[better] = cost[better], k
+    whole = np.full((len(levels), len(levels)), np.inf)
+    chosen = np.zeros(whole.shape, dtype=np.int64)
+    whole[i, j], chosen[i, j] = best, choice
+    return StepTable(whole, chosen)
+
+
+def counted(nats: Array, score: Array, overshoot: Array | float) -> Array:
+    """Return what steps that cost so many nats count as, by (1); score: S of each."""
+    e = np.asarray(overshoot)
+    return np.asarray((np.sqrt(nats) + np.sqrt(score * (1 + e) ** 2 / (4 * e))) ** 2 - score)
 
 
 def with_gaussian(table: StepTable, cost: Array) -> StepTable:
@@ -86,7 +92,11 @@ class FlowSearch:
         self, levels: Levels, start: Array, one: StepTable | None, two: StepTable | None
     ) -> None:
         self.levels, self.one, self.two = levels, one, two
-        self.cost, self.parent, self.taken = [start], [np.full(len(start), -1)], [0 * start]
+        self.cost, self.parent, self.taken = (
+            [start],
+            [np.full(len(start), -1)],
+            [np.zeros(len(start))],
+        )
 
     def _extend(self) -> None:
         best, parent = np.full(len(self.levels), np.inf), np.full(len(self.levels), -1)

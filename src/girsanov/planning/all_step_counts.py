@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from .._checks import InputError
 from ..sampling.registry import sampler_named
+from .ancestral_plans import every_ancestral
 from .ode_samplers.plan_ode_sampler import ode_sampler_plans
 from .on_grid import as_planned
 from .search import every, request_like
@@ -38,8 +39,10 @@ def family(
         return ode_sampler_plans(
             audit, plan.sampler, counts or ODE_COUNTS, plan.last, judged=ledgers
         )
-    own = as_planned(audit, plan)
-    plans = every(own, request_like(plan), counts)
+    own, request = as_planned(audit, plan), request_like(plan)
+    if sampler_named(plan.sampler).flow_priced:
+        return list(every_ancestral(own, request, counts, ledgers=ledgers))
+    plans = every(own, request, counts)
     return [one.plan() if ledgers else one.bare() for one in plans]
 
 

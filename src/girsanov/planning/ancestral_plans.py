@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +22,7 @@ from ..sampling.registry import sampler_named
 from .allowed_levels import Offer, ends_by, offer
 from .flow_grids import FlowGrid, FlowGrids
 from .on_grid import bare, grid_prices, with_prices
-from .options import GIVEN, PlanOptions
+from .options import GIVEN, PlanOptions, remembered
 from .step_targets import best_steps, why_best
 
 if TYPE_CHECKING:
@@ -51,16 +51,28 @@ def ancestral_plan(audit: AuditRecord, request: PlanOptions) -> Plan:
         count = best_steps(rows, bound, out)
         why = why_best(rows, count, grids.score_bound(count), out, exact=grids.price.exact)
     grids.require(count)
-    return flow_plan(grids, grids.best(count), why, rows or grids.frontier(count))
+    plan = flow_plan(grids, grids.best(count), why, rows or grids.frontier(count))
+    return dataclasses.replace(plan, limits=remembered(request, grids.price))
 
 
-def every_ancestral(audit: AuditRecord, request: PlanOptions, counts: list[int]) -> Iterator[Plan]:
-    """Yield the plans of these numbers of network calls for which there is one."""
+def every_ancestral(
+    audit: AuditRecord,
+    request: PlanOptions,
+    counts: Iterable[int] | None = None,
+    *,
+    ledgers: bool = True,
+) -> Iterator[Plan]:
+    """Yield the plan for every number of network calls there is one for, or for those in counts.
+
+    By default all up to 32 and some beyond. ledgers: False for grids alone.
+    """
     grids = flow_grids_of(audit, request)
-    rows = grids.frontier()
-    for count in counts:
+    rows, limits = grids.frontier() if ledgers else [], remembered(request, grids.price)
+    for count in grids.counts() if counts is None else sorted({*counts}):
         if grids.route(count) is not None:
-            yield flow_plan(grids, grids.best(count), GIVEN, rows)
+            grid = grids.best(count)
+            plan = flow_plan(grids, grid, GIVEN, rows) if ledgers else _bare(grids, grid, GIVEN)
+            yield dataclasses.replace(plan, limits=limits)
 
 
 def ancestral_on_grid(audit: AuditRecord, levels: Levels, request: PlanOptions) -> Plan:
@@ -80,12 +92,17 @@ def ancestral_on_grid(audit: AuditRecord, levels: Levels, request: PlanOptions) 
 def flow_plan(grids: FlowGrids, grid: FlowGrid, why: str, rows: list[Json]) -> Plan:
     """Return the plan of a grid, with its ledger and what it promises."""
     price, nodes = grids.price, grid.nodes
-    plan = bare(price, nodes, last=grids.last, why=why)
-    plan = dataclasses.replace(plan, sampler=grids.sampler.name, inner=grid.inner)
-    if not grids.sampler.covariance:
-        plan = dataclasses.replace(plan, covariance=None, variances=None, axes=())
     ledger = chain_ledger(price, nodes, grid.chain)
-    return with_prices(plan, price, nodes, ledger, rows, grid.chain)
+    return with_prices(_bare(grids, grid, why), price, nodes, ledger, rows, grid.chain)
+
+
+def _bare(grids: FlowGrids, grid: FlowGrid, why: str) -> Plan:
+    """Return the plan of a grid without its ledger, which takes most of the time."""
+    plan = bare(grids.price, grid.nodes, last=grids.last, why=why)
+    plan = dataclasses.replace(plan, sampler=grids.sampler.name, inner=grid.inner)
+    if grids.sampler.covariance:
+        return plan
+    return dataclasses.replace(plan, covariance=None, variances=None, axes=())
 
 
 def flow_grids_of(
@@ -113,8 +130,10 @@ def flow_grids_of(
         audit, ANALYTIC_DPM, request.covariance, request.start, levels=site.levels, menu=site.menu
     )
     places = _thinned(site)
-    banned, mixes = _banned(site, price.levels[places]), sampler.covariance
-    return FlowGrids(price, sampler, flow, last, places, len(places) - 1, banned, mixes)
+    banned, mixes, end = _banned(site, price.levels[places]), sampler.covariance, len(places) - 1
+    kept = site.menu.keep
+    begin_by = int(np.searchsorted(places, min(kept))) if kept else None
+    return FlowGrids(price, sampler, flow, last, places, end, banned, mixes, begin_by)
 
 
 def _thinned(site: Offer) -> Indices:

@@ -21,6 +21,7 @@ from ..ledger.score_entry import chain_ledger, score_floor
 from ..path_kl.cheaper_chain import StepChain, group_halves, planned_chain
 from ..path_kl.flow_cells import Priced, ancestral_prices
 from ..path_kl.flow_search import (
+    OVERSHOOTS,
     FlowSearch,
     Route,
     StepTable,
@@ -46,7 +47,8 @@ class FlowGrids:
 
     price: of analytic-dpm on the same levels, for starts and its steps; places: of the levels that
     may be visited among the price's; end: where they end, a place; banned: pairs of places that no
-    step may join [K, K]; gaussian: whether steps may be analytic-dpm's.
+    step may join [K, K]; gaussian: whether steps may be analytic-dpm's; begin_by: the last place
+    where a grid may begin, None for any.
     """
 
     price: Prices
@@ -57,6 +59,7 @@ class FlowGrids:
     end: int
     banned: NDArray[np.bool_]
     gaussian: bool
+    begin_by: int | None = None
     _searches: dict[int, FlowSearch] = field(default_factory=dict, repr=False)
 
     @property
@@ -82,7 +85,7 @@ class FlowGrids:
 
     def _tables(self, half: int | None) -> tuple[StepTable | None, StepTable | None]:
         groups = None if half is None else ~group_halves(len(self.flow.shares))[half]
-        flow, known = self.flow.pooled(groups), self._score
+        flow, known = self.flow.pooled(groups), self.score
         one = two = None
         if self.sampler.calls == 1:
             one = flow_table(flow, self.levels, 1, known)
@@ -108,7 +111,7 @@ class FlowGrids:
         return np.asarray(np.maximum(part.cell - (used[None] - used[:, None]), 0.0))
 
     @cached_property
-    def _score(self) -> Array:
+    def score(self) -> Array:
         """S of `flow_search.py` up to each level, cumulated."""
         probe = self.price.audit.probe
         if probe is None or self.price.exact:
@@ -123,7 +126,9 @@ class FlowGrids:
         price, nodes = self.price, self.places + 1
         v = price.audit.frame.start_variances(price.start)
         cost = start_cost(price.measured, self.levels, price.start, v) @ price.measured.shares
-        return np.asarray(np.maximum(cost - price.totals[nodes] @ price.folds, 0.0))
+        own = np.maximum(cost - price.totals[nodes] @ price.folds, 0.0)
+        late = False if self.begin_by is None else np.arange(len(own)) > self.begin_by
+        return np.asarray(np.where(late, np.inf, own))
 
     def _search(self, half: int | None) -> FlowSearch:
         key = -1 if half is None else half
@@ -143,11 +148,21 @@ class FlowGrids:
         """Refuse a number of network calls for which there is no grid, with what there is."""
         if self.route(steps) is not None:
             return
+        self._require_finer_levels()
         good = [n for n in range(1, MOST_CALLS + 1) if self.route(n) is not None]
         rule = "have no grid within these limits and the steps that the audit followed"
         require(bool(good), "steps", rule, steps)
         odd = ", one more than twice the steps," if good[1:2] == [good[0] + 2] else ""
         refuse("steps", f"must be a number{odd} of {good[0]} to {good[-1]}", steps)
+
+    def _require_finer_levels(self) -> None:
+        """Refuse an end that even the shortest step flows farther past than was measured."""
+        t = self.levels[self.end]
+        past = t * (t / self.levels[max(self.end - 1, 0)]) ** OVERSHOOTS[-1]
+        rule = "must be coarser than the finest noise level measured: steps flow past their end"
+        remedy = "Give a coarser one, or audit finer levels"
+        fits = bool(past <= self.flow.finest * (1 + 1e-6))
+        require(fits, "resolution", rule, float(t**-0.5), remedy)
 
     def grid(self, route: Route) -> FlowGrid:
         """Return a grid with the price of its steps."""

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+import numpy as np
+
 from .._checks import require, require_number
 from ..ledger.plan_records import Limits
 from ..sampling.registry import USUAL_SAMPLER
 
 if TYPE_CHECKING:  # torch is slow to import, and planning needs none
-    from .._typing import Levels
+    from .._typing import Json, Levels
     from ..denoise.base import Denoiser
+    from ..path_kl.grid_cost import Prices
 
 GIVEN = "the number of steps was given"  # why a plan has so many
 
@@ -71,3 +74,15 @@ class PlanOptions:
         """What the levels are restricted to: the limits that were given."""
         limits = {name: getattr(self, name) for name in Limits.__annotations__}
         return cast(Limits, {k: v for k, v in limits.items() if v is not None})
+
+
+def remembered(request: PlanOptions, price: Prices) -> Limits:
+    """Return what the levels were restricted to, as JSON; the end is the plan's own."""
+    out: Json = {}
+    for name in ("among", "keep", "widest"):
+        value = getattr(request, name)
+        if value is not None:
+            out[name] = np.asarray(value, dtype=np.float64).tolist()
+    if price.menu.weight != price.sampler.weight:
+        out["weight"] = price.menu.weight
+    return cast(Limits, out)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, cast
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from .._checks import require, require_choice, require_count, require_number
 from .._typing import Array, Indices, Json
@@ -14,13 +12,13 @@ from ..ledger.entry import kl_from_tv
 from ..ledger.plan_records import Limits
 from ..ledger.score_entry import score_floor
 from ..path_kl.cells import COVARIANCES
-from ..path_kl.grid_cost import Prices, prices
+from ..path_kl.grid_cost import prices
 from ..path_kl.ideal_grid import planned
 from ..path_kl.start import STARTS
 from ..sampling.registry import sampler_named
 from .allowed_levels import ends_by, offer
 from .on_grid import bare, plan_on
-from .options import GIVEN, PlanOptions
+from .options import GIVEN, PlanOptions, remembered
 from .step_targets import DECISIVE, Grids, best_steps, decisive, why_best
 
 if TYPE_CHECKING:
@@ -94,7 +92,7 @@ def search(audit: AuditRecord, request: PlanOptions) -> Found:
     else:
         rows = grids.frontier()
         count, why = _best(grids, rows)
-    limits = _remembered(request, grids.price)
+    limits = remembered(request, grids.price)
     return Found(grids, grids.nodes(count), ends_by(audit, request), why, rows, limits)
 
 
@@ -106,7 +104,7 @@ def every(
     By default all up to 32 and some beyond.
     """
     grids = grids_of(audit, request)
-    rows, limits = grids.frontier(), _remembered(request, grids.price)
+    rows, limits = grids.frontier(), remembered(request, grids.price)
     for count in grids.counts() if counts is None else sorted({*counts}):
         if grids.exists(count):
             nodes = grids.nodes(count)
@@ -157,15 +155,3 @@ def _best(grids: Grids, rows: list[Json]) -> tuple[int, str]:
     if price.audit.untrained() is None:
         return count, why
     return count, f"no number of steps mends a model that knows nothing of this data; {why}"
-
-
-def _remembered(request: PlanOptions, price: Prices) -> Limits:
-    """Return what the levels were restricted to, as JSON; the end is the plan's own."""
-    out: Json = {}
-    for name in ("among", "keep", "widest"):
-        value = getattr(request, name)
-        if value is not None:
-            out[name] = np.asarray(value, dtype=np.float64).tolist()
-    if price.menu.weight != price.sampler.weight:
-        out["weight"] = price.menu.weight
-    return cast(Limits, out)

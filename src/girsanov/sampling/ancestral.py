@@ -121,6 +121,13 @@ def eta_of(levels: Levels, flow_to: Array) -> Array:
     return np.asarray(np.sqrt((1 / t - 1 / flow_to) * t / (1 - s / t)))
 
 
+def flow_to_of(levels: Levels, eta: float) -> Array:
+    """Return the SNRs that steps of one eta follow the flow to [N], inf where it is too much."""
+    s, t = levels[:-1], levels[1:]
+    left = 1 - eta**2 * (1 - s / t)
+    return np.asarray(np.where(left > 0, t / np.where(left > 0, left, 1.0), np.inf))
+
+
 @dataclass(frozen=True)
 class Ancestral(Sampler):
     """A sampler of (1); inner: how its steps are taken, None for ddpm's noise in all of them."""

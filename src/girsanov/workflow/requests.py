@@ -297,8 +297,8 @@ class ExportRequest(Request):
     """A plan to be put back into diffusers.
 
     plan: its .json; pipeline: the pipeline's folder; out: a new folder, or a .json file for a
-    list; to: ``diffusers``, ``timesteps`` or ``sigmas``; audit: the plan's, where it does not lie
-    beside the plan; any_model: use a plan of another model; force: replace out.
+    list; to: ``diffusers``, ``timesteps``, ``sigmas`` or ``eta``; audit: the plan's, where it does
+    not lie beside the plan; any_model: use a plan of another model; force: replace out.
     """
 
     plan: PathLike
