@@ -152,8 +152,6 @@ def test_plans_with_a_mistyped_field_are_refused(saved, field, value):
     harmless = {
         "why": (str,), "model": (str,), "audit": (dict,),
     }  # fmt: skip
-    if field == "ledger" and value == []:
-        harmless["ledger"] = (list,)
     if field == "frontier" and value == []:
         harmless["frontier"] = (list,)
     if type(value) in harmless.get(field, ()):
@@ -167,10 +165,25 @@ def test_entries_that_are_none_are_refused(saved, name, value):
     content = content_of(saved)
     content["ledger"][0][name] = value
     saved.write_text(json.dumps(content))
-    if name in ("name", "note") and value == "text":
+    if name == "note" and value == "text":
         load_plan(saved)
     else:
         refused(saved, "NaN is no number of JSON" if value != value else "is not a whole plan")
+
+
+@pytest.mark.parametrize(
+    ("where", "number"),
+    [(("ledger", 0, "value"), -1.0), (("ledger", 1, "low"), 1e9), (("frontier", 0, "steps"), -2),
+     (("frontier", 0, "above_best"), -1.0), (("certificate", "w2", "high"), -0.5)],
+)  # fmt: skip
+def test_numbers_that_cannot_be_are_refused(saved, where, number):
+    content = content_of(saved)
+    place = content
+    for key in where[:-1]:
+        place = place[key]
+    place[where[-1]] = number
+    saved.write_text(json.dumps(content))
+    refused(saved, "is not a whole plan")
 
 
 def test_a_lower_bound_without_its_number_is_refused(saved):
