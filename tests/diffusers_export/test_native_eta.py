@@ -77,7 +77,7 @@ def test_prices_are_those_along_the_flow(measured):
     for entry, flow_to in ways:
         own = price(measured, plan.levels, flow_to)
         low, high = own.interval()
-        assert entry.value == pytest.approx(float(own.value), rel=1e-4)  # groups are joined
+        assert entry.value == pytest.approx(float(own.value), rel=2e-3)  # groups are joined
         assert max(0.0, float(low)) >= entry.low >= 0
         assert entry.high > high  # more is left open: between levels, and by unseen events
     assert found.one.value < found.ddpm.value

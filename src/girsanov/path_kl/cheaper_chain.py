@@ -142,16 +142,19 @@ def _beside_each_other(price: Prices, nodes: Indices, along: Priced) -> _Both:
     counts = path.shape[1], by_flow.shape[1]
     groups = min(counts) if min(counts) > 1 else max(counts)
     shares = price.folds if counts[0] == groups else flow.shares
-    return _Both(_grouped(path, groups), _grouped(by_flow, groups), shares)
+    own = _grouped(path, groups, price.folds), _grouped(by_flow, groups, flow.shares)
+    return _Both(*own, shares)
 
 
-def _grouped(values: Array, groups: int) -> Array:
+def _grouped(values: Array, groups: int, shares: Array) -> Array:
     """Return means by group [N, B] as means by fold of groups f, f + F, ..., or repeated."""
     if values.shape[1] == groups:
         return values
     if values.shape[1] == 1:
         return np.repeat(values, groups, axis=1)
-    parts = [values[:, f::groups].mean(axis=1) for f in range(groups)]
+    parts = [
+        np.average(values[:, f::groups], axis=1, weights=shares[f::groups]) for f in range(groups)
+    ]
     return np.stack(parts, axis=1)
 
 
