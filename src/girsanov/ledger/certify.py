@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ..path_kl.grid_cost import Prices
     from .entry import Entry
 
+AS_IF_EXACT = "; the steps are priced as if the model were exact"
 OF_CLASSES = "they are of the samples of each class, in the mean over classes"
 
 
@@ -71,7 +72,7 @@ def promise(
         rows,
         _w2(price, curve, int(nodes[-1]), last, drawn),
         scale=price.audit.facts.scale,
-        holds=_holds(price, entries),
+        holds=_holds(price, entries) + ("" if chain is None or price.exact else AS_IF_EXACT),
     )
 
 
