@@ -2,12 +2,12 @@
 
     python benchmarks/spread.py [--samples 100000] [--laws NAME ...] [--steps 8 16 32] [--plain]
 
-Exact denoisers of twelve laws are sampled by the default plan and, unless --plain, by the same
-plan with noise matched to the data's spread (`audit.plan(denoiser=...)`). Samples are whitened by
-the law's own covariance, after which every entry of their covariance should be that of the
-identity. `off` is how far the worst entry lies from it beyond three standard errors, in per cent:
-at most 1 is asked for. `modes` is by how many standard errors the worst share of a mode is off: at
-most 3.
+Exact denoisers of twelve laws are sampled by the default plan, by a plan of `mixed` and, unless
+--plain, by the default plan with noise matched to the data's spread (`audit.plan(denoiser=...)`).
+Samples are whitened by the law's own covariance, after which every entry of their covariance
+should be that of the identity. `off` is how far the worst entry lies from it beyond three standard
+errors, in per cent: at most 1 is asked for. `modes` is by how many standard errors the worst share
+of a mode is off: at most 3.
 """
 
 from __future__ import annotations
@@ -96,11 +96,12 @@ def shares_off(law: gv.Law, x: np.ndarray) -> float:
 
 
 def measured(name: str, counts: list[int], samples: int, plain: bool) -> list[dict]:
-    """Return a row for each number of steps, and for the default plan and the matched one."""
+    """Return a row for each number of steps and way to plan."""
     law = LAWS[name]()
     model = gv.ExactDenoiser(law)
     audit = gv.audit(model, law)
-    ways = {"default": {}} if plain else {"default": {}, "matched": {"denoiser": model}}
+    ways = {"default": {}, "mixed": {"sampler": "mixed"}}
+    ways |= {} if plain else {"matched": {"denoiser": model}}
     rows = []
     for steps, (way, extra) in itertools.product(counts, ways.items()):
         plan = audit.plan(steps=steps, **extra)
