@@ -139,7 +139,7 @@ def test_limits_are_kept(measured, sampler):
 
 
 def test_numbers_of_calls_that_two_a_step_cannot_make_are_refused(measured):
-    with pytest.raises(gv.InputError, match="one more than twice the steps"):
+    with pytest.raises(gv.InputError, match="must be odd, 1 to 255"):
         measured.plan(steps=8, sampler="dpm2-ancestral", last="denoise")
 
 
@@ -153,6 +153,12 @@ def test_numbers_of_calls_that_two_a_step_cannot_make_are_refused(measured):
 def test_options_that_would_not_be_heeded_are_refused(measured, options, words):
     with pytest.raises(gv.InputError, match=words):
         measured.plan(steps=4, sampler="euler-ancestral", **options)
+
+
+@pytest.mark.parametrize("levels", [[1.0], [1.0, 1.0 + 1e-12]])
+def test_a_grid_without_a_step_is_refused(measured, levels):
+    with pytest.raises(gv.InputError, match="apart"):
+        gv.evaluate_grid(measured, levels, sampler="dpm2-ancestral", last="sample")
 
 
 def test_steps_longer_than_the_flow_was_followed_are_refused(measured):

@@ -189,6 +189,11 @@ class GaussianMixture(Law):
             x += step if self._vectors is None else _turned(step, self._vectors, j)
         return torch.from_numpy(x)
 
+    def component_variances(self) -> Array:
+        """Return the variances of the components of a mixture on a line [k]."""
+        require(self.dimension == 1, "law", "must be on a line", self.dimension)
+        return np.asarray(np.broadcast_to(self._variances[:, 0], len(self.weights)))
+
     def to_json(self) -> Json:
         """Return the law as the content of a law.json file."""
         names = ("weights", "means", "covariances")

@@ -11,7 +11,7 @@ each is seen at every `stride`-th start level, so that all of them are, and a le
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -186,6 +186,21 @@ def _turn(turns: Turns, starts: Levels, rows: slice, draw: int) -> tuple[Tensor,
     return torch.from_numpy(start), torch.from_numpy(np.concatenate(places))
 
 
+class Missing(NamedTuple):
+    """Where the flow takes states, where one call and two do, and m and x - m at their begin."""
+
+    flown: Tensor
+    one: Tensor
+    two: Tensor
+    m: Tensor
+    b: Tensor
+
+    def pairs(self) -> list[tuple[Tensor, Tensor]]:
+        """Return the factors of the moments, in the order of `FLOW_MOMENTS`."""
+        a, two, m, b = self.flown - self.one, self.flown - self.two, self.m, self.b
+        return [(a, a), (two, two), (a, b), (a, m), (b, b), (b, m), (m, m)]
+
+
 class Follow:
     """Steps along the flow of a denoiser over lengths u.
 
@@ -200,7 +215,16 @@ class Follow:
 
     def moments(self, x: Tensor, snr: Array, label: Tensor | None) -> Tensor:
         """Return (2) of flow_curve.py for each row, [U, n, moments]; x: [n, d], snr: [n]."""
-        lam, out = np.log(snr) / 2, []
+        return torch.stack(
+            [
+                torch.stack([(p * q).sum(dim=1) for p, q in step.pairs()], dim=1)
+                for step in self.steps(x, snr, label)
+            ]
+        )
+
+    def steps(self, x: Tensor, snr: Array, label: Tensor | None) -> Iterator[Missing]:
+        """Yield what steps from x [n, d] at SNRs [n] miss, length by length."""
+        lam = np.log(snr) / 2
         m = self._call(x, lam, label)
         b, state, before = x - m, x, 0.0
         for length in self.lengths:
@@ -210,13 +234,11 @@ class Follow:
             answer = self._call(state, lam + before, label)
             state = self._runge_kutta(state, answer, lam + before, length - before, label)
             before = length
-            one = state - (m + math.exp(-length) * b)
             half = m + math.exp(-length / 2) * b
             middle = self._call(half, lam + length / 2, label)
-            two = state - (math.exp(-length) * x - math.expm1(-length) * middle)
-            pairs = ((one, one), (two, two), (one, b), (one, m), (b, b), (b, m), (m, m))
-            out.append(torch.stack([(p * q).sum(dim=1) for p, q in pairs], dim=1))
-        return torch.stack(out)
+            phi_one = m + math.exp(-length) * b
+            phi_two = math.exp(-length) * x - math.expm1(-length) * middle
+            yield Missing(state, phi_one, phi_two, m, b)
 
     def _runge_kutta(
         self, x: Tensor, answer: Tensor, lam: Array, step: float, label: Tensor | None

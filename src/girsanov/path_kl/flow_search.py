@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..sampling.ancestral import Inner
-from .flow_cells import ancestral_prices
+from .flow_cells import INTERPOLATED, ancestral_prices
 
 if TYPE_CHECKING:
     from .._typing import Array, Indices, Levels
@@ -60,7 +60,7 @@ def flow_table(flow: FlowCurve, levels: Levels, calls: int, known: Array) -> Ste
     for k, e in enumerate(OVERSHOOTS):
         flow_to = levels[i] * np.exp(2 * (1 + e) * step)
         nats = ancestral_prices(flow, levels[i], levels[j], flow_to, calls).nats[:, 0]
-        cost = counted(nats, score, e)
+        cost = counted((1 + INTERPOLATED[calls]) * nats, score, e)
         better = cost < best
         best[better], choice[better] = cost[better], k
     whole = np.full((len(levels), len(levels)), np.inf)

@@ -79,6 +79,8 @@ def ancestral_on_grid(audit: AuditRecord, levels: Levels, request: PlanOptions) 
     """Return the plan that visits given `levels`, its noise and kernels chosen step by step."""
     grids = flow_grids_of(audit, request, levels)
     places = np.arange(len(grids.places))
+    rule = "must be two or more that are apart, where the last is sampled"
+    require(len(places) > 1 or grids.last != "sample", "levels", rule, levels.tolist())
     ways: list[tuple[int, int]] = []
     for i, j in itertools.pairwise(places):
         tables = [(c, t) for c, t in ((1, grids.tables[0]), (2, grids.tables[1])) if t is not None]

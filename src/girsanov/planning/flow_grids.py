@@ -152,8 +152,9 @@ class FlowGrids:
         good = [n for n in range(1, MOST_CALLS + 1) if self.route(n) is not None]
         rule = "have no grid within these limits and the steps that the audit followed"
         require(bool(good), "steps", rule, steps)
-        odd = ", one more than twice the steps," if good[1:2] == [good[0] + 2] else ""
-        refuse("steps", f"must be a number{odd} of {good[0]} to {good[-1]}", steps)
+        kind = "" if good[1:2] != [good[0] + 2] else "odd, " if good[0] % 2 else "even, "
+        rule = f"must be {kind}{good[0]} to {good[-1]}" if good[1:] else f"must be {good[0]}"
+        refuse("steps", rule, steps)
 
     def _require_finer_levels(self) -> None:
         """Refuse an end that even the shortest step flows farther past than was measured."""
@@ -227,7 +228,8 @@ class FlowGrids:
         rule = (
             f"cannot be reached with {FRONTIER[-1]} steps: the least there is --{name} {least:.3g}"
         )
-        refuse(name, rule, target if name == "kl" else request.tv, "Audit more examples")
+        remedy = "" if self.price.exact else "Audit more examples, or end at a coarser noise level"
+        refuse(name, rule, target if name == "kl" else request.tv, remedy)
 
     def counts(self, more: int | None = None) -> list[int]:
         """Return the numbers of calls that a frontier tells of, for which there is a grid."""

@@ -27,7 +27,7 @@ import numpy as np
 import torch
 
 from .._checks import require, require_number
-from ..denoise.base import Denoiser, around, per_call, with_phase_noise
+from ..denoise.base import Denoiser, per_call, with_phase_noise
 from ..montecarlo import Estimate, mean_estimate
 from ..noise import NoiseSource
 
@@ -76,7 +76,7 @@ def _jitter(
     h, middle = spacing * (0.5 + widths), u + spacing * (2 * shifts - 1)
     z = source.normal(k, rows.start, len(x), x[0].numel()).reshape(x.shape).double()
     sigma = torch.from_numpy(np.exp(middle)).reshape(-1, *[1] * (x.ndim - 1))
-    noisy = (x + sigma * z).to(denoiser.device, around(denoiser))
+    noisy = (x + sigma * z).to(denoiser.device, denoiser.dtype)
     beside = NoiseSource(source.seed, "roughness complement")
     noisy = with_phase_noise(denoiser, noisy, beside, k, rows.start)
     labels = None if label is None else label[rows].to(denoiser.device)
