@@ -142,7 +142,10 @@ def measure_flow(
     starts = start_levels(levels)
     sums, n = FlowSums.empty(len(starts)), len(examples)
     source = NoiseSource(options.seed, "audit flow")
+    # examples read at once, of which few have their turn at each of a few start levels
+    most = 2 * options.batch_size
     size = max(GROUPS, options.batch_size * turns.stride // len(starts) // GROUPS * GROUPS)
+    size = min(size, max(most, GROUPS)) // GROUPS * GROUPS
     batches = [(d, i) for d in range(turns.draws) for i in range(0, n, size)]
     share = batches[options.processes.rank :: options.processes.count]
     total, done = turns.starts(n, levels) * START_CALLS, 0
