@@ -185,8 +185,8 @@ def rate_rows(quick: bool, seed: int) -> tuple[list[Row], list[Series]]:
             words = "one call" if calls == 1 else "two calls"
             rows.append(Row(f"{name}: order with {words} a step", order, slope, "=", band))
             if law is SKEWED:
-                name = PLANNED_NAMES[calls]
-                series.append(Series(name, calls * COUNTS, costs, 2 + calls, "both"))
+                label = PLANNED_NAMES[calls]
+                series.append(Series(label, calls * COUNTS, costs, 2 + calls, "both"))
     return rows, series
 
 
