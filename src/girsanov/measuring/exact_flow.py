@@ -41,10 +41,10 @@ FINE_LENGTHS = (
     *(0.0625, 0.125, 0.1875, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0, 1.125, 1.25, 1.375, 1.5),
     *(1.75, 2.0, 2.25, 2.5, 3.0, 3.5, 4.0),
 )
-ABOUT = np.linspace(-9.0, 9.0, 73)  # places of the first points, in deviations of a component
-MOST_COMPONENTS = 32
+ABOUT = np.linspace(-9.0, 9.0, 49)  # places of the first points, in deviations of a component
+MOST_COMPONENTS = 12
 STEEP, SHARE = 2.0, 2e-3  # of (1): how many times a gap is stretched, and the small share
-ROUNDS, MOST_POINTS = 30, 400_000  # of halving, and in all
+ROUNDS, MOST_POINTS = 30, 80_000  # of halving, and in all
 DRAWS = 1024  # of a law in more dimensions
 CALLS_A_LEVEL = 4.0  # of each draw
 KEPT_FLOWS = 8  # laws that are remembered
