@@ -28,6 +28,7 @@ sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from flow_truth import LineMixture
 
 import girsanov as gv
+from girsanov.planning.flow_grids import step_prices_of
 
 LAWS = {
     "skewed": gv.GaussianMixture([0.3, 0.7], [[-1.5], [1.0]], [[[0.04]], [[0.15]]]),
@@ -78,15 +79,7 @@ def covered(name: str, repeat: int, examples: int) -> list[dict]:
 
 def true_price(exact, plan) -> float:
     """Return what the steps of a plan cost on the exact curve."""
-    inner, levels = plan.inner, plan.levels
-    from girsanov.path_kl.flow_cells import ancestral_prices
-
-    total = 0.0
-    for calls, some in ((1, np.isnan(inner.middle)), (2, ~np.isnan(inner.middle))):
-        if some.any():
-            parts = (x[some] for x in (levels[:-1], levels[1:], inner.flow_to))
-            total += float(ancestral_prices(exact.flow, *parts, calls).nats.sum())
-    return total
+    return float(step_prices_of(exact.flow, plan.levels, plan.inner).nats.sum())
 
 
 def unseen(calls: int) -> np.ndarray:

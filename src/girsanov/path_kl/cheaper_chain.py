@@ -31,11 +31,10 @@ class StepChain:
     """What N steps cost, each beside the ideal chain that it is cheaper beside.
 
     nats: [N, B]; along: which groups price a step along the flow [N, B]; shares: of the groups
-    [B];
-    unseen: what steps along the flow may cost by what no example showed [N]; between: the share of
-    their price that interpolation may miss [N]; more: nats by which the steps look cheaper than
-    they are for having been chosen by these examples; sure: whether all of
-    it is known without sampling.
+    [B]; unseen: what steps along the flow may cost by what no example showed [N]; between: the
+    share of their price that interpolation may miss [N]; more: nats by which the steps look
+    cheaper than they are for having been chosen by these examples; sure: whether all of it is
+    known without sampling.
     """
 
     nats: Array
@@ -45,11 +44,6 @@ class StepChain:
     between: Array
     sure: bool
     more: float = 0.0
-
-    @property
-    def any(self) -> bool:
-        """Whether a step is priced along the flow."""
-        return bool(self.along.any())
 
     @property
     def beside_path(self) -> NDArray[np.bool_]:
@@ -122,7 +116,7 @@ def planned_chain(
 
 
 def group_halves(groups: int) -> list[NDArray[np.bool_]]:
-    """Return two group_halves of the groups as masks [B], or the only one."""
+    """Return two halves of the groups as masks [B], or the only one."""
     even = np.arange(groups) % 2 == 0
     return [even] if groups == 1 else [even, ~even]
 

@@ -23,10 +23,11 @@ from .allowed_levels import Offer, ends_by, offer
 from .flow_grids import FlowGrid, FlowGrids
 from .on_grid import bare, grid_prices, with_prices
 from .options import GIVEN, PlanOptions, remembered
-from .step_targets import best_steps, why_best
+from .step_targets import best_steps, standing_out, why_best
 
 if TYPE_CHECKING:
     from ..measuring.record import AuditRecord
+    from ..path_kl.grid_search import Menu
     from .plan import Plan
 
 MOST_PLACES = 200  # levels that are tried, all pairs of them
@@ -47,7 +48,8 @@ def ancestral_plan(audit: AuditRecord, request: PlanOptions) -> Plan:
         count, why = grids.fewest(request)
     else:
         rows = grids.frontier()
-        out, bound = grids.standing_out(), grids.score_bound(int(rows[-1]["steps"]))
+        out = standing_out(grids.price, int(grids.places[grids.end]) + 1)
+        bound = grids.score_bound(int(rows[-1]["steps"]))
         count = best_steps(rows, bound, out)
         why = why_best(rows, count, grids.score_bound(count), out, exact=grids.price.exact)
     grids.require(count)
@@ -132,8 +134,8 @@ def flow_grids_of(
         audit, ANALYTIC_DPM, request.covariance, request.start, levels=site.levels, menu=site.menu
     )
     places = _thinned(site)
-    banned, mixes, end = _banned(site, price.levels[places]), sampler.covariance, len(places) - 1
-    kept = site.menu.keep
+    banned = _banned(site.menu, places, price.levels[places])
+    mixes, end, kept = sampler.covariance, len(places) - 1, site.menu.keep
     begin_by = int(np.searchsorted(places, min(kept))) if kept else None
     return FlowGrids(price, sampler, flow, last, places, end, banned, mixes, begin_by)
 
@@ -146,10 +148,10 @@ def _thinned(site: Offer) -> Indices:
     return np.union1d(some, wanted).astype(np.int64)
 
 
-def _banned(site: Offer, levels: Levels) -> NDArray[np.bool_]:
+def _banned(menu: Menu, places: Indices, levels: Levels) -> NDArray[np.bool_]:
     """Return which pairs of levels no step may join, [K, K]."""
-    logs, menu = np.log(levels), site.menu
+    logs = np.log(levels)
     out = np.asarray(logs[None, :] - logs[:, None] > menu.widest + 1e-9)
-    for k in np.searchsorted(_thinned(site), np.array(menu.keep, dtype=np.int64)):
+    for k in np.searchsorted(places, np.array(menu.keep, dtype=np.int64)):
         out[:k, k + 1 :] = True
     return out

@@ -265,11 +265,6 @@ class FlowGrids:
             return 0.0
         return score_floor(self.price, self.places[route.places] + 1)
 
-    def standing_out(self) -> float:
-        """Return how many coordinates stand out of the noise at the end (`step_targets.py`)."""
-        s, v = float(self.levels[self.end]), self.price.audit.frame.moments.variances
-        return float(np.sum(s * v / (1 + s * v)))
-
 
 class FlowGrid(NamedTuple):
     """A grid of nodes 1..K: how its steps are taken, and their price, None where there are

@@ -19,7 +19,7 @@ from ..sampling.registry import sampler_named
 from .allowed_levels import ends_by, offer
 from .on_grid import bare, plan_on
 from .options import GIVEN, PlanOptions, remembered
-from .step_targets import DECISIVE, Grids, best_steps, decisive, why_best
+from .step_targets import DECISIVE, Grids, best_steps, decisive, standing_out, why_best
 
 if TYPE_CHECKING:
     from ..denoise.base import Denoiser
@@ -137,7 +137,7 @@ def grids_of(audit: AuditRecord, request: PlanOptions) -> Grids:
 
 def _best(grids: Grids, rows: list[Json]) -> tuple[int, str]:
     """Return the best number of steps, and why: by the score error of its own grid."""
-    price, out = grids.price, grids.standing_out()
+    price, out = grids.price, standing_out(grids.price, grids.end)
 
     def bound(steps: int) -> float:
         return 0.0 if price.exact else score_floor(price, grids.nodes(steps))

@@ -174,14 +174,15 @@ class Grids:
             return False
         return any(self.upper(n) <= target for n in reversed(counts))
 
-    def standing_out(self) -> float:
-        r"""Return how many coordinates stand out of the noise at the end: sum_j s v_j/(1 + s v_j).
 
-        v: the data's variances; these are the degrees of freedom of the best straight line. What
-        is below the noise where a plan stops costs no nats, however many coordinates it has.
-        """
-        s, v = float(self.price.curve.levels[self.end]), self.price.audit.frame.moments.variances
-        return float(np.sum(s * v / (1 + s * v)))
+def standing_out(price: Prices, end: int) -> float:
+    r"""Return how many coordinates stand out of the noise at node `end`: sum_j s v_j/(1 + s v_j).
+
+    v: the data's variances; these are the degrees of freedom of the best straight line. What
+    is below the noise where a plan stops costs no nats, however many coordinates it has.
+    """
+    s, v = float(price.curve.levels[end]), price.audit.frame.moments.variances
+    return float(np.sum(s * v / (1 + s * v)))
 
 
 def _costs(price: Prices, grids: Sequence[Indices]) -> Array:

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from .._checks import require, require_levels
-from .gaussian_step import analytic_dpm_step
+from .gaussian_step import analytic_dpm_step, checked_variances
 from .sampler import Recipe, Sampler, Start, Step
 
 if TYPE_CHECKING:
@@ -161,11 +161,8 @@ class Ancestral(Sampler):
         covered = bool(gaussian.any()) or ends == "draw"
         rule = "must be given for steps of analytic-dpm and a last draw"
         require(not covered or (variances is not None and self.covariance), "variances", rule)
-        rows = np.zeros(count) if variances is None else np.asarray(variances, dtype=np.float64)
-        require(len(rows) == count, "variances", f"must have {count} rows", rows.shape)
-        good = bool((rows >= 0).all() and np.isfinite(rows).all())
-        require(good, "variances", "must be finite and not negative")
-        axes = bases or (None,) * count
+        given = np.zeros(count) if variances is None else variances
+        rows, axes = checked_variances(given, bases, count)
         steps: list[Step] = []
         for k, (s, t) in enumerate(zip(grid[:-1].tolist(), grid[1:].tolist(), strict=True)):
             if gaussian[k]:

@@ -37,7 +37,7 @@ import numpy as np
 
 from .._checks import require, require_choice, require_levels
 from .cld import PhaseFlow, ei_relative_flow, ei_score_flow, in_phase_space
-from .gaussian_step import analytic_dpm_step
+from .gaussian_step import analytic_dpm_step, checked_variances
 from .sampler import PROCESSES, Recipe, Sampler, Start, Step
 from .step_kl import ddpm_kl, ei_relative_kl, ei_score_kl
 from .step_kl_cld import cld_ei_relative_kl, cld_ei_score_kl
@@ -104,26 +104,13 @@ class Integrator(Sampler):
         if variances is None:
             steps = [self.step(s, t) for s, t in cells]
         else:
-            v, u = _checked(variances, bases, len(cells))
+            v, u = checked_variances(variances, bases, len(cells))
             steps = [analytic_dpm_step(s, t, v[k], u[k]) for k, (s, t) in enumerate(cells)]
         if last == "denoise":
             steps.append(Step(float(grid[-1]), 0.0, 1.0, 0.0))
         whole = Recipe(*start, tuple(steps), float(grid[-1]))
         require_choice("process", process, PROCESSES)
         return in_phase_space(whole, grid, self.flow) if process == "cld" else whole
-
-
-def _checked(
-    variances: Array, bases: tuple[Basis | None, ...] | None, count: int
-) -> tuple[Array, tuple[Basis | None, ...]]:
-    """Return the variances and the basis of each of `count` steps, or refuse."""
-    v = np.asarray(variances, dtype=np.float64)
-    u = bases or (None,) * count
-    rows = v.ndim in (1, 2) and len(v) == len(u) == count
-    require(rows, "variances", f"must have {count} rows", v.shape)
-    good = bool((v >= 0).all() and np.isfinite(v).all())
-    require(good, "variances", "must be finite and not negative")
-    return v, u
 
 
 EI_SCORE = Integrator(

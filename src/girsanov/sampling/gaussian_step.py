@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .._checks import require
 from .sampler import Step
 
 if TYPE_CHECKING:
@@ -36,3 +37,16 @@ def analytic_dpm_step(
 def plain_number(value: Array) -> float | Array:
     """Return a number as float, an array as it is."""
     return float(value) if np.ndim(value) == 0 else value
+
+
+def checked_variances(
+    variances: Array, bases: tuple[Basis | None, ...] | None, count: int
+) -> tuple[Array, tuple[Basis | None, ...]]:
+    """Return the variances and the basis of each of `count` steps, or refuse."""
+    v = np.asarray(variances, dtype=np.float64)
+    u = bases or (None,) * count
+    rows = v.ndim in (1, 2) and len(v) == len(u) == count
+    require(rows, "variances", f"must have {count} rows", v.shape)
+    good = bool((v >= 0).all() and np.isfinite(v).all())
+    require(good, "variances", "must be finite and not negative")
+    return v, u
