@@ -6,8 +6,17 @@ import torch
 from flow_truth import LineMixture
 
 import girsanov as gv
+from girsanov.denoise.calibrate import CalibratedDenoiser
 from girsanov.error_curve.curve import GROUPS
-from girsanov.measuring.along_flow import START_CALLS, start_levels, turns_for
+from girsanov.measuring.along_flow import (
+    START_CALLS,
+    measure_flow,
+    start_levels,
+    turns_for,
+    turns_of,
+)
+from girsanov.measuring.examples import held_out_examples
+from girsanov.measuring.options import Pass
 from girsanov.montecarlo import group_estimate
 from girsanov.path_kl.flow_cells import ancestral_prices
 
@@ -107,7 +116,7 @@ def test_without_calls_nothing_is_measured_and_ancestral_samplers_are_refused():
     audit = gv.audit(gv.ExactDenoiser(LAW), LAW, examples=64, levels=9, flow=0)
     assert audit.flow is None
     assert audit.facts.flow_calls == 0
-    with pytest.raises(gv.InputError, match="measured steps along the flow"):
+    with pytest.raises(gv.InputError, match="followed this network's flow"):
         audit.plan(steps=4, sampler="mixed", force=True)
     with pytest.raises(gv.InputError, match="flow"):
         gv.audit(gv.ExactDenoiser(LAW), LAW, flow=-1)
@@ -133,3 +142,47 @@ def test_a_network_that_answers_nan_along_its_flow_is_refused():
 
     with pytest.raises(gv.InputError, match="NaN"):
         gv.audit(Bad(LAW), LAW, examples=64, levels=9)
+
+
+class NoisyEnd(gv.ExactDenoiser):
+    """An exact denoiser that is far off where noise hides the data; nothing knows what it is."""
+
+    exact = False
+
+    def __call__(self, x, snr, label=None):
+        m, s = self.law.denoise(x, snr), torch.as_tensor(snr, dtype=torch.float64).reshape(-1, 1)
+        return m + 0.3 * (x - m) * (s < 0.3)
+
+
+def test_of_a_broken_model_the_flow_is_followed_as_it_is_corrected(tmp_path):
+    grid = np.geomspace(0.005, 300, 25)
+    asked = {"levels": grid, "examples": 640, "seed": 4}
+    audit = gv.audit(NoisyEnd(LAW), LAW, **asked)
+    assert audit.broken() is not None
+    assert audit.flow is None
+    mended = CalibratedDenoiser(NoisyEnd(LAW), audit.calibrated().calibration)
+    source = held_out_examples(mended, LAW, 640, 4)
+    turns = turns_of(mended, 640, audit.facts.draws, grid, None)
+    own = measure_flow(mended, source, grid, turns, Pass(seed=4, batch_size=128))
+    for name, value in own.tensors().items():
+        np.testing.assert_allclose(audit.calibrated().flow.tensors()[name], value, rtol=1e-9,
+                                   atol=1e-14)  # fmt: skip
+    audit.save(tmp_path / "audit.json")
+    again = gv.load_audit(tmp_path / "audit.json")
+    assert again.flow is None
+    plans = [made.plan(steps=7) for made in (audit, again)]
+    for plan in plans:
+        assert (plan.sampler, plan.calibration is not None) == ("mixed", True)
+        np.testing.assert_array_equal(plan.levels, plans[0].levels)
+    assert audit.plan(steps=7, calibrate=False).sampler == "analytic-dpm"
+    with pytest.raises(gv.InputError, match="followed this network's flow"):
+        audit.plan(steps=7, calibrate=False, sampler="mixed")
+
+
+def test_a_plan_that_names_no_sampler_is_priced_along_the_flow_where_that_was_followed():
+    audit = gv.audit(gv.ExactDenoiser(LAW), LAW, levels=GRID)
+    assert audit.plan(steps=5).sampler == "mixed"
+    for options in ({"covariance": "scalar"}, {"process": "cld"},
+                    {"denoiser": gv.ExactDenoiser(LAW)}):  # fmt: skip
+        assert audit.plan(steps=5, **options).sampler == "analytic-dpm"
+    assert gv.audit(gv.ExactDenoiser(LAW), LAW, flow=0).plan(steps=5).sampler == "analytic-dpm"

@@ -53,7 +53,7 @@ def test_a_plan_ends_where_the_distance_is_small_enough(report):
         ({"keep": [0.5], "among": [1.0, 10.0]}, "keep: must be among the levels"),
         ({"widest": 0.01}, "steps: must be at most 1,"),
         ({"widest": -1.0}, "widest: must be a finite number > 0"),
-        ({"weight": 1.0}, "weight: belongs to ddpm"),
+        ({"weight": -1.0}, "weight: must lie in 0..4"),
         ({"fastest": 1.0}, "option: must be one of "),
     ],
 )

@@ -43,7 +43,8 @@ def true_kl(plan, law=LAW):
 @pytest.mark.parametrize("steps", [3, 6, 12])
 def test_the_kl_of_the_output_is_below_what_is_certified(exact, measured, sampler, steps):
     for audit in (exact, measured):
-        plan = audit.plan(steps=2 * steps, sampler=sampler, resolution=END, last="sample")
+        options = {"sampler": sampler, "resolution": END, "last": "sample", "weight": 0.0}
+        plan = audit.plan(steps=2 * steps, **options)
         truth, kl = true_kl(plan), plan.certificate().kl
         assert truth <= kl.high
         assert kl.high < 25 * truth + 0.05  # and not far below
@@ -63,7 +64,7 @@ def test_measured_and_exact_prices_agree(exact, measured, sampler):
 
 
 def test_two_calls_a_step_pay_and_planned_noise_beats_ddpms(exact):
-    options = {"steps": 16, "resolution": END, "last": "sample"}
+    options = {"steps": 16, "resolution": END, "last": "sample", "weight": 0.0}
     cost = {
         name: sum(e.high for e in exact.plan(sampler=name, **options).ledger)
         for name in ("ddpm", "analytic-dpm", *NAMES)
@@ -75,7 +76,7 @@ def test_two_calls_a_step_pay_and_planned_noise_beats_ddpms(exact):
 
 @over_samplers
 def test_more_calls_never_cost_more(exact, sampler):
-    rows = exact.plan(steps=9, sampler=sampler, last="denoise").frontier
+    rows = exact.plan(steps=9, sampler=sampler, last="denoise", weight=0.0).frontier
     cost = [row["above_best"] for row in rows if row["steps"] <= 24]
     assert len(cost) > 8
     assert all(b <= a * 1.0001 + 1e-9 for a, b in itertools.pairwise(cost))
@@ -86,7 +87,7 @@ def test_targets_are_met_with_the_fewest_calls(measured, sampler):
     plan = measured.plan(kl=0.1, sampler=sampler)
     assert sum(e.high for e in plan.ledger[:2]) <= 0.1
     fewer = plan.steps - (2 if sampler == "dpm2-ancestral" else 1)
-    less = measured.plan(steps=fewer, sampler=sampler)
+    less = measured.plan(steps=fewer, sampler=sampler, weight=0.0)
     assert sum(e.high for e in less.ledger[:2]) > 0.1
     with pytest.raises(gv.InputError, match="cannot be reached"):
         measured.plan(kl=1e-12, sampler=sampler)
@@ -145,8 +146,7 @@ def test_numbers_of_calls_that_two_a_step_cannot_make_are_refused(measured):
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [({"calibrate": True}, "calibrate"), ({"distance": 0.1}, "distance"), ({"weight": 1},
-    "weight"),
+    [({"calibrate": True}, "calibrate"), ({"distance": 0.1}, "distance"),
      ({"covariance": "pca"}, "covariance"), ({"last": "draw"}, "last"), ({"process": "cld"},
      "flow")],
 )  # fmt: skip

@@ -101,11 +101,11 @@ def test_it_can_be_asked_for_and_refused(audits):
     assert make_plan(audits["noisy end"], steps=4, calibrate=False).calibration is None
 
 
-def test_of_another_objective_the_gain_says_nothing(audits):
-    assert make_plan(audits["noisy end"], steps=4, sampler="ddpm").calibration is None
-    assert (
-        make_plan(audits["noisy end"], steps=8, sampler="ddpm", weight=0).calibration is not None
-    )
+def test_every_sampler_of_a_broken_model_is_corrected(audits):
+    for sampler in ("ddpm", "analytic-dpm", "mixed", None):
+        plan = make_plan(audits["noisy end"], steps=8, sampler=sampler)
+        assert plan.calibration is not None
+        assert sampler or plan.sampler == "mixed"
 
 
 @pytest.mark.parametrize("name", CHANGES)

@@ -111,7 +111,8 @@ def test_a_plan_of_ei_score_says_that_no_grid_was_left_out():
     """Beyond steps of ln 2 its cells are not Monge (theory 7.2): a mixture far apart shows it."""
     law = GaussianMixture([0.5, 0.5], [[-20.0], [20.0]], [1.0, 1.0])
     made = audit(ExactDenoiser(law), law, levels=np.geomspace(1e-6, 100, 97))
-    plans = [make_plan(made, steps=6, sampler=s, resolution=0.2) for s in ("ei-score", "ddpm")]
+    options = {"steps": 6, "resolution": 0.2, "weight": 0.0}
+    plans = [make_plan(made, sampler=s, **options) for s in ("ei-score", "ddpm")]
     notes = [plan.ledger[1].note for plan in plans]
     assert ["ln 2" in note for note in notes] == [True, False]
     price = prices(made, SAMPLERS["ei-score"])

@@ -32,8 +32,9 @@ Verbose = Annotated[
     tv="Or total variation it may add.",
     distance="Or distance of an ODE sampler to its teacher (standardised).",
     sampler=(
-        "analytic-dpm, ddpm, ei-score or ei-relative; or, after audit --trajectories, the ODE "
-        "samplers ddim, heun or dpmpp-2m."
+        "mixed (default where the audit followed the flow), analytic-dpm (default elsewhere), "
+        "euler-ancestral, dpm2-ancestral, ddpm, ei-score or ei-relative; or, after audit "
+        "--trajectories, the ODE samplers ddim, heun or dpmpp-2m."
     ),
     process="Sample as vp or cld (default: as the model was trained).",
     covariance="scalar, coordinate, pca, dct or full (analytic-dpm only).",
@@ -50,7 +51,10 @@ Verbose = Annotated[
     among="An SNR to choose from (repeat it; only these).",
     keep="An SNR that must be visited (may be repeated).",
     widest="The most log-SNR between two levels.",
-    weight="a of the objective s^-a (ddpm only); 0 is KL.",
+    weight=(
+        "0: the fewest nats (default with --kl and --tv); 1: nats at noise that hides more of the "
+        "data count more (default: samples come out better)."
+    ),
     calibrate=Option(
         "--calibrate/--no-calibrate",
         help="Correct the model as the audited examples advise (default: where it is broken).",

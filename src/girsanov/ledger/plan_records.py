@@ -16,7 +16,7 @@ class Limits(TypedDict, total=False):
 
     among: SNRs it must choose from; keep: SNRs it must visit; widest: the most log-SNR between
     two levels; w2: distance in W2 (standardised units) that stopping there may leave; weight: a
-    of the objective s^-a, x0 hold only.
+    of (1) of path_kl/grid_search.py.
     """
 
     among: Levels | None

@@ -12,13 +12,14 @@ import torch
 
 from .._checks import require_count
 from ..denoise.base import Denoiser, per_call, trained_levels
+from ..denoise.calibrate import CalibratedDenoiser
 from ..denoise.mlp import ResidualMLP
 from ..error_curve.between_levels import places_between
 from ..error_curve.class_means import about_class
-from ..error_curve.curve import GROUPS
+from ..error_curve.curve import GROUPS, Examples
 from ..error_curve.frame import make_frame
 from ..law.base import Law
-from .along_flow import START_CALLS, measure_flow, turns_of
+from .along_flow import START_CALLS, Turns, measure_flow, turns_of
 from .exact_law import known_audit
 from .examples import (
     beside_train,
@@ -92,22 +93,35 @@ def measure_audit(denoiser: Denoiser, data: Dataset | Law, request: AuditOptions
         memorisation, line = again.traces[:, :, 0], again.line
     last = replace(once, progress=tick(sum(parts[:2])))
     teacher = measure_trajectories(denoiser, frame, grid, paths, options=last) if paths else None
-    flow = None
-    if turns is not None:
-        following = replace(once, progress=tick(sum(parts[:3])), keep=kept("flow"))
-        flow = measure_flow(denoiser, source, grid, turns, following)
-    rough = None if flow is None or exact else jitter_of(denoiser, source, flow.levels, seed)
     facts = facts_of(
         denoiser, data, begun, reference=beside, alone=alone, exact=exact, examples=len(source),
         draws=count, seed=seed, calls=sum(parts[:3]) + parts[0] * (request.reference is not None),
         moments_from=origin, trajectories=paths, levels_between=between.gaps,
         training_examples=len(seen or ()), diameter=diameter(whole, moments.mean),
     )  # fmt: skip
-    facts = replace(
-        facts, suspects=suspected(denoiser, source, curve, seed), flow_calls=parts[3],
-        jitter=rough, notes=(*facts.notes, *rough_notes(rough, math.prod(denoiser.shape))),
-    )  # fmt: skip
-    return AuditRecord(curve, frame, memorisation, facts, teacher, line_seen=line, flow=flow)
+    facts = replace(facts, suspects=suspected(denoiser, source, curve, seed), flow_calls=parts[3])
+    audit = AuditRecord(curve, frame, memorisation, facts, teacher, line_seen=line)
+    if turns is None:
+        return audit
+    following = replace(once, progress=tick(sum(parts[:3])), keep=kept("flow"))
+    return _followed(audit, denoiser, source, turns, following, begun)
+
+
+def _followed(
+    audit: AuditRecord, denoiser: Denoiser, source: Examples, turns: Turns, following: Pass,
+    begun: float,
+) -> AuditRecord:  # fmt: skip
+    """Return an audit with the flow that its plans will follow: of a broken model as corrected."""
+    broken = audit.broken() is not None
+    calibration = audit.calibrated().calibration if broken else None
+    network = CalibratedDenoiser(denoiser, calibration) if calibration else denoiser
+    flow = measure_flow(network, source, audit.levels, turns, following)
+    audit = audit.with_flow(flow, corrected=broken)
+    exact, seed = audit.facts.exact, audit.facts.seed
+    rough = None if exact else jitter_of(denoiser, source, flow.levels, seed)
+    notes = (*audit.facts.notes, *rough_notes(rough, math.prod(denoiser.shape)))
+    seconds = round(time.perf_counter() - begun, 3)
+    return audit.with_facts(jitter=rough, notes=notes, seconds=seconds)
 
 
 def rows_for(denoiser: Denoiser, examples: int, asked: int | None = None) -> int:

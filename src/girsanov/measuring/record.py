@@ -40,7 +40,8 @@ class AuditRecord:
     trajectories: of the teacher, which ODE samplers are planned on, or None;
     calibration: what the denoiser was corrected by before all this, or None; line_seen: the
     straight line's error on the training examples [K, B], or None; flow: what steps along the flow
-    miss, or None.
+    miss, or None; corrected_flow: the same of the denoiser as `calibrated` corrects it, of which
+    the flow was followed instead where the model is broken.
     """
 
     curve: Curve
@@ -51,6 +52,7 @@ class AuditRecord:
     calibration: Calibration | None = None
     line_seen: Array | None = None
     flow: FlowCurve | None = None
+    corrected_flow: FlowCurve | None = None
 
     def __repr__(self) -> str:
         """Return in a line what was measured, of what, and with how many network calls."""
@@ -90,7 +92,15 @@ class AuditRecord:
 
     def with_facts(self, **changes: Any) -> Self:
         """Return this audit with some of its facts changed; what plans have worked out is left."""
-        changed = replace(self, facts=replace(self.facts, **changes))
+        return self._with(facts=replace(self.facts, **changes))
+
+    def with_flow(self, flow: FlowCurve, *, corrected: bool) -> Self:
+        """Return this audit with the flow of its denoiser, or of that as `calibrated` corrects
+        it."""
+        return self._with(**{"corrected_flow" if corrected else "flow": flow})
+
+    def _with(self, **changes: Any) -> Self:
+        changed = replace(self, **changes)
         for name in ("_probe", "_corrected"):
             if name in self.__dict__:
                 object.__setattr__(changed, name, self.__dict__[name])
@@ -139,6 +149,11 @@ class AuditRecord:
         return {}
 
     @property
+    def followed(self) -> bool:
+        """Whether this audit followed a flow, of its denoiser or of that corrected."""
+        return self.flow is not None or self.corrected_flow is not None
+
+    @property
     def levels(self) -> Levels:
         """The measured SNRs [K]."""
         return self.curve.levels[1:]
@@ -164,7 +179,9 @@ class AuditRecord:
             assert self.corrected is not None
             curve, frame, calibration = calibrated(self.curve, self.frame, self.corrected)
             facts = replace(self.recorded(), calibrated=True)
-            record = type(self)(curve, frame, self.memorisation, facts, None, calibration)
+            record = type(self)(
+                curve, frame, self.memorisation, facts, None, calibration, flow=self.corrected_flow
+            )
             taken = (self.curve.traces - curve.traces)[1:, :, 0]
             assert self.probe is not None
             object.__setattr__(record, "_probe", self.probe.less(taken))
@@ -183,7 +200,7 @@ class AuditRecord:
         require(wanted == "cld" or own == "vp", "process", rule, process)
         if wanted == own:
             return self
-        return replace(self.with_facts(process=wanted), flow=None)
+        return replace(self.with_facts(process=wanted), flow=None, corrected_flow=None)
 
     def untrained(self) -> Untrained | None:
         """Return how much worse than guesses without training the model is, if it knows nothing.

@@ -45,6 +45,8 @@ FLOW_ARRAYS: dict[str, tuple[str, ...]] = {
     "flow.levels": ("S",), "flow.lengths": ("U",), "flow.shares": ("G",), "flow.rows": ("S",),
     "flow.finest": ("1",), **{f"flow.{name}": ("S", "U", "G") for name in FLOW_MOMENTS},
 }  # fmt: skip
+CORRECTED = "calibrated."  # before the names of arrays of the corrected denoiser's flow
+CORRECTED_FLOW = {CORRECTED + name: form for name, form in FLOW_ARRAYS.items()}
 OPTIONAL = ("full", "memorisation", "gamma", "plain", "line", "line_seen", "probe.reference")
 UNKNOWN = {"calibrated.traces": 2}  # of which the last may be unknown, NaN: known ones
 WIDTHS = [
@@ -79,7 +81,8 @@ def require_whole(path: str, arrays: Mapping[str, np.ndarray], dimension: int) -
     sizes = {"d": dimension}
     exact = HALF_NAME in arrays
     forms = known_forms(arrays) if exact else {**FORMS, **_forms_by_basis(arrays)}
-    for results in (PROBE, CALIBRATED_ARRAYS, CLASS_ARRAYS, FLOW_ARRAYS):  # all of them, or none
+    parts = (PROBE, CALIBRATED_ARRAYS, CLASS_ARRAYS, FLOW_ARRAYS, CORRECTED_FLOW)
+    for results in parts:  # all of each, or none
         forms |= results if results.keys() & arrays.keys() else {}
     for name, form in forms.items():
         if name not in arrays:
@@ -90,8 +93,9 @@ def require_whole(path: str, arrays: Mapping[str, np.ndarray], dimension: int) -
         _require_measured(path, sizes)
     for name in ("levels", FINER_PREFIX + "levels") if exact else ("levels",):
         _require_levels(path, arrays[name])
-    if "flow.levels" in arrays:
-        _require_flow(path, arrays)
+    for before in ("flow.", f"{CORRECTED}flow."):
+        if f"{before}levels" in arrays:
+            _require_flow(path, arrays, before)
     share = float(arrays["shares"].sum())
     require(abs(share - 1) < 1e-6, path, "must have shares that add up to 1", share)
     for name, value in arrays.items():
@@ -170,19 +174,19 @@ def _require_form(
         require(good, path, f"must have finite {name}; it holds NaN or infinity")
 
 
-def _require_flow(path: str, arrays: Mapping[str, np.ndarray]) -> None:
-    """Refuse what no measurement along a flow gives."""
-    for name in ("flow.levels", "flow.lengths"):
+def _require_flow(path: str, arrays: Mapping[str, np.ndarray], before: str) -> None:
+    """Refuse what no measurement along a flow gives; before: how its arrays' names begin."""
+    for name in (f"{before}levels", f"{before}lengths"):
         value = arrays[name]
         rising = len(value) > 1 and value[0] > 0 and bool((np.diff(value) > 0).all())
         require(rising, path, f"must have {name} that are positive and increase")
-    for name in ("flow.rows", "flow.one", "flow.two", "flow.bb", "flow.mm", "flow.shares"):
-        low = float(arrays[name].min())
-        require(low >= 0, path, f"must have {name} that are not negative", low)
-    share = float(arrays["flow.shares"].sum())
-    require(abs(share - 1) < 1e-6, path, "must have flow.shares that add up to 1", share)
-    finest = float(arrays["flow.finest"][0])
-    require(finest > 0, path, "must have a positive flow.finest", finest)
+    for part in ("rows", "one", "two", "bb", "mm", "shares"):
+        low = float(arrays[before + part].min())
+        require(low >= 0, path, f"must have {before}{part} that are not negative", low)
+    share = float(arrays[f"{before}shares"].sum())
+    require(abs(share - 1) < 1e-6, path, f"must have {before}shares that add up to 1", share)
+    finest = float(arrays[f"{before}finest"][0])
+    require(finest > 0, path, f"must have a positive {before}finest", finest)
 
 
 def _require_levels(path: str, levels: Array) -> None:

@@ -10,15 +10,10 @@ to the next. At v_j = M_j, the best variance, one that adds a measured covarianc
     diagonal   1/2 sum_j log(1 + delta M_j),                                              (2)
     full       1/2 log det(1 + delta C),   C = E[r r^T].                                  (3)
 
-ddpm may be planned for another objective than KL, with weight u^-a in its steps (a = 1 is
-close to a W2 error: theory 11.7), and without the integral, which is the same for every grid,
-
-    1/2 int_s^s' u^-a (M_k - M(u)) du  ->  1/2 M_k int_s^s' u^-a du.                      (4)
-
 All steps that begin at one level have the same M_j, so that the sum of logarithms in (2) is that
 of one polynomial in delta, whose coefficients are the elementary symmetric functions of M,
 
-    sum_j log(1 + delta M_j) = log sum_k e_k(M) delta^k,                                   (5)
+    sum_j log(1 + delta M_j) = log sum_k e_k(M) delta^k,                                   (4)
 
 all positive: nothing cancels, and all steps cost little more than some matrix products.
 """
@@ -96,15 +91,6 @@ def cells(curve: Curve, sampler: Sampler, covariance: str | None, process: str =
     return cost
 
 
-def weighted_cells(levels: Levels, error: Array, weight: float) -> Array:
-    """Return equation (4) for every step between `levels` [K] with M = error [K], [K, K]."""
-    power = 1 - weight
-    grown = np.log(levels) if power == 0 else levels**power / power
-    cost = (grown[None, :] - grown[:, None]) * error[:, None] / 2
-    cost[np.tril_indices(len(levels))] = np.inf
-    return np.asarray(cost)
-
-
 def _trace_cells(curve: Curve, step_kl: StepKL, process: str) -> Array:
     s, traces = curve.levels[1:], curve.mean_traces()[1:]
     second_moment = curve.second_moments @ curve.shares
@@ -118,7 +104,7 @@ def _trace_cells(curve: Curve, step_kl: StepKL, process: str) -> Array:
 
 
 def _log_cells(s: Levels, error: Array, sizes: Array) -> Array:
-    """Return equation (2) for every step, by (5): one logarithm for many bands of one size."""
+    """Return equation (2) for every step, by (4): one logarithm for many bands of one size."""
     factor = np.log10(1 + s[-1] * error.max(axis=0, initial=0.0))  # the largest gain of each band
     cost = np.zeros((len(s), len(s)))
     for bands in _batches(factor, sizes):
@@ -143,7 +129,7 @@ def _batches(digits: Array, sizes: Array) -> list[slice]:
 
 
 def _symmetric(values: Array) -> Array:
-    """Return the coefficients e_0..e_J of (5) for each row of values [N, J], [N, J + 1]."""
+    """Return the coefficients e_0..e_J of (4) for each row of values [N, J], [N, J + 1]."""
     out = np.zeros((len(values), values.shape[1] + 1))
     out[:, 0] = 1.0
     for j, value in enumerate(values.T):

@@ -2,13 +2,21 @@ r"""The search for levels, on the examples that may choose them.
 
 The curve is that of some groups of examples, repaired (error_curve/smooth.py) and interpolated
 (error_curve/interpolate.py) at every level a plan may visit; the best grids of all sizes are
-shortest paths through its steps. Against them stands the reference, what this denoiser costs at
-the least,
+shortest paths through its steps, the start among them as the step from s_0 = 0. Of a step from s_k
+that costs D_k nats beyond half the integral of M over it, the search counts
 
-    R(i, j) = min over paths from i to j of the sum of steps and of 1/2 int M^ over stretches,  (1)
+    (M(s_k) / d)^a D_k,                                                                   (1)
+
+a = 0 for nats. M(s_k)/d is the variance of x0 given x_k. By Talagrand's inequality a step that
+draws x0 from a wrong law of that variance moves it by at most 2 (M/d) D_k in squared W2, so that
+a = 1 adds up what every step moves samples by: the data's own variance times its nats at the
+start, next to nothing at fine noise. Against grids stands the reference, what this denoiser costs
+at the least in nats,
+
+    R(i, j) = min over paths from i to j of the sum of steps and of 1/2 int M^ over stretches,  (2)
 
 a stretch being what infinitely many levels cost in it. The paths visit measured levels and those
-of the grid it is held against, so that no grid costs less, and what stands in (1) was measured:
+of the grid it is held against, so that no grid costs less, and what stands in (2) was measured:
 the errors at these levels, and the integrals over the gaps between them
 (error_curve/between_levels.py).
 """
@@ -22,7 +30,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..error_curve.interpolate import stretches
-from .cells import cells, weighted_cells
+from .cells import cells
 from .shortest_path import Allocation, Search, cheapest_path
 from .start import start_cost
 
@@ -40,7 +48,7 @@ class Menu:
     """What a plan may visit, and what it is chosen by; levels are indices 0..K-1.
 
     allowed: levels that may be visited, None for all; keep: levels that must be; widest: the
-    most log-SNR a step may cover; weight: a of path_kl/cells.py (4), 0 for KL.
+    most log-SNR a step may cover; weight: a of (1), 0 for KL.
     """
 
     allowed: Indices | None = None
@@ -67,7 +75,7 @@ class Way:
 
 @dataclass(frozen=True)
 class GridChoice:
-    """The best grids and the reference (1) on one curve.
+    """The best grids and the reference (2) on one curve.
 
     curve: one group, at 0 and all levels; way: how grids are sampled; variances: of the starting
     Gaussian by band; at_measured: the curve at the measured levels alone;
@@ -100,6 +108,12 @@ class GridChoice:
         """1/2 int M over each stretch between neighbouring levels, [K]."""
         return stretches(self.at_measured, self.curve.levels[1:])[:, 0]
 
+    @property
+    def weights(self) -> Array:
+        """What the search multiplies the nats of a step from each level by, (1), [K + 1]."""
+        variance = np.maximum(self.curve.mean_traces()[:, 0], 1e-300) / self.curve.dimension
+        return np.asarray(variance**self.menu.weight)
+
     def allocation(self, count: int = MOST_LEVELS) -> Allocation:
         """Return the best grids of up to `count` levels; indices are places in the menu."""
         return self._search.allocation(next((n for n in SEARCH_SIZES if n >= count), MOST_LEVELS))
@@ -126,13 +140,11 @@ class GridChoice:
     @property
     def _problem(self) -> tuple[Array, Array]:
         """Start and step costs of the menu's levels, as its objective and rules have them."""
-        s, weight = self.curve.levels[1:], self.menu.weight
-        start, cell = self.starts, self.cell
-        if weight:
-            error = self.curve.traces[:, 0, 0]
-            grown = np.log(s / s[0]) if weight == 1 else (s ** (1 - weight)) / (1 - weight)
-            # from s = 0 the prediction is the mean: the same step, less what no grid can avoid
-            start, cell = error[0] * grown / 2, weighted_cells(s, error[1:], weight)
+        s, start, cell = self.curve.levels[1:], self.starts, self.cell
+        if self.menu.weight:
+            used, weight = np.cumsum(self.integrals), self.weights
+            start = weight[0] * (start - used)
+            cell = weight[1:, None] * (cell - (used[None] - used[:, None]))
         if self.menu.allowed is None and not self.menu.keep and np.isinf(self.menu.widest):
             return start, cell
         places = np.arange(len(s)) if self.menu.allowed is None else self.menu.allowed
@@ -145,7 +157,7 @@ class GridChoice:
         return start, cell
 
     def cheapest(self, first: int, grid: Indices) -> tuple[Indices, Array, Indices]:
-        """Return the paths of (1) from node `first`: the nodes they may visit, costs, parents.
+        """Return the paths of (2) from node `first`: the nodes they may visit, costs, parents.
 
         grid: the nodes besides the measured ones, in order, from `first` on; what lies beyond the
         last is left out. Costs and parents as `cheapest_path` returns them.

@@ -23,7 +23,7 @@ from .allowed_levels import Offer, ends_by, offer
 from .flow_grids import FlowGrid, FlowGrids
 from .on_grid import bare, grid_prices, with_prices
 from .options import GIVEN, PlanOptions, remembered
-from .step_targets import best_steps, standing_out, why_best
+from .step_targets import DECISIVE, best_steps, decisive, standing_out, why_best
 
 if TYPE_CHECKING:
     from ..measuring.record import AuditRecord
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 MOST_PLACES = 200  # levels that are tried, all pairs of them
 NO_FLOW = (
-    "needs an audit that measured steps along the flow: not of a guided field, a calibrated "
-    "network or one of phase space, nor with --flow 0"
+    "needs an audit that followed this network's flow: not of a guided field or one of phase "
+    "space, nor with --flow 0; of a broken network calibrated, of others as they are"
 )
 
 
@@ -48,13 +48,25 @@ def ancestral_plan(audit: AuditRecord, request: PlanOptions) -> Plan:
         count, why = grids.fewest(request)
     else:
         rows = grids.frontier()
-        out = standing_out(grids.price, int(grids.places[grids.end]) + 1)
-        bound = grids.score_bound(int(rows[-1]["steps"]))
-        count = best_steps(rows, bound, out)
-        why = why_best(rows, count, grids.score_bound(count), out, exact=grids.price.exact)
+        count, why = _best(grids, rows)
     grids.require(count)
     plan = flow_plan(grids, grids.best(count), why, rows or grids.frontier(count))
     return dataclasses.replace(plan, limits=remembered(request, grids.price))
+
+
+def _best(grids: FlowGrids, rows: list[Json]) -> tuple[int, str]:
+    """Return the best number of network calls, and why; rows: the frontier."""
+    out = standing_out(grids.price, int(grids.places[grids.end]) + 1)
+    count = best_steps(rows, grids.score_bound(int(rows[-1]["steps"])), out)
+
+    def model_costs_more(steps: int) -> bool:
+        least = grids.score_bound(steps)
+        return least > 0 and grids.upper(steps) <= least
+
+    more = decisive(count, rows, model_costs_more)
+    if more > count:
+        return more, DECISIVE
+    return count, why_best(rows, count, grids.score_bound(count), out, exact=grids.price.exact)
 
 
 def every_ancestral(
@@ -116,7 +128,6 @@ def flow_grids_of(
     sampler = sampler_named(request.sampler)
     assert isinstance(sampler, Ancestral)
     last = sampler.require_last(ends_by(audit, request))
-    require(request.weight is None, "weight", "belongs to ddpm", request.weight)
     rule = "belongs to analytic-dpm and mixed"
     covered = request.covariance is None or sampler.covariance
     require(covered, "covariance", rule, request.covariance)
@@ -130,8 +141,9 @@ def flow_grids_of(
         end, mixes = len(places) - 1, sampler.covariance
         return FlowGrids(price, sampler, flow, last, places, end, banned, mixes)
     site = offer(audit, own)
+    menu = dataclasses.replace(site.menu, weight=request.weighed_by)
     price = prices(
-        audit, ANALYTIC_DPM, request.covariance, request.start, levels=site.levels, menu=site.menu
+        audit, ANALYTIC_DPM, request.covariance, request.start, levels=site.levels, menu=menu
     )
     places = _thinned(site)
     banned = _banned(site.menu, places, price.levels[places])

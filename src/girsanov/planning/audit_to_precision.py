@@ -120,7 +120,7 @@ def relative_half_width(audit: AuditRecord, steps: int | None) -> float:
 
     As its path KL has it, whose interval more examples narrow.
     """
-    plan = make_plan(replace(audit, flow=None), steps=steps, force=True)
+    plan = make_plan(replace(audit, flow=None, corrected_flow=None), steps=steps, force=True)
     entry = next(e for e in plan.ledger if e.name == "discretisation")
     low, value, high = np.array([entry.low, entry.value, entry.high], dtype=np.float64)
     return math.inf if value <= 0 else float((high - low) / 2 / value)

@@ -44,11 +44,8 @@ def calibration_gain(price: Prices, nodes: Indices) -> Estimate | None:
 
 
 def advised(price: Prices, nodes: Indices) -> str:
-    """Return why a plan on this grid is to be calibrated unless the user says otherwise, or "".
-
-    Only plans for KL are: of another objective (ddpm's s^-a) the gain (1) says nothing.
-    """
-    if price.menu.weight or price.process != "vp" or price.audit.broken() is None:
+    """Return why a plan on this grid is to be calibrated unless the user says otherwise, or ""."""
+    if price.process != "vp" or price.audit.broken() is None:
         return ""
     saving = calibration_gain(price, nodes)
     if saving is None:

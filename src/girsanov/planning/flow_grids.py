@@ -133,8 +133,13 @@ class FlowGrids:
     def _search(self, half: int | None) -> FlowSearch:
         key = -1 if half is None else half
         if key not in self._searches:
-            tables = self.tables if half is None else self._tables(half)
-            self._searches[key] = FlowSearch(self.levels, self._starts, *tables)
+            weight = self.price.choice().weights
+            begin, weight = weight[0] * self._starts, weight[self.places + 1][:, None]
+            tables = (
+                t and StepTable(weight * t.cost, t.choice)
+                for t in (self.tables if half is None else self._tables(half))
+            )
+            self._searches[key] = FlowSearch(self.levels, begin, *tables)
         return self._searches[key]
 
     def route(self, steps: int, half: int | None = None) -> Route | None:

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Unpack
 from .._checks import require
 from .._signatures import takes
 from ..measuring.record import AuditRecord
-from ..sampling.registry import sampler_named, stochastic_names
+from ..sampling.ancestral import MIXED
+from ..sampling.registry import USUAL_SAMPLER, sampler_named, stochastic_names
 from .allowed_levels import ends_by
 from .ancestral_plans import ancestral_plan
-from .calibrate_or_not import advised
+from .calibrate_or_not import WHY, advised
 from .ode_samplers.plan_ode_sampler import (
     calibrated_teacher,
     plan_ode_sampler,
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
 def make_plan(audit: AuditRecord, **options: Unpack[PlanKeywords]) -> Plan:
     """Return the best grid for a number of `steps` (network calls), or the fewest for a target.
 
-    sampler: its name; an ODE sampler (`planning/ode_samplers/`) has a `distance` to its
+    sampler: its name; by default ``mixed`` where the audit followed the flow, else analytic-dpm
+    (`usual_sampler`); an ODE sampler (`planning/ode_samplers/`) has a `distance` to its
     teacher in place of nats: predicted from the audit's trajectories, or measured with the
     audited `denoiser`. With it analytic-dpm is given noise that keeps the data's
     variance in every direction (`planning/matched_noise.py`), for 2,000 pilot samples.
@@ -53,11 +55,14 @@ def make_plan(audit: AuditRecord, **options: Unpack[PlanKeywords]) -> Plan:
     correction; by default only a denoiser that is proven to need it
     (`planning/calibrate_or_not.py`). process: ``cld`` to sample in phase space
     (`Audit.in_process`). among, keep, widest: restrict the levels (`planning/options.py`);
-    weight: a of ddpm's objective s^-a, 1 unless a KL or TV is asked for. force: plan from
+    weight: a of the variance (M/d)^a that counts a step's nats (`path_kl/grid_search.py`): 0 for
+    the fewest nats, as for a KL or TV that is asked for, else 1, for samples. force: plan from
     an audit that does not hold (`planning/trusted.py`), too. Raises `InputError` for such an
     audit, and when a target cannot be reached, with what can.
     """
     require(isinstance(audit, AuditRecord), "audit", "must be an audit", type(audit).__name__)
+    if options.get("sampler") is None:
+        options["sampler"] = usual_sampler(audit, options)
     request = _of_guided(audit, PlanOptions(**options))
     process = request.process or audit.facts.process
     stochastic = sampler_named(request.sampler).stochastic
@@ -68,6 +73,22 @@ def make_plan(audit: AuditRecord, **options: Unpack[PlanKeywords]) -> Plan:
         plan = _along_flow
     end_given = request.resolution is not None or request.w2 is not None
     return trusted(plan(audit, request), audit, asked=end_given, force=request.force)
+
+
+def usual_sampler(audit: AuditRecord, options: PlanKeywords) -> str:
+    """Return the sampler of a plan that names none.
+
+    ``mixed`` where the audit followed the flow of the network that will be sampled, corrected if
+    so asked or, by default, if it is broken; else, and with options that are analytic-dpm's alone,
+    that.
+    """
+    only = ("covariance", "denoiser", "distance")
+    own = audit.in_process(options.get("process"))
+    calibrate = options.get("calibrate")
+    corrected = own.corrected_flow is not None if calibrate is None else calibrate
+    flow = own.corrected_flow if corrected else own.flow
+    plain = all(options.get(name) is None for name in only)
+    return MIXED.name if plain and flow is not None else USUAL_SAMPLER
 
 
 def _of_guided(audit: AuditRecord, request: PlanOptions) -> PlanOptions:
@@ -86,8 +107,12 @@ def _along_flow(audit: AuditRecord, request: PlanOptions) -> Plan:
     name = request.sampler
     require(request.distance is None, "distance", "is for ddim, heun and dpmpp-2m", name)
     require(request.denoiser is None, "model", "is for analytic-dpm and for ODE samplers", name)
-    require(not request.calibrate, "calibrate", "is not for samplers priced along the flow", name)
-    return ancestral_plan(audit, request)
+    if request.calibrate is False or (request.calibrate is None and audit.corrected_flow is None):
+        return ancestral_plan(audit, request)
+    plan = ancestral_plan(audit.calibrated(), request)
+    if request.calibrate:
+        return plan
+    return replace(plan, why=WHY if plan.why == GIVEN else f"{plan.why}; {WHY}")
 
 
 def _of_ode_sampler(audit: AuditRecord, request: PlanOptions) -> Plan:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # torch is slow to import, and planning needs none
     from ..denoise.base import Denoiser
     from ..path_kl.grid_cost import Prices
 
+USUAL_WEIGHT = 1.0  # a of path_kl/grid_search.py (1), where no nats are asked for
 GIVEN = "the number of steps was given"  # why a plan has so many
 
 
@@ -65,9 +66,19 @@ class PlanOptions:
         for name in ("kl", "tv", "distance"):
             if getattr(self, name) is not None:
                 require_number(name, getattr(self, name), above=0.0)
+        if self.weight is not None:
+            weight = require_number("weight", self.weight)
+            require(0 <= weight <= 4, "weight", "must lie in 0..4 (0: nats)", weight)
         target = {"steps": self.steps, "kl": self.kl, "tv": self.tv}
         one = sum(value is not None for value in target.values()) <= 1
         require(one, "steps, kl, tv", "only one of them can be given", target)
+
+    @property
+    def weighed_by(self) -> float:
+        """The a of path_kl/grid_search.py (1): as asked, 0 for a target in nats, and else 1."""
+        if self.weight is not None:
+            return self.weight
+        return USUAL_WEIGHT if self.kl is None and self.tv is None else 0.0
 
     @property
     def limits(self) -> Limits:
@@ -83,6 +94,6 @@ def remembered(request: PlanOptions, price: Prices) -> Limits:
         value = getattr(request, name)
         if value is not None:
             out[name] = np.asarray(value, dtype=np.float64).tolist()
-    if price.menu.weight != price.sampler.weight:
+    if price.menu.weight != USUAL_WEIGHT:
         out["weight"] = price.menu.weight
     return cast(Limits, out)

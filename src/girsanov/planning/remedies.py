@@ -16,20 +16,25 @@ noisiest level measured; more training saves the path at least the lower bound o
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from ..ledger.score_entry import chain_ledger
+from ..montecarlo import Estimate
 from ..sampling.registry import sampler_named
 from ..score_error.straight_line import WORST_OF_MANY
+from .ancestral_plans import flow_grids_of
 from .on_grid import as_planned, grid_prices
 from .search import Found, request_like, search
 
 if TYPE_CHECKING:
+    from ..ledger.entry import Entry
     from ..measuring.record import AuditRecord
-    from ..montecarlo import Estimate
     from .plan import Plan
 
+NORMAL = 1.96  # quantile of 95 %
 BEATEN = 0.02  # of the error: what a model must do worse by before it is said to be beaten
 MOST_OF = 2 / 3  # of what the probe finds of the score error lies between the levels named
 
@@ -73,7 +78,10 @@ def remedies(audit: AuditRecord, plan: Plan) -> list[Remedy]:
     not save the sum. Plans of ODE samplers are not priced in nats and get training only.
     """
     own = as_planned(audit, plan)
-    options = _of_sampler(audit, own, plan) if plan.distance is None else []
+    options = []
+    if plan.distance is None:
+        along = sampler_named(plan.sampler).flow_priced
+        options = _along_flow(own, plan) if along else _of_sampler(audit, own, plan)
     score = next((e for e in plan.ledger if e.name == "score"), None)
     if score is not None and score.kind == "lower bound":
         end = float(plan.levels[-1])
@@ -101,10 +109,7 @@ def _of_sampler(audit: AuditRecord, own: AuditRecord, plan: Plan) -> list[Remedy
         _saved("grid", price.estimate(given - at_best))._replace(start=noisier),
         _saved("steps", price.estimate(at_best - at_more))._replace(steps=most),
     ]
-    init = next((e for e in plan.ledger if e.name == "init" and e.value is not None), None)
-    if plan.levels[0] <= own.levels[0] * 1.001 and init is not None:
-        low, high, start = init.low or 0.0, init.high or math.inf, float(own.levels[0] ** -0.5)
-        options.append(Remedy("range", init.value, low, high, start=start))
+    options += _longer_range(own, plan)
     products = sampler_named(plan.sampler).products
     fits = plan.covariance in (None, "scalar", own.curve.main) and not products
     fits &= plan.guidance == 1 and audit.facts.process == "vp"
@@ -113,6 +118,47 @@ def _of_sampler(audit: AuditRecord, own: AuditRecord, plan: Plan) -> list[Remedy
         at_corrected = best_in(better.in_process(plan.process), plan.steps).cost()
         options.append(_saved("calibration", price.estimate(at_best - at_corrected)))
     return options
+
+
+def _longer_range(own: AuditRecord, plan: Plan) -> list[Remedy]:
+    """Return what a start at more noise than was measured saves at most, [] of others."""
+    init = next((e for e in plan.ledger if e.name == "init" and e.value is not None), None)
+    if plan.levels[0] > own.levels[0] * 1.001 or init is None:
+        return []
+    low, high, start = init.low or 0.0, init.high or math.inf, float(own.levels[0] ** -0.5)
+    return [Remedy("range", init.value, low, high, start=start)]
+
+
+def _along_flow(own: AuditRecord, plan: Plan) -> list[Remedy]:
+    """Return what a better grid, more steps and a longer range save a plan priced along the
+    flow."""
+    grids = flow_grids_of(own, request_like(plan))
+    rows = grids.frontier(plan.steps)
+    most = min(rows, key=lambda row: float(row["above_best"]))["steps"]
+
+    def priced(steps: int) -> Estimate:
+        grid = grids.best(steps)
+        return _of_entries(chain_ledger(grids.price, grid.nodes, grid.chain))
+
+    best = priced(plan.steps)
+    options = [
+        _saved("grid", _difference(_of_entries(plan.ledger), best)),
+        _saved("steps", _difference(best, priced(most)))._replace(steps=most),
+    ]
+    return options + _longer_range(own, plan)
+
+
+def _of_entries(ledger: Sequence[Entry]) -> Estimate:
+    """Return init and discretisation together, with the standard error that their ends tell."""
+    sampler = [e for e in ledger if e.name in ("init", "discretisation") and e.value is not None]
+    value = sum(e.value or 0.0 for e in sampler)
+    wide = sum((((e.high or 0.0) - (e.low or 0.0)) / (2 * NORMAL)) ** 2 for e in sampler)
+    return Estimate(np.asarray(value), np.asarray(math.sqrt(wide)))
+
+
+def _difference(one: Estimate, other: Estimate) -> Estimate:
+    """Return one less the other, wide enough whatever they share."""
+    return Estimate(one.value - other.value, np.hypot(one.se, other.se))
 
 
 def _saved(name: str, saving: Estimate) -> Remedy:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from .._checks import require, require_choice, require_count, require_number
+from .._checks import require, require_choice, require_count
 from .._typing import Array, Indices, Json
 from ..ledger.entry import kl_from_tv
 from ..ledger.plan_records import Limits
@@ -113,21 +113,15 @@ def every(
 
 def grids_of(audit: AuditRecord, request: PlanOptions) -> Grids:
     """Return the grids of a sampler on all levels that a plan may visit."""
-    sampler, weight = sampler_named(request.sampler), request.weight
+    sampler = sampler_named(request.sampler)
     if request.covariance is not None:
         require_choice("covariance", request.covariance, COVARIANCES)
         rule = "belongs to analytic-dpm"
         require(sampler.covariance, "covariance", rule, sampler.name)
     if request.start is not None:
         require_choice("start", request.start, STARTS)
-    if weight is None:
-        target = request.kl or request.tv
-        weight = sampler.weight if target is None else 0.0
-    weight = require_number("weight", weight)
-    rule = "belongs to ddpm"
-    require(weight == 0 or sampler.weight > 0, "weight", rule, sampler.name)
     site = offer(audit, request)
-    menu = replace(site.menu, weight=weight)
+    menu = replace(site.menu, weight=request.weighed_by)
     price = prices(
         audit, sampler, request.covariance, request.start, levels=site.levels, menu=menu
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from markupsafe import Markup, escape
 
-from ..sampling.registry import USUAL_SAMPLER, sampler_named
+from ..sampling.registry import sampler_named
 
 if TYPE_CHECKING:
     from ..planning.plan import Plan
@@ -111,9 +111,7 @@ def _in_diffusers(plan: Plan, model: str, out: str, count: Markup) -> list[Snipp
 
 def _options(plan: Plan) -> dict[str, str | float | bool]:
     """Return what makes a plan besides its number of steps, where it is not the default."""
-    options: dict[str, str | float | bool] = {}
-    if plan.sampler != USUAL_SAMPLER:
-        options["sampler"] = plan.sampler
+    options: dict[str, str | float | bool] = {"sampler": plan.sampler}
     if plan.covariance is not None:
         options["covariance"] = plan.covariance
     if plan.calibration is not None:

@@ -121,5 +121,5 @@ EI_RELATIVE = Integrator(
     "ei-relative", step=ei_relative_step, flow=PhaseFlow(ei_relative_flow), start="standard",
     products=True, step_kl={"vp": ei_relative_kl, "cld": cld_ei_relative_kl},
 )  # fmt: skip
-DDPM = Integrator("ddpm", start="mean", weight=1.0, step_kl={"vp": ddpm_kl, "cld": ddpm_kl})
+DDPM = Integrator("ddpm", start="mean", step_kl={"vp": ddpm_kl, "cld": ddpm_kl})
 ANALYTIC_DPM = Integrator("analytic-dpm", covariance=True)

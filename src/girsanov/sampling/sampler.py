@@ -116,9 +116,8 @@ class Sampler(ABC):
     name: by which plans and the command line know it; order: of its error in the length of a
     step, weak where it is stochastic; covariance: whether its steps add a measured covariance,
     by which it may also draw about a last prediction; calls: network calls a step; start: how its
-    plans begin unless asked otherwise; weight: a of the objective s^-a that its levels are chosen
-    by where no KL is asked for, 0 for those that are chosen by KL alone; products: whether its
-    path KL needs E[x0 . r]; monge: whether steps of any length keep the Monge rule (theory 7.2);
+    plans begin unless asked otherwise; products: whether its path KL needs E[x0 . r]; monge:
+    whether steps of any length keep the Monge rule (theory 7.2);
     history: whether a step uses the prediction of the one before.
     """
 
@@ -127,7 +126,6 @@ class Sampler(ABC):
     covariance: bool = False
     calls: int = 1
     start: str = "gaussian"
-    weight: float = 0.0
     products: bool = False
     monge: bool = True
     history: bool = False

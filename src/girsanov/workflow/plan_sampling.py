@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from ..audited import Audit, load_audit
-from ..ledger.plan_records import Limits
 from ..planning.make_plan import make_plan
+from ..planning.options import PlanKeywords
 from ..reporting.words.advice import spoken
 from .shared.destinations import require_result
 
@@ -71,15 +71,10 @@ def plan(request: PlanRequest, *, progress: Progress | None = None) -> PlanResul
 
 
 def _planned(request: PlanRequest, audit: Audit) -> Plan:
-    asked = {name: getattr(request, name) for name in Limits.__annotations__}
-    limits = {name: value for name, value in asked.items() if value not in (None, ())}
-    return make_plan(
-        audit, steps=request.steps, kl=request.kl, tv=request.tv, distance=request.distance,
-        sampler=request.sampler, process=request.process, covariance=request.covariance,
-        start=request.start, last=request.last, resolution=request.resolution,
-        calibrate=request.calibrate, denoiser=_audited_model(request, audit), force=request.force,
-        **cast(Limits, limits),
-    )  # fmt: skip
+    asked = {name: getattr(request, name, None) for name in PlanKeywords.__annotations__}
+    asked["denoiser"] = _audited_model(request, audit)
+    given = {name: value for name, value in asked.items() if value not in (None, ())}
+    return make_plan(audit, **cast(PlanKeywords, given))
 
 
 def _audited_model(request: PlanRequest, audit: Audit) -> Denoiser | None:

@@ -167,7 +167,7 @@ class PlanRequest(Request):
     kl: float | None = None
     tv: float | None = None
     distance: float | None = None
-    sampler: str = "analytic-dpm"
+    sampler: str | None = None
     process: str | None = None
     covariance: str | None = None
     start: str | None = None
@@ -202,7 +202,7 @@ class PlanRequest(Request):
                 require(not value, option, "belongs to --by", listed, "Give --by sliced-w2")
             return
         rule = "cannot be given with --by: name samplers with --candidates"
-        require(self.sampler == "analytic-dpm", "--sampler", rule, self.sampler)
+        require(self.sampler is None, "--sampler", rule, self.sampler)
         rule = "cannot be given with --by, whose candidates try several"
         for name in ("kl", "tv", "distance", "covariance", "resolution", "calibrate", "process",
                      "last", "start"):  # fmt: skip

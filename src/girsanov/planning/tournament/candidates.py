@@ -131,7 +131,8 @@ def _recipes(
     finest = float(audit.levels[-1] ** -0.5)
     for sampler in names:
         if sampler_named(sampler).flow_priced:
-            yield from _along_flow(audit, steps, sampler)
+            if fresh or audit.flow is not None:  # of a broken model it is corrected
+                yield from _along_flow(audit, steps, sampler)
         elif sampler_named(sampler).covariance:
             yield from _gaussian(audit, steps, fresh)
             guided = audit.facts.guided  # calibrated, it would not be any more

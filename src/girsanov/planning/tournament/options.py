@@ -76,7 +76,7 @@ def _some(candidates: object) -> bool:
 def wanted(audit: AuditRecord, only: Sequence[str] | None) -> tuple[str, ...]:
     """Return the names of the samplers that enter, checked."""
     solvers = () if audit.trajectories is None else ode_names()
-    flows = () if audit.flow is None else FLOW_ENTRANTS
+    flows = FLOW_ENTRANTS if audit.followed else ()
     names = (*ENTRANTS, *flows, *solvers) if only is None else tuple(only)
     for name in names:
         refuse_renamed(name)
@@ -87,6 +87,6 @@ def wanted(audit: AuditRecord, only: Sequence[str] | None) -> tuple[str, ...]:
         met = SAMPLERS[name].stochastic or audit.trajectories is not None
         require(met, "candidates", rule, name, "Audit with --trajectories 256")
         rule = "takes an audit that followed the flow"
-        followed = not SAMPLERS[name].flow_priced or audit.flow is not None
+        followed = not SAMPLERS[name].flow_priced or audit.followed
         require(followed, "candidates", rule, name, "Audit without --flow 0")
     return names

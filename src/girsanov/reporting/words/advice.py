@@ -167,7 +167,7 @@ def audit_spoken(audit: AuditRecord) -> list[str]:
         return [nothing, TRAIN_IT]
     if gaussian := no_better(audit.recorded(), plan):
         return [gaussian, learnt_or_better(audit, plan)]
-    steps = f"Sampled with {plan.steps} step{'s' if plan.steps != 1 else ''} (analytic-dpm): "
+    steps = f"Sampled with {plan.steps} step{'s' if plan.steps != 1 else ''} ({plan.sampler}): "
     first, *rest = spoken(audit, plan)
     return [steps + first[0].lower() + first[1:], *rest]
 
