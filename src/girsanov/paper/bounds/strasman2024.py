@@ -1,0 +1,140 @@
+r"""Any noise schedule, after Strasman, Ocello, Boyer, Le Corff, Lemaire (arXiv 2402.04650).
+
+dX = -beta/2 X dt + sqrt(beta) dB is Ornstein-Uhlenbeck at the times tau(t) = int beta/2, so that a
+schedule with equal steps in t is a grid t_0 < ... < t_N of Ornstein-Uhlenbeck times. With the
+relative score, score + x, frozen over each step, and FI its mean square, the paper has for a rising
+beta and eta = tau'(T) h the longest step (recalled, and as its authors' code evaluates it)
+
+    KL <= e^-2T KL(q | gamma) + 2 sum_j h_j eps_j^2 + 4 eta max(eta/2, 1) FI(t_0).         (1)
+
+Our own, for any grid and by (2.4)'s proof: with B_j = (1 - e^-2h_j)/2 and G_j = 2 (e^h_j - 1) - h_j
+the exact KL is KL_{t_0} - KL_T - sum_j G_j FI(t_j), int_j FI <= B_j FI(t_{j-1}), hence
+
+    D <= B_1 FI(t_0) + sum_{j<N} max(0, B_{j+1} - G_j) FI(t_j),                            (2)
+    E = sum_j h_j eps_j^2 + 2 (e^h_j - 1 - h_j) eps_j sqrt(FI(t_j)),                        (3)
+
+with the upper bounds FI(t) <= min( e^-2(t - t_0) FI(t_0), I(t) - 2d + E|X_t|^2 ). Where steps do
+not grow, (2) is (1 - e^-2h)/2 FI(t_0); steps that grow with t, as schedules have them, pay for the
+short ones near the data only: four times less than (1), and far less where FI falls quickly.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..._checks import require, require_number
+from . import steps as of
+from .chen2023_ddpm import FISHER_BOUND, assumed
+from .chen2023_support import early_stopping_w2
+from .given import LARGEST, require_error, require_errors, require_steps, require_time
+from .given import require_times
+from .result import GIVEN, LINEAR, Bound
+
+if TYPE_CHECKING:
+    from ..._typing import Array
+    from .facts import Facts
+
+GROWTH = 200.0  # of a linear beta from its start to its end: 0.1 to 20, as is usual
+MOST_SUMMED = 2**21  # steps up to which (2) is summed
+UNKNOWN = "must say more of the data (lipschitz or radius), or stop must be > 0"
+
+
+def linear_schedule_times(
+    steps: int, *, time: float, stop: float = 0.0, growth: float = GROWTH
+) -> Array:
+    """Return N + 1 Ornstein-Uhlenbeck times from `stop` to `time`, equal steps of a linear beta.
+
+    growth: beta at its end over beta at 0, where the whole schedule reaches `time`.
+    """
+    n, t0 = require_steps(steps), require_time("stop", stop)
+    require(n <= MOST_SUMMED, "steps", f"must be at most {MOST_SUMMED:,}", steps)
+    require_time("time", time, above=t0)
+    good = 1 <= require_number("growth", growth) <= LARGEST
+    require(good, "growth", f"must be from 1 to {LARGEST:g}", growth)
+    bend = (growth - 1) / 2
+    # tau(u) = T (u + bend u^2)/(1 + bend); its inverse in a form that does not cancel
+    begin = 2 * t0 / time * (1 + bend) / (1 + math.sqrt(1 + 4 * bend * (1 + bend) * t0 / time))
+    u = np.linspace(begin, 1.0, n + 1)
+    times = time * (u + bend * u * u) / (1 + bend)
+    times[0], times[-1] = t0, time
+    return require_times(times)
+
+
+def relative_information(facts: Facts, times: Array) -> Array:
+    """Return upper bounds on FI(t) at the times [N + 1], from what is known at the first."""
+    d, t0 = facts.dimension, float(times[0])
+    first, since = facts.fisher(t0), times - t0
+    stam = d / (np.exp(-2 * since) * (d / first) - np.expm1(-2 * since))
+    second = np.exp(-2 * times) * (facts.second_moment - d) + d
+    plain = np.maximum(0.0, stam - 2 * d + second)
+    return np.asarray(np.minimum(plain, np.exp(-2 * since) * plain[0]))
+
+
+def schedule_discretisation(facts: Facts, times: Array) -> float:
+    """Return equation (2) in nats for any times t_0 < ... < t_N; never above KL(q_t0 | gamma)."""
+    t = require_times(times)
+    if math.isinf(facts.fisher(float(t[0]))):
+        return math.inf
+    h, information = np.diff(t), relative_information(facts, t)
+    left, right = -np.expm1(-2 * h) / 2, 2 * np.expm1(h) - h
+    more = np.maximum(0.0, left[1:] - right[:-1])
+    value = float(left[0] * information[0] + more @ information[1:-1])
+    return min(value, facts.start(float(t[0])))
+
+
+def paper_discretisation(facts: Facts, times: Array) -> float:
+    """Return the last term of (1) in nats, for steps that grow with t; infinite if unknown."""
+    t = require_times(times)
+    information = facts.relative_fisher(float(t[0]))
+    longest = float(np.diff(t).max())
+    return 4 * longest * max(longest / 2, 1.0) * information
+
+
+def any_schedule(
+    facts: Facts, times: Array, score_errors: Array | float = 0.0, *, grid: str = GIVEN
+) -> Bound:
+    """Return the bound (2), (3) of ei-relative on any times t_0 < ... < t_N from N(0, I).
+
+    times: Ornstein-Uhlenbeck times tau of the schedule's steps, `linear_schedule_times` of a
+    linear beta; score_errors: eps_j at the start of each step, or one number. Raises InputError
+    where the Fisher information at t_0 is not known.
+    """
+    t = require_times(times)
+    value, h = schedule_discretisation(facts, t), np.diff(t)
+    require(math.isfinite(value), "facts", UNKNOWN, facts)
+    eps = require_errors(score_errors, len(h))
+    root = np.sqrt(relative_information(facts, t)[1:])
+    error = float(np.sum(h * eps**2 + 2 * of.exp_excess(h) * eps * root))
+    return _bound(facts, "any schedule", t, (value, error), float(eps.max()), grid)
+
+
+def strasman2024(
+    facts: Facts, steps: int, *, time: float, stop: float = 0.0, score_error: float = 0.0
+) -> Bound:
+    """Return the paper's bound (1) for `steps` equal steps of a linear schedule."""
+    t = linear_schedule_times(steps, time=time, stop=stop)
+    value, eps = paper_discretisation(facts, t), require_error(score_error)
+    require(math.isfinite(value), "facts", UNKNOWN, facts)
+    error = 2 * (time - stop) * eps**2
+    return _bound(facts, "Strasman et al., (1)", t, (value, error), eps, LINEAR)
+
+
+def _bound(
+    facts: Facts, name: str, times: Array, terms: tuple[float, float], eps: float, grid: str
+) -> Bound:
+    first, last = float(times[0]), float(times[-1])
+    return Bound(
+        name,
+        f"DDPM, score + x frozen, {'a linear' if grid == LINEAR else 'any'} noise schedule",
+        len(times) - 1,
+        facts.start(last),
+        *terms,
+        last,
+        first,
+        early_stopping_w2(facts, first),
+        assumed(FISHER_BOUND.format(facts.fisher(first)), eps, first),
+        grid=grid,
+    )
