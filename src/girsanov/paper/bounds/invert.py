@@ -35,7 +35,7 @@ FINEST = 1e-30  # of a target: no step count is given that could reach less
 SHORTEST = 1e-3  # time, of a sampler that could as well do nothing
 GEOMETRIC_ALONE = "must be given: this grid is geometric and stops before the data"
 INTRINSIC_ALONE = "does not apply: give points, coverings or an audit's information"
-SUMS = ("theorem2-grid", "theorem6-4b", "ei-relative-linear", "strasman2024")
+SUMS = ("theorem2-grid", "theorem6-4b", "ei-relative-linear")
 
 Promise = Callable[[int], Bound]
 PAPER_THEOREMS = {

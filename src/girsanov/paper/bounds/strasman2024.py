@@ -55,12 +55,23 @@ def linear_schedule_times(
     good = 1 <= require_number("growth", growth) <= LARGEST
     require(good, "growth", f"must be from 1 to {LARGEST:g}", growth)
     bend = (growth - 1) / 2
-    # tau(u) = T (u + bend u^2)/(1 + bend); its inverse in a form that does not cancel
-    begin = 2 * t0 / time * (1 + bend) / (1 + math.sqrt(1 + 4 * bend * (1 + bend) * t0 / time))
-    u = np.linspace(begin, 1.0, n + 1)
+    u = np.linspace(_begin(time, t0, bend), 1.0, n + 1)
     times = time * (u + bend * u * u) / (1 + bend)
     times[0], times[-1] = t0, time
     return require_times(times)
+
+
+def longest_linear_step(steps: int, *, time: float, stop: float, growth: float = GROWTH) -> float:
+    """Return the last and longest step of `linear_schedule_times`, for any number of steps."""
+    bend = (growth - 1) / 2
+    h = (1 - _begin(time, stop, bend)) / steps
+    return time * h * (1 + bend * (2 - h)) / (1 + bend)
+
+
+def _begin(time: float, stop: float, bend: float) -> float:
+    """Return u with T (u + bend u^2)/(1 + bend) = `stop`, in a form that does not cancel."""
+    share = stop / time * (1 + bend)
+    return 2 * share / (1 + math.sqrt(1 + 4 * bend * share))
 
 
 def relative_information(facts: Facts, times: Array) -> Array:
@@ -85,12 +96,9 @@ def schedule_discretisation(facts: Facts, times: Array) -> float:
     return min(value, facts.start(float(t[0])))
 
 
-def paper_discretisation(facts: Facts, times: Array) -> float:
-    """Return the last term of (1) in nats, for steps that grow with t; infinite if unknown."""
-    t = require_times(times)
-    information = facts.relative_fisher(float(t[0]))
-    longest = float(np.diff(t).max())
-    return 4 * longest * max(longest / 2, 1.0) * information
+def paper_discretisation(facts: Facts, longest: float, *, stop: float = 0.0) -> float:
+    """Return the last term of (1) in nats, eta = `longest`; infinite where FI is not known."""
+    return 4 * longest * max(longest / 2, 1.0) * facts.relative_fisher(stop)
 
 
 def any_schedule(
@@ -108,28 +116,36 @@ def any_schedule(
     eps = require_errors(score_errors, len(h))
     root = np.sqrt(relative_information(facts, t)[1:])
     error = float(np.sum(h * eps**2 + 2 * of.exp_excess(h) * eps * root))
-    return _bound(facts, "any schedule", t, (value, error), float(eps.max()), grid)
+    ends = (len(h), float(t[0]), float(t[-1]))
+    return _bound(facts, "any schedule", ends, (value, error), float(eps.max()), grid)
 
 
 def strasman2024(
     facts: Facts, steps: int, *, time: float, stop: float = 0.0, score_error: float = 0.0
 ) -> Bound:
     """Return the paper's bound (1) for `steps` equal steps of a linear schedule."""
-    t = linear_schedule_times(steps, time=time, stop=stop)
-    value, eps = paper_discretisation(facts, t), require_error(score_error)
+    n, t0 = require_steps(steps), require_time("stop", stop)
+    require_time("time", time, above=t0)
+    longest = longest_linear_step(n, time=time, stop=t0)
+    value, eps = paper_discretisation(facts, longest, stop=t0), require_error(score_error)
     require(math.isfinite(value), "facts", UNKNOWN, facts)
-    error = 2 * (time - stop) * eps**2
-    return _bound(facts, "Strasman et al., (1)", t, (value, error), eps, LINEAR)
+    terms = (value, 2 * (time - t0) * eps**2)
+    return _bound(facts, "Strasman et al., (1)", (n, t0, time), terms, eps, LINEAR)
 
 
 def _bound(
-    facts: Facts, name: str, times: Array, terms: tuple[float, float], eps: float, grid: str
+    facts: Facts,
+    name: str,
+    times: tuple[int, float, float],
+    terms: tuple[float, float],
+    eps: float,
+    grid: str,
 ) -> Bound:
-    first, last = float(times[0]), float(times[-1])
+    n, first, last = times
     return Bound(
         name,
         f"DDPM, score + x frozen, {'a linear' if grid == LINEAR else 'any'} noise schedule",
-        len(times) - 1,
+        n,
         facts.start(last),
         *terms,
         last,
