@@ -1,11 +1,15 @@
 """Fewest steps for a target: the table of theory 9.8, minimality, and what does not apply."""
 
+import itertools
+
 import numpy as np
 import pytest
 
 from girsanov._checks import InputError
 from girsanov.ledger.entry import kl_from_tv
 from girsanov.paper.bounds import THEOREMS, Facts, compare_bounds, steps_for
+from girsanov.paper.bounds.chen2023_cld import uniform_cld_discretisation
+from girsanov.paper.bounds.chen2023_ddpm import uniform_discretisation
 from girsanov.paper.bounds.invert import GEOMETRIC_BOUNDS
 from girsanov.paper.bounds.result import fewest_steps
 
@@ -54,6 +58,26 @@ def test_answers_are_the_fewest():
         assert price(n) <= target
         assert n == 1 or n > 1e5 or price(n - 1) > target
         assert n <= 1e5 or price(int(n / 1.003)) > target
+
+
+@pytest.mark.parametrize("form", ["2b", "4b"])
+def test_answers_are_the_fewest_where_long_steps_cost_less(form):
+    """Prices of long steps may rise with N: every number below the answer is tried here."""
+    rng, rising = np.random.default_rng(1), 0
+    price_of = uniform_cld_discretisation if form == "4b" else uniform_discretisation
+    for _ in range(600 if form == "2b" else 150):
+        d, most = int(10 ** rng.uniform(0, 4)), 200 if form == "2b" else 60
+        v = d * 10 ** rng.uniform(-4, 3)
+        m2 = v * (1 + rng.exponential() * rng.integers(0, 2) * 10 ** rng.uniform(-1, 2))
+        facts = Facts(d, m2, v, lipschitz=d / v * 10 ** rng.uniform(0, 5))
+        time = 10 ** rng.uniform(-1, 1.3)
+        prices = [price_of(facts, form, n, time=time) for n in range(1, most + 1)]
+        rising += any(b > a * (1 + 1e-9) for a, b in itertools.pairwise(prices))
+        target = float(rng.choice(prices)) * rng.uniform(1, 1.1)
+        least = next(n for n, p in enumerate(prices, 1) if p <= target)
+        priced = dict(enumerate(prices, 1))
+        assert fewest_steps(lambda n, priced=priced: priced.get(n, 0.0), target) == least
+    assert rising > 20  # or this would test nothing
 
 
 @pytest.mark.parametrize("name", THEOREMS)

@@ -144,8 +144,9 @@ def ask_theorems(
     """Return how many steps each theorem asks for, beside the plan of an audit.
 
     tv, w2: what to promise, by default what the audit's own plan does; score_error: root mean
-    square error of the score, at every step; paper: one paper alone; intrinsic: the data's intrinsic
-    dimension, for Li and Yan's rate. Raises InputError where there is no tv and no audit.
+    square error of the score, at every step; paper: one paper alone; intrinsic: the data's
+    intrinsic dimension, for Li and Yan's rate. Raises InputError where there is neither tv nor
+    audit.
     """
     plan, taken = None, ""
     if audit is not None and (tv is None or (w2 is None and facts.lipschitz is None)):

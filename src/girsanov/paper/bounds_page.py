@@ -29,7 +29,7 @@ Steps = dict[str, list[tuple[float, float]]]
 
 
 def write_bounds_page(asked: Asked, folder: PathLike) -> Path:
-    """Write FOLDER/bounds.html with the table, both figures and what is assumed; return its path."""
+    """Write FOLDER/bounds.html, the table, figures and what is assumed, and return its path."""
     here, reporting = files(__package__), files("girsanov.reporting")
     style = "".join(
         place.joinpath(name).read_text(encoding="utf-8")

@@ -5,8 +5,9 @@ levels 1/M - u/d does not fall, so that with the upper end m_k of each measured 
 
     I_{s_j} <= sum_{k<j} d/2 log(1 + (s_{k+1} - s_k) m_k/d),        s_0 = 0,  m_0 = V.      (1)
 
-m_k is at most d/s_k, which no law exceeds. Each m_k holds with 95 % confidence, and allows for what no example showed. Sums of such ends are
-wider than the end of the sum, so that (1) holds so often or more. An exact curve gives I itself.
+m_k is at most d/s_k, which no law exceeds. Each m_k holds with 95 % confidence, and allows for
+what no example showed. Sums of such ends are wider than the end of the sum, so that (1) holds so
+often or more. An exact curve gives I itself.
 """
 
 from __future__ import annotations

@@ -145,7 +145,7 @@ def any_law(
     one number.
     """
     n = require_steps(steps)
-    require_snrs("first, last", [first, last])
+    first, last = require_snrs("first, last", [first, last]).tolist()
     require_choice("sampler", sampler, BOUNDED_SAMPLERS)
     error, learned = denoiser_term(score_errors, n, first=first, last=last)
     needs = (learned, VARIANCES) if sampler == "analytic-dpm" else (learned,)

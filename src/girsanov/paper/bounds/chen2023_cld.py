@@ -117,9 +117,8 @@ def theorem6(
     facts: of the data (noise them first to stop early); score_error: of the v-score, root mean
     square at every step. Raises InputError when neither form applies to what is known.
     """
-    require_steps(steps)
-    require_time("time", time, above=0.0)
-    require_error(score_error)
+    steps, time = require_steps(steps), require_time("time", time, above=0.0)
+    score_error = require_error(score_error)
     forms = FORMS if form is None else (require_choice("form", form, FORMS),)
     values = {f: uniform_cld_discretisation(facts, f, steps, time=time) for f in forms}
     best = min(values, key=lambda f: values[f])

@@ -34,8 +34,16 @@ from ..._checks import require, require_choice
 from . import steps as of
 from .chen2023_support import early_stopping_w2
 from .facts import Facts
-from .given import LARGEST, as_floats, require_error, require_errors, require_steps, require_time
-from .given import require_times, require_within
+from .given import (
+    LARGEST,
+    as_floats,
+    require_error,
+    require_errors,
+    require_steps,
+    require_time,
+    require_times,
+    require_within,
+)
 from .result import GIVEN, Bound, Rate
 
 if TYPE_CHECKING:
@@ -138,7 +146,7 @@ def theorem2(
     facts: of the data; score_error: eps, root mean square at every step; form: one of them, or
     None for the least. Raises InputError when no form applies to what is known.
     """
-    n, t0 = _checked(steps, time, stop, score_error)
+    n, t0, time, score_error = _checked(steps, time, stop, score_error)
     forms = FORMS if form is None else (require_choice("form", form, FORMS),)
     values = {
         f: uniform_discretisation(facts, f, n, time=time, stop=t0)
@@ -196,7 +204,7 @@ def ei_relative(
     facts: Facts, steps: int, *, time: float, stop: float = 0.0, score_error: float = 0.0
 ) -> Bound:
     """Return equation (4): the same network calls with score + x frozen instead of the score."""
-    n, t0 = _checked(steps, time, stop, score_error)
+    n, t0, time, score_error = _checked(steps, time, stop, score_error)
     h = (time - t0) / n
     information = facts.relative_fisher(t0)
     rule = "must say more of the data (lipschitz or radius), or stop must be > 0"
@@ -257,8 +265,9 @@ def chen2023_rate(facts: Facts, tv: float) -> Rate | None:
     return Rate(PAPER, "N ~ L^2 d / TV^2", lip**2 * facts.dimension / tv**2, "steps")
 
 
-def _checked(steps: int, time: float, stop: float, score_error: float) -> tuple[int, float]:
+def _checked(
+    steps: int, time: float, stop: float, score_error: float
+) -> tuple[int, float, float, float]:
     t0 = require_time("stop", stop)
-    require_time("time", time, above=t0)
-    require_error(score_error)
-    return require_steps(steps), t0
+    error = require_error(score_error)
+    return require_steps(steps), t0, require_time("time", time, above=t0), error

@@ -41,7 +41,8 @@ PAPER = "Chen et al. 2023"
 
 def early_stopping_w2(facts: Facts, stop: float) -> float:
     """Return the root of equation (1): W2 from the data noised for a time `stop` to the data."""
-    away = math.expm1(-require_time("stop", stop)) ** 2 * facts.second_moment
+    stop = require_time("stop", stop)
+    away = math.expm1(-stop) ** 2 * facts.second_moment
     return math.sqrt(away - math.expm1(-2 * stop) * facts.dimension)
 
 
@@ -59,7 +60,7 @@ def _tolerance(w2: float) -> float:
     least, most = 1 / LARGEST, LARGEST
     good = least <= require_number("w2", w2, above=0.0) <= most
     require(good, "w2", f"must be from {least:g} to {most:g}", w2)
-    return w2
+    return float(w2)
 
 
 def snr_at(time: float) -> float:
@@ -80,9 +81,9 @@ def hessian_bounds(radius: float, time: float, blur: float = 0.0) -> tuple[float
     InputError for what is negative, and where there is no noise at all.
     """
     require_number("radius", radius, above=0.0)
-    require_within("radius", radius)
-    require_within("blur", blur)
-    require(require_time("time", time) > 0 or blur > 0, "time", "must be > 0", time)
+    radius, blur = require_within("radius", radius), require_within("blur", blur)
+    time = require_time("time", time)
+    require(time > 0 or blur > 0, "time", "must be > 0", time)
     alpha2 = math.exp(-2 * time)
     nu2 = alpha2 * blur**2 - math.expm1(-2 * time)
     require(nu2 > 1 / LARGEST, "blur", "must be larger: its square is below any number", blur)
@@ -99,7 +100,7 @@ def project_ball(x: ArrayOrTensor, radius: float, centre: Array | float = 0.0) -
     not finite.
     """
     require_number("radius", radius, above=0.0)
-    require_within("radius", radius)
+    radius = require_within("radius", radius)
     if not isinstance(x, torch.Tensor):
         whole = np.asarray(x)
         whole = whole if whole.dtype.kind == "f" else as_floats("x", whole)

@@ -24,13 +24,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..._checks import require, require_count, require_number
-from .given import LARGEST, as_floats, require_dimension, require_snrs, require_time
-from .given import require_within
+from .given import (
+    LARGEST,
+    as_floats,
+    require_dimension,
+    require_snrs,
+    require_time,
+    require_within,
+)
 
 if TYPE_CHECKING:
     from ..._typing import Array
 
 MOST_BALLS = 1e300
+SIZES = ("second_moment", "variance", "kl", "information", "lipschitz", "radius")
 SLACK = 1e-9  # relative rounding allowed to numbers that must agree
 
 
@@ -77,11 +84,15 @@ class Facts:
         for name in ("information", "lipschitz", "radius"):
             if getattr(self, name) is not None:
                 require_number(name, getattr(self, name), above=0.0)
-        for name in ("second_moment", "kl", "information", "lipschitz", "radius"):
+        for name in SIZES:
             small = (getattr(self, name) or 0.0) <= LARGEST
             require(small, name, f"must be at most {LARGEST:g}", getattr(self, name))
         require(isinstance(self.smooth, bool), "smooth", "must be True or False", self.smooth)
         self._check_information()
+        for name in SIZES:  # as Python has them, in whose precision everything is computed
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, float(getattr(self, name)))
+        object.__setattr__(self, "dimension", d)
         v, radius = self.spread, self.radius
         require(v <= m2 * (1 + SLACK), "variance", "must be at most the second moment", v)
         if radius is not None:
@@ -114,7 +125,8 @@ class Facts:
 
     def fisher(self, time: float) -> float:
         """Return an upper bound on I(t), (2) and (4); infinite at t = 0 when nothing is known."""
-        d, r = self.dimension, math.exp(-2 * require_time("time", time))
+        d, time = self.dimension, require_time("time", time)
+        r = math.exp(-2 * time)
         bounds = [self.information, None if self.lipschitz is None else self.lipschitz * d]
         first = min((x for x in bounds if x is not None), default=math.inf)
         if math.isinf(first):
@@ -152,7 +164,8 @@ class Facts:
 
     def start(self, time: float) -> float:
         """Return an upper bound on KL(q_T | N(0, I)) in nats, equation (5)."""
-        d, r = self.dimension, math.exp(-2 * require_time("time", time))
+        d, time = self.dimension, require_time("time", time)
+        r = math.exp(-2 * time)
         if time == 0:
             return math.inf if self.kl is None else self.kl
         # log(1 - r) keeps its digits by one form near r = 1 and by the other near r = 0
@@ -162,7 +175,7 @@ class Facts:
 
     def lipschitz_at(self, time: float) -> float:
         """Return L with grad log q_t' L-Lipschitz for all t' >= `time`; infinite if unknown."""
-        require_time("time", time)
+        time = require_time("time", time)
         bounds = [math.inf]
         if self.lipschitz is not None and self.smooth:
             bounds.append(max(1.0, self.lipschitz))  # gamma's own score is 1-Lipschitz

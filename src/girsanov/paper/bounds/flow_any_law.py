@@ -58,7 +58,7 @@ def flow_any_law(
     each of the `steps` levels or one number.
     """
     n = require_steps(steps)
-    require_snrs("first, last", [first, last])
+    first, last = require_snrs("first, last", [first, last]).tolist()
     value = flow_discretisation(facts.dimension, n, first=first, last=last)
     require(value < math.inf, "steps", "are too few for a bound on this range of SNRs", steps)
     error, learned = denoiser_term(score_errors, n, first=first, last=last)

@@ -35,7 +35,9 @@ def require_errors(score_errors: Any, count: int) -> Array:
     """Return root mean square errors, one number or one of each of `count` steps."""
     eps = as_floats("score_errors", score_errors)
     fits = eps.ndim == 0 or eps.shape == (count,)
-    require(fits, "score_errors", f"must be one number, or one of each of {count} steps", eps.shape)
+    require(
+        fits, "score_errors", f"must be one number, or one of each of {count} steps", eps.shape
+    )
     good = bool((eps >= 0).all() and (eps <= LARGEST).all())
     require(good, "score_errors", f"must be >= 0, at most {LARGEST:g}", score_errors)
     return eps

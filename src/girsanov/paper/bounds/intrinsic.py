@@ -108,11 +108,11 @@ def intrinsic(
     ``ddpm`` or ``analytic-dpm``; score_errors: eps_k of the denoiser, at each level or one.
     """
     n = require_steps(steps)
-    require_snrs("first, last", [first, last])
+    first, last = require_snrs("first, last", [first, last]).tolist()
     value = intrinsic_discretisation(facts, sampler, n, first=first, last=last)
     require(value < math.inf, "steps", "are too few for a bound on this range of SNRs", steps)
     error, learned = denoiser_term(score_errors, n, first=first, last=last)
-    needs = (what_bounds_information(facts, last), learned)
-    needs += (VARIANCES,) if sampler == "analytic-dpm" else ()
+    variances = (VARIANCES,) if sampler == "analytic-dpm" else ()
+    needs = (what_bounds_information(facts, last), learned, *variances)
     name = (f"intrinsic dimension, {sampler}", NAMES[sampler])
     return geometric_bound(facts, name, n, (first, last), (value, error), needs)

@@ -78,6 +78,7 @@ def steps_for(
     """
     require_choice("theorem", theorem, THEOREMS)
     target, stop = require_targets(facts, tv, w2, score_error)
+    score_error = require_error(score_error)
     counts = []
     for share in SHARES_OF_SUMS if theorem in SUMS else SHARES:
         asked = Question(facts, stop, share * target, score_error)
@@ -187,10 +188,12 @@ def _cld(asked: Question, time: float, form: str, n: int) -> Bound:
     )
     if asked.stop == 0:
         return bound
+    # T counts from the data: the time of noising, then that of CLD
     noised = chen2023_ddpm.EARLY_STOPPED.format(asked.stop)
     words = (*bound.assumptions, noised)
     w2 = early_stopping_w2(asked.facts, asked.stop)
-    return replace(bound, stop=asked.stop, w2=w2, assumptions=words)
+    time = asked.stop + bound.time
+    return replace(bound, stop=asked.stop, time=time, w2=w2, assumptions=words)
 
 
 def _geometric(theorem: str, asked: Question, ends: tuple[float, float], n: int) -> Bound:

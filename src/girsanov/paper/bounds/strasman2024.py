@@ -2,13 +2,13 @@ r"""Any noise schedule, after Strasman, Ocello, Boyer, Le Corff, Lemaire (arXiv 
 
 dX = -beta/2 X dt + sqrt(beta) dB is Ornstein-Uhlenbeck at the times tau(t) = int beta/2, so that a
 schedule with equal steps in t is a grid t_0 < ... < t_N of Ornstein-Uhlenbeck times. With the
-relative score, score + x, frozen over each step, and FI its mean square, the paper has for a rising
-beta and eta = tau'(T) h the longest step (recalled, and as its authors' code evaluates it)
+relative score, score + x, frozen over each step, and FI its mean square, the paper has for a
+rising beta and eta = tau'(T) h the longest step (recalled, and as its authors' code evaluates it)
 
     KL <= e^-2T KL(q | gamma) + 2 sum_j h_j eps_j^2 + 4 eta max(eta/2, 1) FI(t_0).         (1)
 
-Our own, for any grid and by (2.4)'s proof: with B_j = (1 - e^-2h_j)/2 and G_j = 2 (e^h_j - 1) - h_j
-the exact KL is KL_{t_0} - KL_T - sum_j G_j FI(t_j), int_j FI <= B_j FI(t_{j-1}), hence
+Our own, for any grid: with B_j = (1 - e^-2h_j)/2 and G_j = 2 (e^h_j - 1) - h_j the
+exact KL is KL_{t_0} - KL_T - sum_j G_j FI(t_j), and int_j FI <= B_j FI(t_{j-1}), so that
 
     D <= B_1 FI(t_0) + sum_{j<N} max(0, B_{j+1} - G_j) FI(t_j),                            (2)
     E = sum_j h_j eps_j^2 + 2 (e^h_j - 1 - h_j) eps_j sqrt(FI(t_j)),                        (3)
@@ -29,8 +29,14 @@ from ..._checks import require, require_number
 from . import steps as of
 from .chen2023_ddpm import FISHER_BOUND, assumed
 from .chen2023_support import early_stopping_w2
-from .given import LARGEST, require_error, require_errors, require_steps, require_time
-from .given import require_times
+from .given import (
+    LARGEST,
+    require_error,
+    require_errors,
+    require_steps,
+    require_time,
+    require_times,
+)
 from .result import GIVEN, LINEAR, Bound
 
 if TYPE_CHECKING:
@@ -51,8 +57,8 @@ def linear_schedule_times(
     """
     n, t0 = require_steps(steps), require_time("stop", stop)
     require(n <= MOST_SUMMED, "steps", f"must be at most {MOST_SUMMED:,}", steps)
-    require_time("time", time, above=t0)
-    good = 1 <= require_number("growth", growth) <= LARGEST
+    time, growth = require_time("time", time, above=t0), require_number("growth", growth)
+    good = 1 <= growth <= LARGEST
     require(good, "growth", f"must be from 1 to {LARGEST:g}", growth)
     bend = (growth - 1) / 2
     u = np.linspace(_begin(time, t0, bend), 1.0, n + 1)
@@ -125,7 +131,7 @@ def strasman2024(
 ) -> Bound:
     """Return the paper's bound (1) for `steps` equal steps of a linear schedule."""
     n, t0 = require_steps(steps), require_time("stop", stop)
-    require_time("time", time, above=t0)
+    time = require_time("time", time, above=t0)
     longest = longest_linear_step(n, time=time, stop=t0)
     value, eps = paper_discretisation(facts, longest, stop=t0), require_error(score_error)
     require(math.isfinite(value), "facts", UNKNOWN, facts)

@@ -140,10 +140,9 @@ def cloud_trials(draws: Draws) -> list[Trial]:
                 facts = Facts(d, second, variance, **known)
                 most = mutual_information(facts, ends["last"])
                 trials.append(Trial(f"I, {name}", told, most, told))
-                trials += [
-                    Trial(f"{s}, {name}", true[s], intrinsic_discretisation(facts, s, n, **ends), told)
-                    for s in MEASURED
-                ]  # fmt: skip
+                for s in MEASURED:
+                    bound = intrinsic_discretisation(facts, s, n, **ends)
+                    trials.append(Trial(f"{s}, {name}", true[s], bound, told))
     return trials
 
 
@@ -186,9 +185,10 @@ def run(quick: bool, seed: int) -> Result:
     words = (
         f"A million pictures of {PIXELS:,} numbers ask for {pictures[0].measured:,.0f} steps of "
         f"ddpm, where any law of that size asks for {pictures[1].measured:,.0f}; with d "
-        f"the count rises as a logarithm alone ({flat}). On {cases} random clouds the bound from the number of points "
-        f"is {number(float(np.median(many)), 2)} times the exact path KL in the median. It is of "
-        "the empirical law: a model that does not remember its examples samples another."
+        f"the count rises as a logarithm alone ({flat}). On {cases} random clouds the bound "
+        f"from the number of points is {number(float(np.median(many)), 2)} times the exact "
+        "path KL in the median. It is of the empirical law: a model that does not remember its "
+        "examples samples another."
     )
     return Result([*rows, *pictures], pictures[0], words, figure)
 
@@ -203,8 +203,10 @@ def dimension_chart() -> tuple[Markup, str]:
         "ddpm, e²⁰ balls of radius 1": ("ddpm-intrinsic", {"coverings": ((1.0, math.exp(20)),)}),
     }
     counts = {
-        label: [steps_for(name, Facts(int(n), float(n), **known), tv=TV, w2=0.1 * math.sqrt(n)).steps
-                for n in d]
+        label: [
+            steps_for(name, Facts(n, float(n), **known), tv=TV, w2=0.1 * math.sqrt(n)).steps
+            for n in d.tolist()
+        ]
         for label, (name, known) in kinds.items()
     }  # fmt: skip
     series = [Series(label, d, y, tone, "both")
