@@ -10,7 +10,11 @@ import pytest
 import girsanov as gv
 from girsanov._checks import InputError
 from girsanov.paper.bounds import Facts, flow_any_law, intrinsic, mutual_information, steps_for
-from girsanov.paper.bounds.any_law import MEASURED, any_law_score_term, geometric_discretisation
+from girsanov.paper.bounds.any_law import (
+    CERTIFIED_SAMPLERS,
+    any_law_score_term,
+    geometric_discretisation,
+)
 from girsanov.paper.bounds.flow_any_law import flow_discretisation, flow_score_term
 from girsanov.paper.bounds.intrinsic import intrinsic_discretisation
 from girsanov.paper.measured_information import measured_information
@@ -36,7 +40,7 @@ def test_no_bound_is_below_the_path_kl_of_gaussians():
         facts = Facts(d, variance, information_at=at)
         given = {"first": ends[0], "last": ends[1]}
         true, size = geometric_path_kl(law, np.geomspace(*ends, n + 1))
-        for sampler in MEASURED:
+        for sampler in CERTIFIED_SAMPLERS:
             bound = intrinsic_discretisation(facts, sampler, n, **given)
             assert true[sampler] <= bound * (1 + 1e-9) + 1e-12 * size
         halfway = geometric_discretisation(facts, "ddpm-halfway", n, **given)
@@ -67,7 +71,7 @@ def test_what_is_told_of_points_is_their_entropy():
     assert middle <= mutual_information(two, 1.0) < math.log(3)
 
 
-@pytest.mark.parametrize("sampler", MEASURED)
+@pytest.mark.parametrize("sampler", CERTIFIED_SAMPLERS)
 def test_points_in_high_dimension(sampler):
     levels = np.geomspace(1e-3, 1e4, 33)
     m = np.asarray(POINTS.curve(levels[:-1]).value)

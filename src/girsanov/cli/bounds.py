@@ -17,6 +17,27 @@ PAPERS = (
     "chen2023, conforti2025, strasman2024, benton2024, own, chen-lee-lu2022 or li-yan2024: one of "
     "them alone"
 )
+Audited = Annotated[
+    Path | None,
+    typer.Option(
+        help="What `girsanov audit` wrote: what it measured bounds the steps, and its plan stands "
+        "beside them."
+    ),
+]
+Stop = Annotated[
+    float | None,
+    typer.Option(
+        help="Stop early: W2 from there to the data, at most (default: where the audit's plan "
+        "stops)."
+    ),
+]
+Balls = Annotated[
+    list[str] | None,
+    typer.Option(help="R:N, N balls of radius R hold the data (may be repeated)."),
+]
+Drawings = Annotated[
+    Path | None, typer.Option(help="A folder for bounds.html: steps against TV, and against d.")
+]
 
 
 @app.command()
@@ -41,35 +62,17 @@ def bounds(
     points: Annotated[
         int | None, typer.Option(help="How many points hold all the mass: a finite data set.")
     ] = None,
-    covering: Annotated[
-        list[str] | None,
-        typer.Option(help="R:N, N balls of radius R hold the data (may be repeated)."),
-    ] = None,
+    covering: Balls = None,
     intrinsic: Annotated[
         int | None, typer.Option(help="Intrinsic dimension, for Li and Yan's rate.")
     ] = None,
-    w2: Annotated[
-        float | None,
-        typer.Option(
-            help="Stop early: W2 from there to the data, at most (default: where the audit's plan "
-            "stops)."
-        ),
-    ] = None,
+    w2: Stop = None,
     score_error: Annotated[
         float, typer.Option(help="Root mean square error of the score, at every step.")
     ] = 0.0,
     paper: Annotated[str | None, typer.Option(help=PAPERS + ".")] = None,
-    audit: Annotated[
-        Path | None,
-        typer.Option(
-            help="What `girsanov audit` wrote: what it measured bounds the steps, and its plan "
-            "stands beside them."
-        ),
-    ] = None,
-    figures: Annotated[
-        Path | None,
-        typer.Option(help="A folder for bounds.html: steps against TV, and against d."),
-    ] = None,
+    audit: Audited = None,
+    figures: Drawings = None,
     json: AsJson = False,
 ) -> None:
     """Say how many steps each theorem asks for: all constants explicit, before any measurement.

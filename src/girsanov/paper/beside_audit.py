@@ -11,7 +11,7 @@ from ..ledger.entry import tv_from_kl
 from .bounds import Facts, TheoremRow, compare_bounds
 from .bounds.chen2023_support import delta_for_w2, early_stopping_w2, snr_at
 from .bounds.intrinsic import what_bounds_information
-from .bounds_words import brief
+from .bounds_words import short_number
 from .measured_information import measured_information
 
 if TYPE_CHECKING:
@@ -33,10 +33,11 @@ class Known(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class BesideTheorems:
-    """A plan set beside the theorems, and in words how the two compare."""
+    """A plan set beside the theorems, in words how the two compare, and if the curve is exact."""
 
     plan: Plan
     words: str
+    exact: bool
 
     def to_json(self) -> Json:
         """Return the plan's steps, resolution and ledger with the words."""
@@ -71,7 +72,7 @@ class Asked:
         paper = [row.rates for row in self.rows if row.paper == "chen2023"]
         own = [rate.value for rates in paper for rate in rates if rate.unit == "steps"]
         rate = f", the paper's own rate with constants 1 for {own[0]:.2g}" if own else ""
-        ends = f"{brief(steps[0], 2)} to {brief(steps[-1], 2)}"
+        ends = f"{short_number(steps[0], 2)} to {short_number(steps[-1], 2)}"
         words = f"the theorems ask for N = {ends} steps{rate}; {self.measured.words}"
         return f"{words}. {yours}" if (yours := self.for_your_data()) else words
 
@@ -80,21 +81,15 @@ class Asked:
         inner = [r for r in self.rows if r.bound is not None and "intrinsic" in r.theorem]
         if not inner:
             return ""
-        best = min(inner, key=lambda r: r.bound.steps if r.bound else math.inf)
-        assert best.bound is not None
-        what = next((w for w in best.bound.assumptions if w in self._known()), "")
+        best = min((r.bound for r in inner if r.bound is not None), key=lambda b: b.steps)
+        what = what_bounds_information(self.facts, snr_at(best.stop))
+        estimated = self.measured is not None and not self.measured.exact
+        if estimated and what.endswith("measured"):
+            what += " (the upper end of an estimate, 95 %)"
         return (
-            f"What theory promises for your data, before any sample is drawn: "
-            f"{brief(float(best.bound.steps))} steps are enough ({best.theorem}), since {what}"
+            "What theory promises for your data, before any sample is drawn: "
+            f"{short_number(float(best.steps))} steps are enough ({best.theorem}), since {what}"
         )
-
-    def _known(self) -> set[str]:
-        """Return what bounds the information, as each bound by intrinsic dimension says it."""
-        return {
-            what_bounds_information(self.facts, snr_at(r.bound.stop))
-            for r in self.rows
-            if r.bound is not None and r.bound.stop > 0
-        }
 
     def to_json(self) -> Json:
         """Return the targets, the facts, a row a theorem and what was measured."""
@@ -230,4 +225,4 @@ def _measure(
             if w2 is None
             else "at a noise level that was not measured"
         )
-    return BesideTheorems(plan, words)
+    return BesideTheorems(plan, words, audit.curve.exact)

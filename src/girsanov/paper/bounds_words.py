@@ -21,7 +21,7 @@ GRIDS = {
 }
 
 
-def brief(value: float | None, digits: int = 3) -> str:
+def short_number(value: float | None, digits: int = 3) -> str:
     """Return a number in at most seven characters: 0.0041, 13864, 1.44e7; a dash for none."""
     if value is None or not math.isfinite(value):
         return "-"
@@ -41,8 +41,14 @@ def columns(row: TheoremRow) -> tuple[str, ...]:
     b = row.bound
     assert b is not None
     numbers = (b.stop, b.init, b.discretisation, b.score, b.kl)
-    few = [brief(x, 2) for x in numbers]
-    return (row.theorem, brief(float(b.steps)), brief(b.time, 2), step_words(b), *few)
+    few = [short_number(x, 2) for x in numbers]
+    return (
+        row.theorem,
+        short_number(float(b.steps)),
+        short_number(b.time, 2),
+        step_words(b),
+        *few,
+    )
 
 
 def step_words(bound: Bound) -> str:
@@ -50,9 +56,9 @@ def step_words(bound: Bound) -> str:
     if bound.step is None:
         return "lin."
     if bound.grid != GEOMETRIC:
-        return brief(bound.step, 2)
+        return short_number(bound.step, 2)
     more = bound.step - 1
-    return f"×{bound.step:.3g}" if more >= 0.01 else f"×1+{brief(more, 1)}"
+    return f"×{bound.step:.3g}" if more >= 0.01 else f"×1+{short_number(more, 1)}"
 
 
 def grids_in_words(rows: Iterable[TheoremRow]) -> str:
@@ -69,7 +75,7 @@ def notes(rows: Sequence[TheoremRow]) -> dict[str, list[str]]:
     needs = _gathered(known, lambda b: list(b.assumptions))
     silent = {r.theorem: r.why_not for r in rows if r.bound is None and r.paper not in RATES_ALONE}
     rates = {
-        f"{rate.paper}: {rate.statement}": brief(rate.value) + f" {rate.unit}"
+        f"{rate.paper}: {rate.statement}": short_number(rate.value) + f" {rate.unit}"
         for row in rows
         for rate in row.rates
     }

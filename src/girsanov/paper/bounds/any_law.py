@@ -43,7 +43,7 @@ from . import steps as of
 from .chen2023_ddpm import EXACT_SCORE, MOMENT
 from .chen2023_support import denoised_w2
 from .given import (
-    LARGEST,
+    MOST_SIZE,
     as_floats,
     require_dimension,
     require_errors,
@@ -56,13 +56,13 @@ if TYPE_CHECKING:
     from ..._typing import Array, Levels
     from .facts import Facts
 
-NAMES = {
+SAMPLERS_IN_WORDS = {
     "ddpm": "DDPM's small variance",
     "analytic-dpm": "Analytic-DPM",
     "ddpm-halfway": "DDPM with variances 1/(2 s)",
 }
-BOUNDED_SAMPLERS = tuple(NAMES)
-MEASURED = ("ddpm", "analytic-dpm")  # that (6) and (7) certify
+BOUNDED_SAMPLERS = tuple(SAMPLERS_IN_WORDS)
+CERTIFIED_SAMPLERS = ("ddpm", "analytic-dpm")  # that (6) and (7) certify
 START = "the start has the data's exact mean"
 VARIANCES = "the variance of every step is its denoiser's exact mean square error over d"
 DENOISED = "the last step is denoised (for W2)"
@@ -151,7 +151,7 @@ def any_law(
     needs = (learned, VARIANCES) if sampler == "analytic-dpm" else (learned,)
     value = geometric_discretisation(facts, sampler, n, first=first, last=last)
     error /= shrink(sampler, n, first=first, last=last)
-    name = (f"any law, {sampler} (6.4)", NAMES[sampler])
+    name = (f"any law, {sampler} (6.4)", SAMPLERS_IN_WORDS[sampler])
     return geometric_bound(facts, name, n, (first, last), (value, error), needs)
 
 
@@ -194,14 +194,14 @@ def any_law_certificate(
     s, d = require_snrs("levels", levels), require_dimension(dimension)
     m, delta = as_floats("errors", errors), np.diff(s)
     require(m.shape == s.shape, "errors", f"must be {len(s)} numbers, one a level", m.shape)
-    good = bool((m >= 0).all() and (m <= LARGEST).all())
-    require(good, "errors", f"must be >= 0, at most {LARGEST:g}", errors)
+    good = bool((m >= 0).all() and (m <= MOST_SIZE).all())
+    require(good, "errors", f"must be >= 0, at most {MOST_SIZE:g}", errors)
     share = delta * m[1:] / d
     require(bool((share < 1).all()), "errors", "must be a curve: s M <= d at every node")
     falls = m[1:] * (1 + delta / d * m[:-1]) <= m[:-1] * (1 + 1e-6)
     require(bool(falls.all()), "errors", "must be a curve: 1/M - s/d does not fall", errors)
     before = delta * m[:-1] / d
-    if require_choice("sampler", sampler, MEASURED) == "ddpm":
+    if require_choice("sampler", sampler, CERTIFIED_SAMPLERS) == "ddpm":
         low = d / 2 * of.log_excess(-before).sum()
         return float(low), float(max(low, d / 2 * (before + np.log1p(-share)).sum()))
     return 0.0, float(max(0.0, d / 2 * (np.log1p(before) + np.log1p(-share)).sum()))

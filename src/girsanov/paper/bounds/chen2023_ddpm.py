@@ -35,7 +35,7 @@ from . import steps as of
 from .chen2023_support import early_stopping_w2
 from .facts import Facts
 from .given import (
-    LARGEST,
+    MOST_SIZE,
     as_floats,
     require_error,
     require_errors,
@@ -44,7 +44,7 @@ from .given import (
     require_times,
     require_within,
 )
-from .result import GIVEN, Bound, Rate
+from .result import ANY_GRID, Bound, Rate
 
 if TYPE_CHECKING:
     from ..._typing import Array
@@ -69,9 +69,9 @@ def exact_score_discretisation(times: Array, information: Array, integral: float
     """
     t, i = require_times(times), as_floats("information", information)
     require(t.shape == i.shape, "information", "must have one value a time", i.shape)
-    good = bool((i >= 0).all() and (i <= LARGEST).all())
-    require(good, "information", f"must be >= 0, at most {LARGEST:g}", information)
-    whole = require_within("integral", integral, LARGEST**2)
+    good = bool((i >= 0).all() and (i <= MOST_SIZE).all())
+    require(good, "information", f"must be >= 0, at most {MOST_SIZE:g}", information)
+    whole = require_within("integral", integral, MOST_SIZE**2)
     value = float(whole - of.a(np.diff(t)) @ i[1:])
     require(value >= -1e-9 * whole, "integral", "is less than this information allows", integral)
     return max(0.0, value)
@@ -196,7 +196,7 @@ def theorem2_on_grid(facts: Facts, times: Array, score_errors: Array | float = 0
         float(t[0]),
         early_stopping_w2(facts, float(t[0])),
         assumed(FISHER_BOUND.format(facts.fisher(float(t[0]))), float(eps.max()), float(t[0])),
-        grid=GIVEN,
+        grid=ANY_GRID,
     )
 
 

@@ -29,7 +29,7 @@ import torch
 
 from ..._checks import require, require_number
 from ..._typing import Array, Tensor
-from .given import LARGEST, as_floats, require_time, require_within
+from .given import MOST_SIZE, as_floats, require_time, require_within
 from .result import Rate
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def delta_for_w2(facts: Facts, w2: float) -> float:
 
 def _tolerance(w2: float) -> float:
     """Return a tolerance of W2 that is above 0 and of a size that can be squared."""
-    least, most = 1 / LARGEST, LARGEST
+    least, most = 1 / MOST_SIZE, MOST_SIZE
     good = least <= require_number("w2", w2, above=0.0) <= most
     require(good, "w2", f"must be from {least:g} to {most:g}", w2)
     return float(w2)
@@ -86,9 +86,9 @@ def hessian_bounds(radius: float, time: float, blur: float = 0.0) -> tuple[float
     require(time > 0 or blur > 0, "time", "must be > 0", time)
     alpha2 = math.exp(-2 * time)
     nu2 = alpha2 * blur**2 - math.expm1(-2 * time)
-    require(nu2 > 1 / LARGEST, "blur", "must be larger: its square is below any number", blur)
-    high = alpha2 * (radius / nu2) ** 2 if radius / nu2 <= LARGEST else math.inf
-    require(high < math.inf, "radius", f"must be at most {LARGEST:g} times the noise", radius)
+    require(nu2 > 1 / MOST_SIZE, "blur", "must be larger: its square is below any number", blur)
+    high = alpha2 * (radius / nu2) ** 2 if radius / nu2 <= MOST_SIZE else math.inf
+    require(high < math.inf, "radius", f"must be at most {MOST_SIZE:g} times the noise", radius)
     return -1 / nu2, high - 1 / nu2
 
 
@@ -110,8 +110,8 @@ def project_ball(x: ArrayOrTensor, radius: float, centre: Array | float = 0.0) -
     fits = middle.ndim == 0 or middle.shape == x.shape[1:]
     require(fits, "centre", f"must have shape {tuple(x.shape[1:])}", tuple(middle.shape))
     sizes = [float(v.detach().abs().max()) if v.numel() else 0.0 for v in (x, middle)]
-    rule = f"must be finite, at most {LARGEST:g} in size"
-    require(all(size <= LARGEST for size in sizes), "x and centre", rule, sizes)
+    rule = f"must be finite, at most {MOST_SIZE:g} in size"
+    require(all(size <= MOST_SIZE for size in sizes), "x and centre", rule, sizes)
     away = x.double() - middle
     length = away.flatten(1).norm(dim=1).view(-1, *(1,) * (x.ndim - 1))
     # where the ball is not left the point itself is returned, digit for digit

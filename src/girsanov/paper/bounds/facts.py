@@ -25,7 +25,7 @@ import numpy as np
 
 from ..._checks import require, require_count, require_number
 from .given import (
-    LARGEST,
+    MOST_SIZE,
     as_floats,
     require_dimension,
     require_snrs,
@@ -85,8 +85,8 @@ class Facts:
             if getattr(self, name) is not None:
                 require_number(name, getattr(self, name), above=0.0)
         for name in SIZES:
-            small = (getattr(self, name) or 0.0) <= LARGEST
-            require(small, name, f"must be at most {LARGEST:g}", getattr(self, name))
+            small = (getattr(self, name) or 0.0) <= MOST_SIZE
+            require(small, name, f"must be at most {MOST_SIZE:g}", getattr(self, name))
         require(isinstance(self.smooth, bool), "smooth", "must be True or False", self.smooth)
         self._check_information()
         for name in SIZES:  # as Python has them, in whose precision everything is computed
@@ -109,7 +109,7 @@ class Facts:
         """Check points, coverings and information_at."""
         if self.points is not None:
             points = require_count("points", self.points)
-            require(points <= LARGEST, "points", f"must be at most {LARGEST:g}", points)
+            require(points <= MOST_SIZE, "points", f"must be at most {MOST_SIZE:g}", points)
         for r, count in _pairs("coverings", self.coverings):
             require_within("coverings", r)
             balls = 1 <= require_number("coverings", count) <= MOST_BALLS

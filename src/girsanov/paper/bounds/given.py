@@ -11,7 +11,7 @@ from ..._checks import refuse, require, require_count, require_levels, require_n
 if TYPE_CHECKING:
     from ..._typing import Array
 
-LARGEST = 1e100  # of moments, information, errors: the square of one is a number
+MOST_SIZE = 1e100  # of moments, information, errors: the square of one is a number
 MOST_DIMENSIONS = 10**15
 MOST_STEPS = 10**30  # steps beyond which no number is given
 LONGEST_TIME = 300.0  # after which data of every size that is allowed are noise
@@ -19,7 +19,7 @@ SHORTEST_TIME = 1e-100  # other than none at all
 SNR_ENDS = (1e-200, 1e200)
 
 
-def require_within(argument: str, value: Any, most: float = LARGEST) -> float:
+def require_within(argument: str, value: Any, most: float = MOST_SIZE) -> float:
     """Return `value` as a finite float from 0 to `most`."""
     good = 0 <= require_number(argument, value) <= most
     require(good, argument, f"must be >= 0, at most {most:g}", value)
@@ -27,7 +27,7 @@ def require_within(argument: str, value: Any, most: float = LARGEST) -> float:
 
 
 def require_error(score_error: Any) -> float:
-    """Return a root mean square error of the score: a number >= 0, at most LARGEST."""
+    """Return a root mean square error of the score: a number >= 0, at most MOST_SIZE."""
     return require_within("score_error", score_error)
 
 
@@ -38,8 +38,8 @@ def require_errors(score_errors: Any, count: int) -> Array:
     require(
         fits, "score_errors", f"must be one number, or one of each of {count} steps", eps.shape
     )
-    good = bool((eps >= 0).all() and (eps <= LARGEST).all())
-    require(good, "score_errors", f"must be >= 0, at most {LARGEST:g}", score_errors)
+    good = bool((eps >= 0).all() and (eps <= MOST_SIZE).all())
+    require(good, "score_errors", f"must be >= 0, at most {MOST_SIZE:g}", score_errors)
     return eps
 
 

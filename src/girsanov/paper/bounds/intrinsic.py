@@ -28,7 +28,14 @@ from typing import TYPE_CHECKING
 
 from ..._checks import require, require_choice
 from . import steps as of
-from .any_law import MEASURED, NAMES, VARIANCES, denoiser_term, geometric_bound, log_ratio
+from .any_law import (
+    CERTIFIED_SAMPLERS,
+    SAMPLERS_IN_WORDS,
+    VARIANCES,
+    denoiser_term,
+    geometric_bound,
+    log_ratio,
+)
 from .given import require_snrs, require_steps
 
 if TYPE_CHECKING:
@@ -79,7 +86,7 @@ def intrinsic_discretisation(
         return math.inf
     before = max(first, last * math.exp(-x))
     plain = math.expm1(x) * mutual_information(facts, before)
-    if require_choice("sampler", sampler, MEASURED) == "ddpm":
+    if require_choice("sampler", sampler, CERTIFIED_SAMPLERS) == "ddpm":
         return plain
     start = first * facts.spread / 2
     if start >= d * n / 2:
@@ -114,5 +121,5 @@ def intrinsic(
     error, learned = denoiser_term(score_errors, n, first=first, last=last)
     variances = (VARIANCES,) if sampler == "analytic-dpm" else ()
     needs = (what_bounds_information(facts, last), learned, *variances)
-    name = (f"intrinsic dimension, {sampler}", NAMES[sampler])
+    name = (f"intrinsic dimension, {sampler}", SAMPLERS_IN_WORDS[sampler])
     return geometric_bound(facts, name, n, (first, last), (value, error), needs)

@@ -26,7 +26,7 @@ from .facts import Facts
 from .flow_any_law import flow_any_law, flow_score_term
 from .given import LONGEST_TIME, require_error
 from .intrinsic import intrinsic
-from .result import GEOMETRIC, LINEAR, TRIED, Bound, budget, fewest_steps
+from .result import GEOMETRIC, LINEAR_SCHEDULE, TRIED_EACH, Bound, budget, fewest_steps
 
 SHARES = (0.03, 0.06, 0.1, 0.14, 0.18, 0.24, 0.3, 0.4)
 SHARES_OF_SUMS = (0.13,)  # where a bound is a sum over all steps
@@ -116,7 +116,7 @@ def _least(promise: Promise, target: float, most: float) -> Bound | None:
         return bound.discretisation + bound.score
 
     try:
-        left = target - promise(TRIED).init
+        left = target - promise(TRIED_EACH).init
         return promise(fewest_steps(price, left, most))
     except InputError:
         return None
@@ -170,7 +170,9 @@ def _theorem2(asked: Question, time: float, form: str, n: int) -> Bound:
 def _relative(theorem: str, asked: Question, time: float, n: int) -> Bound:
     if theorem == "ei-relative-linear":
         times = strasman2024.linear_schedule_times(n, time=time, stop=asked.stop)
-        return strasman2024.any_schedule(asked.facts, times, asked.score_error, grid=LINEAR)
+        return strasman2024.any_schedule(
+            asked.facts, times, asked.score_error, grid=LINEAR_SCHEDULE
+        )
     bound = strasman2024.strasman2024 if theorem in SCHEDULED else chen2023_ddpm.ei_relative
     return bound(asked.facts, n, time=time, stop=asked.stop, score_error=asked.score_error)
 

@@ -14,7 +14,7 @@ from .given import MOST_STEPS
 if TYPE_CHECKING:
     from ..._typing import Json
 
-TRIED = 128  # steps up to which each number is tried: with long steps a price may rise with N
+TRIED_EACH = 128  # steps up to which each number is tried: with long steps a price may rise with N
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,12 @@ class Rate:
         return {"kind": "rate, constants set to 1", **asdict(self), "value": value}
 
 
-EQUAL, GEOMETRIC, LINEAR, GIVEN = "equal steps", "equal ratios", "linear schedule", "as given"
+EQUAL, GEOMETRIC, LINEAR_SCHEDULE, ANY_GRID = (
+    "equal steps",
+    "equal ratios",
+    "linear schedule",
+    "as given",
+)
 
 
 @dataclass(frozen=True)
@@ -109,7 +114,7 @@ def fewest_steps(price: Callable[[int], float], target: float, most: float = MOS
     """Return the least N with price(N) <= target; refuse beyond `most`.
 
     The price falls about as 1/N, which tells where to look: few evaluations are needed. Bounds
-    for long steps may rise a little with N, so that up to TRIED steps every number is tried.
+    for long steps may rise a little with N, so that up to TRIED_EACH steps every number is tried.
     Above a hundred thousand steps the answer may be too large by a thousandth of it.
     """
     require_number("target", target, above=0.0)
@@ -121,8 +126,8 @@ def fewest_steps(price: Callable[[int], float], target: float, most: float = MOS
         rule = f"cannot be promised with {limit:.3g} steps or fewer"
         require(high < limit, "tv", rule, target)
         high = min(int(high * min(max(2.0, 1.05 * leap), 1e6)), limit)
-    if low < TRIED:
-        short = next((n for n in range(1, min(high, TRIED)) if price(n) <= target), None)
+    if low < TRIED_EACH:
+        short = next((n for n in range(1, min(high, TRIED_EACH)) if price(n) <= target), None)
         if short is not None:
             return short
     return _between(price, target, low, high)

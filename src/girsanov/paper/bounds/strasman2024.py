@@ -30,14 +30,14 @@ from . import steps as of
 from .chen2023_ddpm import FISHER_BOUND, assumed
 from .chen2023_support import early_stopping_w2
 from .given import (
-    LARGEST,
+    MOST_SIZE,
     require_error,
     require_errors,
     require_steps,
     require_time,
     require_times,
 )
-from .result import GIVEN, LINEAR, Bound
+from .result import ANY_GRID, LINEAR_SCHEDULE, Bound
 
 if TYPE_CHECKING:
     from ..._typing import Array
@@ -58,8 +58,8 @@ def linear_schedule_times(
     n, t0 = require_steps(steps), require_time("stop", stop)
     require(n <= MOST_SUMMED, "steps", f"must be at most {MOST_SUMMED:,}", steps)
     time, growth = require_time("time", time, above=t0), require_number("growth", growth)
-    good = 1 <= growth <= LARGEST
-    require(good, "growth", f"must be from 1 to {LARGEST:g}", growth)
+    good = 1 <= growth <= MOST_SIZE
+    require(good, "growth", f"must be from 1 to {MOST_SIZE:g}", growth)
     bend = (growth - 1) / 2
     u = np.linspace(_begin(time, t0, bend), 1.0, n + 1)
     times = time * (u + bend * u * u) / (1 + bend)
@@ -108,7 +108,7 @@ def paper_discretisation(facts: Facts, longest: float, *, stop: float = 0.0) -> 
 
 
 def any_schedule(
-    facts: Facts, times: Array, score_errors: Array | float = 0.0, *, grid: str = GIVEN
+    facts: Facts, times: Array, score_errors: Array | float = 0.0, *, grid: str = ANY_GRID
 ) -> Bound:
     """Return the bound (2), (3) of ei-relative on any times t_0 < ... < t_N from N(0, I).
 
@@ -136,7 +136,7 @@ def strasman2024(
     value, eps = paper_discretisation(facts, longest, stop=t0), require_error(score_error)
     require(math.isfinite(value), "facts", UNKNOWN, facts)
     terms = (value, 2 * (time - t0) * eps**2)
-    return _bound(facts, "Strasman et al., (1)", (n, t0, time), terms, eps, LINEAR)
+    return _bound(facts, "Strasman et al., (1)", (n, t0, time), terms, eps, LINEAR_SCHEDULE)
 
 
 def _bound(
@@ -148,9 +148,10 @@ def _bound(
     grid: str,
 ) -> Bound:
     n, first, last = times
+    schedule = "a linear" if grid == LINEAR_SCHEDULE else "any"
     return Bound(
         name,
-        f"DDPM, score + x frozen, {'a linear' if grid == LINEAR else 'any'} noise schedule",
+        f"DDPM, score + x frozen, {schedule} noise schedule",
         n,
         facts.start(last),
         *terms,

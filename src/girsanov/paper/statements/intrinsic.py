@@ -21,7 +21,7 @@ from ...law import GaussianMixture
 from ...ledger.numbers import number
 from ...noise import NoiseSource
 from ..bounds import Facts, steps_for
-from ..bounds.any_law import MEASURED, geometric_discretisation
+from ..bounds.any_law import CERTIFIED_SAMPLERS, geometric_discretisation
 from ..bounds.intrinsic import intrinsic_discretisation, mutual_information
 from ..chart import Series, chart
 from ..path_kl import half_information
@@ -38,7 +38,7 @@ ROUNDING = 1e-6  # of an integral by quadrature
 
 
 @dataclass(frozen=True)
-class Points:
+class PointsOnLine:
     """One line of (1): places, their weights, and its law."""
 
     places: Array
@@ -64,7 +64,7 @@ class Points:
 
 
 @dataclass(frozen=True)
-class Trial:
+class CloudTrial:
     """An exact path KL, its bound, and which of all it is."""
 
     name: str
@@ -78,7 +78,7 @@ class Trial:
         return self.exact <= self.bound * (1 + 1e-9) + ROUNDING * self.size
 
 
-class Draws:
+class CloudDraws:
     """Random numbers by their place."""
 
     def __init__(self, seed: int) -> None:
@@ -89,13 +89,13 @@ class Draws:
         self.place += 1
         return low + (high - low) * float(self.source.uniform(0, self.place, 1)[0])
 
-    def points(self) -> Points:
+    def points(self) -> PointsOnLine:
         """Return two to five places of any scale and their weights, off centre and skewed."""
         count = int(self.uniform(2, 6))
         scale, shift = 10 ** self.uniform(-1.5, 1), self.uniform(-1, 3)
         weights = np.array([self.uniform(0.05, 1) for _ in range(count)])
         places = np.array([self.uniform(-1, 1) for _ in range(count)])
-        return Points(scale * (places + shift), weights / weights.sum())
+        return PointsOnLine(scale * (places + shift), weights / weights.sum())
 
 
 def truths(levels: Array, errors: Array, d: int, used: float) -> dict[str, float]:
@@ -110,7 +110,7 @@ def truths(levels: Array, errors: Array, d: int, used: float) -> dict[str, float
     return {name: float(cost.sum() / 2 - used) for name, cost in costs.items()}
 
 
-def cloud_trials(draws: Draws) -> list[Trial]:
+def cloud_trials(draws: CloudDraws) -> list[CloudTrial]:
     """Return one random law (1) in several dimensions and on several grids."""
     lines = [draws.points() for _ in range(int(draws.uniform(1, 4)))]
     first = 10 ** draws.uniform(-4, -1)
@@ -135,14 +135,14 @@ def cloud_trials(draws: Draws) -> list[Trial]:
         for d in (len(lines), 64, 4096):
             true = truths(levels, errors, d, used)
             bound = geometric_discretisation(Facts(d, second, variance), "ddpm-halfway", n, **ends)
-            trials.append(Trial("ddpm-halfway, any law", true["ddpm-halfway"], bound, told))
+            trials.append(CloudTrial("ddpm-halfway, any law", true["ddpm-halfway"], bound, told))
             for name, known in knowledge.items():
                 facts = Facts(d, second, variance, **known)
                 most = mutual_information(facts, ends["last"])
-                trials.append(Trial(f"I, {name}", told, most, told))
-                for s in MEASURED:
+                trials.append(CloudTrial(f"I, {name}", told, most, told))
+                for s in CERTIFIED_SAMPLERS:
                     bound = intrinsic_discretisation(facts, s, n, **ends)
-                    trials.append(Trial(f"{s}, {name}", true[s], bound, told))
+                    trials.append(CloudTrial(f"{s}, {name}", true[s], bound, told))
     return trials
 
 
@@ -168,7 +168,7 @@ def picture_rows() -> list[Row]:
 
 def run(quick: bool, seed: int) -> Result:
     """Hold the bounds against random point clouds, and ask them for a million pictures."""
-    draws, cases = Draws(seed), 12 if quick else 80
+    draws, cases = CloudDraws(seed), 12 if quick else 80
     trials = [t for _ in range(cases) for t in cloud_trials(draws)]
     rows = []
     for name in sorted({t.name for t in trials}):
