@@ -110,7 +110,7 @@ def test_an_audit_alone_is_enough(girsanov, audited):
         assert np.expm1(2 * stop) ** 0.5 == pytest.approx(plan.resolution, rel=1e-6)
     assert "which promises this TV" in said["measured"]["words"]
     shown = " ".join(girsanov("bounds", "--audit", "audit.json").out.split())
-    assert "with --radius, (2a), (4a) and the paper's own rate apply too" in shown
+    assert "with --radius, theorem2-2a, theorem6-4a and the paper's own rate apply too" in shown
     radius = ("--radius", 4)
     shown = " ".join(girsanov("bounds", "--audit", "audit.json", *radius).out.split())
     assert "the paper's own rate with constants 1 for" in shown

@@ -162,7 +162,7 @@ def radius_hint(facts: Facts, audit: Audit) -> str:
         return ""
     root = f"{math.sqrt(facts.dimension):.3g}"
     pixels = f" (pixels in [-1, 1]: {root})" if len(audit.facts.shape) > 1 else ""
-    return f"with --radius{pixels}, (2a), (4a) and the paper's own rate apply too"
+    return f"with --radius{pixels}, theorem2-2a, theorem6-4a and the paper's own rate apply too"
 
 
 def _fewest(audit: Audit, tv: float, **options: Any) -> tuple[Plan, bool]:

@@ -65,7 +65,7 @@ BOUNDED_SAMPLERS = tuple(SAMPLERS_IN_WORDS)
 CERTIFIED_SAMPLERS = ("ddpm", "analytic-dpm")  # that (6) and (7) certify
 START = "the start has the data's exact mean"
 VARIANCES = "the variance of every step is its denoiser's exact mean square error over d"
-DENOISED = "the last step is denoised (for W2)"
+DENOISED = "the last step is denoised, exactly (for W2)"
 LONGEST = 300.0  # logarithm of a ratio of SNRs, beyond which (1) is infinite
 
 
