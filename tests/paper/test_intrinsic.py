@@ -122,7 +122,7 @@ def test_the_flow_bound_falls_as_the_square_and_holds_for_learned_means():
 
 
 def test_no_denoiser_changes_faster_along_the_flow_than_any_law_may():
-    """(2) for clouds of points: dm/dlambda = sigma E[a (a.z) | x], by its definition and at once."""
+    """(2) for clouds: dm/dlambda = sigma E[a (a.z) | x], by its definition and by differences."""
     rng = np.random.default_rng(0)
     for _ in range(100):
         d, k, sigma = int(rng.integers(1, 6)), int(rng.integers(2, 9)), 10 ** rng.uniform(-1.5, 1)

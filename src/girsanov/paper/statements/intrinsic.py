@@ -168,7 +168,7 @@ def picture_rows() -> list[Row]:
 
 def run(quick: bool, seed: int) -> Result:
     """Hold the bounds against random point clouds, and ask them for a million pictures."""
-    draws, cases = CloudDraws(seed), 12 if quick else 80
+    draws, cases = CloudDraws(seed), 8 if quick else 40
     trials = [t for _ in range(cases) for t in cloud_trials(draws)]
     rows = []
     for name in sorted({t.name for t in trials}):
