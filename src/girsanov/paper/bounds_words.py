@@ -30,9 +30,7 @@ def short_number(value: float | None, digits: int = 3) -> str:
     text = f"{value:.{digits}g}"
     if "e" in text:
         mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
-        text = (
-            f"{mantissa.rstrip('0').rstrip('.') if '.' in mantissa else mantissa}e{int(exponent)}"
-        )
+        text = f"{float(mantissa):g}e{int(exponent)}"
     return text
 
 
@@ -57,8 +55,8 @@ def step_words(bound: Bound) -> str:
         return "lin."
     if bound.grid != GEOMETRIC:
         return short_number(bound.step, 2)
-    more = bound.step - 1
-    return f"×{bound.step:.3g}" if more >= 0.01 else f"×1+{short_number(more, 1)}"
+    more = bound.widening
+    return f"×{1 + more:.3g}" if more >= 0.01 else f"×1+{short_number(more, 1)}"
 
 
 def grids_in_words(rows: Iterable[TheoremRow]) -> str:

@@ -24,7 +24,7 @@ from .chen2023_ddpm import EXACT_SCORE, LEARNED_SCORE
 from .chen2023_support import delta_for_w2, early_stopping_w2, snr_at
 from .facts import Facts
 from .flow_any_law import flow_any_law, flow_score_term
-from .given import LONGEST_TIME, require_error
+from .given import LONGEST_TIME, MOST_STEPS, require_error
 from .intrinsic import intrinsic
 from .result import GEOMETRIC, LINEAR_SCHEDULE, TRIED_EACH, Bound, budget, fewest_steps
 
@@ -79,15 +79,16 @@ def steps_for(
     require_choice("theorem", theorem, THEOREMS)
     target, stop = require_targets(facts, tv, w2, score_error)
     score_error = require_error(score_error)
-    counts = []
-    for share in SHARES_OF_SUMS if theorem in SUMS else SHARES:
-        asked = Question(facts, stop, share * target, score_error)
-        most = SUMMED if theorem in SUMS else math.inf
-        counts.append(_least(_promise(theorem, asked), target, most))
+    most = SUMMED if theorem in SUMS else MOST_STEPS
+    promises = [
+        _promise(theorem, Question(facts, stop, share * target, score_error))
+        for share in (SHARES_OF_SUMS if theorem in SUMS else SHARES)
+    ]
+    counts = [_least(promise, target, most) for promise in promises]
     best = min((b for b in counts if b is not None), key=lambda b: b.steps, default=None)
     if best is None:
-        bottom = "the score error alone costs more" if score_error else "too many steps to sum"
-        refuse("tv", f"cannot be promised by {theorem}: {bottom}", tv)
+        why = _why_none(promises, target, most, score_error)
+        refuse("tv", f"cannot be promised by {theorem}: {why}", tv)
     return best
 
 
@@ -107,7 +108,7 @@ def require_targets(
     return target, stop
 
 
-def _least(promise: Promise, target: float, most: float) -> Bound | None:
+def _least(promise: Promise, target: float, most: int) -> Bound | None:
     def price(n: int) -> float:
         try:
             bound = promise(n)
@@ -120,6 +121,19 @@ def _least(promise: Promise, target: float, most: float) -> Bound | None:
         return promise(fewest_steps(price, left, most))
     except InputError:
         return None
+
+
+def _why_none(promises: list[Promise], target: float, most: int, error: float) -> str:
+    """Return why no number of steps up to `most` is enough for a score of this error."""
+    try:
+        finest = [promise(most) for promise in promises]
+    except InputError:
+        return "it says nothing of so small a target"
+    summed = most == SUMMED
+    costs = [(b.time - b.stop) * error**2 if summed else b.score for b in finest]
+    if all(b.init + cost > target for b, cost in zip(finest, costs, strict=True)):
+        return "the score error alone costs more"
+    return "it takes over two million steps, which are not summed" if summed else "over 1e30 steps"
 
 
 def _promise(theorem: str, asked: Question) -> Promise:

@@ -79,10 +79,13 @@ class Bound:
         """The step h of equal steps of time, or the ratio of SNRs of equal ratios; else None."""
         if self.grid == EQUAL:
             return (self.time - self.stop) / self.steps
-        if self.grid == GEOMETRIC:
-            ends = [-math.log(math.expm1(2 * t)) for t in (self.stop, self.time)]
-            return math.exp(min((ends[0] - ends[1]) / self.steps, 700.0))
-        return None
+        return 1 + self.widening if self.grid == GEOMETRIC else None
+
+    @property
+    def widening(self) -> float:
+        """The ratio of SNRs of equal ratios less one, which keeps its digits."""
+        ends = [-math.log(math.expm1(2 * t)) for t in (self.stop, self.time)]
+        return math.expm1(min((ends[0] - ends[1]) / self.steps, 700.0))
 
     @property
     def kl(self) -> float:
