@@ -125,11 +125,11 @@ def _least(promise: Promise, target: float, most: int) -> Bound | None:
 
 def _why_none(promises: list[Promise], target: float, most: int, error: float) -> str:
     """Return why no number of steps up to `most` is enough for a score of this error."""
+    summed = most == SUMMED
     try:
-        finest = [promise(most) for promise in promises]
+        finest = [promise(TRIED_EACH if summed else most) for promise in promises]
     except InputError:
         return "it says nothing of so small a target"
-    summed = most == SUMMED
     costs = [(b.time - b.stop) * error**2 if summed else b.score for b in finest]
     if all(b.init + cost > target for b, cost in zip(finest, costs, strict=True)):
         return "the score error alone costs more"
