@@ -36,6 +36,7 @@ study: .venv/.dev
 
 fuzz: .venv/.dev
 	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz/fuzz.py --inputs 100000
+	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz/bound_inputs.py --inputs 10000
 	$(PYTEST) -m hypothesis --hypothesis-profile search --timeout 3600
 
 # in a place of its own: what it brings is no dependency of ours

@@ -1,9 +1,11 @@
 """Every bound against the exact path KL on random laws, and the tables of theory section 9.
 
-    python benchmarks/bounds.py [--gaussians 20000] [--mixtures 200] [--tables] [--json FILE]
+    python benchmarks/bounds.py [--gaussians 20000] [--mixtures 200] [--clouds 100] [--tables]
+                                [--json FILE]
 
 Gaussians have up to 3072 dimensions, Fisher information up to 1e6 a coordinate and steps from
-1e-6 to 1; mixtures have two or three components on a line. A violation is an exact value above a
+1e-6 to 1; mixtures have two or three components on a line; clouds are
+products of points on lines, in up to 4,096 dimensions. A violation is an exact value above a
 bound by more than 1e-9 of it and 1e-12 of the integral of the Fisher information (rounding). The
 ratio bound/exact is given by its median and its 90 % quantile.
 """
@@ -25,6 +27,8 @@ sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from bound_truth import (
     Line,
     Spectrum,
+    flow_price,
+    geometric_path_kl,
     path_kl,
     random_line,
     random_spectrum,
@@ -32,7 +36,13 @@ from bound_truth import (
     relative_path_kl,
 )
 
-from girsanov.paper.bounds import Facts, early_stopping_w2, projected_w2, steps_for
+from girsanov.paper.bounds import (
+    Facts,
+    early_stopping_w2,
+    linear_schedule_times,
+    projected_w2,
+    steps_for,
+)
 from girsanov.paper.bounds.any_law import geometric_discretisation
 from girsanov.paper.bounds.chen2023_cld import exact_discretisation, ou_time_of_cld
 from girsanov.paper.bounds.chen2023_cld import uniform_cld_discretisation as cld_discretisation
@@ -41,8 +51,18 @@ from girsanov.paper.bounds.chen2023_ddpm import (
     relative_discretisation,
     uniform_discretisation,
 )
+from girsanov.paper.bounds.flow_any_law import flow_discretisation
+from girsanov.paper.bounds.given import LONGEST_TIME
+from girsanov.paper.bounds.intrinsic import intrinsic_discretisation
+from girsanov.paper.bounds.strasman2024 import paper_discretisation, schedule_discretisation
+from girsanov.paper.statements.intrinsic import CloudDraws, cloud_trials
 
 ROUNDING = 1e-12
+ASKED = (
+    "theorem2-2a", "theorem2-2c", "theorem2-grid", "ei-relative", "strasman2024",
+    "ei-relative-linear", "ddpm", "analytic-dpm", "ddpm-halfway", "ddpm-flow", "ddpm-intrinsic",
+    "analytic-dpm-intrinsic",
+)  # fmt: skip
 
 
 class Tally:
@@ -113,27 +133,56 @@ def cld_case(tally: Tally, law: Spectrum, n: int, total: float) -> None:
 
 
 def any_law_case(tally: Tally, law: Spectrum, rng: np.random.Generator) -> None:
-    """(6.4) of both samplers on a geometric grid."""
+    """Every bound on a geometric grid: (6.4), without a curve, along the flow, by information."""
     n, ends = int(rng.integers(1, 300)), np.sort(10 ** rng.uniform(-4, 5, 2))
-    s, d = np.geomspace(*ends, n + 1), int(law.counts.sum())
-    error = (law.values / (1 + s[:, None] * law.values)) @ law.counts
-    integral = np.log((1 + ends[1] * law.values) / (1 + ends[0] * law.values)) @ law.counts
-    delta = np.diff(s) * error[:-1]
-    facts = Facts(d, float(law.values @ law.counts))
-    for sampler, cost in (("ddpm", delta.sum()), ("analytic-dpm", d * np.log1p(delta / d).sum())):
-        bound = geometric_discretisation(facts, sampler, n, first=ends[0], last=ends[1])
-        tally.add(f"(6.4) {sampler}", (cost - integral) / 2, bound, cost, (law, ends, n))
+    levels, d = np.geomspace(*ends, n + 1), int(law.counts.sum())
+    exact, size = geometric_path_kl(law, levels)
+    told = tuple((float(s), law.told(s)) for s in 10 ** rng.uniform(-6, 6, 2))
+    facts = Facts(d, float(law.values @ law.counts), information_at=told)
+    given, case = {"first": ends[0], "last": ends[1]}, (law, ends, n)
+    for sampler in exact:
+        bound = geometric_discretisation(facts, sampler, n, **given)
+        tally.add(f"(6.4) {sampler}", exact[sampler], bound, size, case)
+    for sampler in ("ddpm", "analytic-dpm"):
+        bound = intrinsic_discretisation(facts, sampler, n, **given)
+        tally.add(f"(13.9) {sampler}, I known at two levels", exact[sampler], bound, size, case)
+    along = flow_price(law, levels)
+    tally.add("(13.3) ddpm along the flow", along, flow_discretisation(d, n, **given), 0, case)
 
 
-def sweep(gaussians: int, mixtures: int, seed: int = 0) -> list[dict[str, object]]:
+def schedule_case(tally: Tally, kind: str, law: Spectrum | Line, times: np.ndarray) -> None:
+    """Ours for any noise schedule, with and without I_0, and Strasman et al.'s where h grows."""
+    facts, size = law.facts(), max(law.integral(times[0], times[-1]), law.kl(0))
+    exact, h = relative_path_kl(law, times), np.diff(times)
+    bound = schedule_discretisation(facts, times)
+    tally.add(f"schedule, {kind}", exact, bound, size, (law, times))
+    if times[0] > 0:
+        bare = schedule_discretisation(Facts(facts.dimension, facts.second_moment), times)
+        tally.add(f"schedule, {kind}, second moment only", exact, bare, size, (law, times))
+    if (np.diff(h) >= 0).all():
+        quoted = paper_discretisation(facts, float(h[-1]), stop=float(times[0]))
+        tally.add(f"Strasman et al., {kind}", exact, quoted, size, (law, times))
+
+
+def cloud_case(tally: Tally, draws: CloudDraws) -> None:
+    """The bounds of intrinsic.py on a random cloud of points, in up to 4,096 dimensions."""
+    for trial in cloud_trials(draws):
+        # the truth is a quadrature of the error curve
+        tally.add(trial.name, trial.exact, trial.bound, 1e6 * trial.size, trial)
+
+
+def sweep(gaussians: int, mixtures: int, clouds: int, seed: int = 0) -> list[dict[str, object]]:
     """Random cases of every kind; `gaussians` equal-step cases and as many others."""
-    rng, tally = np.random.default_rng(seed), Tally()
+    rng, tally, draws = np.random.default_rng(seed), Tally(), CloudDraws(seed)
+    for _ in range(clouds):
+        cloud_case(tally, draws)
     for _ in range(gaussians):
         law, h = random_spectrum(rng), 10 ** rng.uniform(-6, 0)
         n = int(10 ** rng.uniform(0, 3))
-        uniform_case(tally, "analytic-dpm", law, n, n * h)
-        grid_case(tally, "analytic-dpm", random_spectrum(rng), random_times(rng))
+        uniform_case(tally, "gaussian", law, n, min(n * h, LONGEST_TIME))
+        grid_case(tally, "gaussian", random_spectrum(rng), random_times(rng))
         any_law_case(tally, random_spectrum(rng), rng)
+        schedule_case(tally, "gaussian", random_spectrum(rng), random_schedule(rng))
     for _ in range(gaussians // 10):
         n = int(10 ** rng.uniform(0, 2.5))
         cld_case(tally, random_spectrum(rng), n, min(12.0, n * 10 ** rng.uniform(-4, 0)))
@@ -141,7 +190,18 @@ def sweep(gaussians: int, mixtures: int, seed: int = 0) -> list[dict[str, object
         law, n = random_line(rng), int(rng.integers(2, 40))
         uniform_case(tally, "mixture", law, n, 10 ** rng.uniform(-2, 0.8))
         grid_case(tally, "mixture", random_line(rng), random_times(rng))
+        schedule_case(tally, "mixture", random_line(rng), random_schedule(rng, 30))
     return tally.rows()
+
+
+def random_schedule(rng: np.random.Generator, most: int = 300) -> np.ndarray:
+    """Any grid, or equal steps of a linear schedule of any growth, stopped early or not."""
+    if rng.random() < 0.5:
+        return random_times(rng)
+    time = 10 ** rng.uniform(-1, 0.8)
+    stop = float(rng.choice([0.0, time * 10 ** rng.uniform(-4, -0.5)]))
+    steps, growth = int(rng.integers(1, most)), 10 ** rng.uniform(0, 4)
+    return linear_schedule_times(steps, time=time, stop=stop, growth=growth)
 
 
 def output_variance(value: float, h: float, n: int) -> float:
@@ -188,11 +248,10 @@ def tables() -> None:
     near = [early_stopping_w2(facts, t) for t in (0.01, 0.1, 0.5)]
     print("9.7  projected W2 bound, +-1: " + " ".join(f"{x:.3f}" for x in bounds)
           + "; W2(q_delta, q) bound: " + " ".join(f"{x:.4f}" for x in near))  # fmt: skip
-    names = ("theorem2-2a", "theorem2-2c", "theorem2-grid", "ei-relative", "ddpm", "analytic-dpm")
-    print("9.8  d, R, W2 | " + " | ".join(names))
+    print("9.8  d, R, W2 (a million points) | " + " | ".join(ASKED))
     for d, radius, w2 in ((1, 1, 0.1), (2, 3, 0.3), (10, 5, 0.5), (100, 10, 1.0), (3072, 55, 5.0)):
-        facts, row = Facts(d, float(radius**2), radius=float(radius)), []
-        for name in names:
+        facts, row = Facts(d, float(radius**2), radius=float(radius), points=10**6), []
+        for name in ASKED:
             try:
                 row.append(f"{steps_for(name, facts, tv=0.1, w2=w2).steps:.4g}")
             except ValueError:
@@ -205,12 +264,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--gaussians", type=int, default=20_000)
     parser.add_argument("--mixtures", type=int, default=200)
+    parser.add_argument("--clouds", type=int, default=100)
     parser.add_argument("--tables", action="store_true")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     begun = time.perf_counter()
     if options.gaussians:
-        rows = sweep(options.gaussians, options.mixtures)
+        rows = sweep(options.gaussians, options.mixtures, options.clouds)
         for row in rows:
             print(
                 f"{row['bound']:36s} {row['cases']:7d} cases {row['violations']:4d} violations   "

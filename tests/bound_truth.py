@@ -47,6 +47,10 @@ class Spectrum:
         own = (gap - np.log1p(gap)) @ self.counts
         return float(own + math.exp(-2 * time) * self.size) / 2
 
+    def told(self, snr):
+        """I(X_0; X_s) = 1/2 sum log(1 + s l)."""
+        return float(np.log1p(snr * self.values) @ self.counts) / 2
+
     def facts(self, **more):
         d = int(self.counts.sum())
         v = float(self.values @ self.counts)
@@ -120,6 +124,35 @@ def relative_path_kl(law, times):
     second = np.exp(-2 * t) * (facts.second_moment - facts.dimension) + facts.dimension
     relative = law.information(t) - 2 * facts.dimension + second
     return law.kl(times[0]) - law.kl(times[-1]) - (2 * np.expm1(h) - h) @ relative
+
+
+def geometric_path_kl(law, levels):
+    """The exact path KL of a Spectrum on SNR levels, by sampler; and the sum of the costs."""
+    s, d = levels[:-1], law.counts.sum()
+    delta, used = np.diff(levels), law.told(levels[-1]) - law.told(levels[0])
+    spent = delta * ((law.values / (1 + s[:, None] * law.values)) @ law.counts)
+    w = delta / (2 * s)  # of variances 1/(2 s)
+    costs = {
+        "ddpm": spent,
+        "analytic-dpm": d * np.log1p(spent / d),
+        "ddpm-halfway": d * np.log1p(w) + (spent - d * w) / (1 + w),
+    }
+    return {name: cost.sum() / 2 - used for name, cost in costs.items()}, spent.sum() / 2
+
+
+def flow_price(law, levels, errors=0.0):
+    """ddpm's price along the flow, sum E|Phi - phi|^2/2c^2, of a Spectrum; errors of the mean.
+
+    The flow of N(0, l) from sigma to rho = sigma'^2/sigma multiplies by a number, DDIM by another.
+    """
+    here, there = 1 / levels[:-1, None], 1 / levels[1:, None]
+    rho = there**2 / here  # squares of sigma, sigma' and rho
+    flown = np.sqrt((law.values + rho) / (law.values + here))
+    share = law.values / (law.values + here)
+    step = np.sqrt(rho / here)
+    moved = step + (1 - step) * (share + errors / np.sqrt(law.values + here))
+    missed = (flown - moved) ** 2 * (law.values + here) / (2 * (there - rho))
+    return float((missed @ law.counts).sum())
 
 
 def random_spectrum(rng, extreme=True):

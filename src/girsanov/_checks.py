@@ -90,7 +90,7 @@ def require_levels(argument: str, value: Any, at_least: int = 1) -> np.ndarray:
     """Return `value` as a float64 array of positive, finite, strictly increasing SNRs."""
     try:
         levels = np.atleast_1d(np.asarray(value, dtype=np.float64))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         refuse(argument, "must be a list of numbers (SNRs)", value)
     flat = levels.ndim == 1 and levels.size >= at_least
     require(flat, argument, f"must be a flat list of at least {at_least} SNRs", levels.shape)

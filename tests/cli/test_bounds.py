@@ -18,16 +18,51 @@ def audited(here):
 def test_a_row_for_every_theorem(girsanov):
     said = girsanov("bounds", *SHARE, "--radius", 5, "--w2", 0.5, "--json")
     assert said.code == 0
-    steps = {r["theorem"]: r["bound"]["steps"] for r in said.json["rows"] if r["bound"]}
+    rows = said.json["rows"]
+    assert len({r["name"] for r in rows}) == len(rows)  # no two of one name
+    steps = {r["name"]: r["steps"] for r in rows}
     assert steps["theorem2-2a"] > 1e13
     assert steps["analytic-dpm"] == pytest.approx(1.06e4, rel=0.01)
+    assert steps["ddpm-intrinsic"] is None
     assert said.json["measured"] is None
+    for row in rows:
+        if row["steps"] is not None:
+            parts = [row["bound"][k] for k in ("init", "discretisation", "score")]
+            assert row["kl"] == pytest.approx(sum(parts))
+            assert row["tv"] <= 0.1 * (1 + 1e-9)
+
+
+def test_few_points_ask_for_few_steps(girsanov, mistake):
+    given = (*SHARE, "--w2", 0.5)
+    many = girsanov("bounds", *given, "--points", 10**6, "--json").json["rows"]
+    few = girsanov("bounds", *given, "--points", 10, "--covering", "0:3", "--json").json["rows"]
+    steps = [{r["name"]: r["steps"] for r in rows}["ddpm-intrinsic"] for rows in (many, few)]
+    assert steps[1] == pytest.approx(steps[0] * np.log(3) / np.log(1e6), rel=0.02)
+    shown = girsanov("bounds", *given, "--points", 10**6, "--intrinsic", 3).out
+    assert "the data are 1,000,000 points" in shown
+    assert "What theory promises for your data" in shown
+    assert "intrinsic dimension k = 3" in shown
+    assert max(len(line) for line in shown.splitlines()) <= 80
+    for wrong in ("3", "a:b", "1:2:3"):
+        assert "covering: must be R:N" in mistake("bounds", *given, "--covering", wrong)
+    assert "points: must be a whole number" in mistake("bounds", *given, "--points", 0)
+    assert "coverings: must be of 1 to" in mistake("bounds", *given, "--covering", "1:0.5")
+
+
+def test_figures_are_a_page(girsanov, here):
+    given = ("--dimension", 2, "--second-moment", 2, "--radius", 2, "--tv", 0.3, "--w2", 0.5)
+    said = girsanov("bounds", *given, "--figures", "drawn", "--json")
+    page = (here / "drawn" / "bounds.html").read_text()
+    assert said.json["page"] == "drawn/bounds.html"
+    assert page.count("<svg") == 4  # two figures, each for wide screens and for phones
+    assert "http" not in page.replace("http://www.w3.org", "")
+    assert "What is assumed" in page
 
 
 def test_the_table_names_assumptions_and_rates(girsanov):
     given = ("--dimension", 1, "--second-moment", 1, "--radius", 1, "--tv", 0.2, "--w2", 0.5)
     shown = " ".join(girsanov("bounds", *given).out.split())
-    for word in ("Theorem 2, (2c)", "Assumption 2", "its constants are unknown", "assumes that"):
+    for word in ("theorem2-2c", "Assumption 2", "constants are unknown", "what is assumed"):
         assert word in shown
     given = (*given[:4], "--tv", 0.2, "--w2", 0.5)
     assert "theorem2-2a: does not apply" in " ".join(girsanov("bounds", *given).out.split())
@@ -51,6 +86,9 @@ def test_measured_beside_asked(girsanov, audited):
     out = girsanov("bounds", "--tv", 0.2, "--w2", 0.3, "--audit", "audit.json").out
     assert "the theorems ask for N =" in out
     assert "measured:" in out
+    shown = " ".join(out.split())
+    assert "What theory promises for your data" in shown
+    assert "nats of the data, as measured" in shown
 
 
 def test_a_target_beyond_the_audit_is_said(girsanov, audited):
@@ -72,7 +110,7 @@ def test_an_audit_alone_is_enough(girsanov, audited):
         assert np.expm1(2 * stop) ** 0.5 == pytest.approx(plan.resolution, rel=1e-6)
     assert "which promises this TV" in said["measured"]["words"]
     shown = " ".join(girsanov("bounds", "--audit", "audit.json").out.split())
-    assert "with --radius, (2a), (4a) and the paper's own rate apply too" in shown
+    assert "with --radius, theorem2-2a, theorem6-4a and the paper's own rate apply too" in shown
     radius = ("--radius", 4)
     shown = " ".join(girsanov("bounds", "--audit", "audit.json", *radius).out.split())
     assert "the paper's own rate with constants 1 for" in shown

@@ -5,7 +5,7 @@ import pytest
 
 from girsanov._checks import InputError
 from girsanov.law import Gaussian, GaussianMixture
-from girsanov.paper.bounds import Facts, any_law, any_law_certificate
+from girsanov.paper.bounds import Facts, any_law, any_law_certificate, theorem2_on_grid
 from girsanov.paper.bounds.any_law import any_law_score_term, geometric_discretisation
 
 GMM = GaussianMixture([0.3, 0.7], [[-1.5], [1.0]], [0.04, 0.15])
@@ -90,8 +90,37 @@ def test_terms_of_the_bound():
     assert many == pytest.approx(asymptote, rel=1e-2)
     with pytest.raises(InputError, match="first, last: must be positive"):
         any_law(facts, "ddpm", 5, first=3.0, last=1.0)
-    with pytest.raises(InputError, match="errors: must be a curve"):
-        any_law_certificate(np.array([1.0, 2.0]), np.array([2.0, 2.5]), 2, "ddpm")
+    assert any("over d" in words for words in bound.assumptions)  # the measured variances
+    halfway = any_law(facts, "ddpm-halfway", 50, first=0.01, last=400.0, score_errors=0.02)
+    w = np.expm1(np.log(4e4) / 50) / 2
+    assert halfway.score == pytest.approx(bound.score / (1 + w))
+    assert not any("over d" in words for words in halfway.assumptions)
+
+
+@pytest.mark.parametrize(
+    ("errors", "message"),
+    [
+        ([2.0, 2.5, 1.0], "errors: must be a curve: s M <= d"),
+        ([0.1, 0.2, 0.3], "errors: must be a curve: 1/M - s/d does not fall"),
+        ([0.1, 0.3, 0.2], "errors: must be a curve: 1/M - s/d does not fall"),
+        ([0.3, 0.2], "errors: must be 3 numbers"),
+        ([0.3, 0.2, -0.1], "errors: must be >= 0"),
+        ([0.3, float("nan"), 0.1], "errors: must be finite"),
+    ],
+)
+def test_curves_that_no_law_has_are_refused(errors, message):
+    for sampler in ("ddpm", "analytic-dpm"):
+        with pytest.raises(InputError, match=message):
+            any_law_certificate([0.1, 1.0, 2.0], errors, 1, sampler)
+
+
+def test_errors_that_no_score_has_are_refused():
+    facts = Facts(1, 1.0, lipschitz=2.0)
+    for wrong in (-1.0, float("nan"), float("inf"), [0.1], [[0.1, 0.1]]):
+        with pytest.raises(InputError, match="score_errors: must be"):
+            theorem2_on_grid(facts, [0.0, 0.5, 1.0], wrong)
+        with pytest.raises(InputError, match="score_errors: must be"):
+            any_law(facts, "ddpm", 10, first=0.01, last=1.0, score_errors=wrong)
 
 
 @pytest.mark.parametrize("ends", [(1e-6, 0.3), (0.01, 400.0), (3.0, 1e9)])

@@ -193,7 +193,7 @@ def test_early_stopping_needs_a_second_moment_only():
     ("given", "message"),
     [
         ({"steps": 0}, "steps: must be a whole number >= 1; got 0"),
-        ({"time": 0.5, "stop": 0.5}, "time: must be a finite number > 0.5"),
+        ({"time": 0.5, "stop": 0.5}, "time: must be > 0.5"),
         ({"score_error": -1.0}, "score_error: must be >= 0"),
         ({"form": "2d"}, "form: must be one of 2a, 2b, 2c; got 2d"),
     ],

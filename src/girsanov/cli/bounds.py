@@ -13,7 +13,31 @@ from .options import AsJson, app
 if TYPE_CHECKING:
     from ..paper.beside_audit import Asked
 
-PAPERS = "chen2023, conforti2025, benton2024, chen-lee-lu2022 or li-yan2024"
+PAPERS = (
+    "chen2023, conforti2025, strasman2024, benton2024, own, chen-lee-lu2022 or li-yan2024: one of "
+    "them alone"
+)
+Audited = Annotated[
+    Path | None,
+    typer.Option(
+        help="What `girsanov audit` wrote: what it measured bounds the steps, and its plan stands "
+        "beside them."
+    ),
+]
+Stop = Annotated[
+    float | None,
+    typer.Option(
+        help="Stop early: W2 from there to the data, at most (default: where the audit's plan "
+        "stops)."
+    ),
+]
+Balls = Annotated[
+    list[str] | None,
+    typer.Option(help="R:N, N balls of radius R hold the data (may be repeated)."),
+]
+Drawings = Annotated[
+    Path | None, typer.Option(help="A folder for bounds.html: steps against TV, and against d.")
+]
 
 
 @app.command()
@@ -35,20 +59,20 @@ def bounds(
         float | None, typer.Option(help="L of the score, at all times (Assumption 1).")
     ] = None,
     radius: Annotated[float | None, typer.Option(help="R with |x0| <= R.")] = None,
-    w2: Annotated[
-        float | None,
-        typer.Option(
-            help="Stop early: W2 from there to the data, at most (default: where the audit's plan "
-            "stops)."
-        ),
+    points: Annotated[
+        int | None, typer.Option(help="How many points hold all the mass: a finite data set.")
     ] = None,
+    covering: Balls = None,
+    intrinsic: Annotated[
+        int | None, typer.Option(help="Intrinsic dimension, for Li and Yan's rate.")
+    ] = None,
+    w2: Stop = None,
     score_error: Annotated[
         float, typer.Option(help="Root mean square error of the score, at every step.")
     ] = 0.0,
     paper: Annotated[str | None, typer.Option(help=PAPERS + ".")] = None,
-    audit: Annotated[
-        Path | None, typer.Option(help="What `girsanov audit` wrote: shows what was measured.")
-    ] = None,
+    audit: Audited = None,
+    figures: Drawings = None,
     json: AsJson = False,
 ) -> None:
     """Say how many steps each theorem asks for: all constants explicit, before any measurement.
@@ -59,38 +83,77 @@ def bounds(
     from ..audited import load_audit
     from ..paper.beside_audit import ask_theorems, facts_beside, radius_hint
 
+    coverings = tuple(_covering(text) for text in covering or ())
     record = None if audit is None else load_audit(audit)
-    facts = facts_beside(record, dimension, second_moment, lipschitz=lipschitz, radius=radius)
-    asked = ask_theorems(facts, record, tv=tv, w2=w2, score_error=score_error, paper=paper)
+    facts = facts_beside(
+        record, dimension, second_moment,
+        lipschitz=lipschitz, radius=radius, points=points, coverings=coverings,
+    )  # fmt: skip
+    asked = ask_theorems(
+        facts, record, tv=tv, w2=w2, score_error=score_error, paper=paper, intrinsic=intrinsic
+    )
     hint = "" if record is None else radius_hint(facts, record)
-    console.result(json, asked.to_json(), lambda: _show(asked, hint))
+    page = None if figures is None else _page(asked, figures)
+    content = asked.to_json() | ({} if page is None else {"page": str(page)})
+    console.result(json, content, lambda: _show(asked, hint, page))
 
 
-def _show(asked: Asked, hint: str) -> None:
-    """Print one line a theorem, the assumptions below, and what was measured."""
-    from rich.markup import escape
+def _covering(text: str) -> tuple[float, float]:
+    """Return the radius and the number of balls of R:N."""
+    from .._checks import refuse
+
+    try:
+        radius, balls = (float(part) for part in text.split(":"))
+    except ValueError:
+        refuse("covering", "must be R:N, a radius and a number of balls", text)
+    return radius, balls
+
+
+def _page(asked: Asked, folder: Path) -> Path:
+    from ..paper.bounds_page import write_bounds_page
+
+    return write_bounds_page(asked, folder)
+
+
+def _show(asked: Asked, hint: str, page: Path | None) -> None:
+    """Print a line a theorem, what is run and assumed below, and what was measured."""
+    from textwrap import wrap
+
     from rich.table import Table
 
-    from ..paper.beside_audit import theorem_title
+    from ..paper.bounds_words import HEADS, columns, grids_in_words, notes
 
-    rows = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("theorem", "steps N", "KL (nats)", "W2 to data", "the paper's rate, constants 1"):
-        rows.add_column(name, justify="left" if name[0] == "t" else "right")
+    rows = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
+    for name in HEADS:
+        rows.add_column(name, justify="left" if name == HEADS[0] else "right", no_wrap=True)
     for row in asked.rows:
-        b = row.bound
-        rate = "; ".join(f"{r.value:.2g}" for r in row.rates) or "-"
-        if b is None:
-            rows.add_row(theorem_title(row), "-", "-", "-", rate)
-        else:
-            rows.add_row(b.theorem, f"{b.steps:.3g}", f"{b.kl:.3g}", f"{b.w2:.3g}", rate)
+        if row.bound is not None:
+            rows.add_row(*columns(row))
     terminal = console.console_of()
     for words in filter(None, (asked.taken, hint)):
-        terminal.print(f"[dim]{escape(words)}[/]")
+        terminal.print(words, style="dim", markup=False)
+    where = "" if asked.w2 is None else f", stopped within W2 {asked.w2:.4g} of the data"
     terminal.print(
-        f"steps that promise a total variation of {asked.tv:.4g}, for every law that fits"
+        f"steps that promise a total variation of {asked.tv:.4g} for every law that fits{where}",
+        markup=False,
     )
     terminal.print(rows)
-    for words, names in asked.notes().items():
-        terminal.print(f"[dim]{', '.join(names)}: {words}[/]")
+    told = grids_in_words(asked.rows)
+    terminal.print(
+        f"T: the time at which the sampler starts; {told}; stop: the time at which it ends; init, "
+        "disc., score: what start, steps and score error add to the KL, in nats",
+        style="dim", markup=False,
+    )  # fmt: skip
+    for head, lines in notes(asked.rows).items():
+        terminal.print(f"\n{head}", style="bold", markup=False)
+        for line in lines:
+            parts = wrap(line, terminal.width - 4, break_on_hyphens=False)
+            terminal.print("  " + "\n    ".join(parts), markup=False)
     if asked.measured is not None:
+        terminal.print()
         terminal.print(asked.in_words(), markup=False)
+    elif promised := asked.for_your_data():
+        terminal.print()
+        terminal.print(promised, markup=False)
+    if page is not None:
+        console.wrote(page)

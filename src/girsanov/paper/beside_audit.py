@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from .._checks import InputError, plural, require
 from ..ledger.entry import tv_from_kl
 from .bounds import Facts, TheoremRow, compare_bounds
 from .bounds.chen2023_support import delta_for_w2, early_stopping_w2, snr_at
+from .bounds.intrinsic import what_bounds_information
+from .bounds_words import short_number
+from .measured_information import measured_information
 
 if TYPE_CHECKING:
     from .._typing import Json
@@ -19,12 +22,22 @@ if TYPE_CHECKING:
 LARGEST_TV = 1 - 1e-12  # the largest TV that is asked for
 
 
+class Known(TypedDict, total=False):
+    """What of `Facts` a user may know beside the size of the data."""
+
+    lipschitz: float | None
+    radius: float | None
+    points: int | None
+    coverings: tuple[tuple[float, float], ...]
+
+
 @dataclass(frozen=True)
 class BesideTheorems:
-    """A plan set beside the theorems, and in words how the two compare."""
+    """A plan set beside the theorems, in words how the two compare, and if the curve is exact."""
 
     plan: Plan
     words: str
+    exact: bool
 
     def to_json(self) -> Json:
         """Return the plan's steps, resolution and ledger with the words."""
@@ -45,6 +58,7 @@ class Asked:
     tv: float
     w2: float | None
     rows: list[TheoremRow]
+    score_error: float = 0.0
     taken: str = ""
     measured: BesideTheorems | None = None
 
@@ -58,63 +72,58 @@ class Asked:
         paper = [row.rates for row in self.rows if row.paper == "chen2023"]
         own = [rate.value for rates in paper for rate in rates if rate.unit == "steps"]
         rate = f", the paper's own rate with constants 1 for {own[0]:.2g}" if own else ""
-        ends = f"{steps[0]:.2g} to {steps[-1]:.2g}"
-        return f"the theorems ask for N = {ends} steps{rate}; {self.measured.words}"
+        ends = f"{short_number(steps[0], 2)} to {short_number(steps[-1], 2)}"
+        words = f"the theorems ask for N = {ends} steps{rate}; {self.measured.words}"
+        return f"{words}. {yours}" if (yours := self.for_your_data()) else words
 
-    def notes(self) -> dict[str, list[str]]:
-        """Return what is to be said of rows, each text once with the rows it belongs to."""
-        notes: dict[str, list[str]] = {}
-        for row in self.rows:
-            text = row.why_not if row.bound is None else "is for " + row.bound.sampler
-            notes.setdefault(text, []).append(theorem_title(row))
-        for row in self.rows:
-            if row.bound is not None:
-                text = "assumes that " + "; ".join(row.bound.assumptions)
-                notes.setdefault(text, []).append(theorem_title(row))
-        for row in self.rows:
-            for rate in row.rates:
-                text = f"{rate.statement} (a rate: its constants are unknown)"
-                if rate.paper not in notes.setdefault(text, []):
-                    notes[text].append(rate.paper)
-        return notes
+    def for_your_data(self) -> str:
+        """Return what theory promises for these data, by what was measured of them."""
+        inner = [r for r in self.rows if r.bound is not None and "intrinsic" in r.theorem]
+        if not inner:
+            return ""
+        best = min((r.bound for r in inner if r.bound is not None), key=lambda b: b.steps)
+        what = what_bounds_information(self.facts, snr_at(best.stop))
+        estimated = self.measured is not None and not self.measured.exact
+        if estimated and what.endswith("measured"):
+            what += " (the upper end of an estimate, 95 %)"
+        return (
+            "What theory promises for your data, before any sample is drawn: "
+            f"{short_number(float(best.steps))} steps are enough ({best.theorem}), since {what}"
+        )
 
     def to_json(self) -> Json:
         """Return the targets, the facts, a row a theorem and what was measured."""
         return {
-            "tv": self.tv, "w2": self.w2, "taken": self.taken or None,
-            "dimension": self.facts.dimension, "second_moment": self.facts.second_moment,
+            "tv": self.tv, "w2": self.w2, "score_error": self.score_error,
+            "taken": self.taken or None, **asdict(self.facts),
             "rows": [row.to_json() for row in self.rows],
             "measured": None if self.measured is None else self.measured.to_json(),
         }  # fmt: skip
-
-
-def theorem_title(row: TheoremRow) -> str:
-    """Return what a row of a theorem is called."""
-    return f"{row.paper}, {row.theorem}" if row.bound is None else row.bound.theorem
 
 
 def facts_beside(
     audit: Audit | None,
     dimension: int | None = None,
     second_moment: float | None = None,
-    *,
-    lipschitz: float | None = None,
-    radius: float | None = None,
+    **known: Unpack[Known],
 ) -> Facts:
     """Return what is known of the data: what is given, the rest from the audit.
 
-    dimension: d; second_moment: E|x0|^2, standardised, or more; lipschitz, radius: as in `Facts`.
-    Raises InputError where neither says the first two.
+    dimension: d; second_moment: E|x0|^2, standardised, or more; known: lipschitz, radius, points
+    and coverings, as in `Facts`; what a state tells of the data comes from the audit. Raises
+    InputError where neither says the first two.
     """
+    told: tuple[tuple[float, float], ...] = ()
     if audit is not None:
         dimension = dimension or audit.curve.dimension
         own = float(audit.curve.second_moments @ audit.curve.shares)
         second_moment = own if second_moment is None else second_moment
+        told = measured_information(audit)
     require(dimension is not None, "dimension", "must be given, or an --audit to read it from")
     require(second_moment is not None, "second-moment", "must be given, or an --audit")
     assert dimension is not None
     assert second_moment is not None
-    return Facts(dimension, second_moment, lipschitz=lipschitz, radius=radius)
+    return Facts(dimension, second_moment, information_at=told, **known)
 
 
 def ask_theorems(
@@ -125,12 +134,14 @@ def ask_theorems(
     w2: float | None = None,
     score_error: float = 0.0,
     paper: str | None = None,
+    intrinsic: int | None = None,
 ) -> Asked:
     """Return how many steps each theorem asks for, beside the plan of an audit.
 
     tv, w2: what to promise, by default what the audit's own plan does; score_error: root mean
-    square error of the score, at every step; paper: one paper alone. Raises InputError where
-    there is no tv and no audit.
+    square error of the score, at every step; paper: one paper alone; intrinsic: the data's
+    intrinsic dimension, for Li and Yan's rate. Raises InputError where there is neither tv nor
+    audit.
     """
     plan, taken = None, ""
     if audit is not None and (tv is None or (w2 is None and facts.lipschitz is None)):
@@ -138,9 +149,11 @@ def ask_theorems(
         tv, w2, taken = _targets(facts, plan, tv, w2)
     require(tv is not None, "tv", "must be given, or an --audit whose plan promises one")
     assert tv is not None
-    rows = compare_bounds(facts, tv=tv, w2=w2, score_error=score_error, paper=paper)
+    rows = compare_bounds(
+        facts, tv=tv, w2=w2, score_error=score_error, paper=paper, intrinsic=intrinsic
+    )
     measured = None if audit is None else _measure(audit, facts, (tv, w2), plan)
-    return Asked(facts, tv, w2, rows, taken, measured)
+    return Asked(facts, tv, w2, rows, score_error, taken, measured)
 
 
 def radius_hint(facts: Facts, audit: Audit) -> str:
@@ -149,7 +162,7 @@ def radius_hint(facts: Facts, audit: Audit) -> str:
         return ""
     root = f"{math.sqrt(facts.dimension):.3g}"
     pixels = f" (pixels in [-1, 1]: {root})" if len(audit.facts.shape) > 1 else ""
-    return f"with --radius{pixels}, (2a), (4a) and the paper's own rate apply too"
+    return f"with --radius{pixels}, theorem2-2a, theorem6-4a and the paper's own rate apply too"
 
 
 def _fewest(audit: Audit, tv: float, **options: Any) -> tuple[Plan, bool]:
@@ -212,4 +225,4 @@ def _measure(
             if w2 is None
             else "at a noise level that was not measured"
         )
-    return BesideTheorems(plan, words)
+    return BesideTheorems(plan, words, audit.curve.exact)

@@ -76,6 +76,14 @@ TABLES = (
             "for every count. Above two million steps the sum over any grid is not made.",
         ),
     ),
+    Table(
+        "13.9",
+        "Steps by intrinsic dimension",
+        (
+            "The term s_0 V/2 of its first line is not needed: s_0 M_0/2 <= I(X_0; X_{s_0}), so "
+            "that D <= (e^x - 1) I(X_0; X_{s_{N-1}}).",
+        ),
+    ),
 )
 
 

@@ -18,9 +18,15 @@ from .chen2023_support import project_ball as project_ball
 from .chen2023_support import projected_w2 as projected_w2
 from .chen2023_support import projection_targets as projection_targets
 from .facts import Facts as Facts
+from .flow_any_law import flow_any_law as flow_any_law
+from .intrinsic import intrinsic as intrinsic
+from .intrinsic import mutual_information as mutual_information
 from .invert import THEOREMS as THEOREMS
 from .invert import steps_for as steps_for
 from .result import Bound as Bound
 from .result import Rate as Rate
+from .strasman2024 import any_schedule as any_schedule
+from .strasman2024 import linear_schedule_times as linear_schedule_times
+from .strasman2024 import strasman2024 as strasman2024
 from .table import TheoremRow as TheoremRow
 from .table import compare_bounds as compare_bounds

@@ -30,11 +30,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import gammainc, gammaincc
 
-from ..._checks import require, require_choice, require_count, require_number
+from ..._checks import require, require_choice
 from . import steps as of
 from .chen2023_ddpm import FISHER_BOUND, SMOOTH, assumed, rate_tv
 from .chen2023_support import early_stopping_w2
-from .facts import Facts, require_error
+from .facts import Facts
+from .given import require_error, require_steps, require_time
 from .result import Bound
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def ou_time_of_cld(time: Array | float) -> Array:
     x = 2 * np.asarray(time, dtype=np.float64)
     # r = gammaincc(3, 2t): of it and its complement the smaller keeps its digits
     early = -np.log1p(-np.minimum(gammainc(3, x), 0.5)) / 2
-    return np.asarray(np.where(x < 2, early, -np.log(gammaincc(3, np.maximum(x, 2))) / 2))
+    late = gammaincc(3, np.clip(x, 2, 600))  # at most LONGEST_TIME: a number still
+    return np.asarray(np.where(x < 2, early, -np.log(late) / 2))
 
 
 def exact_discretisation(
@@ -60,7 +62,7 @@ def exact_discretisation(
     The integral is by Gauss-Legendre on panels that shrink towards t = 0, where I changes
     fastest.
     """
-    h = time / require_count("steps", steps)
+    h = time / require_steps(steps)
     edges = np.concatenate([[0.0], np.geomspace(1e-8 * time, time, 129)])
     nodes, weights = np.polynomial.legendre.leggauss(16)
     half = np.diff(edges)[:, None] / 2
@@ -84,6 +86,8 @@ def uniform_cld_discretisation(facts: Facts, form: str, steps: int, *, time: flo
     d, h = facts.dimension, time / steps
     if require_choice("form", form, FORMS) == "4a":
         lip = facts.lipschitz_at(0.0)
+        if math.isinf(lip):
+            return math.inf
         return 2 * steps * d * (lip * float(of.lag(h)) + 4 * lip * lip * float(of.turn(h)))
     first = facts.fisher(0.0)
     if math.isinf(first) or steps > MOST_SUMMED_STEPS:
@@ -97,7 +101,7 @@ def uniform_cld_discretisation(facts: Facts, form: str, steps: int, *, time: flo
     # (m2^2 - d) stands beside what is positive alone: sums with it would cancel
     less = (facts.second_moment - d) * np.maximum(q - p[1:], 0.0).sum()
     inner = (first - d) * p[0] + f @ more + less
-    return float(-4 * d * steps * h * math.expm1(-h) + 2 * inner)
+    return max(0.0, float(-4 * d * steps * h * math.expm1(-h) + 2 * inner))
 
 
 def theorem6(
@@ -113,9 +117,8 @@ def theorem6(
     facts: of the data (noise them first to stop early); score_error: of the v-score, root mean
     square at every step. Raises InputError when neither form applies to what is known.
     """
-    require_count("steps", steps)
-    require_number("time", time, above=0.0)
-    require_error(score_error)
+    steps, time = require_steps(steps), require_time("time", time, above=0.0)
+    score_error = require_error(score_error)
     forms = FORMS if form is None else (require_choice("form", form, FORMS),)
     values = {f: uniform_cld_discretisation(facts, f, steps, time=time) for f in forms}
     best = min(values, key=lambda f: values[f])

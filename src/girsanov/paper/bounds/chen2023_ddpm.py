@@ -30,11 +30,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..._checks import require, require_choice, require_count, require_number
+from ..._checks import require, require_choice
 from . import steps as of
 from .chen2023_support import early_stopping_w2
-from .facts import Facts, require_error
-from .result import Bound, Rate
+from .facts import Facts
+from .given import (
+    MOST_SIZE,
+    as_floats,
+    require_error,
+    require_errors,
+    require_steps,
+    require_time,
+    require_times,
+    require_within,
+)
+from .result import ANY_GRID, Bound, Rate
 
 if TYPE_CHECKING:
     from ..._typing import Array
@@ -54,16 +64,23 @@ FISHER_BOUND = "the Fisher information at delta is at most {:.3g}"
 def exact_score_discretisation(times: Array, information: Array, integral: float) -> float:
     """Return equation (1), exact for an exact score: the path KL of the steps, in nats.
 
-    times: t_0 < ... < t_N; information: I(t_0), ..., I(t_N); integral: of I dt over them.
+    times: t_0 < ... < t_N; information: I(t_0), ..., I(t_N); integral: of I dt over them. Raises
+    InputError for an integral that is too small for any law of this information.
     """
-    t, i = np.asarray(times, dtype=np.float64), np.asarray(information, dtype=np.float64)
-    require(t.ndim == 1 and t.shape == i.shape, "information", "must have one value a time")
-    return float(integral - of.a(np.diff(t)) @ i[1:])
+    t, i = require_times(times), as_floats("information", information)
+    require(t.shape == i.shape, "information", "must have one value a time", i.shape)
+    good = bool((i >= 0).all() and (i <= MOST_SIZE).all())
+    require(good, "information", f"must be >= 0, at most {MOST_SIZE:g}", information)
+    whole = require_within("integral", integral, MOST_SIZE**2)
+    value = float(whole - of.a(np.diff(t)) @ i[1:])
+    require(value >= -1e-9 * whole, "integral", "is less than this information allows", integral)
+    return max(0.0, value)
 
 
 def score_term(steps: Array, errors: Array | float, information: Array) -> float:
     """Return equation (2): steps h_j, errors eps_j, I(t_j) (or more) at the start of each."""
-    h, eps = np.asarray(steps, dtype=np.float64), np.asarray(errors, dtype=np.float64)
+    h = np.asarray(steps, dtype=np.float64)
+    eps = require_errors(errors, len(h))
     return float(np.sum(h * eps**2 + 2 * of.b(h) * eps * np.sqrt(information)))
 
 
@@ -75,6 +92,8 @@ def uniform_discretisation(
     h = (time - stop) / n
     if require_choice("form", form, FORMS) == "2a":
         lip = facts.lipschitz_at(stop)
+        if math.isinf(lip):
+            return math.inf
         return n * d * (lip * float(of.square(h)) + lip * lip * float(of.b(2 * h)) / 2)
     first = facts.fisher(stop)
     if math.isinf(first):
@@ -82,19 +101,17 @@ def uniform_discretisation(
     if form == "2b":
         kappa = float(of.kappa(h))
         tail = kappa * r * (facts.second_moment - d)
-        return kappa * (first - d) + 2 * n * float(of.b(h)) * d + tail
+        return max(0.0, kappa * (first - d) + 2 * n * float(of.b(h)) * d + tail)
     if h >= of.LONGEST:
         return math.inf
     left = math.log1p(math.expm1(2 * h) * first / d) / 2
     last = float(of.a(h)) * d / float(facts.spread_at(time))
-    return d * (left + (n - 1) * float(of.step_phi(h)) - last)
+    return max(0.0, d * (left + (n - 1) * float(of.step_phi(h)) - last))
 
 
 def grid_discretisation(facts: Facts, times: Array) -> float:
     """Return equation (3) in nats for any times delta = t_0 < ... < t_N = T."""
-    t = np.asarray(times, dtype=np.float64)
-    rising = t.ndim == 1 and len(t) > 1 and t[0] >= 0 and bool((np.diff(t) > 0).all())
-    require(rising, "times", "must be at least two increasing times >= 0", t[:5])
+    t = require_times(times)
     d, first, h = facts.dimension, facts.fisher(float(t[0])), np.diff(t)
     if math.isinf(first):
         return math.inf
@@ -107,7 +124,7 @@ def grid_discretisation(facts: Facts, times: Array) -> float:
     at = np.clip(free, lower[:-1], upper[:-1])
     inner = d / 2 * np.log1p(e * at / d) - a * at
     last = weight[-1] * (lower[-1] if weight[-1] > 0 else upper[-1])
-    return float(d / 2 * math.log1p(growth[0] * first / d) + inner.sum() - last)
+    return max(0.0, float(d / 2 * math.log1p(growth[0] * first / d) + inner.sum() - last))
 
 
 def relative_discretisation(facts: Facts, h: float, *, stop: float = 0.0) -> float:
@@ -129,7 +146,7 @@ def theorem2(
     facts: of the data; score_error: eps, root mean square at every step; form: one of them, or
     None for the least. Raises InputError when no form applies to what is known.
     """
-    n, t0 = _checked(steps, time, stop, score_error)
+    n, t0, time, score_error = _checked(steps, time, stop, score_error)
     forms = FORMS if form is None else (require_choice("form", form, FORMS),)
     values = {
         f: uniform_discretisation(facts, f, n, time=time, stop=t0)
@@ -164,9 +181,9 @@ def theorem2(
 
 def theorem2_on_grid(facts: Facts, times: Array, score_errors: Array | float = 0.0) -> Bound:
     """Return Theorem 2 on any times t_0 < ... < t_N, equation (3); score_errors: eps_j or one."""
-    t = np.asarray(times, dtype=np.float64)
+    t = require_times(times)
     value = grid_discretisation(facts, t)
-    eps = np.asarray(score_errors, dtype=np.float64)
+    eps = require_errors(score_errors, len(t) - 1)
     information = np.array([facts.fisher(float(x)) for x in t[1:]]) if eps.any() else 0.0
     return Bound(
         "Theorem 2 on a grid, (2.3)",
@@ -179,6 +196,7 @@ def theorem2_on_grid(facts: Facts, times: Array, score_errors: Array | float = 0
         float(t[0]),
         early_stopping_w2(facts, float(t[0])),
         assumed(FISHER_BOUND.format(facts.fisher(float(t[0]))), float(eps.max()), float(t[0])),
+        grid=ANY_GRID,
     )
 
 
@@ -186,7 +204,7 @@ def ei_relative(
     facts: Facts, steps: int, *, time: float, stop: float = 0.0, score_error: float = 0.0
 ) -> Bound:
     """Return equation (4): the same network calls with score + x frozen instead of the score."""
-    n, t0 = _checked(steps, time, stop, score_error)
+    n, t0, time, score_error = _checked(steps, time, stop, score_error)
     h = (time - t0) / n
     information = facts.relative_fisher(t0)
     rule = "must say more of the data (lipschitz or radius), or stop must be > 0"
@@ -247,10 +265,9 @@ def chen2023_rate(facts: Facts, tv: float) -> Rate | None:
     return Rate(PAPER, "N ~ L^2 d / TV^2", lip**2 * facts.dimension / tv**2, "steps")
 
 
-def _checked(steps: int, time: float, stop: float, score_error: float) -> tuple[int, float]:
-    require_count("steps", steps)
-    t0 = require_number("stop", stop)
-    require(t0 >= 0, "stop", "must be >= 0", stop)
-    require_number("time", time, above=t0)
-    require_error(score_error)
-    return steps, t0
+def _checked(
+    steps: int, time: float, stop: float, score_error: float
+) -> tuple[int, float, float, float]:
+    t0 = require_time("stop", stop)
+    error = require_error(score_error)
+    return require_steps(steps), t0, require_time("time", time, above=t0), error

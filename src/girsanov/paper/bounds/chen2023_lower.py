@@ -16,14 +16,15 @@ from __future__ import annotations
 
 import math
 
-from ..._checks import require, require_choice, require_count, require_number
+from ..._checks import require, require_choice, require_number
 from . import steps as of
+from .given import require_dimension, require_steps, require_time
 
 
 def theorem7(dimension: int, steps: int, *, time: float, process: str = "ddpm") -> float:
     """Return the path KL (1) or (2) in nats; process: ``ddpm`` or ``cld``."""
-    d, n = require_count("dimension", dimension), require_count("steps", steps)
-    h = require_number("time", time, above=0.0) / n
+    d, n = require_dimension(dimension), require_steps(steps)
+    h = require_time("time", time, above=0.0) / n
     if require_choice("process", process, ("ddpm", "cld")) == "ddpm":
         return 2 * d * n * float(of.b(h))
     return -4 * d * n * h * math.expm1(-h)

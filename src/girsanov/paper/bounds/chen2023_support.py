@@ -29,6 +29,7 @@ import torch
 
 from ..._checks import require, require_number
 from ..._typing import Array, Tensor
+from .given import MOST_SIZE, as_floats, require_time, require_within
 from .result import Rate
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ PAPER = "Chen et al. 2023"
 
 def early_stopping_w2(facts: Facts, stop: float) -> float:
     """Return the root of equation (1): W2 from the data noised for a time `stop` to the data."""
+    stop = require_time("stop", stop)
     away = math.expm1(-stop) ** 2 * facts.second_moment
     return math.sqrt(away - math.expm1(-2 * stop) * facts.dimension)
 
@@ -47,10 +49,18 @@ def early_stopping_w2(facts: Facts, stop: float) -> float:
 def delta_for_w2(facts: Facts, w2: float) -> float:
     """Return the largest time delta at which (1) is at most `w2`, equation (2); may be inf."""
     d, excess = facts.dimension, facts.second_moment - facts.dimension
-    eps2 = require_number("w2", w2, above=0.0) ** 2
+    eps2 = _tolerance(w2) ** 2
     if eps2 >= facts.second_moment + d:
         return math.inf
     return -math.log1p(-eps2 / (d + math.sqrt(max(0.0, d**2 + excess * eps2))))
+
+
+def _tolerance(w2: float) -> float:
+    """Return a tolerance of W2 that is above 0 and of a size that can be squared."""
+    least, most = 1 / MOST_SIZE, MOST_SIZE
+    good = least <= require_number("w2", w2, above=0.0) <= most
+    require(good, "w2", f"must be from {least:g} to {most:g}", w2)
+    return float(w2)
 
 
 def snr_at(time: float) -> float:
@@ -67,46 +77,61 @@ def denoised_w2(facts: Facts, snr: float) -> float:
 def hessian_bounds(radius: float, time: float, blur: float = 0.0) -> tuple[float, float]:
     """Return equation (3): the least and largest eigenvalue that Hessian log q_t can have.
 
-    radius: R of the support of U; blur: tau, for data U + tau g with g standard normal.
+    radius: R of the support of U; blur: tau, for data U + tau g with g standard normal. Raises
+    InputError for what is negative, and where there is no noise at all.
     """
     require_number("radius", radius, above=0.0)
-    require(require_number("time", time) >= 0 and time + blur > 0, "time", "must be > 0", time)
+    radius, blur = require_within("radius", radius), require_within("blur", blur)
+    time = require_time("time", time)
+    require(time > 0 or blur > 0, "time", "must be > 0", time)
     alpha2 = math.exp(-2 * time)
     nu2 = alpha2 * blur**2 - math.expm1(-2 * time)
-    return -1 / nu2, alpha2 * radius**2 / nu2**2 - 1 / nu2
+    require(nu2 > 1 / MOST_SIZE, "blur", "must be larger: its square is below any number", blur)
+    high = alpha2 * (radius / nu2) ** 2 if radius / nu2 <= MOST_SIZE else math.inf
+    require(high < math.inf, "radius", f"must be at most {MOST_SIZE:g} times the noise", radius)
+    return -1 / nu2, high - 1 / nu2
 
 
 def project_ball(x: ArrayOrTensor, radius: float, centre: Array | float = 0.0) -> ArrayOrTensor:
     """Return the nearest points to x [n, ...] in the ball of `radius` about `centre` [...].
 
     x: an array, as `girsanov.sample` returns, or a tensor. Corollary 5 projects on a ball of
-    radius of order R; R itself is enough, equation (4).
+    radius of order R; R itself is enough, equation (4). Raises InputError for points that are
+    not finite.
     """
     require_number("radius", radius, above=0.0)
+    radius = require_within("radius", radius)
     if not isinstance(x, torch.Tensor):
         whole = np.asarray(x)
-        whole = whole if whole.dtype.kind == "f" else whole.astype(np.float64)
+        whole = whole if whole.dtype.kind == "f" else as_floats("x", whole)
         return np.asarray(project_ball(torch.from_numpy(whole.copy()), radius, centre).numpy())
     require(x.ndim > 1, "x", "must have shape [n, ...]", tuple(x.shape))
-    middle = x.new_tensor(np.asarray(centre))
-    away = x - middle
+    middle = torch.as_tensor(as_floats("centre", centre), device=x.device)
+    fits = middle.ndim == 0 or middle.shape == x.shape[1:]
+    require(fits, "centre", f"must have shape {tuple(x.shape[1:])}", tuple(middle.shape))
+    sizes = [float(v.detach().abs().max()) if v.numel() else 0.0 for v in (x, middle)]
+    rule = f"must be finite, at most {MOST_SIZE:g} in size"
+    require(all(size <= MOST_SIZE for size in sizes), "x and centre", rule, sizes)
+    away = x.double() - middle
     length = away.flatten(1).norm(dim=1).view(-1, *(1,) * (x.ndim - 1))
     # where the ball is not left the point itself is returned, digit for digit
-    return x.where(length <= radius, middle + away * (radius / length.clamp_min(radius)))
+    near = middle + away * (radius / length.clamp_min(radius))
+    return x.where(length <= radius, near.to(x.dtype))
 
 
 def projected_w2(facts: Facts, stop: float, tv: float) -> float:
     """Return the root of (4): W2 of a projected output within `tv` of the law at `stop`."""
     require(facts.radius is not None, "radius", "must be known to project on the ball")
     assert facts.radius is not None
-    return math.sqrt(early_stopping_w2(facts, stop) ** 2 + 4 * facts.radius**2 * tv)
+    share = require_within("tv", tv, 1.0)
+    return math.sqrt(early_stopping_w2(facts, stop) ** 2 + 4 * facts.radius**2 * share)
 
 
 def projection_targets(facts: Facts, w2: float) -> tuple[float, float]:
     """Return (delta, TV) after which (4) is at most `w2`: half of its square for each."""
     require(facts.radius is not None, "radius", "must be known to project on the ball")
     assert facts.radius is not None
-    eps = require_number("w2", w2, above=0.0)
+    eps = _tolerance(w2)
     return delta_for_w2(facts, eps / math.sqrt(2)), min(1.0, eps**2 / (8 * facts.radius**2))
 
 

@@ -29,10 +29,11 @@ def chen_lee_lu2022_rates(facts: Facts, tv: float, stop: float = 0.0) -> tuple[R
     rates = []
     lip = facts.lipschitz_at(0.0)
     if math.isfinite(lip):
-        rates.append(("N ~ d L^2 T^2 / KL", d * lip**2 * time**2))
+        rates.append(("(i)", "N ~ d L^2 T^2 / KL", d * lip**2 * time**2))
     if stop > 0:
-        rates.append(("N ~ d^2 (T + log 1/delta)^2 / KL", d**2 * (time - math.log(stop)) ** 2))
+        text = "N ~ d^2 (T + log 1/delta)^2 / KL"
+        rates.append(("(ii)", text, d**2 * (time - math.log(stop)) ** 2))
     if facts.lipschitz is not None:
         log2 = max(1.0, math.log(facts.lipschitz)) ** 2
-        rates.append(("N ~ d^2 log(L)^2 / KL, smooth at 0 only", d**2 * log2))
-    return tuple(Rate(PAPER, text, value / kl, "steps") for text, value in rates)
+        rates.append(("(iii)", "N ~ d^2 log(L)^2 / KL, smooth at 0 only", d**2 * log2))
+    return tuple(Rate(f"{PAPER} {which}", text, n / kl, "steps") for which, text, n in rates)

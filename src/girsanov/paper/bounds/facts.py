@@ -24,19 +24,27 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..._checks import require, require_count, require_number
+from .given import (
+    MOST_SIZE,
+    as_floats,
+    require_dimension,
+    require_snrs,
+    require_time,
+    require_within,
+)
 
 if TYPE_CHECKING:
     from ..._typing import Array
 
+MOST_BALLS = 1e300
+SIZES = ("second_moment", "variance", "kl", "information", "lipschitz", "radius")
 SLACK = 1e-9  # relative rounding allowed to numbers that must agree
-LARGEST = 1e100  # of any number, so that no square of one overflows
 
 
-def require_error(score_error: float) -> float:
-    """Return a root mean square error of the score that is a number >= 0, at most LARGEST."""
-    good = 0 <= require_number("score_error", score_error) <= LARGEST
-    require(good, "score_error", f"must be >= 0, at most {LARGEST:g}", score_error)
-    return score_error
+def _pairs(name: str, value: object) -> tuple[tuple[float, float], ...]:
+    good = isinstance(value, tuple) and all(isinstance(p, tuple) and len(p) == 2 for p in value)
+    require(good, name, "must be a tuple of pairs of numbers", value)
+    return value  # type: ignore[return-value]
 
 
 @dataclass(frozen=True)
@@ -46,7 +54,10 @@ class Facts:
     dimension: d; second_moment: m2^2 = E|x0|^2, or more; variance: V = tr Cov, or more;
     kl: KL(q | N(0, I)) in nats; information: I_0 = E|grad log q|^2, or more; lipschitz: L of
     the score grad log q; smooth: whether L holds for the noised laws q_t too (Assumption 1 of
-    Chen et al.); radius: R with |x0| <= R. Raises InputError for numbers that no law has.
+    Chen et al.); radius: R with |x0| <= R. For bounds by intrinsic dimension (intrinsic.py):
+    points: how many points hold all the mass; coverings: pairs (r, N) of N balls of radius r that
+    hold the data; information_at: pairs (s, nats) with I(X_0; X_s) <= nats at SNR s. Raises
+    InputError for numbers that no law has.
     """
 
     dimension: int
@@ -57,10 +68,13 @@ class Facts:
     lipschitz: float | None = None
     smooth: bool = True
     radius: float | None = None
+    points: int | None = None
+    coverings: tuple[tuple[float, float], ...] = ()
+    information_at: tuple[tuple[float, float], ...] = ()
 
     def __post_init__(self) -> None:
         """Check the numbers, each alone and all together."""
-        d = require_count("dimension", self.dimension)
+        d = require_dimension(self.dimension)
         m2 = require_number("second_moment", self.second_moment)
         require(m2 >= 0, "second_moment", "must be >= 0, the mean of |x0|^2", m2)
         for name in ("variance", "kl"):
@@ -70,9 +84,15 @@ class Facts:
         for name in ("information", "lipschitz", "radius"):
             if getattr(self, name) is not None:
                 require_number(name, getattr(self, name), above=0.0)
-        for name in ("second_moment", "kl", "information", "lipschitz", "radius"):
-            small = (getattr(self, name) or 0.0) <= LARGEST
-            require(small, name, f"must be at most {LARGEST:g}", getattr(self, name))
+        for name in SIZES:
+            small = (getattr(self, name) or 0.0) <= MOST_SIZE
+            require(small, name, f"must be at most {MOST_SIZE:g}", getattr(self, name))
+        require(isinstance(self.smooth, bool), "smooth", "must be True or False", self.smooth)
+        self._check_information()
+        for name in SIZES:  # as Python has them, in whose precision everything is computed
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, float(getattr(self, name)))
+        object.__setattr__(self, "dimension", d)
         v, radius = self.spread, self.radius
         require(v <= m2 * (1 + SLACK), "variance", "must be at most the second moment", v)
         if radius is not None:
@@ -85,6 +105,19 @@ class Facts:
             rule = f"must be at least {per * least:.6g}, which any law of this variance has"
             require(self.fisher(0.0) * v >= d**2 * (1 - SLACK), name, rule, getattr(self, name))
 
+    def _check_information(self) -> None:
+        """Check points, coverings and information_at."""
+        if self.points is not None:
+            points = require_count("points", self.points)
+            require(points <= MOST_SIZE, "points", f"must be at most {MOST_SIZE:g}", points)
+        for r, count in _pairs("coverings", self.coverings):
+            require_within("coverings", r)
+            balls = 1 <= require_number("coverings", count) <= MOST_BALLS
+            require(balls, "coverings", f"must be of 1 to {MOST_BALLS:g} balls", count)
+        for s, nats in _pairs("information_at", self.information_at):
+            require_snrs("information_at", s, at_least=1)
+            require_within("information_at", nats)
+
     @property
     def spread(self) -> float:
         """V, or the second moment, which is not below it."""
@@ -92,7 +125,8 @@ class Facts:
 
     def fisher(self, time: float) -> float:
         """Return an upper bound on I(t), (2) and (4); infinite at t = 0 when nothing is known."""
-        d, r = self.dimension, math.exp(-2 * time)
+        d, time = self.dimension, require_time("time", time)
+        r = math.exp(-2 * time)
         bounds = [self.information, None if self.lipschitz is None else self.lipschitz * d]
         first = min((x for x in bounds if x is not None), default=math.inf)
         if math.isinf(first):
@@ -101,12 +135,14 @@ class Facts:
 
     def second_moment_at(self, time: float) -> float:
         """Return E|X_t|^2 (1)."""
-        return math.exp(-2 * time) * (self.second_moment - self.dimension) + self.dimension
+        r, d = math.exp(-2 * require_time("time", time)), self.dimension
+        return r * (self.second_moment - d) + d
 
     def spread_at(self, time: Array | float) -> Array:
         """Return an upper bound on tr Cov(X_t), (1)."""
-        d = self.dimension
-        return np.asarray(d + np.exp(-2 * np.asarray(time)) * (self.spread - d))
+        d, t = self.dimension, as_floats("time", time)
+        require(bool((t >= 0).all()), "time", "must be >= 0", time)
+        return np.asarray(d + np.exp(-2 * t) * (self.spread - d))
 
     def noised(self, time: float) -> Facts:
         """Return what is known of q_t, the data noised for a time t: (1), (2), (5), (6)."""
@@ -128,7 +164,8 @@ class Facts:
 
     def start(self, time: float) -> float:
         """Return an upper bound on KL(q_T | N(0, I)) in nats, equation (5)."""
-        d, r = self.dimension, math.exp(-2 * time)
+        d, time = self.dimension, require_time("time", time)
+        r = math.exp(-2 * time)
         if time == 0:
             return math.inf if self.kl is None else self.kl
         # log(1 - r) keeps its digits by one form near r = 1 and by the other near r = 0
@@ -138,6 +175,7 @@ class Facts:
 
     def lipschitz_at(self, time: float) -> float:
         """Return L with grad log q_t' L-Lipschitz for all t' >= `time`; infinite if unknown."""
+        time = require_time("time", time)
         bounds = [math.inf]
         if self.lipschitz is not None and self.smooth:
             bounds.append(max(1.0, self.lipschitz))  # gamma's own score is 1-Lipschitz

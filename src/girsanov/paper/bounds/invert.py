@@ -12,32 +12,59 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
 from ..._checks import InputError, refuse, require, require_choice
-from . import chen2023_cld, chen2023_ddpm
-from .any_law import any_law, any_law_score_term
+from . import chen2023_cld, chen2023_ddpm, strasman2024
+from .any_law import any_law, any_law_score_term, shrink
 from .chen2023_ddpm import EXACT_SCORE, LEARNED_SCORE
 from .chen2023_support import delta_for_w2, early_stopping_w2, snr_at
-from .facts import Facts, require_error
-from .result import Bound, budget, fewest_steps
+from .facts import Facts
+from .flow_any_law import flow_any_law, flow_score_term
+from .given import LONGEST_TIME, MOST_STEPS, require_error
+from .intrinsic import intrinsic
+from .result import GEOMETRIC, LINEAR_SCHEDULE, TRIED_EACH, Bound, budget, fewest_steps
 
 SHARES = (0.03, 0.06, 0.1, 0.14, 0.18, 0.24, 0.3, 0.4)
 SHARES_OF_SUMS = (0.13,)  # where a bound is a sum over all steps
 SUMMED = 2**21  # steps up to which such a sum is made
 FINEST = 1e-30  # of a target: no step count is given that could reach less
 SHORTEST = 1e-3  # time, of a sampler that could as well do nothing
+GEOMETRIC_ALONE = "must be given: this grid is geometric and stops before the data"
+INTRINSIC_ALONE = "does not apply: give points, coverings or an audit's information"
+SUMS = ("theorem2-grid", "theorem6-4b", "ei-relative-linear")
 
 Promise = Callable[[int], Bound]
 PAPER_THEOREMS = {
     "chen2023": ("theorem2-2a", "theorem2-2b", "theorem2-2c", "theorem6-4a", "theorem6-4b"),
     "conforti2025": ("ei-relative",),
-    "benton2024": ("theorem2-grid", "ddpm", "analytic-dpm"),
+    "strasman2024": ("strasman2024", "ei-relative-linear"),
+    "benton2024": ("theorem2-grid", "ddpm", "ddpm-halfway", "analytic-dpm"),
+    "own": ("ddpm-flow", "ddpm-intrinsic", "analytic-dpm-intrinsic"),
 }
 THEOREMS = tuple(name for names in PAPER_THEOREMS.values() for name in names)
+SCHEDULED = PAPER_THEOREMS["strasman2024"]
+GEOMETRIC_BOUNDS: dict[str, Callable[..., Bound]] = {
+    "ddpm": partial(any_law, sampler="ddpm"),
+    "ddpm-halfway": partial(any_law, sampler="ddpm-halfway"),
+    "analytic-dpm": partial(any_law, sampler="analytic-dpm"),
+    "ddpm-flow": flow_any_law,
+    "ddpm-intrinsic": partial(intrinsic, sampler="ddpm"),
+    "analytic-dpm-intrinsic": partial(intrinsic, sampler="analytic-dpm"),
+}
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of a theorem: a law, the time to stop, KL_T in nats, and the score's error."""
+
+    facts: Facts
+    stop: float
+    start: float
+    score_error: float
 
 
 def steps_for(
@@ -51,16 +78,17 @@ def steps_for(
     """
     require_choice("theorem", theorem, THEOREMS)
     target, stop = require_targets(facts, tv, w2, score_error)
-    summed = theorem in ("theorem2-grid", "theorem6-4b")
-    counts = []
-    for share in SHARES_OF_SUMS if summed else SHARES:
-        promise = _promise(theorem, facts, stop, share * target, score_error)
-        most = SUMMED if summed else math.inf
-        counts.append(_least(promise, target, most))
+    score_error = require_error(score_error)
+    most = SUMMED if theorem in SUMS else MOST_STEPS
+    promises = [
+        _promise(theorem, Question(facts, stop, share * target, score_error))
+        for share in (SHARES_OF_SUMS if theorem in SUMS else SHARES)
+    ]
+    counts = [_least(promise, target, most) for promise in promises]
     best = min((b for b in counts if b is not None), key=lambda b: b.steps, default=None)
     if best is None:
-        bottom = "the score error alone costs more" if score_error else "too many steps to sum"
-        refuse("tv", f"cannot be promised by {theorem}: {bottom}", tv)
+        why = _why_none(promises, target, most, score_error)
+        refuse("tv", f"cannot be promised by {theorem}: {why}", tv)
     return best
 
 
@@ -74,94 +102,127 @@ def require_targets(
     if w2 is None:
         return target, 0.0
     stop = delta_for_w2(facts, w2)
-    require(math.isfinite(stop), "w2", "is so large that pure noise meets it", w2)
+    far = math.isfinite(stop) and stop + 1 < LONGEST_TIME
+    require(far, "w2", "is so large that pure noise meets it", w2)
     require(w2 >= FINEST, "w2", f"must be at least {FINEST:g}", w2)
     return target, stop
 
 
-def _least(promise: Promise, target: float, most: float) -> Bound | None:
+def _least(promise: Promise, target: float, most: int) -> Bound | None:
     def price(n: int) -> float:
-        bound = promise(n)
+        try:
+            bound = promise(n)
+        except InputError:  # says nothing of so few steps
+            return math.inf
         return bound.discretisation + bound.score
 
     try:
-        left = target - promise(1).init
+        left = target - promise(TRIED_EACH).init
         return promise(fewest_steps(price, left, most))
     except InputError:
         return None
 
 
-def _promise(theorem: str, facts: Facts, stop: float, start: float, score_error: float) -> Promise:
-    """Return N -> the theorem's bound with KL_T = `start` nats."""
-    if theorem in ("ddpm", "analytic-dpm"):
-        require(stop > 0, "w2", "must be given: this grid is geometric and stops before the data")
+def _why_none(promises: list[Promise], target: float, most: int, error: float) -> str:
+    """Return why no number of steps up to `most` is enough for a score of this error."""
+    summed = most == SUMMED
+    try:
+        finest = [promise(TRIED_EACH if summed else most) for promise in promises]
+    except InputError:
+        return "it says nothing of so small a target"
+    costs = [(b.time - b.stop) * error**2 if summed else b.score for b in finest]
+    if all(b.init + cost > target for b, cost in zip(finest, costs, strict=True)):
+        return "the score error alone costs more"
+    return "it takes over two million steps, which are not summed" if summed else "over 1e30 steps"
+
+
+def _promise(theorem: str, asked: Question) -> Promise:
+    """Return N -> the theorem's bound with KL_T = `asked.start` nats."""
+    facts, stop = asked.facts, asked.stop
+    if theorem in GEOMETRIC_BOUNDS:
+        require(stop > 0, "w2", GEOMETRIC_ALONE)
+        if theorem.endswith("intrinsic"):
+            inner = facts.points is not None or facts.coverings or facts.information_at
+            require(bool(inner), theorem, INTRINSIC_ALONE)
         last = snr_at(stop)
-        first = min(2 * start / max(facts.spread, 1e-300), last / 2)
-        return partial(_any_law, facts, theorem, first, last, score_error)
+        first = min(2 * asked.start / max(facts.spread, 1e-300), last / 2)
+        return partial(_geometric, theorem, asked, (first, last))
     if theorem.startswith("theorem6"):
         noised = facts.noised(stop)
-        time = _time(lambda t: noised.start(float(chen2023_cld.ou_time_of_cld(t))), 0.0, start)
+        time = _time(
+            lambda t: noised.start(float(chen2023_cld.ou_time_of_cld(t))), 0.0, asked.start
+        )
         form = theorem[-2:]
         _applies(chen2023_cld.uniform_cld_discretisation(noised, form, 1, time=time), theorem)
-        return partial(_cld, facts, stop, time, score_error, form)
-    time = _time(facts.start, stop, start)
+        return partial(_cld, asked, time, form)
+    time = _time(facts.start, stop, asked.start)
     if theorem == "theorem2-grid":
-        require(stop > 0, "w2", "must be given: this grid is geometric and stops before the data")
-        return partial(_grid, facts, stop, time, score_error)
-    if theorem == "ei-relative":
+        require(stop > 0, "w2", GEOMETRIC_ALONE)
+        return partial(_grid, asked, time)
+    if theorem == "ei-relative" or theorem in SCHEDULED:
         _applies(facts.relative_fisher(stop), theorem)
-        return lambda n: chen2023_ddpm.ei_relative(
-            facts, n, time=time, stop=stop, score_error=score_error
-        )
+        return partial(_relative, theorem, asked, time)
     form = theorem[-2:]
     _applies(facts.lipschitz_at(stop) if form == "2a" else facts.fisher(stop), theorem)
-    return partial(_theorem2, facts, stop, time, score_error, form)
+    return partial(_theorem2, asked, time, form)
 
 
 def _applies(value: float, theorem: str) -> None:
-    rule = f"does not apply: give {'lipschitz or radius' if 'a' in theorem[-1] else 'lipschitz'}"
-    require(math.isfinite(value), theorem, rule + ", or w2 to stop early")
+    needs = "lipschitz or radius" if theorem[-2:] in ("2a", "4a") else "lipschitz"
+    require(math.isfinite(value), theorem, f"does not apply: give {needs}, or w2 to stop early")
 
 
-def _theorem2(
-    facts: Facts, stop: float, time: float, score_error: float, form: str, n: int
-) -> Bound:
-    h = (time - stop) / n
+def _theorem2(asked: Question, time: float, form: str, n: int) -> Bound:
+    h = (time - asked.stop) / n
     if form == "2c" and h >= 1.59:  # (2c) says nothing of longer steps
-        n = math.ceil((time - stop) / 1.59)
+        n = math.ceil((time - asked.stop) / 1.59)
     return chen2023_ddpm.theorem2(
-        facts, n, time=time, stop=stop, score_error=score_error, form=form
+        asked.facts, n, time=time, stop=asked.stop, score_error=asked.score_error, form=form
     )
 
 
-def _grid(facts: Facts, stop: float, time: float, score_error: float, n: int) -> Bound:
-    levels = np.geomspace(snr_at(time), snr_at(stop), n + 1)
+def _relative(theorem: str, asked: Question, time: float, n: int) -> Bound:
+    if theorem == "ei-relative-linear":
+        times = strasman2024.linear_schedule_times(n, time=time, stop=asked.stop)
+        return strasman2024.any_schedule(
+            asked.facts, times, asked.score_error, grid=LINEAR_SCHEDULE
+        )
+    bound = strasman2024.strasman2024 if theorem in SCHEDULED else chen2023_ddpm.ei_relative
+    return bound(asked.facts, n, time=time, stop=asked.stop, score_error=asked.score_error)
+
+
+def _grid(asked: Question, time: float, n: int) -> Bound:
+    levels = np.geomspace(snr_at(time), snr_at(asked.stop), n + 1)
     times = np.log1p(1 / levels[::-1]) / 2
-    bound = chen2023_ddpm.theorem2_on_grid(facts, times, score_error)
-    return replace(bound, sampler="DDPM, score frozen, equal ratios of SNR")
+    bound = chen2023_ddpm.theorem2_on_grid(asked.facts, times, asked.score_error)
+    return replace(bound, sampler="DDPM, score frozen, equal ratios of SNR", grid=GEOMETRIC)
 
 
-def _cld(facts: Facts, stop: float, time: float, score_error: float, form: str, n: int) -> Bound:
+def _cld(asked: Question, time: float, form: str, n: int) -> Bound:
     bound = chen2023_cld.theorem6(
-        facts.noised(stop), n, time=time, score_error=score_error, form=form
+        asked.facts.noised(asked.stop), n, time=time, score_error=asked.score_error, form=form
     )
-    if stop == 0:
+    if asked.stop == 0:
         return bound
-    noised = chen2023_ddpm.EARLY_STOPPED.format(stop)
+    # T counts from the data: the time of noising, then that of CLD
+    noised = chen2023_ddpm.EARLY_STOPPED.format(asked.stop)
     words = (*bound.assumptions, noised)
-    return replace(bound, stop=stop, w2=early_stopping_w2(facts, stop), assumptions=words)
+    w2 = early_stopping_w2(asked.facts, asked.stop)
+    time = asked.stop + bound.time
+    return replace(bound, stop=asked.stop, time=time, w2=w2, assumptions=words)
 
 
-def _any_law(
-    facts: Facts, sampler: str, first: float, last: float, score_error: float, n: int
-) -> Bound:
-    bound = any_law(facts, sampler, n, first=first, last=last)
-    if score_error == 0:
+def _geometric(theorem: str, asked: Question, ends: tuple[float, float], n: int) -> Bound:
+    first, last = ends
+    bound = GEOMETRIC_BOUNDS[theorem](asked.facts, steps=n, first=first, last=last)
+    error = asked.score_error
+    if error == 0:
         return bound
-    words = [
-        LEARNED_SCORE.format(score_error) if w == EXACT_SCORE else w for w in bound.assumptions
-    ]
-    cost = any_law_score_term(score_error, n, first=first, last=last)
+    cost = any_law_score_term(error, n, first=first, last=last)
+    cost /= shrink(theorem, n, first=first, last=last)
+    if theorem == "ddpm-flow":
+        cost = flow_score_term(bound.discretisation, cost)
+    words = [LEARNED_SCORE.format(error) if w == EXACT_SCORE else w for w in bound.assumptions]
     return replace(bound, score=cost, assumptions=tuple(words))
 
 
@@ -171,7 +232,8 @@ def _time(start: Callable[[float], float], stop: float, target: float) -> float:
     if start(low) <= target:
         return low
     while start(high) > target:
-        low, high = high, stop + 2 * (high - stop)
+        require(high < LONGEST_TIME, "tv", "asks for a longer time than is allowed", target)
+        low, high = high, min(stop + 2 * (high - stop), LONGEST_TIME)
     for _ in range(60):
         middle = (low + high) / 2
         low, high = (low, middle) if start(middle) <= target else (middle, high)

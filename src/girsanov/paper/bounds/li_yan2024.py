@@ -14,6 +14,7 @@ import math
 from typing import TYPE_CHECKING
 
 from ..._checks import require_number
+from .given import require_dimension
 from .result import Rate
 
 if TYPE_CHECKING:
@@ -24,10 +25,16 @@ TURN = math.exp(3)  # log(N)^3/N falls from here on
 
 
 def li_yan2024_rate(facts: Facts, tv: float, intrinsic: int | None = None) -> Rate:
-    """Return the N at which (1) with C = 1 and an exact score is `tv`, past its turning point."""
+    """Return the N at which (1) with C = 1 and an exact score is `tv`, past its turning point.
+
+    intrinsic: k, the data's intrinsic dimension, for Theorem 2 of the paper.
+    """
     require_number("tv", tv, above=0.0)
-    d = facts.dimension if intrinsic is None else intrinsic
+    d, text = facts.dimension, "TV ~ d log(N)^3 / N"
+    if intrinsic is not None:
+        d = require_dimension(intrinsic)
+        text = f"TV ~ k log(N)^3 / N, intrinsic dimension k = {d}, small variance"
     n = TURN
     for _ in range(200):  # N = d log(N)^3/tv contracts beyond e^3
         n = max(TURN, d * math.log(n) ** 3 / tv)
-    return Rate(PAPER, "TV ~ d log(N)^3 / N", n, "steps")
+    return Rate(PAPER if intrinsic is None else f"{PAPER}, intrinsic", text, n, "steps")

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from ..._checks import require, require_count, require_number
 from ...ledger.entry import kl_from_tv, tv_from_kl
+from .given import MOST_STEPS
 
 if TYPE_CHECKING:
     from ..._typing import Json
 
-MOST_STEPS = 1e30  # steps beyond which no number is given
+TRIED_EACH = 128  # steps up to which each number is tried: with long steps a price may rise with N
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,14 @@ class Rate:
         return {"kind": "rate, constants set to 1", **asdict(self), "value": value}
 
 
+EQUAL, GEOMETRIC, LINEAR_SCHEDULE, ANY_GRID = (
+    "equal steps",
+    "equal ratios",
+    "linear schedule",
+    "as given",
+)
+
+
 @dataclass(frozen=True)
 class Bound:
     """A guarantee before anything is measured: an upper bound on KL, in nats, and on TV.
@@ -42,7 +51,8 @@ class Bound:
     theorem: its name here; sampler: what must be run; steps: N; init, discretisation, score:
     the three terms in nats; time: T; stop: time delta at which the sampler stops (0: at the
     data); w2: bound on the distance from the law at delta to the data, in units of x0;
-    assumptions: in words; rate: the paper's own statement beside it.
+    assumptions: in words; rate: the paper's own statement beside it; grid: how the steps lie
+    between T and delta. Raises InputError where the three terms are no finite numbers.
     """
 
     theorem: str
@@ -56,6 +66,26 @@ class Bound:
     w2: float
     assumptions: tuple[str, ...]
     rate: Rate | None = None
+    grid: str = EQUAL
+
+    def __post_init__(self) -> None:
+        """Check that this bounds something."""
+        terms = (self.init, self.discretisation, self.score)
+        rule = "says nothing of these numbers: its bound is infinite"
+        require(all(0 <= x < math.inf for x in terms), self.theorem, rule)
+
+    @property
+    def step(self) -> float | None:
+        """The step h of equal steps of time, or the ratio of SNRs of equal ratios; else None."""
+        if self.grid == EQUAL:
+            return (self.time - self.stop) / self.steps
+        return 1 + self.widening if self.grid == GEOMETRIC else None
+
+    @property
+    def widening(self) -> float:
+        """The ratio of SNRs of equal ratios less one, which keeps its digits."""
+        ends = [-math.log(math.expm1(2 * t)) for t in (self.stop, self.time)]
+        return math.expm1(min((ends[0] - ends[1]) / self.steps, 700.0))
 
     @property
     def kl(self) -> float:
@@ -70,7 +100,7 @@ class Bound:
     def to_json(self) -> Json:
         """Return this bound as a JSON object; null for what is infinite."""
         content = {k: v for k, v in asdict(self).items() if k != "rate"}
-        content |= {"kind": "upper bound", "kl": self.kl, "tv": self.tv}
+        content |= {"kind": "upper bound", "kl": self.kl, "tv": self.tv, "step": self.step}
         finite = {
             k: None if isinstance(v, float) and not math.isfinite(v) else v
             for k, v in content.items()
@@ -84,21 +114,30 @@ def budget(tv: float) -> float:
 
 
 def fewest_steps(price: Callable[[int], float], target: float, most: float = MOST_STEPS) -> int:
-    """Return the least N with price(N) <= target for a falling `price`; refuse beyond `most`.
+    """Return the least N with price(N) <= target; refuse beyond `most`.
 
-    The price falls about as 1/N, which tells where to look: few evaluations are needed. Above a
-    hundred thousand steps the answer may be too large by a thousandth of it.
+    The price falls about as 1/N, which tells where to look: few evaluations are needed. Bounds
+    for long steps may rise a little with N, so that up to TRIED_EACH steps every number is tried.
+    Above a hundred thousand steps the answer may be too large by a thousandth of it.
     """
     require_number("target", target, above=0.0)
-    if price(1) <= target:
-        return 1
-    low, high = 1, 2
+    limit = int(min(most, MOST_STEPS))
+    low, high = 0, 1
     while (paid := price(high)) > target:
         low = high
         leap = paid / target if math.isfinite(paid) else 1e3
-        rule = f"cannot be promised with {min(most, MOST_STEPS):.3g} steps or fewer"
-        require(high < min(most, MOST_STEPS), "tv", rule, target)
-        high = int(min(high * min(max(2.0, 1.05 * leap), 1e6), most, MOST_STEPS))
+        rule = f"cannot be promised with {limit:.3g} steps or fewer"
+        require(high < limit, "tv", rule, target)
+        high = min(int(high * min(max(2.0, 1.05 * leap), 1e6)), limit)
+    if low < TRIED_EACH:
+        short = next((n for n in range(1, min(high, TRIED_EACH)) if price(n) <= target), None)
+        if short is not None:
+            return short
+    return _between(price, target, low, high)
+
+
+def _between(price: Callable[[int], float], target: float, low: int, high: int) -> int:
+    """Return the least N with price(N) <= target < price(low), for a price that falls."""
     paid, wide = price(high), high - low
     while high - low > max(1, high // 10**5 * 100):
         # aim just beside where 1/N puts it, on both sides in turn; halve when that is slow

@@ -10,6 +10,7 @@ MODULES = (
     "support",
     "manifolds",
     "steps_needed",
+    "intrinsic",
     "theorem6",
     "theorem7",
     "cld_or_ddpm",
