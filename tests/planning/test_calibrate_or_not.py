@@ -115,8 +115,11 @@ def test_equation_1_is_the_difference_of_path_kls(audits, name):
     nodes = price.choice().nodes(5, len(LEVELS) - 3)
     found = calibration_gain(price, nodes)
     low, high = found.interval(0.9999)
-    made = make_plan(audits[name], steps=5, calibrate=True, resolution=LEVELS[-4] ** -0.5)
-    raw = make_plan(audits[name], steps=5, calibrate=False, resolution=LEVELS[-4] ** -0.5)
+    made, raw = (
+        make_plan(audits[name], steps=5, calibrate=calibrate, resolution=LEVELS[-4] ** -0.5,
+                  sampler="analytic-dpm", weight=0.0)
+        for calibrate in (True, False)
+    )  # fmt: skip
     fresh = [fresh_cost(CHANGES[name], plan) for plan in (raw, made)]
     gap = fresh[0] - fresh[1]
     error = gap.std(ddof=1) / len(gap) ** 0.5

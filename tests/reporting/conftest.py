@@ -54,7 +54,7 @@ def wrong_audit(law):
 
 @pytest.fixture(scope="session")
 def wrong_plans(wrong_audit):
-    return [wrong_audit.plan(steps=6), wrong_audit.plan(steps=6, sampler="ddpm")]
+    return [wrong_audit.plan(steps=6, sampler=s) for s in ("analytic-dpm", "ddpm")]
 
 
 @pytest.fixture

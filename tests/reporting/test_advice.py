@@ -61,7 +61,7 @@ def test_good_model_with_a_bad_grid(good):
     plan = gv.evaluate_grid(good, GRID[[4, 8, 12, 44]])  # one leap over where the modes are told
     found = remedies(good, plan)
     assert found[0].name in ("grid", "steps")
-    best = good.plan(steps=4, resolution=plan.resolution)
+    best = good.plan(steps=4, resolution=plan.resolution, sampler="analytic-dpm")
     grid = named(found, "grid")
     saved = sum(e.value for e in plan.ledger[:2]) - sum(e.value for e in best.ledger[:2])
     assert grid.value == pytest.approx(saved, abs=0.02 + 0.05 * saved)
@@ -75,7 +75,7 @@ def test_good_model_with_a_bad_grid(good):
 
 
 def test_bad_model_with_a_good_grid(bad):
-    plan = bad.plan(steps=24)
+    plan = bad.plan(steps=24, sampler="analytic-dpm", weight=0.0)
     said = spoken(bad, plan)
     assert said[0].startswith("It is the model")
     found = remedies(bad, plan)
@@ -84,6 +84,22 @@ def test_bad_model_with_a_good_grid(bad):
     assert "more training" in said[1]
     low, high = named(found, "training").training.where
     assert 30**-0.5 <= low < high <= 1  # where it is wrong
+
+
+def test_remedies_of_a_plan_priced_along_the_flow(good, bad):
+    coarse = gv.evaluate_grid(good, GRID[[4, 20, 24, 30, 36, 40]], sampler="mixed")
+    found = remedies(good, coarse)
+    best = good.plan(steps=coarse.steps, sampler="mixed", resolution=coarse.resolution)
+    saved = sum(e.value for e in coarse.ledger[:2]) - sum(e.value for e in best.ledger[:2])
+    assert named(found, "grid").value == pytest.approx(saved, abs=1e-6)
+    more = named(found, "steps")
+    many = good.plan(steps=more.steps, sampler="mixed", resolution=coarse.resolution)
+    saved = sum(e.value for e in best.ledger[:2]) - sum(e.value for e in many.ledger[:2])
+    assert more.value == pytest.approx(saved, abs=1e-6)
+    assert more.low <= more.value <= more.high
+    plan = bad.plan(steps=24, sampler="mixed")
+    assert remedies(bad, plan)[0].name == "training"
+    assert spoken(bad, plan)[0].startswith("It is the model")
 
 
 def test_the_range_of_noise_levels_is_too_short():
@@ -106,7 +122,8 @@ def test_a_calibrated_plan_is_not_told_to_calibrate(bad):
     plan = bad.plan(steps=6, calibrate=True)
     found = remedies(bad, plan)
     assert "calibration" not in {r.name for r in found}
-    same = bad.plan(steps=6, resolution=plan.resolution, calibrate=False)
+    options = {"calibrate": False, "sampler": "analytic-dpm"}
+    same = bad.plan(steps=6, resolution=plan.resolution, **options)
     raw = named(remedies(bad, same), "calibration")
     assert raw.low > 0
 
@@ -119,7 +136,7 @@ def test_nothing_helps_an_exact_denoiser_with_many_steps():
 
 
 def test_what_is_known_by_heart_is_not_mended_by_more_training(bad):
-    plan = bad.plan(steps=6)
+    plan = bad.plan(steps=6, sampler="analytic-dpm")
     assert "more training" in helped(bad, remedies(bad, plan), plan)
     seen = bad.curve.traces[:, :, 0] / 5
     learnt = replace(bad, memorisation=seen)

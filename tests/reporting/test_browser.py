@@ -135,7 +135,8 @@ def test_the_slider_draws_what_python_draws(slid, wrong_audit, wrong_plans):
     assert len(slid["found"]) > 8
     for shown in slid["found"]:
         steps = int(shown["output"].split()[0])
-        plan = make_plan(wrong_audit, steps=steps, resolution=given.resolution)
+        options = {"resolution": given.resolution, "sampler": given.sampler}
+        plan = make_plan(wrong_audit, steps=steps, **options)
         wanted = {
             "ledger": ledger_figure(plan.ledger),
             "tv": certificate_figure(plan, ends),
@@ -151,7 +152,8 @@ def test_the_slider_moves_the_words(slid, wrong_audit, wrong_plans):
     given = wrong_plans[0]
     for shown in slid["found"]:
         steps = int(shown["output"].split()[0])
-        plan = make_plan(wrong_audit, steps=steps, resolution=given.resolution)
+        options = {"resolution": given.resolution, "sampler": given.sampler}
+        plan = make_plan(wrong_audit, steps=steps, **options)
         assert shown["title"] == plan_verdict(plan)
         assert shown["spoken"] == shown["output"]
         assert shown["card"].startswith(value_of(plan.ledger[0]))

@@ -27,7 +27,8 @@ def test_every_embedded_plan_is_the_one_made_for_its_steps(embedded, wrong_audit
     assert counts[embedded["given"]] == given.steps
     assert embedded["own"] is True
     for told in embedded["plans"]:
-        plan = make_plan(wrong_audit, steps=told["steps"], resolution=given.resolution)
+        options = {"resolution": given.resolution, "sampler": given.sampler}
+        plan = make_plan(wrong_audit, steps=told["steps"], **options)
         np.testing.assert_allclose(told["noise"], plan.levels**-0.5, rtol=1e-4)
         assert told["sentence"] == plan_verdict(plan)
         for bar, entry in zip(told["bars"], plan.ledger, strict=True):

@@ -22,6 +22,8 @@ from .._checks import InputError
 from ..ledger.certify import certificate_leaves_out
 from ..ledger.score_entry import ENTRY_RISK, OF_PATH, measured_to, optimism, reference
 from ..montecarlo import Estimate, apart, group_estimate, quantile
+from ..sampling.exponential_integrators import ANALYTIC_DPM
+from ..sampling.registry import sampler_named
 from .on_grid import as_planned, grid_prices
 from .search import request_like
 
@@ -64,6 +66,8 @@ def rival_floor(plan: Plan, audit: AuditRecord, rival: AuditRecord, risk: float)
     """Return the lower end of (1) in nats, at least 0, and 0 where the rival knows too little."""
     own = as_planned(audit, plan)
     same = request_like(plan)
+    if sampler_named(plan.sampler).flow_priced:  # whose own price says nothing of the score
+        same = replace(same, sampler=ANALYTIC_DPM.name, last=None)
     price, nodes = grid_prices(own, plan.levels, same)
     nodes = measured_to(price, nodes)
     if not len(nodes):
