@@ -8,7 +8,6 @@ import pytest
 import girsanov as gv
 from girsanov.path_kl.grid_cost import prices
 from girsanov.path_kl.grid_search import Menu
-from girsanov.planning.options import USUAL_WEIGHT
 from girsanov.sampling.registry import SAMPLERS
 
 # most of the mass in thin clumps, the rest wide: a picture's contrast, in one dimension
@@ -62,7 +61,7 @@ def test_samples_come_out_nearer_than_by_the_fewest_nats(audit, sampler, steps):
     at = (np.arange(20_000) + 0.5) / 20_000
     true = np.quantile(CONTRAST.sample(400_000, seed=5).numpy()[:, 0], at)
     model, distance = gv.ExactDenoiser(CONTRAST), []
-    for weight in (0.0, USUAL_WEIGHT):
+    for weight in (0.0, 1.0):
         plan = audit.plan(steps=steps, sampler=sampler, weight=weight, last="denoise")
         x = np.sort(np.asarray(gv.sample(model, plan, 20_000, seed=3))[:, 0])
         distance.append(float(np.mean((x - true) ** 2) ** 0.5))
@@ -74,13 +73,18 @@ def test_no_plan_has_fewer_nats_than_the_one_for_nats(audit, steps):
     nats = [
         sum(float(e.value or 0.0)
             for e in audit.plan(steps=steps, sampler="analytic-dpm", weight=w).ledger[:2])
-        for w in (0.0, 0.5, USUAL_WEIGHT)
+        for w in (0.0, 0.5, 1.0)
     ]  # fmt: skip
     assert nats == sorted(nats)
 
 
 def test_nats_are_what_is_least_where_nats_are_asked_for(audit):
-    assert audit.plan(kl=0.5).limits == {"weight": 0.0}
-    assert audit.plan(tv=0.4).limits == {"weight": 0.0}
-    assert "weight" not in audit.plan(steps=5).limits
+    assert "weight" not in audit.plan(steps=5).limits  # 0 of vectors
     assert audit.plan(steps=5, weight=0.25).limits == {"weight": 0.25}
+    pictures = audit.with_facts(shape=(1, 1))
+    assert "weight" not in pictures.plan(steps=5).limits
+    assert pictures.plan(steps=5, weight=1.0).limits == {}
+    for target in ({"kl": 0.5}, {"tv": 0.4}):
+        assert pictures.plan(**target).limits == {"weight": 0.0}
+    one, other = (a.plan(steps=5).levels[0] for a in (audit, pictures))
+    assert other < one  # more noise

@@ -52,8 +52,8 @@ Verbose = Annotated[
     keep="An SNR that must be visited (may be repeated).",
     widest="The most log-SNR between two levels.",
     weight=(
-        "0: the fewest nats (default with --kl and --tv); 1: nats at noise that hides more of the "
-        "data count more (default: samples come out better)."
+        "0: the fewest nats (default with --kl and --tv, and of vectors and tables); 1: nats at "
+        "noise that hides more of the data count more (default of pictures: they look better)."
     ),
     calibrate=Option(
         "--calibrate/--no-calibrate",

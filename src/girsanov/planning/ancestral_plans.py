@@ -141,7 +141,7 @@ def flow_grids_of(
         end, mixes = len(places) - 1, sampler.covariance
         return FlowGrids(price, sampler, flow, last, places, end, banned, mixes)
     site = offer(audit, own)
-    menu = dataclasses.replace(site.menu, weight=request.weighed_by)
+    menu = dataclasses.replace(site.menu, weight=request.weight_for(audit))
     price = prices(
         audit, ANALYTIC_DPM, request.covariance, request.start, levels=site.levels, menu=menu
     )

@@ -56,7 +56,8 @@ def make_plan(audit: AuditRecord, **options: Unpack[PlanKeywords]) -> Plan:
     (`planning/calibrate_or_not.py`). process: ``cld`` to sample in phase space
     (`Audit.in_process`). among, keep, widest: restrict the levels (`planning/options.py`);
     weight: a of the variance (M/d)^a that counts a step's nats (`path_kl/grid_search.py`): 0 for
-    the fewest nats, as for a KL or TV that is asked for, else 1, for samples. force: plan from
+    the fewest nats, as for a KL or TV that is asked for and of vectors and tables; else 1, of
+    pictures, whose samples are better for it. force: plan from
     an audit that does not hold (`planning/trusted.py`), too. Raises `InputError` for such an
     audit, and when a target cannot be reached, with what can.
     """

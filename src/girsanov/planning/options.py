@@ -14,9 +14,9 @@ from ..sampling.registry import USUAL_SAMPLER
 if TYPE_CHECKING:  # torch is slow to import, and planning needs none
     from .._typing import Json, Levels
     from ..denoise.base import Denoiser
+    from ..measuring.record import AuditRecord
     from ..path_kl.grid_cost import Prices
 
-USUAL_WEIGHT = 1.0  # a of path_kl/grid_search.py (1), where no nats are asked for
 GIVEN = "the number of steps was given"  # why a plan has so many
 
 
@@ -73,18 +73,27 @@ class PlanOptions:
         one = sum(value is not None for value in target.values()) <= 1
         require(one, "steps, kl, tv", "only one of them can be given", target)
 
-    @property
-    def weighed_by(self) -> float:
-        """The a of path_kl/grid_search.py (1): as asked, 0 for a target in nats, and else 1."""
+    def weight_for(self, audit: AuditRecord) -> float:
+        """Return a of path_kl/grid_search.py (1): as asked, 0 for a target in nats, or as
+        usual."""
         if self.weight is not None:
             return self.weight
-        return USUAL_WEIGHT if self.kl is None and self.tv is None else 0.0
+        return usual_weight(audit) if self.kl is None and self.tv is None else 0.0
 
     @property
     def limits(self) -> Limits:
         """What the levels are restricted to: the limits that were given."""
         limits = {name: getattr(self, name) for name in Limits.__annotations__}
         return cast(Limits, {k: v for k, v in limits.items() if v is not None})
+
+
+def usual_weight(audit: AuditRecord) -> float:
+    """Return a of path_kl/grid_search.py (1) where no nats are asked for.
+
+    1 for pictures, of more than one axis. Of vectors and tables small directions count as large
+    ones do, as they do in nats: 0.
+    """
+    return 1.0 if len(audit.facts.shape) > 1 else 0.0
 
 
 def remembered(request: PlanOptions, price: Prices) -> Limits:
@@ -94,6 +103,6 @@ def remembered(request: PlanOptions, price: Prices) -> Limits:
         value = getattr(request, name)
         if value is not None:
             out[name] = np.asarray(value, dtype=np.float64).tolist()
-    if price.menu.weight != USUAL_WEIGHT:
+    if price.menu.weight != usual_weight(price.audit):
         out["weight"] = price.menu.weight
     return cast(Limits, out)

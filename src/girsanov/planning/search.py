@@ -121,7 +121,7 @@ def grids_of(audit: AuditRecord, request: PlanOptions) -> Grids:
     if request.start is not None:
         require_choice("start", request.start, STARTS)
     site = offer(audit, request)
-    menu = replace(site.menu, weight=request.weighed_by)
+    menu = replace(site.menu, weight=request.weight_for(audit))
     price = prices(
         audit, sampler, request.covariance, request.start, levels=site.levels, menu=menu
     )
