@@ -26,9 +26,9 @@ SUPPORT = ("support", "manifolds", "steps_needed")
 PAPER_NAMES = {
     "assumption1": ("theorem2", "promises"),
     "assumption2": ("convergence",),
-    "assumption3": ("score_error",),
+    "assumption3": ("score_error", "learned"),
     "assumption4": ("theorem6",),
-    "assumption5": ("theorem6",),
+    "assumption5": ("theorem6", "learned"),
     "theorem9": ("identity",),
     "corollary3": SUPPORT,
     "corollary4": SUPPORT,

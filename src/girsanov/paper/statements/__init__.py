@@ -7,6 +7,7 @@ MODULES = (
     "outputs",
     "promises",
     "score_error",
+    "learned",
     "support",
     "manifolds",
     "steps_needed",
