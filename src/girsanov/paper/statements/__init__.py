@@ -15,6 +15,8 @@ MODULES = (
     "theorem7",
     "cld_or_ddpm",
     "langevin",
+    "isoperimetry",
+    "hard_score",
     "grids",
     "coverage",
     "order",
