@@ -26,7 +26,7 @@ SUPPORT = ("support", "manifolds", "steps_needed")
 PAPER_NAMES = {
     "assumption1": ("theorem2", "promises"),
     "assumption2": ("convergence",),
-    "assumption3": ("score_error", "learned"),
+    "assumption3": ("score_error", "l2_suffices", "learned"),
     "assumption4": ("theorem6",),
     "assumption5": ("theorem6", "learned"),
     "theorem9": ("identity",),

@@ -7,6 +7,7 @@ MODULES = (
     "outputs",
     "promises",
     "score_error",
+    "l2_suffices",
     "learned",
     "support",
     "manifolds",
