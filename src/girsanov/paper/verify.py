@@ -31,7 +31,7 @@ PAPER_NAMES = {
     "assumption5": ("theorem6", "learned"),
     "theorem9": ("identity",),
     "corollary3": SUPPORT,
-    "corollary4": SUPPORT,
+    "corollary4": ("bounded_lipschitz", *SUPPORT),
     "corollary5": SUPPORT,
 }
 

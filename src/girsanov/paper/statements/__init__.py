@@ -10,6 +10,7 @@ MODULES = (
     "l2_suffices",
     "learned",
     "support",
+    "bounded_lipschitz",
     "manifolds",
     "steps_needed",
     "theorem6",
