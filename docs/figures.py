@@ -230,7 +230,7 @@ def verify_figures() -> None:
     """Draw the figures of some statements, checked with fewer cases."""
     names = (
         *("cld_or_ddpm", "flow", "grids", "hard_score", "isoperimetry", "l2_suffices"),
-        *("langevin", "learned", "manifolds"),
+        *("langevin", "learned", "manifolds", "novikov"),
     )
     for outcome in verify(names, quick=True).outcomes:
         figure = str(outcome.result.figure)

@@ -29,7 +29,7 @@ PAPER_NAMES = {
     "assumption3": ("score_error", "l2_suffices", "learned"),
     "assumption4": ("theorem6",),
     "assumption5": ("theorem6", "learned"),
-    "theorem9": ("identity",),
+    "theorem9": ("identity", "novikov"),
     "corollary3": SUPPORT,
     "corollary4": ("bounded_lipschitz", *SUPPORT),
     "corollary5": SUPPORT,

@@ -3,6 +3,7 @@
 MODULES = (
     "convergence",
     "identity",
+    "novikov",
     "theorem2",
     "outputs",
     "promises",
