@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from .._checks import require_choice
+from ..ledger.numbers import ROUNDING, number
 
 if TYPE_CHECKING:
     from .._typing import Json
@@ -70,6 +71,13 @@ class Row:
             "holds": self.holds,
             "source": self.source,
         }
+
+
+def in_words(value: float, digits: int = 3) -> str:
+    """Return `value` with so many digits; what rounding may have left is no 0: below 10⁻¹²."""
+    if 0 < abs(value) < ROUNDING:
+        return "below 10⁻¹²" if value > 0 else "above −10⁻¹²"
+    return number(value, digits)
 
 
 def _finite(value: float | None) -> float | None:
