@@ -98,3 +98,14 @@ def test_the_cantor_set_is_skewed_and_within_its_ball():
     assert law.weights.sum() == pytest.approx(1.0)
     assert np.abs(law.points).max() == 1.0
     assert law.mean[0] < -0.2
+
+
+def test_the_statement_fails_when_the_sampler_is_worse(monkeypatch):
+    right = room.sampled
+
+    def worse(law, asked):
+        out, tv = right(law, asked)
+        return Density(out.x + 1.5, out.p), tv
+
+    monkeypatch.setattr(room, "sampled", worse)
+    assert not room.run(True, 0).holds

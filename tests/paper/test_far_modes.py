@@ -99,3 +99,11 @@ def test_pancakes_in_any_direction_are_no_easier():
     line = design1 @ np.linalg.lstsq(design1, target, rcond=None)[0]
     left = ((target - fit) ** 2).sum() / ((target - line) ** 2).sum()
     assert left == pytest.approx(hard_score.left_by_degree(law, s, degree)[degree], abs=1e-6)
+
+
+def test_the_statements_fail_when_a_law_is_another(monkeypatch):
+    wrong = isoperimetry.Row("", 0.2, isoperimetry.outputs(64, 0.6)[2], "=", 0.01)
+    assert not wrong.holds  # near modes are not a mass of .2 right of 0
+    monkeypatch.setattr(hard_score, "APART", 2.5)  # a distance at which moments tell
+    law = hard_score.pancakes()
+    assert hard_score.left_by_degree(law, 16.0, 12)[12] < hard_score.LEFT

@@ -58,3 +58,9 @@ def test_the_mean_square_is_that_of_the_integral(s):
 def test_a_bound_by_the_largest_error_falls_to_that_of_the_l2_error():
     one, other = room.promised(0.0, math.inf)[0], room.promised(0.1, 1e-9)[1]
     assert one == pytest.approx(other, rel=1e-6)
+
+
+def test_the_statement_fails_when_the_error_is_left_out(monkeypatch):
+    right = room.output
+    monkeypatch.setattr(room, "output", lambda error: right(10 * error))
+    assert not room.run(True, 0).holds

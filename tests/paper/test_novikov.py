@@ -58,3 +58,10 @@ def test_paths_seen_once_a_step_are_the_chain(modest):
 def test_novikovs_mean_is_infinite_for_long_steps_only():
     assert novikov.eigenvalues(400)[0] < 0.5
     assert novikov.eigenvalues(40)[0] > 1.2
+
+
+def test_the_statement_fails_when_the_formula_is_wrong(monkeypatch):
+    right = novikov.discretisation
+    monkeypatch.setattr(novikov, "discretisation", lambda *a: 1.01 * right(*a))
+    failing = [r.what for r in novikov.run(True, 0).rows if not r.holds]
+    assert any("limit" in what for what in failing)

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from .outcome import Outcome, Verification
     from .statement import Row
 
-# the head of a column: what may lie between a claim and what was measured
-ALLOWED = Markup(f'Allowed <span class="note">({K:g} standard errors, rounding)</span>')
+ALLOWED = (
+    f"“Allowed” is what may lie between a claim and what was measured: {K:g} standard errors of "
+    "what was sampled, the rounding of a figure in print, and the error of quadratures."
+)
 SIGNS = {"=": "=", "<=": "≤", ">=": "≥"}
 
 
