@@ -101,11 +101,11 @@ def test_the_cantor_set_is_skewed_and_within_its_ball():
 
 
 def test_the_statement_fails_when_the_sampler_is_worse(monkeypatch):
-    right = room.sampled
+    right = room.output_of
 
     def worse(law, asked):
         out, tv = right(law, asked)
         return Density(out.x + 1.5, out.p), tv
 
-    monkeypatch.setattr(room, "sampled", worse)
+    monkeypatch.setattr(room, "output_of", worse)
     assert not room.run(True, 0).holds

@@ -21,7 +21,7 @@ def test_the_relaxation_time_of_a_gaussian_is_its_variance(snr):
 def test_the_relaxation_time_is_what_a_test_function_says_at_least():
     """1/gap >= Var f / E|f'|^2 for every f, here a step of the mixture's own width."""
     x = np.linspace(-8, 8, 20_001)
-    p = isoperimetry.law_density(isoperimetry.line(), 100.0, x).p
+    p = isoperimetry.law_density(isoperimetry.law_along(), 100.0, x).p
     f = np.tanh(2 * x / math.sqrt(0.26))
     mean = np.trapezoid(p * f, x)
     quotient = np.trapezoid(p * (f - mean) ** 2, x) / np.trapezoid(p * np.gradient(f, x) ** 2, x)
@@ -44,8 +44,8 @@ def test_the_path_kl_of_many_dimensions_is_a_sum():
 def test_calls_between_those_computed_are_found_again():
     n = int(isoperimetry.TABLE[3])
     along, across, _ = isoperimetry.outputs(n)
-    assert isoperimetry.enough(2.0, 7, along + 7 * across) == pytest.approx(n)
-    between = isoperimetry.enough(2.0, 0, kl_from_tv(0.1))
+    assert isoperimetry.calls_enough(2.0, 7, along + 7 * across) == pytest.approx(n)
+    between = isoperimetry.calls_enough(2.0, 0, kl_from_tv(0.1))
     low, high = math.floor(between), math.ceil(between)
     assert isoperimetry.outputs(high)[0] < 1.03 * kl_from_tv(0.1)
     assert isoperimetry.outputs(low - 1)[0] > 0.97 * kl_from_tv(0.1)
@@ -106,4 +106,4 @@ def test_the_statements_fail_when_a_law_is_another(monkeypatch):
     assert not wrong.holds  # near modes are not a mass of .2 right of 0
     monkeypatch.setattr(hard_score, "APART", 2.5)  # a distance at which moments tell
     law = hard_score.pancakes()
-    assert hard_score.left_by_degree(law, 16.0, 12)[12] < hard_score.LEFT
+    assert hard_score.left_by_degree(law, 16.0, 12)[12] < hard_score.LEFT_SHARE

@@ -29,17 +29,17 @@ def by_output_law(error):
 
 @pytest.mark.parametrize("error", [lambda x: 0 * x, smooth], ids=["exact", "smooth"])
 def test_laws_agree_with_the_other_quadrature(error):
-    out = room.output(error(room.MESH))
+    out = room.pushed(error(room.MESH))
     assert total_variation(out, by_output_law(error)) < 3e-4  # the mesh is not even
 
 
 def test_more_points_near_the_pole_change_nothing(monkeypatch):
-    plain = room.output(room.pole(0.3, math.inf))
+    plain = room.pushed(room.pole(0.3, math.inf))
     near = np.geomspace(1e-18, 1.0, 700)
     x = np.unique(np.concatenate([room.X, room.POLE - near, room.POLE + near]))
     monkeypatch.setattr(room, "MESH", x[np.abs(x - room.POLE) > 1e-17])
-    monkeypatch.setattr(room, "WEIGHTS", room.trapezium(room.MESH))
-    assert total_variation(plain, room.output(room.pole(0.3, math.inf))) < 3e-4
+    monkeypatch.setattr(room, "MESH_WEIGHTS", room.trapezium(room.MESH))
+    assert total_variation(plain, room.pushed(room.pole(0.3, math.inf))) < 3e-4
 
 
 @pytest.mark.parametrize("s", [0.5, 20.0])
@@ -61,6 +61,6 @@ def test_a_bound_by_the_largest_error_falls_to_that_of_the_l2_error():
 
 
 def test_the_statement_fails_when_the_error_is_left_out(monkeypatch):
-    right = room.output
-    monkeypatch.setattr(room, "output", lambda error: right(10 * error))
+    right = room.pushed
+    monkeypatch.setattr(room, "pushed", lambda error: right(10 * error))
     assert not room.run(True, 0).holds

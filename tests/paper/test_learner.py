@@ -70,10 +70,10 @@ def test_more_examples_teach_more():
 def test_a_score_error_that_is_understated_is_found(monkeypatch):
     """With the error left out, the learned score of few examples breaks a bound: rows can fail."""
     guess = SplineDenoiser(SKEWED, 10, seed=0).guess
-    assert all(r.holds for r in learned.bound_rows("n = 10", learned.learnt(guess)))
+    assert all(r.holds for r in learned.bound_rows("n = 10", learned.study_of(guess)))
     true = learned.score_errors
     monkeypatch.setattr(learned, "score_errors", lambda *a: tuple(1e-3 * x for x in true(*a)))
-    assert not all(r.holds for r in learned.bound_rows("n = 10", learned.learnt(guess)))
+    assert not all(r.holds for r in learned.bound_rows("n = 10", learned.study_of(guess)))
 
 
 def test_learners_on_a_plane_are_refused():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from ..ledger.numbers import number
-from .statement import K, in_words
+from .statement import K, figure_in_words
 from .tables import Table, reproduced
 
 if TYPE_CHECKING:
@@ -87,11 +87,11 @@ def _row(row: Row) -> dict[str, Any]:
     ratio = row.ratio
     return {
         "what": row.what,
-        "claimed": in_words(row.claimed),
-        "measured": in_words(row.measured),
+        "claimed": figure_in_words(row.claimed),
+        "measured": figure_in_words(row.measured),
         "sign": SIGNS[row.relation],
-        "ratio": "–" if ratio is None or not math.isfinite(ratio) else in_words(ratio),
-        "tolerance": "–" if row.tolerance == 0 else "± " + in_words(row.tolerance, 2),
+        "ratio": "–" if ratio is None or not math.isfinite(ratio) else figure_in_words(ratio),
+        "tolerance": "–" if row.tolerance == 0 else "± " + figure_in_words(row.tolerance, 2),
         "holds": row.holds,
         "source": row.source,
     }

@@ -70,7 +70,7 @@ def distance_to(law: Points, out: Density) -> float:
     )
 
 
-def sampled(law: Points, asked: Bound) -> tuple[Density, float]:
+def output_of(law: Points, asked: Bound) -> tuple[Density, float]:
     """Return the law of the output of the steps that were asked for, and its TV to q_delta."""
     levels = np.geomspace(snr_at(asked.time), snr_at(asked.stop), asked.steps + 1)
     start = (0.0, math.sqrt(1 + 1 / levels[0]), None)
@@ -92,7 +92,7 @@ def run(quick: bool, seed: int) -> Result:
         for eps in targets.tolist():
             delta, tv = bounded_lipschitz_targets(about, eps)
             asked = steps_for("theorem2-grid", about, tv=tv, w2=eps / 2)
-            out, away = sampled(law, asked)
+            out, away = output_of(law, asked)
             distance = distance_to(law, out)
             measured.append(distance)
             what = f"{name}, {eps:g} asked, {asked.steps} steps"

@@ -45,7 +45,7 @@ OFFSET = 0.2  # of the slices from the middle, which makes the law skewed
 LEVELS = np.array([4.0, 16.0, 64.0])  # SNRs at which learners are compared
 DEGREE, DIMENSION = 12, 32  # that no learner can afford: 21 billion monomials
 FIRST, LAST, TV = 1e-3, 400.0, 0.1
-LEFT = 0.99  # of a straight line's error that polynomials leave
+LEFT_SHARE = 0.99  # of a straight line's error that polynomials leave
 EXAMPLES, TAUGHT = 10_000, 0.25  # examples along w, and the share of that error they leave
 POINTS = np.linspace(-8, 8, 16_001)
 
@@ -111,7 +111,7 @@ def run(quick: bool, seed: int) -> Result:
     for s, error in zip(LEVELS.tolist(), straight.tolist(), strict=True):
         curves[s] = left_by_degree(law, s, int(degrees[-1]))
         rows.append(Row(f"SNR {s:g}: share of a straight line's square error that degree {DEGREE} "
-                        f"leaves (score error {error:.2g})", LEFT, float(curves[s][DEGREE]),
+                        f"leaves (score error {error:.2g})", LEFT_SHARE, float(curves[s][DEGREE]),
                         ">="))  # fmt: skip
     easy = left_by_degree(SKEWED, 4.0, int(degrees[-1]))
     rows.append(Row(f"the same of the skewed mixture, degree {DEGREE}, SNR 4", 0.2,
@@ -152,8 +152,8 @@ STATEMENT = Statement(
     "The discussion of Assumption 3",
     "Sampling is as easy as learning the score, and no easier claim is made: there are laws that "
     "are easy to sample whose score is hard to learn from examples.",
-    f"polynomials of degree {DEGREE} in all coordinates leave {100 * LEFT:g} % of the error, few "
-    "calls of the sampler are certified with the exact score, and few examples are enough for a "
-    "learner that is told the direction.",
+    f"polynomials of degree {DEGREE} in all coordinates leave {100 * LEFT_SHARE:g} % of the "
+    "error, few calls of the sampler are certified with the exact score, and few examples are "
+    "enough for a learner that is told the direction.",
     run,
 )

@@ -38,14 +38,14 @@ from ..langevin import METHODS, Langevin, sample_langevin
 from ..output_law import gaussian_kl, gaussian_output, kl_divergence, law_density, line_output
 from ..path_kl import discretisation, start_kl
 from ..statement import K, Result, Row, Statement
-from .langevin import NAMES
+from .langevin import CHAINS
 
 if TYPE_CHECKING:
     from ..._typing import Array
     from ...sampling.sampler import Recipe
 
 SPREAD, FAR = 0.5, 2.0  # of a mode, and its distance from the middle
-WEIGHTS = (0.8, 0.2)
+MASSES = (0.8, 0.2)
 DIMENSIONS = (1, 8, 64, 256)
 FIRST, LAST = 1e-3, 100.0  # SNRs
 CALLS, MORE = 64, 8  # of DDPM, and how many times as many of Langevin
@@ -55,12 +55,12 @@ TV = 0.1
 LOGARITHMS = 0.2  # by which an exponent may be off for the powers of log d beside it
 OFF = 0.2  # of the mass that Langevin misses
 ACROSS = Gaussian([0.0], SPREAD**2)
-RELAXED = math.log((0.5 - WEIGHTS[1]) / 0.01)  # relaxation times from mass 1/2 to an error of .01
+RELAXED = math.log((0.5 - MASSES[1]) / 0.01)  # relaxation times from mass 1/2 to an error of .01
 
 
-def line(far: float = FAR) -> GaussianMixture:
+def law_along(far: float = FAR) -> GaussianMixture:
     """Return the law along e, with modes at +-far."""
-    return GaussianMixture(list(WEIGHTS), [[-far], [far]], SPREAD**2)
+    return GaussianMixture(list(MASSES), [[-far], [far]], SPREAD**2)
 
 
 def plan(calls: int, mean: float | Array) -> Recipe:
@@ -72,7 +72,7 @@ def plan(calls: int, mean: float | Array) -> Recipe:
 @cache
 def outputs(calls: int, far: float = FAR) -> tuple[float, float, float]:
     """Return KL_line and KL_across of (1), and the mass right of 0, of ddpm."""
-    law = line(far)
+    law = law_along(far)
     out = line_output(law, plan(calls, law.mean))
     truth = law_density(law, LAST, out.x)
     _, cov = gaussian_output(ACROSS, plan(calls, 0.0))
@@ -84,7 +84,7 @@ def outputs(calls: int, far: float = FAR) -> tuple[float, float, float]:
     )
 
 
-def enough(far: float, across: int, target: float) -> float:
+def calls_enough(far: float, across: int, target: float) -> float:
     """Return the calls at which (1), with so many directions across, is `target` nats.
 
     Between the numbers of calls that are computed the KL is taken as a power.
@@ -101,23 +101,23 @@ def path_kl(calls: int) -> tuple[float, float]:
         along, across = path_kl(MOST)
         return along * MOST / calls, across * MOST / calls
     levels = log_uniform_grid(FIRST, LAST, calls + 1)
-    return discretisation(line(), levels, "ddpm"), discretisation(ACROSS, levels, "ddpm")
+    return discretisation(law_along(), levels, "ddpm"), discretisation(ACROSS, levels, "ddpm")
 
 
 def fewest(d: int) -> tuple[float, int, int]:
     """Return the calls for TV in R^d: by the output's KL, the path KL, and the theorem."""
-    target, variance = kl_from_tv(TV), float(line().variance) + (d - 1) * SPREAD**2
+    target, variance = kl_from_tv(TV), float(law_along().variance) + (d - 1) * SPREAD**2
 
-    start = start_kl(line(), FIRST, "mean") + (d - 1) * start_kl(ACROSS, FIRST, "mean")
+    start = start_kl(law_along(), FIRST, "mean") + (d - 1) * start_kl(ACROSS, FIRST, "mean")
 
     def certified(n: int) -> float:
         along, across = path_kl(n)
         return start + along + (d - 1) * across
 
-    moment = float(line().second_moment) + (d - 1) * SPREAD**2
+    moment = float(law_along().second_moment) + (d - 1) * SPREAD**2
     about = Facts(d, moment, variance=variance)
     theorem = steps_for("ddpm", about, tv=TV, w2=math.sqrt(d / LAST)).steps
-    return enough(FAR, d - 1, target), fewest_steps(certified, target), theorem
+    return calls_enough(FAR, d - 1, target), fewest_steps(certified, target), theorem
 
 
 def relaxation(far: float, snr: float = LAST) -> float:
@@ -125,7 +125,7 @@ def relaxation(far: float, snr: float = LAST) -> float:
     reach = far + 8 * SPREAD
     x = np.linspace(-reach, reach, 4001)
     gap, middle = x[1] - x[0], (x[1:] + x[:-1]) / 2
-    p, between = (law_density(line(far), snr, at).p for at in (x, middle))
+    p, between = (law_density(law_along(far), snr, at).p for at in (x, middle))
     # -(p f')' = rate p f, symmetric in p^1/2 f
     flow = between / gap**2
     main = (np.append(flow, 0.0) + np.append(0.0, flow)) / p
@@ -143,7 +143,7 @@ def mass(x: Array) -> tuple[float, float]:
 def mass_rows(d: int, quick: bool, seed: int) -> tuple[list[Row], float]:
     """Sample both in R^d: DDPM, and Langevin with more calls; the last Langevin's mass."""
     e = np.ones(d) / math.sqrt(d)
-    law = GaussianMixture(list(WEIGHTS), [-FAR * e, FAR * e], SPREAD**2)
+    law = GaussianMixture(list(MASSES), [-FAR * e, FAR * e], SPREAD**2)
     denoiser, count = ExactDenoiser(law), 1000 if quick else 4000
     x = next(sample_batches(denoiser, plan(CALLS, law.mean), count, seed=seed, batch_size=count))
     share, se = mass(x.numpy())
@@ -157,8 +157,8 @@ def mass_rows(d: int, quick: bool, seed: int) -> tuple[list[Row], float]:
         chains = sample_langevin(denoiser, 400, chain=Langevin(method), steps=MORE * CALLS,
                                  snr=LAST, seed=seed, batch_size=400)  # fmt: skip
         share, se = mass(chains.states[-1].numpy())
-        rows.append(Row(f"{name}: {NAMES[method]}, {MORE * CALLS} calls, error of that mass",
-                        OFF, abs(share - WEIGHTS[1]), ">=", K * se))  # fmt: skip
+        rows.append(Row(f"{name}: {CHAINS[method]}, {MORE * CALLS} calls, error of that mass",
+                        OFF, abs(share - MASSES[1]), ">=", K * se))  # fmt: skip
     return rows, share
 
 
@@ -169,7 +169,7 @@ def run(quick: bool, seed: int) -> Result:
         more, share = mass_rows(d, quick, seed)
         rows += more
     rows.insert(0, Row(f"DDPM, {CALLS} calls, in every d: exact mass of the smaller mode",
-                       WEIGHTS[1], outputs(CALLS)[2], "=", 0.01))  # fmt: skip
+                       MASSES[1], outputs(CALLS)[2], "=", 0.01))  # fmt: skip
     counts = np.array([fewest(d) for d in DIMENSIONS], dtype=np.float64)
     sizes = np.array(DIMENSIONS, dtype=np.float64)
     slopes = [exponent(sizes[1:], column[1:]) for column in counts.T]
@@ -190,7 +190,7 @@ def run(quick: bool, seed: int) -> Result:
     rise = np.polyfit(height[1:], np.log(times[1:]), 1)[0]
     rows.append(Row("Langevin's log relaxation time over the barrier's height", 1.0, float(rise),
                     "=", 0.15))  # fmt: skip
-    near, wider = (enough(a, 0, kl_from_tv(TV)) for a in (1.0, 3.0))  # fmt: skip
+    near, wider = (calls_enough(a, 0, kl_from_tv(TV)) for a in (1.0, 3.0))  # fmt: skip
     rows.append(Row("DDPM's calls for modes 12 sd apart, over those for 4 sd", 2.0,
                     wider / near, "<="))  # fmt: skip
     wide = 0.1 * (SPREAD**2 + 1 / LAST)  # the step 0.1/L of Langevin Monte Carlo
@@ -209,7 +209,7 @@ def run(quick: bool, seed: int) -> Result:
     )  # fmt: skip
     words = (
         f"With {CALLS} calls DDPM has the smaller mode's mass to "
-        f"{number(abs(outputs(CALLS)[2] - WEIGHTS[1]), 1)} in every dimension, where Langevin "
+        f"{number(abs(outputs(CALLS)[2] - MASSES[1]), 1)} in every dimension, where Langevin "
         f"with {MORE} times as many is at {number(share, 2)}. For TV {TV:g} DDPM needs "
         f"{counts[0, 0]:.0f} calls in one dimension and {counts[-1, 0]:.0f} in {DIMENSIONS[-1]} "
         f"(d to the {worded(slopes[0])}). Langevin would need "

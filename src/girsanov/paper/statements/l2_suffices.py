@@ -40,7 +40,7 @@ X = np.linspace(-6.0, 6.0, 601)  # even points of every density
 NEAR = np.geomspace(1e-16, 1.0, 160)  # distances from the pole
 MESH = np.unique(np.concatenate([X, POLE - NEAR, POLE + NEAR]))
 MESH = MESH[np.abs(MESH - POLE) > 0.5 * NEAR[0]]
-WEIGHTS = trapezium(MESH)
+MESH_WEIGHTS = trapezium(MESH)
 USEFUL, NOTHING = 0.4, 0.99  # TV promised by the L2 error, and by the largest error
 
 
@@ -52,11 +52,11 @@ def pole(size: float, cap: float) -> Array:
 def mean_square(error: Array, snr: float) -> float:
     """Return the mean square of an error at MESH under the noised data."""
     alpha = math.sqrt(snr / (1 + snr))
-    p = law_density(SKEWED, snr, MESH / alpha).p * WEIGHTS
+    p = law_density(SKEWED, snr, MESH / alpha).p * MESH_WEIGHTS
     return float(p @ error**2 / p.sum())
 
 
-def output(error: Array) -> Density:
+def pushed(error: Array) -> Density:
     """Return the law that the paper's sampler puts out with a score that is off by `error`."""
     h, levels = TIME / STEPS, ou_levels(TIME, STEPS)
     spread = math.sqrt(math.expm1(2 * h))
@@ -65,7 +65,7 @@ def output(error: Array) -> Density:
         alpha = math.sqrt(s / (1 + s))
         score = (1 + s) * alpha * (exact_denoise(SKEWED, MESH / alpha, s) - MESH / alpha)
         place = math.exp(h) * MESH + 2 * math.expm1(h) * (score + error)
-        mass = np.maximum(CubicSpline(X, p)(MESH), 0.0) * WEIGHTS
+        mass = np.maximum(CubicSpline(X, p)(MESH), 0.0) * MESH_WEIGHTS
         p = np.exp(-(((X[:, None] - place) / spread) ** 2) / 2) @ mass
         p = p / np.trapezoid(p, X)
     return Density(X, p)
@@ -89,7 +89,7 @@ def run(quick: bool, seed: int) -> Result:
     """Let the error's cap grow without bound, then its size; deterministic."""
     caps = CAPS[::2] if quick else CAPS
     truth = law_density(SKEWED, math.inf, X)
-    tvs = np.array([total_variation(output(pole(SIZE, cap)), truth) for cap in caps])
+    tvs = np.array([total_variation(pushed(pole(SIZE, cap)), truth) for cap in caps])
     bounds = np.array([promised(SIZE, cap) for cap in caps])
     rows = [
         Row(f"error capped at {cap:g}: TV of the output, bound by its L2 norm", bound[0], tv, "<=")
@@ -101,7 +101,7 @@ def run(quick: bool, seed: int) -> Result:
     rows.append(Row("no cap: what its largest value promises in TV, which is nothing", NOTHING,
                     bounds[-1, 1], ">="))  # fmt: skip
     for size in (0.03, 0.3) if quick else (0.03, 0.2, 0.3, 0.5):
-        tv = total_variation(output(pole(size, math.inf)), truth)
+        tv = total_variation(pushed(pole(size, math.inf)), truth)
         rows.append(Row(f"no cap, c = {size:g}: TV of the output, bound by its L2 norm",
                         promised(size, math.inf)[0], tv, "<="))  # fmt: skip
     seen = np.isfinite(caps)

@@ -71,7 +71,7 @@ class Learnt(NamedTuple):
     outputs: dict[str, tuple[float, float]]
 
 
-def output(plan: Recipe, guess: Guess) -> tuple[float, float]:
+def exact_output(plan: Recipe, guess: Guess) -> tuple[float, float]:
     """Return KL and TV of what a sampler with this denoiser puts out, where it stops."""
     truth = law_density(SKEWED, plan.end, X)
     out = line_output(SKEWED, plan, X, guess)
@@ -113,13 +113,13 @@ def geometric(guess: Guess) -> dict[str, tuple[Bound, Recipe]]:
     return pairs
 
 
-def learnt(guess: Guess) -> Learnt:
+def study_of(guess: Guess) -> Learnt:
     """Measure a denoiser's error, evaluate every bound with it, and push laws through."""
     eps, bounds = uniform(guess)
-    outputs = dict.fromkeys(bounds, output(uniform_plan("ei-score"), guess))
-    outputs["ei-relative"] = output(uniform_plan("ei-relative"), guess)
+    outputs = dict.fromkeys(bounds, exact_output(uniform_plan("ei-score"), guess))
+    outputs["ei-relative"] = exact_output(uniform_plan("ei-relative"), guess)
     for name, (bound, plan) in geometric(guess).items():
-        bounds[name], outputs[name] = bound, output(plan, guess)
+        bounds[name], outputs[name] = bound, exact_output(plan, guess)
     return Learnt(TIME * float((eps**2).mean()), float(eps.max()), bounds, outputs)
 
 
@@ -184,18 +184,18 @@ def run(quick: bool, seed: int) -> Result:
     for n in counts.tolist():
         for repeat in range(1 if quick or n > 3000 else 3):
             denoiser = SplineDenoiser(SKEWED, n, seed=1000 * seed + repeat)
-            one = learnt(denoiser.guess)
+            one = study_of(denoiser.guess)
             rows += bound_rows(f"n = {n}, run {repeat + 1}", one)
             studies.append((n, one))
         if n in (100, 10_000):
             rows.append(cld_row(f"n = {n}", denoiser, seed))
     if not quick:
-        rows += bound_rows("network of girsanov fit, n = 10000", learnt(network(10_000, seed)))
+        rows += bound_rows("network of girsanov fit, n = 10000", study_of(network(10_000, seed)))
     rows.append(loss_row(200_000, denoiser, seed))
     squares = np.array([np.mean([o.square for m, o in studies if m == n]) for n in counts])
     slope = exponent(counts, squares)
     rows.append(Row("exponent of the score's square error in n", SLOPE, slope.value, "=", BAND))
-    exact = output(uniform_plan("ei-score"), partial(exact_denoise, SKEWED))
+    exact = exact_output(uniform_plan("ei-score"), partial(exact_denoise, SKEWED))
     tv = np.array([np.mean([o.outputs["(2c)"][1] for m, o in studies if m == n]) for n in counts])
     each = "(2.3), each ε"
     promised = [np.mean([o.bounds[each].tv for m, o in studies if m == n]) for n in counts]

@@ -79,7 +79,7 @@ def seen_kl(steps: int, times: int) -> float:
     return float(np.sum((ratio - 1 - np.log(ratio) + gap / wide) / 2))
 
 
-def bent(x: Tensor, s: float) -> Tensor:
+def bent_denoise(x: Tensor, s: float) -> Tensor:
     """Return a denoiser of the skewed mixture that is off by BENT x^2."""
     return SKEWED.denoise(x, s) + BENT * x**2
 
@@ -92,7 +92,7 @@ def bent_rows(count: int, seed: int) -> list[Row]:
     fourth = [law_density(SKEWED, s, x).mean(x**4) for s in GRID[:-1].tolist()]
     exact = discretisation(SKEWED, GRID, "ddpm") + start_kl(SKEWED, float(GRID[0]), "mean")
     exact += float(np.diff(GRID) @ np.array(fourth)) * BENT**2 / 2
-    sampled = recipe_monte_carlo(SKEWED, plan, denoise=bent, count=count, seed=seed)
+    sampled = recipe_monte_carlo(SKEWED, plan, denoise=bent_denoise, count=count, seed=seed)
     name = f"mixture, ddpm with a denoiser off by {BENT:g} x²"
     k = int(np.searchsorted(GRID, 1.0))
     x = np.linspace(-REACH, REACH, 60_001)[:, None]
