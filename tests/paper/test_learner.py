@@ -8,7 +8,13 @@ import torch
 
 from girsanov._checks import InputError
 from girsanov.law import Gaussian
-from girsanov.paper.learner import SPLINES, SplineDenoiser, _splines, score_errors
+from girsanov.paper.learner import (
+    SPLINES,
+    SplineDenoiser,
+    _splines,
+    network_denoiser,
+    score_errors,
+)
 from girsanov.paper.output_law import exact_denoise
 from girsanov.paper.path_kl import SKEWED, monte_carlo, ou_levels
 from girsanov.paper.statements import learned
@@ -74,6 +80,15 @@ def test_a_score_error_that_is_understated_is_found(monkeypatch):
     true = learned.score_errors
     monkeypatch.setattr(learned, "score_errors", lambda *a: tuple(1e-3 * x for x in true(*a)))
     assert not all(r.holds for r in learned.bound_rows("n = 10", learned.study_of(guess)))
+
+
+def test_a_network_speaks_in_the_units_of_its_examples():
+    examples = 50 + 3 * SKEWED.sample(300, seed=1).numpy()
+    guess = network_denoiser(examples, steps=20, seed=0)
+    x = np.linspace(44, 54, 21)[:, None]
+    assert guess(x, 1e4) == pytest.approx(x, abs=0.3)  # hardly any noise
+    far = guess(x, 1e-5)  # next to nothing known: the mean, whatever x
+    assert far == pytest.approx(np.full_like(x, examples.mean()), abs=0.6 * examples.std())
 
 
 def test_learners_on_a_plane_are_refused():

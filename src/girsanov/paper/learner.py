@@ -1,13 +1,14 @@
-r"""Denoising score matching on a line whose minimiser is known: least squares in splines.
+r"""Denoising score matching: least squares in splines on a line, and the network of `fit`.
 
-At each SNR s, with alpha^2 = s/(1 + s) and J noises z_ij for each of n examples x_i,
+The splines' minimiser is known. At each SNR s, with alpha^2 = s/(1 + s) and J noises z_ij for each
+of n examples x_i,
 
     m(x) = alpha^2 x + sum_j c_j B_j(alpha x),
     c = argmin 1/J sum_ij |x_i - m(x_i + z_ij/sqrt(s))|^2 + |c|^2/(1 + s),               (1)
 
-with cubic B-splines B_j on even knots. By Vincent (2011) the first sum is n times the learned
-score's square error plus a constant, so that nothing but examples is seen. What is learned can be
-compared with the truth by quadrature, under the law of the noised data,
+with cubic B-splines B_j on even knots. By Vincent (2011) the first sum has the mean n (e^2 + M), M
+the least error, so that nothing but examples need be seen. What is learned can be compared with
+the truth by quadrature, under the law of the noised data,
 
     e^2 = E |m(x) - E[x_0 | x]|^2,     eps = (1 + s) alpha e,                             (2)
 
@@ -17,6 +18,7 @@ the error of the denoiser and of the score in Ornstein-Uhlenbeck coordinates.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,7 +27,9 @@ from scipy.interpolate import BSpline
 
 from .._checks import require, require_count
 from .._typing import Array, Tensor
+from ..data.load import load_data
 from ..noise import NoiseSource
+from ..train import fit
 from .output_law import Guess, exact_denoise, law_density
 
 if TYPE_CHECKING:
@@ -77,6 +81,25 @@ class SplineDenoiser:
             gram = (seen.T @ seen).toarray() / self.draws + np.eye(SPLINES) / (1 + snr)
             self.fitted[snr] = np.linalg.solve(gram, seen.T @ rest / self.draws)
         return self.fitted[snr]
+
+
+def network_denoiser(examples: Array, *, steps: int, seed: int) -> Callable[[Array, float], Array]:
+    """Return m(x [n, d], snr) of the MLP that `girsanov.fit` learns from `examples` [n, d].
+
+    In the examples' units; their columns' scales must be alike, as one SNR stands for all.
+    """
+    model = fit(load_data(examples), steps=steps, seed=seed, network="mlp")
+    ends = np.array([np.zeros(model.shape), np.ones(model.shape)])
+    mean, end = model.standardisation.decode(ends)
+    scale = end - mean
+    snr_in_units = float(scale.mean()) ** 2
+
+    def guess(x: Array, snr: float) -> Array:
+        with torch.inference_mode():
+            u = torch.from_numpy((x - mean) / scale).to(model.dtype)
+            return np.asarray(mean + scale * model(u, snr * snr_in_units).double().numpy())
+
+    return guess
 
 
 def _splines(u: Array) -> BSpline:

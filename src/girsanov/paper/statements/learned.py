@@ -19,18 +19,16 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import torch
 
-from ...data.load import load_data
 from ...ledger.numbers import number
 from ...montecarlo import mean_estimate
 from ...noise import NoiseSource
 from ...sampling.exponential_integrators import ou_time
 from ...sampling.loop import sample_batches
 from ...sampling.registry import cld_recipe, recipe
-from ...train import fit
 from ..bounds import Bound, Facts, any_law, ei_relative, theorem2, theorem2_on_grid, theorem6
 from ..chart import Series, chart
 from ..fit import exponent, worded
-from ..learner import SplineDenoiser, score_errors
+from ..learner import SplineDenoiser, network_denoiser, score_errors
 from ..output_law import (
     Guess,
     exact_denoise,
@@ -164,17 +162,10 @@ def loss_row(count: int, denoiser: SplineDenoiser, seed: int) -> Row:
 
 def network(count: int, seed: int) -> Guess:
     """Return the denoiser that `girsanov fit` learns from `count` examples in a few seconds."""
-    data = load_data(SKEWED.sample(count, seed=seed).numpy())
-    model = fit(data, steps=NETWORK_STEPS, seed=seed, network="mlp")
-    mean, end = model.standardisation.decode(np.array([[0.0], [1.0]]))[:, 0].tolist()
-    scale = end - mean
-
-    def guess(x: Array, snr: float) -> Array:
-        with torch.inference_mode():
-            u = torch.from_numpy((x - mean) / scale).to(model.dtype)[:, None]
-            return np.asarray(mean + scale * model(u, snr * scale**2)[:, 0].double().numpy())
-
-    return guess
+    model = network_denoiser(
+        SKEWED.sample(count, seed=seed).numpy(), steps=NETWORK_STEPS, seed=seed
+    )
+    return lambda x, snr: model(x[:, None], snr)[:, 0]
 
 
 def run(quick: bool, seed: int) -> Result:
