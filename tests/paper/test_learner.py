@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from learned_truth import study
 
 from girsanov._checks import InputError
 from girsanov.law import Gaussian
@@ -63,6 +64,12 @@ def test_the_path_kl_with_a_learned_score_is_within_the_bound_of_its_error():
     path = monte_carlo(SKEWED, levels, "ei-score", denoise=denoiser, count=2000, seed=4)
     bound = bounds["(2.3), each ε"]
     assert path.value <= bound.discretisation + bound.score + 4 * path.se
+
+
+def test_bounds_hold_with_the_errors_of_random_learners():
+    held = study(15, 3)  # benchmarks/learned_bounds.py: 1,500
+    assert len(held) > 45
+    assert not [one for one in held if one.violated]
 
 
 def test_more_examples_teach_more():
