@@ -29,7 +29,6 @@ from .._checks import require, require_count
 from .._typing import Array, Tensor
 from ..data.load import load_data
 from ..noise import NoiseSource
-from ..train import fit
 from .output_law import Guess, exact_denoise, law_density
 
 if TYPE_CHECKING:
@@ -88,6 +87,8 @@ def network_denoiser(examples: Array, *, steps: int, seed: int) -> Callable[[Arr
 
     In the examples' units; their columns' scales must be alike, as one SNR stands for all.
     """
+    from ..train import fit  # what trains is loaded for a network alone
+
     model = fit(load_data(examples), steps=steps, seed=seed, network="mlp")
     ends = np.array([np.zeros(model.shape), np.ones(model.shape)])
     mean, end = model.standardisation.decode(ends)
