@@ -27,7 +27,6 @@ from scipy.interpolate import BSpline
 
 from .._checks import require, require_count
 from .._typing import Array, Tensor
-from ..data.load import load_data
 from ..noise import NoiseSource
 from .output_law import Guess, exact_denoise, law_density
 
@@ -87,7 +86,9 @@ def network_denoiser(examples: Array, *, steps: int, seed: int) -> Callable[[Arr
 
     In the examples' units; their columns' scales must be alike, as one SNR stands for all.
     """
-    from ..train import fit  # what trains is loaded for a network alone
+    # what reads data and trains is loaded for a network alone
+    from ..data.load import load_data
+    from ..train import fit
 
     model = fit(load_data(examples), steps=steps, seed=seed, network="mlp")
     ends = np.array([np.zeros(model.shape), np.ones(model.shape)])
