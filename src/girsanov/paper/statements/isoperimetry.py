@@ -200,9 +200,9 @@ def run(quick: bool, seed: int) -> Result:
     figure = chart(
         "isoperimetry", f"Calls for TV {TV:g}, modes 8 standard deviations apart",
         [
-            Series("Langevin: its relaxation, any d", sizes[[0, -1]], [asked, asked], 5, "dashed"),
-            Series("DDPM, theorem for any law", sizes, counts[:, 2], 2, "dashed"),
-            Series("DDPM, certified by its path KL", sizes, counts[:, 1], 2, "both"),
+            Series("Langevin, any d", sizes[[0, -1]], [asked, asked], 5, "dashed"),
+            Series("DDPM, by the theorem", sizes, counts[:, 2], 2, "dashed"),
+            Series("DDPM, certified", sizes, counts[:, 1], 2, "both"),
             Series("DDPM, enough", sizes, counts[:, 0], 1, "both"),
         ],
         ("dimension d", "score calls a sample"), log="xy",

@@ -41,7 +41,7 @@ NEAR = np.geomspace(1e-16, 1.0, 160)  # distances from the pole
 MESH = np.unique(np.concatenate([X, POLE - NEAR, POLE + NEAR]))
 MESH = MESH[np.abs(MESH - POLE) > 0.5 * NEAR[0]]
 MESH_WEIGHTS = trapezium(MESH)
-USEFUL, NOTHING = 0.4, 0.99  # TV promised by the L2 error, and by the largest error
+USEFUL, NOTHING = 0.4, 0.99  # TV promised by L2, and by the largest error
 
 
 def pole(size: float, cap: float) -> Array:
@@ -109,8 +109,8 @@ def run(quick: bool, seed: int) -> Result:
     figure = chart(
         "l2_suffices", "What an error with a pole does, cut off at A",
         [
-            Series("promised by the largest error A", drawn, bounds[:, 1], 5, "dashed"),
-            Series("promised by the L2 error", drawn, bounds[:, 0], 2, "dashed"),
+            Series("promised by A", drawn, bounds[:, 1], 5, "dashed"),
+            Series("promised by L2", drawn, bounds[:, 0], 2, "dashed"),
             Series("TV of the output", drawn, tvs, 1, "both"),
         ],
         ("largest error A of the score (the last point: none)", "TV"),

@@ -196,10 +196,10 @@ def run(quick: bool, seed: int) -> Result:
     figure = chart(
         "learned", f"From n examples to the sampler's law, {STEPS} steps",
         [
-            Series("bound on TV with the measured error", counts, promised, 2, "dashed"),
+            Series("bound on TV", counts, promised, 2, "dashed"),
             Series("TV of the output", counts, tv, 2, "both"),
-            Series("TV of the output, exact score", counts[[0, -1]], [exact[1]] * 2, 5, "dashed"),
-            Series("score's square error, Σ h ε²", counts, squares, 1, "both"),
+            Series("with the exact score", counts[[0, -1]], [exact[1]] * 2, 5, "dashed"),
+            Series("square error Σ h ε²", counts, squares, 1, "both"),
         ],
         ("examples n", "TV, and nats"), log="xy",
     )  # fmt: skip
