@@ -228,7 +228,10 @@ def table_figure() -> None:
 
 def verify_figures() -> None:
     """Draw the figures of some statements, checked with fewer cases."""
-    names = ("cld_or_ddpm", "flow", "grids", "intrinsic", "langevin", "manifolds")
+    names = (
+        *("cld_or_ddpm", "flow", "grids", "hard_score", "intrinsic", "isoperimetry"),
+        *("l2_suffices", "langevin", "learned", "manifolds", "novikov"),
+    )
     for outcome in verify(names, quick=True).outcomes:
         figure = str(outcome.result.figure)
         keys = [

@@ -90,6 +90,32 @@ def test_a_run_that_fails(two, tmp_path, capsys):
     assert "a number: claimed <= 1, measured 2" in capsys.readouterr().out.replace("\n", " ")
 
 
+def test_progress_is_said_where_there_is_no_terminal(two, tmp_path, capsys, monkeypatch):
+    from girsanov.cli import verify as command
+
+    monkeypatch.setattr(command, "SECONDS", 0.0)
+    assert run(["verify", "--out", str(tmp_path / "x")]) == 1
+    said = capsys.readouterr().err
+    assert "verify: 0 of 2 statements checked, now good" in said
+    assert "verify: 1 of 2 statements checked, now bad" in said
+
+
+def test_a_page_says_what_is_allowed_and_no_0_for_what_is_small(monkeypatch, tmp_path):
+    small = Row("small", 1e-6, 8e-14, "<=")
+    rows = [small, Row("none", 0.0, 0.0), Row("near", 2.0, 2.1, "=", 0.5)]
+    drawn = chart("c", "t", [Series("s", [1, 2], [1.0, 2.0])], ("x", "y"))
+    one = Statement("one", "One", "", "", "", lambda q, s: Result(rows, rows[2], "", drawn))
+    monkeypatch.setattr(room, "statements", lambda: {"one": one})
+    assert run(["verify", "--out", str(tmp_path)]) == 0
+    page = (tmp_path / "index.html").read_text()
+    line = page[page.index("<td>small") :].partition("</tr>")[0]
+    assert '<td class="r n">below 10⁻¹²</td>' in line
+    assert '<td class="r n">0</td>' in page[page.index("<td>none") :].partition("</tr>")[0]
+    summary = page[: page.index("</table>")]
+    assert "4 standard errors" in summary
+    assert "± 0.50" in summary
+
+
 def test_mistakes(two, tmp_path, capsys):
     assert run(["verify", "ugly", "--out", str(tmp_path / "x")]) == 2
     assert "statement: must be one of good, bad, or the paper's" in capsys.readouterr().err
@@ -109,7 +135,7 @@ def test_every_statement_is_listed(capsys):
 
 def test_the_papers_names_are_known():
     known = room.statements()
-    assert room._wanted(["Theorem 9", "theorem2"], known) == {"identity", "theorem2"}
+    assert room._wanted(["Theorem 9", "theorem2"], known) == {"identity", "novikov", "theorem2"}
     for name, found in room.PAPER_NAMES.items():
         assert room._wanted([name], known) == set(found)
         assert name not in known
@@ -123,7 +149,7 @@ def test_charts_leave_out_what_is_not_positive_on_a_log_axis():
     assert "nan" not in drawn
 
 
-@pytest.mark.parametrize("name", ["convergence", "order", "outputs", "score_error"])
+@pytest.mark.parametrize("name", ["convergence", "novikov", "order", "outputs", "score_error"])
 def test_statements_hold_when_quick(name):
     """Some of the quick run; `girsanov verify --quick` is all of it."""
     outcome = room.verify([name], quick=True).outcomes[0]

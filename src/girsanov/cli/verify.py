@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from ..paper.outcome import Verification
 
 RESULTS = "results.json"
+SECONDS = 5.0  # between two lines about progress
 YES, NO = "[green]yes[/]", "[bold red]no[/]"
 
 
@@ -48,15 +51,31 @@ def verify(
 
     _require_ours(out, force)
     with console.stages() as stage:
-        bar = stage("verify")
-        done = paper.verify(
-            statements or (), quick=quick, seed=seed, progress=lambda k, n, _: bar(k, n)
-        )
+        bar, said = stage("verify"), _now_and_then()
+
+        def progress(done: int, total: int, name: str) -> None:
+            bar(done, total)
+            said(done, total, name)
+
+        done = paper.verify(statements or (), quick=quick, seed=seed, progress=progress)
     files = paper.save(done, out)
     content = {**paper.verification_json(done), "files": files}
     console.result(json, content, lambda: _show(done, files, tables))
     if not done.holds:
         raise typer.Exit(1)
+
+
+def _now_and_then() -> Callable[[int, int, str], None]:
+    """Return what says on stderr how far the run is, where no bar does: not on a terminal."""
+    last = time.monotonic()
+
+    def say(done: int, total: int, name: str) -> None:
+        nonlocal last
+        if name and time.monotonic() - last >= SECONDS:
+            last = time.monotonic()
+            console.aside(f"verify: {done} of {total} statements checked, now {name}")
+
+    return (lambda *_: None) if console.console_of(stderr=True).is_terminal else say
 
 
 def _require_ours(out: Path, force: bool) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from ..ledger.numbers import number
+from .statement import K, figure_in_words
 from .tables import Table, reproduced
 
 if TYPE_CHECKING:
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from .outcome import Outcome, Verification
     from .statement import Row
 
+ALLOWED = (
+    f"“Allowed” is what may lie between a claim and what was measured: {K:g} standard errors of "
+    "what was sampled, the rounding of a figure in print, and the error of quadratures."
+)
 SIGNS = {"=": "=", "<=": "≤", ">=": "≥"}
 
 
@@ -40,6 +45,7 @@ def render_verification(run: Verification, about: Json) -> str:
         about={k: v for k, v in about.items() if k not in ("statements", "tables")},
         tables=[_table(table, rows) for table, rows in reproduced(run)],
         headline=_headline(run),
+        allowed=ALLOWED,
         statements=[_statement(o) for o in run.outcomes],
     )
 
@@ -81,11 +87,11 @@ def _row(row: Row) -> dict[str, Any]:
     ratio = row.ratio
     return {
         "what": row.what,
-        "claimed": number(row.claimed),
-        "measured": number(row.measured),
+        "claimed": figure_in_words(row.claimed),
+        "measured": figure_in_words(row.measured),
         "sign": SIGNS[row.relation],
-        "ratio": "–" if ratio is None or not math.isfinite(ratio) else number(ratio),
-        "tolerance": "–" if row.tolerance == 0 else "± " + number(row.tolerance, 2),
+        "ratio": "–" if ratio is None or not math.isfinite(ratio) else figure_in_words(ratio),
+        "tolerance": "–" if row.tolerance == 0 else "± " + figure_in_words(row.tolerance, 2),
         "holds": row.holds,
         "source": row.source,
     }

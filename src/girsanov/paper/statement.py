@@ -19,11 +19,13 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from .._checks import require_choice
+from ..ledger.numbers import number
 
 if TYPE_CHECKING:
     from .._typing import Json
 
 K = 4.0  # standard errors that a comparison may be off
+LEAST = 1e-12  # below which a number is said to be so
 RELATIONS = ("=", "<=", ">=")
 
 
@@ -70,6 +72,13 @@ class Row:
             "holds": self.holds,
             "source": self.source,
         }
+
+
+def figure_in_words(value: float, digits: int = 3) -> str:
+    """Return `value` with so many digits; what rounding may have left is no 0: below 10⁻¹²."""
+    if 0 < abs(value) < LEAST:
+        return "below 10⁻¹²" if value > 0 else "above −10⁻¹²"
+    return number(value, digits)
 
 
 def _finite(value: float | None) -> float | None:

@@ -26,12 +26,12 @@ SUPPORT = ("support", "manifolds", "steps_needed")
 PAPER_NAMES = {
     "assumption1": ("theorem2", "promises"),
     "assumption2": ("convergence",),
-    "assumption3": ("score_error",),
+    "assumption3": ("score_error", "l2_suffices", "learned"),
     "assumption4": ("theorem6",),
-    "assumption5": ("theorem6",),
-    "theorem9": ("identity",),
+    "assumption5": ("theorem6", "learned"),
+    "theorem9": ("identity", "novikov"),
     "corollary3": SUPPORT,
-    "corollary4": SUPPORT,
+    "corollary4": ("bounded_lipschitz", *SUPPORT),
     "corollary5": SUPPORT,
 }
 

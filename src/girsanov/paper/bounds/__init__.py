@@ -11,6 +11,8 @@ from .chen2023_ddpm import exact_score_discretisation as exact_score_discretisat
 from .chen2023_ddpm import theorem2 as theorem2
 from .chen2023_ddpm import theorem2_on_grid as theorem2_on_grid
 from .chen2023_lower import theorem7 as theorem7
+from .chen2023_support import bounded_lipschitz as bounded_lipschitz
+from .chen2023_support import bounded_lipschitz_targets as bounded_lipschitz_targets
 from .chen2023_support import delta_for_w2 as delta_for_w2
 from .chen2023_support import early_stopping_w2 as early_stopping_w2
 from .chen2023_support import hessian_bounds as hessian_bounds

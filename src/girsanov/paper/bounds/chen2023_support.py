@@ -17,6 +17,11 @@ and an output p that is close to q_delta in TV is close to q in W2 after project
     W2(proj p, q)^2 <= (1) + 4 R^2 TV(p, q_delta),                                         (4)
 
 or, with the exact denoiser m as last step, W2(m p, q)^2 <= M(s_delta) + 4 R^2 TV.          (5)
+
+In the bounded-Lipschitz metric d_BL = sup { E_p f - E_q f : |f| <= 1, f is 1-Lipschitz } nothing
+is projected: |f| <= 1 costs twice the TV, and W1 <= W2 the rest,
+
+    d_BL(p, q) <= 2 TV(p, q_delta) + the root of (1).                                      (6)
 """
 
 from __future__ import annotations
@@ -133,6 +138,23 @@ def projection_targets(facts: Facts, w2: float) -> tuple[float, float]:
     assert facts.radius is not None
     eps = _tolerance(w2)
     return delta_for_w2(facts, eps / math.sqrt(2)), min(1.0, eps**2 / (8 * facts.radius**2))
+
+
+def bounded_lipschitz(facts: Facts, stop: float, tv: float) -> float:
+    """Return (6): d_BL to the data of an output within `tv` of the law at time `stop`.
+
+    Corollary 4; at most 2, which the metric never exceeds. Needs no radius.
+    """
+    return min(2.0, 2 * tv + early_stopping_w2(facts, stop))
+
+
+def bounded_lipschitz_targets(facts: Facts, distance: float) -> tuple[float, float]:
+    """Return (delta, TV) after which (6) is at most `distance`: half of it for each.
+
+    Halves ask for the fewest steps where these go as 1/(W2 TV)^2, as in Corollary 3.
+    """
+    eps = require_number("distance", distance, above=0.0)
+    return delta_for_w2(facts, eps / 2), min(1.0, eps / 4)
 
 
 def _exp(x: float) -> float:

@@ -33,7 +33,7 @@ FIRST = 1e-3
 AMISS = 0.01  # of the mass: what DDPM may be off from CALLS calls on
 CALLS = 64
 OFF = 0.1  # of the mass that the chains still miss at their last call
-NAMES = {"lmc": "Langevin Monte Carlo", "mala": "MALA", "underdamped": "underdamped Langevin"}
+CHAINS = {"lmc": "Langevin Monte Carlo", "mala": "MALA", "underdamped": "underdamped Langevin"}
 
 
 def right_mass(law: Law, calls: int) -> float:
@@ -71,15 +71,15 @@ def run(quick: bool, seed: int) -> Result:
     for tone, method in enumerate(METHODS, start=2):
         share, se = chains(APART, method, steps, count, seed)
         miss = abs(share[-1] - true)
-        rows.append(Row(f"{NAMES[method]}, {last} calls: error of the right mode's mass", OFF,
+        rows.append(Row(f"{CHAINS[method]}, {last} calls: error of the right mode's mass", OFF,
                         miss, ">=", -K * se[-1]))  # fmt: skip
-        series.append(Series(NAMES[method], steps, share, tone, "line",
+        series.append(Series(CHAINS[method], steps, share, tone, "line",
                              share - 1.96 * se, share + 1.96 * se))  # fmt: skip
         if quick and method != "mala":
             continue
         near, error = chains(CLOSE, method, [last], count, seed)
         exact = right_mass(CLOSE, 512)
-        rows.append(Row(f"{NAMES[method]}, modes close together: mass right of 0", exact,
+        rows.append(Row(f"{CHAINS[method]}, modes close together: mass right of 0", exact,
                         near[-1], "=", K * error[-1] + 0.01))  # fmt: skip
     series.append(Series("the law", [2, last], [true, true], 5, "dashed"))
     figure = chart(

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...ledger.entry import tv_from_kl
-from ...ledger.numbers import number
 from ...sampling.exponential_integrators import ou_time
 from ...sampling.registry import recipe
 from ..chart import Series, chart
@@ -32,7 +31,7 @@ from ..output_law import (
     total_variation,
 )
 from ..path_kl import SKEWED, discretisation, ou_levels
-from ..statement import Result, Row, Statement
+from ..statement import Result, Row, Statement, figure_in_words
 
 if TYPE_CHECKING:
     from ..._typing import Array
@@ -111,8 +110,8 @@ def run(quick: bool, seed: int) -> Result:
     )  # fmt: skip
     words = (
         f"An error of size {HEIGHT:g} changes the output by {near.measured:.2f} in total "
-        f"variation at x = 0 and by {number(far.measured, 2)} at x = 9, where the noised data "
-        f"never are: the L2 norm tells the two apart, a worst-case norm does not."
+        f"variation at x = 0 and by {figure_in_words(far.measured, 2)} at x = 9, where the noised "
+        f"data never are: the L2 norm tells the two apart, a worst-case norm does not."
     )
     return Result([far, near, *rows], far, words, figure)
 
