@@ -126,7 +126,7 @@ def test_what_people_read_fits_80_columns(girsanov, vectors, monkeypatch):
 def test_the_ledger_is_shown(girsanov, law):
     girsanov("audit", law, "--data", law, "--examples", 400)
     out = girsanov("plan", "audit.json", "--steps", 1).out
-    assert "1 step, analytic-dpm" in out
+    assert "1 step, mixed" in out
     for word in ("init", "discretisation", "score", "95 % interval", "exact"):
         assert word in out
 

@@ -17,6 +17,7 @@ sys.path.append(str(Path(__file__).parent))
 import made  # noqa: E402
 
 import girsanov as gv  # noqa: E402
+from girsanov.denoise.calibrate import CalibratedDenoiser  # noqa: E402
 from girsanov.diffusers_export.export import export  # noqa: E402
 from girsanov.diffusers_export.json_arrays import pack_array  # noqa: E402
 from girsanov.diffusers_export.plan_table import Carried, carry  # noqa: E402
@@ -62,6 +63,8 @@ def require_same_walk(pipe, model, plan, scheduler):
     made.loop(scheduler, pipe.unet, z, made.seeded(2), states=states)
     noises = (torch.randn(z.shape, generator=same) for _ in range(99))
     recipe = plan.recipe()
+    if plan.calibration is not None:
+        model = CalibratedDenoiser(model, plan.calibration)
     want = made.walked(model, recipe, z, noises)
     assert len(states) == len(want) == plan.steps == len(recipe.steps)
     after = [step.snr for step in recipe.steps[1:]]

@@ -296,16 +296,17 @@ def test_a_plan_without_its_audit_knows_its_own_grid_only(files, tmp_path):
 def test_models_of_our_own_name_their_scheduler(tmp_path):
     law = gv.Gaussian([0.1] * 4, 0.5)
     audit = gv.audit(gv.ExactDenoiser(law), law, levels=9, examples=64)
+    plan = audit.plan(steps=3, sampler="analytic-dpm")
     with pytest.raises(InputError, match=r"scheduler=pipe\.scheduler"):
-        gv.GirsanovScheduler.from_plan(audit.plan(steps=3))
+        gv.GirsanovScheduler.from_plan(plan)
     own = diffusers.DDPMScheduler()
-    scheduler = gv.GirsanovScheduler.from_plan(audit.plan(steps=3), scheduler=own)
+    scheduler = gv.GirsanovScheduler.from_plan(plan, scheduler=own)
     assert scheduler.timesteps.dtype == torch.float32  # between the trained ones
     kept = own.alphas_cumprod.double()
     t = float(scheduler.timesteps[1])
     snr = kept / (1 - kept)
     low, high = float(snr[int(t) + 1]), float(snr[int(t)])
-    assert low <= audit.plan(steps=3).levels[1] <= high
+    assert low <= plan.levels[1] <= high
 
 
 def test_it_prints_in_a_line(scheduler):

@@ -42,8 +42,9 @@ def test_jitter_is_found_where_it_is(share, tmp_path):
 
 def test_what_it_costs_is_what_midpoint_steps_miss():
     """Beside the same steps without jitter, priced along the flow, in the limit of short ones."""
+    measured = np.geomspace(0.09, 3000, 57)  # more noise, and a straight line is better
     audits = [
-        gv.audit(Jittering(LAW, x), LAW, examples=2000, levels=65, seed=4) for x in (0, 0.05)
+        gv.audit(Jittering(LAW, x), LAW, examples=2000, levels=measured, seed=4) for x in (0, 0.05)
     ]
     levels = np.geomspace(0.1, 1000, 41)
     smooth, rough = (

@@ -30,6 +30,7 @@ from ..path_kl.flow_cells import ancestral_prices
 from ..path_kl.flow_search import counted
 from ..planning.ancestral_plans import flow_grids_of
 from ..planning.flow_grids import FlowGrids, step_prices_of
+from ..planning.on_grid import as_planned
 from ..planning.options import PlanOptions
 from ..sampling.ancestral import Inner, eta_of, flow_to_of
 from .pipeline_loops import PLAIN_PIPELINES
@@ -49,8 +50,9 @@ HEEDED = (
     "without it"
 )
 ONE_ETA = (
-    "Each step its own eta, the start from the data's Gaussian and the plan's own levels stay "
-    "with GirsanovScheduler (--to diffusers)"
+    "Each step its own eta, the start from the data's Gaussian, the plan's own levels and the "
+    "correction of a network, for which the prices are, stay with GirsanovScheduler (--to "
+    "diffusers)"
 )
 
 
@@ -141,7 +143,7 @@ def native_eta(plan: Plan, audit: AuditRecord) -> NativeEta:
     require(inner is not None and len(inner.flow_to) > 0, "plan", rule, plan.steps)
     assert inner is not None
     request = PlanOptions(sampler=plan.sampler, start=plan.start, last=plan.last)
-    grids = flow_grids_of(audit, request, plan.levels)
+    grids = flow_grids_of(as_planned(audit, plan), request, plan.levels)
     levels = grids.levels
     eta = best_eta(grids)
     own, one, ddpm = (

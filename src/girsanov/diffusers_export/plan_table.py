@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 class Carried:
     """Plans of one model, made alike but for their number of calls.
 
-    sampler, last: of every plan; levels: all that are visited, increasing [K]; grids: places in
+    sampler, last: of every plan; levels: all that are visited, and of a calibrated network the
+    midpoints, increasing [K]; grids: places in
     `levels` for each number of network calls, and how steps along the flow are taken between
     them; variances: v at each level [K, d] or [K, 1], None
     but for analytic-dpm and mixed; axes: U of v; mean, main: mean [d] and axes of the data's
@@ -183,9 +184,13 @@ def carry(plans: Sequence[Plan]) -> Carried:
     alike = all((p.sampler, p.covariance, p.last) == (first.sampler, first.covariance, first.last)
                 for p in plans)  # fmt: skip
     require(alike, "plans", "must have one sampler, covariance and last step")
-    levels = np.unique(np.concatenate([p.levels for p in plans]))
-    place = {float(s): k for k, s in enumerate(levels)}
     calibration = first.calibration
+    asked = [p.levels for p in plans]
+    if calibration is not None:  # midpoints are corrected too
+        asked += [p.inner.middle for p in plans if p.inner is not None]
+    levels = np.unique(np.concatenate(asked))
+    levels = levels[~np.isnan(levels)]
+    place = {float(s): k for k, s in enumerate(levels)}
     weights = None if calibration is None else calibration.at(levels)
     return Carried(
         first.sampler, first.last, levels,

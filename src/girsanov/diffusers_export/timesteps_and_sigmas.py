@@ -136,9 +136,11 @@ def from_bare_noise(
     if noisiest:
         levels = limits.get("among") or audit.facts.trained_levels or audit.levels
         limits["keep"] = np.unique([*(limits.get("keep") or ()), min(levels)])
+    # steps along the flow are priced for the network whose flow was followed
+    corrected = sampler != USUAL_SAMPLER and plan.calibration is not None
     return make_plan(
         audit, steps=len(plan.levels[: plan.steps]), covariance=plan.covariance, start="standard",
-        resolution=plan.resolution, calibrate=False, force=bool(plan.cannot_tell),
+        resolution=plan.resolution, calibrate=corrected, force=bool(plan.cannot_tell),
         sampler=sampler, **limits,
     )  # fmt: skip
 

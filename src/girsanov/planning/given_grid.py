@@ -42,9 +42,13 @@ def evaluate_grid(audit: AuditRecord, levels: Levels, **options: Unpack[GridKeyw
     for name in options:
         require_choice("option", name, GridKeywords.__annotations__)
     request = PlanOptions(**options)
-    own = audit.calibrated() if request.calibrate else audit
+    along = sampler_named(request.sampler).flow_priced
+    corrected = request.calibrate
+    if along and corrected is None:  # of a broken model the corrected one's flow was followed
+        corrected = audit.corrected_flow is not None
+    own = audit.calibrated() if corrected else audit
     own = own.in_process(request.process)
-    if sampler_named(request.sampler).flow_priced:
+    if along:
         plan = ancestral_on_grid(own, require_levels("levels", levels), request)
         return trusted(plan, audit, asked=True, force=request.force)
     price, nodes = grid_prices(own, levels, request)
