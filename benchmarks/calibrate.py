@@ -106,7 +106,8 @@ def compare(name, model, train, held_out, labels, options) -> list[dict]:
     judge = Judge(seen.batch(slice(0, len(seen))).flatten(1).double().numpy(), labels)
     rows = []
     for steps in options.steps:
-        raw, better = (audit.plan(steps=steps, calibrate=c) for c in (False, True))
+        asked = {"steps": steps, "sampler": "analytic-dpm", "weight": 0.0}
+        raw, better = (audit.plan(**asked, calibrate=c) for c in (False, True))
         gain = proven(audit, raw)
         low, high = gain.interval()
         row = {"model": name, "steps": steps, "gain": [float(gain.value), float(low), float(high)]}

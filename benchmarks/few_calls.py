@@ -44,6 +44,7 @@ BUDGET = (  # levels, examples, paths, whether chance is taken off
     (65, 297, 1, False), (65, 297, 1, True), (33, 297, 1, True), (17, 297, 1, True),
     (33, 297, 2, True), (17, 297, 2, True),
 )  # fmt: skip
+NATS = {"sampler": "analytic-dpm", "weight": 0.0}
 STUDENT = 2.13  # of 15 degrees of freedom, 95 %
 NAIVE = 65
 
@@ -119,7 +120,7 @@ def whole_audits(model, held_out, steps, goal):
         for seed in range(11, 16):
             asked = {"levels": levels, "examples": examples, "draws": draws, "seed": seed}
             audit = gv.audit(model, held_out, **asked)
-            entries = {entry.name: entry for entry in audit.plan(steps=steps).ledger}
+            entries = {entry.name: entry for entry in audit.plan(steps=steps, **NATS).ledger}
             entry = entries["discretisation"]
             found.append((entry.value, (entry.high - entry.low) / 2 / entry.value))
         nats, half = (three(np.array(part)) for part in zip(*found, strict=True))
@@ -152,7 +153,7 @@ def main() -> None:
         gv.fit(train, steps=2400, network="mlp", out=given.model)
     model = gv.load_model(given.model).to(given.device)
     x0 = held_out.with_standardisation(model.standardisation).batch(slice(None)).flatten(1)
-    plan = gv.audit(model, held_out, levels=NAIVE, draws=1).plan(steps=given.steps)
+    plan = gv.audit(model, held_out, levels=NAIVE, draws=1).plan(steps=given.steps, **NATS)
     logs = np.linspace(-7, 9, NAIVE)
     wanted = np.log([step.snr for step in plan.recipe().steps])
     visited = np.unique(np.abs(wanted[:, None] - logs).argmin(axis=1))

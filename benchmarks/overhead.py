@@ -165,7 +165,7 @@ def models(given):
         settings = TrainOptions(width=width, evaluations=1, device=given.device)
         model = gv.fit(train, steps=10, network=name, options=settings)
         audit = gv.audit(model, held_out, train=train, levels=17, draws=1)
-        yield name, model, audit.plan(steps=given.calls)
+        yield name, model, audit.plan(steps=given.calls, sampler="analytic-dpm")
 
 
 def network_rows(name, model, plan, given):

@@ -99,7 +99,8 @@ def audited(model, held_out, train, who):
     begun = time.perf_counter()
     audit = gv.audit(model, held_out, train=train, trajectories=paths, **spent)
     total = audit.total()
-    ledger = [e.to_json() for e in audit.plan(steps=8, calibrate=False).ledger]
+    asked = {"steps": 8, "sampler": "analytic-dpm", "weight": 0.0, "calibrate": False}
+    ledger = [e.to_json() for e in audit.plan(**asked).ledger]
     said = {
         **spent, "trajectories": paths,
         "calls": audit.facts.calls + (teachers - 1) * paths * teacher_calls(len(audit.levels)),
@@ -118,8 +119,9 @@ def ours(audit, model, who):
     def of(given, **options):
         return made(given.plan(steps=8, **options), audit=given)
 
-    yield "analytic-dpm, calibrated", partial(of, audit, calibrate=True)
-    yield "analytic-dpm", partial(of, audit, calibrate=False)
+    nats = {"sampler": "analytic-dpm", "weight": 0.0}
+    yield "analytic-dpm, calibrated", partial(of, audit, calibrate=True, **nats)
+    yield "analytic-dpm", partial(of, audit, calibrate=False, **nats)
     yield "ddpm", partial(of, audit, sampler="ddpm", calibrate=False)
     for sampler in ode_names():
         yield sampler, partial(of, audit, sampler=sampler, calibrate=False)

@@ -72,8 +72,14 @@ def plans(audit, sampler, steps):
             )
     if sampler == "analytic-dpm":
         for covariance in ("scalar", "coordinate", "full"):
-            yield f"planned, {covariance}", audit.plan(steps=steps, covariance=covariance)
-        yield "planned, calibrated", audit.plan(steps=steps, calibrate=True)
+            yield (
+                f"planned, {covariance}",
+                audit.plan(steps=steps, covariance=covariance, weight=0.0),
+            )
+        yield (
+            "planned, calibrated",
+            audit.plan(steps=steps, calibrate=True, covariance="pca", weight=0.0),
+        )
 
 
 def by_hand(audit, model, sampler, levels, standard=False):

@@ -117,7 +117,9 @@ def images(out: Path, steps: int) -> dict:
         grid = gv.log_uniform_grid(audit.levels[0], audit.levels[-1], calls)
         start = (model.moments.mean, float(grid[0] ** -0.5), None)
         rows[f"ddpm, uniform log-SNR, {calls}"] = distance(gv.recipe("ddpm", grid, start=start))
-        rows[f"analytic-dpm + pca, planned, {calls}"] = distance(audit.plan(steps=calls))
+        rows[f"analytic-dpm + pca, planned, {calls}"] = distance(
+            audit.plan(steps=calls, covariance="pca", weight=0.0)
+        )
     print(json.dumps({"plan_steps": plan.steps, **rows}, indent=1, default=float))
     return rows
 

@@ -2,8 +2,8 @@
 
     python benchmarks/spread.py [--samples 100000] [--laws NAME ...] [--steps 8 16 32] [--plain]
 
-Exact denoisers of twelve laws are sampled by the default plan, by a plan of `mixed` and, unless
---plain, by the default plan with noise matched to the data's spread (`audit.plan(denoiser=...)`).
+Exact denoisers of twelve laws are sampled by the default plan, by one of `analytic-dpm` and,
+unless --plain, by that with noise matched to the data's spread (`audit.plan(denoiser=...)`).
 Samples are whitened by the law's own covariance, after which every entry of their covariance
 should be that of the identity. `off` is how far the worst entry lies from it beyond three standard
 errors, in per cent: at most 1 is asked for. `modes` is by how many standard errors the worst share
@@ -100,7 +100,7 @@ def measured(name: str, counts: list[int], samples: int, plain: bool) -> list[di
     law = LAWS[name]()
     model = gv.ExactDenoiser(law)
     audit = gv.audit(model, law)
-    ways = {"default": {}, "mixed": {"sampler": "mixed"}}
+    ways = {"default": {}, "analytic-dpm": {"sampler": "analytic-dpm"}}
     ways |= {} if plain else {"matched": {"denoiser": model}}
     rows = []
     for steps, (way, extra) in itertools.product(counts, ways.items()):
