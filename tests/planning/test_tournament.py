@@ -317,7 +317,7 @@ def test_hand_grids_have_both_ends():
         ({"by": "fid"}, "by: must be one of sliced-w2, gaussian-w2, mmd, frechet"),
         ({"candidates": ["euler"]}, "candidates: must be among"),
         ({"candidates": {}}, "candidates: must be names of samplers, or plans by name"),
-        ({"steps": 1000}, "steps: must be at most"),
+        ({"steps": 1000}, "steps: must be 1 to 256"),
     ],
 )
 def test_what_cannot_be_done_is_refused(audit, options, message):
