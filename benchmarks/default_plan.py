@@ -2,6 +2,7 @@
 
     python benchmarks/default_plan.py MODELS [--mnist FILE.npz] [--only NAME ...]
                                       [--counts 5 10 20 50] [--count 1000] [--json FILE]
+                                      [--samplers]
 
 Three kinds of pipelines, trained into MODELS with plain diffusers code where they are not there:
 digits (8 x 8 grey, epsilon, linear betas), tiles (8 x 8 colour tiles of scikit-learn's two
@@ -10,7 +11,8 @@ betas; FILE.npz holds `x` [n, 28, 28] of 0..255 and `y` [n]). Four fifths are tr
 is audited. For each number of network calls: the Frechet distance to the training images, in 32
 features of a small classifier, of samples drawn by ten schedulers and spacings of diffusers, and
 by the default plan; beside it the plan for the fewest nats (`weight=0`). `of best`: over the best
-of diffusers' own, chosen with hindsight.
+of diffusers' own, chosen with hindsight. --samplers: instead, a plan of every sampler of ours,
+with sliced W2 besides.
 """
 
 from __future__ import annotations
@@ -31,6 +33,8 @@ from sklearn.datasets import load_digits, load_sample_images
 
 import girsanov as gv
 
+SAMPLERS = ("ddpm", "analytic-dpm", "euler-ancestral", "dpm2-ancestral", "mixed", "ddim", "heun",
+            "dpmpp-2m")  # fmt: skip
 DOWN, UP = ("DownBlock2D", "AttnDownBlock2D"), ("AttnUpBlock2D", "UpBlock2D")
 
 
@@ -122,21 +126,37 @@ def theirs(config) -> Iterator[tuple[str, object]]:
         yield kind, getattr(diffusers, f"{kind}Scheduler").from_config(config)
 
 
+class Field:
+    """A pipeline with its data, its audit, and what judges samples."""
+
+    def __init__(self, name: str, given: argparse.Namespace, trajectories: int = 0) -> None:
+        x, labels = images(name, given.mnist)
+        order = np.random.default_rng(0).permutation(len(x))
+        seen, held_out = order[: 4 * len(x) // 5], order[4 * len(x) // 5 :]
+        self.pipeline = trained(name, x[seen], given.models / name)
+        self.model = gv.from_pipeline(self.pipeline)
+        self.audit = gv.audit(self.model, gv.load_data(x[held_out]), train=gv.load_data(x[seen]),
+                              trajectories=trajectories)  # fmt: skip
+        flat, rows = x.reshape(len(x), -1).astype(np.float64), np.concatenate([seen, held_out])
+        self.judge, self.seen = Judge(flat[rows], labels[rows]), flat[seen]
+
+    def distance(self, samples: np.ndarray) -> float:
+        """Return the Frechet distance to the training images."""
+        return self.judge.frechet(_vectors(samples), self.seen)
+
+    def sliced(self, samples: np.ndarray) -> float:
+        """Return the sliced W2 to them."""
+        return self.judge.sliced(_vectors(samples), self.seen)
+
+
+def _vectors(samples: np.ndarray) -> np.ndarray:
+    return np.clip(samples, -1, 1).reshape(len(samples), -1).astype(np.float64)
+
+
 def rows_of(name: str, given: argparse.Namespace) -> list[dict]:
     """Return a row for each number of calls."""
-    x, labels = images(name, given.mnist)
-    order = np.random.default_rng(0).permutation(len(x))
-    seen, held_out = order[: 4 * len(x) // 5], order[4 * len(x) // 5 :]
-    pipeline = trained(name, x[seen], given.models / name)
-    flat = x.reshape(len(x), -1).astype(np.float64)
-    judge = Judge(flat[np.concatenate([seen, held_out])], labels[np.concatenate([seen, held_out])])
-
-    def distance(samples: np.ndarray) -> float:
-        rows = np.clip(samples, -1, 1).reshape(len(samples), -1).astype(np.float64)
-        return judge.frechet(rows, flat[seen])
-
-    model = gv.from_pipeline(pipeline)
-    audit = gv.audit(model, gv.load_data(x[held_out]), train=gv.load_data(x[seen]))
+    field = Field(name, given)
+    pipeline, model, audit, distance = field.pipeline, field.model, field.audit, field.distance
     rows = []
     for calls in given.counts:
         native = {}
@@ -161,6 +181,29 @@ def rows_of(name: str, given: argparse.Namespace) -> list[dict]:
     return rows
 
 
+def sampler_rows(name: str, given: argparse.Namespace) -> list[dict]:
+    """Return a row for each of our samplers and number of calls."""
+    field = Field(name, given, trajectories=64)
+    rows = []
+    for sampler in (*SAMPLERS, None):
+        for calls in given.counts:
+            options = {} if sampler is None else {"sampler": sampler}
+            try:
+                plan = field.audit.plan(steps=calls, **options)
+            except gv.InputError as cause:
+                print(f"{name}, {sampler}, {calls} calls: {cause}", flush=True)
+                continue
+            samples = gv.sample(field.model, plan, given.count, seed=1)
+            nats = sum(float(e.value or 0.0) for e in plan.ledger[:2])
+            rows.append({
+                "kind": name, "sampler": sampler or f"default ({plan.sampler})", "calls": calls,
+                "steps": plan.steps, "nats": nats if plan.distance is None else None,
+                "fd": field.distance(samples), "sw": field.sliced(samples),
+            })  # fmt: skip
+            print(f"{name}: {rows[-1]}", flush=True)
+    return rows
+
+
 def main() -> None:
     """Print and write the table."""
     parser = options(__doc__)
@@ -169,8 +212,18 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=KINDS, default=list(KINDS))
     parser.add_argument("--counts", nargs="+", type=int, default=[5, 10, 20, 50])
     parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--samplers", action="store_true")
     given = begin(parser)
     names = [n for n in given.only if n != "mnist" or given.mnist is not None]
+    if given.samplers:
+        rows = [row for name in names for row in sampler_rows(name, given)]
+        table(
+            ("kind", "sampler", "calls", "made", "fd", "sliced W2", "sampler's nats"),
+            ((r["kind"], r["sampler"], r["calls"], r["steps"], f"{r['fd']:.2f}", f"{r['sw']:.4f}",
+              "" if r["nats"] is None else f"{r['nats']:.3g}") for r in rows),
+        )  # fmt: skip
+        finish(given, {"rows": rows})
+        return
     rows = [row for name in names for row in rows_of(name, given)]
     table(
         ("kind", "calls", "default plan", "fewest nats", "best of diffusers", "who", "of best"),
