@@ -73,22 +73,23 @@ def test_an_ode_sampler_on_the_calibrated_network_stands_alone_on_an_audit_of_th
 @pytest.mark.parametrize("limits", ["among", "keep", "widest"])
 def test_relatives_keep_to_the_limits_of_a_plan_also_of_its_file(wrong, limits, tmp_path):
     asked = {"among": wrong.levels[::3], "keep": wrong.levels[[4, 9]], "widest": 2.0}[limits]
-    given = make_plan(wrong, steps=6, **{limits: asked})
+    given = make_plan(wrong, steps=6, sampler="analytic-dpm", **{limits: asked})
     given.save(tmp_path / "plan.json")
     again = load_plan(tmp_path / "plan.json")
     assert again.limits == given.limits == {limits: np.asarray(asked).tolist()}
-    free = family(wrong, make_plan(wrong, steps=6, resolution=given.resolution), [5])[0]
+    same = {"resolution": given.resolution, "sampler": "analytic-dpm"}
+    free = family(wrong, make_plan(wrong, steps=6, **same), [5])[0]
     found = family(wrong, again, [1, 5])
-    alone = make_plan(wrong, steps=5, resolution=given.resolution, **{limits: asked})
+    alone = make_plan(wrong, steps=5, **same, **{limits: asked})
     np.testing.assert_allclose(found[-1].levels, alone.levels, rtol=1e-12)
     assert len(free.levels) == 5
     assert not np.allclose(free.levels, found[-1].levels)
     assert found[-1].limits == given.limits
 
 
-def test_an_x0_plan_for_nats_has_relatives_for_nats(wrong):
-    given = make_plan(wrong, kl=3.0, sampler="ddpm")
-    assert given.limits == {"weight": 0.0}
+def test_a_plan_for_another_objective_has_relatives_for_that(wrong):
+    given = make_plan(wrong, steps=7, sampler="ddpm", weight=1.0)
+    assert given.limits == {"weight": 1.0}
     same = next(p for p in family(wrong, given, [given.steps]))
     np.testing.assert_allclose(same.levels, given.levels, rtol=1e-12)
     other = make_plan(wrong, steps=given.steps, sampler="ddpm", resolution=given.resolution)

@@ -166,7 +166,7 @@ def test_the_resolution_that_a_refusal_names_reaches_the_target(request, report,
 @pytest.mark.parametrize("report", ["exact", "wrong"])
 def test_frontier_is_what_the_plans_cost(report, request):
     report = request.getfixturevalue(report)
-    plan = make_plan(report, steps=5)
+    plan = make_plan(report, steps=5, sampler="analytic-dpm")
     steps = [row["steps"] for row in plan.frontier]
     assert steps[:32] == list(range(1, 33))
     assert steps[32:] == sorted({*steps[32:]})
@@ -351,7 +351,7 @@ def test_the_best_number_of_steps_lets_the_verdict_say_which_costs_more():
         exact = False
 
     audit = gv.audit(Wrong(wrong), law, examples=3000, levels=49, seed=2)
-    plan = audit.plan()
+    plan = audit.plan(sampler="analytic-dpm")
     assert plan.why == DECISIVE
     assert plan.verdict.startswith("It is the model")
     init, steps, score = plan.ledger

@@ -45,8 +45,8 @@ FLOW_ARRAYS: dict[str, tuple[str, ...]] = {
     "flow.levels": ("S",), "flow.lengths": ("U",), "flow.shares": ("G",), "flow.rows": ("S",),
     "flow.finest": ("1",), **{f"flow.{name}": ("S", "U", "G") for name in FLOW_MOMENTS},
 }  # fmt: skip
-CORRECTED = "calibrated."  # before the names of arrays of the corrected denoiser's flow
-CORRECTED_FLOW = {CORRECTED + name: form for name, form in FLOW_ARRAYS.items()}
+OF_CORRECTED = "calibrated."  # before the names of arrays of the corrected denoiser's flow
+CORRECTED_FLOW = {OF_CORRECTED + name: form for name, form in FLOW_ARRAYS.items()}
 OPTIONAL = ("full", "memorisation", "gamma", "plain", "line", "line_seen", "probe.reference")
 UNKNOWN = {"calibrated.traces": 2}  # of which the last may be unknown, NaN: known ones
 WIDTHS = [
@@ -93,7 +93,7 @@ def require_whole(path: str, arrays: Mapping[str, np.ndarray], dimension: int) -
         _require_measured(path, sizes)
     for name in ("levels", FINER_PREFIX + "levels") if exact else ("levels",):
         _require_levels(path, arrays[name])
-    for before in ("flow.", f"{CORRECTED}flow."):
+    for before in ("flow.", f"{OF_CORRECTED}flow."):
         if f"{before}levels" in arrays:
             _require_flow(path, arrays, before)
     share = float(arrays["shares"].sum())

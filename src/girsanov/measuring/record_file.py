@@ -18,7 +18,7 @@ from ..score_error.calibration import Corrected
 from ..score_error.lower_bound import kept_probe
 from .facts import AuditFacts
 from .record import AuditRecord
-from .record_arrays import CORRECTED, require_whole
+from .record_arrays import OF_CORRECTED, require_whole
 from .trajectories import trajectories_from_tensors as paths_from_tensors
 
 if TYPE_CHECKING:
@@ -82,7 +82,8 @@ def _from_arrays(
         curve, frame, t.get("memorisation"), facts, paths, line_seen=t.get("line_seen"),
         flow=FlowCurve.from_tensors(t),
         corrected_flow=FlowCurve.from_tensors(
-            {name.removeprefix(CORRECTED): t[name] for name in t if name.startswith(CORRECTED)}
+            {name.removeprefix(OF_CORRECTED): t[name] for name in t if
+            name.startswith(OF_CORRECTED)}
         ),
     )  # fmt: skip
     if "probe.gains" in t:  # not in audits of the first versions
@@ -178,7 +179,7 @@ def save_record(audit: AuditRecord, path: PathLike, *, force: bool = False) -> N
     tensors |= {} if audit.flow is None else audit.flow.tensors()
     if audit.corrected_flow is not None:
         own = audit.corrected_flow.tensors()
-        tensors |= {CORRECTED + name: value for name, value in own.items()}
+        tensors |= {OF_CORRECTED + name: value for name, value in own.items()}
     # what follows from all this takes more time than a plan, so it is kept as well
     if audit.probe is not None:
         tensors |= {f"probe.{name}": value for name, value in audit.probe.tensors().items()}

@@ -23,6 +23,7 @@ from ..ledger.score_entry import corrected
 
 if TYPE_CHECKING:
     from .._typing import Indices
+    from ..measuring.record import AuditRecord
     from ..montecarlo import Estimate
     from ..path_kl.grid_cost import Prices
 
@@ -50,6 +51,10 @@ def advised(price: Prices, nodes: Indices) -> str:
     saving = calibration_gain(price, nodes)
     if saving is None:
         return ""
-    if price.audit.untrained() is not None:
-        return KNOWS_NOTHING
-    return WHY if float(saving.interval()[0]) > 0 else ""
+    sure = price.audit.untrained() is not None or float(saving.interval()[0]) > 0
+    return reason_to_correct(price.audit) if sure else ""
+
+
+def reason_to_correct(audit: AuditRecord) -> str:
+    """Return why a broken model is corrected."""
+    return WHY if audit.untrained() is None else KNOWS_NOTHING

@@ -18,7 +18,7 @@ from ..sampling.ancestral import MIXED
 from ..sampling.registry import USUAL_SAMPLER, sampler_named, stochastic_names
 from .allowed_levels import ends_by
 from .ancestral_plans import ancestral_plan
-from .calibrate_or_not import WHY, advised
+from .calibrate_or_not import advised, reason_to_correct
 from .ode_samplers.plan_ode_sampler import (
     calibrated_teacher,
     plan_ode_sampler,
@@ -113,7 +113,8 @@ def _along_flow(audit: AuditRecord, request: PlanOptions) -> Plan:
     plan = ancestral_plan(audit.calibrated(), request)
     if request.calibrate:
         return plan
-    return replace(plan, why=WHY if plan.why == GIVEN else f"{plan.why}; {WHY}")
+    reason = reason_to_correct(audit)
+    return replace(plan, why=reason if plan.why == GIVEN else f"{plan.why}; {reason}")
 
 
 def _of_ode_sampler(audit: AuditRecord, request: PlanOptions) -> Plan:

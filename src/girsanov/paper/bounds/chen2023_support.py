@@ -149,7 +149,8 @@ def bounded_lipschitz(facts: Facts, stop: float, tv: float) -> float:
 
 
 def bounded_lipschitz_targets(facts: Facts, distance: float) -> tuple[float, float]:
-    """Return (delta, TV) after which (6) is at most `distance`: half of it for each.
+    """Return (delta, TV) after which (6) is at most `distance`: half of it for each; delta may be
+    inf.
 
     Halves ask for the fewest steps where these go as 1/(W2 TV)^2, as in Corollary 3.
     """

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from ...sampling.sampler import Recipe
 
 TIME, STEPS = 3.5, 160
-FIRST, LAST, GEOMETRIC = 1e-2, 100.0, 64  # SNRs and steps of ddpm and analytic-dpm
+FIRST, LAST, RATIO_STEPS = 1e-2, 100.0, 64  # SNRs and steps of ddpm and analytic-dpm
 CLD_TIME, CLD_STEPS = 6.0, 80
 CELLS, PARTICLES = 40, 20_000  # of the line, and samples that are counted in them, for CLD
 X = np.linspace(-5, 5, 6001)
@@ -99,14 +99,14 @@ def uniform(guess: Guess) -> tuple[Array, dict[str, Bound]]:
 
 def geometric(guess: Guess) -> dict[str, tuple[Bound, Recipe]]:
     """Return ddpm and analytic-dpm on a geometric grid, each with its bound for any law."""
-    levels = np.geomspace(FIRST, LAST, GEOMETRIC + 1)
+    levels = np.geomspace(FIRST, LAST, RATIO_STEPS + 1)
     e, _ = score_errors(SKEWED, guess, levels[:-1])
     error = np.asarray(SKEWED.curve(levels[:-1]).value) + e**2  # what an audit measures
     start = (SKEWED.mean, math.sqrt(1 / levels[0]), None)
     pairs = {}
     for name in ("ddpm", "analytic-dpm"):
         v = error if name == "analytic-dpm" else None
-        bound = any_law(ABOUT, name, GEOMETRIC, first=FIRST, last=LAST, score_errors=e)
+        bound = any_law(ABOUT, name, RATIO_STEPS, first=FIRST, last=LAST, score_errors=e)
         pairs[name] = (bound, recipe(name, levels, start=start, variances=v, last="sample"))
     return pairs
 
