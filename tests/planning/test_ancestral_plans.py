@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+import torch
 
 import girsanov as gv
 from girsanov.paper.output_law import kl_divergence, law_density, line_output
@@ -179,3 +180,32 @@ def test_what_was_chosen_by_chance_is_paid_for():
         beyond.append(truth.ledger[1].low > entry.high)
         assert math.isfinite(entry.high)
     assert sum(beyond) <= 2  # of 12 one-sided 97.5 % ends
+
+
+class Blind(gv.ExactDenoiser):
+    """An exact denoiser of points that does not look at noise below 0.05, which no audit knows."""
+
+    exact = False
+
+    def __call__(self, x, snr, label=None):
+        s = torch.as_tensor(snr, dtype=torch.float64).clamp(max=400.0)
+        return super().__call__(x, s)
+
+
+@pytest.mark.parametrize("weight", [0.0, 1.0])
+def test_a_model_that_is_bad_at_fine_noise_does_not_make_a_late_start_free(weight):
+    """A start or a leap costs what it does beyond the cheapest way, not beyond what is wasted."""
+    law = gv.GaussianMixture([0.3, 0.7], [[-1.5, 0.2], [1.0, 0.6]], [0.02, 0.05])
+    audit = gv.audit(Blind(law), law, examples=1500, levels=np.geomspace(0.02, 1e4, 49), seed=2)
+    assert audit.broken() is None
+    options = {"resolution": 0.012, "weight": weight, "last": "denoise", "force": True}
+    costs = []
+    for steps in (3, 6, 12):
+        plan = audit.plan(steps=steps, **options)
+        plain = audit.plan(steps=steps, sampler="analytic-dpm", **options)
+        cost, other = (sum(e.value for e in p.ledger[:2]) for p in (plan, plain))
+        assert plan.sampler == "mixed"
+        assert plan.levels[0] < 10  # before the modes part
+        assert cost <= other + 0.05
+        costs.append(cost)
+    assert costs[0] > costs[1] > costs[2] - 0.02

@@ -2,13 +2,14 @@ r"""The search for levels, on the examples that may choose them.
 
 The curve is that of some groups of examples, repaired (error_curve/smooth.py) and interpolated
 (error_curve/interpolate.py) at every level a plan may visit; the best grids of all sizes are
-shortest paths through its steps, the start among them as the step from s_0 = 0. Of a step from s_k
-that costs D_k nats beyond half the integral of M over it, the search counts
+shortest paths through its steps, the start among them as the step from s_0 = 0. With R(0, k) the
+least that it costs to get to level k at all, (2), the search counts of a step from s_i to s_j
 
-    (M(s_k) / d)^a D_k,                                                                   (1)
+    (M(s_i) / d)^a D_ij,    D_ij = cost(i, j) + R(0, i) - R(0, j) >= 0,                   (1)
 
-a = 0 for nats. M(s_k)/d is the variance of x0 given x_k. By Talagrand's inequality a step that
-draws x0 from a wrong law of that variance moves it by at most 2 (M/d) D_k in squared W2, so that
+a = 0 for nats: the sum of the D of a grid is what it costs beyond the cheapest way to its end.
+M(s_k)/d is the variance of x0 given x_k. By Talagrand's inequality a step that draws x0 from a
+wrong law of that variance moves it by at most 2 (M/d) D in squared W2, so that
 a = 1 adds up what every step moves samples by: the data's own variance times its nats at the
 start, next to nothing at fine noise. Against grids stands the reference, what this denoiser costs
 at the least in nats,
@@ -114,6 +115,27 @@ class GridChoice:
         variance = np.maximum(self.curve.mean_traces()[:, 0], 1e-300) / self.curve.dimension
         return np.asarray(variance**self.menu.weight)
 
+    @cached_property
+    def least(self) -> Array:
+        """R(0, k) of (2) for every node 0..K, [K + 1]."""
+        return self.cheapest(0, np.arange(1, len(self.curve.levels)))[1]
+
+    @property
+    def start_excess(self) -> Array:
+        """D of (1) of starting at every level, [K]."""
+        return np.asarray(np.maximum(self.starts - self.least[1:], 0.0))
+
+    @property
+    def cell_excess(self) -> Array:
+        """D of (1) of every step between levels, [K, K]."""
+        least = self.least[1:]
+        return np.asarray(np.maximum(self.cell + least[:, None] - least[None], 0.0))
+
+    @property
+    def passing(self) -> Array:
+        """What infinitely many steps up to every level cost beyond R, which only grows, [K]."""
+        return np.asarray(np.cumsum(self.integrals) - self.least[1:])
+
     def allocation(self, count: int = MOST_LEVELS) -> Allocation:
         """Return the best grids of up to `count` levels; indices are places in the menu."""
         return self._search.allocation(next((n for n in SEARCH_SIZES if n >= count), MOST_LEVELS))
@@ -142,9 +164,8 @@ class GridChoice:
         """Start and step costs of the menu's levels, as its objective and rules have them."""
         s, start, cell = self.curve.levels[1:], self.starts, self.cell
         if self.menu.weight:
-            used, weight = np.cumsum(self.integrals), self.weights
-            start = weight[0] * (start - used)
-            cell = weight[1:, None] * (cell - (used[None] - used[:, None]))
+            weight = self.weights
+            start, cell = weight[0] * self.start_excess, weight[1:, None] * self.cell_excess
         if self.menu.allowed is None and not self.menu.keep and np.isinf(self.menu.widest):
             return start, cell
         places = np.arange(len(s)) if self.menu.allowed is None else self.menu.allowed

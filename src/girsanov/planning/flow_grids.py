@@ -21,6 +21,7 @@ from ..ledger.score_entry import chain_ledger, score_floor
 from ..path_kl.cheaper_chain import StepChain, group_halves, planned_chain
 from ..path_kl.flow_cells import Priced, ancestral_prices
 from ..path_kl.flow_search import (
+    GAUSSIAN,
     OVERSHOOTS,
     FlowSearch,
     Route,
@@ -29,7 +30,6 @@ from ..path_kl.flow_search import (
     inner_of,
     with_gaussian,
 )
-from ..path_kl.start import start_cost
 from ..sampling.ancestral import Ancestral, Inner
 
 if TYPE_CHECKING:
@@ -85,30 +85,34 @@ class FlowGrids:
 
     def _tables(self, half: int | None) -> tuple[StepTable | None, StepTable | None]:
         groups = None if half is None else ~group_halves(len(self.flow.shares))[half]
-        flow, known = self.flow.pooled(groups), self.score
-        one = two = None
+        flow, one, two = self.flow.pooled(groups), None, None
         if self.sampler.calls == 1:
-            one = flow_table(flow, self.levels, 1, known)
+            one = self._followed(flow, 1)
         if self.sampler.order == 2:
-            two = flow_table(flow, self.levels, 2, known)
+            two = self._followed(flow, 2)
         if one is not None and self.gaussian:
             one = with_gaussian(one, self._gaussian)
-        banned = self.banned
-        one, two = (
-            t and StepTable(np.where(banned, np.inf, t.cost), t.choice) for t in (one, two)
-        )
-        return one, two
+        return self._allowed(one), self._allowed(two)
+
+    def _allowed(self, table: StepTable | None) -> StepTable | None:
+        return table and StepTable(np.where(self.banned, np.inf, table.cost), table.choice)
+
+    def _followed(self, flow: FlowCurve, calls: int) -> StepTable:
+        """Return the steps along the flow; where the model is worse than a longer step past it,
+        they cost what they pay for that too."""
+        table, passing = flow_table(flow, self.levels, calls, self.score), self._passing
+        more = np.maximum(passing[None] - passing[:, None], 0.0)
+        return StepTable(table.cost + more, table.choice)
+
+    @cached_property
+    def _passing(self) -> Array:
+        return np.asarray(self.price.choice().passing[self.places])
 
     @cached_property
     def _gaussian(self) -> Array:
-        """What analytic-dpm's steps cost beyond half the integral of the measured error, [K,
+        """What analytic-dpm's steps cost beyond the least, (1) of path_kl/grid_search.py, [K,
         K]."""
-        nodes = self.places + 1
-        part = replace(
-            self.price.choice(), curve=self.price.choice().curve.at(np.append(0, nodes))
-        )
-        used = self.price.totals[nodes] @ self.price.folds
-        return np.asarray(np.maximum(part.cell - (used[None] - used[:, None]), 0.0))
+        return np.asarray(self.price.choice().cell_excess[np.ix_(self.places, self.places)])
 
     @cached_property
     def score(self) -> Array:
@@ -123,10 +127,7 @@ class FlowGrids:
 
     @cached_property
     def _starts(self) -> Array:
-        price, nodes = self.price, self.places + 1
-        v = price.audit.frame.start_variances(price.start)
-        cost = start_cost(price.measured, self.levels, price.start, v) @ price.measured.shares
-        own = np.maximum(cost - price.totals[nodes] @ price.folds, 0.0)
+        own = self.price.choice().start_excess[self.places]
         late = False if self.begin_by is None else np.arange(len(own)) > self.begin_by
         return np.asarray(np.where(late, np.inf, own))
 
@@ -183,10 +184,26 @@ class FlowGrids:
         """Return the best grid; its price, with what it looks cheaper by for having been
         chosen."""
         grid, other = self._cross_fitted(steps), self.without_gaussian
-        along_flow = not np.isnan(grid.inner.flow_to).any()
-        if along_flow or other is None or other.route(steps) is None:
+        if other is None:
             return grid
-        return min(grid, other._cross_fitted(steps), key=self._upper_of)
+        found = [grid, *self._of_gaussians(steps)]
+        if np.isnan(grid.inner.flow_to).any() and other.route(steps) is not None:
+            found.append(other._cross_fitted(steps))
+        return min(found, key=self._upper_of)
+
+    def _of_gaussians(self, steps: int) -> list[FlowGrid]:
+        """Return the best grid of analytic-dpm's steps alone, [] if there is none."""
+        choice, end = self.price.choice(), int(self.places[self.end]) + 1
+        count = steps + 1 - self.extra
+        if not choice.reachable(count, end):
+            return []
+        nodes = choice.nodes(count, end)
+        levels = self.price.levels[nodes - 1]
+        inner = inner_of(levels, [(1, GAUSSIAN)] * (count - 1), self.trained)
+        along = step_prices_of(self.flow, levels, inner)
+        no_flow = np.zeros(count - 1, dtype=bool)
+        chain = planned_chain(self.price, nodes, along, no_flow) if count > 1 else None
+        return [FlowGrid(nodes, inner, chain)]
 
     @cached_property
     def without_gaussian(self) -> FlowGrids | None:
