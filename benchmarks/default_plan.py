@@ -27,8 +27,8 @@ import numpy as np
 import torch
 from _table import begin, finish, options, table
 from common import Judge
-from diffusers.training_utils import EMAModel
 from pipelines import drawn
+from pipelines_train import learn
 from sklearn.datasets import load_digits, load_sample_images
 
 import girsanov as gv
@@ -91,24 +91,8 @@ def trained(name: str, x: np.ndarray, folder: Path) -> diffusers.DDPMPipeline:
         up_block_types=UP + (UP[1],) * more,
     )  # fmt: skip
     scheduler = diffusers.DDPMScheduler(beta_schedule=kind.betas, prediction_type=kind.prediction)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=1e-4)
-    rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=kind.steps)
-    average, pictures = EMAModel(network.parameters(), decay=kind.decay), torch.from_numpy(x)
-    for step in range(kind.steps):
-        clean = pictures[torch.randint(len(pictures), (kind.batch,))]
-        noise, t = torch.randn(clean.shape), torch.randint(1000, (kind.batch,))
-        target = scheduler.get_velocity(clean, noise, t) if "v_" in kind.prediction else noise
-        loss = (network(scheduler.add_noise(clean, noise, t), t).sample - target).square().mean()
-        optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
-        rate.step()
-        average.step(network.parameters())
-        if step % 500 == 0:
-            print(f"{name}: training step {step}, loss {loss.item():.4f}", flush=True)
-    average.copy_to(network.parameters())
-    pipeline = diffusers.DDPMPipeline(network, scheduler)
+    asked = {"steps": kind.steps, "batch": kind.batch, "decay": kind.decay}
+    pipeline = learn(network, scheduler, x, name=name, **asked)
     pipeline.save_pretrained(folder)
     return pipeline
 

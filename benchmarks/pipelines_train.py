@@ -58,24 +58,27 @@ def parts(name: str) -> dict[str, np.ndarray]:
             "labels_train": y[order[:cut]], "labels_held_out": y[order[cut:]]}  # fmt: skip
 
 
-def train(name: str, x: np.ndarray, steps: int, seed: int, device: str) -> diffusers.DDPMPipeline:
-    torch.manual_seed(seed)
-    network = diffusers.UNet2DModel(
-        sample_size=8, in_channels=1, out_channels=1, layers_per_block=1, norm_num_groups=8,
-        block_out_channels=(16, 32), attention_head_dim=16,
-        down_block_types=("DownBlock2D", "AttnDownBlock2D"),
-        up_block_types=("AttnUpBlock2D", "UpBlock2D"),
-    ).to(device)  # fmt: skip
-    scheduler = diffusers.DDPMScheduler(**SETTINGS[name])
+def learn(
+    network: diffusers.UNet2DModel,
+    scheduler: diffusers.DDPMScheduler,
+    pictures: np.ndarray,
+    *,
+    steps: int,
+    batch: int = 32,
+    decay: float = 0.998,
+    name: str = "",
+) -> diffusers.DDPMPipeline:
+    """Return the pipeline of a network trained on pictures [n, C, H, W], its weights averaged."""
     optimiser = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=1e-4)
     rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=steps)
-    average = EMAModel(network.parameters(), decay=0.998)
-    images, begun = torch.from_numpy(x).to(device), time.perf_counter()
+    average, device = EMAModel(network.parameters(), decay=decay), network.device
+    images, begun = torch.from_numpy(pictures).to(device), time.perf_counter()
     for step in range(steps):
         # drawn on the CPU, so that a seed is the same network's on every device
-        clean = images[torch.randint(len(images), (32,)).to(device)]
-        noise, t = torch.randn(clean.shape).to(device), torch.randint(1000, (32,)).to(device)
-        target = {"epsilon": noise, "sample": clean}.get(SETTINGS[name]["prediction_type"])
+        clean = images[torch.randint(len(images), (batch,)).to(device)]
+        noise = torch.randn(clean.shape).to(device)
+        t = torch.randint(1000, (batch,)).to(device)
+        target = {"epsilon": noise, "sample": clean}.get(scheduler.config.prediction_type)
         if target is None:
             target = scheduler.get_velocity(clean, noise, t)
         loss = (network(scheduler.add_noise(clean, noise, t), t).sample - target).square().mean()
@@ -87,9 +90,21 @@ def train(name: str, x: np.ndarray, steps: int, seed: int, device: str) -> diffu
         average.step(network.parameters())
         if step % 250 == 0:
             spent = f"{time.perf_counter() - begun:.0f} s"
-            print(f"{name}-{seed} step {step} loss {loss.item():.4f} {spent}", flush=True)
+            print(f"{name} step {step} loss {loss.item():.4f} {spent}", flush=True)
     average.copy_to(network.parameters())
     return diffusers.DDPMPipeline(network.cpu(), scheduler)
+
+
+def train(name: str, x: np.ndarray, steps: int, seed: int, device: str) -> diffusers.DDPMPipeline:
+    torch.manual_seed(seed)
+    network = diffusers.UNet2DModel(
+        sample_size=8, in_channels=1, out_channels=1, layers_per_block=1, norm_num_groups=8,
+        block_out_channels=(16, 32), attention_head_dim=16,
+        down_block_types=("DownBlock2D", "AttnDownBlock2D"),
+        up_block_types=("AttnUpBlock2D", "UpBlock2D"),
+    ).to(device)  # fmt: skip
+    scheduler = diffusers.DDPMScheduler(**SETTINGS[name])
+    return learn(network, scheduler, x, steps=steps, name=f"{name}-{seed}")
 
 
 def main() -> None:

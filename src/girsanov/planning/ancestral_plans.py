@@ -23,7 +23,7 @@ from .allowed_levels import Offer, ends_by, offer
 from .flow_grids import FlowGrid, FlowGrids
 from .on_grid import bare, grid_prices, with_prices
 from .options import GIVEN, PlanOptions, remembered
-from .step_targets import DECISIVE, best_steps, decisive, standing_out, why_best
+from .step_targets import best_number, standing_out
 
 if TYPE_CHECKING:
     from ..measuring.record import AuditRecord
@@ -48,25 +48,12 @@ def ancestral_plan(audit: AuditRecord, request: PlanOptions) -> Plan:
         count, why = grids.fewest(request)
     else:
         rows = grids.frontier()
-        count, why = _best(grids, rows)
+        out = standing_out(grids.price, int(grids.places[grids.end]) + 1)
+        bound, exact = grids.score_bound, grids.price.exact
+        count, why = best_number(rows, bound, grids.upper, out, exact=exact)
     grids.require(count)
     plan = flow_plan(grids, grids.best(count), why, rows or grids.frontier(count))
     return dataclasses.replace(plan, limits=remembered(request, grids.price))
-
-
-def _best(grids: FlowGrids, rows: list[Json]) -> tuple[int, str]:
-    """Return the best number of network calls, and why; rows: the frontier."""
-    out = standing_out(grids.price, int(grids.places[grids.end]) + 1)
-    count = best_steps(rows, grids.score_bound(int(rows[-1]["steps"])), out)
-
-    def model_costs_more(steps: int) -> bool:
-        least = grids.score_bound(steps)
-        return least > 0 and grids.upper(steps) <= least
-
-    more = decisive(count, rows, model_costs_more)
-    if more > count:
-        return more, DECISIVE
-    return count, why_best(rows, count, grids.score_bound(count), out, exact=grids.price.exact)
 
 
 def every_ancestral(

@@ -55,6 +55,14 @@ def advised(price: Prices, nodes: Indices) -> str:
     return reason_to_correct(price.audit) if sure else ""
 
 
+def corrected_along_flow(audit: AuditRecord, calibrate: bool | None) -> bool:
+    """Return whether steps along the flow are those of the corrected network.
+
+    calibrate: as asked; None: where the audit followed that one's flow, of a broken model.
+    """
+    return audit.corrected_flow is not None if calibrate is None else calibrate
+
+
 def reason_to_correct(audit: AuditRecord) -> str:
     """Return why a broken model is corrected."""
     return WHY if audit.untrained() is None else KNOWS_NOTHING

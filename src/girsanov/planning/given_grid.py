@@ -8,6 +8,7 @@ from .._checks import require_choice, require_levels
 from ..sampling.registry import sampler_named
 from .allowed_levels import ends_by
 from .ancestral_plans import ancestral_on_grid
+from .calibrate_or_not import corrected_along_flow
 from .on_grid import grid_prices, plan_on
 from .options import PlanOptions
 from .trusted import heeding_doubts, trusted
@@ -43,9 +44,7 @@ def evaluate_grid(audit: AuditRecord, levels: Levels, **options: Unpack[GridKeyw
         require_choice("option", name, GridKeywords.__annotations__)
     request = PlanOptions(**options)
     along = sampler_named(request.sampler).flow_priced
-    corrected = request.calibrate
-    if along and corrected is None:  # of a broken model the corrected one's flow was followed
-        corrected = audit.corrected_flow is not None
+    corrected = corrected_along_flow(audit, request.calibrate) if along else request.calibrate
     own = audit.calibrated() if corrected else audit
     own = own.in_process(request.process)
     if along:

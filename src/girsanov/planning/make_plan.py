@@ -18,7 +18,7 @@ from ..sampling.ancestral import MIXED
 from ..sampling.registry import USUAL_SAMPLER, sampler_named, stochastic_names
 from .allowed_levels import ends_by
 from .ancestral_plans import ancestral_plan
-from .calibrate_or_not import advised, reason_to_correct
+from .calibrate_or_not import advised, corrected_along_flow, reason_to_correct
 from .ode_samplers.plan_ode_sampler import (
     calibrated_teacher,
     plan_ode_sampler,
@@ -85,8 +85,7 @@ def usual_sampler(audit: AuditRecord, options: PlanKeywords) -> str:
     """
     only = ("covariance", "denoiser", "distance")
     own = audit.in_process(options.get("process"))
-    calibrate = options.get("calibrate")
-    corrected = own.corrected_flow is not None if calibrate is None else calibrate
+    corrected = corrected_along_flow(own, options.get("calibrate"))
     flow = own.corrected_flow if corrected else own.flow
     plain = all(options.get(name) is None for name in only)
     return MIXED.name if plain and flow is not None else USUAL_SAMPLER
@@ -108,7 +107,7 @@ def _along_flow(audit: AuditRecord, request: PlanOptions) -> Plan:
     name = request.sampler
     require(request.distance is None, "distance", "is for ddim, heun and dpmpp-2m", name)
     require(request.denoiser is None, "model", "is for analytic-dpm and for ODE samplers", name)
-    if request.calibrate is False or (request.calibrate is None and audit.corrected_flow is None):
+    if not corrected_along_flow(audit, request.calibrate):
         return ancestral_plan(audit, request)
     plan = ancestral_plan(audit.calibrated(), request)
     if request.calibrate:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..ledger.score_entry import chain_ledger
-from ..montecarlo import Estimate
+from ..montecarlo import Estimate, quantile
 from ..sampling.registry import sampler_named
 from ..score_error.straight_line import WORST_OF_MANY
 from .ancestral_plans import flow_grids_of
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from ..measuring.record import AuditRecord
     from .plan import Plan
 
-NORMAL = 1.96  # quantile of 95 %
 BEATEN = 0.02  # of the error: what a model must do worse by before it is said to be beaten
 MOST_OF = 2 / 3  # of what the probe finds of the score error lies between the levels named
 
@@ -152,8 +151,8 @@ def _of_entries(ledger: Sequence[Entry]) -> Estimate:
     """Return init and discretisation together, with the standard error that their ends tell."""
     sampler = [e for e in ledger if e.name in ("init", "discretisation") and e.value is not None]
     value = sum(e.value or 0.0 for e in sampler)
-    wide = sum((((e.high or 0.0) - (e.low or 0.0)) / (2 * NORMAL)) ** 2 for e in sampler)
-    return Estimate(np.asarray(value), np.asarray(math.sqrt(wide)))
+    wide = math.hypot(*((e.high or 0.0) - (e.low or 0.0) for e in sampler))
+    return Estimate(np.asarray(value), np.asarray(wide / (2 * quantile(0.975, math.inf))))
 
 
 def _difference(one: Estimate, other: Estimate) -> Estimate:

@@ -19,7 +19,7 @@ from ..sampling.registry import sampler_named
 from .allowed_levels import ends_by, offer
 from .on_grid import bare, plan_on
 from .options import GIVEN, PlanOptions, remembered
-from .step_targets import DECISIVE, Grids, best_steps, decisive, standing_out, why_best
+from .step_targets import Grids, best_number, standing_out
 
 if TYPE_CHECKING:
     from ..denoise.base import Denoiser
@@ -136,16 +136,7 @@ def _best(grids: Grids, rows: list[Json]) -> tuple[int, str]:
     def bound(steps: int) -> float:
         return 0.0 if price.exact else score_floor(price, grids.nodes(steps))
 
-    count = best_steps(rows, bound(rows[-1]["steps"]), out)
-    why = why_best(rows, count, bound(count), out, exact=price.exact)
-
-    def model_costs_more(steps: int) -> bool:
-        least = bound(steps)
-        return least > 0 and grids.upper(steps) <= least
-
-    more = decisive(count, rows, model_costs_more)
-    if more > count:
-        count, why = more, DECISIVE
+    count, why = best_number(rows, bound, grids.upper, out, exact=price.exact)
     if price.audit.untrained() is None:
         return count, why
     return count, f"no number of steps mends a model that knows nothing of this data; {why}"

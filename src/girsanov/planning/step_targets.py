@@ -212,6 +212,32 @@ def _rounded_up(value: float) -> float:
     return math.ceil(value / step) * step
 
 
+def best_number(
+    rows: list[Json],
+    score_bound: Callable[[int], float],
+    upper: Callable[[int], float],
+    out: float,
+    *,
+    exact: bool,
+) -> tuple[int, str]:
+    """Return the best number of steps, and why: by the score error of its own grid.
+
+    rows: the frontier; score_bound: the lower bound on that error in nats, upper: the upper ends
+    of init and discretisation together, of so many steps; out: coordinates that stand out; exact:
+    whether the denoiser is.
+    """
+    count = best_steps(rows, score_bound(int(rows[-1]["steps"])), out)
+
+    def model_costs_more(steps: int) -> bool:
+        least = score_bound(steps)
+        return least > 0 and upper(steps) <= least
+
+    more = decisive(count, rows, model_costs_more)
+    if more > count:
+        return more, DECISIVE
+    return count, why_best(rows, count, score_bound(count), out, exact=exact)
+
+
 def best_steps(rows: list[Json], bound: float, count: float) -> int:
     """Return the fewest steps past which the sampler is no longer what limits the model.
 

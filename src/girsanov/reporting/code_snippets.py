@@ -110,7 +110,7 @@ def _in_diffusers(plan: Plan, model: str, out: str, count: Markup) -> list[Snipp
 
 
 def _options(plan: Plan) -> dict[str, str | float | bool]:
-    """Return what makes a plan besides its number of steps, where it is not the default."""
+    """Return what makes a plan besides its number of steps: its sampler, and what else is told."""
     options: dict[str, str | float | bool] = {"sampler": plan.sampler}
     if plan.covariance is not None:
         options["covariance"] = plan.covariance

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..basis import Basis
     from .sampler import Recipe, Sampler, Start
 
-USUAL_SAMPLER = ANALYTIC_DPM.name  # what plans take unless asked otherwise
+USUAL_SAMPLER = ANALYTIC_DPM.name  # of plans that no flow prices, unless asked otherwise
 SAMPLERS: dict[str, Sampler] = {
     sampler.name: sampler
     for sampler in (
