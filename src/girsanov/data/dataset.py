@@ -72,6 +72,14 @@ class Dataset:
         return self.teacher.standardisation if self.teacher else self.rows.learn(self.index)
 
     @cached_property
+    def training_units(self) -> Standardisation:
+        """The units that `fit` trains in: `standardisation`, but of a table its normal scores."""
+        if self.given is not None:
+            return self.given
+        teacher = self.teacher or self
+        return teacher.rows.learn_to_train(teacher.index)
+
+    @cached_property
     def fingerprint(self) -> str:
         """The SHA-256 of the rows' content, the labels, and which rows in which order."""
         labels = () if self.labels is None else (self.labels, repr(self.label_names))

@@ -54,6 +54,10 @@ class RowSource(ABC):
     def learn(self, index: Index | None) -> Standardisation:
         """Learn a standardisation from rows `index`, or from all of them."""
 
+    def learn_to_train(self, index: Index | None) -> Standardisation:
+        """Learn the units that a network of `fit` is trained in."""
+        return self.learn(index)
+
     @abstractmethod
     def content(self) -> Iterator[bytes | memoryview]:
         """Yield all that tells these rows from others, piece by piece."""

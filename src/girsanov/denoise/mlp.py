@@ -34,13 +34,13 @@ class ResidualMLP(nn.Module):
 
     dimension: d of the flattened example; width: of h; depth: blocks K; classes: labels
     0..classes-1, 0 for none; embedding: size of e; phases: numbers shown for each one
-    predicted, 2 in phase space. `dropout`, 0 unless set, is D's share and
+    predicted, 2 in phase space; inputs: numbers shown, None for phases d. `dropout`, 0 unless set, is D's share and
     `generator` its source; neither is part of the saved network.
     """
 
     def __init__(
         self, dimension: int, width: int, depth: int, *,
-        classes: int = 0, embedding: int = 128, phases: int = 1,
+        classes: int = 0, embedding: int = 128, phases: int = 1, inputs: int | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
         sizes = {"dimension": dimension, "width": width, "depth": depth, "embedding": embedding}
@@ -50,13 +50,16 @@ class ResidualMLP(nn.Module):
         self.config: Json = {**sizes, "classes": require_count("classes", classes, at_least=0)}
         require_choice("phases", str(phases), ("1", "2"))
         self.config |= {} if phases == 1 else {"phases": phases}
+        if inputs is not None:
+            self.config["inputs"] = require_count("inputs", inputs)
+            require_count(f"{LARGEST} - inputs", LARGEST - inputs)
         self.dropout, self.generator = 0.0, torch.Generator()
         self.level = nn.Sequential(
             nn.Linear(2 * FREQUENCIES + 1, embedding), nn.SiLU(), nn.Linear(embedding, embedding)
         )
         self.label = nn.Embedding(classes + 1, embedding) if classes else None
         self.modulation = nn.Linear(embedding, 2 * depth * width)
-        self.inward = nn.Linear(phases * dimension, width)
+        self.inward = nn.Linear(inputs or phases * dimension, width)
         self.first = nn.ModuleList(nn.Linear(width, width) for _ in range(depth))
         self.second = nn.ModuleList(nn.Linear(width, width) for _ in range(depth))
         self.outward = nn.Linear(width, dimension)
@@ -128,3 +131,8 @@ def mlp_size(dimension: int) -> tuple[int, int]:
     """Return the width and depth that train well in a few CPU minutes at this dimension."""
     width = 64 * math.ceil(min(max(8 * dimension, 128), 1024) / 64)
     return width, 3
+
+
+def column_mlp_size(columns: int) -> tuple[int, int]:
+    """Return the width and depth of a network that says how so many columns hang together."""
+    return 64 * math.ceil(min(max(16 * columns, 192), 512) / 64), 3

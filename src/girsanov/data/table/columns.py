@@ -31,12 +31,15 @@ from numpy.typing import NDArray
 
 from ..._checks import refuse, require
 from ..units import cast, reduce_units, restore_units
+from .mixtures import Mixture, OneOf
 from .values import missing
 
 if TYPE_CHECKING:
     from ..._typing import Array, Json
+    from .scores import Scores
 
 NO_GAPS = "must not have missing values: the rows learnt from had none"
+RAREST = 1e-4  # the least share that a category or a mark is thought to have
 MOST_DECIMALS = 6  # more are the digits of arithmetic, and no rule of whoever wrote the numbers
 
 
@@ -45,7 +48,8 @@ class NumberColumn:
     """A column of numbers: its name, the user's dtype, its mean and deviation (0 if constant).
 
     decimals: that its values are given to, None if to more than `MOST_DECIMALS`; low, high: the
-    least and the largest number learnt from, None where they are not kept.
+    least and the largest number learnt from, None where they are not kept; scores: in whose units
+    the model has the column, None for deviations from the mean.
     """
 
     name: str
@@ -55,6 +59,7 @@ class NumberColumn:
     decimals: int | None = None
     low: float | None = None
     high: float | None = None
+    scores: Scores | None = None
     width: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
@@ -88,7 +93,7 @@ class NumberColumn:
     @property
     def bounded(self) -> bool:
         """Whether decoded numbers are kept within bounds."""
-        return self.bounds is not None
+        return self.bounds is not None and not (self.scores and self.scores.few)
 
     def free(self) -> NumberColumn:
         """Return this with no bounds but those of its dtype."""
@@ -99,11 +104,16 @@ class NumberColumn:
         if values.dtype.kind not in "biuf":
             refuse(f"column {self.name!r}", "must hold numbers", str(values.dtype))
         require(not missing(values).any(), f"column {self.name!r}", NO_GAPS)
+        if self.scores is not None:
+            return reduce_units(self.scores.encode(values.astype(np.float64)), 0.0, 1.0)[:, None]
         return reduce_units(values.astype(np.float64), self.mean, self.scale)[:, None]
 
     def decode(self, x: Array) -> NDArray[Any]:
         """Return x [b, 1] in the user's units and dtype, [b]."""
-        values = restore_units(x[:, 0], self.mean, self.scale)
+        if self.scores is not None:
+            values = self.scores.decode(x[:, 0])
+        else:
+            values = restore_units(x[:, 0], self.mean, self.scale)
         if self.decimals is not None:
             values = values.round(self.decimals)
         return cast(values if self.bounds is None else values.clip(*self.bounds), self.dtype)
@@ -112,7 +122,13 @@ class NumberColumn:
         """Return the fields as JSON values."""
         number: Json = {"name": self.name, "dtype": self.dtype.str}
         number |= {"mean": self.mean, "scale": self.scale, "decimals": self.decimals}
+        number |= {} if self.scores is None else {"scores": self.scores.to_json()}
         return number if self.low is None else {**number, "low": self.low, "high": self.high}
+
+    def mixtures(self) -> list[Mixture]:
+        """Return the law of its coordinate, which is known of scores."""
+        assert self.scores is not None
+        return [self.scores.mixture()]
 
 
 @dataclass(frozen=True)
@@ -171,6 +187,12 @@ class CategoryColumn:
         """Return the likeliest category of x [b, K], [b]."""
         best = restore_units(x, np.asarray(self.frequencies), self._scale).argmax(axis=1)
         return np.asarray(np.asarray(self.categories, self.dtype)[best])
+
+    def mixtures(self) -> list[OneOf]:
+        """Return the law of its K coordinates; a value that no row had keeps a small share."""
+        p = np.asarray(self.frequencies)
+        weight = np.maximum(p, RAREST)
+        return [OneOf(weight / weight.sum(), p, self._scale or 1.0)]
 
     def to_json(self) -> Json:
         """Return the fields as JSON values."""

@@ -203,6 +203,10 @@ class DateColumn:
         n = self.number.decode(x).clip(low - self.origin, high - self.origin)
         return np.asarray((n + self.origin).astype(f"M8[{self.resolution}]").astype(self.dtype))
 
+    def mixtures(self) -> list[Mixture]:
+        """Return the law of its coordinate, where its numbers are scored."""
+        return self.number.mixtures()
+
     def to_json(self) -> Json:
         """Return the fields as JSON values."""
         dates = {"unit": self.unit, "resolution": self.resolution, "origin": self.origin}

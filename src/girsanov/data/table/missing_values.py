@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 
 from ..._checks import refuse, require
 from ..units import reduce_units, restore_units
+from .columns import RAREST
+from .mixtures import Mixture, atoms
 from .values import missing, roomy, with_gaps
 
 if TYPE_CHECKING:
@@ -83,6 +85,15 @@ class GapColumn:
         """Return x [b, 2] in the user's units, missing ones as NaN or NaT, [b]."""
         gaps = restore_units(x[:, -1], self.share, self._scale or 1.0) > 0.5
         return with_gaps(self.inner.decode(x[:, :-1]), gaps)
+
+    def mixtures(self) -> list[Mixture]:
+        """Return the laws of its two coordinates, of which the first is 0 where there is a gap."""
+        inner = self.inner.mixtures()[0]
+        share = min(max(self.share, RAREST), 1 - RAREST)
+        there = Mixture(inner.weight * (1 - share), inner.low, inner.high)
+        marks = (np.array([0.0, 1.0]) - self.share) / (self._scale or 1.0)
+        weight = np.array([1 - share, share])
+        return [there.with_atoms(np.zeros(1), weight[1:]), atoms(marks, weight)]
 
     def to_json(self) -> Json:
         """Return the fields as JSON values."""

@@ -16,6 +16,8 @@ from ..units import number_dtype
 from .columns import CategoryColumn, NumberColumn, decimals_of
 from .dates import DateColumn, resolution_of, whole_dates
 from .missing_values import GapColumn
+from .mixtures import Mixture, OneOf
+from .scores import Scores, learn_scores
 from .selected_columns import leave_out
 from .values import Categories, Gapped, Values, chunks, missing, stored
 
@@ -48,10 +50,17 @@ class TableStandardisation(Standardisation):
         return (sum(column.width for column in self.columns),)
 
     @property
+    def mixtures(self) -> tuple[Mixture | OneOf, ...]:
+        """What each column is alone, where numbers are in units of their scores."""
+        return tuple(law for column in self.columns for law in column.mixtures())
+
+    @property
     def scale_in_units(self) -> float | None:
         """The scale of the only column, if it is of numbers."""
         only = self.columns[0]
-        return only.scale if len(self.columns) == 1 and isinstance(only, NumberColumn) else None
+        if len(self.columns) > 1 or not isinstance(only, NumberColumn) or only.scores:
+            return None
+        return only.scale
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -121,7 +130,8 @@ def _read_column(content: Json) -> ColumnUnits:
     mean, scale = float(content["mean"]), float(content["scale"])
     low, high = (None if content.get(k) is None else float(content[k]) for k in ("low", "high"))
     column: NumberColumn | DateColumn
-    column = NumberColumn(name, dtype, mean, scale, content.get("decimals"), low, high)
+    scores = Scores.from_json(content["scores"]) if "scores" in content else None
+    column = NumberColumn(name, dtype, mean, scale, content.get("decimals"), low, high, scores)
     if "dates" in content:
         dates = content["dates"]
         units = (str(dates["unit"]), str(dates["resolution"]))
@@ -129,34 +139,51 @@ def _read_column(content: Json) -> ColumnUnits:
     return GapColumn(column, float(content["missing"])) if "missing" in content else column
 
 
-def learn_column(name: str, values: Values, index: Index | None) -> ColumnUnits:
-    """Return the map of column `values` to the model's units, learnt from rows `index` or all."""
+def learn_column(
+    name: str, values: Values, index: Index | None, *, scored: bool = False
+) -> ColumnUnits:
+    """Return the map of column `values` to the model's units, learnt from rows `index` or all.
+
+    scored: whether numbers are in units of their normal scores, not of their deviation.
+    """
     if isinstance(values, Categories):
         codes = values.codes if index is None else values.codes[index]
         counts = np.bincount(codes, minlength=len(values.names))
         return CategoryColumn(name, values.names, tuple((counts / len(codes)).tolist()))
     learn = _learn_dates if values.dtype.kind == "M" else _learn_numbers
-    column = learn(name, values, index)
+    column = learn(name, values, index, scored)
     if not isinstance(values, Gapped):
         return column
     gaps = sum(int(missing(part).sum()) for part in chunks(values, index))
     return GapColumn(column, gaps / (len(values) if index is None else len(index)))
 
 
-def _learn_numbers(name: str, values: Values, index: Index | None) -> NumberColumn:
+def _learn_numbers(
+    name: str, values: Values, index: Index | None, scored: bool
+) -> NumberColumn:
     dtype = values.of if isinstance(values, Gapped) else values.dtype
     # of all rows, as categories are: the form of the table, nothing learnt from it
     decimals = _decimals(values) if dtype.kind == "f" else None
-    return _numbers(name, dtype, _there(values, index), decimals)
+    number = _numbers(name, dtype, _there(values, index), decimals)
+    return _scored(number, _there(values, index)) if scored else number
 
 
-def _learn_dates(name: str, values: Values, index: Index | None) -> DateColumn:
+def _learn_dates(name: str, values: Values, index: Index | None, scored: bool) -> DateColumn:
     unit = np.datetime_data(stored(values).dtype)[0]
     resolution = resolution_of(chunks(values), unit)
     firsts = (whole_dates(part, resolution).min() for part in _there(values, index))
     origin = int(min(firsts, default=0))
-    counts = (whole_dates(part, resolution) - origin for part in _there(values, index))
-    return DateColumn(unit, resolution, origin, _numbers(name, np.dtype(np.int64), counts, None))
+    counts = [whole_dates(part, resolution) - origin for part in _there(values, index)]
+    number = _numbers(name, np.dtype(np.int64), counts, None)
+    return DateColumn(unit, resolution, origin, _scored(number, counts) if scored else number)
+
+
+def _scored(number: NumberColumn, parts: Iterable[NDArray[Any]]) -> NumberColumn:
+    """Return a column in units of the scores of its values, which are none where it has none."""
+    values = np.concatenate([np.zeros(0, number.dtype), *parts])
+    if not len(values):
+        values = np.zeros(1, number.dtype)
+    return replace(number, scores=learn_scores(values, number.scale))
 
 
 def _numbers(

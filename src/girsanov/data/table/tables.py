@@ -70,8 +70,16 @@ class TableRows(RowSource):
 
     def learn(self, index: Index | None) -> TableStandardisation:
         """Learn the columns' means, deviations and frequencies."""
-        columns = [learn_column(name, self.columns[name], index) for name in self.columns]
-        return TableStandardisation(tuple(columns), self.left_out)
+        return self._learn(index, scored=False)
+
+    def learn_to_train(self, index: Index | None) -> TableStandardisation:
+        """Learn the columns' normal scores and frequencies."""
+        return self._learn(index, scored=True)
+
+    def _learn(self, index: Index | None, *, scored: bool) -> TableStandardisation:
+        columns = self.columns.items()
+        learnt = (learn_column(name, values, index, scored=scored) for name, values in columns)
+        return TableStandardisation(tuple(learnt), self.left_out)
 
     def content(self) -> Iterator[bytes | memoryview]:
         """Yield names, types and values, column by column, in chunks."""

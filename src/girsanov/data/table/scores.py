@@ -1,0 +1,147 @@
+r"""Normal scores: a column of numbers as quantiles of the normal law, and back.
+
+Of the rows learnt from, a share b_k lies below the value v_k and a share p_k has it. With
+F_k = e + (1 - 2 e) b_k and G_k = e + (1 - 2 e) (b_k + p_k), e = 1 / (2 n + 2) for n rows,
+
+    z(v_k) = Phi^-1((F_k + G_k) / 2),                                                      (1)
+
+van der Waerden's scores. A value that many rows share, a pile, keeps the whole interval
+[Phi^-1(F_k), Phi^-1(G_k)] for itself. Between the values that were seen the map is linear; beyond
+the first and the last one it goes on with the column's standard deviation for a unit. A column of
+few values decodes to the value in whose interval z lies, and to no other number.
+
+In these units a column without piles is a standard normal variable, whatever its tails and
+bounds were, and one with piles is a mixture of atoms and slices of one (`mixture`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from ..._checks import require
+from .mixtures import Mixture, slices
+
+if TYPE_CHECKING:
+    from ..._typing import Array, Json
+
+MOST_VALUES = 1000  # kept of a column, and of one of few values
+REPEATED = 5  # rows a value on average from which a column is one of few values
+PILE_ROWS, PILE_SHARE = 5, 0.005  # of rows that share a value, from which it is a pile
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """Equation (1): values v [K] increasing, below b [K], share p [K], and the number of rows n.
+
+    unit: of the column beyond its ends; few: whether it decodes to seen values alone.
+    """
+
+    values: Array
+    below: Array
+    share: Array
+    rows: int
+    unit: float
+    few: bool
+
+    def __post_init__(self) -> None:
+        """Refuse what are no values with their shares."""
+        v, b, p = self.values, self.below, self.share
+        good = v.ndim == 1 and len(v) > 0 and v.shape == b.shape == p.shape
+        good = good and bool(np.isfinite(v).all() and (np.diff(v) > 0).all())
+        good = good and bool((b >= 0).all() and (p > 0).all() and (b + p <= 1 + 1e-9).all())
+        good = good and bool((b[1:] - (b + p)[:-1] >= -1e-9).all())
+        good = good and self.rows > 0 and np.isfinite(self.unit) and self.unit > 0
+        rule = "must have scores of increasing values with the shares of rows below and at each"
+        require(good, "standardisation", rule)
+
+    @cached_property
+    def _ends(self) -> tuple[Array, Array]:
+        """The two ends of each value's interval of scores, [K]."""
+        rest = 1 / (2 * self.rows + 2)
+        below = rest + (1 - 2 * rest) * self.below
+        upto = rest + (1 - 2 * rest) * (self.below + self.share).clip(max=1.0)
+        return special.ndtri(below), special.ndtri(upto)
+
+    @cached_property
+    def scores(self) -> Array:
+        """z of equation (1), [K]."""
+        rest = 1 / (2 * self.rows + 2)
+        middle = self.below + self.share / 2
+        return np.asarray(special.ndtri(rest + (1 - 2 * rest) * middle))
+
+    @cached_property
+    def piles(self) -> NDArray[np.bool_]:
+        """Which values are piles, [K]."""
+        return np.asarray(self.share >= max(PILE_ROWS / self.rows, PILE_SHARE) - 1e-12)
+
+    @cached_property
+    def _corners(self) -> tuple[Array, Array]:
+        """The corners (v, z) of the map: two for a pile, one for another value."""
+        low, high = self._ends
+        first, last = (np.where(self.piles, end, self.scores) for end in (low, high))
+        values, scores = np.stack([self.values] * 2, 1), np.stack([first, last], 1)
+        kept = np.stack([np.ones(len(low), bool), self.piles], 1)
+        return values[kept], scores[kept]
+
+    def encode(self, values: Array) -> Array:
+        """Return the scores z of values [b]."""
+        at = np.searchsorted(self.values, values).clip(max=len(self.values) - 1)
+        known = self.values[at] == values
+        v, z = self._corners
+        between = np.interp(values, v, z)
+        beyond = np.minimum(values - v[0], 0) + np.maximum(values - v[-1], 0)
+        with np.errstate(over="ignore"):
+            return np.where(known, self.scores[at], between + beyond / self.unit)
+
+    def decode(self, scores: Array) -> Array:
+        """Return the values of scores z [b]."""
+        if self.few:
+            return np.asarray(self.values[np.searchsorted(self._ends[1][:-1], scores)])
+        v, z = self._corners
+        beyond = np.minimum(scores - z[0], 0) + np.maximum(scores - z[-1], 0)
+        with np.errstate(over="ignore"):
+            return np.asarray(np.interp(scores, z, v) + self.unit * beyond)
+
+    def mixture(self) -> Mixture:
+        """Return the law of the scores: an atom for each pile, slices of N(0, 1) between them.
+
+        A value that no row has had may come too: the whole line has the share 1 / (n + 1).
+        """
+        low, high = (end[self.piles] for end in self._ends)
+        at, weight = self.scores[self.piles], special.ndtr(high) - special.ndtr(low)
+        return slices(low, high).with_atoms(at, weight).with_line(1 / (self.rows + 1))
+
+    def to_json(self) -> Json:
+        """Return the fields as JSON values."""
+        lists = {name: getattr(self, name).tolist() for name in ("values", "below", "share")}
+        return {**lists, "rows": self.rows, "unit": self.unit, "few": self.few}
+
+    @staticmethod
+    def from_json(content: Json) -> Scores:
+        """Return what `to_json` described."""
+        lists = (np.asarray(content[k], np.float64) for k in ("values", "below", "share"))
+        unit, few = float(content["unit"]), bool(content["few"])
+        return Scores(*lists, rows=int(content["rows"]), unit=unit, few=few)
+
+
+def learn_scores(values: NDArray[Any], unit: float) -> Scores:
+    """Return the scores of a column's values [n], none of them missing; unit: beyond its ends.
+
+    Of more than `MOST_VALUES` different values as many are kept, at equal shares, and all piles.
+    """
+    distinct, counts = np.unique(values.astype(np.float64), return_counts=True)
+    n, upto = int(counts.sum()), np.cumsum(counts)
+    few = len(distinct) <= MOST_VALUES and REPEATED * len(distinct) <= n
+    kept = np.ones(len(distinct), bool)
+    if len(distinct) > MOST_VALUES:
+        kept = counts >= max(PILE_ROWS, PILE_SHARE * n)
+        ranks = np.linspace(0, n - 1, MOST_VALUES).round()
+        kept[np.searchsorted(upto, ranks, side="right")] = True
+    below = (upto - counts)[kept] / n
+    return Scores(distinct[kept], below, counts[kept] / n, n, unit or 1.0, few)
