@@ -86,7 +86,10 @@ def test_law_file(tmp_path):
         ({"label_names": ["a"]}, "must name the 2 classes"),
         ({"preconditioning": "v"}, "must have preconditioning wiener or edm; got v"),
         ({"preconditioning": "edm"}, "must hold the fingerprint"),
-        ({"network": {"_class_name": "GPT"}}, "must name a network of ResidualMLP, UNet2DModel"),
+        (
+            {"network": {"_class_name": "GPT"}},
+            "must name a network of ResidualMLP, ConvUNet, UNet2DModel",
+        ),
         ({"standardisation": {"kind": "odd"}}, "standardisation"),
         ({"training": 3}, "must have training, of type dict; got 3"),
     ],
@@ -106,7 +109,10 @@ def test_refuses_a_damaged_record(folder, changes, words):
         ({"depth": 2}, "must match config.json"),
         ({"width": "wide"}, "width: must be a whole number"),
         ({"colour": 1}, "must be a network that can be built"),
-        ({"_class_name": "Module"}, "must be of class ResidualMLP or UNet2DModel; got Module"),
+        (
+            {"_class_name": "Module"},
+            "must be of class ResidualMLP or ConvUNet or UNet2DModel; got Module",
+        ),
     ],
 )
 def test_refuses_a_lying_config(folder, changes, words):

@@ -16,7 +16,7 @@ from girsanov.denoise.precondition import LinearPreconditioning, working_varianc
 from girsanov.denoise.unet import build_unet
 from girsanov.law.gaussian import Gaussian
 from girsanov.moments import Moments, moments_from_covariance
-from girsanov.train.fit import initialise
+from girsanov.train.build import initialise
 
 RANGE = (math.exp(-7), math.exp(9))
 LEVELS = torch.tensor([1e-6, 0.03, 1.0, 7.5, 900.0, 1e9])

@@ -1,7 +1,6 @@
 """Training: what is learnt, what is repeatable, what stops it."""
 
 import json
-import sys
 
 import numpy as np
 import pytest
@@ -16,7 +15,6 @@ from girsanov.law.mixture import GaussianMixture
 from girsanov.train import TrainOptions, fit
 from girsanov.train import loop as loop_module
 
-fit_module = sys.modules["girsanov.train.fit"]  # the name `fit` of the room is the function
 SMALL = TrainOptions(width=16, depth=1, evaluations=5)
 
 
@@ -113,6 +111,8 @@ def script_evaluations(monkeypatch, script):
 
 
 def test_early_stopping_keeps_the_best(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop_module, "JUDGED_EVALUATIONS", 5)
+    monkeypatch.setattr(loop_module, "JUDGED_STEPS", 10)
     seen = script_evaluations(monkeypatch, [9.0, 5.0, 3.0, 4.0, 3.5, 8.0, 1.0])
     options = TrainOptions(width=16, depth=1, evaluations=10, patience=3)
     model = fit(table(), out=tmp_path / "m", steps=20, batch_size=16, options=options)
@@ -252,23 +252,9 @@ def test_held_out_is_measured_in_the_units_of_the_training_data():
 
 
 @pytest.mark.parametrize(
-    ("shape", "installed", "kind"),
-    [
-        ((64,), True, "mlp"),
-        ((1, 8, 8), True, "unet"),
-        ((1, 8, 8), False, "mlp"),
-        ((3, 32, 32), False, "unet"),  # and the import then says what to install
-    ],
-)
-def test_auto_network(monkeypatch, shape, installed, kind):
-    monkeypatch.setattr(fit_module, "find_spec", lambda _: object() if installed else None)
-    assert fit_module._network_kind("auto", shape) == kind
-
-
-@pytest.mark.parametrize(
     ("asked", "words"),
     [
-        ({"network": "vit"}, "network: must be one of auto, mlp, unet; got vit"),
+        ({"network": "vit"}, "network: must be one of auto, mlp, conv, unet; got vit"),
         ({"network": "unet"}, r"unet needs images \[C, H, W\]; got \(3,\)"),
         ({"objective": "mse"}, "objective: must be one of edm, ledger"),
         ({"steps": 0}, "steps: must be a whole number >= 1"),

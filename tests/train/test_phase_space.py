@@ -17,7 +17,7 @@ from girsanov.noise import NoiseSource
 from girsanov.sampling.loop import sample_standardised
 from girsanov.sampling.registry import cld_recipe, recipe
 from girsanov.train import TrainOptions, fit
-from girsanov.train.fit import build_network, initialise
+from girsanov.train.build import build_network, initialise
 
 SMALL = TrainOptions(width=32, depth=1, evaluations=2, early_stopping=False, dropout=0.0)
 START = (0.0, 3.0, None)

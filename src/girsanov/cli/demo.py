@@ -14,7 +14,7 @@ from .print_plan import print_plan
     workflow.DemoRequest,
     out="Folder for everything it makes.",
     minutes="Training time.",
-    network="auto, mlp or unet.",
+    network="auto, mlp, conv or unet.",
 )
 def demo(request: workflow.DemoRequest, *, json: AsJson = False) -> None:
     """Do all of it on scikit-learn's digits: fit, audit, plan, sample, report.

@@ -17,9 +17,10 @@ from .._files import read_json, read_tensors
 from ..data.standardise import Standardisation
 from ..law.read import read_law
 from ..moments import Moments, load_moments
+from .convolutional import ConvUNet
 from .exact import ExactDenoiser
 from .mlp import ResidualMLP
-from .network import MODEL_FORMAT, WEIGHTS, NetworkDenoiser, phases_of
+from .network import MODEL_FORMAT, OWN, WEIGHTS, NetworkDenoiser, phases_of
 from .pipelines.folder import HUB, PICKLE_SUFFIXES, load_pipeline
 
 if TYPE_CHECKING:
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
     from .base import Denoiser
 
 ACCEPTED = "a model folder, a diffusers pipeline folder, or a law in a .json file"
-COMPONENTS = {"ResidualMLP": "network", "UNet2DModel": "unet"}
+COMPONENTS = {"ResidualMLP": "network", "ConvUNet": "network", "UNet2DModel": "unet"}
+PRECONDITIONINGS = {
+    "ResidualMLP": ("wiener", "edm"), "ConvUNet": ("residual",), "UNet2DModel": ("v",),
+}  # fmt: skip
 FIELDS: dict[str, type] = {
     "preconditioning": str, "shape": list, "snr_range": list, "label_names": list,
     "standardisation": dict, "training": dict, "fingerprint": str, "network": dict,
@@ -129,13 +133,13 @@ def _assembled(folder: Path, record: Json, parts: tuple[nn.Module, Moments]) -> 
             len(moments.mean))  # fmt: skip
     finite = np.isfinite(moments.mean).all() and np.isfinite(moments.variances).all()
     require(bool(finite), str(folder / "moments.safetensors"), "must hold finite numbers")
-    unet = not isinstance(network, ResidualMLP)
-    right = ("v",) if unet else ("wiener", "edm")
+    right = PRECONDITIONINGS[type(network).__name__]
     require(record["preconditioning"] in right, where,
             f"must have preconditioning {' or '.join(right)}",
             record["preconditioning"])  # fmt: skip
-    require(_width(network) == (shape if unet else (d,)), where,
-            f"must have the shape of its network, {_width(network)}", shape)  # fmt: skip
+    made_for = _width(network)
+    require(made_for == ((d,) if isinstance(network, ResidualMLP) else shape), where,
+            f"must have the shape of its network, {made_for}", shape)  # fmt: skip
     names = tuple(str(name) for name in record["label_names"])
     classes = _classes(network)
     require(len(names) == classes, where, f"must name the {classes} classes of its network", names)
@@ -146,7 +150,7 @@ def _assembled(folder: Path, record: Json, parts: tuple[nn.Module, Moments]) -> 
     return NetworkDenoiser(
         network, shape, record["preconditioning"], moments,
         Standardisation.from_json(record["standardisation"]), (low, high), names,
-        record["training"], _scheduler(folder) if unet else None,
+        record["training"], None if isinstance(network, OWN) else _scheduler(folder),
     )  # fmt: skip
 
 
@@ -182,6 +186,8 @@ def _untrained(path: Path, config: Json) -> nn.Module:
     try:
         if config.get("_class_name") == "ResidualMLP":
             return ResidualMLP(**arguments)
+        if config.get("_class_name") == "ConvUNet":
+            return ConvUNet(**arguments)
         if config.get("_class_name") == "UNet2DModel":
             unet = need("diffusers", "diffusers").UNet2DModel
             return unet.from_config(json.loads(json.dumps(config)))  # type: ignore[no-any-return]
@@ -206,6 +212,8 @@ def _require_same(path: Path, want: Mapping[str, Any], got: Mapping[str, np.ndar
 def _width(network: nn.Module) -> tuple[int, ...]:
     if isinstance(network, ResidualMLP):
         return (network.config["dimension"],)
+    if isinstance(network, ConvUNet):
+        return tuple(network.config["shape"])
     config: Any = network.config
     size = config.sample_size
     sides = (size, size) if isinstance(size, int) else tuple(size)
@@ -213,7 +221,7 @@ def _width(network: nn.Module) -> tuple[int, ...]:
 
 
 def _classes(network: nn.Module) -> int:
-    if isinstance(network, ResidualMLP):
+    if isinstance(network, OWN):
         return int(network.config["classes"])
     config: Any = network.config
     return (config.num_class_embeds or 1) - 1

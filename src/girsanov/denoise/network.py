@@ -22,11 +22,13 @@ from torch import nn
 
 from .._checks import refuse, require
 from .._files import sha256_of, write_json, write_tensors
+from .convolutional import ConvUNet
 from .mlp import ResidualMLP
 from .precondition import (
     Call,
     LinearPreconditioning,
     Preconditioning,
+    ResidualPreconditioning,
     VPreconditioning,
     log_range,
 )
@@ -40,16 +42,18 @@ if TYPE_CHECKING:
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 MODEL_FORMAT = "girsanov/model/1"
+OWN = (ResidualMLP, ConvUNet)  # networks that are not of diffusers
 
 
 @dataclass(eq=False)
 class NetworkDenoiser:
     """m(x, s) by a network and its preconditioning, in standardised units.
 
-    network: `ResidualMLP` or `diffusers.UNet2DModel`; shape: of one example; preconditioning:
-    ``wiener``, ``edm`` (MLP) or ``v`` (UNet); moments, standardisation: of the training data;
-    snr_range: lowest and highest trained SNR; label_names: one a class, empty when it takes no
-    labels; training: what was run; scheduler: of diffusers, for ``v`` only, None builds it.
+    network: `ResidualMLP`, `ConvUNet` or `diffusers.UNet2DModel`; shape: of one example;
+    preconditioning: ``wiener``, ``edm`` (MLP), ``residual`` (ConvUNet) or ``v`` (UNet); moments,
+    standardisation: of the training data; snr_range: lowest and highest trained SNR; label_names:
+    one a class, empty when it takes no labels; training: what was run; scheduler: of diffusers,
+    for ``v`` only, None builds it.
     `process` is ``cld`` when the network is shown twice the numbers it predicts, else ``vp``.
     """
 
@@ -82,6 +86,8 @@ class NetworkDenoiser:
         if self.preconditioning == "v":
             return VPreconditioning(self.scheduler, self.dtype)
         ends = log_range(self.snr_range)
+        if self.preconditioning == "residual":
+            return ResidualPreconditioning(self.moments, ends, self.dtype)
         return LinearPreconditioning(self.preconditioning, self.moments, ends, self.dtype)
 
     def _fingerprint(self) -> str:
@@ -127,7 +133,7 @@ class NetworkDenoiser:
 
     def _beside(self, call: Call, w: Tensor) -> Call:
         """Return a call that shows the network w beside its input."""
-        if isinstance(self._surroundings, LinearPreconditioning):
+        if type(self._surroundings) is LinearPreconditioning:
             w = self._surroundings.basis.to_coordinates(w.flatten(1))
         return lambda x, level, label: call(torch.cat([x, w.to(x)], 1), level, label)
 
@@ -204,13 +210,15 @@ def phases_of(network: nn.Module) -> int:
     config: Any = getattr(network, "config", {})
     if isinstance(network, ResidualMLP):
         return int(config.get("phases", 1))
+    if isinstance(network, ConvUNet):
+        return int(config["inputs"]) - 1  # beside the filter's estimate
     return int(config.in_channels // config.out_channels)
 
 
 def network_config(network: nn.Module) -> Json:
     """Return what `config.json` of this network holds."""
-    if isinstance(network, ResidualMLP):
-        return {"_class_name": "ResidualMLP", **network.config}
+    if isinstance(network, OWN):
+        return {"_class_name": type(network).__name__, **network.config}
     return _own_config(network)
 
 
@@ -221,15 +229,20 @@ def scheduler_config(scheduler: Any) -> Json:
 
 def _own_config(part: Any) -> Json:
     if not hasattr(part, "to_json_string"):
-        refuse("network", "must be a ResidualMLP or a diffusers UNet2DModel", type(part).__name__)
+        refuse(
+            "network",
+            "must be a ResidualMLP, a ConvUNet or a diffusers UNet2DModel",
+            type(part).__name__,
+        )
     content: Json = json.loads(part.to_json_string())
     return {k: v for k, v in content.items() if k != "_name_or_path"}
 
 
 def component(network: nn.Module) -> tuple[str, Json]:
     """Return the folder of this network and the `model_index.json` that names it."""
-    if isinstance(network, ResidualMLP):
-        return "network", {"_class_name": "Girsanov", "network": ["girsanov", "ResidualMLP"]}
+    if isinstance(network, OWN):
+        name = type(network).__name__
+        return "network", {"_class_name": "Girsanov", "network": ["girsanov", name]}
     version = network_config(network)["_diffusers_version"]
     name = "DDPMPipeline" if phases_of(network) == 1 else "Girsanov"  # diffusers has no such one
     return "unet", {

@@ -13,6 +13,13 @@ With one variance for all (``edm``), (2) and in = sqrt(s / (1 + s v)) are those 
 2022):
 
     m = alpha x_t - sigma v.                                                               (3)
+
+Around a network with convolutions (``residual``) the Wiener filter of (2) is the first guess too,
+and the network corrects it place by place, in units of the filter's own error:
+
+    m = w + r(s) F([alpha x, w], log s),   w = U (mean + skip c),   r^2 = mean_j out_j^2,  (4)
+
+where it is shown x as noisy as it is, and the filter's estimate beside it.
 """
 
 from __future__ import annotations
@@ -110,6 +117,27 @@ class LinearPreconditioning:
         rest = 1 / (1 + s * v)
         inward = s * v.sqrt() * rest if self.kind == "wiener" else (s * rest).sqrt()
         return s * v * rest, (v * rest).sqrt(), inward
+
+
+class ResidualPreconditioning(LinearPreconditioning):
+    """Equation (4); `kind` is ``residual``, the other arguments are those of the base."""
+
+    def __init__(
+        self, moments: Moments, log_range: tuple[float, float], dtype: torch.dtype
+    ) -> None:
+        super().__init__("wiener", moments, log_range, dtype)
+        self.kind = "residual"
+
+    def denoise(self, network: Call, x: Tensor, snr: Tensor, label: Tensor | None) -> Tensor:
+        """Return equation (4)."""
+        mean, skip, out, _, level = self.levels_met(snr, x, self._around)
+        c = self.basis.to_coordinates(x.flatten(1) - mean)
+        w = (mean + self.basis.from_coordinates(skip * c)).reshape(x.shape)
+        s = snr.to(x.device).reshape(-1, *[1] * (x.ndim - 1))
+        alpha = (s / (1 + s)).sqrt().to(x)
+        f = network(torch.cat([alpha * x, w], 1).to(self.dtype), level, label)
+        r = out.square().mean(1).sqrt().reshape(alpha.shape)
+        return torch.addcmul(w, r, f.to(x))
 
 
 def working_variances(moments: Moments, kind: str) -> Array:

@@ -2,49 +2,33 @@
 
 from __future__ import annotations
 
-import copy
 import math
-import time
-from collections.abc import Iterator
-from importlib.util import find_spec
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
-import torch
-from torch import nn
 
 from .._checks import require, require_choice, require_count, require_number
 from .._files import write_text
-from .._processes import ALONE, Processes
 from .._signatures import takes
 from ..data.dataset import Dataset
-from ..denoise.mlp import ResidualMLP, mlp_size
+from ..denoise.mlp import ResidualMLP
 from ..denoise.network import NetworkDenoiser
-from ..denoise.unet import build_unet
-from ..moments import measure_moments, with_classes
-from ..noise import NoiseSource
 from ..sampling.sampler import PROCESSES
-from .checkpoint import json_line, load_checkpoint, require_free_folder
+from .build import build_trainer, set_dropout, training_moments
+from .checkpoint import Checkpoint, json_line, load_checkpoint, require_free_folder
+from .choice import Choice, candidates, steps_in, timed_choice, too_little, usual_choice
 from .loop import Trainer
-from .objective import OBJECTIVES, build_objective
+from .objective import OBJECTIVES
 from .options import FitKeywords, FitOptions, TrainOptions
 
 if TYPE_CHECKING:
-    from .._typing import Json, PathLike, Progress, Tensor
+    from .._typing import Json, PathLike, Progress
 
 MINUTES = 3.0
-SMALL_IMAGE = 16 * 16  # values an image may have for the MLP to serve when diffusers is missing
 FEWEST_EXAMPLES = 10  # examples a data set must hold
-MOST_DROPOUT = 0.3
-CHUNK = 1024  # examples read at once to measure moments
 LATE = 1.1  # of the minutes asked for, after which a run ends where it is
-TIMED_STEPS, TIMED_SECONDS = 40, 2.0  # the warm-up that turns minutes into steps
-NETWORK_CHOICES = ("auto", "mlp", "unet")
-RATE = 1e-3  # of the MLP and of a UNet whose finest level is 32 wide
-BATCH_SIZES = {"mlp": 256, "unet": 64}
-ZERO_AT_START = ("outward.weight", "modulation.weight", "conv_out.weight")
-EMBEDDINGS = ("label.weight", "class_embedding.weight")
 
 
 @takes(FitOptions)
@@ -57,51 +41,54 @@ def fit(train: Dataset, **keywords: Unpack[FitKeywords]) -> NetworkDenoiser:
     train: the examples; held_out: measures the run and stops it early, None sets a tenth of
     `train` aside; out: a new folder, in diffusers' layout, with log.jsonl and checkpoint/;
     minutes or steps: how long, 3 minutes if neither, minutes become a number of steps after a
-    short timing; seed: of all randomness; network: ``mlp``, ``unet`` (images, needs diffusers)
-    or ``auto`` (the UNet for images if diffusers is installed: it learns more in as many
-    minutes and answers several times slower; else the MLP); process: ``vp``, or ``cld`` to learn
-    on (x, v) of critically damped Langevin diffusion by hybrid score matching, which leaves v_0
-    out of the target (Dockhorn et al., 2022); objective: ``edm`` or ``ledger``;
-    batch_size: examples a step; resume: go on from out/checkpoint if
-    there is one; processes: each takes its slice of every batch (for `steps`, not minutes) and
-    the first one writes; progress: called with (steps done, of how many). Raises InputError for
-    data too small, a folder in use, a checkpoint of another run, or a loss that stays not finite
-    (after saving the best weights so far).
+    short timing; seed: of all randomness; network: ``mlp``, ``conv`` (series, pictures, volumes),
+    ``unet`` (pictures, of diffusers) or ``auto``: the MLP for rows of numbers; for arrays with
+    axes the largest of a few networks that makes 2,000 steps in the minutes on this machine, or
+    with `steps` diffusers' UNet for pictures, if it is installed, and else ``conv``; process:
+    ``vp``, or ``cld`` to learn on (x, v) of critically damped Langevin diffusion by hybrid score
+    matching, which leaves v_0 out of the target (Dockhorn et al., 2022); objective: ``edm`` or
+    ``ledger``; batch_size: examples a step; resume: go on from out/checkpoint if there is one;
+    processes: each takes its slice of every batch (for `steps`, not minutes) and the first one
+    writes; progress: called with (steps done, of how many); say: with a line, where the minutes
+    are too few. Raises InputError for data too small, a folder in use, a checkpoint of another
+    run, or a loss that stays not finite (after saving the best weights so far).
     """
     request = FitOptions(**keywords)
     options, processes = request.options or TrainOptions(), request.processes
     steps, seed, held_out = request.steps, request.seed, request.held_out
     rule = "must be a data set, as gv.load_data makes of a file or an array"
     require(isinstance(train, Dataset), "train", rule, type(train).__name__)
-    kind = _network_kind(request.network, train.shape)
+    choice = usual_choice(train.shape, request, options)
     together = processes.count == 1 or steps is not None  # clocks differ, and steps do not
     require(together, "steps", "must be given where several processes train", None)
-    batch_size = require_count("batch_size", request.batch_size or BATCH_SIZES[kind])
+    require_count("batch_size", choice.batch_size)
     folder = _folder(request.out, request.resume)
-    asked: Json = {
-        "minutes": _minutes(request.minutes, steps), "steps": steps if steps is None else
-        int(steps), "seed": require_count("seed", seed, 0), "network": kind,
-        "process": require_choice("process", request.process, PROCESSES),
-        "objective": require_choice("objective", request.objective, OBJECTIVES),
-        "batch_size": batch_size, "options": options.to_json(),
-    }  # fmt: skip
     parts = _parts(train, held_out, seed)
-    asked["data"] = [part.fingerprint for part in parts]
-    asked["label_shares"] = _label_shares(train)
-    asked["lineage"] = train.lineage
-    # what only stopped the run early has been seen too: an audit on it would flatter the model
-    asked["seen"] = [part.lineage for part in (train, held_out) if part is not None]
+    asked = _asked(request, train, parts)
     saved = load_checkpoint(folder / "checkpoint") if folder and request.resume else None
+    moments = training_moments(parts[0])
+    if request.network == "auto" and options.width is None and len(train.shape) > 1:
+        if saved:
+            choice = _chosen(saved, train.shape, choice, request.batch_size)
+        elif steps is None:
+            choice = timed_choice(parts, moments, asked, request)
+    options = replace(options, width=choice.width)
+    asked = {"network": choice.network, "batch_size": choice.batch_size,
+             "options": options.to_json(), **asked}  # fmt: skip
     if folder and saved:
         saved.require_settings(asked, folder / "checkpoint")
-    trainer = _trainer(parts, kind, asked, options, processes)
+    trainer = build_trainer(parts, moments, asked, options, processes)
     if folder and saved:
         trainer.restore(saved, folder / "checkpoint")
-    total = trainer.steps if saved else steps or _steps_in(trainer, asked["minutes"])
+    total = trainer.steps if saved else steps or steps_in(trainer, asked["minutes"])
+    advice = None if asked["minutes"] is None else too_little(total, asked["minutes"])
+    if advice and request.say:
+        request.say(advice)
     set_dropout(trainer, total)
     with processes.together():  # everything is read and refused before anything is written
-        enough = batch_size >= processes.count
-        require(enough, "batch_size", f"must be at least {processes.count}", batch_size)
+        enough = choice.batch_size >= processes.count
+        require(enough, "batch_size", f"must be at least {processes.count}",
+                choice.batch_size)  # fmt: skip
     _run(trainer, total, (folder, asked), request.progress)
     return trainer.model
 
@@ -128,14 +115,33 @@ def _run(
                 trainer.model.save(folder)
 
 
-def _network_kind(network: str, shape: tuple[int, ...]) -> str:
-    kind = require_choice("network", network, NETWORK_CHOICES)
-    if kind != "auto":
-        return kind
-    if len(shape) != 3:
-        return "mlp"
-    missing = find_spec("diffusers") is None
-    return "mlp" if missing and math.prod(shape) <= SMALL_IMAGE else "unet"
+def _asked(request: FitOptions, train: Dataset, parts: tuple[Dataset, Dataset]) -> Json:
+    """Return what the run is asked for, beside its network, and what it will have seen."""
+    steps, held_out = request.steps, request.held_out
+    return {
+        "minutes": _minutes(request.minutes, steps),
+        "steps": steps if steps is None else int(steps),
+        "seed": require_count("seed", request.seed, 0),
+        "process": require_choice("process", request.process, PROCESSES),
+        "objective": require_choice("objective", request.objective, OBJECTIVES),
+        "data": [part.fingerprint for part in parts],
+        "label_shares": _label_shares(train),
+        "lineage": train.lineage,
+        # what only stopped the run early has been seen too: an audit on it would flatter the model
+        "seen": [part.lineage for part in (train, held_out) if part is not None],
+    }
+
+
+def _chosen(
+    saved: Checkpoint, shape: tuple[int, ...], usual: Choice, batch_size: int | None
+) -> Choice:
+    """Return what the run of a checkpoint had chosen, `usual` where that cannot be its choice."""
+    before = saved.settings
+    for choice in candidates(shape):
+        width = before.get("options", {}).get("width")
+        if (choice.network, choice.width) == (before.get("network"), width):
+            return replace(choice, batch_size=batch_size or before["batch_size"])
+    return usual
 
 
 def _folder(out: PathLike | None, resume: bool) -> Path | None:
@@ -178,114 +184,6 @@ def _parts(train: Dataset, held_out: Dataset | None, seed: int) -> tuple[Dataset
     count = max(2, round(len(train) / 10))
     first, second = train.split(1 - count / len(train), seed=seed)
     return first.with_standardisation(units), second.with_standardisation(units)
-
-
-def _trainer(
-    parts: tuple[Dataset, Dataset], kind: str, asked: Json, options: TrainOptions,
-    processes: Processes = ALONE,
-) -> Trainer:  # fmt: skip
-    train = parts[0]
-    moments = measure_moments(_chunks(train), train.shape)
-    require(moments.variance > 0, "train", "must hold examples that differ; they are all equal")
-    names = label_names(train)
-    moments = with_classes(moments, _labelled(train), len(names)) if names else moments
-    phases = 2 if asked["process"] == "cld" else 1
-    network = build_network(kind, train.shape, len(names), options, phases=phases)
-    initialise(network.eval(), asked["seed"])
-    low, high = options.log_snr
-    model = NetworkDenoiser(
-        network, train.shape, "v" if kind == "unet" else options.preconditioning, moments,
-        train.standardisation, (math.exp(low), math.exp(high)), names,
-    )  # fmt: skip
-    usual = "cuda" if torch.cuda.is_available() else "cpu"
-    device = options.device or processes.device or usual
-    if options.compiled:
-        network.compile()
-    objective = build_objective(asked["objective"], moments, options.log_snr)
-    return Trainer(
-        model.to(device), objective, parts, seed=asked["seed"], batch_size=asked["batch_size"],
-        options=options, rate=options.learning_rate or _rate(network), processes=processes,
-    )  # fmt: skip
-
-
-def _rate(network: Any) -> float:
-    if isinstance(network, ResidualMLP):
-        return RATE
-    return RATE * min(1.0, 32 / int(network.config.block_out_channels[0]))
-
-
-def label_names(train: Dataset) -> tuple[str, ...]:
-    """Return one name a class, () for data without labels."""
-    return () if train.labels is None else tuple(train.label_names)
-
-
-def _chunks(data: Dataset) -> Iterator[Tensor]:
-    for first in range(0, len(data), CHUNK):
-        yield data.batch(slice(first, min(first + CHUNK, len(data))))
-
-
-def _labelled(data: Dataset) -> Iterator[tuple[Tensor, Tensor]]:
-    for first in range(0, len(data), CHUNK):
-        rows = slice(first, min(first + CHUNK, len(data)))
-        label = data.batch_labels(rows)
-        assert label is not None
-        yield data.batch(rows), label
-
-
-def build_network(
-    kind: str, shape: tuple[int, ...], classes: int, options: TrainOptions, *, phases: int = 1
-) -> nn.Module:
-    """Return an untrained network of this kind without touching the global random state."""
-    with torch.random.fork_rng(devices=[]):
-        if kind == "unet":
-            return build_unet(shape, classes, options.width, phases)  # type: ignore[no-any-return]
-        d = math.prod(shape)
-        width, depth = mlp_size(d)
-        return ResidualMLP(
-            d, options.width or width, options.depth or depth, classes=classes, phases=phases
-        )
-
-
-def initialise(network: nn.Module, seed: int) -> None:
-    """Set the weights from `seed`: normal with variance 1 / fan-in (1 for a label's vector),
-    gains 1, shifts 0.
-
-    The last layer starts at zero, so that the network starts as its preconditioning.
-    """
-    source = NoiseSource(seed, "weights")
-    with torch.no_grad():
-        for i, (name, p) in enumerate(sorted(network.named_parameters())):
-            if p.ndim == 1:
-                p.fill_(1.0 if name.endswith("weight") else 0.0)
-            elif name.endswith(ZERO_AT_START):
-                p.zero_()
-            else:
-                fan = p[0].numel()
-                z = source.normal(i, 0, len(p), fan).reshape(p.shape)
-                p.copy_(z if name.endswith(EMBEDDINGS) else z / math.sqrt(fan))
-
-
-def set_dropout(trainer: Trainer, steps: int) -> None:
-    """Give the MLP the dropout asked for, or one that grows with the times an example is seen."""
-    network, asked = trainer.model.network, trainer.options.dropout
-    if isinstance(network, ResidualMLP):
-        seen = steps * trainer.batch_size / len(trainer.train)
-        network.dropout = min(seen / 1000, MOST_DROPOUT) if asked is None else asked
-
-
-def _steps_in(trainer: Trainer, minutes: Any) -> int:
-    """Return how many steps fit in `minutes`, from a few steps on a copy thrown away."""
-    trial = trainer.like(copy.deepcopy(trainer.model), copy.deepcopy(trainer.objective))
-    if isinstance(trial.model.network, ResidualMLP):
-        trial.model.network.dropout = MOST_DROPOUT  # what it may cost
-    trial.step()  # the first one pays for allocations
-    took: list[float] = []
-    while len(took) < 3 or (len(took) < TIMED_STEPS and sum(took) < TIMED_SECONDS):
-        start = time.perf_counter()
-        trial.step()
-        took.append(time.perf_counter() - start)
-    # the median, not the mean: a busy moment of the machine is no reason to train little
-    return max(20, int(float(minutes) * 60 / (float(np.median(took)) * 1.15)))  # and evaluations
 
 
 def _record(trainer: Trainer, asked: Json) -> Json:

@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 HIDDEN = 0.1  # share of labels hidden in training, so that "no label" is learnt too
 BAD_STEPS = 20  # in a row whose loss is not finite before training gives up
 VALIDATION_LEVELS = 17
+VALIDATION_SHARE = 0.1  # of the time, at most
+EVALUATIONS, FEWEST_VALIDATED = 20, 32  # in a run if they can be afforded; examples of each
+JUDGED_EVALUATIONS, JUDGED_STEPS = 10, 300  # before which no run is stopped for what they say
 STREAMS = ("noise", "level", "label", "shuffle", "complement")  # of the random numbers
 
 
@@ -66,6 +69,7 @@ class Trainer:
         )
         self.own = slice(first, after)  # of every batch
         self.seed, self.batch_size, self.steps = seed, batch_size, 1
+        self.evaluations = 1  # until `run` knows how many steps there will be
         self.parameters = list(model.network.parameters())
         self.smooth = SmoothInLevel(model.network, options.fastest)
         decay = options.weight_decay
@@ -187,8 +191,8 @@ class Trainer:
         training after which the run ends early, because the machine is slower than it was.
         """
         self.steps = steps
-        every = max(1, steps // self.options.evaluations)
         self._begin_validation()
+        every = -(-steps // self.evaluations)
         try:
             while True:
                 late = self.counters.seconds >= seconds
@@ -211,8 +215,8 @@ class Trainer:
         """Return whether validation has not improved for as long as the options allow."""
         # the averaged weights of a young run trail behind, so its first half is never judged
         c = self.counters
-        old = 2 * c.step >= self.steps and c.stale >= self.options.patience
-        return self.options.early_stopping and old
+        old = len(c.log) > JUDGED_EVALUATIONS and c.step >= max(JUDGED_STEPS, self.steps / 2)
+        return self.options.early_stopping and old and c.stale >= self.options.patience
 
     def _due(self, every: int) -> bool:
         step, log = self.counters.step, self.counters.log
@@ -232,10 +236,14 @@ class Trainer:
 
     def _begin_validation(self) -> None:
         self.log_snrs = np.linspace(*self.options.log_snr, VALIDATION_LEVELS)
-        # an evaluation costs a third of a step an example: all of them about a tenth of the run
-        share = 0.3 * self.steps * self.batch_size
-        afford = int(share / (self.options.evaluations * VALIDATION_LEVELS))
-        count = min(len(self.held_out), max(32, min(afford, 512)))
+        # an example costs a third of what it does in a step: all evaluations take about a tenth
+        afford = int(VALIDATION_SHARE * 3 * self.steps * self.batch_size / VALIDATION_LEVELS)
+        fewest = min(len(self.held_out), FEWEST_VALIDATED)
+        self.evaluations = self.options.evaluations or max(
+            1,
+            min(EVALUATIONS, afford // fewest - 1),  # and one before the first step
+        )
+        count = min(len(self.held_out), max(fewest, min(afford // (self.evaluations + 1), 512)))
         keys = NoiseSource(self.seed, "validation rows").uniform(0, 0, len(self.held_out))
         rows = np.sort(np.argsort(keys, kind="stable")[:count])
         self.examples = self.held_out.batch(rows)

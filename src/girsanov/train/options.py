@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, TypedDict
 
@@ -17,18 +18,18 @@ if TYPE_CHECKING:
 class TrainOptions:
     """The knobs that rarely need turning.
 
-    learning_rate: at its top, None for 1e-3, less for wide UNets; weight_decay: of AdamW;
-    dropout: of the MLP, None for a thousandth for each time an example is seen, at most 0.3;
-    warm_up: share of the steps over which the rate rises; clip: largest norm of the gradient of
-    the loss in nats per dimension; averaging: g of equation (1) of `train.loop`; evaluations:
-    of the held-out ledger, in a whole run; early_stopping: keep the weights that are best on
-    held-out data, not the last ones; patience: evaluations without a better one before
-    stopping; log_snr: range trained; preconditioning: ``wiener`` or ``edm``, for the MLP;
-    width: of the MLP, or of the UNet's finest level; depth: of the MLP; None picks them;
-    fastest: radians a timestep of the fastest feature of its level that a UNet heeds, 1 for all;
-    device: None takes an accelerator when there is one; precision: of the network's matrix
-    products, ``float32`` or ``bfloat16`` (weights, sums and the optimiser stay in float32);
-    compiled: by `torch.compile`, which changes the last digits.
+    learning_rate: at its top, None for 1e-3, less for wide UNets, 2e-3 for ConvUNets;
+    weight_decay: of AdamW; dropout: of the MLP, None for a thousandth for each time an example is
+    seen, at most 0.3; warm_up: share of the steps over which the rate rises; clip: largest norm of
+    the gradient of the loss in nats per dimension; averaging: g of equation (1) of `train.loop`;
+    evaluations: of the held-out ledger, in a whole run, None for 20 or as many as take a tenth of
+    it; early_stopping: keep the weights that are best on held-out data, not the last ones;
+    patience: evaluations without a better one before stopping; log_snr: range trained;
+    preconditioning: ``wiener`` or ``edm``, for the MLP; width: of the MLP, or of the finest level
+    of another; depth: of the MLP; None picks them; fastest: radians a timestep of the fastest
+    feature of its level that a UNet heeds, 1 for all; device: None takes an accelerator when there
+    is one; precision: of the network's matrix products, ``float32`` or ``bfloat16`` (weights, sums
+    and the optimiser stay in float32); compiled: by `torch.compile`, which changes the last digits.
     """
 
     learning_rate: float | None = None
@@ -37,7 +38,7 @@ class TrainOptions:
     warm_up: float = 0.03
     clip: float = 1.0
     averaging: float = 16.97
-    evaluations: int = 20
+    evaluations: int | None = None
     early_stopping: bool = True
     patience: int = 6
     log_snr: tuple[float, float] = (-7.0, 9.0)
@@ -60,7 +61,8 @@ class TrainOptions:
         require_number("averaging", self.averaging, above=0.0)
         # the slowest of the narrowest UNet: without it, that one would not know its level at all
         require_number("fastest", self.fastest, above=1e-3)
-        require_count("evaluations", self.evaluations)
+        if self.evaluations is not None:
+            require_count("evaluations", self.evaluations)
         require_count("patience", self.patience)
         require_choice("preconditioning", self.preconditioning, ("wiener", "edm"))
         # float16 would need its loss scaled, or gradients vanish
@@ -88,6 +90,7 @@ class FitKeywords(TypedDict, total=False):
     resume: bool
     processes: Processes
     progress: Progress | None
+    say: Callable[[str], None] | None
     options: TrainOptions | None
 
 
@@ -107,4 +110,5 @@ class FitOptions:
     resume: bool = False
     processes: Processes = ALONE
     progress: Progress | None = None
+    say: Callable[[str], None] | None = None
     options: TrainOptions | None = None

@@ -17,7 +17,7 @@ from .._checks import (
 )
 from .._files import read_format, write_json
 from ..data import load_data
-from ..train.fit import NETWORK_CHOICES
+from ..train.choice import NETWORK_CHOICES
 from . import audit, fit, plan, report, sample
 from .requests import (
     AuditRequest,

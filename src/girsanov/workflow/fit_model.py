@@ -45,8 +45,9 @@ def fit(
     """Train on a data set, keeping the share `request.held_out` of it back for the audit.
 
     The model records the command that fits it again, by steps, since minutes depend on the
-    machine. progress(done, total) counts steps; say: what to do with each line that is worth
-    knowing of the data before the training begins. Raises InputError where the data has no labels
+    machine, and by the network that `auto` chose for these minutes. progress(done, total) counts
+    steps; say: what to do with each line that is worth knowing of the data, or of minutes that are
+    too few, before the training begins. Raises InputError where the data has no labels
     to learn or too few examples, and as `girsanov.fit`.
     """
     out = Path(request.out)
@@ -57,18 +58,30 @@ def fit(
         for note in notes:
             say(note)
     among = processes()
-    options = TrainOptions(precision=request.precision, compiled=request.compile)
+    options = TrainOptions(
+        width=request.width, precision=request.precision, compiled=request.compile
+    )
     model = train_on(
         train, out=out, minutes=request.minutes, steps=request.steps, seed=request.seed,
         network=request.network, process=request.process, objective=request.objective,
         batch_size=request.batch_size, resume=request.resume, processes=among,
-        progress=progress, options=options,
+        progress=progress, say=say, options=options,
     )  # fmt: skip
     again = replace(request, minutes=None, steps=model.training["steps"])
+    if request.network == "auto":
+        again = replace(again, **_chosen(model.training))
     model.training |= {"command": again.command(), "notes": notes}
     if not among.rank:
         model.save(out)
     return FitResult(model, out, notes)
+
+
+def _chosen(run: Json) -> Json:
+    """Return the options that name what `auto` took, where it may be another one next time."""
+    width = run["options"]["width"]
+    if run["network"] == "mlp" or width is None:
+        return {}
+    return {"network": run["network"], "width": width, "batch_size": run["batch_size"]}
 
 
 def _read(request: FitRequest) -> Dataset:

@@ -51,8 +51,9 @@ class FitRequest(Request):
     train, 3 minutes by default; held_out: the share kept back, 0 for none; conditional: learn the
     classes that come with the data; labels: the column or array that holds them, which are then
     learnt too; drop, only: columns of a table to leave out, or to keep alone; network: ``auto``,
-    ``mlp`` or ``unet``; process: ``vp`` or ``cld``; objective: ``edm`` or ``ledger``; batch_size:
-    examples a step; precision, compile: of the network's matrix products, ``float32`` or
+    ``mlp``, ``conv`` or ``unet``; width: of the network, of its finest level where it has levels;
+    process: ``vp`` or ``cld``; objective: ``edm`` or ``ledger``; batch_size: examples a step;
+    precision, compile: of the network's matrix products, ``float32`` or
     ``bfloat16``, and by torch.compile; seed: of all randomness; resume: go on with the run in out.
     """
 
@@ -67,6 +68,7 @@ class FitRequest(Request):
     drop: Sequence[str] = ()
     only: Sequence[str] = ()
     network: str = "auto"
+    width: int | None = None
     process: str = "vp"
     objective: str = "edm"
     batch_size: int | None = None
