@@ -71,13 +71,18 @@ class Dataset:
             return self.given
         return self.teacher.standardisation if self.teacher else self.rows.learn(self.index)
 
+    @property
+    def is_table(self) -> bool:
+        """Whether the rows are of named columns."""
+        return self.rows.tabular
+
     @cached_property
-    def training_units(self) -> Standardisation:
-        """The units that `fit` trains in: `standardisation`, but of a table its normal scores."""
-        if self.given is not None:
+    def scored_units(self) -> Standardisation:
+        """The units of a table's normal scores, learnt on first use."""
+        if self.given is not None and getattr(self.given, "scored", False):
             return self.given
         teacher = self.teacher or self
-        return teacher.rows.learn_to_train(teacher.index)
+        return teacher.rows.learn_scores(teacher.index)
 
     @cached_property
     def fingerprint(self) -> str:

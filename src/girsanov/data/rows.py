@@ -16,7 +16,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,9 +54,11 @@ class RowSource(ABC):
     def learn(self, index: Index | None) -> Standardisation:
         """Learn a standardisation from rows `index`, or from all of them."""
 
-    def learn_to_train(self, index: Index | None) -> Standardisation:
-        """Learn the units that a network of `fit` is trained in."""
-        return self.learn(index)
+    tabular: ClassVar[bool] = False  # whether rows are of named columns, which have scores
+
+    def learn_scores(self, index: Index | None) -> Standardisation:
+        """Learn the normal scores of a table's columns."""
+        raise NotImplementedError
 
     @abstractmethod
     def content(self) -> Iterator[bytes | memoryview]:

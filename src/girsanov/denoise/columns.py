@@ -1,4 +1,5 @@
-r"""A denoiser of tables: each column's own law is exact, and a network says how they hang together.
+r"""A denoiser of tables: each column's own law is exact, and a network says how they hang
+together.
 
 In the units of a table's scores the law of a column alone is known, a mixture with weights w_k of
 atoms v_k and of slices [a_k, b_k] of N(0, 1). Given x = x0 + z / sqrt(s), component k has
@@ -21,15 +22,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
+from .._checks import require
 from ..data.table.mixtures import Mixture, OneOf
 
 if TYPE_CHECKING:
-    from .._typing import Tensor
+    from .._typing import Json, Tensor
     from .precondition import Call
 
 HALF_LOG_2_PI = 0.5 * math.log(2 * math.pi)
@@ -52,7 +54,6 @@ class ColumnPreconditioning:
         tables = component_tables(laws)
         self.tables = {name: torch.from_numpy(values) for name, values in tables.items()}
         self.components, self.columns = len(tables["column"]), len(laws)
-        self.coordinates = len(tables["offset"])
 
     def denoise(self, network: Call, x: Tensor, snr: Tensor, label: Tensor | None) -> Tensor:
         """Return equation (3)."""
@@ -80,7 +81,9 @@ class ColumnPreconditioning:
         density, inner = _slices(x[:, t["coordinate"][sliced]], s, t["low"], t["high"])
         # N(x; v, 1/s) is counted without its factor, so a slice is counted in units of it
         density = density + t["log_weight"][sliced] - t["log_mass"]
-        logs = logs.index_copy(1, sliced, density - 0.5 * s.log().expand(len(x), 1) + HALF_LOG_2_PI)
+        logs = logs.index_copy(
+            1, sliced, density - 0.5 * s.log().expand(len(x), 1) + HALF_LOG_2_PI
+        )
         return logs, means.index_copy(1, sliced, inner)
 
     def _shares(self, logs: Tensor, t: dict[str, Tensor]) -> Tensor:
@@ -97,9 +100,11 @@ class ColumnPreconditioning:
         none = t["offset"].expand(len(shares), -1)
         return none.index_add(1, t["coordinate"], shares * means)
 
-    def shown(self) -> int:
-        """Return how many numbers the network is shown."""
-        return self.components + 2 * self.coordinates
+    def require_fits(self, config: Json) -> None:
+        """Refuse the configuration of a network that is of other columns."""
+        fits = component_sizes(self.tables) == (config.get("dimension"), config.get("inputs"))
+        rule = f"must be of the {self.components} components of its columns"
+        require(fits, "network", rule, config.get("dimension"))
 
 
 def _slices(x: Tensor, s: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
@@ -118,6 +123,12 @@ def _slices(x: Tensor, s: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Te
     variance = 1 + 1 / s
     log_density = -0.5 * x.square() / variance - 0.5 * variance.log() - HALF_LOG_2_PI
     return log_density + log_z, torch.minimum(torch.maximum(mean, low), high)
+
+
+def component_sizes(tables: dict[str, Any]) -> tuple[int, int]:
+    """Return how many numbers the network answers, and how many it is shown."""
+    components = len(tables["column"])
+    return components, components + 2 * len(tables["offset"])
 
 
 def component_tables(laws: Sequence[Mixture | OneOf]) -> dict[str, np.ndarray]:
@@ -145,11 +156,11 @@ def component_tables(laws: Sequence[Mixture | OneOf]) -> dict[str, np.ndarray]:
         offset.append(0.0)
     table, slices = np.asarray(rows).T, np.asarray(cut).reshape(-1, 3).T
     names = ("column", "coordinate", "log_weight", "place", "is_corner", "inverse", "pull")
-    tables = {name: np.float64(values) for name, values in zip(names, table, strict=False)}
+    tables: dict[str, Any] = dict(zip(names, table[:-1], strict=True))
     tables |= {name: tables[name].astype(np.int64) for name in ("column", "coordinate")}
     low, high, log_mass = slices
     return {
-        **tables, "sliced": np.flatnonzero(table[7]), "low": low, "high": high,
+        **tables, "sliced": np.flatnonzero(table[-1]), "low": low, "high": high,
         "log_mass": log_mass, "offset": np.asarray(offset),
     }  # fmt: skip
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 ACCEPTED = "a model folder, a diffusers pipeline folder, or a law in a .json file"
 COMPONENTS = {"ResidualMLP": "network", "ConvUNet": "network", "UNet2DModel": "unet"}
 PRECONDITIONINGS = {
-    "ResidualMLP": ("wiener", "edm"), "ConvUNet": ("residual",), "UNet2DModel": ("v",),
+    "ResidualMLP": ("wiener", "edm", "columns"), "ConvUNet": ("residual",), "UNet2DModel": ("v",),
 }  # fmt: skip
 FIELDS: dict[str, type] = {
     "preconditioning": str, "shape": list, "snr_range": list, "label_names": list,
@@ -137,7 +137,7 @@ def _assembled(folder: Path, record: Json, parts: tuple[nn.Module, Moments]) -> 
     require(record["preconditioning"] in right, where,
             f"must have preconditioning {' or '.join(right)}",
             record["preconditioning"])  # fmt: skip
-    made_for = _width(network)
+    made_for = shape if record["preconditioning"] == "columns" else _width(network)
     require(made_for == ((d,) if isinstance(network, ResidualMLP) else shape), where,
             f"must have the shape of its network, {made_for}", shape)  # fmt: skip
     names = tuple(str(name) for name in record["label_names"])

@@ -34,8 +34,8 @@ class ResidualMLP(nn.Module):
 
     dimension: d of the flattened example; width: of h; depth: blocks K; classes: labels
     0..classes-1, 0 for none; embedding: size of e; phases: numbers shown for each one
-    predicted, 2 in phase space; inputs: numbers shown, None for phases d. `dropout`, 0 unless set, is D's share and
-    `generator` its source; neither is part of the saved network.
+    predicted, 2 in phase space; inputs: numbers shown, None for phases d. `dropout`, 0 unless
+    set, is D's share and `generator` its source; neither is part of the saved network.
     """
 
     def __init__(

@@ -22,6 +22,8 @@ from torch import nn
 
 from .._checks import refuse, require
 from .._files import sha256_of, write_json, write_tensors
+from ..data.table.table_units import TableStandardisation
+from .columns import ColumnPreconditioning
 from .convolutional import ConvUNet
 from .mlp import ResidualMLP
 from .precondition import (
@@ -38,6 +40,7 @@ from .unet import unet_scheduler
 if TYPE_CHECKING:
     from .._typing import Json, PathLike, Tensor
     from ..data.standardise import Standardisation
+    from ..data.table.mixtures import Mixture, OneOf
     from ..moments import Moments
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
@@ -50,7 +53,8 @@ class NetworkDenoiser:
     """m(x, s) by a network and its preconditioning, in standardised units.
 
     network: `ResidualMLP`, `ConvUNet` or `diffusers.UNet2DModel`; shape: of one example;
-    preconditioning: ``wiener``, ``edm`` (MLP), ``residual`` (ConvUNet) or ``v`` (UNet); moments,
+    preconditioning: ``wiener``, ``edm``, ``columns`` (MLP), ``residual`` (ConvUNet) or ``v``
+    (UNet); moments,
     standardisation: of the training data; snr_range: lowest and highest trained SNR; label_names:
     one a class, empty when it takes no labels; training: what was run; scheduler: of diffusers,
     for ``v`` only, None builds it.
@@ -88,6 +92,10 @@ class NetworkDenoiser:
         ends = log_range(self.snr_range)
         if self.preconditioning == "residual":
             return ResidualPreconditioning(self.moments, ends, self.dtype)
+        if self.preconditioning == "columns":
+            columns = ColumnPreconditioning(laws_of(self.standardisation), ends, self.dtype)
+            columns.require_fits(network_config(self.network))
+            return columns
         return LinearPreconditioning(self.preconditioning, self.moments, ends, self.dtype)
 
     def _fingerprint(self) -> str:
@@ -99,7 +107,9 @@ class NetworkDenoiser:
         return sha256_of(*parts, self.moments.mean, self.moments.variances, *axes)
 
     def _decisive(self) -> Json:
+        columns = self.preconditioning == "columns"  # whose laws the units are
         return {
+            **({"units": self.standardisation.to_json()} if columns else {}),
             "network": network_config(self.network),
             "scheduler": None if self.scheduler is None else scheduler_config(self.scheduler),
             "preconditioning": self.preconditioning,
@@ -198,6 +208,14 @@ class NetworkDenoiser:
             "training": self.training,
             "fingerprint": self.fingerprint,
         }
+
+
+def laws_of(units: Standardisation) -> tuple[Mixture | OneOf, ...]:
+    """Return what each column of a table is alone; InputError for other units."""
+    rule = "must be of a table in units of its scores, where the preconditioning is of columns"
+    if not isinstance(units, TableStandardisation) or not units.scored:
+        refuse("standardisation", rule, units.kind)
+    return units.mixtures
 
 
 def weights_of(network: nn.Module) -> dict[str, np.ndarray]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,9 +12,11 @@ from torch import nn
 from .._checks import require
 from .._processes import ALONE, Processes
 from ..data.dataset import Dataset
+from ..data.table.mixtures import Mixture, OneOf
+from ..denoise.columns import component_sizes, component_tables
 from ..denoise.convolutional import ConvUNet, conv_size
-from ..denoise.mlp import ResidualMLP, mlp_size
-from ..denoise.network import NetworkDenoiser
+from ..denoise.mlp import ResidualMLP, column_mlp_size, mlp_size
+from ..denoise.network import NetworkDenoiser, laws_of
 from ..denoise.unet import build_unet
 from ..moments import Moments, measure_moments, with_classes
 from ..noise import NoiseSource
@@ -53,10 +55,16 @@ def build_trainer(
     train, kind = parts[0], asked["network"]
     names = label_names(train)
     phases = 2 if asked["process"] == "cld" else 1
-    network = build_network(kind, train.shape, len(names), options, phases=phases)
+    network: nn.Module
+    if kind == "columns":
+        network = column_network(laws_of(train.standardisation), len(names), options)
+    else:
+        network = build_network(kind, train.shape, len(names), options, phases=phases)
     initialise(network.eval(), asked["seed"])
     low, high = options.log_snr
-    around = {"unet": "v", "conv": "residual"}.get(kind, options.preconditioning)
+    around = {"unet": "v", "conv": "residual", "columns": "columns"}.get(
+        kind, options.preconditioning
+    )
     model = NetworkDenoiser(
         network, train.shape, around, moments,
         train.standardisation, (math.exp(low), math.exp(high)), names,
@@ -116,6 +124,19 @@ def build_network(
         return ResidualMLP(
             d, options.width or width, options.depth or depth, classes=classes, phases=phases
         )
+
+
+def column_network(
+    laws: Sequence[Mixture | OneOf], classes: int, options: TrainOptions
+) -> ResidualMLP:
+    """Return the untrained network of a table whose columns have these laws."""
+    components, shown = component_sizes(component_tables(laws))
+    width, depth = column_mlp_size(len(laws))
+    with torch.random.fork_rng(devices=[]):
+        return ResidualMLP(
+            components, options.width or width, options.depth or depth, classes=classes,
+            inputs=shown,
+        )  # fmt: skip
 
 
 def initialise(network: nn.Module, seed: int) -> None:

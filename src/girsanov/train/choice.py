@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._checks import figure, plural, require_choice
+from .._checks import figure, plural, require, require_choice
 from ..denoise.mlp import ResidualMLP
 from .build import MOST_DROPOUT, build_trainer
 from .options import TrainOptions
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from .loop import Trainer
     from .options import FitOptions
 
-NETWORK_CHOICES = ("auto", "mlp", "conv", "unet")
-BATCH_SIZES = {"mlp": 256, "conv": 32, "unet": 64}
+NETWORK_CHOICES = ("auto", "mlp", "columns", "conv", "unet")
+BATCH_SIZES = {"mlp": 256, "columns": 256, "conv": 32, "unet": 64}
 ENOUGH = 2000  # steps that a network should make, if it is not the smallest
 WIDTHS = (16, 32, 64)  # of the networks with convolutions that are tried
 FEW = 1000  # steps below which more minutes are advised
@@ -49,11 +49,16 @@ class Choice:
     batch_size: int
 
 
-def usual_choice(shape: tuple[int, ...], request: FitOptions, options: TrainOptions) -> Choice:
-    """Return what is trained on examples of `shape` where nothing is timed."""
+def usual_choice(train: Dataset, request: FitOptions, options: TrainOptions) -> Choice:
+    """Return what is trained on these examples where nothing is timed."""
     kind = require_choice("network", request.network, NETWORK_CHOICES)
+    table = train.is_table and request.process == "vp"
     if kind == "auto":
-        kind = "mlp" if len(shape) == 1 else "unet" if _takes_unet(shape) else "conv"
+        plain = "columns" if table else "mlp"
+        kind = "conv" if len(train.shape) > 1 else plain
+        kind = "unet" if _takes_unet(train.shape) else kind
+    rule = "must be of rows of a table and of the process vp to be columns"
+    require(table or kind != "columns", "network", rule, request.process)
     return Choice(kind, options.width, request.batch_size or BATCH_SIZES[kind])
 
 

@@ -42,12 +42,14 @@ def fit(train: Dataset, **keywords: Unpack[FitKeywords]) -> NetworkDenoiser:
     `train` aside; out: a new folder, in diffusers' layout, with log.jsonl and checkpoint/;
     minutes or steps: how long, 3 minutes if neither, minutes become a number of steps after a
     short timing; seed: of all randomness; network: ``mlp``, ``conv`` (series, pictures, volumes),
-    ``unet`` (pictures, of diffusers) or ``auto``: the MLP for rows of numbers; for arrays with
-    axes the largest of a few networks that makes 2,000 steps in the minutes on this machine, or
-    with `steps` diffusers' UNet for pictures, if it is installed, and else ``conv``; process:
-    ``vp``, or ``cld`` to learn on (x, v) of critically damped Langevin diffusion by hybrid score
-    matching, which leaves v_0 out of the target (Dockhorn et al., 2022); objective: ``edm`` or
-    ``ledger``; batch_size: examples a step; resume: go on from out/checkpoint if there is one;
+    ``unet`` (pictures, of diffusers), ``columns`` (tables: each column's own law is exact, and an
+    MLP says how they hang together) or ``auto``: that for tables, the MLP for other rows; for
+    arrays with axes the largest of a few networks that makes 2,000 steps in the minutes on this
+    machine, or with `steps` diffusers' UNet for pictures, if it is installed, and else ``conv``;
+    process: ``vp``, or ``cld`` to learn on (x, v) of critically damped Langevin diffusion by
+    hybrid score matching, which leaves v_0 out of the target (Dockhorn et al., 2022); objective:
+    ``edm`` or ``ledger``; batch_size: examples a step; resume: go on from out/checkpoint if there
+    is one;
     processes: each takes its slice of every batch (for `steps`, not minutes) and the first one
     writes; progress: called with (steps done, of how many); say: with a line, where the minutes
     are too few. Raises InputError for data too small, a folder in use, a checkpoint of another
@@ -58,12 +60,12 @@ def fit(train: Dataset, **keywords: Unpack[FitKeywords]) -> NetworkDenoiser:
     steps, seed, held_out = request.steps, request.seed, request.held_out
     rule = "must be a data set, as gv.load_data makes of a file or an array"
     require(isinstance(train, Dataset), "train", rule, type(train).__name__)
-    choice = usual_choice(train.shape, request, options)
+    choice = usual_choice(train, request, options)
     together = processes.count == 1 or steps is not None  # clocks differ, and steps do not
     require(together, "steps", "must be given where several processes train", None)
     require_count("batch_size", choice.batch_size)
     folder = _folder(request.out, request.resume)
-    parts = _parts(train, held_out, seed)
+    parts = _parts(train, held_out, seed, scored=choice.network == "columns")
     asked = _asked(request, train, parts)
     saved = load_checkpoint(folder / "checkpoint") if folder and request.resume else None
     moments = training_moments(parts[0])
@@ -160,14 +162,16 @@ def _minutes(minutes: float | None, steps: int | None) -> float | None:
     return None
 
 
-def _parts(train: Dataset, held_out: Dataset | None, seed: int) -> tuple[Dataset, Dataset]:
+def _parts(
+    train: Dataset, held_out: Dataset | None, seed: int, *, scored: bool = False
+) -> tuple[Dataset, Dataset]:
     require(
         len(train) >= FEWEST_EXAMPLES,
         "train",
         f"must hold at least {FEWEST_EXAMPLES} examples",
         len(train),
     )
-    units = train.standardisation
+    units = train.scored_units if scored else train.standardisation
     if held_out is not None:
         same = held_out.shape == train.shape
         require(same, "held_out", f"must have examples of shape {train.shape}", held_out.shape)

@@ -95,6 +95,11 @@ class NumberColumn:
         """Whether decoded numbers are kept within bounds."""
         return self.bounds is not None and not (self.scores and self.scores.few)
 
+    @property
+    def scored(self) -> bool:
+        """Whether the model has it in units of its scores."""
+        return self.scores is not None
+
     def free(self) -> NumberColumn:
         """Return this with no bounds but those of its dtype."""
         return replace(self, low=None, high=None)
@@ -139,6 +144,7 @@ class CategoryColumn:
     categories: tuple[str, ...]
     frequencies: tuple[float, ...]
     bounded: ClassVar[bool] = False
+    scored: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         """Refuse frequencies that are none, and categories that repeat."""

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from ..._checks import refuse, require
 from .columns import NO_GAPS, NumberColumn
+from .mixtures import Mixture
 from .values import missing
 
 if TYPE_CHECKING:
@@ -176,6 +177,11 @@ class DateColumn:
     def bounded(self) -> bool:
         """Whether decoded dates are kept to those seen."""
         return self.number.bounded
+
+    @property
+    def scored(self) -> bool:
+        """Whether the model has it in units of its scores."""
+        return self.number.scored
 
     def free(self) -> DateColumn:
         """Return this with no bounds but the calendar's."""

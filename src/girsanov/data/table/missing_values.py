@@ -63,6 +63,11 @@ class GapColumn:
         """Whether decoded values are kept within what was seen."""
         return self.inner.bounded
 
+    @property
+    def scored(self) -> bool:
+        """Whether the model has its values in units of their scores."""
+        return self.inner.scored
+
     def free(self) -> GapColumn:
         """Return this without such bounds."""
         return replace(self, inner=self.inner.free())

@@ -97,7 +97,8 @@ class Scores:
         between = np.interp(values, v, z)
         beyond = np.minimum(values - v[0], 0) + np.maximum(values - v[-1], 0)
         with np.errstate(over="ignore"):
-            return np.where(known, self.scores[at], between + beyond / self.unit)
+            scores = np.where(known, self.scores[at], between + beyond / self.unit)
+        return np.asarray(scores)
 
     def decode(self, scores: Array) -> Array:
         """Return the values of scores z [b]."""
@@ -125,9 +126,11 @@ class Scores:
     @staticmethod
     def from_json(content: Json) -> Scores:
         """Return what `to_json` described."""
-        lists = (np.asarray(content[k], np.float64) for k in ("values", "below", "share"))
+        values, below, share = (
+            np.asarray(content[name], np.float64) for name in ("values", "below", "share")
+        )
         unit, few = float(content["unit"]), bool(content["few"])
-        return Scores(*lists, rows=int(content["rows"]), unit=unit, few=few)
+        return Scores(values, below, share, int(content["rows"]), unit, few)
 
 
 def learn_scores(values: NDArray[Any], unit: float) -> Scores:

@@ -50,6 +50,11 @@ class TableStandardisation(Standardisation):
         return (sum(column.width for column in self.columns),)
 
     @property
+    def scored(self) -> bool:
+        """Whether all numbers are in units of their normal scores."""
+        return all(column.scored for column in self.columns)
+
+    @property
     def mixtures(self) -> tuple[Mixture | OneOf, ...]:
         """What each column is alone, where numbers are in units of their scores."""
         return tuple(law for column in self.columns for law in column.mixtures())
@@ -158,9 +163,7 @@ def learn_column(
     return GapColumn(column, gaps / (len(values) if index is None else len(index)))
 
 
-def _learn_numbers(
-    name: str, values: Values, index: Index | None, scored: bool
-) -> NumberColumn:
+def _learn_numbers(name: str, values: Values, index: Index | None, scored: bool) -> NumberColumn:
     dtype = values.of if isinstance(values, Gapped) else values.dtype
     # of all rows, as categories are: the form of the table, nothing learnt from it
     decimals = _decimals(values) if dtype.kind == "f" else None

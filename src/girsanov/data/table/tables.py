@@ -12,7 +12,7 @@ import datetime
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,7 @@ class TableRows(RowSource):
 
     columns: Mapping[str, Values]
     left_out: tuple[str, ...] = ()
+    tabular: ClassVar[bool] = True
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -72,7 +73,7 @@ class TableRows(RowSource):
         """Learn the columns' means, deviations and frequencies."""
         return self._learn(index, scored=False)
 
-    def learn_to_train(self, index: Index | None) -> TableStandardisation:
+    def learn_scores(self, index: Index | None) -> TableStandardisation:
         """Learn the columns' normal scores and frequencies."""
         return self._learn(index, scored=True)
 
