@@ -79,7 +79,7 @@ class Dataset:
     @cached_property
     def scored_units(self) -> Standardisation:
         """The units of a table's normal scores, learnt on first use."""
-        if self.given is not None and getattr(self.given, "scored", False):
+        if self.given is not None and self.given.mixtures:
             return self.given
         teacher = self.teacher or self
         return teacher.rows.learn_scores(teacher.index)

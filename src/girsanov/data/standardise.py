@@ -28,6 +28,7 @@ from .units import cast, number_dtype, numeric_rows, reduce_units, restore_units
 
 if TYPE_CHECKING:
     from .._typing import Array, Json
+    from .table.mixtures import Mixture, OneOf
 
 Layout = Literal["hw", "hwc", "chw"]
 CHANNELS = (1, 3, 4)
@@ -71,6 +72,11 @@ class Standardisation(ABC):
     @abstractmethod
     def to_json(self) -> Json:
         """Return the numbers that define the map, for `from_json`."""
+
+    @property
+    def mixtures(self) -> tuple[Mixture | OneOf, ...]:
+        """What each column is alone, where that is known, in units of a table's scores."""
+        return ()
 
     @property
     def bounded(self) -> tuple[str, ...]:

@@ -22,20 +22,58 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
+from scipy import special
+from torch import Tensor
 
 from .._checks import require
 from ..data.table.mixtures import Mixture, OneOf
 
 if TYPE_CHECKING:
-    from .._typing import Json, Tensor
+    from .._typing import Json
     from .precondition import Call
 
 HALF_LOG_2_PI = 0.5 * math.log(2 * math.pi)
 NARROWEST = 1e-6  # of log Phi(alpha) - log Phi(beta): a slice thinner than float32 tells apart
+
+
+class Components(NamedTuple):
+    """The components of all columns end to end, [K] but where said.
+
+    column, coordinate: where a component belongs; log_weight; place: v of an atom, 1 / c of a
+    corner; corner: 1 for these, else 0; inverse, pull: 1 / c and f / c^2 of a corner; sliced [S]:
+    which are slices; low, high, log_mass [S]: theirs; offset [d]: -f / c of categories, else 0.
+    """
+
+    column: Tensor
+    coordinate: Tensor
+    log_weight: Tensor
+    place: Tensor
+    corner: Tensor
+    inverse: Tensor
+    pull: Tensor
+    sliced: Tensor
+    low: Tensor
+    high: Tensor
+    log_mass: Tensor
+    offset: Tensor
+
+    def like(self, x: Tensor) -> Components:
+        """Return these where x is, fractions in its type."""
+        return Components(*(v.to(x if v.is_floating_point() else x.device) for v in self))
+
+    @property
+    def answered(self) -> int:
+        """How many numbers the network answers: K."""
+        return len(self.column)
+
+    @property
+    def shown(self) -> int:
+        """How many numbers the network is shown: K + 2 d."""
+        return len(self.column) + 2 * len(self.offset)
 
 
 class ColumnPreconditioning:
@@ -50,61 +88,55 @@ class ColumnPreconditioning:
     def __init__(
         self, laws: Sequence[Mixture | OneOf], log_range: tuple[float, float], dtype: torch.dtype
     ) -> None:
+        rule = "must be of a table in units of its scores, where the preconditioning is columns"
+        require(bool(laws), "standardisation", rule)
         self.log_range, self.dtype = log_range, dtype
-        tables = component_tables(laws)
-        self.tables = {name: torch.from_numpy(values) for name, values in tables.items()}
-        self.components, self.columns = len(tables["column"]), len(laws)
+        self.components, self.columns = components_of(laws), len(laws)
 
     def denoise(self, network: Call, x: Tensor, snr: Tensor, label: Tensor | None) -> Tensor:
         """Return equation (3)."""
-        t = {name: v.to(x) if v.is_floating_point() else v.to(x.device)
-             for name, v in self.tables.items()}  # fmt: skip
+        c = self.components.like(x)
         s = snr.reshape(-1, 1).to(x)
-        logs, means = self._alone(x, s, t)
-        shares = self._shares(logs, t)
-        guess = self._guess(shares, means, t)
-        shown = torch.cat([shares, guess, x * (s / (1 + s)).sqrt()], dim=1)
+        logs, means = _alone(x, s, c)
+        shares = self._shares(logs, c.column)
+        shown = torch.cat([shares, _guess(shares, means, c), x * (s / (1 + s)).sqrt()], dim=1)
         level = snr.log().clamp(*self.log_range).to(x.device, self.dtype)
         tilt = network(shown.to(self.dtype), level, label).to(x)
-        return self._guess(self._shares(logs + tilt, t), means, t)
+        return _guess(self._shares(logs + tilt, c.column), means, c)
 
-    def _alone(self, x: Tensor, s: Tensor, t: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Return l and m of equations (1) and (2), each [B, K]."""
-        at = x[:, t["coordinate"]]
-        far = torch.where(t["is_corner"] > 0, t["inverse"] * at + t["pull"], 0.0)
-        near = -0.5 * (at - t["place"]).square() * (1 - t["is_corner"])
-        logs = t["log_weight"] + s * (near + far)
-        means = t["place"].expand(len(x), -1)
-        sliced = t["sliced"]
-        if not len(sliced):
-            return logs, means
-        density, inner = _slices(x[:, t["coordinate"][sliced]], s, t["low"], t["high"])
-        # N(x; v, 1/s) is counted without its factor, so a slice is counted in units of it
-        density = density + t["log_weight"][sliced] - t["log_mass"]
-        logs = logs.index_copy(
-            1, sliced, density - 0.5 * s.log().expand(len(x), 1) + HALF_LOG_2_PI
-        )
-        return logs, means.index_copy(1, sliced, inner)
-
-    def _shares(self, logs: Tensor, t: dict[str, Tensor]) -> Tensor:
+    def _shares(self, logs: Tensor, column: Tensor) -> Tensor:
         """Return the softmax of logs [B, K] within each column."""
-        column = t["column"]
         top = logs.detach().new_full((len(logs), self.columns), -math.inf)
         top = top.scatter_reduce(1, column.expand(len(logs), -1), logs.detach(), "amax")
         weights = (logs - top[:, column]).exp()
         total = weights.new_zeros(top.shape).index_add(1, column, weights)
         return weights / total[:, column]
 
-    def _guess(self, shares: Tensor, means: Tensor, t: dict[str, Tensor]) -> Tensor:
-        """Return sum_k shares_k m_k, [B, d]."""
-        none = t["offset"].expand(len(shares), -1)
-        return none.index_add(1, t["coordinate"], shares * means)
-
     def require_fits(self, config: Json) -> None:
         """Refuse the configuration of a network that is of other columns."""
-        fits = component_sizes(self.tables) == (config.get("dimension"), config.get("inputs"))
-        rule = f"must be of the {self.components} components of its columns"
+        c = self.components
+        fits = (c.answered, c.shown) == (config.get("dimension"), config.get("inputs"))
+        rule = f"must be of the {c.answered} components of its columns"
         require(fits, "network", rule, config.get("dimension"))
+
+
+def _alone(x: Tensor, s: Tensor, c: Components) -> tuple[Tensor, Tensor]:
+    """Return l and m of equations (1) and (2), each [B, K]; l but for a term of its column."""
+    at = x[:, c.coordinate]
+    far = c.corner * (c.inverse * at + c.pull)
+    near = -0.5 * (1 - c.corner) * (at - c.place).square()
+    logs, means = c.log_weight + s * (near + far), c.place.expand(len(x), -1)
+    if not len(c.sliced):
+        return logs, means
+    density, inner = _slices(x[:, c.coordinate[c.sliced]], s, c.low, c.high)
+    # atoms are counted without the factor sqrt(s / 2 pi) of N(x; v, 1/s), so slices over it
+    density = density + c.log_weight[c.sliced] - c.log_mass - 0.5 * s.log() + HALF_LOG_2_PI
+    return logs.index_copy(1, c.sliced, density), means.index_copy(1, c.sliced, inner)
+
+
+def _guess(shares: Tensor, means: Tensor, c: Components) -> Tensor:
+    """Return sum_k shares_k m_k in every coordinate, [B, d]."""
+    return c.offset.expand(len(shares), -1).index_add(1, c.coordinate, shares * means)
 
 
 def _slices(x: Tensor, s: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
@@ -125,46 +157,29 @@ def _slices(x: Tensor, s: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Te
     return log_density + log_z, torch.minimum(torch.maximum(mean, low), high)
 
 
-def component_sizes(tables: dict[str, Any]) -> tuple[int, int]:
-    """Return how many numbers the network answers, and how many it is shown."""
-    components = len(tables["column"])
-    return components, components + 2 * len(tables["offset"])
-
-
-def component_tables(laws: Sequence[Mixture | OneOf]) -> dict[str, np.ndarray]:
-    """Return the components of all columns end to end, [K] but where said.
-
-    column, coordinate: where a component belongs; log_weight; place: v of an atom, 1 / c of a
-    corner; is_corner; inverse, pull: 1 / c and f / c^2 of a corner; sliced [S]: which are slices;
-    low, high, log_mass [S]: theirs; offset [d]: -f / c of a column of categories.
-    """
+def components_of(laws: Sequence[Mixture | OneOf]) -> Components:
+    """Return the components of columns that have these laws alone."""
     rows: list[tuple[float, ...]] = []
-    cut: list[tuple[float, float, float]] = []
+    slices: list[tuple[float, float, float]] = []
     offset: list[float] = []
     for column, law in enumerate(laws):
         first = len(offset)
         if isinstance(law, OneOf):
-            for k, (w, f) in enumerate(zip(law.weight, law.frequencies, strict=True)):
-                c = law.scale
-                rows.append((column, first + k, math.log(w), 1 / c, 1, 1 / c, f / c**2, 0))
-            offset += (-law.frequencies / law.scale).tolist()
+            c, pull = law.scale, law.frequencies / law.scale**2
+            logs = np.log(law.weight)
+            rows += [
+                (column, first + k, logs[k], 1 / c, 1, 1 / c, pull[k], 0) for k in range(len(logs))
+            ]
+            offset += (-law.frequencies / c).tolist()
             continue
-        for w, low, high in zip(law.weight, law.low, law.high, strict=True):
-            sliced = low < high
-            rows.append((column, first, math.log(w), 0.0 if sliced else low, 0, 0, 0, sliced))
-            cut += [(low, high, _log_mass(low, high))] if sliced else []
+        cut = law.low < law.high
+        for log, low, sliced in zip(np.log(law.weight), law.low, cut, strict=True):
+            rows.append((column, first, log, 0.0 if sliced else low, 0, 0, 0, sliced))
+        mass = special.ndtr(law.high[cut]) - special.ndtr(law.low[cut])
+        slices += zip(law.low[cut], law.high[cut], np.log(mass), strict=True)
         offset.append(0.0)
-    table, slices = np.asarray(rows).T, np.asarray(cut).reshape(-1, 3).T
-    names = ("column", "coordinate", "log_weight", "place", "is_corner", "inverse", "pull")
-    tables: dict[str, Any] = dict(zip(names, table[:-1], strict=True))
-    tables |= {name: tables[name].astype(np.int64) for name in ("column", "coordinate")}
-    low, high, log_mass = slices
-    return {
-        **tables, "sliced": np.flatnonzero(table[-1]), "low": low, "high": high,
-        "log_mass": log_mass, "offset": np.asarray(offset),
-    }  # fmt: skip
-
-
-def _log_mass(low: float, high: float) -> float:
-    z = torch.tensor([low, high], dtype=torch.float64)
-    return math.log(float(torch.diff(torch.special.ndtr(z))))
+    table = torch.tensor(rows, dtype=torch.float64).unbind(1)
+    ends = torch.tensor(slices, dtype=torch.float64).reshape(-1, 3).unbind(1)
+    places = (table[0].long(), table[1].long())
+    parts = (*places, *table[2:-1], table[-1].nonzero()[:, 0], *ends)
+    return Components._make((*parts, torch.tensor(offset, dtype=torch.float64)))

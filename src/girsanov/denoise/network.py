@@ -22,7 +22,6 @@ from torch import nn
 
 from .._checks import refuse, require
 from .._files import sha256_of, write_json, write_tensors
-from ..data.table.table_units import TableStandardisation
 from .columns import ColumnPreconditioning
 from .convolutional import ConvUNet
 from .mlp import ResidualMLP
@@ -40,7 +39,6 @@ from .unet import unet_scheduler
 if TYPE_CHECKING:
     from .._typing import Json, PathLike, Tensor
     from ..data.standardise import Standardisation
-    from ..data.table.mixtures import Mixture, OneOf
     from ..moments import Moments
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
@@ -93,7 +91,7 @@ class NetworkDenoiser:
         if self.preconditioning == "residual":
             return ResidualPreconditioning(self.moments, ends, self.dtype)
         if self.preconditioning == "columns":
-            columns = ColumnPreconditioning(laws_of(self.standardisation), ends, self.dtype)
+            columns = ColumnPreconditioning(self.standardisation.mixtures, ends, self.dtype)
             columns.require_fits(network_config(self.network))
             return columns
         return LinearPreconditioning(self.preconditioning, self.moments, ends, self.dtype)
@@ -208,14 +206,6 @@ class NetworkDenoiser:
             "training": self.training,
             "fingerprint": self.fingerprint,
         }
-
-
-def laws_of(units: Standardisation) -> tuple[Mixture | OneOf, ...]:
-    """Return what each column of a table is alone; InputError for other units."""
-    rule = "must be of a table in units of its scores, where the preconditioning is of columns"
-    if not isinstance(units, TableStandardisation) or not units.scored:
-        refuse("standardisation", rule, units.kind)
-    return units.mixtures
 
 
 def weights_of(network: nn.Module) -> dict[str, np.ndarray]:

@@ -12,7 +12,8 @@ one that draws from N(m, C) M(s_N) + tr C, and one whose last level is sampled d
 for W2 is met where the upper end of M(s_N) meets it, which allows for what no example showed
 (error_curve/unseen_events.py).
 
-Pictures are denoised where M is at most `BLUR`^2 of all variance. What a draw leaves out is the
+Pictures are denoised where M is at most `BLUR`^2 of all variance, tables where it is at most
+`TABLE_BLUR`^2 of it. What a draw leaves out is the
 shape of what is left, not its variance, so that vectors and tables go on from there until in every
 direction j that varies either little is left, M_j <= BLUR^2 V_j, or drawing all of the rest at
 once costs no more than `SHAPE` nats or what the examples resolve (4 standard errors),
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 BETWEEN = 8  # levels that may be visited in each gap between measured ones
 ENOUGH_TO_SEARCH = 1200  # levels in all, past which more do not pay for the search
 BLUR = 0.1  # share of the data's standard deviation that may be left where a plan ends
+TABLE_BLUR = 0.015  # of a table's, whose columns have values that lie close together
 SHAPE = 0.01  # nats a direction that may be lost by a Gaussian in place of what is left of it
 
 
@@ -186,12 +188,13 @@ def _to_the_end(cells: Array) -> Array:
 def _end(audit: AuditRecord, levels: Levels, request: PlanOptions) -> int:
     """Return the index of the last level: from the resolution, from (1), or the default."""
     last, resolution, w2 = ends_by(audit, request), request.resolution, request.w2
+    blur = TABLE_BLUR if audit.facts.kind == "table" else BLUR
     if resolution is not None:
         require(w2 is None, "resolution, w2", "only one of them can be given", (resolution, w2))
         return int(_places(levels, np.array([_snr_of(audit, resolution)]))[0])
     if w2 is None:
         error = refined_curve(audit.curve.pooled(), levels).traces[1:, 0, 0]
-        end = fine_enough(error, float(audit.curve.total().value[0]), BLUR)
+        end = fine_enough(error, float(audit.curve.total().value[0]), blur)
         return max(end, settled(audit, levels)) if last == "draw" else end
     curve = refined_curve(audit.curve, levels)
     total = group_estimate(curve.traces[1:, :, 0].T, curve.shares)

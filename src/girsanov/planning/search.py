@@ -19,7 +19,7 @@ from ..sampling.registry import sampler_named
 from .allowed_levels import ends_by, offer
 from .on_grid import bare, plan_on
 from .options import GIVEN, PlanOptions, remembered
-from .step_targets import Grids, best_number, standing_out
+from .step_targets import Grids, best_number, least_gain
 
 if TYPE_CHECKING:
     from ..denoise.base import Denoiser
@@ -131,12 +131,12 @@ def grids_of(audit: AuditRecord, request: PlanOptions) -> Grids:
 
 def _best(grids: Grids, rows: list[Json]) -> tuple[int, str]:
     """Return the best number of steps, and why: by the score error of its own grid."""
-    price, out = grids.price, standing_out(grids.price, grids.end)
+    price, gain = grids.price, least_gain(grids.price, grids.end)
 
     def bound(steps: int) -> float:
         return 0.0 if price.exact else score_floor(price, grids.nodes(steps))
 
-    count, why = best_number(rows, bound, grids.upper, out, exact=price.exact)
+    count, why = best_number(rows, bound, grids.upper, gain, exact=price.exact)
     if price.audit.untrained() is None:
         return count, why
     return count, f"no number of steps mends a model that knows nothing of this data; {why}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -27,6 +27,7 @@ SHARE_LEFT = 0.5
 FARTHER = 2  # times the best number of steps, to see that the model is what costs more
 DECISIVE = "the fewest steps that certainly cost less than the model’s score error"
 LEAST_GAIN = 0.03  # nats a coordinate that stands out; less is not worth twice as many steps
+TABLE_GAIN = 0.003  # and of a table, whose network answers at once and whose columns are compared
 EVERY = 32  # every number of steps up to here is priced, and some beyond
 SOME = (40, 48, 64, 96, 128, 192, MOST_LEVELS)
 USUAL_STEPS = 64  # steps a frontier goes to unless more are asked for
@@ -175,14 +176,28 @@ class Grids:
         return any(self.upper(n) <= target for n in reversed(counts))
 
 
-def standing_out(price: Prices, end: int) -> float:
-    r"""Return how many coordinates stand out of the noise at node `end`: sum_j s v_j/(1 + s v_j).
+class Gain(NamedTuple):
+    """What is not worth twice as many steps: so many nats for each of these coordinates."""
 
-    v: the data's variances; these are the degrees of freedom of the best straight line. What
-    is below the noise where a plan stops costs no nats, however many coordinates it has.
+    each: float
+    coordinates: float
+
+    @property
+    def nats(self) -> float:
+        """Those of all coordinates."""
+        return self.each * self.coordinates
+
+
+def least_gain(price: Prices, end: int) -> Gain:
+    r"""Return the least gain for the coordinates that stand out of the noise at node `end`.
+
+    They are sum_j s v_j/(1 + s v_j), v the data's variances: the degrees of freedom of the best
+    straight line. What is below the noise where a plan stops costs no nats, however many
+    coordinates it has.
     """
     s, v = float(price.curve.levels[end]), price.audit.frame.moments.variances
-    return float(np.sum(s * v / (1 + s * v)))
+    each = TABLE_GAIN if price.audit.facts.kind == "table" else LEAST_GAIN
+    return Gain(each, float(np.sum(s * v / (1 + s * v))))
 
 
 def _costs(price: Prices, grids: Sequence[Indices]) -> Array:
@@ -216,17 +231,17 @@ def best_number(
     rows: list[Json],
     score_bound: Callable[[int], float],
     upper: Callable[[int], float],
-    out: float,
+    gain: Gain,
     *,
     exact: bool,
 ) -> tuple[int, str]:
     """Return the best number of steps, and why: by the score error of its own grid.
 
     rows: the frontier; score_bound: the lower bound on that error in nats, upper: the upper ends
-    of init and discretisation together, of so many steps; out: coordinates that stand out; exact:
+    of init and discretisation together, of so many steps; gain: the least that counts; exact:
     whether the denoiser is.
     """
-    count = best_steps(rows, score_bound(int(rows[-1]["steps"])), out)
+    count = best_steps(rows, score_bound(int(rows[-1]["steps"])), gain)
 
     def model_costs_more(steps: int) -> bool:
         least = score_bound(steps)
@@ -235,28 +250,27 @@ def best_number(
     more = decisive(count, rows, model_costs_more)
     if more > count:
         return more, DECISIVE
-    return count, why_best(rows, count, score_bound(count), out, exact=exact)
+    return count, why_best(rows, count, score_bound(count), gain, exact=exact)
 
 
-def best_steps(rows: list[Json], bound: float, count: float) -> int:
+def best_steps(rows: list[Json], bound: float, gain: Gain) -> int:
     """Return the fewest steps past which the sampler is no longer what limits the model.
 
-    rows: the frontier; bound: a lower bound on the score error in nats; count: of coordinates
-    that stand out. Twice as many steps must not save more than half of that bound, than can be
-    measured, or than `LEAST_GAIN` for each of these.
+    rows: the frontier; bound: a lower bound on the score error in nats. Twice as many steps must
+    not save more than half of that bound, than can be measured, or than the least gain.
     """
     for row in rows:
-        if _saved_by_twice(rows, row) <= max(_worth(row, bound, count)):
+        if _saved_by_twice(rows, row) <= max(_worth(row, bound, gain)):
             return int(row["steps"])
     raise InputError("audit: has no level to plan on")
 
 
-def _worth(row: Json, bound: float, count: float) -> tuple[float, float, float]:
+def _worth(row: Json, bound: float, gain: Gain) -> tuple[float, float, float]:
     """Return what is not worth twice as many steps, in nats.
 
     Beside the score error, the error of measuring, and the coordinates that stand out.
     """
-    return SHARE_LEFT * bound, 2 * float(row["standard_error"]), LEAST_GAIN * count
+    return SHARE_LEFT * bound, 2 * float(row["standard_error"]), gain.nats
 
 
 def decisive(count: int, rows: list[Json], model_costs_more: Callable[[int], bool]) -> int:
@@ -282,14 +296,14 @@ def _saved_by_twice(rows: list[Json], row: Json) -> float:
 
 
 def why_best(
-    rows: list[Json], steps: int, bound: float, count: float, *, exact: bool = False
+    rows: list[Json], steps: int, bound: float, gain: Gain, *, exact: bool = False
 ) -> str:
     """Return why so many steps are the best number; bound: of the score error of their grid.
 
     exact: whether the denoiser is.
     """
     row, last = next(r for r in rows if r["steps"] == steps), rows[-1]
-    half, error, few = _worth(row, bound, count)
+    half, error, few = _worth(row, bound, gain)
     least = f"costs the path at least {figure(bound, 2)}"
     reason = f"the score error {least}" if bound > 0 else "no score error was found"
     reason = "the denoiser is exact" if exact else reason
@@ -298,8 +312,8 @@ def why_best(
     elif error >= few:
         rule = f"no more than can be measured; {reason}"
     else:
-        many = f"{figure(count, 2)} coordinates that stand out of the noise"
-        rule = f"at most {LEAST_GAIN} for each of {many}; {reason}"
+        many = f"{figure(gain.coordinates, 2)} coordinates that stand out of the noise"
+        rule = f"at most {gain.each} for each of {many}; {reason}"
     saved = figure(_saved_by_twice(rows, row), 2)
     saved += f" ± {figure(error, 1)}" if error > 0 else ""
     why = f"twice as many would save {saved} nats, {rule}"

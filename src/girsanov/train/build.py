@@ -13,10 +13,10 @@ from .._checks import require
 from .._processes import ALONE, Processes
 from ..data.dataset import Dataset
 from ..data.table.mixtures import Mixture, OneOf
-from ..denoise.columns import component_sizes, component_tables
+from ..denoise.columns import components_of
 from ..denoise.convolutional import ConvUNet, conv_size
 from ..denoise.mlp import ResidualMLP, column_mlp_size, mlp_size
-from ..denoise.network import NetworkDenoiser, laws_of
+from ..denoise.network import NetworkDenoiser
 from ..denoise.unet import build_unet
 from ..moments import Moments, measure_moments, with_classes
 from ..noise import NoiseSource
@@ -57,7 +57,7 @@ def build_trainer(
     phases = 2 if asked["process"] == "cld" else 1
     network: nn.Module
     if kind == "columns":
-        network = column_network(laws_of(train.standardisation), len(names), options)
+        network = column_network(train.standardisation.mixtures, len(names), options)
     else:
         network = build_network(kind, train.shape, len(names), options, phases=phases)
     initialise(network.eval(), asked["seed"])
@@ -130,12 +130,12 @@ def column_network(
     laws: Sequence[Mixture | OneOf], classes: int, options: TrainOptions
 ) -> ResidualMLP:
     """Return the untrained network of a table whose columns have these laws."""
-    components, shown = component_sizes(component_tables(laws))
+    components = components_of(laws)
     width, depth = column_mlp_size(len(laws))
     with torch.random.fork_rng(devices=[]):
         return ResidualMLP(
-            components, options.width or width, options.depth or depth, classes=classes,
-            inputs=shown,
+            components.answered, options.width or width, options.depth or depth, classes=classes,
+            inputs=components.shown,
         )  # fmt: skip
 
 

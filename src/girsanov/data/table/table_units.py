@@ -56,7 +56,9 @@ class TableStandardisation(Standardisation):
 
     @property
     def mixtures(self) -> tuple[Mixture | OneOf, ...]:
-        """What each column is alone, where numbers are in units of their scores."""
+        """What each column is alone, where numbers are in units of their scores, or ()."""
+        if not self.scored:
+            return ()
         return tuple(law for column in self.columns for law in column.mixtures())
 
     @property
