@@ -52,7 +52,7 @@ def line_mean(law, x, s):
             return weight / mass * stats.norm.pdf(z) * stats.norm.pdf(x, z, s**-0.5)
 
         for a, b in itertools.pairwise(inner):
-            above += integrate.quad(lambda z: z * both(z), a, b, epsabs=0)[0]  # noqa: B023
+            above += integrate.quad(lambda z: z * both(z), a, b, epsabs=0)[0]
             below += integrate.quad(both, a, b, epsabs=0)[0]
     return above / below
 

@@ -7,8 +7,9 @@ F_k = e + (1 - 2 e) b_k and G_k = e + (1 - 2 e) (b_k + p_k), e = 1 / (2 n + 2) f
 
 van der Waerden's scores. A value that many rows share, a pile, keeps the whole interval
 [Phi^-1(F_k), Phi^-1(G_k)] for itself. Between the values that were seen the map is linear; beyond
-the first and the last one it goes on with the column's standard deviation for a unit. A column of
-few values decodes to the value in whose interval z lies, and to no other number.
+the first and the last one a value that is t standard deviations further has log(1 + t) more, so
+that what no row had keeps a score that a model has seen the like of. A column of few values
+decodes to the value in whose interval z lies, and to no other number.
 
 In these units a column without piles is a standard normal variable, whatever its tails and
 bounds were, and one with piles is a mixture of atoms and slices of one (`mixture`).
@@ -39,7 +40,8 @@ PILE_ROWS, PILE_SHARE = 5, 0.005  # of rows that share a value, from which it is
 class Scores:
     """Equation (1): values v [K] increasing, below b [K], share p [K], and the number of rows n.
 
-    unit: of the column beyond its ends; few: whether it decodes to seen values alone.
+    unit: the column's standard deviation, 1 of a constant; few: whether it decodes to seen values
+    alone.
     """
 
     values: Array
@@ -94,20 +96,19 @@ class Scores:
         at = np.searchsorted(self.values, values).clip(max=len(self.values) - 1)
         known = self.values[at] == values
         v, z = self._corners
-        between = np.interp(values, v, z)
-        beyond = np.minimum(values - v[0], 0) + np.maximum(values - v[-1], 0)
-        with np.errstate(over="ignore"):
-            scores = np.where(known, self.scores[at], between + beyond / self.unit)
-        return np.asarray(scores)
+        past = [np.maximum(far, 0) / self.unit for far in (v[0] - values, values - v[-1])]
+        beyond = np.log1p(past[1]) - np.log1p(past[0])
+        return np.asarray(np.where(known, self.scores[at], np.interp(values, v, z) + beyond))
 
     def decode(self, scores: Array) -> Array:
         """Return the values of scores z [b]."""
         if self.few:
             return np.asarray(self.values[np.searchsorted(self._ends[1][:-1], scores)])
         v, z = self._corners
-        beyond = np.minimum(scores - z[0], 0) + np.maximum(scores - z[-1], 0)
+        past = [np.maximum(far, 0) for far in (z[0] - scores, scores - z[-1])]
         with np.errstate(over="ignore"):
-            return np.asarray(np.interp(scores, z, v) + self.unit * beyond)
+            beyond = self.unit * (np.expm1(past[1]) - np.expm1(past[0]))
+        return np.asarray(np.interp(scores, z, v) + beyond)
 
     def mixture(self) -> Mixture:
         """Return the law of the scores: an atom for each pile, slices of N(0, 1) between them.
@@ -134,7 +135,7 @@ class Scores:
 
 
 def learn_scores(values: NDArray[Any], unit: float) -> Scores:
-    """Return the scores of a column's values [n], none of them missing; unit: beyond its ends.
+    """Return the scores of a column's values [n], none of them missing; unit: their deviation.
 
     Of more than `MOST_VALUES` different values as many are kept, at equal shares, and all piles.
     """
