@@ -62,6 +62,13 @@ def test_samples_keep_the_columns_and_their_dependence(model):
     assert drawn["visits"][nothing].mean() < 1.2 < 3 < drawn["visits"][~nothing].mean()
 
 
+def test_rows_held_out_by_hand_are_in_the_same_units():
+    train, held = gv.load_data(rows_of(300)).split(0.8)
+    fitted = gv.fit(train, held_out=held, steps=4)
+    assert fitted.preconditioning == "columns"
+    assert fitted.standardisation.to_json() == train.scored_units.to_json()
+
+
 def test_the_same_steps_give_the_same_weights(model):
     fitted, _ = model
     again = gv.fit(gv.load_data(rows_of(1500)), steps=250, seed=0)

@@ -184,7 +184,7 @@ def _parts(
                 f"must have the labels of the training data, {train.label_names}",
                 names,
             )
-        return train, held_out.with_standardisation(units)
+        return train.with_standardisation(units), held_out.with_standardisation(units)
     count = max(2, round(len(train) / 10))
     first, second = train.split(1 - count / len(train), seed=seed)
     return first.with_standardisation(units), second.with_standardisation(units)
