@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     held_out="Share kept back for the audit; 0: none.",
     conditional=Option("--conditional", help="Learn the classes that come with the data."),
     only="Or a column to keep, beside the labels, of no others (may be repeated).",
+    decimal="The mark before decimals, . or , where a column such as 1,234 may mean either.",
+    dates="day-first or month-first, where a column such as 3/1/2024 may mean either.",
     network="auto, mlp or unet.",
     process="vp, or cld: learn on positions and velocities.",
     objective="edm or ledger.",
@@ -47,7 +49,7 @@ def fit(request: workflow.FitRequest, *, json: AsJson = False) -> None:
             console.aside(f"{request.out} keeps the run; the same command with --resume goes on")
         raise
     kept_back = request.held_out > 0
-    then = after_fit(str(request.out), str(request.data), request.labels, kept_back)
+    then = after_fit(str(request.out), str(request.data), kept_back)
     console.result(json, fitted.to_json(), lambda: _print(fitted, then))
 
 

@@ -89,6 +89,7 @@ def fit(train: Dataset, **keywords: Unpack[FitKeywords]) -> NetworkDenoiser:
     asked["data"] = [part.fingerprint for part in parts]
     asked["label_shares"] = _label_shares(train)
     asked["lineage"] = train.lineage
+    asked |= {"reading": train.reading} if train.reading else {}
     # what only stopped the run early has been seen too: an audit on it would flatter the model
     asked["seen"] = [part.lineage for part in (train, held_out) if part is not None]
     saved = load_checkpoint(folder / "checkpoint") if folder and request.resume else None

@@ -16,6 +16,7 @@ from ..comparison.copies import near_copies
 from ..data import Dataset, load_data
 from ..data.id_columns import id_notes
 from ..data.origin import refuse_drawn
+from ..data.table.selected_columns import reading_of
 from ..denoise.arithmetic import in_precision
 from ..denoise.load import load_model
 from ..denoise.pipelines.pipeline import PipelineDenoiser
@@ -146,7 +147,9 @@ def _noted(
         copies = near_copies(train, data)
         notes += [str(copies)] if copies is not None and copies.many else []
     notes = [*measured.facts.notes, *notes]
-    return measured.with_facts(notes=tuple(notes), left_out=tuple(unread(denoiser)))
+    # labels are no column of what was audited
+    labels = (name for key, name in reading_of(denoiser).items() if key == "labels")
+    return measured.with_facts(notes=tuple(notes), left_out=(*unread(denoiser), *labels))
 
 
 def _rounded(

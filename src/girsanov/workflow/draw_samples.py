@@ -15,6 +15,7 @@ from .._checks import refuse, require
 from .._processes import processes
 from ..data import check_destination, write_samples
 from ..data.origin import write_origin
+from ..data.table.selected_columns import reading_of
 from ..data.write import label_column
 from ..denoise.arithmetic import in_precision
 from ..denoise.load import load_model
@@ -83,8 +84,9 @@ def sample(
     codes = _codes(request, denoiser, names)
     written = codes if request.label is None else None  # of one class nothing is to tell apart
     check_destination(request.out, units, force=request.force, labelled=written is not None)
+    reading = reading_of(denoiser)
     write = partial(write_samples, standardisation=units, labels=written, label_names=names,
-                    force=request.force)  # fmt: skip
+                    force=request.force, reading=reading)  # fmt: skip
     values = _drawn(request, denoiser, plan, codes, write, progress, say)
     if values is None:
         return None
@@ -92,8 +94,8 @@ def sample(
     origin: Json = {
         "command": command, "count": request.count, "seed": request.seed, "label": request.label,
         "drawn_by": bare, "model": denoiser.fingerprint, "plan": plan_fingerprint(plan),
-        "left_out": unread(denoiser),
-        "label_column": None if written is None else label_column(request.out, values),
+        "left_out": unread(denoiser), "reading": reading,
+        "label_column": None if written is None else label_column(request.out, values, reading),
     }  # fmt: skip
     write_origin(request.out, origin)
     counts = () if codes is None else np.bincount(codes, minlength=len(names)).tolist()

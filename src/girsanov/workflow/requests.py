@@ -50,8 +50,9 @@ class FitRequest(Request):
     data: what `load_data` takes; out: a new folder for the model; minutes or steps: how long to
     train, 3 minutes by default; held_out: the share kept back, 0 for none; conditional: learn the
     classes that come with the data; labels: the column or array that holds them, which are then
-    learnt too; drop, only: columns of a table to leave out, or to keep alone; network: ``auto``,
-    ``mlp`` or ``unet``; process: ``vp`` or ``cld``; objective: ``edm`` or ``ledger``; batch_size:
+    learnt too; drop, only: columns of a table to leave out, or to keep alone; decimal, dates: how
+    to read cells that may mean two things, as in `load_data`; network: ``auto``, ``mlp`` or
+    ``unet``; process: ``vp`` or ``cld``; objective: ``edm`` or ``ledger``; batch_size:
     examples a step; precision, compile: of the network's matrix products, ``float32`` or
     ``bfloat16``, and by torch.compile; seed: of all randomness; resume: go on with the run in out.
     """
@@ -66,6 +67,8 @@ class FitRequest(Request):
     labels: str | None = None
     drop: Sequence[str] = ()
     only: Sequence[str] = ()
+    decimal: str | None = None
+    dates: str | None = None
     network: str = "auto"
     process: str = "vp"
     objective: str = "edm"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..._checks import InputError, refuse, require, require_choice
 from ...data import Dataset, load_data
 from ...data.dataset import CLASS_ORDERS
+from ...data.table.selected_columns import left_out_of
 from ...denoise.classes import classes_for
 from ...denoise.pipelines.units import in_units_of
 from ...law.read import read_law
@@ -27,8 +28,8 @@ def read_source(
 ) -> Dataset | Law:
     """Return the law of a .json file, or the data set of any other source.
 
-    drop: columns to leave out; like: a model whose left out columns are so as well; class_order:
-    of labels that are numbers, ``number`` or ``text``.
+    drop: columns to leave out; like: a model, or a record of its samples, which leaves out and
+    reads the same; class_order: of labels that are numbers, ``number`` or ``text``.
     """
     choice = require_choice("--class-order", class_order, CLASS_ORDERS)
     if not str(source).endswith(".json"):
@@ -41,15 +42,7 @@ def read_source(
 
 def unread(denoiser: Denoiser) -> list[str]:
     """Return the columns that were left out of the table that a model learnt from."""
-    return list(getattr(getattr(denoiser, "standardisation", None), "left_out", ()))
-
-
-def columns_left_out(record: Any) -> list[str]:
-    """Return the columns that a record says a model left out; [] where it does not."""
-    names = record.get("left_out") or []
-    good = isinstance(names, list) and all(isinstance(name, str) for name in names)
-    require(good, "left_out", "must be a list of names of columns in a record of ours", names)
-    return list(names)
+    return list(left_out_of(denoiser))
 
 
 def held_out_and_train(

@@ -1,0 +1,336 @@
+"""One column of a file of text: what its cells are, and how they are to be read.
+
+A column is whole numbers, numbers, dates, times of day, or text. Whole numbers with leading zeros
+(post codes) are text. An empty cell is a missing value; in a column of numbers or dates so are
+the words that others write for one (`MARKS`), which in a column of text are words. A column that
+is mostly numbers but not all is refused, since one stray "ca. 5" would otherwise make a thousand
+categories of it; so is one that is mostly dates. What may mean two things is read as all cells of
+the column allow, else as the rest of the file or the user says, and else refused.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..._checks import refuse, require
+from ..rows import LARGEST_NUMBER, LARGEST_WHOLE, TOO_LONG
+from ..table.dates import FORM, NANOSECOND_YEARS, ONE_ZONE, RESOLUTIONS, Moment
+from ..table.selected_columns import DAY_ORDERS, AsWritten, leave_out
+from ..table.tables import NO_VALUES, Coder
+from ..table.values import Gapped, Values
+from ..table.written_dates import read_date, read_time
+from ..table.written_numbers import GROUPED, OTHER_MARK, read_written
+
+WHOLE_CELL = re.compile(r"[+-]?(0(?=[0-9]))?[0-9]+")  # its group: that zeros lead it
+NUMBER = re.compile(
+    r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?(nan|inf|infinity)", re.I
+)
+DIGIT = re.compile("[0-9]")
+MISSING = {"", "na", "n/a", "#n/a", "<na>", "nan", "nat", "null", "none", "?", "-", "."}
+NAT = np.iinfo(np.int64).min  # NumPy's missing date
+SORTS = ("text", "time", "date", "whole", "number", "written")
+LIMITS = "<>≤≥~= "
+
+
+class Hints(NamedTuple):
+    """What helps to read cells that may mean two things.
+
+    written: what the user says; elsewhere: the decimal marks that columns of the file decide on;
+    semicolons: whether the file parts its cells by these.
+    """
+
+    written: AsWritten
+    elsewhere: tuple[str, ...] = ()
+    semicolons: bool = False
+
+
+class CsvColumn:
+    """One column of a file: what its cells are, counted in one pass, and its values in another.
+
+    kind: whole, number, date, time or text; counts, first: of each sort of cell, and of all that
+    cells say of their marks and their order, how many, and the first with its line; units: of
+    numbers, how often each; finest, years: resolution and range of dates.
+    """
+
+    def __init__(self, name: str, what: str) -> None:
+        self.name, self.where, self.coder = name, f"{what} column {name!r}", Coder(name, what)
+        self.counts = defaultdict[Any, int](int)
+        self.first: dict[Any, tuple[int, str]] = {}
+        self.units = Counter[str]()
+        self.finest, self.years = 0, (9999, 0)
+        self.kind = ""
+        self.decimal: str | None = None  # None: no mark stands in its numbers
+        self.dates: str | None = None  # None: every date says itself what is its day
+
+    def count(self, line: int, cell: str) -> None:
+        """Count one cell."""
+        if (whole := WHOLE_CELL.fullmatch(cell)) is not None:
+            self._note("whole", line, cell)
+            self.counts["padded"] += whole[1] is not None
+            if len(cell) > 15:
+                self._note_size(line, cell, cell)
+        elif cell.lower() in MISSING:
+            self.counts["gap"] += 1
+        elif NUMBER.fullmatch(cell):
+            self._note("number", line, cell)
+            either = len(cell) < 9 and GROUPED.fullmatch(cell.lstrip("+-")) is not None
+            says = "either" if either else "decimal" if "." in cell else "exponent"
+            self._note((says, "."), line, cell)
+            self._note_size(line, cell, cell)
+        elif DIGIT.search(cell) is None:
+            self._note("text", line, cell)
+        elif (dated := read_date(cell)) is not None:
+            self._note("date", line, cell)
+            self._count_date(line, cell, dated.day_first, dated.month_first)
+            self.counts["two digits"] += dated.short
+        elif (time := read_time(cell)) is not None:
+            self._note("time", line, cell)
+            self.counts["seconds"] += time[1]
+        elif (number := read_written(cell)) is not None:
+            self._note("written", line, cell)
+            self.units[number.unit] += 1
+            self._note(("unit", number.unit), line, cell)
+            for said in number.says:
+                self._note(said, line, cell)
+            decimal = next((mark for word, mark in number.says if word == "decimal"), ".")
+            if "e" in number.body.lower():
+                self._note(("exponent", ""), line, cell)
+                self._note_size(line, cell, number.plain(decimal))
+            elif ("decimal", decimal) not in number.says:
+                self._note_size(line, cell, re.sub("[^-0-9]", "", number.body))
+        else:
+            self._note("text", line, cell)
+            self.counts["limit"] += (
+                cell[0] in LIMITS and read_written(cell.lstrip(LIMITS)) is not None
+            )
+
+    def _count_date(self, line: int, cell: str, day: Moment | None, month: Moment | None) -> None:
+        moment = day or month
+        if moment is None:
+            self._note("no day", line, cell)
+            return
+        self.counts["as written"] += cell[4:5] != "-" or cell[7:8] != "-"
+        if day is None or month is None:
+            self._note(DAY_ORDERS[day is None], line, cell)
+        elif day != month:
+            self._note("either order", line, cell)
+            self.counts["dots"] += "." in cell[:3]
+        self.counts["zoned"] += moment.zoned
+        self.finest = max(self.finest, RESOLUTIONS.index(moment.resolution))
+        year = int(str(moment.value)[:4])
+        self.years = min(self.years[0], year), max(self.years[1], year)
+
+    def _note(self, sort: Any, line: int, cell: str) -> None:
+        self.counts[sort] += 1
+        self.first.setdefault(sort, (line, cell))
+
+    def _note_size(self, line: int, cell: str, plain: str) -> None:
+        # Refused by `_kind` only, since "inf" may be a word of a column of text.
+        if len(plain) > 15 and WHOLE_CELL.fullmatch(plain):
+            size = int(plain[:40])
+            if abs(size) > LARGEST_WHOLE:  # which float64 cannot hold, or not even int64
+                self._note("long", line, cell)
+                self.counts["longest"] += not -(2**63) <= size < 2**63
+        if (len(plain) > 15 or not plain[-1].isdecimal() or "e" in plain.lower()) and not (
+            abs(float(plain)) < LARGEST_NUMBER
+        ):
+            self._note("broken", line, cell)
+
+    def settle(self) -> str | None:
+        """Decide what the cells are; refuse a mixture.
+
+        Return the decimal mark that these cells alone decide on, None where they do not.
+        """
+        self.kind, self.gaps = self._kind(), self.counts["gap"] > 0
+        n = self.counts
+        if self.kind != "number":
+            return None
+        self.fits = [mark for mark, other in OTHER_MARK.items()
+                     if not n["decimal", other] and not n["thousands", mark]]  # fmt: skip
+        if not self.fits:
+            said = (self.first[k] for k in self.first if k[0] in ("decimal", "thousands"))
+            (line, one), *_, (other_line, other) = sorted(said)
+            rule = f"must mark decimals alike in every line; line {other_line} does not"
+            refuse(self.where, rule, other, f"Line {line} has {one}")
+        return self.fits[0] if len(self.fits) == 1 else None
+
+    def present(self) -> int:
+        """Return how many cells are not missing."""
+        return sum(self.counts[sort] for sort in SORTS)
+
+    def numbers(self) -> tuple[int, str]:
+        """Return how many cells are numbers of one unit, and that unit."""
+        n, named = self.counts, [unit for unit in self.units if unit]
+        bare = n["whole"] + n["number"] + self.units[""]
+        if len(named) == 1 and self.units[named[0]] > bare:
+            return self.units[named[0]], named[0]
+        return bare, ""
+
+    def _kind(self) -> str:
+        n, where = self.counts, self.where
+        numbers, unit = self.numbers()
+        every = self.present()
+        require(every > 0, where, NO_VALUES, None, leave_out(self.name))
+        others = every - numbers
+        if others and numbers > others:
+            line, cell = self._first_but(unit)
+            with_unit = f" with the unit {unit}" if unit else ""
+            rule = f"must hold numbers{with_unit} in every line, as in most; line {line} has none"
+            refuse(where, rule, cell, "Mend the cell, or leave it empty: missing")
+        if n["date"] > others / 2 and n["date"]:
+            self._require_dates()
+            return "date"
+        if n["time"] > others / 2:
+            rule = "must hold times of day, 00:00 to 23:59, in every line, as in most"
+            wrong = [
+                first for sort, first in self.first.items() if sort in SORTS and sort != "time"
+            ]
+            require(not wrong, where, rule, wrong[0][1] if wrong else None, leave_out(self.name))
+            return "time"
+        if others or (n["padded"] and not n["number"] and not n["written"]):
+            return "text"
+        if n["broken"]:
+            line, cell = self.first["broken"]
+            rule = f"must hold finite numbers below 1e150 in size; line {line} does not"
+            refuse(where, rule, cell, "Leave the cell empty if its value is missing")
+        return "number"
+
+    def _first_but(self, unit: str) -> tuple[int, str]:
+        """Return the first cell that is no number with this unit."""
+        sorts = ["date", "time", "text", *(("unit", u) for u in self.units if u != unit)]
+        sorts += ["whole", "number"] if unit else []
+        return min(self.first[sort] for sort in sorts if sort in self.first)
+
+    def _require_dates(self) -> None:
+        """Refuse days that no calendar has, years of two digits, and other cells beside dates."""
+        n, rule = self.counts, f"must hold dates {FORM} or as people write them"
+        others = ("no day", *(sort for sort in SORTS if sort != "date"))
+        wrong = [sort for sort in others if n[sort]]
+        if wrong:
+            rule += ", with years of four digits" if n["two digits"] else ""
+            refuse(self.where, rule, self.first[wrong[0]][1], leave_out(self.name))
+
+    def make_room(self, rows: int, hints: Hints) -> None:
+        """Read what may mean two things as `hints` say, or refuse it; make room for the values."""
+        if self.kind == "number":
+            self.decimal = self._decimal(hints)
+            self._require_exact()
+        if self.kind == "date":
+            self.dates = self._order(hints.written.dates)
+        self.unit = f"M8[{self._resolution()}]" if self.kind == "date" else ""
+        whole = self.kind == "time" or (self.kind == "number" and not self.fractions())
+        self.whole = whole
+        number: type = np.int64 if whole and not self.gaps else np.float64
+        dtype = {"text": np.int32, "date": np.int64}.get(self.kind, number)
+        self.values: NDArray[Any] = np.empty(rows, dtype)
+        self.read = self._reader(int if whole and not self.gaps else float)
+
+    def _decimal(self, hints: Hints) -> str | None:
+        """Return the decimal mark, by these cells, the user, the file's other columns or its `;`.
+
+        None where no mark stands in any cell.
+        """
+        comma, point = (self.counts["either", mark] for mark in (",", "."))
+        if len(self.fits) == 1:
+            return self.fits[0]
+        if not (comma or point):
+            return None
+        elsewhere = hints.elsewhere[0] if len(hints.elsewhere) == 1 else None
+        if point and not comma and not hints.semicolons:
+            # as computers write it
+            return "," if hints.written.decimal == "," and "." not in hints.elsewhere else "."
+        mark = hints.written.decimal or elsewhere
+        if mark is None and comma and hints.semicolons and not hints.elsewhere:
+            mark = ","
+        if mark is None:
+            _, cell = self.first["either", "," if comma else "."]
+            rule = "must show whether its marks stand before decimals or between thousands"
+            refuse(self.where, rule, cell, "Say it with --decimal , or --decimal .")
+        return mark
+
+    def fractions(self) -> int:
+        n = self.counts
+        marked = n["decimal", self.decimal] + n["either", self.decimal]
+        return marked + n["exponent", ""] + n["exponent", "."]
+
+    def _require_exact(self) -> None:
+        n = self.counts
+        if n["long"] and (self.fractions() or n["longest"] or n["gap"]):
+            line, cell = self.first["long"]
+            refuse(self.where, f"{TOO_LONG}; line {line}", cell, leave_out(self.name))
+
+    def _order(self, asked: str | None) -> str | None:
+        """Return whether the day or the month comes first, None where no cell needs it."""
+        n, first = self.counts, self.first
+        if n[DAY_ORDERS[0]] and n[DAY_ORDERS[1]]:
+            (line, one), (other_line, other) = sorted(first[order] for order in DAY_ORDERS)
+            rule = f"must have the day first in every line, or the month; line {other_line}"
+            refuse(self.where, rule, other, f"Line {line} has {one}")
+        if n[DAY_ORDERS[0]] or n[DAY_ORDERS[1]]:
+            return DAY_ORDERS[n[DAY_ORDERS[0]] == 0]
+        if not n["either order"]:
+            return None
+        if asked is None and n["dots"] < n["either order"]:
+            rule = "must show whether the day or the month comes first"
+            way = " or ".join(f"--dates {order}" for order in DAY_ORDERS)
+            refuse(self.where, rule, first["either order"][1], f"Say it with {way}")
+        return asked or DAY_ORDERS[0]
+
+    def _resolution(self) -> str:
+        """Return the resolution of dates; refuse some with a zone, and years without room."""
+        require(self.counts["zoned"] in (0, self.counts["date"]), self.where, ONE_ZONE)
+        resolution = RESOLUTIONS[self.finest]
+        first, last = NANOSECOND_YEARS if resolution == "ns" else self.years
+        rule = f"must hold dates of the years {first} to {last}, being given to nanoseconds"
+        near = first <= self.years[0] and self.years[1] <= last
+        require(near, self.where, rule, f"{self.years[0]} to {self.years[1]}")
+        return resolution
+
+    def _reader(self, number: Callable[[str], Any]) -> Callable[[str], Any]:
+        if self.kind in ("text", "date", "time"):
+            return {"text": self.coder.code, "date": self._date, "time": self._time}[self.kind]
+        if self.counts["written"] or self.decimal == ",":
+            return lambda cell: number(self._plain(cell))
+        return number if not self.gaps else lambda cell: number(_or_nan(cell))
+
+    def _plain(self, cell: str) -> str:
+        written = read_written(cell)
+        return _or_nan(cell) if written is None else written.plain(self.decimal or ".")
+
+    def _date(self, cell: str) -> int:
+        dated = read_date(cell)
+        if dated is None:
+            return int(NAT)
+        moment = dated[DAY_ORDERS.index(self.dates or DAY_ORDERS[0])]
+        assert isinstance(moment, Moment)
+        return int(moment.value.astype(self.unit).astype(np.int64))
+
+    def _time(self, cell: str) -> float:
+        time = read_time(cell)
+        return math.nan if time is None else time[0] / (1 if self.counts["seconds"] else 60)
+
+    def value(self, cell: str) -> str:
+        """Return what a cell was read as, in text."""
+        if self.kind == "date":
+            return str(np.asarray(self._date(cell)).astype(self.unit))
+        number = self._time(cell) if self.kind == "time" else float(self._plain(cell))
+        return f"{number:.15g}"
+
+    def column(self) -> Values:
+        """Return the column, when all cells are read."""
+        if self.kind == "text":
+            return self.coder.finish(self.values)
+        values = self.values.view(self.unit) if self.kind == "date" else self.values
+        of = np.dtype(np.int64) if self.whole else values.dtype
+        return Gapped(values, of) if self.gaps else values
+
+
+def _or_nan(cell: str) -> str:
+    return "nan" if cell.lower() in MISSING else cell
