@@ -20,6 +20,11 @@ TABLE = b"size,town,price,day,time,gap\n" + b"".join(
     % (k, b"Ulm Bonn Rom".split()[k % 3], k / 7, 1 + k % 29, k, b"3" if k % 3 else b"")
     for k in range(40)
 )
+WRITTEN = b"price;weight;when;clock;share\n" + b"".join(
+    b"$1,%03d.5;1 %03d,%d kg;%02d/02/2020;%d:%02d PM;(%d%%)\n"
+    % (k, 100 + k, k % 9, 1 + k % 29, 1 + k % 12, k, k)
+    for k in range(40)
+)
 
 
 def use_data(name: str, labels: str | None = None) -> Callable[[Path], None]:
@@ -47,6 +52,10 @@ def make_npz(folder: Path) -> None:
 
 def make_csv(folder: Path) -> None:
     (folder / "x.csv").write_bytes(TABLE)
+
+
+def make_written(folder: Path) -> None:
+    (folder / "x.csv").write_bytes(WRITTEN)
 
 
 def make_parquet(folder: Path) -> None:
@@ -137,6 +146,7 @@ DATA = {
     "npy": Reader(make_npy, spoil_bytes("x.npy"), use_data("x.npy")),
     "npz": Reader(make_npz, spoil_bytes("x.npz"), use_data("x.npz", "y")),
     "csv": Reader(make_csv, spoil_bytes("x.csv"), use_data("x.csv")),
+    "written": Reader(make_written, spoil_bytes("x.csv"), use_data("x.csv")),
     "parquet": Reader(make_parquet, spoil_bytes("x.parquet"), use_data("x.parquet")),
     "npys": Reader(make_npys, spoil_one_of("npys"), use_data("npys")),
     "parquets": Reader(make_parquets, spoil_one_of("parquets"), use_data("parquets")),

@@ -160,16 +160,20 @@ def _form(path: Path) -> Form:
     return max(forms, key=lambda form: _cells(path, form))
 
 
-def _cells(path: Path, form: Form) -> tuple[bool, int]:
-    """Return whether the first lines are all parted alike, and into how many cells the first
-    is."""
-    sizes = []
+def _cells(path: Path, form: Form) -> tuple[bool, int, bool]:
+    """Return whether the first lines are all parted alike, and into how many cells the first is.
+
+    Of two equals the one without commas is meant, which stand in names and numbers too.
+    """
+    sizes: list[int] = []
     try:
         for _, cells in itertools.islice(_lines(path, form), LOOKED_AT):
             sizes.append(len(cells))
+        alike = len(set(sizes)) == 1
     except InputError:
-        return False, sizes[0] if sizes else 0
-    return len(set(sizes)) == 1 and sizes[0] > 1, sizes[0] if sizes else 0
+        alike = False
+    first = sizes[0] if sizes else 0
+    return alike and first > 1, first, first > 1 and form.delimiter != ","
 
 
 def _lines(path: Path, form: Form) -> Iterator[tuple[int, list[str]]]:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from ..._checks import InputError, need, refuse, require, shown
 from ..arrays import array_rows
 from ..table.spool import Spool, gathered
-from .arrow_tables import arrow_columns
+from .arrow_tables import arrow_columns, index_columns
 from .data_format import Loaded, from_columns
 from .image_folders import GREY_MODES, flattened
 
@@ -132,7 +132,7 @@ def _arrays(values: Iterable[Any]) -> NDArray[Any]:
 def _table(source: Any, wanted: Wanted, named: bool, what: str) -> Loaded:
     """Return a table and its labels; named: whether the user named their column."""
     parts = source.with_format("arrow").iter(batch_size=TABLE_ROWS)
-    kept = wanted.of(list(source.features), what)
+    kept = wanted.of(list(source.features), what, index_columns(source.features.arrow_schema))
     columns = gathered((arrow_columns(part, what, kept) for part in parts), what)
     loaded, label = from_columns(columns, wanted, what), wanted.labels
     return loaded if named or label is None else _named(loaded, source, label)
