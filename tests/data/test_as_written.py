@@ -1,7 +1,8 @@
-"""Numbers, dates and times as people write them: read where a column allows one way, else a line."""
+"""Numbers, dates and times as people write them: read where a column allows one way."""
 
 import datetime
 import locale
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -118,17 +119,20 @@ def test_what_no_single_way_reads_is_refused_in_one_line(tmp_path, cells, messag
         column(tmp_path, cells)
 
 
+DAYS = ["2024-01-03", "2023-12-31", "2024-03-01"]
 DATES = {
-    "names": (["3 Jan 2024", "31-Dec-2023", "1. March 2024"], ["2024-01-03", "2023-12-31",
-    "2024-03-01"]), "american": (["Jan 3, 2024", "December 31, 2023", "Mar 1 2024"],
-    ["2024-01-03", "2023-12-31", "2024-03-01"]), "day first": (["03/01/2024", "31/12/2023",
-    "1/3/2024"], ["2024-01-03", "2023-12-31", "2024-03-01"]), "month first": (["01/03/2024",
-    "12/31/2023", "3/1/2024"], ["2024-01-03", "2023-12-31", "2024-03-01"]), "points":
-    (["03.01.2024", "01.12.2023", "1.3.2024"], ["2024-01-03", "2023-12-01", "2024-03-01"]), "year
-    first": (["2024/1/3", "2023/12/31", "2024-3-1"], ["2024-01-03", "2023-12-31", "2024-03-01"]),
-    "times": (["31/1/2024 1:45 PM", "3/1/2024 12:00 am", ""], ["2024-01-31T13:45",
-    "2024-01-03T00:00", "NaT"]),
-}  # fmt: skip
+    "names": (["3 Jan 2024", "31-Dec-2023", "1. March 2024"], DAYS),
+    "american": (["Jan 3, 2024", "December 31, 2023", "Mar 1 2024"], DAYS),
+    "day first": (["03/01/2024", "31/12/2023", "1/3/2024"], DAYS),
+    "month first": (["01/03/2024", "12/31/2023", "3/1/2024"], DAYS),
+    "points": (["03.01.2024", "31.12.2023", "1.3.2024"], DAYS),
+    "points alone": (["03.01.2024", "1.3.2024"], DAYS[::2]),
+    "year first": (["2024/1/3", "2023/12/31", "2024-3-1"], DAYS),
+    "times": (
+        ["31/1/2024 1:45 PM", "3/1/2024 12:00 am", ""],
+        ["2024-01-31T13:45", "2024-01-03T00:00", "NaT"],
+    ),
+}
 
 
 @pytest.mark.parametrize("kind", DATES)
@@ -233,7 +237,7 @@ def test_equal_rows_have_one_fingerprint_however_they_are_written(tmp_path):
 
 def test_a_model_knows_how_its_data_was_read(tmp_path):
     class Model:
-        training = {"reading": {"decimal": ",", "dates": "month-first", "labels": "b"}}
+        training: ClassVar = {"reading": {"decimal": ",", "dates": "month-first", "labels": "b"}}
 
     data, values = column(tmp_path, ["1,234", "12,345", "7"], like=Model)
     np.testing.assert_array_equal(values, [1.234, 12.345, 7])

@@ -156,7 +156,7 @@ def test_the_index_of_a_frame_is_left_out_as_pandas_does(tmp_path):
     frames = {
         "filtered": pd.DataFrame({"x": x})[lambda d: d.x > 0],
         "dates": pd.DataFrame({"x": x}, index=pd.date_range("2020", periods=60)),
-        "named": pd.DataFrame({"x": x}, index=pd.Index(range(7, 67), name="who")),
+        "named": pd.DataFrame({"x": x}, index=pd.Index(np.arange(60) ** 2, name="who")),
         "again": pd.concat([pd.DataFrame({"x": x})] * 2),
     }
     for name, frame in frames.items():
@@ -170,5 +170,5 @@ def test_the_index_of_a_frame_is_left_out_as_pandas_does(tmp_path):
         path.rename(tmp_path / name / "0.parquet")
         assert load_data(tmp_path / name).fingerprint == data.fingerprint
     kept = load_data(tmp_path / "named", only=["who", "x"])
-    assert kept.raw(slice(0, 2))["who"].tolist() == [7, 8]
-    assert load_data(tmp_path / "named", labels="who").label_names[0] == "7"
+    assert kept.raw(slice(0, 2))["who"].tolist() == [0, 1]
+    assert load_data(tmp_path / "named", labels="who").label_names[0] == "0"

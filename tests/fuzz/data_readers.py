@@ -68,18 +68,27 @@ def make_parquet(folder: Path) -> None:
 def make_images(folder: Path) -> None:
     for k in range(4):
         (folder / "images" / "ab"[k % 2]).mkdir(parents=True, exist_ok=True)
-        picture = RNG.integers(0, 255, (5, 6, 3)).astype("u1")
-        Image.fromarray(picture).save(folder / "images" / "ab"[k % 2] / f"{k}.png")
+        picture, turned = RNG.integers(0, 255, (5, 6, 3)).astype("u1"), Image.Exif()
+        turned[0x0112] = (1, 3)[k % 2]
+        place = folder / "images" / "ab"[k % 2] / f"{k}.{('png', 'jpg')[k // 2]}"
+        Image.fromarray(picture).save(place, exif=turned)
+
+
+def make_scans(folder: Path) -> None:
+    (folder / "scans").mkdir()
+    for k in range(4):
+        scan = Image.fromarray(RNG.integers(0, 4096, (5, 6)).astype("u2"))
+        scan.save(folder / "scans" / f"{k}.{('png', 'tif')[k % 2]}")
 
 
 def spoil_images(folder: Path, random: Random) -> None:
-    path = random.choice(sorted((folder / "images").rglob("*.png")))
+    path = random.choice(sorted((folder / "images").rglob("*.*")))
     match random.randrange(4):
         case 0:
             path.rename(path.with_suffix(random.choice((".jpg", ".txt", ".gif", ".PNG"))))
         case 1:
             mode, size = random.choice(("L", "RGBA", "I;16", "1", "P")), (5, 6)
-            Image.new(mode, size).save(path)
+            Image.new(mode, size).save(path.with_suffix(".png"))
         case _:
             path.write_bytes(mutated_bytes(path.read_bytes(), random))
 
@@ -127,7 +136,7 @@ def make_saved(folder: Path) -> None:
 
 def make_captions(folder: Path) -> None:
     make_images(folder)
-    names = [p.relative_to(folder / "images") for p in sorted((folder / "images").rglob("*.png"))]
+    names = [p.relative_to(folder / "images") for p in sorted((folder / "images").rglob("*.*"))]
     rows = [
         {"file_name": name.as_posix(), "text": f"a bee, {k % 2}"} for k, name in enumerate(names)
     ]
@@ -151,6 +160,7 @@ DATA = {
     "npys": Reader(make_npys, spoil_one_of("npys"), use_data("npys")),
     "parquets": Reader(make_parquets, spoil_one_of("parquets"), use_data("parquets")),
     "images": Reader(make_images, spoil_images, use_data("images")),
+    "scans": Reader(make_scans, spoil_one_of("scans"), use_data("scans")),
     "captions": Reader(make_captions, spoil_captions, use_data("images")),
     "saved": Reader(make_saved, spoil_one_of("saved"), use_data("saved")),
 }
