@@ -9,6 +9,7 @@ from typer import Argument, Option
 
 from .. import workflow
 from .._checks import figure, plural, three_digits
+from ..data.id_columns import LIKE_AN_ID
 from . import console
 from .nexts import after_fit
 from .options import DATA_HELP, AsJson, command
@@ -84,4 +85,5 @@ def _advice(run: Json) -> str:
         advice = "give it more --minutes"
     else:
         advice = "more steps teach it nothing; more examples or another --network might"
-    return advice + ("; leave out the columns that look like ids" if run.get("notes") else "")
+    ids = any(LIKE_AN_ID in str(note) for note in run.get("notes") or ())
+    return advice + ("; leave out the columns that look like ids" if ids else "")
