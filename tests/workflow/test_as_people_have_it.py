@@ -1,4 +1,4 @@
-"""From files as people have them to samples: nothing that a model knows of a file is asked again."""
+"""From files as people have them to samples: what a model knows of a file is not asked again."""
 
 import csv
 
