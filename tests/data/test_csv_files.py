@@ -8,8 +8,8 @@ import pytest
 
 from girsanov._checks import InputError
 from girsanov.data import load_data
-from girsanov.data.formats.csv_columns import NUMBER, WHOLE_CELL
-from girsanov.data.formats.csv_files import read_csv
+from girsanov.data.formats.csv_files import LINES_READ, read_csv
+from girsanov.data.table.cell_sorts import NUMBER, WHOLE_CELL
 from girsanov.data.table.dates import ISO
 from girsanov.data.table.selected_columns import Wanted
 from girsanov.data.table.written_dates import DATES, TIME
@@ -165,3 +165,23 @@ def test_a_column_of_text_costs_four_bytes_a_row(tmp_path):
     assert columns["a"].names == ("other", "word")
     assert columns["b"].nbytes == 8 * 1000
     np.testing.assert_array_equal(columns["a"].codes[:2], [1, 0])
+
+
+def test_blocks_of_plain_numbers_hide_nothing(tmp_path):
+    """A block of cells is looked at as one where all are alike, and cell by cell where not."""
+    rows = 3 * LINES_READ
+    expected = [k + 0.5 for k in range(rows)]
+    for place in (5, LINES_READ - 1, LINES_READ, rows - 1):
+        for cell in ("", "1.5", "x", "1\n2"):
+            cells = ["12"] * rows
+            cells[place] = cell
+            lines = (f'"{cell}",{k}.5\n' for k, cell in enumerate(cells))
+            path = written(tmp_path, "a,b\n" + "".join(lines))
+            if cell in ("x", "1\n2"):
+                line = place + 2 + (cell != "x")
+                with pytest.raises(InputError, match=rf"'a': must hold numbers.*line {line} has"):
+                    load_data(path)
+                continue
+            raw = load_data(path).raw(slice(None))
+            assert raw["b"].tolist() == expected
+            np.testing.assert_equal(raw["a"][[place - 1, place]], [12, float(cell or "nan")])

@@ -2,10 +2,10 @@
 
 A column is whole numbers, numbers, dates, times of day, or text. Whole numbers with leading zeros
 (post codes) are text. An empty cell is a missing value; in a column of numbers or dates so are
-the words that others write for one (`MARKS`), which in a column of text are words. A column that
-is mostly numbers but not all is refused, since one stray "ca. 5" would otherwise make a thousand
-categories of it; so is one that is mostly dates. What may mean two things is read as all cells of
-the column allow, else as the rest of the file or the user says, and else refused.
+the words that others write for one (`GAP_WORDS`), which in a column of text are words. A column
+that is mostly numbers but not all is refused, since one stray "ca. 5" would otherwise make a
+thousand categories of it; so is one that is mostly dates. What may mean two things is read as all
+cells of the column allow, else as the rest of the file or the user says, and else refused.
 """
 
 from __future__ import annotations
@@ -13,30 +13,25 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..._checks import refuse, require
-from ..rows import LARGEST_NUMBER, LARGEST_WHOLE, TOO_LONG
+from ..rows import TOO_LONG
+from ..table.cell_sorts import GAP_WORDS, SORTS, sorts_of
 from ..table.dates import FORM, NANOSECOND_YEARS, ONE_ZONE, RESOLUTIONS, Moment
 from ..table.selected_columns import DAY_ORDERS, AsWritten, leave_out
 from ..table.tables import NO_VALUES, Coder
 from ..table.values import Gapped, Values
 from ..table.written_dates import read_date, read_time
-from ..table.written_numbers import GROUPED, OTHER_MARK, read_written
+from ..table.written_numbers import OTHER_MARK, read_written
 
-WHOLE_CELL = re.compile(r"[+-]?(0(?=[0-9]))?[0-9]+")  # its group: that zeros lead it
-NUMBER = re.compile(
-    r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?(nan|inf|infinity)", re.I
-)
-DIGIT = re.compile("[0-9]")
-MISSING = {"", "na", "n/a", "#n/a", "<na>", "nan", "nat", "null", "none", "?", "-", "."}
+SHORT_WHOLES = re.compile(r"(?:[+-]?(?:0|[1-9][0-9]{0,14})\n)*")
+SHORT_NUMBERS = re.compile(r"(?:[+-]?[0-9]{1,7}(?:\.[0-9]{1,7})?\n)*")
 NAT = np.iinfo(np.int64).min  # NumPy's missing date
-SORTS = ("text", "time", "date", "whole", "number", "written")
-LIMITS = "<>≤≥~= "
 
 
 class Hints(NamedTuple):
@@ -55,93 +50,43 @@ class CsvColumn:
     """One column of a file: what its cells are, counted in one pass, and its values in another.
 
     kind: whole, number, date, time or text; counts, first: of each sort of cell, and of all that
-    cells say of their marks and their order, how many, and the first with its line; units: of
-    numbers, how often each; finest, years: resolution and range of dates.
+    cells say of their marks and their order, how many, and the first with its line; finest,
+    years: resolution and range of dates.
     """
 
     def __init__(self, name: str, what: str) -> None:
         self.name, self.where, self.coder = name, f"{what} column {name!r}", Coder(name, what)
         self.counts = defaultdict[Any, int](int)
         self.first: dict[Any, tuple[int, str]] = {}
-        self.units = Counter[str]()
         self.finest, self.years = 0, (9999, 0)
         self.kind = ""
         self.decimal: str | None = None  # None: no mark stands in its numbers
         self.dates: str | None = None  # None: every date says itself what is its day
 
-    def count(self, line: int, cell: str) -> None:
-        """Count one cell."""
-        if (whole := WHOLE_CELL.fullmatch(cell)) is not None:
-            self._note("whole", line, cell)
-            self.counts["padded"] += whole[1] is not None
-            if len(cell) > 15:
-                self._note_size(line, cell, cell)
-        elif cell.lower() in MISSING:
-            self.counts["gap"] += 1
-        elif NUMBER.fullmatch(cell):
-            self._note("number", line, cell)
-            either = len(cell) < 9 and GROUPED.fullmatch(cell.lstrip("+-")) is not None
-            says = "either" if either else "decimal" if "." in cell else "exponent"
-            self._note((says, "."), line, cell)
-            self._note_size(line, cell, cell)
-        elif DIGIT.search(cell) is None:
-            self._note("text", line, cell)
-        elif (dated := read_date(cell)) is not None:
-            self._note("date", line, cell)
-            self._count_date(line, cell, dated.day_first, dated.month_first)
-            self.counts["two digits"] += dated.short
-        elif (time := read_time(cell)) is not None:
-            self._note("time", line, cell)
-            self.counts["seconds"] += time[1]
-        elif (number := read_written(cell)) is not None:
-            self._note("written", line, cell)
-            self.units[number.unit] += 1
-            self._note(("unit", number.unit), line, cell)
-            for said in number.says:
-                self._note(said, line, cell)
-            decimal = next((mark for word, mark in number.says if word == "decimal"), ".")
-            if "e" in number.body.lower():
-                self._note(("exponent", ""), line, cell)
-                self._note_size(line, cell, number.plain(decimal))
-            elif ("decimal", decimal) not in number.says:
-                self._note_size(line, cell, re.sub("[^-0-9]", "", number.body))
-        else:
-            self._note("text", line, cell)
-            self.counts["limit"] += (
-                cell[0] in LIMITS and read_written(cell.lstrip(LIMITS)) is not None
-            )
-
-    def _count_date(self, line: int, cell: str, day: Moment | None, month: Moment | None) -> None:
-        moment = day or month
-        if moment is None:
-            self._note("no day", line, cell)
+    def count(self, lines: Sequence[int], cells: Sequence[str]) -> None:
+        """Count some cells, which stand in these lines."""
+        if self._plain_alike(cells):
             return
-        self.counts["as written"] += cell[4:5] != "-" or cell[7:8] != "-"
-        if day is None or month is None:
-            self._note(DAY_ORDERS[day is None], line, cell)
-        elif day != month:
-            self._note("either order", line, cell)
-            self.counts["dots"] += "." in cell[:3]
-        self.counts["zoned"] += moment.zoned
-        self.finest = max(self.finest, RESOLUTIONS.index(moment.resolution))
-        year = int(str(moment.value)[:4])
-        self.years = min(self.years[0], year), max(self.years[1], year)
+        first_at = dict(zip(reversed(cells), range(len(cells) - 1, -1, -1), strict=True))
+        for cell, times in Counter(cells).items():
+            sorts, moment = sorts_of(cell)
+            for sort in sorts:
+                self.counts[sort] += times
+                self.first.setdefault(sort, (lines[first_at[cell]], cell))
+            if moment is not None:
+                self.finest = max(self.finest, RESOLUTIONS.index(moment.resolution))
+                year = int(str(moment.value)[:4])
+                self.years = min(self.years[0], year), max(self.years[1], year)
 
-    def _note(self, sort: Any, line: int, cell: str) -> None:
-        self.counts[sort] += 1
-        self.first.setdefault(sort, (line, cell))
-
-    def _note_size(self, line: int, cell: str, plain: str) -> None:
-        # Refused by `_kind` only, since "inf" may be a word of a column of text.
-        if len(plain) > 15 and WHOLE_CELL.fullmatch(plain):
-            size = int(plain[:40])
-            if abs(size) > LARGEST_WHOLE:  # which float64 cannot hold, or not even int64
-                self._note("long", line, cell)
-                self.counts["longest"] += not -(2**63) <= size < 2**63
-        if (len(plain) > 15 or not plain[-1].isdecimal() or "e" in plain.lower()) and not (
-            abs(float(plain)) < LARGEST_NUMBER
-        ):
-            self._note("broken", line, cell)
+    def _plain_alike(self, cells: Sequence[str]) -> bool:
+        """Count cells that are all plain numbers and tell nothing new, in one look."""
+        sort, pattern = "whole", SHORT_WHOLES
+        if ("decimal", ".") in self.first:
+            sort, pattern = "number", SHORT_NUMBERS
+        one_a_line = "\n".join((*cells, ""))
+        alike = pattern.fullmatch(one_a_line) and one_a_line.count("\n") == len(cells)
+        self.counts[sort] += len(cells) if sort in self.first and alike else 0
+        return bool(sort in self.first and alike)
 
     def settle(self) -> str | None:
         """Decide what the cells are; refuse a mixture.
@@ -167,11 +112,15 @@ class CsvColumn:
 
     def numbers(self) -> tuple[int, str]:
         """Return how many cells are numbers of one unit, and that unit."""
-        n, named = self.counts, [unit for unit in self.units if unit]
-        bare = n["whole"] + n["number"] + self.units[""]
-        if len(named) == 1 and self.units[named[0]] > bare:
-            return self.units[named[0]], named[0]
+        n, named = self.counts, [unit for unit in self.units() if unit]
+        bare = n["whole"] + n["number"] + n["unit", ""]
+        if len(named) == 1 and n["unit", named[0]] > bare:
+            return n["unit", named[0]], named[0]
         return bare, ""
+
+    def units(self) -> list[str]:
+        """Return the units that stand by its numbers, "" among them where there is none."""
+        return [sort[1] for sort in self.first if sort[0] == "unit"]
 
     def _kind(self) -> str:
         n, where = self.counts, self.where
@@ -204,7 +153,7 @@ class CsvColumn:
 
     def _first_but(self, unit: str) -> tuple[int, str]:
         """Return the first cell that is no number with this unit."""
-        sorts = ["date", "time", "text", *(("unit", u) for u in self.units if u != unit)]
+        sorts = ["date", "time", "text", *(("unit", u) for u in self.units() if u != unit)]
         sorts += ["whole", "number"] if unit else []
         return min(self.first[sort] for sort in sorts if sort in self.first)
 
@@ -230,7 +179,7 @@ class CsvColumn:
         number: type = np.int64 if whole and not self.gaps else np.float64
         dtype = {"text": np.int32, "date": np.int64}.get(self.kind, number)
         self.values: NDArray[Any] = np.empty(rows, dtype)
-        self.read = self._reader(int if whole and not self.gaps else float)
+        self._read = self._reader(int if whole and not self.gaps else float)
 
     def _decimal(self, hints: Hints) -> str | None:
         """Return the decimal mark, by these cells, the user, the file's other columns or its `;`.
@@ -277,7 +226,7 @@ class CsvColumn:
             return DAY_ORDERS[n[DAY_ORDERS[0]] == 0]
         if not n["either order"]:
             return None
-        if asked is None and n["dots"] < n["either order"]:
+        if asked is None and n["points"] < n["either order"]:
             rule = "must show whether the day or the month comes first"
             way = " or ".join(f"--dates {order}" for order in DAY_ORDERS)
             refuse(self.where, rule, first["either order"][1], f"Say it with {way}")
@@ -316,6 +265,14 @@ class CsvColumn:
         time = read_time(cell)
         return math.nan if time is None else time[0] / (1 if self.counts["seconds"] else 60)
 
+    def fill(self, first: int, cells: Sequence[str]) -> None:
+        """Read some cells, the values of rows `first` and on."""
+        plain = self._read in (int, float)  # faster than to look each up
+        read = {} if plain else {cell: self._read(cell) for cell in dict.fromkeys(cells)}
+        self.values[first : first + len(cells)] = list(
+            map(self._read if plain else read.get, cells)
+        )
+
     def value(self, cell: str) -> str:
         """Return what a cell was read as, in text."""
         if self.kind == "date":
@@ -333,4 +290,4 @@ class CsvColumn:
 
 
 def _or_nan(cell: str) -> str:
-    return "nan" if cell.lower() in MISSING else cell
+    return "nan" if cell.lower() in GAP_WORDS else cell

@@ -16,18 +16,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._checks import InputError, refuse, require, shown
+from ..table.cell_sorts import NUMBER
 from ..table.columns import NumberColumn, decimals_of
 from ..table.dates import DateColumn
 from ..table.missing_values import GapColumn
 from ..table.selected_columns import CHOICES, Columns, Wanted
-from .csv_columns import NUMBER, CsvColumn, Hints
+from .csv_columns import CsvColumn, Hints
 from .csv_notes import reading_notes, way_of_writing
 from .data_format import DataFormat, Loaded, Samples, from_columns, sample_columns
 
 DELIMITERS = (",", ";", "\t", "|")
 LOOKED_AT = 20  # lines
 NO_NAME = "the first column has no name: taken for names of rows, and left out"
-LINES_AT_ONCE = 2**14  # written
+LINES_READ, LINES_AT_ONCE = 2**12, 2**14  # read and written at once
 
 
 class Csv(DataFormat):
@@ -102,16 +103,14 @@ def read_csv(path: Path, wanted: Wanted) -> TextTable:
     first = next(lines, None)
     if first is None:
         refuse(what, "must have a first line that names the columns", "no lines")
-    names, rows = _header(first[1], what), 0
+    names, rows = _header([cell.strip() for cell in first[1]], what), 0
     unnamed = len(names) > 1 and not names[0]  # row names, as R and pandas write them
     kept = wanted.of(names[unnamed:], what)
     columns = {k: CsvColumn(name, what) for k, name in enumerate(names) if kept.get(name)}
-    for line, cells in lines:
-        rule = f"must have {len(names)} cells in every line, as in its header"
-        require(len(cells) == len(names), what, rule, f"{len(cells)} in line {line}")
+    for numbers, cells in _blocks(lines, len(names), what):
         for place, column in columns.items():
-            column.count(line, cells[place])
-        rows += 1
+            column.count(numbers, cells[place])
+        rows += len(numbers)
     require(rows > 1, what, "must have at least 2 rows below its header", rows)
     marks = {column.settle() for column in columns.values()} - {None}
     hints = Hints(wanted.written, tuple(map(str, marks)), form.delimiter == ";")
@@ -119,9 +118,11 @@ def read_csv(path: Path, wanted: Wanted) -> TextTable:
         column.make_room(rows, hints)
     lines = _lines(path, form)
     next(lines)
-    for row, (_, cells) in enumerate(lines):
+    row = 0
+    for numbers, cells in _blocks(lines, len(names), what):
         for place, column in columns.items():
-            column.values[row] = column.read(cells[place])
+            column.fill(row, cells[place])
+        row += len(numbers)
     notes = ([NO_NAME] if unnamed else []) + reading_notes(columns.values())
     unusual = [column for column in columns.values() if way_of_writing(column) is not None]
     told = {name: {getattr(c, name) for c in unusual} - {None} for name in CHOICES}
@@ -129,6 +130,19 @@ def read_csv(path: Path, wanted: Wanted) -> TextTable:
     every = {n: columns[k].column() if kept[n] else None
              for k, n in enumerate(names) if n in kept}  # fmt: skip
     return TextTable(every, tuple(notes), reading)
+
+
+def _blocks(
+    lines: Iterator[tuple[int, list[str]]], width: int, what: str
+) -> Iterator[tuple[tuple[int, ...], list[tuple[str, ...]]]]:
+    """Yield the numbers of some lines and their cells, column by column, without outer spaces."""
+    while block := list(itertools.islice(lines, LINES_READ)):
+        numbers, rows = zip(*block, strict=True)
+        if set(map(len, rows)) != {width}:
+            line, found = next((n, len(cells)) for n, cells in block if len(cells) != width)
+            rule = f"must have {width} cells in every line, as in its header"
+            refuse(what, rule, f"{found} in line {line}")
+        yield numbers, [tuple(map(str.strip, column)) for column in zip(*rows, strict=True)]
 
 
 def _header(names: list[str], what: str) -> list[str]:
@@ -177,14 +191,14 @@ def _cells(path: Path, form: Form) -> tuple[bool, int, bool]:
 
 
 def _lines(path: Path, form: Form) -> Iterator[tuple[int, list[str]]]:
-    """Yield the lines that are not blank, with their numbers, cells without outer spaces."""
+    """Yield the lines that are not blank, with their numbers."""
     with open(path, encoding=form.encoding, newline="") as file:
         reader = csv.reader(file, delimiter=form.delimiter, strict=True)
         try:
             for cells in itertools.islice(reader, form.before, None):
                 # a line of one cell, "", is a missing value; one without any is blank
-                if any(cell.strip() for cell in cells) or len(cells) > 1 or cells == [""]:
-                    yield reader.line_num, [cell.strip() for cell in cells]
+                if len(cells) > 1 or cells == [""] or any(map(str.strip, cells)):
+                    yield reader.line_num, cells
         except (csv.Error, UnicodeError) as cause:
             rule = f"must be comma-separated text in UTF-8; line {reader.line_num + 1}"
             saved = ". Save it as UTF-8 (in Excel: CSV UTF-8)"

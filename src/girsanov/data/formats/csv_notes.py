@@ -31,7 +31,7 @@ def reading_notes(columns: Iterable[CsvColumn]) -> list[str]:
 
 def way_of_writing(column: CsvColumn) -> tuple[str, str] | None:
     """Return how cells were read that a computer writes otherwise, in words, with an example."""
-    n, units = column.counts, [unit for unit in column.units if unit]
+    n, units = column.counts, [unit for unit in column.units() if unit]
     if column.kind == "time":
         unit = "seconds" if n["seconds"] else "minutes"
         return f"times of day, in {unit} after midnight", _example(column, ["time"])
@@ -42,7 +42,7 @@ def way_of_writing(column: CsvColumn) -> tuple[str, str] | None:
         return _numbers(column)
     if column.kind == "text" and n["limit"] == n["text"] > 0:
         return "categories, for its numbers are limits", column.first["text"][1]
-    alone = column.units.total() == column.present()
+    alone = n["written"] == column.present() and not n["unit", ""]
     if column.kind == "text" and 1 < len(units) <= FEW_UNITS and alone:
         return "categories, for its numbers have several units", ", ".join(units)
     return None

@@ -7,7 +7,6 @@ allows one order, 03/01/2024 both, and a column is read in the order that all of
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import NamedTuple
 
 from .dates import Moment, read_iso
@@ -42,7 +41,6 @@ class Dated(NamedTuple):
     short: bool = False
 
 
-@lru_cache(maxsize=4096)
 def read_date(text: str) -> Dated | None:
     """Return the date that a text looks like, in ISO 8601 or otherwise; None for other texts."""
     moment = read_iso(text)
