@@ -187,7 +187,7 @@ def test_times_of_day_are_numbers(tmp_path, cells, expected):
     [["3 kg", "4 lb", "5 kg"], ["<5", "<10", "<20"], ["Q1", "Q2", "Q1"], ["10.0.0.1"] * 3,
      ["555-1234", "555-1235", "555-1236"], ["1.2.3", "1.2.4", "2.0"], ["007", "008", "009"],
      ["12 Main St", "13 Oak Ave", "14 Main St"], ["3:1", "2:2", "0:1"], ["5½", "6½", "7½"],
-     ["1-2", "3-4", "5-6"], ["2 of 5", "3 of 5", "4 of 5"]],
+     ["1-2", "3-4", "5-6"], ["ABC 123", "ABC 124", "ABC 7"], ["2 of 5", "3 of 5", "4 of 5"]],
 )  # fmt: skip
 def test_what_is_no_number_stays_text(tmp_path, cells):
     data, values = column(tmp_path, cells)

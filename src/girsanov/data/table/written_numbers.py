@@ -22,7 +22,11 @@ OTHER_MARK = dict(zip(MARKS, reversed(MARKS), strict=True))
 OTHERS = {mark: {ord(c): None for c in " '.,".replace(mark, "")} for mark in MARKS}
 BRACKETS = "brackets"
 SAME = str.maketrans({"\u2212": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2019": "'"})
-CURRENCY = r"[A-Z]{0,3}[$€£¥₹₩₽₺₪฿¢]|[A-Z]{3}"
+CODES = (
+    "USD|EUR|GBP|CHF|JPY|CNY|INR|CAD|AUD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|RON|TRY|RUB|UAH|ILS|"
+    "BRL|MXN|ARS|CLP|COP|ZAR|NGN|KES|EGP|KRW|TWD|HKD|SGD|THB|IDR|MYR|PHP|VND|PKR|AED|SAR"
+)
+CURRENCY = rf"[A-Z]{{0,3}}[$€£¥₹₩₽₺₪฿¢]|{CODES}"
 UNIT = r"[%‰°]?[^\W\d_]*(?:[/ ][^\W\d_]+)?"
 WRITTEN = re.compile(
     rf"(\()?([+-]?) ?({CURRENCY})? ?([+-]?)"
