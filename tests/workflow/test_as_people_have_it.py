@@ -1,6 +1,7 @@
 """From files as people have them to samples: what a model knows of a file is not asked again."""
 
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -84,3 +85,20 @@ def test_arrays_keep_their_names(folder):
     workflow.sample(drawn_as_table)
     with open("s.csv") as file:
         assert file.readline().strip() == "x0,x1,x2,targets"
+
+
+def test_one_class_keeps_its_column_and_other_files_may_be_settled(folder):
+    european(folder / "x.csv")
+    drawn("x.csv", "s.csv", labels="Art", dates="day-first")
+    asked = workflow.SampleRequest("m", plan="p.json", count=20, out="oak.csv", label="oak")
+    workflow.sample(asked)
+    with open("oak.csv", newline="") as file:
+        assert {row["Art"] for row in csv.DictReader(file)} == {"oak"}
+    unsure = "".join(f'"{1 + k},{100 + k}",03/0{1 + k % 9}/2024\n' for k in range(40))
+    (folder / "unsure.csv").write_text("a,b\n" + unsure)
+    (folder / "plain.csv").write_text("a,b\n" + "1000.5,2024-03-01\n2000.5,2024-03-02\n" * 20)
+    request = workflow.CompareRequest("plain.csv", "unsure.csv", by=["gaussian-w2"])
+    with pytest.raises(InputError, match=r"Say it with --decimal , or --decimal \."):
+        workflow.compare(request)
+    settled = replace(request, decimal=".", dates="month-first")
+    assert workflow.compare(settled).comparison.compared.data == 40

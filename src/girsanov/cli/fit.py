@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     held_out="Share kept back for the audit; 0: none.",
     conditional=Option("--conditional", help="Learn the classes that come with the data."),
     only="Or a column to keep, beside the labels, of no others (may be repeated).",
-    decimal="The mark before decimals, . or , where a column such as 1,234 may mean either.",
-    dates="day-first or month-first, where a column such as 3/1/2024 may mean either.",
     network="auto, mlp or unet.",
     process="vp, or cld: learn on positions and velocities.",
     objective="edm or ledger.",

@@ -14,6 +14,7 @@ import torch
 from .._checks import refuse, require
 from .._processes import processes
 from ..data import check_destination, write_samples
+from ..data.formats.registry import data_format_of
 from ..data.origin import write_origin
 from ..data.table.selected_columns import reading_of
 from ..data.write import label_column
@@ -82,9 +83,11 @@ def sample(
     units = _units(request, denoiser, plan)
     names = tuple(getattr(denoiser, "label_names", ()))
     codes = _codes(request, denoiser, names)
-    written = codes if request.label is None else None  # of one class nothing is to tell apart
-    check_destination(request.out, units, force=request.force, labelled=written is not None)
     reading = reading_of(denoiser)
+    written = (
+        codes if request.label is None or _column_of_labels(request, units, reading) else None
+    )
+    check_destination(request.out, units, force=request.force, labelled=written is not None)
     write = partial(write_samples, standardisation=units, labels=written, label_names=names,
                     force=request.force, reading=reading)  # fmt: skip
     values = _drawn(request, denoiser, plan, codes, write, progress, say)
@@ -102,6 +105,14 @@ def sample(
     tally = dict(zip(names, counts, strict=False))  # of no labels there are no counts
     commands = [*plan.audit.commands, command]
     return SampleResult(values, request.out, request.seed, tally, units.bounded, commands)
+
+
+def _column_of_labels(request: SampleRequest, units: Standardisation, reading: Json) -> bool:
+    """Return whether samples of one class, which nothing tells apart, keep the table's column."""
+    file_format = data_format_of(request.out)
+    return (
+        units.kind == "table" and "labels" in reading and bool(file_format and file_format.labels)
+    )
 
 
 def _as_planned(request: SampleRequest, denoiser: Denoiser, plan: Plan) -> Denoiser:

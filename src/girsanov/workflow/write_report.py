@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..audited import Audit, load_audit
 from ..data.origin import read_origin
-from ..data.table.selected_columns import left_out_of
+from ..data.table.selected_columns import AsWritten, left_out_of
 from ..law.base import Law
 from ..planning.plan_file import load_plan
 from ..reporting.figure_files import browser
@@ -92,7 +92,8 @@ def _data(request: ReportRequest, audit: Audit) -> Shown | None:
     like = {"left_out": left_out, "reading": origin.get("reading")}
     if request.data is None:
         return None
-    data = read_source(request.data, request.labels, request.drop, like)
+    written = AsWritten(decimal=request.decimal, dates=request.dates)
+    data = read_source(request.data, request.labels, request.drop, like, written=written)
     return data.sample(SHOWN, seed=0).numpy() if isinstance(data, Law) else data
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..._checks import InputError, refuse, require, require_choice
 from ...data import Dataset, load_data
 from ...data.dataset import CLASS_ORDERS
-from ...data.table.selected_columns import left_out_of
+from ...data.table.selected_columns import AsWritten, left_out_of
 from ...denoise.classes import classes_for
 from ...denoise.pipelines.units import in_units_of
 from ...law.read import read_law
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from ...denoise.base import Denoiser
     from ...law.base import Law
 
+AS_IT_STANDS = AsWritten()
+
 
 def read_source(
     source: PathLike,
@@ -25,6 +27,7 @@ def read_source(
     drop: Sequence[str] = (),
     like: Any = None,
     class_order: str = "number",
+    written: AsWritten = AS_IT_STANDS,
 ) -> Dataset | Law:
     """Return the law of a .json file, or the data set of any other source.
 
@@ -33,7 +36,8 @@ def read_source(
     """
     choice = require_choice("--class-order", class_order, CLASS_ORDERS)
     if not str(source).endswith(".json"):
-        return load_data(source, labels=labels, drop=drop, like=like, class_order=choice)
+        return load_data(source, labels=labels, drop=drop, like=like, class_order=choice,
+                         decimal=written.decimal, dates=written.dates)  # fmt: skip
     rule = "must name columns of a table; a law has none"
     require(not drop, "--drop", rule, ", ".join(drop))
     require(labels is None, "--labels", rule, labels)
