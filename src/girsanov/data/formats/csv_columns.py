@@ -83,10 +83,12 @@ class CsvColumn:
         sort, pattern = "whole", SHORT_WHOLES
         if ("decimal", ".") in self.first:
             sort, pattern = "number", SHORT_NUMBERS
+        if sort not in self.first:
+            return False
         one_a_line = "\n".join((*cells, ""))
         alike = pattern.fullmatch(one_a_line) and one_a_line.count("\n") == len(cells)
-        self.counts[sort] += len(cells) if sort in self.first and alike else 0
-        return bool(sort in self.first and alike)
+        self.counts[sort] += len(cells) if alike else 0
+        return bool(alike)
 
     def settle(self) -> str | None:
         """Decide what the cells are; refuse a mixture.

@@ -28,7 +28,8 @@ from .data_format import DataFormat, Loaded, Samples, from_columns, sample_colum
 DELIMITERS = (",", ";", "\t", "|")
 LOOKED_AT = 20  # lines
 NO_NAME = "the first column has no name: taken for names of rows, and left out"
-LINES_READ, LINES_AT_ONCE = 2**12, 2**14  # read and written at once
+CELLS_READ, FEWEST_LINES = 2**15, 64  # read at once
+LINES_AT_ONCE = 2**14  # written
 
 
 class Csv(DataFormat):
@@ -136,7 +137,7 @@ def _blocks(
     lines: Iterator[tuple[int, list[str]]], width: int, what: str
 ) -> Iterator[tuple[tuple[int, ...], list[tuple[str, ...]]]]:
     """Yield the numbers of some lines and their cells, column by column, without outer spaces."""
-    while block := list(itertools.islice(lines, LINES_READ)):
+    while block := list(itertools.islice(lines, max(FEWEST_LINES, CELLS_READ // width))):
         numbers, rows = zip(*block, strict=True)
         if set(map(len, rows)) != {width}:
             line, found = next((n, len(cells)) for n, cells in block if len(cells) != width)
