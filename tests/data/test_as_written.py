@@ -87,9 +87,14 @@ def test_a_column_that_may_mean_two_things_is_settled_by_the_user_the_file_or_it
     np.testing.assert_array_equal(column(tmp_path, unsure, ";")[1], decimals)
     points = ["1.234", "12.345", "7"]  # which computers write, but semicolons part European cells
     np.testing.assert_array_equal(column(tmp_path, points)[1], decimals)
-    np.testing.assert_array_equal(column(tmp_path, points, others=["0,5", "1", "2"])[1], decimals)
-    with pytest.raises(InputError, match=r"must show whether.*got 1\.234"):
-        column(tmp_path, points, ";")
+    with pytest.raises(InputError, match="must show whether"):
+        column(tmp_path, points, others=["0,5", "1", "2"])
+    for decimal, expected in ((".", decimals), (",", thousands)):
+        values = column(tmp_path, points, others=["0,5", "1", "2"], decimal=decimal)[1]
+        np.testing.assert_array_equal(values, expected)
+    for cells, mark in ((points, ";"), (["1.234 €", "12.345 €", "7 €"], ",")):
+        with pytest.raises(InputError, match=r"must show whether.*got 1\.234"):
+            column(tmp_path, cells, mark)
     for others, expected in ((["0.5", "1", "2"], decimals), (["0,5", "1", "2"], thousands)):
         np.testing.assert_array_equal(column(tmp_path, points, ";", others)[1], expected)
 

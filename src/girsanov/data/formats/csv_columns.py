@@ -193,11 +193,13 @@ class CsvColumn:
             return self.fits[0]
         if not (comma or point):
             return None
-        elsewhere = hints.elsewhere[0] if len(hints.elsewhere) == 1 else None
-        if point and not comma and not hints.semicolons:
-            # as computers write it
-            return "," if hints.written.decimal == "," and "." not in hints.elsewhere else "."
-        mark = hints.written.decimal or elsewhere
+        mark = hints.written.decimal
+        if point and not comma and not hints.semicolons and not self.counts["written"]:
+            # as computers write it, unless other columns are written otherwise
+            if "." in hints.elsewhere or (mark is None and not hints.elsewhere):
+                return "."
+        elif mark is None and len(hints.elsewhere) == 1:
+            mark = hints.elsewhere[0]
         if mark is None and comma and hints.semicolons and not hints.elsewhere:
             mark = ","
         if mark is None:

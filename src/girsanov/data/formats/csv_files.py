@@ -28,7 +28,7 @@ from .data_format import DataFormat, Loaded, Samples, from_columns, sample_colum
 DELIMITERS = (",", ";", "\t", "|")
 LOOKED_AT = 20  # lines
 NO_NAME = "the first column has no name: taken for names of rows, and left out"
-CELLS_READ, FEWEST_LINES = 2**15, 64  # read at once
+CELLS_READ, FEWEST_LINES = 2**15, 16  # read at once
 LINES_AT_ONCE = 2**14  # written
 
 
