@@ -165,7 +165,7 @@ def test_classes_are_drawn_as_often_as_they_occur(girsanov, planned, trees):
     wanted, error = 2000 * shares, np.sqrt(2000 * shares * (1 - shares))
     assert (abs(np.array(list(tally.values())) - wanted) < 4 * error).all()
     header, rows = table("new.csv")
-    assert header == ["height", "rings", "label"]
+    assert header == ["height", "rings", "species"]
     assert [sum(r[2] == k for r in rows) for k in tally] == list(tally.values())
 
 

@@ -17,6 +17,7 @@ ROWS = {  # what is said of 300 random bytes
     ".npy": "must be a whole .npy file",
     ".npz": "must be a whole .npz file",
     ".csv": "must be comma-separated text in UTF-8",
+    ".tsv": "must be comma-separated text in UTF-8",
     ".parquet": "must be a whole Parquet file",
     ".feather": "must be a whole Feather file",  # the example of docs/extend.md
 }

@@ -8,9 +8,12 @@ import pytest
 
 from girsanov._checks import InputError
 from girsanov.data import load_data
-from girsanov.data.formats.csv_files import DATE, NUMBER, WHOLE_CELL, read_csv
+from girsanov.data.formats.csv_files import CELLS_READ, read_csv
+from girsanov.data.table.cell_sorts import NUMBER, WHOLE_CELL
 from girsanov.data.table.dates import ISO
 from girsanov.data.table.selected_columns import Wanted
+from girsanov.data.table.written_dates import DATES, TIME
+from girsanov.data.table.written_numbers import read_written
 
 
 def written(tmp_path, text, **options):
@@ -66,6 +69,8 @@ def test_label_column_is_taken_out(tmp_path):
         (["9007199254740992", "-9007199254740992", "0"], "i8"),
         (["1e3", "2E-4", "5."], "f8"),
         (["1_000", "2_000", "3_000"], "U5"),
+        (["5½", "6½", "7½"], "U2"),
+        (["3a", "4b", "12A"], "U3"),
         (["0x10", "0x11", "0x12"], "U4"),
         (["true", "false", "true"], "U5"),
         (["nan", "inf", "word", "word"], "U4"),
@@ -90,8 +95,6 @@ def test_kind_of_a_column(tmp_path, cells, dtype):
         ("1.5,2\n3,4\n5,6\n", "must name its columns in its first line; got 1.5,2"),
         ("a,\n1,2\n3,4\n", r"must name column 2; got an empty name.*index=False"),
         ("a,a\n1,2\n3,4\n", "must not repeat a column's name; got a"),
-        ("a;b\n1;2\n3;4\n", "separate its cells by commas; got a;b"),
-        ("a\tb\n1\t2\n3\t4\n", "separate its cells by commas"),
         ("a,b\n1,2\n3\n5,6\n", "must have 2 cells in every line.*got 1 in line 3"),
         ("a,b\n1,2\n3,4,5\n5,6\n", "got 3 in line 3"),
         ("a,b\n1,\n3,\n5,nan\n", r"column 'b': must have values.*missing\. Leave.*--drop"),
@@ -103,7 +106,7 @@ def test_kind_of_a_column(tmp_path, cells, dtype):
             "a,b\n1,2\n3,4\n5,ca. 5\n",
             "numbers in every line, as in most; line 4 has none; got ca.",
         ),
-        ("a,b\n1,31.1.2020\n3,1/2/99\n", "hold dates as YYYY-MM-DD.*got 31.1.2020.*--drop"),
+        ("a,b\n1,31.1.2020\n3,1/2/99\n", "with years of four digits; got 1/2/99.*--drop"),
         ("a,b\n1,2020-01-31\n3,2020-02-30\n", "hold dates as YYYY-MM-DD.*got 2020-02-30"),
         (
             "a,b\n1,2020-01-31\n3,5\n3,6\n",
@@ -139,7 +142,7 @@ def test_bytes_that_are_not_text_are_refused(tmp_path, content):
         load_data(tmp_path / "t.csv")
 
 
-@pytest.mark.parametrize("pattern", [WHOLE_CELL, NUMBER, DATE, ISO])
+@pytest.mark.parametrize("pattern", [WHOLE_CELL, NUMBER, ISO, TIME, *(p for p, _ in DATES)])
 def test_no_cell_makes_a_pattern_slow(pattern):
     start = time.perf_counter()
     for cell in ("1" * 130_000 + "x", "1." + "1" * 130_000 + "x", "1e" + "1" * 130_000 + "x"):
@@ -147,10 +150,38 @@ def test_no_cell_makes_a_pattern_slow(pattern):
     assert time.perf_counter() - start < 1.0
 
 
+def test_no_cell_makes_a_written_number_slow():
+    start = time.perf_counter()
+    for piece in ("1", "1,", "1 ", "1.", "a", "1a", "( ", " a", "$", "EUR", "1e"):
+        for end in ("", "x", "(", "1"):
+            read_written((piece * 64)[:63] + end)
+    assert time.perf_counter() - start < 1.0
+
+
 def test_a_column_of_text_costs_four_bytes_a_row(tmp_path):
     path = written(tmp_path, "a,b\n" + "word,1\nother,2\n" * 500)
-    columns = read_csv(path, Wanted())
+    columns = read_csv(path, Wanted()).columns
     assert columns["a"].codes.nbytes == 4 * 1000
     assert columns["a"].names == ("other", "word")
     assert columns["b"].nbytes == 8 * 1000
     np.testing.assert_array_equal(columns["a"].codes[:2], [1, 0])
+
+
+def test_blocks_of_plain_numbers_hide_nothing(tmp_path):
+    """A block of cells is looked at as one where all are alike, and cell by cell where not."""
+    rows = 3 * (block := CELLS_READ // 2)
+    expected = [k + 0.5 for k in range(rows)]
+    for place in (5, block - 1, block, rows - 1):
+        for cell in ("", "1.5", "x", "1\n2"):
+            cells = ["12"] * rows
+            cells[place] = cell
+            lines = (f'"{cell}",{k}.5\n' for k, cell in enumerate(cells))
+            path = written(tmp_path, "a,b\n" + "".join(lines))
+            if cell in ("x", "1\n2"):
+                line = place + 2 + (cell != "x")
+                with pytest.raises(InputError, match=rf"'a': must hold numbers.*line {line} has"):
+                    load_data(path)
+                continue
+            raw = load_data(path).raw(slice(None))
+            assert raw["b"].tolist() == expected
+            np.testing.assert_equal(raw["a"][[place - 1, place]], [12, float(cell or "nan")])

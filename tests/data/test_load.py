@@ -178,7 +178,9 @@ def test_other_paths_say_what_is_accepted(tmp_path, monkeypatch, source):
     (tmp_path / "law.json").write_text(json.dumps({"kind": "gaussian"}))
     if source:
         text = refused(source)
-        assert "must be .npy, .npz, .csv, .parquet, a folder of images, of .npy or of" in text
+        assert (
+            "must be .npy, .npz, .csv, .tsv, .parquet, a folder of images, of .npy or of" in text
+        )
         assert ".parquet files, or the word digits; got" in text
     else:
         assert "must hold images" in refused(source)  # the folder one is in

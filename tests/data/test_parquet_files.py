@@ -149,3 +149,26 @@ def test_without_pyarrow_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pyarrow.parquet", None)
     with pytest.raises(MissingExtra, match=r"girsanov\[parquet\]"):
         load_data(path)
+
+
+def test_the_index_of_a_frame_is_left_out_as_pandas_does(tmp_path):
+    x = np.random.default_rng(0).normal(size=60)
+    frames = {
+        "filtered": pd.DataFrame({"x": x})[lambda d: d.x > 0],
+        "dates": pd.DataFrame({"x": x}, index=pd.date_range("2020", periods=60)),
+        "named": pd.DataFrame({"x": x}, index=pd.Index(np.arange(60) ** 2, name="who")),
+        "again": pd.concat([pd.DataFrame({"x": x})] * 2),
+    }
+    for name, frame in frames.items():
+        path = tmp_path / f"{name}.parquet"
+        frame.to_parquet(path)
+        data = load_data(path)
+        assert list(data.rows.columns) == ["x"]
+        assert len(data.notes) == (name == "named")
+        np.testing.assert_array_equal(data.raw(slice(None))["x"], frame.x)
+        (tmp_path / name).mkdir()
+        path.rename(tmp_path / name / "0.parquet")
+        assert load_data(tmp_path / name).fingerprint == data.fingerprint
+    kept = load_data(tmp_path / "named", only=["who", "x"])
+    assert kept.raw(slice(0, 2))["who"].tolist() == [0, 1]
+    assert load_data(tmp_path / "named", labels="who").label_names[0] == "0"

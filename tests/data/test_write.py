@@ -217,7 +217,7 @@ def test_a_failed_swap_gives_the_old_folder_back(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("raw", "name", "labelled", "message"),
     [
-        (VECTORS, "x.txt", False, "must end in .npy, .npz, .csv, .parquet; got .txt"),
+        (VECTORS, "x.txt", False, "must end in .npy, .npz, .csv, .tsv, .parquet; got .txt"),
         (VECTORS, "x", False, "must end in .*; got no suffix"),
         (VECTORS, "out/", False, "a folder can hold images only"),
         (TABLE, "x.npy", True, "has no room for labels. Name a .npz"),

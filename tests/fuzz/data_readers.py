@@ -20,6 +20,11 @@ TABLE = b"size,town,price,day,time,gap\n" + b"".join(
     % (k, b"Ulm Bonn Rom".split()[k % 3], k / 7, 1 + k % 29, k, b"3" if k % 3 else b"")
     for k in range(40)
 )
+WRITTEN = b"price;weight;when;clock;share\n" + b"".join(
+    b"$1,%03d.5;1 %03d,%d kg;%02d/02/2020;%d:%02d PM;(%d%%)\n"
+    % (k, 100 + k, k % 9, 1 + k % 29, 1 + k % 12, k, k)
+    for k in range(40)
+)
 
 
 def use_data(name: str, labels: str | None = None) -> Callable[[Path], None]:
@@ -49,6 +54,10 @@ def make_csv(folder: Path) -> None:
     (folder / "x.csv").write_bytes(TABLE)
 
 
+def make_written(folder: Path) -> None:
+    (folder / "x.csv").write_bytes(WRITTEN)
+
+
 def make_parquet(folder: Path) -> None:
     kinds = [("a", "i8"), ("b", "f8"), ("c", "M8[ms]"), ("d", "U2")]
     rows = [(k, k / 3 if k % 4 else np.nan, k * 10**9, "xy"[: k % 3]) for k in range(30)]
@@ -59,18 +68,27 @@ def make_parquet(folder: Path) -> None:
 def make_images(folder: Path) -> None:
     for k in range(4):
         (folder / "images" / "ab"[k % 2]).mkdir(parents=True, exist_ok=True)
-        picture = RNG.integers(0, 255, (5, 6, 3)).astype("u1")
-        Image.fromarray(picture).save(folder / "images" / "ab"[k % 2] / f"{k}.png")
+        picture, turned = RNG.integers(0, 255, (5, 6, 3)).astype("u1"), Image.Exif()
+        turned[0x0112] = (1, 3)[k % 2]
+        place = folder / "images" / "ab"[k % 2] / f"{k}.{('png', 'jpg')[k // 2]}"
+        Image.fromarray(picture).save(place, exif=turned)
+
+
+def make_scans(folder: Path) -> None:
+    (folder / "scans").mkdir()
+    for k in range(4):
+        scan = Image.fromarray(RNG.integers(0, 4096, (5, 6)).astype("u2"))
+        scan.save(folder / "scans" / f"{k}.{('png', 'tif')[k % 2]}")
 
 
 def spoil_images(folder: Path, random: Random) -> None:
-    path = random.choice(sorted((folder / "images").rglob("*.png")))
+    path = random.choice(sorted((folder / "images").rglob("*.*")))
     match random.randrange(4):
         case 0:
             path.rename(path.with_suffix(random.choice((".jpg", ".txt", ".gif", ".PNG"))))
         case 1:
             mode, size = random.choice(("L", "RGBA", "I;16", "1", "P")), (5, 6)
-            Image.new(mode, size).save(path)
+            Image.new(mode, size).save(path.with_suffix(".png"))
         case _:
             path.write_bytes(mutated_bytes(path.read_bytes(), random))
 
@@ -118,7 +136,7 @@ def make_saved(folder: Path) -> None:
 
 def make_captions(folder: Path) -> None:
     make_images(folder)
-    names = [p.relative_to(folder / "images") for p in sorted((folder / "images").rglob("*.png"))]
+    names = [p.relative_to(folder / "images") for p in sorted((folder / "images").rglob("*.*"))]
     rows = [
         {"file_name": name.as_posix(), "text": f"a bee, {k % 2}"} for k, name in enumerate(names)
     ]
@@ -137,10 +155,12 @@ DATA = {
     "npy": Reader(make_npy, spoil_bytes("x.npy"), use_data("x.npy")),
     "npz": Reader(make_npz, spoil_bytes("x.npz"), use_data("x.npz", "y")),
     "csv": Reader(make_csv, spoil_bytes("x.csv"), use_data("x.csv")),
+    "written": Reader(make_written, spoil_bytes("x.csv"), use_data("x.csv")),
     "parquet": Reader(make_parquet, spoil_bytes("x.parquet"), use_data("x.parquet")),
     "npys": Reader(make_npys, spoil_one_of("npys"), use_data("npys")),
     "parquets": Reader(make_parquets, spoil_one_of("parquets"), use_data("parquets")),
     "images": Reader(make_images, spoil_images, use_data("images")),
+    "scans": Reader(make_scans, spoil_one_of("scans"), use_data("scans")),
     "captions": Reader(make_captions, spoil_captions, use_data("images")),
     "saved": Reader(make_saved, spoil_one_of("saved"), use_data("saved")),
 }

@@ -12,6 +12,7 @@ from girsanov.denoise.exact import ExactDenoiser
 from girsanov.law import Gaussian, GaussianMixture
 from girsanov.planning.plan_file import load_plan
 from girsanov.score_error.corrections import CALIBRATION_MARGIN
+from girsanov.train import TrainOptions
 
 LAW = GaussianMixture(
     [0.25, 0.75],
@@ -156,3 +157,20 @@ def test_large_dimensions_are_calibrated_in_bands():
     with pytest.raises(InputError, match="sampler: cannot be calibrated in so many dimensions"):
         report.plan(steps=2, sampler="ei-relative", calibrate=True)
     assert torch.isfinite(model(torch.zeros(2, d, dtype=torch.float64), 3.0)).all()
+
+
+def test_classes_of_more_coordinates_than_bands_are_calibrated_and_planned():
+    """What is known of each class goes into the bands of the calibrated curve: sums stay."""
+    rng = np.random.default_rng(4)
+    label = np.arange(160) % 2
+    x = rng.gamma(2.0, size=(160, 100)).cumsum(axis=1) + label[:, None]
+    train, held_out = gv.load_data(x, labels=label).split(0.6)
+    options = TrainOptions(width=8, depth=1)
+    model = gv.fit(train, steps=3, batch_size=32, options=options, network="mlp")
+    raw = gv.audit(model, held_out, levels=9, draws=2, flow=0)
+    better = raw.calibrated()
+    sums = [a.curve.about_class.main @ a.curve.sizes[a.curve.main] for a in (raw, better)]
+    assert len(better.curve.sizes[better.curve.main]) < 100
+    np.testing.assert_allclose(sums[1], sums[0], rtol=1e-12)
+    assert better.plan(steps=4).steps == 4
+    assert raw.plan().steps > 0

@@ -9,6 +9,7 @@ from typer import Argument, Option
 
 from .. import workflow
 from .._checks import figure, plural, three_digits
+from ..data.id_columns import LIKE_AN_ID
 from . import console
 from .nexts import after_fit
 from .options import DATA_HELP, AsJson, command
@@ -48,7 +49,7 @@ def fit(request: workflow.FitRequest, *, json: AsJson = False) -> None:
             console.aside(f"{request.out} keeps the run; the same command with --resume goes on")
         raise
     kept_back = request.held_out > 0
-    then = after_fit(str(request.out), str(request.data), request.labels, kept_back)
+    then = after_fit(str(request.out), str(request.data), kept_back)
     console.result(json, fitted.to_json(), lambda: _print(fitted, then))
 
 
@@ -85,4 +86,5 @@ def _advice(run: Json) -> str:
         advice = "give it more --minutes"
     else:
         advice = "more steps teach it nothing; more examples or another --network might"
-    return advice + ("; leave out the columns that look like ids" if run.get("notes") else "")
+    ids = any(LIKE_AN_ID in str(note) for note in run.get("notes") or ())
+    return advice + ("; leave out the columns that look like ids" if ids else "")

@@ -14,10 +14,9 @@ if TYPE_CHECKING:
     from ..planning.plan import Plan
 
 
-def after_fit(model: str, data: str, labels: str | None, kept_back: bool) -> str:
-    """Return the line that audits a model that was fitted on `data`; labels: their column."""
+def after_fit(model: str, data: str, kept_back: bool) -> str:
+    """Return the line that audits a model that was fitted on `data`."""
     words = ["girsanov", "audit", model, "--data", data if kept_back else "HELD_OUT"]
-    words += [] if labels is None else ["--labels", labels]
     return shlex.join([*words, "--out", "audit.json"])
 
 
@@ -43,10 +42,10 @@ def samples_like(facts: AuditFacts) -> str:
     It has no columns for a table, and no room for the labels of a model that takes them.
     """
     from ..data.formats.registry import data_format_of
-    from ..reporting.code_snippets import after
 
     if facts.kind != "table":
-        labelled = after("audit", "--labels", facts.commands, "")
+        fitted = " ".join(facts.commands).split()
+        labelled = "--labels" in fitted or "--conditional" in fitted
         return "samples.npz" if labelled else "samples.npy"
     source = data_format_of(facts.data_name.split(" (")[0])  # without which part of it
     return f"samples{source.suffix if source is not None and source.tables else '.csv'}"

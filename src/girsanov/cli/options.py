@@ -57,6 +57,8 @@ SHARED: dict[str, Words] = {  # of fields that a command says nothing else of
         "number (default), or text: 0, 1, 10, 11, 2, ..., as image-folder loaders sort them."
     ),
     "drop": "A column of a table to leave out (may be repeated); a model remembers.",
+    "decimal": "The mark before decimals, . or , where a column such as 1,234 may mean either.",
+    "dates": "day-first or month-first, where a column such as 3/1/2024 may mean either.",
     "device": "cpu, cuda, cuda:1, ... (default: a GPU if there is one).",
     "compile": Option("--compile", help="Compile the network (torch.compile)."),
     "any_model": Option("--any-model", help="Use a plan of another model."),

@@ -30,7 +30,7 @@ from ..montecarlo import Estimate, mean_estimate
 if TYPE_CHECKING:
     from .._typing import Array
 
-JACKKNIFE_GROUPS = 20  # B; row i of a set belongs to group i % B
+JACKKNIFE_GROUPS = 20  # B, or fewer for small sets; row i of a set belongs to group i % B
 
 
 class Interval(NamedTuple):
@@ -75,6 +75,12 @@ def pseudo_values(whole: float | Array, without: Array) -> Array:
     return np.asarray(count * whole - (count - 1) * without)
 
 
-def groups_of(count: int) -> np.ndarray:
+def group_count(*sizes: int) -> int:
+    """Return B, the most groups of equal size that all sets of these sizes have, at most 20."""
+    common = math.gcd(*sizes)
+    return max(b for b in range(1, JACKKNIFE_GROUPS + 1) if common % b == 0)
+
+
+def groups_of(count: int, groups: int) -> np.ndarray:
     """Return the group of each of `count` rows, [count]."""
-    return np.arange(count) % JACKKNIFE_GROUPS
+    return np.arange(count) % groups

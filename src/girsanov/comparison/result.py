@@ -7,7 +7,6 @@ from textwrap import fill
 from typing import TYPE_CHECKING, NamedTuple
 
 from .._checks import plural, three_digits
-from .jackknife import JACKKNIFE_GROUPS
 from .measures.measure import SIGNIFICANT, MeasureRow
 from .measures.registry import measure_of
 from .spread import Spread, spread_words
@@ -79,10 +78,10 @@ def table_title(comparison: Comparison) -> str:
             (compared.data, compared.data_given),
         )
     )
-    numbers, of = plural(compared.dimension, "number"), f"a multiple of {JACKKNIFE_GROUPS}"
+    numbers = plural(compared.dimension, "number")
     title = f"{samples} samples and {data} examples of {numbers}, in {compared.units}"
     some = " of " in samples + data
-    why = f" ({of}, for groups of equal size, and at most --rows are taken)" if some else ""
+    why = " (in groups of equal size, and at most --rows are taken)" if some else ""
     return title + why
 
 

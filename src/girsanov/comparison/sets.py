@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 COMPARED_ROWS = 10_000  # of each set
 COMPARED_NUMBERS = 2**24  # of each set: 128 MiB
 FEWEST_COMPARED = 2 * JACKKNIFE_GROUPS
+FEWEST_GROUPS = 10  # of sets that are smaller
 ROWS_AT_ONCE = 1024
 
 
@@ -33,10 +34,15 @@ class ChosenRows(NamedTuple):
 
 
 def vectors(
-    data: Dataset, rows: int = COMPARED_ROWS, *, seed: int = 0, argument: str = "data"
+    data: Dataset,
+    rows: int = COMPARED_ROWS,
+    *,
+    seed: int = 0,
+    argument: str = "data",
+    groups: int = JACKKNIFE_GROUPS,
 ) -> ChosenRows:
     """Return rows chosen by `seed` in random order, n a multiple of the groups."""
-    chosen = chosen_rows(data, rows, seed=seed, argument=argument)
+    chosen = chosen_rows(data, rows, seed=seed, argument=argument, groups=groups)
     starts = range(0, len(chosen), ROWS_AT_ONCE)
     x = np.concatenate([flat_rows(data, chosen[a : a + ROWS_AT_ONCE]) for a in starts])
     return ChosenRows(x, chosen, None if data.labels is None else data.labels[chosen])
@@ -48,12 +54,14 @@ def flat_rows(data: Dataset, rows: slice | np.ndarray) -> Array:
     return np.asarray(batch.reshape(len(batch), -1).double().numpy())
 
 
-def chosen_rows(data: Dataset, rows: int, *, seed: int, argument: str) -> np.ndarray:
+def chosen_rows(
+    data: Dataset, rows: int, *, seed: int, argument: str, groups: int = JACKKNIFE_GROUPS
+) -> np.ndarray:
     """Return which rows `vectors` takes, in its order."""
     most = min(require_count("rows", rows), COMPARED_NUMBERS // math.prod(data.shape), len(data))
-    count = most - most % JACKKNIFE_GROUPS
-    rule = f"must hold at least {FEWEST_COMPARED} rows to be compared"
-    require(count >= FEWEST_COMPARED, argument, rule, len(data))
+    count = most - most % groups
+    rule = f"must hold at least {2 * groups} rows to be compared"
+    require(count >= 2 * groups, argument, rule, len(data))
     keys = NoiseSource(seed, "rows " + argument).uniform(0, 0, len(data))
     return keys.argsort(kind="stable")[:count]
 
@@ -105,8 +113,10 @@ class Sets:
         real = _dataset(drawn_data)
         drawn = _alike("samples", samples, real)
         seen = None if train is None else _alike("train", train, real)
-        x = vectors(drawn, rows, seed=seed, argument="samples")
-        y = vectors(real, rows, seed=seed, argument="data")
+        fewest = min(len(drawn), len(real), require_count("rows", rows))
+        groups = max(FEWEST_GROUPS, min(JACKKNIFE_GROUPS, fewest // 2))
+        x = vectors(drawn, rows, seed=seed, argument="samples", groups=groups)
+        y = vectors(real, rows, seed=seed, argument="data", groups=groups)
         z = None if seen is None else vectors(seen, rows, seed=seed, argument="train")
         both = drawn.labels is not None and real.labels is not None
         coded = drawn.with_label_names(real.label_names).labels if both else None

@@ -7,7 +7,7 @@ standardisation, the second shares it, so that nothing of held-out rows leaks in
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +36,7 @@ class Dataset:
     `label_names`; class_order: of labels that are numbers, for a model whose classes are; index:
     which rows, in which order (None: all); given: a standardisation that replaces the learnt one;
     teacher: the data set whose standardisation this one shares; splits: how this part was split
-    off the whole.
+    off the whole; notes: of how the whole was read; reading: what a model remembers of that.
     Made by `load_data` and `split`.
     """
 
@@ -50,6 +50,8 @@ class Dataset:
     given: Standardisation | None = None
     teacher: Dataset | None = None
     splits: tuple[Json, ...] = ()
+    notes: tuple[str, ...] = ()
+    reading: Json = field(default_factory=dict)
 
     def __len__(self) -> int:
         """The number of rows n."""
@@ -183,4 +185,5 @@ class Dataset:
 
     def without_labels(self) -> Dataset:
         """Return the same rows with their labels forgotten."""
-        return replace(self, labels=None, label_names=())
+        reading = {name: of for name, of in self.reading.items() if name != "labels"}
+        return replace(self, labels=None, label_names=(), reading=reading)

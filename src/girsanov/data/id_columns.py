@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .dataset import Dataset
 
 FEWEST_IDS = 32  # rows; in fewer, whatever is counted may well differ from row to row
+LIKE_AN_ID = "looks like an id"
 LOOKED_AT = 100_000  # rows of a column of numbers that are looked at
 
 
@@ -36,7 +37,7 @@ def id_notes(data: Dataset, fitted: bool = False) -> list[str]:
         return f"Fit again with --drop {shlex.quote(name)}" if fitted else leave_out(name)
 
     return [
-        f"column {name!r} looks like an id: no value in it occurs twice, {_why(data, name)}. "
+        f"column {name!r} {LIKE_AN_ID}: no value in it occurs twice, {_why(data, name)}. "
         f"{advice(name)}"
         for name in id_columns(data)
     ]

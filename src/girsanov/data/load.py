@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._checks import InputError, need, refuse, require, require_choice, shown
+from .._signatures import takes
 from .arrays import array_rows
 from .dataset import CLASS_ORDERS, Dataset
 from .formats.data_format import Loaded, from_array, from_columns, refuse_columns
 from .formats.hugging_face import DATA_HUB, hub_set, is_saved, saved_set
 from .formats.image_folders import read_image_folder
 from .formats.registry import FORMATS, data_format_of, suffixes
-from .table.selected_columns import Wanted
+from .table.selected_columns import AsWritten, Wanted, WrittenKeywords
 from .table.tables import CATEGORY_LIMIT, column, frame_columns
 from .table.values import Categories, Gapped
 
+SHEETS = (".xlsx", ".xls", ".xlsm", ".ods", ".numbers")
 
+
+@takes(AsWritten)
 def load_data(
     source: Any,
     *,
@@ -30,6 +34,7 @@ def load_data(
     like: Any = None,
     name: str | None = None,
     class_order: str = "number",
+    **written: Unpack[WrittenKeywords],
 ) -> Dataset:
     """Return a data set; its rows stay where they are and are read when asked for.
 
@@ -41,7 +46,7 @@ def load_data(
     labels: a table's column, a `.npz`'s array, or one label per row [n] (whole numbers or text).
     drop: columns of a table to leave out, unread; only: or those to keep (and the labels). What
     was left out is recorded in a model that is fitted on it, and like, such a model, leaves out
-    the same of other data that has these columns.
+    the same of other data that has these columns, whose labels and ways of writing it knows too.
     name: what to call it in reports; the file's name by default. class_order: which class of a
     pipeline without class names a label is that is a whole number: by ``number``, or sorted as
     ``text``, as loaders of image folders number folders 0, 1, 10, 11, 2, ...
@@ -50,17 +55,20 @@ def load_data(
     path = isinstance(source, str | Path)
     what = str(source) if path else type(source).__name__
     column_name = labels if isinstance(labels, str) else None
-    wanted = Wanted.asked(drop, only, column_name, like)
+    wanted = Wanted.asked(drop, only, column_name, like, AsWritten(**written))
     try:
         loaded = _from_word(what, wanted) if path else _from_memory(source, wanted, what)
     except OSError as cause:
         raise InputError(f"{what}: cannot be read ({cause.strerror or cause})") from cause
     if labels is not None and column_name is None:
-        loaded = Loaded(loaded.rows, _given_labels(labels))
+        loaded = loaded._replace(labels=_given_labels(labels), names=None)
     codes, names = _label_codes(loaded, what)
     title = name or (Path(what).name if path else what) or what
     order = require_choice("class_order", class_order, CLASS_ORDERS)
-    return Dataset(loaded.rows, title, labels=codes, label_names=names, class_order=order)
+    return Dataset(
+        loaded.rows, title, labels=codes, label_names=names, class_order=order,
+        notes=loaded.notes, reading=dict(loaded.reading),
+    )  # fmt: skip
 
 
 def accepted() -> str:
@@ -80,7 +88,8 @@ def _from_word(source: str, wanted: Wanted) -> Loaded:
     if path.is_dir():
         return _from_folder(path, wanted)
     if file_format is None:
-        refuse(source, f"must be {accepted()}", path.suffix or "no such folder")
+        sheet = "Save it as CSV UTF-8 (in Excel: Save As)" if path.suffix.lower() in SHEETS else ""
+        refuse(source, f"must be {accepted()}", path.suffix or "no such folder", sheet)
     require(path.is_file(), source, "must be an existing file", "no such file")
     require(path.stat().st_size > 0, source, "must not be empty", "0 bytes")
     return file_format.read(path, wanted)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -78,11 +79,13 @@ def write_samples(
     labels: NDArray[np.int64] | None = None,
     label_names: Sequence[str] = (),
     force: bool = False,
+    reading: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Write samples in the user's units to `path`, whole or not at all.
 
     decoded: what `standardisation.decode` returned, [n, ...]; labels: codes [n] into
-    `label_names`. Raises InputError as `check_destination` does, and if the writing fails.
+    `label_names`; reading: `Dataset.reading` of the data, whose names samples and labels get.
+    Raises InputError as `check_destination` does, and if the writing fails.
     """
     check_destination(path, standardisation, force=force, labelled=labels is not None)
     example = getattr(standardisation, "example", ())
@@ -95,13 +98,17 @@ def write_samples(
         write_png_folder(decoded, standardisation, values, Path(os.path.realpath(path)))
         return
     with replacing(path) as temporary:
-        _kind(path).write(Samples(decoded, standardisation, values), temporary)
+        names = reading.get("labels"), reading.get("array")
+        _kind(path).write(Samples(decoded, standardisation, values, *names), temporary)
 
 
-def label_column(path: PathLike, values: NDArray[Any]) -> str | None:
+def label_column(
+    path: PathLike, values: NDArray[Any], reading: Mapping[str, str] = MappingProxyType({})
+) -> str | None:
     """Return what `write_samples` calls the labels in a file; a folder of images needs no name."""
-    file_format = data_format_of(path)
-    return None if file_format is None else file_format.label_name(values.dtype.names or ())
+    file_format, label = data_format_of(path), reading.get("labels")
+    taken = values.dtype.names or ()
+    return None if file_format is None else file_format.label_name(taken, label)
 
 
 def _kind(path: PathLike) -> DataFormat:

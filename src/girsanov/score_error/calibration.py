@@ -21,6 +21,7 @@ import numpy as np
 
 from .._checks import require
 from ..denoise.calibration import RAW, Calibration
+from ..error_curve.curve import AboutClass
 from ..error_curve.frame import Frame
 from ..error_curve.second_moments import CENTRED, NOISE, ONE, gram_of
 from .corrections import (
@@ -85,8 +86,26 @@ def calibrated(curve: Curve, frame: Frame, fit: Corrected) -> tuple[Curve, Frame
         curve, errors={curve.main: fit.errors}, traces=fit.traces, full=None, products=None,
         sizes={curve.main: np.asarray(curve.probe_sizes)},
         bends=bends_as(curve, "calibrated"), left={}, plain=None, line=None,
+        about_class=_in_probe_bands(curve, frame),
     )  # fmt: skip
     return corrected, Frame(frame.moments, frame.probe_bands, frame.probe_bands, {}), calibration
+
+
+def _in_probe_bands(curve: Curve, frame: Frame) -> AboutClass | None:
+    """Return the examples about their classes' means by the bands of the probe."""
+    about, classes = curve.about_class, frame.moments.classes
+    if about is None or classes is None:
+        return about
+
+    def folded(values: Array) -> Array:
+        each = frame.bands.spread(values)
+        index, sizes = frame.probe_bands.index, frame.probe_bands.sizes
+        return (
+            np.stack([each[..., index == j].sum(axis=-1) for j in range(len(sizes))], -1) / sizes
+        )
+
+    errors = about.errors if classes.axes is not None else folded(about.errors)
+    return AboutClass(about.shares, errors, folded(about.main))
 
 
 def _weights(beta: Array) -> Array:

@@ -131,6 +131,7 @@ def _asked(request: FitOptions, train: Dataset, parts: tuple[Dataset, Dataset]) 
         "lineage": train.lineage,
         # what only stopped the run early has been seen too: an audit on it would flatter the model
         "seen": [part.lineage for part in (train, held_out) if part is not None],
+        **({"reading": train.reading} if train.reading else {}),
     }
 
 

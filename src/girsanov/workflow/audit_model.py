@@ -16,6 +16,7 @@ from ..comparison.copies import near_copies
 from ..data import Dataset, load_data
 from ..data.id_columns import id_notes
 from ..data.origin import refuse_drawn
+from ..data.table.selected_columns import AsWritten, reading_of
 from ..denoise.arithmetic import in_precision
 from ..denoise.load import load_model
 from ..denoise.pipelines.pipeline import PipelineDenoiser
@@ -124,10 +125,12 @@ def _data(
 ) -> tuple[Denoiser, Dataset | Law, Dataset | None]:
     """Return the model with the texts of the data, the held-out data, and training data if any."""
     labels, drop, order = request.labels, request.drop, request.class_order or "number"
-    data = read_source(request.data, labels, drop, denoiser, order)
+    written = AsWritten(decimal=request.decimal, dates=request.dates)
+    data = read_source(request.data, labels, drop, denoiser, order, written)
     source, beside, train = request.train_data, None, None
     if source is not None:
-        beside = load_data(source, labels=labels, drop=drop, like=denoiser, class_order=order)
+        beside = load_data(source, labels=labels, drop=drop, like=denoiser, class_order=order,
+                           decimal=request.decimal, dates=request.dates)  # fmt: skip
     if isinstance(data, Dataset):
         denoiser = captioned(denoiser, (data, beside), str(request.data), cache)
         data, train = held_out_and_train(denoiser, data, request.data)
@@ -146,7 +149,9 @@ def _noted(
         copies = near_copies(train, data)
         notes += [str(copies)] if copies is not None and copies.many else []
     notes = [*measured.facts.notes, *notes]
-    return measured.with_facts(notes=tuple(notes), left_out=tuple(unread(denoiser)))
+    # labels are no column of what was audited
+    labels = (name for key, name in reading_of(denoiser).items() if key == "labels")
+    return measured.with_facts(notes=tuple(notes), left_out=(*unread(denoiser), *labels))
 
 
 def _rounded(

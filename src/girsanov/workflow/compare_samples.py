@@ -9,10 +9,11 @@ from ..comparison.compare import compare as measure
 from ..comparison.measures.registry import MEASURES
 from ..data import Dataset, load_data
 from ..data.origin import drawn_by_another, read_origin
+from ..data.table.selected_columns import AsWritten
 from ..denoise.classes import class_note
 from ..denoise.load import load_model
 from .requests import CompareRequest, require_measures
-from .shared.data_sources import columns_left_out, held_out_and_train, read_source
+from .shared.data_sources import held_out_and_train, read_source, unread
 
 if TYPE_CHECKING:
     from .._typing import Json, Progress
@@ -53,14 +54,18 @@ def _sets(request: CompareRequest) -> tuple[Any, Any, Dataset | None, list[str]]
     samples, labels, drop = str(request.samples), request.labels, request.drop
     origin = read_origin(samples)
     denoiser = None if request.model is None else load_model(request.model)
-    like = denoiser if denoiser is not None else columns_left_out(origin)
-    data = read_source(request.data, labels, drop, like, request.class_order or "number")
+    like = denoiser if denoiser is not None else origin
+    written = AsWritten(decimal=request.decimal, dates=request.dates)
+    data = read_source(request.data, labels, drop, like, request.class_order or "number", written)
     train = None
     if denoiser is not None and isinstance(data, Dataset):
         data, train = held_out_and_train(denoiser, data, request.data, labelled=True)
     if request.train_data is not None:
-        train = load_data(request.train_data, labels=labels, drop=drop, like=like)
-    drawn = load_data(samples, labels=origin.get("label_column"), like=like)
+        train = load_data(request.train_data, labels=labels, drop=drop, like=like,
+                          decimal=request.decimal, dates=request.dates)  # fmt: skip
+    # samples are numbers as computers write them, however those of the data are written
+    left_out = origin.get("left_out") if denoiser is None else unread(denoiser)
+    drawn = load_data(samples, labels=origin.get("label_column"), like={"left_out": left_out})
     notes = []
     if denoiser is not None:
         notes += [OTHER_MODEL] if drawn_by_another(samples, denoiser.fingerprint) else []

@@ -14,7 +14,9 @@ import torch
 from .._checks import refuse, require
 from .._processes import processes
 from ..data import check_destination, write_samples
+from ..data.formats.registry import data_format_of
 from ..data.origin import write_origin
+from ..data.table.selected_columns import reading_of
 from ..data.write import label_column
 from ..denoise.arithmetic import in_precision
 from ..denoise.load import load_model
@@ -81,10 +83,13 @@ def sample(
     units = _units(request, denoiser, plan)
     names = tuple(getattr(denoiser, "label_names", ()))
     codes = _codes(request, denoiser, names)
-    written = codes if request.label is None else None  # of one class nothing is to tell apart
+    reading = reading_of(denoiser)
+    written = (
+        codes if request.label is None or _column_of_labels(request, units, reading) else None
+    )
     check_destination(request.out, units, force=request.force, labelled=written is not None)
     write = partial(write_samples, standardisation=units, labels=written, label_names=names,
-                    force=request.force)  # fmt: skip
+                    force=request.force, reading=reading)  # fmt: skip
     values = _drawn(request, denoiser, plan, codes, write, progress, say)
     if values is None:
         return None
@@ -92,14 +97,22 @@ def sample(
     origin: Json = {
         "command": command, "count": request.count, "seed": request.seed, "label": request.label,
         "drawn_by": bare, "model": denoiser.fingerprint, "plan": plan_fingerprint(plan),
-        "left_out": unread(denoiser),
-        "label_column": None if written is None else label_column(request.out, values),
+        "left_out": unread(denoiser), "reading": reading,
+        "label_column": None if written is None else label_column(request.out, values, reading),
     }  # fmt: skip
     write_origin(request.out, origin)
     counts = () if codes is None else np.bincount(codes, minlength=len(names)).tolist()
     tally = dict(zip(names, counts, strict=False))  # of no labels there are no counts
     commands = [*plan.audit.commands, command]
     return SampleResult(values, request.out, request.seed, tally, units.bounded, commands)
+
+
+def _column_of_labels(request: SampleRequest, units: Standardisation, reading: Json) -> bool:
+    """Return whether samples of one class, which nothing tells apart, keep the table's column."""
+    file_format = data_format_of(request.out)
+    return (
+        units.kind == "table" and "labels" in reading and bool(file_format and file_format.labels)
+    )
 
 
 def _as_planned(request: SampleRequest, denoiser: Denoiser, plan: Plan) -> Denoiser:

@@ -53,7 +53,7 @@ def fit(
     out = Path(request.out)
     require_new_folder(out)
     train = _training_part(request, _read(request))
-    notes = id_notes(train)
+    notes = [*train.notes, *id_notes(train)]
     if say is not None:
         for note in notes:
             say(note)
@@ -86,7 +86,8 @@ def _chosen(run: Json) -> Json:
 
 def _read(request: FitRequest) -> Dataset:
     """Return the data, with labels if they are to be learnt."""
-    data = load_data(request.data, labels=request.labels, drop=request.drop, only=request.only)
+    data = load_data(request.data, labels=request.labels, drop=request.drop, only=request.only,
+                     decimal=request.decimal, dates=request.dates)  # fmt: skip
     if not request.conditional and request.labels is None:
         return data.without_labels()
     remedy = "Name their column with --labels"

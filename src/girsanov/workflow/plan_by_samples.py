@@ -11,6 +11,7 @@ from ..comparison.measures.registry import distance_of, distances
 from ..comparison.sets import vectors
 from ..data import Dataset
 from ..data.origin import refuse_drawn
+from ..data.table.selected_columns import AsWritten
 from ..denoise.load import load_model
 from ..denoise.pipelines.pipeline import PipelineDenoiser
 from ..planning.tournament.options import TOURNAMENT_CALLS
@@ -56,7 +57,8 @@ def _data(
     """Return the model as it was audited, the held-out data, and training data if any."""
     assert request.data is not None
     order = request.class_order or audit.facts.class_order
-    data = read_source(request.data, request.labels, request.drop, denoiser, order)
+    written = AsWritten(decimal=request.decimal, dates=request.dates)
+    data = read_source(request.data, request.labels, request.drop, denoiser, order, written)
     denoiser = guided(denoiser, audit.facts.guidance)
     if not isinstance(data, Dataset):
         return denoiser, data, None

@@ -15,6 +15,7 @@ from pathlib import Path
 from .._checks import require, require_count, require_number
 from .._typing import PathLike
 
+OF_BY = ("data", "candidates", "calls", "labels", "drop", "class_order", "decimal", "dates")
 NOT_TOLD = ("force", "resume")  # what changes nothing of a result is no part of its command
 
 
@@ -50,10 +51,11 @@ class FitRequest(Request):
     data: what `load_data` takes; out: a new folder for the model; minutes or steps: how long to
     train, 3 minutes by default; held_out: the share kept back, 0 for none; conditional: learn the
     classes that come with the data; labels: the column or array that holds them, which are then
-    learnt too; drop, only: columns of a table to leave out, or to keep alone; network: ``auto``,
-    ``mlp``, ``conv`` or ``unet``; width: of the network, of its finest level where it has levels;
-    process: ``vp`` or ``cld``; objective: ``edm`` or ``ledger``; batch_size: examples a step;
-    precision, compile: of the network's matrix products, ``float32`` or
+    learnt too; drop, only: columns of a table to leave out, or to keep alone; decimal, dates: how
+    to read cells that may mean two things, as in `load_data`; network: ``auto``, ``mlp``,
+    ``columns``, ``conv`` or ``unet``; width: of the network, of its finest level where it has
+    levels; process: ``vp`` or ``cld``; objective: ``edm`` or ``ledger``; batch_size: examples a
+    step; precision, compile: of the network's matrix products, ``float32`` or
     ``bfloat16``, and by torch.compile; seed: of all randomness; resume: go on with the run in out.
     """
 
@@ -67,6 +69,8 @@ class FitRequest(Request):
     labels: str | None = None
     drop: Sequence[str] = ()
     only: Sequence[str] = ()
+    decimal: str | None = None
+    dates: str | None = None
     network: str = "auto"
     width: int | None = None
     process: str = "vp"
@@ -90,10 +94,11 @@ class AuditRequest(Request):
 
     model: a model folder, a diffusers pipeline (a folder, or hub:owner/name) or a law's .json;
     data: what `load_data` takes, or a law's .json; out: the audit's .json; train_data: training
-    data, to measure memorisation; labels, drop: columns of the classes, and to leave out;
-    class_order: of classes that are numbers, ``number`` (default) or ``text``; examples, levels,
-    draws: how many examples, noise levels and noise paths an example; trajectories: of the
-    teacher, to plan ODE samplers on; flow: calls a level and example for steps along the flow
+    data, to measure memorisation; labels, drop: columns of the classes, and to leave out; decimal,
+    dates: as in `FitRequest`; class_order: of classes that are numbers, ``number`` (default) or
+    ``text``; examples, levels, draws: how many examples, noise levels and noise paths an example;
+    trajectories: of the teacher, to plan ODE samplers on; flow: calls a level and example for
+    steps along the flow
     (default 2, and 0 with calls); calls: network calls at most, which are then shared
     out between levels and examples; half_width, steps: or measure until the discretisation of a
     plan of so many steps (by default the best number) is known to this share of itself;
@@ -111,6 +116,8 @@ class AuditRequest(Request):
     labels: str | None = None
     class_order: str | None = None
     drop: Sequence[str] = ()
+    decimal: str | None = None
+    dates: str | None = None
     examples: int | None = None
     levels: int | None = None
     draws: int | None = None
@@ -157,9 +164,9 @@ class PlanRequest(Request):
     `make_plan`; model: the audited one, to match the noise to the data's spread, to measure a
     ODE sampler's distance, or to draw with `by`; by: let samples decide, by ``sliced-w2``,
     ``gaussian-w2``, ``mmd`` or ``frechet``; the rest belongs to it: data, labels, class_order,
-    drop: held-out data to compare samples with, as in `AuditRequest`; candidates: samplers to
-    try; calls: network calls to spend; seed: of all randomness; force: replace out, and plan from
-    an audit that cannot tell too.
+    drop, decimal, dates: held-out data to compare samples with, as in `AuditRequest`; candidates:
+    samplers to try; calls: network calls to spend; seed: of all randomness; force: replace out,
+    and plan from an audit that cannot tell too.
     """
 
     audit: PathLike
@@ -187,6 +194,8 @@ class PlanRequest(Request):
     labels: str | None = None
     class_order: str | None = None
     drop: Sequence[str] = ()
+    decimal: str | None = None
+    dates: str | None = None
     candidates: Sequence[str] = ()
     calls: int | None = None
     seed: int = 0
@@ -197,7 +206,7 @@ class PlanRequest(Request):
         super().__post_init__()
         require_count("--seed", self.seed, at_least=0)
         if self.by is None:
-            for name in ("data", "candidates", "calls", "labels", "drop", "class_order"):
+            for name in OF_BY:
                 value = getattr(self, name)
                 listed = ", ".join(value) if isinstance(value, tuple) else value
                 option = f"--{name.replace('_', '-')}"
@@ -249,8 +258,8 @@ class CompareRequest(Request):
     samples: a file of samples; data: what `load_data` takes, or a law's .json; by: names of
     measures, all by default; features: ``builtin``, or a .npz with features of both; model: of the
     data it was fitted on, use the part kept back; train_data: training data, to look for
-    memorisation; labels, class_order, drop: as in `AuditRequest`; rows: at most so many of each;
-    seed: of all randomness.
+    memorisation; labels, class_order, drop, decimal, dates: as in `AuditRequest`; rows: at most so
+    many of each; seed: of all randomness.
     """
 
     samples: PathLike
@@ -263,6 +272,8 @@ class CompareRequest(Request):
     labels: str | None = None
     class_order: str | None = None
     drop: Sequence[str] = ()
+    decimal: str | None = None
+    dates: str | None = None
     rows: int = 10_000
     seed: int = 0
 
@@ -272,9 +283,9 @@ class ReportRequest(Request):
     """A page of audits, their plans, and samples beside data.
 
     audit: .json files, with several models are compared; plan: .json files; samples: what
-    `sample` wrote; data: what `load_data` takes, or a law's .json; labels, drop: as in
-    `AuditRequest`; figures: a folder for every figure as a file; out: the page; force: replace
-    out, whatever it is.
+    `sample` wrote; data: what `load_data` takes, or a law's .json; labels, drop, decimal, dates:
+    as in `AuditRequest`; figures: a folder for every figure as a file; out: the page; force:
+    replace out, whatever it is.
     """
 
     audit: Sequence[PathLike]
@@ -284,6 +295,8 @@ class ReportRequest(Request):
     data: PathLike | None = None
     labels: str | None = None
     drop: Sequence[str] = ()
+    decimal: str | None = None
+    dates: str | None = None
     figures: PathLike | None = None
     out: PathLike = Path("report.html")
     force: bool = False
@@ -328,9 +341,7 @@ class DemoRequest(Request):
     seed: int = 0
 
 
-NO_FID = (
-    "frechet is the same formula in other features than Inception's, so its numbers are no FID"
-)
+NO_FID = "frechet is the same formula in features other than Inception's: its numbers are no FID"
 
 
 def require_measures(names: Iterable[str], measures: Iterable[str]) -> None:

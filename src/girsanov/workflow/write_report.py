@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from ..audited import Audit, load_audit
 from ..data.origin import read_origin
+from ..data.table.selected_columns import AsWritten, left_out_of
 from ..law.base import Law
 from ..planning.plan_file import load_plan
 from ..reporting.figure_files import browser
 from ..reporting.samples_origin import opened
 from ..reporting.words.advice import headline
-from .shared.data_sources import columns_left_out, read_source
+from .shared.data_sources import read_source
 from .shared.destinations import require_page, require_place
 
 if TYPE_CHECKING:
@@ -87,10 +88,12 @@ def report(request: ReportRequest, *, progress: Progress | None = None) -> Repor
 def _data(request: ReportRequest, audit: Audit) -> Shown | None:
     """Return what samples are shown beside, without the columns that the model left out."""
     origin = {} if request.samples is None else read_origin(str(request.samples))
-    unread = [*audit.facts.left_out, *columns_left_out(origin)]
+    left_out = [*audit.facts.left_out, *left_out_of(origin)]
+    like = {"left_out": left_out, "reading": origin.get("reading")}
     if request.data is None:
         return None
-    data = read_source(request.data, request.labels, request.drop, unread)
+    written = AsWritten(decimal=request.decimal, dates=request.dates)
+    data = read_source(request.data, request.labels, request.drop, like, written=written)
     return data.sample(SHOWN, seed=0).numpy() if isinstance(data, Law) else data
 
 

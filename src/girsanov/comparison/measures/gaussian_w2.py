@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..jackknife import JACKKNIFE_GROUPS, Squared, pseudo_values
+from ..jackknife import Squared, group_count, pseudo_values
 from .measure import SquaredDistance
 
 if TYPE_CHECKING:
@@ -69,19 +69,20 @@ def moments(x: Array) -> tuple[Array, Array]:
 
 def bures_squared(x: Array, y: Array) -> Squared:
     """Return equation (1) for the moments of x [n, d] and y [m, d]."""
-    left, right = _without_groups(x), _without_groups(y)
+    count = group_count(len(x), len(y))
+    left, right = _without_groups(x, count), _without_groups(y, count)
     square, *without = [bures(*a, *b) for a, b in zip(left, right, strict=True)]
     return Squared(square, pseudo_values(square, np.array(without)))
 
 
-def _without_groups(x: Array) -> list[tuple[Array, Array]]:
+def _without_groups(x: Array, count: int) -> list[tuple[Array, Array]]:
     """Return the moments of all rows, and of all but each group."""
     centre = x.mean(axis=0)  # sums about it do not cancel
-    parts = [x[g::JACKKNIFE_GROUPS] - centre for g in range(JACKKNIFE_GROUPS)]
+    parts = [x[g::count] - centre for g in range(count)]
     first, second = np.stack([p.sum(0) for p in parts]), np.stack([p.T @ p for p in parts])
-    sums, squares, size = first.sum(0), second.sum(0), len(x) // JACKKNIFE_GROUPS
+    sums, squares, size = first.sum(0), second.sum(0), len(x) // count
     out = []
-    for g, n in [(None, len(x)), *((g, len(x) - size) for g in range(JACKKNIFE_GROUPS))]:
+    for g, n in [(None, len(x)), *((g, len(x) - size) for g in range(count))]:
         total, square = (sums, squares) if g is None else (sums - first[g], squares - second[g])
         mean = total / n
         out.append((centre + mean, (square - n * np.outer(mean, mean)) / (n - 1)))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...noise import NoiseSource
-from ..jackknife import JACKKNIFE_GROUPS, Squared, groups_of, pseudo_values
+from ..jackknife import Squared, group_count, groups_of, pseudo_values
 from .measure import MeasureRow, SquaredDistance
 
 if TYPE_CHECKING:
@@ -54,24 +54,19 @@ class MMD(SquaredDistance):
 
     def squared(self, x: Array, y: Array) -> Squared:
         """Return equation (1); as computed, with equal rows counted too, it is never negative."""
-        x, y = x[:KERNEL_ROWS], y[:KERNEL_ROWS]
-        member = np.zeros((len(x) + len(y), 2 * JACKKNIFE_GROUPS))
-        member[np.arange(len(x)), groups_of(len(x))] = 1
-        member[len(x) + np.arange(len(y)), JACKKNIFE_GROUPS + groups_of(len(y))] = 1
-        sums = np.zeros((2 * JACKKNIFE_GROUPS, 2 * JACKKNIFE_GROUPS))
+        count = group_count(len(x), len(y))
+        x, y = x[: KERNEL_ROWS - KERNEL_ROWS % count], y[: KERNEL_ROWS - KERNEL_ROWS % count]
+        member = np.zeros((len(x) + len(y), 2 * count))
+        member[np.arange(len(x)), groups_of(len(x), count)] = 1
+        member[len(x) + np.arange(len(y)), count + groups_of(len(y), count)] = 1
+        sums = np.zeros((2 * count, 2 * count))
         for rows, kernel in kernel_blocks(np.concatenate([x, y]), self.bandwidth):
             sums += member[rows].T @ (kernel @ member)
-        xx, yy, xy = (
-            sums[:JACKKNIFE_GROUPS, :JACKKNIFE_GROUPS],
-            sums[JACKKNIFE_GROUPS:, JACKKNIFE_GROUPS:],
-            sums[:JACKKNIFE_GROUPS, JACKKNIFE_GROUPS:],
-        )
+        xx, yy, xy = sums[:count, :count], sums[count:, count:], sums[:count, count:]
         n, m = len(x), len(y)
         whole = unbiased(xx.sum(), yy.sum(), xy.sum(), n, m)
         left = [_without(s, s.shape[0]) for s in (xx, yy, xy)]
-        without = unbiased(
-            left[0], left[1], left[2], n - n // JACKKNIFE_GROUPS, m - m // JACKKNIFE_GROUPS
-        )
+        without = unbiased(left[0], left[1], left[2], n - n // count, m - m // count)
         plugin = xx.sum() / n**2 + yy.sum() / m**2 - 2 * xy.sum() / (n * m)
         return Squared(float(plugin), pseudo_values(float(whole), np.asarray(without)))
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..._checks import plural, require_count
 from ...noise import NoiseSource
-from ..jackknife import JACKKNIFE_GROUPS, Squared, groups_of, pseudo_values
+from ..jackknife import Squared, group_count, groups_of, pseudo_values
 from .measure import SquaredDistance
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class SlicedW2(SquaredDistance):
         self.note = f"over {plural(self.directions.shape[1], 'direction')}"
         if dimension == 1:
             self.directions, self.note = np.ones((1, 1)), "of one coordinate"
-        self._seen: tuple[Array, list[Lines]] | None = None
+        self._seen: tuple[Array, int, list[Lines]] | None = None
 
     @classmethod
     def fit(cls, data: Array, labels: np.ndarray | None = None, seed: int = 0) -> SlicedW2:
@@ -49,12 +49,13 @@ class SlicedW2(SquaredDistance):
 
     def squared(self, x: Array, y: Array) -> Squared:
         """Return equation (1) squared for x [n, d] and y [m, d]."""
-        if self._seen is None or self._seen[0] is not y:
+        groups = group_count(len(x), len(y))
+        if self._seen is None or self._seen[0] is not y or self._seen[1] != groups:
             # candidates share their data
-            self._seen = (y, [sorted_lines(y @ u) for u in self._blocks()])
-        pairs = zip(self._blocks(), self._seen[1], strict=True)
+            self._seen = (y, groups, [sorted_lines(y @ u, groups) for u in self._blocks()])
+        pairs = zip(self._blocks(), self._seen[2], strict=True)
         each = np.concatenate(
-            [_replicates(sorted_lines(x @ u), seen) for u, seen in pairs], axis=1
+            [_replicates(sorted_lines(x @ u, groups), seen, groups) for u, seen in pairs], axis=1
         )
         pseudo = pseudo_values(each[0], each[1:])
         frames = pseudo.mean(axis=0).reshape(-1, self.width).mean(axis=1)
@@ -102,19 +103,19 @@ def directions(dimension: int, frames: int, width: int, seed: int) -> Array:
     return np.concatenate([np.linalg.qr(draw)[0] for draw in draws], axis=1)
 
 
-def sorted_lines(projected: Array) -> Lines:
+def sorted_lines(projected: Array, groups: int) -> Lines:
     """Return projections [n, L] sorted along each line."""
     order = np.argsort(projected.T, axis=1)
-    groups = groups_of(len(projected)).astype(np.int8)
-    return Lines(np.take_along_axis(projected.T, order, axis=1), groups[order])
+    group = groups_of(len(projected), groups).astype(np.int8)
+    return Lines(np.take_along_axis(projected.T, order, axis=1), group[order])
 
 
-def _replicates(x: Lines, y: Lines) -> Array:
+def _replicates(x: Lines, y: Lines, groups: int) -> Array:
     """Return W2^2 of each line with all rows and without each group, [1 + B, L]."""
     count, n, m = len(x.values), x.values.shape[1], y.values.shape[1]
     squares = [Coupling(n, m).squared(x.values, y.values)]
-    rest = Coupling(n - n // JACKKNIFE_GROUPS, m - m // JACKKNIFE_GROUPS)
-    for g in range(JACKKNIFE_GROUPS):
+    rest = Coupling(n - n // groups, m - m // groups)
+    for g in range(groups):
         # the same number of rows leaves every line, so what stays is again a rectangle
         kept = (s.values[s.groups != g].reshape(count, -1) for s in (x, y))
         squares.append(rest.squared(*kept))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +19,8 @@ from ..table.tables import NO_VALUES, USABLE, categorise, column, with_missing
 
 if TYPE_CHECKING:
     from ..table.values import Values
+
+UNNAMED = re.compile(r"__index_level_\d+__")
 
 
 @contextmanager
@@ -49,6 +53,29 @@ def arrow_columns(table: Any, what: str, kept: dict[str, bool]) -> Columns:
     kept: for every column's name, whether it is read.
     """
     return {n: _arrow_column(table[n], n, what) if kept[n] else None for n in kept}
+
+
+def index_columns(schema: Any) -> list[str]:
+    """Return the columns that hold the index of a data frame, as pandas says in the metadata.
+
+    An index without a name is known by that of its column, where the metadata is gone.
+    """
+    try:
+        told = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))["index_columns"]
+        named = [name for name in told if isinstance(name, str)]
+    except (ValueError, KeyError, TypeError, RecursionError):  # somebody else's
+        named = []
+    return [name for name in schema.names if name in named or UNNAMED.fullmatch(name)]
+
+
+def index_notes(index: list[str], kept: dict[str, bool]) -> tuple[str, ...]:
+    """Return a line for every index that is left out and has a name."""
+    named = [name for name in index if not kept[name] and not UNNAMED.fullmatch(name)]
+    return tuple(
+        f"column {name!r} is the index of a data frame and left out, as pandas does; "
+        "reset_index() before saving makes it a column"
+        for name in named
+    )
 
 
 def _arrow_column(values: Any, name: str, what: str) -> Values:

@@ -6,8 +6,9 @@ A new kind is one file, such as `csv_files.py`, and one line of `registry.py`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -30,19 +31,30 @@ NO_COLUMN = "must name a column of a table or an array of a .npz; this data has 
 
 
 class Loaded(NamedTuple):
-    """Rows with the labels that came with them: codes with names, a column, or nothing."""
+    """Rows with the labels that came with them: codes with names, a column, or nothing.
+
+    notes: how it was read, where that is worth a word; reading: what a model remembers of it,
+    such as the name of the labels (`READING`).
+    """
 
     rows: RowSource
     labels: Values | None = None
     names: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
+    reading: Mapping[str, str] = MappingProxyType({})
 
 
 class Samples(NamedTuple):
-    """Samples [n, ...] in the user's units, with the map to these and the label of each [n]."""
+    """Samples [n, ...] in the user's units, with the map to these and the label of each [n].
+
+    label, array: what the data called its labels and its rows, None where it does not say.
+    """
 
     rows: NDArray[Any]
     units: Standardisation
     labels: NDArray[Any] | None = None
+    label: str | None = None
+    array: str | None = None
 
 
 class DataFormat(ABC):
@@ -73,14 +85,18 @@ class DataFormat(ABC):
         """Return the rows of several files as one data set, where `folders` says so."""
         raise NotImplementedError
 
-    def label_name(self, taken: Sequence[str]) -> str | None:
-        """Return what labels are called beside columns of these names, None if nothing."""
-        return free_label(taken) if self.labels else None
+    def label_name(self, taken: Sequence[str], label: str | None = None) -> str | None:
+        """Return what labels are called beside columns of these names, None if nothing.
+
+        label: what the data called them.
+        """
+        return free_label(taken, label) if self.labels else None
 
 
-def free_label(taken: Sequence[str]) -> str:
-    """Return a name for the column of labels that no other column has."""
-    name = "label"
+def free_label(taken: Sequence[str], label: str | None = None) -> str:
+    """Return a name for the column of labels that no other column has: the data's own if it
+    may."""
+    name = label or "label"
     while name in taken:
         name += "_"
     return name
@@ -96,13 +112,13 @@ def from_array(values: NDArray[Any], wanted: Wanted, what: str) -> Loaded:
 
 def from_columns(columns: Columns, wanted: Wanted, what: str) -> Loaded:
     """Return columns as a table, beside the one of labels."""
-    labels = wanted.labels
+    labels = wanted.label_among(columns)
     if labels is None:
         return Loaded(table_rows(columns, what))
     if columns.get(labels) is None:
         refuse("labels", f"must be a column of {what} ({', '.join(columns)})", labels)
     rest = {name: values for name, values in columns.items() if name != labels}
-    return Loaded(table_rows(rest, what), columns[labels])
+    return Loaded(table_rows(rest, what), columns[labels], reading={"labels": labels})
 
 
 def refuse_columns(wanted: Wanted) -> None:
@@ -124,7 +140,7 @@ def sample_columns(samples: Samples) -> dict[str, NDArray[Any]]:
     else:
         columns = {f"x{k}": values for k, values in enumerate(rows.reshape(len(rows), -1).T)}
     if samples.labels is not None:
-        columns[free_label(list(columns))] = samples.labels
+        columns[free_label(list(columns), samples.label)] = samples.labels
     return columns
 
 

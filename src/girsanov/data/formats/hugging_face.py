@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from ..._checks import InputError, need, refuse, require, shown
 from ..arrays import array_rows
 from ..table.spool import Spool, gathered
-from .arrow_tables import arrow_columns
+from .arrow_tables import arrow_columns, index_columns
 from .data_format import Loaded, from_columns
-from .image_folders import GREY_MODES, flattened
+from .pictures import Kind, common_kind, kind_of, opened_picture, pixels_of, upright_size
 
 if TYPE_CHECKING:
     from ..table.selected_columns import Wanted
@@ -83,29 +83,32 @@ def _quiet(library: Any, what: str) -> Iterator[None]:
 
 def _rows_of(source: Any, wanted: Wanted, what: str) -> Loaded:
     """Return the rows and labels of a data set of the library's, map-style or streamed."""
-    labels = wanted.labels
     kinds = {name: type(feature).__name__ for name, feature in (source.features or {}).items()}
     require(bool(kinds), what, "must say which columns it has", "none")
+    labels = wanted.label_among(kinds)
     rule = f"must be a column of {what} ({', '.join(kinds)})"
     require(labels is None or labels in kinds, "labels", rule, labels)
     classes = [name for name, kind in kinds.items() if kind == "ClassLabel"]
     label = labels or (classes[0] if len(classes) == 1 else None)
     wide = [n for n, kind in kinds.items() if kind in (*PICTURES, *ARRAYS) and n != label]
     if not wide:
-        return _table(source, replace(wanted, labels=label), labels is not None, what)
+        return _table(source, replace(wanted, labels=label, labels_before=None), classes, what)
     rule = "must have one column of pictures or arrays"
     require(len(wide) == 1, what, rule, ", ".join(wide), "Select one with select_columns")
     picture = kinds[wide[0]] in PICTURES
-    spool, codes = Spool(f"{what} column {wide[0]!r}"), Spool(f"{what} column {label!r}")
-    for batch in _batches(source, [wide[0], *([label] if label else [])], PICTURE_ROWS):
-        spool.append(_pictures(batch[wide[0]], spool) if picture else _arrays(batch[wide[0]]))
+    rows_of = _Pictures(source, wide[0], what) if picture else _Arrays(wide[0], what)
+    codes = Spool(f"{what} column {label!r}")
+    for batch in _batches(
+        rows_of.raw(source), [wide[0], *([label] if label else [])], PICTURE_ROWS
+    ):
+        rows_of.append(batch[wide[0]])
         if label:
             codes.append(np.asarray(batch[label]))
     require(not wanted.asks, "drop", "must name columns of a table; this data is none")
-    rows = array_rows(spool.rows(), what)
+    rows = array_rows(rows_of.rows(), what)
     if label is None:
         return Loaded(rows)
-    loaded = Loaded(rows, np.array(codes.rows()))
+    loaded = Loaded(rows, np.array(codes.rows()), reading={"labels": label})
     return _named(loaded, source, label) if label in classes else loaded
 
 
@@ -113,29 +116,80 @@ def _batches(source: Any, names: list[str], size: int) -> Iterator[dict[str, lis
     yield from source.select_columns(names).with_format(None).iter(batch_size=size)
 
 
-def _pictures(images: list[Any], spool: Spool) -> NDArray[Any]:
-    """Return pictures of one size as uint8, grey if the first of all is."""
-    shape = None if spool.form is None else spool.form[1]
-    grey = images[0].mode in GREY_MODES if shape is None else len(shape) == 2
-    for image in images:
-        alike, rule = not grey or image.mode in GREY_MODES, "must be grey in all rows or in none"
-        require(alike, spool.what, rule, f"mode {image.mode}")
-        size = images[0].size if shape is None else (shape[1], shape[0])
-        require(image.size == size, spool.what, f"must have size {size}", image.size)
-    return np.stack([flattened(image, grey) for image in images])
+class _Arrays:
+    """The rows of a column of arrays of one shape."""
+
+    def __init__(self, name: str, what: str) -> None:
+        self.spool = Spool(f"{what} column {name!r}")
+
+    def raw(self, source: Any) -> Any:
+        """Return the data set as it is read."""
+        return source
+
+    def append(self, values: Iterable[Any]) -> None:
+        """Keep some rows."""
+        self.spool.append(np.asarray(list(values)))  # ragged lists fail, and `_quiet` refuses them
+
+    def rows(self) -> NDArray[Any]:
+        """Return all rows [n, ...]."""
+        return self.spool.rows()
 
 
-def _arrays(values: Iterable[Any]) -> NDArray[Any]:
-    return np.asarray(list(values))  # ragged lists fail here, and are refused by `_quiet`
+class _Pictures(_Arrays):
+    """The rows of a column of pictures of one size, by the rule of folders (`pictures.py`)."""
+
+    def __init__(self, source: Any, name: str, what: str) -> None:
+        super().__init__(name, what)
+        self.name, self.feature, self.count = name, source.features[name], 0
+        self.size: tuple[int, int] | None = None
+        self.kind: Kind | None = None
+
+    def raw(self, source: Any) -> Any:
+        """Return the data set with its files in place of what the library makes of them."""
+        return source.cast_column(self.name, type(self.feature)(decode=False))
+
+    def append(self, values: Iterable[Any]) -> None:
+        """Keep some pictures; all become coloured with the first that is."""
+        chosen: list[NDArray[Any]] = []
+        for value in values:
+            what = f"{self.spool.what} row {self.count}"
+            with self._opened(value, what) as image:
+                kind, size = kind_of(image, what), upright_size(image)
+                both = common_kind(self.kind, kind, what)
+                self.size, self.count = self.size or size, self.count + 1
+                if both != (self.kind or both):
+                    self._colour()
+                    chosen = [np.stack([one] * 3, axis=-1) for one in chosen]
+                self.kind = both
+                chosen.append(pixels_of(image, both, self.size, what))
+        self.spool.append(np.stack(chosen))
+
+    def _colour(self) -> None:
+        """Make what was kept so far coloured."""
+        grey, self.spool = self.spool, Spool(self.spool.what)
+        rows = grey.rows() if grey.count else ()
+        for first in range(0, len(rows), PICTURE_ROWS):
+            self.spool.append(np.stack([rows[first : first + PICTURE_ROWS]] * 3, axis=-1))
+
+    @contextmanager
+    def _opened(self, value: Any, what: str) -> Iterator[Any]:
+        told = value if isinstance(value, dict) else {}
+        held, path = told.get("bytes"), Path(str(told.get("path")))
+        if held is None and not path.is_file():
+            yield self.feature.decode_example(value)  # of the hub, which the library fetches
+            return
+        with opened_picture(path if held is None else bytes(held), what) as image:
+            deep = kind_of(image, what) == "deep"
+            yield image if deep or not self.feature.mode else image.convert(self.feature.mode)
 
 
-def _table(source: Any, wanted: Wanted, named: bool, what: str) -> Loaded:
-    """Return a table and its labels; named: whether the user named their column."""
+def _table(source: Any, wanted: Wanted, classes: list[str], what: str) -> Loaded:
+    """Return a table and its labels; classes: the columns of class labels, which have names."""
     parts = source.with_format("arrow").iter(batch_size=TABLE_ROWS)
-    kept = wanted.of(list(source.features), what)
+    kept = wanted.of(list(source.features), what, index_columns(source.features.arrow_schema))
     columns = gathered((arrow_columns(part, what, kept) for part in parts), what)
     loaded, label = from_columns(columns, wanted, what), wanted.labels
-    return loaded if named or label is None else _named(loaded, source, label)
+    return _named(loaded, source, label) if label in classes else loaded
 
 
 def _named(loaded: Loaded, source: Any, label: str) -> Loaded:
@@ -144,4 +198,4 @@ def _named(loaded: Loaded, source: Any, label: str) -> Loaded:
     codes = np.asarray(loaded.labels).astype(np.int64)
     inside = bool(((codes >= 0) & (codes < len(names))).all())
     require(inside, f"labels of {label}", f"must lie in 0..{len(names) - 1}", codes.min())
-    return Loaded(loaded.rows, codes, names)
+    return loaded._replace(labels=codes, names=names)

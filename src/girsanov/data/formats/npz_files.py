@@ -39,24 +39,30 @@ class Npz(DataFormat):
         try:
             with zipfile.ZipFile(path) as archive:
                 keys = [n.removesuffix(".npy") for n in archive.namelist() if n.endswith(".npy")]
-                data, label = _keys(keys, wanted.labels, what)
+                data, label = _keys(keys, wanted.label_among(keys), what)
                 rows = _read_member(archive, data, what)
                 labels = None if label is None else _read_member(archive, label, what)
         except InputError:
             raise
         except (*UNPARSED, zipfile.BadZipFile, zlib.error, RuntimeError) as cause:
             raise InputError(f"{path}: must be a whole .npz file; {brief(cause)}") from cause
-        return from_array(rows, replace(wanted, labels=None), what)._replace(labels=labels)
+        unlabelled = replace(wanted, labels=None, labels_before=None)
+        loaded = from_array(rows, unlabelled, what)
+        names = {"array": data} | ({} if label is None else {"labels": label})
+        return loaded._replace(labels=labels, reading=names)
 
     def write(self, samples: Samples, path: Path) -> None:
-        """Write samples as `x` and labels as `y`."""
-        labels: dict[str, Any] = {} if samples.labels is None else {"y": samples.labels}
+        """Write samples and labels under the data's own names, or as `x` and `y`."""
+        label = self.label_name([], samples.label)
+        rows = samples.array or ("x" if label != "x" else "data")
+        arrays = {rows: samples.rows}
+        arrays |= {} if samples.labels is None else {label: samples.labels}
         with open(path, "wb") as file:
-            np.savez(file, x=samples.rows, **labels)
+            np.savez(file, **arrays)  # type: ignore[arg-type]
 
-    def label_name(self, taken: Sequence[str]) -> str:
+    def label_name(self, taken: Sequence[str], label: str | None = None) -> str:
         """Return the name of the array of labels."""
-        return "y"
+        return label or "y"
 
 
 def _keys(keys: list[str], wanted: str | None, what: str) -> tuple[str, str | None]:

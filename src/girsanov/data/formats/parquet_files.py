@@ -14,7 +14,7 @@ from typing import Any
 from ..._checks import need, require
 from ..table.selected_columns import Columns, Wanted
 from ..table.spool import gathered
-from .arrow_tables import arrow_columns, arrow_table, whole_file
+from .arrow_tables import arrow_columns, arrow_table, index_columns, index_notes, whole_file
 from .data_format import UNPACK_LIMIT, DataFormat, Loaded, Samples, from_columns, sample_columns
 
 BATCH_ROWS = 2**16  # unpacked of a file in a folder
@@ -29,13 +29,15 @@ class Parquet(DataFormat):
     def read(self, path: Path, wanted: Wanted) -> Loaded:
         """Return the table of a file."""
         with _opened(path) as file:
-            kept = wanted.of(file.schema_arrow.names, str(path))
+            index = index_columns(file.schema_arrow)
+            kept = wanted.of(file.schema_arrow.names, str(path), index)
             size = 8 * file.metadata.num_rows * sum(kept.values())
             rule = f"must hold at most {UNPACK_LIMIT} bytes of numbers"
             remedy = "Save it as .npy, which is not unpacked"
             require(size <= UNPACK_LIMIT, str(path), rule, size, remedy)
             table = file.read(columns=[name for name in kept if kept[name]])
-        return from_columns(arrow_columns(table, str(path), kept), wanted, str(path))
+        loaded = from_columns(arrow_columns(table, str(path), kept), wanted, str(path))
+        return loaded._replace(notes=index_notes(index, kept))
 
     def read_folder(self, files: Sequence[Path], wanted: Wanted, what: str) -> Loaded:
         """Return the tables of files as one; all must have the same columns."""
@@ -57,7 +59,8 @@ def _opened(path: Path) -> Iterator[Any]:
 def _batches(path: Path, wanted: Wanted) -> Iterator[Columns]:
     require(path.stat().st_size > 0, str(path), "must not be empty", "0 bytes")
     with _opened(path) as file:
-        kept = wanted.of(file.schema_arrow.names, str(path))
+        index = index_columns(file.schema_arrow)
+        kept = wanted.of(file.schema_arrow.names, str(path), index)
         names = [name for name in kept if kept[name]]
         for batch in file.iter_batches(BATCH_ROWS, columns=names):
             yield arrow_columns(need("pyarrow", "parquet").table(batch), str(path), kept)

@@ -1,6 +1,7 @@
 """Samples as a folder of numbered PNG files, whole or not at all; labels become sub-folders.
 
-Their 8 bits show the learnt range [low, high] as 0..255 and so are exact for 8-bit pictures only.
+Their 8 bits show the learnt range [low, high] as 0..255 and so are exact for 8-bit pictures only;
+grey ones of 16 bits are written in 16.
 """
 
 from __future__ import annotations
@@ -85,7 +86,9 @@ def _folder_names(labels: Sequence[Any]) -> dict[Any, str]:
     return names
 
 
-def _picture(image: NDArray[Any], units: ImageStandardisation) -> NDArray[np.uint8]:
+def _picture(image: NDArray[Any], units: ImageStandardisation) -> NDArray[Any]:
+    if units.dtype == np.uint16 and units.layout == "hw":
+        return image
     span = units.high - units.low
     shares = np.clip((image.astype(np.float64) - units.low) / (span or 1.0), 0.0, 1.0)
     if units.layout == "chw":

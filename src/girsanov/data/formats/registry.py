@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .csv_files import Csv
+from .csv_files import Csv, Tsv
 from .npy_files import Npy
 from .npz_files import Npz
 from .parquet_files import Parquet
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..._typing import PathLike
     from .data_format import DataFormat
 
-FORMATS: dict[str, DataFormat] = {f.suffix: f for f in (Npy(), Npz(), Csv(), Parquet())}
+FORMATS: dict[str, DataFormat] = {f.suffix: f for f in (Npy(), Npz(), Csv(), Tsv(), Parquet())}
 
 
 def data_format_of(path: PathLike) -> DataFormat | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..._checks import InputError, refuse, require, require_choice
 from ...data import Dataset, load_data
 from ...data.dataset import CLASS_ORDERS
+from ...data.table.selected_columns import AsWritten, left_out_of
 from ...denoise.classes import classes_for
 from ...denoise.pipelines.units import in_units_of
 from ...law.read import read_law
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from ...denoise.base import Denoiser
     from ...law.base import Law
 
+AS_IT_STANDS = AsWritten()
+
 
 def read_source(
     source: PathLike,
@@ -24,15 +27,17 @@ def read_source(
     drop: Sequence[str] = (),
     like: Any = None,
     class_order: str = "number",
+    written: AsWritten = AS_IT_STANDS,
 ) -> Dataset | Law:
     """Return the law of a .json file, or the data set of any other source.
 
-    drop: columns to leave out; like: a model whose left out columns are so as well; class_order:
-    of labels that are numbers, ``number`` or ``text``.
+    drop: columns to leave out; like: a model, or a record of its samples, which leaves out and
+    reads the same; class_order: of labels that are numbers, ``number`` or ``text``.
     """
     choice = require_choice("--class-order", class_order, CLASS_ORDERS)
     if not str(source).endswith(".json"):
-        return load_data(source, labels=labels, drop=drop, like=like, class_order=choice)
+        return load_data(source, labels=labels, drop=drop, like=like, class_order=choice,
+                         decimal=written.decimal, dates=written.dates)  # fmt: skip
     rule = "must name columns of a table; a law has none"
     require(not drop, "--drop", rule, ", ".join(drop))
     require(labels is None, "--labels", rule, labels)
@@ -41,15 +46,7 @@ def read_source(
 
 def unread(denoiser: Denoiser) -> list[str]:
     """Return the columns that were left out of the table that a model learnt from."""
-    return list(getattr(getattr(denoiser, "standardisation", None), "left_out", ()))
-
-
-def columns_left_out(record: Any) -> list[str]:
-    """Return the columns that a record says a model left out; [] where it does not."""
-    names = record.get("left_out") or []
-    good = isinstance(names, list) and all(isinstance(name, str) for name in names)
-    require(good, "left_out", "must be a list of names of columns in a record of ours", names)
-    return list(names)
+    return list(left_out_of(denoiser))
 
 
 def held_out_and_train(
