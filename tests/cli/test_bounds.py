@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import girsanov as gv
+from girsanov._checks import InputError
 
 SHARE = ("--dimension", 10, "--second-moment", 25, "--tv", 0.1)
 
@@ -117,6 +118,24 @@ def test_an_audit_alone_is_enough(girsanov, audited):
     half = girsanov("bounds", "--audit", "audit.json", "--tv", 0.3, "--json").json
     assert half["tv"] == 0.3
     assert half["taken"].startswith("taken from the audit: --w2")
+
+
+def test_a_plan_and_a_page_say_what_theory_promises(girsanov, audited, here, monkeypatch):
+    planned = ("plan", "audit.json", "--steps", 4, "--out", "plan.json", "--force")
+    theory = girsanov(*planned, "--json").json["theory"]
+    assert theory.startswith("What theory promises for your data: ")
+    assert "This plan takes 4 steps for at most" in theory
+    assert theory in " ".join(girsanov(*planned, "--verbose").out.split())
+    report = ("report", "audit.json", "--plan", "plan.json", "--out", "page.html", "--force")
+    assert girsanov(*report).code == 0
+    assert theory in (here / "page.html").read_text().replace("\u00a0", " ")
+
+    def refuse(*given, **options):
+        raise InputError("tv: cannot be promised")
+
+    monkeypatch.setattr("girsanov.paper.beside_audit.steps_for", refuse)
+    assert girsanov(*report).code == 0
+    assert "What theory promises" not in (here / "page.html").read_text()
 
 
 @pytest.mark.parametrize(
