@@ -58,6 +58,11 @@ def test_figures_are_a_page(girsanov, here):
     assert page.count("<svg") == 4  # two figures, each for wide screens and for phones
     assert "http" not in page.replace("http://www.w3.org", "")
     assert "What is assumed" in page
+    for words in ("Steps that promise a total variation of 0.3", "within W2 0.5 of the data"):
+        assert words in page
+    girsanov("bounds", *given, "--points", 100, "--figures", "drawn")
+    promised = "for your data, before any sample is drawn: with an exact score, "
+    assert promised in (here / "drawn" / "bounds.html").read_text()
 
 
 def test_the_table_names_assumptions_and_rates(girsanov):

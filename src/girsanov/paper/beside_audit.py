@@ -63,6 +63,13 @@ class Asked:
     taken: str = ""
     measured: BesideTheorems | None = None
 
+    def target_in_words(self) -> str:
+        """Return what the steps of the rows promise."""
+        where = "" if self.w2 is None else f", stopped within W2 {self.w2:.4g} of the data"
+        return (
+            f"steps that promise a total variation of {self.tv:.4g} for every law that fits{where}"
+        )
+
     def in_words(self) -> str:
         """Return how many steps the theorems ask for, the paper's rate, and what was measured."""
         if self.measured is None:
@@ -91,7 +98,7 @@ class Asked:
         score = f"a score of error {error:.3g}" if error else "an exact score"
         return (
             "What theory promises for your data, before any sample is drawn: with "
-            f"{score} {short_number(float(best.steps))} steps are enough ({best.theorem}), "
+            f"{score}, {short_number(float(best.steps))} steps are enough ({best.theorem}), "
             f"since {what}"
         )
 
