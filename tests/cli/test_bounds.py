@@ -52,7 +52,7 @@ def test_few_points_ask_for_few_steps(girsanov, mistake):
 
 def test_figures_are_a_page(girsanov, here):
     given = ("--dimension", 2, "--second-moment", 2, "--radius", 2, "--tv", 0.3, "--w2", 0.5)
-    said = girsanov("bounds", *given, "--figures", "drawn", "--json")
+    said = girsanov("bounds", *given, "--points", 100, "--figures", "drawn", "--json")
     page = (here / "drawn" / "bounds.html").read_text()
     assert said.json["page"] == "drawn/bounds.html"
     assert page.count("<svg") == 4  # two figures, each for wide screens and for phones
@@ -60,9 +60,7 @@ def test_figures_are_a_page(girsanov, here):
     assert "What is assumed" in page
     for words in ("Steps that promise a total variation of 0.3", "within W2 0.5 of the data"):
         assert words in page
-    girsanov("bounds", *given, "--points", 100, "--figures", "drawn")
-    promised = "for your data, before any sample is drawn: with an exact score, "
-    assert promised in (here / "drawn" / "bounds.html").read_text()
+    assert "for your data, before any sample is drawn: with an exact score, " in page
 
 
 def test_the_table_names_assumptions_and_rates(girsanov):
@@ -83,7 +81,8 @@ def test_one_paper_only(girsanov):
 def test_measured_beside_asked(girsanov, audited):
     said = girsanov("bounds", "--tv", 0.2, "--w2", 0.3, "--audit", "audit.json", "--json").json
     assert said["dimension"] == 1
-    assert said["second_moment"] == pytest.approx(audited.second_moment, rel=0.1)
+    for name in ("second_moment", "variance"):  # upper ends of estimates
+        assert 1 <= said[name] / getattr(audited, name) <= 1.3
     measured = said["measured"]
     fewest = min(r["bound"]["steps"] for r in said["rows"] if r["bound"])
     assert measured["steps"] < fewest / 2

@@ -85,13 +85,32 @@ def test_fewer_nats_take_more_steps_and_a_learned_model_is_said():
     assert "score error" not in estimated
     assert "confidence" in estimated
     normal = gv.Gaussian([3.0, -1.0, 2.0], [2.0, 0.5, 1e-6])
-    known = promised_beside(*_planned(audited(normal), steps=2))
+    exact = gv.audit(gv.ExactDenoiser(normal), normal, levels=17)
+    known = promised_beside(*_planned(exact, sampler="ddpm"))
     assert WORDS.match(known)
     assert "confidence" not in known  # its curve has a closed form
 
 
 def _planned(audit, **options):
     return audit, audit.plan(**{"steps": 4, **options})
+
+
+def test_sizes_allow_for_what_few_examples_showed():
+    law, below = gv.GaussianMixture([0.97, 0.03], [[3.0], [11.0]], 0.25), np.zeros((2, 2), int)
+    truth = np.array([law.second_moment, law.variance])
+    for seed in range(24):
+        data = gv.load_data(law.sample(120, seed=seed))
+        few = gv.audit(gv.ExactDenoiser(law), data, levels=3, seed=seed)
+        facts = facts_beside(few)
+        at_first = [few.curve.second_moments @ few.curve.shares, few.curve.total().value[0]]
+        below[0] += at_first < truth
+        below[1] += np.array([facts.second_moment, facts.variance]) < truth
+    assert (below[0] > 6).all()  # as estimates are
+    assert (below[1] <= 3).all()  # 2.5 % are allowed, and some of 120 show no far example
+    near = facts_beside(few, radius=12.0)
+    assert near.second_moment <= 144.0
+    plain = facts_beside(few, second_moment=200.0)
+    assert (plain.second_moment, plain.variance) == (200.0, facts.variance)
 
 
 def test_nothing_is_said_where_nothing_is_promised(monkeypatch):

@@ -12,7 +12,7 @@ from .bounds import Bound, Facts, TheoremRow, compare_bounds, mutual_information
 from .bounds.chen2023_support import delta_for_w2, early_stopping_w2, snr_at
 from .bounds.intrinsic import what_bounds_information
 from .bounds_words import short_number
-from .measured_information import measured_information
+from .measured_information import measured_information, measured_sizes
 
 if TYPE_CHECKING:
     from .._typing import Json
@@ -121,20 +121,22 @@ def facts_beside(
     """Return what is known of the data: what is given, the rest from the audit.
 
     dimension: d; second_moment: E|x0|^2, standardised, or more; known: lipschitz, radius, points
-    and coverings, as in `Facts`; what a state tells of the data comes from the audit. Raises
-    InputError where neither says the first two.
+    and coverings, as in `Facts`; what a state tells of the data, and their variance, come from
+    the audit, as upper ends of estimates. Raises InputError where neither says the first two.
     """
     told: tuple[tuple[float, float], ...] = ()
+    variance = None
     if audit is not None:
         dimension = dimension or audit.curve.dimension
-        own = float(audit.curve.second_moments @ audit.curve.shares)
+        own, variance = measured_sizes(audit, known.get("radius"))
         second_moment = own if second_moment is None else second_moment
+        variance = min(variance, second_moment)
         told = measured_information(audit)
     require(dimension is not None, "dimension", "must be given, or an --audit to read it from")
     require(second_moment is not None, "second-moment", "must be given, or an --audit")
     assert dimension is not None
     assert second_moment is not None
-    return Facts(dimension, second_moment, information_at=told, **known)
+    return Facts(dimension, second_moment, variance, information_at=told, **known)
 
 
 def ask_theorems(
@@ -209,10 +211,11 @@ def _bound(theorem: str, facts: Facts, tv: float, w2: float) -> Bound | None:
 
 def _ground(facts: Facts, bound: Bound, *, exact: bool) -> str:
     """Return what a bound rests on, of data whose error curve is known or estimated."""
-    if "intrinsic" not in bound.theorem:
-        return "That holds for every law of this variance."
-    nats = short_number(mutual_information(facts, snr_at(bound.stop)))
     known = "" if exact else ", as measured on held-out examples (upper end at 95 % confidence)"
+    if "intrinsic" not in bound.theorem:
+        variance = short_number(facts.spread)
+        return f"That holds for every law of at most the data’s variance, {variance}{known}."
+    nats = short_number(mutual_information(facts, snr_at(bound.stop)))
     return (
         "That rests on the information which a state there has of the data: on average at most "
         f"{nats} nats{known}."
