@@ -18,10 +18,9 @@ quadrature (`tests/planning/coverage_truth.py`). Per case one number of each kin
     target              init + discretisation of a plan made for a KL <= that KL
     untrained           "at least ... times" a straight line, of a model that says one thing
     memorised           0 in the 95 % interval of an audit beside training data, none learnt
-    information         I(X_0; X_s) <= what `bounds --audit` takes of it, at a level drawn at
-    random theory              path KL of ddpm, exact denoiser, in the steps that theory promises
-    for the
-                        audit's data <= the nats of that promise
+    information         I(X_0; X_s) <= what `bounds --audit` takes of it, at a random level
+    theory              path KL of ddpm with an exact denoiser, in the steps that theory promises
+                        for the audit's data, <= the nats of that promise
 
 Where one end is stated 2.5 % may be wrong, where two are 5 %; a target is met by the sum of two
 upper ends. Intervals of the rates are Clopper and Pearson's. Numbers of the kind "lower bound"
