@@ -18,6 +18,9 @@ quadrature (`tests/planning/coverage_truth.py`). Per case one number of each kin
     target              init + discretisation of a plan made for a KL <= that KL
     untrained           "at least ... times" a straight line, of a model that says one thing
     memorised           0 in the 95 % interval of an audit beside training data, none learnt
+    information         I(X_0; X_s) <= what `bounds --audit` takes of it, at a random level
+    theory              path KL of ddpm with an exact denoiser, in the steps that theory promises
+                        for the audit's data, <= the nats of that promise
 
 Where one end is stated 2.5 % may be wrong, where two are 5 %; a target is met by the sum of two
 upper ends. Intervals of the rates are Clopper and Pearson's. Numbers of the kind "lower bound"
@@ -43,6 +46,10 @@ from intervals import SAMPLERS, WRONG, drawn_law, planned
 import girsanov as gv
 from girsanov._checks import InputError
 from girsanov.ledger.score_entry import ENTRY_RISK
+from girsanov.paper.beside_audit import facts_beside
+from girsanov.paper.bounds import steps_for
+from girsanov.paper.bounds.chen2023_support import early_stopping_w2
+from girsanov.paper.measured_information import measured_information
 from girsanov.planning.second_model import rival_floor
 from girsanov.reporting.two_models import difference
 
@@ -166,6 +173,25 @@ def of_memory(case: Case) -> Seen:
     return {"memorised": two_sided(found.interval(), 0.0)}
 
 
+def of_theory(case: Case) -> Seen:
+    """Judge what an audit takes a state to tell of the data, and the steps promised by that."""
+    told = measured_information(case.audit)
+    s, nats = told[case.seed % len(told)]
+    found = {"information": (bool(case.least.half_integral(0.0, s) > nats + ROUNDING), True)}
+    facts = facts_beside(case.audit)
+    w2 = early_stopping_w2(facts, float(np.log1p(1 / case.levels[-1]) / 2))
+    try:
+        bound = steps_for("ddpm-intrinsic", facts, tv=0.3, w2=w2)
+    except InputError:  # cannot be promised
+        return found
+    grid = np.geomspace(*(1 / np.expm1(2 * t) for t in (bound.time, bound.stop)), bound.steps + 1)
+    at = [float(np.trace(case.least.at(s)[0])) for s in grid[:-1]]
+    # from the mean: 1/2 s_0 V - 1/2 int_0^s_0 M, and 1/2 sum delta_k M_k - 1/2 int M
+    first = grid[0] * case.law.variance
+    path = (first + np.diff(grid) @ at) / 2 - case.least.half_integral(0.0, grid[-1])
+    return {**found, "theory": (bool(path > bound.kl + ROUNDING), True)}
+
+
 def of_ignorance(case: Case) -> Seen:
     """Judge how far behind a straight line a model that says one and the same is told to be."""
     v, d = case.law.variance, case.law.dimension
@@ -195,7 +221,7 @@ def table(seen: list[Seen]) -> list[str]:
 
 
 PARTS = {"score": of_score, "probe": of_probe, "target": of_target, "memory": of_memory,
-         "ignorance": of_ignorance}  # fmt: skip
+         "ignorance": of_ignorance, "theory": of_theory}  # fmt: skip
 
 
 def main() -> None:

@@ -88,9 +88,14 @@ def test_targets_meet_the_distance():
     assert bounded_lipschitz(about, 50.0, 1.0) == 2.0
 
 
-def test_a_distance_must_be_positive():
-    with pytest.raises(InputError, match="distance: must be"):
-        bounded_lipschitz_targets(Facts(1, 1.0), -1.0)
+def test_numbers_that_are_no_distance_and_no_tv_are_refused():
+    about = Facts(1, 1.0)
+    for distance in (-1.0, 0.0, 1e101, float("nan")):
+        with pytest.raises(InputError, match="distance: must be"):
+            bounded_lipschitz_targets(about, distance)
+    for tv in (-5.0, 1.1, float("nan"), [0.1]):
+        with pytest.raises(InputError, match="tv: must be"):
+            bounded_lipschitz(about, 0.1, tv)
 
 
 def test_the_cantor_set_is_skewed_and_within_its_ball():

@@ -134,12 +134,16 @@ def test_targets_that_no_count_reaches_are_refused():
 
 
 def test_what_does_not_apply_is_said():
-    with pytest.raises(InputError, match="theorem2-2a: does not apply: give lipschitz"):
+    with pytest.raises(InputError, match="2a: does not apply: give lipschitz, or radius and w2"):
         steps_for("theorem2-2a", Facts(2, 2.0), tv=0.1, w2=0.1)
     with pytest.raises(InputError, match="w2: must be given: this grid is geometric"):
         steps_for("ddpm", Facts(2, 2.0, lipschitz=4.0), tv=0.1)
     with pytest.raises(InputError, match="w2: must be given unless lipschitz is"):
         compare_bounds(Facts(2, 2.0), tv=0.1)
+    with pytest.raises(InputError, match="2b: does not apply: give lipschitz, or w2 to stop"):
+        steps_for("theorem2-2b", Facts(2, 2.0), tv=0.1)
+    with pytest.raises(InputError, match="intrinsic: must be a whole number"):
+        compare_bounds(Facts(2, 2.0), tv=0.1, w2=0.3, intrinsic=0)
     with pytest.raises(InputError, match="w2: is so large"):
         steps_for("ddpm", Facts(2, 2.0), tv=0.1, w2=3.0)
     rows = {r.theorem: r for r in compare_bounds(Facts(2, 2.0), tv=0.1, w2=0.3)}

@@ -132,11 +132,7 @@ def _show(asked: Asked, hint: str, page: Path | None) -> None:
     terminal = console.console_of()
     for words in filter(None, (asked.taken, hint)):
         terminal.print(words, style="dim", markup=False)
-    where = "" if asked.w2 is None else f", stopped within W2 {asked.w2:.4g} of the data"
-    terminal.print(
-        f"steps that promise a total variation of {asked.tv:.4g} for every law that fits{where}",
-        markup=False,
-    )
+    terminal.print(asked.target_in_words(), markup=False)
     terminal.print(rows)
     told = grids_in_words(asked.rows)
     terminal.print(

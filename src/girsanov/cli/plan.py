@@ -1,7 +1,8 @@
 """`girsanov plan`: the best grid for an audit, and what is printed of it.
 
 By default the sampler, the ledger, one line of certificate, one of cost and the next command; with
---verbose the levels, the notes of the ledger and the certificate level by level as well.
+--verbose the levels, the notes of the ledger, the certificate level by level and what theory
+promises for the data as well.
 """
 
 from __future__ import annotations
@@ -88,6 +89,8 @@ def plan(
 
     def view() -> None:
         print_plan(planned.plan, whole=verbose, frontier=frontier)
+        if verbose and planned.theory:
+            console.console_of().print(f"{planned.theory}\n", markup=False)
         console.wrote(planned.out)
         console.next_command(after_plan(planned.plan, str(planned.out)))
         if not verbose:

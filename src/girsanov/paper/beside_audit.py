@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from .._checks import InputError, plural, require
 from ..ledger.entry import tv_from_kl
-from .bounds import Facts, TheoremRow, compare_bounds
+from .bounds import Bound, Facts, TheoremRow, compare_bounds, mutual_information, steps_for
 from .bounds.chen2023_support import delta_for_w2, early_stopping_w2, snr_at
 from .bounds.intrinsic import what_bounds_information
 from .bounds_words import short_number
-from .measured_information import measured_information
+from .measured_information import measured_information, measured_sizes
 
 if TYPE_CHECKING:
     from .._typing import Json
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..planning.plan import Plan
 
 LARGEST_TV = 1 - 1e-12  # the largest TV that is asked for
+OF_DDPM = ("ddpm-intrinsic", "ddpm", "ddpm-flow")  # bounds of one sampler, on one grid
 
 
 class Known(TypedDict, total=False):
@@ -62,6 +63,13 @@ class Asked:
     taken: str = ""
     measured: BesideTheorems | None = None
 
+    def target_in_words(self) -> str:
+        """Return what the steps of the rows promise."""
+        where = "" if self.w2 is None else f", stopped within W2 {self.w2:.4g} of the data"
+        return (
+            f"steps that promise a total variation of {self.tv:.4g} for every law that fits{where}"
+        )
+
     def in_words(self) -> str:
         """Return how many steps the theorems ask for, the paper's rate, and what was measured."""
         if self.measured is None:
@@ -86,9 +94,12 @@ class Asked:
         estimated = self.measured is not None and not self.measured.exact
         if estimated and what.endswith("measured"):
             what += " (the upper end of an estimate, 95 %)"
+        error = self.score_error
+        score = f"a score of error {error:.3g}" if error else "an exact score"
         return (
-            "What theory promises for your data, before any sample is drawn: "
-            f"{short_number(float(best.steps))} steps are enough ({best.theorem}), since {what}"
+            "What theory promises for your data, before any sample is drawn: with "
+            f"{score}, {short_number(float(best.steps))} steps are enough ({best.theorem}), "
+            f"since {what}"
         )
 
     def to_json(self) -> Json:
@@ -110,20 +121,22 @@ def facts_beside(
     """Return what is known of the data: what is given, the rest from the audit.
 
     dimension: d; second_moment: E|x0|^2, standardised, or more; known: lipschitz, radius, points
-    and coverings, as in `Facts`; what a state tells of the data comes from the audit. Raises
-    InputError where neither says the first two.
+    and coverings, as in `Facts`; what a state tells of the data, and their variance, come from
+    the audit, as upper ends of estimates. Raises InputError where neither says the first two.
     """
     told: tuple[tuple[float, float], ...] = ()
+    variance = None
     if audit is not None:
         dimension = dimension or audit.curve.dimension
-        own = float(audit.curve.second_moments @ audit.curve.shares)
+        own, variance = measured_sizes(audit, known.get("radius"))
         second_moment = own if second_moment is None else second_moment
+        variance = min(variance, second_moment)
         told = measured_information(audit)
     require(dimension is not None, "dimension", "must be given, or an --audit to read it from")
     require(second_moment is not None, "second-moment", "must be given, or an --audit")
     assert dimension is not None
     assert second_moment is not None
-    return Facts(dimension, second_moment, information_at=told, **known)
+    return Facts(dimension, second_moment, variance, information_at=told, **known)
 
 
 def ask_theorems(
@@ -154,6 +167,59 @@ def ask_theorems(
     )
     measured = None if audit is None else _measure(audit, facts, (tv, w2), plan)
     return Asked(facts, tv, w2, rows, score_error, taken, measured)
+
+
+def promised_beside(audit: Audit, plan: Plan) -> str:
+    """Return in words how many steps theory promises for the data of an audit, beside its plan.
+
+    The fewest steps of ddpm on equal ratios of SNR that cost no more nats than start and steps of
+    the plan, down to where it stops: by the least of (1) of intrinsic.py, with the information
+    that the audit measured, (1) of any_law.py and (3) of flow_any_law.py. "" where the plan has
+    no price in nats, the model's samples are not those of the data, or no theorem answers.
+    """
+    guided, unpriced = audit.facts.guidance != 1.0, plan.distance is not None
+    if unpriced or guided or plan.cannot_tell or audit.untrained() is not None:
+        return ""
+    nats = _most(plan)
+    try:
+        facts = facts_beside(audit)
+        tv = min(tv_from_kl(nats), LARGEST_TV)
+        w2 = early_stopping_w2(facts, math.log1p(plan.resolution**2) / 2)
+    except InputError:
+        return ""
+    bounds = [b for b in (_bound(name, facts, tv, w2) for name in OF_DDPM) if b is not None]
+    if not bounds:
+        return ""
+    best = min(bounds, key=lambda b: b.steps)
+    measured = "" if audit.facts.exact else " for this model, up to its score error"
+    return (
+        f"What theory promises for your data: {plural(best.steps, 'step')} of ddpm cost at most "
+        f"{short_number(best.kl)} nats down to noise level {short_number(plan.resolution)}, if "
+        "the denoiser is exact, the levels have equal ratios of SNR and the start has the data’s "
+        f"mean. {_ground(facts, best, exact=audit.curve.exact)} This plan takes "
+        f"{plural(plan.steps, 'step')} for at most {short_number(nats)} nats, as measured"
+        f"{measured}."
+    )
+
+
+def _bound(theorem: str, facts: Facts, tv: float, w2: float) -> Bound | None:
+    try:
+        return steps_for(theorem, facts, tv=tv, w2=w2)
+    except InputError:
+        return None
+
+
+def _ground(facts: Facts, bound: Bound, *, exact: bool) -> str:
+    """Return what a bound rests on, of data whose error curve is known or estimated."""
+    known = "" if exact else ", as measured on held-out examples (upper end at 95 % confidence)"
+    if "intrinsic" not in bound.theorem:
+        variance = short_number(facts.spread)
+        return f"That holds for every law of at most the data’s variance, {variance}{known}."
+    nats = short_number(mutual_information(facts, snr_at(bound.stop)))
+    return (
+        "That rests on the information which a state there has of the data: on average at most "
+        f"{nats} nats{known}."
+    )
 
 
 def radius_hint(facts: Facts, audit: Audit) -> str:

@@ -35,12 +35,14 @@ def write_bounds_page(asked: Asked, folder: PathLike) -> Path:
         place.joinpath(name).read_text(encoding="utf-8")
         for place, name in ((reporting, "style.css"), (here, "verify.css"))
     )
-    title = f"Steps that promise a total variation of {asked.tv:.4g}"
-    body = [el("h1", title), _table(asked), el("p", grids_in_words(asked.rows))]
+    title = _begun(asked.target_in_words())
+    body = [el("h1", title), _table(asked), el("p", f"{grids_in_words(asked.rows)}.")]
+    if promised := asked.in_words() or asked.for_your_data():
+        body.append(el("p", f"{_begun(promised)}."))
     for ident, words, axis, curves in (
         ("by-tv", "Steps against the total variation promised", "TV", steps_by_tv(asked)),
-        ("by-d", "Steps against d: size grows as its root, the rest stays", "dimension d",
-         steps_by_dimension(asked)),
+        ("by-d", "Steps against the dimension: E|x0|² grows as d, radius and W2 as its root, all "
+         "else stays", "dimension d", steps_by_dimension(asked)),
     ):  # fmt: skip
         if any(curves.values()):
             counts = [n for points in curves.values() for _, n in points]
@@ -60,6 +62,11 @@ def write_bounds_page(asked: Asked, folder: PathLike) -> Path:
     place.mkdir(parents=True, exist_ok=True)
     write_text(place / "bounds.html", "<!doctype html>\n" + str(page) + "\n")
     return place / "bounds.html"
+
+
+def _begun(text: str) -> str:
+    """Return text that begins with a capital."""
+    return f"{text[0].upper()}{text[1:]}"
 
 
 def _table(asked: Asked) -> Markup:
@@ -112,8 +119,9 @@ def _add(
 
 
 def _series(curves: Steps) -> list[Series]:
-    """Return the curves, each theorem in its own tone and kind of line in both figures."""
+    """Return the curves, the highest first, each theorem in one tone and line in both figures."""
     drawn = [(k, name, curves[name]) for k, name in enumerate(THEOREMS) if curves.get(name)]
+    drawn.sort(key=lambda one: -max(steps for _, steps in one[2]))
     return [
         Series(name, [p[0] for p in points], [p[1] for p in points], 1 + k % 5, KINDS[k // 5 % 3])
         for k, name, points in drawn

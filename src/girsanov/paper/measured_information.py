@@ -8,6 +8,9 @@ levels 1/M - u/d does not fall, so that with the upper end m_k of each measured 
 m_k is at most d/s_k, which no law exceeds. Each m_k holds with 95 % confidence, and allows for
 what no example showed. Sums of such ends are wider than the end of the sum, so that (1) holds so
 often or more. An exact curve gives I itself.
+
+V and E|x0|^2 are estimates too, and a rare mode that few examples showed is in neither. Theorems
+take their upper ends: m_0 for V, and for E|x0|^2 the same with |x0| <= D + |mean|.
 """
 
 from __future__ import annotations
@@ -16,7 +19,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..error_curve.unseen_events import most_error
+from ..error_curve.unseen_events import most_error, unshown
+from ..montecarlo import group_estimate
 
 if TYPE_CHECKING:
     from ..audited import Audit
@@ -40,3 +44,22 @@ def measured_information(audit: Audit) -> tuple[tuple[float, float], ...]:
         cells = d / 2 * np.log1p(np.diff(curve.levels) * most[:-1] / d)
         nats = np.concatenate([[0.0], np.cumsum(cells)])
     return tuple((float(s), float(i)) for s, i in zip(curve.levels, nats, strict=True) if s > 0)
+
+
+def measured_sizes(audit: Audit, radius: float | None = None) -> tuple[float, float]:
+    """Return E|x0|^2 and tr Cov(x0) of an audit's data, or more: 95 % upper ends of estimates.
+
+    audit: of the data, in its standardised units; radius: R with |x0| <= R, where it is known.
+    """
+    curve, facts = audit.curve, audit.facts
+    measured = group_estimate(curve.second_moments, curve.shares)
+    value, total = float(measured.value), curve.total()
+    if curve.exact:
+        return value, min(value, float(total.value[0]))
+    far = facts.diameter + value**0.5
+    second = float(measured.interval()[1] + unshown(measured, facts.examples, far))
+    if radius is not None:
+        second = max(value, min(second, radius**2))
+    with np.errstate(divide="ignore"):  # at level 0
+        variance = float(most_error(total, curve.levels, facts)[0])
+    return second, min(second, variance)

@@ -60,6 +60,7 @@ class PageKeywords(TypedDict, total=False):
     samples: Shown | PathLike | Drawn | None
     data: Shown | None
     commands: Sequence[str]
+    theory: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +71,7 @@ class PageOptions:
     samples: Shown | PathLike | Drawn | None = None
     data: Shown | None = None
     commands: Sequence[str] = ()
+    theory: str = ""
 
 
 @takes(PageOptions)
@@ -87,6 +89,7 @@ def report(
     `plans`. samples, data: drawn next to each other when given: a Dataset, or an array in the
     user's own units (structured for a table); samples may be the file that `girsanov sample`
     wrote, which is held against the record beside it; commands: what to type to run it all again;
+    theory: what a theorem promises beside the first plan, in words;
     figures: a folder for every figure as a file (`write_figures`); progress(done, total) counts
     those. Raises `InputError` when a plan was made from none of these audits, when samples do not
     match data, or when their record says that another plan drew them.
@@ -141,6 +144,7 @@ def content(audit: AuditRecord, plans: tuple[Plan, ...], options: PageOptions) -
         "verdict": verdict_section(audit, plans[0], remedies) if plans else None,
         "ledger": ledger_section(plans[0]) if plans else None,
         "certificate": certificate_section(audit, plans[0]) if plans else None,
+        "theory": options.theory,
         "contest": contest(plans[0]) if plans else None,
         "versus": beside,
         "curve": curve_section(audit, plans, remedies),

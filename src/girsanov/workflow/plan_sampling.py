@@ -37,6 +37,13 @@ class PlanResult:
         """Whether model or sampler limits samples, and what would help."""
         return spoken(self.audit, self.plan)
 
+    @cached_property
+    def theory(self) -> str:
+        """How many steps theory promises for the audit's data, "" where it promises none."""
+        from ..paper.beside_audit import promised_beside
+
+        return promised_beside(self.audit, self.plan)
+
     def to_json(self) -> Json:
         """Return where the plan is, its numbers, why it is this one, and its verdict."""
         recorded = self.plan.recorded()
@@ -44,7 +51,7 @@ class PlanResult:
         return {
             "plan": str(self.out), **self.plan.summary(), **reasons,
             "untrained": self.audit.summary()["untrained"], "verdict": self.verdict,
-            "replaced": self.replaced,
+            "theory": self.theory or None, "replaced": self.replaced,
         }  # fmt: skip
 
 

@@ -58,7 +58,8 @@ def report(request: ReportRequest, *, progress: Progress | None = None) -> Repor
     progress(done, total) counts the files of figures. Raises InputError, before any work, for a
     place that cannot be written to or holds something else, and as `girsanov.report`.
     """
-    # the page and its figures are loaded once there is something to show
+    # the page, its figures and the theorems are loaded once there is something to show
+    from ..paper.beside_audit import promised_beside
     from ..reporting.page import report as write_page
 
     out, figures = Path(request.out), None if request.figures is None else Path(request.figures)
@@ -73,9 +74,11 @@ def report(request: ReportRequest, *, progress: Progress | None = None) -> Repor
     commands = [line for facts in recorded for line in facts.commands]
     commands += [line for line in (samples.command, request.command()) if line]
     first, *others = audits
+    own = next((p for p in plans if p.audit.identity == first.facts.identity), None)
     write_page(
         first, *plans, out=out, others=others, samples=samples, data=data,
         commands=list(dict.fromkeys(commands)), figures=figures, progress=progress,
+        theory="" if own is None else promised_beside(first, own),
     )  # fmt: skip
     models = [_verdicts(path, a, plans) for path, a in zip(request.audit, audits, strict=True)]
     if figures is None:

@@ -30,7 +30,6 @@ import math
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-import torch
 
 from ..._checks import require, require_number
 from ..._typing import Array, Tensor
@@ -60,12 +59,12 @@ def delta_for_w2(facts: Facts, w2: float) -> float:
     return -math.log1p(-eps2 / (d + math.sqrt(max(0.0, d**2 + excess * eps2))))
 
 
-def _tolerance(w2: float) -> float:
-    """Return a tolerance of W2 that is above 0 and of a size that can be squared."""
+def _tolerance(distance: float, argument: str = "w2") -> float:
+    """Return a tolerance that is above 0 and of a size that can be squared."""
     least, most = 1 / MOST_SIZE, MOST_SIZE
-    good = least <= require_number("w2", w2, above=0.0) <= most
-    require(good, "w2", f"must be from {least:g} to {most:g}", w2)
-    return float(w2)
+    good = least <= require_number(argument, distance, above=0.0) <= most
+    require(good, argument, f"must be from {least:g} to {most:g}", distance)
+    return float(distance)
 
 
 def snr_at(time: float) -> float:
@@ -104,6 +103,8 @@ def project_ball(x: ArrayOrTensor, radius: float, centre: Array | float = 0.0) -
     radius of order R; R itself is enough, equation (4). Raises InputError for points that are
     not finite.
     """
+    import torch  # nothing else here needs it, and it takes seconds to load
+
     require_number("radius", radius, above=0.0)
     radius = require_within("radius", radius)
     if not isinstance(x, torch.Tensor):
@@ -145,7 +146,7 @@ def bounded_lipschitz(facts: Facts, stop: float, tv: float) -> float:
 
     Corollary 4; at most 2, which the metric never exceeds. Needs no radius.
     """
-    return min(2.0, 2 * tv + early_stopping_w2(facts, stop))
+    return min(2.0, 2 * require_within("tv", tv, 1.0) + early_stopping_w2(facts, stop))
 
 
 def bounded_lipschitz_targets(facts: Facts, distance: float) -> tuple[float, float]:
@@ -154,7 +155,7 @@ def bounded_lipschitz_targets(facts: Facts, distance: float) -> tuple[float, flo
 
     Halves ask for the fewest steps where these go as 1/(W2 TV)^2, as in Corollary 3.
     """
-    eps = require_number("distance", distance, above=0.0)
+    eps = _tolerance(distance, "distance")
     return delta_for_w2(facts, eps / 2), min(1.0, eps / 4)
 
 

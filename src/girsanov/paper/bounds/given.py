@@ -50,10 +50,10 @@ def require_steps(steps: Any) -> int:
     return n
 
 
-def require_dimension(dimension: Any) -> int:
+def require_dimension(dimension: Any, argument: str = "dimension") -> int:
     """Return a dimension that is at most MOST_DIMENSIONS."""
-    d = require_count("dimension", dimension)
-    require(d <= MOST_DIMENSIONS, "dimension", f"must be at most {MOST_DIMENSIONS:.0e}", dimension)
+    d = require_count(argument, dimension)
+    require(d <= MOST_DIMENSIONS, argument, f"must be at most {MOST_DIMENSIONS:.0e}", dimension)
     return d
 
 

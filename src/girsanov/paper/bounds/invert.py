@@ -168,8 +168,8 @@ def _promise(theorem: str, asked: Question) -> Promise:
 
 
 def _applies(value: float, theorem: str) -> None:
-    needs = "lipschitz or radius" if theorem[-2:] in ("2a", "4a") else "lipschitz"
-    require(math.isfinite(value), theorem, f"does not apply: give {needs}, or w2 to stop early")
+    needs = "radius and w2" if theorem[-2:] in ("2a", "4a") else "w2 to stop early"
+    require(math.isfinite(value), theorem, f"does not apply: give lipschitz, or {needs}")
 
 
 def _theorem2(asked: Question, time: float, form: str, n: int) -> Bound:

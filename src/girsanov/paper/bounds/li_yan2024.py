@@ -32,7 +32,7 @@ def li_yan2024_rate(facts: Facts, tv: float, intrinsic: int | None = None) -> Ra
     require_number("tv", tv, above=0.0)
     d, text = facts.dimension, "TV ~ d log(N)^3 / N"
     if intrinsic is not None:
-        d = require_dimension(intrinsic)
+        d = require_dimension(intrinsic, "intrinsic")
         text = f"TV ~ k log(N)^3 / N, intrinsic dimension k = {d}, small variance"
     n = TURN
     for _ in range(200):  # N = d log(N)^3/tv contracts beyond e^3
