@@ -81,7 +81,8 @@ def ours(train, held_out, given, seed, network):
     choice.time = loop.time = CPU_CLOCK
     settings = TrainOptions(device="cpu")
     model = gv.fit(train, minutes=given.minutes, network=network, seed=seed, options=settings)
-    audit = gv.audit(model, held_out, train=train, examples=given.examples, seed=seed)
+    count = min(given.examples, len(held_out))
+    audit = gv.audit(model, held_out, train=train, examples=count, seed=seed)
     plan = audit.plan(steps=STEPS)
     run = model.training
     network = f"{run['network']} {run['options']['width'] or ''}".strip()
