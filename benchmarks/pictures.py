@@ -1,15 +1,15 @@
 """Pictures after equal CPU time of training: `fit --minutes`, as it was, and diffusers' loop.
 
     python benchmarks/pictures.py [--data digits mnist ...] [--minutes 3] [--mnist FILE.npz]
-                                  [--seeds 1] [--who fit unet diffusers hot] [--json FILE]
+                                  [--seeds 1] [--who fit diffusers hot ...] [--json FILE]
 
 data: digits (8 x 8), tiles (grey, 8 x 8) and colour (32 x 32 pieces of the two photographs), all
 of scikit-learn; mnist (28 x 28) and mnist16 (averaged to 16 x 16) of a .npz with arrays x [n, 28,
-28] from 0 to 255 and y. Four fifths are trained on. Who: `fit` chooses by itself; `unet` is the
-network that it took whatever the time was, before it chose; `diffusers` is the loop of its
-training example on a UNet2DModel that is small enough for minutes (one layer a block, widths 16,
-32, 64; no 64 for 8 x 8): linear betas, the squared error of epsilon, AdamW at 1e-4 with 500 steps
-of warm-up and a cosine, batches of 16, an average of the weights; `hot` is the same at 1e-3.
+28] from 0 to 255 and y. Four fifths are trained on. Who: `fit` chooses by itself; `unet`, the
+network that it took whatever the time was, `mlp` and `conv-W` are told; `diffusers` is the loop of
+its training example on a UNet2DModel that is small enough for minutes (one layer a block, widths
+16, 32, 64; no 64 for 8 x 8): linear betas, the squared error of epsilon, AdamW at 1e-4 with 500
+steps of warm-up and a cosine, batches of 16, an average of the weights; `hot` is that at 1e-3.
 
 Minutes are of one CPU: the clock of `fit` is the process' CPU time here, so that what else the
 machine does matters to nobody. Ours are sampled by plans of 10 steps of an audit (held-out
@@ -43,7 +43,7 @@ from girsanov.sampling.loop import sample_standardised
 from girsanov.train import TrainOptions, choice, loop
 
 DATA = ("digits", "tiles", "colour", "mnist", "mnist16")
-WHO = ("fit", "unet", "diffusers", "hot")
+WHO = ("fit", "unet", "mlp", "conv-16", "conv-32", "conv-64", "diffusers", "hot")
 RATES = {"diffusers": 1e-4, "hot": 1e-3}
 BATCH = 16
 SAMPLES, STEPS = 1000, 10
@@ -76,10 +76,11 @@ def colour(side=32, stride=9):
     return np.stack(found).astype(np.float32), None
 
 
-def ours(train, held_out, given, seed, network):
+def ours(train, held_out, given, seed, who):
     """Return the model of `fit`, its samples in its units, and what was trained."""
     choice.time = loop.time = CPU_CLOCK
-    settings = TrainOptions(device="cpu")
+    network, _, width = who.replace("fit", "auto").partition("-")
+    settings = TrainOptions(device="cpu", width=int(width) if width else None)
     model = gv.fit(train, minutes=given.minutes, network=network, seed=seed, options=settings)
     count = min(given.examples, len(held_out))
     audit = gv.audit(model, held_out, train=train, examples=count, seed=seed)
@@ -171,8 +172,7 @@ def contest(name, given, seed):
         if who in RATES:
             model, samples, words = theirs(train, given, seed, RATES[who])
         else:
-            network = "auto" if who == "fit" else "unet"
-            model, one, words = ours(train, rest[0], given, seed, network)
+            model, one, words = ours(train, rest[0], given, seed, who)
             samples = [one]
         fd = min(features.plugin(s.flatten(1).double().cpu().numpy(), flat) for s in samples)
         nats = measure(model)
@@ -190,7 +190,7 @@ def main() -> None:
     """Print and write the table."""
     parser = options(__doc__)
     parser.add_argument("--data", choices=DATA, nargs="+", default=["digits", "tiles", "colour"])
-    parser.add_argument("--who", choices=WHO, nargs="+", default=list(WHO))
+    parser.add_argument("--who", choices=WHO, nargs="+", default=["fit", *RATES])
     parser.add_argument("--minutes", type=float, default=3.0)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--examples", type=int, default=200, help="of the audit")
