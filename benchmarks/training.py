@@ -15,6 +15,8 @@ of the training alone: seconds of the CPU, or on a GPU by the clock.
 Step: `Trainer.step` (data, noise, levels, dropout, clipping, averaging of the weights) over the
 bare forward pass, backward pass and update of AdamW on tensors that are ready: the update as
 PyTorch does it by default, and fused, as ours is.
+
+What `fit --minutes` makes of pictures, beside that loop after equal time: benchmarks/pictures.py.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ from diffusers.training_utils import EMAModel
 import girsanov as gv
 from girsanov.denoise.mlp import ResidualMLP
 from girsanov.train import TrainOptions
-from girsanov.train.fit import _trainer, set_dropout
+from girsanov.train.build import build_trainer, set_dropout, training_moments
 from girsanov.train.validation import score_error_nats, squared_errors
 from girsanov.train.weights import Lent, reseed
 
@@ -157,9 +159,9 @@ class Ours:
 
 def made(train, held_out, given, network, seed):
     """Return a trainer as `gv.fit` makes it."""
-    asked = {"process": "vp", "objective": "edm", "seed": seed, "batch_size": BATCH}
-    settings = TrainOptions(device=given.device)
-    trainer = _trainer((train, held_out), network, asked, settings)
+    asked = {"network": network, "process": "vp", "objective": "edm", "seed": seed}
+    moments, settings = training_moments(train), TrainOptions(device=given.device)
+    trainer = build_trainer((train, held_out), moments, {**asked, "batch_size": BATCH}, settings)
     trainer.steps = given.steps
     set_dropout(trainer, given.steps)
     return trainer

@@ -81,6 +81,30 @@ def test_the_largest_network_that_makes_enough_steps(monkeypatch, minutes, netwo
     assert steps == pytest.approx(minutes * 60 / cost / choice.SPARE, abs=1)
 
 
+def test_the_width_alone_may_be_open(monkeypatch):
+    clock, rows = Clock(monkeypatch, COSTS), np.random.default_rng(0).normal(size=(60, 16))
+    for data in (None, load_data(rows)):
+        clock.tried = []
+        asked, _ = chosen(monkeypatch, data, minutes=20.0, network="conv")
+        assert (asked["network"], asked["options"]["width"]) == ("conv", 64)
+        assert clock.tried == [16, 32, 64]
+    clock.tried = []
+    options = TrainOptions(width=32)
+    assert chosen(monkeypatch, minutes=0.1, options=options, network="conv")[1] == 260
+    assert clock.tried == [32]
+
+
+def test_a_step_of_few_examples_settles_what_is_much_too_slow(monkeypatch):
+    clock = Clock(monkeypatch, {16: 0.001, 32: 0.001, 64: 0.001, "UNet2DModel": 50.0})
+    assert chosen(monkeypatch, minutes=3.0)[0]["options"]["width"] == 64
+    assert clock.now < 3 * 50 + 1  # one batch of a few examples, in steps of 50 seconds
+
+
+def test_phase_space_is_learnt_with_convolutions():
+    run = {"steps": 2, "network": "conv", "process": "cld", "options": TrainOptions(width=8)}
+    assert fit(pictures(), **run).process == "cld"
+
+
 def test_nothing_is_timed_where_there_is_nothing_to_choose(monkeypatch):
     clock = Clock(monkeypatch, {})
     asked, steps = chosen(monkeypatch, steps=7)

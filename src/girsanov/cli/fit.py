@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     held_out="Share kept back for the audit; 0: none.",
     conditional=Option("--conditional", help="Learn the classes that come with the data."),
     only="Or a column to keep, beside the labels, of no others (may be repeated).",
-    network="auto, mlp, conv or unet.",
+    network="auto, mlp, columns, conv or unet.",
     width=Option(min=8, help="Of the network's finest level."),
     process="vp, or cld: learn on positions and velocities.",
     objective="edm or ledger.",
@@ -59,10 +59,10 @@ def _print(fitted: FitResult, then: str) -> None:
     why = "the time was up" if run.get("out_of_time") else "enough by validation"
     early = "" if run["steps_run"] == run["steps"] else f" of {run['steps']}, {why},"
     width = run["options"]["width"]
-    network = run["network"] + ("" if width is None else f", width {width},")
+    network = run["network"] + ("" if width is None else f", {width} wide")
     terminal.print(
-        f"trained {plural(run['steps_run'], 'step')}{early} of {network} on "
-        f"{plural(run['examples'], 'example')} in {run['seconds']:.0f} s"
+        f"trained {plural(run['steps_run'], 'step')}{early} on "
+        f"{plural(run['examples'], 'example')} in {run['seconds']:.0f} s ({network})"
     )
     last = run.get("held_out_ledger", {})
     if "held_out_ledger" in last:

@@ -21,16 +21,17 @@ from torch import nn
 from torch.nn import functional
 
 from .._checks import require, require_count
-from .mlp import FREQUENCIES, LARGEST, level_features
+from .mlp import FREQUENCIES, level_features
 
 if TYPE_CHECKING:
     from .._typing import Json, Tensor
 
-GROUPS = 8  # of channels that are normalised together
+LARGEST_SIZE = 2**16  # of any size in a configuration
+NORM_GROUPS = 8  # of channels that are normalised together
 HEAD = 32  # channels of a head of attention
 FINEST = 512  # places at the finest level, at most, of the usual size
 COARSEST = 5  # places along an axis at the coarsest level, about
-MOST_LEVELS = 8
+MOST_RESOLUTIONS = 8
 MOST_PLACES = 256  # among which attention is affordable
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 POOLS = (functional.avg_pool1d, functional.avg_pool2d, functional.avg_pool3d)
@@ -57,9 +58,11 @@ class ConvUNet(nn.Module):
         sizes = {"width": width, "patch": patch, "levels": levels, "embedding": embedding}
         for name, value in {**sizes, "inputs": inputs, "shape": max(channels, *sides)}.items():
             require_count(name, value)
-            require_count(f"{LARGEST} - {name}", LARGEST - value)
-        require(levels <= MOST_LEVELS, "levels", f"must be at most {MOST_LEVELS}", levels)
-        require(width % GROUPS == 0, "width", f"must be a multiple of {GROUPS}", width)
+            require_count(f"{LARGEST_SIZE} - {name}", LARGEST_SIZE - value)
+        require(
+            levels <= MOST_RESOLUTIONS, "levels", f"must be at most {MOST_RESOLUTIONS}", levels
+        )
+        require(width % NORM_GROUPS == 0, "width", f"must be a multiple of {NORM_GROUPS}", width)
         require_count("classes", classes, at_least=0)
         self.config: Json = {"shape": list(shape), **sizes, "classes": classes, "inputs": inputs}
         self.axes, self.patch, self.laid_out = axes, patch, (channels, *sides)
@@ -83,7 +86,7 @@ class ConvUNet(nn.Module):
             Block(axes, coarse + fine, fine, embedding)
             for coarse, fine in zip([widths[-1], *widths[:0:-1]], widths[::-1], strict=True)
         )
-        self.norm = nn.GroupNorm(GROUPS, width)
+        self.norm = nn.GroupNorm(NORM_GROUPS, width)
         self.outward = convolution(width, values, 3, padding=1)
 
     def forward(self, x: Tensor, log_snr: Tensor, label: Tensor | None = None) -> Tensor:
@@ -141,7 +144,10 @@ class Block(nn.Module):
         super().__init__()
         convolution = CONVOLUTIONS[axes - 1]
         self.axes = axes
-        self.norm_1, self.norm_2 = nn.GroupNorm(GROUPS, inward), nn.GroupNorm(GROUPS, outward)
+        self.norm_1, self.norm_2 = (
+            nn.GroupNorm(NORM_GROUPS, inward),
+            nn.GroupNorm(NORM_GROUPS, outward),
+        )
         self.first = convolution(inward, outward, 3, padding=1)
         self.second = convolution(outward, outward, 3, padding=1)
         self.modulation = nn.Linear(embedding, 2 * outward)
@@ -162,7 +168,7 @@ class Attention(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.heads = max(1, width // HEAD)
-        self.norm = nn.GroupNorm(GROUPS, width)
+        self.norm = nn.GroupNorm(NORM_GROUPS, width)
         self.inward, self.outward = nn.Linear(width, 3 * width), nn.Linear(width, width)
 
     def forward(self, h: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ from ..moments import Moments, load_moments
 from .convolutional import ConvUNet
 from .exact import ExactDenoiser
 from .mlp import ResidualMLP
-from .network import MODEL_FORMAT, OWN, WEIGHTS, NetworkDenoiser, phases_of
+from .network import MODEL_FORMAT, OWN_NETWORKS, WEIGHTS, NetworkDenoiser, phases_of
 from .pipelines.folder import HUB, PICKLE_SUFFIXES, load_pipeline
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def _assembled(folder: Path, record: Json, parts: tuple[nn.Module, Moments]) -> 
     return NetworkDenoiser(
         network, shape, record["preconditioning"], moments,
         Standardisation.from_json(record["standardisation"]), (low, high), names,
-        record["training"], None if isinstance(network, OWN) else _scheduler(folder),
+        record["training"], None if isinstance(network, OWN_NETWORKS) else _scheduler(folder),
     )  # fmt: skip
 
 
@@ -221,7 +221,7 @@ def _width(network: nn.Module) -> tuple[int, ...]:
 
 
 def _classes(network: nn.Module) -> int:
-    if isinstance(network, OWN):
+    if isinstance(network, OWN_NETWORKS):
         return int(network.config["classes"])
     config: Any = network.config
     return (config.num_class_embeds or 1) - 1

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 MODEL_FORMAT = "girsanov/model/1"
-OWN = (ResidualMLP, ConvUNet)  # networks that are not of diffusers
+OWN_NETWORKS = (ResidualMLP, ConvUNet)  # networks that are not of diffusers
 
 
 @dataclass(eq=False)
@@ -225,7 +225,7 @@ def phases_of(network: nn.Module) -> int:
 
 def network_config(network: nn.Module) -> Json:
     """Return what `config.json` of this network holds."""
-    if isinstance(network, OWN):
+    if isinstance(network, OWN_NETWORKS):
         return {"_class_name": type(network).__name__, **network.config}
     return _own_config(network)
 
@@ -248,7 +248,7 @@ def _own_config(part: Any) -> Json:
 
 def component(network: nn.Module) -> tuple[str, Json]:
     """Return the folder of this network and the `model_index.json` that names it."""
-    if isinstance(network, OWN):
+    if isinstance(network, OWN_NETWORKS):
         name = type(network).__name__
         return "network", {"_class_name": "Girsanov", "network": ["girsanov", name]}
     version = network_config(network)["_diffusers_version"]

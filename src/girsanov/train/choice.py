@@ -35,7 +35,7 @@ ENOUGH = 2000  # steps that a network should make, if it is not the smallest
 WIDTHS = (16, 32, 64)  # of the networks with convolutions that are tried
 FEW = 1000  # steps below which more minutes are advised
 TIMED_STEPS, TIMED_SECONDS = 40, 2.0  # of the warm-up that turns minutes into steps
-TRIED_STEPS = 2  # of a network that is only tried
+TRIED_STEPS, TRIED_EXAMPLES = 2, 4  # of a network that is only tried
 SPARE = 1.15  # of a step's time, for evaluations
 FEWEST_STEPS = 20
 
@@ -62,11 +62,16 @@ def usual_choice(train: Dataset, request: FitOptions, options: TrainOptions) -> 
     return Choice(kind, options.width, request.batch_size or BATCH_SIZES[kind])
 
 
-def candidates(shape: tuple[int, ...]) -> Iterator[Choice]:
-    """Yield what may be trained on examples of `shape`, cheapest first."""
+def is_open(shape: tuple[int, ...], network: str, width: int | None) -> bool:
+    """Return whether time may decide what is trained on examples of `shape`."""
+    return width is None and (network == "conv" or (network == "auto" and len(shape) > 1))
+
+
+def networks_to_try(shape: tuple[int, ...], network: str) -> Iterator[Choice]:
+    """Yield what may be trained on examples of `shape`, cheapest first; network: as asked for."""
     for width in WIDTHS:
         yield Choice("conv", width, BATCH_SIZES["conv"])
-    if _takes_unet(shape):
+    if network == "auto" and _takes_unet(shape):
         yield Choice("unet", None, BATCH_SIZES["unet"])
 
 
@@ -78,14 +83,17 @@ def timed_choice(
     parts: tuple[Dataset, Dataset], moments: Moments, asked: Json, request: FitOptions
 ) -> Choice:
     """Return the largest candidate that makes `ENOUGH` steps in asked["minutes"], or the first."""
-    options, best = request.options or TrainOptions(), None
-    for choice in candidates(parts[0].shape):
+    options, best, minutes = request.options or TrainOptions(), None, asked["minutes"]
+    for choice in networks_to_try(parts[0].shape, request.network):
         choice = replace(choice, batch_size=request.batch_size or choice.batch_size)
-        made = asked | {"network": choice.network, "batch_size": choice.batch_size}
-        trainer = build_trainer(parts, moments, made, replace(options, width=choice.width))
-        steps = steps_in(trainer, asked["minutes"], TRIED_STEPS)
-        if best is not None and steps < ENOUGH:
-            break
+        steps = 0
+        # a step of a few examples costs little, and settles it where even that is too slow
+        for size in (min(TRIED_EXAMPLES, choice.batch_size), choice.batch_size):
+            made = asked | {"network": choice.network, "batch_size": size}
+            trainer = build_trainer(parts, moments, made, replace(options, width=choice.width))
+            steps = steps_in(trainer, minutes, TRIED_STEPS)
+            if best is not None and steps < ENOUGH:
+                return best
         best = choice
         if steps < 2 * ENOUGH:  # the next one costs more than twice as much
             break

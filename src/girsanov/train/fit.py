@@ -18,7 +18,15 @@ from ..denoise.network import NetworkDenoiser
 from ..sampling.sampler import PROCESSES
 from .build import build_trainer, set_dropout, training_moments
 from .checkpoint import Checkpoint, json_line, load_checkpoint, require_free_folder
-from .choice import Choice, candidates, steps_in, timed_choice, too_little, usual_choice
+from .choice import (
+    Choice,
+    is_open,
+    networks_to_try,
+    steps_in,
+    timed_choice,
+    too_little,
+    usual_choice,
+)
 from .loop import Trainer
 from .objective import OBJECTIVES
 from .options import FitKeywords, FitOptions, TrainOptions
@@ -41,15 +49,14 @@ def fit(train: Dataset, **keywords: Unpack[FitKeywords]) -> NetworkDenoiser:
     train: the examples; held_out: measures the run and stops it early, None sets a tenth of
     `train` aside; out: a new folder, in diffusers' layout, with log.jsonl and checkpoint/;
     minutes or steps: how long, 3 minutes if neither, minutes become a number of steps after a
-    short timing; seed: of all randomness; network: ``mlp``, ``conv`` (series, pictures, volumes),
-    ``unet`` (pictures, of diffusers), ``columns`` (tables: each column's own law is exact, and an
-    MLP says how they hang together) or ``auto``: that for tables, the MLP for other rows; for
-    arrays with axes the largest of a few networks that makes 2,000 steps in the minutes on this
-    machine, or with `steps` diffusers' UNet for pictures, if it is installed, and else ``conv``;
-    process: ``vp``, or ``cld`` to learn on (x, v) of critically damped Langevin diffusion by
-    hybrid score matching, which leaves v_0 out of the target (Dockhorn et al., 2022); objective:
-    ``edm`` or ``ledger``; batch_size: examples a step; resume: go on from out/checkpoint if there
-    is one;
+    short timing; seed: of all randomness; network: ``mlp``, ``conv`` (pictures, or rows taken as
+    series), ``unet`` (pictures, of diffusers), ``columns`` (tables: each column's own law is
+    exact, and an MLP says how they hang together) or ``auto``: that for tables, the MLP for other
+    rows; for pictures the largest of a few networks that makes 2,000 steps in the minutes on this
+    machine, or with `steps` the UNet of diffusers if it is installed, and else ``conv``; process:
+    ``vp``, or ``cld`` to learn on (x, v) of critically damped Langevin diffusion by hybrid score
+    matching, which leaves v_0 out of the target (Dockhorn et al., 2022); objective: ``edm`` or
+    ``ledger``; batch_size: examples a step; resume: go on from out/checkpoint if there is one;
     processes: each takes its slice of every batch (for `steps`, not minutes) and the first one
     writes; progress: called with (steps done, of how many); say: with a line, where the minutes
     are too few. Raises InputError for data too small, a folder in use, a checkpoint of another
@@ -69,9 +76,9 @@ def fit(train: Dataset, **keywords: Unpack[FitKeywords]) -> NetworkDenoiser:
     asked = _asked(request, train, parts)
     saved = load_checkpoint(folder / "checkpoint") if folder and request.resume else None
     moments = training_moments(parts[0])
-    if request.network == "auto" and options.width is None and len(train.shape) > 1:
+    if is_open(train.shape, request.network, options.width):
         if saved:
-            choice = _chosen(saved, train.shape, choice, request.batch_size)
+            choice = _chosen(saved, train.shape, choice, request)
         elif steps is None:
             choice = timed_choice(parts, moments, asked, request)
     options = replace(options, width=choice.width)
@@ -136,14 +143,14 @@ def _asked(request: FitOptions, train: Dataset, parts: tuple[Dataset, Dataset]) 
 
 
 def _chosen(
-    saved: Checkpoint, shape: tuple[int, ...], usual: Choice, batch_size: int | None
+    saved: Checkpoint, shape: tuple[int, ...], usual: Choice, request: FitOptions
 ) -> Choice:
     """Return what the run of a checkpoint had chosen, `usual` where that cannot be its choice."""
     before = saved.settings
-    for choice in candidates(shape):
+    for choice in networks_to_try(shape, request.network):
         width = before.get("options", {}).get("width")
         if (choice.network, choice.width) == (before.get("network"), width):
-            return replace(choice, batch_size=batch_size or before["batch_size"])
+            return replace(choice, batch_size=request.batch_size or before["batch_size"])
     return usual
 
 

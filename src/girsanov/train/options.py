@@ -28,8 +28,8 @@ class TrainOptions:
     preconditioning: ``wiener`` or ``edm``, for the MLP; width: of the MLP, or of the finest level
     of another; depth: of the MLP; None picks them; fastest: radians a timestep of the fastest
     feature of its level that a UNet heeds, 1 for all; device: None takes an accelerator when there
-    is one; precision: of the network's matrix products, ``float32`` or ``bfloat16`` (weights, sums
-    and the optimiser stay in float32); compiled: by `torch.compile`, which changes the last
+    is one; precision: of the network's matrix products, ``float32`` or ``bfloat16`` (weights,
+    sums and the optimiser stay in float32); compiled: by `torch.compile`, which changes the last
     digits.
     """
 

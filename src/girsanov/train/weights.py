@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from ..denoise.mlp import ResidualMLP
-from ..denoise.network import OWN
+from ..denoise.network import OWN_NETWORKS
 from ..denoise.unet import fast_columns, level_weight
 from ..noise import NoiseSource
 
@@ -48,7 +48,7 @@ class SmoothInLevel:
     """
 
     def __init__(self, network: Any, fastest: float) -> None:
-        self.weight = None if isinstance(network, OWN) else level_weight(network)
+        self.weight = None if isinstance(network, OWN_NETWORKS) else level_weight(network)
         if self.weight is not None:
             self.heeded = (~fast_columns(network, fastest)).to(self.weight)
             with torch.no_grad():

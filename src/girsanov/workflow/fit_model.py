@@ -45,7 +45,7 @@ def fit(
     """Train on a data set, keeping the share `request.held_out` of it back for the audit.
 
     The model records the command that fits it again, by steps, since minutes depend on the
-    machine, and by the network that `auto` chose for these minutes. progress(done, total) counts
+    machine, and by the network that was chosen for these minutes. progress(done, total) counts
     steps; say: what to do with each line that is worth knowing of the data, or of minutes that are
     too few, before the training begins. Raises InputError where the data has no labels
     to learn or too few examples, and as `girsanov.fit`.
@@ -68,7 +68,7 @@ def fit(
         progress=progress, say=say, options=options,
     )  # fmt: skip
     again = replace(request, minutes=None, steps=model.training["steps"])
-    if request.network == "auto":
+    if request.width is None:
         again = replace(again, **_chosen(model.training))
     model.training |= {"command": again.command(), "notes": notes}
     if not among.rank:
@@ -77,9 +77,9 @@ def fit(
 
 
 def _chosen(run: Json) -> Json:
-    """Return the options that name what `auto` took, where it may be another one next time."""
+    """Return the options that name what the minutes decided, if they did."""
     width = run["options"]["width"]
-    if run["network"] == "mlp" or width is None:
+    if width is None:
         return {}
     return {"network": run["network"], "width": width, "batch_size": run["batch_size"]}
 
