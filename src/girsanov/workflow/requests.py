@@ -50,13 +50,13 @@ class FitRequest(Request):
 
     data: what `load_data` takes; out: a new folder for the model; minutes or steps: how long to
     train, 3 minutes by default; held_out: the share kept back, 0 for none; conditional: learn the
-    classes that come with the data; labels: the column or array that holds them, which are then
-    learnt too; drop, only: columns of a table to leave out, or to keep alone; decimal, dates: how
-    to read cells that may mean two things, as in `load_data`; network: ``auto``, ``mlp``,
-    ``columns``, ``conv`` or ``unet``; width: of the network, of its finest level where it has
-    levels; process: ``vp`` or ``cld``; objective: ``edm`` or ``ledger``; batch_size: examples a
-    step; precision, compile: of the network's matrix products, ``float32`` or
-    ``bfloat16``, and by torch.compile; seed: of all randomness; resume: go on with the run in out.
+    classes of the data; labels: the column or array that holds them, which are then learnt; drop,
+    only: columns of a table to leave out, or to keep alone; decimal, dates: how to read cells
+    that may mean two things, as in `load_data`; network: ``auto``, ``mlp``, ``columns``, ``conv``
+    or ``unet``; width: of the network (its finest level); process: ``vp`` or ``cld``; objective:
+    ``edm`` or ``ledger``; batch_size: examples a step; precision, compile: of its matrix
+    products, ``float32`` or ``bfloat16``, and by torch.compile; seed: of all randomness; resume:
+    go on with the run in out.
     """
 
     data: PathLike
