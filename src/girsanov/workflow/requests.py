@@ -1,8 +1,8 @@
 """What each command is asked for: one frozen request a command, built alike in Python and there.
 
 A field before `_` is an argument of the command, the others are its options: `held_out` is
-``--held-out``. Defaults stand here, and what contradicts itself is refused when it is built.
-Fields of sequences take one value as well. Nothing here waits for torch.
+``--held-out``. Defaults stand here, and what contradicts itself is refused. Sequences may be given
+as one value. Nothing here waits for torch.
 """
 
 from __future__ import annotations
