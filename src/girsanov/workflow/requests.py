@@ -330,8 +330,7 @@ class ExportRequest(Request):
 class DemoRequest(Request):
     """All of it on scikit-learn's digits.
 
-    out: a folder for everything it makes; minutes: of training; network: as in `FitRequest`;
-    seed: of all randomness.
+    out: a folder for all it makes; minutes: of training; network: as of fit; seed: of everything.
     """
 
     _: KW_ONLY
