@@ -34,7 +34,7 @@ def test_print_shows_what_the_command_prints(girsanov, here, vectors):
     said = girsanov("compare", "x.npy", "y.npy", "--by", by[0], "--by", by[1]).out
     assert told.split() == said.split()
     assert "340 of 359 examples" in told
-    assert "a multiple of 20, for groups of equal size, and at most --rows are taken" in flat(told)
+    assert "in groups of equal size" in flat(told)
     assert "0.05 or less counts against (once in 20 times by chance alone)" in flat(told)
     assert "MeasureRow(" not in told + repr(gv.compare("x.npy", "y.npy", by=by))
     assert max(map(len, told.splitlines())) <= 88

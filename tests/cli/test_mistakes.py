@@ -59,7 +59,10 @@ MISTAKES = [
     ("fit vectors.npy --out new --held-out 1", "--held-out: must be a share"),
     ("fit vectors.npy --out new --held-out -0.1", "--held-out: must be a share"),
     ("fit vectors.npy --out new --held-out 0.1", "--held-out: keeps 20 examples back"),
-    ("fit vectors.npy --out new --network cnn", "network: must be one of auto, mlp, conv, unet"),
+    (
+        "fit vectors.npy --out new --network cnn",
+        "network: must be one of auto, mlp, columns, conv, unet",
+    ),
     ("fit vectors.npy --out new --objective x", "objective: must be one of"),
     ("fit vectors.npy --out new --conditional", "vectors.npy: has no labels to learn"),
     ("fit vectors.npy --out new --labels kind", "labels: must name a column"),

@@ -28,7 +28,7 @@ COLUMNS = {
 
 def scores_of(name):
     values = COLUMNS[name]
-    return values, learn_scores(values, float(values.std()))
+    return values, learn_scores(values)
 
 
 @pytest.mark.parametrize("name", COLUMNS)
@@ -87,7 +87,7 @@ def test_the_mixture_is_the_law_of_the_scores(name):
 
 def test_what_no_row_had_goes_on_beyond_the_ends_and_comes_back():
     values = COLUMNS["heavy"]
-    scores = learn_scores(values, float(values.std()))
+    scores = learn_scores(values)
     beyond = np.array([values.min() - 3e6, values.max() + 1.0, values.max() + 1e7, 17.123])
     z = scores.encode(beyond)
     assert np.allclose(scores.decode(z), beyond, rtol=1e-9)
@@ -96,10 +96,30 @@ def test_what_no_row_had_goes_on_beyond_the_ends_and_comes_back():
 
 def test_many_values_are_kept_at_equal_shares_with_all_piles():
     values = np.r_[RNG.normal(size=60_000), np.full(4000, 0.5), np.full(900, -1.25)]
-    scores = learn_scores(values, 1.0)
+    scores = learn_scores(values)
     assert 0.9 * MOST_VALUES <= len(scores.values) <= MOST_VALUES + 2
     assert set(scores.values[scores.piles]) == {0.5, -1.25}
     assert np.array_equal(scores.decode(scores.encode(np.array([0.5, -1.25]))), [0.5, -1.25])
+
+
+def test_amounts_of_which_most_are_nothing_are_not_few_values():
+    paid = np.where(RNG.random(4000) < 0.83, 0.0, np.exp(RNG.normal(8, 1, 4000)))
+    scores = learn_scores(paid)
+    drawn = scores.decode(RNG.normal(size=4000))
+    assert not scores.few
+    assert (drawn == 0).mean() == pytest.approx(0.83, abs=0.02)
+    assert not set(drawn[drawn > 0]) <= set(paid)
+
+
+def test_an_end_goes_on_by_the_spread_that_is_there():
+    """Groups at 0, 10 and 1000: what lies beyond the first is not thrown far by the last."""
+    groups = np.r_[RNG.normal(size=900), 10 + RNG.normal(size=900), 1000 + RNG.normal(size=900)]
+    scores = learn_scores(groups)
+    z = scores.encode(np.array([groups.min(), groups.max()]))
+    below, above = scores.decode(np.array([z[0] - 0.3, z[1] + 0.3]))
+    assert groups.min() - 2 < below < groups.min()
+    assert groups.max() < above < groups.max() + 2
+    assert np.abs(scores.encode(np.array([-1e6, 1e6]))).max() < 20
 
 
 def table(n=400):
@@ -140,11 +160,12 @@ def test_scores_are_learnt_from_the_rows_that_train():
 
 @pytest.mark.parametrize("change", [
     {"values": [1.0, 1.0]}, {"values": [1.0, float("nan")]}, {"share": [0.5, 0.0]},
-    {"below": [0.0, 0.9]}, {"below": [0.0, 0.1]}, {"rows": 0}, {"unit": 0.0}, {"values": []},
+    {"below": [0.0, 0.9]}, {"below": [0.0, 0.1]}, {"rows": 0}, {"units": [0.0, 1.0]}, {"values":
+    []},
 ])  # fmt: skip
 def test_refuses_scores_that_are_none(change):
     good = {"values": [1.0, 2.0], "below": [0.0, 0.5], "share": [0.5, 0.5], "rows": 4,
-            "unit": 1.0, "few": True}  # fmt: skip
+            "units": [1.0, 2.0], "few": True}  # fmt: skip
     Scores.from_json(good)
     with pytest.raises(InputError, match="must have scores of increasing values"):
         Scores.from_json(good | change)

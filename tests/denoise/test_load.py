@@ -84,7 +84,7 @@ def test_law_file(tmp_path):
         ({"shape": [3, 1.0]}, "must have shape, a list of whole numbers"),
         ({"shape": [1, 3, 1]}, "must hold the fingerprint"),
         ({"label_names": ["a"]}, "must name the 2 classes"),
-        ({"preconditioning": "v"}, "must have preconditioning wiener or edm; got v"),
+        ({"preconditioning": "v"}, "must have preconditioning wiener or edm or columns; got v"),
         ({"preconditioning": "edm"}, "must hold the fingerprint"),
         (
             {"network": {"_class_name": "GPT"}},

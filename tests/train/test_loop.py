@@ -254,7 +254,7 @@ def test_held_out_is_measured_in_the_units_of_the_training_data():
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        ({"network": "vit"}, "network: must be one of auto, mlp, conv, unet; got vit"),
+        ({"network": "vit"}, "network: must be one of auto, mlp, columns, conv, unet; got vit"),
         ({"network": "unet"}, r"unet needs images \[C, H, W\]; got \(3,\)"),
         ({"objective": "mse"}, "objective: must be one of edm, ledger"),
         ({"steps": 0}, "steps: must be a whole number >= 1"),

@@ -51,12 +51,13 @@ def fit(train: Dataset, **keywords: Unpack[FitKeywords]) -> NetworkDenoiser:
     minutes or steps: how long, 3 minutes if neither, minutes become a number of steps after a
     short timing; seed: of all randomness; network: ``mlp``, ``conv`` (pictures, or rows taken as
     series), ``unet`` (pictures, of diffusers), ``columns`` (tables: each column's own law is
-    exact, and an MLP says how they hang together) or ``auto``: that for tables, the MLP for other
-    rows; for pictures the largest of a few networks that makes 2,000 steps in the minutes on this
-    machine, or with `steps` the UNet of diffusers if it is installed, and else ``conv``; process:
-    ``vp``, or ``cld`` to learn on (x, v) of critically damped Langevin diffusion by hybrid score
-    matching, which leaves v_0 out of the target (Dockhorn et al., 2022); objective: ``edm`` or
-    ``ledger``; batch_size: examples a step; resume: go on from out/checkpoint if there is one;
+    exact, and an MLP says how they hang together) or ``auto``: that for tables of which categories
+    and piles of equal values hold a fifth or more, the MLP for other rows; for pictures the
+    largest of a few networks that makes 2,000 steps in the minutes on this machine, or with
+    `steps` the UNet of diffusers if it is installed, and else ``conv``; process: ``vp``, or
+    ``cld`` to learn on (x, v) of critically damped Langevin diffusion by hybrid score matching,
+    which leaves v_0 out of the target (Dockhorn et al., 2022); objective: ``edm`` or ``ledger``;
+    batch_size: examples a step; resume: go on from out/checkpoint if there is one;
     processes: each takes its slice of every batch (for `steps`, not minutes) and the first one
     writes; progress: called with (steps done, of how many); say: with a line, where the minutes
     are too few. Raises InputError for data too small, a folder in use, a checkpoint of another

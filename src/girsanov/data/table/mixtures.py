@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from scipy import special
 
 if TYPE_CHECKING:
     from ..._typing import Array
 
 CELLS = 16  # slices that the whole line is cut into
-FAR = 12.0  # deviations, beyond which a standard normal variable is never
+FAR = 40.0  # deviations, where the line ends: no score of a number lies beyond
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +24,11 @@ class Mixture:
     weight: Array
     low: Array
     high: Array
+
+    @property
+    def piled(self) -> float:
+        """The weight of the atoms."""
+        return float(self.weight[self.low == self.high].sum())
 
     def with_atoms(self, at: Array, weight: Array) -> Mixture:
         """Return this law with atoms [A] of these weights beside it."""
@@ -49,6 +53,7 @@ class OneOf:
     weight: Array
     frequencies: Array
     scale: float
+    piled: ClassVar[float] = 1.0
 
 
 def atoms(at: Array, weight: Array) -> Mixture:
@@ -58,6 +63,8 @@ def atoms(at: Array, weight: Array) -> Mixture:
 
 def slices(low: Array, high: Array) -> Mixture:
     """Return N(0, 1) outside the intervals [low, high] [A], cut into about `CELLS` slices."""
+    from scipy import special  # tables are read and written without it
+
     edges = zip(np.append(-FAR, high), np.append(low, FAR), strict=True)
     cuts = [_cut(a, b) for a, b in edges if special.ndtr(b) - special.ndtr(a) > 1e-9]
     first = np.concatenate([np.zeros(0), *(cut[:-1] for cut in cuts)])
@@ -67,6 +74,8 @@ def slices(low: Array, high: Array) -> Mixture:
 
 def _cut(a: float, b: float) -> Array:
     """Return the ends of slices of equal weight between a and b."""
+    from scipy import special
+
     low, high = special.ndtr(a), special.ndtr(b)
     inner = special.ndtri(np.linspace(low, high, max(1, round((high - low) * CELLS)) + 1))
     return np.concatenate([[a], inner[1:-1], [b]])

@@ -7,9 +7,9 @@ F_k = e + (1 - 2 e) b_k and G_k = e + (1 - 2 e) (b_k + p_k), e = 1 / (2 n + 2) f
 
 van der Waerden's scores. A value that many rows share, a pile, keeps the whole interval
 [Phi^-1(F_k), Phi^-1(G_k)] for itself. Between the values that were seen the map is linear; beyond
-the first and the last one a value that is t standard deviations further has log(1 + t) more, so
-that what no row had keeps a score that a model has seen the like of. A column of few values
-decodes to the value in whose interval z lies, and to no other number.
+the first and the last one a value that is t times as far from the end as `TAIL` of the rows are
+has log(1 + t) more, so that what no row had keeps a score that a model has seen the like of. A
+column of few values decodes to the value in whose interval z lies, and to no other number.
 
 In these units a column without piles is a standard normal variable, whatever its tails and
 bounds were, and one with piles is a mixture of atoms and slices of one (`mixture`).
@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from ..._checks import require
 from .mixtures import Mixture, slices
@@ -33,6 +32,8 @@ if TYPE_CHECKING:
 
 MOST_VALUES = 1000  # kept of a column, and of one of few values
 REPEATED = 5  # rows a value on average from which a column is one of few values
+FEW_SHARE = 0.01  # of the rows, that may have values that are no piles in a column of few
+TAIL = 0.05  # of the rows, whose spread is the unit beyond an end
 PILE_ROWS, PILE_SHARE = 5, 0.005  # of rows that share a value, from which it is a pile
 
 
@@ -40,15 +41,15 @@ PILE_ROWS, PILE_SHARE = 5, 0.005  # of rows that share a value, from which it is
 class Scores:
     """Equation (1): values v [K] increasing, below b [K], share p [K], and the number of rows n.
 
-    unit: the column's standard deviation, 1 of a constant; few: whether it decodes to seen values
-    alone.
+    units: of the column below its least and above its largest value; few: whether it decodes to
+    seen values alone.
     """
 
     values: Array
     below: Array
     share: Array
     rows: int
-    unit: float
+    units: tuple[float, float]
     few: bool
 
     def __post_init__(self) -> None:
@@ -58,24 +59,26 @@ class Scores:
         good = good and bool(np.isfinite(v).all() and (np.diff(v) > 0).all())
         good = good and bool((b >= 0).all() and (p > 0).all() and (b + p <= 1 + 1e-9).all())
         good = good and bool((b[1:] - (b + p)[:-1] >= -1e-9).all())
-        good = good and self.rows > 0 and np.isfinite(self.unit) and self.unit > 0
+        good = good and self.rows > 0 and all(0 < unit < np.inf for unit in self.units)
         rule = "must have scores of increasing values with the shares of rows below and at each"
         require(good, "standardisation", rule)
 
     @cached_property
     def _ends(self) -> tuple[Array, Array]:
         """The two ends of each value's interval of scores, [K]."""
-        rest = 1 / (2 * self.rows + 2)
-        below = rest + (1 - 2 * rest) * self.below
-        upto = rest + (1 - 2 * rest) * (self.below + self.share).clip(max=1.0)
-        return special.ndtri(below), special.ndtri(upto)
+        return self._quantiles(self.below), self._quantiles(self.below + self.share)
 
     @cached_property
     def scores(self) -> Array:
         """z of equation (1), [K]."""
+        return self._quantiles(self.below + self.share / 2)
+
+    def _quantiles(self, shares: Array) -> Array:
+        """Return the normal quantiles of shares of the rows, kept off 0 and 1 by e."""
+        from scipy import special  # tables are read and written without it
+
         rest = 1 / (2 * self.rows + 2)
-        middle = self.below + self.share / 2
-        return np.asarray(special.ndtri(rest + (1 - 2 * rest) * middle))
+        return np.asarray(special.ndtri(rest + (1 - 2 * rest) * shares.clip(max=1.0)))
 
     @cached_property
     def piles(self) -> NDArray[np.bool_]:
@@ -96,7 +99,8 @@ class Scores:
         at = np.searchsorted(self.values, values).clip(max=len(self.values) - 1)
         known = self.values[at] == values
         v, z = self._corners
-        past = [np.maximum(far, 0) / self.unit for far in (v[0] - values, values - v[-1])]
+        low, high = self.units
+        past = np.maximum(v[0] - values, 0) / low, np.maximum(values - v[-1], 0) / high
         beyond = np.log1p(past[1]) - np.log1p(past[0])
         return np.asarray(np.where(known, self.scores[at], np.interp(values, v, z) + beyond))
 
@@ -105,9 +109,10 @@ class Scores:
         if self.few:
             return np.asarray(self.values[np.searchsorted(self._ends[1][:-1], scores)])
         v, z = self._corners
-        past = [np.maximum(far, 0) for far in (z[0] - scores, scores - z[-1])]
+        past = np.maximum(z[0] - scores, 0), np.maximum(scores - z[-1], 0)
+        low, high = self.units
         with np.errstate(over="ignore"):
-            beyond = self.unit * (np.expm1(past[1]) - np.expm1(past[0]))
+            beyond = high * np.expm1(past[1]) - low * np.expm1(past[0])
         return np.asarray(np.interp(scores, z, v) + beyond)
 
     def mixture(self) -> Mixture:
@@ -115,6 +120,8 @@ class Scores:
 
         A value that no row has had may come too: the whole line has the share 1 / (n + 1).
         """
+        from scipy import special
+
         low, high = (end[self.piles] for end in self._ends)
         at, weight = self.scores[self.piles], special.ndtr(high) - special.ndtr(low)
         return slices(low, high).with_atoms(at, weight).with_line(1 / (self.rows + 1))
@@ -122,7 +129,7 @@ class Scores:
     def to_json(self) -> Json:
         """Return the fields as JSON values."""
         lists = {name: getattr(self, name).tolist() for name in ("values", "below", "share")}
-        return {**lists, "rows": self.rows, "unit": self.unit, "few": self.few}
+        return {**lists, "rows": self.rows, "units": list(self.units), "few": self.few}
 
     @staticmethod
     def from_json(content: Json) -> Scores:
@@ -130,22 +137,44 @@ class Scores:
         values, below, share = (
             np.asarray(content[name], np.float64) for name in ("values", "below", "share")
         )
-        unit, few = float(content["unit"]), bool(content["few"])
-        return Scores(values, below, share, int(content["rows"]), unit, few)
+        low, high = (float(unit) for unit in content["units"])
+        return Scores(
+            values, below, share, int(content["rows"]), (low, high), bool(content["few"])
+        )
 
 
-def learn_scores(values: NDArray[Any], unit: float) -> Scores:
-    """Return the scores of a column's values [n], none of them missing; unit: their deviation.
+def learn_scores(values: NDArray[Any]) -> Scores:
+    """Return the scores of a column's values [n], none of them missing.
 
     Of more than `MOST_VALUES` different values as many are kept, at equal shares, and all piles.
     """
     distinct, counts = np.unique(values.astype(np.float64), return_counts=True)
     n, upto = int(counts.sum()), np.cumsum(counts)
-    few = len(distinct) <= MOST_VALUES and REPEATED * len(distinct) <= n
+    piles = counts >= max(PILE_ROWS, PILE_SHARE * n)
     kept = np.ones(len(distinct), bool)
     if len(distinct) > MOST_VALUES:
-        kept = counts >= max(PILE_ROWS, PILE_SHARE * n)
         ranks = np.linspace(0, n - 1, MOST_VALUES).round()
+        kept = piles.copy()
         kept[np.searchsorted(upto, ranks, side="right")] = True
     below = (upto - counts)[kept] / n
-    return Scores(distinct[kept], below, counts[kept] / n, n, unit or 1.0, few)
+    units = _tail(distinct, upto, n), _tail(-distinct[::-1], np.cumsum(counts[::-1]), n)
+    return Scores(distinct[kept], below, counts[kept] / n, n, units, _are_few(counts, piles))
+
+
+def _are_few(counts: NDArray[Any], piles: NDArray[np.bool_]) -> bool:
+    """Return whether a column has few values: those beside its piles are few for their rows, too.
+
+    Amounts of which most are 0 are not.
+    """
+    n, rest = int(counts.sum()), int(counts[~piles].sum())
+    few = len(counts) <= MOST_VALUES and REPEATED * len(counts) <= n
+    return bool(few and (REPEATED * int((~piles).sum()) <= rest or rest < FEW_SHARE * n))
+
+
+def _tail(distinct: Array, upto: NDArray[Any], n: int) -> float:
+    """Return how far the value with `TAIL` of the rows below is from the least, at least a
+    step."""
+    if len(distinct) == 1:
+        return 1.0
+    place = max(1, int(np.searchsorted(upto, TAIL * n)))
+    return float(distinct[min(place, len(distinct) - 1)] - distinct[0])

@@ -188,7 +188,7 @@ def _scored(number: NumberColumn, parts: Iterable[NDArray[Any]]) -> NumberColumn
     values = np.concatenate([np.zeros(0, number.dtype), *parts])
     if not len(values):
         values = np.zeros(1, number.dtype)
-    return replace(number, scores=learn_scores(values, number.scale))
+    return replace(number, scores=learn_scores(values))
 
 
 def _numbers(
