@@ -26,7 +26,7 @@ def rows_of(n, seed=0):
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tables") / "model"
-    return gv.fit(gv.load_data(rows_of(1500)), out=folder, steps=250, seed=0), folder
+    return gv.fit(gv.load_data(rows_of(1500)), out=folder, steps=800, seed=0), folder
 
 
 def test_a_table_is_trained_in_units_of_its_scores(model):
@@ -71,7 +71,7 @@ def test_rows_held_out_by_hand_are_in_the_same_units():
 
 def test_the_same_steps_give_the_same_weights(model):
     fitted, _ = model
-    again = gv.fit(gv.load_data(rows_of(1500)), steps=250, seed=0)
+    again = gv.fit(gv.load_data(rows_of(1500)), steps=800, seed=0)
     assert again.fingerprint == fitted.fingerprint
 
 
