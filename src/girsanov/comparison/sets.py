@@ -113,11 +113,16 @@ class Sets:
         real = _dataset(drawn_data)
         drawn = _alike("samples", samples, real)
         seen = None if train is None else _alike("train", train, real)
-        fewest = min(len(drawn), len(real), require_count("rows", rows))
+        sizes = (len(s) for s in (drawn, real, seen) if s is not None)
+        fewest = min(*sizes, require_count("rows", rows))
         groups = max(FEWEST_GROUPS, min(JACKKNIFE_GROUPS, fewest // 2))
         x = vectors(drawn, rows, seed=seed, argument="samples", groups=groups)
         y = vectors(real, rows, seed=seed, argument="data", groups=groups)
-        z = None if seen is None else vectors(seen, rows, seed=seed, argument="train")
+        z = (
+            None
+            if seen is None
+            else vectors(seen, rows, seed=seed, argument="train", groups=groups)
+        )
         both = drawn.labels is not None and real.labels is not None
         coded = drawn.with_label_names(real.label_names).labels if both else None
         return cls(
@@ -148,6 +153,8 @@ def _alike(argument: str, source: Any, real: Dataset) -> Dataset:
 def _units(data: Dataset) -> str:
     if data.standardisation.kind == "image":
         return "values of the data mapped to [-1, 1]"
+    if data.standardisation.mixtures:
+        return "normal scores of each column of the data"
     return "standard deviations of each column of the data"
 
 

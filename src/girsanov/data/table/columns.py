@@ -1,4 +1,4 @@
-r"""One named column: numbers by mean and deviation, categories one-hot.
+r"""One named column: numbers by mean and deviation or by normal scores, categories one-hot.
 
 A category column with K values of frequencies p_1..p_K becomes K coordinates
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .scores import Scores
 
 NO_GAPS = "must not have missing values: the rows learnt from had none"
+OTHER_ROWS = "Leave such rows out, or fit on rows that have some"
 RAREST = 1e-4  # the least share that a category or a mark is thought to have
 MOST_DECIMALS = 6  # more are the digits of arithmetic, and no rule of whoever wrote the numbers
 
@@ -108,7 +109,7 @@ class NumberColumn:
         """Return values [b] standardised, [b, 1]."""
         if values.dtype.kind not in "biuf":
             refuse(f"column {self.name!r}", "must hold numbers", str(values.dtype))
-        require(not missing(values).any(), f"column {self.name!r}", NO_GAPS)
+        require(not missing(values).any(), f"column {self.name!r}", NO_GAPS, None, OTHER_ROWS)
         if self.scores is not None:
             return reduce_units(self.scores.encode(values.astype(np.float64)), 0.0, 1.0)[:, None]
         return reduce_units(values.astype(np.float64), self.mean, self.scale)[:, None]
@@ -185,7 +186,8 @@ class CategoryColumn:
         first = ", ".join(self.categories[:8]) + (", …" if self.width > 8 else "")
         rule = f"must hold categories learnt from the training data ({first})"
         for text in distinct.tolist():
-            require(text in code, f"column {self.name!r}", rule, text or "no value")
+            got = text or "no value"
+            require(text in code, f"column {self.name!r}", rule, got, OTHER_ROWS)
         hot = np.eye(self.width)[[code[text] for text in distinct.tolist()]]
         return reduce_units(hot, np.asarray(self.frequencies), self._scale)[where]
 

@@ -1,7 +1,7 @@
 r"""A column of numbers or dates of which some are missing.
 
-With a share q of the values missing, a value becomes two coordinates: itself, standardised over
-the values that are there, or 0 (their mean) if it is missing; and beside it
+With a share q of the values missing, a value becomes two coordinates: itself, in the units of the
+values that are there, or 0 (their mean or their median) if it is missing; and beside it
 
     x = (1[missing] - q) / c,    c = sqrt(q (1 - q)),                                      (1)
 
