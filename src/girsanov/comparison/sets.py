@@ -116,13 +116,12 @@ class Sets:
         sizes = (len(s) for s in (drawn, real, seen) if s is not None)
         fewest = min(*sizes, require_count("rows", rows))
         groups = max(FEWEST_GROUPS, min(JACKKNIFE_GROUPS, fewest // 2))
-        x = vectors(drawn, rows, seed=seed, argument="samples", groups=groups)
-        y = vectors(real, rows, seed=seed, argument="data", groups=groups)
-        z = (
-            None
-            if seen is None
-            else vectors(seen, rows, seed=seed, argument="train", groups=groups)
-        )
+
+        def taken(part: Dataset, argument: str) -> ChosenRows:
+            return vectors(part, rows, seed=seed, argument=argument, groups=groups)
+
+        x, y = taken(drawn, "samples"), taken(real, "data")
+        z = None if seen is None else taken(seen, "train")
         both = drawn.labels is not None and real.labels is not None
         coded = drawn.with_label_names(real.label_names).labels if both else None
         return cls(

@@ -44,7 +44,7 @@ class Components(NamedTuple):
     """The components of all columns end to end, [K] but where said.
 
     column, coordinate: where a component belongs; log_weight; place: v of an atom, 1 / c of a
-    corner; corner: 1 for these, else 0; inverse, pull: 1 / c and f / c^2 of a corner; sliced [S]:
+    corner; corner: 1 for these, else 0; pull: f / c^2 of a corner; sliced [S]:
     which are slices; low, high, log_mass [S]: theirs; offset [d]: -f / c of categories, else 0.
     """
 
@@ -53,7 +53,6 @@ class Components(NamedTuple):
     log_weight: Tensor
     place: Tensor
     corner: Tensor
-    inverse: Tensor
     pull: Tensor
     sliced: Tensor
     low: Tensor
@@ -92,10 +91,11 @@ class ColumnPreconditioning:
         require(bool(laws), "standardisation", rule)
         self.log_range, self.dtype = log_range, dtype
         self.components, self.columns = components_of(laws), len(laws)
+        self.placed: dict[tuple[torch.dtype, torch.device], Components] = {}
 
     def denoise(self, network: Call, x: Tensor, snr: Tensor, label: Tensor | None) -> Tensor:
         """Return equation (3)."""
-        c = self.components.like(x)
+        c = self._components_like(x)
         s = snr.reshape(-1, 1).to(x)
         logs, means = _alone(x, s, c)
         shares = self._shares(logs, c.column)
@@ -104,9 +104,17 @@ class ColumnPreconditioning:
         tilt = network(shown.to(self.dtype), level, label).to(x)
         return _guess(self._shares(logs + tilt, c.column), means, c)
 
+    def _components_like(self, x: Tensor) -> Components:
+        """Return the components where x is, brought there once."""
+        key = (x.dtype, x.device)
+        if key not in self.placed:
+            with torch.inference_mode(False):  # else a network could not be trained through them
+                self.placed[key] = self.components.like(x)
+        return self.placed[key]
+
     def _shares(self, logs: Tensor, column: Tensor) -> Tensor:
         """Return the softmax of logs [B, K] within each column."""
-        top = logs.detach().new_full((len(logs), self.columns), -math.inf)
+        top = logs.new_full((len(logs), self.columns), -math.inf)
         top = top.scatter_reduce(1, column.expand(len(logs), -1), logs.detach(), "amax")
         weights = (logs - top[:, column]).exp()
         total = weights.new_zeros(top.shape).index_add(1, column, weights)
@@ -123,7 +131,7 @@ class ColumnPreconditioning:
 def _alone(x: Tensor, s: Tensor, c: Components) -> tuple[Tensor, Tensor]:
     """Return l and m of equations (1) and (2), each [B, K]; l but for a term of its column."""
     at = x[:, c.coordinate]
-    far = c.corner * (c.inverse * at + c.pull)
+    far = c.corner * (c.place * at + c.pull)
     near = -0.5 * (1 - c.corner) * (at - c.place).square()
     logs, means = c.log_weight + s * (near + far), c.place.expand(len(x), -1)
     if not len(c.sliced):
@@ -167,14 +175,12 @@ def components_of(laws: Sequence[Mixture | OneOf]) -> Components:
         if isinstance(law, OneOf):
             c, pull = law.scale, law.frequencies / law.scale**2
             logs = np.log(law.weight)
-            rows += [
-                (column, first + k, logs[k], 1 / c, 1, 1 / c, pull[k], 0) for k in range(len(logs))
-            ]
+            rows += [(column, first + k, logs[k], 1 / c, 1, pull[k], 0) for k in range(len(logs))]
             offset += (-law.frequencies / c).tolist()
             continue
         cut = law.low < law.high
         for log, low, sliced in zip(np.log(law.weight), law.low, cut, strict=True):
-            rows.append((column, first, log, 0.0 if sliced else low, 0, 0, 0, sliced))
+            rows.append((column, first, log, 0.0 if sliced else low, 0, 0, sliced))
         mass = special.ndtr(law.high[cut]) - special.ndtr(law.low[cut])
         slices += zip(law.low[cut], law.high[cut], np.log(mass), strict=True)
         offset.append(0.0)

@@ -21,7 +21,7 @@ from torch import nn
 from torch.nn import functional
 
 from .._checks import require, require_count
-from .mlp import FREQUENCIES, level_features
+from .mlp import FREQUENCIES, embedded
 
 if TYPE_CHECKING:
     from .._typing import Json, Tensor
@@ -91,7 +91,7 @@ class ConvUNet(nn.Module):
 
     def forward(self, x: Tensor, log_snr: Tensor, label: Tensor | None = None) -> Tensor:
         """Return F [B, *shape] for x [B, inputs C, ...], log_snr [B] or [1], label [B] or None."""
-        e = self._embed(log_snr, label)
+        e = embedded(self.level, self.label, log_snr, label)
         sides = self.laid_out[1:]
         h = self.inward(self._patches(self._padded(x.reshape(len(x), -1, *sides))))
         passed = []
@@ -107,13 +107,6 @@ class ConvUNet(nn.Module):
         for axis, n in enumerate(sides, start=2):
             out = out.narrow(axis, 0, n)
         return out.reshape(len(x), *self.config["shape"])
-
-    def _embed(self, log_snr: Tensor, label: Tensor | None) -> Tensor:
-        e = self.level(level_features(log_snr))
-        if self.label is not None:
-            nobody = torch.full((1,), self.label.num_embeddings - 1, device=e.device)
-            e = e + self.label(nobody if label is None else label)
-        return functional.silu(e)
 
     def _padded(self, x: Tensor) -> Tensor:
         """Return x with zeros after each axis, up to a whole number of coarsest places."""

@@ -75,7 +75,7 @@ class ResidualMLP(nn.Module):
             log_snr, rows = torch.unique(log_snr, return_inverse=True)
             if torch.equal(rows[len(log_snr) :], rows[: -len(log_snr)]):
                 rows = rows[: len(log_snr)]
-        e = self._embed(log_snr, label)
+        e = embedded(self.level, self.label, log_snr, label)
         gains, shifts = self.modulation(e).chunk(2, dim=-1)
         gains, shifts = (p.reshape(len(e), len(self.first), -1).unbind(1) for p in (gains, shifts))
         h = self.inward(x)
@@ -101,13 +101,6 @@ class ResidualMLP(nn.Module):
         keep = torch.empty_like(u).bernoulli_(1 - self.dropout, generator=self.generator)
         return u * keep / (1 - self.dropout)
 
-    def _embed(self, log_snr: Tensor, label: Tensor | None) -> Tensor:
-        e = self.level(level_features(log_snr))
-        if self.label is not None:
-            nobody = torch.full((1,), self.label.num_embeddings - 1, device=e.device)
-            e = e + self.label(nobody if label is None else label)
-        return functional.silu(e)
-
 
 def _modulated(u: Tensor, gain: Tensor, shift: Tensor) -> Tensor:
     """Return u [B, w] times gains plus shifts [n, w]: one for all, one a row, or some in turns."""
@@ -118,6 +111,20 @@ def _modulated(u: Tensor, gain: Tensor, shift: Tensor) -> Tensor:
     turns = torch.addcmul(shift, u[:whole].view(-1, *gain.shape), gain).view(whole, -1)
     rest = torch.addcmul(shift[: len(u) - whole], u[whole:], gain[: len(u) - whole])
     return torch.cat([turns, rest])
+
+
+def embedded(
+    level: nn.Module, labels: nn.Embedding | None, log_snr: Tensor, label: Tensor | None
+) -> Tensor:
+    """Return e(log s, y) [B, embedding] by a network's layers for levels and labels.
+
+    The last of the labels is "no label", which stands for None.
+    """
+    e: Tensor = level(level_features(log_snr))
+    if labels is not None:
+        nobody = torch.full((1,), labels.num_embeddings - 1, device=e.device)
+        e = e + labels(nobody if label is None else label)
+    return functional.silu(e)
 
 
 def level_features(log_snr: Tensor) -> Tensor:

@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from ..._typing import Array, Json
     from .scores import Scores
 
-NO_GAPS = "must not have missing values: the rows learnt from had none"
 OTHER_ROWS = "Leave such rows out, or fit on rows that have some"
 RAREST = 1e-4  # the least share that a category or a mark is thought to have
 MOST_DECIMALS = 6  # more are the digits of arithmetic, and no rule of whoever wrote the numbers
@@ -109,7 +108,7 @@ class NumberColumn:
         """Return values [b] standardised, [b, 1]."""
         if values.dtype.kind not in "biuf":
             refuse(f"column {self.name!r}", "must hold numbers", str(values.dtype))
-        require(not missing(values).any(), f"column {self.name!r}", NO_GAPS, None, OTHER_ROWS)
+        require_no_gaps(values, f"column {self.name!r}")
         if self.scores is not None:
             return reduce_units(self.scores.encode(values.astype(np.float64)), 0.0, 1.0)[:, None]
         return reduce_units(values.astype(np.float64), self.mean, self.scale)[:, None]
@@ -206,6 +205,12 @@ class CategoryColumn:
         """Return the fields as JSON values."""
         lists = {"categories": list(self.categories), "frequencies": list(self.frequencies)}
         return {"name": self.name, **lists}
+
+
+def require_no_gaps(values: NDArray[Any], where: str) -> None:
+    """Refuse missing values among values [b] of a column that had none."""
+    rule = "must not have missing values: the rows learnt from had none"
+    require(not missing(values).any(), where, rule, None, OTHER_ROWS)
 
 
 def decimals_of(values: NDArray[Any], before: int = 0) -> int | None:

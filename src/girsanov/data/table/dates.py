@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._checks import refuse, require
-from .columns import NO_GAPS, NumberColumn
+from .columns import NumberColumn, require_no_gaps
 from .mixtures import Mixture
 from .values import missing
 
@@ -195,7 +195,7 @@ class DateColumn:
         """Return dates [b] standardised, [b, 1]."""
         where = f"column {self.name!r}"
         require(values.dtype.kind == "M", where, "must hold dates", str(values.dtype))
-        require(not missing(values).any(), where, NO_GAPS)
+        require_no_gaps(values, where)
         years = values.astype("M8[Y]").astype(np.int64) + 1970
         first, last = _years(self.unit)
         fits = bool(((years >= first) & (years <= last)).all())

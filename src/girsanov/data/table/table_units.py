@@ -178,9 +178,12 @@ def _learn_dates(name: str, values: Values, index: Index | None, scored: bool) -
     resolution = resolution_of(chunks(values), unit)
     firsts = (whole_dates(part, resolution).min() for part in _there(values, index))
     origin = int(min(firsts, default=0))
-    counts = [whole_dates(part, resolution) - origin for part in _there(values, index)]
-    number = _numbers(name, np.dtype(np.int64), counts, None)
-    return DateColumn(unit, resolution, origin, _scored(number, counts) if scored else number)
+
+    def counts() -> Iterator[NDArray[np.int64]]:
+        return (whole_dates(part, resolution) - origin for part in _there(values, index))
+
+    number = _numbers(name, np.dtype(np.int64), counts(), None)
+    return DateColumn(unit, resolution, origin, _scored(number, counts()) if scored else number)
 
 
 def _scored(number: NumberColumn, parts: Iterable[NDArray[Any]]) -> NumberColumn:
