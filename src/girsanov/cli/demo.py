@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typer
+from typer import Option
 
 from .. import workflow
 from . import console
@@ -13,7 +14,7 @@ from .print_plan import print_plan
 @command(
     workflow.DemoRequest,
     out="Folder for everything it makes.",
-    minutes="Training time.",
+    steps=Option(min=1, help="Training steps: as many everywhere, so that the numbers agree."),
     network="auto, mlp, conv or unet.",
 )
 def demo(request: workflow.DemoRequest, *, json: AsJson = False) -> None:

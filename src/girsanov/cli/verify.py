@@ -52,10 +52,13 @@ def verify(
     _require_ours(out, force)
     with console.stages() as stage:
         bar, said = stage("verify"), _now_and_then()
+        drawn = console.console_of(stderr=True).is_terminal
 
         def progress(done: int, total: int, name: str) -> None:
-            bar(done, total)
-            said(done, total, name)
+            if drawn:
+                bar(done, total)
+            else:
+                said(done, total, name)
 
         done = paper.verify(statements or (), quick=quick, seed=seed, progress=progress)
     files = paper.save(done, out)
@@ -66,7 +69,7 @@ def verify(
 
 
 def _now_and_then() -> Callable[[int, int, str], None]:
-    """Return what says on stderr how far the run is, where no bar does: not on a terminal."""
+    """Return what says on stderr how far the run is, and which statement is being checked."""
     last = time.monotonic()
 
     def say(done: int, total: int, name: str) -> None:
@@ -75,7 +78,7 @@ def _now_and_then() -> Callable[[int, int, str], None]:
             last = time.monotonic()
             console.aside(f"verify: {done} of {total} statements checked, now {name}")
 
-    return (lambda *_: None) if console.console_of(stderr=True).is_terminal else say
+    return say
 
 
 def _require_ours(out: Path, force: bool) -> None:

@@ -13,7 +13,6 @@ from .._checks import (
     require,
     require_choice,
     require_count,
-    require_number,
 )
 from .._files import read_format, write_json
 from ..data import load_data
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
 
 DATA = "digits"
 COUNT = 1000  # samples drawn
+WIDTH = 16  # of the convolutional network, which learns enough in two minutes
 FILES = {
     "model": "model",
     "audit": "audit.json",
@@ -67,7 +67,7 @@ def demo(request: DemoRequest, *, stage: Callable[[str], Progress] | None = None
     begun, folder = time.perf_counter(), Path(request.out)
     require_place(folder, folder=True)
     asked: Json = {
-        "minutes": require_number("minutes", request.minutes, above=0.0),
+        "steps": require_count("steps", request.steps),
         "network": require_choice("network", request.network, NETWORK_CHOICES),
         "seed": require_count("seed", request.seed, 0),
     }
@@ -79,8 +79,8 @@ def demo(request: DemoRequest, *, stage: Callable[[str], Progress] | None = None
     def bar(name: str) -> Progress | None:
         return None if stage is None else stage(name)
 
-    seed = request.seed
-    fit(FitRequest(DATA, out=model, resume=True, **asked), progress=bar("fit"))
+    seed, width = request.seed, WIDTH if request.network == "conv" else None
+    fit(FitRequest(DATA, out=model, resume=True, width=width, **asked), progress=bar("fit"))
     audit(AuditRequest(model, data=DATA, out=measured, seed=seed, force=True),
           progress=bar("audit"))  # fmt: skip
     best = plan(PlanRequest(measured, out=planned)).plan
