@@ -4,7 +4,7 @@
     .venv/bin/python docs/figures.py table                    of benchmarks/README.md
     .venv/bin/python docs/figures.py growth FILE              of benchmarks/plan.py --json FILE
     .venv/bin/python docs/figures.py verify                   of `girsanov verify --quick`
-    .venv/bin/python docs/figures.py model AUDIT PLAN         of an audit and a plan: README and gallery
+    .venv/bin/python docs/figures.py model AUDIT PLAN         of the README and the gallery
 
 Each file has its own colours, light and dark, and nothing in it is fetched.
 """
