@@ -18,6 +18,7 @@ from ..denoise.facts import DiffusersScheduler
 from ..ledger.certificate import Certificate
 from ..ledger.distance import Distance
 from ..ledger.entry import Entry
+from ..ledger.grade import grade_of
 from ..ledger.plan_records import Limits, Pilot, Tournament
 from ..ledger.sentences import plan_sentences
 from ..measuring.facts import AuditFacts
@@ -27,10 +28,10 @@ from ..sampling.registry import sampler_named
 from ..sampling.sampler import Recipe
 
 OWN = "diffusers"  # the sampler of a plan that leaves the steps to a scheduler of diffusers
-GUIDED = "relative to the guided field, which has no data law"
+GUIDED = "compared with the guided field, which belongs to no data"
 SAYS_NOTHING = (
-    "none that says anything: KL and TV leave out the {}'s score error, and the model knows "
-    "nothing of this data"
+    "There is none: KL and TV leave out the {}'s error, and the model knows nothing about this "
+    "data."
 )
 PRINT_WIDTH, INDENT = 88, " " * 18  # of what `print` shows
 
@@ -109,12 +110,20 @@ class Plan:
 
         return " ".join(plan_sentences(self))
 
-    def certified(self) -> str:
-        """Return what is certified in words, "" where nothing is."""
+    @property
+    def grade(self) -> str:
+        """good, usable or bad, by the rules of `ledger/grade.py`, "" where there is no grade."""
+        grade = grade_of(self)
+        return "" if grade is None else grade.word
+
+    def certified(self, short: bool = False) -> str:
+        """Return what is certified in words, "" where nothing is; short: of TV alone."""
         if self.promised is None:
             return ""
         whose = "model" if self.calibration is None else "calibrated model"
-        return SAYS_NOTHING.format(whose) if self.audit.untrained else self.promised.words()
+        if self.audit.untrained:
+            return SAYS_NOTHING.format(whose)
+        return self.promised.short() if short else self.promised.words()
 
     def in_words(self) -> str:
         """Return steps and sampler: 16 steps, analytic-dpm with pca covariance."""

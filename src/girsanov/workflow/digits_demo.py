@@ -46,15 +46,22 @@ FILES = {
 
 @dataclass(frozen=True)
 class DemoResult:
-    """What the demo made: its plan, where everything was written, and how long it took."""
+    """What the demo made: its plan with its verdict, where everything is, and how long it took."""
 
     plan: Plan
+    verdict: list[str]
     files: dict[str, str]
     seconds: float
 
     def to_json(self) -> Json:
         """Return the demo as JSON."""
-        return {**self.plan.summary(), "files": self.files, "seconds": round(self.seconds, 1)}
+        run = {"verdict": self.verdict, "grade": self.plan.grade or None}
+        return {
+            **self.plan.summary(),
+            **run,
+            "files": self.files,
+            "seconds": round(self.seconds, 1),
+        }
 
 
 def demo(request: DemoRequest, *, stage: Callable[[str], Progress] | None = None) -> DemoResult:
@@ -83,11 +90,12 @@ def demo(request: DemoRequest, *, stage: Callable[[str], Progress] | None = None
     fit(FitRequest(DATA, out=model, resume=True, width=width, **asked), progress=bar("fit"))
     audit(AuditRequest(model, data=DATA, out=measured, seed=seed, force=True),
           progress=bar("audit"))  # fmt: skip
-    best = plan(PlanRequest(measured, out=planned)).plan
+    planned_best = plan(PlanRequest(measured, out=planned))
     sample(SampleRequest(model, plan=planned, count=COUNT, out=samples, seed=seed, force=True),
            progress=bar("sample"))  # fmt: skip
     report(ReportRequest(measured, plan=planned, samples=samples, data=DATA, out=files["report"]))
-    return DemoResult(best, files, time.perf_counter() - begun)
+    best = planned_best.plan, planned_best.verdict
+    return DemoResult(*best, files, time.perf_counter() - begun)
 
 
 def _claim(folder: Path, asked: Json) -> None:

@@ -81,7 +81,4 @@ def axis_for_script(axis: Axis) -> str:
 
 def certificate_words(plan: Plan) -> str:
     """Return what is certified of a plan's samples, in words."""
-    words = plan.certified()
-    if not words:
-        return certificate_verdict(plan)
-    return words[0].upper() + words[1:] + "."
+    return plan.certified() or certificate_verdict(plan)
