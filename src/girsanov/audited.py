@@ -49,7 +49,7 @@ class Audit(AuditRecord):
 
     @property
     def verdict(self) -> str:
-        """What limits samples of this model, in sentences, "" where nothing can be said.
+        """What limits samples of this model, in sentences, "" where there is no verdict.
 
         Of the best number of steps; `girsanov.verdict` of a plan.
         """

@@ -1,14 +1,14 @@
 r"""How good samples can be expected to be, in one of three words.
 
 What is known of the error is K: the upper end of the sampler's share S plus the lower bound L of
-the score error, in nats. It is shared out over the effective dimension, the coordinates that
-stand out of the noise at the SNR s where the plan stops (v_j: the data's variances),
+the score error, in nats. It is shared out over the effective dimension, the coordinates whose
+spread is above the noise at the SNR s where the plan stops (v_j: the data's variances),
 
     D = sum_j s v_j / (1 + s v_j),        k = K / max(1, D),                               (1)
 
     good    k <= GOOD      a perfect detector of one such coordinate is right at most 55 %
     usable  k <= USABLE    at most 62 %                                of the time         (2)
-    bad     above, or the model knows nothing of the data, or no more than a Gaussian.
+    bad     above, or the model knows nothing about the data, or no more than a Gaussian.
 
 An ODE sampler has no S. Its end points are a root mean square delta away, and a unit normal that
 is shifted by delta has KL delta^2/2, which takes the place of S/D. There is no grade where samples

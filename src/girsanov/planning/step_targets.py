@@ -190,7 +190,7 @@ class Gain(NamedTuple):
 
 
 def least_gain(price: Prices, end: int) -> Gain:
-    r"""Return the least gain for the coordinates that stand out of the noise at node `end`.
+    r"""Return the least gain that counts, per effective dimension at node `end`.
 
     (1) of ledger/grade.py counts them.
     """
@@ -267,7 +267,7 @@ def best_steps(rows: list[Json], bound: float, gain: Gain) -> int:
 def _worth(row: Json, bound: float, gain: Gain) -> tuple[float, float, float]:
     """Return what is not worth twice as many steps, in nats.
 
-    Beside the score error, the error of measuring, and the coordinates that stand out.
+    Beside the score error: the error of measuring, and so much per effective dimension.
     """
     return SHARE_LEFT * bound, 2 * float(row["standard_error"]), gain.nats
 

@@ -26,7 +26,7 @@ def most_tv(certificate: Certificate) -> list[float]:
 def certificate_figure(plan: Plan, ends: tuple[float, float], ident: str = "tv") -> Markup | None:
     """Return total variation against noise level, greyed where it says little; None without one.
 
-    Nor is there one of a model that knows nothing of the data.
+    Nor is there one of a model that knows nothing about the data.
     ends: the finest and the coarsest noise level of the axis.
     """
     if plan.promised is None or plan.audit.untrained:

@@ -4,7 +4,7 @@ One remedy is said to help most only where the interval of the next one ends bel
 its own; where they overlap, both are named and the data cannot tell. Another grid can save more
 than init and discretisation come to, because these are measured from an ideal grid that follows
 the model: long steps that add the measured covariance also cover part of what the model gets
-wrong. The words say then that the rest comes off the score error.
+wrong. The words say then that it also hides model error.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ NOTHING_HELPS = (
 def spoken(audit: AuditRecord, plan: Plan) -> list[str]:
     """Return who won a plan's tournament, if any, its verdict, and what would help it most.
 
-    Of a model that knows nothing of the data that is the verdict, and nothing else is said.
+    Of a model that knows nothing about the data that is the verdict, and nothing else is said.
     """
     if plan.cannot_tell:
         return [plan.cannot_tell]
@@ -65,7 +65,7 @@ def spoken(audit: AuditRecord, plan: Plan) -> list[str]:
 
 
 def headline(audit: AuditRecord, plan: Plan) -> str:
-    """Return the verdict on a plan, or that its model knows nothing of the data."""
+    """Return the verdict on a plan, or that its model knows nothing about the data."""
     if plan.cannot_tell:
         return plan.cannot_tell
     nothing = knows_nothing(audit, plan)
