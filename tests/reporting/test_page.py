@@ -103,7 +103,7 @@ def test_sections_come_in_order(full):
     titles = [t for t in re.findall(r"<h2>(.*?)</h2>", full)]
     wanted = [
         "The ledger",
-        "What can be promised",
+        "The promise",
         "The plans compared",
         "The error curve",
         "How many steps",
@@ -178,6 +178,14 @@ def test_pictures_are_embedded(exact_audit, exact_plan):
     assert [r[:22] for r in Page(text).references] == ["data:image/png;base64,"]
     assert 'alt="48 pictures from the samples, in a grid"' in text
     assert len(text) < 1_000_000
+
+
+def test_samples_stand_right_under_the_headline(wrong_audit, wrong_plans):
+    page = render(wrong_audit, wrong_plans[0], samples=np.zeros((9, 8, 8), np.uint8))
+    places = [page.index(mark) for mark in ("<h1", 'class="strip"', 'data-live="graded"', "<main")]
+    assert places == sorted(places)
+    grade = wrong_plans[0].grade
+    assert f'data-grade="{grade}">{grade}</span>' in page
 
 
 def test_report_writes_the_page(exact_audit, exact_plan, tmp_path):
@@ -312,7 +320,7 @@ def test_no_words_are_parted_from_their_figure_in_print(wrong_audit, wrong_plans
     text = render(wrong_audit, wrong_plans[0])
     for title in (
         "The ledger",
-        "What can be promised",
+        "The promise",
         "The error curve",
         "Where training would pay",
         "The spectrum of the error",

@@ -97,7 +97,7 @@ def test_the_verdict_is_one_whatever_the_plan():
             plan.calibration is not None
         )
         assert "No grid, number of steps or calibration replaces that" in said[2]
-        reason = "no number of steps mends" if "steps" not in options else ""
+        reason = "no number of steps repairs" if "steps" not in options else ""
         if plan.calibration is not None:
             reason = "calibrated, because this model knows nothing"
         assert reason in plan.why

@@ -18,7 +18,7 @@ NO_BROWSER = "no Chromium was found to draw PNG and PDF files, so only SVG files
     plan="A plan: a file of `girsanov plan`. Repeat it for more.",
     samples="The samples: a file of `girsanov sample`.",
     data="The data to show beside the samples; or a known distribution, law.json (for tests).",
-    figures="Also write every figure into this folder, as SVG, PNG and PDF.",
+    figures="Also write every figure into this folder as SVG, PNG and PDF, and share.png to post.",
 )
 def report(request: workflow.ReportRequest, *, json: AsJson = False) -> None:
     """Write one self-contained page with the verdict, the ledger, the plans and the samples.

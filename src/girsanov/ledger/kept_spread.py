@@ -30,7 +30,7 @@ def kept_spread(plan: Stated) -> str:
     off = [
         (
             abs(ratio - 1),
-            f"{100 * abs(ratio - 1):.0f} % too {'small' if ratio < 1 else 'large'} {n}",
+            f"{100 * abs(ratio - 1):.0f} % too {'narrow' if ratio < 1 else 'wide'} {n}",
         )
         for n, (ratio, se) in zip(names, pairs, strict=True)
         if abs(ratio - 1) - SE * se > OFF
@@ -41,7 +41,7 @@ def kept_spread(plan: Stated) -> str:
     worst = sorted(off, reverse=True)[:4]
     listed = ", ".join(text for _, text in worst)
     kept = (
-        f"In {pilot.samples} pilot samples the variance is {listed}, compared with the training "
+        f"In {pilot.samples} pilot samples the spread is {listed}, compared with the training "
         "data."
     )
     return f"{price} {kept}".strip()

@@ -7,7 +7,8 @@ keeps 95 % by the union bound) and L the lower bound of the score error,
     S_low <= L < S_high    they cannot be told apart;                                     (2)
     L < S_low              the sampler is the larger measured error,                         (3)
 
-and no more than that: the score error may be anything above L, so (3) never shows that the model is fine.
+and no more than that: the score error may be anything above L, so (3) never shows that the
+model is fine.
 L is of the path KL, and says nothing of the divergence of the output from the data: no function
 of the score error bounds that from below (Khelifa, Turner and Venkataramanan, arXiv 2606.06179).
 """
