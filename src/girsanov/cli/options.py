@@ -109,7 +109,12 @@ def command(request: type[Request], **options: Words) -> Callable[[Command], Com
 
         def call(**given: Any) -> None:
             wanted = {name: given.pop(name) for name in names}
-            run(request(**{n: v for n, v in wanted.items() if v is not None}), **given)
+            made = request(**{n: v for n, v in wanted.items() if v is not None})
+            # what is wrong by its words alone is said before torch is imported
+            from ..workflow.shared.early import check_early
+
+            check_early(made)
+            run(made, **given)
 
         ordered = sorted([*asked[:at], *own[:-1], *asked[at:], *own[-1:]], key=_place)
         call.__signature__ = inspect.Signature(ordered)  # type: ignore[attr-defined]

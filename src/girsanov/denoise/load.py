@@ -21,13 +21,13 @@ from .convolutional import ConvUNet
 from .exact import ExactDenoiser
 from .mlp import ResidualMLP
 from .network import MODEL_FORMAT, OWN_NETWORKS, WEIGHTS, NetworkDenoiser, phases_of
-from .pipelines.folder import HUB, PICKLE_SUFFIXES, load_pipeline
+from .pipelines.folder import load_pipeline
+from .places import ACCEPTED, HUB, PICKLE_SUFFIXES, require_model_place
 
 if TYPE_CHECKING:
     from .._typing import Json, PathLike
     from .base import Denoiser
 
-ACCEPTED = "a model folder, a diffusers pipeline folder, or a law in a .json file"
 COMPONENTS = {"ResidualMLP": "network", "ConvUNet": "network", "UNet2DModel": "unet"}
 PRECONDITIONINGS = {
     "ResidualMLP": ("wiener", "edm", "columns"), "ConvUNet": ("residual",), "UNet2DModel": ("v",),
@@ -47,19 +47,11 @@ def load_model(path: PathLike, *, device: str | None = None) -> Denoiser:
     for anything else, naming what is accepted; pickles are never opened.
     """
     place = _device(device)
+    require_model_place(path)
     if str(path).startswith(HUB):
         return load_pipeline(path, device=place)
-    path = Path(path)
-    require(path.exists(), f"model {path}", f"must exist: {ACCEPTED}")
-    if path.is_dir():
-        return _from_folder(path, place)
-    if path.suffix.lower() in PICKLE_SUFFIXES:
-        refuse(
-            f"model {path}", f"must be {ACCEPTED}", f"a {path.suffix} file, a pickle that can run "
-            "code when opened", "Convert its weights to safetensors where it came from",
-        )  # fmt: skip
-    if path.suffix.lower() != ".json":
-        refuse(f"model {path}", f"must be {ACCEPTED}", path.name)
+    if Path(path).is_dir():
+        return _from_folder(Path(path), place)
     return ExactDenoiser(read_law(path))
 
 

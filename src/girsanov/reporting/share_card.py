@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from .figures.svg import el
 if TYPE_CHECKING:
     from .._typing import Json
     from .figures.samples import Grid, Pictures
+    from .number_cards import Card
 
 SIZE = (1200, 630)
 EDGE, LETTERS, MOST_LINES = 64, 54, 4  # of the headline
@@ -74,7 +76,7 @@ def _strip(strip: Grid) -> Markup:
     return el("image", href=strip.url, x=EDGE, y=348, **size, style="image-rendering: pixelated")
 
 
-def _numbers(cards: list[Json]) -> list[Markup]:
+def _numbers(cards: Sequence[Card]) -> list[Markup]:
     step = (SIZE[0] - 2 * EDGE) / 3
     parts = []
     for k, card in enumerate(cards[:3]):

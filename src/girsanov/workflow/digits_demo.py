@@ -14,9 +14,9 @@ from .._checks import (
     require_choice,
     require_count,
 )
+from .._choices import NETWORK_CHOICES
 from .._files import read_format, write_json
 from ..data import load_data
-from ..train.choice import NETWORK_CHOICES
 from . import audit, fit, plan, report, sample
 from .requests import (
     AuditRequest,

@@ -339,13 +339,3 @@ class DemoRequest(Request):
     steps: int = 5000
     network: str = "conv"
     seed: int = 0
-
-
-NO_FID = "frechet is the same formula in features other than Inception's: its numbers are no FID"
-
-
-def require_measures(names: Iterable[str], measures: Iterable[str]) -> None:
-    """Refuse a --by that is none of `measures`, before anything is read."""
-    for name in names:
-        remedy = NO_FID if name.lower() in ("fid", "fréchet") else ""
-        require(name in measures, "--by", f"must be one of {', '.join(measures)}", name, remedy)
