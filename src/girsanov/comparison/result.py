@@ -7,6 +7,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING, NamedTuple
 
 from .._checks import plural, three_digits
+from .._notebook import notebook_card
 from .measures.measure import SIGNIFICANT, MeasureRow
 from .measures.registry import measure_of
 from .spread import Spread, spread_words
@@ -48,6 +49,11 @@ class Comparison:
         return (
             f"Comparison({self.compared.samples} samples, {self.compared.data} examples: {values})"
         )
+
+    def _repr_html_(self) -> str:
+        """Return the table and its notes, for a notebook."""
+        rows = [table_cells(row) for row in self.rows]
+        return notebook_card([table_title(self)], table_heads(self), rows, table_notes(self))
 
     def __str__(self) -> str:
         """Return the table of the measures and what each is and says, as the command prints."""

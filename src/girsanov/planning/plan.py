@@ -10,6 +10,7 @@ import numpy as np
 
 from .._checks import plural, refuse, require
 from .._files import require_free, write_pair
+from .._notebook import notebook_card
 from .._records import as_json
 from .._typing import Array, Json, Levels, PathLike
 from ..basis import Basis
@@ -19,6 +20,7 @@ from ..ledger.certificate import Certificate
 from ..ledger.distance import Distance
 from ..ledger.entry import Entry
 from ..ledger.grade import grade_of
+from ..ledger.numbers import entry_title, interval_of, value_of
 from ..ledger.plan_records import Limits, Pilot, Tournament
 from ..ledger.sentences import plan_sentences
 from ..measuring.facts import AuditFacts
@@ -103,6 +105,19 @@ class Plan:
             lines.append(f"  {'certificate':15} {self.certified()}")
         wrapped = [fill(line, PRINT_WIDTH, subsequent_indent=INDENT) for line in lines]
         return "\n".join([fill(self.verdict, PRINT_WIDTH), *wrapped])
+
+    def _repr_html_(self) -> str:
+        """Return the verdict, the ledger and what it certifies, for a notebook."""
+        rows = [
+            (entry_title(e), value_of(e), interval_of(e), e.kind_in_words)
+            for e in self.ledger
+            if e.kind != "unknown"
+        ]
+        notes = [f"{self.in_words()}, {self.ends()}", self.certified(short=True)]
+        heads = ("nats", "", "95 % interval", "kind")
+        return notebook_card(
+            plan_sentences(self), heads, rows, list(filter(None, notes)), grade=self.grade
+        )
 
     @property
     def verdict(self) -> str:
