@@ -68,8 +68,8 @@ def test_good_model_with_a_bad_grid(good):
     assert grid.low > 0.1
     said = spoken(good, plan)
     assert "sampler" in said[0]
-    assert "a better grid of as many steps" in said[1]
-    assert "calibration" not in said[1]
+    assert "a better grid with as many steps" in said[2]
+    assert "calibration" not in said[2]
     # on the best grid of as many steps there is nothing to gain from another of them
     assert named(remedies(good, best), "grid").value == pytest.approx(0, abs=1e-9)
 
@@ -80,8 +80,8 @@ def test_bad_model_with_a_good_grid(bad):
     assert said[0].startswith("It is the model")
     found = remedies(bad, plan)
     assert {r.name for r in found[:2]} == {"training", "calibration"}
-    assert "calibration (plan --calibrate)" in said[1]
-    assert "more training" in said[1]
+    assert "calibration (plan --calibrate)" in said[2]
+    assert "more training" in said[2]
     low, high = named(found, "training").training.where
     assert 30**-0.5 <= low < high <= 1  # where it is wrong
 
@@ -108,14 +108,14 @@ def test_the_range_of_noise_levels_is_too_short():
     found = remedies(short, plan)
     assert found[0].name == "range"
     assert found[0].value == pytest.approx(plan.ledger[0].value)
-    assert "What would help most is a longer range of noise levels" in spoken(short, plan)[1]
+    assert "What would help most: a longer range of noise levels" in spoken(short, plan)[2]
 
 
 def test_a_start_that_is_not_noisy_enough_is_a_better_grid(good):
     plan = gv.evaluate_grid(good, GRID[28:45:2])
     grid = named(remedies(good, plan), "grid")
     assert grid.start > 2 * plan.levels[0] ** -0.5
-    assert f"from noise level {grid.start:.3g}"[:18] in spoken(good, plan)[1]
+    assert f"from noise level {grid.start:.3g}"[:18] in spoken(good, plan)[2]
 
 
 def test_a_calibrated_plan_is_not_told_to_calibrate(bad):

@@ -134,7 +134,7 @@ def test_an_audit_without_plan_samples_or_probe(exact_audit):
 def test_an_exact_denoiser_reads_well(exact_audit, exact_plan):
     text = text_of(render(exact_audit, exact_plan))
     assert "It is the sampler: the denoiser is exact" in text
-    assert "TV at most" in text
+    assert "TV is at most" in text
     assert "unknown" not in text
     assert "best linear denoiser" not in text
 
@@ -175,7 +175,7 @@ def test_the_same_input_gives_the_same_page(wrong_audit, wrong_plans):
 def test_pictures_are_embedded(exact_audit, exact_plan):
     images = np.random.default_rng(0).integers(0, 256, (70, 8, 8, 3)).astype(np.uint8)
     text = render(exact_audit, exact_plan, samples=images)
-    assert [r[:22] for r in Page(text).references] == ["data:image/png;base64,"]
+    assert [r[:22] for r in Page(text).references] == ["data:image/png;base64,"] * 2
     assert 'alt="48 pictures from the samples, in a grid"' in text
     assert len(text) < 1_000_000
 
@@ -291,6 +291,7 @@ def test_every_figure_of_the_page_is_a_file(wrong_audit, wrong_plans, exact_audi
         report(wrong_audit, wrong_plans[0], out=tmp_path / "r.html", figures=folder, **given)
         files = {p.name: p.read_text(encoding="utf-8") for p in folder.iterdir()}
         on_page = ids_of((tmp_path / "r.html").read_text(encoding="utf-8"))
+        on_page -= {"column-12", "column-13", "column-14"}  # the first ones again, at the top
         assert set().union(*map(ids_of, files.values())) == on_page
         for text in files.values():
             ElementTree.fromstring(text)
