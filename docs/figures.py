@@ -309,7 +309,7 @@ def answer(audit: gv.Audit) -> None:
         (share.low, share.value or 0.0, share.high) for share in map(sampler_share, plans)
     ]).T  # fmt: skip
     model = max(float(e.low or 0.0) for p in plans[5:6] for e in p.ledger if e.name == "score")
-    width, tall, top = 720.0, 270.0, 64.0
+    width, tall, top = 720.0, 270.0, 44.0
     ends = 10.0 ** np.array([np.floor(np.log10(cost.min())), np.ceil(np.log10(cost.max()))])
     x = Axis(2.0, 64.0, 54.0, width - 12.0, log=True)
     y = Axis(float(ends[0]), float(ends[1]), top + tall, top, log=True)
