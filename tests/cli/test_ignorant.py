@@ -40,7 +40,7 @@ def test_every_plan_says_so(girsanov, stranger, steps, how):
     assert said["untrained"]["times"] > 1.5
     assert SAID in said["verdict"][0]
     assert said["calibrated"] == (how == ())
-    assert ("not of the model" in said["verdict"][0]) == (how == ())
+    assert ("describe the corrected model" in said["verdict"][0]) == (how == ())
     shown = flat(girsanov("plan", stranger, *steps, *how, "--verbose").out)
     assert SAID in shown
     assert "certificate There is none" in shown
@@ -62,7 +62,7 @@ def test_pages_of_one_and_of_two_say_so(girsanov, stranger, law):
     assert SAID in page
     assert "There is none: KL and TV leave out the calibrated model's error" in page
     assert "Total variation certified" not in Path("report.html").read_text()
-    assert "All of it is of the calibrated model" in page
+    assert "All numbers are of the calibrated model" in page
     girsanov("audit", law, "--data", law, *AUDIT)
     said = girsanov("report", stranger, "audit.json", "--out", "two.html", "--json").json
     assert [m["untrained"] is None for m in said["models"]] == [False, True]

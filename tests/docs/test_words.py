@@ -51,7 +51,7 @@ FILES = sorted(
 
 def turns(text: str) -> list[str]:
     """Return the banned turns of a text, each with what to write instead; lines may break them."""
-    flat = re.sub(r"[\"'`]?\s*\n\s*(?:f?[\"'])?", " ", text)
+    flat = " ".join(re.sub(r"[\"'`]?\s*\n\s*(?:f?[\"'])?", " ", text).split())
     return [
         f"{flat[max(0, m.start() - 40) : m.end() + 20]!r}: {instead}"
         for pattern, instead in BANNED.items()

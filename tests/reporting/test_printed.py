@@ -105,7 +105,7 @@ def test_of_a_model_that_knows_nothing_nothing_is_certified(clueless, options, t
         assert "TV at most" not in str(made)
         assert "certificate There is none" in plain(str(made))
         assert made.verdict == gv.verdict(clueless, made)
-        assert ("not of the model" in made.verdict) == (made.calibration is not None)
+        assert ("describe the corrected model" in made.verdict) == (made.calibration is not None)
     assert clueless.calibrated().plan(steps=6).verdict.startswith("It is the model: it knows noth")
 
 

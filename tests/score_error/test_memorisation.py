@@ -59,7 +59,7 @@ def test_a_model_of_its_own_examples_is_found(seed):
     low, _ = audit.known_by_heart().interval()
     assert low > 1.0
     said = by_heart(audit, audit.plan(steps=8))
-    assert said.startswith("It has memorised its training examples")
+    assert said.startswith("It has memorised training examples")
 
 
 def test_two_laws_are_told():

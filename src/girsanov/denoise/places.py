@@ -12,10 +12,7 @@ if TYPE_CHECKING:
 
 HUB = "hub:"
 PICKLE_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
-ACCEPTED = (
-    "a model folder, a diffusers pipeline folder, or a known distribution in a .json file "
-    "(for tests)"
-)
+ACCEPTED = "a model folder, a diffusers pipeline folder, or a known distribution in a .json file"
 
 
 def require_model_place(path: PathLike) -> None:
