@@ -46,7 +46,7 @@ def test_every_plan_says_so(girsanov, stranger, steps, how):
     assert "certificate There is none" in shown
     assert "TV at most" not in shown
     assert ("ledger (nats), calibrated" in shown) == (how == ())
-    assert ("the calibrated model's score error" in shown) == (how == ())
+    assert ("the calibrated model's error" in shown) == (how == ())
     assert ("correction of the calibrated denoiser" in shown) == (how == ())
     if steps:
         assert "the number of steps was given" not in shown
