@@ -11,8 +11,8 @@ from girsanov.ledger import grade as room
 from girsanov.ledger.distance import Distance
 from girsanov.ledger.entry import Entry
 from girsanov.ledger.grade import (
-    GOOD,
-    USABLE,
+    GOOD_NATS,
+    USABLE_NATS,
     detector_right,
     detector_words,
     effective_dimension,
@@ -45,8 +45,8 @@ def size(plan):
 
 @pytest.mark.parametrize(
     ("each", "word"),
-    [(0.0, "good"), (GOOD, "good"), (math.nextafter(GOOD, 1), "usable"), (USABLE, "usable"),
-     (math.nextafter(USABLE, 1), "bad"), (9.0, "bad")],
+    [(0.0, "good"), (GOOD_NATS, "good"), (math.nextafter(GOOD_NATS, 1), "usable"), (USABLE_NATS, "usable"),
+     (math.nextafter(USABLE_NATS, 1), "bad"), (9.0, "bad")],
 )  # fmt: skip
 def test_the_edges_belong_to_the_better_word(each, word):
     assert word_for(each) == word
@@ -58,9 +58,9 @@ def test_it_shares_the_known_error_out_over_the_effective_dimension(plan):
     s, v = float(plan.levels[-1]), plan.moments.variances
     assert d == pytest.approx(sum(float(s * x / (1 + s * x)) for x in v))
     for factor, word in ((0.99, "good"), (1.01, "usable"), (4.99, "usable"), (5.01, "bad")):
-        total = factor * GOOD * d
+        total = factor * GOOD_NATS * d
         made = dataclasses.replace(plan, ledger=ledger(0.2 * total, 0.3 * total, 0.5 * total))
-        assert grade_of(made).each == pytest.approx(factor * GOOD)
+        assert grade_of(made).each == pytest.approx(factor * GOOD_NATS)
         assert (grade_of(made).word, made.grade) == (word, word)
         assert f"Grade: {word}." in grade_words(made)
         assert any(f"Grade: {word}." in line for line in plan_sentences(made))

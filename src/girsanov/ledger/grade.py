@@ -6,8 +6,8 @@ spread is above the noise at the SNR s where the plan stops (v_j: the data's var
 
     D = sum_j s v_j / (1 + s v_j),        k = K / max(1, D),                               (1)
 
-    good    k <= GOOD      a perfect detector of one such coordinate is right at most 55 %
-    usable  k <= USABLE    at most 62 %                                of the time         (2)
+    good    k <= GOOD_NATS     a perfect detector of one such coordinate is right at most 55 %
+    usable  k <= USABLE_NATS   at most 62 %                           of the time          (2)
     bad     above, or the model knows nothing about the data, or no more than a Gaussian.
 
 An ODE sampler has no S. Its end points are a root mean square delta away, and a unit normal that
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .._typing import Array
     from .stated import Stated
 
-GOOD, USABLE = 0.02, 0.1  # nats an effective dimension
+GOOD_NATS, USABLE_NATS = 0.02, 0.1  # nats an effective dimension
 NEARLY_ALWAYS = 0.995  # a bound on how often a detector is right that says nothing
 
 
@@ -48,7 +48,7 @@ class Grade:
             return f"Grade: {self.word}."
         return (
             f"Grade: {self.word}. The measured error is {number(self.each, 2)} nats per effective "
-            f"dimension (good up to {GOOD:g}, usable up to {USABLE:g})."
+            f"dimension (good up to {GOOD_NATS:g}, usable up to {USABLE_NATS:g})."
         )
 
 
@@ -63,7 +63,7 @@ def effective_dimension(variances: Array, snr: float) -> float:
 
 def word_for(each: float) -> str:
     """Return the word (2) for so many nats an effective dimension."""
-    return "good" if each <= GOOD else "usable" if each <= USABLE else "bad"
+    return "good" if each <= GOOD_NATS else "usable" if each <= USABLE_NATS else "bad"
 
 
 def grade_of(plan: Stated) -> Grade | None:

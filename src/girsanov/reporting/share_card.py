@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .number_cards import Card
 
 SIZE = (1200, 630)
-EDGE, LETTERS, MOST_LINES = 64, 54, 4  # of the headline
+EDGE, LETTERS, SENTENCE_LINES = 64, 54, 4  # of the headline
 INK, QUIET, ACCENT, BAD, RULE = "#1b1f24", "#5b6470", "#0f6e6e", "#b3402a", "#e3e3de"
 COLOURS = {"good": ACCENT, "usable": QUIET, "bad": BAD}
 FONT = "system-ui, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
@@ -53,8 +53,8 @@ def _text(x: float, y: float, size: int, text: str, fill: str, weight: int = 400
 def _headline(sentence: str) -> list[Markup]:
     """Return a sentence in lines; one that is too long ends in three dots."""
     lines = wrap(sentence, LETTERS)
-    if len(lines) > MOST_LINES:
-        lines = [*lines[: MOST_LINES - 1], f"{lines[MOST_LINES - 1]} …"]
+    if len(lines) > SENTENCE_LINES:
+        lines = [*lines[: SENTENCE_LINES - 1], f"{lines[SENTENCE_LINES - 1]} …"]
     return [_text(EDGE, 142 + 50 * k, 38, line, INK, 600) for k, line in enumerate(lines)]
 
 
