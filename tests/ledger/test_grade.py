@@ -45,9 +45,15 @@ def size(plan):
 
 @pytest.mark.parametrize(
     ("each", "word"),
-    [(0.0, "good"), (GOOD_NATS, "good"), (math.nextafter(GOOD_NATS, 1), "usable"), (USABLE_NATS, "usable"),
-     (math.nextafter(USABLE_NATS, 1), "bad"), (9.0, "bad")],
-)  # fmt: skip
+    [
+        (0.0, "good"),
+        (GOOD_NATS, "good"),
+        (math.nextafter(GOOD_NATS, 1), "usable"),
+        (USABLE_NATS, "usable"),
+        (math.nextafter(USABLE_NATS, 1), "bad"),
+        (9.0, "bad"),
+    ],
+)
 def test_the_edges_belong_to_the_better_word(each, word):
     assert word_for(each) == word
 
