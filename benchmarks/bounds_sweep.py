@@ -30,10 +30,12 @@ import numpy as np
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 
 from sweep_cases import cld_case, geometric_case, row_case, time_case
-from sweep_chains import Law, chain_kl, start_kl
+from sweep_chains import Law, Phase, chain_kl, frozen_kl, start_kl
 from sweep_laws import Line, Truth, disguised_gaussian, random_law
 from sweep_output_cases import output_case, support_case
 from sweep_tally import Tally, facts_of
+
+from girsanov.paper.bounds import theorem7
 
 
 def sweep(laws: int, seed: int) -> Tally:
@@ -87,10 +89,23 @@ def control(tally: Tally, count: int, seed: int) -> None:
         tally.add("control: path KL of a Gaussian", off, found.slack, law)
         first = levels[0] * v
         exact = (first - math.log1p(first)) / 2
+        theorem7_case(tally, n, 10 ** rng.uniform(-1, 0.7))
         found = start_kl(law, float(levels[0]))
         tally.add(
             "control: start of a Gaussian", Truth(abs(found.value - exact), 0.0), found.slack, law
         )
+
+
+def theorem7_case(tally: Tally, steps: int, total: float) -> None:
+    """Theorem 7, an equality for N(0, 1): from above and from below."""
+    gamma = Line(np.full(2, 0.5), np.zeros(2), np.ones(2))
+    truths = {"ddpm": frozen_kl(gamma, np.linspace(0, total, steps + 1), relative=False)}
+    if steps < 5:
+        truths["cld"] = Phase(gamma).path_kl(steps, total)
+    for process, truth in truths.items():
+        stated = theorem7(1, steps, time=total, process=process)
+        tally.add(f"theorem7 {process}", truth, stated, (steps, total))
+        tally.add(f"theorem7 {process}, low end", Truth(stated, truth.slack), truth.value, steps)
 
 
 def rows(tally: Tally) -> list[dict[str, object]]:

@@ -181,8 +181,9 @@ def row_case(tally: Tally, rng: np.random.Generator, law: Law, facts: Facts) -> 
     """Rows of `compare_bounds`: the path KL at the steps that they promise to be enough."""
     tv = float(rng.uniform(0.3, 0.95))
     w2 = math.sqrt(law.second_moment + law.dimension) * float(10 ** rng.uniform(-1, -0.1))
+    error = float(rng.choice([0.0, 10 ** rng.uniform(-3, -1)]))
     try:
-        rows = room.compare_bounds(facts, tv=tv, w2=w2, intrinsic=1)
+        rows = room.compare_bounds(facts, tv=tv, w2=w2, score_error=error, intrinsic=1)
     except InputError:
         tally.silent["compare_bounds, all rows"] += 1
         return
@@ -191,7 +192,7 @@ def row_case(tally: Tally, rng: np.random.Generator, law: Law, facts: Facts) -> 
         if row.bound is None or row.bound.steps > LONGEST_CHAIN[law.dimension]:
             tally.silent[name] += row.paper not in RATES_ALONE
             continue
-        truth = row_truth(law, row.theorem, row.bound)
+        truth = row_truth(law, row.theorem, row.bound, error)
         if truth is None:
             tally.silent[name] += 1
             continue
@@ -199,15 +200,18 @@ def row_case(tally: Tally, rng: np.random.Generator, law: Law, facts: Facts) -> 
         assert row.bound.tv <= tv * (1 + 1e-9), (row, tv)
 
 
-def row_truth(law: Law, theorem: str, bound: Bound) -> Truth | None:
-    """Start and steps of what a row runs, None where they are not computed here."""
+def row_truth(law: Law, theorem: str, bound: Bound, error: float) -> Truth | None:
+    """Start, steps and score error of what a row runs, None where they are not computed here."""
     n, stop, total = bound.steps, bound.stop, bound.time
     if theorem.startswith("theorem6"):
         if n > 6 or not law.lines:
             return None
         noised = law if stop == 0 else noised_law(law, stop)
         phase = Phase(noised)
-        return plus(phase.start_kl(total - stop), phase.path_kl(n, total - stop))
+        h = (total - stop) / n
+        most = max(phase.moments(h * (j + 1), 0)[1, 1] for j in range(n))
+        wrong = -error / math.sqrt(most) / UP
+        return plus(phase.start_kl(total - stop), phase.path_kl(n, total - stop, wrong))
     levels = np.geomspace(snr(total), snr(stop), n + 1)
     if theorem.startswith(("theorem2", "ei", "strasman")):
         times = np.linspace(stop, total, n + 1)
@@ -216,13 +220,17 @@ def row_truth(law: Law, theorem: str, bound: Bound) -> Truth | None:
         elif theorem in ("strasman2024", "ei-relative-linear"):
             times = room.linear_schedule_times(n, time=total, stop=stop)
         relative = not theorem.startswith("theorem2")
-        return plus(gamma_kl(law, total), frozen_kl(law, times, relative=relative))
-    start = start_kl(law, float(levels[0]))
+        at = [relative_fisher(law, t) if relative else (ou(law, t).fisher, 0.0) for t in times[1:]]
+        wrong = error / max(math.sqrt(max(0.0, sum(x))) for x in at) / UP
+        steps = frozen_kl(law, times, relative=relative, wrong=-wrong if relative else wrong)
+        return plus(gamma_kl(law, total), steps)
+    start, s = start_kl(law, float(levels[0])), levels[:-1]
     if theorem == "ddpm-flow":
-        if n > 12 or not law.lines:
+        if n > 12 or not law.lines or error:
             return None
         return plus(start, flow_kl(law, levels))
-    return plus(start, chain_kl(law, levels, theorem.removesuffix("-intrinsic")))
+    wide = error**2 / (s * (1 + s))  # what a score's error is of a guess
+    return plus(start, chain_kl(law, levels, theorem.removesuffix("-intrinsic"), wide))
 
 
 def noised_law(law: Line | Product, time: float) -> Line | Product:

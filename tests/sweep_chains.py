@@ -32,7 +32,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import expm
-from sweep_laws import Line, Noised, Plane, Product, Truth, twice
+from sweep_laws import Line, Noised, Plane, Product, Truth, legendre, twice
 
 Law = Line | Product | Plane
 DRIFT = np.array([[0.0, -1.0], [1.0, -2.0]])  # dX = -V dt, dV = (X - 2V) dt + 2 dB
@@ -182,7 +182,7 @@ class Phase:
         h = time / steps
 
         def whole(which: int) -> tuple[float, float]:
-            at, weight = np.polynomial.legendre.leggauss((10, 7)[which])
+            at, weight = legendre((10, 7)[which])
             spent = size = 0.0
             for j in range(steps):
                 u = (j + 1) * h

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -44,10 +44,16 @@ def twice(integral: Callable[[int], tuple[float, float]]) -> Truth:
     return Truth(fine, 4 * abs(fine - coarse) + ROUNDING * size)
 
 
+@cache
+def legendre(nodes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return nodes and weights on [-1, 1]."""
+    return np.polynomial.legendre.leggauss(nodes)
+
+
 def panels(mu: np.ndarray, sd: np.ndarray, nodes: int) -> tuple[np.ndarray, np.ndarray]:
     """Return points and weights that resolve every normal of these means and deviations."""
     ends = np.unique((mu[:, None] + sd[:, None] * np.linspace(-REACH, REACH, 19)).ravel())
-    at, weight = np.polynomial.legendre.leggauss(nodes)
+    at, weight = legendre(nodes)
     half = np.diff(ends)[:, None] / 2
     return (ends[:-1, None] + half * (1 + at)).ravel(), (half * weight).ravel()
 

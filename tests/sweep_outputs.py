@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import linprog
-from sweep_laws import Line, Truth
+from sweep_laws import Line, Truth, legendre
 
 FINEST = 4000  # points of a grid
 SHARES = np.concatenate([np.geomspace(1e-9, 1e-3, 40), np.linspace(1e-3, 0.999, 1200)[1:]])
@@ -101,7 +101,7 @@ def output_distances(
     noise, scale = end
     mu, sd = scale * law.mu, scale * np.sqrt(law.v + noise)
     ends = np.unique((mu[:, None] + sd[:, None] * np.linspace(-8, 8, 65)).ravel())
-    at, weight = np.polynomial.legendre.leggauss(4)
+    at, weight = legendre(4)
     half = np.diff(ends)[:, None] / 2
     x, dx = (ends[:-1, None] + half * (1 + at)).ravel(), (half * weight).ravel()
     log_q = law.density(x, noise, scale)
@@ -154,7 +154,7 @@ def plain_quantiles(line: Line) -> np.ndarray:
 def flow_price(line: Line, levels: np.ndarray, which: int = 0) -> tuple[float, float]:
     """Price of ddpm along the flow: sum E|Phi(x) - mean(x)|^2/(2 c^2), Phi by quantiles."""
     spent = size = 0.0
-    at, weight = np.polynomial.legendre.leggauss((8, 6)[which])
+    at, weight = legendre((8, 6)[which])
     for s, t in itertools.pairwise(levels):
         rho = s / t**2  # the square of sigma'^2/sigma
         # panels in every component's own deviations; the flow keeps the mass below a point
