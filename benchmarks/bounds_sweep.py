@@ -113,8 +113,6 @@ def rows(tally: Tally) -> list[dict[str, object]]:
     out: list[dict[str, object]] = []
     for name in sorted({*tally.ratios, *tally.silent}):
         values = np.array(tally.ratios[name])
-        if not len(values) and not tally.silent[name]:
-            continue  # a rate, which has no constants
         known = values[np.isfinite(values)]
         least, middle = (
             (float(known.min()), float(np.median(known))) if len(known) else (None, None)

@@ -191,6 +191,6 @@ STATEMENT = Statement(
     "Theorem 6",
     "CLD has the same guarantee as DDPM, L²dhT, with the score of the velocity alone.",
     "the exact path KL is below both bounds and the start's KL below its own, Monte Carlo in "
-    f"phase space agrees within {K:g} standard errors, and the table in print (9.5) is reproduced.",
+    f"phase space agrees within {K:g} standard errors, and the table in print (9.5) comes out.",
     run,
 )
