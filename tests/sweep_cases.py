@@ -178,7 +178,7 @@ def cld_case(tally: Tally, rng: np.random.Generator, law: Line | Product, facts:
 
 
 def row_case(tally: Tally, rng: np.random.Generator, law: Law, facts: Facts) -> None:
-    """Rows of `compare_bounds` of one paper: the path KL at the steps that promise to be enough."""
+    """Rows of `compare_bounds` of a paper: the path KL at the steps that promise to be enough."""
     tv = float(rng.uniform(0.3, 0.95))
     w2 = math.sqrt(law.second_moment + law.dimension) * float(10 ** rng.uniform(-1, -0.1))
     error = float(rng.choice([0.0, 10 ** rng.uniform(-3, -1)]))
