@@ -11,22 +11,30 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy.optimize import linprog
 from sweep_laws import Line, Truth, legendre
 
-FINEST = 4000  # points of a grid
+FINEST = 2500  # points of a grid, at the most
 SHARES = np.concatenate([np.geomspace(1e-9, 1e-3, 40), np.linspace(1e-3, 0.999, 1200)[1:]])
 MASS = np.concatenate([SHARES, 1 - SHARES[:40][::-1]])
 
 
 @dataclass(frozen=True)
 class Step:
-    """A kernel N(mean(x), c^2)."""
+    """A kernel N(mean(x), c^2), and between which ends the true law is where it begins."""
 
     mean: Callable[[np.ndarray], np.ndarray]
     c2: float
+    span: tuple[float, float]
+
+
+def span_of(law: Line, noise: float) -> tuple[float, float]:
+    """Return the ends of where X + sqrt(noise) z is, eight deviations from every component."""
+    sd = np.sqrt(law.v + noise)
+    return float((law.mu - 8 * sd).min()), float((law.mu + 8 * sd).max())
 
 
 def geometric_steps(law: Line, levels: np.ndarray, sampler: str, wave: float) -> list[Step]:
@@ -39,7 +47,7 @@ def geometric_steps(law: Line, levels: np.ndarray, sampler: str, wave: float) ->
         def mean(x: np.ndarray, s: float = s, r: float = r) -> np.ndarray:
             return r * x + (1 - r) * (law.guess(x, 1 / s) + wave * np.sin(x))
 
-        out.append(Step(mean, r * (1 / s - 1 / t) * (1 + delta * kept)))
+        out.append(Step(mean, r * (1 / s - 1 / t) * (1 + delta * kept), span_of(law, 1 / s)))
     return out
 
 
@@ -58,37 +66,43 @@ def time_steps(law: Line, times: np.ndarray, *, relative: bool, wave: float) -> 
                 return math.exp(-h) * x - 2 * math.expm1(-h) * (score + x)
             return math.exp(h) * x + 2 * math.expm1(h) * score
 
-        out.append(Step(mean, -math.expm1(-2 * h) if relative else math.expm1(2 * h)))
+        c2 = -math.expm1(-2 * h) if relative else math.expm1(2 * h)
+        low, high = span_of(law, noise)
+        out.append(Step(mean, c2, (alpha * low, alpha * high)))
     return out
 
 
 def carried(start: tuple[float, float], steps: Sequence[Step], fineness: float, x: np.ndarray):
-    """Return the log density of the output at x from N(start), None where a grid is too fine."""
-    mean, sd = start
-    here = np.linspace(mean - 8 * sd, mean + 8 * sd, int(32 * fineness))
-    mass = np.exp(-(((here - mean) / sd) ** 2) / 2) / (sd * math.sqrt(2 * math.pi))
-    mass *= here[1] - here[0]
-    for k, step in enumerate(steps):
-        at, c = step.mean(here), math.sqrt(step.c2)
-        if k == len(steps) - 1:
-            break
-        seen = at[mass > 1e-14 * mass.max()]
-        spacing = c / (2 * fineness)
-        low, high = seen.min() - 8 * c, seen.max() + 8 * c
-        # what the next mean does between two points must be resolved as well
-        count = int((high - low) / spacing) + 2
-        if count > FINEST * fineness / 2:
+    """Return the log density of the output at x from N(start), None where a grid is too fine.
+
+    Grids hold where the sampler and where the true law may be; masses are kept as logarithms, for
+    a rare part of the law may lie where hardly any state of the sampler comes from.
+    """
+    (mean, sd), wide = start, 6 + fineness / 2
+    ends, spacing = (mean - wide * sd, mean + wide * sd), sd / (2 * fineness)
+
+    def density(here: np.ndarray) -> np.ndarray:
+        return -(((here - mean) / sd) ** 2) / 2 - math.log(sd * math.sqrt(2 * math.pi))
+
+    for step in steps:
+        low, high = min(ends[0], step.span[0]), max(ends[1], step.span[1])
+        if (high - low) / spacing > FINEST * fineness / 4:
             return None
-        there = np.linspace(low, high, count)
-        rows = np.exp(-(((there[:, None] - at) / c) ** 2) / 2) @ mass
-        mass = rows / (c * math.sqrt(2 * math.pi)) * (there[1] - there[0])
-        here = there
-    if abs(mass.sum() - 1) > 1e-7:
-        return None
-    logs = -(((x[:, None] - at) / c) ** 2) / 2 + np.log(np.maximum(mass, 1e-300))
-    top = logs.max(1)
-    found = top + np.log(np.exp(logs - top[:, None]).sum(1))
-    return found - math.log(c * math.sqrt(2 * math.pi))
+        here = np.arange(low, high, spacing)
+        logs = density(here) + math.log(spacing)
+        at, c = step.mean(here), math.sqrt(step.c2)
+        density = partial(pushed, at, c, logs)
+        likely = at[logs > logs.max() - 40]  # the ends of a grid may be sent far away
+        ends = likely.min() - wide * c, likely.max() + wide * c
+        spacing = c / (2 * fineness)
+    return density(x) if abs(np.exp(logs).sum() - 1) < 1e-7 else None
+
+
+def pushed(at: np.ndarray, c: float, logs: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Return the log density at x of masses e^logs that a kernel N(at, c^2) moves."""
+    terms = logs - (((x[:, None] - at) / c) ** 2) / 2
+    top = terms.max(1)
+    return top + np.log(np.exp(terms - top[:, None]).sum(1)) - math.log(c * math.sqrt(2 * math.pi))
 
 
 def output_distances(

@@ -10,7 +10,13 @@ import pytest
 from sweep_cases import geometric_case, time_case
 from sweep_chains import Phase, chain_kl, frozen_kl, gamma_kl, start_kl, told
 from sweep_laws import Line, Product, Truth, disguised_gaussian, random_law
-from sweep_outputs import lipschitz_distance, output_distances, time_steps, w2_noised
+from sweep_outputs import (
+    geometric_steps,
+    lipschitz_distance,
+    output_distances,
+    time_steps,
+    w2_noised,
+)
 from sweep_tally import Tally, facts_of
 
 from girsanov.paper.bounds import chen2023_ddpm
@@ -102,6 +108,18 @@ def test_the_output_costs_no_more_than_its_path_and_start():
     path = frozen_kl(SKEWED, times, relative=False).value + gamma_kl(SKEWED, 3.0).value
     assert 0.2 * path < kl.value < path
     assert 2 * tv.value**2 < kl.value  # Pinsker
+
+
+def test_a_rare_wide_part_is_not_cut_off():
+    # where the sampler hardly ever comes: its density there is e^-50, and not nothing
+    law = Line(np.array([0.002, 0.998]), np.array([9.0, 1.0]), np.array([25.0, 0.02]))
+    levels = np.geomspace(0.8, 3.0, 5)
+    steps = geometric_steps(law, levels, "ddpm", 0.0)
+    start = (law.mean, levels[0] ** -0.5)
+    kl, tv = output_distances(law, (1 / levels[-1], 1.0), start, steps)
+    path = start_kl(law, levels[0]).value + chain_kl(law, levels, "ddpm").value
+    assert 0.1 * path < kl.value < path
+    assert tv.value < 0.03
 
 
 def test_distances_on_a_line():
