@@ -61,17 +61,21 @@ def stages() -> Iterator[Callable[[str], Progress]]:
 def _lines(name: str) -> Progress:
     """Return a callback that says how far a stage is, and how long the rest will take."""
     start = last = time.monotonic()
+    first: tuple[float, int] | None = None  # what came before says nothing of how fast it goes
 
     def tell(done: int, total: int) -> None:
-        nonlocal last
+        nonlocal first, last
         now = time.monotonic()
-        if now - last < SECONDS or not 0 < done < total:
+        if first is None:
+            first = now, done
+        begun, before = first
+        if now - last < SECONDS or not before < done < total:
             return
-        last, spent = now, now - start
-        left = spent * (total - done) / done
+        last = now
+        left = (now - begun) * (total - done) / (done - before)
         aside(
             f"{name}: {done} of {total} ({100 * done / total:.0f} %), "
-            f"{spent:.0f} s so far, about {left:.0f} s left"
+            f"{now - start:.0f} s so far, about {left:.0f} s left"
         )
 
     return tell
