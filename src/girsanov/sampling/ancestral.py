@@ -68,7 +68,7 @@ class Inner:
         ]
 
     def words(self) -> str:
-        """Return how many moves take two calls and how many one, in brackets, "" if all are alike."""
+        """Return how many moves take two calls, and how many one; "" if all are alike."""
         two, gaussian = (int(x.sum()) for x in (~np.isnan(self.middle), np.isnan(self.flow_to)))
         one = len(self.middle) - two - gaussian
         ways = ((two, "with 2 calls"), (one, "with 1 call"), (gaussian, "of analytic-dpm"))
