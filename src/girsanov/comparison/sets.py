@@ -12,7 +12,6 @@ import numpy as np
 from .._checks import InputError, require, require_count
 from ..data import Dataset, load_data
 from ..data.as_vectors import as_vectors
-from ..data.table.joined_units import joined_units
 from ..law.base import Law
 from ..noise import NoiseSource
 from .jackknife import JACKKNIFE_GROUPS
@@ -114,6 +113,8 @@ class Sets:
         features: Any = "builtin",
     ) -> Sets:
         """Return the sets that `compare` is given; InputError where they do not fit together."""
+        from ..data.table.joined_units import joined_units
+
         drawn_data = data.sample(rows, seed=seed).numpy() if isinstance(data, Law) else data
         real = _dataset(drawn_data)
         drawn = as_vectors(_dataset(samples), real)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._checks import plural
-from ..comparison.result import part_tables, table_cells, table_heads, table_notes, table_title
 from ..ledger.numbers import count, data_name, entry_title, interval_of, number, value_of
 from ..ledger.verdict import advice, cheapest, sampler_share
 from ..ledger.winner import winner
@@ -251,6 +250,15 @@ def comparison_section(comparison: Comparison | None) -> Json | None:
     """Return the measures of samples and data, the parts of those of tables, and their words."""
     if comparison is None:
         return None
+    # what measures need is loaded where there is one
+    from ..comparison.result import (
+        part_tables,
+        table_cells,
+        table_heads,
+        table_notes,
+        table_title,
+    )  # fmt: skip
+
     return {
         "title": table_title(comparison),
         "heads": table_heads(comparison),

@@ -23,7 +23,7 @@ import numpy as np
 from ...montecarlo import mean_estimate
 from ..tables.rank_tests import auc_interval, dealt_p_value, share_below
 from .labels import share_kept
-from .measure import SIGNIFICANT, MeasureRow, Part, TableMeasure
+from .measure import SIGNIFICANT, MeasurePart, MeasureRow, TableMeasure
 from .mmd import square_distances
 
 if TYPE_CHECKING:
@@ -65,16 +65,17 @@ class ClosestMeasure(TableMeasure):
         return "samples lie no closer to these rows than held-out rows do"
 
 
-def _distance(ours: Array, held: Array, sets: Sets) -> Part:
+def _distance(ours: Array, held: Array, sets: Sets) -> MeasurePart:
     low, high = mean_estimate(ours).interval(sets.confidence)
-    return Part("mean distance", "distance", float(ours.mean()), max(0.0, float(low)),
-                float(high), float(held.mean()))  # fmt: skip
+    low = max(0.0, float(low))
+    mean = float(ours.mean())
+    return MeasurePart("mean distance", "distance", mean, low, float(high), float(held.mean()))
 
 
-def _copies(ours: Array, held: Array, sets: Sets) -> Part:
+def _copies(ours: Array, held: Array, sets: Sets) -> MeasurePart:
     same = [int((d < SAME).sum()) for d in (ours, held)]
-    return Part("share of copies", "share", *share_kept(same[0], len(ours), sets.confidence),
-                same[1] / len(held))  # fmt: skip
+    share = share_kept(same[0], len(ours), sets.confidence)
+    return MeasurePart("share of copies", "share", *share, same[1] / len(held))
 
 
 def closest_distances(tables: ThreeTables) -> tuple[Array, Array]:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from ..._checks import figure, plural
 from ...noise import NoiseSource
-from .measure import CUTS, SIGNIFICANT, MeasureRow, Part, TableMeasure
+from .measure import CUTS, SIGNIFICANT, MeasurePart, MeasureRow, TableMeasure
 from .mmd import random_deals
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class ColumnsMeasure(TableMeasure):
         found = column_distances(tables, confidence=sets.confidence, seed=sets.seed)
         cuts = found.real.max(axis=0)
         parts = [
-            Part(
+            MeasurePart(
                 name, "TV" if words else "KS", float(d), max(0.0, float(d - half)),
                 min(1.0, float(d + half)), float(real), float(p),
             )
@@ -123,7 +123,7 @@ def column_distances(
     return ColumnDistances(each[:, 0], half, np.stack(real), p_values, largest_half)
 
 
-def columns_off(parts: Sequence[Part]) -> str:
+def columns_off(parts: Sequence[MeasurePart]) -> str:
     """Return in a sentence which columns are off, by their test."""
     off = [part for part in parts if part.p_value is not None and part.p_value <= SIGNIFICANT]
     if not off:

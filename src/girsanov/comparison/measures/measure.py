@@ -30,7 +30,7 @@ Floor = tuple[float, float, float]  # of two halves of the data: mean, least and
 
 
 @dataclass(frozen=True)
-class Part:
+class MeasurePart:
     """What one column, pair or model gives to a measure of tables, beside the same of real rows.
 
     kind: what the value is; low, high: its interval; p_value: that nothing differs here, allowing
@@ -67,7 +67,7 @@ class MeasureRow:
     floor: Floor | None
     p_value: float | None
     note: str
-    parts: tuple[Part, ...] = ()
+    parts: tuple[MeasurePart, ...] = ()
 
 
 class Measure(ABC):

@@ -17,7 +17,7 @@ import numpy as np
 from ..._checks import figure, plural
 from ..jackknife import Squared, group_count, groups_of, pseudo_values, squared_interval
 from ..tables.dependence import Blocks
-from .measure import Lack, MeasureRow, Part, TableMeasure
+from .measure import Lack, MeasurePart, MeasureRow, TableMeasure
 
 if TYPE_CHECKING:
     from ..._typing import Array
@@ -57,7 +57,7 @@ class PairsMeasure(TableMeasure):
         for k in worst:
             first, second = (blocks.names[side[k]] for side in blocks.pairs)
             at = _squared(squares[:, k]).distance(sets.confidence)
-            parts.append(Part(
+            parts.append(MeasurePart(
                 f"{first} and {second}", "difference", math.sqrt(squares[0, k]), at.low, at.high,
                 float(np.sqrt(cuts[:, k].mean())), None, *map(float, strengths[:, k]),
             ))  # fmt: skip

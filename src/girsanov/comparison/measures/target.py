@@ -27,7 +27,7 @@ from ..._checks import figure, require
 from ...montecarlo import Estimate
 from ..tables.rank_tests import placements
 from ..tables.trees import ENSEMBLE, TreeColumns
-from .measure import Lack, MeasureRow, Part, TableMeasure
+from .measure import Lack, MeasurePart, MeasureRow, TableMeasure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,7 +69,9 @@ class TargetMeasure(TableMeasure):
         for name, side in (("learnt from samples", ours), ("learnt from real rows", real)):
             ends = _estimate([side], side.score, side.influence).interval(sets.confidence)
             parts.append(
-                Part(name, task.kind, side.score, float(ends[0]), float(ends[1]), real.score)
+                MeasurePart(
+                    name, task.kind, side.score, float(ends[0]), float(ends[1]), real.score
+                )
             )
         note = (
             f"{task.kind} of {sets.target} on real rows, by boosted trees that learnt from "
@@ -125,14 +127,14 @@ def _there(rows: Array, tables: ThreeTables, j: int) -> Array:
     return np.asarray(rows[_has_value(rows, tables, j), j])
 
 
-class Answers(NamedTuple):
+class TargetRows(NamedTuple):
     """Rows [n, c] of the other columns, and the target of each [n]."""
 
     x: Array
     y: Array
 
 
-class Learnt(NamedTuple):
+class TargetScore(NamedTuple):
     """A score, its influences of tested rows [m], and the variance (2)."""
 
     score: float
@@ -140,7 +142,7 @@ class Learnt(NamedTuple):
     variance: float
 
 
-def _estimate(sides: Sequence[Learnt], value: float, influence: Array) -> Estimate:
+def _estimate(sides: Sequence[TargetScore], value: float, influence: Array) -> Estimate:
     """Return a score or a difference with its error; the degrees are Welch's and Satterthwaite's.
 
     influence: of the tested rows [m] on the value.
@@ -159,9 +161,9 @@ class Task:
     kind: str
     classes: Array
     trees: TreeColumns
-    samples: Answers
-    real: Answers
-    tested: Answers
+    samples: TargetRows
+    real: TargetRows
+    tested: TargetRows
 
     @classmethod
     def of(cls, tables: ThreeTables, target: str) -> Task:
@@ -178,10 +180,10 @@ class Task:
         answers = []
         for rows in sets:
             kept = rows[_has_value(rows, tables, j)]
-            answers.append(Answers(trees.seen(np.delete(kept, j, axis=1)), kept[:, j]))
+            answers.append(TargetRows(trees.seen(np.delete(kept, j, axis=1)), kept[:, j]))
         return cls(kind, classes, trees, *answers)
 
-    def learnt(self, rows: Answers, seed: int) -> Learnt:
+    def learnt(self, rows: TargetRows, seed: int) -> TargetScore:
         """Return the score of models that learn from rows, each without a part of them."""
         parts = [
             self._score(self._predicted(rows.x[kept], rows.y[kept], seed))
@@ -189,7 +191,7 @@ class Task:
         ]
         scores = np.array([score for score, _ in parts])
         influence = np.mean([part for _, part in parts], axis=0)
-        return Learnt(
+        return TargetScore(
             float(scores.mean()), influence, float(np.square(scores - scores.mean()).sum())
         )
 

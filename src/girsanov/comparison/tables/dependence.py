@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..._typing import Array
     from .three_tables import ThreeTables
 
-MOST_LEVELS, ALL_LEVELS = 20, 1000  # categories of a column, of all; others are one more
+MOST_FEATURES, ALL_FEATURES = 20, 1000  # categories of a column, of all; others are one more
 WORK = 2**32  # multiplications
 
 
@@ -48,7 +48,7 @@ class Blocks:
         parts: list[tuple[str, int, Array | None]] = []
         both = np.concatenate([tables.real, tables.data])
         every = np.concatenate([tables.samples, both])
-        most = int(np.clip(ALL_LEVELS // len(tables.names), 2, MOST_LEVELS))
+        most = int(np.clip(ALL_FEATURES // len(tables.names), 2, MOST_FEATURES))
         for j, (name, words) in enumerate(zip(tables.names, tables.categories, strict=True)):
             values, counts = np.unique(both[:, j], return_counts=True, equal_nan=True)
             gaps = np.isnan(every[:, j])
