@@ -41,9 +41,9 @@ def compare(request: workflow.CompareRequest, *, json: AsJson = False) -> None:
     def view() -> None:
         _print(compared.comparison)
         console.noted(compared.notes)
-        if compared.out is not None:
-            console.wrote(compared.out)
-        then = after_compare(str(request.samples))
+        if (kept := compared.out) is not None:
+            console.wrote(kept)
+        then = after_compare(str(request.samples), None if kept is None else str(kept))
         if then:
             console.next_command(then)
 

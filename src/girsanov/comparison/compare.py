@@ -87,9 +87,9 @@ def compare(samples: Any, data: Any, **options: Unpack[CompareKeywords]) -> Comp
     return Comparison(tuple(measured), compared, _spreads(sets), left_out)
 
 
-def spread_of(samples: Any, data: Any) -> tuple[Spread, ...]:
+def spread_of(samples: Any, data: Any, train: Any = None) -> tuple[Spread, ...]:
     """Return how much of the data's variance samples keep, which `compare` returns as `spread`."""
-    return _spreads(Sets.of(samples, data))
+    return _spreads(Sets.of(samples, data, train))
 
 
 def _spreads(sets: Sets) -> tuple[Spread, ...]:

@@ -140,19 +140,19 @@ def part_tables(comparison: Comparison) -> list[PartTable]:
         shown, first = row.parts[:SHOWN_PARTS], row.parts[0] if row.parts else None
         if first is None:
             continue
-        tested, dependence = first.p_value is not None, first.in_data is not None
-        heads = (row.name, "what", "value", interval, "real rows", *(["p"] if tested else []),
-                 *(["in data", "in samples"] if dependence else []))  # fmt: skip
+        kinds, tested, signed = first.kind, first.p_value is not None, first.in_data is not None
+        heads = [row.name, *(["what"] if kinds else []), "value", interval, "real rows"]
+        heads += [*(["p"] if tested else []), *(["in data", "in samples"] if signed else [])]
         cells = [
             (
-                p.name, p.kind, three_digits(p.value),
+                p.name, *([p.kind] if kinds else []), three_digits(p.value),
                 f"{three_digits(p.low)} .. {three_digits(p.high)}", three_digits(p.real),
                 *([three_digits(p.p_value)] if tested else []),
-                *([three_digits(p.in_data), three_digits(p.in_samples)] if dependence else []),
+                *([three_digits(p.in_data), three_digits(p.in_samples)] if signed else []),
             )
             for p in shown
         ]  # fmt: skip
-        out.append(PartTable(heads, cells, len(row.parts) - len(shown)))
+        out.append(PartTable(tuple(heads), cells, len(row.parts) - len(shown)))
     return out
 
 

@@ -144,6 +144,7 @@ def content(audit: AuditRecord, plans: tuple[Plan, ...], options: PageOptions) -
         "version": audit.facts.girsanov,
         "name": data_name(audit.facts.data_name),
         "exact": audit.facts.exact,
+        "in_units": audit.facts.in_units,
         "known": audit.curve.exact,
         "cannot_tell": [a.cannot_tell() for a in (audit, *others)] if beside or not plans else [],
         "verdict": verdict_section(audit, plans[0], remedies) if plans else None,

@@ -69,13 +69,13 @@ def _distance(ours: Array, held: Array, sets: Sets) -> MeasurePart:
     low, high = mean_estimate(ours).interval(sets.confidence)
     low = max(0.0, float(low))
     mean = float(ours.mean())
-    return MeasurePart("mean distance", "distance", mean, low, float(high), float(held.mean()))
+    return MeasurePart("mean distance", "", mean, low, float(high), float(held.mean()))
 
 
 def _copies(ours: Array, held: Array, sets: Sets) -> MeasurePart:
     same = [int((d < SAME).sum()) for d in (ours, held)]
     share = share_kept(same[0], len(ours), sets.confidence)
-    return MeasurePart("share of copies", "share", *share, same[1] / len(held))
+    return MeasurePart("share of copies", "", *share, same[1] / len(held))
 
 
 def closest_distances(tables: ThreeTables) -> tuple[Array, Array]:

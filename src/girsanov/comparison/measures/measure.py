@@ -33,8 +33,9 @@ Floor = tuple[float, float, float]  # of two halves of the data: mean, least and
 class MeasurePart:
     """What one column, pair or model gives to a measure of tables, beside the same of real rows.
 
-    kind: what the value is; low, high: its interval; p_value: that nothing differs here, allowing
-    for all parts; in_samples, in_data: what it is the difference of.
+    kind: what the value is, where that is no matter of course; low, high: its interval; p_value:
+    that nothing differs here, allowing for all parts; in_samples, in_data: what it is the
+    difference of.
     """
 
     name: str

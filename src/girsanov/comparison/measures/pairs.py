@@ -58,7 +58,7 @@ class PairsMeasure(TableMeasure):
             first, second = (blocks.names[side[k]] for side in blocks.pairs)
             at = _squared(squares[:, k]).distance(sets.confidence)
             parts.append(MeasurePart(
-                f"{first} and {second}", "difference", math.sqrt(squares[0, k]), at.low, at.high,
+                f"{first} and {second}", "", math.sqrt(squares[0, k]), at.low, at.high,
                 float(np.sqrt(cuts[:, k].mean())), None, *map(float, strengths[:, k]),
             ))  # fmt: skip
         note = (

@@ -68,11 +68,8 @@ class TargetMeasure(TableMeasure):
         parts = []
         for name, side in (("learnt from samples", ours), ("learnt from real rows", real)):
             ends = _estimate([side], side.score, side.influence).interval(sets.confidence)
-            parts.append(
-                MeasurePart(
-                    name, task.kind, side.score, float(ends[0]), float(ends[1]), real.score
-                )
-            )
+            within = np.clip(ends, -math.inf if task.kind == "R2" else 0.0, 1.0).tolist()
+            parts.append(MeasurePart(name, task.kind, side.score, *within, real.score))
         note = (
             f"{task.kind} of {sets.target} on real rows, by boosted trees that learnt from "
             f"samples, less that by trees that learnt from {tables.real_words}: "

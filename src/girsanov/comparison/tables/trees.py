@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 MOST_CATEGORIES = 250  # that trees take of a column; rarer ones are one more
 ROUNDS = 200  # trees
+FEWEST_A_LEAF, MOST_A_LEAF = 3, 20  # rows
 ENSEMBLE = ("sklearn.ensemble", "compare")
 
 
@@ -52,6 +53,7 @@ class TreeColumns:
         model = getattr(need(*ENSEMBLE), kind)(
             max_iter=how[1], early_stopping=False, random_state=how[0] % 2**32,
             categorical_features=self.text if self.text.any() else None,
+            min_samples_leaf=int(np.clip(len(rows) // 10, FEWEST_A_LEAF, MOST_A_LEAF)),
         )  # fmt: skip
         return Trees(model.fit(_filled(rows, empty), answers), empty)
 
