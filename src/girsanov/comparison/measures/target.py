@@ -25,8 +25,9 @@ import numpy as np
 
 from ..._checks import figure, require
 from ...montecarlo import Estimate
+from ..jackknife import Interval
 from ..tables.rank_tests import placements
-from ..tables.trees import ENSEMBLE, TreeColumns
+from ..tables.trees import ENSEMBLE, ROUNDS, TreeColumns
 from .measure import Lack, MeasurePart, MeasureRow, TableMeasure
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 LEARNT = 5
 MOST_CLASSES = 50
-TREES_OF_ALL_CLASSES, MOST_ROUNDS, FEWEST_ROUNDS = 400, 100, 10
+TREES_OF_ALL_CLASSES, FEWEST_ROUNDS = 400, 10
 FEWEST_TESTED = 10  # rows that have the target
 
 
@@ -67,9 +68,8 @@ class TargetMeasure(TableMeasure):
         low, high = map(float, apart.interval(sets.confidence))
         parts = []
         for name, side in (("learnt from samples", ours), ("learnt from real rows", real)):
-            ends = _estimate([side], side.score, side.influence).interval(sets.confidence)
-            within = np.clip(ends, -math.inf if task.kind == "R2" else 0.0, 1.0).tolist()
-            parts.append(MeasurePart(name, task.kind, side.score, *within, real.score))
+            ends = side.interval(task.least, sets.confidence)
+            parts.append(MeasurePart(name, task.kind, *ends, real.score))
         note = (
             f"{task.kind} of {sets.target} on real rows, by boosted trees that learnt from "
             f"samples, less that by trees that learnt from {tables.real_words}: "
@@ -138,6 +138,11 @@ class TargetScore(NamedTuple):
     influence: Array
     variance: float
 
+    def interval(self, least: float, confidence: float) -> Interval:
+        """Return the score with its interval, from the least to the most that it can be."""
+        low, high = _estimate([self], self.score, self.influence).interval(confidence)
+        return Interval(self.score, max(least, float(low)), min(1.0, float(high)))
+
 
 def _estimate(sides: Sequence[TargetScore], value: float, influence: Array) -> Estimate:
     """Return a score or a difference with its error; the degrees are Welch's and Satterthwaite's.
@@ -180,6 +185,11 @@ class Task:
             answers.append(TargetRows(trees.seen(np.delete(kept, j, axis=1)), kept[:, j]))
         return cls(kind, classes, trees, *answers)
 
+    @property
+    def least(self) -> float:
+        """The least that the score can be."""
+        return -math.inf if self.kind == "R2" else 0.0
+
     def learnt(self, rows: TargetRows, seed: int) -> TargetScore:
         """Return the score of models that learn from rows, each without a part of them."""
         parts = [
@@ -198,12 +208,10 @@ class Task:
         if len(np.unique(y)) < 2:  # nothing can be learnt
             return np.full(len(test), y[0] if len(y) else truth.mean())
         if self.kind == "R2":
-            return self.trees.regressor(x, y, seed, MOST_ROUNDS).answers(test)
+            return self.trees.regressor(x, y, seed).answers(test)
         if self.kind == "AUC":
-            return self.trees.classifier(x, y == self.classes[1], seed, MOST_ROUNDS).scores(test)
-        rounds = int(
-            np.clip(TREES_OF_ALL_CLASSES // len(self.classes), FEWEST_ROUNDS, MOST_ROUNDS)
-        )
+            return self.trees.classifier(x, y == self.classes[1], seed).scores(test)
+        rounds = int(np.clip(TREES_OF_ALL_CLASSES // len(self.classes), FEWEST_ROUNDS, ROUNDS))
         return self.trees.classifier(x, y, seed, rounds).answers(test)
 
     def _score(self, guess: Array) -> tuple[float, Array]:

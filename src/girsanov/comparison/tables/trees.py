@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from ..._typing import Array
 
 MOST_CATEGORIES = 250  # that trees take of a column; rarer ones are one more
-ROUNDS = 200  # trees
+ROUNDS = 100  # trees
+LEAVES = 8  # of a tree, at most: more learn few rows by heart
 FEWEST_A_LEAF, MOST_A_LEAF = 3, 20  # rows
 ENSEMBLE = ("sklearn.ensemble", "compare")
 
@@ -51,7 +52,8 @@ class TreeColumns:
     def _learnt(self, kind: str, rows: Array, answers: Array, how: tuple[int, int]) -> Trees:
         empty = np.asarray(np.isnan(rows).all(axis=0))  # which no threshold can be found in
         model = getattr(need(*ENSEMBLE), kind)(
-            max_iter=how[1], early_stopping=False, random_state=how[0] % 2**32,
+            max_iter=how[1], max_leaf_nodes=LEAVES, early_stopping=False,
+            random_state=how[0] % 2**32,
             categorical_features=self.text if self.text.any() else None,
             min_samples_leaf=int(np.clip(len(rows) // 10, FEWEST_A_LEAF, MOST_A_LEAF)),
         )  # fmt: skip
