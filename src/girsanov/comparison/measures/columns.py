@@ -20,7 +20,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..._checks import figure, plural
 from ...noise import NoiseSource
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
     from ..._typing import Array
     from ..sets import Sets
     from ..tables.three_tables import ThreeTables
-
-Weights = NDArray[np.float32]  # of rows [N, B]
 
 COLUMN_DEALS = 199
 DRAWN_AGAIN = 200
@@ -137,14 +134,14 @@ def columns_off(parts: Sequence[MeasurePart]) -> str:
     return f"off: {named}{rest}"
 
 
-def _two_sided(members: Array, n: int, m: int) -> Weights:
+def _two_sided(members: Array, n: int, m: int) -> Array:
     """Return weights [N, B] of members of the first set, 1/n, and of the second, -1/m."""
-    return np.asarray(np.where(members > 0, 1 / n, -1 / m), np.float32)
+    return np.where(members > 0, 1 / n, -1 / m)
 
 
-def _drawn_again(n: int, m: int, seed: int) -> Weights:
+def _drawn_again(n: int, m: int, seed: int) -> Array:
     """Return the weights [n + m, B] of rows drawn with replacement, less what they were."""
-    out = np.empty((n + m, DRAWN_AGAIN), np.float32)
+    out = np.empty((n + m, DRAWN_AGAIN))
     source = NoiseSource(seed, "rows drawn again")
     for k in range(DRAWN_AGAIN):
         u = source.uniform(k, 0, n + m)
@@ -162,8 +159,8 @@ def _sorted(values: Array) -> tuple[np.ndarray, np.ndarray]:
     return order, np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
 
 
-def _distance(weights: Weights, order: np.ndarray, starts: np.ndarray, text: bool) -> Array:
+def _distance(weights: Array, order: np.ndarray, starts: np.ndarray, text: bool) -> Array:
     """Return (1) for every column of weights [N, B] of sorted values, [B]."""
-    mass = np.add.reduceat(weights[order], starts, axis=0, dtype=np.float64)
+    mass = np.add.reduceat(weights[order], starts, axis=0)
     size = np.abs(mass).sum(axis=0) / 2 if text else np.abs(mass.cumsum(axis=0)).max(axis=0)
     return np.asarray(size)
