@@ -27,7 +27,7 @@ from ..._checks import figure, require
 from ...montecarlo import Estimate
 from ..jackknife import Interval
 from ..tables.rank_tests import placements
-from ..tables.trees import ENSEMBLE, ROUNDS, TreeColumns
+from ..tables.trees import BOOSTED_TREES, ENSEMBLE, TreeColumns
 from .measure import Lack, MeasurePart, MeasureRow, TableMeasure
 
 if TYPE_CHECKING:
@@ -211,7 +211,9 @@ class Task:
             return self.trees.regressor(x, y, seed).answers(test)
         if self.kind == "AUC":
             return self.trees.classifier(x, y == self.classes[1], seed).scores(test)
-        rounds = int(np.clip(TREES_OF_ALL_CLASSES // len(self.classes), FEWEST_ROUNDS, ROUNDS))
+        rounds = int(
+            np.clip(TREES_OF_ALL_CLASSES // len(self.classes), FEWEST_ROUNDS, BOOSTED_TREES)
+        )
         return self.trees.classifier(x, y, seed, rounds).answers(test)
 
     def _score(self, guess: Array) -> tuple[float, Array]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..._typing import Array
 
 MOST_CATEGORIES = 250  # that trees take of a column; rarer ones are one more
-ROUNDS = 100  # trees
+BOOSTED_TREES = 100  # trees
 LEAVES = 8  # of a tree, at most: more learn few rows by heart
 FEWEST_A_LEAF, MOST_A_LEAF = 3, 20  # rows
 ENSEMBLE = ("sklearn.ensemble", "compare")
@@ -41,11 +41,15 @@ class TreeColumns:
         ]
         return np.stack(parts, axis=1) if parts else np.zeros((len(rows), 0))
 
-    def classifier(self, rows: Array, answers: Array, seed: int, rounds: int = ROUNDS) -> Trees:
+    def classifier(
+        self, rows: Array, answers: Array, seed: int, rounds: int = BOOSTED_TREES
+    ) -> Trees:
         """Return trees that tell classes apart, learnt from rows [n, c] and answers [n]."""
         return self._learnt("HistGradientBoostingClassifier", rows, answers, (seed, rounds))
 
-    def regressor(self, rows: Array, answers: Array, seed: int, rounds: int = ROUNDS) -> Trees:
+    def regressor(
+        self, rows: Array, answers: Array, seed: int, rounds: int = BOOSTED_TREES
+    ) -> Trees:
         """Return trees that predict numbers, learnt from rows [n, c] and answers [n]."""
         return self._learnt("HistGradientBoostingRegressor", rows, answers, (seed, rounds))
 
