@@ -24,16 +24,19 @@ if TYPE_CHECKING:
         help=f"The data to compare with: {DATA_HELP}; or a known distribution, law.json (for "
         "tests)."
     ),
-    by=f"The measure: {one_of(MEASURES)}. Repeat it for more (default: all).",
+    by=f"The measure: {one_of(MEASURES)}. Repeat it for more (default: all that can be had).",
     features="builtin, or a .npz file with your own features of all samples and all data.",
     model="The model. Of the data it was fitted on, only the part kept back is used.",
     train_data="The training data, to look for memorisation.",
+    target="The column of a table to predict, learnt from samples and from real rows.",
+    out="The .json file to keep the comparison in, for `girsanov report --comparison`.",
     rows=Option(min=1, help="Use at most so many rows of each side."),
 )
 def compare(request: workflow.CompareRequest, *, json: AsJson = False) -> None:
     """Show how close SAMPLES are to DATA, with an interval and a floor for each measure.
 
-    The floor is the same distance between two halves of DATA.
+    The floor is the same of real rows: of two halves of DATA, and of tables of training rows where
+    they are known (--model, --train-data). Of tables it says which columns and pairs are off.
     """
     with console.progress("compare") as tick:
         compared = workflow.compare(request, progress=tick)
@@ -41,16 +44,26 @@ def compare(request: workflow.CompareRequest, *, json: AsJson = False) -> None:
     def view() -> None:
         _print(compared.comparison)
         console.noted(compared.notes)
-        then = after_compare(str(request.samples))
+        if (kept := compared.out) is not None:
+            console.wrote(kept)
+        then = after_compare(str(request.samples), None if kept is None else str(kept))
         if then:
             console.next_command(then)
 
     console.result(json, compared.to_json(), view)
+    if compared.replaced:
+        console.replaced("an older comparison", json)
 
 
 def _print(comparison: Comparison) -> None:
     """Print a comparison as a table, and below it what each measure is."""
-    from ..comparison.result import table_cells, table_heads, table_notes, table_title
+    from ..comparison.result import (
+        part_tables,
+        table_cells,
+        table_heads,
+        table_notes,
+        table_title,
+    )  # fmt: skip
 
     terminal = console.console_of()
     terminal.print(table_title(comparison), markup=False)
@@ -58,5 +71,11 @@ def _print(comparison: Comparison) -> None:
     for row in comparison.rows:
         rows.add_row(*table_cells(row))
     terminal.print(rows)
+    for part in part_tables(comparison):
+        worst = table(*part.heads)
+        for cells in part.cells:
+            worst.add_row(*cells)
+        terminal.print()
+        terminal.print(worst)
     for note in table_notes(comparison):
         terminal.print(note, style="dim", markup=False)

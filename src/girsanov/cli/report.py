@@ -17,6 +17,7 @@ NO_BROWSER = "no Chromium was found to draw PNG and PDF files, so only SVG files
     audit=Argument(help="The audit: a file of `girsanov audit`. Several compare their models."),
     plan="A plan: a file of `girsanov plan`. Repeat it for more.",
     samples="The samples: a file of `girsanov sample`.",
+    comparison="A comparison of these samples: a file of `girsanov compare --out`.",
     data="The data to show beside the samples; or a known distribution, law.json (for tests).",
     figures="Also write every figure into this folder as SVG, PNG and PDF, and share.png to post.",
 )

@@ -16,8 +16,8 @@ from ..denoise.pipelines.pipeline import PipelineDenoiser
 from ..planning.tournament.options import TOURNAMENT_CALLS
 from ..planning.tournament.tournament import tournament
 from .requests import PlanRequest
-from .shared.asked_measures import require_measures, require_model_and_data
 from .shared.data_sources import held_out_and_train, read_source
+from .shared.measure_names import require_measures, require_model_and_data
 from .shared.pipelines import captioned, guided, latents_of
 
 if TYPE_CHECKING:

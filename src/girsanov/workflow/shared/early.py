@@ -27,8 +27,8 @@ from ..requests import (
     ReportRequest,
     Request,
 )
-from .asked_measures import require_measures, require_model_and_data
 from .destinations import require_new_folder, require_page, require_place, require_result
+from .measure_names import require_measures, require_model_and_data
 
 
 def check_early(request: Request) -> None:

@@ -1,4 +1,4 @@
-"""Which measures may be asked for, and what a tournament by one needs."""
+"""Names of measures that a command is given, and what a tournament needs, refused early."""
 
 from __future__ import annotations
 
