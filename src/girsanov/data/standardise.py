@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._checks import InputError, require, shown
+from ..volume import Volume, volume_of, whole
 from .units import cast, number_dtype, numeric_rows, reduce_units, restore_units, whole_numbers
 
 if TYPE_CHECKING:
@@ -54,6 +55,11 @@ class Standardisation(ABC):
     @abstractmethod
     def scale_in_units(self) -> float | None:
         """User units in one standardised unit; None when the coordinates do not share one."""
+
+    @property
+    @abstractmethod
+    def volume(self) -> Volume:
+        """What one unit of volume of (1) is in the user's units."""
 
     @abstractmethod
     def encode(self, raw: NDArray[Any]) -> NDArray[np.float32]:
@@ -149,6 +155,11 @@ class VectorStandardisation(Standardisation):
         scales = np.unique(self.scale[self.scale > 0])
         return None if len(scales) > 1 else float(scales.sum())
 
+    @property
+    def volume(self) -> Volume:
+        """By the scale of each column."""
+        return volume_of(self.scale, np.full(len(self.scale), whole(self.dtype.kind)))
+
     def encode(self, raw: NDArray[Any]) -> NDArray[np.float32]:
         """Return equation (1) for raw [b, d] (or [b]): float32 [b, d]."""
         rows = numeric_rows(raw, self.example)
@@ -235,6 +246,12 @@ class ImageStandardisation(Standardisation):
         if self.scale is None:
             return self.high / 2 - self.low / 2
         return float(self.scale.flat[0]) if np.ptp(self.scale) == 0 else None
+
+    @property
+    def volume(self) -> Volume:
+        """By the scale of each pixel."""
+        scales = np.broadcast_to(np.asarray(self._scale, np.float64), self.shape).ravel()
+        return volume_of(scales, np.full(len(scales), whole(self.dtype.kind)))
 
     def encode(self, raw: NDArray[Any]) -> NDArray[np.float32]:
         """Return equation (1) for images [b, *example]: float32 [b, C, H, W]."""

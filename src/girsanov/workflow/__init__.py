@@ -12,6 +12,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .more_requests import LikelihoodRequest as LikelihoodRequest
 from .requests import AuditRequest as AuditRequest
 from .requests import CompareRequest as CompareRequest
 from .requests import DemoRequest as DemoRequest
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from .export_plan import export as export
     from .fit_model import fit as fit
     from .installation import doctor as doctor
+    from .likelihood_of_audit import likelihood as likelihood
     from .plan_sampling import plan as plan
     from .write_report import report as report
 
@@ -42,6 +44,7 @@ _HOME = {
     "export": "export_plan",
     "demo": "digits_demo",
     "doctor": "installation",
+    "likelihood": "likelihood_of_audit",
 }
 
 __all__ = [*_HOME, *(f"{name.capitalize()}Request" for name in _HOME if name != "doctor")]
