@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .auditing import audit as audit
     from .auditing import audit_to as audit_to
     from .basis import Basis as Basis
+    from .checkpoints.monitor import Monitor as Monitor
     from .comparison.compare import compare as compare
     from .comparison.result import Comparison as Comparison
     from .data import Dataset as Dataset
@@ -88,6 +89,7 @@ _HOME = {
     "._checks": ("InputError", "MissingExtra"),
     "._processes": ("Processes", "processes"),
     ".basis": ("Basis",),
+    ".checkpoints.monitor": ("Monitor",),
     ".comparison.compare": ("compare",),
     ".comparison.result": ("Comparison",),
     ".data": ("Dataset", "Standardisation", "load_data", "write_samples"),

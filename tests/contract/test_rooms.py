@@ -16,7 +16,16 @@ ROOMS = [  # top to bottom: a file imports only from rooms above its own, or fro
     *("montecarlo", "_philox", "noise", "basis", "class_moments", "moments", "volume"),
     *("process", "law", "data", "denoise", "comparison"),
     *("error_curve", "score_error", "sampling", "measuring", "train", "path_kl", "ledger"),
-    *("planning", "likelihood", "reporting", "diffusers_export", "audited", "auditing", "paper"),
+    *(
+        "planning",
+        "likelihood",
+        "reporting",
+        "checkpoints",
+        "diffusers_export",
+        "audited",
+        "auditing",
+        "paper",
+    ),
     *("workflow", "cli", "__main__"),
 ]
 LONGEST_CHAIN = 12  # files that load one after the other
@@ -265,7 +274,7 @@ def test_every_file_opens_with_a_docstring(name):
 
 COMMANDS = {  # a command, the call of the workflow behind it, and the public function
     *("audit", "bounds", "compare", "demo", "doctor", "export", "fit", "likelihood", "plan"),
-    *("report", "sample", "verify"),
+    *("checkpoints", "report", "sample", "verify"),
 }
 PROTOCOL = {"run", "STATEMENT"}  # what every file of paper/statements defines; `run` of the CLI
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .more_requests import CheckpointsRequest as CheckpointsRequest
 from .more_requests import LikelihoodRequest as LikelihoodRequest
 from .requests import AuditRequest as AuditRequest
 from .requests import CompareRequest as CompareRequest
@@ -24,6 +25,7 @@ from .requests import SampleRequest as SampleRequest
 
 if TYPE_CHECKING:
     from .audit_model import audit as audit
+    from .compare_checkpoints import checkpoints as checkpoints
     from .compare_samples import compare as compare
     from .digits_demo import demo as demo
     from .draw_samples import sample as sample
@@ -45,6 +47,7 @@ _HOME = {
     "demo": "digits_demo",
     "doctor": "installation",
     "likelihood": "likelihood_of_audit",
+    "checkpoints": "compare_checkpoints",
 }
 
 __all__ = [*_HOME, *(f"{name.capitalize()}Request" for name in _HOME if name != "doctor")]
