@@ -23,18 +23,18 @@ LEVELS = np.geomspace(0.05, 100, 9)
 class Off(ExactDenoiser):
     """The exact denoiser, with its deviation from the mean scaled by `gain`, moved by `shift`.
 
-    fine: only at SNRs above it.
+    fine, coarse: only at SNRs above and below them.
     """
 
     exact = False
 
-    def __init__(self, gain=1.0, shift=0.0, fine=0.0):
+    def __init__(self, gain=1.0, shift=0.0, fine=0.0, coarse=math.inf):
         super().__init__(LAW)
-        self.gain, self.shift, self.fine = gain, shift, fine
+        self.gain, self.shift, self.fine, self.coarse = gain, shift, fine, coarse
 
     def __call__(self, x, snr, label=None):
         m = super().__call__(x, snr, label)
-        if snr < self.fine:
+        if snr < self.fine or snr > self.coarse:
             return m
         mean = torch.as_tensor(LAW.mean).to(m)
         return mean + self.gain * (m - mean) + self.shift
@@ -103,6 +103,18 @@ def test_advice():
     assert better.sentences[1].startswith("Go on: the last 20 % of the training gained")
     worse = series_advice(measured(bench, *[Off(g) for g in (0.5, 1.0, 0.9, 0.8, 0.7)]))
     assert worse.keep == "c1"
+
+
+def test_a_gain_that_a_loss_outweighs_is_said_as_such():
+    coarse, fine = LEVELS < 2, LEVELS >= 50
+    bench = Bench(LAW, levels=LEVELS, examples=300)
+    weights = bench.series(Off()).weights
+    rise = np.array([error(s, 0.5) - error(s) for s in LEVELS])
+    lost = math.sqrt((weights * rise)[coarse].sum() / (weights * rise)[fine].sum())
+    models = [Off(0.5, coarse=2.0)] * 4 + [Off(1 - 0.5 * lost, fine=50.0)]
+    said = series_advice(measured(bench, *models))
+    assert said.stop is None
+    assert "but in all" in said.sentences[1]
     assert worse.sentences[1].startswith("Stop: the last 20 % of the training lost")
 
 

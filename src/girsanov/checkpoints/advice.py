@@ -29,7 +29,8 @@ class SeriesAdvice:
     """The sentences of a series, and the checkpoint to keep.
 
     keep: its name; stop: whether the last fifth of the training gained nothing, None where no
-    checkpoint is of its beginning; sentences: the whole, the first one what to keep.
+    checkpoint is of its beginning, or some levels gained and the whole did not; sentences: the
+    whole, the first one what to keep.
     """
 
     keep: str
@@ -92,14 +93,19 @@ def _last_share(series: TrainingSeries) -> tuple[bool | None, list[str]]:
     share = f"the last {100 * (1 - (before.step or 0) / (last.step or 1)):.0f} % of the training"
     total, levels = series.gain(before, last), series.gain_by_level(before, last)
     looks = len(series.levels) + 1
-    where = _levels_words(series, sure(levels, looks)[0] > 0)
+    better = sure(levels, looks)[0] > 0
+    where = _levels_words(series, better)
     low, high = (float(x) for x in sure(total))
     found = f"{interval_words(total)} between {before.name} and {last.name}"
-    if low > 0 or where:
+    if low > 0:
         at = f", surely at {where}" if where else ""
         return False, [f"Go on: {share} gained {found}{at}."]
     if high < 0:
-        return True, [f"Stop: {share} lost {found}."]
+        lost = f"{interval_words(series.gain(last, before))} between {before.name} and {last.name}"
+        return True, [f"Stop: {share} lost {lost}."]
+    if where:
+        part = number(float(levels.value[better].sum()))
+        return None, [f"{share.capitalize()} gained {part} nats at {where}, but in all {found}."]
     return True, [
         f"Stop: {share} gained nothing that shows at any noise level; in all it gained {found}."
     ]
