@@ -12,7 +12,7 @@ from .options import AsJson, command
 from .tables import labelled, table
 
 if TYPE_CHECKING:
-    from ..likelihood.result import Likelihood
+    from ..likelihood.result import Likelihood, LikelihoodBound
 
 
 @command(
@@ -39,5 +39,10 @@ def _print(found: Likelihood) -> None:
         bits, nats = str(b.bits_per_dimension), f"{b.nats.value:.5g}"
         grid.add_row(b.of, bits, nats, f"{b.continuous_bits.value:.5g}")
     terminal.print(grid)
-    rows = [(b.of, b.law + f", in units of the {b.units}") for b in found.bounds]
+    rows = [(b.of, b.law + _units(b)) for b in found.bounds]
     terminal.print(labelled([*rows, *(("note", note) for note in found.notes)]))
+
+
+def _units(bound: LikelihoodBound) -> str:
+    """Return the units of a density; a probability has none."""
+    return f", in units of the {bound.units}" if "data" in bound.of else ""
