@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .checkpoints.monitor import Monitor as Monitor
     from .comparison.compare import compare as compare
     from .comparison.result import Comparison as Comparison
+    from .comparison.result import load_comparison as load_comparison
     from .data import Dataset as Dataset
     from .data import Standardisation as Standardisation
     from .data import load_data as load_data
@@ -91,7 +92,7 @@ _HOME = {
     ".basis": ("Basis",),
     ".checkpoints.monitor": ("Monitor",),
     ".comparison.compare": ("compare",),
-    ".comparison.result": ("Comparison",),
+    ".comparison.result": ("Comparison", "load_comparison"),
     ".data": ("Dataset", "Standardisation", "load_data", "write_samples"),
     ".denoise.arithmetic": ("in_precision",),
     ".denoise.base": ("Denoiser",),

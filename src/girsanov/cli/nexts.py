@@ -76,8 +76,11 @@ def _nearest_file(name: str, places: Sequence[Path]) -> str:
     return next((str(path) for path in beside if path.exists()), name)
 
 
-def after_compare(samples: str) -> str:
-    """Return the line that reports compared samples, "" where their plan is not known."""
+def after_compare(samples: str, out: str | None = None) -> str:
+    """Return the line that reports compared samples, "" where their plan is not known.
+
+    out: the file that keeps the comparison, if one does.
+    """
     from .._files import read_format
     from ..data.origin import is_of, read_origin
     from ..reporting.code_snippets import after
@@ -89,6 +92,7 @@ def after_compare(samples: str) -> str:
         return ""
     try:
         commands = read_format(plan, "plan")["audit"]["commands"]
-        return after_sample([*map(str, commands), command], samples)
+        line = after_sample([*map(str, commands), command], samples)
+        return line if out is None else f"{line} {shlex.join(['--comparison', out])}"
     except (InputError, KeyError, TypeError, ValueError):
         return ""  # a plan that is gone, was made in Python, or was damaged

@@ -58,7 +58,9 @@ class AuditFacts:
     girsanov: the version; model, data, rows, reference: fingerprints, rows of the data without its
     labels; shape: of one example; exact: whether the denoiser is that of the data's law;
     diameter: of the data about their mean; seconds: of the audit; units: of data whose model has
-    none, as `Standardisation.to_json`; scale: user units in one of the curve; neighbours: examples
+    none, as `Standardisation.to_json`; scale: user units in one of the curve; scored: whether the
+    curve is in normal scores of a table's columns; lineage: which rows of which file the data
+    were; neighbours: examples
     that stood beside the model, or without_neighbours: why none did; flow_calls: network calls for
     steps along the flow, beside `calls`; jitter: of a network that may be asked at any level;
     suspects: rows that decide an audit in doubt; left_out: columns; volume: of the units of the
@@ -103,6 +105,8 @@ class AuditFacts:
     reference: str = ""
     flow_calls: Annotated[int, FieldRule("a number >= 0", lambda value: value >= 0)] = 0
     jitter: Jitter | None = None
+    scored: bool = False
+    lineage: Json | None = None
     suspects: Annotated[tuple[int, ...], FieldRule("row numbers")] = ()
     precision: Precision | None = None
     notes: tuple[str, ...] = ()
@@ -130,6 +134,11 @@ class AuditFacts:
     def planned_steps(self) -> int | None:
         """The number of steps whose discretisation the audit was made to know, if it was."""
         return None if self.precision is None else self.precision.steps
+
+    @property
+    def in_units(self) -> str:
+        """In which units levels, errors and distances are."""
+        return "in normal scores" if self.scored else "in standardised units"
 
     @property
     def identity(self) -> tuple[Any, ...]:

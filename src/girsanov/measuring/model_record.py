@@ -112,6 +112,7 @@ def facts_of(
         scale=None if units is None else units.scale_in_units or None,
         volume=_volume(denoiser, units),
         kind="" if units is None else units.kind,
+        scored=bool(units is not None and units.mixtures), lineage=getattr(data, "lineage", None),
         in_diffusers=_in_diffusers(denoiser), arithmetic=arithmetic_of(denoiser),
         without_neighbours=alone, training_stopped=early and not training.get("out_of_time"),
         neighbours=near, reference="" if reference is None or near else reference.fingerprint,

@@ -258,8 +258,10 @@ class CompareRequest(Request):
     samples: a file of samples; data: what `load_data` takes, or a law's .json; by: names of
     measures, all by default; features: ``builtin``, or a .npz with features of both; model: of the
     data it was fitted on, use the part kept back; train_data: training data, to look for
-    memorisation; labels, class_order, drop, decimal, dates: as in `AuditRequest`; rows: at most so
-    many of each; seed: of all randomness.
+    memorisation; target: a column of a table that trees predict, learnt from samples and from real
+    rows; labels, class_order, drop, decimal, dates: as in `AuditRequest`; rows: at most so
+    many of each; out: a .json for the comparison; force: replace it, whatever it is; seed: of all
+    randomness.
     """
 
     samples: PathLike
@@ -269,12 +271,15 @@ class CompareRequest(Request):
     features: str = "builtin"
     model: PathLike | None = None
     train_data: PathLike | None = None
+    target: str | None = None
     labels: str | None = None
     class_order: str | None = None
     drop: Sequence[str] = ()
     decimal: str | None = None
     dates: str | None = None
     rows: int = 10_000
+    out: PathLike | None = None
+    force: bool = False
     seed: int = 0
 
 
@@ -283,15 +288,16 @@ class ReportRequest(Request):
     """A page of audits, their plans, and samples beside data.
 
     audit: .json files, with several models are compared; plan: .json files; samples: what
-    `sample` wrote; data: what `load_data` takes, or a law's .json; labels, drop, decimal, dates:
-    as in `AuditRequest`; figures: a folder for every figure as a file; out: the page; force:
-    replace out, whatever it is.
+    `sample` wrote; comparison: of these, what `compare` wrote; data: what `load_data` takes, or a
+    law's .json; labels, drop, decimal, dates: as in `AuditRequest`; figures: a folder for every
+    figure as a file; out: the page; force: replace out, whatever it is.
     """
 
     audit: Sequence[PathLike]
     _: KW_ONLY
     plan: Sequence[PathLike] = ()
     samples: PathLike | None = None
+    comparison: PathLike | None = None
     data: PathLike | None = None
     labels: str | None = None
     drop: Sequence[str] = ()
@@ -338,13 +344,3 @@ class DemoRequest(Request):
     minutes: float = 2.5
     network: str = "auto"
     seed: int = 0
-
-
-NO_FID = "frechet is the same formula in features other than Inception's: its numbers are no FID"
-
-
-def require_measures(names: Iterable[str], measures: Iterable[str]) -> None:
-    """Refuse a --by that is none of `measures`, before anything is read."""
-    for name in names:
-        remedy = NO_FID if name.lower() in ("fid", "fréchet") else ""
-        require(name in measures, "--by", f"must be one of {', '.join(measures)}", name, remedy)
