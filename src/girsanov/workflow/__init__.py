@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .draw_samples import sample as sample
     from .export_plan import export as export
     from .fit_model import fit as fit
+    from .init_network import init_network as init_network
     from .installation import doctor as doctor
     from .plan_sampling import plan as plan
     from .write_report import report as report
@@ -42,9 +43,12 @@ _HOME = {
     "export": "export_plan",
     "demo": "digits_demo",
     "doctor": "installation",
+    "init_network": "init_network",
 }
 
-__all__ = [*_HOME, *(f"{name.capitalize()}Request" for name in _HOME if name != "doctor")]
+_PLAIN = ("doctor", "init_network")  # calls without a request
+
+__all__ = [*_HOME, *(f"{name.capitalize()}Request" for name in _HOME if name not in _PLAIN)]
 
 
 def __getattr__(name: str) -> Any:
