@@ -53,6 +53,8 @@ if TYPE_CHECKING:
     from .ledger.entry import Entry as Entry
     from .ledger.entry import kl_from_tv as kl_from_tv
     from .ledger.entry import tv_from_kl as tv_from_kl
+    from .measuring.check import Check as Check
+    from .measuring.check import check as check
     from .montecarlo import Estimate as Estimate
     from .paper.langevin import Langevin as Langevin
     from .paper.langevin import LangevinRun as LangevinRun
@@ -115,6 +117,7 @@ _HOME = {
     ".ledger.entry": ("Entry", "kl_from_tv", "tv_from_kl"),
     ".audited": ("Audit", "load_audit", "verdict"),
     ".ledger.certificate": ("Certificate",),
+    ".measuring.check": ("Check", "check"),
     ".montecarlo": ("Estimate",),
     ".planning.given_grid": ("evaluate_grid",),
     ".planning.make_plan": ("make_plan",),

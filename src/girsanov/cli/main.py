@@ -52,7 +52,7 @@ def run(arguments: Sequence[str]) -> int:
         # a module registers its command on the one app, which lists them in this order
         # isort: off
         from . import bounds, fit, audit, plan, sample, demo, compare  # noqa: F401
-        from . import export, report, verify, init_network  # noqa: F401
+        from . import export, report, verify, check, init_network  # noqa: F401
 
         # isort: on
         from .options import app

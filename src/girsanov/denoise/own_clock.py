@@ -98,7 +98,7 @@ class OwnClock:
     @property
     def whole(self) -> bool:
         """Whether it is told whole numbers."""
-        return self.snrs is not None and self.told in ("t", "reversed")
+        return self.snrs is not None
 
     def x0(self, output: Tensor, x: Tensor, snr: Array) -> Tensor:
         """Return the x0 prediction behind `output`; x [B, *], snr [B] or [1]."""
@@ -109,9 +109,11 @@ class OwnClock:
     @property
     def tellable(self) -> tuple[str, ...]:
         """Those of `TIMES` that this process has."""
+        if self.snrs is not None:
+            return ("t", "reversed")
         of_noise = isinstance(getattr(self.levels, "process", None), VarianceExploding)
-        several = ("t", "log") if of_noise else ("t", "1000t")
-        return several if self.end is None else ("t", "reversed", *several[1:])
+        last = "log" if of_noise else "1000t"
+        return ("t", last) if self.end is None else ("t", "reversed", last)
 
     @property
     def answerable(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .check_request import CheckRequest as CheckRequest
 from .requests import AuditRequest as AuditRequest
 from .requests import CompareRequest as CompareRequest
 from .requests import DemoRequest as DemoRequest
@@ -23,6 +24,7 @@ from .requests import SampleRequest as SampleRequest
 
 if TYPE_CHECKING:
     from .audit_model import audit as audit
+    from .check_model import check as check
     from .compare_samples import compare as compare
     from .digits_demo import demo as demo
     from .draw_samples import sample as sample
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 _HOME = {
     "fit": "fit_model",
     "audit": "audit_model",
+    "check": "check_model",
     "plan": "plan_sampling",
     "sample": "draw_samples",
     "compare": "compare_samples",
