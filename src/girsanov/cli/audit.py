@@ -11,7 +11,7 @@ from .. import workflow
 from .._checks import plural, three_digits
 from .._launched import is_first
 from . import console
-from .nexts import after_audit
+from .nexts import after_audit, check_first
 from .options import DATA_HELP, MODEL, PRECISION, AsJson, command
 from .tables import sparkline
 
@@ -52,7 +52,10 @@ def audit(request: workflow.AuditRequest, *, json: AsJson = False) -> None:
     def view() -> None:
         _print(audited.audit)
         console.wrote(audited.out)
-        console.next_command(after_audit(str(audited.out), steps))
+        if audited.to_check:
+            console.next_command(check_first(request))
+        else:
+            console.next_command(after_audit(str(audited.out), steps))
 
     console.result(json, audited.to_json(), view, audited.verdict)
 

@@ -116,7 +116,9 @@ class Check:
         alike = [w for w in self.nearest if w is not self.told]
         if alike:
             return f"{words}; {' or '.join(w.words for w in alike[:2])} cannot be told from it."
-        after = next(w for w in self.ways if w is not self.told)
+        after = next((w for w in self.ways if w is not self.told and w.speaks), None)
+        if after is None:
+            return f"{words}."
         return f"{words}; the next, {after.words}, has {_times(after.beyond(self.told))} times it."
 
     def to_json(self) -> Json:

@@ -18,6 +18,7 @@ from ..data.id_columns import id_notes
 from ..data.origin import refuse_drawn
 from ..data.table.selected_columns import AsWritten, reading_of
 from ..denoise.arithmetic import in_precision
+from ..denoise.code_file import code_of
 from ..denoise.load import load_model
 from ..denoise.pipelines.pipeline import PipelineDenoiser
 from ..measuring.audit import DEFAULT_LEVELS
@@ -38,10 +39,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AuditResult:
-    """An audit and the file that it was written to."""
+    """An audit and the file that it was written to; to_check: whether the model is the user's own
+    code and so far off that it may be called the wrong way.
+    """
 
     audit: Audit
     out: Path
+    to_check: bool = False
 
     @cached_property
     def verdict(self) -> list[str]:
@@ -73,7 +77,8 @@ def audit(request: AuditRequest, *, progress: Progress | None = None) -> AuditRe
         measured = measured.with_facts(commands=commands)
         measured.save(out, force=True)
         remove_sums(keep)
-    return AuditResult(measured, out)
+    off = code_of(str(request.model)) and (measured.untrained() or measured.broken())
+    return AuditResult(measured, out, bool(off))
 
 
 def _measured(
