@@ -115,7 +115,7 @@ def _say_code(wanted: Mapping[str, Any]) -> None:
     """Say on stderr whose code is about to run: a model that is FILE.py:function."""
     for name in MODELS:
         file, colon, _ = str(wanted.get(name) or "").rpartition(":")
-        if colon and file.endswith(".py"):
+        if colon and file.endswith(".py") and Path(file).is_file():
             warned(f"this runs the code in {file}")
 
 

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from .draw_samples import sample as sample
     from .export_plan import export as export
     from .fit_model import fit as fit
-    from .init_network import init_network as init_network
     from .installation import doctor as doctor
+    from .network_file import init_network as init_network
     from .plan_sampling import plan as plan
     from .write_report import report as report
 
@@ -46,7 +46,7 @@ _HOME = {
     "export": "export_plan",
     "demo": "digits_demo",
     "doctor": "installation",
-    "init_network": "init_network",
+    "init_network": "network_file",
 }
 
 _PLAIN = ("doctor", "init_network")  # calls without a request
