@@ -39,7 +39,8 @@ def test_a_wrong_convention_is_named_on_the_way(girsanov, here):
     text = file.read_text(encoding="utf-8").replace('"-velocity"', '"velocity"')
     file.write_text(text.replace('"reversed"', '"t"'), encoding="utf-8")
     said = girsanov("audit", "network.py:load", "--data", "digits", *FEW)
-    assert "next: girsanov check network.py:load --data digits" in said.out
+    flat = " ".join(said.out.split())
+    assert "note: girsanov check network.py:load --data digits says whether it is called" in flat
     said = girsanov("check", "network.py:load", "--data", "digits")
     flat = " ".join(said.out.split())
     assert 'called the wrong way: with predicts="-velocity", time="reversed" its error is' in flat

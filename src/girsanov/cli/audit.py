@@ -53,9 +53,8 @@ def audit(request: workflow.AuditRequest, *, json: AsJson = False) -> None:
         _print(audited.audit)
         console.wrote(audited.out)
         if audited.to_check:
-            console.next_command(check_first(request))
-        else:
-            console.next_command(after_audit(str(audited.out), steps))
+            console.noted([f"{check_first(request)} says whether it is called the right way"])
+        console.next_command(after_audit(str(audited.out), steps))
 
     console.result(json, audited.to_json(), view, audited.verdict)
 
