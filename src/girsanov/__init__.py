@@ -27,11 +27,9 @@ if TYPE_CHECKING:
     from .data import Standardisation as Standardisation
     from .data import load_data as load_data
     from .data import write_samples as write_samples
-    from .denoise.adapters import from_azula as from_azula
-    from .denoise.adapters import (
-        from_denoising_diffusion_pytorch as from_denoising_diffusion_pytorch,
-    )
-    from .denoise.adapters import from_edm as from_edm
+    from .denoise.adapt import from_azula as from_azula
+    from .denoise.adapt import from_denoising_diffusion_pytorch as from_denoising_diffusion_pytorch
+    from .denoise.adapt import from_edm as from_edm
     from .denoise.arithmetic import in_precision as in_precision
     from .denoise.base import Denoiser as Denoiser
     from .denoise.exact import ExactDenoiser as ExactDenoiser
@@ -98,7 +96,7 @@ _HOME = {
     ".comparison.compare": ("compare",),
     ".comparison.result": ("Comparison",),
     ".data": ("Dataset", "Standardisation", "load_data", "write_samples"),
-    ".denoise.adapters": ("from_azula", "from_denoising_diffusion_pytorch", "from_edm"),
+    ".denoise.adapt": ("from_azula", "from_denoising_diffusion_pytorch", "from_edm"),
     ".denoise.arithmetic": ("in_precision",),
     ".denoise.base": ("Denoiser",),
     ".denoise.exact": ("ExactDenoiser",),

@@ -28,7 +28,7 @@ from .wrapped import try_call
 if TYPE_CHECKING:
     from .base import Denoiser
 
-FORM = re.compile(r"(?P<file>.+\.py)(:(?P<name>.*))?", re.I | re.S)
+CODE_PATH = re.compile(r"(?P<file>.+\.py)(:(?P<name>.*))?", re.I | re.S)
 FUNCTION = "a function without arguments that returns a denoiser, FILE.py:function"
 
 
@@ -54,12 +54,12 @@ def denoiser_of_code(path: str, device: str | None = None) -> Denoiser:
 
 def code_of(path: str) -> str | None:
     """Return the file whose code `path` names, None where it names none."""
-    form = FORM.fullmatch(path)
+    form = CODE_PATH.fullmatch(path)
     return None if form is None else form["file"]
 
 
 def _parts(path: str) -> tuple[Path, str]:
-    form = FORM.fullmatch(path)
+    form = CODE_PATH.fullmatch(path)
     assert form is not None
     file, name = Path(form["file"]), form["name"] or ""
     require(file.is_file(), f"model {path}", "must be an existing file", "no such file")

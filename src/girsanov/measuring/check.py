@@ -31,7 +31,7 @@ from ..montecarlo import Estimate
 from ..noise import NoiseSource
 from .examples import held_out_examples, require_shape
 from .tried_units import Rows, tried_units
-from .ways import Calls, Way, times_of
+from .ways import CallingWay, Calls, times_of
 
 if TYPE_CHECKING:
     from .._typing import Json, Progress
@@ -48,12 +48,12 @@ class Check:
     ways: all of them, the nearest first; calls: examples that the network was shown.
     """
 
-    told: Way
-    ways: tuple[Way, ...]
+    told: CallingWay
+    ways: tuple[CallingWay, ...]
     calls: int
 
     @cached_property
-    def nearest(self) -> tuple[Way, ...]:
+    def nearest(self) -> tuple[CallingWay, ...]:
         """The ways that none beats for certain; of these, those in which the answers matter."""
         best = self.ways[0]
         near = tuple(w for w in self.ways if not w.farther(best))
@@ -175,7 +175,7 @@ def check(
     held_out, rows, aside = _examples(network, data, count, seed)
     label = held_out.batch_labels(rows) if network.classes else None
     called = Calls(network, label, seed)
-    ways: list[Way] = []
+    ways: list[CallingWay] = []
     tried = list(_networks(network, other))
     units = list(tried_units(network, held_out, rows, aside))
     total = len(tried) * len(units) * len(network.clock.tellable)

@@ -40,7 +40,7 @@ FAR = 30.0  # times the line's mean error at a level: farther is no farther wher
 
 
 @dataclass(frozen=True, eq=False)
-class Way:
+class CallingWay:
     """One way of calling a network, and its squared errors.
 
     options: of `girsanov.wrap`, where they differ from what was told; words: the same for people;
@@ -59,39 +59,39 @@ class Way:
     @property
     def ratio(self) -> Estimate:
         """The logarithm of (1)."""
-        return log_ratio(self.errors, self.line)
+        return log_ratio_of_errors(self.errors, self.line)
 
     def times(self) -> tuple[str, str]:
         """Return (1) and its 95 % interval in words."""
         value, low, high = times_of(self.ratio)
         return figure(value), f"{figure(low)} .. {figure(high)}"
 
-    def beyond(self, other: Way) -> Estimate:
+    def beyond(self, other: CallingWay) -> Estimate:
         """Return log r of this way less that of another one."""
-        return log_ratio(self._scaled(self.errors), other._scaled(other.errors))
+        return log_ratio_of_errors(self._scaled(self.errors), other._scaled(other.errors))
 
-    def farther(self, other: Way) -> bool:
+    def farther(self, other: CallingWay) -> bool:
         """Return whether this way is farther than another one for certain."""
         one, two = (np.minimum(w._scaled(w.errors), FAR) for w in (self, other))
-        return surely(log_ratio(one, two))
+        return surely(log_ratio_of_errors(one, two))
 
     @property
     def beaten(self) -> bool:
         """Whether a guess by the data's mean and spread alone is nearer for certain."""
         one, two = (np.minimum(self._scaled(e), FAR) for e in (self.errors, self.simple))
-        return surely(log_ratio(one, two))
+        return surely(log_ratio_of_errors(one, two))
 
     @property
     def speaks(self) -> bool:
         """Whether the network's answers bring it nearer for certain."""
         one, two = (np.minimum(self._scaled(e), FAR) for e in (self.silent, self.errors))
-        return surely(log_ratio(one, two))
+        return surely(log_ratio_of_errors(one, two))
 
     def _scaled(self, errors: Array) -> Array:
         return np.asarray(errors / self.line.mean(axis=1, keepdims=True))
 
 
-def log_ratio(one: Array, two: Array) -> Estimate:
+def log_ratio_of_errors(one: Array, two: Array) -> Estimate:
     """Return mean_k log(mean_i one / mean_i two) of errors [K, n] of the same examples."""
     a, b = one.mean(axis=1, keepdims=True), two.mean(axis=1, keepdims=True)
     tiny = np.finfo(np.float64).tiny
@@ -128,7 +128,9 @@ class Calls:
                 raise
             self.runs += 1
 
-    def ways(self, model: WrappedDenoiser, unit: TriedUnits, told: str, weights: str) -> list[Way]:
+    def ways(
+        self, model: WrappedDenoiser, unit: TriedUnits, told: str, weights: str
+    ) -> list[CallingWay]:
         """Return every reading of the answers of a network that is shown these and told so."""
         clock = replace(model.clock, told=told)
         d = len(unit.moments.mean)
@@ -157,7 +159,7 @@ class Calls:
 
     def _way(
         self, unit: TriedUnits, kind: str, told: str, weights: str, errors: Sequence[list[Array]]
-    ) -> Way:
+    ) -> CallingWay:
         options, words, as_told = dict(unit.options), [unit.words, weights], self.first.clock
         for name, value, before in (
             ("predicts", kind, as_told.predicts), ("time", told, as_told.told)
@@ -166,7 +168,7 @@ class Calls:
                 options[name] = value
                 words.append(f'{name}="{value}"')
         said = ", ".join(filter(None, words)) or "as told"
-        return Way(options, said, *(np.stack(e) for e in errors))
+        return CallingWay(options, said, *(np.stack(e) for e in errors))
 
     def _answer(self, model: WrappedDenoiser, x: Tensor, level: Array, clock: OwnClock) -> Tensor:
         self.calls += len(x)

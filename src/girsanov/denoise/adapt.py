@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .._typing import Array, Tensor
 
 EDM_TIMES = (0.002, 80.0)  # of Karras et al. (2022), where a network does not say
-OBJECTIVES = {"pred_noise": "epsilon", "pred_x0": "x0", "pred_v": "v"}
+LUCIDRAINS_OBJECTIVES = {"pred_noise": "epsilon", "pred_x0": "x0", "pred_v": "v"}
 HALVINGS = 64  # of an interval of times: float64 has no more
 
 
@@ -68,12 +68,12 @@ def from_denoising_diffusion_pytorch(
     absent = [name for name in names if not hasattr(diffusion, name)]
     got = f"{type(diffusion).__name__}, which lacks {', '.join(absent)}"
     require(not absent, "diffusion", "must be a GaussianDiffusion", got)
-    if diffusion.objective not in OBJECTIVES:
-        rule = f"must have an objective of {', '.join(OBJECTIVES)}"
+    if diffusion.objective not in LUCIDRAINS_OBJECTIVES:
+        rule = f"must have an objective of {', '.join(LUCIDRAINS_OBJECTIVES)}"
         refuse("diffusion", rule, diffusion.objective)
     size, channels = diffusion.image_size, int(diffusion.channels)
     sides = (size, size) if isinstance(size, int) else tuple(size)
-    options.setdefault("predicts", OBJECTIVES[diffusion.objective])
+    options.setdefault("predicts", LUCIDRAINS_OBJECTIVES[diffusion.objective])
     options.setdefault("alphas_cumprod", diffusion.alphas_cumprod)
     options.setdefault(
         "learned_sigma", getattr(diffusion.model, "out_dim", channels) == 2 * channels

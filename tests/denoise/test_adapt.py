@@ -7,7 +7,7 @@ from torch import nn
 
 import girsanov as gv
 from girsanov._checks import InputError
-from girsanov.denoise.adapters import AnySchedule
+from girsanov.denoise.adapt import AnySchedule
 from girsanov.denoise.parametrise import from_x0
 
 LAW = gv.GaussianMixture([0.3, 0.7], [[-1.5, 0.5], [1.0, -0.2]], [0.04, 0.15])
