@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     calls=Option(min=1, help="Spend at most so many network calls, of all models."),
     half_width="Know what a plan costs to this share of it (0.03: 3 %), by few calls.",
     steps=Option(min=1, help="Of the plan of --half-width (default: the best number)."),
+    quick=Option(
+        "--quick", help="A first verdict by some 2,600 network calls, and how sure it is."
+    ),
     guidance="Weight of classifier-free guidance, for pipelines; 1 is none.",
     reference="A better model, for a higher bound on MODEL's error.",
     batch_size=Option(min=1, help="Examples a network call (default: up to 512)."),

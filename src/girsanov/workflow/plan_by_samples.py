@@ -16,7 +16,8 @@ from ..denoise.load import load_model
 from ..denoise.pipelines.pipeline import PipelineDenoiser
 from ..planning.tournament.options import TOURNAMENT_CALLS
 from ..planning.tournament.tournament import tournament
-from .requests import PlanRequest, require_measures
+from .requests import PlanRequest
+from .shared.asked_measures import require_measures
 from .shared.data_sources import held_out_and_train, read_source
 from .shared.pipelines import captioned, guided, latents_of
 
