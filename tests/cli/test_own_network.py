@@ -82,3 +82,30 @@ def test_mistakes_are_one_line(mistake, here):
         "check", "mine.py:load", "--data", "x.npy", "--examples", "3"
     )
     assert (here / "mine.py").read_text() == "x = 1\n"
+
+
+OWN = """
+import torch
+import girsanov as gv
+
+def load():
+    network = torch.nn.Linear(2, 2)
+    torch.nn.init.eye_(network.weight)
+    return gv.wrap(lambda x, t: network(x), (2,), times=(0.1, 10.0), weights={})
+"""
+
+
+def test_network_names_the_model_of_every_command(girsanov, mistake, here):
+    (here / "own.py").write_text(OWN)
+    np.save("x.npy", np.random.default_rng(1).gamma(2.0, size=(200, 2)))
+    named = ("--network", "own.py:load")
+    assert girsanov("audit", "--data", "x.npy", *named, *FEW).code == 0
+    assert girsanov("plan", "audit.json", "--steps", "2", "--network=own.py:load").code == 0
+    draw = ("--plan", "plan.json", "--count", "30", "--out", "s.npy")
+    assert girsanov("sample", *named, *draw).code == 0
+    assert girsanov("compare", "s.npy", "x.npy", "--by", "sliced-w2", *named).code == 0
+    assert girsanov("check", *named, "--data", "x.npy").code == 0
+    assert "--network: must be FILE.py:function; got mlp" in mistake(
+        "audit", "--data", "x.npy", "--network", "mlp"
+    )
+    assert "--network: must be FILE.py:function; got nothing" in mistake("audit", "--network")

@@ -53,7 +53,7 @@ Force = Annotated[
 ]
 MODEL = Argument(
     help="A model folder, a diffusers pipeline (its folder, or hub:owner/name), a law in a .json "
-    "file, or FILE.py:function, your own code, which is run and returns a denoiser."
+    "file, or [--network] FILE.py:function, your own code, which is run and returns a denoiser."
 )
 PRECISION = "Of matrix products in the network: float32, bfloat16 or float16."
 Words = ParameterInfo | str  # of an option; a text is its help
