@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from typer import Argument, Option
 
 from .. import workflow
+from .._checks import shown
 from . import console
 from .options import DATA_HELP, AsJson, command
 from .tables import table
@@ -48,5 +49,7 @@ def _print(done: Check) -> None:
         markup=False,
     )
     if done.options:
-        given = ", ".join(f"{name}={value!r}" for name, value in done.options.items())
+        given = ", ".join(
+            f"{name}={shown(repr(value), 160)}" for name, value in done.options.items()
+        )
         terminal.print(f"in gv.wrap: {given}", soft_wrap=True, markup=False)
