@@ -39,6 +39,7 @@ FULL = [
     workflow.LikelihoodRequest("audit.json", plan="plan.json"),
     workflow.CheckpointsRequest(["a", "b"], data="x.npy", examples=64, train_data="t.npy",
                                 page="p.html", drop=["id"]),
+    workflow.CheckRequest("net.py:load", data="digits", other="net.py:raw", examples=20, seed=3),
 ]  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from .formats.registry import FORMATS, data_format_of, suffixes
 from .table.selected_columns import AsWritten, Wanted, WrittenKeywords
 from .table.tables import CATEGORY_LIMIT, column, frame_columns
 from .table.values import Categories, Gapped
+from .torch_sets import is_of_torch, read_set
 
 SHEETS = (".xlsx", ".xls", ".xlsm", ".ods", ".numbers")
 
@@ -42,7 +43,8 @@ def load_data(
     folder of images (sub-folders are labels), of `.npy` or of `.parquet` files (their rows end
     to end), or of a saved Hugging Face data set; ``hub:owner/name@split``, the only thing that
     is ever fetched; the word ``digits`` (scikit-learn's); a NumPy array (structured: a table), a
-    torch tensor, or a data frame. Arrays are not copied.
+    torch tensor, or a data frame, which are not copied; a data set or loader of torch, or a
+    generator of batches, with or without labels, which is read once into memory.
     labels: a table's column, a `.npz`'s array, or one label per row [n] (whole numbers or text).
     drop: columns of a table to leave out, unread; only: or those to keep (and the labels). What
     was left out is recorded in a model that is fitted on it, and like, such a model, leaves out
@@ -119,7 +121,11 @@ def _from_memory(source: Any, wanted: Wanted, what: str) -> Loaded:
         return from_columns(frame_columns(source, what, wanted), wanted, what)
     if hasattr(source, "to_numpy"):
         return from_array(np.asarray(source.to_numpy()), wanted, what)
-    refuse("source", f"must be a path ({accepted()}), an array, a tensor or a data frame", what)
+    if is_of_torch(source):
+        values, labels = read_set(source, what)
+        return from_array(values, wanted, what)._replace(labels=labels)
+    refuse("source", f"must be a path ({accepted()}), an array, a tensor, a data frame, or a data "
+           "set or loader of torch", what)  # fmt: skip
 
 
 def _tensor_array(tensor: Any) -> NDArray[Any]:

@@ -92,20 +92,20 @@ class FitRequest(Request):
 class AuditRequest(Request):
     """A model to be measured on held-out data; of its training file the part kept back is used.
 
-    model: a model folder, a diffusers pipeline (a folder, or hub:owner/name) or a law's .json;
-    data: what `load_data` takes, or a law's .json; out: the audit's .json; train_data: training
-    data, to measure memorisation; labels, drop: columns of the classes, and to leave out; decimal,
-    dates: as in `FitRequest`; class_order: of classes that are numbers, ``number`` (default) or
-    ``text``; examples, levels, draws: how many examples, noise levels and noise paths an example;
-    trajectories: of the teacher, to plan ODE samplers on; flow: calls a level and example for
-    steps along the flow
-    (default 2, and 0 with calls); calls: network calls at most, which are then shared
-    out between levels and examples; half_width, steps: or measure until the discretisation of a
-    plan of so many steps (by default the best number) is known to this share of itself;
-    guidance: weight of a pipeline's guidance, 1 for none; reference: a better model, for a higher
-    bound on the score error; batch_size: examples a network call; device: cpu, cuda, cuda:1, ...;
-    precision, compile: of the network, which is then measured beside itself in float32; seed: of
-    all randomness; force: replace out, and begin anew.
+    model: a model folder, a diffusers pipeline (a folder, or hub:owner/name), a law's .json, or
+    FILE.py:function, code that is run and returns a denoiser; data: what `load_data` takes, or a
+    law's .json; out: the audit's .json; train_data: training data, to measure memorisation;
+    labels, drop: columns of the classes, and to leave out; decimal, dates: as in `FitRequest`;
+    class_order: of classes that are numbers, ``number`` (default) or ``text``; examples, levels,
+    draws: how many examples, noise levels and noise paths an example; trajectories: of the
+    teacher, to plan ODE samplers on; flow: calls a level and example for steps along the flow
+    (default 2, and 0 with calls); calls: network calls at most, which are then shared out between
+    levels and examples; half_width, steps: or measure until the discretisation of a plan of so
+    many steps (by default the best number) is known to this share of itself; quick: 9 levels, 100
+    examples and 1 draw, for a first verdict; guidance: weight of a pipeline's guidance, 1 for
+    none; reference: a better model, for a higher bound on the score error; batch_size: examples a
+    network call; device: cpu, cuda, cuda:1, ...; precision, compile: of the network, which is then
+    measured beside itself in float32; seed: of all randomness; force: replace out, and begin anew.
     """
 
     model: PathLike
@@ -126,6 +126,7 @@ class AuditRequest(Request):
     calls: int | None = None
     half_width: float | None = None
     steps: int | None = None
+    quick: bool = False
     guidance: float = 1.0
     reference: PathLike | None = None
     batch_size: int | None = None
