@@ -129,16 +129,17 @@ def test_a_table_of_one_series_a_row(tmp_path):
     assert list(pd.read_csv(tmp_path / "s.csv").columns) == list(frame.columns[:-1])
     back = load_data(tmp_path / "s.csv", like={"reading": {"rows": "series"}})
     np.testing.assert_allclose(back.raw(slice(None)), values, rtol=1e-5)
-    with pytest.raises(InputError, match="'kind'.*must hold numbers alone.*got text.*--drop kind"):
+    with pytest.raises(InputError, match=r"'kind'.*numbers alone.*got text.*--drop kind"):
         load_data(tmp_path / "x.csv", rows="series")
     frame.loc[3, "hour 2"] = np.nan
-    with pytest.raises(InputError, match="'hour 2'.*must hold numbers alone.*got gaps"):
+    with pytest.raises(InputError, match=r"'hour 2'.*must hold numbers alone.*got gaps"):
         load_data(frame.drop(columns="kind"), rows="series")
 
 
 def test_files_keep_shape_and_type(tmp_path):
-    for name, shape, rows in (("a", (12, 9), "series"), ("b", (12, 2, 9), "series"),
-                              ("c", (12, 2, 5, 6, 7), None), ("d", (12, 5, 6, 7), None)):  # fmt: skip
+    every = [((12, 9), "series"), ((12, 2, 9), "series"), ((12, 2, 5, 6, 7), None),
+             ((12, 5, 6, 7), None)]  # fmt: skip
+    for name, (shape, rows) in zip("abcd", every, strict=True):
         x = RNG.normal(size=shape).astype(np.float32)
         np.save(tmp_path / f"{name}.npy", x)
         data = load_data(tmp_path / f"{name}.npy", rows=rows)
@@ -158,7 +159,7 @@ def test_files_keep_shape_and_type(tmp_path):
 
 
 def test_pictures_and_digits_are_no_series(tmp_path):
-    with pytest.raises(InputError, match="digits: must be an array .* to be series"):
+    with pytest.raises(InputError, match=r"digits: must be an array .* to be series"):
         load_data("digits", rows="series")
 
 

@@ -12,7 +12,7 @@ from girsanov.data.lineage import shared_rows
 from girsanov.denoise.load import load_model
 from girsanov.denoise.network import weights_of
 from girsanov.law.mixture import GaussianMixture
-from girsanov.train import TrainOptions, fit
+from girsanov.train import TrainOptions, counters, fit
 from girsanov.train import loop as loop_module
 
 SMALL = TrainOptions(width=16, depth=1, evaluations=5)
@@ -111,8 +111,8 @@ def script_evaluations(monkeypatch, script):
 
 
 def test_early_stopping_keeps_the_best(tmp_path, monkeypatch):
-    monkeypatch.setattr(loop_module, "JUDGED_EVALUATIONS", 5)
-    monkeypatch.setattr(loop_module, "JUDGED_STEPS", 10)
+    monkeypatch.setattr(counters, "JUDGED_EVALUATIONS", 5)
+    monkeypatch.setattr(counters, "JUDGED_STEPS", 10)
     seen = script_evaluations(monkeypatch, [9.0, 5.0, 3.0, 4.0, 3.5, 8.0, 1.0])
     options = TrainOptions(width=16, depth=1, evaluations=10, patience=3)
     model = fit(table(), out=tmp_path / "m", steps=20, batch_size=16, options=options)

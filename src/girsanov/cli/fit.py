@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from .._typing import Json
     from ..workflow.fit_model import FitResult
 
+PICTURE_AXES = 3  # [C, H, W]
+
 
 @command(
     workflow.FitRequest,
@@ -76,6 +78,8 @@ def _print(fitted: FitResult, then: str) -> None:
         advice = f"it is no better than before training: {_advice(run)}"
         terminal.print(advice, style="yellow", markup=False)
     console.wrote(fitted.out)
+    if run["network"] == "conv" and len(fitted.model.shape) == PICTURE_AXES:
+        terminal.print("diffusers does not open it: --network unet makes a folder that it does")
     console.next_command(then)
 
 

@@ -50,6 +50,8 @@ def load_data(
     name: what to call it in reports; the file's name by default. class_order: which class of a
     pipeline without class names a label is that is a whole number: by ``number``, or sorted as
     ``text``, as loaders of image folders number folders 0, 1, 10, 11, 2, ...
+    rows: ``series`` where rows of numbers ([n, L], [n, C, L], a table) are series; what arrays of
+    more axes are taken for is in `layouts.py`. decimal, dates: as `AsWritten` says.
     Raises InputError, one line, for whatever cannot be used.
     """
     path = isinstance(source, str | Path)

@@ -44,8 +44,6 @@ BAD_STEPS = 20  # in a row whose loss is not finite before training gives up
 VALIDATION_LEVELS = 17
 VALIDATION_SHARE = 0.1  # of the time, at most
 EVALUATIONS, FEWEST_VALIDATED = 20, 32  # in a run if they can be afforded; examples of each
-JUDGED_EVALUATIONS, JUDGED_STEPS = 10, 300  # before which no evaluation decides anything
-HARMFUL = 2.0  # standard errors by which a short run may end above where it began
 STREAMS = ("noise", "level", "label", "shuffle", "complement")  # of the random numbers
 
 
@@ -202,7 +200,8 @@ class Trainer:
                     if keep:
                         keep()
                 if self.counters.step >= steps or late or self.stale():
-                    self._keep_last_unless_judged()
+                    if self.counters.take_last():
+                        self.best = [w.clone() for w in self.average]
                     self.counters.stopped = True
                     return
                 self._timed_step()
@@ -217,25 +216,8 @@ class Trainer:
         """Return whether validation has not improved for as long as the options allow."""
         # the averaged weights of a young run trail behind, so its first half is never judged
         c = self.counters
-        old = self._judged() and c.step >= self.steps / 2
+        old = c.judged and c.step >= self.steps / 2
         return self.options.early_stopping and old and c.stale >= self.options.patience
-
-    def _judged(self) -> bool:
-        """Return whether there was enough, beyond the first evaluation, to choose among."""
-        c = self.counters
-        return len(c.log) > JUDGED_EVALUATIONS and c.step >= JUDGED_STEPS
-
-    def _keep_last_unless_judged(self) -> None:
-        """Take the last weights for the best of a run that is too short to say which are.
-
-        Not so where they are worse than those of the start by more than chance.
-        """
-        c = self.counters
-        start, se = (c.log[0][name] or 0.0 for name in ("held_out_ledger", "se"))
-        value = c.log[-1]["held_out_ledger"]
-        if not self._judged() and value is not None and value <= start + HARMFUL * se:
-            c.best, c.best_step, c.stale = value, c.step, 0
-            self.best = [w.clone() for w in self.average]
 
     def _due(self, every: int) -> bool:
         step, log = self.counters.step, self.counters.log
