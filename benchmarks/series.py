@@ -110,7 +110,7 @@ def fitted(x, given, seed, who):
     if out:
         audit.save(out / "audit.json")
     plan = audit.plan(steps=given.steps) if given.steps else audit.plan()
-    samples = model.standardisation.decode(gv.sample(model, plan, len(x), seed=seed))
+    samples = gv.sample(model, plan, len(x), seed=seed)
     run = model.training
     network = f"{run['network']} {run['options']['width'] or ''}".strip()
     words = f"{network}, {run['steps_run']} x {run['batch_size']}, {len(plan.levels)} steps"

@@ -55,8 +55,7 @@ class FitRequest(Request):
     that may mean two things, as in `load_data`; series: rows of numbers are series; network:
     ``auto``, ``mlp``, ``columns``, ``conv`` or ``unet``; width: of its finest level; process:
     ``vp`` or ``cld``; objective: ``edm`` or ``ledger``; batch_size: examples a step; precision,
-    compile: of matrix products, ``float32`` or ``bfloat16``, and by torch.compile; seed: of all
-    randomness; resume: go on with the run in out.
+    compile: ``float32`` or ``bfloat16``, torch.compile; seed: of all randomness; resume: go on.
     """
 
     data: PathLike
