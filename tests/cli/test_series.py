@@ -55,6 +55,7 @@ def test_from_file_to_page(girsanov, here, shape, told, seen, shown):
     assert page.code == 0, page.err
     text = (here / "report.html").read_text()
     assert shown in text
+    assert "Single values" in text or "single values" in text
     gv.report(gv.load_audit("audit.json"), samples=samples, data=gv.load_data("x.npy"),
               out="again.html")  # fmt: skip
     assert shown in (here / "again.html").read_text()

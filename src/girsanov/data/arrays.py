@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._checks import require
-from .channel_units import channel_units
-from .layouts import PICTURES, SERIES, Layout, in_words, layout_of, shape_seen
+from .layouts import PICTURE_LAYOUTS, SERIES_LAYOUTS, Layout, layout_of, shape_seen, taken_for
 from .rows import (
     Index,
     RowSource,
@@ -106,12 +105,12 @@ class ArrayRows(RowSource):
     @property
     def are_series(self) -> bool:
         """Whether each row is a series."""
-        return self.layout in SERIES
+        return self.layout in SERIES_LAYOUTS
 
     @property
     def note(self) -> str | None:
         """What was taken for channels and axes, where a user may have meant others."""
-        return in_words(self.values.shape[1:], self.layout)
+        return taken_for(self.values.shape[1:], self.layout)
 
     def as_series(self, what: str) -> ArrayRows:
         """Return vectors [n, L] as series, other rows as they are."""
@@ -133,7 +132,9 @@ class ArrayRows(RowSource):
         if self.layout is None:
             columns = column_statistics(self._chunks(index))
             return VectorStandardisation(example, dtype, columns.mean, columns.deviation)
-        if self.layout not in PICTURES:
+        if self.layout not in PICTURE_LAYOUTS:
+            from .channel_units import channel_units  # which arrays of other kinds do without
+
             return channel_units(self._chunks(index), example, self.layout, dtype, self.names)
         low, high = picture_range(*value_range(self._chunks(index)), dtype)
         return ImageStandardisation(example, self.layout, dtype, low, high)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._checks import require
-from .layouts import SERIES, VOLUMES, Layout, as_given, channels_first, shape_seen
+from .layouts import CHANNEL_LAYOUTS, Layout, as_given, channels_first, shape_seen
 from .rows import column_statistics
 from .standardise import UNITS, Standardisation
 from .units import cast, number_dtype, numeric_rows, reduce_units, restore_units, whole_numbers
@@ -41,7 +41,7 @@ class ChannelStandardisation(Standardisation):
 
     def __post_init__(self) -> None:
         """Refuse numbers that do not fit together."""
-        fits = self.layout in (*SERIES, *VOLUMES) and len(self.example) == len(self.layout)
+        fits = self.layout in CHANNEL_LAYOUTS and len(self.example) == len(self.layout)
         rule = "must have a shape and a layout of series or volumes that agree"
         require(fits, UNITS, rule, (self.example, self.layout))
         channels, shapes = self.shape[0], (self.mean.shape, self.scale.shape)

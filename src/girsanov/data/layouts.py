@@ -23,11 +23,12 @@ from numpy.typing import NDArray
 from .._checks import plural, refuse, require
 
 Layout = Literal["hw", "hwc", "chw", "l", "cl", "lc", "dhw", "cdhw"]
-PICTURES: tuple[Layout, ...] = ("hw", "hwc", "chw")
-SERIES: tuple[Layout, ...] = ("l", "cl", "lc")
-VOLUMES: tuple[Layout, ...] = ("dhw", "cdhw")
+PICTURE_LAYOUTS: tuple[Layout, ...] = ("hw", "hwc", "chw")
+SERIES_LAYOUTS: tuple[Layout, ...] = ("l", "cl", "lc")
+VOLUME_LAYOUTS: tuple[Layout, ...] = ("dhw", "cdhw")
+CHANNEL_LAYOUTS = (*SERIES_LAYOUTS, *VOLUME_LAYOUTS)  # whose units are those of each channel
 CHANNELS = (1, 3, 4)  # of pictures
-ROWS = ("series",)  # what rows may be asked to be
+ROW_KINDS = ("series",)  # what rows may be asked to be
 FEWEST_VALUES = 2  # of a series
 SHALLOWEST = 5  # of volumes without an axis of channels
 
@@ -79,8 +80,9 @@ def _of_four_axes(shape: tuple[int, ...], what: str) -> Layout:
 
 def layout_between(example: tuple[int, ...], shape: tuple[int, ...]) -> Layout | None:
     """Return the layout of series or volumes `example` that a model sees as `shape`, or None."""
-    found = (*SERIES, *VOLUMES)
-    fit = (x for x in found if len(x) == len(example) and shape_seen(example, x) == shape)
+    fit = (
+        x for x in CHANNEL_LAYOUTS if len(x) == len(example) and shape_seen(example, x) == shape
+    )
     return next(fit, None)
 
 
@@ -102,12 +104,12 @@ def as_given(x: NDArray[Any], layout: Layout) -> NDArray[Any]:
     return x[:, 0] if at < 0 else np.ascontiguousarray(np.moveaxis(x, 1, 1 + at))
 
 
-def in_words(example: tuple[int, ...], layout: Layout | None) -> str | None:
+def taken_for(example: tuple[int, ...], layout: Layout | None) -> str | None:
     """Return what was taken for channels and axes, where a user may have meant others."""
-    if layout is None or layout in (*PICTURES, "l"):
+    if layout is None or layout in (*PICTURE_LAYOUTS, "l"):
         return None
     channels, *sides = shape_seen(example, layout)
-    if layout in SERIES:
+    if layout in SERIES_LAYOUTS:
         return f"read as series of {plural(sides[0], 'value')} in {plural(channels, 'channel')}"
     size = " x ".join(map(str, sides))
     return f"read as volumes of {size} values in {plural(channels, 'channel')}"

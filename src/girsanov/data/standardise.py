@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._checks import InputError, require, shown
-from .layouts import PICTURES, Layout, as_given, channels_first, shape_seen
+from .layouts import PICTURE_LAYOUTS, Layout, as_given, channels_first, shape_seen
 from .units import cast, number_dtype, numeric_rows, reduce_units, restore_units, whole_numbers
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ class ImageStandardisation(Standardisation):
 
     def __post_init__(self) -> None:
         """Refuse numbers that do not fit together."""
-        fits = self.layout in PICTURES and len(self.example) == len(self.layout)
+        fits = self.layout in PICTURE_LAYOUTS and len(self.example) == len(self.layout)
         rule = "must have an image shape and layout that agree"
         require(fits, UNITS, rule, (self.example, self.layout))
         ordered = math.isfinite(self.low) and math.isfinite(self.high) and self.low <= self.high

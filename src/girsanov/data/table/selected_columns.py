@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from ..._checks import refuse, require, require_choice
-from ..layouts import ROWS
+from ..layouts import ROW_KINDS
 from .values import Values
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ Columns = dict[str, Values | None]  # the columns of a table by name; None: left
 
 
 DAY_ORDERS = ("day-first", "month-first")
-CHOICES = {"decimal": (".", ","), "dates": DAY_ORDERS, "rows": ROWS}
+CHOICES = {"decimal": (".", ","), "dates": DAY_ORDERS, "rows": ROW_KINDS}
 READING = ("labels", "array", *CHOICES)  # what a model remembers of how its data was read
 
 

@@ -23,7 +23,7 @@ from ...data import Dataset
 from ...data.arrays import picture_range
 from ...data.layouts import channels_first, layout_between, layout_of
 from .marginals import Column, histogram, pair_figure
-from .series import Lines, series_figures
+from .series import SeriesFigure, series_figures
 from .svg import el
 from .volumes import middle_slices, words_of
 
@@ -65,7 +65,7 @@ class Pictures:
     """
 
     grids: tuple[Grid, ...] = ()
-    lines: tuple[Lines, ...] = ()
+    lines: tuple[SeriesFigure, ...] = ()
     note: str = ""
     histograms: tuple[Markup, ...] = ()
     names: tuple[str, ...] = ()  # of the columns of these

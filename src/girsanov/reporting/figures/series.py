@@ -23,18 +23,18 @@ TAIL = 0.001  # share of the numbers on either side that the scale may leave out
 
 
 @dataclass(frozen=True)
-class Lines:
+class SeriesFigure:
     """Series of one set: its caption and its figure."""
 
     caption: str
     figure: Markup
 
 
-def series_figures(sets: dict[str, Array]) -> tuple[tuple[Lines, ...], str]:
+def series_figures(sets: dict[str, Array]) -> tuple[tuple[SeriesFigure, ...], str]:
     """Return a figure for each set of series [n, C, L] by name, and what all of them show."""
     low, high = _scale(list(sets.values()))
     figures = tuple(
-        Lines(name, _figure(name, rows[:BOXES], low, high)) for name, rows in sets.items()
+        SeriesFigure(name, _figure(name, rows[:BOXES], low, high)) for name, rows in sets.items()
     )
     _, channels, length = next(iter(sets.values())).shape
     words = (
