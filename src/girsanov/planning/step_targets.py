@@ -29,7 +29,7 @@ DECISIVE = "the fewest steps that certainly cost less than the model’s score e
 LEAST_GAIN = 0.03  # nats a coordinate that stands out; less is not worth twice as many steps
 TABLE_GAIN = 0.003  # and of a table, whose network answers at once and whose columns are compared
 # and of series and volumes: two rhythms of a series, say, are 2 nats beyond its covariance
-CHANNEL_GAIN = 0.003
+CHANNEL_GAIN = 0.001
 EVERY = 32  # every number of steps up to here is priced, and some beyond
 SOME = (40, 48, 64, 96, 128, 192, MOST_LEVELS)
 USUAL_STEPS = 64  # steps a frontier goes to unless more are asked for
