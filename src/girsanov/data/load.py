@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .._checks import InputError, need, refuse, require, require_choice, shown
 from .._signatures import takes
-from .arrays import array_rows
+from .arrays import ArrayRows, array_rows
 from .dataset import CLASS_ORDERS, Dataset
 from .formats.data_format import Loaded, from_array, from_columns, refuse_columns
 from .formats.hugging_face import DATA_HUB, hub_set, is_saved, saved_set
@@ -52,6 +52,8 @@ def load_data(
     name: what to call it in reports; the file's name by default. class_order: which class of a
     pipeline without class names a label is that is a whole number: by ``number``, or sorted as
     ``text``, as loaders of image folders number folders 0, 1, 10, 11, 2, ...
+    rows: ``series`` where rows of numbers ([n, L], [n, C, L], a table) are series; what arrays of
+    more axes are taken for is in `layouts.py`. decimal, dates: as `AsWritten` says.
     Raises InputError, one line, for whatever cannot be used.
     """
     path = isinstance(source, str | Path)
@@ -64,6 +66,7 @@ def load_data(
         raise InputError(f"{what}: cannot be read ({cause.strerror or cause})") from cause
     if labels is not None and column_name is None:
         loaded = loaded._replace(labels=_given_labels(labels), names=None)
+    loaded = _noted(loaded, wanted.written.rows, what)
     codes, names = _label_codes(loaded, what)
     title = name or (Path(what).name if path else what) or what
     order = require_choice("class_order", class_order, CLASS_ORDERS)
@@ -71,6 +74,22 @@ def load_data(
         loaded.rows, title, labels=codes, label_names=names, class_order=order,
         notes=loaded.notes, reading=dict(loaded.reading),
     )  # fmt: skip
+
+
+def _noted(loaded: Loaded, rows: str | None, what: str) -> Loaded:
+    """Return what was loaded with what it was taken for; refuse what cannot be as asked for."""
+    array = loaded.rows if isinstance(loaded.rows, ArrayRows) else None
+    if rows == "series":
+        series = array is not None and array.are_series
+        rule, remedy = (
+            "must be an array [n, L] or [n, C, L], or a table of numbers",
+            "Read it plain",
+        )
+        require(series, what, f"{rule}, to be series", None, remedy)
+        loaded = loaded._replace(reading={**loaded.reading, "rows": rows})
+    if array is None or array.note is None:
+        return loaded
+    return loaded._replace(notes=(*loaded.notes, array.note))
 
 
 def accepted() -> str:

@@ -52,11 +52,10 @@ class FitRequest(Request):
     train, 3 minutes by default; held_out: the share kept back, 0 for none; conditional: learn the
     classes of the data; labels: the column or array that holds them, which are then learnt; drop,
     only: columns of a table to leave out, or to keep alone; decimal, dates: how to read cells
-    that may mean two things, as in `load_data`; network: ``auto``, ``mlp``, ``columns``, ``conv``
-    or ``unet``; width: of the network (its finest level); process: ``vp`` or ``cld``; objective:
-    ``edm`` or ``ledger``; batch_size: examples a step; precision, compile: of its matrix
-    products, ``float32`` or ``bfloat16``, and by torch.compile; seed: of all randomness; resume:
-    go on with the run in out.
+    that may mean two things, as in `load_data`; series: rows of numbers are series; network:
+    ``auto``, ``mlp``, ``columns``, ``conv`` or ``unet``; width: of its finest level; process:
+    ``vp`` or ``cld``; objective: ``edm`` or ``ledger``; batch_size: examples a step; precision,
+    compile: ``float32`` or ``bfloat16``, torch.compile; seed: of all randomness; resume: go on.
     """
 
     data: PathLike
@@ -71,6 +70,7 @@ class FitRequest(Request):
     only: Sequence[str] = ()
     decimal: str | None = None
     dates: str | None = None
+    series: bool = False
     network: str = "auto"
     width: int | None = None
     process: str = "vp"
