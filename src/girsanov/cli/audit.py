@@ -11,7 +11,7 @@ from .. import workflow
 from .._checks import plural, three_digits
 from .._launched import is_first
 from . import console
-from .nexts import after_audit
+from .nexts import after_audit, check_first
 from .options import DATA_HELP, MODEL, PRECISION, AsJson, command
 from .tables import sparkline
 
@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     steps=Option(
         min=1, help="The number of steps that --half-width is for (default: the best number)."
     ),
+    quick=Option(
+        "--quick", help="Give a first verdict by some 2,600 network calls, and how sure it is."
+    ),
     guidance="The weight of a pipeline's classifier-free guidance; 1 is none.",
     reference="A better model, which gives a higher bound on MODEL's error.",
     batch_size=Option(min=1, help="Examples per network call (default: up to 512)."),
@@ -61,6 +64,8 @@ def audit(request: workflow.AuditRequest, *, json: AsJson = False) -> None:
     def view() -> None:
         _print(audited.audit)
         console.wrote(audited.out)
+        if audited.to_check:
+            console.noted([f"{check_first(request)} says whether it is called the right way"])
         console.next_command(after_audit(str(audited.out), steps))
 
     console.result(json, audited.to_json(), view, audited.verdict)

@@ -12,6 +12,7 @@ from .._checks import InputError
 if TYPE_CHECKING:
     from ..measuring.facts import AuditFacts
     from ..planning.plan import Plan
+    from ..workflow import AuditRequest
 
 
 def after_fit(model: str, data: str, kept_back: bool) -> str:
@@ -24,6 +25,12 @@ def after_audit(out: str, steps: int | None) -> str:
     """Return the line that plans; steps: what the audit was made for, if it was."""
     wanted = [] if steps is None else ["--steps", str(steps)]
     return shlex.join(["girsanov", "plan", out, *wanted, "--out", "plan.json"])
+
+
+def check_first(request: AuditRequest) -> str:
+    """Return the line that says whether the network of an audit is called the right way."""
+    words = ["girsanov", "check", str(request.model), "--data", str(request.data)]
+    return shlex.join([*words, *(["--labels", request.labels] if request.labels else [])])
 
 
 def after_plan(plan: Plan, out: str) -> str:

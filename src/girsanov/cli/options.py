@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from types import NoneType
@@ -14,6 +14,7 @@ from typer import Argument, Option
 from typer.models import ParameterInfo
 
 from ..data.formats.registry import FORMATS, suffixes
+from .console import warned
 
 if TYPE_CHECKING:
     from ..workflow.requests import Request
@@ -30,10 +31,10 @@ app = typer.Typer(name="girsanov", pretty_exceptions_enable=False)
 WHAT, HOW_MUCH, OUTPUT, EXPERT = "What", "How much", "Output", "Expert"
 PANELS = {  # of options by the names of their fields; all others are for experts
     WHAT: "model data train_data samples plan audit pipeline labels conditional drop only label "
-    "by candidates reference to features guidance sampler target comparison",
+    "by candidates reference to features guidance sampler target comparison other series",
     HOW_MUCH: "minutes steps held_out examples levels draws trajectories flow calls half_width "
-    "count rows kl tv distance",
-    OUTPUT: "out figures as_drawn resume force json frontier verbose",
+    "count rows kl tv distance quick",
+    OUTPUT: "out page figures as_drawn resume force json frontier verbose",
 }
 
 DATA_FILES = ", ".join(FORMATS)
@@ -41,7 +42,14 @@ DATA_HELP = (
     f"{DATA_FILES}, a folder of images, a folder of {' or '.join(suffixes(folders=True))} files, "
     "or the word digits"
 )
-TEXTS = ("data", "model", "reference", "samples", "train_data")  # "digits", hub:... are no paths
+TEXTS = (
+    "data",
+    "model",
+    "other",
+    "reference",
+    "samples",
+    "train_data",
+)  # "digits", hub:... are no paths
 Seed = Annotated[
     int,
     Option(
@@ -65,7 +73,8 @@ Force = Annotated[
 ]
 MODEL = Argument(
     help="The model: a folder that `girsanov fit` wrote, a diffusers pipeline (its folder, or "
-    "hub:owner/name), or a known distribution in a .json file (for tests)."
+    "hub:owner/name), a known distribution in a .json file (for tests), or [--network] "
+    "FILE.py:function, your own code, which is run and returns a denoiser."
 )
 PRECISION = "Precision of the network's matrix products: float32, bfloat16 or float16."
 Words = ParameterInfo | str  # of an option; a text is its help
@@ -114,6 +123,7 @@ def command(request: type[Request], **options: Words) -> Callable[[Command], Com
             from ..workflow.shared.early import check_early
 
             check_early(made)
+            _say_code(wanted)
             run(made, **given)
 
         ordered = sorted([*asked[:at], *own[:-1], *asked[at:], *own[-1:]], key=_place)
@@ -122,6 +132,17 @@ def command(request: type[Request], **options: Words) -> Callable[[Command], Com
         return run
 
     return register
+
+
+MODELS = ("model", "reference", "other")  # fields that name one
+
+
+def _say_code(wanted: Mapping[str, Any]) -> None:
+    """Say on stderr whose code is about to run: a model that is FILE.py:function."""
+    for name in MODELS:
+        file, colon, _ = str(wanted.get(name) or "").rpartition(":")
+        if colon and file.endswith(".py") and Path(file).is_file():
+            warned(f"this runs the code in {file}")
 
 
 def _parameter(field: Field[Any], hint: Any, option: Words) -> inspect.Parameter:

@@ -170,6 +170,8 @@ def _alike(argument: str, source: Dataset, units: Standardisation) -> Dataset:
 def _units(data: Dataset) -> str:
     if data.standardisation.kind == "image":
         return "values of the data mapped to [-1, 1]"
+    if data.standardisation.kind == "channels":
+        return "standard deviations of each channel of the data"
     if data.standardisation.mixtures:
         return "normal scores of each column of the data"
     return "standard deviations of each column of the data"

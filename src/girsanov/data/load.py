@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .._checks import InputError, need, refuse, require, require_choice, shown
 from .._signatures import takes
-from .arrays import array_rows
+from .arrays import ArrayRows, array_rows
 from .dataset import CLASS_ORDERS, Dataset
 from .formats.data_format import Loaded, from_array, from_columns, refuse_columns
 from .formats.hugging_face import DATA_HUB, hub_set, is_saved, saved_set
@@ -20,6 +20,7 @@ from .formats.registry import FORMATS, data_format_of, suffixes
 from .table.selected_columns import AsWritten, Wanted, WrittenKeywords
 from .table.tables import CATEGORY_LIMIT, column, frame_columns
 from .table.values import Categories, Gapped
+from .torch_sets import is_of_torch, read_set
 
 SHEETS = (".xlsx", ".xls", ".xlsm", ".ods", ".numbers")
 
@@ -42,7 +43,8 @@ def load_data(
     folder of images (sub-folders are labels), of `.npy` or of `.parquet` files (their rows end
     to end), or of a saved Hugging Face data set; ``hub:owner/name@split``, the only thing that
     is ever fetched; the word ``digits`` (scikit-learn's); a NumPy array (structured: a table), a
-    torch tensor, or a data frame. Arrays are not copied.
+    torch tensor, or a data frame, which are not copied; a data set or loader of torch, or a
+    generator of batches, with or without labels, which is read once into memory.
     labels: a table's column, a `.npz`'s array, or one label per row [n] (whole numbers or text).
     drop: columns of a table to leave out, unread; only: or those to keep (and the labels). What
     was left out is recorded in a model that is fitted on it, and like, such a model, leaves out
@@ -50,6 +52,8 @@ def load_data(
     name: what to call it in reports; the file's name by default. class_order: which class of a
     pipeline without class names a label is that is a whole number: by ``number``, or sorted as
     ``text``, as loaders of image folders number folders 0, 1, 10, 11, 2, ...
+    rows: ``series`` where rows of numbers ([n, L], [n, C, L], a table) are series; what arrays of
+    more axes are taken for is in `layouts.py`. decimal, dates: as `AsWritten` says.
     Raises InputError, one line, for whatever cannot be used.
     """
     path = isinstance(source, str | Path)
@@ -62,6 +66,7 @@ def load_data(
         raise InputError(f"{what}: cannot be read ({cause.strerror or cause})") from cause
     if labels is not None and column_name is None:
         loaded = loaded._replace(labels=_given_labels(labels), names=None)
+    loaded = _noted(loaded, wanted.written.rows, what)
     codes, names = _label_codes(loaded, what)
     title = name or (Path(what).name if path else what) or what
     order = require_choice("class_order", class_order, CLASS_ORDERS)
@@ -69,6 +74,22 @@ def load_data(
         loaded.rows, title, labels=codes, label_names=names, class_order=order,
         notes=loaded.notes, reading=dict(loaded.reading),
     )  # fmt: skip
+
+
+def _noted(loaded: Loaded, rows: str | None, what: str) -> Loaded:
+    """Return what was loaded with what it was taken for; refuse what cannot be as asked for."""
+    array = loaded.rows if isinstance(loaded.rows, ArrayRows) else None
+    if rows == "series":
+        series = array is not None and array.are_series
+        rule, remedy = (
+            "must be an array [n, L] or [n, C, L], or a table of numbers",
+            "Read it plain",
+        )
+        require(series, what, f"{rule}, to be series", None, remedy)
+        loaded = loaded._replace(reading={**loaded.reading, "rows": rows})
+    if array is None or array.note is None:
+        return loaded
+    return loaded._replace(notes=(*loaded.notes, array.note))
 
 
 def accepted() -> str:
@@ -128,7 +149,11 @@ def _from_memory(source: Any, wanted: Wanted, what: str) -> Loaded:
         return from_columns(frame_columns(source, what, wanted), wanted, what)
     if hasattr(source, "to_numpy"):
         return from_array(np.asarray(source.to_numpy()), wanted, what)
-    refuse("source", f"must be a path ({accepted()}), an array, a tensor or a data frame", what)
+    if is_of_torch(source):
+        values, labels = read_set(source, what)
+        return from_array(values, wanted, what)._replace(labels=labels)
+    refuse("source", f"must be a path ({accepted()}), an array, a tensor, a data frame, or a data "
+           "set or loader of torch", what)  # fmt: skip
 
 
 def _tensor_array(tensor: Any) -> NDArray[Any]:

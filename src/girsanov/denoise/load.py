@@ -1,4 +1,4 @@
-"""`load_model`: a folder of ours, a pipeline or a law file in; a denoiser out, or a refusal."""
+"""`load_model`: a folder, a law file or the user's own code in; a denoiser out, or a refusal."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from .._files import read_json, read_tensors
 from ..data.standardise import Standardisation
 from ..law.read import read_law
 from ..moments import Moments, load_moments
+from .code_file import denoiser_of_code
 from .convolutional import ConvUNet
 from .exact import ExactDenoiser
 from .mlp import ResidualMLP
 from .network import MODEL_FORMAT, OWN_NETWORKS, WEIGHTS, NetworkDenoiser, phases_of
 from .pipelines.folder import load_pipeline
-from .places import ACCEPTED, HUB, PICKLE_SUFFIXES, require_model_place
+from .places import ACCEPTED, HUB, PICKLE_SUFFIXES, code_of, require_model_place
 
 if TYPE_CHECKING:
     from .._typing import Json, PathLike
@@ -39,15 +40,18 @@ FIELDS: dict[str, type] = {
 
 
 def load_model(path: PathLike, *, device: str | None = None) -> Denoiser:
-    """Return the denoiser in `path`: of a network, of a diffusers pipeline, or of a law.
+    """Return the denoiser in `path`: of a network, a diffusers pipeline, a law, or your code.
 
     path: a model folder that `fit` wrote, a diffusers pipeline folder (or ``hub:owner/name``,
-    the only thing that is ever fetched), or a law's JSON file; device: where a network runs,
-    by default a GPU if there is one (laws run on the CPU). Raises InputError in one line
-    for anything else, naming what is accepted; pickles are never opened.
+    the only thing that is ever fetched), a law's JSON file, or ``FILE.py:function``, your own
+    code, which is run and returns a denoiser; device: where a network runs,
+    by default a GPU if there is one (laws run on the CPU, code where it says). Raises InputError
+    in one line for anything else, naming what is accepted; pickles are never opened.
     """
     place = _device(device)
     require_model_place(path)
+    if code_of(str(path)) is not None:
+        return denoiser_of_code(str(path), None if device is None else str(place))
     if str(path).startswith(HUB):
         return load_pipeline(path, device=place)
     if Path(path).is_dir():

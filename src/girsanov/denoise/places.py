@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,12 +13,22 @@ if TYPE_CHECKING:
 
 HUB = "hub:"
 PICKLE_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
-ACCEPTED = "a model folder, a diffusers pipeline folder, or a known distribution in a .json file"
+ACCEPTED = (
+    "a model folder, a diffusers pipeline folder, a known distribution in a .json file, or "
+    "FILE.py:function"
+)
+CODE_PATH = re.compile(r"(?P<file>.+\.py)(:(?P<name>.*))?", re.I | re.S)
+
+
+def code_of(path: str) -> str | None:
+    """Return the file whose code `path` names, None where it names none."""
+    form = CODE_PATH.fullmatch(path)
+    return None if form is None else form["file"]
 
 
 def require_model_place(path: PathLike) -> None:
     """Refuse a path that no model can have; what a folder holds is for `load_model` to say."""
-    if str(path).startswith(HUB):
+    if str(path).startswith(HUB) or code_of(str(path)) is not None:
         return
     place = Path(path)
     require(place.exists(), f"model {path}", f"must exist: {ACCEPTED}")

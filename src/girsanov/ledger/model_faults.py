@@ -108,7 +108,7 @@ def off(audit: AuditRecord, plan: Stated) -> str:
     if times > WRONG:
         words += (
             ". Usual causes: a noise prediction that is divided by a small alpha, or a network "
-            "that is called with the wrong times, units or kind of prediction"
+            "that is called with the wrong times, units or kind of prediction (girsanov check)"
         )
     if plan.calibration is not None:
         return f"{words}. The calibration corrects this."

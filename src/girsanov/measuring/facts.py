@@ -15,6 +15,7 @@ from .._typing import Json
 from ..denoise.facts import Arithmetic, AutoencoderLoss, PipelineFacts
 from ..score_error.straight_line import Beaten
 from ..score_error.untrained import Untrained
+from ..volume import Volume
 
 # two audits that share it are of one measurement, or of the same again
 IDENTITY = ("model", "data", "examples", "draws", "seed", "calls")
@@ -62,8 +63,8 @@ class AuditFacts:
     were; neighbours: examples
     that stood beside the model, or without_neighbours: why none did; flow_calls: network calls for
     steps along the flow, beside `calls`; jitter: of a network that may be asked at any level;
-    suspects: rows that decide an audit in doubt; left_out: columns; commands: that led here;
-    untrained, beaten: in plans;
+    suspects: rows that decide an audit in doubt; left_out: columns; volume: of the units of the
+    curve, None in older files; commands: that led here; untrained, beaten: in plans;
     calibrated: whether the audit is of the corrected denoiser; others: of unknown names in a file.
     """
 
@@ -111,6 +112,7 @@ class AuditFacts:
     notes: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     vae: AutoencoderLoss | None = None
+    volume: Volume | None = None
     commands: tuple[str, ...] = ()
     untrained: Untrained | None = None
     beaten: Beaten | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
@@ -17,6 +18,7 @@ from ..denoise.classes import class_note
 from ..denoise.facts import ModelFacts
 from ..denoise.neighbours import Neighbours
 from ..denoise.pipelines.units import in_units_of
+from ..volume import Volume, no_volume
 from .facts import AuditFacts
 
 if TYPE_CHECKING:
@@ -108,6 +110,7 @@ def facts_of(
         units=_recorded_units(denoiser, data, units),
         rows=getattr(data, "without_labels", lambda: data)().fingerprint,
         scale=None if units is None else units.scale_in_units or None,
+        volume=_volume(denoiser, units),
         kind="" if units is None else units.kind,
         scored=bool(units is not None and units.mixtures), lineage=getattr(data, "lineage", None),
         in_diffusers=_in_diffusers(denoiser), arithmetic=arithmetic_of(denoiser),
@@ -123,6 +126,17 @@ def _units(denoiser: Denoiser, data: Dataset | Law) -> Standardisation | None:
     if own is None and isinstance(data, Dataset):
         return in_units_of(denoiser, data).standardisation
     return own
+
+
+def _volume(denoiser: Denoiser, units: Standardisation | None) -> Volume:
+    """Return what a unit of volume of the curve is in the user's units."""
+    if getattr(denoiser, "vae", None) is not None:
+        return no_volume("the model draws latents, of which an autoencoder makes the pictures")
+    if units is None:
+        return Volume(0.0)
+    if math.prod(units.shape) != math.prod(denoiser.shape):
+        return no_volume("the model's coordinates are not those of the data")
+    return units.volume
 
 
 def _recorded_units(

@@ -229,7 +229,7 @@ def radius_hint(facts: Facts, audit: Audit) -> str:
     if facts.radius is not None or facts.lipschitz is not None:
         return ""
     root = f"{math.sqrt(facts.dimension):.3g}"
-    pixels = f" (pixels in [-1, 1]: {root})" if len(audit.facts.shape) > 1 else ""
+    pixels = f" (pixels in [-1, 1]: {root})" if len(audit.facts.shape) == 3 else ""
     return f"with --radius{pixels}, theorem2-2a, theorem6-4a and the paper's own rate apply too"
 
 

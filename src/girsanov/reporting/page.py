@@ -132,7 +132,7 @@ def content(audit: AuditRecord, plans: tuple[Plan, ...], options: PageOptions) -
     require(not isinstance(commands, str), "commands", "must be a list of commands", commands)
     require_like(data, audit)
     drawn = opened(options.samples, data, (audit, *others), plans)
-    shown = pictures(drawn.rows, data)
+    shown = pictures(drawn.rows, data, tuple(audit.facts.shape))
     beside = versus((audit, *others), plans)
     plans = tuple(p for p in plans if p.audit.identity == audit.facts.identity)
     remedies = remedies_of(audit, plans)
@@ -194,7 +194,8 @@ def figures_of(page: Json) -> dict[str, Markup]:
 
 
 def _shown(pictures: Pictures | None) -> dict[str, Markup]:
-    """Return the figures of samples beside data: columns by place and name, pairs, pictures."""
+    """Return the figures of samples beside data: columns by place and name, pairs, series and
+    pictures."""
     if pictures is None:
         return {}
     figures = {}
@@ -202,6 +203,7 @@ def _shown(pictures: Pictures | None) -> dict[str, Markup]:
         plain = UNPLAIN.sub("-", name)[:40].strip("-")
         figures["-".join(filter(None, ("column", str(k), plain)))] = figure
     figures |= {} if pictures.pairs is None else {"pairs": pictures.pairs}
+    figures |= {f"series-{lines.caption}": lines.figure for lines in pictures.lines}
     return figures | {f"pictures-{grid.caption}": grid.figure for grid in pictures.grids}
 
 

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from .._checks import InputError, plural, refuse, require
 from ..data import Dataset, load_data
 from ..data.as_vectors import as_vectors
+from ..data.layouts import layout_between
 from ..data.origin import is_of, read_origin
+from ..data.table.selected_columns import rows_like
 from ..measuring.facts import IDENTITY, AuditFacts
 from ..sampling.shards import plan_fingerprint
 from .figures.samples import Shown
@@ -55,7 +57,7 @@ def opened(
         return Drawn(samples, tuple(f"{note}." for note in kept))
     source = str(samples)
     origin = read_origin(source)
-    read = load_data(source, labels=origin.get("label_column"))
+    read = load_data(source, labels=origin.get("label_column"), like=rows_like(origin))
     rows = read if data is None else as_vectors(read, data)
     kept = _spread_of(rows, data, audits)
     if not origin or not is_of(origin, source):
@@ -124,7 +126,8 @@ def require_like(data: object, audit: AuditRecord) -> None:
     if not isinstance(data, Dataset) or not kind:
         return
     own, shape = data.standardisation.kind, audit.facts.shape
-    like = own == kind and (own != "vector" or tuple(data.shape) == shape)
+    seen = layout_between(data.raw(slice(0, 1)).shape[1:], tuple(shape)) is not None
+    like = seen or (own == kind and (own != "vector" or tuple(data.shape) == shape))
     rule = f"must be the data that was audited, of kind {kind} and shape {shape}"
     require(like, "data", rule, f"{own} of shape {tuple(data.shape)}")
 

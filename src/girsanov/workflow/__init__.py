@@ -12,6 +12,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .check_request import CheckRequest as CheckRequest
+from .more_requests import CheckpointsRequest as CheckpointsRequest
+from .more_requests import LikelihoodRequest as LikelihoodRequest
 from .requests import AuditRequest as AuditRequest
 from .requests import CompareRequest as CompareRequest
 from .requests import DemoRequest as DemoRequest
@@ -23,18 +26,23 @@ from .requests import SampleRequest as SampleRequest
 
 if TYPE_CHECKING:
     from .audit_model import audit as audit
+    from .check_model import check as check
+    from .compare_checkpoints import checkpoints as checkpoints
     from .compare_samples import compare as compare
     from .digits_demo import demo as demo
     from .draw_samples import sample as sample
     from .export_plan import export as export
     from .fit_model import fit as fit
     from .installation import doctor as doctor
+    from .likelihood_of_audit import likelihood as likelihood
+    from .network_file import init_network as init_network
     from .plan_sampling import plan as plan
     from .write_report import report as report
 
 _HOME = {
     "fit": "fit_model",
     "audit": "audit_model",
+    "check": "check_model",
     "plan": "plan_sampling",
     "sample": "draw_samples",
     "compare": "compare_samples",
@@ -42,9 +50,14 @@ _HOME = {
     "export": "export_plan",
     "demo": "digits_demo",
     "doctor": "installation",
+    "likelihood": "likelihood_of_audit",
+    "checkpoints": "compare_checkpoints",
+    "init_network": "network_file",
 }
 
-__all__ = [*_HOME, *(f"{name.capitalize()}Request" for name in _HOME if name != "doctor")]
+_PLAIN = ("doctor", "init_network")  # calls without a request
+
+__all__ = [*_HOME, *(f"{name.capitalize()}Request" for name in _HOME if name not in _PLAIN)]
 
 
 def __getattr__(name: str) -> Any:

@@ -10,7 +10,7 @@ from ..comparison.compare import compare as measure
 from ..comparison.measures.registry import MEASURES
 from ..data import Dataset, load_data
 from ..data.origin import content_of, drawn_by_another, read_origin
-from ..data.table.selected_columns import AsWritten
+from ..data.table.selected_columns import AsWritten, rows_like
 from ..denoise.classes import class_note
 from ..denoise.load import load_model
 from .requests import CompareRequest
@@ -79,9 +79,9 @@ def _sets(request: CompareRequest) -> tuple[Any, Any, Dataset | None, list[str]]
     if request.train_data is not None:
         train = load_data(request.train_data, labels=labels, drop=drop, like=like,
                           decimal=request.decimal, dates=request.dates)  # fmt: skip
-    # samples are numbers as computers write them, however those of the data are written
     left_out = origin.get("left_out") if denoiser is None else unread(denoiser)
-    drawn = load_data(samples, labels=origin.get("label_column"), like={"left_out": left_out})
+    same = rows_like(origin, left_out or ())
+    drawn = load_data(samples, labels=origin.get("label_column"), like=same)
     notes = []
     if denoiser is not None:
         notes += [OTHER_MODEL] if drawn_by_another(samples, denoiser.fingerprint) else []

@@ -87,7 +87,8 @@ def _chosen(run: Json) -> Json:
 def _read(request: FitRequest) -> Dataset:
     """Return the data, with labels if they are to be learnt."""
     data = load_data(request.data, labels=request.labels, drop=request.drop, only=request.only,
-                     decimal=request.decimal, dates=request.dates)  # fmt: skip
+                     decimal=request.decimal, dates=request.dates,
+                     rows="series" if request.series else None)  # fmt: skip
     if not request.conditional and request.labels is None:
         return data.without_labels()
     remedy = "Name their column with --labels"

@@ -52,11 +52,10 @@ class FitRequest(Request):
     train, 3 minutes by default; held_out: the share kept back, 0 for none; conditional: learn the
     classes of the data; labels: the column or array that holds them, which are then learnt; drop,
     only: columns of a table to leave out, or to keep alone; decimal, dates: how to read cells
-    that may mean two things, as in `load_data`; network: ``auto``, ``mlp``, ``columns``, ``conv``
-    or ``unet``; width: of the network (its finest level); process: ``vp`` or ``cld``; objective:
-    ``edm`` or ``ledger``; batch_size: examples a step; precision, compile: of its matrix
-    products, ``float32`` or ``bfloat16``, and by torch.compile; seed: of all randomness; resume:
-    go on with the run in out.
+    that may mean two things, as in `load_data`; series: rows of numbers are series; network:
+    ``auto``, ``mlp``, ``columns``, ``conv`` or ``unet``; width: of its finest level; process:
+    ``vp`` or ``cld``; objective: ``edm`` or ``ledger``; batch_size: examples a step; precision,
+    compile: ``float32`` or ``bfloat16``, torch.compile; seed: of all randomness; resume: go on.
     """
 
     data: PathLike
@@ -71,6 +70,7 @@ class FitRequest(Request):
     only: Sequence[str] = ()
     decimal: str | None = None
     dates: str | None = None
+    series: bool = False
     network: str = "auto"
     width: int | None = None
     process: str = "vp"
@@ -92,20 +92,20 @@ class FitRequest(Request):
 class AuditRequest(Request):
     """A model to be measured on held-out data; of its training file the part kept back is used.
 
-    model: a model folder, a diffusers pipeline (a folder, or hub:owner/name) or a law's .json;
-    data: what `load_data` takes, or a law's .json; out: the audit's .json; train_data: training
-    data, to measure memorisation; labels, drop: columns of the classes, and to leave out; decimal,
-    dates: as in `FitRequest`; class_order: of classes that are numbers, ``number`` (default) or
-    ``text``; examples, levels, draws: how many examples, noise levels and noise paths an example;
-    trajectories: of the teacher, to plan ODE samplers on; flow: calls a level and example for
-    steps along the flow
-    (default 2, and 0 with calls); calls: network calls at most, which are then shared
-    out between levels and examples; half_width, steps: or measure until the discretisation of a
-    plan of so many steps (by default the best number) is known to this share of itself;
-    guidance: weight of a pipeline's guidance, 1 for none; reference: a better model, for a higher
-    bound on the score error; batch_size: examples a network call; device: cpu, cuda, cuda:1, ...;
-    precision, compile: of the network, which is then measured beside itself in float32; seed: of
-    all randomness; force: replace out, and begin anew.
+    model: a model folder, a diffusers pipeline (a folder, or hub:owner/name), a law's .json, or
+    FILE.py:function, code that is run and returns a denoiser; data: what `load_data` takes, or a
+    law's .json; out: the audit's .json; train_data: training data, to measure memorisation;
+    labels, drop: columns of the classes, and to leave out; decimal, dates: as in `FitRequest`;
+    class_order: of classes that are numbers, ``number`` (default) or ``text``; examples, levels,
+    draws: how many examples, noise levels and noise paths an example; trajectories: of the
+    teacher, to plan ODE samplers on; flow: calls a level and example for steps along the flow
+    (default 2, and 0 with calls); calls: network calls at most, which are then shared out between
+    levels and examples; half_width, steps: or measure until the discretisation of a plan of so
+    many steps (by default the best number) is known to this share of itself; quick: 9 levels, 100
+    examples and 1 draw, for a first verdict; guidance: weight of a pipeline's guidance, 1 for
+    none; reference: a better model, for a higher bound on the score error; batch_size: examples a
+    network call; device: cpu, cuda, cuda:1, ...; precision, compile: of the network, which is then
+    measured beside itself in float32; seed: of all randomness; force: replace out, and begin anew.
     """
 
     model: PathLike
@@ -126,6 +126,7 @@ class AuditRequest(Request):
     calls: int | None = None
     half_width: float | None = None
     steps: int | None = None
+    quick: bool = False
     guidance: float = 1.0
     reference: PathLike | None = None
     batch_size: int | None = None
