@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from ..path_kl.grid_cost import Prices
     from ..planning.plan import Plan
 
-MOST_AXES = 4096  # coordinates, beyond which no matrix of axes is formed
+MOST_AXIS_COORDINATES = 4096  # coordinates, beyond which no matrix of axes is formed
 
 
 class PricedChain(NamedTuple):
@@ -115,7 +115,7 @@ class PricedChain(NamedTuple):
         """Return C_ii of C = U diag(v) U^T, or no less, [G, d]; variance: v, [G, J]."""
         name, d = str(self.plan.covariance), self.price.curve.dimension
         basis = self.price.audit.frame.bases.get(name)
-        if name == "scalar" or basis is None or d > MOST_AXES:
+        if name == "scalar" or basis is None or d > MOST_AXIS_COORDINATES:
             return np.asarray(variance.max(axis=1, keepdims=True) * np.ones(d))
         v = self.price.audit.frame.bases[name][1].spread(variance) if self.own else variance
         return np.asarray(v @ basis[0].from_coordinates(np.eye(d)) ** 2)
