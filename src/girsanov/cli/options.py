@@ -31,7 +31,14 @@ DATA_FILES = ", ".join(FORMATS)
 DATA_HELP = (
     f"{DATA_FILES}, a folder of images, {' or '.join(suffixes(folders=True))} files, or digits"
 )
-TEXTS = ("data", "model", "reference", "samples", "train_data")  # "digits", hub:... are no paths
+TEXTS = (
+    "data",
+    "given",
+    "model",
+    "reference",
+    "samples",
+    "train_data",
+)  # "digits", hub:... are no paths
 Seed = Annotated[int, Option(min=0, max=2**63 - 1, help="Seed of all randomness.")]
 AsJson = Annotated[bool, Option("--json", help="Print one JSON object on stdout.")]
 Force = Annotated[
@@ -52,6 +59,9 @@ Words = ParameterInfo | str  # of an option; a text is its help
 SHARED: dict[str, Words] = {  # of fields that a command says nothing else of
     "out": "Where to write.",
     "labels": "Column (or array of a .npz) that holds the classes.",
+    "given": (
+        "What x is given: columns of a table (a,b; may be repeated), or a file with as many rows."
+    ),
     "class_order": (
         "Which class of a pipeline without class names a folder (or label) of digits is: "
         "number (default), or text: 0, 1, 10, 11, 2, ..., as image-folder loaders sort them."

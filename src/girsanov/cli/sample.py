@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     workflow.SampleRequest,
     model=MODEL,
     plan="What `girsanov plan` wrote.",
-    count=Option(min=1, help="Samples to draw."),
+    count=Option(min=1, help="Samples to draw, of each row of --given."),
+    given="A file with the rows of y that a model of x given y is told.",
     out=f"{DATA_FILES}, or FOLDER/ of images.",
     batch_size=Option(
         min=1, help="Samples a network call (default: up to 1000); changes nothing."
@@ -36,7 +37,8 @@ def sample(request: workflow.SampleRequest, *, json: AsJson = False) -> None:
     negative numbers to 0 and above, unless --as-drawn is given.
 
     A model with classes draws them as often as they occur in its training data, and writes them
-    along, unless --label names one.
+    along, unless --label names one. A model of x given y draws --count for every row of --given,
+    and writes the row's number along.
     """
     with console.going_on(request.out), console.progress("sample") as tick:
         drawn = workflow.sample(request, progress=tick, say=console.aside)

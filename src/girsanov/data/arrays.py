@@ -108,8 +108,11 @@ class ArrayRows(RowSource):
             yield self.take(rows)
 
 
-def array_rows(values: NDArray[Any] | EndToEnd, what: str) -> ArrayRows:
-    """Return an array as rows; InputError, naming `what`, unless it is usable numbers."""
+def array_rows(values: NDArray[Any] | EndToEnd, what: str, fewest: int = 2) -> ArrayRows:
+    """Return an array as rows; InputError, naming `what`, unless it is usable numbers.
+
+    fewest: rows that it must have.
+    """
     if isinstance(values, np.ma.MaskedArray):
         require(not np.ma.is_masked(values), what, "must not have masked values")
     plain = values.dtype.kind in "biuf" and values.dtype.itemsize <= 8
@@ -117,7 +120,8 @@ def array_rows(values: NDArray[Any] | EndToEnd, what: str) -> ArrayRows:
     require(plain, what, rule, f"dtype {values.dtype}", "Convert it with astype")
     require(len(values.shape) > 0, what, "must have rows", "a single number")
     require(math.prod(values.shape) > 0, what, "must not be empty", f"shape {values.shape}")
-    require(len(values) > 1, what, "must have at least 2 rows", f"shape {values.shape}")
+    rule = f"must have at least {fewest} rows"
+    require(len(values) >= fewest, what, rule, f"shape {values.shape}")
     given = np.asarray(values) if isinstance(values, np.ndarray) else values  # no mask by now
     rows = ArrayRows(given, layout_of(values.shape, what))
     for index in row_chunks(len(values), math.prod(values.shape[1:])) if _unsure(rows) else ():

@@ -25,6 +25,7 @@ class WrapKeywords(TypedDict, total=False):
     train: Dataset | None
     units: Units | None
     label_names: Sequence[str]
+    given: Sequence[int] | int | None
     weights: GivenWeights | None
 
 
@@ -39,4 +40,5 @@ class WrapOptions:
     train: Dataset | None = None
     units: Units | None = None
     label_names: Sequence[str] = ()
+    given: Sequence[int] | int | None = None
     weights: GivenWeights | None = None

@@ -7,6 +7,10 @@ A network F of a process x_t = alpha(t) x0 + sigma(t) z is called as it was trai
 with the table of `parametrise.py` for x0. For `VarianceExploding` and ``x0`` that is the
 denoiser D(x, sigma) of Karras et al. (2022) itself; for alphas_cumprod, t is a whole number.
 
+A network of x given y is called as F(alpha(t) x, t, y), y in the numbers of the data. What the
+denoiser takes is what y does not say of x by a straight line (`data/conditions.py`): the line is
+added before the call and taken off after it.
+
 The fingerprint is of the weights as they are when it is asked for, so that a plan made for other
 weights is refused whatever changed them.
 """
@@ -15,7 +19,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Unpack
 
@@ -26,17 +30,18 @@ from torch import nn
 from .._checks import InputError, refuse, require, require_choice, shown
 from .._files import sha256_of
 from .._signatures import takes
-from ..data import Dataset, Standardisation
-from ..data.standardise import ImageStandardisation, VectorStandardisation, unchanged
+from ..data import Standardisation
+from ..data.conditions import Conditions
 from ..noise import NoiseSource
 from ..process import Flow, ScalarProcess, VarianceExploding
-from .base import PAGE
+from .base import PAGE, require_y
 from .facts import ModelFacts
 from .parametrise import PARAMETRISATIONS
 from .pipelines.pipeline import bytes_of
 from .pipelines.schedule import vp_clock, x0_behind
 from .still import plain, still
-from .wrap_options import GivenWeights, Units, WrapKeywords, WrapOptions
+from .wrap_options import GivenWeights, WrapKeywords, WrapOptions
+from .wrap_units import conditions_told, training_record, units_of_rows
 
 if TYPE_CHECKING:
     from .._typing import Array, Json, Tensor
@@ -85,6 +90,8 @@ class _Wrapping(NamedTuple):
     units: tuple[Array, Array] | None
     label_names: tuple[str, ...]
     training: Json
+    conditions: Conditions | None = None
+    told: tuple[int, ...] = ()  # the shape of one y
 
 
 class WrappedDenoiser:
@@ -98,6 +105,7 @@ class WrappedDenoiser:
         self.units = wrapping.units  # of pictures whose type and layout are not known yet
         self.label_names, self.training = wrapping.label_names, wrapping.training
         self.classes, self.snr_range = len(wrapping.label_names), clock.snr_range
+        self.conditions = wrapping.conditions
         self._rounded = ""
 
     @property
@@ -133,6 +141,8 @@ class WrappedDenoiser:
         times = np.stack([self.clock.scale(asked), self.clock.time(asked)])
         if self.units is not None:
             decisive["pair"] = [v.tolist() for v in self.units]
+        if self.conditions is not None:
+            decisive["given"] = self.conditions.fingerprint
         weights = bytes_of(_tensors(self.wrapping.weights))
         return sha256_of("wrapped", json.dumps(decisive, sort_keys=True), times, *weights)
 
@@ -149,6 +159,8 @@ class WrappedDenoiser:
     def __call__(self, x: Tensor, snr: float | Tensor, label: Tensor | None = None) -> Tensor:
         """Return m(x, snr) [B, *shape] without a gradient; snr: float or [B], label: [B]."""
         require(x.shape[1:] == self.shape, "x", f"must be [B, {self.shape}]", tuple(x.shape))
+        if self.conditions is not None:
+            return self._given_y(x, snr, label)
         rule = "must be None: this model has no classes"
         require(label is None or self.classes > 0, "label", rule, label)
         own = () if self.wrapping.weights is self.network else (self.wrapping.weights,)
@@ -158,6 +170,22 @@ class WrappedDenoiser:
             labels = (None if label is None else plain(label),) if self.classes else ()
             out = self._tensor(self.network(seen, time, *labels), seen)
             return self.clock.x0(out.to(x.dtype), x, s)
+
+    def _given_y(self, x: Tensor, snr: float | Tensor, y: Tensor | None) -> Tensor:
+        """Return m(x, snr) of a network that is told y [B, p], about the line of y."""
+        conditions = self.conditions
+        assert conditions is not None
+        require(y is not None, "label", f"must be the numbers y [B, {conditions.width}]")
+        assert y is not None
+        require_y(y, len(x), conditions.width)
+        line = torch.as_tensor(conditions.told(y.cpu().numpy())).to(x).reshape(x.shape)
+        own = () if self.wrapping.weights is self.network else (self.wrapping.weights,)
+        with still(self.network, *own):
+            s = torch.as_tensor(snr, dtype=torch.float64).reshape(-1).cpu().numpy()
+            seen, time = self._shown(x + line, s)
+            told = plain(y).to(seen).reshape(len(y), *self.wrapping.told)
+            out = self._tensor(self.network(seen, time, told), seen)
+            return self.clock.x0(out.to(x.dtype), x + line, s) - line
 
     def _shown(self, x: Tensor, s: Array) -> tuple[Tensor, Tensor]:
         """Return alpha x and the times [B], in the type of the weights."""
@@ -204,6 +232,9 @@ def wrap(
     others, as a pair (mean, scale) of x = (row - mean)/scale: numbers or [d], of pictures numbers,
     [C], or of `shape`; (0, 1) for a network of the rows themselves. Without both, the units are
     those of the data of its audit.
+    given: the shape of y, of a network of x given y, which is called as network(x_t, t, y) with y
+    as it is in the data; train then has conditions, and samples start from the regression of its x
+    on y.
     weights: the module, or arrays by name, that decide what a function answers; they are hashed
     into the fingerprint. Raises InputError, in one line, for what does not fit together.
     """
@@ -219,9 +250,15 @@ def wrap(
     rule = "must be given for a function: the module, or arrays by name, that decide its answers"
     require(decisive, "weights", rule, type(decide).__name__, remedy)
     wrapping = _Wrapping(
-        sizes, kind, decide, *_units(sizes, train, asked.units),  # type: ignore[arg-type]
-        tuple(str(name) for name in names), _training(train, len(names)),
+        sizes, kind, decide, *units_of_rows(sizes, train, asked.units),  # type: ignore[arg-type]
+        tuple(str(name) for name in names), training_record(train, len(names)),
     )  # fmt: skip
+    if asked.given is not None:
+        require(not names, "given", "cannot be told beside classes: make them numbers of y", names)
+        told = (asked.given,) if isinstance(asked.given, int) else tuple(map(int, asked.given))
+        wrapping = wrapping._replace(
+            conditions=conditions_told(train, wrapping.standardisation, told), told=told
+        )
     model = WrappedDenoiser(
         network, _clock(kind, asked.process, asked.times, asked.alphas_cumprod), wrapping
     )
@@ -265,49 +302,6 @@ def _clock(kind: str, process: ScalarProcess | None, times: Any, alphas_cumprod:
     return _ProcessClock(clock, kind, (low, high))
 
 
-def _units(
-    shape: tuple[int, ...], train: Dataset | None, units: Units | None
-) -> tuple[Standardisation | None, tuple[Array, Array] | None]:
-    """Return the units of rows, and those of pictures whose type and layout are not known yet."""
-    if train is not None:
-        require(isinstance(train, Dataset), "train", "must be a data set (load_data)", train)
-        require(train.shape == shape, "train", f"must hold examples of shape {shape}", train.shape)
-    own = None if train is None else train.standardisation
-    if units is None or isinstance(units, Standardisation):
-        return own if units is None else units, None
-    if len(shape) == 3:
-        mean, scale = _pair(units, shape, per=(shape[0], 1, 1))
-        if isinstance(own, ImageStandardisation):
-            return replace(own, mean=mean, scale=scale), None
-        return None, (mean, scale)
-    fits = len(shape) == 1 and (own is None or isinstance(own, VectorStandardisation))
-    require(fits, "units", "must be a Standardisation: a pair is for rows of numbers and pictures",
-            units)  # fmt: skip
-    rows = own if isinstance(own, VectorStandardisation) else unchanged(shape[0])
-    mean, scale = (np.broadcast_to(v, shape).copy() for v in _pair(units, shape, per=shape))
-    return replace(rows, mean=mean, scale=scale), None
-
-
-def _pair(units: Units, shape: tuple[int, ...], per: tuple[int, ...]) -> tuple[Array, Array]:
-    """Return mean and scale with as many axes as `shape`; per: the shape of one a channel."""
-    rule = "must be a Standardisation, or a pair (mean, scale) of x = (row - mean)/scale"
-    require(isinstance(units, tuple | list) and len(units) == 2, "units", rule, units)
-    mean, scale = (np.asarray(v, dtype=np.float64) for v in units)  # type: ignore[union-attr]
-    good = np.isfinite(mean).all() and np.isfinite(scale).all() and (scale > 0).all()
-    require(bool(good), "units", "must be finite, the scale above 0", units)
-    forms = {(): (1,) * len(shape), (1,): (1,) * len(shape), per[:1]: per, per: per, shape: shape}
-    form = "numbers, one a channel, or of shape" if len(shape) == 3 else "numbers, or of shape"
-    for value in (mean, scale):
-        rule = f"must be {form} {shape}" + (", channels first" if len(shape) == 3 else "")
-        require(value.shape in forms, "units", rule, value.shape)
-    return mean.reshape(forms[mean.shape]), scale.reshape(forms[scale.shape])
-
-
-def _training(train: Dataset | None, classes: int) -> Json:
-    seen = {} if train is None else {"lineage": train.lineage}
-    return seen | ({"label_shares": [1.0] * classes} if classes else {})
-
-
 def _try(model: WrappedDenoiser) -> None:
     """Call a network once for two examples and once for one of them, or refuse in one line."""
     s = float(np.sqrt(np.prod(model.snr_range)))
@@ -316,13 +310,17 @@ def _try(model: WrappedDenoiser) -> None:
     z = NoiseSource(0, "wrap").normal(0, 0, 2, int(np.prod(model.shape)))
     x = (z * (1 + 1 / s) ** 0.5).reshape(2, *model.shape).to(model.device, model.dtype)
     label = torch.zeros(2, dtype=torch.int64, device=x.device) if model.classes else None
+    if model.conditions is not None:
+        y = model.conditions.kept[:1].repeat(2, axis=0)
+        label = torch.from_numpy(y).to(x.device)
     try:
         both = model(x, s, label)
         alone = model(x[:1], s, None if label is None else label[:1])
     except InputError:
         raise
     except Exception as cause:  # whatever a user's own code may raise
-        words = "x_t, t, label" if model.classes else "x_t, t"
+        told = ", label" if model.classes else ", y" if model.conditions else ""
+        words = f"x_t, t{told}"
         rule = f"fails when it is called as network({words}) for x_t {[2, *model.shape]} and t [2]"
         words = f"{type(cause).__name__}: {shown(str(cause), 120)}"
         raise InputError(f"network: {rule}; {words}. See {PAGE}") from cause

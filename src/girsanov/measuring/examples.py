@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from .._checks import require, require_count
 from ..data import Dataset, Standardisation
 from ..data.lineage import shared_rows
-from ..denoise.base import Denoiser, require_denoiser
+from ..denoise.base import Denoiser, is_told, require_denoiser
 from ..denoise.classes import classes_for
 from ..denoise.neighbours import Neighbours, can_stand_beside, copied, most_points
 from ..denoise.pipelines.units import in_units_of, knows_units
@@ -223,7 +223,7 @@ def neighbours(
         why = copied(cloud.flatten(1), part.flatten(1))
         if why:
             return None, why
-    label = examples.batch_labels(rows) if denoiser.classes else None
+    label = examples.batch_labels(rows) if is_told(denoiser) else None
     return Neighbours(denoiser, cloud, label), ""
 
 

@@ -12,7 +12,7 @@ from .._checks import require, require_count, require_levels
 from ..data import Dataset
 from ..data.standardise import Standardisation, unchanged
 from ..denoise.arithmetic import arithmetic_of
-from ..denoise.base import Denoiser, process_of, trained_levels
+from ..denoise.base import Denoiser, conditions_of, process_of, trained_levels
 from ..denoise.classes import class_note
 from ..denoise.facts import ModelFacts
 from ..denoise.neighbours import Neighbours
@@ -21,6 +21,7 @@ from .facts import AuditFacts
 
 if TYPE_CHECKING:
     from .._typing import Array, Json, Levels
+    from ..data.conditions import Conditions
     from ..law.base import Law
 
 MOST_AUDIT_LEVELS = 10**5  # levels of an audit, which holds numbers of each
@@ -96,7 +97,7 @@ def facts_of(
 
     describe: Callable[[], ModelFacts] = getattr(denoiser, "describe", ModelFacts)
     model, note, units = describe(), class_note(denoiser, data), _units(denoiser, data)
-    training = getattr(denoiser, "training", {})
+    training, conditions = getattr(denoiser, "training", {}), conditions_of(denoiser)
     early = training.get("steps_run", 0) < training.get("steps", 0)
     near = len(reference.points) if isinstance(reference, Neighbours) else 0
     return AuditFacts(
@@ -104,16 +105,26 @@ def facts_of(
         data_name=getattr(data, "name", type(data).__name__), shape=tuple(denoiser.shape),
         **counts, seconds=round(time.perf_counter() - begun, 3),
         pipeline=model.pipeline, trained_levels=model.trained_levels, guidance=model.guidance,
+        given="" if conditions is None else conditions.title,
         class_order="number" if note is None else getattr(data, "class_order", "number"),
         units=_recorded_units(denoiser, data, units),
         rows=getattr(data, "without_labels", lambda: data)().fingerprint,
-        scale=None if units is None else units.scale_in_units or None,
+        scale=_scale(units, conditions),
         kind="" if units is None else units.kind,
         in_diffusers=_in_diffusers(denoiser), arithmetic=arithmetic_of(denoiser),
         without_neighbours=alone, training_stopped=early and not training.get("out_of_time"),
         neighbours=near, reference="" if reference is None or near else reference.fingerprint,
         notes=(*model.notes, *([] if note is None else [note])), process=process_of(denoiser),
     )  # fmt: skip
+
+
+def _scale(units: Standardisation | None, conditions: Conditions | None) -> float | None:
+    """Return the user's units in one of the curve, None where the coordinates share none."""
+    scale = None if units is None else units.scale_in_units or None
+    if scale is None or conditions is None:
+        return scale
+    rest = conditions.rest
+    return scale * float(rest[0]) if np.ptp(rest) == 0 else None
 
 
 def _units(denoiser: Denoiser, data: Dataset | Law) -> Standardisation | None:

@@ -124,9 +124,11 @@ def sample_shards(
     seed, label, processes = asked.seed, asked.label, asked.processes
     shards = Shards(Path(folder), require_count("count", count), shard_size(count))
     check_model(denoiser, plan, asked.any_model)
-    if label is None and denoiser.classes:
+    if label is None:
         label = proportional_labels(denoiser, count, seed)
-    labels = None if label is None else torch.as_tensor(label).long().expand(count)
+    labels = None if label is None else torch.as_tensor(label)
+    if labels is not None and not labels.is_floating_point():
+        labels = labels.long().expand(count)
     units = units_of(denoiser, plan, asked.as_drawn)
     with processes.together():
         if processes.rank == 0:
@@ -147,7 +149,8 @@ def sample_shards(
                 denoiser, plan, rows, seed=seed, first=first, batch_size=asked.batch_size,
                 label=part, progress=_among(asked.progress, done, rows, total),
             )  # fmt: skip
-            _write(shards.path(k), np.concatenate([in_units(units, x) for x in batches]))
+            x = torch.cat(list(batches))
+            _write(shards.path(k), in_units(units, x, denoiser, part))
             done += rows
     return shards
 

@@ -49,7 +49,8 @@ class FitRequest(Request):
     """A denoiser to be trained on data, of which a share is kept back for its audit.
 
     data: what `load_data` takes; out: a new folder for the model; minutes or steps: how long to
-    train, 3 minutes by default; held_out: the share kept back, 0 for none; conditional: learn the
+    train, 3 minutes by default; held_out: the share kept back, 0 for none; given: columns, or a
+    file with as many rows, of y, for a model of x given y; conditional: learn the
     classes of the data; labels: the column or array that holds them, which are then learnt; drop,
     only: columns of a table to leave out, or to keep alone; decimal, dates: how to read cells
     that may mean two things, as in `load_data`; network: ``auto``, ``mlp``, ``columns``, ``conv``
@@ -65,6 +66,7 @@ class FitRequest(Request):
     minutes: float | None = None
     steps: int | None = None
     held_out: float = 0.2
+    given: Sequence[str] = ()
     conditional: bool = False
     labels: str | None = None
     drop: Sequence[str] = ()
@@ -94,18 +96,18 @@ class AuditRequest(Request):
 
     model: a model folder, a diffusers pipeline (a folder, or hub:owner/name) or a law's .json;
     data: what `load_data` takes, or a law's .json; out: the audit's .json; train_data: training
-    data, to measure memorisation; labels, drop: columns of the classes, and to leave out; decimal,
-    dates: as in `FitRequest`; class_order: of classes that are numbers, ``number`` (default) or
-    ``text``; examples, levels, draws: how many examples, noise levels and noise paths an example;
-    trajectories: of the teacher, to plan ODE samplers on; flow: calls a level and example for
-    steps along the flow
-    (default 2, and 0 with calls); calls: network calls at most, which are then shared
-    out between levels and examples; half_width, steps: or measure until the discretisation of a
-    plan of so many steps (by default the best number) is known to this share of itself;
-    guidance: weight of a pipeline's guidance, 1 for none; reference: a better model, for a higher
-    bound on the score error; batch_size: examples a network call; device: cpu, cuda, cuda:1, ...;
-    precision, compile: of the network, which is then measured beside itself in float32; seed: of
-    all randomness; force: replace out, and begin anew.
+    data, to measure memorisation; given: a file of y, of a model of x given y that learnt it from
+    one (columns are known by name); labels, drop: columns of the classes, and to leave out;
+    decimal, dates: as in `FitRequest`; class_order: of classes that are numbers, ``number``
+    (default) or ``text``; examples, levels, draws: how many examples, noise levels and noise paths
+    an example; trajectories: of the teacher, to plan ODE samplers on; flow: calls a level and
+    example for steps along the flow (default 2, and 0 with calls); calls: network calls at most,
+    which are then shared out between levels and examples; half_width, steps: or measure until the
+    discretisation of a plan of so many steps (by default the best number) is known to this share
+    of itself; guidance: weight of a pipeline's guidance, 1 for none; reference: a better model,
+    for a higher bound on the score error; batch_size: examples a network call; device: cpu, cuda,
+    cuda:1, ...; precision, compile: of the network, which is then measured beside itself in
+    float32; seed: of all randomness; force: replace out, and begin anew.
     """
 
     model: PathLike
@@ -113,6 +115,7 @@ class AuditRequest(Request):
     data: PathLike
     out: PathLike = Path("audit.json")
     train_data: PathLike | None = None
+    given: Sequence[str] = ()
     labels: str | None = None
     class_order: str | None = None
     drop: Sequence[str] = ()
@@ -228,11 +231,12 @@ class PlanRequest(Request):
 class SampleRequest(Request):
     """Samples to be drawn with a plan, in the data's own units and types.
 
-    model: as in `AuditRequest`; plan: its .json; count: how many; out: .npy, .npz, .csv, .parquet
-    or FOLDER/ of images; seed: of all randomness; batch_size: samples a network call; device,
-    precision, compile: as in `AuditRequest`; label: the one class to draw, or the prompt;
-    any_model: use a plan of another model; as_drawn: leave a table's numbers beyond those seen;
-    force: replace out.
+    model: as in `AuditRequest`; plan: its .json; count: how many, of each row of `given`; given: a
+    file with rows of y, of a model of x given y, whose numbers stand beside the samples; out:
+    .npy, .npz, .csv, .parquet or FOLDER/ of images; seed: of all randomness; batch_size: samples a
+    network call; device, precision, compile: as in `AuditRequest`; label: the one class to draw,
+    or the prompt; any_model: use a plan of another model; as_drawn: leave a table's numbers beyond
+    those seen; force: replace out.
     """
 
     model: PathLike
@@ -240,6 +244,7 @@ class SampleRequest(Request):
     plan: PathLike
     count: int
     out: str
+    given: PathLike | None = None
     seed: int = 0
     batch_size: int | None = None
     device: str | None = None

@@ -112,7 +112,8 @@ def read_csv(path: Path, wanted: Wanted) -> TextTable:
         for place, column in columns.items():
             column.count(numbers, cells[place])
         rows += len(numbers)
-    require(rows > 1, what, "must have at least 2 rows below its header", rows)
+    rule = f"must have at least {wanted.fewest} rows below its header"
+    require(rows >= wanted.fewest, what, rule, rows)
     marks = {column.settle() for column in columns.values()} - {None}
     hints = Hints(wanted.written, tuple(map(str, marks)), form.delimiter == ";")
     for column in columns.values():

@@ -116,9 +116,8 @@ def standing(entrant: Entrant, winner: Entrant) -> Standing:
 
 def _draw(ground: Ground, plan: Plan, first: int, count: int, progress: Progress | None) -> Array:
     """Return samples first..first+count-1 in the model's units, [count, d]."""
-    model, labels = ground.model, None
-    if model.classes:
-        labels = proportional_labels(model, first + count, ground.seed)[first:]
+    model, labels = ground.model, proportional_labels(ground.model, first + count, ground.seed)
+    labels = None if labels is None else labels[first:]
     batches = sample_batches(
         model, plan, count, seed=ground.seed, first=first, label=labels, progress=progress
     )
