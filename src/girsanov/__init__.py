@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from .basis import Basis as Basis
     from .comparison.compare import compare as compare
     from .comparison.result import Comparison as Comparison
+    from .coverage.coverage import coverage as coverage
+    from .coverage.result import Coverage as Coverage
     from .data import Dataset as Dataset
     from .data import Standardisation as Standardisation
     from .data import load_data as load_data
@@ -90,6 +92,8 @@ _HOME = {
     ".basis": ("Basis",),
     ".comparison.compare": ("compare",),
     ".comparison.result": ("Comparison",),
+    ".coverage.coverage": ("coverage",),
+    ".coverage.result": ("Coverage",),
     ".data": ("Dataset", "Standardisation", "load_data", "write_samples"),
     ".denoise.arithmetic": ("in_precision",),
     ".denoise.base": ("Denoiser",),

@@ -51,7 +51,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         # a module registers its command on the one app, which lists them in this order
         # isort: off
-        from . import bounds, fit, audit, plan, sample, demo, compare  # noqa: F401
+        from . import bounds, fit, audit, plan, sample, demo, compare, coverage  # noqa: F401
         from . import export, report, verify  # noqa: F401
 
         # isort: on

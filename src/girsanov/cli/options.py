@@ -31,14 +31,8 @@ DATA_FILES = ", ".join(FORMATS)
 DATA_HELP = (
     f"{DATA_FILES}, a folder of images, {' or '.join(suffixes(folders=True))} files, or digits"
 )
-TEXTS = (
-    "data",
-    "given",
-    "model",
-    "reference",
-    "samples",
-    "train_data",
-)  # "digits", hub:... are no paths
+# "digits", hub:... and names of columns are no paths
+TEXTS = ("data", "given", "model", "reference", "samples", "train_data")
 Seed = Annotated[int, Option(min=0, max=2**63 - 1, help="Seed of all randomness.")]
 AsJson = Annotated[bool, Option("--json", help="Print one JSON object on stdout.")]
 Force = Annotated[

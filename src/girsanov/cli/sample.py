@@ -52,7 +52,8 @@ def _print(drawn: SampleResult) -> None:
     form = f" of shape {values.shape[1:]}" if values.ndim > 1 else ""
     names = values.dtype.names
     kind = f"columns {console.few(names)}" if names else str(values.dtype)
-    terminal.print(f"drew {plural(len(values), 'sample')}{form}, {kind}", markup=False)
+    of = f" for {plural(drawn.rows, 'row')} of --given" if drawn.rows else ""
+    terminal.print(f"drew {plural(len(values), 'sample')}{form}{of}, {kind}", markup=False)
     if drawn.bounded:
         columns = console.few(drawn.bounded)
         line = f"kept to numbers that the training data could hold: {columns}"

@@ -21,7 +21,7 @@ deviation for it. A row of NaN stands for "not told", whose x' is about the mean
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,9 +29,7 @@ from numpy.typing import NDArray
 
 from .._checks import require
 from .._files import sha256_of
-from .standardise import ImageStandardisation, Standardisation, VectorStandardisation
-from .table.columns import NumberColumn
-from .table.table_units import TableStandardisation
+from .standardise import Standardisation
 
 if TYPE_CHECKING:
     from .._typing import Array, Json
@@ -70,16 +68,14 @@ class Conditions:
     @property
     def columns(self) -> tuple[str, ...]:
         """The names of the columns of y, () where it is no table."""
-        table = isinstance(self.units, TableStandardisation)
-        return tuple(c.name for c in self.units.columns) if table else ()  # type: ignore[attr-defined]
+        return tuple(c.name for c in getattr(self.units, "columns", ()))
 
     @property
     def names(self) -> tuple[str, ...]:
         """The name of each number of y [p]; the numbers of one column share its own."""
-        if not self.columns:
-            return tuple(f"y{k}" for k in range(self.width))
-        table: Any = self.units
-        return tuple(c.name for c in table.columns for _ in range(c.width))
+        columns = getattr(self.units, "columns", ())
+        named = tuple(c.name for c in columns for _ in range(c.width))
+        return named or tuple(f"y{k}" for k in range(self.width))
 
     @property
     def title(self) -> str:
@@ -241,20 +237,3 @@ class _Sums:
             if score < best[0]:
                 best = (score, u @ (b / (size + k)[:, None]), rest / (1 - free / n))
         return best[1] / scale[:, None], best[2]
-
-
-def in_own_numbers(units: Standardisation) -> Standardisation:
-    """Return units in which numbers y are themselves; InputError for what are no numbers."""
-    if isinstance(units, VectorStandardisation):
-        ones = np.ones_like(units.scale)
-        return replace(units, mean=np.zeros_like(units.mean), scale=ones)
-    if isinstance(units, ImageStandardisation):
-        return replace(units, mean=np.zeros((1, 1, 1)), scale=np.ones((1, 1, 1)))
-    assert isinstance(units, TableStandardisation)
-    columns = []
-    for column in units.columns:
-        rule = "must be numbers without gaps, for a network that is told them as they are"
-        require(isinstance(column, NumberColumn), f"column {column.name!r}", rule)
-        assert isinstance(column, NumberColumn)
-        columns.append(replace(column, mean=0.0, scale=1.0))
-    return replace(units, columns=tuple(columns))

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from .._checks import refuse, require, require_count, require_number
 from .._files import sha256_of
-from .conditions import KEPT, Conditions, learn_conditions
 from .lineage import cut
 from .rows import Index, RowSource, row_chunks
 
 if TYPE_CHECKING:
     from .._typing import Json, Tensor
+    from .conditions import Conditions
     from .standardise import Standardisation
 
 Selection = slice | Index  # which rows of a data set, counted within it
@@ -197,6 +197,8 @@ class Dataset:
         units: of y, None for those learnt of it; scaled: whether what y does not say of x is
         brought to deviation 1.
         """
+        from .conditions import KEPT, learn_conditions
+
         assert self.beside is not None
         own = units or self.beside.standardisation
 

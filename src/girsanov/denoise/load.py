@@ -14,7 +14,6 @@ from torch import nn
 
 from .._checks import InputError, need, refuse, require, shown
 from .._files import read_json, read_tensors
-from ..data.conditions import Conditions, conditions_from
 from ..data.standardise import Standardisation
 from ..law.read import read_law
 from ..moments import Moments, load_moments
@@ -26,6 +25,7 @@ from .pipelines.folder import HUB, PICKLE_SUFFIXES, load_pipeline
 
 if TYPE_CHECKING:
     from .._typing import Json, PathLike
+    from ..data.conditions import Conditions
     from .base import Denoiser
 
 ACCEPTED = "a model folder, a diffusers pipeline folder, or a law in a .json file"
@@ -158,6 +158,8 @@ def _assembled(folder: Path, record: Json, parts: tuple[nn.Module, Moments]) -> 
 
 def _conditions(folder: Path, record: Json, network: nn.Module) -> Conditions | None:
     """Return what a model of x given y knows of y, None for another."""
+    from ..data.conditions import conditions_from
+
     config: Any = network.config
     width, where = int(config.get("given", 0)), str(folder / CONDITIONS)
     if "conditions" not in record:

@@ -9,11 +9,13 @@ import numpy as np
 
 from .._checks import require
 from ..data import Dataset, Standardisation
-from ..data.conditions import Conditions, in_own_numbers
 from ..data.standardise import ImageStandardisation, VectorStandardisation, unchanged
+from ..data.table.columns import NumberColumn
+from ..data.table.table_units import TableStandardisation
 
 if TYPE_CHECKING:
     from .._typing import Array, Json
+    from ..data.conditions import Conditions
     from .wrap_options import Units
 
 
@@ -71,9 +73,26 @@ def conditions_told(
     rule = f"must have conditions of shape {told}"
     require(rows.shape in (told, (int(np.prod(told)),)), "train", rule, rows.shape)
     own = train if units is None else train.with_standardisation(units)
-    return own.learn_conditions(in_own_numbers(rows), scaled=False)
+    return own.learn_conditions(_in_own_numbers(rows), scaled=False)
 
 
 def training_record(train: Dataset | None, classes: int) -> Json:
     seen = {} if train is None else {"lineage": train.lineage}
     return seen | ({"label_shares": [1.0] * classes} if classes else {})
+
+
+def _in_own_numbers(units: Standardisation) -> Standardisation:
+    """Return units in which numbers y are themselves; InputError for what are no numbers."""
+    if isinstance(units, VectorStandardisation):
+        ones = np.ones_like(units.scale)
+        return replace(units, mean=np.zeros_like(units.mean), scale=ones)
+    if isinstance(units, ImageStandardisation):
+        return replace(units, mean=np.zeros((1, 1, 1)), scale=np.ones((1, 1, 1)))
+    assert isinstance(units, TableStandardisation)
+    columns = []
+    for column in units.columns:
+        rule = "must be numbers without gaps, for a network that is told them as they are"
+        require(isinstance(column, NumberColumn), f"column {column.name!r}", rule)
+        assert isinstance(column, NumberColumn)
+        columns.append(replace(column, mean=0.0, scale=1.0))
+    return replace(units, columns=tuple(columns))

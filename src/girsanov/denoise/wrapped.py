@@ -31,7 +31,6 @@ from .._checks import InputError, refuse, require, require_choice, shown
 from .._files import sha256_of
 from .._signatures import takes
 from ..data import Standardisation
-from ..data.conditions import Conditions
 from ..noise import NoiseSource
 from ..process import Flow, ScalarProcess, VarianceExploding
 from .base import PAGE, require_y
@@ -45,6 +44,7 @@ from .wrap_units import conditions_told, training_record, units_of_rows
 
 if TYPE_CHECKING:
     from .._typing import Array, Json, Tensor
+    from ..data.conditions import Conditions
 
 STRAIGHT = "velocity is of process=gv.Flow(), whose x_t = (1 - t) x0 + t z"
 ALIKE = 1e-2  # of its largest number, by which the answer to an example may differ between calls

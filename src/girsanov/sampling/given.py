@@ -10,7 +10,6 @@ import torch
 
 from .._checks import InputError, require
 from ..data.dataset import Dataset
-from ..data.load import load_given
 from ..data.table.selected_columns import CHOICES, AsWritten, reading_of
 from ..denoise.base import Denoiser, conditions_of
 
@@ -26,6 +25,8 @@ def given_rows(denoiser: Denoiser, given: Any, argument: str = "given") -> Tenso
     Warns of numbers outside those of the training data. Raises InputError for another width,
     other columns, and gaps where the training data had none.
     """
+    from ..data.load import load_given
+
     conditions = conditions_of(denoiser)
     rule = "must be left out: this model is of x alone, given nothing"
     require(conditions is not None or given is None, argument, rule)

@@ -12,8 +12,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .judging_requests import CompareRequest as CompareRequest
+from .judging_requests import CoverageRequest as CoverageRequest
 from .requests import AuditRequest as AuditRequest
-from .requests import CompareRequest as CompareRequest
 from .requests import DemoRequest as DemoRequest
 from .requests import ExportRequest as ExportRequest
 from .requests import FitRequest as FitRequest
@@ -24,6 +25,7 @@ from .requests import SampleRequest as SampleRequest
 if TYPE_CHECKING:
     from .audit_model import audit as audit
     from .compare_samples import compare as compare
+    from .cover_pairs import coverage as coverage
     from .digits_demo import demo as demo
     from .draw_samples import sample as sample
     from .export_plan import export as export
@@ -38,6 +40,7 @@ _HOME = {
     "plan": "plan_sampling",
     "sample": "draw_samples",
     "compare": "compare_samples",
+    "coverage": "cover_pairs",
     "report": "write_report",
     "export": "export_plan",
     "demo": "digits_demo",

@@ -12,7 +12,7 @@ from ..data.origin import drawn_by_another, read_origin
 from ..data.table.selected_columns import AsWritten
 from ..denoise.classes import class_note
 from ..denoise.load import load_model
-from .requests import CompareRequest, require_measures
+from .judging_requests import CompareRequest, require_measures
 from .shared.data_sources import held_out_and_train, read_source, unread
 
 if TYPE_CHECKING:

@@ -48,7 +48,8 @@ class SampleResult:
     """Samples in the data's units [count, ...], and where they were written.
 
     seed: they were drawn with; tally: how many of each label; bounded: the columns whose numbers
-    were kept within what the model has seen; commands: those that led to them.
+    were kept within what the model has seen; commands: those that led to them; rows: of y that
+    they were drawn given, 0 of a model of x alone.
     """
 
     values: np.ndarray
@@ -57,12 +58,14 @@ class SampleResult:
     tally: dict[str, int]
     bounded: tuple[str, ...]
     commands: list[str]
+    rows: int = 0
 
     def to_json(self) -> Json:
         """Return what was drawn, without the samples themselves."""
         return {
             "samples": self.out, "count": len(self.values), "shape": list(self.values.shape),
             "seed": self.seed, "labels": self.tally, "bounded": list(self.bounded),
+            **({"rows": self.rows} if self.rows else {}),
         }  # fmt: skip
 
 
@@ -116,7 +119,10 @@ def sample(
     counts = () if codes is None else np.bincount(codes, minlength=len(names)).tolist()
     tally = dict(zip(names, counts, strict=False))  # of no labels there are no counts
     commands = [*plan.audit.commands, command]
-    return SampleResult(values, request.out, request.seed, tally, units.bounded, commands)
+    rows_of_y = 0 if y is None else len(y)
+    return SampleResult(
+        values, request.out, request.seed, tally, units.bounded, commands, rows_of_y
+    )
 
 
 def _column_of_labels(request: SampleRequest, units: Standardisation, reading: Json) -> bool:

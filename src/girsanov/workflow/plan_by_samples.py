@@ -16,8 +16,9 @@ from ..denoise.load import load_model
 from ..denoise.pipelines.pipeline import PipelineDenoiser
 from ..planning.tournament.options import TOURNAMENT_CALLS
 from ..planning.tournament.tournament import tournament
-from .requests import PlanRequest, require_measures
-from .shared.data_sources import held_out_and_train, read_source
+from .judging_requests import require_measures
+from .requests import PlanRequest
+from .shared.data_sources import given_of, held_out_and_train, read_source
 from .shared.pipelines import captioned, guided, latents_of
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ def _data(
     assert request.data is not None
     order = request.class_order or audit.facts.class_order
     written = AsWritten(decimal=request.decimal, dates=request.dates)
-    data = read_source(request.data, request.labels, request.drop, denoiser, order, written)
+    y = given_of(request.given)
+    data = read_source(request.data, request.labels, request.drop, denoiser, order, written, y)
     denoiser = guided(denoiser, audit.facts.guidance)
     if not isinstance(data, Dataset):
         return denoiser, data, None

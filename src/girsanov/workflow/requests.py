@@ -15,7 +15,8 @@ from pathlib import Path
 from .._checks import require, require_count, require_number
 from .._typing import PathLike
 
-OF_BY = ("data", "candidates", "calls", "labels", "drop", "class_order", "decimal", "dates")
+OF_BY = ("data", "given", "candidates", "calls", "labels", "drop", "class_order", "decimal",
+         "dates")  # fmt: skip
 NOT_TOLD = ("force", "resume")  # what changes nothing of a result is no part of its command
 
 
@@ -162,14 +163,14 @@ class AuditRequest(Request):
 class PlanRequest(Request):
     """The grid to be found in an audit; with `by`, samplers and grids compete by their samples.
 
-    audit: its .json; out: the plan's .json; steps, kl, tv, distance, sampler, process,
-    covariance, start, last, resolution, w2, among, keep, widest, weight, calibrate: as in
-    `make_plan`; model: the audited one, to match the noise to the data's spread, to measure a
-    ODE sampler's distance, or to draw with `by`; by: let samples decide, by ``sliced-w2``,
-    ``gaussian-w2``, ``mmd`` or ``frechet``; the rest belongs to it: data, labels, class_order,
-    drop, decimal, dates: held-out data to compare samples with, as in `AuditRequest`; candidates:
-    samplers to try; calls: network calls to spend; seed: of all randomness; force: replace out,
-    and plan from an audit that cannot tell too.
+    audit: its .json; out: the plan's .json; steps, kl, tv, distance, sampler, process, covariance,
+    start, last, resolution, w2, among, keep, widest, weight, calibrate: as in `make_plan`; model:
+    the audited one, to match the noise to the data's spread, to measure a ODE sampler's distance,
+    or to draw with `by`; by: let samples decide, by ``sliced-w2``, ``gaussian-w2``, ``mmd`` or
+    ``frechet``; the rest belongs to it: data, given, labels, class_order, drop, decimal, dates:
+    held-out data to compare samples with, as in `AuditRequest`; candidates: samplers to try;
+    calls: network calls to spend; seed: of all randomness; force: replace out, and plan from an
+    audit that cannot tell too.
     """
 
     audit: PathLike
@@ -194,6 +195,7 @@ class PlanRequest(Request):
     by: str | None = None
     model: PathLike | None = None
     data: PathLike | None = None
+    given: Sequence[str] = ()
     labels: str | None = None
     class_order: str | None = None
     drop: Sequence[str] = ()
@@ -257,33 +259,6 @@ class SampleRequest(Request):
 
 
 @dataclass(frozen=True)
-class CompareRequest(Request):
-    """Samples to be compared with data.
-
-    samples: a file of samples; data: what `load_data` takes, or a law's .json; by: names of
-    measures, all by default; features: ``builtin``, or a .npz with features of both; model: of the
-    data it was fitted on, use the part kept back; train_data: training data, to look for
-    memorisation; labels, class_order, drop, decimal, dates: as in `AuditRequest`; rows: at most so
-    many of each; seed: of all randomness.
-    """
-
-    samples: PathLike
-    data: PathLike
-    _: KW_ONLY
-    by: Sequence[str] = ()
-    features: str = "builtin"
-    model: PathLike | None = None
-    train_data: PathLike | None = None
-    labels: str | None = None
-    class_order: str | None = None
-    drop: Sequence[str] = ()
-    decimal: str | None = None
-    dates: str | None = None
-    rows: int = 10_000
-    seed: int = 0
-
-
-@dataclass(frozen=True)
 class ReportRequest(Request):
     """A page of audits, their plans, and samples beside data.
 
@@ -343,13 +318,3 @@ class DemoRequest(Request):
     minutes: float = 2.5
     network: str = "auto"
     seed: int = 0
-
-
-NO_FID = "frechet is the same formula in features other than Inception's: its numbers are no FID"
-
-
-def require_measures(names: Iterable[str], measures: Iterable[str]) -> None:
-    """Refuse a --by that is none of `measures`, before anything is read."""
-    for name in names:
-        remedy = NO_FID if name.lower() in ("fid", "fréchet") else ""
-        require(name in measures, "--by", f"must be one of {', '.join(measures)}", name, remedy)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .._checks import require
 from ..audited import Audit, load_audit
 from ..data.origin import read_origin
 from ..data.table.selected_columns import AsWritten, left_out_of
@@ -68,6 +69,10 @@ def report(request: ReportRequest, *, progress: Progress | None = None) -> Repor
         require_place(figures, folder=True, option="--figures")
     audits = [load_audit(path) for path in request.audit]
     plans = [load_plan(path) for path in request.plan]
+    given = next((a.facts.given for a in audits if a.facts.given), "")
+    rule = f"are of a model of x given y ({given}): no data of x alone are held against them"
+    alone = not given or request.samples is None
+    require(alone, "--samples", rule, None, "Check them with girsanov coverage")
     data = _data(request, audits[0])
     samples = opened(request.samples, data, audits, plans)
     recorded = [*[a.facts for a in audits], *[p.audit for p in plans]]

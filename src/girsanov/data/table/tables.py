@@ -135,7 +135,13 @@ def table_rows(every: Columns, what: str, fewest: int = 2) -> TableRows:
     count = len(next(iter(columns.values())))
     require(count >= fewest, what, f"must have at least {fewest} rows", count)
     for name, values in columns.items():
-        require(_has_values(values), f"{what} column {name!r}", NO_VALUES, None, leave_out(name))
+        require(
+            fewest < 2 or _has_values(values),
+            f"{what} column {name!r}",
+            NO_VALUES,
+            None,
+            leave_out(name),
+        )
         for part in chunks(values) if isinstance(values, np.ndarray) else ():
             require_exact(part, f"{what} column {name!r}", leave_out(name))
     return TableRows(columns, tuple(name for name in every if name not in columns))

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..._checks import InputError
+from ...denoise.base import conditions_of
 from ...ledger.plan_records import Standing
 from ...montecarlo import Estimate, mean_estimate
 from ...sampling.loop import sample_batches
 from ...sampling.sample import proportional_labels
 
 if TYPE_CHECKING:
-    from ..._typing import Array, Progress
+    from ..._typing import Array, Progress, Tensor
     from ...comparison.jackknife import Squared
     from ...comparison.measures.measure import SquaredDistance
     from ...denoise.base import Denoiser
@@ -122,7 +123,15 @@ def _draw(ground: Ground, plan: Plan, first: int, count: int, progress: Progress
         model, plan, count, seed=ground.seed, first=first, label=labels, progress=progress
     )
     shown = getattr(model, "shown", lambda x: x)  # a pipeline shows pictures within their range
-    return np.concatenate([shown(b).reshape(len(b), -1).double().cpu().numpy() for b in batches])
+    x = np.concatenate([shown(b).reshape(len(b), -1).double().cpu().numpy() for b in batches])
+    return x if labels is None else beside_y(model, x, labels)
+
+
+def beside_y(model: Denoiser, x: Array, y: Tensor) -> Array:
+    """Return x [n, d] with y [n, p] beside it, of a model of x given y: pairs are compared."""
+    if conditions_of(model) is None:
+        return x
+    return np.concatenate([x, y.double().cpu().numpy()], axis=1)
 
 
 def ranking(entrant: Entrant) -> tuple[float, float]:
