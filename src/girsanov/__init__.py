@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from .basis import Basis as Basis
     from .comparison.compare import compare as compare
     from .comparison.result import Comparison as Comparison
-    from .coverage.coverage import coverage as coverage
-    from .coverage.result import Coverage as Coverage
     from .data import Dataset as Dataset
     from .data import Standardisation as Standardisation
     from .data import load_data as load_data
@@ -65,6 +63,8 @@ if TYPE_CHECKING:
     from .planning.plan import Plan as Plan
     from .planning.plan_file import load_plan as load_plan
     from .planning.tournament.tournament import tournament as tournament
+    from .posterior.judge import coverage as coverage
+    from .posterior.result import Coverage as Coverage
     from .process import Cosine as Cosine
     from .process import CriticallyDampedLangevin as CriticallyDampedLangevin
     from .process import Flow as Flow
@@ -92,8 +92,8 @@ _HOME = {
     ".basis": ("Basis",),
     ".comparison.compare": ("compare",),
     ".comparison.result": ("Comparison",),
-    ".coverage.coverage": ("coverage",),
-    ".coverage.result": ("Coverage",),
+    ".posterior.judge": ("coverage",),
+    ".posterior.result": ("Coverage",),
     ".data": ("Dataset", "Standardisation", "load_data", "write_samples"),
     ".denoise.arithmetic": ("in_precision",),
     ".denoise.base": ("Denoiser",),

@@ -16,7 +16,7 @@ ROOMS = [  # top to bottom: a file imports only from rooms above its own, or fro
     *("montecarlo", "_philox", "noise", "basis", "class_moments", "moments"),
     *("process", "law", "data", "denoise", "comparison"),
     *("error_curve", "score_error", "sampling", "measuring", "train", "path_kl", "ledger"),
-    *("planning", "coverage", "reporting", "diffusers_export", "audited", "auditing", "paper"),
+    *("planning", "posterior", "reporting", "diffusers_export", "audited", "auditing", "paper"),
     *("workflow", "cli", "__main__"),
 ]
 LONGEST_CHAIN = 12  # files that load one after the other

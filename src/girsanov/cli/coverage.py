@@ -14,7 +14,7 @@ from .options import DATA_HELP, AsJson, command
 from .tables import table
 
 if TYPE_CHECKING:
-    from ..coverage.result import Coverage
+    from ..posterior.result import Coverage
 
 
 @command(

@@ -46,6 +46,7 @@ def given_rows(denoiser: Denoiser, given: Any, argument: str = "given") -> Tenso
         y = conditions.encode(rows.raw(slice(None)))
     except InputError as cause:
         raise InputError(f"{argument}: does not fit the model; {cause}") from cause
-    for line in conditions.beyond(y):
-        warnings.warn(f"{argument}: {line}", stacklevel=2)
+    far = conditions.beyond(y)
+    if far:
+        warnings.warn(f"{argument}: {'; '.join(far)}", stacklevel=3)
     return torch.from_numpy(y)

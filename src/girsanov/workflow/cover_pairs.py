@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._checks import require
-from ..coverage.coverage import coverage as cover
 from ..data import Dataset
 from ..data.table.selected_columns import AsWritten
 from ..denoise.load import load_model
 from ..planning.plan_file import load_plan
+from ..posterior.judge import coverage as cover
 from .shared.data_sources import given_of, held_out_and_train, read_source
 
 if TYPE_CHECKING:
     from .._typing import Progress
-    from ..coverage.result import Coverage
+    from ..posterior.result import Coverage
     from .judging_requests import CoverageRequest
 
 

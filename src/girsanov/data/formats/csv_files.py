@@ -107,7 +107,8 @@ def read_csv(path: Path, wanted: Wanted) -> TextTable:
     names, rows = _header([cell.strip() for cell in first[1]], what), 0
     unnamed = len(names) > 1 and not names[0]  # row names, as R and pandas write them
     kept = wanted.of(names[unnamed:], what)
-    columns = {k: CsvColumn(name, what) for k, name in enumerate(names) if kept.get(name)}
+    columns = {k: CsvColumn(name, what, empty=wanted.given)
+               for k, name in enumerate(names) if kept.get(name)}  # fmt: skip
     for numbers, cells in _blocks(lines, len(names), what):
         for place, column in columns.items():
             column.count(numbers, cells[place])

@@ -76,7 +76,7 @@ def coverage(
     (`load_data(..., given=)`); rows: at most so many of them, chosen by `seed` (1000); draws: L
     of each (32); confidence: that draws which can be trusted are called so; cause: whether to
     draw again on many more steps where they cannot be; progress(done, total) counts network calls
-    times draws. Equations: `coverage/ranks.py`, `scores.py`, `cause.py`. Raises InputError for a
+    times draws. Equations: `posterior/ranks.py`, `scores.py`, `cause.py`. Raises InputError for a
     model of x alone, and for pairs that the model has seen.
     """
     asked = CoverageOptions(**options)
