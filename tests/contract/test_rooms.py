@@ -265,7 +265,7 @@ def test_every_file_opens_with_a_docstring(name):
 
 COMMANDS = {  # a command, the call of the workflow behind it, and the public function
     *("audit", "bounds", "compare", "demo", "doctor", "export", "fit", "plan", "report"),
-    *("sample", "verify"),
+    *("coverage", "sample", "verify"),
 }
 PROTOCOL = {"run", "STATEMENT"}  # what every file of paper/statements defines; `run` of the CLI
 

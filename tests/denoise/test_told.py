@@ -51,7 +51,7 @@ def best_line(seen, cloud):
 
 def test_untrained_it_is_the_best_line_with_y_and_without(pairs, model):
     parts, _ = pairs.split(0.9, seed=0)
-    told, basis, s = model.conditions, model.moments.basis, 2.0
+    told, basis, s = model.told, model.moments.basis, 2.0
     own = parts.with_standardisation(model.standardisation).with_conditions(told)
     x, y = own.batch(slice(None)).double(), own.batch_labels(slice(None))
     noise = torch.randn(x.shape, generator=torch.manual_seed(1)).double() / s**0.5
@@ -76,7 +76,7 @@ def test_a_model_is_read_back(model, pairs, tmp_path):
     model.save(tmp_path / "m")
     again = gv.load_model(tmp_path / "m", device="cpu")
     assert again.fingerprint == model.fingerprint
-    y = pairs.with_conditions(model.conditions).batch_labels(slice(0, 4))
+    y = pairs.with_conditions(model.told).batch_labels(slice(0, 4))
     x = torch.randn(4, 2)
     torch.testing.assert_close(again(x, 3.0, y), model(x, 3.0, y))
 

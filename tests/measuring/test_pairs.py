@@ -57,7 +57,7 @@ def test_init_is_the_mean_kl_to_the_regression(audited):
     covariance = (np.asarray(moments.basis.factors[0]) * moments.variances) @ np.asarray(
         moments.basis.factors[0]
     ).T + np.eye(law.dimension) / s
-    off = seen - model.conditions.told(y) - moments.mean
+    off = seen - model.told.told(y) - moments.mean
     square = (off @ np.linalg.inv(covariance) * off).sum(axis=1)
     start = -(square + np.linalg.slogdet(2 * np.pi * covariance)[1]) / 2
     nats = law.log_density(seen, y, s) - start
@@ -76,7 +76,7 @@ def test_it_says_that_it_is_of_each_y(audited):
     _, model, audit = audited
     plan = audit.plan(steps=6, sampler="ddpm")
     assert "E_y KL" in plan.certificate().words()
-    assert audit.facts.given == model.conditions.title
+    assert audit.facts.given == model.told.title
 
 
 def test_draws_have_the_posterior_of_their_row(audited):

@@ -32,7 +32,8 @@ def planned(model, pairs, steps, sampler="analytic-dpm"):
 def test_exact_draws_are_calibrated(law, train, pairs):
     model = law.model(train)
     found = gv.coverage(model, planned(model, law.data(1500, 3), 24), pairs, rows=800)
-    assert found.calibrated and found.cause is None, found.verdict
+    assert found.calibrated, found.verdict
+    assert found.cause is None, found.verdict
     assert found.verdict.startswith("Calibrated, as far as 800 pairs, 32 draws each can tell")
     low, high = found.width.interval(0.999)
     assert low < 1 < high
@@ -46,7 +47,8 @@ def test_a_network_that_is_off_is_to_blame(law, train, pairs, off, word):
     plan = planned(model, law.data(1500, 3), 24)
     found = gv.coverage(model, plan, pairs, rows=400, draws=16)
     assert not found.calibrated
-    assert word in found.verdict and "The network does it" in found.verdict, found.verdict
+    assert word in found.verdict, found.verdict
+    assert "The network does it" in found.verdict, found.verdict
     assert abs(found.cause.width - off) < 0.15  # of a mixture (3) is a figure only
     assert found.cause.main == "network"
     assert not found.cause.good
@@ -78,7 +80,8 @@ def test_a_table_is_ranked_as_it_comes_out():
     found = gv.coverage(model, plan, rest, rows=600)
     assert set(found.widths) == {"count"}
     low, high = found.width.interval(0.999)
-    assert low < 1.05 and high > 0.95, found.verdict
+    assert low < 1.05, found.verdict
+    assert high > 0.95, found.verdict
 
 
 def test_refusals(law, train, pairs):

@@ -209,7 +209,7 @@ class Dataset:
         width = math.prod(self.shape) + math.prod(own.shape)
         pairs = ((plain.batch(r).numpy(), y_of(r)) for r in row_chunks(n, width))
         few = min(n, KEPT, max(2, KEPT**2 // math.prod(own.shape)))
-        kept = y_of(np.sort(np.random.default_rng(0).permutation(n)[:few]))
+        kept = y_of(np.sort(cut(n, few / n, 0)[0]))
         return learn_conditions(pairs, own, kept, scaled=scaled)
 
     def with_conditions(self, conditions: Conditions) -> Dataset:

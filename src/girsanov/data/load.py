@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -29,18 +29,30 @@ if TYPE_CHECKING:
 SHEETS = (".xlsx", ".xls", ".xlsm", ".ods", ".numbers")
 
 
-@takes(AsWritten)
+class LoadKeywords(WrittenKeywords, total=False):
+    """The fields of `LoadOptions` by name, each of which may be left out."""
+
+    given: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadOptions(AsWritten):
+    """How to read a source, and what its rows are given."""
+
+    given: Any = None
+
+
+@takes(LoadOptions)
 def load_data(
     source: Any,
     *,
     labels: str | NDArray[Any] | None = None,
-    given: Any = None,
     drop: Sequence[str] = (),
     only: Sequence[str] = (),
     like: Any = None,
     name: str | None = None,
     class_order: str = "number",
-    **written: Unpack[WrittenKeywords],
+    **options: Unpack[LoadKeywords],
 ) -> Dataset:
     """Return a data set; its rows stay where they are and are read when asked for.
 
@@ -63,9 +75,10 @@ def load_data(
     path = isinstance(source, str | Path)
     what = str(source) if path else type(source).__name__
     column_name = labels if isinstance(labels, str) else None
-    columns = _given_columns(given, like)
+    asked = LoadOptions(**options)
+    given, columns = asked.given, _given_columns(asked.given, like)
     title = name or (Path(what).name if path else what) or what
-    wanted = Wanted.asked(drop, only, column_name, like, AsWritten(**written))
+    wanted = Wanted.asked(drop, only, column_name, like, asked)
     if given is not None or columns:
         remedy = "Name their column in given"
         require(labels is None, "labels", "cannot stand beside given", labels, remedy)
@@ -107,7 +120,7 @@ def _loaded(source: Any, wanted: Wanted) -> Loaded:
 def _given_columns(given: Any, like: Any) -> tuple[str, ...]:
     """Return the columns of the source that are conditions, () where another source holds them."""
     if given is None:
-        return columns_of(reading_of(like))
+        return columns_given(reading_of(like))
     if isinstance(given, str):
         return () if is_source(given) else tuple(name.strip() for name in given.split(","))
     named = isinstance(given, list | tuple) and all(isinstance(n, str) for n in given)
@@ -119,7 +132,7 @@ def is_source(word: str) -> bool:
     return data_format_of(word) is not None or Path(word).exists() or word.startswith(DATA_HUB)
 
 
-def columns_of(reading: Json) -> tuple[str, ...]:
+def columns_given(reading: Json) -> tuple[str, ...]:
     """Return the columns of conditions that a record of reading names, () if none."""
     try:
         names = json.loads(reading.get("given", "[]"))
@@ -132,7 +145,7 @@ def columns_of(reading: Json) -> tuple[str, ...]:
 
 def _beside(source: Any, beside: Dataset, wanted: Wanted, title: str) -> Dataset:
     """Return rows x with their conditions, whose columns are neither in x nor left out."""
-    columns = columns_of(beside.reading)
+    columns = columns_given(beside.reading)
     if not wanted.only:
         wanted = replace(wanted, drop=tuple(dict.fromkeys((*wanted.drop, *columns))))
     loaded = _loaded(source, replace(wanted, labels_before=None))

@@ -20,7 +20,7 @@ class Denoiser(Protocol):
     r"""An x0 prediction m(x, s) for x = x0 + z/sqrt(s), in standardised units.
 
     shape: of one example; dtype, device: of its arithmetic; classes: labels it knows, 0 when it
-    takes none (the label of a model with `conditions` is the numbers y, [B, p]); exact: True when
+    takes none (the label of a model that is `told` y is the numbers y, [B, p]); exact: True when
     m = E[x0 | x] for a known law; fingerprint: SHA-256; snr_range: lowest and highest SNR it was
     made for.
     """
@@ -51,14 +51,14 @@ def process_of(denoiser: Denoiser) -> str:
     return str(getattr(denoiser, "process", "vp"))
 
 
-def conditions_of(denoiser: Denoiser) -> Conditions | None:
+def told_of(denoiser: Denoiser) -> Conditions | None:
     """Return what a model of x given y knows of y, None for other models."""
-    return getattr(denoiser, "conditions", None)
+    return getattr(denoiser, "told", None)
 
 
 def is_told(denoiser: Denoiser) -> bool:
     """Return whether a model is told something beside x and its level: a class, or y."""
-    return denoiser.classes > 0 or conditions_of(denoiser) is not None
+    return denoiser.classes > 0 or told_of(denoiser) is not None
 
 
 def require_y(y: Tensor, rows: int, width: int) -> None:

@@ -58,7 +58,7 @@ class NetworkDenoiser:
     (UNet); moments,
     standardisation: of the training data; snr_range: lowest and highest trained SNR; label_names:
     one a class, empty when it takes no labels; training: what was run; scheduler: of diffusers,
-    for ``v`` only, None builds it; conditions: of a model of x given y, whose label is y [B, p].
+    for ``v`` only, None builds it; told: what is known of y, of a model of x given y, whose label is y [B, p].
     `process` is ``cld`` when the network is shown twice the numbers it predicts, else ``vp``.
     """
 
@@ -71,7 +71,7 @@ class NetworkDenoiser:
     label_names: tuple[str, ...] = ()
     training: Json = field(default_factory=dict)
     scheduler: Any = None
-    conditions: Conditions | None = None
+    told: Conditions | None = None
     exact = False
 
     def __post_init__(self) -> None:
@@ -105,9 +105,9 @@ class NetworkDenoiser:
 
     def _explained(self) -> Array | None:
         """Return how much of each coordinate of the moments' basis y explains, [d]."""
-        if self.conditions is None:
+        if self.told is None:
             return None
-        line = self.moments.basis.to_coordinates(torch.from_numpy(self.conditions.line()))
+        line = self.moments.basis.to_coordinates(torch.from_numpy(self.told.line()))
         return np.asarray(line.square().mean(dim=0).numpy())
 
     def untold_weight(self) -> float:
@@ -128,7 +128,7 @@ class NetworkDenoiser:
         columns = self.preconditioning == "columns"  # whose laws the units are
         return {
             **({"units": self.standardisation.to_json()} if columns else {}),
-            **({"given": self.conditions.fingerprint} if self.conditions else {}),
+            **({"given": self.told.fingerprint} if self.told else {}),
             "network": network_config(self.network),
             "scheduler": None if self.scheduler is None else scheduler_config(self.scheduler),
             "preconditioning": self.preconditioning,
@@ -189,8 +189,8 @@ class NetworkDenoiser:
         require(x.shape[1:] == whole, "x", rule, tuple(x.shape))
         if label is None:
             return
-        if self.conditions is not None:
-            require_y(label, len(x), self.conditions.width)
+        if self.told is not None:
+            require_y(label, len(x), self.told.width)
             return
         require(self.classes > 0, "label", "must be None: this model has no classes", label)
         good = bool(((label >= 0) & (label < self.classes)).all())
@@ -217,8 +217,8 @@ class NetworkDenoiser:
                 folder / "scheduler" / "scheduler_config.json", scheduler_config(self.scheduler)
             )
         self.moments.save(folder / "moments.safetensors")
-        if self.conditions is not None:
-            write_tensors(folder / CONDITIONS, self.conditions.tensors())
+        if self.told is not None:
+            write_tensors(folder / CONDITIONS, self.told.tensors())
         write_json(folder / "model_index.json", index)
         write_json(folder / "girsanov.json", self._record())
 
@@ -229,7 +229,7 @@ class NetworkDenoiser:
             "process": self.process,
             "label_names": list(self.label_names),
             "standardisation": self.standardisation.to_json(),
-            **({"conditions": self.conditions.units.to_json()} if self.conditions else {}),
+            **({"conditions": self.told.units.to_json()} if self.told else {}),
             "training": self.training,
             "fingerprint": self.fingerprint,
         }

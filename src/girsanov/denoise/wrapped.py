@@ -90,8 +90,8 @@ class _Wrapping(NamedTuple):
     units: tuple[Array, Array] | None
     label_names: tuple[str, ...]
     training: Json
-    conditions: Conditions | None = None
-    told: tuple[int, ...] = ()  # the shape of one y
+    told: Conditions | None = None
+    y_shape: tuple[int, ...] = ()  # the shape of one y
 
 
 class WrappedDenoiser:
@@ -105,7 +105,7 @@ class WrappedDenoiser:
         self.units = wrapping.units  # of pictures whose type and layout are not known yet
         self.label_names, self.training = wrapping.label_names, wrapping.training
         self.classes, self.snr_range = len(wrapping.label_names), clock.snr_range
-        self.conditions = wrapping.conditions
+        self.told = wrapping.told
         self._rounded = ""
 
     @property
@@ -141,8 +141,8 @@ class WrappedDenoiser:
         times = np.stack([self.clock.scale(asked), self.clock.time(asked)])
         if self.units is not None:
             decisive["pair"] = [v.tolist() for v in self.units]
-        if self.conditions is not None:
-            decisive["given"] = self.conditions.fingerprint
+        if self.told is not None:
+            decisive["given"] = self.told.fingerprint
         weights = bytes_of(_tensors(self.wrapping.weights))
         return sha256_of("wrapped", json.dumps(decisive, sort_keys=True), times, *weights)
 
@@ -159,7 +159,7 @@ class WrappedDenoiser:
     def __call__(self, x: Tensor, snr: float | Tensor, label: Tensor | None = None) -> Tensor:
         """Return m(x, snr) [B, *shape] without a gradient; snr: float or [B], label: [B]."""
         require(x.shape[1:] == self.shape, "x", f"must be [B, {self.shape}]", tuple(x.shape))
-        if self.conditions is not None:
+        if self.told is not None:
             return self._given_y(x, snr, label)
         rule = "must be None: this model has no classes"
         require(label is None or self.classes > 0, "label", rule, label)
@@ -173,7 +173,7 @@ class WrappedDenoiser:
 
     def _given_y(self, x: Tensor, snr: float | Tensor, y: Tensor | None) -> Tensor:
         """Return m(x, snr) of a network that is told y [B, p], about the line of y."""
-        conditions = self.conditions
+        conditions = self.told
         assert conditions is not None
         require(y is not None, "label", f"must be the numbers y [B, {conditions.width}]")
         assert y is not None
@@ -183,7 +183,7 @@ class WrappedDenoiser:
         with still(self.network, *own):
             s = torch.as_tensor(snr, dtype=torch.float64).reshape(-1).cpu().numpy()
             seen, time = self._shown(x + line, s)
-            told = plain(y).to(seen).reshape(len(y), *self.wrapping.told)
+            told = plain(y).to(seen).reshape(len(y), *self.wrapping.y_shape)
             out = self._tensor(self.network(seen, time, told), seen)
             return self.clock.x0(out.to(x.dtype), x + line, s) - line
 
@@ -255,10 +255,9 @@ def wrap(
     )  # fmt: skip
     if asked.given is not None:
         require(not names, "given", "cannot be told beside classes: make them numbers of y", names)
-        told = (asked.given,) if isinstance(asked.given, int) else tuple(map(int, asked.given))
-        wrapping = wrapping._replace(
-            conditions=conditions_told(train, wrapping.standardisation, told), told=told
-        )
+        one = (asked.given,) if isinstance(asked.given, int) else tuple(map(int, asked.given))
+        told = conditions_told(train, wrapping.standardisation, one)
+        wrapping = wrapping._replace(told=told, y_shape=one)
     model = WrappedDenoiser(
         network, _clock(kind, asked.process, asked.times, asked.alphas_cumprod), wrapping
     )
@@ -310,8 +309,8 @@ def _try(model: WrappedDenoiser) -> None:
     z = NoiseSource(0, "wrap").normal(0, 0, 2, int(np.prod(model.shape)))
     x = (z * (1 + 1 / s) ** 0.5).reshape(2, *model.shape).to(model.device, model.dtype)
     label = torch.zeros(2, dtype=torch.int64, device=x.device) if model.classes else None
-    if model.conditions is not None:
-        y = model.conditions.kept[:1].repeat(2, axis=0)
+    if model.told is not None:
+        y = model.told.kept[:1].repeat(2, axis=0)
         label = torch.from_numpy(y).to(x.device)
     try:
         both = model(x, s, label)
@@ -319,7 +318,7 @@ def _try(model: WrappedDenoiser) -> None:
     except InputError:
         raise
     except Exception as cause:  # whatever a user's own code may raise
-        told = ", label" if model.classes else ", y" if model.conditions else ""
+        told = ", label" if model.classes else ", y" if model.told else ""
         words = f"x_t, t{told}"
         rule = f"fails when it is called as network({words}) for x_t {[2, *model.shape]} and t [2]"
         words = f"{type(cause).__name__}: {shown(str(cause), 120)}"

@@ -12,7 +12,7 @@ from .._checks import require, require_count, require_levels
 from ..data import Dataset
 from ..data.standardise import Standardisation, unchanged
 from ..denoise.arithmetic import arithmetic_of
-from ..denoise.base import Denoiser, conditions_of, process_of, trained_levels
+from ..denoise.base import Denoiser, process_of, told_of, trained_levels
 from ..denoise.classes import class_note
 from ..denoise.facts import ModelFacts
 from ..denoise.neighbours import Neighbours
@@ -97,7 +97,7 @@ def facts_of(
 
     describe: Callable[[], ModelFacts] = getattr(denoiser, "describe", ModelFacts)
     model, note, units = describe(), class_note(denoiser, data), _units(denoiser, data)
-    training, conditions = getattr(denoiser, "training", {}), conditions_of(denoiser)
+    training, conditions = getattr(denoiser, "training", {}), told_of(denoiser)
     early = training.get("steps_run", 0) < training.get("steps", 0)
     near = len(reference.points) if isinstance(reference, Neighbours) else 0
     return AuditFacts(

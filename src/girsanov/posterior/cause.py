@@ -63,7 +63,7 @@ class Cause:
         return "steps" if self.steps > self.network else "network"
 
 
-def features(ranks: Array) -> Array:
+def rank_features(ranks: Array) -> Array:
     """Return g of every pair, [n, 2 c], of ranks u [n, c]."""
     return np.concatenate([ranks - 0.5, np.abs(2 * ranks - 1) - 0.5], axis=1)
 

@@ -12,14 +12,14 @@ from .._checks import require, require_count, require_number
 from .._signatures import takes
 from ..data.dataset import Dataset
 from ..data.lineage import shared_rows
-from ..denoise.base import Denoiser, conditions_of
+from ..denoise.base import Denoiser, told_of
 from ..denoise.calibrate import CalibratedDenoiser
 from ..denoise.pipelines.units import in_units_of
 from ..noise import NoiseSource
 from ..sampling.loop import sample_batches
 from ..sampling.sample import check_model, in_units, units_of
-from .cause import Cause, features, fine_recipe, square_of_mean
-from .ranks import Share, shares, uniform_ranks, width_of
+from .cause import Cause, fine_recipe, rank_features, square_of_mean
+from .ranks import RankShare, shares, uniform_ranks, width_of
 from .result import Coverage
 from .scores import scores
 
@@ -100,7 +100,7 @@ def coverage(
 def _held_out(denoiser: Denoiser, pairs: Dataset, asked: CoverageOptions) -> Dataset:
     """Return the pairs that are judged, in the model's units."""
     rule = "must be of x given y: there is nothing to be given here"
-    require(conditions_of(denoiser) is not None, "denoiser", rule, "a model of x alone")
+    require(told_of(denoiser) is not None, "denoiser", rule, "a model of x alone")
     rule = "must be a data set with conditions (load_data(..., given=))"
     require(isinstance(pairs, Dataset), "pairs", rule, type(pairs).__name__)
     record = getattr(denoiser, "training", {})
@@ -179,8 +179,8 @@ class _Judge:
         if self.plan.calibration is not None:
             model = CalibratedDenoiser(model, self.plan.calibration)
         fine, nearer, _ = self.ranked(model, recipe, "coverage, many steps")
-        g, h = features(ranks), features(fine)
-        counted: list[Share] = shares(fine, nearer, self.names, self.asked.confidence)
+        g, h = rank_features(ranks), rank_features(fine)
+        counted: list[RankShare] = shares(fine, nearer, self.names, self.asked.confidence)
         width = width_of(np.abs(2 * fine - 1).mean(axis=1))
         return Cause(
             square_of_mean(g - h), square_of_mean(h), len(recipe.steps),

@@ -46,7 +46,7 @@ def uniform_ranks(truth: Array, draws: Array, v: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class Share:
+class RankShare:
     """How many of the pairs did something, beside what (2) allows.
 
     what: in words; of: of which coordinate, "" of all together; expected: the share of a model
@@ -67,7 +67,9 @@ class Share:
         return self.low <= self.share <= self.high
 
 
-def shares(ranks: Array, nearer: Array, names: tuple[str, ...], confidence: float) -> list[Share]:
+def shares(
+    ranks: Array, nearer: Array, names: tuple[str, ...], confidence: float
+) -> list[RankShare]:
     """Return all counts of (2): ranks u of each coordinate [n, c], and of distances [n].
 
     confidence: that all of them lie within their bands, of draws that can be trusted.
@@ -82,7 +84,7 @@ def shares(ranks: Array, nearer: Array, names: tuple[str, ...], confidence: floa
     for a in WITHIN:
         counts.append((f"in the nearest {a:.0%} of the draws", "", a, int((nearer <= a).sum())))
     off = (1 - confidence) / len(counts)
-    return [Share(what, of, a, k / n, *_band(n, a, off)) for what, of, a, k in counts]
+    return [RankShare(what, of, a, k / n, *_band(n, a, off)) for what, of, a, k in counts]
 
 
 def _band(n: int, a: float, off: float) -> tuple[float, float]:

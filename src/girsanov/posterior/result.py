@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from .._typing import Json
     from ..montecarlo import Estimate
     from .cause import Cause
-    from .ranks import Share
+    from .ranks import RankShare
     from .scores import Score
 
-WIDE, NARROW = "too wide", "too narrow"
+TOO_WIDE, TOO_NARROW = "too wide", "too narrow"
 FEW = 3  # counts outside their bands that a sentence names
 
 
@@ -29,7 +29,7 @@ class Coverage:
     of draws that cannot be trusted, None of others; ledger: what the plan says of itself.
     """
 
-    shares: tuple[Share, ...]
+    shares: tuple[RankShare, ...]
     width: Estimate
     widths: dict[str, Estimate]
     scores: tuple[Score, ...]
@@ -46,7 +46,7 @@ class Coverage:
         return all(share.good for share in self.shares)
 
     @property
-    def outside(self) -> tuple[Share, ...]:
+    def outside(self) -> tuple[RankShare, ...]:
         """The counts outside their bands, the farthest first."""
         bad = [share for share in self.shares if not share.good]
         return tuple(sorted(bad, key=lambda s: -abs(s.share - s.expected) / (s.high - s.low)))
@@ -136,7 +136,7 @@ def _width_words(width: Estimate, what: str) -> str:
     if low <= 1 <= high:
         return ""
     ends = sorted(abs(100 * (c - 1)) for c in (low, high))
-    kind = WIDE if width.value > 1 else NARROW
+    kind = TOO_WIDE if width.value > 1 else TOO_NARROW
     off = abs(100 * (width.value - 1))
     return f"{what} are {kind} by {off:.0f} % (95 % interval {ends[0]:.0f} to {ends[1]:.0f} %)"
 

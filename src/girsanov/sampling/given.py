@@ -11,7 +11,7 @@ import torch
 from .._checks import InputError, require
 from ..data.dataset import Dataset
 from ..data.table.selected_columns import CHOICES, AsWritten, reading_of
-from ..denoise.base import Denoiser, conditions_of
+from ..denoise.base import Denoiser, told_of
 
 if TYPE_CHECKING:
     from .._typing import Tensor
@@ -27,7 +27,7 @@ def given_rows(denoiser: Denoiser, given: Any, argument: str = "given") -> Tenso
     """
     from ..data.load import load_given
 
-    conditions = conditions_of(denoiser)
+    conditions = told_of(denoiser)
     rule = "must be left out: this model is of x alone, given nothing"
     require(conditions is not None or given is None, argument, rule)
     assert conditions is not None

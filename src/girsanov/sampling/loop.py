@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from .._checks import InputError, refuse, require, require_count
-from ..denoise.base import Denoiser, conditions_of, per_call, process_of, require_y
+from ..denoise.base import Denoiser, per_call, process_of, require_y, told_of
 from ..denoise.calibrate import CalibratedDenoiser
 from ..noise import Ahead, NoiseSource
 from .cld import follow, require_alike
@@ -91,7 +91,7 @@ class _Ticker:
 def _labels(denoiser: Denoiser, label: int | Tensor | None, count: int) -> Tensor | None:
     if label is None:
         return None
-    conditions = conditions_of(denoiser)
+    conditions = told_of(denoiser)
     if conditions is not None:
         y = torch.as_tensor(label).to(denoiser.device)
         require_y(y, count, conditions.width)

@@ -11,7 +11,7 @@ import torch
 from .._checks import require, require_count
 from .._signatures import takes
 from ..data.standardise import Standardisation
-from ..denoise.base import Denoiser, conditions_of, require_denoiser
+from ..denoise.base import Denoiser, require_denoiser, told_of
 from ..noise import NoiseSource
 from .given import given_rows
 from .loop import HasRecipe, sample_batches
@@ -51,7 +51,7 @@ def sample(
     require_count("count", count)
     check_model(denoiser, plan, asked.any_model)
     label, rows = asked.label, None
-    if asked.given is not None or conditions_of(denoiser) is not None:
+    if asked.given is not None or told_of(denoiser) is not None:
         rows = given_rows(denoiser, asked.given)
         label, count = rows.repeat_interleave(count, dim=0), count * len(rows)
     elif label is None:
@@ -79,7 +79,7 @@ def proportional_labels(denoiser: Denoiser, count: int, seed: int) -> torch.Tens
     told nothing. Label i is the same under one seed for every count. Raises InputError when the
     model does not say how often each label occurred.
     """
-    conditions = conditions_of(denoiser)
+    conditions = told_of(denoiser)
     if conditions is not None:
         draws = NoiseSource(seed, "label").uniform(0, 0, count) * len(conditions.kept)
         return torch.from_numpy(conditions.kept[draws.astype(np.int64)])
@@ -133,7 +133,7 @@ def in_units(
 
     y: what they were drawn given [b, p], of a model of x given y.
     """
-    values, conditions = x.cpu().numpy(), conditions_of(denoiser)
+    values, conditions = x.cpu().numpy(), told_of(denoiser)
     if conditions is not None and y is not None:
         values = conditions.whole(values, y.numpy())
     return values if units is None else np.asarray(units.decode(values))

@@ -70,7 +70,7 @@ def build_trainer(
     )
     model = NetworkDenoiser(
         network, train.shape, around, moments,
-        train.standardisation, (math.exp(low), math.exp(high)), names, conditions=train.told,
+        train.standardisation, (math.exp(low), math.exp(high)), names, told=train.told,
     )  # fmt: skip
     usual = "cuda" if torch.cuda.is_available() else "cpu"
     device = options.device or processes.device or usual

@@ -132,7 +132,7 @@ class Trainer:
         m = model.denoise(noisy, snr.to(model.device), label, network=call)
         r = (m - x0.to(model.device)).flatten(1)
         errors = r.square().sum(dim=1)
-        if model.conditions is not None and label is not None:
+        if model.told is not None and label is not None:
             # of x alone, which varies more and would outweigh x given y
             errors = torch.where(label.isnan().any(dim=1), self.untold * errors, errors)
         weighted = errors * torch.from_numpy(weights[own]).to(errors)
@@ -166,7 +166,7 @@ class Trainer:
         label = self.train.batch_labels(rows[self.own])
         assert label is not None  # `fit` made a model with classes because there are labels
         hidden = torch.from_numpy(self._hide.uniform(k, 0, self.batch_size) < HIDDEN)[self.own]
-        if self.model.conditions is not None:
+        if self.model.told is not None:
             return torch.where(hidden[:, None], math.nan, label).to(self.model.device)
         return torch.where(hidden, self.model.classes, label).to(self.model.device)
 

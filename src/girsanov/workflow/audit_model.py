@@ -18,7 +18,7 @@ from ..data.id_columns import id_notes
 from ..data.origin import refuse_drawn
 from ..data.table.selected_columns import AsWritten, reading_of
 from ..denoise.arithmetic import in_precision
-from ..denoise.base import conditions_of
+from ..denoise.base import told_of
 from ..denoise.load import load_model
 from ..denoise.pipelines.pipeline import PipelineDenoiser
 from ..measuring.audit import DEFAULT_LEVELS
@@ -131,7 +131,7 @@ def _data(
     data = read_source(request.data, labels, drop, denoiser, order, written, y)
     source, beside, train = request.train_data, None, None
     if source is not None:
-        told = conditions_of(denoiser) is None or y is None
+        told = told_of(denoiser) is None or y is None
         rule = "cannot be read for --train-data, whose y would be another file: name columns"
         require(told, "--given", rule, request.given)
         beside = load_data(source, labels=labels, drop=drop, like=denoiser, class_order=order,

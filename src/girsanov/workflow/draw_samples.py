@@ -20,7 +20,7 @@ from ..data.origin import write_origin
 from ..data.table.selected_columns import reading_of
 from ..data.write import label_column
 from ..denoise.arithmetic import in_precision
-from ..denoise.base import conditions_of
+from ..denoise.base import told_of
 from ..denoise.load import load_model
 from ..planning.plan_file import load_plan
 from ..sampling.given import given_rows
@@ -217,7 +217,7 @@ def _rows_given(
     request: SampleRequest, denoiser: Denoiser, say: Callable[[str], None] | None
 ) -> torch.Tensor | None:
     """Return the rows of y that samples are drawn given, None for a model of x alone."""
-    if request.given is None and conditions_of(denoiser) is None:
+    if request.given is None and told_of(denoiser) is None:
         return None
     rule = "must be left out: y says which samples are drawn"
     require(request.label is None, "--label", rule, request.label)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..._checks import InputError
-from ...denoise.base import conditions_of
+from ...denoise.base import told_of
 from ...ledger.plan_records import Standing
 from ...montecarlo import Estimate, mean_estimate
 from ...sampling.loop import sample_batches
@@ -129,7 +129,7 @@ def _draw(ground: Ground, plan: Plan, first: int, count: int, progress: Progress
 
 def beside_y(model: Denoiser, x: Array, y: Tensor) -> Array:
     """Return x [n, d] with y [n, p] beside it, of a model of x given y: pairs are compared."""
-    if conditions_of(model) is None:
+    if told_of(model) is None:
         return x
     return np.concatenate([x, y.double().cpu().numpy()], axis=1)
 

@@ -32,10 +32,11 @@ from ...comparison.jackknife import JACKKNIFE_GROUPS
 from ...comparison.measures.registry import distance_of
 from ...comparison.sets import COMPARED_NUMBERS, COMPARED_ROWS, FEWEST_COMPARED, vectors
 from ...data import Dataset
-from ...denoise.base import conditions_of
+from ...denoise.base import told_of
 from ...law.base import Law
 from ...ledger.plan_records import Tournament
 from ...measuring.examples import Part, held_out_examples, require_shape
+from ...noise import NoiseSource
 from ...sampling.sample import check_model
 from ..make_plan import make_plan
 from ..ode_samplers.plan_ode_sampler import calibrated_teacher
@@ -223,7 +224,7 @@ def _reference(model: Denoiser, data: Dataset | Law, seed: int) -> tuple[Array, 
     """Return held-out rows in the model's units, in random order, and their labels."""
     source = held_out_examples(model, data, None, FIRST_UNSEEN_SEED + seed)
     require_shape("data", source, model)
-    if conditions_of(model) is not None:
+    if told_of(model) is not None:
         return _pairs(model, source, seed), None
     if isinstance(source, Dataset):
         seen = vectors(source, REFERENCE, seed=seed)
@@ -239,7 +240,7 @@ def _pairs(model: Denoiser, source: Examples, seed: int) -> Array:
     assert y is not None  # a model of x given y was given such data
     width = math.prod(model.shape) + y.shape[1]
     size = min(len(source), REFERENCE, COMPARED_NUMBERS // width)
-    order = np.random.default_rng(seed).permutation(len(source))
+    order = NoiseSource(seed, "pairs").uniform(0, 0, len(source)).argsort(kind="stable")
     part = Part(source, order[: size - size % JACKKNIFE_GROUPS])  # type: ignore[arg-type]
     x, y = part.batch(slice(None)), part.batch_labels(slice(None))
     assert y is not None
