@@ -55,11 +55,11 @@ class NetworkDenoiser:
 
     network: `ResidualMLP`, `ConvUNet` or `diffusers.UNet2DModel`; shape: of one example;
     preconditioning: ``wiener``, ``edm``, ``columns`` (MLP), ``residual`` (ConvUNet) or ``v``
-    (UNet); moments,
-    standardisation: of the training data; snr_range: lowest and highest trained SNR; label_names:
-    one a class, empty when it takes no labels; training: what was run; scheduler: of diffusers,
-    for ``v`` only, None builds it; told: what is known of y, of a model of x given y, whose label is y [B, p].
-    `process` is ``cld`` when the network is shown twice the numbers it predicts, else ``vp``.
+    (UNet); moments, standardisation: of the training data; snr_range: lowest and highest trained
+    SNR; label_names: one a class, empty when it takes no labels; training: what was run;
+    scheduler: of diffusers, for ``v`` only, None builds it; told: what is known of y, of a model
+    of x given y, whose label is y [B, p]. `process` is ``cld`` when the network is shown twice the
+    numbers it predicts, else ``vp``.
     """
 
     network: nn.Module
