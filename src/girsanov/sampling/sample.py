@@ -126,14 +126,15 @@ def units_of(
 
 
 def in_units(
-    units: Standardisation | None, x: torch.Tensor, denoiser: Denoiser,
+    units: Standardisation | None, x: torch.Tensor, denoiser: Denoiser | None = None,
     y: torch.Tensor | None = None,
 ) -> np.ndarray:  # fmt: skip
     """Return standardised samples [b, *shape] in the units of the data.
 
-    y: what they were drawn given [b, p], of a model of x given y.
+    y: what they were drawn given [b, p] by this denoiser of x given y.
     """
-    values, conditions = x.cpu().numpy(), told_of(denoiser)
+    values = x.cpu().numpy()
+    conditions = None if denoiser is None else told_of(denoiser)
     if conditions is not None and y is not None:
         values = conditions.whole(values, y.numpy())
     return values if units is None else np.asarray(units.decode(values))
