@@ -121,3 +121,42 @@ def test_a_stopped_run_goes_on(pairs, tmp_path):
         gv.fit(pairs, steps=40, seed=3, out=tmp_path / "cut", progress=stop)
     again = gv.fit(pairs, steps=40, seed=3, out=tmp_path / "cut", resume=True)
     assert again.fingerprint == whole.fingerprint
+
+
+def shrunk(x_t, t, y):
+    return y[:, :2] + x_t / (1 + t[:, None] ** 2)
+
+
+def test_a_wrapped_network_is_told_y_as_it_is_in_the_data(pairs):
+    seen = []
+
+    def network(x_t, t, y):
+        seen.append((x_t, y))
+        return shrunk(x_t, t, y)
+
+    model = gv.wrap(network, (2,), times=(0.01, 10.0), train=pairs, units=(0.0, 1.0), given=2,
+                    weights={"none": torch.zeros(1)})  # fmt: skip
+    own = pairs.with_standardisation(model.standardisation).with_conditions(model.told)
+    x, y = own.batch(slice(0, 5)), own.batch_labels(slice(0, 5))
+    answer = model(x, 4.0, y)
+    told = pairs.beside.raw(slice(0, 5))
+    np.testing.assert_allclose(seen[-1][1], np.stack([told["y0"], told["y1"]], 1), rtol=1e-5)
+    np.testing.assert_allclose(seen[-1][0], pairs.raw(slice(0, 5)), rtol=1e-4, atol=1e-4)
+    line = model.told.told(y.numpy())
+    whole = shrunk(seen[-1][0], torch.full((5,), 0.5), seen[-1][1])
+    np.testing.assert_allclose(answer.numpy() + line, whole, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"train": None}, "train: must be a data set with conditions"),
+        ({"given": 3}, "train: must have conditions of shape"),
+        ({"given": 0}, "given: must be sizes > 0"),
+        ({"label_names": ("a", "b")}, "given: cannot be told beside classes"),
+    ],
+)
+def test_what_a_wrapped_network_cannot_be_told(pairs, options, why):
+    wanted = {"times": (0.01, 10.0), "train": pairs, "units": (0.0, 1.0), "given": 2}
+    with pytest.raises(gv.InputError, match=why):
+        gv.wrap(shrunk, (2,), weights={"none": torch.zeros(1)}, **(wanted | options))

@@ -179,3 +179,21 @@ def _moons_error(snr, n=150):
         w = np.exp(log - log.max())
         squares.append(((own - (w / w.sum()) @ cloud) ** 2).sum())
     return float(np.mean(squares)), float(np.std(squares) / n**0.5)
+
+
+def test_shards_hold_the_draws_of_each_row(audited, tmp_path):
+    law, model, audit = audited
+    plan = audit.plan(steps=4, sampler="analytic-dpm")
+    rows = np.random.default_rng(1).normal(size=(3, law.lines.shape[1]))
+    shards = gv.sample_shards(model, plan, 5, tmp_path / "parts", given=rows)
+    whole = gv.sample(model, plan, 5, given=rows)
+    np.testing.assert_allclose(np.concatenate(list(shards)), whole.reshape(15, -1), rtol=1e-6)
+    with pytest.raises(gv.InputError, match="given: must be rows of what the model was given"):
+        gv.sample_shards(model, plan, 5, tmp_path / "others")
+
+
+def test_a_reference_of_another_line_is_refused(audited):
+    law, model, _ = audited
+    other = law.model(law.data(2000, 99))
+    with pytest.raises(gv.InputError, match="reference: must work in the same units"):
+        gv.audit(model, law.data(500, 12), levels=5, reference=other)
