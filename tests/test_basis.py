@@ -14,7 +14,8 @@ BASES = {
     "coordinate": coordinate_basis(12),
     "pca": pca_basis(A @ A.T)[0],
     "dct [L]": dct_basis((12,)),
-    "dct [H, W]": dct_basis((3, 4)),
+    "dct [C, L]": dct_basis((3, 4)),
+    "dct [C, D, H, W]": dct_basis((1, 2, 3, 2)),
     "dct [C, H, W]": dct_basis((2, 3, 2)),
     "dct [1, H, 1]": dct_basis((1, 12, 1)),
 }
@@ -42,10 +43,12 @@ def test_dtype_is_kept(basis):
     torch.testing.assert_close(single.double(), basis.to_coordinates(x), rtol=0, atol=2e-5)
 
 
-@pytest.mark.parametrize("shape", [(7,), (5, 6), (3, 4, 5), (3, 9, 10), (300,)])
+@pytest.mark.parametrize(
+    "shape", [(7,), (5, 6), (3, 4, 5), (3, 9, 10), (300,), (2, 3, 4, 5), (1, 4, 9, 8)]
+)
 def test_cosines_are_those_of_scipy(shape):
     x = RNG.normal(size=(4, *shape)) + 1
-    axes = tuple(range(-min(len(shape), 2), 0))
+    axes = tuple(range(1 if len(shape) == 1 else 2, 1 + len(shape)))  # all but that of channels
     expected = fft.dctn(x, type=2, norm="ortho", axes=axes).reshape(4, -1)
     got = dct_basis(shape).to_coordinates(torch.from_numpy(x).reshape(4, -1))
     np.testing.assert_allclose(got.numpy(), expected, atol=1e-12)
@@ -78,6 +81,6 @@ def test_first_use_in_inference_mode_does_not_forbid_training_later():
 def test_refusals():
     with pytest.raises(InputError, match="covariance: must be a square matrix"):
         pca_basis(np.ones((2, 3)))
-    for shape in ((), (2, 2, 2, 2)):
-        with pytest.raises(InputError, match=r"shape: must be \[L\], \[H, W\] or \[C, H, W\]"):
+    for shape in ((), (2, 2, 2, 2, 2)):
+        with pytest.raises(InputError, match=r"shape: must be \[L\], \[C, L\], \[C, H, W\] or"):
             dct_basis(shape)

@@ -72,13 +72,21 @@ def test_large_images_use_cosines():
     np.testing.assert_allclose(got.variances, expected, atol=1e-7, rtol=1e-6)
 
 
-@pytest.mark.parametrize(("shape", "kind"), [((2100,), "coordinate"), ((50, 50), "dct")])
+@pytest.mark.parametrize(
+    ("shape", "kind"),
+    [
+        ((2100,), "coordinate"),
+        ((2, 1100), "dct"),
+        ((1, 50, 50), "dct"),
+        ((2, 10, 11, 12), "dct"),
+    ],
+)
 def test_the_basis_beyond_the_dense_limit(shape, kind):
     x = RNG.gamma(1.0, size=(10, *shape))
     got = measure_moments([torch.from_numpy(x)], shape)
     assert got.basis.kind == kind
     assert got.variance == pytest.approx(x.reshape(10, -1).var(0, ddof=1).sum(), rel=1e-12)
-    assert structured_basis((2, 3, 4)).kind == "dct"
+    assert structured_basis(shape).kind == kind
 
 
 def test_a_constant_coordinate_has_variance_zero():

@@ -55,7 +55,13 @@ def run(installed, *command, cwd):
 
 def test_the_wheel_holds_all_that_is_needed(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
-    for needed in ("py.typed", "reporting/page.html.j2", "reporting/style.css", "cli/main.py"):
+    for needed in (
+        "py.typed",
+        "reporting/page.html.j2",
+        "reporting/style.css",
+        "cli/main.py",
+        "workflow/templates/jax.py.txt",
+    ):
         assert f"girsanov/{needed}" in names
     sources = {
         f"girsanov/{p.relative_to(ROOT / 'src/girsanov')}"

@@ -21,12 +21,17 @@ if TYPE_CHECKING:
     from .auditing import audit as audit
     from .auditing import audit_to as audit_to
     from .basis import Basis as Basis
+    from .checkpoints.monitor import Monitor as Monitor
     from .comparison.compare import compare as compare
     from .comparison.result import Comparison as Comparison
+    from .comparison.result import load_comparison as load_comparison
     from .data import Dataset as Dataset
     from .data import Standardisation as Standardisation
     from .data import load_data as load_data
     from .data import write_samples as write_samples
+    from .denoise.adapt import from_azula as from_azula
+    from .denoise.adapt import from_denoising_diffusion_pytorch as from_denoising_diffusion_pytorch
+    from .denoise.adapt import from_edm as from_edm
     from .denoise.arithmetic import in_precision as in_precision
     from .denoise.base import Denoiser as Denoiser
     from .denoise.exact import ExactDenoiser as ExactDenoiser
@@ -53,6 +58,8 @@ if TYPE_CHECKING:
     from .ledger.entry import Entry as Entry
     from .ledger.entry import kl_from_tv as kl_from_tv
     from .ledger.entry import tv_from_kl as tv_from_kl
+    from .measuring.check import Check as Check
+    from .measuring.check import check as check
     from .montecarlo import Estimate as Estimate
     from .paper.langevin import Langevin as Langevin
     from .paper.langevin import LangevinRun as LangevinRun
@@ -90,11 +97,13 @@ _HOME = {
     "._checks": ("InputError", "MissingExtra"),
     "._processes": ("Processes", "processes"),
     ".basis": ("Basis",),
+    ".checkpoints.monitor": ("Monitor",),
     ".comparison.compare": ("compare",),
-    ".comparison.result": ("Comparison",),
+    ".comparison.result": ("Comparison", "load_comparison"),
     ".posterior.judge": ("coverage",),
     ".posterior.result": ("Coverage",),
     ".data": ("Dataset", "Standardisation", "load_data", "write_samples"),
+    ".denoise.adapt": ("from_azula", "from_denoising_diffusion_pytorch", "from_edm"),
     ".denoise.arithmetic": ("in_precision",),
     ".denoise.base": ("Denoiser",),
     ".denoise.exact": ("ExactDenoiser",),
@@ -119,6 +128,7 @@ _HOME = {
     ".ledger.entry": ("Entry", "kl_from_tv", "tv_from_kl"),
     ".audited": ("Audit", "load_audit", "verdict"),
     ".ledger.certificate": ("Certificate",),
+    ".measuring.check": ("Check", "check"),
     ".montecarlo": ("Estimate",),
     ".planning.given_grid": ("evaluate_grid",),
     ".planning.make_plan": ("make_plan",),

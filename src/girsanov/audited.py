@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .data import Dataset
     from .denoise.base import Denoiser
     from .law.base import Law
+    from .likelihood.result import Likelihood
 
 SAMPLED = "Candidates draw samples, which are compared with held-out data"
 
@@ -86,6 +87,17 @@ class Audit(AuditRecord):
         assert model is not None
         assert data is not None
         return tournament(self, model, data, **cast(TournamentKeywords, {**options, "by": by}))
+
+    def likelihood(self, plan: Plan | None = None) -> Likelihood:
+        """Return upper bounds of the negative log-likelihood of the audited examples.
+
+        Under the sampler of `plan`, or without one in the limit of infinitely many steps; in nats
+        and bits per dimension, and in the data's units where they have a density. It takes no
+        network call. Raises InputError for ODE samplers and plans of another model.
+        """
+        from .likelihood.likelihood import bounded_likelihood
+
+        return bounded_likelihood(self, plan)
 
     def save(self, path: PathLike, *, force: bool = False) -> None:
         """Write `path` (JSON, to read) and its arrays beside it (safetensors).

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 BasisKind = Literal["coordinate", "pca", "dct"]
 Vectors = TypeVar("Vectors", "Tensor", "Array")  # both are turned, each by its own library
 PCA_LIMIT = 2048  # dimensions; a dense basis beyond it costs more than the network
+MOST_AXES = 4  # of what has a cosine basis, channels with them
 DENSE = 256  # dimensions up to which one product is quicker than one for each axis
 
 
@@ -110,9 +111,13 @@ def pca_basis(covariance: Array) -> tuple[Basis, Array]:
 
 
 def dct_basis(shape: tuple[int, ...]) -> Basis:
-    """Return the orthonormal DCT-II over the last two axes of items [C, H, W], [H, W] or [L]."""
-    if not 1 <= len(shape) <= 3:
-        refuse("shape", "must be [L], [H, W] or [C, H, W] for a DCT basis", shape)
+    """Return the orthonormal DCT-II along every axis but that of channels, which comes first.
+
+    shape: [L], or channels and then one to three axes: [C, L], [C, H, W] or [C, D, H, W].
+    """
+    if not 1 <= len(shape) <= MOST_AXES:
+        refuse("shape", "must be [L], [C, L], [C, H, W] or [C, D, H, W] for a DCT basis", shape)
     # dct of every unit vector: row i holds the coordinates of e_i, so the rows make up U.
-    cosines = [fft.dct(np.eye(n), type=2, norm="ortho", axis=1) for n in shape[-2:]]
-    return Basis("dct", shape, (*[None] * (len(shape) - len(cosines)), *cosines))
+    sides = shape[1:] or shape
+    cosines = [fft.dct(np.eye(n), type=2, norm="ortho", axis=1) for n in sides]
+    return Basis("dct", shape, (*[None] * (len(shape) - len(sides)), *cosines))

@@ -18,7 +18,7 @@ import numpy as np
 
 from ._checks import InputError, require
 from ._files import read_tensors, write_tensors
-from .basis import PCA_LIMIT, Basis, coordinate_basis, dct_basis, pca_basis
+from .basis import MOST_AXES, PCA_LIMIT, Basis, coordinate_basis, dct_basis, pca_basis
 from .class_moments import MOST_MOMENTS, ClassMoments, ClassSums, class_moments_from_tensors
 
 if TYPE_CHECKING:
@@ -103,8 +103,8 @@ def moments_from_tensors(t: dict[str, np.ndarray], argument: str) -> Moments:
 
 
 def structured_basis(shape: tuple[int, ...]) -> Basis:
-    """Return the basis for items too large for a dense one: cosines for images, else identity."""
-    return dct_basis(shape) if 2 <= len(shape) <= 3 else coordinate_basis(math.prod(shape))
+    """Return the basis of items too large for a dense one: cosines along axes, else identity."""
+    return dct_basis(shape) if 2 <= len(shape) <= MOST_AXES else coordinate_basis(math.prod(shape))
 
 
 def moments_from_covariance(mean: Array, covariance: Array, count: int = 0) -> Moments:

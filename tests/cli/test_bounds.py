@@ -86,6 +86,7 @@ def test_measured_beside_asked(girsanov, audited):
     measured = said["measured"]
     fewest = min(r["bound"]["steps"] for r in said["rows"] if r["bound"])
     assert measured["steps"] < fewest / 2
+    assert f"{fewest} steps are enough" in said["theory"]
     # the plan stops where the theorems do: W2 0.3 from the data
     assert np.sqrt(measured["resolution"] ** 2) == pytest.approx(0.3, rel=0.15)
     out = girsanov("bounds", "--tv", 0.2, "--w2", 0.3, "--audit", "audit.json").out

@@ -113,3 +113,39 @@ def test_a_test_and_an_interval_that_agree_need_no_more_words(name, low, p_value
 )
 def test_where_a_test_and_an_interval_disagree_the_words_say_so(name, low, p_value, words):
     assert measure_of(name).verdict(row(name, low, p_value)).startswith(words)
+
+
+def test_a_table_is_compared_kept_and_shown_on_the_page(girsanov, mistake, trees, here):
+    assert girsanov("fit", trees, "--out", "model", "--steps", 5, "--network", "mlp").code == 0
+    audit = ("audit", "model", "--data", trees, "--levels", 9, "--out", "audit.json")
+    assert girsanov(*audit).code == 0
+    assert girsanov("plan", "audit.json", "--steps", 2, "--out", "plan.json", "--force").code == 0
+    assert girsanov("sample", "model", "--plan", "plan.json", "--count", 80,
+                    "--out", "drawn.csv").code == 0  # fmt: skip
+    line = ("compare", "drawn.csv", trees, "--model", "model", "--by", "columns", "--by", "target",
+            "--target", "species", "--out", "comparison.json")  # fmt: skip
+    said = girsanov(*line)
+    assert said.code == 0, said.err
+    assert "\ncolumns " in said.out
+    assert "learnt from samples" in said.out
+    assert "wrote comparison.json" in said.out
+    assert "--comparison comparison.json" in flat(said.out)
+    kept = gv.load_comparison("comparison.json")
+    assert kept["columns"].parts
+    assert kept.command.startswith("girsanov compare drawn.csv")
+    page = ("report", "audit.json", "--plan", "plan.json", "--samples", "drawn.csv")
+    told = girsanov(*page, "--data", trees, "--comparison", "comparison.json")
+    assert told.code == 0, told.err
+    text = (here / "report.html").read_text(encoding="utf-8")
+    assert "How close samples are to data" in text
+    assert "learnt from real rows" in text
+    # compare and the page speak of the same rows in the same units
+    spread = flat(said.out).split("; ")[-1].split(" wrote")[0]
+    assert f"Beside the held-out data, {spread}" in flat(told.out)
+    (here / "drawn.csv").write_text((here / "drawn.csv").read_text() + "\n")
+    (here / "drawn.csv.origin.json").unlink()
+    assert "must be a comparison of the samples" in mistake(
+        *page, "--comparison", "comparison.json"
+    )
+    assert "must be a column of the data" in mistake(*line[:-4], "--target", "sort")
+    assert "must end in .json" in mistake(*line[:-2], "--out", "comparison.txt")

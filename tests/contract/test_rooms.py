@@ -13,10 +13,20 @@ HOUSE = Path(girsanov.__file__).parent
 ROOMS = [  # top to bottom: a file imports only from rooms above its own, or from its own
     *("_checks", "_signatures", "_typing", "_records", "_files", "_launched", "_parts"),
     "_processes",
-    *("montecarlo", "_philox", "noise", "basis", "class_moments", "moments"),
+    *("montecarlo", "_philox", "noise", "basis", "class_moments", "moments", "volume"),
     *("process", "law", "data", "denoise", "comparison"),
     *("error_curve", "score_error", "sampling", "measuring", "train", "path_kl", "ledger"),
-    *("planning", "posterior", "reporting", "diffusers_export", "audited", "auditing", "paper"),
+    *(
+        "planning",
+        "posterior",
+        "likelihood",
+        "reporting",
+        "checkpoints",
+        "diffusers_export",
+        "audited",
+        "auditing",
+        "paper",
+    ),
     *("workflow", "cli", "__main__"),
 ]
 LONGEST_CHAIN = 12  # files that load one after the other
@@ -264,8 +274,8 @@ def test_every_file_opens_with_a_docstring(name):
 # names
 
 COMMANDS = {  # a command, the call of the workflow behind it, and the public function
-    *("audit", "bounds", "compare", "demo", "doctor", "export", "fit", "plan", "report"),
-    *("coverage", "sample", "verify"),
+    *("audit", "bounds", "compare", "demo", "doctor", "export", "fit", "likelihood", "plan"),
+    *("checkpoints", "report", "sample", "verify", "check", "init_network", "coverage"),
 }
 PROTOCOL = {"run", "STATEMENT"}  # what every file of paper/statements defines; `run` of the CLI
 

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from girsanov._checks import InputError
 from girsanov.data import Standardisation, load_data
-from girsanov.data.arrays import layout_of
+from girsanov.data.layouts import layout_of
 from girsanov.data.rows import LARGEST_WHOLE
 from girsanov.data.standardise import ImageStandardisation, VectorStandardisation
 from girsanov.data.units import cast
@@ -177,7 +177,7 @@ IMAGE = {
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ([], "must be of kind image, table, vector"),
+        ([], "must be of kind channels, image, table, vector"),
         ({"kind": "sphere"}, "must be of kind.*got sphere"),
         ({**VECTOR, "dtype": "O"}, "dtype of plain numbers.*got O"),
         ({**VECTOR, "dtype": "f16"}, "dtype of plain numbers"),

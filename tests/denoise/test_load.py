@@ -153,7 +153,7 @@ def test_refuses_what_is_no_model(tmp_path):
         with pytest.raises(InputError, match="a pickle that can run code when opened"):
             load_model(tmp_path / name)
     (tmp_path / "model.txt").write_text("x")
-    with pytest.raises(InputError, match=r"or a law in a \.json file; got model\.txt"):
+    with pytest.raises(InputError, match=r"or FILE\.py:function; got model\.txt"):
         load_model(tmp_path / "model.txt")
     (tmp_path / "pipe").mkdir()
     with pytest.raises(InputError, match=r"got another folder"):

@@ -31,6 +31,7 @@ SHORTER = [
     (r"^(girsanov audit (?:(?!--levels|--half-width).)*)$", r"\1 --levels 17 --draws 1"),
     (r"^(girsanov audit (?:(?!--examples|--half-width).)*)$", r"\1 --examples 100"),
     (r"examples=2000", "examples=400"),
+    (r"gv\.audit\(model, held_out\)", "gv.audit(model, held_out, levels=9, draws=1, flow=0)"),
     (r"calls=25_000", "calls=5_000"),
 ]
 # installing and testing, which is how this came to run, and what cli/test_terminal.py runs
@@ -75,7 +76,82 @@ def small_pipeline(folder: Path) -> None:
         Image.fromarray(picture).save(folder / "held_out" / f"{k}.png")
 
 
-PREPARED = {"diffusers.md": small_pipeline}
+NETWORKS = """
+import numpy as np
+import torch
+from girsanov import Flow, GaussianMixture, VariancePreserving, from_x0
+
+LAW = GaussianMixture([0.3, 0.7], [[-1.5, 0.5], [1.0, -0.2]], [0.04, 0.15])
+KEPT = torch.cumprod(1 - torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64), 0)
+
+class Perfect(torch.nn.Module):
+    kind = "x0"
+    def __init__(self):
+        super().__init__()
+        self.one = torch.nn.Parameter(torch.zeros((), dtype=torch.float64))
+    def scales(self, t):
+        return torch.ones_like(t), t
+    def forward(self, x_t, t):
+        a, b = (torch.as_tensor(v, dtype=torch.float64)[:, None] for v in self.scales(t))
+        m = LAW.denoise(x_t / a, (a / b).square().flatten())
+        return self.one * from_x0(self.kind, m, x_t, a, b)
+
+class Denoiser(Perfect):
+    pass
+
+class Noise(Perfect):
+    kind = "epsilon"
+    def scales(self, t):
+        return KEPT[t].sqrt(), (1 - KEPT[t]).sqrt()
+
+class Velocity(Perfect):
+    kind = "velocity"
+    def scales(self, t):
+        return t.clamp(1e-6, 1 - 1e-6), (1 - t).clamp(1e-6, 1 - 1e-6)
+    def forward(self, x_t, t):
+        return -super().forward(x_t, t)
+
+class Score(Perfect):
+    kind = "score"
+    def scales(self, t):
+        t = (t / 1000).clamp(1e-6, 1).numpy()
+        process = VariancePreserving.linear(0.1, 20.0)
+        return process.alpha(t), process.sigma(t)
+
+class InnerModel(Perfect):
+    pass
+
+class Karras(torch.nn.Module):
+    def __init__(self, inner, sigma_data):
+        super().__init__()
+        self.inner_model, self.sigma_data = inner, sigma_data
+    def forward(self, x, sigma):
+        return self.inner_model(x, sigma)
+
+def apply(params, x, sigma):
+    level = torch.from_numpy(np.array(sigma)) ** -2
+    return params["one"] * LAW.denoise(torch.from_numpy(np.array(x)), level).numpy()
+
+def restore(path):
+    return {"one": np.ones(())}
+"""
+
+
+def checkpoints(folder: Path) -> None:
+    """Make what the page on recipes says that its reader has: networks, checkpoints and rows."""
+    import torch
+
+    (folder / "my_networks.py").write_text(NETWORKS, encoding="utf-8")
+    sys.path.insert(0, str(folder))
+    one = torch.ones((), dtype=torch.float64)
+    for name in ("edm", "ddpm", "flow", "sde"):
+        torch.save({"ema": {"one": one}}, folder / f"{name}.pt")
+    torch.save({"model_ema": {"inner_model.one": one}}, folder / "k.pt")
+    law = girsanov.GaussianMixture([0.3, 0.7], [[-1.5, 0.5], [1.0, -0.2]], [0.04, 0.15])
+    np.save(folder / "held_out.npy", law.sample(400, seed=5).numpy())
+
+
+PREPARED = {"diffusers.md": small_pipeline, "any-network.md": checkpoints}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))

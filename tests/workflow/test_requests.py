@@ -36,6 +36,10 @@ FULL = [
     workflow.ReportRequest(["a.json", "b.json"], plan="p.json", samples="s.npy", figures="f"),
     workflow.ExportRequest("p.json", pipeline="pipe", out="l.json", to="sigmas", any_model=True),
     workflow.DemoRequest(out="my demo", minutes=0.5),
+    workflow.LikelihoodRequest("audit.json", plan="plan.json"),
+    workflow.CheckpointsRequest(["a", "b"], data="x.npy", examples=64, train_data="t.npy",
+                                page="p.html", drop=["id"]),
+    workflow.CheckRequest("net.py:load", data="digits", other="net.py:raw", examples=20, seed=3),
 ]  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from .. import workflow
 from .._checks import plural, three_digits
 from .._launched import is_first
 from . import console
-from .nexts import after_audit
+from .nexts import after_audit, check_first
 from .options import DATA_HELP, MODEL, PRECISION, AsJson, command
 from .tables import sparkline
 
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     calls=Option(min=1, help="Spend at most so many network calls, of all models."),
     half_width="Know what a plan costs to this share of it (0.03: 3 %), by few calls.",
     steps=Option(min=1, help="Of the plan of --half-width (default: the best number)."),
+    quick=Option(
+        "--quick", help="A first verdict by some 2,600 network calls, and how sure it is."
+    ),
     guidance="Weight of classifier-free guidance, for pipelines; 1 is none.",
     reference="A better model, for a higher bound on MODEL's error.",
     batch_size=Option(min=1, help="Examples a network call (default: up to 512)."),
@@ -52,6 +55,8 @@ def audit(request: workflow.AuditRequest, *, json: AsJson = False) -> None:
     def view() -> None:
         _print(audited.audit)
         console.wrote(audited.out)
+        if audited.to_check:
+            console.noted([f"{check_first(request)} says whether it is called the right way"])
         console.next_command(after_audit(str(audited.out), steps))
 
     console.result(json, audited.to_json(), view, audited.verdict)

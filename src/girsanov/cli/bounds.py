@@ -121,7 +121,7 @@ def _show(asked: Asked, hint: str, page: Path | None) -> None:
 
     from rich.table import Table
 
-    from ..paper.bounds_words import HEADS, columns, grids_in_words, notes
+    from ..paper.bounds_words import HEADS, columns, legend, notes
 
     rows = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
     for name in HEADS:
@@ -134,12 +134,7 @@ def _show(asked: Asked, hint: str, page: Path | None) -> None:
         terminal.print(words, style="dim", markup=False)
     terminal.print(asked.target_in_words(), markup=False)
     terminal.print(rows)
-    told = grids_in_words(asked.rows)
-    terminal.print(
-        f"T: the time at which the sampler starts; {told}; stop: the time at which it ends; init, "
-        "disc., score: what start, steps and score error add to the KL, in nats",
-        style="dim", markup=False,
-    )  # fmt: skip
+    terminal.print(legend(asked.rows), style="dim", markup=False)
     for head, lines in notes(asked.rows).items():
         terminal.print(f"\n{head}", style="bold", markup=False)
         for line in lines:

@@ -21,16 +21,19 @@ if TYPE_CHECKING:
     workflow.CompareRequest,
     samples=Argument(help="What `girsanov sample` wrote, or any data."),
     data=Argument(help=f"Data to compare with: {DATA_HELP}, or law.json."),
-    by=f"{one_of(MEASURES)} (may be repeated; default: all).",
+    by=f"{one_of(MEASURES)} (may be repeated; default: all that can be had).",
     features="builtin, or a .npz with features of all samples and all data.",
     model="Of the data this MODEL was fitted on, use the part kept back.",
     train_data="Training data, to look for memorisation.",
+    target="Column of a table to predict, learnt from samples and from real rows.",
+    out="A .json to keep the comparison in, for `girsanov report --comparison`.",
     rows=Option(min=1, help="Use at most so many rows of each."),
 )
 def compare(request: workflow.CompareRequest, *, json: AsJson = False) -> None:
     """Say how close SAMPLES are to DATA, each measure with its interval and its floor.
 
-    The floor is the same distance between two halves of DATA.
+    The floor is the same of real rows: of two halves of DATA, and of tables of training rows where
+    they are known (--model, --train-data). Of tables it says which columns and pairs are off.
     """
     with console.progress("compare") as tick:
         compared = workflow.compare(request, progress=tick)
@@ -38,16 +41,26 @@ def compare(request: workflow.CompareRequest, *, json: AsJson = False) -> None:
     def view() -> None:
         _print(compared.comparison)
         console.noted(compared.notes)
-        then = after_compare(str(request.samples))
+        if (kept := compared.out) is not None:
+            console.wrote(kept)
+        then = after_compare(str(request.samples), None if kept is None else str(kept))
         if then:
             console.next_command(then)
 
     console.result(json, compared.to_json(), view)
+    if compared.replaced:
+        console.replaced("an older comparison", json)
 
 
 def _print(comparison: Comparison) -> None:
     """Print a comparison as a table, and below it what each measure is."""
-    from ..comparison.result import table_cells, table_heads, table_notes, table_title
+    from ..comparison.result import (
+        part_tables,
+        table_cells,
+        table_heads,
+        table_notes,
+        table_title,
+    )  # fmt: skip
 
     terminal = console.console_of()
     terminal.print(table_title(comparison), markup=False)
@@ -55,5 +68,11 @@ def _print(comparison: Comparison) -> None:
     for row in comparison.rows:
         rows.add_row(*table_cells(row))
     terminal.print(rows)
+    for part in part_tables(comparison):
+        worst = table(*part.heads)
+        for cells in part.cells:
+            worst.add_row(*cells)
+        terminal.print()
+        terminal.print(worst)
     for note in table_notes(comparison):
         terminal.print(note, style="dim", markup=False)

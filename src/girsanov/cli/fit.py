@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from .._typing import Json
     from ..workflow.fit_model import FitResult
 
+PICTURE_AXES = 3  # [C, H, W]
+
 
 @command(
     workflow.FitRequest,
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     held_out="Share kept back for the audit; 0: none.",
     conditional=Option("--conditional", help="Learn the classes that come with the data."),
     only="Or a column to keep, beside the labels, of no others (may be repeated).",
+    series=Option("--series", help="Rows of numbers ([n, L], [n, C, L]) are series."),
     network="auto, mlp, columns, conv or unet.",
     width=Option(min=8, help="Of the network's finest level."),
     process="vp, or cld: learn on positions and velocities.",
@@ -71,11 +74,21 @@ def _print(fitted: FitResult, then: str) -> None:
             f"{figure(1.96 * last['se'], 2)} "
             "nats (1/2 of its integral over SNR)"
         )
-    if run["best_step"] == 0:
+    if _no_better(run):
         advice = f"it is no better than before training: {_advice(run)}"
         terminal.print(advice, style="yellow", markup=False)
     console.wrote(fitted.out)
+    if run["network"] == "conv" and len(fitted.model.shape) == PICTURE_AXES:
+        terminal.print("diffusers does not open it: --network unet makes a folder that it does")
     console.next_command(then)
+
+
+def _no_better(run: Json) -> bool:
+    """Return whether the error is what it was before the first step, or more."""
+    first, last = (
+        run[name].get("held_out_ledger") for name in ("linear_ledger", "held_out_ledger")
+    )
+    return last is None or (first is not None and last >= first)
 
 
 def _advice(run: Json) -> str:

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from .._checks import InputError
 from .._launched import is_first, launched
-from .usage import require_no_empty, usage_line
+from .usage import network_as_model, require_no_empty, usage_line
 
 MISTAKE, INTERRUPTED = 2, 130
 NO_MEMORY = "memory: there is not enough for this; ask for fewer at a time, as --batch-size"
@@ -52,12 +52,14 @@ def run(arguments: Sequence[str]) -> int:
         # a module registers its command on the one app, which lists them in this order
         # isort: off
         from . import bounds, fit, audit, plan, sample, demo, compare, coverage  # noqa: F401
-        from . import export, report, verify  # noqa: F401
+        from . import likelihood, checkpoints, export, report, verify  # noqa: F401
+        from . import check, init_network  # noqa: F401
 
         # isort: on
         from .options import app
 
         require_no_empty(arguments)
+        arguments = network_as_model(arguments)
         code = app(list(arguments), prog_name="girsanov", standalone_mode=False)
         sys.stdout.flush()
         if code == INTERRUPTED:  # typer has caught Ctrl-C and made this of it

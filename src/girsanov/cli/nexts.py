@@ -12,6 +12,7 @@ from .._checks import InputError
 if TYPE_CHECKING:
     from ..measuring.facts import AuditFacts
     from ..planning.plan import Plan
+    from ..workflow import AuditRequest
 
 
 def after_fit(model: str, data: str, kept_back: bool, given: Sequence[str] = ()) -> str:
@@ -26,6 +27,12 @@ def after_audit(out: str, steps: int | None) -> str:
     """Return the line that plans; steps: what the audit was made for, if it was."""
     wanted = [] if steps is None else ["--steps", str(steps)]
     return shlex.join(["girsanov", "plan", out, *wanted, "--out", "plan.json"])
+
+
+def check_first(request: AuditRequest) -> str:
+    """Return the line that says whether the network of an audit is called the right way."""
+    words = ["girsanov", "check", str(request.model), "--data", str(request.data)]
+    return shlex.join([*words, *(["--labels", request.labels] if request.labels else [])])
 
 
 def after_plan(plan: Plan, out: str) -> str:
@@ -99,8 +106,11 @@ def _nearest_file(name: str, places: Sequence[Path]) -> str:
     return next((str(path) for path in beside if path.exists()), name)
 
 
-def after_compare(samples: str) -> str:
-    """Return the line that reports compared samples, "" where their plan is not known."""
+def after_compare(samples: str, out: str | None = None) -> str:
+    """Return the line that reports compared samples, "" where their plan is not known.
+
+    out: the file that keeps the comparison, if one does.
+    """
     from .._files import read_format
     from ..data.origin import is_of, read_origin
     from ..reporting.code_snippets import after
@@ -112,6 +122,7 @@ def after_compare(samples: str) -> str:
         return ""
     try:
         commands = read_format(plan, "plan")["audit"]["commands"]
-        return after_sample([*map(str, commands), command], samples)
+        line = after_sample([*map(str, commands), command], samples)
+        return line if out is None else f"{line} {shlex.join(['--comparison', out])}"
     except (InputError, KeyError, TypeError, ValueError):
         return ""  # a plan that is gone, was made in Python, or was damaged

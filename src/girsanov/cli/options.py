@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from types import NoneType
@@ -14,6 +14,7 @@ from typer import Argument, Option
 from typer.models import ParameterInfo
 
 from ..data.formats.registry import FORMATS, suffixes
+from .console import warned
 
 if TYPE_CHECKING:
     from ..workflow.requests import Request
@@ -32,7 +33,7 @@ DATA_HELP = (
     f"{DATA_FILES}, a folder of images, {' or '.join(suffixes(folders=True))} files, or digits"
 )
 # "digits", hub:... and names of columns are no paths
-TEXTS = ("data", "given", "model", "reference", "samples", "train_data")
+TEXTS = ("data", "given", "model", "other", "reference", "samples", "train_data")
 Seed = Annotated[int, Option(min=0, max=2**63 - 1, help="Seed of all randomness.")]
 AsJson = Annotated[bool, Option("--json", help="Print one JSON object on stdout.")]
 Force = Annotated[
@@ -45,8 +46,8 @@ Force = Annotated[
     ),
 ]
 MODEL = Argument(
-    help="A model folder, a diffusers pipeline (its folder, or hub:owner/name), or a law in "
-    "a .json file."
+    help="A model folder, a diffusers pipeline (its folder, or hub:owner/name), a law in a .json "
+    "file, or [--network] FILE.py:function, your own code, which is run and returns a denoiser."
 )
 PRECISION = "Of matrix products in the network: float32, bfloat16 or float16."
 Words = ParameterInfo | str  # of an option; a text is its help
@@ -92,6 +93,7 @@ def command(request: type[Request], **options: Words) -> Callable[[Command], Com
 
         def call(**given: Any) -> None:
             wanted = {name: given.pop(name) for name in names}
+            _say_code(wanted)
             run(request(**{n: v for n, v in wanted.items() if v is not None}), **given)
 
         signature = inspect.Signature([*asked[:at], *own[:-1], *asked[at:], *own[-1:]])
@@ -101,6 +103,17 @@ def command(request: type[Request], **options: Words) -> Callable[[Command], Com
         return run
 
     return register
+
+
+MODELS = ("model", "reference", "other")  # fields that name one
+
+
+def _say_code(wanted: Mapping[str, Any]) -> None:
+    """Say on stderr whose code is about to run: a model that is FILE.py:function."""
+    for name in MODELS:
+        file, colon, _ = str(wanted.get(name) or "").rpartition(":")
+        if colon and file.endswith(".py") and Path(file).is_file():
+            warned(f"this runs the code in {file}")
 
 
 def _parameter(field: Field[Any], hint: Any, option: Words) -> inspect.Parameter:

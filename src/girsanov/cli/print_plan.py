@@ -67,7 +67,9 @@ def _distance(plan: Plan) -> list[tuple[str, str]]:
     if entry is None:
         return []
     ends = f"95 % interval {three_digits(entry.low)} to {three_digits(entry.high)}"
-    words = f"{three_digits(entry.value)} ({ends}; standardised units, not nats), {entry.kind}: "
+    words = (
+        f"{three_digits(entry.value)} ({ends}; {plan.audit.in_units}, not nats), {entry.kind}: "
+    )
     lows = [three_digits(e.low) for e in plan.ledger if e.kind == "lower bound"]
     return [
         ("distance", words + entry.note),

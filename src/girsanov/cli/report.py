@@ -17,6 +17,7 @@ NO_BROWSER = "no chromium was found, which draws the PNG and PDF files: wrote SV
     audit=Argument(help="What `girsanov audit` wrote; with several, models are compared."),
     plan="A plan (may be repeated).",
     samples="What `girsanov sample` wrote.",
+    comparison="Of these samples, what `girsanov compare --out` wrote.",
     data="Data, or law.json, to show beside the samples.",
     figures="A folder for every figure: SVG, and PNG and PDF.",
 )

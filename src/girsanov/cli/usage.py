@@ -27,6 +27,27 @@ def require_no_empty(arguments: Sequence[str]) -> None:
             refuse(name, "must not be empty", text)
 
 
+NETWORK_AS: dict[str, tuple[str, ...]] = {  # what stands before a model in each command
+    "audit": (), "sample": (), "check": (), "plan": ("--model",), "compare": ("--model",),
+}  # fmt: skip
+
+
+def network_as_model(arguments: Sequence[str]) -> Sequence[str]:
+    """Return arguments in which --network FILE.py:function is the model of the command.
+
+    Of `fit`, --network is another option, and is left as it is.
+    """
+    before = NETWORK_AS.get(arguments[0]) if arguments else None
+    place = next((k for k, a in enumerate(arguments) if a.split("=")[0] == "--network"), None)
+    if before is None or place is None:
+        return arguments
+    name, equals, value = arguments[place].partition("=")
+    after = place + (1 if equals else 2)
+    value = value if equals else "".join(arguments[place + 1 : after])
+    require(".py:" in value, name, "must be FILE.py:function", value or "nothing")
+    return [arguments[0], *before, value, *arguments[1:place], *arguments[after:]]
+
+
 def usage_line(mistake: Any, arguments: Sequence[str]) -> str:
     """Return the line for a usage error of typer's."""
     context = getattr(mistake, "ctx", None)

@@ -6,19 +6,34 @@ from dataclasses import asdict, dataclass
 from textwrap import fill
 from typing import TYPE_CHECKING, NamedTuple
 
-from .._checks import plural, three_digits
+from .._checks import plural, require, require_choice, three_digits
+from .._files import read_format, write_json
+from .._records import from_json
 from .measures.measure import SIGNIFICANT, MeasureRow
-from .measures.registry import measure_of
+from .measures.registry import MEASURES, measure_of
 from .spread import Spread, spread_words
 
 if TYPE_CHECKING:
-    from .._typing import Json
+    from collections.abc import Sequence
+
+    from .._typing import Json, PathLike
 
 WIDTH_OF_TEXT = 88
 
 
-class Compared(NamedTuple):
-    """How many rows and numbers were compared, of how many given, in which units."""
+SHOWN_PARTS = 8  # of a measure of tables, the worst
+INSTALL = 'Install it with: pip install "girsanov[compare]"'
+KIND = "comparison"
+FORMAT = f"girsanov/{KIND}/1"
+AGAIN = "Run girsanov compare again"
+
+
+@dataclass(frozen=True)
+class Compared:
+    """How many rows and numbers were compared, of how many given, in which units.
+
+    real: of tables, what was held against what, None of arrays.
+    """
 
     samples: int
     data: int
@@ -28,15 +43,23 @@ class Compared(NamedTuple):
     seed: int
     samples_given: int
     data_given: int
+    real: str | None = None
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The rows of every measure, what was compared, and how much variance the samples keep."""
+    """The rows of every measure, what was compared, and how much variance the samples keep.
+
+    left_out: the measures that could not be had without an extra; command, content: of a file,
+    what made it, and the SHA-256 of the samples.
+    """
 
     rows: tuple[MeasureRow, ...]
     compared: Compared
     spread: tuple[Spread, ...] = ()
+    left_out: tuple[str, ...] = ()
+    command: str = ""
+    content: str = ""
 
     def __getitem__(self, name: str) -> MeasureRow:
         """Return the row of a measure."""
@@ -51,21 +74,86 @@ class Comparison:
 
     def __str__(self) -> str:
         """Return the table of the measures and what each is and says, as the command prints."""
-        table = [table_heads(self), *map(table_cells, self.rows)]
-        first, *wide = [max(map(len, column)) for column in zip(*table, strict=True)]
-        lines = [
-            "  ".join([name.ljust(first), *(c.rjust(w) for c, w in zip(cells, wide, strict=True))])
-            for name, *cells in table
-        ]
+        lines = _aligned([table_heads(self), *map(table_cells, self.rows)])
+        for part in part_tables(self):
+            lines += ["", *_aligned([part.heads, *part.cells])]
         texts = (fill(text, WIDTH_OF_TEXT) for text in table_notes(self))
         title = fill(table_title(self), WIDTH_OF_TEXT)
-        return "\n".join([title, *(line.rstrip() for line in lines), *texts])
+        return "\n".join([title, *lines, *texts])
 
     def to_json(self) -> Json:
         """Return everything as JSON values."""
         measures = [asdict(row) for row in self.rows]
         spread = [asdict(one) for one in self.spread]
-        return {**self.compared._asdict(), "measures": measures, "spread": spread}
+        content = {**asdict(self.compared), "measures": measures, "spread": spread}
+        return {**content, "left_out": list(self.left_out)}
+
+    @classmethod
+    def from_json(cls, content: Json, where: str) -> Comparison:
+        """Return what `to_json` wrote; where: its file, which a refusal names."""
+        compared = from_json(Compared, content, where, AGAIN)
+        lists = [content.get(name, []) for name in ("measures", "spread", "left_out")]
+        rule = "must have lists of measures, spread and left_out"
+        require(all(isinstance(one, list) for one in lists), where, rule, None, AGAIN)
+        rows = tuple(from_json(MeasureRow, row, f"{where}: measures", AGAIN) for row in lists[0])
+        for row in rows:
+            require_choice(f"{where}: name", row.name, MEASURES)
+        spread = tuple(from_json(Spread, one, f"{where}: spread", AGAIN) for one in lists[1])
+        told = (str(content.get(name, "")) for name in ("command", "content"))
+        return cls(rows, compared, spread, tuple(map(str, lists[2])), *told)
+
+    def save(self, path: PathLike) -> None:
+        """Write it to a .json file, which `load_comparison` reads."""
+        of = {"format": FORMAT, "command": self.command, "content": self.content}
+        write_json(path, {**of, **self.to_json()})
+
+
+def load_comparison(path: PathLike) -> Comparison:
+    """Return what `Comparison.save` or `girsanov compare --out` wrote; refuse a damaged file."""
+    return Comparison.from_json(read_format(path, KIND), str(path))
+
+
+def _aligned(table: Sequence[tuple[str, ...]]) -> list[str]:
+    """Return rows of cells as lines, the first column to the left and the others to the right."""
+    first, *wide = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return [
+        "  ".join(
+            [name.ljust(first), *(c.rjust(w) for c, w in zip(cells, wide, strict=True))]
+        ).rstrip()
+        for name, *cells in table
+    ]
+
+
+class PartTable(NamedTuple):
+    """The worst parts of one measure: heads, cells, and how many more there are."""
+
+    heads: tuple[str, ...]
+    cells: list[tuple[str, ...]]
+    more: int
+
+
+def part_tables(comparison: Comparison) -> list[PartTable]:
+    """Return what the measures of tables are made of, a table each."""
+    interval = table_heads(comparison)[2]
+    out = []
+    for row in comparison.rows:
+        shown, first = row.parts[:SHOWN_PARTS], row.parts[0] if row.parts else None
+        if first is None:
+            continue
+        kinds, tested, signed = first.kind, first.p_value is not None, first.in_data is not None
+        heads = [row.name, *(["what"] if kinds else []), "value", interval, "real rows"]
+        heads += [*(["p"] if tested else []), *(["in data", "in samples"] if signed else [])]
+        cells = [
+            (
+                p.name, *([p.kind] if kinds else []), three_digits(p.value),
+                f"{three_digits(p.low)} .. {three_digits(p.high)}", three_digits(p.real),
+                *([three_digits(p.p_value)] if tested else []),
+                *([three_digits(p.in_data), three_digits(p.in_samples)] if signed else []),
+            )
+            for p in shown
+        ]  # fmt: skip
+        out.append(PartTable(tuple(heads), cells, len(row.parts) - len(shown)))
+    return out
 
 
 def table_title(comparison: Comparison) -> str:
@@ -88,7 +176,7 @@ def table_title(comparison: Comparison) -> str:
 def table_heads(comparison: Comparison) -> tuple[str, ...]:
     """Return the heads of the table's columns."""
     interval = f"{100 * comparison.compared.confidence:.3g} % interval"
-    return ("measure", "distance", interval, "computed", "halves", "p")
+    return ("measure", "distance", interval, "computed", "real rows", "p")
 
 
 def table_cells(row: MeasureRow) -> tuple[str, ...]:
@@ -101,19 +189,23 @@ def table_cells(row: MeasureRow) -> tuple[str, ...]:
 
 def table_notes(comparison: Comparison) -> list[str]:
     """Return what the columns are, and of each measure what it is and says."""
-    half, once = (
-        plural(comparison.compared.data // 2, "row"),
-        f"once in {1 / SIGNIFICANT:.0f} times",
-    )
+    compared, once = comparison.compared, f"once in {1 / SIGNIFICANT:.0f} times"
+    half = plural(compared.data // 2, "row")
+    tables = [row.name for row in comparison.rows if measure_of(row.name).tabular]
+    real = f" ({', '.join(tables)}: {compared.real})" if tables else ""
     directions = ", ".join(
         f"{s.name} {s.ratio:.2f} ({s.low:.2f} .. {s.high:.2f})" for s in comparison.spread
     )
-    return [
-        "distance: of the two laws; computed: of these rows, larger by chance alone; halves: the "
-        f"same of two halves of the data, {half} each; p: of a test that nothing tells them "
-        f"apart, which {SIGNIFICANT:g} or less counts against ({once} by chance alone); without "
-        "a test, an interval above chance does",
+    notes = [
+        "distance: of the two laws; computed: of these rows, larger by chance alone; real rows: "
+        f"the same of two halves of the data, {half} each{real}; p: of a test that nothing tells "
+        f"them apart, which {SIGNIFICANT:g} or less counts against ({once} by chance alone); "
+        "without a test, an interval above chance does",
         *(f"{r.name}: {r.note}; {measure_of(r.name).verdict(r)}" for r in comparison.rows),
         "spread: variance of the samples over that of the data, along its principal directions: "
         f"{directions}; {spread_words(comparison.spread)}",
     ]
+    if comparison.left_out:
+        names = ", ".join(comparison.left_out)
+        notes.append(f"not measured, for want of scikit-learn: {names}. {INSTALL}")
+    return notes

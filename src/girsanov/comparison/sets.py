@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -14,9 +15,11 @@ from ..data.as_vectors import as_vectors
 from ..law.base import Law
 from ..noise import NoiseSource
 from .jackknife import JACKKNIFE_GROUPS
+from .tables.three_tables import Chosen, ThreeTables
 
 if TYPE_CHECKING:
     from .._typing import Array
+    from ..data.standardise import Standardisation
 
 COMPARED_ROWS = 10_000  # of each set
 COMPARED_NUMBERS = 2**24  # of each set: 128 MiB
@@ -77,9 +80,9 @@ def halves(y: Array, turn: int, seed: int) -> tuple[Array, Array]:
 class Sets:
     """Samples x [n, d], data y [m, d] and training data as vectors, and what is asked of them.
 
-    labels, sample_labels, train_labels: codes into the data's classes; chosen: which rows of
-    samples and data these are; given: how many there were; units: in words; names: of the
-    columns; seed, confidence, features: as `compare` takes them.
+    labels, sample_labels, train_labels: codes into the data's classes; chosen: of which samples,
+    data and training data these are which rows; given: how many there were; units: in words;
+    names: of the columns; seed, confidence, features, target: as `compare` takes them.
     """
 
     x: Array
@@ -88,13 +91,14 @@ class Sets:
     labels: np.ndarray | None
     sample_labels: np.ndarray | None
     train_labels: np.ndarray | None
-    chosen: tuple[np.ndarray, np.ndarray]
+    chosen: tuple[Chosen, Chosen, Chosen | None]
     given: tuple[int, int]
     units: str
     names: tuple[str, ...]
     seed: int
     confidence: float
     features: Any
+    target: str | None = None
 
     @classmethod
     def of(
@@ -109,10 +113,17 @@ class Sets:
         features: Any = "builtin",
     ) -> Sets:
         """Return the sets that `compare` is given; InputError where they do not fit together."""
+        from ..data.table.joined_units import joined_units
+
         drawn_data = data.sample(rows, seed=seed).numpy() if isinstance(data, Law) else data
         real = _dataset(drawn_data)
-        drawn = _alike("samples", samples, real)
-        seen = None if train is None else _alike("train", train, real)
+        drawn = as_vectors(_dataset(samples), real)
+        seen = None if train is None else as_vectors(_dataset(train), real)
+        # samples may have categories that the data lack, and miss values where they do not
+        units = joined_units(real, [one for one in (drawn, seen) if one is not None])
+        real = real.with_standardisation(units)
+        drawn = _alike("samples", drawn, units)
+        seen = None if seen is None else _alike("train", seen, units)
         sizes = (len(s) for s in (drawn, real, seen) if s is not None)
         fewest = min(*sizes, require_count("rows", rows))
         groups = max(FEWEST_GROUPS, min(JACKKNIFE_GROUPS, fewest // 2))
@@ -127,9 +138,16 @@ class Sets:
         return cls(
             x.x, y.x, None if z is None else z.x,
             y.labels, None if coded is None else coded[x.rows], None if z is None else z.labels,
-            (x.rows, y.rows), (len(drawn), len(real)), _units(real), _columns(real),
+            (Chosen(drawn, x.rows), Chosen(real, y.rows),
+             None if seen is None or z is None else Chosen(seen, z.rows)),
+            (len(drawn), len(real)), _units(real), _columns(real),
             seed, confidence, features,
         )  # fmt: skip
+
+    @cached_property
+    def tables(self) -> ThreeTables | None:
+        """The columns as they are, None where the data have none."""
+        return ThreeTables.of(*self.chosen) if self.chosen[1].data.is_table else None
 
     def learnt(self) -> tuple[Array, np.ndarray | None]:
         """Return what features are learnt from: labelled training data, or else the data."""
@@ -142,9 +160,9 @@ def _dataset(source: Any) -> Dataset:
     return source if isinstance(source, Dataset) else load_data(source)
 
 
-def _alike(argument: str, source: Any, real: Dataset) -> Dataset:
+def _alike(argument: str, source: Dataset, units: Standardisation) -> Dataset:
     try:
-        return as_vectors(_dataset(source), real).with_standardisation(real.standardisation)
+        return source.with_standardisation(units)
     except InputError as cause:
         raise InputError(f"{argument}: does not fit the data; {cause}") from cause
 
@@ -152,6 +170,8 @@ def _alike(argument: str, source: Any, real: Dataset) -> Dataset:
 def _units(data: Dataset) -> str:
     if data.standardisation.kind == "image":
         return "values of the data mapped to [-1, 1]"
+    if data.standardisation.kind == "channels":
+        return "standard deviations of each channel of the data"
     if data.standardisation.mixtures:
         return "normal scores of each column of the data"
     return "standard deviations of each column of the data"

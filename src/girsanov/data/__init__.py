@@ -1,5 +1,6 @@
 """Data in and samples out: files, folders and arrays as rows, and the map to the model's units."""
 
+from .channel_units import ChannelStandardisation
 from .dataset import Dataset
 from .load import load_data
 from .standardise import ImageStandardisation, Standardisation, VectorStandardisation
@@ -9,6 +10,7 @@ from .write import check_destination, write_samples
 
 __all__ = [
     "CategoryColumn",
+    "ChannelStandardisation",
     "Dataset",
     "ImageStandardisation",
     "NumberColumn",

@@ -1,20 +1,17 @@
-"""Rows of a numeric array, in memory or memory-mapped: vectors or images.
-
-[n] and [n, d] are vectors; [n, H, W], [n, H, W, C] and [n, C, H, W] with C in 1, 3, 4 are
-images. Where both four-axis layouts fit, the shorter axis is C, then the first.
-"""
+"""Rows of a numeric array, in memory or memory-mapped: vectors, pictures, series or volumes."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._checks import refuse, require
+from .._checks import require
+from .layouts import PICTURE_LAYOUTS, SERIES_LAYOUTS, Layout, layout_of, shape_seen, taken_for
 from .rows import (
     Index,
     RowSource,
@@ -24,13 +21,7 @@ from .rows import (
     row_chunks,
     value_range,
 )
-from .standardise import (
-    CHANNELS,
-    ImageStandardisation,
-    Layout,
-    Standardisation,
-    VectorStandardisation,
-)
+from .standardise import ImageStandardisation, Standardisation, VectorStandardisation
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,19 +57,66 @@ class EndToEnd:
 
 
 @dataclass(frozen=True, eq=False)
-class ArrayRows(RowSource):
-    """Rows of an array [n, ...]; layout None for vectors, else that of the images."""
+class SideBySide:
+    """Columns [n] as an array [n, L] of their values, put together when rows are asked for."""
 
-    values: NDArray[Any] | EndToEnd
-    layout: Layout | None
+    columns: tuple[NDArray[Any], ...]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """One that holds the numbers of all columns."""
+        return np.result_type(*(values.dtype for values in self.columns))
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """(d,) or (C, H, W)."""
+        """(n, L)."""
+        return (len(self), len(self.columns))
+
+    def __len__(self) -> int:
+        """The number of rows n."""
+        return len(self.columns[0])
+
+    def __getitem__(self, index: Index) -> NDArray[Any]:
+        """Return rows `index` [b] as a copy in memory."""
+        parts = [values[index] for values in self.columns]
+        return np.stack(parts, axis=1).astype(self.dtype, copy=False)
+
+
+Numbers = NDArray[Any] | EndToEnd | SideBySide
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayRows(RowSource):
+    """Rows of an array [n, ...]; layout: of its axes, None for vectors.
+
+    names: of the columns that the values of a series were, if any.
+    """
+
+    values: Numbers
+    layout: Layout | None
+    names: tuple[str, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(d,), or channels and then the other axes."""
         example = self.values.shape[1:]
-        if self.layout is None:
-            return (math.prod(example),)
-        return ImageStandardisation(example, self.layout, self.values.dtype, 0.0, 1.0).shape
+        return (math.prod(example),) if self.layout is None else shape_seen(example, self.layout)
+
+    @property
+    def are_series(self) -> bool:
+        """Whether each row is a series."""
+        return self.layout in SERIES_LAYOUTS
+
+    @property
+    def note(self) -> str | None:
+        """What was taken for channels and axes, where a user may have meant others."""
+        return taken_for(self.values.shape[1:], self.layout)
+
+    def as_series(self, what: str) -> ArrayRows:
+        """Return vectors [n, L] as series, other rows as they are."""
+        if self.layout is not None or len(self.values.shape) != 2:
+            return self
+        return replace(self, layout=layout_of(self.values.shape, what, "series"))
 
     def __len__(self) -> int:
         """The number of rows."""
@@ -89,11 +127,15 @@ class ArrayRows(RowSource):
         return np.asarray(self.values[index])
 
     def learn(self, index: Index | None) -> Standardisation:
-        """Learn columns' means and deviations, or the images' range."""
+        """Learn means and deviations, of columns or channels, or the range of pictures."""
         example, dtype = self.values.shape[1:], self.values.dtype
         if self.layout is None:
             columns = column_statistics(self._chunks(index))
             return VectorStandardisation(example, dtype, columns.mean, columns.deviation)
+        if self.layout not in PICTURE_LAYOUTS:
+            from .channel_units import channel_units  # which arrays of other kinds do without
+
+            return channel_units(self._chunks(index), example, self.layout, dtype, self.names)
         low, high = picture_range(*value_range(self._chunks(index)), dtype)
         return ImageStandardisation(example, self.layout, dtype, low, high)
 
@@ -108,9 +150,13 @@ class ArrayRows(RowSource):
             yield self.take(rows)
 
 
-def array_rows(values: NDArray[Any] | EndToEnd, what: str, fewest: int = 2) -> ArrayRows:
+def array_rows(
+    values: Numbers, what: str, rows: str | None = None, names: tuple[str, ...] = (),
+    fewest: int = 2,
+) -> ArrayRows:  # fmt: skip
     """Return an array as rows; InputError, naming `what`, unless it is usable numbers.
 
+    rows: ``series`` where they are asked for; names: of the columns that the values were, if any;
     fewest: rows that it must have.
     """
     if isinstance(values, np.ma.MaskedArray):
@@ -123,35 +169,18 @@ def array_rows(values: NDArray[Any] | EndToEnd, what: str, fewest: int = 2) -> A
     rule = f"must have at least {fewest} rows"
     require(len(values) >= fewest, what, rule, f"shape {values.shape}")
     given = np.asarray(values) if isinstance(values, np.ndarray) else values  # no mask by now
-    rows = ArrayRows(given, layout_of(values.shape, what))
-    for index in row_chunks(len(values), math.prod(values.shape[1:])) if _unsure(rows) else ():
-        part = rows.take(index)
+    source = ArrayRows(given, layout_of(values.shape, what, rows), names)
+    for index in row_chunks(len(values), math.prod(values.shape[1:])) if _unsure(source) else ():
+        part = source.take(index)
         require_usable(part, index, what)
         require_exact(part, what)
-    return rows
+    return source
 
 
 def _unsure(rows: ArrayRows) -> bool:
     """Return whether the type has numbers that cannot be used."""
     dtype = rows.values.dtype
     return dtype.kind == "f" or (dtype.kind in "iu" and dtype.itemsize == 8)
-
-
-def layout_of(shape: tuple[int, ...], what: str) -> Layout | None:
-    """Return the image layout of an array of this shape, None for vectors."""
-    if len(shape) <= 2:
-        return None
-    if len(shape) == 3:
-        return "hw"
-    remedy = "Reshape it, or use [n, d] for vectors"
-    rule = "must be [n, d], [n, H, W], [n, H, W, C] or [n, C, H, W] with C in 1, 3, 4"
-    if len(shape) != 4:
-        refuse(what, rule, f"shape {shape}", remedy)
-    first, last = shape[1] in CHANNELS, shape[3] in CHANNELS
-    require(first or last, what, rule, f"shape {shape}", remedy)
-    if first and last:
-        return "hwc" if shape[3] < shape[1] else "chw"
-    return "chw" if first else "hwc"
 
 
 def picture_range(low: float, high: float, dtype: np.dtype[Any]) -> tuple[float, float]:

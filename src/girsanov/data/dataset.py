@@ -69,7 +69,7 @@ class Dataset:
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of one encoded row."""
-        return self.rows.shape
+        return self.rows.shape if self.given is None else self.given.shape
 
     @cached_property
     def standardisation(self) -> Standardisation:
@@ -236,6 +236,16 @@ class Dataset:
             require(name in code, self.name, "must have labels among " + ", ".join(names), name)
         table = np.asarray([code[name] for name in self.label_names], np.int64)
         return replace(self, labels=table[self.labels], label_names=tuple(names))
+
+    def as_series(self) -> Dataset:
+        """Return vectors [n, L] of an array as series of L values, other rows as they are."""
+        rows = self.rows.as_series(self.name)
+        if rows is self.rows or self.given is not None:
+            return self
+        teacher = None if self.teacher is None else self.teacher.as_series()
+        return replace(
+            self, rows=rows, teacher=teacher, reading={**self.reading, "rows": "series"}
+        )
 
     def with_labels(self, codes: NDArray[np.int64], names: Sequence[str]) -> Dataset:
         """Return the same rows with these labels: codes [n] into `names`."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .._checks import InputError, need, refuse, require, require_choice, shown
 from .._signatures import takes
-from .arrays import array_rows
+from .arrays import ArrayRows, array_rows
 from .dataset import CLASS_ORDERS, Dataset
 from .formats.data_format import Loaded, from_array, from_columns, refuse_columns
 from .formats.hugging_face import DATA_HUB, hub_set, is_saved, saved_set
@@ -22,6 +22,7 @@ from .formats.registry import FORMATS, data_format_of, suffixes
 from .table.selected_columns import AsWritten, Wanted, WrittenKeywords, reading_of
 from .table.tables import CATEGORY_LIMIT, TableRows, column, frame_columns
 from .table.values import Categories, Gapped
+from .torch_sets import is_of_torch, read_set
 
 if TYPE_CHECKING:
     from .._typing import Json
@@ -60,7 +61,8 @@ def load_data(
     folder of images (sub-folders are labels), of `.npy` or of `.parquet` files (their rows end
     to end), or of a saved Hugging Face data set; ``hub:owner/name@split``, the only thing that
     is ever fetched; the word ``digits`` (scikit-learn's); a NumPy array (structured: a table), a
-    torch tensor, or a data frame. Arrays are not copied.
+    torch tensor, or a data frame, which are not copied; a data set or loader of torch, or a
+    generator of batches, with or without labels, which is read once into memory.
     labels: a table's column, a `.npz`'s array, or one label per row [n] (whole numbers or text).
     given: conditions y for a model of x given y: names of columns of the table, which are then no
     part of x, or another source of as many rows: numbers, categories, dates and gaps, or pictures.
@@ -70,6 +72,8 @@ def load_data(
     name: what to call it in reports; the file's name by default. class_order: which class of a
     pipeline without class names a label is that is a whole number: by ``number``, or sorted as
     ``text``, as loaders of image folders number folders 0, 1, 10, 11, 2, ...
+    rows: ``series`` where rows of numbers ([n, L], [n, C, L], a table) are series; what arrays of
+    more axes are taken for is in `layouts.py`. decimal, dates: as `AsWritten` says.
     Raises InputError, one line, for whatever cannot be used.
     """
     path = isinstance(source, str | Path)
@@ -87,6 +91,7 @@ def load_data(
     loaded = _loaded(source, wanted)
     if labels is not None and column_name is None:
         loaded = loaded._replace(labels=_given_labels(labels), names=None)
+    loaded = _noted(loaded, wanted.written.rows, what)
     codes, names = _label_codes(loaded, what)
     order = require_choice("class_order", class_order, CLASS_ORDERS)
     return Dataset(
@@ -102,7 +107,7 @@ def load_given(
 
     columns: by name, () for all; written: how to read what may mean two things.
     """
-    told = written or AsWritten()
+    told = replace(written or AsWritten(), rows=None)
     loaded = _loaded(source, Wanted(only=tuple(columns), written=told, given=True))
     reading = {"given": json.dumps(columns)} if columns else {}
     return Dataset(loaded.rows, "given", notes=loaded.notes, reading=reading)
@@ -149,6 +154,7 @@ def _beside(source: Any, beside: Dataset, wanted: Wanted, title: str) -> Dataset
     if not wanted.only:
         wanted = replace(wanted, drop=tuple(dict.fromkeys((*wanted.drop, *columns))))
     loaded = _loaded(source, replace(wanted, labels_before=None))
+    loaded = _noted(loaded, wanted.written.rows, title)
     rows, reading = loaded.rows, {**loaded.reading, **beside.reading}
     rule = f"must have a row for each of the {len(rows)} of {title}"
     require(len(beside) == len(rows), "given", rule, len(beside))
@@ -158,6 +164,22 @@ def _beside(source: Any, beside: Dataset, wanted: Wanted, title: str) -> Dataset
     reading.pop("labels", None)
     notes = (*loaded.notes, *(note for note in beside.notes if note not in loaded.notes))
     return Dataset(rows, title, beside=beside, notes=notes, reading=reading)
+
+
+def _noted(loaded: Loaded, rows: str | None, what: str) -> Loaded:
+    """Return what was loaded with what it was taken for; refuse what cannot be as asked for."""
+    array = loaded.rows if isinstance(loaded.rows, ArrayRows) else None
+    if rows == "series":
+        series = array is not None and array.are_series
+        rule, remedy = (
+            "must be an array [n, L] or [n, C, L], or a table of numbers",
+            "Read it plain",
+        )
+        require(series, what, f"{rule}, to be series", None, remedy)
+        loaded = loaded._replace(reading={**loaded.reading, "rows": rows})
+    if array is None or array.note is None:
+        return loaded
+    return loaded._replace(notes=(*loaded.notes, array.note))
 
 
 def accepted() -> str:
@@ -208,7 +230,11 @@ def _from_memory(source: Any, wanted: Wanted, what: str) -> Loaded:
         return from_columns(frame_columns(source, what, wanted), wanted, what)
     if hasattr(source, "to_numpy"):
         return from_array(np.asarray(source.to_numpy()), wanted, what)
-    refuse("source", f"must be a path ({accepted()}), an array, a tensor or a data frame", what)
+    if is_of_torch(source):
+        values, labels = read_set(source, what)
+        return from_array(values, wanted, what)._replace(labels=labels)
+    refuse("source", f"must be a path ({accepted()}), an array, a tensor, a data frame, or a data "
+           "set or loader of torch", what)  # fmt: skip
 
 
 def _tensor_array(tensor: Any) -> NDArray[Any]:

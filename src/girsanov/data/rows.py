@@ -60,6 +60,10 @@ class RowSource(ABC):
         """Learn the normal scores of a table's columns."""
         raise NotImplementedError
 
+    def as_series(self, what: str) -> RowSource:
+        """Return vectors as series, other rows as they are; what: names them in a refusal."""
+        return self
+
     @abstractmethod
     def content(self) -> Iterator[bytes | memoryview]:
         """Yield all that tells these rows from others, piece by piece."""

@@ -11,6 +11,7 @@ has scale 0, which stands for 1 in (1): it encodes to 0 and decodes to the const
 network was trained with, a channel or a pixel; the model sees channels first. Integers decoded
 from images are clipped to [low, high], which are the values a picture can take; those of vectors
 only to their dtype, so that a sample outside what was observed is not hidden.
+``channels``: of series and volumes, in `channel_units.py`.
 """
 
 from __future__ import annotations
@@ -18,20 +19,20 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._checks import InputError, require, shown
+from ..volume import Volume, volume_of, whole
+from .layouts import PICTURE_LAYOUTS, Layout, as_given, channels_first, shape_seen
 from .units import cast, number_dtype, numeric_rows, reduce_units, restore_units, whole_numbers
 
 if TYPE_CHECKING:
     from .._typing import Array, Json
     from .table.mixtures import Mixture, OneOf
 
-Layout = Literal["hw", "hwc", "chw"]
-CHANNELS = (1, 3, 4)
 UNITS = "standardisation"  # what a refusal calls it
 
 
@@ -54,6 +55,11 @@ class Standardisation(ABC):
     @abstractmethod
     def scale_in_units(self) -> float | None:
         """User units in one standardised unit; None when the coordinates do not share one."""
+
+    @property
+    @abstractmethod
+    def volume(self) -> Volume:
+        """What one unit of volume of (1) is in the user's units."""
 
     @abstractmethod
     def encode(self, raw: NDArray[Any]) -> NDArray[np.float32]:
@@ -149,6 +155,11 @@ class VectorStandardisation(Standardisation):
         scales = np.unique(self.scale[self.scale > 0])
         return None if len(scales) > 1 else float(scales.sum())
 
+    @property
+    def volume(self) -> Volume:
+        """By the scale of each column."""
+        return volume_of(self.scale, np.full(len(self.scale), whole(self.dtype.kind)))
+
     def encode(self, raw: NDArray[Any]) -> NDArray[np.float32]:
         """Return equation (1) for raw [b, d] (or [b]): float32 [b, d]."""
         rows = numeric_rows(raw, self.example)
@@ -205,7 +216,7 @@ class ImageStandardisation(Standardisation):
 
     def __post_init__(self) -> None:
         """Refuse numbers that do not fit together."""
-        fits = self.layout in ("hw", "hwc", "chw") and len(self.example) == len(self.layout)
+        fits = self.layout in PICTURE_LAYOUTS and len(self.example) == len(self.layout)
         rule = "must have an image shape and layout that agree"
         require(fits, UNITS, rule, (self.example, self.layout))
         ordered = math.isfinite(self.low) and math.isfinite(self.high) and self.low <= self.high
@@ -224,10 +235,7 @@ class ImageStandardisation(Standardisation):
     @property
     def shape(self) -> tuple[int, ...]:
         """(C, H, W)."""
-        if self.layout == "hw":
-            return (1, *self.example)
-        moved = self.example if self.layout == "chw" else (self.example[-1], *self.example[:-1])
-        return tuple(moved)
+        return shape_seen(self.example, self.layout)
 
     @property
     def scale_in_units(self) -> float | None:
@@ -235,6 +243,12 @@ class ImageStandardisation(Standardisation):
         if self.scale is None:
             return self.high / 2 - self.low / 2
         return float(self.scale.flat[0]) if np.ptp(self.scale) == 0 else None
+
+    @property
+    def volume(self) -> Volume:
+        """By the scale of each pixel."""
+        scales = np.broadcast_to(np.asarray(self._scale, np.float64), self.shape).ravel()
+        return volume_of(scales, np.full(len(scales), whole(self.dtype.kind)))
 
     def encode(self, raw: NDArray[Any]) -> NDArray[np.float32]:
         """Return equation (1) for images [b, *example]: float32 [b, C, H, W]."""
@@ -244,10 +258,7 @@ class ImageStandardisation(Standardisation):
             f"must hold images of dtype {self.dtype} (whole numbers and fractions have {ranges})"
         )
         require(same, "raw", rule, str(raw.dtype))
-        if self.layout == "hw":
-            rows = rows[:, None]
-        elif self.layout == "hwc":
-            rows = np.moveaxis(rows, -1, 1)
+        rows = channels_first(rows, self.layout)
         return np.ascontiguousarray(reduce_units(rows, self._centre, self._scale))
 
     def decode(self, x: ArrayLike) -> NDArray[Any]:
@@ -255,9 +266,7 @@ class ImageStandardisation(Standardisation):
         values = restore_units(self._examples(x), self._centre, self._scale)
         if self.dtype.kind != "f":
             values = np.clip(np.rint(values), self.low, self.high)
-        if self.layout == "hwc":
-            values = np.ascontiguousarray(np.moveaxis(values, 1, -1))
-        return cast(values, self.dtype).reshape(-1, *self.example)
+        return cast(as_given(values, self.layout), self.dtype)
 
     @property
     def _centre(self) -> float | Array:

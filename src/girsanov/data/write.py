@@ -49,7 +49,7 @@ def check_destination(
         require(image, str(path), rule, None, remedy)
         require_replaceable(target, force)
     else:
-        _check_file(path, image, labelled)
+        _check_file(path, image, _is_flat(standardisation), labelled)
         there = target.exists() and not force
         require(not there, str(path), "already exists", None, "Remove it or use --force")
     file_format = data_format_of(path)
@@ -60,9 +60,17 @@ def check_destination(
     require(parent.is_dir() and os.access(parent, os.W_OK), str(path), rule, str(parent))
 
 
-def _check_file(path: PathLike, image: bool, labelled: bool) -> None:
-    """Refuse a kind of file that cannot hold images, or other rows, with their labels."""
-    able = [f for f in FORMATS.values() if f.pictures or not image]
+def _is_flat(standardisation: Standardisation) -> bool:
+    """Return whether an example is a row of a table, or numbers along one axis."""
+    return len(getattr(standardisation, "example", ())) < 2
+
+
+def _check_file(path: PathLike, image: bool, flat: bool, labelled: bool) -> None:
+    """Refuse a kind of file that cannot hold such samples with their labels.
+
+    flat: whether each is a row of a table or of numbers.
+    """
+    able = [f for f in FORMATS.values() if f.pictures or flat]
     file_format, suffix = data_format_of(path), Path(path).suffix.lower()
     choice = ", ".join(f.suffix for f in able) + (" or a folder (ending in /)" if image else "")
     require(file_format in able, str(path), f"must end in {choice}", suffix or "no suffix")

@@ -1,4 +1,4 @@
-"""`load_model`: a folder of ours, a pipeline or a law file in; a denoiser out, or a refusal."""
+"""`load_model`: a folder, a law file or the user's own code in; a denoiser out, or a refusal."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from .._files import read_json, read_tensors
 from ..data.standardise import Standardisation
 from ..law.read import read_law
 from ..moments import Moments, load_moments
+from .code_file import code_of, denoiser_of_code
 from .convolutional import ConvUNet
 from .exact import ExactDenoiser
 from .mlp import ResidualMLP
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
     from ..data.conditions import Conditions
     from .base import Denoiser
 
-ACCEPTED = "a model folder, a diffusers pipeline folder, or a law in a .json file"
+ACCEPTED = (
+    "a model folder, a diffusers pipeline folder, a law in a .json file, or FILE.py:function"
+)
 COMPONENTS = {"ResidualMLP": "network", "ConvUNet": "network", "UNet2DModel": "unet"}
 PRECONDITIONINGS = {
     "ResidualMLP": ("wiener", "edm", "columns"), "ConvUNet": ("residual",), "UNet2DModel": ("v",),
@@ -40,14 +43,17 @@ FIELDS: dict[str, type] = {
 
 
 def load_model(path: PathLike, *, device: str | None = None) -> Denoiser:
-    """Return the denoiser in `path`: of a network, of a diffusers pipeline, or of a law.
+    """Return the denoiser in `path`: of a network, a diffusers pipeline, a law, or your code.
 
     path: a model folder that `fit` wrote, a diffusers pipeline folder (or ``hub:owner/name``,
-    the only thing that is ever fetched), or a law's JSON file; device: where a network runs,
-    by default a GPU if there is one (laws run on the CPU). Raises InputError in one line
-    for anything else, naming what is accepted; pickles are never opened.
+    the only thing that is ever fetched), a law's JSON file, or ``FILE.py:function``, your own
+    code, which is run and returns a denoiser; device: where a network runs,
+    by default a GPU if there is one (laws run on the CPU, code where it says). Raises InputError
+    in one line for anything else, naming what is accepted; pickles are never opened.
     """
     place = _device(device)
+    if code_of(str(path)) is not None:
+        return denoiser_of_code(str(path), None if device is None else str(place))
     if str(path).startswith(HUB):
         return load_pipeline(path, device=place)
     path = Path(path)

@@ -22,11 +22,13 @@ class WrapKeywords(TypedDict, total=False):
     process: ScalarProcess | None
     times: tuple[float, float] | None
     alphas_cumprod: Any
+    time: str
     train: Dataset | None
     units: Units | None
     label_names: Sequence[str]
     given: Sequence[int] | int | None
     weights: GivenWeights | None
+    learned_sigma: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,8 +39,10 @@ class WrapOptions:
     process: ScalarProcess | None = None
     times: tuple[float, float] | None = None
     alphas_cumprod: Any = None
+    time: str = "t"
     train: Dataset | None = None
     units: Units | None = None
     label_names: Sequence[str] = ()
     given: Sequence[int] | int | None = None
     weights: GivenWeights | None = None
+    learned_sigma: bool = False

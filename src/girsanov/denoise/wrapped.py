@@ -19,25 +19,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 import numpy as np
 import torch
 from torch import nn
 
-from .._checks import InputError, refuse, require, require_choice, shown
+from .._checks import InputError, refuse, require
 from .._files import sha256_of
 from .._signatures import takes
 from ..data import Standardisation
 from ..noise import NoiseSource
-from ..process import Flow, ScalarProcess, VarianceExploding
-from .base import PAGE, require_y
+from .base import PAGE, Denoiser, require_y, told_of, trained_levels
 from .facts import ModelFacts
-from .parametrise import PARAMETRISATIONS
+from .faults import fault, out_of_memory
+from .own_clock import OwnClock, own_clock
 from .pipelines.pipeline import bytes_of
-from .pipelines.schedule import vp_clock, x0_behind
 from .still import plain, still
 from .wrap_options import GivenWeights, WrapKeywords, WrapOptions
 from .wrap_units import conditions_told, training_record, units_of_rows
@@ -46,52 +44,22 @@ if TYPE_CHECKING:
     from .._typing import Array, Json, Tensor
     from ..data.conditions import Conditions
 
-STRAIGHT = "velocity is of process=gv.Flow(), whose x_t = (1 - t) x0 + t z"
 ALIKE = 1e-2  # of its largest number, by which the answer to an example may differ between calls
 ASKED = 9  # levels at which a process is asked what it is, for the fingerprint
-
-
-class _Clock(Protocol):
-    """What (1) asks of a process; `snrs` are the levels that were trained, None for any."""
-
-    @property
-    def snr_range(self) -> tuple[float, float]: ...
-    @property
-    def snrs(self) -> Array | None: ...
-    def scale(self, snr: Array) -> Array: ...
-    def time(self, snr: Array) -> Array: ...
-    def x0(self, output: Tensor, x: Tensor, snr: Array) -> Tensor: ...
-
-
-@dataclass(frozen=True)
-class _ProcessClock:
-    process: ScalarProcess
-    output: str
-    snr_range: tuple[float, float]
-    snrs = None
-
-    def scale(self, snr: Array) -> Array:
-        return np.asarray(self.process.alpha(self.process.time(snr)))
-
-    def time(self, snr: Array) -> Array:
-        return np.asarray(self.process.time(snr))
-
-    def x0(self, output: Tensor, x: Tensor, snr: Array) -> Tensor:
-        return x0_behind(self.output, output, x, snr, self.scale(snr))
 
 
 class _Wrapping(NamedTuple):
     """What `wrap` was told of a network besides how it is called."""
 
     shape: tuple[int, ...]
-    predicts: str
     weights: GivenWeights
+    learned_sigma: bool
     standardisation: Standardisation | None
     units: tuple[Array, Array] | None
     label_names: tuple[str, ...]
     training: Json
     told: Conditions | None = None
-    y_shape: tuple[int, ...] = ()  # the shape of one y
+    y_shape: tuple[int, ...] = ()
 
 
 class WrappedDenoiser:
@@ -99,7 +67,7 @@ class WrappedDenoiser:
 
     exact = False
 
-    def __init__(self, network: Callable[..., Any], clock: _Clock, wrapping: _Wrapping) -> None:
+    def __init__(self, network: Callable[..., Any], clock: OwnClock, wrapping: _Wrapping) -> None:
         self.network, self.clock, self.wrapping = network, clock, wrapping
         self.shape, self.standardisation = wrapping.shape, wrapping.standardisation
         self.units = wrapping.units  # of pictures whose type and layout are not known yet
@@ -135,10 +103,10 @@ class WrappedDenoiser:
             return self._rounded
         units, asked = self.standardisation, np.geomspace(*self.snr_range, ASKED)
         asked = asked if self.levels is None else self.levels
-        decisive: Json = {"shape": self.shape, "predicts": self.wrapping.predicts,
+        decisive: Json = {"shape": self.shape, "predicts": self.clock.predicts,
                     "labels": self.label_names, "snr_range": self.snr_range,
                     "units": None if units is None else units.to_json()}  # fmt: skip
-        times = np.stack([self.clock.scale(asked), self.clock.time(asked)])
+        times = np.stack([self.clock.alpha(asked), self.clock.time(asked)])
         if self.units is not None:
             decisive["pair"] = [v.tolist() for v in self.units]
         if self.told is not None:
@@ -159,52 +127,79 @@ class WrappedDenoiser:
     def __call__(self, x: Tensor, snr: float | Tensor, label: Tensor | None = None) -> Tensor:
         """Return m(x, snr) [B, *shape] without a gradient; snr: float or [B], label: [B]."""
         require(x.shape[1:] == self.shape, "x", f"must be [B, {self.shape}]", tuple(x.shape))
+        s = torch.as_tensor(snr, dtype=torch.float64).reshape(-1).cpu().numpy()
         if self.told is not None:
-            return self._given_y(x, snr, label)
+            line = self._line(x, label)
+            with self._still():
+                return (
+                    self.clock.x0(self._answer(x + line, s, label, self.clock), x + line, s) - line
+                )
         rule = "must be None: this model has no classes"
         require(label is None or self.classes > 0, "label", rule, label)
-        own = () if self.wrapping.weights is self.network else (self.wrapping.weights,)
-        with still(self.network, *own):
-            s = torch.as_tensor(snr, dtype=torch.float64).reshape(-1).cpu().numpy()
-            seen, time = self._shown(x, s)
-            labels = (None if label is None else plain(label),) if self.classes else ()
-            out = self._tensor(self.network(seen, time, *labels), seen)
-            return self.clock.x0(out.to(x.dtype), x, s)
+        with self._still():
+            return self.clock.x0(self._answer(x, s, label, self.clock), x, s)
 
-    def _given_y(self, x: Tensor, snr: float | Tensor, y: Tensor | None) -> Tensor:
-        """Return m(x, snr) of a network that is told y [B, p], about the line of y."""
-        conditions = self.told
-        assert conditions is not None
-        require(y is not None, "label", f"must be the numbers y [B, {conditions.width}]")
+    def _line(self, x: Tensor, y: Tensor | None) -> Tensor:
+        """Return what y [B, p] says of x by a straight line, [B, *shape]."""
+        assert self.told is not None
+        require(y is not None, "label", f"must be the numbers y [B, {self.told.width}]")
         assert y is not None
-        require_y(y, len(x), conditions.width)
-        line = torch.as_tensor(conditions.told(y.cpu().numpy())).to(x).reshape(x.shape)
-        own = () if self.wrapping.weights is self.network else (self.wrapping.weights,)
-        with still(self.network, *own):
-            s = torch.as_tensor(snr, dtype=torch.float64).reshape(-1).cpu().numpy()
-            seen, time = self._shown(x + line, s)
-            told = plain(y).to(seen).reshape(len(y), *self.wrapping.y_shape)
-            out = self._tensor(self.network(seen, time, told), seen)
-            return self.clock.x0(out.to(x.dtype), x + line, s) - line
+        require_y(y, len(x), self.told.width)
+        return torch.as_tensor(self.told.told(y.cpu().numpy())).to(x).reshape(x.shape)
 
-    def _shown(self, x: Tensor, s: Array) -> tuple[Tensor, Tensor]:
+    def answer(self, x: Tensor, s: Array, label: Tensor | None, clock: OwnClock) -> Tensor:
+        """Return what the network itself answers for x [B, *shape] at SNRs s [B] or [1].
+
+        clock: which says what it is shown and told.
+        """
+        with self._still():
+            return self._answer(x, s, label, clock)
+
+    def _still(self) -> still:
+        own = () if self.wrapping.weights is self.network else (self.wrapping.weights,)
+        return still(self.network, *own)
+
+    def _answer(self, x: Tensor, s: Array, label: Tensor | None, clock: OwnClock) -> Tensor:
+        seen, time = self._shown(x, s, clock)
+        labels = (None if label is None else plain(label),) if self.classes else ()
+        if self.told is not None and label is not None:
+            labels = (plain(label).to(seen).reshape(len(label), *self.wrapping.y_shape),)
+        return self._tensor(self._called(seen, time, *labels), seen).to(x.dtype)
+
+    def _called(self, seen: Tensor, time: Tensor, *labels: Tensor | None) -> Any:
+        """Return the network's answer; an error of its own becomes one line that says where."""
+        try:
+            return self.network(seen, time, *labels)
+        except Exception as cause:  # whatever a user's own code may raise
+            if isinstance(cause, InputError) or out_of_memory(cause):
+                raise
+            told = "label" if self.told is None else "y"
+            names, n = ("x_t", "t", told)[: 2 + len(labels)], len(time)
+            rule = f"fails when it is called as network({', '.join(names)}) for x_t "
+            rule += f"{[n, *self.shape]} and t [{n}]"
+            raise InputError(f"network: {rule}; {fault(cause)}. See {PAGE}") from cause
+
+    def _shown(self, x: Tensor, s: Array, clock: OwnClock) -> tuple[Tensor, Tensor]:
         """Return alpha x and the times [B], in the type of the weights."""
         weights = self.weights_dtype
-        g = torch.as_tensor(self.clock.scale(s), dtype=x.dtype, device=x.device)
+        g = torch.as_tensor(clock.alpha(s), dtype=x.dtype, device=x.device)
         seen = (g.reshape(-1, *[1] * len(self.shape)) * x).to(weights)
-        kind = _around(weights) if self.levels is None else torch.int64  # half has too few digits
-        time = torch.as_tensor(self.clock.time(s), device=x.device).to(kind).expand(len(x))
+        kind = torch.int64 if clock.whole else _around(weights)  # half has too few digits
+        time = torch.as_tensor(clock.time(s), device=x.device).to(kind).expand(len(x))
         return seen, time
 
     def _tensor(self, answer: Any, seen: Tensor) -> Tensor:
         answer = getattr(answer, "sample", answer)  # as the networks of diffusers answer
         answer = answer[0] if isinstance(answer, tuple) and answer else answer
         good = isinstance(answer, torch.Tensor) and answer.is_floating_point()
-        rule = f"must answer with floating point numbers of shape {(len(seen), *self.shape)}"
+        form = list(seen.shape)
+        if self.wrapping.learned_sigma:
+            form[1] *= 2
+        rule = f"must answer with floating point numbers of shape {tuple(form)}"
         got = getattr(answer, "dtype", type(answer).__name__)
         require(good, "network", rule, got)
-        require(answer.shape == seen.shape, "network", rule, tuple(answer.shape))
-        return answer  # type: ignore[no-any-return]
+        require(answer.shape == torch.Size(form), "network", rule, tuple(answer.shape))
+        return answer[:, : self.shape[0]]  # type: ignore[no-any-return]
 
     def to(self, device: torch.device | str) -> WrappedDenoiser:
         """Move the network to a device and return this denoiser; a function stays where it is."""
@@ -222,10 +217,12 @@ def wrap(
     network: a module or function, called as network(x_t [B, *shape], t [B]) with
     x_t = alpha(t) x0 + sigma(t) z, and with labels [B] (or None) after it if there are
     label_names, one a class; shape: of one example, channels first; predicts: what it answers:
-    ``x0``, ``epsilon``, ``score``, ``v`` or ``velocity`` (z - x0, of `Flow`); process: alpha and
+    ``x0``, ``epsilon``, ``score``, ``v`` or ``velocity`` (z - x0, of `Flow`), or minus one of
+    these, ``-velocity``; process: alpha and
     sigma of the time that it is told, by default `VarianceExploding`, whose time is the noise
     level; times: the first and the last that it was trained at; alphas_cumprod: instead of
-    both, alpha^2 at the whole times 0, 1, ... [T] of a DDPM.
+    both, alpha^2 at the whole times 0, 1, ... [T] of a DDPM; time: how it is told t: ``t``,
+    ``reversed`` (from noise at 0 to data), ``1000t``, or ``log``, log(t)/4 of a noise level t.
     Numbers come in the type of its weights, t in float32 if they have fewer digits.
     train: the data set it was trained on, whose units it works in (columns less their mean over
     their deviation, pictures in [-1, 1]) and which no audit may then take for held-out; units:
@@ -236,21 +233,23 @@ def wrap(
     as it is in the data; train then has conditions, and samples start from the regression of its x
     on y.
     weights: the module, or arrays by name, that decide what a function answers; they are hashed
-    into the fingerprint. Raises InputError, in one line, for what does not fit together.
+    into the fingerprint. learned_sigma: it answers twice the channels, of which the first half is
+    the answer and the rest a variance, which is left aside. Raises InputError, in one line, for
+    what does not fit together.
     """
     asked = WrapOptions(**options)
     train, names = asked.train, asked.label_names
     require(isinstance(shape, Sequence), "shape", "must be a tuple, such as (3, 32, 32)", shape)
     sizes = tuple(int(n) for n in shape)
     require(bool(sizes) and min(sizes) > 0, "shape", "must be sizes > 0, of one example", shape)
-    kind = require_choice("predicts", asked.predicts, PARAMETRISATIONS)
     decide = asked.weights if asked.weights is not None else network
     decisive = isinstance(decide, nn.Module | Mapping)
     remedy = "They are hashed, so that a plan is not used with others"
     rule = "must be given for a function: the module, or arrays by name, that decide its answers"
     require(decisive, "weights", rule, type(decide).__name__, remedy)
     wrapping = _Wrapping(
-        sizes, kind, decide, *units_of_rows(sizes, train, asked.units),  # type: ignore[arg-type]
+        sizes, decide, asked.learned_sigma,  # type: ignore[arg-type]
+        *units_of_rows(sizes, train, asked.units),
         tuple(str(name) for name in names), training_record(train, len(names)),
     )  # fmt: skip
     if asked.given is not None:
@@ -258,10 +257,9 @@ def wrap(
         one = (asked.given,) if isinstance(asked.given, int) else tuple(map(int, asked.given))
         told = conditions_told(train, wrapping.standardisation, one)
         wrapping = wrapping._replace(told=told, y_shape=one)
-    model = WrappedDenoiser(
-        network, _clock(kind, asked.process, asked.times, asked.alphas_cumprod), wrapping
-    )
-    _try(model)
+    clock = own_clock(asked.predicts, asked.process, asked.times, asked.alphas_cumprod, asked.time)
+    model = WrappedDenoiser(network, clock, wrapping)
+    try_call(model)
     return model
 
 
@@ -281,48 +279,20 @@ def _first(weights: GivenWeights) -> Tensor:
     return torch.as_tensor(next(iter(weights.values()), torch.empty(0)))
 
 
-def _clock(kind: str, process: ScalarProcess | None, times: Any, alphas_cumprod: Any) -> _Clock:
-    if alphas_cumprod is not None:
-        alone = process is None and times is None
-        require(alone, "alphas_cumprod", "takes the place of process and times: leave them out")
-        require(kind != "velocity", "predicts", STRAIGHT)
-        on_cpu = getattr(alphas_cumprod, "cpu", lambda: alphas_cumprod)()
-        kept = np.asarray(on_cpu, dtype=np.float64)
-        return vp_clock(kept, kind, "alphas_cumprod")
-    clock = VarianceExploding() if process is None else process
-    require(isinstance(clock, ScalarProcess), "process", "must be a ScalarProcess", process)
-    straight = kind != "velocity" or isinstance(clock, Flow)
-    require(straight, "predicts", STRAIGHT)
-    rule = "must be the first and the last time that the network was trained at"
-    what = "" if process is not None else ", its lowest and highest noise level"
-    require(times is not None and len(times) == 2, "times", rule + what, times or "nothing")
-    low, high = (float(clock.snr(t)) for t in sorted(times, reverse=True))
-    require(0 < low < high, "times", rule, times)
-    return _ProcessClock(clock, kind, (low, high))
-
-
-def _try(model: WrappedDenoiser) -> None:
-    """Call a network once for two examples and once for one of them, or refuse in one line."""
+def try_call(model: Denoiser) -> None:
+    """Call a denoiser once for two examples and once for one of them, or refuse in one line."""
     s = float(np.sqrt(np.prod(model.snr_range)))
-    if model.levels is not None:
-        s = float(model.levels[len(model.levels) // 2])
+    trained = trained_levels(model)
+    if trained is not None:
+        s = float(trained[len(trained) // 2])
     z = NoiseSource(0, "wrap").normal(0, 0, 2, int(np.prod(model.shape)))
     x = (z * (1 + 1 / s) ** 0.5).reshape(2, *model.shape).to(model.device, model.dtype)
     label = torch.zeros(2, dtype=torch.int64, device=x.device) if model.classes else None
-    if model.told is not None:
-        y = model.told.kept[:1].repeat(2, axis=0)
-        label = torch.from_numpy(y).to(x.device)
-    try:
-        both = model(x, s, label)
-        alone = model(x[:1], s, None if label is None else label[:1])
-    except InputError:
-        raise
-    except Exception as cause:  # whatever a user's own code may raise
-        told = ", label" if model.classes else ", y" if model.told else ""
-        words = f"x_t, t{told}"
-        rule = f"fails when it is called as network({words}) for x_t {[2, *model.shape]} and t [2]"
-        words = f"{type(cause).__name__}: {shown(str(cause), 120)}"
-        raise InputError(f"network: {rule}; {words}. See {PAGE}") from cause
+    conditions = told_of(model)
+    if conditions is not None:
+        label = torch.from_numpy(conditions.kept[:1].repeat(2, axis=0)).to(x.device)
+    both = model(x, s, label)
+    alone = model(x[:1], s, None if label is None else label[:1])
     if not bool(torch.isfinite(both).all()):
         refuse("network", "must give finite numbers", "NaN or infinity")
     off = float((both[:1] - alone).abs().max() / both.abs().max().clamp_min(1e-12))

@@ -86,8 +86,13 @@ def _require_its_own(plan: Plan, model: Denoiser) -> None:
 
 
 def _scheduler_of(folder: Path) -> tuple[Path, Json]:
-    path = folder / "scheduler" / "scheduler_config.json"
-    require(path.is_file(), f"pipeline {folder}", "must have scheduler/scheduler_config.json")
+    path, what = folder / "scheduler" / "scheduler_config.json", f"pipeline {folder}"
+    index = read_json(folder / "model_index.json")
+    if "network" in index and not path.is_file():
+        rule = "must hold a network that diffusers knows"
+        remedy = "Draw with `girsanov sample`, or fit pictures again with --network unet"
+        refuse(what, rule, " ".join(map(str, index["network"])), remedy)
+    require(path.is_file(), what, "must have scheduler/scheduler_config.json")
     return path, read_json(path)
 
 

@@ -30,8 +30,8 @@ from ..path_kl.flow_cells import ancestral_prices
 from ..path_kl.flow_search import counted
 from ..planning.ancestral_plans import flow_grids_of
 from ..planning.flow_grids import FlowGrids, step_prices_of
-from ..planning.on_grid import as_planned
 from ..planning.options import PlanOptions
+from ..planning.plan import as_planned
 from ..sampling.ancestral import Inner, eta_of, flow_to_of
 from .pipeline_loops import PLAIN_PIPELINES
 

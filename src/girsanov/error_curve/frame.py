@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..basis import Basis, coordinate_basis, dct_basis
+from ..basis import MOST_AXES, Basis, coordinate_basis, dct_basis
 from .bands import FINE_BANDS, PROBED_BANDS, Bands, bands_by_variance
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def make_frame(moments: Moments, shape: tuple[int, ...]) -> Frame:
     """Return the coordinates to measure in: the moments' basis, single coordinates, cosines."""
     others: dict[str, tuple[Basis, Bands]] = {}
     candidates = [coordinate_basis(moments.basis.dimension)]
-    if 2 <= len(shape) <= 3:
+    if 2 <= len(shape) <= MOST_AXES:
         candidates.append(dct_basis(shape))
     for basis in candidates:
         if basis.kind != moments.basis.kind:

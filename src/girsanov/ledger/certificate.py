@@ -57,14 +57,16 @@ class Certificate:
     """The promise of a plan: KL and TV at every level it visits, and W2 at the last.
 
     levels: coarsest first; w2: from the law at the last level, denoised if the plan does so, to
-    the data, in standardised units; scale: the user's units in one of those, None when the
-    coordinates do not share one; holds: up to what all this holds, in words.
+    the data, in units of the model; scale: the user's units in one of those, None when the
+    coordinates do not share one; holds: up to what all this holds, in words; scored: whether the
+    units are normal scores, not deviations.
     """
 
     levels: tuple[At, ...]
     w2: Entry
     scale: float | None
     holds: str
+    scored: bool = False
 
     @property
     def kl(self) -> Entry:
@@ -100,7 +102,8 @@ class Certificate:
                 "plan stops)"
             )
         high = self.w2.high or 0.0
-        near = f"stopping there leaves a W2 to the data of at most {high:.3g} (standardised"
+        units = "in normal scores" if self.scored else "standardised"
+        near = f"stopping there leaves a W2 to the data of at most {high:.3g} ({units}"
         distance = self.w2.value
         if distance is not None and distance != self.w2.high:
             near += f", {distance:.3g} as measured"
@@ -111,7 +114,8 @@ class Certificate:
     def to_json(self) -> Json:
         """Return the certificate as a JSON object."""
         good = self.finest()
-        return {
+        scored = {"scored": True} if self.scored else {}
+        return scored | {
             "levels": [at.to_json() for at in self.levels],
             "w2": self.w2.to_json(),
             "w2_in_units": self.w2_in_units,
@@ -173,12 +177,13 @@ def kl_entry(low: float, value: float, high: float, *, certain: bool, note: str)
 
 
 def certify(
-    kls: list[tuple[float, Entry]], w2: Entry, *, scale: float | None, holds: str
-) -> Certificate:
+    kls: list[tuple[float, Entry]], w2: Entry, *, scale: float | None, holds: str,
+    scored: bool = False,
+) -> Certificate:  # fmt: skip
     """Return the certificate with (SNR, KL entry) of each level, coarsest first."""
     require(len(kls) > 0, "levels", "must be at least one")
     rows = tuple(At(float(s**-0.5), kl, tv_entry(kl)) for s, kl in kls)
-    return Certificate(rows, w2, scale, holds)
+    return Certificate(rows, w2, scale, holds, scored)
 
 
 def certificate_from_json(content: Json) -> Certificate:
@@ -196,6 +201,7 @@ def certificate_from_json(content: Json) -> Certificate:
         scale = require_number("scale", scale, above=0.0)
     require(isinstance(content["holds"], str), "holds", "must be text", content["holds"])
     require(len(rows) > 0, "certificate", "must have at least one level")
-    certificate = Certificate(rows, entry_from_json(content["w2"]), scale, content["holds"])
+    w2, scored = entry_from_json(content["w2"]), content.get("scored") is True
+    certificate = Certificate(rows, w2, scale, content["holds"], scored)
     require(certificate.to_json() == content, "certificate", "must agree with itself")
     return certificate

@@ -73,6 +73,7 @@ def promise(
         rows,
         _w2(price, curve, int(nodes[-1]), last, drawn),
         scale=price.audit.facts.scale,
+        scored=price.audit.facts.scored,
         holds=_holds(price, entries) + ("" if chain is None or price.exact else AS_IF_EXACT),
     )
 

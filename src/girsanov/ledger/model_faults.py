@@ -110,7 +110,7 @@ def off(audit: AuditRecord, plan: Stated) -> str:
     if times > WRONG:
         words += (
             ", which dividing a prediction of the noise by a small alpha does, or calling a "
-            "network the wrong way (its times, its units, what it predicts)"
+            "network the wrong way (its times, its units, what it predicts: girsanov check)"
         )
     if plan.calibration is not None:
         return f"{words}; the calibration covers that."

@@ -15,6 +15,7 @@ from .._typing import Json
 from ..denoise.facts import Arithmetic, AutoencoderLoss, PipelineFacts
 from ..score_error.straight_line import Beaten
 from ..score_error.untrained import Untrained
+from ..volume import Volume
 
 # two audits that share it are of one measurement, or of the same again
 IDENTITY = ("model", "data", "examples", "draws", "seed", "calls")
@@ -58,11 +59,13 @@ class AuditFacts:
     labels; shape: of one example; exact: whether the denoiser is that of the data's law; diameter:
     of the data about their mean; seconds: of the audit; units: of data whose model has none, as
     `Standardisation.to_json`; given: what y is, of a model of x given y; scale: user units in one
-    of the curve; neighbours: examples that stood beside the model, or without_neighbours: why none
-    did; flow_calls: network calls for steps along the flow, beside `calls`; jitter: of a network
-    that may be asked at any level; suspects: rows that decide an audit in doubt; left_out:
-    columns; commands: that led here; untrained, beaten: in plans; calibrated: whether the audit is
-    of the corrected denoiser; others: of unknown names in a file.
+    of the curve; scored: whether the curve is in normal scores of a table's columns; lineage:
+    which rows of which file the data were; neighbours: examples that stood beside the model, or
+    without_neighbours: why none did; flow_calls: network calls for steps along the flow, beside
+    `calls`; jitter: of a network that may be asked at any level; suspects: rows that decide an
+    audit in doubt; left_out: columns; volume: of the units of the curve, None in older files;
+    commands: that led here; untrained, beaten: in plans; calibrated: whether the audit is of the
+    corrected denoiser; others: of unknown names in a file.
     """
 
     girsanov: str
@@ -103,11 +106,14 @@ class AuditFacts:
     reference: str = ""
     flow_calls: Annotated[int, FieldRule("a number >= 0", lambda value: value >= 0)] = 0
     jitter: Jitter | None = None
+    scored: bool = False
+    lineage: Json | None = None
     suspects: Annotated[tuple[int, ...], FieldRule("row numbers")] = ()
     precision: Precision | None = None
     notes: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     vae: AutoencoderLoss | None = None
+    volume: Volume | None = None
     commands: tuple[str, ...] = ()
     untrained: Untrained | None = None
     beaten: Beaten | None = None
@@ -129,6 +135,11 @@ class AuditFacts:
     def planned_steps(self) -> int | None:
         """The number of steps whose discretisation the audit was made to know, if it was."""
         return None if self.precision is None else self.precision.steps
+
+    @property
+    def in_units(self) -> str:
+        """In which units levels, errors and distances are."""
+        return "in normal scores" if self.scored else "in standardised units"
 
     @property
     def identity(self) -> tuple[Any, ...]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import numpy as np
@@ -17,6 +19,7 @@ from ..denoise.classes import class_note
 from ..denoise.facts import ModelFacts
 from ..denoise.neighbours import Neighbours
 from ..denoise.pipelines.units import in_units_of
+from ..volume import Volume, no_volume
 from .facts import AuditFacts
 
 if TYPE_CHECKING:
@@ -110,7 +113,9 @@ def facts_of(
         units=_recorded_units(denoiser, data, units),
         rows=getattr(data, "without_labels", lambda: data)().fingerprint,
         scale=_scale(units, conditions),
+        volume=_volume(denoiser, units, conditions),
         kind="" if units is None else units.kind,
+        scored=bool(units is not None and units.mixtures), lineage=getattr(data, "lineage", None),
         in_diffusers=_in_diffusers(denoiser), arithmetic=arithmetic_of(denoiser),
         without_neighbours=alone, training_stopped=early and not training.get("out_of_time"),
         neighbours=near, reference="" if reference is None or near else reference.fingerprint,
@@ -133,6 +138,24 @@ def _units(denoiser: Denoiser, data: Dataset | Law) -> Standardisation | None:
     if own is None and isinstance(data, Dataset):
         return in_units_of(denoiser, data).standardisation
     return own
+
+
+def _volume(
+    denoiser: Denoiser, units: Standardisation | None, conditions: Conditions | None
+) -> Volume:
+    """Return what a unit of volume of the curve is in the user's units."""
+    if getattr(denoiser, "vae", None) is not None:
+        return no_volume("the model draws latents, of which an autoencoder makes the pictures")
+    if units is None:
+        return Volume(0.0)
+    if math.prod(units.shape) != math.prod(denoiser.shape):
+        return no_volume("the model's coordinates are not those of the data")
+    volume = units.volume
+    if conditions is None or volume.log_scale is None:
+        return volume
+    rest = conditions.rest  # the curve is of x given y, in deviations of what y does not say
+    steps = tuple((np.asarray(volume.steps) / rest).tolist()) if volume.steps else ()
+    return replace(volume, log_scale=volume.log_scale + float(np.log(rest).sum()), steps=steps)
 
 
 def _recorded_units(

@@ -85,12 +85,14 @@ class Asked:
         return f"{words}. {yours}" if (yours := self.for_your_data()) else words
 
     def for_your_data(self) -> str:
-        """Return what theory promises for these data, by what was measured of them."""
-        inner = [r for r in self.rows if r.bound is not None and "intrinsic" in r.theorem]
-        if not inner:
+        """Return the fewest steps promised for these data, where more than a variance is known."""
+        bounds = {row.theorem: row.bound for row in self.rows if row.bound is not None}
+        if not any("intrinsic" in name for name in bounds):
             return ""
-        best = min((r.bound for r in inner if r.bound is not None), key=lambda b: b.steps)
-        what = what_bounds_information(self.facts, snr_at(best.stop))
+        name = min(bounds, key=lambda n: bounds[n].steps)
+        what = "for every law that meets its assumptions"
+        if "intrinsic" in name:
+            what = f"since {what_bounds_information(self.facts, snr_at(bounds[name].stop))}"
         estimated = self.measured is not None and not self.measured.exact
         if estimated and what.endswith("measured"):
             what += " (the upper end of an estimate, 95 %)"
@@ -98,17 +100,17 @@ class Asked:
         score = f"a score of error {error:.3g}" if error else "an exact score"
         return (
             "What theory promises for your data, before any sample is drawn: with "
-            f"{score}, {short_number(float(best.steps))} steps are enough ({best.theorem}), "
-            f"since {what}"
+            f"{score}, {short_number(float(bounds[name].steps))} steps are enough ({name}), {what}"
         )
 
     def to_json(self) -> Json:
-        """Return the targets, the facts, a row a theorem and what was measured."""
+        """Return targets, facts, a row a theorem, what was measured and what is promised."""
         return {
             "tv": self.tv, "w2": self.w2, "score_error": self.score_error,
             "taken": self.taken or None, **asdict(self.facts),
             "rows": [row.to_json() for row in self.rows],
             "measured": None if self.measured is None else self.measured.to_json(),
+            "theory": self.for_your_data() or None,
         }  # fmt: skip
 
 
@@ -227,7 +229,7 @@ def radius_hint(facts: Facts, audit: Audit) -> str:
     if facts.radius is not None or facts.lipschitz is not None:
         return ""
     root = f"{math.sqrt(facts.dimension):.3g}"
-    pixels = f" (pixels in [-1, 1]: {root})" if len(audit.facts.shape) > 1 else ""
+    pixels = f" (pixels in [-1, 1]: {root})" if len(audit.facts.shape) == 3 else ""
     return f"with --radius{pixels}, theorem2-2a, theorem6-4a and the paper's own rate apply too"
 
 
@@ -255,8 +257,8 @@ def _targets(
         taken.append(f"--tv {tv:.4g}, which {nats:.3g} nats certify and the plan promises")
     if w2 is None and facts.lipschitz is None:
         w2 = early_stopping_w2(facts, math.log1p(plan.resolution**2) / 2)
-        at = f"that stops the theorems at noise level {plan.resolution:.3g}, as the plan"
-        taken.append(f"--w2 {w2:.4g}, {at}")
+        at = f"which stops the theorems at noise level {plan.resolution:.3g}, as the plan does"
+        taken.append(f"--w2 {w2:.4g} (standardised), {at}")
     return tv, w2, "taken from the audit: " + "; ".join(taken)
 
 
@@ -278,8 +280,8 @@ def _measure(
     promise = "which promises this TV" if same else "the default plan: this TV cannot be certified"
     words = (
         f"measured: {plural(plan.steps, 'step')} ({promise}), at noise level "
-        f"{plan.resolution:.3g}. The theorems hold for every law that meets their "
-        f"assumptions; the plan for this model on this data, where start and steps cost at most "
+        f"{plan.resolution:.3g}. The theorems hold for every law that meets their assumptions. "
+        "The plan holds for this model on these data: its start and steps cost at most "
         f"{high:.3g} nats (TV {tv_from_kl(high):.3g})"
     )
     words += "" if audit.curve.exact else " at 95 % confidence"

@@ -14,7 +14,7 @@ from .._checks import InputError
 from .._files import write_text
 from ..reporting.figures.svg import el
 from .bounds import THEOREMS, compare_bounds
-from .bounds_words import HEADS, columns, grids_in_words, notes
+from .bounds_words import HEADS, columns, legend, notes
 from .chart import Series, chart
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def write_bounds_page(asked: Asked, folder: PathLike) -> Path:
         for place, name in ((reporting, "style.css"), (here, "verify.css"))
     )
     title = _begun(asked.target_in_words())
-    body = [el("h1", title), _table(asked), el("p", f"{grids_in_words(asked.rows)}.")]
+    body = [el("h1", title), _table(asked), el("p", f"{legend(asked.rows)}.")]
     if promised := asked.in_words() or asked.for_your_data():
         body.append(el("p", f"{_begun(promised)}."))
     for ident, words, axis, curves in (

@@ -65,6 +65,16 @@ def grids_in_words(rows: Iterable[TheoremRow]) -> str:
     return "; ".join(GRIDS[grid] for grid in used)
 
 
+def legend(rows: Iterable[TheoremRow]) -> str:
+    """Return what the columns of HEADS mean in these rows."""
+    return (
+        "T: the time at which the sampler starts, of dX = -X dt + √2 dB (theorem6: of "
+        f"CLD); {grids_in_words(rows)}; stop: the time at which it ends; init, disc., score: "
+        "what the start, the steps and the score's error add to the KL, in nats; KL: their sum, "
+        "which certifies the total variation"
+    )
+
+
 def notes(rows: Sequence[TheoremRow]) -> dict[str, list[str]]:
     """Return by heading what is to be said of rows, each text once with the rows it is of."""
     known = [row for row in rows if row.bound is not None]

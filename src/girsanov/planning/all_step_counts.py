@@ -9,7 +9,7 @@ from .._checks import InputError
 from ..sampling.registry import sampler_named
 from .ancestral_plans import every_ancestral
 from .ode_samplers.plan_ode_sampler import ode_sampler_plans
-from .on_grid import as_planned
+from .plan import as_planned
 from .search import every, request_like
 
 if TYPE_CHECKING:

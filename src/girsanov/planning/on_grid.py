@@ -29,11 +29,6 @@ if TYPE_CHECKING:
     from .options import PlanOptions
 
 
-def as_planned(audit: AuditRecord, plan: Plan) -> AuditRecord:
-    """Return an audit of the denoiser and process that a plan samples with."""
-    return (audit.calibrated() if plan.calibration is not None else audit).in_process(plan.process)
-
-
 def grid_prices(
     audit: AuditRecord, levels: Levels, request: PlanOptions
 ) -> tuple[Prices, Indices]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, is_dataclass, replace
 from textwrap import fill
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -25,6 +25,9 @@ from ..moments import Moments
 from ..sampling.ancestral import Ancestral, Inner
 from ..sampling.registry import sampler_named
 from ..sampling.sampler import Recipe
+
+if TYPE_CHECKING:
+    from ..measuring.record import AuditRecord
 
 OWN = "diffusers"  # the sampler of a plan that leaves the steps to a scheduler of diffusers
 GUIDED = "relative to the guided field, which has no data law"
@@ -283,3 +286,8 @@ class Plan:
         kept = {name: value for name, value in extra.items() if value}
         more = {k: as_json(v) if is_dataclass(v) else v for k, v in kept.items()}
         return {"why": self.why, "audit": self.audit.to_json(), "model": self.model, **more}
+
+
+def as_planned(audit: AuditRecord, plan: Plan) -> AuditRecord:
+    """Return an audit of the denoiser and process that a plan samples with."""
+    return (audit.calibrated() if plan.calibration is not None else audit).in_process(plan.process)

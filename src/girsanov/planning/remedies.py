@@ -26,7 +26,8 @@ from ..montecarlo import Estimate, quantile
 from ..sampling.registry import sampler_named
 from ..score_error.straight_line import WORST_OF_MANY
 from .ancestral_plans import flow_grids_of
-from .on_grid import as_planned, grid_prices
+from .on_grid import grid_prices
+from .plan import as_planned
 from .search import Found, request_like, search
 
 if TYPE_CHECKING:

@@ -24,7 +24,8 @@ from ..ledger.score_entry import ENTRY_RISK, OF_PATH, measured_to, optimism, ref
 from ..montecarlo import Estimate, apart, group_estimate, quantile
 from ..sampling.exponential_integrators import ANALYTIC_DPM
 from ..sampling.registry import sampler_named
-from .on_grid import as_planned, grid_prices
+from .on_grid import grid_prices
+from .plan import as_planned
 from .search import request_like
 
 if TYPE_CHECKING:

@@ -37,7 +37,7 @@ def cards(plan: Plan) -> list[Card]:
             f"{'95 % interval ' if far.kind == 'measured' else 'predicted, '}"
             f"{number(far.low)} to {number(far.high)}",
             "How far its end points are from a fine solution’s: root mean square of a "
-            "coordinate, in standardised units",
+            f"coordinate, {plan.audit.in_units}",
         ),
         Card("Noise levels", noise[0], "", f"down to {noise[1]}", "Where it starts and stops"),
         *every[-1:],

@@ -30,6 +30,7 @@ from .figures.samples import Pictures, Shown, pictures
 from .live import digest, island, live
 from .page_sections import (
     certificate_section,
+    comparison_section,
     curve_section,
     ledger_section,
     levels_section,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
     from .._typing import Json, PathLike, Progress
+    from ..comparison.result import Comparison
 
 PERCENT = re.compile(r"(\d) %")
 UNPLAIN = re.compile(r"[^A-Za-z0-9]+")  # in names of columns, which may hold anything
@@ -59,6 +61,7 @@ class PageKeywords(TypedDict, total=False):
     others: Sequence[AuditRecord]
     samples: Shown | PathLike | Drawn | None
     data: Shown | None
+    comparison: Comparison | None
     commands: Sequence[str]
     theory: str
 
@@ -70,6 +73,7 @@ class PageOptions:
     others: Sequence[AuditRecord] = ()
     samples: Shown | PathLike | Drawn | None = None
     data: Shown | None = None
+    comparison: Comparison | None = None
     commands: Sequence[str] = ()
     theory: str = ""
 
@@ -88,8 +92,9 @@ def report(
     others: audits of further models, to compare with the first; their plans may be among
     `plans`. samples, data: drawn next to each other when given: a Dataset, or an array in the
     user's own units (structured for a table); samples may be the file that `girsanov sample`
-    wrote, which is held against the record beside it; commands: what to type to run it all again;
-    theory: what a theorem promises beside the first plan, in words;
+    wrote, which is held against the record beside it; comparison: of them, from `compare`;
+    commands: what to type to run it all again; theory: what a theorem promises beside the first
+    plan, in words;
     figures: a folder for every figure as a file (`write_figures`); progress(done, total) counts
     those. Raises `InputError` when a plan was made from none of these audits, when samples do not
     match data, or when their record says that another plan drew them.
@@ -125,7 +130,7 @@ def content(audit: AuditRecord, plans: tuple[Plan, ...], options: PageOptions) -
     require(not isinstance(commands, str), "commands", "must be a list of commands", commands)
     require_like(data, audit)
     drawn = opened(options.samples, data, (audit, *others), plans)
-    shown = pictures(drawn.rows, data)
+    shown = pictures(drawn.rows, data, tuple(audit.facts.shape))
     beside = versus((audit, *others), plans)
     plans = tuple(p for p in plans if p.audit.identity == audit.facts.identity)
     remedies = remedies_of(audit, plans)
@@ -139,6 +144,7 @@ def content(audit: AuditRecord, plans: tuple[Plan, ...], options: PageOptions) -
         "version": audit.facts.girsanov,
         "name": data_name(audit.facts.data_name),
         "exact": audit.facts.exact,
+        "in_units": audit.facts.in_units,
         "known": audit.curve.exact,
         "cannot_tell": [a.cannot_tell() for a in (audit, *others)] if beside or not plans else [],
         "verdict": verdict_section(audit, plans[0], remedies) if plans else None,
@@ -154,6 +160,7 @@ def content(audit: AuditRecord, plans: tuple[Plan, ...], options: PageOptions) -
         "levels": [levels_section(k, plan) for k, plan in enumerate(plans, start=1)],
         "pictures": shown,
         "drawn": drawn.notes,
+        "compared": comparison_section(options.comparison),
         "snippets": snippets(plans[0], commands) if plans else [],
         "run": [run_section(a) for a in (audit, *others)],
         "commands": [str(c) for c in commands],
@@ -179,7 +186,8 @@ def figures_of(page: Json) -> dict[str, Markup]:
 
 
 def _shown(pictures: Pictures | None) -> dict[str, Markup]:
-    """Return the figures of samples beside data: columns by place and name, pairs, pictures."""
+    """Return the figures of samples beside data: columns by place and name, pairs, series and
+    pictures."""
     if pictures is None:
         return {}
     figures = {}
@@ -187,6 +195,7 @@ def _shown(pictures: Pictures | None) -> dict[str, Markup]:
         plain = UNPLAIN.sub("-", name)[:40].strip("-")
         figures["-".join(filter(None, ("column", str(k), plain)))] = figure
     figures |= {} if pictures.pairs is None else {"pairs": pictures.pairs}
+    figures |= {f"series-{lines.caption}": lines.figure for lines in pictures.lines}
     return figures | {f"pictures-{grid.caption}": grid.figure for grid in pictures.grids}
 
 

@@ -33,6 +33,7 @@ from .words.advice import headline, listed, priced
 
 if TYPE_CHECKING:
     from .._typing import Json
+    from ..comparison.result import Comparison
     from ..ledger.distance import Distance
     from ..ledger.entry import Entry
     from ..measuring.record import AuditRecord
@@ -243,6 +244,28 @@ def calls_in_words(audit: AuditRecord) -> str:
     if teacher:
         parts.append(f"{count(teacher)} for the trajectories of ODE samplers")
     return f"{count(calls)}: {', '.join(parts)}" if len(parts) > 1 else count(calls)
+
+
+def comparison_section(comparison: Comparison | None) -> Json | None:
+    """Return the measures of samples and data, the parts of those of tables, and their words."""
+    if comparison is None:
+        return None
+    # what measures need is loaded where there is one
+    from ..comparison.result import (
+        part_tables,
+        table_cells,
+        table_heads,
+        table_notes,
+        table_title,
+    )  # fmt: skip
+
+    return {
+        "title": table_title(comparison),
+        "heads": table_heads(comparison),
+        "rows": [table_cells(row) for row in comparison.rows],
+        "parts": part_tables(comparison),
+        "notes": table_notes(comparison),
+    }
 
 
 def remedies_of(audit: AuditRecord, plans: Sequence[Plan]) -> list[Remedy] | None:

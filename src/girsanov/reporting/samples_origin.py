@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from .._checks import InputError, plural, refuse, require
 from ..data import Dataset, load_data
 from ..data.as_vectors import as_vectors
+from ..data.layouts import layout_between
 from ..data.origin import is_of, read_origin
+from ..data.table.selected_columns import rows_like
 from ..measuring.facts import IDENTITY, AuditFacts
 from ..sampling.shards import plan_fingerprint
 from .figures.samples import Shown
@@ -51,30 +53,56 @@ def opened(
     if isinstance(samples, Drawn):
         return samples
     if not isinstance(samples, str | Path):
-        return Drawn(samples, tuple(f"{note}." for note in _spread_of(samples, data)))
+        kept = _spread_of(samples, data, audits)
+        return Drawn(samples, tuple(f"{note}." for note in kept))
     source = str(samples)
     origin = read_origin(source)
-    read = load_data(source, labels=origin.get("label_column"))
+    read = load_data(source, labels=origin.get("label_column"), like=rows_like(origin))
     rows = read if data is None else as_vectors(read, data)
-    kept = _spread_of(rows, data)
+    kept = _spread_of(rows, data, audits)
     if not origin or not is_of(origin, source):
         return Drawn(rows, tuple(f"{n}." for n in (EDITED if origin else UNKNOWN, *kept)))
     notes = [*_plan_of(origin, source, plans), *_model_of(origin, source, audits, plans), *kept]
     return Drawn(rows, tuple(f"{note}." for note in notes), str(origin.get("command") or ""))
 
 
-def _spread_of(samples: Shown | None, data: Shown | None) -> list[str]:
-    """Return how much of the data's variance the samples keep, where both are data sets."""
+def _spread_of(
+    samples: Shown | None, data: Shown | None, audits: Sequence[AuditRecord]
+) -> list[str]:
+    """Return how much of the data's variance the samples keep, where both are data sets.
+
+    Of data whose held-out part was audited that part counts, as for `compare --model`.
+    """
     from ..comparison.compare import spread_of
     from ..comparison.spread import spread_words
 
     if not isinstance(samples, Dataset) or not isinstance(data, Dataset):
         return []
+    held_out, train = audited_part(data, audits)
     try:
-        words = spread_words(spread_of(samples, data))
+        words = spread_words(spread_of(samples, held_out, train))
     except InputError:  # too few rows, or of another kind, which the page shows all the same
         return []
-    return [f"Beside the data, {words}"]
+    return [f"Beside the {'data' if train is None else 'held-out data'}, {words}"]
+
+
+def audited_part(data: Dataset, audits: Sequence[AuditRecord]) -> tuple[Dataset, Dataset | None]:
+    """Return the part of a file that was audited, and the rest of it, None where all was."""
+    own = data.lineage
+    for audit in audits:
+        of = audit.facts.lineage
+        if of is None or own["splits"] or of.get("root") != own["root"] or not of.get("splits"):
+            continue
+        part, rest = data, data
+        for fraction, seed, which in of["splits"]:
+            two = part.split(float(fraction), seed=int(seed))
+            part, rest = two[int(which)], two[1 - int(which)]
+        return (_in_scores(part), _in_scores(rest)) if audit.facts.scored else (part, rest)
+    return data, None
+
+
+def _in_scores(data: Dataset) -> Dataset:
+    return data.with_standardisation(data.scored_units)
 
 
 def require_made_from(plans: Sequence[Plan], audits: Sequence[AuditRecord]) -> None:
@@ -98,7 +126,8 @@ def require_like(data: object, audit: AuditRecord) -> None:
     if not isinstance(data, Dataset) or not kind:
         return
     own, shape = data.standardisation.kind, audit.facts.shape
-    like = own == kind and (own != "vector" or tuple(data.shape) == shape)
+    seen = layout_between(data.raw(slice(0, 1)).shape[1:], tuple(shape)) is not None
+    like = seen or (own == kind and (own != "vector" or tuple(data.shape) == shape))
     rule = f"must be the data that was audited, of kind {kind} and shape {shape}"
     require(like, "data", rule, f"{own} of shape {tuple(data.shape)}")
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 LOGGED = ("step", "seconds", "loss", "held_out_ledger", "se")
 WHOLE = ("step", "bad", "skipped", "stale", "best_step", "loss_count")
 REAL = ("best", "loss_sum", "seconds")
+JUDGED_EVALUATIONS, JUDGED_STEPS = 10, 300  # before which no evaluation decides anything
+HARMFUL = 2.0  # standard errors by which a short run may end above where it began
 
 
 @dataclass
@@ -48,6 +50,23 @@ class Counters:
         if type(self.stopped) is not bool:
             raise TypeError(f"stopped must be true or false, and is {self.stopped!r}")
         _require_log(self.log)
+
+    @property
+    def judged(self) -> bool:
+        """Whether there was enough, beyond the first evaluation, to choose among."""
+        return len(self.log) > JUDGED_EVALUATIONS and self.step >= JUDGED_STEPS
+
+    def take_last(self) -> bool:
+        """Take the last evaluation for the best of a run that is too short to say which is.
+
+        Not so where it is worse than the first by more than chance; returned is whether it was.
+        """
+        start, se = (self.log[0][name] or 0.0 for name in ("held_out_ledger", "se"))
+        value = self.log[-1]["held_out_ledger"]
+        short = not self.judged and value is not None and value <= start + HARMFUL * se
+        if short:
+            self.best, self.best_step, self.stale = value, self.step, 0
+        return short
 
 
 def _require_log(log: Any) -> None:

@@ -49,13 +49,14 @@ def fit(train: Dataset, **keywords: Unpack[FitKeywords]) -> NetworkDenoiser:
     train: the examples; held_out: measures the run and stops it early, None sets a tenth of
     `train` aside; out: a new folder, in diffusers' layout, with log.jsonl and checkpoint/;
     minutes or steps: how long, 3 minutes if neither, minutes become a number of steps after a
-    short timing; seed: of all randomness; network: ``mlp``, ``conv`` (pictures, or rows taken as
-    series), ``unet`` (pictures, of diffusers), ``columns`` (tables: each column's own law is
-    exact, and an MLP says how they hang together) or ``auto``: that for tables of which categories
-    and piles of equal values hold a fifth or more, the MLP for other rows; for pictures the
-    largest of a few networks that makes 2,000 steps in the minutes on this machine, or with
-    `steps` the UNet of diffusers if it is installed, and else ``conv``; process: ``vp``, or
-    ``cld`` to learn on (x, v) of critically damped Langevin diffusion by hybrid score matching,
+    short timing; seed: of all randomness; network: ``mlp``, ``conv`` (series, pictures and
+    volumes, and vectors, which it takes for series), ``unet`` (pictures, of diffusers),
+    ``columns`` (tables: each column's own law is exact, and an MLP says how they hang together)
+    or ``auto``: that for tables of which categories and piles of equal values hold a fifth or
+    more, the MLP for other rows; for series, pictures and volumes the largest of a few networks
+    that makes 2,000 steps in the minutes on this machine, or with `steps` ``conv``, but for
+    pictures the UNet of diffusers if it is installed; process: ``vp``, or ``cld`` to learn on
+    (x, v) of critically damped Langevin diffusion by hybrid score matching,
     which leaves v_0 out of the target (Dockhorn et al., 2022); objective: ``edm`` or ``ledger``;
     batch_size: examples a step; resume: go on from out/checkpoint if there is one;
     processes: each takes its slice of every batch (for `steps`, not minutes) and the first one
@@ -68,6 +69,9 @@ def fit(train: Dataset, **keywords: Unpack[FitKeywords]) -> NetworkDenoiser:
     steps, seed, held_out = request.steps, request.seed, request.held_out
     rule = "must be a data set, as gv.load_data makes of a file or an array"
     require(isinstance(train, Dataset), "train", rule, type(train).__name__)
+    if request.network == "conv":
+        train = train.as_series()
+        held_out = None if held_out is None else held_out.as_series()
     choice = usual_choice(train, request, options)
     request = request if train.beside is None else replace(request, network=choice.network)
     together = processes.count == 1 or steps is not None  # clocks differ, and steps do not
@@ -128,7 +132,7 @@ def _run(
 
 def _asked(request: FitOptions, train: Dataset, parts: tuple[Dataset, Dataset]) -> Json:
     """Return what the run is asked for, beside its network, and what it will have seen."""
-    steps, held_out = request.steps, request.held_out
+    steps = request.steps
     return {
         "minutes": _minutes(request.minutes, steps),
         "steps": steps if steps is None else int(steps),
@@ -139,7 +143,7 @@ def _asked(request: FitOptions, train: Dataset, parts: tuple[Dataset, Dataset]) 
         "label_shares": _label_shares(train),
         "lineage": train.lineage,
         # what only stopped the run early has been seen too: an audit on it would flatter the model
-        "seen": [part.lineage for part in (train, held_out) if part is not None],
+        "seen": [part.lineage for part in (train, request.held_out) if part is not None],
         **({"reading": train.reading} if train.reading else {}),
     }
 

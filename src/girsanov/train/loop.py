@@ -44,7 +44,6 @@ BAD_STEPS = 20  # in a row whose loss is not finite before training gives up
 VALIDATION_LEVELS = 17
 VALIDATION_SHARE = 0.1  # of the time, at most
 EVALUATIONS, FEWEST_VALIDATED = 20, 32  # in a run if they can be afforded; examples of each
-JUDGED_EVALUATIONS, JUDGED_STEPS = 10, 300  # before which no run is stopped for what they say
 STREAMS = ("noise", "level", "label", "shuffle", "complement")  # of the random numbers
 
 
@@ -208,6 +207,8 @@ class Trainer:
                     if keep:
                         keep()
                 if self.counters.step >= steps or late or self.stale():
+                    if self.counters.take_last():
+                        self.best = [w.clone() for w in self.average]
                     self.counters.stopped = True
                     return
                 self._timed_step()
@@ -222,7 +223,7 @@ class Trainer:
         """Return whether validation has not improved for as long as the options allow."""
         # the averaged weights of a young run trail behind, so its first half is never judged
         c = self.counters
-        old = len(c.log) > JUDGED_EVALUATIONS and c.step >= max(JUDGED_STEPS, self.steps / 2)
+        old = c.judged and c.step >= self.steps / 2
         return self.options.early_stopping and old and c.stale >= self.options.patience
 
     def _due(self, every: int) -> bool:

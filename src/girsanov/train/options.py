@@ -23,7 +23,8 @@ class TrainOptions:
     seen, at most 0.3; warm_up: share of the steps over which the rate rises; clip: largest norm of
     the gradient of the loss in nats per dimension; averaging: g of equation (1) of `train.loop`;
     evaluations: of the held-out ledger, in a whole run, None for 20 or as many as take a tenth of
-    it; early_stopping: keep the weights that are best on held-out data, not the last ones;
+    it; early_stopping: keep the weights that are best on held-out data, not the last ones, in a
+    run of 300 steps and 10 evaluations or more, or where the last are worse than the first;
     patience: evaluations without a better one before stopping; log_snr: range trained;
     preconditioning: ``wiener`` or ``edm``, for the MLP; width: of the MLP, or of the finest level
     of another; depth: of the MLP; None picks them; fastest: radians a timestep of the fastest

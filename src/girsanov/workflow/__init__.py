@@ -12,10 +12,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .judging_requests import CompareRequest as CompareRequest
-from .judging_requests import CoverageRequest as CoverageRequest
+from .check_request import CheckRequest as CheckRequest
+from .more_requests import CheckpointsRequest as CheckpointsRequest
+from .more_requests import CoverageRequest as CoverageRequest
+from .more_requests import DemoRequest as DemoRequest
+from .more_requests import LikelihoodRequest as LikelihoodRequest
 from .requests import AuditRequest as AuditRequest
-from .requests import DemoRequest as DemoRequest
+from .requests import CompareRequest as CompareRequest
 from .requests import ExportRequest as ExportRequest
 from .requests import FitRequest as FitRequest
 from .requests import PlanRequest as PlanRequest
@@ -24,6 +27,8 @@ from .requests import SampleRequest as SampleRequest
 
 if TYPE_CHECKING:
     from .audit_model import audit as audit
+    from .check_model import check as check
+    from .compare_checkpoints import checkpoints as checkpoints
     from .compare_samples import compare as compare
     from .cover_pairs import coverage as coverage
     from .digits_demo import demo as demo
@@ -31,12 +36,15 @@ if TYPE_CHECKING:
     from .export_plan import export as export
     from .fit_model import fit as fit
     from .installation import doctor as doctor
+    from .likelihood_of_audit import likelihood as likelihood
+    from .network_file import init_network as init_network
     from .plan_sampling import plan as plan
     from .write_report import report as report
 
 _HOME = {
     "fit": "fit_model",
     "audit": "audit_model",
+    "check": "check_model",
     "plan": "plan_sampling",
     "sample": "draw_samples",
     "compare": "compare_samples",
@@ -45,9 +53,14 @@ _HOME = {
     "export": "export_plan",
     "demo": "digits_demo",
     "doctor": "installation",
+    "likelihood": "likelihood_of_audit",
+    "checkpoints": "compare_checkpoints",
+    "init_network": "network_file",
 }
 
-__all__ = [*_HOME, *(f"{name.capitalize()}Request" for name in _HOME if name != "doctor")]
+_PLAIN = ("doctor", "init_network")  # calls without a request
+
+__all__ = [*_HOME, *(f"{name.capitalize()}Request" for name in _HOME if name not in _PLAIN)]
 
 
 def __getattr__(name: str) -> Any:

@@ -19,6 +19,7 @@ from ..data.origin import refuse_drawn
 from ..data.table.selected_columns import AsWritten, reading_of
 from ..denoise.arithmetic import in_precision
 from ..denoise.base import told_of
+from ..denoise.code_file import code_of
 from ..denoise.load import load_model
 from ..denoise.pipelines.pipeline import PipelineDenoiser
 from ..measuring.audit import DEFAULT_LEVELS
@@ -28,6 +29,7 @@ from .shared.call_budget import audit_within
 from .shared.data_sources import for_model, given_of, held_out_and_train, read_source, unread
 from .shared.destinations import parts_path, require_result
 from .shared.pipelines import captioned, guided, latents_of
+from .shared.quick_audit import quick_share, quick_words
 
 if TYPE_CHECKING:
     from .._typing import Json, PathLike, Progress
@@ -39,10 +41,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AuditResult:
-    """An audit and the file that it was written to."""
+    """An audit and the file that it was written to; to_check: whether the model is the user's own
+    code and so far off that it may be called the wrong way.
+    """
 
     audit: Audit
     out: Path
+    to_check: bool = False
 
     @cached_property
     def verdict(self) -> list[str]:
@@ -74,7 +79,8 @@ def audit(request: AuditRequest, *, progress: Progress | None = None) -> AuditRe
         measured = measured.with_facts(commands=commands)
         measured.save(out, force=True)
         remove_sums(keep)
-    return AuditResult(measured, out)
+    off = code_of(str(request.model)) and (measured.untrained() or measured.broken())
+    return AuditResult(measured, out, bool(off))
 
 
 def _measured(
@@ -90,6 +96,9 @@ def _measured(
     levels = request.levels
     if request.calls is not None:
         levels, *bought = audit_within(request, denoiser, data, train)
+        asked = dict(zip(asked, bought, strict=True))
+    if request.quick:
+        levels, *bought = quick_share(request, data)
         asked = dict(zip(asked, bought, strict=True))
     other = None if request.reference is None else load_model(request.reference, device=device)
     denoiser, other = _rounded(request, denoiser, other)
@@ -109,11 +118,16 @@ def _measured(
         measured = audit_to(denoiser, data, half_width=request.half_width, steps=request.steps,
                             levels=levels, **options)  # fmt: skip
     measured = _noted(measured, denoiser, data, None if among.rank else train)
+    if request.quick and not among.rank:
+        notes = (*measured.facts.notes, quick_words(measured))
+        measured = measured.with_facts(notes=notes)
     return measured if lost is None else measured.with_facts(vae=lost)
 
 
 def _flow_calls(request: AuditRequest) -> float | None:
     """Return how many calls a level and example follow the flow, None for the usual number."""
+    if request.quick:
+        return 0.0
     if request.calls is None:
         return request.flow
     rule = "is not for --calls, all of which measure the error"

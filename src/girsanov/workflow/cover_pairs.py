@@ -15,7 +15,7 @@ from .shared.data_sources import given_of, held_out_and_train, read_source
 if TYPE_CHECKING:
     from .._typing import Progress
     from ..posterior.result import Coverage
-    from .judging_requests import CoverageRequest
+    from .more_requests import CoverageRequest
 
 
 def coverage(request: CoverageRequest, *, progress: Progress | None = None) -> Coverage:

@@ -19,9 +19,9 @@ from .._files import read_format, write_json
 from ..data import load_data
 from ..train.choice import NETWORK_CHOICES
 from . import audit, fit, plan, report, sample
+from .more_requests import DemoRequest
 from .requests import (
     AuditRequest,
-    DemoRequest,
     FitRequest,
     PlanRequest,
     ReportRequest,

@@ -89,7 +89,8 @@ def _read(request: FitRequest) -> Dataset:
     """Return the data, with labels if they are to be learnt."""
     data = load_data(request.data, labels=request.labels, drop=request.drop, only=request.only,
                      given=given_of(request.given), decimal=request.decimal,
-                     dates=request.dates)  # fmt: skip
+                     dates=request.dates,
+                     rows="series" if request.series else None)  # fmt: skip
     if request.given:
         rule = "cannot be given beside --given: name the column of classes in --given"
         require(not request.conditional, "--conditional", rule)

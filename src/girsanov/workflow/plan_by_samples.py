@@ -16,9 +16,9 @@ from ..denoise.load import load_model
 from ..denoise.pipelines.pipeline import PipelineDenoiser
 from ..planning.tournament.options import TOURNAMENT_CALLS
 from ..planning.tournament.tournament import tournament
-from .judging_requests import require_measures
 from .requests import PlanRequest
 from .shared.data_sources import given_of, held_out_and_train, read_source
+from .shared.measure_names import require_measures
 from .shared.pipelines import captioned, guided, latents_of
 
 if TYPE_CHECKING:

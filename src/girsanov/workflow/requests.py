@@ -54,11 +54,10 @@ class FitRequest(Request):
     file with as many rows, of y, for a model of x given y; conditional: learn the
     classes of the data; labels: the column or array that holds them, which are then learnt; drop,
     only: columns of a table to leave out, or to keep alone; decimal, dates: how to read cells
-    that may mean two things, as in `load_data`; network: ``auto``, ``mlp``, ``columns``, ``conv``
-    or ``unet``; width: of the network (its finest level); process: ``vp`` or ``cld``; objective:
-    ``edm`` or ``ledger``; batch_size: examples a step; precision, compile: of its matrix
-    products, ``float32`` or ``bfloat16``, and by torch.compile; seed: of all randomness; resume:
-    go on with the run in out.
+    that may mean two things, as in `load_data`; series: rows of numbers are series; network:
+    ``auto``, ``mlp``, ``columns``, ``conv`` or ``unet``; width: of its finest level; process:
+    ``vp`` or ``cld``; objective: ``edm`` or ``ledger``; batch_size: examples a step; precision,
+    compile: ``float32`` or ``bfloat16``, torch.compile; seed: of all randomness; resume: go on.
     """
 
     data: PathLike
@@ -74,6 +73,7 @@ class FitRequest(Request):
     only: Sequence[str] = ()
     decimal: str | None = None
     dates: str | None = None
+    series: bool = False
     network: str = "auto"
     width: int | None = None
     process: str = "vp"
@@ -95,20 +95,22 @@ class FitRequest(Request):
 class AuditRequest(Request):
     """A model to be measured on held-out data; of its training file the part kept back is used.
 
-    model: a model folder, a diffusers pipeline (a folder, or hub:owner/name) or a law's .json;
-    data: what `load_data` takes, or a law's .json; out: the audit's .json; train_data: training
-    data, to measure memorisation; given: a file of y, of a model of x given y that learnt it from
-    one (columns are known by name); labels, drop: columns of the classes, and to leave out;
-    decimal, dates: as in `FitRequest`; class_order: of classes that are numbers, ``number``
-    (default) or ``text``; examples, levels, draws: how many examples, noise levels and noise paths
-    an example; trajectories: of the teacher, to plan ODE samplers on; flow: calls a level and
-    example for steps along the flow (default 2, and 0 with calls); calls: network calls at most,
-    which are then shared out between levels and examples; half_width, steps: or measure until the
-    discretisation of a plan of so many steps (by default the best number) is known to this share
-    of itself; guidance: weight of a pipeline's guidance, 1 for none; reference: a better model,
-    for a higher bound on the score error; batch_size: examples a network call; device: cpu, cuda,
-    cuda:1, ...; precision, compile: of the network, which is then measured beside itself in
-    float32; seed: of all randomness; force: replace out, and begin anew.
+    model: a model folder, a diffusers pipeline (a folder, or hub:owner/name), a law's .json, or
+    FILE.py:function, code that is run and returns a denoiser; data: what `load_data` takes, or a
+    law's .json; out: the audit's .json; train_data: training data, to measure memorisation;
+    given: a file of y, of
+    a model of x given y that learnt it from one (columns are known by name); labels, drop: columns
+    of the classes, and to leave out; decimal, dates: as in `FitRequest`;
+    class_order: of classes that are numbers, ``number`` (default) or ``text``; examples, levels,
+    draws: how many examples, noise levels and noise paths an example; trajectories: of the
+    teacher, to plan ODE samplers on; flow: calls a level and example for steps along the flow
+    (default 2, and 0 with calls); calls: network calls at most, which are then shared out between
+    levels and examples; half_width, steps: or measure until the discretisation of a plan of so
+    many steps (by default the best number) is known to this share of itself; quick: 9 levels, 100
+    examples and 1 draw, for a first verdict; guidance: weight of a pipeline's guidance, 1 for
+    none; reference: a better model, for a higher bound on the score error; batch_size: examples a
+    network call; device: cpu, cuda, cuda:1, ...; precision, compile: of the network, which is then
+    measured beside itself in float32; seed: of all randomness; force: replace out, and begin anew.
     """
 
     model: PathLike
@@ -130,6 +132,7 @@ class AuditRequest(Request):
     calls: int | None = None
     half_width: float | None = None
     steps: int | None = None
+    quick: bool = False
     guidance: float = 1.0
     reference: PathLike | None = None
     batch_size: int | None = None
@@ -259,19 +262,52 @@ class SampleRequest(Request):
 
 
 @dataclass(frozen=True)
+class CompareRequest(Request):
+    """Samples to be compared with data.
+
+    samples: a file of samples; data: what `load_data` takes, or a law's .json; by: names of
+    measures, all by default; features: ``builtin``, or a .npz with features of both; model: of the
+    data it was fitted on, use the part kept back; train_data: training data, to look for
+    memorisation; target: a column of a table that trees predict, learnt from samples and from real
+    rows; labels, class_order, drop, decimal, dates: as in `AuditRequest`; rows: at most so
+    many of each; out: a .json for the comparison; force: replace it, whatever it is; seed: of all
+    randomness.
+    """
+
+    samples: PathLike
+    data: PathLike
+    _: KW_ONLY
+    by: Sequence[str] = ()
+    features: str = "builtin"
+    model: PathLike | None = None
+    train_data: PathLike | None = None
+    target: str | None = None
+    labels: str | None = None
+    class_order: str | None = None
+    drop: Sequence[str] = ()
+    decimal: str | None = None
+    dates: str | None = None
+    rows: int = 10_000
+    out: PathLike | None = None
+    force: bool = False
+    seed: int = 0
+
+
+@dataclass(frozen=True)
 class ReportRequest(Request):
     """A page of audits, their plans, and samples beside data.
 
     audit: .json files, with several models are compared; plan: .json files; samples: what
-    `sample` wrote; data: what `load_data` takes, or a law's .json; labels, drop, decimal, dates:
-    as in `AuditRequest`; figures: a folder for every figure as a file; out: the page; force:
-    replace out, whatever it is.
+    `sample` wrote; comparison: of these, what `compare` wrote; data: what `load_data` takes, or a
+    law's .json; labels, drop, decimal, dates: as in `AuditRequest`; figures: a folder for every
+    figure as a file; out: the page; force: replace out, whatever it is.
     """
 
     audit: Sequence[PathLike]
     _: KW_ONLY
     plan: Sequence[PathLike] = ()
     samples: PathLike | None = None
+    comparison: PathLike | None = None
     data: PathLike | None = None
     labels: str | None = None
     drop: Sequence[str] = ()
@@ -304,17 +340,3 @@ class ExportRequest(Request):
     audit: PathLike | None = None
     any_model: bool = False
     force: bool = False
-
-
-@dataclass(frozen=True)
-class DemoRequest(Request):
-    """All of it on scikit-learn's digits.
-
-    out: a folder for all it makes; minutes: of training; network: as of fit; seed: of everything.
-    """
-
-    _: KW_ONLY
-    out: PathLike = Path("demo")
-    minutes: float = 2.5
-    network: str = "auto"
-    seed: int = 0

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from .._checks import require
 from ..audited import Audit, load_audit
-from ..data.origin import read_origin
+from ..comparison.result import load_comparison
+from ..data.origin import content_of, read_origin
 from ..data.table.selected_columns import AsWritten, left_out_of
 from ..law.base import Law
 from ..planning.plan_file import load_plan
@@ -21,6 +22,7 @@ from .shared.destinations import require_page, require_place
 
 if TYPE_CHECKING:
     from .._typing import Json, PathLike, Progress
+    from ..comparison.result import Comparison
     from ..planning.plan import Plan
     from ..reporting.figures.samples import Shown
     from .requests import ReportRequest
@@ -75,13 +77,15 @@ def report(request: ReportRequest, *, progress: Progress | None = None) -> Repor
     require(alone, "--samples", rule, None, "Check them with girsanov coverage")
     data = _data(request, audits[0])
     samples = opened(request.samples, data, audits, plans)
+    comparison = _comparison(request)
     recorded = [*[a.facts for a in audits], *[p.audit for p in plans]]
     commands = [line for facts in recorded for line in facts.commands]
-    commands += [line for line in (samples.command, request.command()) if line]
+    told = "" if comparison is None else comparison.command
+    commands += [line for line in (samples.command, told, request.command()) if line]
     first, *others = audits
     own = next((p for p in plans if p.audit.identity == first.facts.identity), None)
     write_page(
-        first, *plans, out=out, others=others, samples=samples, data=data,
+        first, *plans, out=out, others=others, samples=samples, data=data, comparison=comparison,
         commands=list(dict.fromkeys(commands)), figures=figures, progress=progress,
         theory="" if own is None else promised_beside(first, own),
     )  # fmt: skip
@@ -103,6 +107,19 @@ def _data(request: ReportRequest, audit: Audit) -> Shown | None:
     written = AsWritten(decimal=request.decimal, dates=request.dates)
     data = read_source(request.data, request.labels, request.drop, like, written=written)
     return data.sample(SHOWN, seed=0).numpy() if isinstance(data, Law) else data
+
+
+def _comparison(request: ReportRequest) -> Comparison | None:
+    """Return the comparison that was asked for; refuse one of other samples."""
+    if request.comparison is None:
+        return None
+    comparison = load_comparison(request.comparison)
+    if request.samples is not None:
+        same = comparison.content == content_of(str(request.samples))
+        rule = "must be a comparison of the samples that are shown"
+        remedy = "Compare these: girsanov compare ... --out"
+        require(same, str(request.comparison), rule, comparison.command or "another", remedy)
+    return comparison
 
 
 def _verdicts(path: PathLike, audit: Audit, plans: Sequence[Plan]) -> Json:

@@ -53,8 +53,8 @@ class Frechet(SquaredDistance):
         if isinstance(sets.features, str) and sets.features == "builtin":
             return cls.fit(*sets.learnt(), sets.seed).row_of(sets.x, sets.y, sets)
         x, y = (
-            np.asarray(f, dtype=np.float64).reshape(len(f), -1)[rows]
-            for f, rows in zip(_given_features(sets), sets.chosen, strict=True)
+            np.asarray(f, dtype=np.float64).reshape(len(f), -1)[one.rows]
+            for f, one in zip(_given_features(sets), sets.chosen[:2], strict=True)
         )
         return cls(lambda f: f, f"in {x.shape[1]} given features").row_of(x, y, sets)
 
@@ -77,9 +77,9 @@ def _given_features(sets: Sets) -> tuple[Any, Any]:
         except (OSError, ValueError, KeyError, TypeError) as cause:
             refuse("features", "must be a .npz with arrays samples and data", str(cause))
     require(len(pair) == 2, "features", "must be a pair, of the samples and of the data")
-    for values, rows, name in zip(pair, sets.chosen, ("samples", "data"), strict=True):
+    for values, one, name in zip(pair, sets.chosen[:2], ("samples", "data"), strict=True):
         rule = f"must have one row for each of the {name}"
-        require(len(values) > rows.max(), "features", rule, len(values))
+        require(len(values) > one.rows.max(), "features", rule, len(values))
     same = np.shape(pair[0])[1:] == np.shape(pair[1])[1:]
     require(same, "features", "must be as many of the samples as of the data")
     return pair[0], pair[1]

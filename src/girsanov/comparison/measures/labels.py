@@ -113,8 +113,8 @@ def _classifier(rows: int, dimension: int, seed: int) -> Any:
     return pipeline(scaled(), linear(max_iter=1000))
 
 
-def share_kept(k: int, n: int, confidence: float) -> Interval:
-    """Return k/n with (1)."""
+def share_kept(k: float, n: float, confidence: float) -> Interval:
+    """Return k/n with (1); k and n need not be whole."""
     half = (1 - confidence) / 2
     low = float(stats.beta.ppf(half, k, n - k + 1)) if k else 0.0
     high = float(stats.beta.ppf(1 - half, k + 1, n - k)) if k < n else 1.0

@@ -21,11 +21,32 @@ from ..sets import Sets, halves
 if TYPE_CHECKING:
     from ..._typing import Array
     from ...montecarlo import Estimate
+    from ..tables.three_tables import ThreeTables
 
 SIGNIFICANT = 0.05
 CUTS = 10  # times the data is cut into halves
 Lack = tuple[str, str, str]  # of a refusal: the argument, its rule, what to do
 Floor = tuple[float, float, float]  # of two halves of the data: mean, least and most
+
+
+@dataclass(frozen=True)
+class MeasurePart:
+    """What one column, pair or model gives to a measure of tables, beside the same of real rows.
+
+    kind: what the value is, where that is no matter of course; low, high: its interval; p_value:
+    that nothing differs here, allowing for all parts; in_samples, in_data: what it is the
+    difference of.
+    """
+
+    name: str
+    kind: str
+    value: float
+    low: float
+    high: float
+    real: float
+    p_value: float | None = None
+    in_samples: float | None = None
+    in_data: float | None = None
 
 
 @dataclass(frozen=True)
@@ -36,7 +57,7 @@ class MeasureRow:
     very rows, which never is 0; floor: the same between two halves of the data, mean and range
     of several cuts, and of labels the data's own share with its interval; p_value: of the
     hypothesis that nothing can be told apart, where there is an exact test; note: what the
-    measure is.
+    measure is; parts: of measures of tables, what it is made of, the worst first.
     """
 
     name: str
@@ -47,18 +68,20 @@ class MeasureRow:
     floor: Floor | None
     p_value: float | None
     note: str
+    parts: tuple[MeasurePart, ...] = ()
 
 
 class Measure(ABC):
     """One measure of `compare`; only distances have instances.
 
     extra: the module that it needs and the extra that brings it; chance: its value where nothing
-    can be told apart.
+    can be told apart; tabular: whether it is of the columns of tables.
     """
 
     name: ClassVar[str]
     extra: ClassVar[tuple[str, str] | None] = None
     chance: ClassVar[float] = 0.0
+    tabular: ClassVar[bool] = False
 
     @classmethod
     @abstractmethod
@@ -91,6 +114,30 @@ class Measure(ABC):
         """Return whether the interval tells the sets apart, and whether the test does, if any."""
         apart = row.low > cls.chance
         return apart, apart if row.p_value is None else row.p_value <= SIGNIFICANT
+
+
+class TableMeasure(Measure):
+    """A measure of the columns of tables as they are (`comparison/tables/three_tables.py`)."""
+
+    tabular = True
+
+    @classmethod
+    def lack(cls, sets: Sets) -> Lack | None:
+        """Return that the data must have columns."""
+        if sets.tables is None:
+            return "data", f"must be a table with columns to be compared by {cls.name}", ""
+        return None
+
+    @classmethod
+    def row(cls, sets: Sets) -> MeasureRow:
+        """Return the measure of samples and data."""
+        assert sets.tables is not None  # or it lacked something
+        return cls.of_tables(sets.tables, sets)
+
+    @classmethod
+    @abstractmethod
+    def of_tables(cls, tables: ThreeTables, sets: Sets) -> MeasureRow:
+        """Return the measure of three tables; sets: what else is asked."""
 
 
 class SquaredDistance(Measure):

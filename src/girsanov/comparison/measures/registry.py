@@ -32,6 +32,11 @@ MEASURES = {
     "mmd": Listed(_in("mmd", "MMD"), distance=True),
     "classifier": Listed(_in("classifier", "ClassifierMeasure")),
     "frechet": Listed(_in("frechet", "Frechet"), distance=True),
+    "columns": Listed(_in("columns", "ColumnsMeasure")),
+    "pairs": Listed(_in("pairs", "PairsMeasure")),
+    "trees": Listed(_in("trees", "TreesMeasure")),
+    "target": Listed(_in("target", "TargetMeasure")),
+    "closest": Listed(_in("closest", "ClosestMeasure")),
     "labels": Listed(_in("labels", "LabelsMeasure")),
     "memorisation": Listed(_in("memorisation", "MemorisationMeasure")),
 }

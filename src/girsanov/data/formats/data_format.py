@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -15,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._checks import refuse, require
-from ..arrays import array_rows
+from ..arrays import SideBySide, array_rows
 from ..table.missing_values import GapColumn
+from ..table.selected_columns import leave_out
 from ..table.table_units import ColumnUnits, TableStandardisation
 from ..table.tables import column, structured_columns, table_rows
-from ..table.values import Values, missing
+from ..table.values import Categories, Gapped, Values, missing
 
 if TYPE_CHECKING:
     from ..rows import RowSource
@@ -115,20 +117,32 @@ def from_array(values: NDArray[Any], wanted: Wanted, what: str) -> Loaded:
         columns: Columns = {f"y{k}": column(v, f"y{k}", what) for k, v in numbers}
         return from_columns(columns, wanted, what)
     refuse_columns(wanted)
-    return Loaded(array_rows(values, what, wanted.fewest))
+    return Loaded(array_rows(values, what, wanted.written.rows, fewest=wanted.fewest))
 
 
 def from_columns(columns: Columns, wanted: Wanted, what: str) -> Loaded:
     """Return columns as a table, beside the one of labels."""
     labels = wanted.label_among(columns)
+    series = wanted.written.rows == "series"
+    rows_of = _series_rows if series else partial(table_rows, fewest=wanted.fewest)
     if labels is None:
-        return Loaded(table_rows(columns, what, wanted.fewest))
+        return Loaded(rows_of(columns, what))
     if columns.get(labels) is None:
         refuse("labels", f"must be a column of {what} ({', '.join(columns)})", labels)
     rest = {name: values for name, values in columns.items() if name != labels}
-    return Loaded(
-        table_rows(rest, what, wanted.fewest), columns[labels], reading={"labels": labels}
-    )
+    return Loaded(rows_of(rest, what), columns[labels], reading={"labels": labels})
+
+
+def _series_rows(columns: Columns, what: str) -> RowSource:
+    """Return columns of numbers as series, one a row, in the order of the columns."""
+    kept = {name: values for name, values in columns.items() if values is not None}
+    for name, values in kept.items():
+        numbers = isinstance(values, np.ndarray) and values.dtype.kind in "biuf"
+        held = {Gapped: "gaps", Categories: "text"}.get(type(values), "dates")
+        rule = "must hold numbers alone to be a value of series"
+        require(numbers, f"{what} column {name!r}", rule, held, leave_out(name))
+    arrays = tuple(values for values in kept.values() if isinstance(values, np.ndarray))
+    return array_rows(SideBySide(arrays), what, "series", tuple(kept))
 
 
 def refuse_columns(wanted: Wanted) -> None:
@@ -148,7 +162,9 @@ def sample_columns(samples: Samples) -> dict[str, NDArray[Any]]:
     if isinstance(units, TableStandardisation):
         columns = {c.name: _with_gaps_masked(rows[c.name], c) for c in units.columns}
     else:
-        columns = {f"x{k}": values for k, values in enumerate(rows.reshape(len(rows), -1).T)}
+        flat = rows.reshape(len(rows), -1)
+        names = getattr(units, "names", ()) or [f"x{k}" for k in range(flat.shape[1])]
+        columns = dict(zip(names, flat.T, strict=True))
     if samples.labels is not None:
         columns[free_label(list(columns), samples.label)] = samples.labels
     return columns

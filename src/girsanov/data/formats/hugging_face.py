@@ -105,7 +105,7 @@ def _rows_of(source: Any, wanted: Wanted, what: str) -> Loaded:
         if label:
             codes.append(np.asarray(batch[label]))
     require(not wanted.asks, "drop", "must name columns of a table; this data is none")
-    rows = array_rows(rows_of.rows(), what)
+    rows = array_rows(rows_of.rows(), what, wanted.written.rows)
     if label is None:
         return Loaded(rows)
     loaded = Loaded(rows, np.array(codes.rows()), reading={"labels": label})

@@ -43,7 +43,8 @@ class Npy(DataFormat):
             rule = f"must be like {files[0].name}, {first.dtype} of shape {first.shape[1:]}"
             require(same, str(path), rule, f"{array.dtype} of shape {array.shape[1:]}")
         kept = tuple(a for a in arrays if len(a)) or (first,)
-        return Loaded(array_rows(EndToEnd(kept, np.cumsum([len(a) for a in kept])), what))
+        whole = EndToEnd(kept, np.cumsum([len(a) for a in kept]))
+        return Loaded(array_rows(whole, what, wanted.written.rows))
 
     def write(self, samples: Samples, path: Path) -> None:
         """Write samples as they are."""

@@ -23,7 +23,8 @@ from PIL import Image
 
 from ..._checks import InputError, require
 from ..arrays import picture_range
-from ..standardise import ImageStandardisation, Layout
+from ..layouts import Layout
+from ..standardise import ImageStandardisation
 
 Kind = Literal["grey", "colour", "deep"]
 UNREADABLE = (

@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._checks import refuse, require
+from ...volume import whole
 from ..units import cast, reduce_units, restore_units
 from .mixtures import Mixture, OneOf
 from .values import missing
@@ -80,6 +81,13 @@ class NumberColumn:
     def whole(self) -> bool:
         """Whether all its numbers are whole."""
         return self.dtype.kind in "biu" or self.decimals == 0
+
+    @property
+    def step(self) -> float:
+        """How far its values are apart, 0 if by nothing that was seen."""
+        if self.decimals is None:
+            return whole(self.dtype.kind)
+        return float(10.0**-self.decimals)
 
     @property
     def bounds(self) -> tuple[float, float] | None:

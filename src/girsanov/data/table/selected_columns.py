@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from ..._checks import refuse, require, require_choice
+from ..layouts import ROW_KINDS
 from .values import Values
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ Columns = dict[str, Values | None]  # the columns of a table by name; None: left
 
 
 DAY_ORDERS = ("day-first", "month-first")
-CHOICES = {"decimal": (".", ","), "dates": DAY_ORDERS}
+CHOICES = {"decimal": (".", ","), "dates": DAY_ORDERS, "rows": ROW_KINDS}
 READING = ("labels", "array", "given", *CHOICES)  # what a model remembers of how its data was read
 
 
@@ -26,17 +27,20 @@ class WrittenKeywords(TypedDict, total=False):
 
     decimal: str | None
     dates: str | None
+    rows: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class AsWritten:
-    """How to read cells of text that may mean two things, None where nobody says.
+    """How to read what may mean two things, None where nobody says.
 
-    decimal: the mark before a fraction, "." or ","; dates: ``day-first`` or ``month-first``.
+    decimal: the mark before a fraction, "." or ","; dates: ``day-first`` or ``month-first``;
+    rows: ``series`` where rows of numbers are series, along an axis that has an order.
     """
 
     decimal: str | None = None
     dates: str | None = None
+    rows: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse other words."""
@@ -136,6 +140,15 @@ def reading_of(like: Any) -> Json:
     )
     require(good, "reading", "must say how data was read, as in a record of ours", reading)
     return dict(reading)
+
+
+def rows_like(record: Json, left_out: Sequence[str] = ()) -> Json:
+    """Return a record by which samples are read: as series where their data was, no more.
+
+    Samples are numbers as computers write them, however those of the data are written.
+    """
+    rows = reading_of(record).get("rows")
+    return {"left_out": list(left_out), "reading": {"rows": rows} if rows else {}}
 
 
 def left_out_of(like: Any) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..._checks import refuse, require
+from ...volume import Volume, no_volume, volume_of
 from ..rows import Index, column_statistics
 from ..standardise import Standardisation
 from ..units import number_dtype
@@ -68,6 +69,16 @@ class TableStandardisation(Standardisation):
         if len(self.columns) > 1 or not isinstance(only, NumberColumn) or only.scores:
             return None
         return only.scale
+
+    @property
+    def volume(self) -> Volume:
+        """By the scale of each column of numbers; there is none where a column has another map."""
+        numbers = [c for c in self.columns if isinstance(c, NumberColumn) and not c.scores]
+        other = [c.name for c in self.columns if c not in numbers]
+        if other:
+            why = "categories, dates, gaps and normal scores have no density in the data's units"
+            return no_volume(f"{why} (column {other[0]})")
+        return volume_of((c.scale for c in numbers), (c.step for c in numbers))
 
     @property
     def dtype(self) -> np.dtype[Any]:

@@ -178,7 +178,7 @@ STATEMENT = Statement(
     "Section 3.3 and Theorem 7, as a conjecture",
     "CLD needs as many steps as DDPM. Careful answer: true on equal SNR grids and for small L, "
     "false with uniform steps of time for large L.",
-    "the figures of theory 9.5 are reproduced, ddpm on equal SNRs gives the same output, and "
+    "the figures in print (9.5) are reproduced, ddpm on equal SNRs gives the same output, and "
     "path KL grows with L to the power 1 for DDPM and at most 1/3 for CLD; this statement holds "
     "when that careful answer does.",
     run,

@@ -249,9 +249,9 @@ STATEMENT = Statement(
     "flow",
     "Priced along the flow, the certificate falls as the output's own KL",
     "beyond the paper: Theorem 2 with another ideal chain",
-    "Along the probability flow to a lower level and then noise back is a chain that keeps the "
-    "law of every level; any sampler with Gaussian steps can be priced beside it, and the price "
-    "is of the order of the output's KL, 1/N^2 with one call a step and about 1/N^4 with two.",
+    "A chain that follows the probability flow to a lower level and then adds noise keeps the law "
+    "of every level. Any sampler with Gaussian steps can be priced beside it, and the price is of "
+    "the order of the output's KL: 1/N² with one call a step and about 1/N⁴ with two.",
     f"the price of single steps is that of the map of quantiles within {NEAR:.0%}; slopes are "
     f"within {BAND_ONE} and {BAND_TWO} of 2 and 4; no random sampler costs more than its "
     f"certificate, which is at most {TALL:g} times the KL of the output in the median.",

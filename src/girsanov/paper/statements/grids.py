@@ -137,7 +137,7 @@ STATEMENT = Statement(
     "Theory behind Theorem 2's step sizes (choice of h_k)",
     "The least path KL of N steps falls as Λ²/(4N), and the shortest path through the error curve "
     "finds it.",
-    "the shortest path matches the closed optimum of a Gaussian and the figures of theory 9.6 "
+    "the shortest path matches the closed optimum of a Gaussian and the figures in print (9.6) "
     "within the error of finitely many candidate levels, and no hand-made grid is below it.",
     run,
 )

@@ -176,13 +176,13 @@ def run(quick: bool, seed: int) -> Result:
     )  # fmt: skip
     words = (
         f"The law is {number(apart, 2)} nats from a Gaussian. With its exact score {calls} calls "
-        f"of analytic-dpm are certified to TV {TV:g} along w; across it they cost the start "
-        f"alone. Polynomials of degree {DEGREE}, "
+        f"of analytic-dpm are certified to TV {TV:g} along the hidden direction; across it only "
+        f"the start costs anything. Polynomials of degree {DEGREE}, "
         f"{number(float(math.comb(DIMENSION + DEGREE, DEGREE)), 2)} of them in {DIMENSION} "
         f"dimensions, leave {100 * head.measured:.3g} % of a straight line's error at SNR 16, "
         "with infinitely many examples. "
         f"Told the direction, {EXAMPLES} examples teach all but {100 * share:.2g} % of it. "
-        f"{_of_networks(shares)}What is hard is to learn. The theorem says nothing of that; it "
+        f"{_of_networks(shares)}What is hard is learning, of which the theorem says nothing: it "
         "assumes a learned score."
     )
     return Result(rows, head, words, figure)
@@ -203,8 +203,8 @@ STATEMENT = Statement(
     "hard_score",
     "Where sampling is easy and the score is hard to learn",
     "The discussion of Assumption 3",
-    "Sampling is as easy as learning the score, and no easier claim is made: there are laws that "
-    "are easy to sample whose score is hard to learn from examples.",
+    "Sampling is as easy as learning the score. The converse is not claimed: some laws are easy "
+    "to sample although their score is hard to learn from examples.",
     f"polynomials of degree {DEGREE} in all coordinates leave {100 * LEFT_SHARE:g} % of the "
     "error, few calls of the sampler are certified with the exact score, and few examples are "
     "enough for a learner that is told the direction; a network learns it in one dimension "

@@ -203,6 +203,6 @@ STATEMENT = Statement(
     "The KL between the true reverse path and the sampler's is the mean squared error of the "
     "frozen drift, integrated over time.",
     f"Monte Carlo and closed form agree within {K:g} standard errors in every case, and both "
-    "agree with the figures of theory 9.1 within theirs.",
+    "agree with the figures in print (9.1) within theirs.",
     run,
 )

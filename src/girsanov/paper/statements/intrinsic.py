@@ -224,6 +224,6 @@ STATEMENT = Statement(
     "The steps of ddpm that are enough depend on what a state tells of the data, at most the "
     "logarithm of how many points there are, and hardly on the dimension they lie in.",
     "no bound is below the exact path KL of random point clouds in up to 4,096 dimensions, and "
-    "a million pictures ask for the steps of theory 13.9.",
+    "a million pictures ask for the steps in print (13.9).",
     run,
 )

@@ -208,11 +208,12 @@ def run(quick: bool, seed: int) -> Result:
         ("dimension d", "score calls a sample"), log="xy",
     )  # fmt: skip
     words = (
-        f"With {CALLS} calls DDPM has the smaller mode's mass to "
-        f"{number(abs(outputs(CALLS)[2] - MASSES[1]), 1)} in every dimension, where Langevin "
-        f"with {MORE} times as many is at {number(share, 2)}. For TV {TV:g} DDPM needs "
+        f"With {CALLS} calls DDPM's mass of the smaller mode is off by "
+        f"{number(abs(outputs(CALLS)[2] - MASSES[1]), 1)} in every dimension. Langevin with "
+        f"{MORE} times as many calls has {number(share, 2)} there, where {MASSES[1]:g} is true. "
+        f"For TV {TV:g} DDPM needs "
         f"{counts[0, 0]:.0f} calls in one dimension and {counts[-1, 0]:.0f} in {DIMENSIONS[-1]} "
-        f"(d to the {worded(slopes[0])}). Langevin would need "
+        f"(they grow as d to the {worded(slopes[0])}). Langevin would need "
         f"{number(asked, 2)}, and {number(float(times[-1] / times[-3]), 2)} times more at 12 "
         "standard deviations: its relaxation time is exponential in the square of the distance."
     )

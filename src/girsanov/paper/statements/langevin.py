@@ -91,10 +91,10 @@ def run(quick: bool, seed: int) -> Result:
         y_range=(0.0, 0.6),
     )
     words = (
-        f"With {calls[-1]} calls DDPM has the mass of the smaller mode to "
-        f"{abs(mass[-1] - true):.1g}; after {last} calls every Langevin chain still has what its "
-        "start gave it. Where the modes are two standard deviations from their "
-        "middle, the same chains are right."
+        f"With {calls[-1]} calls DDPM's mass of the smaller mode is off by "
+        f"{abs(mass[-1] - true):.1g}. After {last} calls every Langevin chain still has the mass "
+        "that its start gave it. Where the modes are two standard deviations from their middle, "
+        "the same chains are right."
     )
     return Result(rows, head, words, figure)
 
@@ -103,8 +103,8 @@ STATEMENT = Statement(
     "langevin",
     "No isoperimetry: DDPM against Langevin",
     "Section 1 and the discussion of Theorem 2",
-    "Sampling by reversed diffusion needs no log-Sobolev inequality; Langevin sampling does, and "
-    "without one it keeps the masses that it was started with.",
+    "Sampling by reversed diffusion needs no log-Sobolev inequality. Langevin sampling does: "
+    "between far modes it keeps the masses that it was started with.",
     f"DDPM's mass of a mode is off by at most {AMISS:g} from {CALLS} calls on, each Langevin "
     f"chain is off by more than {OFF:g} at its last call, and on close modes each is within {K:g} "
     "standard errors and 0.01.",

@@ -149,7 +149,7 @@ def run(quick: bool, seed: int) -> Result:
         ]
         distances, steps = asked(case, share * case.radius, count, seed)
         rows += distances
-        needed.append(f"{case.name} {steps:,}")
+        needed.append(f"{case.name}: {steps:,}")
         delta = delta_for_w2(case.facts, 0.1 * case.radius)
         short = output_w2(case, log_uniform_grid(FIRST, snr_at(delta), FEW + 1), many, seed)
         few.append(f"{_root(short['denoised'])} ({case.name})")
@@ -165,11 +165,11 @@ def run(quick: bool, seed: int) -> Result:
     )  # fmt: skip
     floor = distance(CASES[-1], CASES[-1].law.sample(many, seed=seed), seed)
     words = (
-        f"The steps that the theorem asks for a W2 of {share:g} R ({', '.join(needed)}) keep the "
+        f"The steps that the theorem asks for a W2 of {share:g} R ({'; '.join(needed)}) keep the "
         f"promise with room to spare. With {FEW} steps, stopped at a tolerance of R/10 and then "
         f"denoised, W2 is {', '.join(few)}; on the roll {_root(floor)} is what as many draws from "
-        "the law itself show. What is stopped early is nearer than the tolerance, for noise along "
-        "a manifold takes nothing away from it; a denoised last step is nearer by far once the "
+        "the law itself show. The law that is stopped early is nearer than the tolerance, because "
+        "noise along a manifold does not leave it. A denoised last step is nearer by far once the "
         "tolerance is below R/2."
     )
     return Result(rows, next(r for r in rows if "projected" in r.what), words, figure)

@@ -146,11 +146,13 @@ def run(quick: bool, seed: int) -> Result:
         ("step h", "nats, and eigenvalue"), log="xy",
     )  # fmt: skip
     words = (
-        f"At h = 0.1 the largest eigenvalue is {number(fails.measured)}: Novikov's mean is "
-        "infinite, and the path KL from the paths themselves is what Girsanov's theorem says. A "
-        "score that is off by c x² fails the condition for every c, and the likelihood ratios of "
-        "its paths agree too. The theory page has the argument: stop the paths when the integral "
-        "reaches n, and let n grow."
+        "Novikov's condition asks for a finite mean, E exp(½ ∫ |θ|² dt) with θ the error of the "
+        "frozen drift over √2. The mean is infinite once the covariance of θ over time has an "
+        f"eigenvalue of 1. At h = 0.1 the largest is {number(fails.measured)}, and still the path "
+        "KL computed from the paths is what Girsanov's theorem says. A score that is off "
+        "by c x² fails the condition for every c, and the likelihood ratios of its paths agree "
+        "too. The theory page has the argument: stop the paths when the integral reaches n, and "
+        "let n grow."
     )
     return Result(rows, fails, words, figure)
 
@@ -159,8 +161,8 @@ STATEMENT = Statement(
     "novikov",
     "Girsanov without Novikov's condition",
     "Section 5 (the approximation argument)",
-    "Girsanov's theorem gives the path KL whenever the integrated square error is finite; "
-    "Novikov's condition, which is not so for unbounded scores, is not needed.",
+    "Girsanov's theorem gives the path KL whenever the mean of the integrated square error is "
+    "finite. Novikov's condition, which unbounded scores can fail, is not needed.",
     f"where an eigenvalue of at least 1 makes Novikov's mean infinite, the path KL agrees with "
     f"its formula within {CLOSE:g}, and for a score off by c x² within {K:g} standard errors.",
     run,

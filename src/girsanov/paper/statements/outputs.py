@@ -166,7 +166,7 @@ STATEMENT = Statement(
     "Theorem 2 against exact output laws",
     "The output's KL to the data is at most the path KL; it is of second order in the step where "
     "the path KL is of first.",
-    "output KL, output TV and path KL agree with theory 9.3 and 9.4, no output exceeds its bound, "
-    "and the exponents in N are within 0.1 of -1 and -2.",
+    "output KL, output TV and path KL agree with those in print (9.3, 9.4), no output exceeds "
+    "its bound, and the exponents in N are within 0.1 of -1 and -2.",
     run,
 )

@@ -144,7 +144,7 @@ STATEMENT = Statement(
     "Theorem 2, with constants",
     "The bounds of Theorem 2 evaluate to numbers below one for steps that people take, and every "
     "output is within them.",
-    "(2a), (2b), (2c), the certificates and the bounds for any law agree with theory 9.3 and 9.4, "
+    "(2a), (2b), (2c), the certificates and the bounds for any law agree with print (9.3, 9.4), "
     "and no output exceeds its bound.",
     run,
 )

@@ -95,7 +95,7 @@ STATEMENT = Statement(
     "Corollaries 3, 4 and 5",
     "Polynomially many steps suffice for data of bounded support: d³R⁴(R∨√d)⁴/(TV² W2⁸) up to "
     "logarithms.",
-    f"the counts of theory 9.8 are reproduced to {SHARE:.1%} and their rounding, and the fewest "
+    f"the counts in print (9.8) are reproduced to {SHARE:.1%} and their rounding, and the fewest "
     "is below the paper's rate in every case.",
     run,
 )

@@ -187,7 +187,8 @@ def run(quick: bool, seed: int) -> Result:
     words = (
         f"Stopped at δ = {DELTA}, projected on the ball of the data's own radius: W2 "
         f"{last['projected']:.3f} where {last['projected bound']:.3f} is promised; denoised "
-        f"instead, {last['denoised']:.3f}. The curvature of the noised law is what (4) says."
+        f"instead, {last['denoised']:.3f}. The second derivatives of log q_δ lie between the "
+        "bounds that the radius gives."
     )
     return Result(rows, head, words, figure)
 
@@ -199,6 +200,6 @@ STATEMENT = Statement(
     "Data in a ball of radius R, without any density: stopped early, the sampler is close in TV "
     "to the data noised a little, and projected on the ball it is close in W2 to the data.",
     "W2, measured exactly on a line, is below its bound for points at one, two and four places; "
-    "curvatures and distances agree with theory 9.7.",
+    "curvatures and distances agree with those in print (9.7).",
     run,
 )

@@ -152,6 +152,6 @@ STATEMENT = Statement(
     "For data that are N(0, I) and the exact score, the path KL of CLD is still of order dhT: "
     "Girsanov cannot give better, and no better than for DDPM.",
     "the measured path KL equals its closed form, with score + x frozen it is 0, and the outputs "
-    "have the leading orders of theory 5 to a relative 4h.",
+    "have the leading orders in print (5) to a relative 4h.",
     run,
 )

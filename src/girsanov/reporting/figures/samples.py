@@ -1,4 +1,5 @@
-"""Samples next to data: pictures as grids of pixels, tables and vectors as histograms.
+"""Samples next to data: pictures and slices of volumes as grids of pixels, series as lines,
+tables and vectors as histograms.
 
 Rows are taken evenly spaced from the whole file, so that a file sorted by class shows all of it
 and the same file always gives the same page.
@@ -9,7 +10,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,12 @@ from PIL import Image
 
 from ..._checks import require
 from ...data import Dataset
-from ...data.arrays import layout_of, picture_range
+from ...data.arrays import picture_range
+from ...data.layouts import channels_first, layout_between, layout_of
 from .marginals import Column, histogram, pair_figure
+from .series import SeriesFigure, series_figures
 from .svg import el
+from .volumes import middle_slices, words_of
 
 Raw = NDArray[Any]  # rows in the user's own units and layout, [n, ...]
 Shown = Dataset | Raw
@@ -54,9 +58,15 @@ class Grid:
 
 @dataclass(frozen=True)
 class Pictures:
-    """The section: grids for pictures; histograms and a pair plot for tables and vectors."""
+    """The section: grids for pictures and volumes, lines for series; histograms and a pair plot
+    for tables and vectors.
+
+    note: what grids or lines show, in words.
+    """
 
     grids: tuple[Grid, ...] = ()
+    lines: tuple[SeriesFigure, ...] = ()
+    note: str = ""
     histograms: tuple[Markup, ...] = ()
     names: tuple[str, ...] = ()  # of the columns of these
     pairs: Markup | None = None
@@ -65,12 +75,15 @@ class Pictures:
     compared: bool = True
 
 
-def pictures(samples: Shown | None, data: Shown | None) -> Pictures | None:
+def pictures(
+    samples: Shown | None, data: Shown | None, shape: tuple[int, ...] = ()
+) -> Pictures | None:
     """Return the section for samples, data or both; None when neither is given.
 
-    samples, data: a Dataset, or rows in the user's units: [n], [n, d], images as `load_data`
-    takes them, or a structured array for a table. Raises `InputError` when the two differ in
-    shape or columns.
+    samples, data: a Dataset, or rows in the user's units: [n], [n, d], arrays as `load_data`
+    takes them, or a structured array for a table; shape: in which the model sees an example,
+    which tells series and volumes from vectors and pictures. Raises `InputError` when the two
+    differ in shape or columns.
     """
     given = {"samples": samples, "data": data}
     shown = {
@@ -82,10 +95,28 @@ def pictures(samples: Shown | None, data: Shown | None) -> Pictures | None:
         return None
     few = {k: sample_rows(v, k, TILES) for k, v in shown.items()}
     _require_alike(few)
+    example = next(iter(few.values())).shape[1:]
+    layout = layout_between(example, shape)
+    if layout is not None:
+        seen = {k: channels_first(v.astype(np.float64), layout) for k, v in few.items()}
+        return _of_axes(seen, shape)
     if next(iter(few.values())).ndim > 2:
         return Pictures(tuple(_grids(few)))
     columns = {k: columns_of(sample_rows(v, k, SEEN)) for k, v in shown.items()}
     return _histograms(columns)
+
+
+def _of_axes(few: dict[str, Raw], shape: tuple[int, ...]) -> Pictures:
+    """Return the section of series or volumes [n, *shape]."""
+    if len(shape) == 2:
+        lines, words = series_figures(few)
+        section = Pictures(lines=lines, note=words)
+    else:
+        brightest = float(np.nanmax(few["data"] if "data" in few else few["samples"]))
+        times = max(1, TILE // max(shape[1:]))
+        slices = {name: middle_slices(rows, brightest, times) for name, rows in few.items()}
+        section = Pictures(tuple(_grids(slices)), note=words_of(shape))
+    return replace(section, sampled="samples" in few, compared=len(few) == 2)
 
 
 def sample_rows(source: Shown, what: str, most: int) -> Raw:
@@ -192,11 +223,10 @@ def _histograms(columns: dict[str, list[Column]]) -> Pictures:
         [drawn[k][name] for name in numeric] if k in drawn else [] for k in ("samples", "data")
     ]
     return Pictures(
-        (),
-        tuple(figures),
-        tuple(c.name for c in first[:COLUMNS]),
-        pair_figure(sets[0], sets[1]) if len(numeric) > 1 else None,
-        max(0, len(first) - COLUMNS),
-        "samples" in columns,
-        len(columns) == 2,
+        histograms=tuple(figures),
+        names=tuple(c.name for c in first[:COLUMNS]),
+        pairs=pair_figure(sets[0], sets[1]) if len(numeric) > 1 else None,
+        hidden=max(0, len(first) - COLUMNS),
+        sampled="samples" in columns,
+        compared=len(columns) == 2,
     )

@@ -28,6 +28,7 @@ NAMES = {
     "dct": "spatial frequencies",
     "coordinate": "pixels or columns",
 }
+OF_CHANNELS = {**NAMES, "dct": "frequencies", "coordinate": "single values"}
 
 
 def levels_shown(audit: AuditRecord) -> list[int]:
@@ -58,8 +59,9 @@ def spectrum_figures(audit: AuditRecord, ident: str = "spectrum") -> list[tuple[
     top = max(1e-12, *(float(v.max()) for v in every.values()))
     noise = audit.levels[rows] ** -0.5
     across = WIDE / across_of(len(every)) - GAP
+    names = OF_CHANNELS if audit.facts.kind == "channels" else NAMES
     return [
-        (NAMES[name], _figure((f"{ident}-{name}", NAMES[name]), values, noise, (top, across)))
+        (names[name], _figure((f"{ident}-{name}", names[name]), values, noise, (top, across)))
         for name, values in every.items()
     ]
 

@@ -50,7 +50,7 @@ def require_new_folder(out: Path) -> None:
 
 
 def require_result(out: Path, kind: str, force: bool, source: Path | None = None) -> bool:
-    """Refuse `out` for an audit or a plan unless it is new, or a plan that may be replaced.
+    """Refuse `out` for an audit, a plan or a comparison unless it is new or may be replaced.
 
     Their arrays go beside them, NAME.safetensors, which is protected in the same way. source: the
     file that the result is made from, which is never replaced. Arrays without their JSON are the

@@ -1,0 +1,88 @@
+"""Requests of what is read off audits and plans, and of the demo: as `requests.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+from pathlib import Path
+
+from .._typing import PathLike
+from .requests import Request
+
+
+@dataclass(frozen=True)
+class LikelihoodRequest(Request):
+    """The likelihood of the examples of an audit under a sampler.
+
+    audit: its .json; plan: whose sampler is meant, None for the limit of infinitely many steps.
+    """
+
+    audit: PathLike
+    _: KW_ONLY
+    plan: PathLike | None = None
+
+
+@dataclass(frozen=True)
+class CheckpointsRequest(Request):
+    """Checkpoints of one training run to be measured on the same examples and noise.
+
+    model: model folders, in the order of the training; data: held-out data, as in `AuditRequest`;
+    train_data: training data, to see overfitting; labels, drop: as in `AuditRequest`; examples,
+    levels: how many examples and noise levels; out: the series, .jsonl; page: the page, .html;
+    device: cpu, cuda, ...; seed: of all randomness; force: replace out and page.
+    """
+
+    model: Sequence[PathLike]
+    _: KW_ONLY
+    data: PathLike
+    train_data: PathLike | None = None
+    labels: str | None = None
+    drop: Sequence[str] = ()
+    examples: int = 500
+    levels: int = 33
+    out: PathLike = Path("checkpoints.jsonl")
+    page: PathLike = Path("checkpoints.html")
+    device: str | None = None
+    seed: int = 0
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class CoverageRequest(Request):
+    """Draws of x given y to be checked on pairs that the model has not seen.
+
+    model, data, given, drop, decimal, dates: as in `AuditRequest`; plan: its .json; rows: at most
+    so many pairs; draws: of each; confidence: that draws which can be trusted are called so;
+    cause: draw again with many more steps where they cannot be; batch_size: draws a network call;
+    device: cpu, cuda, cuda:1, ...; seed: of all randomness.
+    """
+
+    model: PathLike
+    _: KW_ONLY
+    plan: PathLike
+    data: PathLike
+    given: Sequence[str] = ()
+    drop: Sequence[str] = ()
+    decimal: str | None = None
+    dates: str | None = None
+    rows: int = 1000
+    draws: int = 32
+    confidence: float = 0.99
+    cause: bool = True
+    batch_size: int | None = None
+    device: str | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class DemoRequest(Request):
+    """All of it on scikit-learn's digits.
+
+    out: a folder for all it makes; minutes: of training; network: as of fit; seed: of everything.
+    """
+
+    _: KW_ONLY
+    out: PathLike = Path("demo")
+    minutes: float = 2.5
+    network: str = "auto"
+    seed: int = 0
