@@ -4,8 +4,7 @@
     .venv/bin/python docs/figures.py table                    of benchmarks/README.md
     .venv/bin/python docs/figures.py growth FILE              of benchmarks/plan.py --json FILE
     .venv/bin/python docs/figures.py verify                   of `girsanov verify --quick`
-    .venv/bin/python docs/figures.py model AUDIT PLAN         of an audit and a plan of it
-    .venv/bin/python docs/figures.py picture                  of the README, from two of these
+    .venv/bin/python docs/figures.py model AUDIT PLAN         of the README and the gallery
 
 Each file has its own colours, light and dark, and nothing in it is fetched.
 """
@@ -23,12 +22,13 @@ import numpy as np
 from markupsafe import Markup
 
 import girsanov as gv
+from girsanov.ledger.verdict import sampler_share
 from girsanov.paper.chart import Series, chart
 from girsanov.paper.output_law import kl_divergence, law_density, line_output
 from girsanov.paper.path_kl import SKEWED, discretisation, start_kl
 from girsanov.paper.verify import verify
 from girsanov.reporting.figures.error_curve import curve_figure, gain_figure
-from girsanov.reporting.figures.svg import Axis, el, frame, svg
+from girsanov.reporting.figures.svg import Axis, dots, el, frame, polyline, ribbon, svg
 from girsanov.reporting.figures.tv_by_level import certificate_figure
 from girsanov.reporting.figures.waterfall import ledger_figure
 
@@ -298,27 +298,52 @@ def model_figures(audit_path: str, plan_path: str) -> None:
         write("certificate", certified)
     _frontier(plan)
     budget(audit, (2, 3, 4, 6, 8, 12, 16, 24, 32))
+    answer(audit)
 
 
-def picture() -> None:
-    """Put budget.svg and quality.svg side by side with a question above each, for the README."""
-    parts = []
-    heads = ("Why are my samples wrong, in nats?", "What do planned levels buy?")
-    for k, (name, head) in enumerate(zip(("budget", "quality"), heads, strict=True)):
-        text = (IMG / f"{name}.svg").read_text(encoding="utf-8")
-        inner = text[text.index("</style>") + 8 : text.rindex("</svg>")]
-        inner = re.sub(r'<rect[^>]*class="paper"></rect>', "", inner)
-        inner = re.sub(r"<(title|desc)[^>]*>.*?</\1>", "", inner, flags=re.S)
-        moved = f"translate({10 + 750 * k} 76)"
-        parts.append(el("g", el("text", head, x=0.0, y=-46.0, class_="title"), Markup(inner),
-                        transform=moved))  # fmt: skip
-    said = "Left: init and discretisation by number of steps. Right: Fréchet distance by calls."
-    write("picture", svg("picture", (1490.0, 440.0), "The ledger, and what a plan buys", said,
-                         *parts))  # fmt: skip
+def answer(audit: gv.Audit) -> None:
+    """Draw what the sampler and the model get wrong by number of steps, for the README."""
+    counts = np.array([2, 3, 4, 6, 8, 11, 16, 24, 32, 48, 64])
+    plans = [audit.plan(steps=int(n)) for n in counts]
+    low, cost, high = np.array([
+        (share.low, share.value or 0.0, share.high) for share in map(sampler_share, plans)
+    ]).T  # fmt: skip
+    model = max(float(e.low or 0.0) for p in plans[5:6] for e in p.ledger if e.name == "score")
+    width, tall, top = 720.0, 270.0, 44.0
+    ends = 10.0 ** np.array([np.floor(np.log10(cost.min())), np.ceil(np.log10(cost.max()))])
+    x = Axis(2.0, 64.0, 54.0, width - 12.0, log=True)
+    y = Axis(float(ends[0]), float(ends[1]), top + tall, top, log=True)
+    cross = float(np.exp(np.interp(-np.log(model), -np.log(cost), np.log(counts))))
+    at, line = x(cross), y(model)
+    told = [
+        (x.start + 14, top + tall - 40, "It is the sampler:", "more steps help", "start"),
+        (at + 18, top + 22, "It is the model:", "train it, more steps will not help", "start"),
+    ]
+    words = [
+        el("text", text, x=left, y=above + 18 * k, class_="name" if k == 0 else "key")
+        for left, above, *texts, _ in told
+        for k, text in enumerate(texts)
+    ]
+    parts = [
+        el("rect", x=at, y=top, width=x.end - at, height=tall, class_="here"),
+        frame(x, y, "steps (network calls a sample)", "measured error, nats (log scale)"),
+        el("path", d=ribbon(x(counts), y(low), y(high)), class_="band t1"),
+        el("path", d=polyline(x(counts), y(cost)), class_="line t1"),
+        el("path", d=dots(x(counts), y(cost)), class_="dots small t1"),
+        el("path", d=f"M{x.start:.1f} {line:.1f}H{x.end:.1f}", class_="line dashed t2"),
+        *words,
+    ]
+    said = f"The sampler falls from {cost[0]:.2g} to {cost[-1]:.2g} nats; the model stays at "
+    said += f"{model:.2g} or more. They meet at {cross:.1f} steps."
+    title = "What the sampler and the model get wrong, by number of steps"
+    drawing = svg("answer", (width, tall + top + 46), title, said, *parts)
+    keys = [("sampler: start and steps, with 95 % interval", 1, "line"),
+            ("model: at least this much of the path", 2, "dashed")]  # fmt: skip
+    write("answer", drawing, keys)
 
 
 if __name__ == "__main__":
     IMG.mkdir(exist_ok=True)
     what, *rest = sys.argv[1:] or ["law"]
     {"law": law_figures, "table": table_figure, "growth": growth_figure, "verify": verify_figures,
-     "model": model_figures, "picture": picture}[what](*rest)  # fmt: skip
+     "model": model_figures}[what](*rest)  # fmt: skip

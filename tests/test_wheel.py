@@ -83,7 +83,7 @@ def test_the_wheel_is_what_runs_there(installed, tmp_path):
 
 def test_the_wheel_alone_runs_the_demo(installed, tmp_path):
     pytest.importorskip("sklearn")
-    options = ("--minutes", "0.02", "--network", "mlp", "--json")
+    options = ("--steps", "60", "--network", "mlp", "--json")
     done = run(installed, "girsanov", "demo", *options, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     for path in json.loads(done.stdout)["files"].values():

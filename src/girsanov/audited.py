@@ -11,6 +11,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Self, Unpack, cast
 
 from ._checks import require
+from ._notebook import notebook_card, spark
 from ._signatures import takes
 from .measuring.record import AuditRecord
 from .measuring.record_file import load_record, save_record, summary
@@ -48,18 +49,39 @@ class Audit(AuditRecord):
         """Return the verdict, `repr`, what the curve comes to in nats, and what to do next."""
         return audit_text(self)
 
+    def _repr_html_(self) -> str:
+        """Return the verdict, the error curve and what it comes to in nats, for a notebook."""
+        noise, nats = self.levels**-0.5, self.nats()
+        low, high = (float(end) for end in nats.interval())
+        scaled = (self.levels * self.total().value / self.curve.dimension).tolist()
+        words = f"Error of a coordinate times SNR, from noise {noise[0]:.3g} to {noise[-1]:.3g}"
+        ends = "exact" if self.curve.exact else f"{low:.4g} to {high:.4g}"
+        rows = [("Error of the denoiser", f"{float(nats.value):.4g}", ends)]
+        memorised = self.memorised()
+        if memorised is not None:
+            first, last = (float(end) for end in memorised.interval())
+            rows.append(
+                ("Memorised", f"{float(memorised.value):.3g}", f"{first:.3g} to {last:.3g}")
+            )
+        notes = [words, *self.facts.notes, f"Next: audit.plan(). {self!r}"]
+        heads = ("nats", "", "95 % interval")
+        return notebook_card(self._sentences(), heads, rows, notes, drawing=spark(scaled, words))
+
     @property
     def verdict(self) -> str:
-        """What limits samples of this model, in sentences, "" where nothing can be said.
+        """What limits samples of this model, in sentences, "" where there is no verdict.
 
         Of the best number of steps; `girsanov.verdict` of a plan.
         """
+        return " ".join(self._sentences())
+
+    def _sentences(self) -> list[str]:
         # sentences wait until they are asked for
         from .reporting.words.advice import audit_spoken
 
         if "verdict" not in self.shared:
-            self.shared["verdict"] = " ".join(audit_spoken(self))
-        return str(self.shared["verdict"])
+            self.shared["verdict"] = audit_spoken(self)
+        return list(self.shared["verdict"])
 
     @takes(PlanOptions, TournamentOptions)
     def plan(

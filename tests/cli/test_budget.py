@@ -76,7 +76,7 @@ def test_the_verdict_is_of_the_steps_whose_precision_was_asked_for(girsanov, her
     law = gv.GaussianMixture([0.3, 0.7], [[-1.5], [1.0]], [0.04, 0.15])
     (here / "law.json").write_text(json.dumps(law.to_json()))
     options = ("--data", "law.json", "--half-width", 0.5, "--steps", 3, "--out", "a.json")
-    assert "Sampled with 3 steps" in girsanov("audit", "law.json", *options).out
+    assert "With 3 steps (" in girsanov("audit", "law.json", *options).out
     shown = str(gv.load_audit(here / "a.json"))
     assert "the discretisation of 3 planned steps is known to" in shown
     assert "audit.plan(steps=3)" in shown

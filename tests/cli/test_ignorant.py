@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 AUDIT = ("--levels", 17, "--examples", 128, "--draws", 1)
-SAID = "it knows nothing of this data"
+SAID = "it knows nothing about this data"
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def stranger(girsanov, here, law) -> str:
     (here / "far.json").write_text(json.dumps(content))
     said = girsanov("audit", "far.json", "--data", law, *AUDIT, "--out", "far.audit.json")
     assert said.code == 0, said.err
-    assert flat(said.out).startswith("It is the model: it knows nothing of this data")
+    assert flat(said.out).startswith("It is the model: it knows nothing about this data")
     return "far.audit.json"
 
 
@@ -40,13 +40,13 @@ def test_every_plan_says_so(girsanov, stranger, steps, how):
     assert said["untrained"]["times"] > 1.5
     assert SAID in said["verdict"][0]
     assert said["calibrated"] == (how == ())
-    assert ("not of the model" in said["verdict"][0]) == (how == ())
+    assert ("describe the corrected model" in said["verdict"][0]) == (how == ())
     shown = flat(girsanov("plan", stranger, *steps, *how, "--verbose").out)
     assert SAID in shown
-    assert "certificate none that says anything" in shown
+    assert "certificate There is none" in shown
     assert "TV at most" not in shown
     assert ("ledger (nats), calibrated" in shown) == (how == ())
-    assert ("the calibrated model's score error" in shown) == (how == ())
+    assert ("the calibrated model's error" in shown) == (how == ())
     assert ("correction of the calibrated denoiser" in shown) == (how == ())
     if steps:
         assert "the number of steps was given" not in shown
@@ -60,9 +60,9 @@ def test_pages_of_one_and_of_two_say_so(girsanov, stranger, law):
     assert SAID in model["verdict"][0]
     page = words_of("report.html")
     assert SAID in page
-    assert "None that says anything: KL and TV leave out the calibrated model's" in page
+    assert "There is none: KL and TV leave out the calibrated model's error" in page
     assert "Total variation certified" not in Path("report.html").read_text()
-    assert "All of it is of the calibrated model" in page
+    assert "All numbers are of the calibrated model" in page
     girsanov("audit", law, "--data", law, *AUDIT)
     said = girsanov("report", stranger, "audit.json", "--out", "two.html", "--json").json
     assert [m["untrained"] is None for m in said["models"]] == [False, True]

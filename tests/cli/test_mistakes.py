@@ -130,7 +130,7 @@ MISTAKES = [
     ("report audit.json --plan pl.json", "plan: must be of the model that was audited"),
     ("report audit.json --samples none.npy", "none.npy: must be an existing file"),
     ("report audit.json --samples old.npy --data law.json", "data"),
-    ("demo --minutes 0 --out new", "minutes: must be a finite number > 0"),
+    ("demo --steps 0 --out new", "--steps: must be at least 1; got 0"),
     ("demo --network cnn --out new", "network: must be one of"),
     ("demo --out model", "model: must be a new folder or an empty one"),
     ("demo --out text.txt", "--out text.txt: cannot be written"),

@@ -107,7 +107,7 @@ def test_ids_are_told_before_training_and_in_the_audit(girsanov, mistake, visits
     [
         ({"steps_run": 5, "steps": 5}, "give it more --steps"),
         ({"steps_run": 5, "steps": 9, "out_of_time": True}, "give it more --minutes"),
-        ({"steps_run": 5, "steps": 9}, "more steps teach it nothing"),
+        ({"steps_run": 5, "steps": 9}, "more steps do not help"),
         (
             {"steps_run": 5, "steps": 9, "notes": ["column k looks like an id: no"]},
             "leave out the columns that look like",

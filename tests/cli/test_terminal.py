@@ -37,6 +37,36 @@ def shell(*arguments, cwd=None, **environment):
     )
 
 
+@pytest.mark.parametrize(
+    ("typed", "word"), [("girsanov pl", "plan"), ("girsanov plan --wei", "--weight")]
+)
+def test_a_shell_completes_commands_and_options(typed, word):
+    asked = {"_GIRSANOV_COMPLETE": "complete_bash", "COMP_WORDS": typed}
+    said = shell(**asked, COMP_CWORD=str(len(typed.split()) - 1))
+    assert (said.returncode, said.stdout.split(), said.stderr) == (0, [word], "")
+
+
+def test_completion_is_shown_and_installed(tmp_path):
+    known = {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1", "HOME": str(tmp_path)}
+    said = shell("--show-completion", "bash", **known)
+    assert "_GIRSANOV_COMPLETE=complete_bash" in said.stdout
+    assert shell("--install-completion", "bash", **known).returncode == 0
+    assert "girsanov" in (tmp_path / ".bashrc").read_text()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_sentences_in_panels(command):
+    said = shell(command, "--help", COLUMNS="600").stdout
+    places = [said.find(f" {p} ─") for p in ("What", "How much", "Output", "Expert")]
+    shown = [place for place in places if place > 0]
+    assert shown == sorted(shown)
+    assert places[2] > 0
+    assert len(shown) >= (1 if command == "doctor" else 2)
+    lines = re.findall(r"--[a-z-]+ .*?<.*?> +(.*?)(?: \[(?:default|required).*)?\s*│", said)
+    assert lines
+    assert [line for line in lines if not line.rstrip().endswith((".", ")"))] == []
+
+
 def test_nothing_heavy_is_imported_for_help():
     code = (
         "import sys; from girsanov.cli.main import run; run([]); run(['audit', '--help']); "

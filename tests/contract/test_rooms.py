@@ -11,7 +11,8 @@ import girsanov
 
 HOUSE = Path(girsanov.__file__).parent
 ROOMS = [  # top to bottom: a file imports only from rooms above its own, or from its own
-    *("_checks", "_signatures", "_typing", "_records", "_files", "_launched", "_parts"),
+    *("_checks", "_choices", "_notebook", "_signatures", "_typing", "_records", "_files"),
+    *("_launched", "_parts"),
     "_processes",
     *("montecarlo", "_philox", "noise", "basis", "class_moments", "moments", "volume"),
     *("process", "law", "data", "denoise", "comparison"),

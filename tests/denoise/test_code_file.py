@@ -10,7 +10,7 @@ import torch
 import girsanov as gv
 from girsanov._checks import InputError
 from girsanov.cli.main import run
-from girsanov.denoise.code_file import code_of
+from girsanov.denoise.places import code_of
 
 FILE = """
 import torch

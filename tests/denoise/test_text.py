@@ -146,7 +146,7 @@ def test_a_guided_ledger_says_so_everywhere(tmp_path):
     assert all(e.note.startswith("relative to the guided field") for e in plan.ledger)
     with pytest.raises(InputError, match="a guided field has no data law"):
         plan.certificate()
-    with pytest.raises(InputError, match="kl, tv: can be promised of no guided field"):
+    with pytest.raises(InputError, match="kl, tv: is no target for a guided field"):
         audit.plan(kl=0.5)
     with pytest.raises(InputError, match="calibrate: would correct a guided field"):
         audit.plan(steps=4, calibrate=True)
@@ -156,7 +156,7 @@ def test_a_guided_ledger_says_so_everywhere(tmp_path):
     assert again.guidance == 4.0
     assert [e.note for e in again.ledger] == [e.note for e in plan.ledger]
     assert plan_verdict(again).startswith(
-        "Relative to the field guided with weight 4, not to data"
+        "Compared with the field guided by weight 4, not with data"
     )
     with pytest.raises(InputError, match="was made for the model"):
         gv.sample(gv.from_pipeline(pipelines.class_latents()), plan, 2)

@@ -195,7 +195,7 @@ def test_a_residual_of_the_wrong_sign_is_a_model_that_knows_nothing(held_out):
 
     model = gv.wrap(Wrong(), train.shape, times=(0.05, 30.0), train=train)
     audit = gv.audit(model, held, train=train, levels=17, draws=1)
-    assert "knows nothing of this data" in audit.verdict
+    assert "knows nothing about this data" in audit.verdict
 
 
 def test_few_rows_that_decide_are_named():

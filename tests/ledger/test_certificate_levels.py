@@ -52,22 +52,22 @@ def test_total_variation_level_by_level():
 
 def test_words_name_the_finest_level_that_says_something():
     words = some(0.01, 0.3, 5.0, scale=10.0).words()
-    assert "TV at most 0.387 at noise level 0.5, the finest where it is below one half" in words
-    assert "(0.997 at 0.25, where the plan stops)" in words
-    assert "at most 0.2 (standardised; 2 in the data's units)" in words
-    assert words.endswith("always")
+    assert (
+        "TV is at most 0.387 at noise level 0.5, and 0.997 at 0.25, where the plan stops" in words
+    )
+    assert "at most 0.2 (standardised units; in the data's units: 2)" in words
+    assert words.endswith("Always.")
     error = Estimate(0.04, 0.01, 15)
     few = certify(
-        [(1.0, entry(0, 0, 0))], w2_entry(error, 1.0, 3, high=0.25), scale=None, holds=""
+        [(1.0, entry(0, 0, 0))], w2_entry(error, 1.0, 3, high=0.25), scale=None, holds="always"
     )
-    assert "at most 0.5 (standardised, 0.2 as measured)" in few.words()
-    assert "says little, as at every level" in some(7.0, 9.0).words()
-    # of a model that is not exact the promise leaves something out, and says so first
-    assert (
-        some(0.1).words().startswith("start and steps alone: TV at most 0.224 at noise level 1;")
-    )
-    exact = replace(some(0.1), holds=EXACT_LAW).words()
-    assert exact.startswith("TV at most 0.224 at noise level 1;")
+    assert "at most 0.5 (standardised units; measured: 0.2)" in few.words()
+    assert "says little, as at every other level" in some(7.0, 9.0).words()
+    assert some(0.1).words().startswith("TV is at most 0.224 at noise level 1. Stopping there")
+    # of a model that is not exact the promise leaves something out, and says so
+    told = "TV is at most 0.224 at noise level 1"
+    assert some(0.1).short().startswith(f"{told} (from start and steps alone; the model's error")
+    assert replace(some(0.1), holds=EXACT_LAW).short() == f"{told}."
 
 
 def test_w2_of_denoised_and_of_noisy_outputs():
@@ -136,8 +136,8 @@ def test_a_learned_model_is_promised_up_to_its_score_error():
     audit = gv.audit(gv.ExactDenoiser(wrong), LAW, examples=1500, levels=33)
     plan = gv.evaluate_grid(audit, audit.levels[::4])
     made = plan.certificate()
-    assert "leave out the model's score error, which costs the path at least" in made.holds
-    assert "up to the model's score error" in made.kl.note
+    assert "leave out the model's error, which comes on top: at least" in made.holds
+    assert "without the model's error" in made.kl.note
     # W2 of the output is true whatever the denoiser: its own error, and what is drawn
     at = np.flatnonzero(np.isclose(audit.levels, plan.levels[-1]))[0]
     assert made.w2.value**2 == pytest.approx(audit.total().value[at] + plan.drawn())

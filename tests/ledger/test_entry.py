@@ -69,6 +69,6 @@ def test_an_entry_is_told_in_three_digits():
     made = estimate_entry("init", Estimate(0.0117123, 0.0037, 100.0), "")
     assert str(made) == f"init 0.0117 ({made.low:.3g} to {made.high:.3g}), estimate"
     told = [("exact", 0.0, 0.0, "0, exact"), ("unknown", None, None, "unknown, unknown"),
-            ("lower bound", None, 0.0365123, ">= 0.0365, lower bound, of the path")]  # fmt: skip
+            ("lower bound", None, 0.0365123, ">= 0.0365, lower bound, path KL")]  # fmt: skip
     for kind, value, low, words in told:
         assert str(Entry("score", value, low, None, kind, "")) == f"score {words}"

@@ -122,7 +122,7 @@ def test_one_line_says_how_to_call_it_and_its_options_are_of_wrap():
     assert "\n" not in found.line
     again = gv.check(flow(found.options), LAW)
     assert again.as_told
-    assert again.line.startswith("It is called the right way as far as can be seen")
+    assert again.line.startswith("It seems to be called the right way")
     named = again.to_json()
     assert named["options"] == {}
     assert named["ways"][0]["low"] < named["ways"][0]["ratio"] < named["ways"][0]["high"] < 1

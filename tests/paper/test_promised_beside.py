@@ -79,7 +79,7 @@ def test_fewer_nats_take_more_steps_and_a_learned_model_is_said():
     said = [promised_beside(audit, audit.plan(steps=n)) for n in (2, 12)]
     few, many = (int(WORDS.match(words)["steps"]) for words in said)
     assert few < many
-    assert "up to its score error" in said[0]
+    assert "without its own error" in said[0]
     assert "upper end at 95 % confidence" in said[0]
     estimated = promised_beside(*_planned(audited(ATOMS), steps=2))
     assert "score error" not in estimated

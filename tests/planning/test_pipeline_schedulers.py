@@ -127,7 +127,7 @@ def test_the_tournament_has_them_and_never_ends_worse(audited, tmp_path):
     assert back.config.timestep_spacing == "trailing"
     gv.report(audit, again, out=tmp_path / "report.html")
     text = (tmp_path / "report.html").read_text()
-    assert "No plan was closer than diffusers" in text
+    assert "No plan came closer than diffusers" in text
     assert "sampler=" not in text.split("In Python")[1][:400]
 
 

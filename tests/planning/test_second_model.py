@@ -103,4 +103,4 @@ def test_the_page_of_two_models_shows_it(tmp_path):
     gv.report(poor, plan, others=[good], out=tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text()
     assert f"≥ {low:.3g}" in page
-    assert "What its own audit knows." in page
+    assert "This is what its own audit shows." in page

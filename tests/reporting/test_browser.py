@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from girsanov.ledger.grade import grade_words
 from girsanov.ledger.numbers import value_of
 from girsanov.ledger.verdict import plan_verdict
 from girsanov.planning.make_plan import make_plan
@@ -18,7 +19,7 @@ from girsanov.reporting.figure_files import write_figures
 from girsanov.reporting.figures.error_curve import curve_figure
 from girsanov.reporting.figures.tv_by_level import certificate_figure, certificate_words
 from girsanov.reporting.figures.waterfall import ledger_figure
-from girsanov.reporting.page import render
+from girsanov.reporting.page import render, report
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), "")
@@ -41,6 +42,8 @@ for (let k = 0; k <= Number(input.max); k++) {
     output: document.querySelector("output").textContent,
     spoken: input.getAttribute("aria-valuetext"),
     card: document.querySelector(".big").textContent,
+    grade: document.querySelector("[data-grade]").textContent,
+    graded: document.querySelector("[data-live=graded]").textContent,
     certificate: document.querySelector("[data-live=certificate]").textContent,
     snippet: document.querySelector("pre[data-copy]").textContent,
     given: [...document.querySelectorAll("[data-given]")].some(visible),
@@ -155,12 +158,14 @@ def test_the_slider_moves_the_words(slid, wrong_audit, wrong_plans):
         options = {"resolution": given.resolution, "sampler": given.sampler}
         plan = make_plan(wrong_audit, steps=steps, **options)
         assert shown["title"] == plan_verdict(plan)
+        assert (shown["grade"], shown["graded"]) == (plan.grade, grade_words(plan))
         assert shown["spoken"] == shown["output"]
         assert shown["card"].startswith(value_of(plan.ledger[0]))
         assert shown["certificate"] == certificate_words(plan)
         assert f"--steps {steps} " in shown["snippet"]
         assert shown["given"] == (steps == given.steps)
     assert len({s["title"] for s in slid["found"]}) > 3
+    assert len({s["graded"] for s in slid["found"]}) > 3
     assert slid["back"] == f"{given.steps} steps"
 
 
@@ -198,3 +203,13 @@ def test_figures_become_pictures_and_pages(wrong_plans, tmp_path):
     assert picture[:4] == b"\x89PNG"
     assert sheet[:5] == b"%PDF-"
     assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_the_picture_to_share_has_just_its_pixels(wrong_audit, wrong_plans, tmp_path):
+    shown = np.random.default_rng(0).integers(0, 256, (9, 8, 8), dtype=np.uint8)
+    report(wrong_audit, wrong_plans[0], samples=shown, out=tmp_path / "r.html",
+           figures=tmp_path / "figures")  # fmt: skip
+    with Image.open(tmp_path / "figures" / "share.png") as picture:
+        assert picture.size == (1200, 630)
+        assert len({*picture.convert("L").tobytes()}) > 10
+    assert not (tmp_path / "figures" / "share.pdf").exists()

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import typer.main
 
+import girsanov as gv
 import girsanov.cli.plan
-import girsanov.cli.sample  # noqa: F401
+import girsanov.cli.sample
+from girsanov.cli.main import run as main
 from girsanov.cli.options import app
 from girsanov.denoise.facts import PipelineFacts
 from girsanov.reporting.code_snippets import snippets
@@ -42,6 +44,34 @@ def test_the_shell_lines_are_commands_with_the_files_that_were_used(wrong_plans)
         name, *words = shlex.split(line)[1:]
         options = {o for p in known[name].params for o in p.opts}
         assert {w for w in words if w.startswith("--")} <= options
+
+
+def test_the_shell_lines_run_as_pasted_and_replace_nothing(wrong_audit, tmp_path, monkeypatch):
+    """From any folder, with the files where they are, and none of them written over."""
+    monkeypatch.chdir(tmp_path)
+    wrong_audit.save("audit.json")
+    plan = wrong_audit.plan(steps=5)
+    plan.save("plan.json")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    run = ["girsanov audit model --data d.npy --out audit.json",
+           "girsanov plan audit.json --out plan.json",
+           "girsanov sample model --plan plan.json --count 9 --out some/samples.csv"]  # fmt: skip
+    first, second = map(shlex.split, plain(snippets(plan, run)[0]).splitlines())
+    assert first[2] == str(tmp_path / "audit.json")
+    fresh = tmp_path / "plan-with-5-steps.json"
+    assert [first[-1], second[second.index("--plan") + 1]] == [str(fresh)] * 2
+    assert second[-1] == "some/samples-with-5-steps.csv"  # which is not there: as it was recorded
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert main(first[1:]) == 0
+    np.testing.assert_allclose(gv.load_plan(fresh).levels, plan.levels, rtol=1e-4)
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_a_folder_of_pictures_stays_one(wrong_plans):
+    run = ["girsanov sample m --plan p.json --count 9 --out 'my pictures/'"]
+    words = shlex.split(plain(snippets(wrong_plans[1], run)[0]).splitlines()[1])
+    assert words[-1] == f"my pictures-with-{wrong_plans[1].steps}-steps/"
 
 
 def test_lines_for_diffusers_need_a_pipeline_that_holds_the_model(wrong_plans):

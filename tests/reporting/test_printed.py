@@ -91,7 +91,7 @@ def test_the_verdict_comes_first_and_is_that_of_the_commands(wrong_audit, wrong_
         assert plain(plan.verdict) in plain(str(plan))
         assert gv.verdict(measured, plan) == " ".join(spoken(measured, plan))
         assert gv.verdict(measured, plan).startswith(plan.verdict)
-    assert "knows nothing of this data" not in str(wrong_audit) + str(wrong_plans[0])
+    assert "knows nothing about this data" not in str(wrong_audit) + str(wrong_plans[0])
 
 
 @pytest.mark.parametrize(
@@ -101,18 +101,18 @@ def test_of_a_model_that_knows_nothing_nothing_is_certified(clueless, options, t
     plan = clueless.plan(**options)
     plan.save(tmp_path / "plan.json")
     for made in (plan, gv.load_plan(tmp_path / "plan.json")):
-        assert made.verdict.startswith("It is the model: it knows nothing of this data")
+        assert made.verdict.startswith("It is the model: it knows nothing about this data")
         assert "TV at most" not in str(made)
-        assert "certificate none that says anything" in plain(str(made))
+        assert "certificate There is none" in plain(str(made))
         assert made.verdict == gv.verdict(clueless, made)
-        assert ("not of the model" in made.verdict) == (made.calibration is not None)
+        assert ("describe the corrected model" in made.verdict) == (made.calibration is not None)
     assert clueless.calibrated().plan(steps=6).verdict.startswith("It is the model: it knows noth")
 
 
 def test_an_ode_sampler_of_a_model_that_knows_nothing_says_so(law):
     measured = audit(Clueless(), law, levels=33, examples=64, trajectories=32)
     said = measured.plan(steps=4, sampler="ddim").verdict
-    assert said.startswith("It is the model: it knows nothing of this data")
+    assert said.startswith("It is the model: it knows nothing about this data")
 
 
 def test_a_verdict_is_of_a_plan_of_the_same_model(wrong_audit, clueless, exact_plan):

@@ -1,5 +1,6 @@
 import base64
 import io
+import re
 
 import numpy as np
 import pytest
@@ -124,3 +125,17 @@ def test_samples_that_do_not_match_data_are_refused():
         pictures(None, np.array([{}, {}], dtype=object))
     with pytest.raises(InputError, match="samples: must have at least one row"):
         pictures(np.zeros((0, 3)), None)
+
+
+def test_the_top_of_the_page_has_a_row_of_pictures_or_the_first_columns():
+    images = RNG.integers(0, 17, (40, 4, 5)).astype(np.uint8)
+    strip = pictures(images, images[:20]).strip
+    assert (strip.caption, strip.count) == ("samples", 12)
+    whole = decoded(pictures(images, None).grids[0])
+    np.testing.assert_array_equal(decoded(strip)[:, :50], whole[: strip.height, :50])
+    assert pictures(None, images).strip.caption == "data"
+    section = pictures(table(50), table(30))
+    assert section.strip is None
+    assert len(section.lead) == 3
+    idents = [re.search(r'id="([^"]+)-title"', f)[1] for f in (*section.lead, *section.histograms)]
+    assert len({*idents}) == 6

@@ -26,10 +26,10 @@ def test_the_samplers_share_adds_the_ends_of_the_intervals(with_ledger):
 @pytest.mark.parametrize(
     ("disc", "half", "low", "begins"),
     [
-        (2.0, 0.3, 2.5, "It is the model: its score error costs the path at least 2.50 nats"),
-        (2.0, 0.3, 2.0, "Too close to call: the sampler costs 2.10 nats"),
-        (2.0, 0.3, 1.0, "The sampler is the larger known part: it costs 2.10 nats"),
-        (2.0, 0.3, 0.0, "As far as can be seen it is the sampler"),
+        (2.0, 0.3, 2.5, "It is the model: its error is at least 2.50 nats of the path"),
+        (2.0, 0.3, 2.0, "Too close to call: the sampler adds 2.10 nats"),
+        (2.0, 0.3, 1.0, "The sampler is the larger measured error: it adds 2.10 nats"),
+        (2.0, 0.3, 0.0, "The sampler is the larger measured error: it adds 2.10 nats"),
         (0.002, 0.001, 0.0, "Neither stands out"),
     ],
 )
@@ -43,7 +43,7 @@ def test_the_words_follow_equations_1_to_3(with_ledger, disc, half, low, begins)
 
 def test_a_larger_sampler_never_acquits_the_model(with_ledger):
     plan = with_ledger(estimate("init", 0.0, 0.0), estimate("discretisation", 9.0, 1.0), bound(1))
-    assert "at least 1.00 nats, and how much more cannot be known" in plan_verdict(plan)
+    assert "at least 1.00 nats of the path. Data cannot show how much" in plan_verdict(plan)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_a_larger_sampler_never_acquits_the_model(with_ledger):
     [
         (0.1, 0.9, "most of it from the steps"),
         (0.9, 0.1, "most of it from the start"),
-        (0.5, 0.5, "from the start and the steps alike"),
+        (0.5, 0.5, "from the start and the steps equally"),
     ],
 )
 def test_an_exact_denoiser_leaves_the_sampler(with_ledger, init, disc, part):
@@ -67,7 +67,7 @@ def test_an_exact_denoiser_with_enough_steps(with_ledger):
 
 def test_an_unmeasured_sampler_gets_no_verdict(with_ledger):
     plan = with_ledger(Entry("init", None, None, None, "unknown", ""), bound(1))
-    assert "nothing can be said" in plan_verdict(plan)
+    assert "there is no verdict" in plan_verdict(plan)
 
 
 def test_the_certificate_is_the_ends_sum(with_ledger):
@@ -75,7 +75,7 @@ def test_the_certificate_is_the_ends_sum(with_ledger):
     assert "at most 0.0400 nats" in certificate_verdict(plan)
     assert f"at most {tv_from_kl(0.04):.3f}" in certificate_verdict(plan)
     plan = with_ledger(estimate("init", 0.01, 0), estimate("discretisation", 0.02, 0.01), bound(1))
-    assert certificate_verdict(plan).startswith("No total is given")
+    assert certificate_verdict(plan).startswith("There is no total")
 
 
 def test_advice_compares_with_the_cheapest_number_of_steps(with_ledger, exact_plan):
@@ -86,7 +86,7 @@ def test_advice_compares_with_the_cheapest_number_of_steps(with_ledger, exact_pl
     ]
     parts = estimate("init", 0.0, 0), estimate("discretisation", 0.5, 0.1), bound(1)
     plan = with_ledger(*parts, frontier=rows)
-    assert f"takes {n + 3} steps instead of {n}" in advice(plan)
+    assert f"has {n + 3} steps instead of {n}" in advice(plan)
     assert "0.400 to 0.600" in advice(plan)
     rows[0]["standard_error"] = 0.3
     assert advice(with_ledger(*parts, frontier=rows)).startswith("No other number of steps")
@@ -102,5 +102,5 @@ def test_advice_names_the_spacing_when_steps_do_not_explain_the_cost(with_ledger
 def test_an_ode_sampler_is_judged_by_its_distance(exact_plan):
     far = Distance(0.031, 0.02, 0.04, "predicted", 100.0, "")
     plan = dataclasses.replace(exact_plan, distance=far, promised=None)
-    assert "has no cost in nats: with 6 steps its samples end 0.0310" in plan_verdict(plan)
-    assert "Nothing in nats" in certificate_verdict(plan)
+    assert "has no error in nats. With 6 steps its samples end 0.0310" in plan_verdict(plan)
+    assert "no bound in nats" in certificate_verdict(plan)

@@ -59,7 +59,7 @@ def test_a_model_of_its_own_examples_is_found(seed):
     low, _ = audit.known_by_heart().interval()
     assert low > 1.0
     said = by_heart(audit, audit.plan(steps=8))
-    assert said.startswith("It has memorised its training examples")
+    assert said.startswith("It has memorised training examples")
 
 
 def test_two_laws_are_told():
@@ -69,7 +69,7 @@ def test_two_laws_are_told():
     held, _ = parts(rng.normal(0, 1, (600, 5)), 1)
     audit = audited(Line, train, held)
     assert audit.memorised().value < 0
-    said = "Held-out and training data are not of one distribution"
+    said = "Held-out and training data come from different distributions"
     assert another_law(audit.memorised()).startswith(said)
     assert said in gv.verdict(audit, audit.plan(steps=4))
 

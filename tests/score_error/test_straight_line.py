@@ -63,7 +63,7 @@ def test_the_verdict_says_so_whatever_the_plan_avoids(worse):
         said = gv.verdict(worse, plan)
         assert said.startswith("It is the model: it is no better than a Gaussian.")
         assert plan.verdict.startswith("It is the model: it is no better than a Gaussian.")
-        assert "What would help is a better model" in said
+        assert "A better model would help" in said
     assert "This plan avoids the model" in worse.plan(steps=1, calibrate=False).verdict
     assert worse.verdict.startswith("It is the model: it is no better than a Gaussian.")
     assert "This plan is calibrated" in worse.plan(steps=4, calibrate=True).verdict

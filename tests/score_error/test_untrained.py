@@ -92,12 +92,14 @@ def test_the_verdict_is_one_whatever_the_plan():
         assert (plan.calibration is None) == (options.get("calibrate") is False)
         said = spoken(audit, plan)
         assert said[0] == headline(audit, plan)
-        assert said[0].startswith("It is the model: it knows nothing of this data")
-        assert ("its numbers are of the correction" in said[0]) == (plan.calibration is not None)
-        assert "no other grid, number of steps or calibration makes up" in said[1]
-        reason = "no number of steps mends" if "steps" not in options else ""
+        assert said[0].startswith("It is the model: it knows nothing about this data")
+        assert ("its numbers describe the corrected model" in said[0]) == (
+            plan.calibration is not None
+        )
+        assert "No grid, number of steps or calibration replaces that" in said[2]
+        reason = "no number of steps repairs" if "steps" not in options else ""
         if plan.calibration is not None:
-            reason = "calibrated, since this model knows nothing"
+            reason = "calibrated, because this model knows nothing"
         assert reason in plan.why
 
 
@@ -186,5 +188,5 @@ def test_random_weights_of_a_pipeline_are_told_apart(pictures, kind, clip, blank
     scheduler = schedulers.DDPMScheduler(prediction_type=kind, clip_sample=clip)
     audit = gv.audit(pipeline(scheduler, blank), pictures, levels=17, draws=1)
     assert audit.untrained() is not None
-    assert audit_spoken(audit)[0].startswith("It is the model: it knows nothing of this data")
-    assert ("clipping it" in audit_spoken(audit)[0]) == clip
+    assert audit_spoken(audit)[0].startswith("It is the model: it knows nothing about this data")
+    assert ("and clipping" in audit_spoken(audit)[0]) == clip

@@ -13,13 +13,14 @@ import pytest
 
 import girsanov as gv
 from girsanov import workflow
+from girsanov.cli import console
 from girsanov.cli.main import run
 from girsanov.data.origin import read_origin
 from girsanov.train.loop import Trainer
 from girsanov.workflow import digits_demo as room
 from girsanov.workflow.digits_demo import FILES
 
-QUICK = {"minutes": 0.02, "network": "mlp"}
+QUICK = {"steps": 60, "network": "mlp"}
 FEW = {"levels": 9, "draws": 1}
 pytest.importorskip("sklearn")
 
@@ -121,10 +122,23 @@ def test_it_refuses_a_folder_with_other_things(tmp_path):
 
 
 def test_a_mistake_leaves_no_folder_behind(tmp_path):
-    for options in ({"minutes": -1}, {"network": "cnn"}, {"seed": -1}):
+    for options in ({"steps": 0}, {"network": "cnn"}, {"seed": -1}):
         with pytest.raises(gv.InputError):
             run_demo(tmp_path / "new", **options)
     assert not (tmp_path / "new").exists()
+
+
+def test_a_log_has_a_line_now_and_then(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(console, "SECONDS", 0.0)
+    options = ["--steps", "30", "--network", "mlp", "--json"]
+    assert run(["demo", "--out", str(tmp_path / "logged"), *options]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    said = re.compile(r"(\w+): (\d+) of (\d+) \((\d+) %\), \d+ s so far, about \d+ s left")
+    told = [said.fullmatch(line) for line in lines]
+    assert all(told), lines
+    assert {one[1] for one in told} >= {"fit", "audit"}
+    first = told[0]
+    assert int(first[4]) == round(100 * int(first[2]) / int(first[3]))
 
 
 def test_its_stages_are_reported(done, bars):

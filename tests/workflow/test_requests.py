@@ -35,7 +35,7 @@ FULL = [
     workflow.CompareRequest("s.npy", "x.npy", by=["mmd", "sliced-w2"], model="model", rows=50),
     workflow.ReportRequest(["a.json", "b.json"], plan="p.json", samples="s.npy", figures="f"),
     workflow.ExportRequest("p.json", pipeline="pipe", out="l.json", to="sigmas", any_model=True),
-    workflow.DemoRequest(out="my demo", minutes=0.5),
+    workflow.DemoRequest(out="my demo", steps=50),
     workflow.LikelihoodRequest("audit.json", plan="plan.json"),
     workflow.CheckpointsRequest(["a", "b"], data="x.npy", examples=64, train_data="t.npy",
                                 page="p.html", drop=["id"]),

@@ -22,29 +22,38 @@ if TYPE_CHECKING:
 @command(
     workflow.AuditRequest,
     model=MODEL,
-    data=f"Held-out data: {DATA_HELP}, or law.json.",
-    train_data="Training data, to measure memorisation.",
-    examples=Option(min=1, help="Use only so many examples."),
-    levels=Option(min=2, help="Noise levels to measure (default 65)."),
-    draws=Option(min=1, help="Noise paths per example."),
-    trajectories=Option(min=0, help="Of the teacher, to plan ddim, heun, dpmpp-2m on; 256 do."),
-    flow=Option(min=0, help="Calls a level and example for steps along the flow (2)."),
-    calls=Option(min=1, help="Spend at most so many network calls, of all models."),
-    half_width="Know what a plan costs to this share of it (0.03: 3 %), by few calls.",
-    steps=Option(min=1, help="Of the plan of --half-width (default: the best number)."),
-    quick=Option(
-        "--quick", help="A first verdict by some 2,600 network calls, and how sure it is."
+    data=f"Held-out data: {DATA_HELP}; or a known distribution, law.json (for tests).",
+    train_data="The training data, to measure memorisation. A model of `fit` finds its own.",
+    examples=Option(min=1, help="Use only so many examples (default: all)."),
+    levels=Option(min=2, help="How many noise levels to measure (default 65)."),
+    draws=Option(min=1, help="How many noise paths to draw per example."),
+    trajectories=Option(
+        min=0,
+        help="Also follow so many accurate ODE solutions. They are needed to plan ddim, heun or "
+        "dpmpp-2m; 256 are enough.",
     ),
-    guidance="Weight of classifier-free guidance, for pipelines; 1 is none.",
-    reference="A better model, for a higher bound on MODEL's error.",
-    batch_size=Option(min=1, help="Examples a network call (default: up to 512)."),
+    flow=Option(
+        min=0,
+        help="Network calls per level and example that price steps along the flow (default 2).",
+    ),
+    calls=Option(min=1, help="Spend at most so many network calls in all."),
+    half_width="Measure until the cost of a plan is known to this share of itself (0.03: 3 %).",
+    steps=Option(
+        min=1, help="The number of steps that --half-width is for (default: the best number)."
+    ),
+    quick=Option(
+        "--quick", help="Give a first verdict by some 2,600 network calls, and how sure it is."
+    ),
+    guidance="The weight of a pipeline's classifier-free guidance; 1 is none.",
+    reference="A better model, which gives a higher bound on MODEL's error.",
+    batch_size=Option(min=1, help="Examples per network call (default: up to 512)."),
     precision=PRECISION,
 )
 def audit(request: workflow.AuditRequest, *, json: AsJson = False) -> None:
-    """Measure MODEL on held-out data in one pass, from which everything else is computed.
+    """Measure MODEL on held-out data. Everything else is computed from this one pass.
 
-    Given the file that MODEL was fitted on, only the share kept back is used. With --precision,
-    MODEL is called in float32 as well, and the audit says what the rounding costs in nats.
+    If you give the file that MODEL was fitted on, only the share that `fit` kept back is used.
+    With --precision, MODEL also runs in float32, and the audit says what the rounding costs.
     """
     with console.going_on(request.out), console.progress("audit") as tick:
         audited = workflow.audit(request, progress=tick)
@@ -65,7 +74,7 @@ def audit(request: workflow.AuditRequest, *, json: AsJson = False) -> None:
 def _along_flow(audit: Audit) -> str:
     """Return what was spent on steps along the flow, in words."""
     calls = audit.facts.flow_calls
-    return f", and {plural(calls, 'call')} for steps along the flow" if calls else ""
+    return f" and {plural(calls, 'call')} for steps along the flow" if calls else ""
 
 
 def _print(audit: Audit) -> None:
@@ -77,13 +86,13 @@ def _print(audit: Audit) -> None:
     terminal = console.console_of()
     paths = facts.trajectories
     again, inside = facts.training_examples, facts.levels_between
-    seen = f", and {plural(again, 'training example')} once for memorisation" if again else ""
-    seen += f", and {plural(paths, 'trajectory')} of the teacher" if paths else ""
+    seen = f", and {plural(again, 'training example')} for memorisation" if again else ""
+    seen += f", and {plural(paths, 'accurate ODE solution')}" if paths else ""
     counts = ((facts.examples, "example"), (facts.draws, "draw"))
     spent = " x ".join(plural(*one) for one in (*counts, (len(audit.levels), "level")))
     spent += f" and {inside} between them" if inside else ""
     if audit.curve.exact:
-        spent = f"the law knows its curve, at {plural(len(audit.levels), 'level')}"
+        spent = f"the curve is known exactly, at {plural(len(audit.levels), 'level')}"
     terminal.print(
         f"{spent}{seen}: {plural(facts.calls, 'network call')}"
         f"{_along_flow(audit)} in {facts.seconds:.1f} s"
@@ -97,7 +106,7 @@ def _print(audit: Audit) -> None:
             f"relative standard error of the curve {100 * relative:.1f} % (median over levels)"
         )
     if facts.without_neighbours:
-        why = f"{facts.without_neighbours}: no bound is made of what they say by themselves"
+        why = f"{facts.without_neighbours}, so they are not used to bound the model’s error"
         terminal.print(f"[yellow]training or other examples: {why}[/]")
     rounding = audit.rounding()
     if rounding is not None and facts.arithmetic is not None:
@@ -112,12 +121,12 @@ def _print(audit: Audit) -> None:
         own = audit.known_by_heart() or memorised
         words = "memorisation" if low > 0 else "no memorisation was found"
         if low > 0 >= own.interval()[0]:
-            words = "no more than few examples and rare values make of a straight line as well"
+            words = "but a straight line shows as much, from few examples and rare values"
         words = another_law(memorised) or words
         terminal.print(
-            f"on held-out examples the error is {memorised.value:.3g} nats more than on training "
-            f"ones (95 % interval {low:.3g} to {high:.3g}): {words}, down to noise "
-            f"{audit.levels[-1] ** -0.5:.3g}"
+            f"the error on held-out examples is {memorised.value:.3g} nats higher than on "
+            f"training ones (95 % interval {low:.3g} to {high:.3g}, down to noise "
+            f"{audit.levels[-1] ** -0.5:.3g}): {words}"
         )
     if facts.vae is not None:
         lost = facts.vae

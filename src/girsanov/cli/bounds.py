@@ -8,77 +8,85 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import console
-from .options import AsJson, app
+from .options import AsJson, plain_command
 
 if TYPE_CHECKING:
     from ..paper.beside_audit import Asked
 
 PAPERS = (
-    "chen2023, conforti2025, strasman2024, benton2024, own, chen-lee-lu2022 or li-yan2024: one of "
-    "them alone"
+    "Show one of them alone: chen2023, conforti2025, strasman2024, benton2024, own, "
+    "chen-lee-lu2022 or li-yan2024"
 )
 Audited = Annotated[
     Path | None,
     typer.Option(
-        help="What `girsanov audit` wrote: what it measured bounds the steps, and its plan stands "
-        "beside them."
+        help="The audit, a file of `girsanov audit`. What it measured bounds the steps, and its "
+        "plan is shown beside them."
     ),
 ]
 Stop = Annotated[
     float | None,
     typer.Option(
-        help="Stop early: W2 from there to the data, at most (default: where the audit's plan "
+        help="Stop early, at most this W2 distance from the data (default: where the audit's plan "
         "stops)."
     ),
 ]
 Balls = Annotated[
     list[str] | None,
-    typer.Option(help="R:N, N balls of radius R hold the data (may be repeated)."),
+    typer.Option(
+        help="R:N says that N balls of radius R hold the data. Repeat it for more radii."
+    ),
 ]
 Drawings = Annotated[
-    Path | None, typer.Option(help="A folder for bounds.html: steps against TV, and against d.")
+    Path | None,
+    typer.Option(help="The folder for bounds.html, with steps against TV and against dimension."),
 ]
 
 
-@app.command()
+@plain_command
 def bounds(
     tv: Annotated[
         float | None,
         typer.Option(
-            help="Total variation to promise, in (0, 1) (default: what the audit's plan does)."
+            help="The total variation to promise, in (0, 1) (default: what the audit's plan does)."
         ),
     ] = None,
     dimension: Annotated[
-        int | None, typer.Option(min=1, help="Numbers in an example (default: the audit's).")
+        int | None,
+        typer.Option(min=1, help="How many numbers an example has (default: the audit's)."),
     ] = None,
     second_moment: Annotated[
         float | None,
-        typer.Option(help="E|x0|^2 of the data, or more (default: the audit's, standardised)."),
+        typer.Option(help="The data's E|x0|^2, or more (default: the audit's, standardised)."),
     ] = None,
     lipschitz: Annotated[
-        float | None, typer.Option(help="L of the score, at all times (Assumption 1).")
+        float | None,
+        typer.Option(help="The Lipschitz constant of the score at all times (Assumption 1)."),
     ] = None,
-    radius: Annotated[float | None, typer.Option(help="R with |x0| <= R.")] = None,
+    radius: Annotated[
+        float | None, typer.Option(help="The radius R of the data: |x0| <= R.")
+    ] = None,
     points: Annotated[
-        int | None, typer.Option(help="How many points hold all the mass: a finite data set.")
+        int | None,
+        typer.Option(help="The number of points that hold all the mass, for a finite data set."),
     ] = None,
     covering: Balls = None,
     intrinsic: Annotated[
-        int | None, typer.Option(help="Intrinsic dimension, for Li and Yan's rate.")
+        int | None, typer.Option(help="The intrinsic dimension, for Li and Yan's rate.")
     ] = None,
     w2: Stop = None,
     score_error: Annotated[
-        float, typer.Option(help="Root mean square error of the score, at every step.")
+        float, typer.Option(help="The root mean square error of the score at every step.")
     ] = 0.0,
     paper: Annotated[str | None, typer.Option(help=PAPERS + ".")] = None,
     audit: Audited = None,
     figures: Drawings = None,
     json: AsJson = False,
 ) -> None:
-    """Say how many steps each theorem asks for: all constants explicit, before any measurement.
+    """Show how many steps each theorem asks for, with all constants, before any measurement.
 
-    A law noised for a short time is the target when --w2 is given, else the data themselves. An
-    --audit alone is enough: the theorems are asked for what its own plan promises.
+    With --w2 the target is the data noised for a short time, and otherwise the data themselves.
+    An --audit alone is enough: the theorems then get the target that its own plan promises.
     """
     from ..audited import load_audit
     from ..paper.beside_audit import ask_theorems, facts_beside, radius_hint

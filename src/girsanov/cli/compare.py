@@ -19,18 +19,21 @@ if TYPE_CHECKING:
 
 @command(
     workflow.CompareRequest,
-    samples=Argument(help="What `girsanov sample` wrote, or any data."),
-    data=Argument(help=f"Data to compare with: {DATA_HELP}, or law.json."),
-    by=f"{one_of(MEASURES)} (may be repeated; default: all that can be had).",
-    features="builtin, or a .npz with features of all samples and all data.",
-    model="Of the data this MODEL was fitted on, use the part kept back.",
-    train_data="Training data, to look for memorisation.",
-    target="Column of a table to predict, learnt from samples and from real rows.",
-    out="A .json to keep the comparison in, for `girsanov report --comparison`.",
-    rows=Option(min=1, help="Use at most so many rows of each."),
+    samples=Argument(help="The samples: a file of `girsanov sample`, or any data."),
+    data=Argument(
+        help=f"The data to compare with: {DATA_HELP}; or a known distribution, law.json (for "
+        "tests)."
+    ),
+    by=f"The measure: {one_of(MEASURES)}. Repeat it for more (default: all that can be had).",
+    features="builtin, or a .npz file with your own features of all samples and all data.",
+    model="The model. Of the data it was fitted on, only the part kept back is used.",
+    train_data="The training data, to look for memorisation.",
+    target="The column of a table to predict, learnt from samples and from real rows.",
+    out="The .json file to keep the comparison in, for `girsanov report --comparison`.",
+    rows=Option(min=1, help="Use at most so many rows of each side."),
 )
 def compare(request: workflow.CompareRequest, *, json: AsJson = False) -> None:
-    """Say how close SAMPLES are to DATA, each measure with its interval and its floor.
+    """Show how close SAMPLES are to DATA, with an interval and a floor for each measure.
 
     The floor is the same of real rows: of two halves of DATA, and of tables of training rows where
     they are known (--model, --train-data). Of tables it says which columns and pairs are off.

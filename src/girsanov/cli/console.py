@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -21,32 +22,63 @@ def console_of(stderr: bool = False) -> Any:
     return Console(stderr=stderr, highlight=False)
 
 
+SECONDS = 10.0  # between two lines about progress
+
+
 @contextmanager
 def progress(name: str) -> Iterator[Progress]:
-    """Yield a callback (done, total) that draws a bar on stderr when that is a terminal."""
+    """Yield a callback (done, total): a bar on a terminal, else a line now and then on stderr."""
     with stages() as stage:
         yield stage(name)
 
 
 @contextmanager
 def stages() -> Iterator[Callable[[str], Progress]]:
-    """Yield a function that opens a named bar and returns its callback."""
+    """Yield a function that opens a named bar and returns its callback.
+
+    Where stderr is no terminal, as in a log, a line every ten seconds takes the place of the bar.
+    """
     from rich import progress as bars
 
     console = console_of(stderr=True)
+    if not console.is_terminal:
+        yield _lines
+        return
     columns = (
         bars.TextColumn("{task.description:10s}"), bars.BarColumn(),
         bars.TextColumn("{task.percentage:3.0f} %"), bars.TimeElapsedColumn(),
         bars.TextColumn("left"), bars.TimeRemainingColumn(),
     )  # fmt: skip
-    hidden = not (console.is_terminal and is_first())
-    with bars.Progress(*columns, console=console, disable=hidden) as shown:
+    with bars.Progress(*columns, console=console, disable=not is_first()) as shown:
 
         def stage(name: str) -> Any:
             task = shown.add_task(name, total=None)
             return lambda done, total: shown.update(task, completed=done, total=total)
 
         yield stage
+
+
+def _lines(name: str) -> Progress:
+    """Return a callback that says how far a stage is, and how long the rest will take."""
+    start = last = time.monotonic()
+    first: tuple[float, int] | None = None  # what came before says nothing of how fast it goes
+
+    def tell(done: int, total: int) -> None:
+        nonlocal first, last
+        now = time.monotonic()
+        if first is None:
+            first = now, done
+        begun, before = first
+        if now - last < SECONDS or not before < done < total:
+            return
+        last = now
+        left = (now - begun) * (total - done) / (done - before)
+        aside(
+            f"{name}: {done} of {total} ({100 * done / total:.0f} %), "
+            f"{now - start:.0f} s so far, about {left:.0f} s left"
+        )
+
+    return tell
 
 
 def result(

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import typer
+from typer import Option
 
 from .. import workflow
 from . import console
-from .options import AsJson, app, command
+from .options import AsJson, command, plain_command
 from .print_plan import print_plan
 
 
 @command(
     workflow.DemoRequest,
-    out="Folder for everything it makes.",
-    minutes="Training time.",
-    network="auto, mlp, conv or unet.",
+    out="The folder for everything the demo makes.",
+    steps=Option(
+        min=1,
+        help=(
+            "How many training steps. They are the same on every machine, so the numbers are too."
+        ),
+    ),
+    network="The network: auto, mlp, conv or unet.",
 )
 def demo(request: workflow.DemoRequest, *, json: AsJson = False) -> None:
-    """Do all of it on scikit-learn's digits: fit, audit, plan, sample, report.
+    """Run everything on scikit-learn's digits: fit, audit, plan, sample, report.
 
-    Run again with the same options, it goes on where it was stopped.
+    If you stop it, run it again with the same options and it goes on.
     """
     with console.stages() as stage:
         done = workflow.demo(request, stage=stage)
-    from ..ledger.verdict import plan_verdict
 
     def view() -> None:
         print_plan(done.plan)
@@ -32,12 +37,12 @@ def demo(request: workflow.DemoRequest, *, json: AsJson = False) -> None:
         for name, path in done.files.items():
             terminal.print(f"{name:8s} {path}", soft_wrap=True, markup=False)
 
-    console.result(json, done.to_json(), view, [plan_verdict(done.plan)])
+    console.result(json, done.to_json(), view, done.verdict)
 
 
-@app.command()
+@plain_command
 def doctor(json: AsJson = False) -> None:
-    """Say what is installed and what is wrong with it; exit 1 if something is."""
+    """Check the installation. The exit code is 1 if something is broken."""
     findings = workflow.doctor()
 
     def view() -> None:

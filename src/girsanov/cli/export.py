@@ -18,18 +18,19 @@ if TYPE_CHECKING:
 
 @command(
     workflow.ExportRequest,
-    plan=Argument(help="What `girsanov plan` wrote."),
-    pipeline="The pipeline's folder.",
-    out="A new folder, or a .json file for a list.",
-    to="diffusers, timesteps, sigmas or eta.",
-    audit="The plan's audit, where it does not lie beside the plan.",
+    plan=Argument(help="The plan: a file of `girsanov plan`."),
+    pipeline="The folder of the diffusers pipeline.",
+    out="The new folder to write, or a .json file for a list.",
+    to="What to write: diffusers (a pipeline folder), timesteps, sigmas or eta.",
+    audit="The plan's audit, if it does not lie beside the plan.",
 )
 def export(request: workflow.ExportRequest, *, json: AsJson = False) -> None:
-    """Put a plan back into diffusers: a ready pipeline folder, or a list for another sampler.
+    """Put a plan back into diffusers: as a ready pipeline folder, or as a list for other samplers.
 
-    The folder runs the best grid for any number of steps when the audit lies beside the plan. A
-    list is planned again from the audit, for a sampler that starts from bare noise; eta says how
-    DDIM, k-diffusion and EDM come nearest to a plan of euler-ancestral, and what that costs.
+    If the audit lies beside the plan, the folder runs the best grid for any number of steps. A
+    list is planned again from the audit, because other samplers start from bare noise. With
+    --to eta you learn how DDIM, k-diffusion and EDM come closest to an euler-ancestral plan, and
+    what the difference costs.
     """
     exported = workflow.export(request)
 

@@ -23,26 +23,26 @@ PICTURE_AXES = 3  # [C, H, W]
 
 @command(
     workflow.FitRequest,
-    data=Argument(help=f"Training data: {DATA_HELP}."),
-    out="A new folder: a model is never replaced.",
-    minutes="Train for so long (default 3).",
-    steps=Option(min=1, help="Or for so many steps."),
-    held_out="Share kept back for the audit; 0: none.",
+    data=Argument(help=f"The training data: {DATA_HELP}."),
+    out="The new folder for the model. A model is never replaced.",
+    minutes="Train for so many minutes (default 3).",
+    steps=Option(min=1, help="Or train for so many steps."),
+    held_out="The share of the data to keep back for the audit (0 keeps none).",
     conditional=Option("--conditional", help="Learn the classes that come with the data."),
-    only="Or a column to keep, beside the labels, of no others (may be repeated).",
-    series=Option("--series", help="Rows of numbers ([n, L], [n, C, L]) are series."),
-    network="auto, mlp, columns, conv or unet.",
-    width=Option(min=8, help="Of the network's finest level."),
-    process="vp, or cld: learn on positions and velocities.",
-    objective="edm or ledger.",
-    batch_size=Option(min=1, help="Examples a step."),
-    precision="Of matrix products in the network: float32 or bfloat16.",
-    resume=Option("--resume", help="Go on with the run in --out."),
+    only="Or a column to keep; all others are left out, except the labels. Repeat it for more.",
+    series=Option("--series", help="Read rows of numbers ([n, L], [n, C, L]) as series."),
+    network="The network: auto, mlp, columns (tables), conv or unet.",
+    width=Option(min=8, help="The width of the network's finest level."),
+    process="vp, or cld to learn on positions and velocities.",
+    objective="The training objective: edm (best looks) or ledger (fewest nats).",
+    batch_size=Option(min=1, help="Examples per step."),
+    precision="Precision of the network's matrix products: float32 or bfloat16.",
+    resume=Option("--resume", help="Go on with the stopped run in --out."),
 )
 def fit(request: workflow.FitRequest, *, json: AsJson = False) -> None:
-    """Train a denoiser on DATA; a share is kept back, and `girsanov audit` will find it.
+    """Train a denoiser on DATA. A share is kept back, and `girsanov audit` finds it.
 
-    Labels are learnt with --conditional or --labels, and are left aside otherwise.
+    Labels are learnt with --conditional or --labels. Otherwise they are ignored.
     """
     try:
         with console.progress("fit") as tick:
@@ -98,6 +98,6 @@ def _advice(run: Json) -> str:
     elif run.get("out_of_time"):
         advice = "give it more --minutes"
     else:
-        advice = "more steps teach it nothing; more examples or another --network might"
+        advice = "more steps do not help; more examples or another --network might"
     ids = any(LIKE_AN_ID in str(note) for note in run.get("notes") or ())
     return advice + ("; leave out the columns that look like ids" if ids else "")

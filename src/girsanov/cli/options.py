@@ -26,47 +26,69 @@ def one_of(names: Iterable[str]) -> str:
     return f"{', '.join(others)} or {last}"
 
 
-app = typer.Typer(name="girsanov", add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(name="girsanov", pretty_exceptions_enable=False)
+
+WHAT, HOW_MUCH, OUTPUT, EXPERT = "What", "How much", "Output", "Expert"
+PANELS = {  # of options by the names of their fields; all others are for experts
+    WHAT: "model data given train_data samples plan audit pipeline labels conditional drop only label "
+    "by candidates reference to features guidance sampler target comparison other series",
+    HOW_MUCH: "minutes steps held_out examples levels draws trajectories flow calls half_width "
+    "count rows kl tv distance quick",
+    OUTPUT: "out page figures as_drawn resume force json frontier verbose",
+}
 
 DATA_FILES = ", ".join(FORMATS)
 DATA_HELP = (
-    f"{DATA_FILES}, a folder of images, {' or '.join(suffixes(folders=True))} files, or digits"
+    f"{DATA_FILES}, a folder of images, a folder of {' or '.join(suffixes(folders=True))} files, "
+    "or the word digits"
 )
 # "digits", hub:... and names of columns are no paths
 TEXTS = ("data", "given", "model", "other", "reference", "samples", "train_data")
-Seed = Annotated[int, Option(min=0, max=2**63 - 1, help="Seed of all randomness.")]
-AsJson = Annotated[bool, Option("--json", help="Print one JSON object on stdout.")]
+Seed = Annotated[
+    int,
+    Option(
+        min=0, max=2**63 - 1, rich_help_panel=EXPERT,
+        help="Seed of all randomness. The same seed gives the same result.",
+    ),
+]  # fmt: skip
+AsJson = Annotated[
+    bool,
+    Option("--json", rich_help_panel=OUTPUT, help="Print one JSON object instead of text."),
+]
 Force = Annotated[
     bool,
     Option(
         "--force",
-        help="Replace the output, whatever it is. Without it audits, samples and plans of --by, "
-        "which cost network calls, are never replaced; plans and pages replace their own kind. "
-        "`plan` also plans from an audit that cannot tell.",
+        rich_help_panel=OUTPUT,
+        help="Replace the output, whatever it is. Without --force, audits, samples and plans made "
+        "with --by are never replaced, because they cost network calls. Plans and pages replace "
+        "their own kind. `plan --force` also plans from an audit that cannot tell.",
     ),
 ]
 MODEL = Argument(
-    help="A model folder, a diffusers pipeline (its folder, or hub:owner/name), a law in a .json "
-    "file, or [--network] FILE.py:function, your own code, which is run and returns a denoiser."
+    help="The model: a folder that `girsanov fit` wrote, a diffusers pipeline (its folder, or "
+    "hub:owner/name), a known distribution in a .json file (for tests), or [--network] "
+    "FILE.py:function, your own code, which is run and returns a denoiser."
 )
-PRECISION = "Of matrix products in the network: float32, bfloat16 or float16."
+PRECISION = "Precision of the network's matrix products: float32, bfloat16 or float16."
 Words = ParameterInfo | str  # of an option; a text is its help
 SHARED: dict[str, Words] = {  # of fields that a command says nothing else of
-    "out": "Where to write.",
-    "labels": "Column (or array of a .npz) that holds the classes.",
+    "out": "The file to write.",
+    "labels": "The column (or the array of a .npz) that holds the classes.",
     "given": (
         "What x is given: columns of a table (a,b; may be repeated), or a file with as many rows."
     ),
     "class_order": (
-        "Which class of a pipeline without class names a folder (or label) of digits is: "
-        "number (default), or text: 0, 1, 10, 11, 2, ..., as image-folder loaders sort them."
+        "How folders (or labels) named by digits map to the classes of a pipeline without class "
+        "names: number (default), or text, which is the order 0, 1, 10, 11, 2, ... of "
+        "image-folder loaders."
     ),
-    "drop": "A column of a table to leave out (may be repeated); a model remembers.",
-    "decimal": "The mark before decimals, . or , where a column such as 1,234 may mean either.",
-    "dates": "day-first or month-first, where a column such as 3/1/2024 may mean either.",
-    "device": "cpu, cuda, cuda:1, ... (default: a GPU if there is one).",
-    "compile": Option("--compile", help="Compile the network (torch.compile)."),
-    "any_model": Option("--any-model", help="Use a plan of another model."),
+    "drop": "A column of a table to leave out. Repeat it for more; the model remembers them.",
+    "decimal": "The decimal mark, . or , for columns where 1,234 could mean either.",
+    "dates": "day-first or month-first, for columns where 3/1/2024 could mean either.",
+    "device": "The device: cpu, cuda, cuda:1, ... (default: a GPU if there is one).",
+    "compile": Option("--compile", help="Compile the network with torch.compile."),
+    "any_model": Option("--any-model", help="Allow a plan that was made for another model."),
     "seed": get_args(Seed)[1],
     "force": get_args(Force)[1],
 }
@@ -93,13 +115,17 @@ def command(request: type[Request], **options: Words) -> Callable[[Command], Com
 
         def call(**given: Any) -> None:
             wanted = {name: given.pop(name) for name in names}
-            _say_code(wanted)
-            run(request(**{n: v for n, v in wanted.items() if v is not None}), **given)
+            made = request(**{n: v for n, v in wanted.items() if v is not None})
+            # what is wrong by its words alone is said before torch is imported
+            from ..workflow.shared.early import check_early
 
-        signature = inspect.Signature([*asked[:at], *own[:-1], *asked[at:], *own[-1:]])
-        call.__signature__ = signature  # type: ignore[attr-defined]
-        call.__doc__ = run.__doc__
-        app.command(run.__name__)(call)
+            check_early(made)
+            _say_code(wanted)
+            run(made, **given)
+
+        ordered = sorted([*asked[:at], *own[:-1], *asked[at:], *own[-1:]], key=_place)
+        call.__signature__ = inspect.Signature(ordered)  # type: ignore[attr-defined]
+        app.command(run.__name__, help=help_of(run))(call)
         return run
 
     return register
@@ -121,10 +147,37 @@ def _parameter(field: Field[Any], hint: Any, option: Words) -> inspect.Parameter
     several = field.default == ()
     default = inspect.Parameter.empty if field.default is MISSING else field.default
     kind = _kind(field.name, hint) | None if several else _kind(field.name, hint)
+    info = Option(help=option) if isinstance(option, str) else option
+    if field.kw_only:
+        info.rich_help_panel = panel_of(field.name)
     return inspect.Parameter(
         field.name, inspect.Parameter.KEYWORD_ONLY, default=None if several else default,
-        annotation=Annotated[kind, Option(help=option) if isinstance(option, str) else option],
+        annotation=Annotated[kind, info],
     )  # fmt: skip
+
+
+def help_of(run: Command) -> str:
+    """Return the docstring of a command with one line a paragraph, which terminals then wrap."""
+    paragraphs = inspect.cleandoc(run.__doc__ or "").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
+def plain_command(run: Command) -> Command:
+    """Make a command of a function whose parameters are options as they stand."""
+    app.command(run.__name__, help=help_of(run))(run)
+    return run
+
+
+def _place(parameter: inspect.Parameter) -> int:
+    """Return where an option stands in `--help`: arguments first, then panel by panel."""
+    info = parameter.annotation.__metadata__[0]
+    panel = getattr(info, "rich_help_panel", None)
+    return 0 if panel is None else 1 + [*PANELS, EXPERT].index(panel)
+
+
+def panel_of(name: str) -> str:
+    """Return the panel of `--help` in which the option of a field stands."""
+    return next((panel for panel, names in PANELS.items() if name in names.split()), EXPERT)
 
 
 def _kind(name: str, hint: Any) -> Any:
@@ -153,6 +206,9 @@ def _top(
         bool, Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Measure what limits a diffusion model, plan its sampling, draw samples, report."""
+    """Is it your model or your sampler? Measure both, plan the steps, draw samples, report.
+
+    Start with `girsanov demo`, or with `girsanov fit DATA --out model`.
+    """
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())

@@ -15,62 +15,73 @@ from typer import Argument, Option
 from .. import workflow
 from . import console
 from .nexts import after_plan
-from .options import AsJson, command
+from .options import OUTPUT, AsJson, command
 from .print_plan import print_plan
 
-MORE = "(--verbose prints the levels, the ledger's notes and the certificate level by level)"
-Frontier = Annotated[bool, Option("--frontier", help="Print what every number of steps costs.")]
+MORE = "(--verbose prints all levels, notes and certificates)"
+Frontier = Annotated[
+    bool,
+    Option("--frontier", rich_help_panel=OUTPUT, help="Print what every number of steps costs."),
+]
 Verbose = Annotated[
-    bool, Option("--verbose", help="Print levels, notes and every level's certificate.")
+    bool,
+    Option(
+        "--verbose",
+        rich_help_panel=OUTPUT,
+        help="Print all noise levels, the notes of the ledger and every level's certificate.",
+    ),
 ]
 
 
 @command(
     workflow.PlanRequest,
-    audit=Argument(help="What `girsanov audit` wrote."),
-    steps=Option(min=1, help="Network calls a sample may cost."),
-    kl="Or nats the sampler may add.",
-    tv="Or total variation it may add.",
-    distance="Or distance of an ODE sampler to its teacher (standardised).",
-    sampler=(
-        "mixed (default where the audit followed the flow), analytic-dpm (default elsewhere), "
-        "euler-ancestral, dpm2-ancestral, ddpm, ei-score or ei-relative; or, after audit "
-        "--trajectories, the ODE samplers ddim, heun or dpmpp-2m."
+    audit=Argument(help="The audit: a file of `girsanov audit`."),
+    steps=Option(min=1, help="Plan so many network calls per sample (default: the best number)."),
+    kl="Or take the fewest steps that add at most so many nats.",
+    tv="Or the fewest steps that add at most so much total variation.",
+    distance=(
+        "Or, for an ODE sampler, the fewest steps that stay so close to an accurate solution."
     ),
-    process="Sample as vp or cld (default: as the model was trained).",
-    covariance="scalar, coordinate, pca, dct or full (analytic-dpm only).",
+    sampler=(
+        "The sampler: mixed (the default if the audit followed the flow), analytic-dpm (the "
+        "default otherwise), euler-ancestral, dpm2-ancestral, ddpm, ei-score or ei-relative; or, "
+        "after `audit --trajectories`, the ODE samplers ddim, heun and dpmpp-2m."
+    ),
+    process="The process to sample: vp or cld (default: as the model was trained).",
+    covariance="The covariance of analytic-dpm: scalar, coordinate, pca, dct or full.",
     start=(
-        "class (default of models with classes, which then start each from its own moments), "
-        "gaussian (of all the data), mean or standard."
+        "How to start: class (default for models with classes; each starts from its own moments), "
+        "gaussian (the moments of all the data), mean or standard."
     ),
     last=(
-        "draw (default of vectors and tables), denoise (of pictures, and of other samplers "
-        "than analytic-dpm) or sample: how the last step ends."
+        "How the last step ends: draw (default for vectors and tables), denoise (default for "
+        "pictures and for samplers other than analytic-dpm) or sample."
     ),
-    resolution="Noise level at which to stop (standardised units).",
-    w2="Or the W2 distance that stopping there may leave.",
-    among="An SNR to choose from (repeat it; only these).",
-    keep="An SNR that must be visited (may be repeated).",
-    widest="The most log-SNR between two levels.",
+    resolution="The noise level at which to stop, in standardised units.",
+    w2="Or stop where at most this W2 distance to the data is left.",
+    among="Choose only from these SNRs. Repeat it.",
+    keep="Always visit this SNR. Repeat it for more.",
+    widest="Allow at most this much log-SNR between two levels.",
     weight=(
-        "0: the fewest nats (default with --kl and --tv, and of vectors and tables); 1: nats at "
-        "noise that hides more of the data count more (default of pictures: they look better)."
+        "0 plans the fewest nats (default with --kl and --tv, and for vectors and tables). 1 "
+        "counts nats more where noise hides more of the data (default for pictures: it looks "
+        "better)."
     ),
     calibrate=Option(
         "--calibrate/--no-calibrate",
-        help="Correct the model as the audited examples advise (default: where it is broken).",
+        help="Correct the model as the audited examples advise (default: if it is broken).",
     ),
-    by="Let samples decide: sliced-w2, gaussian-w2, mmd or frechet.",
+    by="Let samples decide, by sliced-w2, gaussian-w2, mmd or frechet.",
     model=(
-        "The model: to match the noise to the data's spread, measure an ODE sampler's distance, "
-        "or draw with --by."
+        "The model. It is needed to draw samples with --by, to match the noise to the data's "
+        "spread, and to measure an ODE sampler's distance."
     ),
-    data="With --by: held-out data to compare them with.",
-    candidates="With --by: a sampler to try (may be repeated).",
+    data="With --by: the held-out data to compare samples with.",
+    candidates="With --by: a sampler to try. Repeat it for more.",
     calls=Option(
         min=1,
-        help="With --by: network calls to spend (default 200000). At least 40 samples of each of "
-        "4 candidates, 60 of each of 6, about 85 of each of 13, times the steps of a sample.",
+        help="With --by: the network calls to spend (default 200000). The least is about 40 "
+        "samples each of 4 candidates, 60 of 6, or 85 of 13, times the steps of a sample.",
     ),
 )
 def plan(
@@ -80,9 +91,10 @@ def plan(
     verbose: Verbose = False,
     json: AsJson = False,
 ) -> None:
-    """Find the best grid for a number of steps, the fewest for a target, or the best number.
+    """Find the best noise levels for a number of steps, for a target, or for the best number.
 
-    With --by, samplers, end levels and grids compete, and those closest to held-out data win.
+    The verdict comes with a grade: good, usable or bad. With --by, samplers and noise levels
+    compete, and the samples closest to held-out data win.
     """
     with console.progress("plan") if request.by else nullcontext() as tick:
         planned = workflow.plan(request, progress=tick)

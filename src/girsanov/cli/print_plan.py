@@ -43,7 +43,10 @@ def print_plan(plan: Plan, *, whole: bool = False, frontier: bool = False) -> No
     if whole and plan.promised is not None and not plan.audit.untrained:
         terminal.print(certificate_table(plan.promised))
         terminal.print()
-    below = {"certificate": plan.certified(), "cost": "" if frontier else frontier_line(plan)}
+    below = {
+        "certificate": plan.certified(short=not whole),
+        "cost": "" if frontier else frontier_line(plan),
+    }
     terminal.print(labelled([(label, words) for label, words in below.items() if words]))
     if frontier and plan.frontier:
         terminal.print(frontier_table(plan))

@@ -9,23 +9,23 @@ from .._checks import plural
 from . import console
 from .options import AsJson, command
 
-NO_BROWSER = "no chromium was found, which draws the PNG and PDF files: wrote SVG only"
+NO_BROWSER = "no Chromium was found to draw PNG and PDF files, so only SVG files were written"
 
 
 @command(
     workflow.ReportRequest,
-    audit=Argument(help="What `girsanov audit` wrote; with several, models are compared."),
-    plan="A plan (may be repeated).",
-    samples="What `girsanov sample` wrote.",
-    comparison="Of these samples, what `girsanov compare --out` wrote.",
-    data="Data, or law.json, to show beside the samples.",
-    figures="A folder for every figure: SVG, and PNG and PDF.",
+    audit=Argument(help="The audit: a file of `girsanov audit`. Several compare their models."),
+    plan="A plan: a file of `girsanov plan`. Repeat it for more.",
+    samples="The samples: a file of `girsanov sample`.",
+    comparison="A comparison of these samples: a file of `girsanov compare --out`.",
+    data="The data to show beside the samples; or a known distribution, law.json (for tests).",
+    figures="Also write every figure into this folder as SVG, PNG and PDF, and share.png to post.",
 )
 def report(request: workflow.ReportRequest, *, json: AsJson = False) -> None:
-    """Write one self-contained page with the ledger, the curve, the plans and the samples.
+    """Write one self-contained page with the verdict, the ledger, the plans and the samples.
 
-    In it a slider moves the first plan to any number of steps. PNG and PDF figures need a
-    Chromium on this machine; without one they are left out.
+    A slider on the page moves the first plan to any number of steps. PNG and PDF figures need a
+    Chromium on this machine. Without one, only SVG files are written.
     """
     with console.progress("figures") as tick:
         page = workflow.report(request, progress=tick)

@@ -19,26 +19,29 @@ if TYPE_CHECKING:
 @command(
     workflow.SampleRequest,
     model=MODEL,
-    plan="What `girsanov plan` wrote.",
-    count=Option(min=1, help="Samples to draw, of each row of --given."),
-    given="A file with the rows of y that a model of x given y is told.",
-    out=f"{DATA_FILES}, or FOLDER/ of images.",
+    plan="The plan: a file of `girsanov plan`.",
+    count=Option(min=1, help="How many samples to draw, of each row of --given."),
+    given="A file with the rows of y, for a model of x given y.",
+    out=f"The file to write: {DATA_FILES}, or FOLDER/ for images.",
     batch_size=Option(
-        min=1, help="Samples a network call (default: up to 1000); changes nothing."
+        min=1, help="Samples per network call (default: up to 1000). The samples stay the same."
     ),
     precision=PRECISION,
-    label="The one class to draw, by name.",
-    as_drawn=Option("--as-drawn", help="Leave a table's numbers beyond those seen as drawn."),
+    label="Draw only this class. For a model that reads text: the prompt.",
+    as_drawn=Option(
+        "--as-drawn",
+        help="Keep a table's numbers as drawn, even outside the range of the training data.",
+    ),
 )
 def sample(request: workflow.SampleRequest, *, json: AsJson = False) -> None:
     """Draw samples with a plan, in the data's own units and types.
 
-    In a table, whole numbers are kept to the range of the training data, and columns without
-    negative numbers to 0 and above, unless --as-drawn is given.
+    In a table, whole numbers stay in the range of the training data, and columns without negative
+    numbers stay at 0 or above. Use --as-drawn to see the raw values.
 
-    A model with classes draws them as often as they occur in its training data, and writes them
-    along, unless --label names one. A model of x given y draws --count for every row of --given,
-    and writes the row's number along.
+    A model with classes draws each class as often as it occurs in the training data, and writes
+    the labels too. Use --label to draw one class. A model of x given y draws --count samples for
+    each row of --given, and writes the number of the row.
     """
     with console.going_on(request.out), console.progress("sample") as tick:
         drawn = workflow.sample(request, progress=tick, say=console.aside)

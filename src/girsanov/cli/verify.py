@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import console
-from .options import AsJson, Force, Seed, app
+from .options import AsJson, Force, Seed, plain_command
 from .tables import table
 
 if TYPE_CHECKING:
@@ -21,29 +21,38 @@ SECONDS = 5.0  # between two lines about progress
 YES, NO = "[green]yes[/]", "[bold red]no[/]"
 
 
-@app.command()
+@plain_command
 def verify(
     statements: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Which ones, by name or as the paper says (theorem9, corollary5); else all."
+            help="Which statements, by name or as in the paper: theorem9, corollary5 (default: "
+            "all)."
         ),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder for the page and the results.")] = Path(
+    out: Annotated[Path, typer.Option(help="The folder for the page and the results.")] = Path(
         "verify"
     ),
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer cases, within a minute.")] = False,
-    names: Annotated[bool, typer.Option("--list", help="List the statements, run none.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Check fewer cases, within a minute.")
+    ] = False,
+    names: Annotated[
+        bool, typer.Option("--list", help="List the statements and run none.")
+    ] = False,
     tables: Annotated[
-        bool, typer.Option("--tables", help="Also print the figures in print, table by table.")
+        bool,
+        typer.Option(
+            "--tables",
+            help="Also print the paper's published figures beside ours, table by table.",
+        ),
     ] = False,
     seed: Seed = 0,
     force: Force = False,
     json: AsJson = False,
 ) -> None:
-    """Check the statements of arXiv 2209.11215 against laws whose truth is known.
+    """Check the statements of arXiv 2209.11215 on distributions whose truth is known.
 
-    Writes OUT/index.html and OUT/results.json; exit 1 when a statement fails.
+    Writes OUT/index.html and OUT/results.json. The exit code is 1 if a statement fails.
     """
     if names:
         return _list(json)
@@ -52,10 +61,13 @@ def verify(
     _require_ours(out, force)
     with console.stages() as stage:
         bar, said = stage("verify"), _now_and_then()
+        drawn = console.console_of(stderr=True).is_terminal
 
         def progress(done: int, total: int, name: str) -> None:
-            bar(done, total)
-            said(done, total, name)
+            if drawn:
+                bar(done, total)
+            else:
+                said(done, total, name)
 
         done = paper.verify(statements or (), quick=quick, seed=seed, progress=progress)
     files = paper.save(done, out)
@@ -66,7 +78,7 @@ def verify(
 
 
 def _now_and_then() -> Callable[[int, int, str], None]:
-    """Return what says on stderr how far the run is, where no bar does: not on a terminal."""
+    """Return what says on stderr how far the run is, and which statement is being checked."""
     last = time.monotonic()
 
     def say(done: int, total: int, name: str) -> None:
@@ -75,7 +87,7 @@ def _now_and_then() -> Callable[[int, int, str], None]:
             last = time.monotonic()
             console.aside(f"verify: {done} of {total} statements checked, now {name}")
 
-    return (lambda *_: None) if console.console_of(stderr=True).is_terminal else say
+    return say
 
 
 def _require_ours(out: Path, force: bool) -> None:

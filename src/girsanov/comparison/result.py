@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .._checks import plural, require, require_choice, three_digits
 from .._files import read_format, write_json
+from .._notebook import notebook_card
 from .._records import from_json
 from .measures.measure import SIGNIFICANT, MeasureRow
 from .measures.registry import MEASURES, measure_of
@@ -71,6 +72,11 @@ class Comparison:
         return (
             f"Comparison({self.compared.samples} samples, {self.compared.data} examples: {values})"
         )
+
+    def _repr_html_(self) -> str:
+        """Return the table and its notes, for a notebook."""
+        rows = [table_cells(row) for row in self.rows]
+        return notebook_card([table_title(self)], table_heads(self), rows, table_notes(self))
 
     def __str__(self) -> str:
         """Return the table of the measures and what each is and says, as the command prints."""

@@ -72,7 +72,8 @@ def spread_words(spreads: Sequence[Spread]) -> str:
 
 def _words_of(s: Spread) -> str:
     side = "narrow" if s.ratio < 1 else "wide"
-    off = f"{100 * abs(s.ratio - 1):.0f} % too {side} in {s.name}"
+    where = "overall" if s.name == "all" else f"in {s.name}"
+    off = f"{100 * abs(s.ratio - 1):.0f} % too {side} {where}"
     return f"{off} (variance {s.ratio:.2f} of the data's)"
 
 

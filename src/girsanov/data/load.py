@@ -198,12 +198,21 @@ def _from_word(source: str, wanted: Wanted) -> Loaded:
         return hub_set(source, wanted)
     if path.is_dir():
         return _from_folder(path, wanted)
+    require_source(source)
+    assert file_format is not None
+    return file_format.read(path, wanted)
+
+
+def require_source(source: str) -> None:
+    """Refuse a word that names no data, without opening what it names."""
+    path, file_format = Path(source), data_format_of(source)
+    if source == "digits" or source.startswith(DATA_HUB) or path.is_dir():
+        return
     if file_format is None:
         sheet = "Save it as CSV UTF-8 (in Excel: Save As)" if path.suffix.lower() in SHEETS else ""
         refuse(source, f"must be {accepted()}", path.suffix or "no such folder", sheet)
     require(path.is_file(), source, "must be an existing file", "no such file")
     require(path.stat().st_size > 0, source, "must not be empty", "0 bytes")
-    return file_format.read(path, wanted)
 
 
 def _from_folder(folder: Path, wanted: Wanted) -> Loaded:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import ast
 import contextlib
 import importlib.util
-import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -23,12 +22,12 @@ from .._checks import InputError, refuse, require
 from .._files import sha256_of
 from .base import PAGE, require_denoiser
 from .faults import fault, out_of_memory
+from .places import CODE_PATH
 from .wrapped import try_call
 
 if TYPE_CHECKING:
     from .base import Denoiser
 
-CODE_PATH = re.compile(r"(?P<file>.+\.py)(:(?P<name>.*))?", re.I | re.S)
 FUNCTION = "a function without arguments that returns a denoiser, FILE.py:function"
 
 
@@ -50,12 +49,6 @@ def denoiser_of_code(path: str, device: str | None = None) -> Denoiser:
             model = _guarded(path, model)
         _require_one(path, model)
         return _guarded(path, lambda: _ready(path, model, device, sha256_of("code", text, name)))  # type: ignore[no-any-return]
-
-
-def code_of(path: str) -> str | None:
-    """Return the file whose code `path` names, None where it names none."""
-    form = CODE_PATH.fullmatch(path)
-    return None if form is None else form["file"]
 
 
 def _parts(path: str) -> tuple[Path, str]:

@@ -17,21 +17,19 @@ from .._files import read_json, read_tensors
 from ..data.standardise import Standardisation
 from ..law.read import read_law
 from ..moments import Moments, load_moments
-from .code_file import code_of, denoiser_of_code
+from .code_file import denoiser_of_code
 from .convolutional import ConvUNet
 from .exact import ExactDenoiser
 from .mlp import ResidualMLP
 from .network import CONDITIONS, MODEL_FORMAT, OWN_NETWORKS, WEIGHTS, NetworkDenoiser, phases_of
-from .pipelines.folder import HUB, PICKLE_SUFFIXES, load_pipeline
+from .pipelines.folder import load_pipeline
+from .places import ACCEPTED, HUB, PICKLE_SUFFIXES, code_of, require_model_place
 
 if TYPE_CHECKING:
     from .._typing import Json, PathLike
     from ..data.conditions import Conditions
     from .base import Denoiser
 
-ACCEPTED = (
-    "a model folder, a diffusers pipeline folder, a law in a .json file, or FILE.py:function"
-)
 COMPONENTS = {"ResidualMLP": "network", "ConvUNet": "network", "UNet2DModel": "unet"}
 PRECONDITIONINGS = {
     "ResidualMLP": ("wiener", "edm", "columns"), "ConvUNet": ("residual",), "UNet2DModel": ("v",),
@@ -52,21 +50,13 @@ def load_model(path: PathLike, *, device: str | None = None) -> Denoiser:
     in one line for anything else, naming what is accepted; pickles are never opened.
     """
     place = _device(device)
+    require_model_place(path)
     if code_of(str(path)) is not None:
         return denoiser_of_code(str(path), None if device is None else str(place))
     if str(path).startswith(HUB):
         return load_pipeline(path, device=place)
-    path = Path(path)
-    require(path.exists(), f"model {path}", f"must exist: {ACCEPTED}")
-    if path.is_dir():
-        return _from_folder(path, place)
-    if path.suffix.lower() in PICKLE_SUFFIXES:
-        refuse(
-            f"model {path}", f"must be {ACCEPTED}", f"a {path.suffix} file, a pickle that can run "
-            "code when opened", "Convert its weights to safetensors where it came from",
-        )  # fmt: skip
-    if path.suffix.lower() != ".json":
-        refuse(f"model {path}", f"must be {ACCEPTED}", path.name)
+    if Path(path).is_dir():
+        return _from_folder(Path(path), place)
     return ExactDenoiser(read_law(path))
 
 

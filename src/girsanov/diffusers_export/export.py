@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._checks import refuse, require, require_choice
+from .._choices import TARGETS
 from .._files import read_json, require_free, write_json
 from ..denoise.load import load_model
 from ..denoise.pipelines.schedule import build_scheduler, clock_of
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from ..denoise.base import Denoiser
     from ..measuring.record import AuditRecord
 
-TARGETS = ("diffusers", "timesteps", "sigmas", "eta")
 FRESH = ("DDIMPipeline",)  # it makes a DDIMScheduler of whatever it is loaded with
 
 

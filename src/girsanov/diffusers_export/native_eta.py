@@ -46,8 +46,7 @@ EDM_GAMMA = math.sqrt(2) - 1  # of EDM's own code, which takes the smaller
 UNKNOWN = "flows farther than the audit followed the flow, or to finer levels"
 NO_NOISE = "has no certificate: without noise the price along the flow is infinite"
 HEEDED = (
-    ". Etas are chosen with the model's score error, which grows where they fall, and priced "
-    "without it"
+    ". Etas are chosen with the model's error, which grows where they fall, and priced without it"
 )
 ONE_ETA = (
     "Each step its own eta, the start from the data's Gaussian, the plan's own levels and the "

@@ -49,7 +49,7 @@ MEASURED_ROOT = (
     "for mistakes that no example showed, none of them larger than {:.3g}, as far as two "
     "examples are apart"
 )
-EXACT_LAW = "it holds for this law and its exact denoiser"
+EXACT_LAW = "it holds for this known distribution and its exact denoiser"
 
 
 @dataclass(frozen=True)
@@ -89,27 +89,36 @@ class Certificate:
         good = [at for at in self.levels if at.tv.high is not None and at.tv.high <= tv]
         return good[-1] if good else None
 
-    def words(self) -> str:
-        """Return the promise in a sentence, with what it holds up to."""
+    def short(self) -> str:
+        """Return the promise of TV in a sentence."""
+        if self.holds == EXACT_LAW:
+            return f"{self._tv()}."
+        return f"{self._tv()} (from start and steps alone; the model's error comes on top)."
+
+    def _tv(self) -> str:
         end, good = self.levels[-1], self.finest()
-        text = f"TV at most {_share(end.tv.high)} at noise level {end.noise:.3g}"
+        text = f"TV is at most {_share(end.tv.high)} at noise level {end.noise:.3g}"
         if good is None:
-            text += ", which says little, as at every level visited"
+            text += ", which says little, as at every other level"
         elif good is not end:
             text = (
-                f"TV at most {_share(good.tv.high)} at noise level {good.noise:.3g}, the finest "
-                f"where it is below one half ({_share(end.tv.high)} at {end.noise:.3g}, where the "
-                "plan stops)"
+                f"TV is at most {_share(good.tv.high)} at noise level {good.noise:.3g}, and "
+                f"{_share(end.tv.high)} at {end.noise:.3g}, where the plan stops"
             )
+        return text
+
+    def words(self) -> str:
+        """Return the promise in sentences, with what it holds up to."""
         high = self.w2.high or 0.0
-        units = "in normal scores" if self.scored else "standardised"
-        near = f"stopping there leaves a W2 to the data of at most {high:.3g} ({units}"
+        near = f"Stopping there leaves a W2 distance to the data of at most {high:.3g} ("
         distance = self.w2.value
+        inside = ["in normal scores" if self.scored else "standardised units"]
         if distance is not None and distance != self.w2.high:
-            near += f", {distance:.3g} as measured"
-        near += "" if self.w2_in_units is None else f"; {self.w2_in_units:.3g} in the data's units"
-        alone = "" if self.holds == EXACT_LAW else "start and steps alone: "
-        return f"{alone}{text}; {near}); {self.holds}"
+            inside.append(f"measured: {distance:.3g}")
+        if self.w2_in_units is not None:
+            inside.append(f"in the data's units: {self.w2_in_units:.3g}")
+        holds = self.holds[0].upper() + self.holds[1:]
+        return f"{self._tv()}. {near}{'; '.join(inside)}). {holds}."
 
     def to_json(self) -> Json:
         """Return the certificate as a JSON object."""

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 AS_IF_EXACT = "; the steps are priced as if the model were exact"
 OF_EACH_Y = "they are E_y KL and TV of x given y, means over y as it occurs in the data"
-OF_CLASSES = "they are of the samples of each class, in the mean over classes"
+OF_CLASSES = "both are means over the classes"
 
 
 def promise(
@@ -140,9 +140,7 @@ def _w2(price: Prices, curve: Curve, node: int, last: str, drawn: float = 0.0) -
 def _note(price: Prices, curve: Curve) -> str:
     sure = "the error curve is exact" if curve.exact else "95 % interval"
     exact = price.audit.facts.exact
-    return f"of the state at this level; {sure}" + (
-        "" if exact else ", up to the model's score error"
-    )
+    return f"of the state at this level; {sure}" + ("" if exact else ", without the model's error")
 
 
 def _holds(price: Prices, entries: tuple[Entry, ...]) -> str:
@@ -157,6 +155,6 @@ def _holds(price: Prices, entries: tuple[Entry, ...]) -> str:
 
 def certificate_leaves_out(low: float | None, calibrated: bool) -> str:
     """Return what a certificate leaves out: the score error, which costs the path `low` nats."""
-    least = "" if not low else f", which costs the path at least {low:.3g} nats and"
+    least = f": at least {low:.3g} nats of the path" if low else ""
     whose = "calibrated model" if calibrated else "model"
-    return f"KL and TV leave out the {whose}'s score error{least or ', which'} comes on top"
+    return f"KL and TV leave out the {whose}'s error, which comes on top{least}"

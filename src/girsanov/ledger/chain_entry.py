@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
 ALONG = "priced along the probability flow"
 IF_EXACT = (
-    "this is the price of an exact network: what this one does wrong along its flow cannot be "
-    "known from data"
+    "the price assumes an exact network; data cannot show what this one gets wrong along its flow"
 )
 
 
@@ -51,7 +50,7 @@ def _note(price: Prices, chain: StepChain) -> str:
     which = "all of them" if along == count else f"{along} of them"
     rest = "" if along == count else ", the others by their path KL"
     note = (
-        f"what {plural(count, 'step')} add to the KL of the output at most, {which} {ALONG}{rest}"
+        f"the most that {plural(count, 'step')} add to the KL of the output, {which} {ALONG}{rest}"
     )
     return note if price.exact else f"{note}; {IF_EXACT}"
 

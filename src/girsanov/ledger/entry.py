@@ -42,7 +42,7 @@ class Entry:
     @property
     def kind_in_words(self) -> str:
         """Its kind as people read it: a lower bound is one of the path KL, not of the output's."""
-        return "lower bound, of the path" if self.kind == "lower bound" else self.kind
+        return "lower bound, path KL" if self.kind == "lower bound" else self.kind
 
     def __str__(self) -> str:
         """Return name, value, interval and kind, in three digits: init 0.0117 (0.00465 to 0.0192),

@@ -26,7 +26,7 @@ def kept_spread(plan: Stated) -> str:
     if pilot is None:
         return _left_out(plan)
     pairs = list(zip(pilot.variance_kept, pilot.variance_kept_se, strict=True))
-    names = ["in all", *(f"in direction {k}" for k in range(1, len(pairs)))]
+    names = ["overall", *(f"in direction {k}" for k in range(1, len(pairs)))]
     off = [
         (
             abs(ratio - 1),
@@ -40,7 +40,10 @@ def kept_spread(plan: Stated) -> str:
         return price
     worst = sorted(off, reverse=True)[:4]
     listed = ", ".join(text for _, text in worst)
-    kept = f"Of {pilot.samples} pilot samples the variance is {listed}, beside the training data."
+    kept = (
+        f"In {pilot.samples} pilot samples the spread is {listed}, compared with the training "
+        "data."
+    )
     return f"{price} {kept}".strip()
 
 
@@ -49,8 +52,8 @@ def _price(pilot: Pilot) -> str:
     if pilot.nats <= NEGLIGIBLE:
         return ""
     return (
-        f"Of what the steps cost {number(pilot.nats)} nats are for noise that keeps the data's "
-        "spread: a path KL counts it, and does not know that the samples lacked it."
+        f"{number(pilot.nats)} nats of the steps' cost pay for noise that keeps the data's "
+        "spread: a path KL counts this noise as an error."
     )
 
 
@@ -63,5 +66,5 @@ def _left_out(plan: Stated) -> str:
         return ""
     return (
         f"The last step returns its prediction, which leaves out about {number(100 * share)} % of "
-        "the variance: end at less noise (--resolution), or draw it (--last draw)."
+        "the variance. To keep it, stop at less noise (--resolution) or draw it (--last draw)."
     )

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 LAWS_APART = 4.0  # standard errors by which training examples are harder than held-out ones
 WRONG = 10.0  # times the error of a straight line, which no training falls so far short of
 STOPPED_BY_ITSELF = (
-    "more data or another network (its training stopped by itself: more steps taught it nothing)"
+    "more data or another network (training stopped by itself: more steps did not help)"
 )
 TRAIN_IT = (
-    "What would help is to train it, or to give it the data, units and size that it was trained "
-    "on; no other grid, number of steps or calibration makes up for that."
+    "To fix it, train the model, or give it the data, units and size it was trained on. No grid, "
+    "number of steps or calibration replaces that."
 )
 
 
@@ -38,18 +38,19 @@ def knows_nothing(audit: AuditRecord, plan: Stated | None = None) -> str:
 def ignorant(fault: Untrained, facts: AuditFacts, plan: Stated | None) -> str:
     """Return `knows_nothing` of what was found, and the record of the audit that found it."""
     where = f"{number(fault.finest)} to {number(fault.coarsest)}"
-    clipped = " and clipping it" if facts.clips else ""
+    clipped = " and clipping" if facts.clips else ""
     words = (
-        "It is the model: it knows nothing of this data (random weights, hardly any training, or "
-        f"another data set’s, units or size). At noise levels {where} its error is at least "
-        f"{number(fault.times)} times that of a straight line, and at none does it clearly beat "
-        f"drawing the noisy example to the data’s mean{clipped}; neither takes training. "
+        "It is the model: it knows nothing about this data. It may have random weights or almost "
+        "no training, or it was trained on other data, units or sizes. At noise levels "
+        f"{where} its error is at least {number(fault.times)} times that of a straight line, and "
+        f"at none does it clearly beat shrinking the noisy example to the data’s mean{clipped}. "
+        "Neither of these needs training. "
     )
     if plan is None or plan.calibration is None:
         return words + "No other number means much."
     return words + (
-        "This plan is calibrated: its numbers are of the correction, whose samples are little "
-        "more than a Gaussian with the data’s mean and covariance, and not of the model."
+        "This plan is calibrated: its numbers describe the corrected model, whose samples are "
+        "little more than a Gaussian with the data’s mean and covariance."
     )
 
 
@@ -63,10 +64,10 @@ def no_better(facts: AuditFacts, plan: Stated | None = None) -> str:
         return ""
     wins = str(fault.better) if fault.better else "none"
     words = (
-        f"It is the model: it is no better than a Gaussian. At {fault.worse} of "
-        f"{fault.levels} noise levels a straight line, which takes no training, is closer to "
-        f"the truth, and at {wins} the model. A Gaussian with the data’s mean and covariance "
-        f"would cost the path {number(fault.nats)} nats less {within(fault.low, fault.high)}."
+        f"It is the model: it is no better than a Gaussian. At {fault.worse} of {fault.levels} "
+        f"noise levels a straight line, which needs no training, has the smaller error; at {wins} "
+        "the model has. A Gaussian with the data’s mean and covariance would save the path "
+        f"{number(fault.nats)} nats {within(fault.low, fault.high)}."
     )
     if plan is not None and plan.calibration is not None:
         return (
@@ -84,10 +85,7 @@ def better(facts: AuditFacts) -> str:
     """Return what would help a model that is no better than a Gaussian; facts: of its audit."""
     more = "more training, more data, or another network"
     how = STOPPED_BY_ITSELF if facts.training_stopped else more
-    return (
-        f"What would help is a better model: {how}. No grid, number of steps or sampler makes up "
-        "for it."
-    )
+    return f"A better model would help: {how}. No grid, number of steps or sampler replaces that."
 
 
 def learnt_or_better(audit: AuditRecord, plan: Stated) -> str:
@@ -104,17 +102,17 @@ def off(audit: AuditRecord, plan: Stated) -> str:
         return ""
     noise, times = fault
     words = (
-        f"As it is, the model is far off where noise hides the data: at noise {number(noise)} its "
-        f"error is {number(times)} times that of a straight line"
+        f"The model is far off where noise hides the data: at noise {number(noise)} its error is "
+        f"{number(times)} times that of a straight line"
     )
     if times > WRONG:
         words += (
-            ", which dividing a prediction of the noise by a small alpha does, or calling a "
-            "network the wrong way (its times, its units, what it predicts: girsanov check)"
+            ". Usual causes: a noise prediction that is divided by a small alpha, or a network "
+            "that is called with the wrong times, units or kind of prediction (girsanov check)"
         )
     if plan.calibration is not None:
-        return f"{words}; the calibration covers that."
-    return f"{words}; plan --calibrate (and --model, for an ODE sampler) corrects it."
+        return f"{words}. The calibration corrects this."
+    return f"{words}. `plan --calibrate` corrects it (an ODE sampler also needs --model)."
 
 
 def by_heart(audit: AuditRecord, plan: Stated) -> str:
@@ -133,10 +131,10 @@ def by_heart(audit: AuditRecord, plan: Stated) -> str:
     if least <= max([NEGLIGIBLE, sampler_share(plan).value or 0.0, *score_floors]):
         return another_law(memorised)
     return (
-        "It has memorised its training examples: its error on them is "
+        "It has memorised training examples: its error on them is "
         f"{number(float(memorised.value))} nats lower than on held-out ones (95 % interval "
-        f"{ends(low, high)}, down to noise {number(plan.resolution)}); more data, a "
-        "smaller network or an earlier stop would help."
+        f"{ends(low, high)}, down to noise {number(plan.resolution)}). More data, a smaller "
+        "network or an earlier stop would help."
     )
 
 
@@ -145,7 +143,7 @@ def another_law(memorised: Estimate) -> str:
     if float(memorised.value) > -max(NEGLIGIBLE, LAWS_APART * float(memorised.se)):
         return ""
     return (
-        "Held-out and training data are not of one distribution: the error on training examples "
-        f"is {number(-float(memorised.value))} nats higher. Shuffle before the split, and prepare "
-        "both in the same way."
+        "Held-out and training data come from different distributions: the error on training "
+        f"examples is {number(-float(memorised.value))} nats higher. Shuffle before you split, "
+        "and prepare both in the same way."
     )

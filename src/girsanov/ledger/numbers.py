@@ -22,9 +22,9 @@ ROUNDING = 1e-12  # below which a number is what adding up in float64 leaves
 PLAIN = (1e-3, 1e5)  # magnitudes written without a power of ten
 NAMES = {"init": "Initialisation", "discretisation": "Discretisation", "score": "Score error"}
 MEANINGS = {
-    "init": "The price of a Gaussian start, beyond the cheapest way to get there",
-    "discretisation": "The price of a finite number of steps, beyond an ideal grid",
-    "score": "What the path pays for the model not being the best denoiser there is",
+    "init": "What a Gaussian start costs, beyond the cheapest start for this model",
+    "discretisation": "What a finite number of steps costs, beyond an ideal grid",
+    "score": "What the path pays because the model is not the best possible denoiser",
 }
 
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from ..montecarlo import Estimate
     from ..path_kl.grid_cost import Prices
 
-UNSHOWN = "for what these examples may not have shown"
-BETWEEN = "for the curve between its levels"
+UNSHOWN = "for rare mistakes that these examples may have missed"
+BETWEEN = "for the curve between its measured levels"
 DUST = 1e-12  # nats: what rounding leaves of sums that cancel
 
 
@@ -69,14 +69,14 @@ def _repaired(price: Prices) -> str:
     if not done.share:
         return ""
     far = f"smoothed by at most {done.farthest:.2g} standard errors"
-    return f"; the levels were chosen on the curve {far}, and are priced on it as measured"
+    return f"; the levels were chosen on a curve {far}, and priced on the measured one"
 
 
 def _searched(price: Prices) -> str:
     """Return how a grid for ei-score was found where steps are not Monge: theory 7.2."""
     if price.sampler.monge or is_monge(price.cell):
         return ""
-    return ", found among all grids, since steps longer than ln 2 in time may break the Monge rule"
+    return "; all grids were compared, as steps longer than ln 2 in time may break the Monge rule"
 
 
 def _started(price: Prices, nodes: Indices) -> str:
@@ -90,6 +90,6 @@ def _started(price: Prices, nodes: Indices) -> str:
         return note
     most = price.estimate(price.refold(price.starts(level))).interval()[1]
     return (
-        f"{note} beyond the cheapest way to get there; with the model's score error up to there, "
-        f"of which no certificate speaks, its KL is below {most:.3g} nats"
+        f"{note} beyond the cheapest start for this model; with the model's error at noisier "
+        f"levels, which no certificate includes, its KL is below {most:.3g} nats"
     )

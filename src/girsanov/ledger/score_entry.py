@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from ..path_kl.cheaper_chain import StepChain
 
 OF_PATH = (
-    "it is a bound of the path KL, not of the output's; how much more there is cannot be known "
-    "from data"
+    "this bounds the path KL, not the KL of the output; the true error may be larger, and data "
+    "cannot show by how much"
 )
 # that the entry's lower end is above the truth, as of a two-sided 95 % interval
 ENTRY_RISK = 0.025
@@ -72,7 +72,7 @@ def score_note(audit: AuditRecord) -> str:
     """Return how the score error was found, in words."""
     mixed = ""
     if audit.facts.neighbours:
-        mixed = ", which may mix in an average of other examples,"
+        mixed = " (which may use an average of other examples)"
     whose = "denoiser" if audit.calibration is None else "calibrated denoiser"
     gains = f"what a correction of the {whose}{mixed} gains on held-out data"
     return f"{gains}; {OF_PATH}"

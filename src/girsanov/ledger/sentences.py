@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .grade import grade_words
 from .kept_spread import kept_spread
 from .model_faults import TRAIN_IT, better, ignorant, no_better
 from .verdict import plan_verdict
@@ -32,4 +33,4 @@ def sentences(plan: Stated, fault: str, helps: str) -> list[str]:
     named = not plan.ledger or plan.ledger[0].name == "init"
     first = fault or (plan_verdict(plan) if named else "")
     spread = "" if fault else kept_spread(plan)
-    return [text for text in (winner(plan), first, spread, helps) if text]
+    return [text for text in (winner(plan), first, grade_words(plan), spread, helps) if text]

@@ -1,13 +1,14 @@
-r"""Is it the model or the sampler? One sentence, from a plan's ledger.
+r"""Is it the model or the sampler? One or two sentences, from a plan's ledger.
 
 With S = init + discretisation in [S_low, S_high] (ends of the entries' intervals added, which
 keeps 95 % by the union bound) and L the lower bound of the score error,
 
     S_high <= L            it is the model;                                               (1)
     S_low <= L < S_high    they cannot be told apart;                                     (2)
-    L < S_low              the sampler is the larger known part,                          (3)
+    L < S_low              the sampler is the larger measured error,                         (3)
 
-and no more than that: the score error may be anything above L, so (3) never acquits the model.
+and no more than that: the score error may be anything above L, so (3) never shows that the
+model is fine.
 L is of the path KL, and says nothing of the divergence of the output from the data: no function
 of the score error bounds that from below (Khelifa, Turner and Venkataramanan, arXiv 2606.06179).
 """
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from .._typing import Json
     from .stated import Stated
 
-OF_CALIBRATED = "Of the calibrated model, whose are all numbers here"
+OF_CALIBRATED = "For the calibrated model"
+NONE_FOUND = "We found no model error; the test can miss small ones."
 NEGLIGIBLE = 0.01  # nats: a total variation of at most 0.07
 
 
@@ -71,7 +73,7 @@ def plan_verdict(plan: Stated) -> str:
         words = f"{OF_CALIBRATED}: {words[0].lower()}{words[1:]}"
     if plan.guidance == 1:
         return words
-    return f"Relative to the field guided with weight {plan.guidance:g}, not to data: {words}"
+    return f"Compared with the field guided by weight {plan.guidance:g}, not with data: {words}"
 
 
 def _verdict(plan: Stated) -> str:
@@ -80,11 +82,11 @@ def _verdict(plan: Stated) -> str:
         return _of_ode_sampler(plan)
     if plan.scheduler is not None:
         return (
-            f"No plan was closer than {plan.scheduler.name}, which diffusers runs by itself: "
-            "samples decided, and nothing in nats is known of its steps."
+            f"No plan came closer than {plan.scheduler.name}, which diffusers runs itself. "
+            "Samples decided this; the cost of its steps in nats is not known."
         )
     if sampler.value is None:
-        return "What the sampler costs is not known, so nothing can be said."
+        return "The sampler’s error was not measured, so there is no verdict."
     if score is not None and score.kind == "exact" and score.value == 0:
         return _with_exact_model(plan, sampler)
     low = 0.0 if score is None else span(score)[0]
@@ -93,18 +95,18 @@ def _verdict(plan: Stated) -> str:
     model = f"{number(low)} nats"
     if sampler.high <= low:
         return (
-            f"It is the model: its score error costs the path at least {model}, "
-            f"the sampler only {sampler.words()}."
+            f"It is the model: its error is at least {model} of the path; "
+            f"the sampler adds only {sampler.words()}."
         )
     if sampler.low <= low:
         return (
-            f"Too close to call: the sampler costs {sampler.words()}, "
-            f"and the path pays at least {model} for the model’s score error."
+            f"Too close to call: the sampler adds {sampler.words()}; "
+            f"the model’s error is at least {model} of the path."
         )
     return (
-        f"The sampler is the larger known part: it costs {sampler.words()}; "
-        f"the model’s score error costs the path at least {model}, and how much more cannot be "
-        "known from data."
+        f"The sampler is the larger measured error: it adds {sampler.words()}; "
+        f"the model’s error is at least {model} of the path. Data cannot show how much larger it "
+        "is."
     )
 
 
@@ -113,12 +115,12 @@ def _of_ode_sampler(plan: Stated) -> str:
     assert far is not None
     interval = f"{far.kind}, 95 % interval {ends(far.low, far.high)}"
     words = (
-        f"An ODE sampler has no cost in nats: with {plural(plan.steps, 'step')} its "
-        f"samples end {number(far.value)} ({interval}) from a fine solution of the same equation."
+        f"An ODE sampler has no error in nats. With {plural(plan.steps, 'step')} its samples end "
+        f"{number(far.value)} ({interval}) away from an accurate solution of the same equation."
     )
     score = entry_named(plan, "score")
     if score is not None and score.kind == "exact":
-        return f"{words} The denoiser is exact, so nothing but the steps and the end is in error."
+        return f"{words} The denoiser is exact, so only the steps and the end are in error."
     return words
 
 
@@ -134,29 +136,20 @@ def _with_exact_model(plan: Stated, sampler: SamplerShare) -> str:
         if share < 1 / 3
         else "most of it from the start"
         if share > 2 / 3
-        else "from the start and the steps alike"
+        else "from the start and the steps equally"
     )
     return (
         f"It is the sampler: the denoiser is exact, so all of the error, {sampler.words()}, "
-        f"is the sampler’s, {part}."
+        f"comes from the sampler, {part}."
     )
 
 
 def _without_bound(sampler: SamplerShare) -> str:
     if sampler.high <= NEGLIGIBLE:
-        return (
-            f"Neither stands out: the sampler adds only {sampler.words()}, and no score error "
-            "was found, though one that the probe cannot see is not excluded."
-        )
+        return f"Neither stands out: the sampler adds only {sampler.words()}. {NONE_FOUND}"
     if sampler.low <= 0:
-        return (
-            f"Too little is known to say: the sampler costs {sampler.words()}, and no score "
-            "error was found, though one that the probe cannot see is not excluded."
-        )
-    return (
-        f"As far as can be seen it is the sampler: it costs {sampler.words()}, and no score "
-        "error was found, though one that the probe cannot see is not excluded."
-    )
+        return f"Too little data to say: the sampler adds {sampler.words()}. {NONE_FOUND}"
+    return f"The sampler is the larger measured error: it adds {sampler.words()}. {NONE_FOUND}"
 
 
 def advice(plan: Stated) -> str:
@@ -168,7 +161,7 @@ def advice(plan: Stated) -> str:
     gain, se = max(0.0, float(row["above_best"])), float(row["standard_error"])
     if best["steps"] != plan.steps and gain > max(NEGLIGIBLE, 2 * se):
         first = (
-            f"The cheapest grid on the measured levels takes {plural(best['steps'], 'step')} "
+            f"The cheapest grid on the measured levels has {plural(best['steps'], 'step')} "
             f"instead of {plan.steps} and would save about {number(gain)} nats"
             f"{f' {within(max(0.0, gain - 2 * se), gain + 2 * se)}' if se > 0 else ''}."
         )
@@ -178,8 +171,8 @@ def advice(plan: Stated) -> str:
     if share.low - gain <= max(NEGLIGIBLE, share.low / 10):
         return first
     return (
-        f"{first} What then remains of the sampler’s cost may come from the spacing of those "
-        "levels: audit with more of them, or try another sampler, to see."
+        f"{first} The rest of the sampler’s error may come from the spacing of those levels. To "
+        "find out, audit more levels or try another sampler."
     )
 
 
@@ -203,19 +196,19 @@ def certificate_verdict(plan: Stated) -> str:
     """Return what the ledger says of the samples as a whole, where it says anything."""
     if plan.distance is not None:
         return (
-            "Nothing in nats or total variation can be promised of an ODE sampler: it "
-            "adds no noise, so no path KL exists. What is known is its distance to the teacher."
+            "An ODE sampler gets no bound in nats or total variation: it adds no noise, so it has "
+            "no path KL. What is known is its distance to an accurate solution."
         )
     score = entry_named(plan, "score")
     high = math.inf if score is None else span(score)[1]
     total = sampler_share(plan).high + high
     if math.isinf(total):
         return (
-            "No total is given: the score error is known from below only, "
-            "so the samples’ distance from the data has no upper bound."
+            "There is no total: the model’s error is known from below only, so nothing bounds "
+            "the samples’ distance from the data."
         )
     return (
-        f"Together at most {number(total)} nats, which allows a total variation of at most "
-        f"{number(tv_from_kl(total))} between samples and data, both seen at noise level "
-        f"{number(plan.resolution)}."
+        f"Together at most {number(total)} nats: the total variation between samples and data, "
+        f"both seen at noise level {number(plan.resolution)}, is at most "
+        f"{number(tv_from_kl(total))}."
     )

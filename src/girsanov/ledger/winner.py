@@ -28,8 +28,8 @@ def winner(plan: Stated) -> str:
     if not level:
         return words
     first = min(level, key=lambda row: row.behind).candidate
-    more = f", nor from {len(level) - 1} more" if len(level) > 1 else ""
-    return f"{words} The data cannot tell it from {first}{more}."
+    more = f" or {len(level) - 1} more" if len(level) > 1 else ""
+    return f"{words} The data cannot separate it from {first}{more}."
 
 
 def _named(row: Standing) -> str:

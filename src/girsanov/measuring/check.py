@@ -96,7 +96,7 @@ class Check:
         best = self.told if self.as_told else self.nearest[0]
         near = _times(best.ratio)
         if self.as_told and not self.why_not:
-            return f"It is called the right way as far as can be seen: {self._beside(near)}"
+            return f"It seems to be called the right way: {self._beside(near)}"
         others = " or ".join(w.words for w in self.nearest[:3])
         if self.why_not:
             how = "as told" if self.as_told else others

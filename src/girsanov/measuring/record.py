@@ -82,7 +82,7 @@ class AuditRecord:
         return cannot_tell(self.doubts(resolution), len(self.curve.shares), self.facts.suspects)
 
     def recorded(self) -> AuditFacts:
-        """Return `facts`, and that the model knows nothing of the data if so: what plans keep."""
+        """Return `facts`, and that the model knows nothing about data if so: what plans keep."""
         facts = self.facts
         return replace(
             facts,

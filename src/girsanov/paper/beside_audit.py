@@ -193,7 +193,7 @@ def promised_beside(audit: Audit, plan: Plan) -> str:
     if not bounds:
         return ""
     best = min(bounds, key=lambda b: b.steps)
-    measured = "" if audit.facts.exact else " for this model, up to its score error"
+    measured = "" if audit.facts.exact else " for this model, without its own error"
     return (
         f"What theory promises for your data: {plural(best.steps, 'step')} of ddpm cost at most "
         f"{short_number(best.kl)} nats down to noise level {short_number(plan.resolution)}, if "
@@ -216,10 +216,10 @@ def _ground(facts: Facts, bound: Bound, *, exact: bool) -> str:
     known = "" if exact else ", as measured on held-out examples (upper end at 95 % confidence)"
     if "intrinsic" not in bound.theorem:
         variance = short_number(facts.spread)
-        return f"That holds for every law of at most the data’s variance, {variance}{known}."
+        return f"This holds for all data of at most this variance, {variance}{known}."
     nats = short_number(mutual_information(facts, snr_at(bound.stop)))
     return (
-        "That rests on the information which a state there has of the data: on average at most "
+        "The reason is the information about the data in a state there: on average at most "
         f"{nats} nats{known}."
     )
 
@@ -286,7 +286,7 @@ def _measure(
     )
     words += "" if audit.curve.exact else " at 95 % confidence"
     if not audit.facts.exact:
-        words += ", up to the model's score error, which no number of steps mends"
+        words += ", without the model's error, which no number of steps repairs"
     if "resolution" not in options:
         words += ". The theorems' target is " + (
             "the data themselves, with no noise left"

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from ..montecarlo import Estimate
     from ..path_kl.grid_cost import Prices
 
-WHY = "calibrated, since a straight line beats this model where noise hides the data"
+WHY = "calibrated, because a straight line beats this model where noise hides the data"
 KNOWS_NOTHING = (
-    "calibrated, since this model knows nothing of this data: its samples are little more than a "
-    "Gaussian with the data’s mean and covariance"
+    "calibrated, because this model knows nothing about this data: its samples are little more "
+    "than a Gaussian with the data’s mean and covariance"
 )
 
 

@@ -95,7 +95,7 @@ def _of_guided(audit: AuditRecord, request: PlanOptions) -> PlanOptions:
     """Return the request of a guided field, which has no data law: some cannot be met."""
     if not audit.facts.guided:
         return request
-    rule = "can be promised of no guided field, which has no data law: give steps"
+    rule = "is no target for a guided field, which belongs to no data: give steps"
     require(not (request.kl or request.tv), "kl, tv", rule, request.kl or request.tv)
     rule = "would correct a guided field towards the data, and undo its guidance"
     require(not request.calibrate, "calibrate", rule, request.calibrate)

@@ -10,6 +10,7 @@ import numpy as np
 
 from .._checks import plural, refuse, require
 from .._files import require_free, write_pair
+from .._notebook import notebook_card
 from .._records import as_json
 from .._typing import Array, Json, Levels, PathLike
 from ..basis import Basis
@@ -18,6 +19,8 @@ from ..denoise.facts import DiffusersScheduler
 from ..ledger.certificate import Certificate
 from ..ledger.distance import Distance
 from ..ledger.entry import Entry
+from ..ledger.grade import grade_of
+from ..ledger.numbers import entry_title, interval_of, value_of
 from ..ledger.plan_records import Limits, Pilot, Tournament
 from ..ledger.sentences import plan_sentences
 from ..measuring.facts import AuditFacts
@@ -30,10 +33,10 @@ if TYPE_CHECKING:
     from ..measuring.record import AuditRecord
 
 OWN = "diffusers"  # the sampler of a plan that leaves the steps to a scheduler of diffusers
-GUIDED = "relative to the guided field, which has no data law"
+GUIDED = "compared with the guided field, which belongs to no data"
 SAYS_NOTHING = (
-    "none that says anything: KL and TV leave out the {}'s score error, and the model knows "
-    "nothing of this data"
+    "There is none: KL and TV leave out the {}'s error, and the model knows nothing about this "
+    "data."
 )
 PRINT_WIDTH, INDENT = 88, " " * 18  # of what `print` shows
 
@@ -106,18 +109,39 @@ class Plan:
         wrapped = [fill(line, PRINT_WIDTH, subsequent_indent=INDENT) for line in lines]
         return "\n".join([fill(self.verdict, PRINT_WIDTH), *wrapped])
 
+    def _repr_html_(self) -> str:
+        """Return the verdict, the ledger and what it certifies, for a notebook."""
+        rows = [
+            (entry_title(e), value_of(e), interval_of(e), e.kind_in_words)
+            for e in self.ledger
+            if e.kind != "unknown"
+        ]
+        notes = [f"{self.in_words()}, {self.ends()}", self.certified(short=True)]
+        heads = ("nats", "", "95 % interval", "kind")
+        return notebook_card(
+            plan_sentences(self), heads, rows, list(filter(None, notes)), grade=self.grade
+        )
+
     @property
     def verdict(self) -> str:
         """What limits its samples, in sentences; `girsanov.verdict` says what would help."""
 
         return " ".join(plan_sentences(self))
 
-    def certified(self) -> str:
-        """Return what is certified in words, "" where nothing is."""
+    @property
+    def grade(self) -> str:
+        """good, usable or bad, by the rules of `ledger/grade.py`, "" where there is no grade."""
+        grade = grade_of(self)
+        return "" if grade is None else grade.word
+
+    def certified(self, short: bool = False) -> str:
+        """Return what is certified in words, "" where nothing is; short: of TV alone."""
         if self.promised is None:
             return ""
         whose = "model" if self.calibration is None else "calibrated model"
-        return SAYS_NOTHING.format(whose) if self.audit.untrained else self.promised.words()
+        if self.audit.untrained:
+            return SAYS_NOTHING.format(whose)
+        return self.promised.short() if short else self.promised.words()
 
     def in_words(self) -> str:
         """Return steps and sampler: 16 steps, analytic-dpm with pca covariance."""

@@ -139,4 +139,4 @@ def _best(grids: Grids, rows: list[Json]) -> tuple[int, str]:
     count, why = best_number(rows, bound, grids.upper, gain, exact=price.exact)
     if price.audit.untrained() is None:
         return count, why
-    return count, f"no number of steps mends a model that knows nothing of this data; {why}"
+    return count, f"no number of steps repairs a model that knows nothing about this data; {why}"

@@ -12,6 +12,7 @@ import numpy as np
 from .._checks import InputError, figure, plural, refuse, require
 from ..ledger.cheaper_steps import with_chain
 from ..ledger.entry import tv_from_kl
+from ..ledger.grade import effective_dimension
 from ..ledger.sampler_entries import sampler_entries
 from ..path_kl.cheaper_chain import cheaper
 from ..path_kl.grid_search import MOST_LEVELS, SEARCH_SIZES
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 # the best number of steps leaves the sampler this share of the score error's bound
 SHARE_LEFT = 0.5
 FARTHER = 2  # times the best number of steps, to see that the model is what costs more
-DECISIVE = "the fewest steps that certainly cost less than the model’s score error"
+DECISIVE = "the fewest steps that certainly cost less than the model’s error"
 LEAST_GAIN = 0.03  # nats a coordinate that stands out; less is not worth twice as many steps
 TABLE_GAIN = 0.003  # and of a table, whose network answers at once and whose columns are compared
 # and of series and volumes: two rhythms of a series, say, are 2 nats beyond its covariance
@@ -191,16 +192,14 @@ class Gain(NamedTuple):
 
 
 def least_gain(price: Prices, end: int) -> Gain:
-    r"""Return the least gain for the coordinates that stand out of the noise at node `end`.
+    r"""Return the least gain that counts, per effective dimension at node `end`.
 
-    They are sum_j s v_j/(1 + s v_j), v the data's variances: the degrees of freedom of the best
-    straight line. What is below the noise where a plan stops costs no nats, however many
-    coordinates it has.
+    (1) of ledger/grade.py counts them.
     """
     s, v = float(price.curve.levels[end]), price.audit.frame.moments.variances
     kind = price.audit.facts.kind
     each = {"table": TABLE_GAIN, "channels": CHANNEL_GAIN}.get(kind, LEAST_GAIN)
-    return Gain(each, float(np.sum(s * v / (1 + s * v))))
+    return Gain(each, effective_dimension(v, s))
 
 
 def _costs(price: Prices, grids: Sequence[Indices]) -> Array:
@@ -271,7 +270,7 @@ def best_steps(rows: list[Json], bound: float, gain: Gain) -> int:
 def _worth(row: Json, bound: float, gain: Gain) -> tuple[float, float, float]:
     """Return what is not worth twice as many steps, in nats.
 
-    Beside the score error, the error of measuring, and the coordinates that stand out.
+    Beside the score error: the error of measuring, and so much per effective dimension.
     """
     return SHARE_LEFT * bound, 2 * float(row["standard_error"]), gain.nats
 
@@ -307,22 +306,21 @@ def why_best(
     """
     row, last = next(r for r in rows if r["steps"] == steps), rows[-1]
     half, error, few = _worth(row, bound, gain)
-    least = f"costs the path at least {figure(bound, 2)}"
-    reason = f"the score error {least}" if bound > 0 else "no score error was found"
+    least = f"at least {figure(bound, 2)} nats of the path"
+    reason = f"the model’s error is {least}" if bound > 0 else "we found no model error"
     reason = "the denoiser is exact" if exact else reason
     if half >= max(error, few):
-        rule = f"at most half of the score error, which {least}"
+        rule = f"at most half of the model’s error ({least})"
     elif error >= few:
-        rule = f"no more than can be measured; {reason}"
+        rule = f"too little to be measured; {reason}"
     else:
-        many = f"{figure(gain.coordinates, 2)} coordinates that stand out of the noise"
-        rule = f"at most {gain.each} for each of {many}; {reason}"
+        rule = f"under {gain.each} per effective dimension; {reason}"
     saved = figure(_saved_by_twice(rows, row), 2)
     saved += f" ± {figure(error, 1)}" if error > 0 else ""
-    why = f"twice as many would save {saved} nats, {rule}"
+    why = f"doubling the steps would gain little: {saved} nats, {rule}"
     if last["above_best"] > max(few, 4 * last["standard_error"]):
         why += (
-            f"; {plural(last['steps'], 'step')} would cost {figure(last['above_best'], 2)} more "
-            "than the cheapest number, because long steps cover part of the score error"
+            f"; {plural(last['steps'], 'step')} would cost {figure(last['above_best'], 2)} nats "
+            "more than the cheapest number, because long steps hide part of the model’s error"
         )
     return why

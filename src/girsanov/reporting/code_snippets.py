@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from markupsafe import Markup, escape
@@ -31,6 +32,7 @@ def _words_of(line: str) -> list[Markup]:
     return [kept.format(word) if "-" in word else word for word in words]
 
 
+MARK = "STEPS"  # where the number of steps goes in a name
 UNCONDITIONAL = ("DDPMPipeline", "DDIMPipeline")  # pipelines that are called without a prompt
 
 
@@ -44,12 +46,13 @@ class Snippet(NamedTuple):
 def snippets(plan: Plan, commands: Sequence[str]) -> list[Snippet]:
     """Return the lines that make, use and export a plan like this with any number of steps.
 
-    commands: those that were run; the files named are theirs where they can be found there.
+    commands: those that were run; the files named are theirs, by their full paths where they
+    exist. What the lines write has names of its own, so that they replace nothing.
     """
-    audit = after("audit", "--out", commands, "audit.json")
-    model = positional("audit", commands, "model/")
-    out = after("plan", "--out", commands, "plan.json")
-    samples = after("sample", "--out", commands, "samples.npy")
+    audit = full_path(after("audit", "--out", commands, "audit.json"))
+    model = full_path(positional("audit", commands, "model/"))
+    out = full_path(after("plan", "--out", commands, "plan.json"))
+    samples = full_path(after("sample", "--out", commands, "samples.npy"))
     if plan.scheduler is not None:  # it has one number of steps, and no audit makes it
         drawn = f"x = gv.sample(gv.load_model({model!r}), gv.load_plan({out!r}), 1000, seed=0)"
         return [
@@ -72,10 +75,13 @@ def snippets(plan: Plan, commands: Sequence[str]) -> list[Snippet]:
         + count
         + escape(
             "".join(f" --{k} {v}" if v is not True else f" --{k}" for k, v in options.items())
-            + f" --out {shlex.quote(out)}\n"
-            + shlex.join(["girsanov", "sample", model, "--plan", out, *rows, "--count", "1000"])
-            + f" --out {shlex.quote(samples)}"
+            + " --out "
         )
+        + _new(out, count)
+        + escape("\n" + shlex.join(["girsanov", "sample", model]) + " --plan ")
+        + _new(out, count)
+        + escape(f" {shlex.join([*rows, '--count', '1000'])} --out ")
+        + _new(samples, count)
     )
     python = (
         escape(f"import girsanov as gv\n\nplan = gv.load_audit({audit!r}).plan(steps=")
@@ -84,6 +90,23 @@ def snippets(plan: Plan, commands: Sequence[str]) -> list[Snippet]:
     )
     both = [Snippet("From a shell", shell), Snippet("In Python", python)]
     return [*both, *_in_diffusers(plan, model, out, count)]
+
+
+def full_path(name: str) -> str:
+    """Return the full path of what exists, and any other name as it is."""
+    try:
+        path = Path(name)
+        return str(path.resolve()) + "/" * name.endswith("/") if path.exists() else name
+    except OSError:
+        return name
+
+
+def _new(name: str, count: Markup) -> Markup:
+    """Return a name beside `name` that tells the number of steps, for a shell."""
+    path, end = Path(name), "/" * name.endswith("/")
+    fresh = str(path.with_name(f"{path.stem}-with-{MARK}-steps{path.suffix}")) + end
+    before, after_ = (escape(part) for part in shlex.quote(fresh).split(MARK))
+    return before + count + after_
 
 
 def _in_diffusers(plan: Plan, model: str, out: str, count: Markup) -> list[Snippet]:

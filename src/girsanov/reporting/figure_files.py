@@ -28,7 +28,6 @@ FLAGS = (
     "--no-first-run",
     "--hide-scrollbars",
     "--disable-background-networking",
-    "--force-device-scale-factor=2",
     "--no-pdf-header-footer",
 )
 # what renderers without transparency in colours need; the page's light colours on white
@@ -68,10 +67,14 @@ def _style() -> str:
 
 
 def write_figures(
-    figures: Mapping[str, Markup], folder: PathLike, progress: Progress | None = None
+    figures: Mapping[str, Markup],
+    folder: PathLike,
+    progress: Progress | None = None,
+    share: Markup | None = None,
 ) -> list[Path]:
     """Write each figure by its name into `folder` and return the paths, SVG first.
 
+    share: a whole SVG file, `share.svg`, whose PNG has just its pixels: 1200 x 630.
     PNG (twice the pixels) and PDF are written where a Chromium is found, and only there.
     Raises InputError when it fails.
     """
@@ -83,6 +86,10 @@ def write_figures(
         write_text(path, text)
     program = browser()
     todo = [(path, kind) for path in files for kind in ("png", "pdf")] if program else []
+    if share is not None:
+        files.append(place / "share.svg")
+        write_text(files[-1], f"{share}\n")
+        todo += [(files[-1], "png")] if program else []
     for done, (path, kind) in enumerate(todo):
         if progress is not None:
             progress(done, len(todo))
@@ -93,6 +100,7 @@ def write_figures(
 
 
 def _converted(program: str, drawing: Path, kind: str) -> Path:
+    """Draw an SVG file as a PNG of twice its pixels (share.svg: just as many) or as a PDF."""
     text = drawing.read_text(encoding="utf-8")
     width, height = re.findall(r'(?:width|height)="([\d.]+)"', text)[:2]
     page = (
@@ -105,7 +113,16 @@ def _converted(program: str, drawing: Path, kind: str) -> Path:
         source.write_text(page, encoding="utf-8")
         size = f"--window-size={round(float(width))},{round(float(height))}"
         what = f"--screenshot={image}" if kind == "png" else f"--print-to-pdf={image}"
-        line = [program, *FLAGS, f"--user-data-dir={folder}/profile", size, what, source.as_uri()]
+        scale = f"--force-device-scale-factor={1 if drawing.stem == 'share' else 2}"
+        line = [
+            program,
+            *FLAGS,
+            scale,
+            f"--user-data-dir={folder}/profile",
+            size,
+            what,
+            source.as_uri(),
+        ]
         try:
             subprocess.run(line, capture_output=True, timeout=WAIT, check=True)
             place.write_bytes(image.read_bytes())

@@ -98,6 +98,11 @@
     const plan = content.plans[k];
     const own = k === content.given;
     put("[data-live=sentence]", plan.sentence);
+    put("[data-live=graded]", plan.graded);
+    for (const e of all("[data-grade]")) {
+      e.dataset.grade = e.textContent = plan.grade;
+      e.hidden = !plan.grade;
+    }
     put("[data-live=steps]", plan.words);
     put("[data-live=count]", String(plan.steps));
     put("[data-live=share]", plan.share);

@@ -17,6 +17,7 @@ import numpy as np
 from markupsafe import Markup
 
 from .._checks import plural
+from ..ledger.grade import grade_words
 from ..ledger.model_faults import knows_nothing
 from ..ledger.numbers import interval_of, nats_of, value_of
 from ..ledger.verdict import plan_verdict, sampler_share
@@ -68,6 +69,8 @@ def state(plan: Plan) -> Json:
         "steps": plan.steps,
         "words": plural(plan.steps, "step"),
         "sentence": plan_verdict(plan),
+        "grade": plan.grade,
+        "graded": grade_words(plan),
         "share": share.words(),
         "certificate": certificate_words(plan),
         "said": tv_words(noise.tolist(), tv) if tv else "",

@@ -31,12 +31,12 @@ def cards(plan: Plan) -> list[Card]:
     noise = [number(float(s**-0.5)) for s in (plan.levels[0], plan.levels[-1])]
     return [
         Card(
-            "Distance to a fine solution",
+            "Distance to an accurate solution",
             number(far.value),
             "",
             f"{'95 % interval ' if far.kind == 'measured' else 'predicted, '}"
             f"{number(far.low)} to {number(far.high)}",
-            "How far its end points are from a fine solution’s: root mean square of a "
+            "How far its end points are from an accurate solution’s: root mean square of a "
             f"coordinate, {plan.audit.in_units}",
         ),
         Card("Noise levels", noise[0], "", f"down to {noise[1]}", "Where it starts and stops"),

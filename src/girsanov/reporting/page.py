@@ -41,6 +41,7 @@ from .page_sections import (
     verdict_section,
 )
 from .samples_origin import Drawn, opened, require_like, require_made_from
+from .share_card import share_card
 from .two_models import versus
 from .words.tournament import contest
 
@@ -95,16 +96,17 @@ def report(
     wrote, which is held against the record beside it; comparison: of them, from `compare`;
     commands: what to type to run it all again; theory: what a theorem promises beside the first
     plan, in words;
-    figures: a folder for every figure as a file (`write_figures`); progress(done, total) counts
-    those. Raises `InputError` when a plan was made from none of these audits, when samples do not
-    match data, or when their record says that another plan drew them.
+    figures: a folder for every figure as a file, and a picture to share (`write_figures`);
+    progress(done, total) counts those. Raises `InputError` when a plan was made from none of
+    these audits, when samples do not match data, or when their record says that another plan drew
+    them.
     """
     folder = figures is None or isinstance(figures, str | Path)
     require(folder, "figures", "must be a folder for them", figures)
     page = content(audit, plans, PageOptions(**options))
     write_text(out, _written(page))
     if figures is not None:
-        write_figures(figures_of(page), figures, progress)
+        write_figures(figures_of(page), figures, progress, share=share_of(page))
     return Path(out)
 
 
@@ -167,6 +169,12 @@ def content(audit: AuditRecord, plans: tuple[Plan, ...], options: PageOptions) -
         "island": None if states is None else island(states),
         "states": states,
     }
+
+
+def share_of(page: Json) -> Markup | None:
+    """Return the picture to share, None where the page has no verdict or compares models."""
+    verdict = None if page["versus"] else page["verdict"]
+    return share_card(verdict, page["name"], page["pictures"])
 
 
 def figures_of(page: Json) -> dict[str, Markup]:

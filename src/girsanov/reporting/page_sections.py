@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._checks import plural
+from ..ledger.grade import grade_words
 from ..ledger.numbers import count, data_name, entry_title, interval_of, number, value_of
 from ..ledger.verdict import advice, cheapest, sampler_share
 from ..ledger.winner import winner
@@ -52,6 +53,8 @@ def verdict_section(audit: AuditRecord, plan: Plan, remedies: list[Remedy] | Non
     far = plan.distance
     return {
         "sentence": headline(audit, plan),
+        "grade": plan.grade,
+        "graded": grade_words(plan),
         "helps": listed(audit, remedies, plan),
         "advice": "" if winner(plan) or plan.cannot_tell else advice(plan),
         "certificate": certificate_words(plan),

@@ -68,13 +68,12 @@ class Inner:
         ]
 
     def words(self) -> str:
-        """Return which steps are taken in which way, "" if all are alike: `: 7 of 2 calls, 1 of
-        1`."""
+        """Return how many moves take two calls, and how many one; "" if all are alike."""
         two, gaussian = (int(x.sum()) for x in (~np.isnan(self.middle), np.isnan(self.flow_to)))
         one = len(self.middle) - two - gaussian
-        ways = ((two, "of 2 calls"), (one, "of 1 call"), (gaussian, "of analytic-dpm"))
+        ways = ((two, "with 2 calls"), (one, "with 1 call"), (gaussian, "of analytic-dpm"))
         parts = [f"{count} {way}" for count, way in ways if count]
-        return f": {', '.join(parts)}" if len(parts) > 1 else ""
+        return f" (moves: {', '.join(parts)})" if len(parts) > 1 else ""
 
     def tensors(self) -> dict[str, Array]:
         """Return the arrays by name, 0 for NaN."""

@@ -1,5 +1,4 @@
 """Learning a denoiser: the objective, the loop, its checkpoints."""
 
 from .fit import fit as fit
-from .objective import OBJECTIVES as OBJECTIVES
 from .options import TrainOptions as TrainOptions

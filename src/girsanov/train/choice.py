@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .._checks import figure, plural, require, require_choice
+from .._choices import NETWORK_CHOICES
 from ..denoise.mlp import ResidualMLP
 from .build import MOST_DROPOUT, build_trainer
 from .options import TrainOptions
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from .loop import Trainer
     from .options import FitOptions
 
-NETWORK_CHOICES = ("auto", "mlp", "columns", "conv", "unet")
 BATCH_SIZES = {"mlp": 256, "columns": 256, "conv": 32, "unet": 64}
 ENOUGH = 2000  # steps that a network should make, if it is not the smallest
 WIDTHS = (16, 32, 64)  # of the networks with convolutions that are tried

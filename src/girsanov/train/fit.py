@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Unpack
 import numpy as np
 
 from .._checks import require, require_choice, require_count, require_number
+from .._choices import OBJECTIVES
 from .._files import write_text
 from .._signatures import takes
 from ..data.dataset import Dataset
@@ -28,7 +29,6 @@ from .choice import (
     usual_choice,
 )
 from .loop import Trainer
-from .objective import OBJECTIVES
 from .options import FitKeywords, FitOptions, TrainOptions
 
 if TYPE_CHECKING:

@@ -24,6 +24,7 @@ import numpy as np
 from scipy import special
 
 from .._checks import require_choice
+from .._choices import OBJECTIVES
 
 if TYPE_CHECKING:
     from .._typing import Array
@@ -34,7 +35,6 @@ FLOOR = 0.2  # f of equation (3)
 CENTRE, SPREAD = 2.4, 2.4  # of log s = -2 log sigma in equation (2)
 MEMORY = 0.99  # what a step leaves of the running sums
 PRIOR = 8.0  # examples that the linear denoiser's error counts for in each cell at the start
-OBJECTIVES = ("edm", "ledger")
 
 
 class Objective(Protocol):

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, TypedDict
 
 from .._checks import require, require_choice, require_count, require_number
+from .._choices import TRAINING_PRECISIONS
 from .._processes import ALONE, Processes
 
 if TYPE_CHECKING:
@@ -67,8 +68,7 @@ class TrainOptions:
             require_count("evaluations", self.evaluations)
         require_count("patience", self.patience)
         require_choice("preconditioning", self.preconditioning, ("wiener", "edm"))
-        # float16 would need its loss scaled, or gradients vanish
-        require_choice("precision", self.precision, ("float32", "bfloat16"))
+        require_choice("precision", self.precision, TRAINING_PRECISIONS)
         if self.learning_rate is not None:
             require_number("learning_rate", self.learning_rate, above=0.0)
 

@@ -19,9 +19,9 @@ from ..data.origin import refuse_drawn
 from ..data.table.selected_columns import AsWritten, reading_of
 from ..denoise.arithmetic import in_precision
 from ..denoise.base import told_of
-from ..denoise.code_file import code_of
 from ..denoise.load import load_model
 from ..denoise.pipelines.pipeline import PipelineDenoiser
+from ..denoise.places import code_of
 from ..measuring.audit import DEFAULT_LEVELS
 from ..measuring.resume import remove_sums
 from ..reporting.words.advice import audit_spoken

@@ -13,11 +13,10 @@ from .._checks import (
     require,
     require_choice,
     require_count,
-    require_number,
 )
+from .._choices import NETWORK_CHOICES
 from .._files import read_format, write_json
 from ..data import load_data
-from ..train.choice import NETWORK_CHOICES
 from . import audit, fit, plan, report, sample
 from .more_requests import DemoRequest
 from .requests import (
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
 
 DATA = "digits"
 COUNT = 1000  # samples drawn
+WIDTH = 16  # of the convolutional network, which learns enough in two minutes
 FILES = {
     "model": "model",
     "audit": "audit.json",
@@ -46,15 +46,22 @@ FILES = {
 
 @dataclass(frozen=True)
 class DemoResult:
-    """What the demo made: its plan, where everything was written, and how long it took."""
+    """What the demo made: its plan with its verdict, where everything is, and how long it took."""
 
     plan: Plan
+    verdict: list[str]
     files: dict[str, str]
     seconds: float
 
     def to_json(self) -> Json:
         """Return the demo as JSON."""
-        return {**self.plan.summary(), "files": self.files, "seconds": round(self.seconds, 1)}
+        run = {"verdict": self.verdict, "grade": self.plan.grade or None}
+        return {
+            **self.plan.summary(),
+            **run,
+            "files": self.files,
+            "seconds": round(self.seconds, 1),
+        }
 
 
 def demo(request: DemoRequest, *, stage: Callable[[str], Progress] | None = None) -> DemoResult:
@@ -67,7 +74,7 @@ def demo(request: DemoRequest, *, stage: Callable[[str], Progress] | None = None
     begun, folder = time.perf_counter(), Path(request.out)
     require_place(folder, folder=True)
     asked: Json = {
-        "minutes": require_number("minutes", request.minutes, above=0.0),
+        "steps": require_count("steps", request.steps),
         "network": require_choice("network", request.network, NETWORK_CHOICES),
         "seed": require_count("seed", request.seed, 0),
     }
@@ -79,15 +86,16 @@ def demo(request: DemoRequest, *, stage: Callable[[str], Progress] | None = None
     def bar(name: str) -> Progress | None:
         return None if stage is None else stage(name)
 
-    seed = request.seed
-    fit(FitRequest(DATA, out=model, resume=True, **asked), progress=bar("fit"))
+    seed, width = request.seed, WIDTH if request.network == "conv" else None
+    fit(FitRequest(DATA, out=model, resume=True, width=width, **asked), progress=bar("fit"))
     audit(AuditRequest(model, data=DATA, out=measured, seed=seed, force=True),
           progress=bar("audit"))  # fmt: skip
-    best = plan(PlanRequest(measured, out=planned)).plan
+    planned_best = plan(PlanRequest(measured, out=planned))
     sample(SampleRequest(model, plan=planned, count=COUNT, out=samples, seed=seed, force=True),
            progress=bar("sample"))  # fmt: skip
     report(ReportRequest(measured, plan=planned, samples=samples, data=DATA, out=files["report"]))
-    return DemoResult(best, files, time.perf_counter() - begun)
+    best = planned_best.plan, planned_best.verdict
+    return DemoResult(*best, files, time.perf_counter() - begun)
 
 
 def _claim(folder: Path, asked: Json) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .._checks import refuse
 from ..audited import Audit, load_audit
 from ..comparison.measures.registry import distance_of, distances
 from ..comparison.sets import vectors
@@ -18,7 +17,7 @@ from ..planning.tournament.options import TOURNAMENT_CALLS
 from ..planning.tournament.tournament import tournament
 from .requests import PlanRequest
 from .shared.data_sources import given_of, held_out_and_train, read_source
-from .shared.measure_names import require_measures
+from .shared.measure_names import require_measures, require_model_and_data
 from .shared.pipelines import captioned, guided, latents_of
 
 if TYPE_CHECKING:
@@ -32,9 +31,8 @@ def by_samples(request: PlanRequest, progress: Progress | None) -> tuple[Audit, 
     """Return an audit and the winner of a tournament on the held-out part of its model's data."""
     require_measures([str(request.by)], distances())
     audit = load_audit(request.audit)
-    if request.model is None or request.data is None:
-        missing = "--model" if request.model is None else "--data"
-        refuse(missing, "must be given with --by, whose candidates draw samples to be compared")
+    require_model_and_data(request)
+    assert request.model is not None
     denoiser = load_model(request.model)
     refuse_drawn(str(request.data), denoiser.fingerprint)
     denoiser, data, train = _data(request, audit, denoiser)

@@ -51,6 +51,7 @@ class PlanResult:
         return {
             "plan": str(self.out), **self.plan.summary(), **reasons,
             "untrained": self.audit.summary()["untrained"], "verdict": self.verdict,
+            "grade": self.plan.grade or None,
             "theory": self.theory or None, "replaced": self.replaced,
         }  # fmt: skip
 

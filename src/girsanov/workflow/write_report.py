@@ -123,6 +123,6 @@ def _comparison(request: ReportRequest) -> Comparison | None:
 
 
 def _verdicts(path: PathLike, audit: Audit, plans: Sequence[Plan]) -> Json:
-    """Return the verdicts on a model: of its plans, and whether it knows nothing of the data."""
+    """Return the verdicts on a model: of its plans, and whether it knows nothing about data."""
     own = [headline(audit, p) for p in plans if p.model == audit.facts.model]
     return {"audit": str(path), "untrained": audit.summary()["untrained"], "verdict": own}

@@ -9,6 +9,7 @@ import torch
 
 from ..._checks import InputError, need, refuse, require, shown
 from ..._files import read_json
+from ..places import HUB, PICKLE_SUFFIXES
 from .network_kinds import PART_CLASSES, READERS, conditions_of, label_names_of, network_item_shape
 from .pipeline import PipelineDenoiser
 from .quiet import quietly
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from ..._typing import Json, PathLike
 
 PARTS = ("unet", "transformer", "model")
-PICKLE_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
-HUB = "hub:"
 
 
 class Parts(NamedTuple):

@@ -94,7 +94,7 @@ def line(name: str, plans: Sequence[Plan]) -> SamplerLine | None:
             rows.append((max(0.0, share.value), share.low, share.high))
     if len(rows) < 2 or len(rows) != len(plans) or max(r[0] for r in rows) <= 0:
         return None
-    unit = "nats" if plans[0].distance is None else "distance to a fine solution"
+    unit = "nats" if plans[0].distance is None else "distance to an accurate solution"
     return SamplerLine(name, [p.steps for p in plans], rows, unit)
 
 
@@ -151,7 +151,7 @@ def _drawn(lines: Sequence[SamplerLine], marks: Marks, ident: str, width: float)
     if floor < marks.bound < top:
         level = y(marks.bound)
         parts.append(el("path", d=f"M{x.start:.1f} {level:.1f}H{x.end:.1f}", class_="bound"))
-        caption = "score error of the path, at least"
+        caption = "model’s error, at least (path)"
         parts.append(el("text", caption, x=x.end, y=level - 6, class_="end tick over"))
     for k, item in enumerate(lines):
         at, rows = x(np.array(item.steps, dtype=float)), np.array(item.values)

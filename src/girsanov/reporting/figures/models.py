@@ -81,7 +81,7 @@ def _certified(rivals: Sequence[Rival], label: str) -> Shared | None:
         f"line. Above {number(VACUOUS, 1)} it says little."
     )
     axes = (label, "total variation at most", 1.0)
-    return _section("rivals-tv", "What can be promised of each", words, drawn, axes)
+    return _section("rivals-tv", "The promise for each", words, drawn, axes)
 
 
 def _training(rivals: Sequence[Rival], label: str) -> Shared | None:

@@ -35,6 +35,7 @@ LARGE = 64  # pixels from which fewer pictures are shown
 TILE = 40  # small pictures are enlarged to about so many pixels
 MOST_PIXELS = 160  # large ones are reduced to
 COLUMNS, PAIRED = 12, 4
+STRIP, LEAD = 12, 3  # pictures, or columns, at the top of the page
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,8 @@ class Pictures:
     hidden: int = 0  # columns that are not shown
     sampled: bool = True
     compared: bool = True
+    strip: Grid | None = None  # a row of pictures for the top of the page
+    lead: tuple[Markup, ...] = ()  # or the first columns
 
 
 def pictures(
@@ -101,7 +104,10 @@ def pictures(
         seen = {k: channels_first(v.astype(np.float64), layout) for k, v in few.items()}
         return _of_axes(seen, shape)
     if next(iter(few.values())).ndim > 2:
-        return Pictures(tuple(_grids(few)))
+        grids, strip = _grids(few)
+        return Pictures(
+            tuple(grids), sampled="samples" in few, compared=len(few) == 2, strip=strip
+        )
     columns = {k: columns_of(sample_rows(v, k, SEEN)) for k, v in shown.items()}
     return _histograms(columns)
 
@@ -115,7 +121,8 @@ def _of_axes(few: dict[str, Raw], shape: tuple[int, ...]) -> Pictures:
         brightest = float(np.nanmax(few["data"] if "data" in few else few["samples"]))
         times = max(1, TILE // max(shape[1:]))
         slices = {name: middle_slices(rows, brightest, times) for name, rows in few.items()}
-        section = Pictures(tuple(_grids(slices)), note=words_of(shape))
+        grids, strip = _grids(slices)
+        section = Pictures(tuple(grids), note=words_of(shape), strip=strip)
     return replace(section, sampled="samples" in few, compared=len(few) == 2)
 
 
@@ -145,18 +152,21 @@ def _require_alike(few: dict[str, Raw]) -> None:
         require(a.shape[1:] == b.shape[1:], "samples", rule, a.shape[1:])
 
 
-def _grids(few: dict[str, Raw]) -> list[Grid]:
+def _grids(few: dict[str, Raw]) -> tuple[list[Grid], Grid]:
+    """Return a grid of each, and a strip of the first."""
     reference = few.get("data", few.get("samples"))
     assert reference is not None
     low, high = picture_range(
         float(np.nanmin(reference)), float(np.nanmax(reference)), reference.dtype
     )
-    out = []
-    for name, rows in few.items():
-        tiles = to_pixels(rows, name, low, high)
-        pixels = montage(tiles)
-        out.append(Grid(name, data_url(pixels), pixels.shape[1], pixels.shape[0], len(tiles)))
-    return out
+    tiles = {name: to_pixels(rows, name, low, high) for name, rows in few.items()}
+    first = next(iter(tiles))
+    grids = [_grid(name, each, montage(each)) for name, each in tiles.items()]
+    return grids, _grid(first, tiles[first][:STRIP], montage(tiles[first][:STRIP], STRIP))
+
+
+def _grid(name: str, tiles: NDArray[np.uint8], pixels: NDArray[np.uint8]) -> Grid:
+    return Grid(name, data_url(pixels), pixels.shape[1], pixels.shape[0], len(tiles))
 
 
 def to_pixels(rows: Raw, what: str, low: float, high: float) -> NDArray[np.uint8]:
@@ -175,8 +185,11 @@ def to_pixels(rows: Raw, what: str, low: float, high: float) -> NDArray[np.uint8
     return eight if eight.shape[-1] == 4 else np.concatenate([eight, opaque], axis=-1)
 
 
-def montage(tiles: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return tiles [n, H, W, 4] side by side on a transparent ground, enlarged pixel by pixel."""
+def montage(tiles: NDArray[np.uint8], across: int = 0) -> NDArray[np.uint8]:
+    """Return tiles [n, H, W, 4] side by side on a transparent ground, enlarged pixel by pixel.
+
+    across: how many a row, 8 or 4 by default.
+    """
     h, w = tiles.shape[1:3]
     if max(h, w) > LARGE:
         tiles = tiles[:: max(1, len(tiles) // LARGE_TILES)][:LARGE_TILES]
@@ -186,7 +199,7 @@ def montage(tiles: NDArray[np.uint8]) -> NDArray[np.uint8]:
     times = max(1, TILE // max(h, w))
     tiles = tiles.repeat(times, axis=1).repeat(times, axis=2)
     n, h, w = tiles.shape[:3]
-    across = min(n, 8 if n > LARGE_TILES else 4)
+    across = min(n, across or (8 if n > LARGE_TILES else 4))
     gap = 4
     down = -(-n // across)
     out = np.zeros((down * (h + gap) - gap, across * (w + gap) - gap, 4), np.uint8)
@@ -214,10 +227,12 @@ def columns_of(rows: Raw) -> list[Column]:
 def _histograms(columns: dict[str, list[Column]]) -> Pictures:
     first = columns.get("data") or columns["samples"]
     drawn = {k: {c.name: c for c in v} for k, v in columns.items()}
-    figures = [
-        histogram([v.get(c.name) for v in (drawn.get("samples", {}), drawn.get("data", {}))], k)
-        for k, c in enumerate(first[:COLUMNS])
-    ]
+    sides = drawn.get("samples", {}), drawn.get("data", {})
+
+    def figure(column: Column, index: int) -> Markup:
+        return histogram([side.get(column.name) for side in sides], index)
+
+    figures = [figure(c, k) for k, c in enumerate(first[:COLUMNS])]
     numeric = [c.name for c in first if c.numeric][:PAIRED]
     sets: Sequence[list[Column]] = [
         [drawn[k][name] for name in numeric] if k in drawn else [] for k in ("samples", "data")
@@ -229,4 +244,5 @@ def _histograms(columns: dict[str, list[Column]]) -> Pictures:
         hidden=max(0, len(first) - COLUMNS),
         sampled="samples" in columns,
         compared=len(columns) == 2,
+        lead=tuple(figure(c, COLUMNS + k) for k, c in enumerate(first[:LEAD])),
     )

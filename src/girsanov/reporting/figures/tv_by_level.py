@@ -26,7 +26,7 @@ def most_tv(certificate: Certificate) -> list[float]:
 def certificate_figure(plan: Plan, ends: tuple[float, float], ident: str = "tv") -> Markup | None:
     """Return total variation against noise level, greyed where it says little; None without one.
 
-    Nor is there one of a model that knows nothing of the data.
+    Nor is there one of a model that knows nothing about the data.
     ends: the finest and the coarsest noise level of the axis.
     """
     if plan.promised is None or plan.audit.untrained:
@@ -81,7 +81,4 @@ def axis_for_script(axis: Axis) -> str:
 
 def certificate_words(plan: Plan) -> str:
     """Return what is certified of a plan's samples, in words."""
-    words = plan.certified()
-    if not words:
-        return certificate_verdict(plan)
-    return words[0].upper() + words[1:] + "."
+    return plan.certified() or certificate_verdict(plan)

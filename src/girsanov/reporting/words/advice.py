@@ -4,7 +4,7 @@ One remedy is said to help most only where the interval of the next one ends bel
 its own; where they overlap, both are named and the data cannot tell. Another grid can save more
 than init and discretisation come to, because these are measured from an ideal grid that follows
 the model: long steps that add the measured covariance also cover part of what the model gets
-wrong. The words say then that the rest comes off the score error.
+wrong. The words say then that it also hides model error.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..._checks import InputError
+from ..._checks import InputError, plural
+from ...ledger.grade import grade_words
 from ...ledger.model_faults import (
     STOPPED_BY_ITSELF,
     TRAIN_IT,
@@ -42,16 +43,16 @@ class Help(NamedTuple):
 
 
 NOTHING_HELPS = (
-    "Nothing that was measured would clearly help: neither another grid, other steps, a "
-    "longer range of noise levels nor a correction of the model saves more than "
-    f"{number(NEGLIGIBLE)} nats for certain."
+    "No measured change would clearly help: another grid, other steps, a longer range of noise "
+    "levels and a correction of the model are each not certain to save more than "
+    f"{number(NEGLIGIBLE)} nats."
 )
 
 
 def spoken(audit: AuditRecord, plan: Plan) -> list[str]:
     """Return who won a plan's tournament, if any, its verdict, and what would help it most.
 
-    Of a model that knows nothing of the data that is the verdict, and nothing else is said.
+    Of a model that knows nothing about the data that is the verdict, and nothing else is said.
     """
     if plan.cannot_tell:
         return [plan.cannot_tell]
@@ -64,7 +65,7 @@ def spoken(audit: AuditRecord, plan: Plan) -> list[str]:
 
 
 def headline(audit: AuditRecord, plan: Plan) -> str:
-    """Return the verdict on a plan, or that its model knows nothing of the data."""
+    """Return the verdict on a plan, or that its model knows nothing about the data."""
     if plan.cannot_tell:
         return plan.cannot_tell
     nothing = knows_nothing(audit, plan)
@@ -109,7 +110,7 @@ def listed(audit: AuditRecord, remedies: Sequence[Remedy] | None, plan: Plan) ->
     lines = [_words(r, plan.steps, share) for r in (sure if plan.distance is None else sure[:1])]
     if plan.distance is None and (near := _close(sure)):
         close = lines.pop(sure.index(near[0]))
-        lines.insert(1, f"{close}; the data cannot tell this from the first")
+        lines.insert(1, f"{close} (the data cannot tell whether this or the first is better)")
     return Help(faults, [line[0].upper() + line[1:] for line in lines])
 
 
@@ -139,7 +140,7 @@ def helps_of(remedies: Sequence[Remedy] | None, plan: Plan) -> str:
     if plan.distance is None and plan.tournament is None:
         return help_most(remedies, plan.steps, sampler_share(plan).value)
     sure = [r for r in remedies if r.low > NEGLIGIBLE]  # nothing else of it is priced in nats
-    return f"What is known to help is {_words(sure[0], plan.steps)}." if sure else ""
+    return f"What is known to help: {_words(sure[0], plan.steps)}." if sure else ""
 
 
 def priced(audit: AuditRecord, plan: Plan) -> list[Remedy] | None:
@@ -164,10 +165,10 @@ def audit_spoken(audit: AuditRecord) -> list[str]:
         return [plan.cannot_tell]
     nothing = knows_nothing(audit)
     if nothing:
-        return [nothing, TRAIN_IT]
+        return [nothing, grade_words(plan), TRAIN_IT]
     if gaussian := no_better(audit.recorded(), plan):
-        return [gaussian, learnt_or_better(audit, plan)]
-    steps = f"Sampled with {plan.steps} step{'s' if plan.steps != 1 else ''} ({plan.sampler}): "
+        return [gaussian, grade_words(plan), learnt_or_better(audit, plan)]
+    steps = f"With {plural(plan.steps, 'step')} ({plan.sampler}): "
     first, *rest = spoken(audit, plan)
     return [steps + first[0].lower() + first[1:], *rest]
 
@@ -181,10 +182,10 @@ def help_most(remedies: Sequence[Remedy], steps: int, share: float | None = None
     if not sure:
         return NOTHING_HELPS
     first, *rest = sure
-    words = f"What would help most is {_words(first, steps, share)}."
+    words = f"What would help most: {_words(first, steps, share)}."
     close = _close(sure)
     if close:
-        words += f" The data cannot tell this from {_words(close[0], steps, share)}."
+        words += f" Perhaps as good: {_words(close[0], steps, share)}."
     others = [r for r in rest if r not in close[:1]]
     if others:
         words += " Then: " + "; ".join(_words(r, steps, share) for r in others) + "."
@@ -197,41 +198,38 @@ def _words(remedy: Remedy, steps: int, share: float | None = None) -> str:
         saves += f" {within(remedy.low, remedy.high)}"
     beyond = share is not None and (remedy.value or 0.0) > max(0.0, share) + NEGLIGIBLE
     if beyond and remedy.name in ("grid", "steps"):
-        saves += ", more than the sampler costs: the rest comes off the score error"
+        saves += "; more than the sampler’s whole error, because it also hides model error"
     training = remedy.training
     match remedy.name:
         case "grid":
             start = remedy.start
             from_there = f", from noise level {number(start)} on" if start else ""
-            return f"a better grid of as many steps{from_there}, which saves {saves}"
+            return f"a better grid with as many steps{from_there} saves {saves}"
         case "steps":
             kind = "more" if remedy.steps > steps else "fewer"
             return f"{kind} steps: {remedy.steps} would save {saves}"
         case "calibration":
-            return f"calibration (plan --calibrate), which saves {saves}"
+            return f"calibration (plan --calibrate) saves {saves}"
         case "range":
             noise = number(remedy.start or 0.0)
             return (
-                f"a longer range of noise levels: starting at the noisiest one measured, {noise}, "
-                f"costs {saves}"
+                "a longer range of noise levels: even a start at the noisiest one measured, "
+                f"{noise}, costs {saves}"
             )
         case _:
             where = training.where
             there = "" if where is None else " to ".join(number(noise) for noise in where)
             there = there and f", above all at noise levels {there}"
             least = number(remedy.low)
-            whose = "the score error" + (" calibration leaves" if training.calibrated else "")
+            after = " after calibration" if training.calibrated else ""
             what = STOPPED_BY_ITSELF if training.stopped else "more training"
-            words = f"{what}{there}: {whose} costs the path at least {least} nats"
+            words = f"{what}{there}: the model’s error{after} is at least {least} nats of the path"
             ends = training.beaten
             by = "the training" if training.trained_on else "other"
             if ends is None:
                 return words
             noise = " to ".join(number(sigma) for sigma in ends)
-            return (
-                f"{words} (at noise {noise} an average of {by} examples, without any "
-                "network, is closer to the truth than this model)"
-            )
+            return f"{words} (at noise {noise} a plain average of {by} examples beats this model)"
 
 
 def _nats(remedy: Remedy) -> str:
