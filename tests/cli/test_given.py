@@ -28,7 +28,7 @@ def planned(girsanov, table):
     for command in (
         ("fit", table, "--given", "a,kind", "--out", "model", *SMALL),
         ("audit", "model", "--data", table, "--out", "audit.json", "--levels", "17"),
-        ("plan", "audit.json", "--steps", "6", "--out", "plan.json"),
+        ("plan", "audit.json", "--steps", "6", "--out", "plan.json", "--verbose"),
     ):
         said = girsanov(*command)
         assert said.code == 0, said.err
