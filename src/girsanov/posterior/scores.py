@@ -3,7 +3,7 @@ r"""Proper scores of draws given y, beside those that the draws have themselves.
     CRPS = mean_k |x_k - x| - 1/2 mean_{k != l} |x_k - x_l|,                               (1)
 
 coordinate by coordinate, and the energy score, which is the same with the length of vectors
-(Gneiting and Raftery, 2007). Both are least, in the mean over pairs, for the true law of x | y.
+(Gneiting and Raftery, 2007). Both are least, averaged over pairs, for the true law of x | y.
 With one more draw in place of the truth x they are what draws that can be trusted would score: the
 difference of both, pair by pair, is 0 in the mean for them.
 """
