@@ -70,6 +70,8 @@ if TYPE_CHECKING:
     from .planning.plan import Plan as Plan
     from .planning.plan_file import load_plan as load_plan
     from .planning.tournament.tournament import tournament as tournament
+    from .posterior.judge import coverage as coverage
+    from .posterior.result import Coverage as Coverage
     from .process import Cosine as Cosine
     from .process import CriticallyDampedLangevin as CriticallyDampedLangevin
     from .process import Flow as Flow
@@ -98,6 +100,8 @@ _HOME = {
     ".checkpoints.monitor": ("Monitor",),
     ".comparison.compare": ("compare",),
     ".comparison.result": ("Comparison", "load_comparison"),
+    ".posterior.judge": ("coverage",),
+    ".posterior.result": ("Coverage",),
     ".data": ("Dataset", "Standardisation", "load_data", "write_samples"),
     ".denoise.adapt": ("from_azula", "from_denoising_diffusion_pytorch", "from_edm"),
     ".denoise.arithmetic": ("in_precision",),

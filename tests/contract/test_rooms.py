@@ -19,6 +19,7 @@ ROOMS = [  # top to bottom: a file imports only from rooms above its own, or fro
     *("error_curve", "score_error", "sampling", "measuring", "train", "path_kl", "ledger"),
     *(
         "planning",
+        "posterior",
         "likelihood",
         "reporting",
         "checkpoints",
@@ -275,7 +276,7 @@ def test_every_file_opens_with_a_docstring(name):
 
 COMMANDS = {  # a command, the call of the workflow behind it, and the public function
     *("audit", "bounds", "compare", "demo", "doctor", "export", "fit", "likelihood", "plan"),
-    *("checkpoints", "report", "sample", "verify", "check", "init_network"),
+    *("checkpoints", "report", "sample", "verify", "check", "init_network", "coverage"),
 }
 PROTOCOL = {"run", "STATEMENT"}  # what every file of paper/statements defines; `run` of the CLI
 

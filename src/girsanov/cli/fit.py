@@ -52,7 +52,7 @@ def fit(request: workflow.FitRequest, *, json: AsJson = False) -> None:
             console.aside(f"{request.out} keeps the run; the same command with --resume goes on")
         raise
     kept_back = request.held_out > 0
-    then = after_fit(str(request.out), str(request.data), kept_back)
+    then = after_fit(str(request.out), str(request.data), kept_back, request.given)
     console.result(json, fitted.to_json(), lambda: _print(fitted, then))
 
 

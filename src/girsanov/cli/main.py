@@ -51,7 +51,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         # a module registers its command on the one app, which lists them in this order
         # isort: off
-        from . import demo, fit, audit, plan, sample, report, compare  # noqa: F401
+        from . import demo, fit, audit, plan, sample, report, compare, coverage  # noqa: F401
         from . import likelihood, checkpoints, export, bounds, verify  # noqa: F401
         from . import check, init_network  # noqa: F401
 

@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from ..workflow import AuditRequest
 
 
-def after_fit(model: str, data: str, kept_back: bool) -> str:
-    """Return the line that audits a model that was fitted on `data`."""
+def after_fit(model: str, data: str, kept_back: bool, given: Sequence[str] = ()) -> str:
+    """Return the line that audits a model that was fitted on `data`, and a file given beside."""
     words = ["girsanov", "audit", model, "--data", data if kept_back else "HELD_OUT"]
+    if len(given) == 1 and Path(given[0]).exists():
+        words += ["--given", given[0]]
     return shlex.join([*words, "--out", "audit.json"])
 
 
@@ -38,9 +40,27 @@ def after_plan(plan: Plan, out: str) -> str:
     from ..reporting.code_snippets import positional
 
     model = positional("audit", plan.audit.commands, "MODEL")
+    if plan.audit.given:
+        return _coverage(plan, model, out)
     words = ["girsanov", "sample", model, "--plan", out, "--count", "1000", "--out"]
     name = samples_like(plan.audit)
     return shlex.join([*words, f"{Path(out).stem}-{name}" if Path(name).exists() else name])
+
+
+def _coverage(plan: Plan, model: str, out: str) -> str:
+    """Return the line that checks draws given y."""
+    from ..reporting.code_snippets import after
+
+    commands = plan.audit.commands
+    data, given = (after("audit", option, commands, "") for option in ("--data", "--given"))
+    words = ["girsanov", "coverage", model, "--plan", out, "--data", data or "DATA"]
+    return shlex.join([*words, *(["--given", given] if given else [])])
+
+
+def after_coverage(model: str, plan: str) -> str:
+    """Return the line that draws given rows of y."""
+    words = ["girsanov", "sample", model, "--plan", plan, "--given", "ROWS.csv", "--count", "1000"]
+    return shlex.join([*words, "--out", "samples.csv"])
 
 
 def samples_like(facts: AuditFacts) -> str:
@@ -69,7 +89,10 @@ def after_sample(commands: Sequence[str], samples: str) -> str:
     audit, data = (
         _nearest_file(name, places) for name in (audit, after("audit", "--data", commands, ""))
     )
-    words = ["girsanov", "report", audit, "--plan", plan, "--samples", samples]
+    words = ["girsanov", "report", audit, "--plan", plan]
+    if after("sample", "--given", commands[-1:], ""):
+        return shlex.join(words)  # draws given some rows are no sample of the data
+    words += ["--samples", samples]
     labels = after("audit", "--labels", commands, "")
     words += [*(["--data", data] if data else []), *(["--labels", labels] if labels else [])]
     return shlex.join(words)

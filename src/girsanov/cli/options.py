@@ -30,7 +30,8 @@ app = typer.Typer(name="girsanov", pretty_exceptions_enable=False)
 
 WHAT, HOW_MUCH, OUTPUT, EXPERT = "What", "How much", "Output", "Expert"
 PANELS = {  # of options by the names of their fields; all others are for experts
-    WHAT: "model data train_data samples plan audit pipeline labels conditional drop only label "
+    WHAT: "model data given train_data samples plan audit pipeline labels conditional drop only "
+    "label "
     "by candidates reference to features guidance sampler target comparison other series",
     HOW_MUCH: "minutes steps held_out examples levels draws trajectories flow calls half_width "
     "count rows kl tv distance quick",
@@ -42,14 +43,8 @@ DATA_HELP = (
     f"{DATA_FILES}, a folder of images, a folder of {' or '.join(suffixes(folders=True))} files, "
     "or the word digits"
 )
-TEXTS = (
-    "data",
-    "model",
-    "other",
-    "reference",
-    "samples",
-    "train_data",
-)  # "digits", hub:... are no paths
+# "digits", hub:... and names of columns are no paths
+TEXTS = ("data", "given", "model", "other", "reference", "samples", "train_data")
 Seed = Annotated[
     int,
     Option(
@@ -81,6 +76,9 @@ Words = ParameterInfo | str  # of an option; a text is its help
 SHARED: dict[str, Words] = {  # of fields that a command says nothing else of
     "out": "The file to write.",
     "labels": "The column (or the array of a .npz) that holds the classes.",
+    "given": (
+        "What x is given: columns of a table (a,b; may be repeated), or a file with as many rows."
+    ),
     "class_order": (
         "How folders (or labels) named by digits map to the classes of a pipeline without class "
         "names: number (default), or text, which is the order 0, 1, 10, 11, 2, ... of "

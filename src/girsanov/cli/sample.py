@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     workflow.SampleRequest,
     model=MODEL,
     plan="The plan: a file of `girsanov plan`.",
-    count=Option(min=1, help="How many samples to draw."),
+    count=Option(min=1, help="How many samples to draw, of each row of --given."),
+    given="A file with the rows of y, for a model of x given y.",
     out=f"The file to write: {DATA_FILES}, or FOLDER/ for images.",
     batch_size=Option(
         min=1, help="Samples per network call (default: up to 1000). The samples stay the same."
@@ -39,7 +40,8 @@ def sample(request: workflow.SampleRequest, *, json: AsJson = False) -> None:
     numbers stay at 0 or above. Use --as-drawn to see the raw values.
 
     A model with classes draws each class as often as it occurs in the training data, and writes
-    the labels too. Use --label to draw one class.
+    the labels too. Use --label to draw one class. A model of x given y draws --count samples for
+    each row of --given, and writes the number of the row.
     """
     with console.going_on(request.out), console.progress("sample") as tick:
         drawn = workflow.sample(request, progress=tick, say=console.aside)
@@ -53,7 +55,8 @@ def _print(drawn: SampleResult) -> None:
     form = f" of shape {values.shape[1:]}" if values.ndim > 1 else ""
     names = values.dtype.names
     kind = f"columns {console.few(names)}" if names else str(values.dtype)
-    terminal.print(f"drew {plural(len(values), 'sample')}{form}, {kind}", markup=False)
+    of = f" for {plural(drawn.rows, 'row')} of --given" if drawn.rows else ""
+    terminal.print(f"drew {plural(len(values), 'sample')}{form}{of}, {kind}", markup=False)
     if drawn.bounded:
         columns = console.few(drawn.bounded)
         line = f"kept to numbers that the training data could hold: {columns}"

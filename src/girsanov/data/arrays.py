@@ -151,11 +151,13 @@ class ArrayRows(RowSource):
 
 
 def array_rows(
-    values: Numbers, what: str, rows: str | None = None, names: tuple[str, ...] = ()
-) -> ArrayRows:
+    values: Numbers, what: str, rows: str | None = None, names: tuple[str, ...] = (),
+    fewest: int = 2,
+) -> ArrayRows:  # fmt: skip
     """Return an array as rows; InputError, naming `what`, unless it is usable numbers.
 
-    rows: ``series`` where they are asked for; names: of the columns that the values were, if any.
+    rows: ``series`` where they are asked for; names: of the columns that the values were, if any;
+    fewest: rows that it must have.
     """
     if isinstance(values, np.ma.MaskedArray):
         require(not np.ma.is_masked(values), what, "must not have masked values")
@@ -164,7 +166,8 @@ def array_rows(
     require(plain, what, rule, f"dtype {values.dtype}", "Convert it with astype")
     require(len(values.shape) > 0, what, "must have rows", "a single number")
     require(math.prod(values.shape) > 0, what, "must not be empty", f"shape {values.shape}")
-    require(len(values) > 1, what, "must have at least 2 rows", f"shape {values.shape}")
+    rule = f"must have at least {fewest} rows"
+    require(len(values) >= fewest, what, rule, f"shape {values.shape}")
     given = np.asarray(values) if isinstance(values, np.ndarray) else values  # no mask by now
     source = ArrayRows(given, layout_of(values.shape, what, rows), names)
     for index in row_chunks(len(values), math.prod(values.shape[1:])) if _unsure(source) else ():

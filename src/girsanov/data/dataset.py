@@ -6,6 +6,7 @@ standardisation, the second shares it, so that nothing of held-out rows leaks in
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import cached_property
@@ -17,10 +18,11 @@ from numpy.typing import NDArray
 from .._checks import refuse, require, require_count, require_number
 from .._files import sha256_of
 from .lineage import cut
-from .rows import Index, RowSource
+from .rows import Index, RowSource, row_chunks
 
 if TYPE_CHECKING:
     from .._typing import Json, Tensor
+    from .conditions import Conditions
     from .standardise import Standardisation
 
 Selection = slice | Index  # which rows of a data set, counted within it
@@ -35,9 +37,10 @@ class Dataset:
     rows: those of the whole file, of which this may be a part; labels: [n] codes into
     `label_names`; class_order: of labels that are numbers, for a model whose classes are; index:
     which rows, in which order (None: all); given: a standardisation that replaces the learnt one;
-    teacher: the data set whose standardisation this one shares; splits: how this part was split
-    off the whole; notes: of how the whole was read; reading: what a model remembers of that.
-    Made by `load_data` and `split`.
+    beside: the rows y of conditions, one a row; told: the conditions of a model, in whose units x
+    is what y does not say of it; teacher: the data set whose standardisation this one shares;
+    splits: how this part was split off the whole; notes: of how the whole was read; reading: what
+    a model remembers of that. Made by `load_data` and `split`.
     """
 
     rows: RowSource
@@ -48,6 +51,8 @@ class Dataset:
     class_order: str = "number"
     index: Index | None = None
     given: Standardisation | None = None
+    beside: Dataset | None = None
+    told: Conditions | None = None
     teacher: Dataset | None = None
     splits: tuple[Json, ...] = ()
     notes: tuple[str, ...] = ()
@@ -91,7 +96,8 @@ class Dataset:
         """The SHA-256 of the rows' content, the labels, and which rows in which order."""
         labels = () if self.labels is None else (self.labels, repr(self.label_names))
         index = () if self.index is None else (self.index,)
-        return sha256_of("dataset", self.rows.fingerprint, *labels, *index)
+        beside = () if self.beside is None else ("given", self.beside.rows.fingerprint)
+        return sha256_of("dataset", self.rows.fingerprint, *labels, *index, *beside)
 
     @cached_property
     def lineage(self) -> Json:
@@ -121,12 +127,26 @@ class Dataset:
         """
         import torch  # a data set is read and written without it
 
-        return torch.from_numpy(self.standardisation.encode(self.raw(rows)))
+        x = self.standardisation.encode(self.raw(rows))
+        return torch.from_numpy(x if self.told is None else self.told.residual(x, self._y(rows)))
+
+    def _y(self, rows: Selection) -> NDArray[np.float32]:
+        """Return the conditions of rows in the units of the model, or their own, [b, p]."""
+        assert self.beside is not None
+        raw = self.beside.raw(rows)
+        if self.told is not None:
+            return self.told.encode(raw)
+        return self.beside.standardisation.encode(raw).reshape(len(raw), -1)
 
     def batch_labels(self, rows: Selection) -> Tensor | None:
-        """Return the labels of rows, int64 [b], or None if there are none."""
+        """Return the labels of rows, int64 [b], or None if there are none.
+
+        Of data with conditions these are the numbers y, float32 [b, p].
+        """
         import torch
 
+        if self.beside is not None:
+            return torch.from_numpy(self._y(rows))
         return None if self.labels is None else torch.from_numpy(self.labels[rows].copy())
 
     def split(self, fraction: float, *, seed: int = 0) -> tuple[Dataset, Dataset]:
@@ -148,13 +168,18 @@ class Dataset:
         rest = self._part(others, name, {**split, "part": 1})
         # A part of held-out rows keeps the teacher of the whole.
         rest.teacher = self.teacher or first
+        if rest.beside is not None:
+            rest.beside.teacher = rest.teacher.beside
         return first, rest
 
     def _part(self, order: Index, name: str, split: Json) -> Dataset:
         labels = None if self.labels is None else self.labels[order]
         index = order if self.index is None else self.index[order]
         splits = (*self.splits, split)
-        return replace(self, name=name, labels=labels, index=index, splits=splits)
+        beside = None if self.beside is None else self.beside._part(order, name, split)
+        return replace(
+            self, name=name, labels=labels, index=index, splits=splits, beside=beside
+        )  # fmt: skip
 
     def with_standardisation(self, standardisation: Standardisation) -> Dataset:
         """Return the same rows in the units of `standardisation`, such as a trained model's.
@@ -163,6 +188,41 @@ class Dataset:
         """
         standardisation.encode(self.rows.take(self.rows.representatives()))
         return replace(self, given=standardisation)
+
+    def learn_conditions(
+        self, units: Standardisation | None = None, *, scaled: bool = True
+    ) -> Conditions:
+        """Return the units of y, and the regression of x on y over these rows.
+
+        units: of y, None for those learnt of it; scaled: whether what y does not say of x is
+        brought to deviation 1.
+        """
+        from .conditions import KEPT, learn_conditions
+
+        assert self.beside is not None
+        own = units or self.beside.standardisation
+
+        def y_of(rows: Index) -> NDArray[np.float32]:
+            return own.encode(self.beside.raw(rows)).reshape(len(rows), -1)  # type: ignore[union-attr]
+
+        plain, n = replace(self, told=None), len(self)
+        width = math.prod(self.shape) + math.prod(own.shape)
+        pairs = ((plain.batch(r).numpy(), y_of(r)) for r in row_chunks(n, width))
+        few = min(n, KEPT, max(2, KEPT**2 // math.prod(own.shape)))
+        kept = y_of(np.sort(cut(n, few / n, 0)[0]))
+        return learn_conditions(pairs, own, kept, scaled=scaled)
+
+    def with_conditions(self, conditions: Conditions) -> Dataset:
+        """Return the same rows in the units of a model of x given y.
+
+        Raises InputError when there is no y, or it is not as the model was told it.
+        """
+        what = conditions.title
+        if self.beside is None:
+            refuse(self.name, f"must come with what the model was given ({what})", None,
+                   "Load it with load_data(..., given=), or name it with --given")  # fmt: skip
+        conditions.encode(self.beside.rows.take(self.beside.rows.representatives()))
+        return replace(self, told=conditions)
 
     def with_label_names(self, names: Sequence[str]) -> Dataset:
         """Return the same rows with labels coded by `names`, such as a trained model's.
@@ -192,6 +252,10 @@ class Dataset:
         good = codes.shape == (len(self),) and bool((codes < len(names)).all())
         require(good, "labels", f"must be {len(self)} codes below {len(names)}", codes.shape)
         return replace(self, labels=codes, label_names=tuple(names))
+
+    def without_conditions(self) -> Dataset:
+        """Return the same rows x alone, without what they come given."""
+        return self if self.beside is None else replace(self, beside=None, told=None)
 
     def without_labels(self) -> Dataset:
         """Return the same rows with their labels forgotten."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,15 +19,31 @@ from .formats.data_format import Loaded, from_array, from_columns, refuse_column
 from .formats.hugging_face import DATA_HUB, hub_set, is_saved, saved_set
 from .formats.image_folders import read_image_folder
 from .formats.registry import FORMATS, data_format_of, suffixes
-from .table.selected_columns import AsWritten, Wanted, WrittenKeywords
-from .table.tables import CATEGORY_LIMIT, column, frame_columns
+from .table.selected_columns import AsWritten, Wanted, WrittenKeywords, reading_of
+from .table.tables import CATEGORY_LIMIT, TableRows, column, frame_columns
 from .table.values import Categories, Gapped
 from .torch_sets import is_of_torch, read_set
+
+if TYPE_CHECKING:
+    from .._typing import Json
 
 SHEETS = (".xlsx", ".xls", ".xlsm", ".ods", ".numbers")
 
 
-@takes(AsWritten)
+class LoadKeywords(WrittenKeywords, total=False):
+    """The fields of `LoadOptions` by name, each of which may be left out."""
+
+    given: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadOptions(AsWritten):
+    """How to read a source, and what its rows are given."""
+
+    given: Any = None
+
+
+@takes(LoadOptions)
 def load_data(
     source: Any,
     *,
@@ -35,7 +53,7 @@ def load_data(
     like: Any = None,
     name: str | None = None,
     class_order: str = "number",
-    **written: Unpack[WrittenKeywords],
+    **options: Unpack[LoadKeywords],
 ) -> Dataset:
     """Return a data set; its rows stay where they are and are read when asked for.
 
@@ -46,6 +64,8 @@ def load_data(
     torch tensor, or a data frame, which are not copied; a data set or loader of torch, or a
     generator of batches, with or without labels, which is read once into memory.
     labels: a table's column, a `.npz`'s array, or one label per row [n] (whole numbers or text).
+    given: conditions y for a model of x given y: names of columns of the table, which are then no
+    part of x, or another source of as many rows: numbers, categories, dates and gaps, or pictures.
     drop: columns of a table to leave out, unread; only: or those to keep (and the labels). What
     was left out is recorded in a model that is fitted on it, and like, such a model, leaves out
     the same of other data that has these columns, whose labels and ways of writing it knows too.
@@ -59,21 +79,91 @@ def load_data(
     path = isinstance(source, str | Path)
     what = str(source) if path else type(source).__name__
     column_name = labels if isinstance(labels, str) else None
-    wanted = Wanted.asked(drop, only, column_name, like, AsWritten(**written))
-    try:
-        loaded = _from_word(what, wanted) if path else _from_memory(source, wanted, what)
-    except OSError as cause:
-        raise InputError(f"{what}: cannot be read ({cause.strerror or cause})") from cause
+    asked = LoadOptions(**options)
+    given, columns = asked.given, _given_columns(asked.given, like)
+    title = name or (Path(what).name if path else what) or what
+    wanted = Wanted.asked(drop, only, column_name, like, asked)
+    if given is not None or columns:
+        remedy = "Name their column in given"
+        require(labels is None, "labels", "cannot stand beside given", labels, remedy)
+        y_of = source if columns else given
+        return _beside(source, load_given(y_of, columns, written=wanted.written), wanted, title)
+    loaded = _loaded(source, wanted)
     if labels is not None and column_name is None:
         loaded = loaded._replace(labels=_given_labels(labels), names=None)
     loaded = _noted(loaded, wanted.written.rows, what)
     codes, names = _label_codes(loaded, what)
-    title = name or (Path(what).name if path else what) or what
     order = require_choice("class_order", class_order, CLASS_ORDERS)
     return Dataset(
         loaded.rows, title, labels=codes, label_names=names, class_order=order,
         notes=loaded.notes, reading=dict(loaded.reading),
     )  # fmt: skip
+
+
+def load_given(
+    source: Any, columns: Sequence[str] = (), *, written: AsWritten | None = None
+) -> Dataset:
+    """Return conditions y as a data set of one row or more: columns of a table, or a source.
+
+    columns: by name, () for all; written: how to read what may mean two things.
+    """
+    told = replace(written or AsWritten(), rows=None)
+    loaded = _loaded(source, Wanted(only=tuple(columns), written=told, given=True))
+    reading = {"given": json.dumps(columns)} if columns else {}
+    return Dataset(loaded.rows, "given", notes=loaded.notes, reading=reading)
+
+
+def _loaded(source: Any, wanted: Wanted) -> Loaded:
+    path = isinstance(source, str | Path)
+    what = str(source) if path else type(source).__name__
+    try:
+        return _from_word(what, wanted) if path else _from_memory(source, wanted, what)
+    except OSError as cause:
+        raise InputError(f"{what}: cannot be read ({cause.strerror or cause})") from cause
+
+
+def _given_columns(given: Any, like: Any) -> tuple[str, ...]:
+    """Return the columns of the source that are conditions, () where another source holds them."""
+    if given is None:
+        return columns_given(reading_of(like))
+    if isinstance(given, str):
+        return () if is_source(given) else tuple(name.strip() for name in given.split(","))
+    named = isinstance(given, list | tuple) and all(isinstance(n, str) for n in given)
+    return tuple(given) if named else ()
+
+
+def is_source(word: str) -> bool:
+    """Return whether a word names a file or a folder, and no column."""
+    return data_format_of(word) is not None or Path(word).exists() or word.startswith(DATA_HUB)
+
+
+def columns_given(reading: Json) -> tuple[str, ...]:
+    """Return the columns of conditions that a record of reading names, () if none."""
+    try:
+        names = json.loads(reading.get("given", "[]"))
+    except ValueError:
+        names = None
+    good = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    require(good, "reading", "must name the columns that were given", reading.get("given"))
+    return tuple(names)
+
+
+def _beside(source: Any, beside: Dataset, wanted: Wanted, title: str) -> Dataset:
+    """Return rows x with their conditions, whose columns are neither in x nor left out."""
+    columns = columns_given(beside.reading)
+    if not wanted.only:
+        wanted = replace(wanted, drop=tuple(dict.fromkeys((*wanted.drop, *columns))))
+    loaded = _loaded(source, replace(wanted, labels_before=None))
+    loaded = _noted(loaded, wanted.written.rows, title)
+    rows, reading = loaded.rows, {**loaded.reading, **beside.reading}
+    rule = f"must have a row for each of the {len(rows)} of {title}"
+    require(len(beside) == len(rows), "given", rule, len(beside))
+    if isinstance(rows, TableRows):
+        left = tuple(column for column in rows.left_out if column not in columns)
+        rows = replace(rows, left_out=left)
+    reading.pop("labels", None)
+    notes = (*loaded.notes, *(note for note in beside.notes if note not in loaded.notes))
+    return Dataset(rows, title, beside=beside, notes=notes, reading=reading)
 
 
 def _noted(loaded: Loaded, rows: str | None, what: str) -> Loaded:

@@ -11,6 +11,7 @@ from .._checks import refuse, require
 
 if TYPE_CHECKING:
     from .._typing import Array, Tensor
+    from ..data.conditions import Conditions
     from ..noise import NoiseSource
 
 
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
 class Denoiser(Protocol):
     r"""An x0 prediction m(x, s) for x = x0 + z/sqrt(s), in standardised units.
 
-    shape: of one example; dtype, device: of its arithmetic; classes: labels it knows, 0 when
-    it takes none; exact: True when m = E[x0 | x] for a known law; fingerprint: SHA-256;
-    snr_range: lowest and highest SNR it was made for.
+    shape: of one example; dtype, device: of its arithmetic; classes: labels it knows, 0 when it
+    takes none (the label of a model that is `told` y is the numbers y, [B, p]); exact: True when
+    m = E[x0 | x] for a known law; fingerprint: SHA-256; snr_range: lowest and highest SNR it was
+    made for.
     """
 
     shape: tuple[int, ...]
@@ -47,6 +49,23 @@ class Denoiser(Protocol):
 def process_of(denoiser: Denoiser) -> str:
     """Return ``cld`` for a model that takes (x, w) of phase space [B, 2, *shape], else ``vp``."""
     return str(getattr(denoiser, "process", "vp"))
+
+
+def told_of(denoiser: Denoiser) -> Conditions | None:
+    """Return what a model of x given y knows of y, None for other models."""
+    return getattr(denoiser, "told", None)
+
+
+def is_told(denoiser: Denoiser) -> bool:
+    """Return whether a model is told something beside x and its level: a class, or y."""
+    return denoiser.classes > 0 or told_of(denoiser) is not None
+
+
+def require_y(y: Tensor, rows: int, width: int) -> None:
+    """Refuse what are not numbers y of so many rows and of this width."""
+    good = y.is_floating_point() and y.shape == (rows, width)
+    rule = f"must be the numbers y of each row, float [{rows}, {width}]"
+    require(good, "label", rule, f"{y.dtype} {tuple(y.shape)}")
 
 
 def trained_levels(denoiser: Denoiser) -> Array | None:

@@ -8,7 +8,8 @@ Patches of p values along each axis become channels (Shi et al., 2016, pixel uns
 given cost the network is then p times as wide, and a step over few values costs little on a CPU.
 A level of the UNet is one block (2) on the way down and one on the way up, at half the resolution
 of the level before; the coarsest level has attention between its places. The noise level enters
-as in `denoise.mlp`; a label y adds a learned vector, and "no label" is one more of them.
+as in `denoise.mlp`; a label y adds a learned vector, and "no label" is one more of them. So do
+numbers y [B, p], which stand as further channels beside x where they have its places.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from torch import nn
 from torch.nn import functional
 
 from .._checks import require, require_count
-from .mlp import FREQUENCIES, embedded
+from .mlp import FREQUENCIES, beside, embedded, told_layers
 
 if TYPE_CHECKING:
     from .._typing import Json, Tensor
@@ -43,12 +44,14 @@ class ConvUNet(nn.Module):
     shape: of an example, [L], or channels and then one to three axes; width: channels of the
     finest level, a multiple of 8; patch: values along each axis that become channels; levels:
     resolutions, each with twice the channels of the one before, at most 4 times `width`; classes:
-    labels 0..classes-1, 0 for none; embedding: size of e; inputs: arrays shown for each predicted.
+    labels 0..classes-1, 0 for none; embedding: size of e; inputs: arrays shown for each predicted;
+    given: numbers y that it is told, 0 for none.
     """
 
     def __init__(
         self, shape: tuple[int, ...], width: int, *, patch: int = 1, levels: int = 2,
         classes: int = 0, embedding: int = 128, inputs: int = 1,
+        given: int = 0,
     ) -> None:  # fmt: skip
         super().__init__()
         rule = "must be [L], [C, L], [C, H, W] or [C, D, H, W]"
@@ -65,6 +68,9 @@ class ConvUNet(nn.Module):
         require(width % NORM_GROUPS == 0, "width", f"must be a multiple of {NORM_GROUPS}", width)
         require_count("classes", classes, at_least=0)
         self.config: Json = {"shape": list(shape), **sizes, "classes": classes, "inputs": inputs}
+        self.given = told_layers(self.config, given, embedding)
+        # pictures of the same sides stand beside x as channels
+        self.more = 0 if given % math.prod(sides) else given // math.prod(sides)
         self.axes, self.patch, self.laid_out = axes, patch, (channels, *sides)
         self.multiple = patch * 2 ** (levels - 1)
         convolution, values = CONVOLUTIONS[axes - 1], channels * patch**axes
@@ -73,7 +79,8 @@ class ConvUNet(nn.Module):
             nn.Linear(2 * FREQUENCIES + 1, embedding), nn.SiLU(), nn.Linear(embedding, embedding)
         )
         self.label = nn.Embedding(classes + 1, embedding) if classes else None
-        self.inward = convolution(inputs * values, width, 3, padding=1)
+        shown = inputs * values + self.more * patch**axes
+        self.inward = convolution(shown, width, 3, padding=1)
         before = [width, *widths[:-1]]
         self.down = nn.ModuleList(
             Block(axes, coarse, fine, embedding)
@@ -91,8 +98,9 @@ class ConvUNet(nn.Module):
 
     def forward(self, x: Tensor, log_snr: Tensor, label: Tensor | None = None) -> Tensor:
         """Return F [B, *shape] for x [B, inputs C, ...], log_snr [B] or [1], label [B] or None."""
-        e = embedded(self.level, self.label, log_snr, label)
+        e = embedded(self.level, self.given or self.label, log_snr, label)
         sides = self.laid_out[1:]
+        x = beside(x.flatten(1), label, self.config["given"]) if self.more else x
         h = self.inward(self._patches(self._padded(x.reshape(len(x), -1, *sides))))
         passed = []
         for k, block in enumerate(self.down):

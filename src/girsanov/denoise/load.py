@@ -21,12 +21,13 @@ from .code_file import denoiser_of_code
 from .convolutional import ConvUNet
 from .exact import ExactDenoiser
 from .mlp import ResidualMLP
-from .network import MODEL_FORMAT, OWN_NETWORKS, WEIGHTS, NetworkDenoiser, phases_of
+from .network import CONDITIONS, MODEL_FORMAT, OWN_NETWORKS, WEIGHTS, NetworkDenoiser, phases_of
 from .pipelines.folder import load_pipeline
 from .places import ACCEPTED, HUB, PICKLE_SUFFIXES, code_of, require_model_place
 
 if TYPE_CHECKING:
     from .._typing import Json, PathLike
+    from ..data.conditions import Conditions
     from .base import Denoiser
 
 COMPONENTS = {"ResidualMLP": "network", "ConvUNet": "network", "UNet2DModel": "unet"}
@@ -147,7 +148,25 @@ def _assembled(folder: Path, record: Json, parts: tuple[nn.Module, Moments]) -> 
         network, shape, record["preconditioning"], moments,
         Standardisation.from_json(record["standardisation"]), (low, high), names,
         record["training"], None if isinstance(network, OWN_NETWORKS) else _scheduler(folder),
+        _conditions(folder, record, network),
     )  # fmt: skip
+
+
+def _conditions(folder: Path, record: Json, network: nn.Module) -> Conditions | None:
+    """Return what a model of x given y knows of y, None for another."""
+    from ..data.conditions import conditions_from
+
+    config: Any = network.config
+    width, where = int(config.get("given", 0)), str(folder / CONDITIONS)
+    if "conditions" not in record:
+        require(not width, where, f"must tell of the {width} numbers that its network is given")
+        return None
+    conditions = conditions_from(record["conditions"], read_tensors(folder / CONDITIONS), where)
+    rule = f"must be of {width} numbers, which its network is given"
+    require(conditions.width == width, where, rule, conditions.width)
+    d = math.prod(record["shape"])
+    require(len(conditions.rest) == d, where, f"must be of {d} dimensions", len(conditions.rest))
+    return conditions
 
 
 def _shape(where: str, values: list[Any]) -> tuple[int, ...]:

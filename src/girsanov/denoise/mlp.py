@@ -4,10 +4,12 @@ r"""A residual network for vectors: tables, signals, small images laid flat.
     h_k+1 = h_k + B_k D silu(A_k [LN(h_k) (1 + g_k) + f_k]),  (g_k, f_k) = G_k e(log s, y), (2)
     F     = W_out LN(h_K),   W_out = 0 at the start.                                       (3)
 
-The level enters by a gain and a shift in every block (Perez et al., 2018, FiLM) made from
-sines and cosines of log s; a label y adds a learned vector, and "no label" is one more of them.
-D is dropout (Srivastava et al., 2014): in training it zeroes a share of its input and scales
-the rest, from a generator that the training loop seeds at every step.
+The level enters by a gain and a shift in every block (Perez et al., 2018, FiLM) made from sines
+and cosines of log s; a label y adds a learned vector, and "no label" is one more of them. Numbers
+y [B, p] add a vector too, of a small network of their own, and stand beside x in (1); a row of NaN
+is "not told", which is 0 in (1) and a learned vector in e. D is dropout (Srivastava et al., 2014):
+in training it zeroes a share of its input and scales the rest, from a generator that the training
+loop seeds at every step.
 """
 
 from __future__ import annotations
@@ -34,13 +36,15 @@ class ResidualMLP(nn.Module):
 
     dimension: d of the flattened example; width: of h; depth: blocks K; classes: labels
     0..classes-1, 0 for none; embedding: size of e; phases: numbers shown for each one
-    predicted, 2 in phase space; inputs: numbers shown, None for phases d. `dropout`, 0 unless
-    set, is D's share and `generator` its source; neither is part of the saved network.
+    predicted, 2 in phase space; inputs: numbers shown, None for phases d; given: numbers y that it
+    is told, 0 for none. `dropout`, 0 unless set, is D's share and `generator` its source; neither
+    is part of the saved network.
     """
 
     def __init__(
         self, dimension: int, width: int, depth: int, *,
         classes: int = 0, embedding: int = 128, phases: int = 1, inputs: int | None = None,
+        given: int = 0,
     ) -> None:  # fmt: skip
         super().__init__()
         sizes = {"dimension": dimension, "width": width, "depth": depth, "embedding": embedding}
@@ -53,13 +57,14 @@ class ResidualMLP(nn.Module):
         if inputs is not None:
             self.config["inputs"] = require_count("inputs", inputs)
             require_count(f"{LARGEST} - inputs", LARGEST - inputs)
+        self.given = told_layers(self.config, given, embedding)
         self.dropout, self.generator = 0.0, torch.Generator()
         self.level = nn.Sequential(
             nn.Linear(2 * FREQUENCIES + 1, embedding), nn.SiLU(), nn.Linear(embedding, embedding)
         )
         self.label = nn.Embedding(classes + 1, embedding) if classes else None
         self.modulation = nn.Linear(embedding, 2 * depth * width)
-        self.inward = nn.Linear(inputs or phases * dimension, width)
+        self.inward = nn.Linear((inputs or phases * dimension) + given, width)
         self.first = nn.ModuleList(nn.Linear(width, width) for _ in range(depth))
         self.second = nn.ModuleList(nn.Linear(width, width) for _ in range(depth))
         self.outward = nn.Linear(width, dimension)
@@ -75,10 +80,10 @@ class ResidualMLP(nn.Module):
             log_snr, rows = torch.unique(log_snr, return_inverse=True)
             if torch.equal(rows[len(log_snr) :], rows[: -len(log_snr)]):
                 rows = rows[: len(log_snr)]
-        e = embedded(self.level, self.label, log_snr, label)
+        e = embedded(self.level, self.given or self.label, log_snr, label)
         gains, shifts = self.modulation(e).chunk(2, dim=-1)
         gains, shifts = (p.reshape(len(e), len(self.first), -1).unbind(1) for p in (gains, shifts))
-        h = self.inward(x)
+        h = self.inward(x if self.given is None else beside(x, label, self.given.numbers))
         for first, second, gain, shift in zip(self.first, self.second, gains, shifts, strict=True):
             scale, move = (p if rows is None else p[rows] for p in (1 + gain, shift))
             u = _modulated(functional.layer_norm(h, h.shape[-1:]), scale, move)
@@ -113,14 +118,46 @@ def _modulated(u: Tensor, gain: Tensor, shift: Tensor) -> Tensor:
     return torch.cat([turns, rest])
 
 
+class Told(nn.Module):
+    """The vector e of numbers y [B, p]; a row of NaN has a learned one."""
+
+    def __init__(self, numbers: int, embedding: int) -> None:
+        super().__init__()
+        self.numbers = numbers
+        self.inner, self.outer = nn.Linear(numbers, embedding), nn.Linear(embedding, embedding)
+        self.nobody = nn.Parameter(torch.zeros(embedding))
+
+    def forward(self, y: Tensor) -> Tensor:
+        """Return e [B, embedding]."""
+        hidden = y.isnan().any(dim=1, keepdim=True)
+        e = self.outer(functional.silu(self.inner(torch.where(hidden, 0.0, y))))
+        return torch.where(hidden, self.nobody, e)
+
+
+def told_layers(config: Json, given: int, embedding: int) -> Told | None:
+    """Return the layers for y of so many numbers, None for 0, and enter them in `config`."""
+    require_count("given", given, at_least=0)
+    require_count(f"{LARGEST} - given", LARGEST - given)
+    config |= {"given": given} if given else {}
+    return Told(given, embedding) if given else None
+
+
+def beside(x: Tensor, y: Tensor | None, numbers: int) -> Tensor:
+    """Return x [B, n] and y [B, numbers] side by side, 0 where y is not told."""
+    y = x.new_zeros(len(x), numbers) if y is None else torch.nan_to_num(y.to(x))
+    return torch.cat([x, y], dim=1)
+
+
 def embedded(
-    level: nn.Module, labels: nn.Embedding | None, log_snr: Tensor, label: Tensor | None
+    level: nn.Module, labels: nn.Embedding | Told | None, log_snr: Tensor, label: Tensor | None
 ) -> Tensor:
     """Return e(log s, y) [B, embedding] by a network's layers for levels and labels.
 
     The last of the labels is "no label", which stands for None.
     """
     e: Tensor = level(level_features(log_snr))
+    if isinstance(labels, Told):
+        return functional.silu(e + (labels.nobody if label is None else labels(label.to(e))))
     if labels is not None:
         nobody = torch.full((1,), labels.num_embeddings - 1, device=e.device)
         e = e + labels(nobody if label is None else label)

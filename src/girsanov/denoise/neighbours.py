@@ -22,7 +22,7 @@ import numpy as np
 import torch
 
 from .._checks import require
-from .base import Denoiser, process_of
+from .base import Denoiser, process_of, told_of
 
 if TYPE_CHECKING:
     from .._typing import Tensor
@@ -100,7 +100,9 @@ def copied(cloud: Tensor, audited: Tensor) -> str:
 
 
 def can_stand_beside(model: Denoiser) -> bool:
-    """Return whether (1) says anything of this model: it has a data law to learn."""
+    """Return whether (1) says anything of this model: it has a data law, not one of each y."""
+    if told_of(model) is not None:
+        return False
     return process_of(model) == "vp" and getattr(model, "guidance", 1.0) == 1 and not model.exact
 
 

@@ -22,6 +22,7 @@ from torch import nn
 
 from .._checks import refuse, require
 from .._files import sha256_of, write_json, write_tensors
+from .base import require_y
 from .columns import ColumnPreconditioning
 from .convolutional import ConvUNet
 from .mlp import ResidualMLP
@@ -37,11 +38,13 @@ from .still import evaluating
 from .unet import unet_scheduler
 
 if TYPE_CHECKING:
-    from .._typing import Json, PathLike, Tensor
+    from .._typing import Array, Json, PathLike, Tensor
+    from ..data.conditions import Conditions
     from ..data.standardise import Standardisation
     from ..moments import Moments
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
+CONDITIONS = "conditions.safetensors"
 MODEL_FORMAT = "girsanov/model/1"
 OWN_NETWORKS = (ResidualMLP, ConvUNet)  # networks that are not of diffusers
 
@@ -52,11 +55,11 @@ class NetworkDenoiser:
 
     network: `ResidualMLP`, `ConvUNet` or `diffusers.UNet2DModel`; shape: of one example;
     preconditioning: ``wiener``, ``edm``, ``columns`` (MLP), ``residual`` (ConvUNet) or ``v``
-    (UNet); moments,
-    standardisation: of the training data; snr_range: lowest and highest trained SNR; label_names:
-    one a class, empty when it takes no labels; training: what was run; scheduler: of diffusers,
-    for ``v`` only, None builds it.
-    `process` is ``cld`` when the network is shown twice the numbers it predicts, else ``vp``.
+    (UNet); moments, standardisation: of the training data; snr_range: lowest and highest trained
+    SNR; label_names: one a class, empty when it takes no labels; training: what was run;
+    scheduler: of diffusers, for ``v`` only, None builds it; told: what is known of y, of a model
+    of x given y, whose label is y [B, p]. `process` is ``cld`` when the network is shown twice the
+    numbers it predicts, else ``vp``.
     """
 
     network: nn.Module
@@ -68,6 +71,7 @@ class NetworkDenoiser:
     label_names: tuple[str, ...] = ()
     training: Json = field(default_factory=dict)
     scheduler: Any = None
+    told: Conditions | None = None
     exact = False
 
     def __post_init__(self) -> None:
@@ -89,12 +93,28 @@ class NetworkDenoiser:
             return VPreconditioning(self.scheduler, self.dtype)
         ends = log_range(self.snr_range)
         if self.preconditioning == "residual":
-            return ResidualPreconditioning(self.moments, ends, self.dtype)
+            return ResidualPreconditioning(self.moments, ends, self.dtype, self._explained())
         if self.preconditioning == "columns":
             columns = ColumnPreconditioning(self.standardisation.mixtures, ends, self.dtype)
             columns.require_fits(network_config(self.network))
             return columns
-        return LinearPreconditioning(self.preconditioning, self.moments, ends, self.dtype)
+        explained = self._explained()
+        return LinearPreconditioning(
+            self.preconditioning, self.moments, ends, self.dtype, explained
+        )
+
+    def _explained(self) -> Array | None:
+        """Return how much of each coordinate of the moments' basis y explains, [d]."""
+        if self.told is None:
+            return None
+        line = self.moments.basis.to_coordinates(torch.from_numpy(self.told.line()))
+        return np.asarray(line.square().mean(dim=0).numpy())
+
+    def untold_weight(self) -> float:
+        """Return the variance of x given y over that of x, 1 of a model that is told no y."""
+        explained = self._explained()
+        whole = self.moments.variance + (0.0 if explained is None else float(explained.sum()))
+        return self.moments.variance / whole
 
     def _fingerprint(self) -> str:
         """Return the SHA-256 of the weights and of everything else that decides an output."""
@@ -108,6 +128,7 @@ class NetworkDenoiser:
         columns = self.preconditioning == "columns"  # whose laws the units are
         return {
             **({"units": self.standardisation.to_json()} if columns else {}),
+            **({"given": self.told.fingerprint} if self.told else {}),
             "network": network_config(self.network),
             "scheduler": None if self.scheduler is None else scheduler_config(self.scheduler),
             "preconditioning": self.preconditioning,
@@ -168,6 +189,9 @@ class NetworkDenoiser:
         require(x.shape[1:] == whole, "x", rule, tuple(x.shape))
         if label is None:
             return
+        if self.told is not None:
+            require_y(label, len(x), self.told.width)
+            return
         require(self.classes > 0, "label", "must be None: this model has no classes", label)
         good = bool(((label >= 0) & (label < self.classes)).all())
         require(good, "label", f"must lie in 0..{self.classes - 1}", label.tolist())
@@ -193,6 +217,8 @@ class NetworkDenoiser:
                 folder / "scheduler" / "scheduler_config.json", scheduler_config(self.scheduler)
             )
         self.moments.save(folder / "moments.safetensors")
+        if self.told is not None:
+            write_tensors(folder / CONDITIONS, self.told.tensors())
         write_json(folder / "model_index.json", index)
         write_json(folder / "girsanov.json", self._record())
 
@@ -203,6 +229,7 @@ class NetworkDenoiser:
             "process": self.process,
             "label_names": list(self.label_names),
             "standardisation": self.standardisation.to_json(),
+            **({"conditions": self.told.units.to_json()} if self.told else {}),
             "training": self.training,
             "fingerprint": self.fingerprint,
         }

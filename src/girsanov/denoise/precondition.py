@@ -20,12 +20,16 @@ and the network corrects it place by place, in units of the filter's own error:
     m = w + r(s) F([alpha x, w], log s),   w = U (mean + skip c),   r^2 = mean_j out_j^2,  (4)
 
 where it is shown x as noisy as it is, and the filter's estimate beside it.
+
+Of a model of x given y the moments are those of what y does not say of x. Where y is not told (a
+row of NaN) x varies by what y explains as well, and v_j in (2) is the sum of both.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -82,12 +86,14 @@ class LinearPreconditioning:
     """Equations (1) and (2).
 
     kind: ``wiener`` (principal variances) or ``edm`` (their mean); log_range: levels outside
-    it are told to the network as the nearest end.
+    it are told to the network as the nearest end; explained: by y, of each coordinate of the
+    moments' basis [d], None of a model that is told no y.
     """
 
     def __init__(
-        self, kind: str, moments: Moments, log_range: tuple[float, float], dtype: torch.dtype
-    ) -> None:
+        self, kind: str, moments: Moments, log_range: tuple[float, float], dtype: torch.dtype,
+        explained: Array | None = None,
+    ) -> None:  # fmt: skip
         self.kind = require_choice("preconditioning", kind, ("wiener", "edm"))
         self.log_range, self.dtype = log_range, dtype
         d = len(moments.mean)
@@ -95,10 +101,26 @@ class LinearPreconditioning:
         self.variances = torch.from_numpy(working_variances(moments, kind))
         self.mean = torch.from_numpy(moments.mean)
         self.levels_met = LevelCache()
+        self.untold: LinearPreconditioning | None = None
+        if explained is not None:
+            wider = replace(moments, variances=moments.variances + explained)
+            self.untold = LinearPreconditioning(kind, wider, log_range, dtype)
+
+    def at(self, snr: Tensor, x: Tensor, y: Tensor | None) -> tuple[Tensor, ...]:
+        """Return the mean, the factors of every row, and the level that the network is told."""
+        parts = self.levels_met(snr, x, self._around)
+        if self.untold is None:
+            return parts
+        others = self.untold.at(snr, x, None)
+        if y is None:
+            return others
+        hidden = y.isnan().any(dim=1, keepdim=True).to(x.device)
+        factors = zip(others[1:4], parts[1:4], strict=True)
+        return (parts[0], *(torch.where(hidden, a, b) for a, b in factors), parts[4])
 
     def denoise(self, network: Call, x: Tensor, snr: Tensor, label: Tensor | None) -> Tensor:
         """Return equation (1)."""
-        mean, skip, out, inward, level = self.levels_met(snr, x, self._around)
+        mean, skip, out, inward, level = self.at(snr, x, label)
         c = self.basis.to_coordinates(x.flatten(1) - mean)
         f = network((inward * c).to(self.dtype), level, label)
         m = mean + self.basis.from_coordinates(torch.addcmul(skip * c, out, f))
@@ -123,20 +145,21 @@ class ResidualPreconditioning(LinearPreconditioning):
     """Equation (4); `kind` is ``residual``, the other arguments are those of the base."""
 
     def __init__(
-        self, moments: Moments, log_range: tuple[float, float], dtype: torch.dtype
-    ) -> None:
-        super().__init__("wiener", moments, log_range, dtype)
+        self, moments: Moments, log_range: tuple[float, float], dtype: torch.dtype,
+        explained: Array | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__("wiener", moments, log_range, dtype, explained)
         self.kind = "residual"
 
     def denoise(self, network: Call, x: Tensor, snr: Tensor, label: Tensor | None) -> Tensor:
         """Return equation (4)."""
-        mean, skip, out, _, level = self.levels_met(snr, x, self._around)
+        mean, skip, out, _, level = self.at(snr, x, label)
         c = self.basis.to_coordinates(x.flatten(1) - mean)
         w = (mean + self.basis.from_coordinates(skip * c)).reshape(x.shape)
         s = snr.to(x.device).reshape(-1, *[1] * (x.ndim - 1))
         alpha = (s / (1 + s)).sqrt().to(x)
         f = network(torch.cat([alpha * x, w], 1).to(self.dtype), level, label)
-        r = out.square().mean(1).sqrt().reshape(alpha.shape)
+        r = out.square().mean(1).sqrt().reshape(-1, *alpha.shape[1:])
         return torch.addcmul(w, r, f.to(x))
 
 

@@ -26,6 +26,7 @@ class WrapKeywords(TypedDict, total=False):
     train: Dataset | None
     units: Units | None
     label_names: Sequence[str]
+    given: Sequence[int] | int | None
     weights: GivenWeights | None
     learned_sigma: bool
 
@@ -42,5 +43,6 @@ class WrapOptions:
     train: Dataset | None = None
     units: Units | None = None
     label_names: Sequence[str] = ()
+    given: Sequence[int] | int | None = None
     weights: GivenWeights | None = None
     learned_sigma: bool = False

@@ -7,6 +7,10 @@ A network F of a process x_t = alpha(t) x0 + sigma(t) z is called as it was trai
 with the table of `parametrise.py` for x0. For `VarianceExploding` and ``x0`` that is the
 denoiser D(x, sigma) of Karras et al. (2022) itself; for alphas_cumprod, t is a whole number.
 
+A network of x given y is called as F(alpha(t) x, t, y), y in the numbers of the data. What the
+denoiser takes is what y does not say of x by a straight line (`data/conditions.py`): the line is
+added before the call and taken off after it.
+
 The fingerprint is of the weights as they are when it is asked for, so that a plan made for other
 weights is refused whatever changed them.
 """
@@ -15,7 +19,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
@@ -26,19 +29,20 @@ from torch import nn
 from .._checks import InputError, refuse, require
 from .._files import sha256_of
 from .._signatures import takes
-from ..data import Dataset, Standardisation
-from ..data.standardise import ImageStandardisation, VectorStandardisation, unchanged
+from ..data import Standardisation
 from ..noise import NoiseSource
-from .base import PAGE, Denoiser, trained_levels
+from .base import PAGE, Denoiser, require_y, told_of, trained_levels
 from .facts import ModelFacts
 from .faults import fault, out_of_memory
 from .own_clock import OwnClock, own_clock
 from .pipelines.pipeline import bytes_of
 from .still import plain, still
-from .wrap_options import GivenWeights, Units, WrapKeywords, WrapOptions
+from .wrap_options import GivenWeights, WrapKeywords, WrapOptions
+from .wrap_units import conditions_told, training_record, units_of_rows
 
 if TYPE_CHECKING:
     from .._typing import Array, Json, Tensor
+    from ..data.conditions import Conditions
 
 ALIKE = 1e-2  # of its largest number, by which the answer to an example may differ between calls
 ASKED = 9  # levels at which a process is asked what it is, for the fingerprint
@@ -54,6 +58,8 @@ class _Wrapping(NamedTuple):
     units: tuple[Array, Array] | None
     label_names: tuple[str, ...]
     training: Json
+    told: Conditions | None = None
+    y_shape: tuple[int, ...] = ()
 
 
 class WrappedDenoiser:
@@ -67,6 +73,7 @@ class WrappedDenoiser:
         self.units = wrapping.units  # of pictures whose type and layout are not known yet
         self.label_names, self.training = wrapping.label_names, wrapping.training
         self.classes, self.snr_range = len(wrapping.label_names), clock.snr_range
+        self.told = wrapping.told
         self._rounded = ""
 
     @property
@@ -102,6 +109,8 @@ class WrappedDenoiser:
         times = np.stack([self.clock.alpha(asked), self.clock.time(asked)])
         if self.units is not None:
             decisive["pair"] = [v.tolist() for v in self.units]
+        if self.told is not None:
+            decisive["given"] = self.told.fingerprint
         weights = bytes_of(_tensors(self.wrapping.weights))
         return sha256_of("wrapped", json.dumps(decisive, sort_keys=True), times, *weights)
 
@@ -118,11 +127,25 @@ class WrappedDenoiser:
     def __call__(self, x: Tensor, snr: float | Tensor, label: Tensor | None = None) -> Tensor:
         """Return m(x, snr) [B, *shape] without a gradient; snr: float or [B], label: [B]."""
         require(x.shape[1:] == self.shape, "x", f"must be [B, {self.shape}]", tuple(x.shape))
+        s = torch.as_tensor(snr, dtype=torch.float64).reshape(-1).cpu().numpy()
+        if self.told is not None:
+            line = self._line(x, label)
+            with self._still():
+                return (
+                    self.clock.x0(self._answer(x + line, s, label, self.clock), x + line, s) - line
+                )
         rule = "must be None: this model has no classes"
         require(label is None or self.classes > 0, "label", rule, label)
-        s = torch.as_tensor(snr, dtype=torch.float64).reshape(-1).cpu().numpy()
         with self._still():
             return self.clock.x0(self._answer(x, s, label, self.clock), x, s)
+
+    def _line(self, x: Tensor, y: Tensor | None) -> Tensor:
+        """Return what y [B, p] says of x by a straight line, [B, *shape]."""
+        assert self.told is not None
+        require(y is not None, "label", f"must be the numbers y [B, {self.told.width}]")
+        assert y is not None
+        require_y(y, len(x), self.told.width)
+        return torch.as_tensor(self.told.told(y.cpu().numpy())).to(x).reshape(x.shape)
 
     def answer(self, x: Tensor, s: Array, label: Tensor | None, clock: OwnClock) -> Tensor:
         """Return what the network itself answers for x [B, *shape] at SNRs s [B] or [1].
@@ -139,6 +162,8 @@ class WrappedDenoiser:
     def _answer(self, x: Tensor, s: Array, label: Tensor | None, clock: OwnClock) -> Tensor:
         seen, time = self._shown(x, s, clock)
         labels = (None if label is None else plain(label),) if self.classes else ()
+        if self.told is not None and label is not None:
+            labels = (plain(label).to(seen).reshape(len(label), *self.wrapping.y_shape),)
         return self._tensor(self._called(seen, time, *labels), seen).to(x.dtype)
 
     def _called(self, seen: Tensor, time: Tensor, *labels: Tensor | None) -> Any:
@@ -148,7 +173,8 @@ class WrappedDenoiser:
         except Exception as cause:  # whatever a user's own code may raise
             if isinstance(cause, InputError) or out_of_memory(cause):
                 raise
-            names, n = ("x_t", "t", "label")[: 2 + len(labels)], len(time)
+            told = "label" if self.told is None else "y"
+            names, n = ("x_t", "t", told)[: 2 + len(labels)], len(time)
             rule = f"fails when it is called as network({', '.join(names)}) for x_t "
             rule += f"{[n, *self.shape]} and t [{n}]"
             raise InputError(f"network: {rule}; {fault(cause)}. See {PAGE}") from cause
@@ -203,6 +229,9 @@ def wrap(
     others, as a pair (mean, scale) of x = (row - mean)/scale: numbers or [d], of pictures numbers,
     [C], or of `shape`; (0, 1) for a network of the rows themselves. Without both, the units are
     those of the data of its audit.
+    given: the shape of y, of a network of x given y, which is called as network(x_t, t, y) with y
+    as it is in the data; train then has conditions, and samples start from the regression of its x
+    on y.
     weights: the module, or arrays by name, that decide what a function answers; they are hashed
     into the fingerprint. learned_sigma: it answers twice the channels, of which the first half is
     the answer and the rest a variance, which is left aside. Raises InputError, in one line, for
@@ -220,9 +249,14 @@ def wrap(
     require(decisive, "weights", rule, type(decide).__name__, remedy)
     wrapping = _Wrapping(
         sizes, decide, asked.learned_sigma,  # type: ignore[arg-type]
-        *_units(sizes, train, asked.units),
-        tuple(str(name) for name in names), _training(train, len(names)),
+        *units_of_rows(sizes, train, asked.units),
+        tuple(str(name) for name in names), training_record(train, len(names)),
     )  # fmt: skip
+    if asked.given is not None:
+        require(not names, "given", "cannot be told beside classes: make them numbers of y", names)
+        one = (asked.given,) if isinstance(asked.given, int) else tuple(map(int, asked.given))
+        told = conditions_told(train, wrapping.standardisation, one)
+        wrapping = wrapping._replace(told=told, y_shape=one)
     clock = own_clock(asked.predicts, asked.process, asked.times, asked.alphas_cumprod, asked.time)
     model = WrappedDenoiser(network, clock, wrapping)
     try_call(model)
@@ -245,49 +279,6 @@ def _first(weights: GivenWeights) -> Tensor:
     return torch.as_tensor(next(iter(weights.values()), torch.empty(0)))
 
 
-def _units(
-    shape: tuple[int, ...], train: Dataset | None, units: Units | None
-) -> tuple[Standardisation | None, tuple[Array, Array] | None]:
-    """Return the units of rows, and those of pictures whose type and layout are not known yet."""
-    if train is not None:
-        require(isinstance(train, Dataset), "train", "must be a data set (load_data)", train)
-        require(train.shape == shape, "train", f"must hold examples of shape {shape}", train.shape)
-    own = None if train is None else train.standardisation
-    if units is None or isinstance(units, Standardisation):
-        return own if units is None else units, None
-    if len(shape) == 3:
-        mean, scale = _pair(units, shape, per=(shape[0], 1, 1))
-        if isinstance(own, ImageStandardisation):
-            return replace(own, mean=mean, scale=scale), None
-        return None, (mean, scale)
-    fits = len(shape) == 1 and (own is None or isinstance(own, VectorStandardisation))
-    require(fits, "units", "must be a Standardisation: a pair is for rows of numbers and pictures",
-            units)  # fmt: skip
-    rows = own if isinstance(own, VectorStandardisation) else unchanged(shape[0])
-    mean, scale = (np.broadcast_to(v, shape).copy() for v in _pair(units, shape, per=shape))
-    return replace(rows, mean=mean, scale=scale), None
-
-
-def _pair(units: Units, shape: tuple[int, ...], per: tuple[int, ...]) -> tuple[Array, Array]:
-    """Return mean and scale with as many axes as `shape`; per: the shape of one a channel."""
-    rule = "must be a Standardisation, or a pair (mean, scale) of x = (row - mean)/scale"
-    require(isinstance(units, tuple | list) and len(units) == 2, "units", rule, units)
-    mean, scale = (np.asarray(v, dtype=np.float64) for v in units)  # type: ignore[union-attr]
-    good = np.isfinite(mean).all() and np.isfinite(scale).all() and (scale > 0).all()
-    require(bool(good), "units", "must be finite, the scale above 0", units)
-    forms = {(): (1,) * len(shape), (1,): (1,) * len(shape), per[:1]: per, per: per, shape: shape}
-    form = "numbers, one a channel, or of shape" if len(shape) == 3 else "numbers, or of shape"
-    for value in (mean, scale):
-        rule = f"must be {form} {shape}" + (", channels first" if len(shape) == 3 else "")
-        require(value.shape in forms, "units", rule, value.shape)
-    return mean.reshape(forms[mean.shape]), scale.reshape(forms[scale.shape])
-
-
-def _training(train: Dataset | None, classes: int) -> Json:
-    seen = {} if train is None else {"lineage": train.lineage}
-    return seen | ({"label_shares": [1.0] * classes} if classes else {})
-
-
 def try_call(model: Denoiser) -> None:
     """Call a denoiser once for two examples and once for one of them, or refuse in one line."""
     s = float(np.sqrt(np.prod(model.snr_range)))
@@ -297,6 +288,9 @@ def try_call(model: Denoiser) -> None:
     z = NoiseSource(0, "wrap").normal(0, 0, 2, int(np.prod(model.shape)))
     x = (z * (1 + 1 / s) ** 0.5).reshape(2, *model.shape).to(model.device, model.dtype)
     label = torch.zeros(2, dtype=torch.int64, device=x.device) if model.classes else None
+    conditions = told_of(model)
+    if conditions is not None:
+        label = torch.from_numpy(conditions.kept[:1].repeat(2, axis=0)).to(x.device)
     both = model(x, s, label)
     alone = model(x[:1], s, None if label is None else label[:1])
     if not bool(torch.isfinite(both).all()):

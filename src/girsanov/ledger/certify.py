@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .entry import Entry
 
 AS_IF_EXACT = "; the steps are priced as if the model were exact"
+OF_EACH_Y = "they are E_y KL and TV of x given y, means over y as it occurs in the data"
 OF_CLASSES = "both are means over the classes"
 
 
@@ -147,6 +148,8 @@ def _holds(price: Prices, entries: tuple[Entry, ...]) -> str:
         return EXACT_LAW
     low = next((e.low for e in entries if e.name == "score"), None)
     omission = certificate_leaves_out(low, price.audit.calibration is not None)
+    if price.audit.facts.given:
+        return f"{omission}; {OF_EACH_Y}"
     return omission if price.audit.curve.about_class is None else f"{omission}; {OF_CLASSES}"
 
 

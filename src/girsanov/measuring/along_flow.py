@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from .._checks import InputError
-from ..denoise.base import Denoiser, around, process_of, trained_levels
+from ..denoise.base import Denoiser, around, is_told, process_of, trained_levels
 from ..error_curve.curve import GROUPS, Examples
 from ..error_curve.flow_curve import FLOW_MOMENTS, LENGTHS, FlowCurve
 from ..noise import NoiseSource
@@ -159,7 +159,7 @@ def measure_flow(
             if number <= first or not len(start):
                 continue
             x0 = examples.batch(rows).to(around(denoiser)).to(denoiser.device)
-            label = examples.batch_labels(rows) if denoiser.classes else None
+            label = examples.batch_labels(rows) if is_told(denoiser) else None
             z = torch.cat(
                 [
                     source.normal(draw * len(starts) + k, begin, len(x0), x0[0].numel())[
@@ -264,7 +264,7 @@ class Follow:
         model = self.denoiser
         seen = x.view(len(x), *model.shape).to(model.dtype)
         with torch.inference_mode():
-            m = model(seen, torch.from_numpy(snr), label if model.classes else None)
+            m = model(seen, torch.from_numpy(snr), label if is_told(model) else None)
         m = m.reshape(x.shape).to(x)
         if not bool(torch.isfinite(m).all()):
             raise InputError("denoiser: gave NaN or infinite values along its own flow")

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from .._checks import InputError
-from ..denoise.base import Denoiser, around, process_of
+from ..denoise.base import Denoiser, around, is_told, process_of
 from ..noise import Ahead, NoiseSource
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def call(
     x = (x0 - noise.view_as(x0)).to(denoiser.dtype).to(denoiser.device)
     seen = x if w is None else torch.stack([x, w.view_as(x0).to(x)], 1)
     with torch.inference_mode():
-        m = denoiser(seen, snr, label if denoiser.classes else None)
+        m = denoiser(seen, snr, label if is_told(denoiser) else None)
     if m.shape != x.shape or not m.is_floating_point():
         _refuse(tuple(x.shape), snr, "" if m.shape != x.shape else f" of {m.dtype}", m)
     batch.answers.add(m, snr)

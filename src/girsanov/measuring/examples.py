@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from .._checks import require, require_count
 from ..data import Dataset, Standardisation
 from ..data.lineage import shared_rows
-from ..denoise.base import Denoiser, require_denoiser
+from ..denoise.base import Denoiser, is_told, require_denoiser, told_of
 from ..denoise.classes import classes_for
 from ..denoise.neighbours import Neighbours, can_stand_beside, copied, most_points
 from ..denoise.pipelines.units import in_units_of, knows_units
@@ -150,6 +150,8 @@ def require_reference(denoiser: Denoiser, reference: Denoiser | None, data: Data
     units = [getattr(m, "standardisation", None) for m in (reference, denoiser)]
     alike = units[0] is units[1] or len({repr(u and u.as_drawn().to_json()) for u in units}) == 1
     alike &= len({repr(getattr(m, "units", None)) for m in (reference, denoiser)}) == 1
+    given = [told_of(m) for m in (reference, denoiser)]
+    alike &= len({told and told.fingerprint for told in given}) == 1
     remedy = "Train both on the same data"
     require(alike, "reference", "must work in the same units as the model", None, remedy)
     if isinstance(data, Dataset):
@@ -223,7 +225,7 @@ def neighbours(
         why = copied(cloud.flatten(1), part.flatten(1))
         if why:
             return None, why
-    label = examples.batch_labels(rows) if denoiser.classes else None
+    label = examples.batch_labels(rows) if is_told(denoiser) else None
     return Neighbours(denoiser, cloud, label), ""
 
 

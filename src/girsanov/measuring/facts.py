@@ -56,16 +56,16 @@ class AuditFacts:
     """What was audited, on what, how, and what was noticed.
 
     girsanov: the version; model, data, rows, reference: fingerprints, rows of the data without its
-    labels; shape: of one example; exact: whether the denoiser is that of the data's law;
-    diameter: of the data about their mean; seconds: of the audit; units: of data whose model has
-    none, as `Standardisation.to_json`; scale: user units in one of the curve; scored: whether the
-    curve is in normal scores of a table's columns; lineage: which rows of which file the data
-    were; neighbours: examples
-    that stood beside the model, or without_neighbours: why none did; flow_calls: network calls for
-    steps along the flow, beside `calls`; jitter: of a network that may be asked at any level;
-    suspects: rows that decide an audit in doubt; left_out: columns; volume: of the units of the
-    curve, None in older files; commands: that led here; untrained, beaten: in plans;
-    calibrated: whether the audit is of the corrected denoiser; others: of unknown names in a file.
+    labels; shape: of one example; exact: whether the denoiser is that of the data's law; diameter:
+    of the data about their mean; seconds: of the audit; units: of data whose model has none, as
+    `Standardisation.to_json`; given: what y is, of a model of x given y; scale: user units in one
+    of the curve; scored: whether the curve is in normal scores of a table's columns; lineage:
+    which rows of which file the data were; neighbours: examples that stood beside the model, or
+    without_neighbours: why none did; flow_calls: network calls for steps along the flow, beside
+    `calls`; jitter: of a network that may be asked at any level; suspects: rows that decide an
+    audit in doubt; left_out: columns; volume: of the units of the curve, None in older files;
+    commands: that led here; untrained, beaten: in plans; calibrated: whether the audit is of the
+    corrected denoiser; others: of unknown names in a file.
     """
 
     girsanov: str
@@ -90,6 +90,7 @@ class AuditFacts:
         FieldRule("SNRs, increasing", lambda x: bool(x) and x[0] > 0 and x == sorted(set(x))),
     ] = None
     guidance: float = 1.0
+    given: str = ""
     class_order: Annotated[
         str, FieldRule("number or text", lambda value: value in ("number", "text"))
     ] = "number"

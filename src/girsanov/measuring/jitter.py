@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from .._checks import three_digits
-from ..denoise.base import Denoiser, around, trained_levels
+from ..denoise.base import Denoiser, around, is_told, trained_levels
 from ..score_error.roughness import FOURTH, roughness
 from .facts import Jitter
 
@@ -36,7 +36,7 @@ def jitter_of(denoiser: Denoiser, examples: Examples, levels: Levels, seed: int)
         return None
     rows = slice(0, min(len(examples), ROUGH_EXAMPLES))
     x0 = examples.batch(rows).to(around(denoiser))
-    label = examples.batch_labels(rows) if denoiser.classes else None
+    label = examples.batch_labels(rows) if is_told(denoiser) else None
     with torch.inference_mode():
         found = roughness(denoiser, x0, levels, label=label, seed=seed)
     calls = len(FOURTH) * len(levels) * len(x0)

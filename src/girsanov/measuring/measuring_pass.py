@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from .._checks import require, require_count, require_levels
-from ..denoise.base import Denoiser, around, process_of
+from ..denoise.base import Denoiser, around, is_told, process_of
 from ..error_curve.bridged import bridge_of, bridged
 from ..error_curve.control_variate import Rows, controlled_full, gammas, in_data, with_levels
 from ..error_curve.curve import GROUPS, Curve, Examples
@@ -90,7 +90,7 @@ def _batch(denoiser: Denoiser, examples: Examples, rows: slice) -> Batch:
     x0 = examples.batch(rows).to(around(denoiser)).to(denoiser.device)
     rule = f"must hold examples of shape {denoiser.shape}, which the model takes"
     require(tuple(x0.shape[1:]) == denoiser.shape, "data", rule, tuple(x0.shape[1:]))
-    label = examples.batch_labels(rows) if denoiser.classes else None
+    label = examples.batch_labels(rows) if is_told(denoiser) else None
     return Batch(x0, label, rows.start, Answers())
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import numpy as np
@@ -13,7 +14,7 @@ from .._checks import require, require_count, require_levels
 from ..data import Dataset
 from ..data.standardise import Standardisation, unchanged
 from ..denoise.arithmetic import arithmetic_of
-from ..denoise.base import Denoiser, process_of, trained_levels
+from ..denoise.base import Denoiser, process_of, told_of, trained_levels
 from ..denoise.classes import class_note
 from ..denoise.facts import ModelFacts
 from ..denoise.neighbours import Neighbours
@@ -23,6 +24,7 @@ from .facts import AuditFacts
 
 if TYPE_CHECKING:
     from .._typing import Array, Json, Levels
+    from ..data.conditions import Conditions
     from ..law.base import Law
 
 MOST_AUDIT_LEVELS = 10**5  # levels of an audit, which holds numbers of each
@@ -98,7 +100,7 @@ def facts_of(
 
     describe: Callable[[], ModelFacts] = getattr(denoiser, "describe", ModelFacts)
     model, note, units = describe(), class_note(denoiser, data), _units(denoiser, data)
-    training = getattr(denoiser, "training", {})
+    training, conditions = getattr(denoiser, "training", {}), told_of(denoiser)
     early = training.get("steps_run", 0) < training.get("steps", 0)
     near = len(reference.points) if isinstance(reference, Neighbours) else 0
     return AuditFacts(
@@ -106,11 +108,12 @@ def facts_of(
         data_name=getattr(data, "name", type(data).__name__), shape=tuple(denoiser.shape),
         **counts, seconds=round(time.perf_counter() - begun, 3),
         pipeline=model.pipeline, trained_levels=model.trained_levels, guidance=model.guidance,
+        given="" if conditions is None else conditions.title,
         class_order="number" if note is None else getattr(data, "class_order", "number"),
         units=_recorded_units(denoiser, data, units),
         rows=getattr(data, "without_labels", lambda: data)().fingerprint,
-        scale=None if units is None else units.scale_in_units or None,
-        volume=_volume(denoiser, units),
+        scale=_scale(units, conditions),
+        volume=_volume(denoiser, units, conditions),
         kind="" if units is None else units.kind,
         scored=bool(units is not None and units.mixtures), lineage=getattr(data, "lineage", None),
         in_diffusers=_in_diffusers(denoiser), arithmetic=arithmetic_of(denoiser),
@@ -118,6 +121,15 @@ def facts_of(
         neighbours=near, reference="" if reference is None or near else reference.fingerprint,
         notes=(*model.notes, *([] if note is None else [note])), process=process_of(denoiser),
     )  # fmt: skip
+
+
+def _scale(units: Standardisation | None, conditions: Conditions | None) -> float | None:
+    """Return the user's units in one of the curve, None where the coordinates share none."""
+    scale = None if units is None else units.scale_in_units or None
+    if scale is None or conditions is None:
+        return scale
+    rest = conditions.rest
+    return scale * float(rest[0]) if np.ptp(rest) == 0 else None
 
 
 def _units(denoiser: Denoiser, data: Dataset | Law) -> Standardisation | None:
@@ -128,7 +140,9 @@ def _units(denoiser: Denoiser, data: Dataset | Law) -> Standardisation | None:
     return own
 
 
-def _volume(denoiser: Denoiser, units: Standardisation | None) -> Volume:
+def _volume(
+    denoiser: Denoiser, units: Standardisation | None, conditions: Conditions | None
+) -> Volume:
     """Return what a unit of volume of the curve is in the user's units."""
     if getattr(denoiser, "vae", None) is not None:
         return no_volume("the model draws latents, of which an autoencoder makes the pictures")
@@ -136,7 +150,12 @@ def _volume(denoiser: Denoiser, units: Standardisation | None) -> Volume:
         return Volume(0.0)
     if math.prod(units.shape) != math.prod(denoiser.shape):
         return no_volume("the model's coordinates are not those of the data")
-    return units.volume
+    volume = units.volume
+    if conditions is None or volume.log_scale is None:
+        return volume
+    rest = conditions.rest  # the curve is of x given y, in deviations of what y does not say
+    steps = tuple((np.asarray(volume.steps) / rest).tolist()) if volume.steps else ()
+    return replace(volume, log_scale=volume.log_scale + float(np.log(rest).sum()), steps=steps)
 
 
 def _recorded_units(

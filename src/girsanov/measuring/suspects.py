@@ -11,7 +11,7 @@ import torch
 
 from ..data import Dataset
 from ..data.lineage import lineage_rows
-from ..denoise.base import Denoiser, around, per_call, process_of
+from ..denoise.base import Denoiser, around, is_told, per_call, process_of
 from ..error_curve.curve import GROUPS, Curve, Examples
 from ..error_curve.doubts import doubts
 from ..noise import NoiseSource
@@ -51,7 +51,7 @@ def _losses(
 ) -> np.ndarray:
     """Return |x0 - m|^2 of some examples, each noised once at this SNR."""
     x0 = source.batch(rows).to(around(denoiser)).to(denoiser.device)
-    label = source.batch_labels(rows) if denoiser.classes else None
+    label = source.batch_labels(rows) if is_told(denoiser) else None
     normal = NoiseSource(seed, "audit suspects").normal(0, 0, len(rows), x0[0].numel())
     batch = Batch(x0, label, 0, Answers())
     m = call(denoiser, batch, (normal.to(x0) / snr**0.5, None), snr)

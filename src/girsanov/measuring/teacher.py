@@ -71,7 +71,7 @@ def measure_trajectories(
     d, done, total = frame.moments.basis.dimension, 0, count * teacher_calls(len(levels), refine)
     fine = moved_to_trained(denoiser, refined_levels(levels, refine))
     teacher = ode_recipe("heun", fine, start=(0.0, 1.0, None))
-    labels = proportional_labels(denoiser, n, seed) if denoiser.classes else None
+    labels = proportional_labels(denoiser, n, seed)
     states, predictions = (np.zeros((len(levels), n, d), np.float32) for _ in range(2))
     for begin in options.batches(n):
         rows = slice(begin, min(begin + options.batch_size, n))

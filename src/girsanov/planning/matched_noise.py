@@ -155,7 +155,7 @@ def _pilot(
     if plan.calibration is not None:
         denoiser = CalibratedDenoiser(denoiser, plan.calibration)
     recipe, source, d = plan.recipe(), NoiseSource(0, "pilot"), math.prod(denoiser.shape)
-    label = proportional_labels(denoiser, count, 0) if denoiser.classes else None
+    label = proportional_labels(denoiser, count, 0)
     ends, rows = [*plan.levels[1:].tolist(), math.inf], []
 
     with torch.inference_mode():

@@ -61,6 +61,8 @@ def snippets(plan: Plan, commands: Sequence[str]) -> list[Snippet]:
         ]
     count = Markup('<span data-live="count">{}</span>').format(plan.steps)
     words = shlex.join(["girsanov", "plan", audit])
+    rows = ["--given", "ROWS.csv"] if plan.audit.given else []
+    told = ', given="ROWS.csv"' if plan.audit.given else ""
     options = _options(plan)
     given = "".join(f", {k}={v!r}" for k, v in options.items())
     if (
@@ -78,13 +80,13 @@ def snippets(plan: Plan, commands: Sequence[str]) -> list[Snippet]:
         + _new(out, count)
         + escape("\n" + shlex.join(["girsanov", "sample", model]) + " --plan ")
         + _new(out, count)
-        + escape(" --count 1000 --out ")
+        + escape(f" {shlex.join([*rows, '--count', '1000'])} --out ")
         + _new(samples, count)
     )
     python = (
         escape(f"import girsanov as gv\n\nplan = gv.load_audit({audit!r}).plan(steps=")
         + count
-        + escape(f"{given})\nx = gv.sample(gv.load_model({model!r}), plan, 1000, seed=0)")
+        + escape(f"{given})\nx = gv.sample(gv.load_model({model!r}), plan, 1000, seed=0{told})")
     )
     both = [Snippet("From a shell", shell), Snippet("In Python", python)]
     return [*both, *_in_diffusers(plan, model, out, count)]

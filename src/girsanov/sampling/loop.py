@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from .._checks import InputError, refuse, require, require_count
-from ..denoise.base import Denoiser, per_call, process_of
+from ..denoise.base import Denoiser, per_call, process_of, require_y, told_of
 from ..denoise.calibrate import CalibratedDenoiser
 from ..noise import Ahead, NoiseSource
 from .cld import follow, require_alike
@@ -91,6 +91,11 @@ class _Ticker:
 def _labels(denoiser: Denoiser, label: int | Tensor | None, count: int) -> Tensor | None:
     if label is None:
         return None
+    conditions = told_of(denoiser)
+    if conditions is not None:
+        y = torch.as_tensor(label).to(denoiser.device)
+        require_y(y, count, conditions.width)
+        return y
     require(denoiser.classes > 0, "label", "must be left out: this model takes no labels", label)
     labels = torch.as_tensor(label)
     whole = not (labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from .._checks import require_count
 from .._processes import ALONE, Processes
@@ -47,6 +47,7 @@ class SampleKeywords(TypedDict, total=False):
 
     seed: int
     label: int | Tensor | None
+    given: Any
     batch_size: int | None
     any_model: bool
     as_drawn: bool
@@ -59,6 +60,7 @@ class SampleOptions:
 
     seed: int = 0
     label: int | Tensor | None = None
+    given: Any = None
     batch_size: int | None = None
     any_model: bool = False
     as_drawn: bool = False

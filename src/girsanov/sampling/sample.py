@@ -11,8 +11,9 @@ import torch
 from .._checks import require, require_count
 from .._signatures import takes
 from ..data.standardise import Standardisation
-from ..denoise.base import Denoiser, require_denoiser
+from ..denoise.base import Denoiser, require_denoiser, told_of
 from ..noise import NoiseSource
+from .given import given_rows
 from .loop import HasRecipe, sample_batches
 from .options import SampleKeywords, SampleOptions
 from .sampler import Recipe
@@ -37,6 +38,8 @@ def sample(
     which a plan keeps; drawn by a recipe alone they stay as the model sees them, with a warning.
     plan: made from an audit of this very model, which is checked by fingerprint unless
     `any_model`; seed: sample i is the same under one seed for every count and batch size;
+    given: of a model of x given y, the rows of y (an array [R, p], a table, a path, or a data set
+    with conditions), for each of which `count` are drawn: [R, count, ...];
     label: the class to draw, or one per sample [count], by default as often as each occurred in
     the training data; as_drawn: leave the numbers of a table where they were drawn, also where no
     number of the training data was (a count below 0), which by default are brought back to the
@@ -47,8 +50,11 @@ def sample(
     seed = asked.seed
     require_count("count", count)
     check_model(denoiser, plan, asked.any_model)
-    label = asked.label
-    if label is None and denoiser.classes:
+    label, rows = asked.label, None
+    if asked.given is not None or told_of(denoiser) is not None:
+        rows = given_rows(denoiser, asked.given)
+        label, count = rows.repeat_interleave(count, dim=0), count * len(rows)
+    elif label is None:
         label = proportional_labels(denoiser, count, seed)
     batches = sample_batches(
         denoiser, plan, count, seed=seed, batch_size=asked.batch_size, label=label,
@@ -57,15 +63,28 @@ def sample(
     units = units_of(denoiser, plan, asked.as_drawn)
     if units is None:
         warnings.warn(STANDARDISED, stacklevel=3)
-    return np.concatenate([in_units(units, x) for x in batches])
+    drawn, first = [], 0
+    for x in batches:
+        told = label[first : first + len(x)] if rows is not None else None  # type: ignore[index]
+        drawn.append(in_units(units, x, denoiser, told))
+        first += len(x)
+    values = np.concatenate(drawn)
+    return values if rows is None else values.reshape(len(rows), -1, *values.shape[1:])
 
 
-def proportional_labels(denoiser: Denoiser, count: int, seed: int) -> torch.Tensor:
+def proportional_labels(denoiser: Denoiser, count: int, seed: int) -> torch.Tensor | None:
     """Return a label per sample [count], in the proportions of the training data.
 
-    Label i is the same under one seed for every count. Raises InputError when the model does
-    not say how often each label occurred.
+    Of a model of x given y they are rows of y that it kept, [count, p]; None of a model that is
+    told nothing. Label i is the same under one seed for every count. Raises InputError when the
+    model does not say how often each label occurred.
     """
+    conditions = told_of(denoiser)
+    if conditions is not None:
+        draws = NoiseSource(seed, "label").uniform(0, 0, count) * len(conditions.kept)
+        return torch.from_numpy(conditions.kept[draws.astype(np.int64)])
+    if not denoiser.classes:
+        return None
     shares = getattr(denoiser, "training", {}).get("label_shares")
     valid = isinstance(shares, list) and len(shares) == denoiser.classes and sum(shares) > 0
     names = ", ".join(getattr(denoiser, "label_names", ())) or f"0..{denoiser.classes - 1}"
@@ -106,7 +125,16 @@ def units_of(
     return units.as_drawn() if as_drawn and units is not None else units
 
 
-def in_units(units: Standardisation | None, x: torch.Tensor) -> np.ndarray:
-    """Return standardised samples [b, *shape] in the units of the data."""
+def in_units(
+    units: Standardisation | None, x: torch.Tensor, denoiser: Denoiser | None = None,
+    y: torch.Tensor | None = None,
+) -> np.ndarray:  # fmt: skip
+    """Return standardised samples [b, *shape] in the units of the data.
+
+    y: what they were drawn given [b, p] by this denoiser of x given y.
+    """
     values = x.cpu().numpy()
+    conditions = None if denoiser is None else told_of(denoiser)
+    if conditions is not None and y is not None:
+        values = conditions.whole(values, y.numpy())
     return values if units is None else np.asarray(units.decode(values))

@@ -26,6 +26,8 @@ from .._records import as_json
 from .._signatures import takes
 from ..basis import Basis
 from ..data.formats.npy_files import read_npy
+from ..denoise.base import told_of
+from .given import given_rows
 from .loop import HasRecipe, sample_batches
 from .options import SAMPLE_BATCH, ShardKeywords, ShardOptions
 from .sample import check_model, in_units, proportional_labels, units_of
@@ -118,15 +120,22 @@ def sample_shards(
     its index says; others are refused, or removed with `force`; processes: every process draws
     its share and returns when all are done; resumed(count) is called, before any work, where so
     many samples are there from a run that was stopped; the other arguments as for `sample`.
+    Of a model of x given y, shards hold `count` samples of each row of `given`, row after row.
     Memory holds one shard. Raises InputError also when a shard cannot be written.
     """
     asked = ShardOptions(**options)
     seed, label, processes = asked.seed, asked.label, asked.processes
-    shards = Shards(Path(folder), require_count("count", count), shard_size(count))
+    count = require_count("count", count)
     check_model(denoiser, plan, asked.any_model)
-    if label is None and denoiser.classes:
+    if asked.given is not None or (label is None and told_of(denoiser) is not None):
+        y = given_rows(denoiser, asked.given)
+        label, count = y.repeat_interleave(count, dim=0), count * len(y)
+    elif label is None:
         label = proportional_labels(denoiser, count, seed)
-    labels = None if label is None else torch.as_tensor(label).long().expand(count)
+    shards = Shards(Path(folder), count, shard_size(count))
+    labels = None if label is None else torch.as_tensor(label)
+    if labels is not None and not labels.is_floating_point():
+        labels = labels.long().expand(count)
     units = units_of(denoiser, plan, asked.as_drawn)
     with processes.together():
         if processes.rank == 0:
@@ -147,7 +156,8 @@ def sample_shards(
                 denoiser, plan, rows, seed=seed, first=first, batch_size=asked.batch_size,
                 label=part, progress=_among(asked.progress, done, rows, total),
             )  # fmt: skip
-            _write(shards.path(k), np.concatenate([in_units(units, x) for x in batches]))
+            x = torch.cat(list(batches))
+            _write(shards.path(k), in_units(units, x, denoiser, part))
             done += rows
     return shards
 

@@ -59,7 +59,10 @@ def build_trainer(
     if kind == "columns":
         network = column_network(train.standardisation.mixtures, len(names), options)
     else:
-        network = build_network(kind, train.shape, len(names), options, phases=phases)
+        given = 0 if train.told is None else train.told.width
+        network = build_network(
+            kind, train.shape, len(names), options, phases=phases, given=given
+        )  # fmt: skip
     initialise(network.eval(), asked["seed"])
     low, high = options.log_snr
     around = {"unet": "v", "conv": "residual", "columns": "columns"}.get(
@@ -67,7 +70,7 @@ def build_trainer(
     )
     model = NetworkDenoiser(
         network, train.shape, around, moments,
-        train.standardisation, (math.exp(low), math.exp(high)), names,
+        train.standardisation, (math.exp(low), math.exp(high)), names, told=train.told,
     )  # fmt: skip
     usual = "cuda" if torch.cuda.is_available() else "cpu"
     device = options.device or processes.device or usual
@@ -107,9 +110,13 @@ def _labelled(data: Dataset) -> Iterator[tuple[Tensor, Tensor]]:
 
 
 def build_network(
-    kind: str, shape: tuple[int, ...], classes: int, options: TrainOptions, *, phases: int = 1
-) -> nn.Module:
-    """Return an untrained network of this kind without touching the global random state."""
+    kind: str, shape: tuple[int, ...], classes: int, options: TrainOptions, *, phases: int = 1,
+    given: int = 0,
+) -> nn.Module:  # fmt: skip
+    """Return an untrained network of this kind without touching the global random state.
+
+    given: numbers y that it is told.
+    """
     with torch.random.fork_rng(devices=[]):
         if kind == "unet":
             return build_unet(shape, classes, options.width, phases)  # type: ignore[no-any-return]
@@ -117,13 +124,14 @@ def build_network(
             width, patch, levels = conv_size(shape)
             return ConvUNet(
                 shape, options.width or width, patch=patch, levels=levels, classes=classes,
-                inputs=1 + phases,
+                inputs=1 + phases, given=given,
             )  # fmt: skip
         d = math.prod(shape)
         width, depth = mlp_size(d)
         return ResidualMLP(
-            d, options.width or width, options.depth or depth, classes=classes, phases=phases
-        )
+            d, options.width or width, options.depth or depth, classes=classes, phases=phases,
+            given=given,
+        )  # fmt: skip
 
 
 def column_network(

@@ -53,6 +53,8 @@ class Choice:
 def usual_choice(train: Dataset, request: FitOptions, options: TrainOptions) -> Choice:
     """Return what is trained on these examples where nothing is timed."""
     kind = require_choice("network", request.network, NETWORK_CHOICES)
+    if train.beside is not None:
+        return _told_choice(train, kind, request, options)
     table = train.is_table and request.process == "vp"
     if kind == "auto":
         plain = "columns" if table and _is_piled(train) else "mlp"
@@ -60,6 +62,18 @@ def usual_choice(train: Dataset, request: FitOptions, options: TrainOptions) -> 
         kind = "unet" if _takes_unet(train.shape) else kind
     rule = "must be of rows of a table and of the process vp to be columns"
     require(table or kind != "columns", "network", rule, request.process)
+    return Choice(kind, options.width, request.batch_size or BATCH_SIZES[kind])
+
+
+def _told_choice(
+    train: Dataset, kind: str, request: FitOptions, options: TrainOptions
+) -> Choice:  # fmt: skip
+    """Return what is trained on x given y."""
+    rule = "must be mlp or conv (or auto): others take no conditions"
+    require(kind in ("auto", "mlp", "conv"), "network", rule, kind)
+    require(request.process == "vp", "process", "must be vp: cld takes no conditions", "cld")
+    usual = "conv" if len(train.shape) > 1 else "mlp"
+    kind = usual if kind == "auto" else kind
     return Choice(kind, options.width, request.batch_size or BATCH_SIZES[kind])
 
 

@@ -73,6 +73,7 @@ def fit(train: Dataset, **keywords: Unpack[FitKeywords]) -> NetworkDenoiser:
         train = train.as_series()
         held_out = None if held_out is None else held_out.as_series()
     choice = usual_choice(train, request, options)
+    request = request if train.beside is None else replace(request, network=choice.network)
     together = processes.count == 1 or steps is not None  # clocks differ, and steps do not
     require(together, "steps", "must be given where several processes train", None)
     require_count("batch_size", choice.batch_size)
@@ -197,10 +198,19 @@ def _parts(
                 f"must have the labels of the training data, {train.label_names}",
                 names,
             )
-        return train.with_standardisation(units), held_out.with_standardisation(units)
+        parts = train.with_standardisation(units), held_out.with_standardisation(units)
+        return _told(train, parts)
     count = max(2, round(len(train) / 10))
     first, second = train.split(1 - count / len(train), seed=seed)
-    return first.with_standardisation(units), second.with_standardisation(units)
+    return _told(train, (first.with_standardisation(units), second.with_standardisation(units)))
+
+
+def _told(train: Dataset, parts: tuple[Dataset, Dataset]) -> tuple[Dataset, Dataset]:
+    """Return both parts in the units of x given y, which the first teaches, where there is y."""
+    if train.beside is None:
+        return parts
+    told = parts[0].learn_conditions(train.beside.standardisation)
+    return parts[0].with_conditions(told), parts[1].with_conditions(told)
 
 
 def _record(trainer: Trainer, asked: Json) -> Json:

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from .._checks import InputError
 from .._processes import ALONE, Processes
 from ..denoise.arithmetic import rounded
-from ..denoise.base import with_phase_noise
+from ..denoise.base import is_told, with_phase_noise
 from ..denoise.network import NetworkDenoiser, weights_of
 from ..noise import NoiseSource
 from .checkpoint import Checkpoint, damaged, whole_step
@@ -77,6 +77,7 @@ class Trainer:
         self.adam = torch.optim.AdamW(self.parameters, rate, weight_decay=decay, fused=fused)
         self.average = [p.detach().clone() for p in self.parameters]
         self.best = [p.detach().clone() for p in self.parameters]
+        self.untold = model.untold_weight()
         self.counters = Counters()
         self._orders: dict[int, NDArray[np.int64]] = {}
         self._noise, self._uniform, self._hide, self._shuffle, self._across = (
@@ -126,9 +127,13 @@ class Trainer:
         x = (x0 + sigma * z).to(model.device)
         noisy = with_phase_noise(model, x, self._across, k, own.start)
         call = rounded(model.network_call, self.options.precision)
-        m = model.denoise(noisy, snr.to(model.device), self._labels(k, rows), network=call)
+        label = self._labels(k, rows)
+        m = model.denoise(noisy, snr.to(model.device), label, network=call)
         r = (m - x0.to(model.device)).flatten(1)
         errors = r.square().sum(dim=1)
+        if model.told is not None and label is not None:
+            # of x alone, which varies more and would outweigh x given y
+            errors = torch.where(label.isnan().any(dim=1), self.untold * errors, errors)
         weighted = errors * torch.from_numpy(weights[own]).to(errors)
         return weighted.sum() / b, log_snr, self._of_all(errors)
 
@@ -155,11 +160,13 @@ class Trainer:
         return rise * 0.5 * (1 + math.cos(math.pi * k / self.steps))
 
     def _labels(self, k: int, rows: NDArray[np.int64]) -> Tensor | None:
-        if not self.model.classes:
+        if not is_told(self.model):
             return None
         label = self.train.batch_labels(rows[self.own])
         assert label is not None  # `fit` made a model with classes because there are labels
         hidden = torch.from_numpy(self._hide.uniform(k, 0, self.batch_size) < HIDDEN)[self.own]
+        if self.model.told is not None:
+            return torch.where(hidden[:, None], math.nan, label).to(self.model.device)
         return torch.where(hidden, self.model.classes, label).to(self.model.device)
 
     def rows(self, k: int) -> NDArray[np.int64]:
@@ -248,7 +255,7 @@ class Trainer:
         keys = NoiseSource(self.seed, "validation rows").uniform(0, 0, len(self.held_out))
         rows = np.sort(np.argsort(keys, kind="stable")[:count])
         self.examples = self.held_out.batch(rows)
-        self.labels = self.held_out.batch_labels(rows) if self.model.classes else None
+        self.labels = self.held_out.batch_labels(rows) if is_told(self.model) else None
 
     def _evaluate(self) -> None:
         start = time.perf_counter()

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from .check_request import CheckRequest as CheckRequest
 from .more_requests import CheckpointsRequest as CheckpointsRequest
+from .more_requests import CoverageRequest as CoverageRequest
+from .more_requests import DemoRequest as DemoRequest
 from .more_requests import LikelihoodRequest as LikelihoodRequest
 from .requests import AuditRequest as AuditRequest
 from .requests import CompareRequest as CompareRequest
-from .requests import DemoRequest as DemoRequest
 from .requests import ExportRequest as ExportRequest
 from .requests import FitRequest as FitRequest
 from .requests import PlanRequest as PlanRequest
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from .check_model import check as check
     from .compare_checkpoints import checkpoints as checkpoints
     from .compare_samples import compare as compare
+    from .cover_pairs import coverage as coverage
     from .digits_demo import demo as demo
     from .draw_samples import sample as sample
     from .export_plan import export as export
@@ -46,6 +48,7 @@ _HOME = {
     "plan": "plan_sampling",
     "sample": "draw_samples",
     "compare": "compare_samples",
+    "coverage": "cover_pairs",
     "report": "write_report",
     "export": "export_plan",
     "demo": "digits_demo",

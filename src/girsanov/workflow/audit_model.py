@@ -18,6 +18,7 @@ from ..data.id_columns import id_notes
 from ..data.origin import refuse_drawn
 from ..data.table.selected_columns import AsWritten, reading_of
 from ..denoise.arithmetic import in_precision
+from ..denoise.base import told_of
 from ..denoise.load import load_model
 from ..denoise.pipelines.pipeline import PipelineDenoiser
 from ..denoise.places import code_of
@@ -25,7 +26,7 @@ from ..measuring.audit import DEFAULT_LEVELS
 from ..measuring.resume import remove_sums
 from ..reporting.words.advice import audit_spoken
 from .shared.call_budget import audit_within
-from .shared.data_sources import for_model, held_out_and_train, read_source, unread
+from .shared.data_sources import for_model, given_of, held_out_and_train, read_source, unread
 from .shared.destinations import parts_path, require_result
 from .shared.pipelines import captioned, guided, latents_of
 from .shared.quick_audit import quick_share, quick_words
@@ -140,9 +141,13 @@ def _data(
     """Return the model with the texts of the data, the held-out data, and training data if any."""
     labels, drop, order = request.labels, request.drop, request.class_order or "number"
     written = AsWritten(decimal=request.decimal, dates=request.dates)
-    data = read_source(request.data, labels, drop, denoiser, order, written)
+    y = given_of(request.given)
+    data = read_source(request.data, labels, drop, denoiser, order, written, y)
     source, beside, train = request.train_data, None, None
     if source is not None:
+        told = told_of(denoiser) is None or y is None
+        rule = "cannot be read for --train-data, whose y would be another file: name columns"
+        require(told, "--given", rule, request.given)
         beside = load_data(source, labels=labels, drop=drop, like=denoiser, class_order=order,
                            decimal=request.decimal, dates=request.dates)  # fmt: skip
     if isinstance(data, Dataset):

@@ -18,9 +18,9 @@ from .._choices import NETWORK_CHOICES
 from .._files import read_format, write_json
 from ..data import load_data
 from . import audit, fit, plan, report, sample
+from .more_requests import DemoRequest
 from .requests import (
     AuditRequest,
-    DemoRequest,
     FitRequest,
     PlanRequest,
     ReportRequest,

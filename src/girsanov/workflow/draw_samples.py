@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -19,8 +20,10 @@ from ..data.origin import write_origin
 from ..data.table.selected_columns import reading_of
 from ..data.write import label_column
 from ..denoise.arithmetic import in_precision
+from ..denoise.base import told_of
 from ..denoise.load import load_model
 from ..planning.plan_file import load_plan
+from ..sampling.given import given_rows
 from ..sampling.options import SAMPLE_BATCH
 from ..sampling.sample import check_model, proportional_labels, units_of
 from ..sampling.sample import sample as draw
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from ..planning.plan import Plan
     from .requests import SampleRequest
 
+ROW = "row"  # what the number of the row of y is called beside a sample
 SHARDED_ABOVE = 2 * SAMPLE_BATCH  # samples; fewer are drawn in one go
 
 
@@ -44,7 +48,8 @@ class SampleResult:
     """Samples in the data's units [count, ...], and where they were written.
 
     seed: they were drawn with; tally: how many of each label; bounded: the columns whose numbers
-    were kept within what the model has seen; commands: those that led to them.
+    were kept within what the model has seen; commands: those that led to them; rows: of y that
+    they were drawn given, 0 of a model of x alone.
     """
 
     values: np.ndarray
@@ -53,12 +58,14 @@ class SampleResult:
     tally: dict[str, int]
     bounded: tuple[str, ...]
     commands: list[str]
+    rows: int = 0
 
     def to_json(self) -> Json:
         """Return what was drawn, without the samples themselves."""
         return {
             "samples": self.out, "count": len(self.values), "shape": list(self.values.shape),
             "seed": self.seed, "labels": self.tally, "bounded": list(self.bounded),
+            **({"rows": self.rows} if self.rows else {}),
         }  # fmt: skip
 
 
@@ -82,15 +89,22 @@ def sample(
     denoiser = _as_planned(request, denoiser, plan)
     units = _units(request, denoiser, plan)
     names = tuple(getattr(denoiser, "label_names", ()))
-    codes = _codes(request, denoiser, names)
+    y = _rows_given(request, denoiser, say)
     reading = reading_of(denoiser)
-    written = (
-        codes if request.label is None or _column_of_labels(request, units, reading) else None
-    )
+    if y is None:
+        codes = _codes(request, denoiser, names)
+        alike = request.label is not None and not _column_of_labels(request, units, reading)
+        written = None if alike else codes
+    else:  # samples are told apart by the number of their row, where a file has room for it
+        codes, reading = None, {**reading, "labels": ROW}
+        file_format = data_format_of(request.out)
+        rows = np.repeat(np.arange(len(y)), request.count)
+        written = rows if file_format is None or file_format.labels else None
     check_destination(request.out, units, force=request.force, labelled=written is not None)
     write = partial(write_samples, standardisation=units, labels=written, label_names=names,
                     force=request.force, reading=reading)  # fmt: skip
-    values = _drawn(request, denoiser, plan, codes, write, progress, say)
+    told = codes if y is None else y.repeat_interleave(request.count, dim=0)
+    values = _drawn(request, denoiser, plan, told, write, progress, say)
     if values is None:
         return None
     command = request.command()
@@ -98,13 +112,17 @@ def sample(
         "command": command, "count": request.count, "seed": request.seed, "label": request.label,
         "drawn_by": bare, "model": denoiser.fingerprint, "plan": plan_fingerprint(plan),
         "left_out": unread(denoiser), "reading": reading,
+        **({} if y is None else {"given": str(request.given), "rows": len(y)}),
         "label_column": None if written is None else label_column(request.out, values, reading),
     }  # fmt: skip
     write_origin(request.out, origin)
     counts = () if codes is None else np.bincount(codes, minlength=len(names)).tolist()
     tally = dict(zip(names, counts, strict=False))  # of no labels there are no counts
     commands = [*plan.audit.commands, command]
-    return SampleResult(values, request.out, request.seed, tally, units.bounded, commands)
+    rows_of_y = 0 if y is None else len(y)
+    return SampleResult(
+        values, request.out, request.seed, tally, units.bounded, commands, rows_of_y
+    )
 
 
 def _column_of_labels(request: SampleRequest, units: Standardisation, reading: Json) -> bool:
@@ -137,19 +155,23 @@ def _drawn(
     request: SampleRequest,
     denoiser: Denoiser,
     plan: Plan,
-    codes: np.ndarray | None,
+    told: np.ndarray | torch.Tensor | None,
     write: Callable[..., None],
     progress: Progress | None,
     say: Callable[[str], None] | None,
 ) -> np.ndarray | None:
-    """Return the samples, which were written; None in all processes but the first."""
-    among, count = processes(), request.count
+    """Return the samples, which were written; None in all processes but the first.
+
+    told: a class, or y, of each.
+    """
+    among, count = processes(), request.count if told is None else len(told)
     options: dict[str, Any] = {
         "seed": request.seed, "batch_size": request.batch_size, "any_model": request.any_model,
         "as_drawn": request.as_drawn, "progress": progress,
-        "label": None if codes is None else torch.from_numpy(codes),
+        "label": None if told is None else torch.as_tensor(told),
     }  # fmt: skip
-    if count <= SHARDED_ABOVE and among.count == 1:
+    given_y = isinstance(told, torch.Tensor)
+    if not given_y and count <= SHARDED_ABOVE and among.count == 1:
         values = draw(denoiser, plan, count, **options)
         write(values, path=request.out)
         return values
@@ -187,6 +209,21 @@ def _codes(
         listed = ", ".join(names) or "left out: this model takes no labels"
         require(label in names, "--label", f"must be {'one of ' if names else ''}{listed}", label)
         return np.full(count, names.index(label), np.int64)
-    if not denoiser.classes:
+    labels = proportional_labels(denoiser, count, request.seed)
+    return None if labels is None else labels.numpy()
+
+
+def _rows_given(
+    request: SampleRequest, denoiser: Denoiser, say: Callable[[str], None] | None
+) -> torch.Tensor | None:
+    """Return the rows of y that samples are drawn given, None for a model of x alone."""
+    if request.given is None and told_of(denoiser) is None:
         return None
-    return proportional_labels(denoiser, count, request.seed).numpy()
+    rule = "must be left out: y says which samples are drawn"
+    require(request.label is None, "--label", rule, request.label)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        y = given_rows(denoiser, request.given, "--given")
+    for warning in caught if say is not None else ():
+        say(str(warning.message))  # type: ignore[misc]
+    return y

@@ -14,6 +14,7 @@ from ..data.id_columns import id_notes
 from ..error_curve.curve import GROUPS
 from ..train import TrainOptions
 from ..train import fit as train_on
+from .shared.data_sources import given_of
 from .shared.destinations import require_new_folder
 
 if TYPE_CHECKING:
@@ -87,8 +88,13 @@ def _chosen(run: Json) -> Json:
 def _read(request: FitRequest) -> Dataset:
     """Return the data, with labels if they are to be learnt."""
     data = load_data(request.data, labels=request.labels, drop=request.drop, only=request.only,
-                     decimal=request.decimal, dates=request.dates,
+                     given=given_of(request.given), decimal=request.decimal,
+                     dates=request.dates,
                      rows="series" if request.series else None)  # fmt: skip
+    if request.given:
+        rule = "cannot be given beside --given: name the column of classes in --given"
+        require(not request.conditional, "--conditional", rule)
+        return data
     if not request.conditional and request.labels is None:
         return data.without_labels()
     remedy = "Name their column with --labels"

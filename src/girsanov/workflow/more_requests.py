@@ -1,4 +1,4 @@
-"""Requests of what is read off audits: as `requests.py`."""
+"""Requests of what is read off audits and plans, and of the demo: as `requests.py`."""
 
 from __future__ import annotations
 
@@ -45,3 +45,45 @@ class CheckpointsRequest(Request):
     device: str | None = None
     seed: int = 0
     force: bool = False
+
+
+@dataclass(frozen=True)
+class CoverageRequest(Request):
+    """Draws of x given y to be checked on pairs that the model has not seen.
+
+    model, data, given, drop, decimal, dates: as in `AuditRequest`; plan: its .json; rows: at most
+    so many pairs; draws: of each; confidence: that draws which can be trusted are called so;
+    cause: draw again with many more steps where they cannot be; batch_size: draws a network call;
+    device: cpu, cuda, cuda:1, ...; seed: of all randomness.
+    """
+
+    model: PathLike
+    _: KW_ONLY
+    plan: PathLike
+    data: PathLike
+    given: Sequence[str] = ()
+    drop: Sequence[str] = ()
+    decimal: str | None = None
+    dates: str | None = None
+    rows: int = 1000
+    draws: int = 32
+    confidence: float = 0.99
+    cause: bool = True
+    batch_size: int | None = None
+    device: str | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class DemoRequest(Request):
+    """All of it on scikit-learn's digits.
+
+    out: a folder for all it makes; steps: of training, the same on every machine, so that the
+    numbers are the same too; network: as of fit; seed: of everything.
+    """
+
+    _: KW_ONLY
+    out: PathLike = Path("demo")
+    steps: int = 5000
+    network: str = "conv"
+    seed: int = 0

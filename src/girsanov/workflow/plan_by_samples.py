@@ -16,7 +16,7 @@ from ..denoise.pipelines.pipeline import PipelineDenoiser
 from ..planning.tournament.options import TOURNAMENT_CALLS
 from ..planning.tournament.tournament import tournament
 from .requests import PlanRequest
-from .shared.data_sources import held_out_and_train, read_source
+from .shared.data_sources import given_of, held_out_and_train, read_source
 from .shared.measure_names import require_measures, require_model_and_data
 from .shared.pipelines import captioned, guided, latents_of
 
@@ -57,7 +57,8 @@ def _data(
     assert request.data is not None
     order = request.class_order or audit.facts.class_order
     written = AsWritten(decimal=request.decimal, dates=request.dates)
-    data = read_source(request.data, request.labels, request.drop, denoiser, order, written)
+    y = given_of(request.given)
+    data = read_source(request.data, request.labels, request.drop, denoiser, order, written, y)
     denoiser = guided(denoiser, audit.facts.guidance)
     if not isinstance(data, Dataset):
         return denoiser, data, None

@@ -15,7 +15,8 @@ from pathlib import Path
 from .._checks import require, require_count, require_number
 from .._typing import PathLike
 
-OF_BY = ("data", "candidates", "calls", "labels", "drop", "class_order", "decimal", "dates")
+OF_BY = ("data", "given", "candidates", "calls", "labels", "drop", "class_order", "decimal",
+         "dates")  # fmt: skip
 NOT_TOLD = ("force", "resume")  # what changes nothing of a result is no part of its command
 
 
@@ -49,7 +50,8 @@ class FitRequest(Request):
     """A denoiser to be trained on data, of which a share is kept back for its audit.
 
     data: what `load_data` takes; out: a new folder for the model; minutes or steps: how long to
-    train, 3 minutes by default; held_out: the share kept back, 0 for none; conditional: learn the
+    train, 3 minutes by default; held_out: the share kept back, 0 for none; given: columns, or a
+    file with as many rows, of y, for a model of x given y; conditional: learn the
     classes of the data; labels: the column or array that holds them, which are then learnt; drop,
     only: columns of a table to leave out, or to keep alone; decimal, dates: how to read cells
     that may mean two things, as in `load_data`; series: rows of numbers are series; network:
@@ -64,6 +66,7 @@ class FitRequest(Request):
     minutes: float | None = None
     steps: int | None = None
     held_out: float = 0.2
+    given: Sequence[str] = ()
     conditional: bool = False
     labels: str | None = None
     drop: Sequence[str] = ()
@@ -95,7 +98,9 @@ class AuditRequest(Request):
     model: a model folder, a diffusers pipeline (a folder, or hub:owner/name), a law's .json, or
     FILE.py:function, code that is run and returns a denoiser; data: what `load_data` takes, or a
     law's .json; out: the audit's .json; train_data: training data, to measure memorisation;
-    labels, drop: columns of the classes, and to leave out; decimal, dates: as in `FitRequest`;
+    given: a file of y, of
+    a model of x given y that learnt it from one (columns are known by name); labels, drop: columns
+    of the classes, and to leave out; decimal, dates: as in `FitRequest`;
     class_order: of classes that are numbers, ``number`` (default) or ``text``; examples, levels,
     draws: how many examples, noise levels and noise paths an example; trajectories: of the
     teacher, to plan ODE samplers on; flow: calls a level and example for steps along the flow
@@ -113,6 +118,7 @@ class AuditRequest(Request):
     data: PathLike
     out: PathLike = Path("audit.json")
     train_data: PathLike | None = None
+    given: Sequence[str] = ()
     labels: str | None = None
     class_order: str | None = None
     drop: Sequence[str] = ()
@@ -160,14 +166,14 @@ class AuditRequest(Request):
 class PlanRequest(Request):
     """The grid to be found in an audit; with `by`, samplers and grids compete by their samples.
 
-    audit: its .json; out: the plan's .json; steps, kl, tv, distance, sampler, process,
-    covariance, start, last, resolution, w2, among, keep, widest, weight, calibrate: as in
-    `make_plan`; model: the audited one, to match the noise to the data's spread, to measure a
-    ODE sampler's distance, or to draw with `by`; by: let samples decide, by ``sliced-w2``,
-    ``gaussian-w2``, ``mmd`` or ``frechet``; the rest belongs to it: data, labels, class_order,
-    drop, decimal, dates: held-out data to compare samples with, as in `AuditRequest`; candidates:
-    samplers to try; calls: network calls to spend; seed: of all randomness; force: replace out,
-    and plan from an audit that cannot tell too.
+    audit: its .json; out: the plan's .json; steps, kl, tv, distance, sampler, process, covariance,
+    start, last, resolution, w2, among, keep, widest, weight, calibrate: as in `make_plan`; model:
+    the audited one, to match the noise to the data's spread, to measure a ODE sampler's distance,
+    or to draw with `by`; by: let samples decide, by ``sliced-w2``, ``gaussian-w2``, ``mmd`` or
+    ``frechet``; the rest belongs to it: data, given, labels, class_order, drop, decimal, dates:
+    held-out data to compare samples with, as in `AuditRequest`; candidates: samplers to try;
+    calls: network calls to spend; seed: of all randomness; force: replace out, and plan from an
+    audit that cannot tell too.
     """
 
     audit: PathLike
@@ -192,6 +198,7 @@ class PlanRequest(Request):
     by: str | None = None
     model: PathLike | None = None
     data: PathLike | None = None
+    given: Sequence[str] = ()
     labels: str | None = None
     class_order: str | None = None
     drop: Sequence[str] = ()
@@ -229,11 +236,12 @@ class PlanRequest(Request):
 class SampleRequest(Request):
     """Samples to be drawn with a plan, in the data's own units and types.
 
-    model: as in `AuditRequest`; plan: its .json; count: how many; out: .npy, .npz, .csv, .parquet
-    or FOLDER/ of images; seed: of all randomness; batch_size: samples a network call; device,
-    precision, compile: as in `AuditRequest`; label: the one class to draw, or the prompt;
-    any_model: use a plan of another model; as_drawn: leave a table's numbers beyond those seen;
-    force: replace out.
+    model: as in `AuditRequest`; plan: its .json; count: how many, of each row of `given`; given: a
+    file with rows of y, of a model of x given y, whose numbers stand beside the samples; out:
+    .npy, .npz, .csv, .parquet or FOLDER/ of images; seed: of all randomness; batch_size: samples a
+    network call; device, precision, compile: as in `AuditRequest`; label: the one class to draw,
+    or the prompt; any_model: use a plan of another model; as_drawn: leave a table's numbers beyond
+    those seen; force: replace out.
     """
 
     model: PathLike
@@ -241,6 +249,7 @@ class SampleRequest(Request):
     plan: PathLike
     count: int
     out: str
+    given: PathLike | None = None
     seed: int = 0
     batch_size: int | None = None
     device: str | None = None
@@ -331,18 +340,3 @@ class ExportRequest(Request):
     audit: PathLike | None = None
     any_model: bool = False
     force: bool = False
-
-
-@dataclass(frozen=True)
-class DemoRequest(Request):
-    """All of it on scikit-learn's digits.
-
-    out: a folder for all it makes; steps: of training, the same on every machine, so that the
-    numbers are the same too; network: as of fit; seed: of everything.
-    """
-
-    _: KW_ONLY
-    out: PathLike = Path("demo")
-    steps: int = 5000
-    network: str = "conv"
-    seed: int = 0

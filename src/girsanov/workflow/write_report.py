@@ -71,6 +71,10 @@ def report(request: ReportRequest, *, progress: Progress | None = None) -> Repor
         require_place(figures, folder=True, option="--figures")
     audits = [load_audit(path) for path in request.audit]
     plans = [load_plan(path) for path in request.plan]
+    given = next((a.facts.given for a in audits if a.facts.given), "")
+    rule = f"are of a model of x given y ({given}): no data of x alone are held against them"
+    alone = not given or request.samples is None
+    require(alone, "--samples", rule, None, "Check them with girsanov coverage")
     data = _data(request, audits[0])
     samples = opened(request.samples, data, audits, plans)
     comparison = _comparison(request)

@@ -51,10 +51,11 @@ class CsvColumn:
 
     kind: whole, number, date, time or text; counts, first: of each sort of cell, and of all that
     cells say of their marks and their order, how many, and the first with its line; finest,
-    years: resolution and range of dates.
+    years: resolution and range of dates; empty: whether it may have no value at all.
     """
 
-    def __init__(self, name: str, what: str) -> None:
+    def __init__(self, name: str, what: str, *, empty: bool = False) -> None:
+        self.empty = empty
         self.name, self.where, self.coder = name, f"{what} column {name!r}", Coder(name, what)
         self.counts = defaultdict[Any, int](int)
         self.first: dict[Any, tuple[int, str]] = {}
@@ -128,7 +129,9 @@ class CsvColumn:
         n, where = self.counts, self.where
         numbers, unit = self.numbers()
         every = self.present()
-        require(every > 0, where, NO_VALUES, None, leave_out(self.name))
+        require(every > 0 or self.empty, where, NO_VALUES, None, leave_out(self.name))
+        if not every:
+            return "text"
         others = every - numbers
         if others and numbers > others:
             line, cell = self._first_but(unit)

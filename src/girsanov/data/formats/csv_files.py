@@ -107,12 +107,14 @@ def read_csv(path: Path, wanted: Wanted) -> TextTable:
     names, rows = _header([cell.strip() for cell in first[1]], what), 0
     unnamed = len(names) > 1 and not names[0]  # row names, as R and pandas write them
     kept = wanted.of(names[unnamed:], what)
-    columns = {k: CsvColumn(name, what) for k, name in enumerate(names) if kept.get(name)}
+    columns = {k: CsvColumn(name, what, empty=wanted.given)
+               for k, name in enumerate(names) if kept.get(name)}  # fmt: skip
     for numbers, cells in _blocks(lines, len(names), what):
         for place, column in columns.items():
             column.count(numbers, cells[place])
         rows += len(numbers)
-    require(rows > 1, what, "must have at least 2 rows below its header", rows)
+    rule = f"must have at least {wanted.fewest} rows below its header"
+    require(rows >= wanted.fewest, what, rule, rows)
     marks = {column.settle() for column in columns.values()} - {None}
     hints = Hints(wanted.written, tuple(map(str, marks)), form.delimiter == ";")
     for column in columns.values():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -19,7 +20,7 @@ from ..arrays import SideBySide, array_rows
 from ..table.missing_values import GapColumn
 from ..table.selected_columns import leave_out
 from ..table.table_units import ColumnUnits, TableStandardisation
-from ..table.tables import structured_columns, table_rows
+from ..table.tables import column, structured_columns, table_rows
 from ..table.values import Categories, Gapped, Values, missing
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from ..table.selected_columns import Columns, Wanted
 
 UNPACK_LIMIT = 4 * 2**30  # bytes; a file that is held in memory may not unpack to more
+GIVEN_COLUMNS = 256  # of an array of conditions that becomes a table, in which gaps may be
 NO_COLUMN = "must name a column of a table or an array of a .npz; this data has neither"
 
 
@@ -104,17 +106,25 @@ def free_label(taken: Sequence[str], label: str | None = None) -> str:
 
 
 def from_array(values: NDArray[Any], wanted: Wanted, what: str) -> Loaded:
-    """Return an array [n, ...] as rows, those of a structured one as a table."""
+    """Return an array [n, ...] as rows, those of a structured one as a table.
+
+    Conditions [n, p] are a table too, of columns y0, y1, ...
+    """
     if values.dtype.names is not None:
         return from_columns(structured_columns(values, what, wanted), wanted, what)
+    if wanted.given and values.ndim in (1, 2) and values.size <= GIVEN_COLUMNS * len(values):
+        numbers = enumerate(values.reshape(len(values), -1).T)
+        columns: Columns = {f"y{k}": column(v, f"y{k}", what) for k, v in numbers}
+        return from_columns(columns, wanted, what)
     refuse_columns(wanted)
-    return Loaded(array_rows(values, what, wanted.written.rows))
+    return Loaded(array_rows(values, what, wanted.written.rows, fewest=wanted.fewest))
 
 
 def from_columns(columns: Columns, wanted: Wanted, what: str) -> Loaded:
     """Return columns as a table, beside the one of labels."""
     labels = wanted.label_among(columns)
-    rows_of = _series_rows if wanted.written.rows == "series" else table_rows
+    series = wanted.written.rows == "series"
+    rows_of = _series_rows if series else partial(table_rows, fewest=wanted.fewest)
     if labels is None:
         return Loaded(rows_of(columns, what))
     if columns.get(labels) is None:
@@ -139,7 +149,7 @@ def refuse_columns(wanted: Wanted) -> None:
     """Refuse names of columns for data that has none."""
     require(wanted.labels is None, "labels", NO_COLUMN, wanted.labels)
     names = ", ".join((*wanted.drop, *wanted.only))
-    argument = "drop" if wanted.drop else "only"
+    argument = "drop" if wanted.drop else "given" if wanted.given else "only"
     require(not wanted.asks, argument, "must name columns of a table; this data has none", names)
 
 

@@ -78,6 +78,8 @@ class GapColumn:
 
     def encode(self, values: NDArray[Any]) -> NDArray[np.float32]:
         """Return values [b] and equation (1), [b, 2]."""
+        if values.dtype.kind == "U" and not (values != "").any():  # of a file without any value
+            values = np.full(len(values), math.nan)
         if values.dtype.kind not in "biufM":
             refuse(f"column {self.name!r}", "must hold numbers or dates", str(values.dtype))
         gaps = missing(values)

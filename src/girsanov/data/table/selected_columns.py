@@ -19,7 +19,7 @@ Columns = dict[str, Values | None]  # the columns of a table by name; None: left
 
 DAY_ORDERS = ("day-first", "month-first")
 CHOICES = {"decimal": (".", ","), "dates": DAY_ORDERS, "rows": ROW_KINDS}
-READING = ("labels", "array", *CHOICES)  # what a model remembers of how its data was read
+READING = ("labels", "array", "given", *CHOICES)  # what a model remembers of how its data was read
 
 
 class WrittenKeywords(TypedDict, total=False):
@@ -54,8 +54,9 @@ class Wanted:
     """What a user asked for: columns to leave out, or the only ones to keep.
 
     labels: the column of labels, which is kept; written: how to read what may mean two things;
-    left_out_before: columns, of the data that a model learnt from, which need not be there, and
-    labels_before: its labels, likewise.
+    given: whether it is read as conditions, which may be one row alone; left_out_before: columns,
+    of the data that a model learnt from, which need not be there, and labels_before: its labels,
+    likewise.
     """
 
     drop: tuple[str, ...] = ()
@@ -64,6 +65,12 @@ class Wanted:
     written: AsWritten = AsWritten()
     left_out_before: tuple[str, ...] = ()
     labels_before: str | None = None
+    given: bool = False
+
+    @property
+    def fewest(self) -> int:
+        """The rows that a source must have."""
+        return 1 if self.given else 2
 
     @classmethod
     def asked(
@@ -109,14 +116,15 @@ class Wanted:
         """
         there = list(names)
         _require_names(there, what)
-        for argument, given in (("drop", self.drop), ("only", self.only)):
+        only = "given" if self.given else "only"
+        for argument, given in (("drop", self.drop), (only, self.only)):
             for name in given:
                 rule = f"must name columns of {what} ({', '.join(there)})"
                 require(name in there, argument, rule, name)
         label = self.label_among(there)
-        only = {*(self.only or there), label}
+        those = {*(self.only or there), label}
         out = {*self.drop, *(() if self.only else (*self.left_out_before, *index))} - {label}
-        kept = {name: name in only and name not in out for name in there}
+        kept = {name: name in those and name not in out for name in there}
         if there and not any(kept.values()):
             refuse("drop", f"must leave a column of {what}", ", ".join(self.drop))
         return kept

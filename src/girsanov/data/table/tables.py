@@ -125,14 +125,23 @@ def _firsts(values: Values) -> Index:
     return np.zeros(0, np.int64)
 
 
-def table_rows(every: Columns, what: str) -> TableRows:
-    """Return columns as rows; InputError, naming `what`, unless there are 2 rows and 1 column."""
+def table_rows(every: Columns, what: str, fewest: int = 2) -> TableRows:
+    """Return columns as rows; InputError, naming `what`, unless there are 2 rows and 1 column.
+
+    fewest: another number of rows that will do.
+    """
     columns = {name: values for name, values in every.items() if values is not None}
     require(bool(columns), what, "must have at least one column besides the labels")
     count = len(next(iter(columns.values())))
-    require(count > 1, what, "must have at least 2 rows", count)
+    require(count >= fewest, what, f"must have at least {fewest} rows", count)
     for name, values in columns.items():
-        require(_has_values(values), f"{what} column {name!r}", NO_VALUES, None, leave_out(name))
+        require(
+            fewest < 2 or _has_values(values),
+            f"{what} column {name!r}",
+            NO_VALUES,
+            None,
+            leave_out(name),
+        )
         for part in chunks(values) if isinstance(values, np.ndarray) else ():
             require_exact(part, f"{what} column {name!r}", leave_out(name))
     return TableRows(columns, tuple(name for name in every if name not in columns))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..._checks import require
 from ...data.standardise import ImageStandardisation, Standardisation
+from ..base import told_of
 
 if TYPE_CHECKING:
     from ...data import Dataset
@@ -41,6 +42,11 @@ def units_for(denoiser: Denoiser, data: Dataset) -> Standardisation:
 
 def in_units_of(denoiser: Denoiser, data: Dataset) -> Dataset:
     """Return data in the units of a model, in its own where the model knows of none."""
+    conditions = told_of(denoiser)
+    if conditions is None:
+        data = data.without_conditions()
+    else:
+        data = data.with_conditions(conditions)
     return data.with_standardisation(units_for(denoiser, data)) if knows_units(denoiser) else data
 
 

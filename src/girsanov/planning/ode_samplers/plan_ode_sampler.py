@@ -334,7 +334,7 @@ def end_misses(
     seed, d = audit.facts.seed, plan.moments.basis.dimension
     end = int(np.abs(np.log(audit.levels) - math.log(plan.distance.end)).argmin())
     goal = (paths.predictions if plan.last == "denoise" else paths.states)[end, JUDGE]
-    labels = proportional_labels(denoiser, len(paths), seed) if denoiser.classes else None
+    labels = proportional_labels(denoiser, len(paths), seed)
     z = start_noise(seed, 0, len(paths), d)[JUDGE].to(denoiser.device, denoiser.dtype)
     out = []
     with torch.inference_mode():

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..._checks import InputError
+from ...denoise.base import told_of
 from ...ledger.plan_records import Standing
 from ...montecarlo import Estimate, mean_estimate
 from ...sampling.loop import sample_batches
 from ...sampling.sample import proportional_labels
 
 if TYPE_CHECKING:
-    from ..._typing import Array, Progress
+    from ..._typing import Array, Progress, Tensor
     from ...comparison.jackknife import Squared
     from ...comparison.measures.measure import SquaredDistance
     from ...denoise.base import Denoiser
@@ -116,14 +117,21 @@ def standing(entrant: Entrant, winner: Entrant) -> Standing:
 
 def _draw(ground: Ground, plan: Plan, first: int, count: int, progress: Progress | None) -> Array:
     """Return samples first..first+count-1 in the model's units, [count, d]."""
-    model, labels = ground.model, None
-    if model.classes:
-        labels = proportional_labels(model, first + count, ground.seed)[first:]
+    model, labels = ground.model, proportional_labels(ground.model, first + count, ground.seed)
+    labels = None if labels is None else labels[first:]
     batches = sample_batches(
         model, plan, count, seed=ground.seed, first=first, label=labels, progress=progress
     )
     shown = getattr(model, "shown", lambda x: x)  # a pipeline shows pictures within their range
-    return np.concatenate([shown(b).reshape(len(b), -1).double().cpu().numpy() for b in batches])
+    x = np.concatenate([shown(b).reshape(len(b), -1).double().cpu().numpy() for b in batches])
+    return x if labels is None else beside_y(model, x, labels)
+
+
+def beside_y(model: Denoiser, x: Array, y: Tensor) -> Array:
+    """Return x [n, d] with y [n, p] beside it, of a model of x given y: pairs are compared."""
+    if told_of(model) is None:
+        return x
+    return np.concatenate([x, y.double().cpu().numpy()], axis=1)
 
 
 def ranking(entrant: Entrant) -> tuple[float, float]:

@@ -32,15 +32,26 @@ from ...comparison.jackknife import JACKKNIFE_GROUPS
 from ...comparison.measures.registry import distance_of
 from ...comparison.sets import COMPARED_NUMBERS, COMPARED_ROWS, FEWEST_COMPARED, vectors
 from ...data import Dataset
+from ...denoise.base import told_of
 from ...law.base import Law
 from ...ledger.plan_records import Tournament
-from ...measuring.examples import held_out_examples, require_shape
+from ...measuring.examples import Part, held_out_examples, require_shape
+from ...noise import NoiseSource
 from ...sampling.sample import check_model
 from ..make_plan import make_plan
 from ..ode_samplers.plan_ode_sampler import calibrated_teacher
 from .candidates import Candidate, costs_at_most
 from .candidates import candidates as enter
-from .halving import CONFIDENCE, Entrant, Ground, best_entrant, go_on, ranking, standing
+from .halving import (
+    CONFIDENCE,
+    Entrant,
+    Ground,
+    beside_y,
+    best_entrant,
+    go_on,
+    ranking,
+    standing,
+)
 from .options import TournamentKeywords, TournamentOptions
 from .pipeline_schedulers import own_plans
 from .trajectory_budget import Afforded, afforded
@@ -48,6 +59,7 @@ from .trajectory_budget import Afforded, afforded
 if TYPE_CHECKING:
     from ..._typing import Array, Progress
     from ...denoise.base import Denoiser
+    from ...error_curve.curve import Examples
     from ...measuring.record import AuditRecord
     from ..plan import Plan
 
@@ -212,9 +224,24 @@ def _reference(model: Denoiser, data: Dataset | Law, seed: int) -> tuple[Array, 
     """Return held-out rows in the model's units, in random order, and their labels."""
     source = held_out_examples(model, data, None, FIRST_UNSEEN_SEED + seed)
     require_shape("data", source, model)
+    if told_of(model) is not None:
+        return _pairs(model, source, seed), None
     if isinstance(source, Dataset):
         seen = vectors(source, REFERENCE, seed=seed)
         return seen.x, seen.labels
     size = min(len(source), REFERENCE, COMPARED_NUMBERS // math.prod(model.shape))
     batch = source.batch(slice(0, size - size % JACKKNIFE_GROUPS))
     return batch.reshape(len(batch), -1).double().cpu().numpy(), None
+
+
+def _pairs(model: Denoiser, source: Examples, seed: int) -> Array:
+    """Return held-out x with their y beside them, in random order."""
+    y = source.batch_labels(slice(0, 1))
+    assert y is not None  # a model of x given y was given such data
+    width = math.prod(model.shape) + y.shape[1]
+    size = min(len(source), REFERENCE, COMPARED_NUMBERS // width)
+    order = NoiseSource(seed, "pairs").uniform(0, 0, len(source)).argsort(kind="stable")
+    part = Part(source, order[: size - size % JACKKNIFE_GROUPS])  # type: ignore[arg-type]
+    x, y = part.batch(slice(None)), part.batch_labels(slice(None))
+    assert y is not None
+    return beside_y(model, x.flatten(1).double().numpy(), y)

@@ -28,20 +28,30 @@ def read_source(
     like: Any = None,
     class_order: str = "number",
     written: AsWritten = AS_IT_STANDS,
+    given: Any = None,
 ) -> Dataset | Law:
     """Return the law of a .json file, or the data set of any other source.
 
     drop: columns to leave out; like: a model, or a record of its samples, which leaves out and
-    reads the same; class_order: of labels that are numbers, ``number`` or ``text``.
+    reads the same; class_order: of labels that are numbers, ``number`` or ``text``; given: y, as
+    in `load_data`.
     """
     choice = require_choice("--class-order", class_order, CLASS_ORDERS)
     if not str(source).endswith(".json"):
         return load_data(source, labels=labels, drop=drop, like=like, class_order=choice,
-                         decimal=written.decimal, dates=written.dates)  # fmt: skip
+                         given=given, decimal=written.decimal, dates=written.dates)  # fmt: skip
     rule = "must name columns of a table; a law has none"
     require(not drop, "--drop", rule, ", ".join(drop))
     require(labels is None, "--labels", rule, labels)
+    require(given is None, "--given", rule, given)
     return read_law(source)
+
+
+def given_of(words: Sequence[str]) -> Any:
+    """Return conditions as `load_data` takes them: columns by name, or one source; None for ()."""
+    if len(words) < 2:
+        return words[0] if words else None
+    return [name.strip() for word in words for name in word.split(",")]
 
 
 def unread(denoiser: Denoiser) -> list[str]:

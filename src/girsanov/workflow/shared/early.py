@@ -17,10 +17,10 @@ from ...comparison.measures.registry import MEASURES, distances
 from ...data.load import require_source
 from ...denoise.places import require_model_place
 from ...sampling.sampler import PROCESSES
+from ..more_requests import DemoRequest
 from ..requests import (
     AuditRequest,
     CompareRequest,
-    DemoRequest,
     ExportRequest,
     FitRequest,
     PlanRequest,
