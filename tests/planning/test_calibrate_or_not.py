@@ -74,7 +74,7 @@ def test_the_reason_and_the_ledger_bound_the_score_error_alike(audits, name):
     for calibrate in (False, True):
         plan = make_plan(audits[name], calibrate=calibrate)
         low = plan.ledger[2].low
-        bound = r"score error(?:, which)? costs the path at least ([0-9.e+-]+[0-9])"
+        bound = r"at least ([0-9.e+-]+[0-9]) nats of the path"
         found = re.search(bound, plan.why)
         assert (found is None) == (low == 0)
         assert found is None or found[1] == f"{low:.2g}"
