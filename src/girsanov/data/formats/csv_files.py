@@ -20,7 +20,7 @@ from ..table.cell_sorts import NUMBER
 from ..table.columns import NumberColumn, decimals_of
 from ..table.dates import DateColumn
 from ..table.missing_values import GapColumn
-from ..table.selected_columns import CHOICES, Columns, Wanted
+from ..table.selected_columns import CELL_CHOICES, Columns, Wanted
 from .csv_columns import CsvColumn, Hints
 from .csv_notes import reading_notes, way_of_writing
 from .data_format import DataFormat, Loaded, Samples, from_columns, sample_columns
@@ -128,7 +128,7 @@ def read_csv(path: Path, wanted: Wanted) -> TextTable:
         row += len(numbers)
     notes = ([NO_NAME] if unnamed else []) + reading_notes(columns.values())
     unusual = [column for column in columns.values() if way_of_writing(column) is not None]
-    told = {name: {getattr(c, name) for c in unusual} - {None} for name in CHOICES}
+    told = {name: {getattr(c, name) for c in unusual} - {None} for name in CELL_CHOICES}
     reading = {name: found.pop() for name, found in told.items() if len(found) == 1}
     every = {n: columns[k].column() if kept[n] else None
              for k, n in enumerate(names) if n in kept}  # fmt: skip

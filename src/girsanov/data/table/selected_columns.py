@@ -18,7 +18,8 @@ Columns = dict[str, Values | None]  # the columns of a table by name; None: left
 
 
 DAY_ORDERS = ("day-first", "month-first")
-CHOICES = {"decimal": (".", ","), "dates": DAY_ORDERS, "rows": ROW_KINDS}
+CELL_CHOICES = {"decimal": (".", ","), "dates": DAY_ORDERS}  # which the cells of a column tell
+CHOICES = {**CELL_CHOICES, "rows": ROW_KINDS}
 READING = ("labels", "array", "given", *CHOICES)  # what a model remembers of how its data was read
 
 
