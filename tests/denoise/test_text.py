@@ -143,7 +143,7 @@ def test_a_guided_ledger_says_so_everywhere(tmp_path):
     audit = gv.audit(model, data, levels=9, draws=1)
     assert audit.facts.guidance == 4.0
     plan = audit.plan(steps=4)
-    assert all(e.note.startswith("relative to the guided field") for e in plan.ledger)
+    assert all(e.note.startswith("compared with the guided field") for e in plan.ledger)
     with pytest.raises(InputError, match="a guided field has no data law"):
         plan.certificate()
     with pytest.raises(InputError, match="kl, tv: is no target for a guided field"):
