@@ -191,7 +191,7 @@ def test_sigmas_for_flows_through_unipc(tmp_path):
     plan_for(pipe, tmp_path)
     done = export(tmp_path / "plan.json", tmp_path / "pipe", tmp_path / "s.json", to="sigmas")
     times, pipe = visited(tmp_path / "pipe", done["python"])
-    assert len(times) == 5
+    assert len(times) == len(done["sigmas"])
     np.testing.assert_allclose(pipe.scheduler.sigmas[:-1], done["sigmas"], rtol=1e-5)
 
 

@@ -107,7 +107,7 @@ def test_a_score_error_asks_for_more_noise():
     plan = planned(audit)
     found = native_eta(plan, audit)
     assert found.heeds
-    assert "score error" in found.sentence
+    assert "the model's error" in found.sentence
     costs = [float(price(audit, plan.levels, flow_to_of(plan.levels, eta)).value)
              for eta in ETAS[ETAS <= 1]]  # fmt: skip
     assert found.eta > ETAS[np.nanargmin(costs)]

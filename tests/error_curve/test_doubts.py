@@ -127,7 +127,7 @@ def test_a_reduced_mean_gone_wrong_reaches_no_verdict(held_out, monkeypatch):
     audit = audited(train, held)
     assert (np.abs(audit.total().value / directly(audit, held, train)) > 100).any()
     assert names(audit) & {"carried", "plain"}
-    refused(audit, steps=2)
+    refused(audit, steps=1)
 
 
 def test_what_is_taken_off_with_the_wrong_sign_is_not_taken_off(held_out, monkeypatch):
