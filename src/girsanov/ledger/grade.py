@@ -47,8 +47,8 @@ class Grade:
         if self.each is None:
             return f"Grade: {self.word}."
         return (
-            f"Grade: {self.word}. The measured error is {number(self.each, 2)} nats per effective "
-            f"dimension (good up to {GOOD_NATS:g}, usable up to {USABLE_NATS:g})."
+            f"Grade: {self.word}. The measured error is up to {number(self.each, 2)} nats per "
+            f"effective dimension (good up to {GOOD_NATS:g}, usable up to {USABLE_NATS:g})."
         )
 
 
