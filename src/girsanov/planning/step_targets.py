@@ -311,7 +311,9 @@ def why_best(
     least = f"at least {figure(bound, 2)} nats of the path"
     reason = f"the model’s error is {least}" if bound > 0 else "we found no model error"
     reason = "the denoiser is exact" if exact else reason
+    little = "little: "
     if half >= max(error, few):
+        little = ""  # it may be many nats
         rule = f"at most half of the model’s error ({least})"
     elif error >= few:
         rule = f"too little to be measured; {reason}"
@@ -319,7 +321,7 @@ def why_best(
         rule = f"under {gain.each} per effective dimension; {reason}"
     saved = figure(_saved_by_twice(rows, row), 2)
     saved += f" ± {figure(error, 1)}" if error > 0 else ""
-    why = f"doubling the steps would gain little: {saved} nats, {rule}"
+    why = f"doubling the steps would gain {little}{saved} nats, {rule}"
     if last["above_best"] > max(few, 4 * last["standard_error"]):
         why += (
             f"; {plural(last['steps'], 'step')} would cost {figure(last['above_best'], 2)} nats "
