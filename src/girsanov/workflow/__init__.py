@@ -12,8 +12,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .check_request import CheckRequest as CheckRequest
 from .more_requests import CheckpointsRequest as CheckpointsRequest
+from .more_requests import CheckRequest as CheckRequest
 from .more_requests import CoverageRequest as CoverageRequest
 from .more_requests import DemoRequest as DemoRequest
 from .more_requests import LikelihoodRequest as LikelihoodRequest

@@ -15,7 +15,7 @@ from .shared.data_sources import held_out_and_train, read_source
 if TYPE_CHECKING:
     from .._typing import Json, Progress
     from ..measuring.check import Check
-    from .check_request import CheckRequest
+    from .more_requests import CheckRequest
 
 
 @dataclass(frozen=True)
