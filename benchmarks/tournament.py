@@ -26,7 +26,8 @@ import girsanov as gv
 from girsanov.comparison.measures.frechet import Frechet
 from girsanov.comparison.measures.sliced_w2 import SlicedW2
 from girsanov.comparison.sets import vectors
-from girsanov.planning.tournament.candidates import candidates, end, hand_grids
+from girsanov.planning.named_grids import named_grid
+from girsanov.planning.tournament.candidates import candidates, end
 from girsanov.planning.tournament.tournament import tournament
 from girsanov.sampling.loop import sample_standardised
 
@@ -105,9 +106,8 @@ def ends(field: Field, steps: int, options) -> list[dict]:
         plans[f"misses {share:g}: to {sigma:.3g}"] = field.audit.plan(
             steps=steps, resolution=sigma
         )
-    grids = hand_grids(field.audit.levels[0], field.audit.levels[-1], steps)
-    for name in ("uniform log-SNR", "cosine"):
-        grid = grids[name]
+    for name, by_name in (("uniform log-SNR", "exponential"), ("cosine", "cosine")):
+        grid = named_grid(field.audit, by_name, field.audit.levels[-1], steps)
         start = (field.model.moments.mean, float(grid[0] ** -0.5), None)
         plans[f"ddpm, {name}"] = gv.recipe("ddpm", grid, start=start)
     return judged(field, plans, options)[0]
