@@ -27,6 +27,7 @@ from ..moments import (
     with_classes,
 )
 from ..noise import NoiseSource
+from .own_samples import OwnSamples
 
 if TYPE_CHECKING:
     from .._typing import Array, Tensor
@@ -69,7 +70,7 @@ class LawExamples:
 class Part:
     """Some of the examples of a data set, in any order; order: their row numbers."""
 
-    examples: Dataset | Part
+    examples: Dataset | Part | OwnSamples
     order: NDArray[np.int64]
 
     def __len__(self) -> int:
@@ -230,7 +231,7 @@ def neighbours(
 
 
 def moments_for(
-    denoiser: Denoiser, data: Dataset | Law, train: Dataset | None, source: Examples
+    denoiser: Denoiser, data: Dataset | Law | OwnSamples, train: Dataset | None, source: Examples
 ) -> PriorKnowledge:
     """Return moments from examples that are not audited, these, and the examples left.
 
@@ -248,11 +249,12 @@ def moments_for(
         return PriorKnowledge(moments, "law", source, others)
     if others is not None:
         return PriorKnowledge(_measured(others, denoiser), "train", source, others)
-    assert isinstance(source, Dataset | Part)
+    assert isinstance(source, Dataset | Part | OwnSamples)
     order = NoiseSource(0, "set aside").uniform(0, 0, len(source)).argsort(kind="stable")
     aside = len(source) // MOMENT_SHARE
     kept, others = Part(source, np.sort(order[aside:])), Part(source, np.sort(order[:aside]))
-    return PriorKnowledge(_measured(others, denoiser), "held-out, set aside", kept, others)
+    origin = "held-out, set aside" if data is not source else f"{source.name}, set aside"
+    return PriorKnowledge(_measured(others, denoiser), origin, kept, others)
 
 
 def diameter(examples: Examples, mean: Array, chunk: int = 1024) -> float:

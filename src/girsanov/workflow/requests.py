@@ -17,6 +17,9 @@ from .._typing import PathLike
 
 OF_BY = ("data", "given", "candidates", "calls", "labels", "drop", "class_order", "decimal",
          "dates")  # fmt: skip
+# options of an audit that mean nothing without held-out data
+OF_DATA = ("data", "train_data", "given", "labels", "class_order", "drop", "decimal", "dates",
+           "calls", "half_width", "quick", "guidance", "reference", "precision")  # fmt: skip
 # options of a search for levels, which a grid with a name needs none of
 SEARCHES = ("by", "kl", "tv", "distance", "among", "keep", "widest", "w2", "weight")
 NOT_TOLD = ("force", "resume")  # what changes nothing of a result is no part of its command
@@ -99,7 +102,8 @@ class AuditRequest(Request):
 
     model: a model folder, a diffusers pipeline (a folder, or hub:owner/name), a law's .json, or
     FILE.py:function, code that is run and returns a denoiser; data: what `load_data` takes, or a
-    law's .json; out: the audit's .json; train_data: training data, to measure memorisation;
+    law's .json; no_data: in place of data, fine samples of the model itself; out: the audit's
+    .json; train_data: training data, to measure memorisation;
     given: a file of y, of
     a model of x given y that learnt it from one (columns are known by name); labels, drop: columns
     of the classes, and to leave out; decimal, dates: as in `FitRequest`;
@@ -117,7 +121,8 @@ class AuditRequest(Request):
 
     model: PathLike
     _: KW_ONLY
-    data: PathLike
+    data: PathLike | None = None
+    no_data: bool = False
     out: PathLike = Path("audit.json")
     train_data: PathLike | None = None
     given: Sequence[str] = ()
@@ -145,8 +150,14 @@ class AuditRequest(Request):
     force: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse two ways at once to say how much is to be measured."""
+        """Refuse two ways at once to say how much is to be measured, and on what."""
         super().__post_init__()
+        for name in OF_DATA if self.no_data else ():
+            value, usual = getattr(self, name), type(self).__dataclass_fields__[name].default
+            option = f"--{name.replace('_', '-')}"
+            require(value == usual, option, "cannot be given with --no-data", value)
+        rule = "must be given. If there are no held-out data, --no-data plans without"
+        require(self.no_data or self.data is not None, "--data", rule)
         if self.levels is not None:
             require_count("--levels", self.levels)
         width, asked = self.half_width, {"examples": self.examples, "draws": self.draws}
