@@ -9,9 +9,9 @@ W2; fd, Frechet distance in the features of a classifier of the labels (digits) 
 coordinates (table); both are the distance of the two laws, freed of what chance adds, with the
 standard error of the difference from the default plan on the same samples and data. Then who wins
 tournaments by sw and by fd on the held-out rows, and what the winner costs beyond the best there
-was. `--grids` sets the plan beside the grids of others, by nats and by samples: of three laws,
-whose nats are exact and whose samples are held against fresh draws, and of the network; all grids
-end where the plan does. `--ends` judges nothing but where a plan stops: shares of the data's
+was. `--grids` sets the plan beside the grids of others, by nats and by samples; with `--laws` of
+three laws, whose nats are exact and whose samples are held against fresh draws; all grids end
+where the plan does. `--ends` judges nothing but where a plan stops: shares of the data's
 standard deviation that its last prediction may miss.
 """
 
@@ -213,7 +213,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--ends", action="store_true")
     parser.add_argument("--grids", action="store_true")
-    parser.add_argument("--laws", action="store_true", help="with --grids: of laws alone")
+    parser.add_argument("--laws", action="store_true", help="with --grids: of three laws instead")
     parser.add_argument("--json")
     options = parser.parse_args()
     usual = {"steps": [4, 8], "samples": 400, "calls": 30_000}  # the UNet takes minutes of these
@@ -222,9 +222,9 @@ def main() -> None:
     for name, value in usual.items():
         setattr(options, name, getattr(options, name) or value)
     result: dict = {}
-    if options.grids:
-        result["laws"] = [row for steps in options.steps for row in law_grids(steps, options)]
     alone = options.grids and options.laws
+    if alone:
+        result["laws"] = [row for steps in options.steps for row in law_grids(steps, options)]
     field = None if alone else Field(options.which, options.model, options.train_steps)
     todo = digits_grids if options.grids else ends if options.ends else contest
     for steps in [] if alone else options.steps:

@@ -64,17 +64,18 @@ def measure_audit(
         return _measured(denoiser, data, request, time.perf_counter())
     begun, count = time.perf_counter(), request.examples or OWN_EXAMPLES
     own = own_samples(denoiser, count, request.seed, request.batch_size, request.progress)
-    return _measured(denoiser, own, request, begun)
+    audit = _measured(denoiser, own, request, begun)
+    calls, notes = audit.facts.calls + len(own) * FINE_CALLS, (*audit.facts.notes, *own.notes())
+    return audit.with_facts(calls=calls, notes=notes)
 
 
 def _measured(
     denoiser: Denoiser, data: Dataset | Law | OwnSamples, request: AuditOptions, begun: float
 ) -> AuditRecord:
     """Return the record of an audit that began at `begun`, on data or on samples of its own."""
-    seed, train, spent = request.seed, request.train, 0
+    seed, train = request.seed, request.train
     if isinstance(data, OwnSamples):
         whole: Examples = data
-        spent = len(data) * FINE_CALLS
     else:
         data = beside_train(denoiser, data, train)
         whole = held_out_examples(denoiser, data, request.examples, seed)
@@ -118,15 +119,12 @@ def _measured(
     teacher = measure_trajectories(denoiser, frame, grid, paths, options=last) if paths else None
     facts = facts_of(
         denoiser, data, begun, reference=beside, alone=alone, exact=exact, examples=len(source),
-        draws=count, seed=seed, no_data=request.no_data,
-        calls=spent + sum(parts[:3]) + parts[0] * (request.reference is not None),
+        draws=count, seed=seed, calls=sum(parts[:3]) + parts[0] * (request.reference is not None),
         moments_from=origin, trajectories=paths, levels_between=between.gaps,
         training_examples=len(seen or ()), diameter=diameter(whole, moments.mean),
+        no_data=request.no_data,
     )  # fmt: skip
-    suspects = () if request.no_data else suspected(denoiser, source, curve, seed)
-    facts = replace(facts, suspects=suspects, flow_calls=parts[3])
-    if isinstance(data, OwnSamples):
-        facts = replace(facts, notes=(*facts.notes, *data.notes()))
+    facts = replace(facts, suspects=suspected(denoiser, source, curve, seed), flow_calls=parts[3])
     audit = AuditRecord(curve, frame, memorisation, facts, teacher, line_seen=line)
     if turns is None:
         return audit

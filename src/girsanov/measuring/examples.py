@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -27,10 +27,10 @@ from ..moments import (
     with_classes,
 )
 from ..noise import NoiseSource
-from .own_samples import OwnSamples
 
 if TYPE_CHECKING:
     from .._typing import Array, Tensor
+    from .own_samples import OwnSamples
 
 LAW_EXAMPLES = 20_000
 AUDITED = 2**17  # rows that are looked for among the training examples, at most
@@ -249,11 +249,11 @@ def moments_for(
         return PriorKnowledge(moments, "law", source, others)
     if others is not None:
         return PriorKnowledge(_measured(others, denoiser), "train", source, others)
-    assert isinstance(source, Dataset | Part | OwnSamples)
+    rows = cast("Dataset | Part | OwnSamples", source)
     order = NoiseSource(0, "set aside").uniform(0, 0, len(source)).argsort(kind="stable")
     aside = len(source) // MOMENT_SHARE
-    kept, others = Part(source, np.sort(order[aside:])), Part(source, np.sort(order[:aside]))
-    origin = "held-out, set aside" if data is not source else f"{source.name}, set aside"
+    kept, others = Part(rows, np.sort(order[aside:])), Part(rows, np.sort(order[:aside]))
+    origin = "held-out, set aside" if data is not source else "its own samples, set aside"
     return PriorKnowledge(_measured(others, denoiser), origin, kept, others)
 
 
