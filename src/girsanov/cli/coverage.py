@@ -19,9 +19,13 @@ if TYPE_CHECKING:
 
 @command(
     workflow.CoverageRequest,
-    model=Argument(help="A model of x given y (`girsanov fit --given`)."),
+    model=Argument(
+        help="A model of x given y (`girsanov fit --given`), or one of x, with --operator."
+    ),
     plan="What `girsanov plan` wrote.",
     data=f"Pairs; of the training file the part kept back is used: {DATA_HELP}.",
+    operator="Of a model of x alone: how each x is measured, A [q, ...] or a mask (.npy).",
+    noise="The standard deviation of the noise of that measurement.",
     rows=Option(min=50, help="Use at most so many pairs."),
     draws=Option(min=4, help="Draws of each."),
     confidence="That draws which can be trusted are called so.",
@@ -33,13 +37,17 @@ def coverage(request: workflow.CoverageRequest, *, json: AsJson = False) -> None
 
     Held-out truths are ranked among draws. Draws that cannot be trusted are made again with many
     more steps: what is right then was the fault of the steps, the rest is that of the network.
+
+    With --operator and --noise, held-out truths of a model of x alone are measured (with simulated
+    noise), and samples are drawn given that (`girsanov sample --operator`).
     """
     with console.progress("coverage") as tick:
         covered = workflow.coverage(request, progress=tick)
 
     def view() -> None:
         _print(covered)
-        console.next_command(after_coverage(str(request.model), str(request.plan)))
+        seen = (str(request.operator or ""), request.noise or 0.0)
+        console.next_command(after_coverage(str(request.model), str(request.plan), *seen))
 
     console.result(json, covered.to_json(), view)
 

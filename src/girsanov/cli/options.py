@@ -32,7 +32,8 @@ WHAT, HOW_MUCH, OUTPUT, EXPERT = "What", "How much", "Output", "Expert"
 PANELS = {  # of options by the names of their fields; all others are for experts
     WHAT: "model data no_data given train_data samples plan audit pipeline labels conditional "
     "drop only label "
-    "by candidates reference to features guidance sampler target comparison other series",
+    "by candidates reference to features guidance sampler target comparison other series "
+    "operator measured noise fix fill",
     HOW_MUCH: "minutes steps held_out examples levels draws trajectories flow calls half_width "
     "count rows kl tv distance quick",
     OUTPUT: "out page figures as_drawn resume force json frontier verbose",

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from .scores import Score
 
 TOO_WIDE, TOO_NARROW = "too wide", "too narrow"
+OBSERVED = (
+    "The steps, the network or the conjugate step, which takes x0 given the state for Gaussian, "
+    "may do it. What helps with the first and the last: plan with more steps."
+)
 FEW = 3  # counts outside their bands that a sentence names
 
 
@@ -26,7 +30,8 @@ class Coverage:
     shares: counts beside their bands, all of which hold at once with `confidence` for draws that
     can be trusted; width, widths: c of `ranks.py` of all coordinates together, and of each;
     scores: CRPS and energy score; pairs, draws, calls: how many, and network calls a draw; cause:
-    of draws that cannot be trusted, None of others; ledger: what the plan says of itself.
+    of draws that cannot be trusted, None of others; ledger: what the plan says of itself;
+    observed: whether y was measured of x, which a model of x alone then drew.
     """
 
     shares: tuple[RankShare, ...]
@@ -39,6 +44,7 @@ class Coverage:
     confidence: float
     cause: Cause | None
     ledger: str
+    observed: bool = False
 
     @property
     def calibrated(self) -> bool:
@@ -79,6 +85,8 @@ class Coverage:
 
     def _why(self) -> str:
         cause = self.cause
+        if self.observed:
+            return OBSERVED
         if cause is None:
             return "No cause was looked for."
         fine = f"with {cause.calls} network calls a draw in place of {self.calls}"

@@ -255,35 +255,6 @@ class PlanRequest(Request):
 
 
 @dataclass(frozen=True)
-class SampleRequest(Request):
-    """Samples to be drawn with a plan, in the data's own units and types.
-
-    model: as in `AuditRequest`; plan: its .json; count: how many, of each row of `given`; given: a
-    file with rows of y, of a model of x given y, whose numbers stand beside the samples; out:
-    .npy, .npz, .csv, .parquet or FOLDER/ of images; seed: of all randomness; batch_size: samples a
-    network call; device, precision, compile: as in `AuditRequest`; label: the one class to draw,
-    or the prompt; any_model: use a plan of another model; as_drawn: leave a table's numbers beyond
-    those seen; force: replace out.
-    """
-
-    model: PathLike
-    _: KW_ONLY
-    plan: PathLike
-    count: int
-    out: str
-    given: PathLike | None = None
-    seed: int = 0
-    batch_size: int | None = None
-    device: str | None = None
-    precision: str = "float32"
-    compile: bool = False
-    label: str | None = None
-    any_model: bool = False
-    as_drawn: bool = False
-    force: bool = False
-
-
-@dataclass(frozen=True)
 class CompareRequest(Request):
     """Samples to be compared with data.
 
