@@ -19,6 +19,7 @@ from .._checks import refuse, require, require_count, require_number
 from .._files import sha256_of
 from .lineage import cut
 from .rows import Index, RowSource, row_chunks
+from .table.selected_columns import LABEL_READING
 
 if TYPE_CHECKING:
     from .._typing import Json, Tensor
@@ -259,5 +260,5 @@ class Dataset:
 
     def without_labels(self) -> Dataset:
         """Return the same rows with their labels forgotten."""
-        reading = {name: of for name, of in self.reading.items() if name != "labels"}
+        reading = {name: of for name, of in self.reading.items() if name not in LABEL_READING}
         return replace(self, labels=None, label_names=(), reading=reading)

@@ -20,7 +20,13 @@ Columns = dict[str, Values | None]  # the columns of a table by name; None: left
 DAY_ORDERS = ("day-first", "month-first")
 CELL_CHOICES = {"decimal": (".", ","), "dates": DAY_ORDERS}  # which the cells of a column tell
 CHOICES = {**CELL_CHOICES, "rows": ROW_KINDS}
-READING = ("labels", "array", "given", *CHOICES)  # what a model remembers of how its data was read
+LABEL_READING = ("labels", "after_labels")  # their name, and the column that they stand before
+READING = (
+    *LABEL_READING,
+    "array",
+    "given",
+    *CHOICES,
+)  # what a model remembers of how its data was read
 
 
 class WrittenKeywords(TypedDict, total=False):
