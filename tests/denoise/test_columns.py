@@ -137,7 +137,8 @@ def test_training_errors_are_those_of_hand():
         TWO, x[None], s, x0[None], lambda *_: torch.from_numpy(tilt)[None]
     )
     assert float(squares) == pytest.approx(((m - x0) ** 2).sum(), rel=1e-12)
-    assert float(entropy) == pytest.approx(-np.log(first[1]) - np.log(second[2]), rel=1e-12)
+    exact = -columns.ENTROPY * (np.log(first[1]) + np.log(second[2]))
+    assert float(entropy) == pytest.approx(exact, rel=1e-12)
 
 
 def test_a_number_is_told_of_its_atom_its_slice_and_the_line_over_it():
@@ -176,7 +177,7 @@ def test_the_gradient_of_the_cross_entropy_is_shares_less_what_is_true():
             for by in (shift, -shift)
         )
         assert torch.allclose(slope[:, k], (up - down) / (2 * step), atol=1e-8)
-    shares = slope.numpy() + truth
+    shares = slope.numpy() / columns.ENTROPY + truth
     assert np.abs(shares[:, :2].sum(axis=1) - 1).max() < 1e-12
     assert np.abs(shares[:, 2:].sum(axis=1) - 1).max() < 1e-12
 

@@ -17,14 +17,13 @@ x sqrt(s / (1 + s)), and adds to the logarithms what the other columns tell abou
 in each column. F = 0 is the best denoiser of independent columns. A column of categories is
 (e_k - f) / c with probability w_k, whose l_k is (1) for a vector.
 
-The error that nats are made of is |x0 - m|^2. Training lowers beside it the cross-entropy of the
-components, a sum over columns,
+A model is judged by 1/2 int E|x0 - m|^2 ds alone, which is the path KL and a constant of the data.
+Training lowers beside |x0 - m|^2 an auxiliary term, a share of the components' cross-entropy,
 
-    - sum_k P(k | x0) log softmax(l + F)_k,                                                 (4)
+    - `ENTROPY` sum_k P(k | x0) log softmax(l + F)_k     summed over columns,               (4)
 
-with P(k | x0) the softmax of (1) and (2) at x0 itself, without noise. Shares that are right make
-both least, whatever (4) weighs: it says more of each example, because m is one number of all
-shares of a column, and no part of a ledger.
+with P(k | x0) the softmax of (1) and (2) at x0 itself, without noise. Right shares make both
+least; an example tells more of them by (4), because m is one number of all shares of a column.
 """
 
 from __future__ import annotations
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
     from .precondition import Call
 
 HALF_LOG_2_PI = 0.5 * math.log(2 * math.pi)
+ENTROPY = 0.25  # of equation (4); 1 learns tables of a few thousand rows by heart
 CLEAR = 1e8  # SNR at which a number alone tells its component
 NARROWEST = 1e-6  # of log Phi(alpha) - log Phi(beta): a slice thinner than float32 tells apart
 
@@ -116,7 +116,7 @@ class ColumnPreconditioning:
         shares, log_total = self._shares_and_total(logs, c.column)
         m = _guess(shares, means, c)
         truth = self._shares(_without_noise(x0, c), c.column)
-        entropy = -(truth * (logs - log_total[:, c.column])).sum(dim=1)
+        entropy = -ENTROPY * (truth * (logs - log_total[:, c.column])).sum(dim=1)
         return (x0 - m).square().sum(dim=1), entropy
 
     def _told_apart(
