@@ -10,7 +10,6 @@ from scipy import integrate, stats
 from girsanov._checks import InputError
 from girsanov.data.load import load_data
 from girsanov.data.table.mixtures import FAR, Mixture, OneOf, atoms, slices
-from girsanov.denoise import columns
 from girsanov.denoise.columns import ColumnPreconditioning, components_of
 
 RANGE = (-7.0, 9.0)
@@ -112,102 +111,6 @@ def test_answers_are_finite_in_float32_however_far_x_is(s):
     m = around.denoise(untrained, x, torch.tensor([s], dtype=torch.float64), None)
     assert torch.isfinite(m).all()
     assert (m[:, 0].abs() <= FAR).all()
-
-
-TWO = (atoms(np.array([-1.0, 1.5]), np.array([0.7, 0.3])), NAMES)  # two values, three words
-CORNERS = (np.eye(3) - NAMES.frequencies) / NAMES.scale
-
-
-def errors_of(laws, x, s, x0, network):
-    around = ColumnPreconditioning(laws, RANGE, torch.float64)
-    given = torch.tensor(s, dtype=torch.float64).reshape(-1)
-    return around.training_errors(network, torch.as_tensor(x), given, None, torch.as_tensor(x0))
-
-
-def test_training_errors_are_those_of_hand():
-    """Of a value and a word, from Bayes' rule with a tilt of the logarithms."""
-    tilt = np.array([0.3, -0.4, 1.1, 0.2, -0.5])
-    x0 = np.concatenate([[1.5], CORNERS[2]])
-    x, s = x0 + np.array([-0.8, 0.5, -0.2, 0.4]), 1.7
-    first = TWO[0].weight * np.exp(-s / 2 * (x[0] - np.array([-1.0, 1.5])) ** 2 + tilt[:2])
-    second = NAMES.weight * np.exp(-s / 2 * ((x[1:] - CORNERS) ** 2).sum(axis=1) + tilt[2:])
-    first, second = first / first.sum(), second / second.sum()
-    m = np.concatenate([[first @ [-1.0, 1.5]], second @ CORNERS])
-    squares, entropy = errors_of(
-        TWO, x[None], s, x0[None], lambda *_: torch.from_numpy(tilt)[None]
-    )
-    assert float(squares) == pytest.approx(((m - x0) ** 2).sum(), rel=1e-12)
-    exact = -columns.ENTROPY * (np.log(first[1]) + np.log(second[2]))
-    assert float(entropy) == pytest.approx(exact, rel=1e-12)
-
-
-def test_a_number_is_told_of_its_atom_its_slice_and_the_line_over_it():
-    """Without noise an atom is certain; a slice shares its place with the line by their masses."""
-    law = LAWS[0]
-    x0 = np.array([[-0.3], [0.2], [1.7], [-2.2]])
-    around = ColumnPreconditioning((law,), RANGE, torch.float64)
-    c = around._components_like(torch.zeros(1, dtype=torch.float64))
-    got = around._shares(columns._without_noise(torch.from_numpy(x0), c), c.column).numpy()
-    mass = stats.norm.cdf(law.high) - stats.norm.cdf(law.low)
-    for row, v in zip(got, x0[:, 0], strict=True):
-        atom = (law.low == law.high) & (np.abs(law.low - v) < 1e-12)
-        density = np.zeros(len(mass))
-        inside = (law.low <= v) & (v <= law.high) & (mass > 0)
-        density[inside] = law.weight[inside] / mass[inside]
-        exact = atom if atom.any() else density / density.sum()
-        assert np.abs(row - exact).max() < 1e-4
-    noisy, _ = columns._alone(torch.from_numpy(x0), torch.tensor([[1e8]]).double(), c)
-    assert np.abs(got - around._shares(noisy, c.column).numpy()).max() < 1e-4
-
-
-def test_the_gradient_of_the_cross_entropy_is_shares_less_what_is_true():
-    rng = np.random.default_rng(4)
-    picked = rng.integers(3, size=30)
-    x0 = np.column_stack([np.where(picked > 1, 1.5, -1.0), CORNERS[picked]])
-    x, s = x0 + rng.normal(size=x0.shape), rng.gamma(2.0, size=30)
-    tilt = torch.from_numpy(rng.normal(size=(30, 5))).requires_grad_()
-    entropy = errors_of(TWO, x, s, x0, lambda *_: tilt)[1].sum()
-    (slope,) = torch.autograd.grad(entropy, tilt)
-    truth = np.column_stack([picked <= 1, picked > 1, np.eye(3)[picked]])
-    step = 1e-5
-    for k in range(5):
-        shift = step * torch.eye(5, dtype=torch.float64)[k]
-        up, down = (
-            errors_of(TWO, x, s, x0, lambda *_, by=by: tilt + by)[1].detach()
-            for by in (shift, -shift)
-        )
-        assert torch.allclose(slope[:, k], (up - down) / (2 * step), atol=1e-8)
-    shares = slope.numpy() / columns.ENTROPY + truth
-    assert np.abs(shares[:, :2].sum(axis=1) - 1).max() < 1e-12
-    assert np.abs(shares[:, 2:].sum(axis=1) - 1).max() < 1e-12
-
-
-def test_on_average_both_errors_are_least_where_the_shares_are_right():
-    """Of independent columns no constant tilt has a lower cross-entropy, nor squared error."""
-    rng = np.random.default_rng(6)
-    n, s = 40_000, 1.2
-    words = rng.choice(3, n, p=NAMES.weight)
-    x0 = np.column_stack([np.where(rng.random(n) < 0.3, 1.5, -1.0), CORNERS[words]])
-    x = x0 + rng.normal(size=x0.shape) * s**-0.5
-    right = errors_of(TWO, x, s, x0, lambda *_: torch.zeros(1, 5))
-    for k, by in itertools.product(range(5), (-0.4, 0.4)):
-        wrong = errors_of(TWO, x, s, x0, lambda *_, k=k, by=by: by * torch.eye(5)[k])
-        for a, b in zip(right, wrong, strict=True):
-            gap = (b - a).numpy()
-            assert gap.mean() > 3 * gap.std() / n**0.5
-
-
-@pytest.mark.parametrize("s", [1e-3, 8103.0])
-def test_training_errors_are_finite_in_float32(s):
-    around = ColumnPreconditioning(LAWS, RANGE, torch.float32)
-    x0 = torch.tensor([[FAR, 5.0, -5.0, 0.0, 2.0], [-0.3, 0.4, 0.0, -1.0, 1e3]])
-    tilt = torch.zeros(2, components_of(LAWS).answered, requires_grad=True)
-    for part in around.training_errors(
-        lambda *_: tilt, x0 + 3.0, torch.tensor([s], dtype=torch.float64), None, x0
-    ):
-        assert torch.isfinite(part).all()
-        (slope,) = torch.autograd.grad(part.sum(), tilt, retain_graph=True)
-        assert torch.isfinite(slope).all()
 
 
 def test_needs_a_table_in_units_of_its_scores():

@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-import torch
 from scipy import stats
 
 import girsanov as gv
@@ -74,39 +73,6 @@ def test_the_same_steps_give_the_same_weights(model):
     fitted, _ = model
     again = gv.fit(gv.load_data(rows_of(1500)), steps=800, seed=0)
     assert again.fingerprint == fitted.fingerprint
-
-
-def test_training_lowers_both_errors_on_held_out_rows(model):
-    fitted, _ = model
-    data = gv.load_data(rows_of(1500))
-    start = gv.fit(data, steps=1, seed=0)
-    held = gv.load_data(rows_of(2000, seed=7)).with_standardisation(fitted.standardisation)
-    x0 = held.batch(slice(None))
-    snr = torch.from_numpy(np.exp(np.random.default_rng(8).uniform(-3, 4, len(x0))))
-    x = (
-        x0
-        + torch.randn(x0.shape, generator=torch.Generator().manual_seed(9))
-        * (snr.rsqrt().float()[:, None])
-    )
-    with torch.no_grad():
-        before, after = (
-            m.training_errors(x, snr, None, x0, network=m.network_call) for m in (start, fitted)
-        )
-        squares = (fitted.denoise(x, snr) - x0).square().sum(dim=1)
-    assert torch.allclose(after[0], squares, rtol=1e-5)
-    weights = (snr.float(), torch.ones(len(x0)))
-    for a, b, weight in zip(before, after, weights, strict=True):
-        gain = (weight * (a - b)).double()
-        assert gain.mean() > 4 * gain.std() / len(gain) ** 0.5
-
-
-def test_other_networks_are_trained_by_the_squared_error_alone():
-    fitted = gv.fit(gv.load_data(rows_of(200)), network="mlp", steps=3)
-    x = torch.randn(7, *fitted.shape, generator=torch.Generator().manual_seed(0))
-    snr = torch.full((7,), 2.0, dtype=torch.float64)
-    squares, added = fitted.training_errors(x, snr, None, 0 * x, network=fitted.network_call)
-    assert torch.equal(squares, fitted.denoise(x, snr).square().sum(dim=1))
-    assert not added.any()
 
 
 def test_a_run_of_a_table_is_taken_up_where_it_stopped(tmp_path):

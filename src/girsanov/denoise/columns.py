@@ -16,14 +16,6 @@ x sqrt(s / (1 + s)), and adds to the logarithms what the other columns tell abou
 
 in each column. F = 0 is the best denoiser of independent columns. A column of categories is
 (e_k - f) / c with probability w_k, whose l_k is (1) for a vector.
-
-A model is judged by 1/2 int E|x0 - m|^2 ds alone, which is the path KL and a constant of the data.
-Training lowers beside |x0 - m|^2 an auxiliary term, a share of the components' cross-entropy,
-
-    - `ENTROPY` sum_k P(k | x0) log softmax(l + F)_k     summed over columns,               (4)
-
-with P(k | x0) the softmax of (1) and (2) at x0 itself, without noise. Right shares make both
-least; an example tells more of them by (4), because m is one number of all shares of a column.
 """
 
 from __future__ import annotations
@@ -45,8 +37,6 @@ if TYPE_CHECKING:
     from .precondition import Call
 
 HALF_LOG_2_PI = 0.5 * math.log(2 * math.pi)
-ENTROPY = 0.25  # of equation (4); 1 learns tables of a few thousand rows by heart
-CLEAR = 1e8  # SNR at which a number alone tells its component
 NARROWEST = 1e-6  # of log Phi(alpha) - log Phi(beta): a slice thinner than float32 tells apart
 
 
@@ -86,7 +76,7 @@ class Components(NamedTuple):
 
 
 class ColumnPreconditioning:
-    """Equations (1) to (4).
+    """Equations (1) to (3).
 
     laws: of each column alone; log_range: levels outside it are told to the network as the
     nearest end; dtype: the network's.
@@ -105,24 +95,6 @@ class ColumnPreconditioning:
 
     def denoise(self, network: Call, x: Tensor, snr: Tensor, label: Tensor | None) -> Tensor:
         """Return equation (3)."""
-        logs, means, c = self._told_apart(network, x, snr, label)
-        return _guess(self._shares(logs, c.column), means, c)
-
-    def training_errors(
-        self, network: Call, x: Tensor, snr: Tensor, label: Tensor | None, x0: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Return |x0 - m|^2 and equation (4), each [B]; the other arguments are `denoise`'s."""
-        logs, means, c = self._told_apart(network, x, snr, label)
-        shares, log_total = self._shares_and_total(logs, c.column)
-        m = _guess(shares, means, c)
-        truth = self._shares(_without_noise(x0, c), c.column)
-        entropy = -ENTROPY * (truth * (logs - log_total[:, c.column])).sum(dim=1)
-        return (x0 - m).square().sum(dim=1), entropy
-
-    def _told_apart(
-        self, network: Call, x: Tensor, snr: Tensor, label: Tensor | None
-    ) -> tuple[Tensor, Tensor, Components]:
-        """Return l + F and m_k of equation (3), each [B, K], and the components."""
         c = self._components_like(x)
         s = snr.reshape(-1, 1).to(x)
         logs, means = _alone(x, s, c)
@@ -130,7 +102,7 @@ class ColumnPreconditioning:
         shown = torch.cat([shares, _guess(shares, means, c), x * (s / (1 + s)).sqrt()], dim=1)
         level = snr.log().clamp(*self.log_range).to(x.device, self.dtype)
         tilt = network(shown.to(self.dtype), level, label).to(x)
-        return logs + tilt, means, c
+        return _guess(self._shares(logs + tilt, c.column), means, c)
 
     def _components_like(self, x: Tensor) -> Components:
         """Return the components where x is, brought there once."""
@@ -142,15 +114,11 @@ class ColumnPreconditioning:
 
     def _shares(self, logs: Tensor, column: Tensor) -> Tensor:
         """Return the softmax of logs [B, K] within each column."""
-        return self._shares_and_total(logs, column)[0]
-
-    def _shares_and_total(self, logs: Tensor, column: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the softmax of logs [B, K] within each column, and log sum exp of each [B, c]."""
         top = logs.new_full((len(logs), self.columns), -math.inf)
         top = top.scatter_reduce(1, column.expand(len(logs), -1), logs.detach(), "amax")
         weights = (logs - top[:, column]).exp()
         total = weights.new_zeros(top.shape).index_add(1, column, weights)
-        return weights / total[:, column], total.log() + top
+        return weights / total[:, column]
 
     def require_fits(self, config: Json) -> None:
         """Refuse the configuration of a network that is of other columns."""
@@ -162,29 +130,16 @@ class ColumnPreconditioning:
 
 def _alone(x: Tensor, s: Tensor, c: Components) -> tuple[Tensor, Tensor]:
     """Return l and m of equations (1) and (2), each [B, K]; l but for a term of its column."""
-    logs, means = _of_points(x, s, c), c.place.expand(len(x), -1)
+    at = x[:, c.coordinate]
+    far = c.corner * (c.place * at + c.pull)
+    near = -0.5 * (1 - c.corner) * (at - c.place).square()
+    logs, means = c.log_weight + s * (near + far), c.place.expand(len(x), -1)
     if not len(c.sliced):
         return logs, means
     density, inner = _slices(x[:, c.coordinate[c.sliced]], s, c.low, c.high)
     # atoms are counted without the factor sqrt(s / 2 pi) of N(x; v, 1/s), so slices over it
     density = density + c.log_weight[c.sliced] - c.log_mass - 0.5 * s.log() + HALF_LOG_2_PI
     return logs.index_copy(1, c.sliced, density), means.index_copy(1, c.sliced, inner)
-
-
-def _of_points(x: Tensor, s: Tensor | float, c: Components) -> Tensor:
-    """Return l of equation (1) of atoms and corners, [B, K], and of slices what is not theirs."""
-    at = x[:, c.coordinate]
-    far = c.corner * (c.place * at + c.pull)
-    near = -0.5 * (1 - c.corner) * (at - c.place).square()
-    return c.log_weight + s * (near + far)
-
-
-def _without_noise(x0: Tensor, c: Components) -> Tensor:
-    """Return l at s = `CLEAR`, [B, K], where a slice has the density of its part of N(0, 1)."""
-    at = x0[:, c.coordinate[c.sliced]]
-    inside = c.log_weight[c.sliced] - c.log_mass - 0.5 * (at.square() + math.log(CLEAR))
-    density = torch.where((c.low <= at) & (at <= c.high), inside, -CLEAR)
-    return _of_points(x0, CLEAR, c).index_copy(1, c.sliced, density)
 
 
 def _guess(shares: Tensor, means: Tensor, c: Components) -> Tensor:

@@ -152,26 +152,13 @@ class NetworkDenoiser:
         self, x: Tensor, snr: float | Tensor, label: Tensor | None = None, *, network: Any = None
     ) -> Tensor:
         """Return m(x, snr) unchecked and with gradients, as training needs it."""
-        s = _levels(snr, x)
+        s = torch.as_tensor(snr, dtype=torch.float64).reshape(-1)
+        s = s if len(s) == 1 else s.to(x.device)
         call = network or self.network_call
         if self.process == "cld":
             x, w = x.unbind(1)
             call = self._beside(call, w)
         return self._surroundings.denoise(call, x, s, label)
-
-    def training_errors(
-        self, x: Tensor, snr: Tensor, label: Tensor | None, x0: Tensor, *, network: Call
-    ) -> tuple[Tensor, Tensor]:
-        """Return |x0 - m(x, snr)|^2 and what training adds to the weighed one, each [B].
-
-        The first alone is what nats are made of; the second is 0 unless the preconditioning has
-        one. x0: the example [B, *shape] that x is a noisy one of.
-        """
-        if isinstance(self._surroundings, ColumnPreconditioning):
-            return self._surroundings.training_errors(network, x, _levels(snr, x), label, x0)
-        r = (self.denoise(x, snr, label, network=network) - x0).flatten(1)
-        squares = r.square().sum(dim=1)
-        return squares, torch.zeros_like(squares)
 
     def _beside(self, call: Call, w: Tensor) -> Call:
         """Return a call that shows the network w beside its input."""
@@ -246,12 +233,6 @@ class NetworkDenoiser:
             "training": self.training,
             "fingerprint": self.fingerprint,
         }
-
-
-def _levels(snr: float | Tensor, x: Tensor) -> Tensor:
-    """Return an SNR as float64, [1] or [B] where x is."""
-    s = torch.as_tensor(snr, dtype=torch.float64).reshape(-1)
-    return s if len(s) == 1 else s.to(x.device)
 
 
 def weights_of(network: nn.Module) -> dict[str, np.ndarray]:

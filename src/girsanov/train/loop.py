@@ -128,13 +128,14 @@ class Trainer:
         noisy = with_phase_noise(model, x, self._across, k, own.start)
         call = rounded(model.network_call, self.options.precision)
         label = self._labels(k, rows)
-        x0, snr = x0.to(model.device), snr.to(model.device)
-        errors, added = model.training_errors(noisy, snr, label, x0, network=call)
+        m = model.denoise(noisy, snr.to(model.device), label, network=call)
+        r = (m - x0.to(model.device)).flatten(1)
+        errors = r.square().sum(dim=1)
         if model.told is not None and label is not None:
             # of x alone, which varies more and would outweigh x given y
             errors = torch.where(label.isnan().any(dim=1), self.untold * errors, errors)
         weighted = errors * torch.from_numpy(weights[own]).to(errors)
-        return (weighted + added).sum() / b, log_snr, self._of_all(errors)
+        return weighted.sum() / b, log_snr, self._of_all(errors)
 
     def _of_all(self, errors: Tensor) -> Array:
         """Return the errors of the whole batch, of which this process has its slice."""
