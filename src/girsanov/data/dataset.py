@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 from .._checks import refuse, require, require_count, require_number
 from .._files import sha256_of
 from .lineage import cut
-from .rows import Index, RowSource, row_chunks
-from .table.selected_columns import LABEL_READING
+from .rows import LABEL_READING, Index, RowSource, row_chunks
 
 if TYPE_CHECKING:
     from .._typing import Json, Tensor

@@ -19,7 +19,8 @@ from .formats.data_format import Loaded, from_array, from_columns, refuse_column
 from .formats.hugging_face import DATA_HUB, hub_set, is_saved, saved_set
 from .formats.image_folders import read_image_folder
 from .formats.registry import FORMATS, data_format_of, suffixes
-from .table.selected_columns import LABEL_READING, AsWritten, Wanted, WrittenKeywords, reading_of
+from .rows import LABEL_READING
+from .table.selected_columns import AsWritten, Wanted, WrittenKeywords, reading_of
 from .table.tables import CATEGORY_LIMIT, TableRows, column, frame_columns
 from .table.values import Categories, Gapped
 from .torch_sets import is_of_torch, read_set

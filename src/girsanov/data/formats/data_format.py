@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from ..._checks import refuse, require
 from ..arrays import SideBySide, array_rows
+from ..rows import LABEL_READING
 from ..table.missing_values import GapColumn
-from ..table.selected_columns import LABEL_READING, leave_out
+from ..table.selected_columns import leave_out
 from ..table.table_units import ColumnUnits, TableStandardisation
 from ..table.tables import column, structured_columns, table_rows
 from ..table.values import Categories, Gapped, Values, missing
