@@ -191,8 +191,8 @@ def promised_beside(audit: Audit, plan: Plan) -> str:
     that the audit measured, (1) of any_law.py and (3) of flow_any_law.py. "" where the plan has
     no price in nats, the model's samples are not those of the data, or no theorem answers.
     """
-    guided, unpriced = audit.facts.guidance != 1.0, plan.distance is not None
-    if unpriced or guided or plan.cannot_tell or audit.untrained() is not None:
+    unpriced = plan.distance is not None or bool(audit.facts.relative_to)
+    if unpriced or plan.cannot_tell or audit.untrained() is not None:
         return ""
     nats = _most(plan)
     try:

@@ -59,7 +59,7 @@ class Schedule(NamedTuple):
     theirs: Bound | None
 
 
-def moments_of(law: Law) -> Facts:
+def known_moments(law: Law) -> Facts:
     """Return the moments of a law, which are all that the bounds are told."""
     return Facts(law.dimension, float(law.second_moment), float(law.variance))
 
@@ -71,7 +71,7 @@ def on_schedule(law: Law, steps: int, growth: float) -> Schedule:
     """
     times = linear_schedule_times(steps, time=TIME, stop=STOP, growth=growth)
     levels = 1 / np.expm1(2 * times[::-1])
-    about = moments_of(law)
+    about = known_moments(law)
     theirs = strasman2024(about, steps, time=TIME, stop=STOP) if growth == USUAL_GROWTH else None
     return Schedule(discretisation(law, levels, "ei-relative"), any_schedule(about, times), theirs)
 
@@ -85,7 +85,7 @@ def rows_of_score(variance: float, steps: int) -> list[Row]:
     error = OFF * np.sqrt(information)
     exact = float(np.sum(h * error**2 + 2 * (np.expm1(h) - h) * error * np.sqrt(information)))
     steps_alone = on_schedule(law, steps, USUAL_GROWTH).exact
-    about, name = moments_of(law), f"N(0, {variance:g}), N = {steps}"
+    about, name = known_moments(law), f"N(0, {variance:g}), N = {steps}"
     ours = any_schedule(about, times, error)
     theirs = strasman2024(about, steps, time=TIME, stop=STOP, score_error=float(error.max()))
     return [
@@ -105,7 +105,7 @@ def output_kl(law: Law, steps: int) -> float:
 
 def flow_bound(law: Law, steps: int) -> float:
     """Return the bound of that KL along the flow, the start's part with it."""
-    bound = flow_any_law(moments_of(law), steps, first=FIRST, last=LAST)
+    bound = flow_any_law(known_moments(law), steps, first=FIRST, last=LAST)
     return bound.init + bound.discretisation + bound.score
 
 
@@ -146,7 +146,7 @@ def run(quick: bool, seed: int) -> Result:
                 "<=", NEAR * kl)
             for n, kl, b in zip(calls.tolist(), outputs, bounds, strict=True)
         ]  # fmt: skip
-    start = moments_of(SKEWED)
+    start = known_moments(SKEWED)
     falls = [
         flow_any_law(start, n, first=FIRST, last=LAST).discretisation for n in (1000, 2000, 4000)
     ]
