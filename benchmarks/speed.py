@@ -161,18 +161,24 @@ def _drawn(model, plan, count: int) -> None:
     gv.sample(model, plan, count, as_drawn=True)
 
 
+PARTS = {"peers": peers, "networks": networks, "commands": commands, "growth": None}
+
+
 def main() -> None:
     """Print and write the table and the growth."""
     parser = options(__doc__, runs=5)
     parser.add_argument("--batch", type=int, default=64, help="of the networks")
+    parser.add_argument("--only", choices=["mlp", "unet"], help="one network alone")
+    parser.add_argument("--parts", nargs="+", choices=[*PARTS], default=[*PARTS])
     given = begin(parser)
     given = SimpleNamespace(
-        **vars(given), calls=16, only=None, faster=False, levels=17, draws=1, examples=297
+        **vars(given), calls=16, faster=False, levels=17, draws=1, examples=297
     )
     print(f"load: {os.getloadavg()[0]:.1f} processes on {os.cpu_count()} cores")
-    rows = [*peers(given), *networks(given), *commands(given)]
+    rows = [row for name, part in PARTS.items() if part and name in given.parts
+            for row in part(given)]  # fmt: skip
     table(("what", "CPU: median (least to largest)"), ((r["what"], show(r["cpu"])) for r in rows))
-    finish(given, {"table": rows, "growth": growth(given)})
+    finish(given, {"table": rows, "growth": growth(given) if "growth" in given.parts else {}})
 
 
 if __name__ == "__main__":
