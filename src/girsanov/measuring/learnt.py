@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-STARTS = {  # what a network knows before its first step
+BEGINS_AS = {  # what a network knows before its first step
     "columns": "it knows every column by itself, and not what ties columns together",
 }
-GAUSSIAN = "it knows the data's mean and covariance, and no more"
+STRAIGHT = "it knows the data's mean and covariance, and no more"
 
 
 def learnt_nothing(training: Mapping[str, Any]) -> str:
@@ -23,4 +23,4 @@ def learnt_nothing(training: Mapping[str, Any]) -> str:
     better = last is not None and (first is None or last < first)
     if better or "network" not in training:
         return ""
-    return f"training did not help: {STARTS.get(training['network'], GAUSSIAN)}"
+    return f"training did not help: {BEGINS_AS.get(training['network'], STRAIGHT)}"
