@@ -44,8 +44,10 @@ def test_the_path_kl_of_many_dimensions_is_a_sum():
 def test_calls_between_those_computed_are_found_again():
     n = int(isoperimetry.TABLE[3])
     along, across, _ = isoperimetry.outputs(n)
-    assert isoperimetry.calls_enough(2.0, 7, along + 7 * across) == pytest.approx(n)
-    between = isoperimetry.calls_enough(2.0, 0, kl_from_tv(0.1))
+    assert isoperimetry.calls_enough(
+        2.0, 7, along + 7 * across, isoperimetry.TABLE
+    ) == pytest.approx(n)
+    between = isoperimetry.calls_enough(2.0, 0, kl_from_tv(0.1), isoperimetry.TABLE)
     low, high = math.floor(between), math.ceil(between)
     assert isoperimetry.outputs(high)[0] < 1.03 * kl_from_tv(0.1)
     assert isoperimetry.outputs(low - 1)[0] > 0.97 * kl_from_tv(0.1)

@@ -141,7 +141,8 @@ def _show(asked: Asked, hint: str, page: Path | None) -> None:
     for words in filter(None, (asked.taken, hint)):
         terminal.print(words, style="dim", markup=False)
     terminal.print(asked.target_in_words(), markup=False)
-    terminal.print(rows)
+    if rows.rows:
+        terminal.print(rows)
     terminal.print(legend(asked.rows), style="dim", markup=False)
     for head, lines in notes(asked.rows).items():
         terminal.print(f"\n{head}", style="bold", markup=False)

@@ -57,25 +57,20 @@ def compare(request: workflow.CompareRequest, *, json: AsJson = False) -> None:
 
 def _print(comparison: Comparison) -> None:
     """Print a comparison as a table, and below it what each measure is."""
-    from ..comparison.result import (
-        part_tables,
-        table_cells,
-        table_heads,
-        table_notes,
-        table_title,
-    )  # fmt: skip
+    from ..comparison.result import comparison_table
 
+    shown = comparison_table(comparison)
     terminal = console.console_of()
-    terminal.print(table_title(comparison), markup=False)
-    rows = table(*table_heads(comparison))
-    for row in comparison.rows:
-        rows.add_row(*table_cells(row))
+    terminal.print(shown.title, markup=False)
+    rows = table(*shown.heads)
+    for row in shown.rows:
+        rows.add_row(*row)
     terminal.print(rows)
-    for part in part_tables(comparison):
+    for part in shown.parts:
         worst = table(*part.heads)
         for cells in part.cells:
             worst.add_row(*cells)
         terminal.print()
         terminal.print(worst)
-    for note in table_notes(comparison):
+    for note in shown.notes:
         terminal.print(note, style="dim", markup=False)

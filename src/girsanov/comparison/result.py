@@ -75,17 +75,17 @@ class Comparison:
 
     def _repr_html_(self) -> str:
         """Return the table and its notes, for a notebook."""
-        rows = [table_cells(row) for row in self.rows]
-        return notebook_card([table_title(self)], table_heads(self), rows, table_notes(self))
+        shown = comparison_table(self)
+        return notebook_card([shown.title], shown.heads, shown.rows, shown.notes)
 
     def __str__(self) -> str:
         """Return the table of the measures and what each is and says, as the command prints."""
-        lines = _aligned([table_heads(self), *map(table_cells, self.rows)])
-        for part in part_tables(self):
+        shown = comparison_table(self)
+        lines = _aligned([shown.heads, *shown.rows])
+        for part in shown.parts:
             lines += ["", *_aligned([part.heads, *part.cells])]
-        texts = (fill(text, WIDTH_OF_TEXT) for text in table_notes(self))
-        title = fill(table_title(self), WIDTH_OF_TEXT)
-        return "\n".join([title, *lines, *texts])
+        texts = (fill(text, WIDTH_OF_TEXT) for text in shown.notes)
+        return "\n".join([fill(shown.title, WIDTH_OF_TEXT), *lines, *texts])
 
     def to_json(self) -> Json:
         """Return everything as JSON values."""
@@ -138,9 +138,30 @@ class PartTable(NamedTuple):
     more: int
 
 
-def part_tables(comparison: Comparison) -> list[PartTable]:
+class ComparisonTable(NamedTuple):
+    """A comparison as people read it: its title, its table, the worst parts, and its notes."""
+
+    title: str
+    heads: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    parts: list[PartTable]
+    notes: list[str]
+
+
+def comparison_table(comparison: Comparison) -> ComparisonTable:
+    """Return the words and cells that the command line, the report and notebooks show."""
+    return ComparisonTable(
+        _title(comparison),
+        _heads(comparison),
+        [_cells(row) for row in comparison.rows],
+        _parts(comparison),
+        _notes(comparison),
+    )
+
+
+def _parts(comparison: Comparison) -> list[PartTable]:
     """Return what the measures of tables are made of, a table each."""
-    interval = table_heads(comparison)[2]
+    interval = _heads(comparison)[2]
     out = []
     for row in comparison.rows:
         shown, first = row.parts[:SHOWN_PARTS], row.parts[0] if row.parts else None
@@ -162,7 +183,7 @@ def part_tables(comparison: Comparison) -> list[PartTable]:
     return out
 
 
-def table_title(comparison: Comparison) -> str:
+def _title(comparison: Comparison) -> str:
     """Return what was compared, and why not all of it."""
     compared = comparison.compared
     samples, data = (
@@ -179,13 +200,13 @@ def table_title(comparison: Comparison) -> str:
     return title + why
 
 
-def table_heads(comparison: Comparison) -> tuple[str, ...]:
+def _heads(comparison: Comparison) -> tuple[str, ...]:
     """Return the heads of the table's columns."""
     interval = f"{100 * comparison.compared.confidence:.3g} % interval"
     return ("measure", "distance", interval, "computed", "real rows", "p")
 
 
-def table_cells(row: MeasureRow) -> tuple[str, ...]:
+def _cells(row: MeasureRow) -> tuple[str, ...]:
     """Return the cells of one measure."""
     floor = None if row.floor is None else row.floor[0]
     interval = f"{three_digits(row.low)} .. {three_digits(row.high)}"
@@ -193,7 +214,7 @@ def table_cells(row: MeasureRow) -> tuple[str, ...]:
     return (row.name, three_digits(row.value), interval, *others)
 
 
-def table_notes(comparison: Comparison) -> list[str]:
+def _notes(comparison: Comparison) -> list[str]:
     """Return what the columns are, and of each measure what it is and says."""
     compared, once = comparison.compared, f"once in {1 / SIGNIFICANT:.0f} times"
     half = plural(compared.data // 2, "row")

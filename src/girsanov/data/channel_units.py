@@ -18,7 +18,7 @@ from .._checks import require
 from ..volume import Volume, volume_of, whole
 from .layouts import CHANNEL_LAYOUTS, Layout, as_given, channels_first, shape_seen
 from .rows import column_statistics
-from .standardise import UNITS, Standardisation
+from .standardise import UNITS, Standardisation, common_scale, require_units
 from .units import cast, number_dtype, numeric_rows, reduce_units, restore_units, whole_numbers
 
 if TYPE_CHECKING:
@@ -46,12 +46,7 @@ class ChannelStandardisation(Standardisation):
         fits = self.layout in CHANNEL_LAYOUTS and len(self.example) == len(self.layout)
         rule = "must have a shape and a layout of series or volumes that agree"
         require(fits, UNITS, rule, (self.example, self.layout))
-        channels, shapes = self.shape[0], (self.mean.shape, self.scale.shape)
-        rule = f"must have {channels} means and scales"
-        require(shapes == ((channels,), (channels,)), UNITS, rule, shapes)
-        finite = np.isfinite(self.mean).all() and np.isfinite(self.scale).all()
-        good = bool(finite and (self.scale >= 0).all())
-        require(good, UNITS, "must have finite means and scales >= 0")
+        require_units(self.mean, self.scale, self.shape[0])
         named = not self.names or (len(self.names),) == self.example
         require(named, UNITS, "must name every value of a series or none", len(self.names))
 
@@ -63,8 +58,7 @@ class ChannelStandardisation(Standardisation):
     @property
     def scale_in_units(self) -> float | None:
         """The scale, if all channels that vary share it (0 if none varies)."""
-        scales = np.unique(self.scale[self.scale > 0])
-        return None if len(scales) > 1 else float(scales.sum())
+        return common_scale(self.scale)
 
     @property
     def volume(self) -> Volume:

@@ -122,6 +122,20 @@ class Standardisation(ABC):
         return values
 
 
+def require_units(mean: Array, scale: Array, count: int) -> None:
+    """Raise InputError unless there are `count` finite means and scales, no scale below 0."""
+    shapes = (mean.shape, scale.shape)
+    require(shapes == ((count,), (count,)), UNITS, f"must have {count} means and scales", shapes)
+    good = bool(np.isfinite(mean).all() and np.isfinite(scale).all() and (scale >= 0).all())
+    require(good, UNITS, "must have finite means and scales >= 0")
+
+
+def common_scale(scale: Array) -> float | None:
+    """Return the scale that all which are not 0 share, 0 where all are, None if they differ."""
+    scales = np.unique(scale[scale > 0])
+    return None if len(scales) > 1 else float(scales.sum())
+
+
 @dataclass(frozen=True, eq=False)
 class VectorStandardisation(Standardisation):
     """Each column by its own mean and standard deviation.
@@ -138,11 +152,7 @@ class VectorStandardisation(Standardisation):
 
     def __post_init__(self) -> None:
         """Refuse numbers that do not fit together."""
-        d, shapes = math.prod(self.example), (self.mean.shape, self.scale.shape)
-        require(shapes == ((d,), (d,)), UNITS, f"must have {d} means and scales", shapes)
-        finite = np.isfinite(self.mean).all() and np.isfinite(self.scale).all()
-        good = bool(finite and (self.scale >= 0).all())
-        require(good, UNITS, "must have finite means and scales >= 0")
+        require_units(self.mean, self.scale, math.prod(self.example))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -152,8 +162,7 @@ class VectorStandardisation(Standardisation):
     @property
     def scale_in_units(self) -> float | None:
         """The scale, if all columns that vary share it (0 if none varies)."""
-        scales = np.unique(self.scale[self.scale > 0])
-        return None if len(scales) > 1 else float(scales.sum())
+        return common_scale(self.scale)
 
     @property
     def volume(self) -> Volume:

@@ -129,7 +129,10 @@ def facts_beside(
     told: tuple[tuple[float, float], ...] = ()
     variance = None
     if audit is not None:
-        dimension = dimension or audit.curve.dimension
+        own_dimension = audit.curve.dimension
+        dimension = own_dimension if dimension is None else dimension
+        rule = f"must be {own_dimension}, as the audit has it, or left out"
+        require(dimension == own_dimension, "dimension", rule, dimension)
         own, variance = measured_sizes(audit, known.get("radius"))
         second_moment = own if second_moment is None else second_moment
         variance = min(variance, second_moment)

@@ -71,7 +71,7 @@ def _wanted(names: Sequence[str], available: dict[str, Statement]) -> set[str]:
     wanted: set[str] = set()
     for name in names:
         plain = name.lower().replace(" ", "").replace("-", "_")
-        names_meant = PAPER_NAMES.get(plain, (plain,))
+        names_meant = PAPER_NAMES.get(plain.replace("_", ""), (plain,))
         rule = f"must be one of {', '.join(available)}, or the paper's ({', '.join(PAPER_NAMES)})"
         require(all(f in available for f in names_meant), "statement", rule, name)
         wanted.update(names_meant)

@@ -34,7 +34,7 @@ from .words.advice import headline, listed, priced
 
 if TYPE_CHECKING:
     from .._typing import Json
-    from ..comparison.result import Comparison
+    from ..comparison.result import Comparison, ComparisonTable
     from ..ledger.distance import Distance
     from ..ledger.entry import Entry
     from ..measuring.record import AuditRecord
@@ -249,26 +249,14 @@ def calls_in_words(audit: AuditRecord) -> str:
     return f"{count(calls)}: {', '.join(parts)}" if len(parts) > 1 else count(calls)
 
 
-def comparison_section(comparison: Comparison | None) -> Json | None:
+def comparison_section(comparison: Comparison | None) -> ComparisonTable | None:
     """Return the measures of samples and data, the parts of those of tables, and their words."""
     if comparison is None:
         return None
     # what measures need is loaded where there is one
-    from ..comparison.result import (
-        part_tables,
-        table_cells,
-        table_heads,
-        table_notes,
-        table_title,
-    )  # fmt: skip
+    from ..comparison.result import comparison_table
 
-    return {
-        "title": table_title(comparison),
-        "heads": table_heads(comparison),
-        "rows": [table_cells(row) for row in comparison.rows],
-        "parts": part_tables(comparison),
-        "notes": table_notes(comparison),
-    }
+    return comparison_table(comparison)
 
 
 def remedies_of(audit: AuditRecord, plans: Sequence[Plan]) -> list[Remedy] | None:

@@ -72,7 +72,7 @@ def what_bounds_information(facts: Facts, snr: float) -> str:
         if math.log(n) + _blurred(facts.dimension, snr * r * r) <= best:
             return f"{n:.3g} balls of radius {r:.3g} hold the data"
     if _blurred(facts.dimension, snr * facts.spread) <= best:
-        return "of the data only the variance is known"
+        return "the variance of the data bounds best what a state tells of them"
     nats = mutual_information(facts, snr)
     return f"a state at the last level tells at most {nats:.3g} nats of the data, as measured"
 

@@ -224,10 +224,11 @@ def run(quick: bool, seed: int) -> Result:
     rates, series = rate_rows(quick, seed)
     rows += rates
     trials = list[Trial]()
-    while len(trials) < (20 if quick else 1000):
+    enough, of_one_law = (20, 10) if quick else (1000, 20)
+    while len(trials) < enough:
         law = random_law(draws)
         one = exact_flow(law, FEWER_LEVELS / law.variance, seed, None)
-        drawn = (random_trial(law, one, draws) for _ in range(10))
+        drawn = (random_trial(law, one, draws) for _ in range(of_one_law))
         trials += [trial for trial in drawn if trial is not None]
     broken = sum(t.truth > t.certified * (1 + NEAR) + 1e-9 for t in trials)
     ratio = float(np.median([t.certified / max(t.truth, 1e-12) for t in trials]))

@@ -137,7 +137,7 @@ def w2_tolerances(case: Case, shares: Array) -> Array:
 
 def run(quick: bool, seed: int) -> Result:
     """Stop, run, project and denoise on three manifolds; W2 by Monte Carlo."""
-    share, count, many = (1.0, 300, 1000) if quick else (0.8, 400, 2000)
+    share, count, many = (1.0, 200, 700) if quick else (0.8, 400, 2000)
     shares = np.array([1.0, 0.5, 0.2, 0.1, 0.05])
     rows, series, needed, few = [], [], [], []
     for tone, case in enumerate(CASES, start=1):
