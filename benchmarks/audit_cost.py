@@ -4,7 +4,8 @@
 
 `gv.audit` of a digits UNet and MLP (trained for a moment; what they cost is the same) over the
 bare calls of the torch module: as many, with those for steps along the flow, in batches of the
-same size, on tensors that are ready and with one level for all rows. CPU time and wall time, see `_table.py`.
+same size, on tensors that are ready and with one level for all rows.
+CPU time and wall time, see `_table.py`.
 """
 
 from __future__ import annotations
