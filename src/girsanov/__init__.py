@@ -81,6 +81,7 @@ if TYPE_CHECKING:
     from .process import VariancePreserving as VariancePreserving
     from .reporting.page import report as report
     from .sampling.cld import strang_recipe as strang_recipe
+    from .sampling.grids import beta_grid as beta_grid
     from .sampling.grids import karras_grid as karras_grid
     from .sampling.grids import log_uniform_grid as log_uniform_grid
     from .sampling.grids import time_grid as time_grid
@@ -148,7 +149,7 @@ _HOME = {
     ".reporting.page": ("report",),
     ".sampling.cld": ("strang_recipe",),
     ".sampling.sample": ("sample",),
-    ".sampling.grids": ("karras_grid", "log_uniform_grid", "time_grid"),
+    ".sampling.grids": ("beta_grid", "karras_grid", "log_uniform_grid", "time_grid"),
     ".sampling.registry": ("cld_recipe", "ode_recipe", "recipe"),
     ".sampling.sampler": ("Recipe", "Step"),
     ".sampling.shards": ("sample_shards",),

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     workflow.AuditRequest,
     model=MODEL,
     data=f"Held-out data: {DATA_HELP}; or a known distribution, law.json (for tests).",
+    no_data=Option(
+        "--no-data",
+        help="There are no held-out data: measure fine samples of the model itself. Plans are "
+        "then relative to the model's own distribution, and nothing is said of the model.",
+    ),
     train_data="The training data, to measure memorisation. A model of `fit` finds its own.",
     examples=Option(min=1, help="Use only so many examples (default: all)."),
     levels=Option(min=2, help="How many noise levels to measure (default 65)."),

@@ -92,6 +92,8 @@ def after_sample(commands: Sequence[str], samples: str) -> str:
     audit, data = (
         _nearest_file(name, places) for name in (audit, after("audit", "--data", commands, ""))
     )
+    if any(" --no-data" in line for line in commands):  # there is no page of such an audit
+        return shlex.join(["girsanov", "compare", samples, "YOUR_DATA"])
     words = ["girsanov", "report", audit, "--plan", plan]
     if after("sample", "--given", commands[-1:], ""):
         return shlex.join(words)  # draws given some rows are no sample of the data

@@ -30,8 +30,8 @@ app = typer.Typer(name="girsanov", pretty_exceptions_enable=False)
 
 WHAT, HOW_MUCH, OUTPUT, EXPERT = "What", "How much", "Output", "Expert"
 PANELS = {  # of options by the names of their fields; all others are for experts
-    WHAT: "model data given train_data samples plan audit pipeline labels conditional drop only "
-    "label "
+    WHAT: "model data no_data given train_data samples plan audit pipeline labels conditional "
+    "drop only label "
     "by candidates reference to features guidance sampler target comparison other series cause",
     HOW_MUCH: "minutes steps held_out examples levels draws trajectories flow calls half_width "
     "count rows kl tv distance quick confidence",

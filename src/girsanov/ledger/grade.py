@@ -69,7 +69,7 @@ def word_for(each: float) -> str:
 
 def grade_of(plan: Stated) -> Grade | None:
     """Return the grade of a plan's samples, None where nothing in nats is known of them."""
-    if plan.cannot_tell or plan.scheduler is not None or plan.guidance != 1 or not plan.ledger:
+    if plan.cannot_tell or plan.scheduler or plan.audit.relative_to or not plan.ledger:
         return None
     if plan.audit.untrained is not None or plan.audit.beaten is not None:
         return Grade("bad")

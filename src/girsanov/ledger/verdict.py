@@ -68,6 +68,8 @@ def plan_verdict(plan: Stated) -> str:
 
     The wording follows equations (1) to (3) of this module and claims no more than they do.
     """
+    if plan.audit.no_data:
+        return _without_data(plan)
     words = _verdict(plan)
     if plan.calibration is not None:
         words = f"{OF_CALIBRATED}: {words[0].lower()}{words[1:]}"
@@ -141,6 +143,19 @@ def _with_exact_model(plan: Stated, sampler: SamplerShare) -> str:
     return (
         f"It is the sampler: the denoiser is exact, so all of the error, {sampler.words()}, "
         f"comes from the sampler, {part}."
+    )
+
+
+def _without_data(plan: Stated) -> str:
+    far, costs = plan.distance, f"The sampler adds {sampler_share(plan).words()}"
+    if plan.scheduler is not None:
+        costs = f"No plan came closer to the data than {plan.scheduler.name}; its plans are"
+    elif far is not None:
+        away = f"{number(far.value)} ({ends(far.low, far.high)})"
+        costs = f"Samples end {away} away from an accurate solution"
+    return (
+        f"{costs}, {plan.audit.relative_to}. Without held-out data nothing is known of the "
+        "model's error."
     )
 
 

@@ -1,4 +1,4 @@
-"""Requests of networks of one's own, of audits and plans, and of the demo: as `requests.py`."""
+"""Requests of networks of one's own, of what plans lead to, and of others: as `requests.py`."""
 
 from __future__ import annotations
 
@@ -96,6 +96,25 @@ class CoverageRequest(Request):
     batch_size: int | None = None
     device: str | None = None
     seed: int = 0
+
+
+@dataclass(frozen=True)
+class ExportRequest(Request):
+    """A plan to be put back into diffusers.
+
+    plan: its .json; pipeline: the pipeline's folder; out: a new folder, or a .json file for a
+    list; to: ``diffusers``, ``timesteps``, ``sigmas`` or ``eta``; audit: the plan's, where it does
+    not lie beside the plan; any_model: use a plan of another model; force: replace out.
+    """
+
+    plan: PathLike
+    _: KW_ONLY
+    pipeline: PathLike
+    out: PathLike
+    to: str = "diffusers"
+    audit: PathLike | None = None
+    any_model: bool = False
+    force: bool = False
 
 
 @dataclass(frozen=True)

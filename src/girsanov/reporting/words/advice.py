@@ -85,6 +85,8 @@ def helped(audit: AuditRecord, remedies: Sequence[Remedy] | None, plan: Plan) ->
     learnt = by_heart(audit, plan)
     faults = " ".join(filter(None, [off(audit, plan), learnt]))
     helps = helps_of(advisable(remedies, plan, bool(learnt)), plan)
+    if audit.facts.no_data and helps == NOTHING_HELPS:
+        return ""  # of what it lists, the model's faults were not looked for
     if not faults:
         return helps
     if helps in ("", NOTHING_HELPS):

@@ -18,12 +18,12 @@ from ...comparison.measures.registry import MEASURES, distances
 from ...data.formats.registry import FORMATS, data_format_of
 from ...data.load import require_source
 from ...denoise.places import require_model_place
+from ...planning.named_grids import NAMED_GRIDS
 from ...sampling.sampler import PROCESSES
-from ..more_requests import DemoRequest
+from ..more_requests import DemoRequest, ExportRequest
 from ..requests import (
     AuditRequest,
     CompareRequest,
-    ExportRequest,
     FitRequest,
     PlanRequest,
     ReportRequest,
@@ -75,6 +75,8 @@ def _audit(request: AuditRequest) -> None:
 
 def _plan(request: PlanRequest) -> None:
     require_result(Path(request.out), "plan", request.force, Path(request.audit))
+    if request.grid is not None:
+        require_choice("grid", request.grid, NAMED_GRIDS)
     if request.by is not None:
         require_measures([request.by], distances())
         require_model_and_data(request)
