@@ -124,9 +124,9 @@ def _print(audit: Audit) -> None:
 
         low, high = memorised.interval()
         own = audit.known_by_heart() or memorised
-        words = "memorisation" if low > 0 else "no memorisation was found"
+        words = "the model memorises" if low > 0 else "no memorisation was found"
         if low > 0 >= own.interval()[0]:
-            words = "but a straight line shows as much, from few examples and rare values"
+            words = "a straight line shows as large a gap, so this is no memorisation"
         words = another_law(memorised) or words
         terminal.print(
             f"the error on held-out examples is {memorised.value:.3g} nats higher than on "

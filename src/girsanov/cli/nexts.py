@@ -71,10 +71,13 @@ def after_coverage(model: str, plan: str, operator: str = "", noise: float = 0.0
 def samples_like(facts: AuditFacts) -> str:
     """Return a name for samples of what a record of an audit is of: .npy where that will do.
 
-    It has no columns for a table, and no room for the labels of a model that takes them.
+    It has no columns for a table, and no room for the labels of a model that takes them. A folder
+    of pictures is answered by one.
     """
     from ..data.formats.registry import data_format_of
 
+    if facts.kind == "image" and Path(facts.data_name.split(" (")[0]).is_dir():
+        return "samples/"
     if facts.kind != "table":
         fitted = " ".join(facts.commands).split()
         labelled = "--labels" in fitted or "--conditional" in fitted

@@ -163,7 +163,10 @@ def _without_bound(sampler: SamplerShare) -> str:
     if sampler.high <= NEGLIGIBLE:
         return f"Neither stands out: the sampler adds only {sampler.words()}. {NONE_FOUND}"
     if sampler.low <= 0:
-        return f"Too little data to say: the sampler adds {sampler.words()}. {NONE_FOUND}"
+        return (
+            f"Too little data to say: the sampler adds {sampler.words()}. {NONE_FOUND} "
+            "To know more, audit more examples."
+        )
     return f"The sampler is the larger measured error: it adds {sampler.words()}. {NONE_FOUND}"
 
 

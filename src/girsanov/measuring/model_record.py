@@ -21,6 +21,7 @@ from ..denoise.neighbours import Neighbours
 from ..denoise.pipelines.units import in_units_of
 from ..volume import Volume, no_volume
 from .facts import AuditFacts
+from .learnt import learnt_nothing
 
 if TYPE_CHECKING:
     from .._typing import Array, Json, Levels
@@ -134,7 +135,8 @@ def facts_of(
         in_diffusers=_in_diffusers(denoiser), arithmetic=arithmetic_of(denoiser),
         without_neighbours=alone, training_stopped=early and not training.get("out_of_time"),
         neighbours=near, reference="" if reference is None or near else reference.fingerprint,
-        notes=(*model.notes, *([] if note is None else [note])), process=process_of(denoiser),
+        notes=(*model.notes, *filter(None, (note, learnt_nothing(training)))),
+        process=process_of(denoiser),
     )  # fmt: skip
 
 
