@@ -20,7 +20,7 @@ from ...data.load import require_source
 from ...denoise.places import require_model_place
 from ...planning.named_grids import NAMED_GRIDS
 from ...sampling.sampler import PROCESSES
-from ..more_requests import DemoRequest, ExportRequest
+from ..more_requests import DemoRequest, ExportRequest, SampleRequest
 from ..requests import (
     AuditRequest,
     CompareRequest,
@@ -28,7 +28,6 @@ from ..requests import (
     PlanRequest,
     ReportRequest,
     Request,
-    SampleRequest,
 )
 from .destinations import require_new_folder, require_page, require_place, require_result
 from .measure_names import require_measures, require_model_and_data
