@@ -93,7 +93,7 @@ def test_a_tournament_judges_pairs(girsanov, planned):
     said = girsanov("plan", "audit.json", "--by", "sliced-w2", "--model", "model", "--data",
                     "data.csv", "--steps", "4", "--candidates", "ddpm", "--candidates",
                     "analytic-dpm",
-                    "--calls", "9000", "--out", "by.json")  # fmt: skip
+                    "--calls", "15000", "--out", "by.json")  # fmt: skip
     assert said.code == 0, said.err
 
 

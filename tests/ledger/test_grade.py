@@ -95,6 +95,15 @@ def test_what_cannot_be_graded_is_not(plan):
     assert grade_of(dataclasses.replace(plan, ledger=(unknown, *plan.ledger[1:]))) is None
 
 
+def test_a_model_that_training_did_not_help_is_never_called_good(plan):
+    of = dataclasses.replace(plan.audit, learnt_nothing=True)
+    graded = dataclasses.replace(plan, ledger=ledger(0.0, 0.0, 0.0))
+    assert grade_of(graded).word == "good"
+    assert grade_of(dataclasses.replace(graded, audit=of)) is None
+    worse = dataclasses.replace(graded, ledger=ledger(9.0, 9.0, 1.0), audit=of)
+    assert grade_of(worse).word == "bad"
+
+
 def test_a_model_that_is_no_better_than_a_gaussian_is_bad(plan):
     facts = dataclasses.replace(plan.audit, beaten=Beaten(9, 1, 17, 0.5, 0.1, 0.9))
     made = dataclasses.replace(plan, audit=facts)

@@ -12,8 +12,9 @@ spread is above the noise at the SNR s where the plan stops (v_j: the data's var
 
 An ODE sampler has no S. Its end points are a root mean square delta away, and a unit normal that
 is shifted by delta has KL delta^2/2, which takes the place of S/D. There is no grade where samples
-decided, of a guided model, of an audit that cannot tell, and where no error stands out of chance
-but a bad one would not either.
+decided, of a guided model, of an audit that cannot tell, of a model that training did not help
+(what it lacks may cost few nats and matter), and where no error stands out of chance but a bad one
+would not either.
 """
 
 from __future__ import annotations
@@ -80,6 +81,8 @@ def grade_of(plan: Stated) -> Grade | None:
         each = plan.distance.high**2 / 2 + model / size
     else:
         each = (share.high + model) / size
+        if plan.audit.learnt_nothing and each <= USABLE_NATS:
+            return None
         if model == 0 and share.low <= 0 and each > GOOD_NATS:
             return None  # nothing is above chance: any of the three words may be right
     return Grade(word_for(each), each) if math.isfinite(each) else None

@@ -65,11 +65,11 @@ class AuditFacts:
     `Standardisation.to_json`; given: what y is, of a model of x given y; scale: user units in one
     of the curve; scored: whether the curve is in normal scores of a table's columns; lineage:
     which rows of which file the data were; neighbours: examples that stood beside the model, or
-    without_neighbours: why none did; flow_calls: network calls for steps along the flow, beside
-    `calls`; jitter: of a network that may be asked at any level; suspects: rows that decide an
-    audit in doubt; left_out: columns; volume: of the units of the curve, None in older files;
-    no_data: the examples are the model's own samples; commands: that led here; untrained, beaten:
-    in plans; calibrated: whether the audit is of the
+    without_neighbours: why none did; learnt_nothing: whether training did not help; flow_calls:
+    network calls for steps along the flow, beside `calls`; jitter: of a network that may be asked
+    at any level; suspects: rows that decide an audit in doubt; left_out: columns; volume: of the
+    units of the curve, None in older files; no_data: the examples are the model's own samples;
+    commands: that led here; untrained, beaten: in plans; calibrated: whether the audit is of the
     corrected denoiser; others: of unknown names in a file.
     """
 
@@ -107,6 +107,7 @@ class AuditFacts:
     arithmetic: Arithmetic | None = None
     without_neighbours: str = ""
     training_stopped: bool = False
+    learnt_nothing: bool = False
     neighbours: int = 0
     reference: str = ""
     flow_calls: Annotated[int, FieldRule("a number >= 0", lambda value: value >= 0)] = 0

@@ -134,6 +134,7 @@ def facts_of(
         scored=bool(units is not None and units.mixtures), lineage=getattr(data, "lineage", None),
         in_diffusers=_in_diffusers(denoiser), arithmetic=arithmetic_of(denoiser),
         without_neighbours=alone, training_stopped=early and not training.get("out_of_time"),
+        learnt_nothing=bool(learnt_nothing(training)),
         neighbours=near, reference="" if reference is None or near else reference.fingerprint,
         notes=(*model.notes, *filter(None, (note, learnt_nothing(training)))),
         process=process_of(denoiser),
