@@ -144,7 +144,7 @@ def test_a_guided_ledger_says_so_everywhere(tmp_path):
     assert audit.facts.guidance == 4.0
     plan = audit.plan(steps=4)
     assert all(e.note.startswith("compared with the guided field") for e in plan.ledger)
-    with pytest.raises(InputError, match="a guided field has no data law"):
+    with pytest.raises(InputError, match="guided field, which belongs to no data"):
         plan.certificate()
     with pytest.raises(InputError, match="kl, tv: is no target for a guided field"):
         audit.plan(kl=0.5)
