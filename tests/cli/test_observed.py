@@ -108,7 +108,7 @@ def test_a_measurement(girsanov, series, here):
     covered = girsanov("coverage", "model", "--plan", "plan.json", "--data", "x.npy", "--operator",
                        "a.npy", "--noise", "0.1", "--rows", "60", "--draws", "6")  # fmt: skip
     assert covered.code == 0, covered.err
-    assert "60 pairs, 6 draws each" in " ".join(covered.out.split())
+    assert "60 pairs with 6 draws each" in " ".join(covered.out.split())
     assert "--operator a.npy --measured Y.npy" in " ".join(covered.out.split())
 
     np.save(here / "b.npy", np.ones((2, 3)))
