@@ -78,7 +78,8 @@ def _training(x: Tensor, levels: Array, seed: int) -> Estimate:
 
 def _noised(x: Tensor, snr: float, source: NoiseSource, k: int) -> Tensor:
     z: Tensor = source.normal(k, 0, len(x), x.shape[1]).double()
-    return x + z * snr**-0.5
+    noisy: Tensor = x + z * snr**-0.5
+    return noisy
 
 
 def _new(x: Tensor, levels: Array, seed: int) -> tuple[Array, Array]:
