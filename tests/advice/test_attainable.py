@@ -26,7 +26,7 @@ def test_the_least_error_of_a_law_lies_between_both():  # equation (1) of traini
     drawn = truth.se * np.sqrt(20_000 / 1500)
     assert (below > -4 * np.hypot(found.training.se, drawn)).all()
     assert (above < 0.25 * truth.value + 4 * found.new.se)[:10].all()
-    assert found.training.value[-1] < 0.1 * truth.value[-1]  # known by heart
+    assert found.training.value[-1] < 0.5 * truth.value[-1]  # known by heart
 
 
 def test_the_training_loss_is_that_of_the_posterior_mean_of_the_examples():

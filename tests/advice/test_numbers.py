@@ -87,7 +87,7 @@ def test_linear_betas_end_at_the_coarsest_level():  # equation (4) of recipes.py
     kept = np.prod(1 - np.linspace(first, last, TIMESTEPS))
     assert math.sqrt(1 / kept - 1) == pytest.approx(12.0, rel=1e-6)
     assert first == 1e-4
-    assert Levels("u", 1e-3, 0.01, 1, 1, 0, 1).betas() is not None
+    assert Levels("u", 1e-3, 0.05, 1, 1, 0, 1).betas() is not None
     assert Levels("u", 1.0, 0.01, 1, 1, 0, 1).betas() is None
 
 

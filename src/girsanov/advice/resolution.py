@@ -42,7 +42,7 @@ def spacing(values: Array) -> float:
         left = left[left > rounding * (1 + whole)]
         if not len(left):
             return float(divisor)
-        gaps = np.unique(left)
+        gaps = np.unique(np.append(left, divisor))
     return 0.0
 
 
