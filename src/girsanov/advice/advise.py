@@ -15,9 +15,10 @@ from .levels_of import Measured, measured_levels
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .._typing import Json
+    from .._typing import Json, Progress
     from ..audited import Audit
     from .beside_audit import BesideAudit
+    from .pilot import Pilot
     from .recipes import Levels
 
 STANDARDISED = "standardised units"
@@ -32,7 +33,7 @@ class Advice:
 
     examples, of: how many were looked at, and of how many; measured: in the model's units; own:
     the levels in the data's own, None of tables that hold words; notes: what else was seen; fit:
-    beside an audit, if one was given.
+    beside an audit, if one was given; pilot: what a short training measured, in the model's units.
     """
 
     examples: int
@@ -41,6 +42,7 @@ class Advice:
     own: Levels | None
     notes: list[str]
     fit: BesideAudit | None = None
+    pilot: Pilot | None = None
 
     def to_json(self) -> Json:
         """Return both choices of units, the reasons, and the attainable losses by level."""
@@ -61,6 +63,7 @@ class Advice:
             },
             "notes": self.notes,
             "fit": None if self.fit is None else self.fit.to_json(),
+            "pilot": None if self.pilot is None else self.pilot.to_json(),
         }  # fmt: skip
 
     def rows(self) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -76,22 +79,27 @@ class Advice:
             out += [f"in {units}:", *(f"  {a:14}{b}" for a, b in lines)]
         out += [f"{name}: {line}" for name, line in self.measured.reasons().items()]
         out += [] if self.fit is None else self.fit.lines()
+        out += [] if self.pilot is None else [self.pilot.line()]
         return "\n".join([*out, *(f"note: {note}" for note in self.notes)])
 
 
 def advise(
-    data: Dataset, *, audit: Audit | None = None, nats: float = START_NATS, seed: int = 0
-) -> Advice:
+    data: Dataset, *, audit: Audit | None = None, minutes: float | None = None,
+    nats: float = START_NATS, seed: int = 0, progress: Progress | None = None,
+) -> Advice:  # fmt: skip
     """Return the noise levels that a model of `data` is worth training on, and why.
 
     data: the examples, of which at most 4,096 are compared; audit: of a model that was fitted to
-    this very file, which is put beside the least losses that are attainable; nats: what a start
-    from noise may cost; seed: of the noise that the attainable losses are measured with. Raises
+    this very file, which is put beside the least losses that are attainable; minutes: of a short
+    training that measures where the gradient varies, None for none; nats: what a start from noise
+    may cost; seed: of all randomness; progress: called with (steps done, of how many). Raises
     InputError for fewer than 8 examples, and for examples that are all equal.
     """
     require(isinstance(data, Dataset), "data", "must be a data set, as gv.load_data makes of a "
             "file or an array", type(data).__name__)  # fmt: skip
     nats, seed = require_number("nats", nats, above=0.0), require_count("seed", seed, 0)
+    if minutes is not None:
+        require_number("minutes", minutes, above=0.0)
     if data.beside is not None:
         refuse("data", "must be x alone: there is no advice on x given y yet")
     rows = compared_rows(data, seed)
@@ -102,7 +110,12 @@ def advise(
         from .beside_audit import beside_audit
 
         fit = beside_audit(audit, data, seed=seed)
-    return Advice(len(rows), len(data), measured, own, _notes(data, rows), fit)
+    pilot = None
+    if minutes is not None:
+        from .pilot import run_pilot
+
+        pilot = run_pilot(data, measured.levels, minutes, seed, progress)
+    return Advice(len(rows), len(data), measured, own, _notes(data, rows), fit, pilot)
 
 
 def _own_levels(

@@ -20,14 +20,16 @@ if TYPE_CHECKING:
     data=Argument(help=f"The data to train on: {DATA_HELP}."),
     audit="What `girsanov audit` wrote of a model that was fitted to this file: says where the "
     "model is underfit, and where overfit.",
+    minutes="Train for so long, and measure at which levels the gradient varies most.",
     nats="What a start from noise may cost, in nats, which decides sigma_max.",
 )
 def advise(request: workflow.AdviseRequest, *, json: AsJson = False) -> None:
     """Say which noise levels to train on, from the data alone, for EDM, flows and DDPM.
 
-    Every number has a reason beside it. Nothing is trained.
+    Every number has a reason beside it. Nothing is trained, unless --minutes asks for it.
     """
-    done = workflow.advise(request)
+    with console.progress("pilot") as tick:
+        done = workflow.advise(request, progress=tick)
     console.result(json, done.to_json(), lambda: _print(done.advice))
 
 
@@ -45,4 +47,8 @@ def _print(advice: Advice) -> None:
         terminal.print("the audited model", style="bold", markup=False)
         for line in advice.fit.lines():
             terminal.print(line, markup=False)
+    if advice.pilot is not None:
+        terminal.print()
+        terminal.print("the pilot", style="bold", markup=False)
+        terminal.print(advice.pilot.line(), markup=False)
     console.noted(advice.notes)

@@ -13,7 +13,7 @@ from ..data import load_data
 from .more_requests import AdviseRequest
 
 if TYPE_CHECKING:
-    from .._typing import Json
+    from .._typing import Json, Progress
     from ..advice.advise import Advice
 
 
@@ -29,9 +29,10 @@ class AdviseResult:
         return {"data": self.data, **self.advice.to_json()}
 
 
-def advise(request: AdviseRequest) -> AdviseResult:
-    """Say which noise levels to train on, from the data alone; raises InputError as
-    `girsanov.advise`.
+def advise(request: AdviseRequest, *, progress: Progress | None = None) -> AdviseResult:
+    """Say which noise levels to train on, from the data and, with minutes, a short training.
+
+    progress(done, total) counts its steps. Raises InputError as `girsanov.advise`.
     """
     source = str(request.data)
     if source.endswith(".json"):
@@ -39,4 +40,6 @@ def advise(request: AdviseRequest) -> AdviseResult:
     audit = None if request.audit is None else load_audit(Path(request.audit))
     data = load_data(request.data, labels=request.labels, drop=request.drop,
                      decimal=request.decimal, dates=request.dates)  # fmt: skip
-    return AdviseResult(source, advise_on(data, audit=audit, nats=request.nats, seed=request.seed))
+    advice = advise_on(data, audit=audit, minutes=request.minutes, nats=request.nats,
+                       seed=request.seed, progress=progress)  # fmt: skip
+    return AdviseResult(source, advice)
