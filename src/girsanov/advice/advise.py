@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from .._typing import Json, Progress
     from ..audited import Audit
     from .beside_audit import BesideAudit
-    from .pilot import Pilot
     from .recipes import Levels
+    from .trial import TrialRun
 
 STANDARDISED = "standardised units"
 OWN_UNITS = "the data's own units"
@@ -33,7 +33,7 @@ class Advice:
 
     examples, of: how many were looked at, and of how many; measured: in the model's units; own:
     the levels in the data's own, None of tables that hold words; notes: what else was seen; fit:
-    beside an audit, if one was given; pilot: what a short training measured, in the model's units.
+    beside an audit, if one was given; trial: what a short training measured, in the model's units.
     """
 
     examples: int
@@ -42,7 +42,7 @@ class Advice:
     own: Levels | None
     notes: list[str]
     fit: BesideAudit | None = None
-    pilot: Pilot | None = None
+    trial: TrialRun | None = None
 
     def to_json(self) -> Json:
         """Return both choices of units, the reasons, and the attainable losses by level."""
@@ -63,7 +63,7 @@ class Advice:
             },
             "notes": self.notes,
             "fit": None if self.fit is None else self.fit.to_json(),
-            "pilot": None if self.pilot is None else self.pilot.to_json(),
+            "trial": None if self.trial is None else self.trial.to_json(),
         }  # fmt: skip
 
     def rows(self) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -79,7 +79,7 @@ class Advice:
             out += [f"in {units}:", *(f"  {a:14}{b}" for a, b in lines)]
         out += [f"{name}: {line}" for name, line in self.measured.reasons().items()]
         out += [] if self.fit is None else self.fit.lines()
-        out += [] if self.pilot is None else [self.pilot.line()]
+        out += [] if self.trial is None else [self.trial.line()]
         return "\n".join([*out, *(f"note: {note}" for note in self.notes)])
 
 
@@ -110,12 +110,12 @@ def advise(
         from .beside_audit import beside_audit
 
         fit = beside_audit(audit, data, seed=seed)
-    pilot = None
+    trial = None
     if minutes is not None:
-        from .pilot import run_pilot
+        from .trial import run_trial
 
-        pilot = run_pilot(data, measured.levels, minutes, seed, progress)
-    return Advice(len(rows), len(data), measured, own, _notes(data, rows), fit, pilot)
+        trial = run_trial(data, measured.levels, minutes, seed, progress)
+    return Advice(len(rows), len(data), measured, own, _notes(data, rows), fit, trial)
 
 
 def _own_levels(

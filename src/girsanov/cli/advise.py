@@ -28,7 +28,7 @@ def advise(request: workflow.AdviseRequest, *, json: AsJson = False) -> None:
 
     Every number has a reason beside it. Nothing is trained, unless --minutes asks for it.
     """
-    with console.progress("pilot") as tick:
+    with console.progress("trial") as tick:
         done = workflow.advise(request, progress=tick)
     console.result(json, done.to_json(), lambda: _print(done.advice))
 
@@ -47,8 +47,8 @@ def _print(advice: Advice) -> None:
         terminal.print("the audited model", style="bold", markup=False)
         for line in advice.fit.lines():
             terminal.print(line, markup=False)
-    if advice.pilot is not None:
+    if advice.trial is not None:
         terminal.print()
-        terminal.print("the pilot", style="bold", markup=False)
-        terminal.print(advice.pilot.line(), markup=False)
+        terminal.print("the trial", style="bold", markup=False)
+        terminal.print(advice.trial.line(), markup=False)
     console.noted(advice.notes)

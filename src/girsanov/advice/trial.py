@@ -10,7 +10,7 @@ Katharopoulos and Fleuret 2018, arXiv 1803.00942),
 
     p(l) ~ sqrt(G(l)),   G(l) = E |grad (s e / 2)|^2 given l.                              (2)
 
-G is measured after the pilot, an example and a level at a time. The log-normal density with the
+G is measured after the trial, an example and a level at a time. The log-normal density with the
 mean and deviation of (2) goes with the weights s/(2 p) of (1), which are not EDM's.
 """
 
@@ -39,7 +39,7 @@ ASKED_LEVELS, ASKED_EXAMPLES = 17, 48
 
 
 @dataclass(frozen=True)
-class Pilot:
+class TrialRun:
     """G of (2) at SNRs `levels` [K], after `steps` steps; p_mean, p_std: of the density (2)."""
 
     levels: Array
@@ -54,7 +54,7 @@ class Pilot:
         return float(root.mean() ** 2 / self.moments.value.mean())
 
     def line(self) -> str:
-        """Return what the pilot measured, in a sentence."""
+        """Return what the trial measured, in a sentence."""
         return (
             f"After {self.steps} steps the gradient of the loss in nats varies least with "
             f"P_mean={figure(self.p_mean)} P_std={figure(self.p_std)} and weights 1/(sigma^2 p), "
@@ -73,9 +73,9 @@ class Pilot:
         }  # fmt: skip
 
 
-def run_pilot(
+def run_trial(
     data: Dataset, levels: Levels, minutes: float, seed: int, progress: Progress | None = None
-) -> Pilot:
+) -> TrialRun:
     """Train for so many minutes as `girsanov.fit` does, and measure (2) between both ends.
 
     levels: in the standardised units of `data`.
@@ -88,12 +88,12 @@ def run_pilot(
     x = data.batch(slice(0, min(ASKED_EXAMPLES, len(data))))
     moments = gradient_moments(model, x, snrs, seed)
     density = log_normal(snrs, np.sqrt(moments.value))
-    return Pilot(snrs, moments, *density, model.training["steps_run"])
+    return TrialRun(snrs, moments, *density, model.training["steps_run"])
 
 
 def gradient_moments(model: NetworkDenoiser, x: Tensor, snrs: Array, seed: int) -> Estimate:
     """Return G of (2) at SNRs [K], over examples x [n, *shape]."""
-    source = NoiseSource(seed, "pilot")
+    source = NoiseSource(seed, "trial")
     weights = list(model.network.parameters())
     rows = np.empty((len(x), len(snrs)))
     for k, s in enumerate(snrs):
