@@ -60,13 +60,22 @@ def test_a_table_with_a_repeated_column_and_words(here, capsys):
     assert 0 < advice["standardised"]["sigma_min"] < advice["standardised"]["sigma_max"]
 
 
+def test_a_table_of_numbers_has_units_of_its_own(here, capsys):
+    x = LAW.sample(200, seed=0).numpy().round(2)
+    (here / "n.csv").write_text("a,b\n" + "".join(f"{a},{b}\n" for a, b in x))
+    advice = told(capsys, "n.csv")
+    assert advice["own"]["edm"]["sigma_data"] == pytest.approx(
+        np.sqrt(x.var(axis=0, ddof=1).mean()), rel=1e-6
+    )
+
+
 def test_what_else_was_seen_is_noted(here, capsys):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(60, 3)) * [100.0, 1.0, 0.0]
     np.save("x.npy", np.concatenate([x, x[:5]]))
     notes = " ".join(told(capsys, "x.npy")["notes"])
     assert "5 examples of 65 are repeats" in notes
-    assert "1 coordinate of 3 never vary" in notes
+    assert "1 coordinate of 3 never varies" in notes
     assert "standardise them first" in notes
 
 

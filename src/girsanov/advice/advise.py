@@ -122,17 +122,25 @@ def _own_levels(
     data: Dataset, rows: NDArray[np.int64], measured: Measured, seed: int
 ) -> Levels | None:
     """Return the levels in the data's own units, None where they are no numbers."""
-    scale = data.standardisation.scale_in_units
-    raw = data.raw(rows)
-    if raw.dtype.kind not in "biuf":
+    own = _own_numbers(data, rows)
+    if own is None:
         return None
-    flat = raw.reshape(len(raw), -1).astype(np.float64)
+    scale = data.standardisation.scale_in_units
     if not scale:
         import torch
 
-        return measured_levels(torch.from_numpy(flat), OWN_UNITS, measured.nats, seed).levels
-    about_zero = float(np.sqrt(np.mean(flat**2)))
-    return measured.levels.scaled(scale, about_zero, OWN_UNITS)
+        return measured_levels(torch.from_numpy(own), OWN_UNITS, measured.nats, seed).levels
+    return measured.levels.scaled(scale, float(np.sqrt(np.mean(own**2))), OWN_UNITS)
+
+
+def _own_numbers(data: Dataset, rows: NDArray[np.int64]) -> NDArray[np.float64] | None:
+    """Return rows as the user wrote them, [n, d], None of tables with words, dates or gaps."""
+    raw = data.raw(rows)
+    columns = [raw[name] for name in raw.dtype.names] if raw.dtype.names else [raw]
+    if any(column.dtype.kind not in "biuf" for column in columns):
+        return None
+    own = np.concatenate([c.reshape(len(raw), -1).astype(np.float64) for c in columns], axis=1)
+    return own if np.isfinite(own).all() else None
 
 
 def _notes(data: Dataset, rows: NDArray[np.int64]) -> list[str]:
@@ -144,23 +152,17 @@ def _notes(data: Dataset, rows: NDArray[np.int64]) -> list[str]:
     repeats = len(x) - len(np.unique(x, axis=0))
     if repeats:
         notes.append(f"{plural(repeats, 'example')} of {len(x)} are repeats of others.")
-    spread = x.std(axis=0)
-    still = int((spread == 0).sum())
+    still = int((np.ptp(x, axis=0) == 0).sum())
     if still:
-        notes.append(f"{plural(still, 'coordinate')} of {x.shape[1]} never vary.")
-    own = _own_spread(data, rows)
-    if own is not None and own.max() > UNLIKE * own.min():
-        notes.append(
-            "In their own units the columns' deviations go from "
-            f"{figure(own.min())} to {figure(own.max())}: standardise them first."
-        )
+        verb = "varies" if still == 1 else "vary"
+        notes.append(f"{plural(still, 'coordinate')} of {x.shape[1]} never {verb}.")
+    own = _own_numbers(data, rows)
+    if own is not None and data.standardisation.scale_in_units is None:
+        spread = own.std(axis=0)[np.ptp(own, axis=0) > 0]
+        if spread.max() > UNLIKE * spread.min():
+            ends = f"{figure(spread.min())} to {figure(spread.max())}"
+            notes.append(
+                f"The columns' deviations in their own units go from {ends}: standardise them "
+                "first."
+            )
     return notes
-
-
-def _own_spread(data: Dataset, rows: NDArray[np.int64]) -> NDArray[np.float64] | None:
-    """Return the deviations of the columns that vary in their own units, None of pictures."""
-    raw = data.raw(rows)
-    if raw.dtype.kind not in "biuf" or raw.ndim != 2:
-        return None
-    spread = raw.astype(np.float64).std(axis=0)
-    return np.asarray(spread[spread > 0])

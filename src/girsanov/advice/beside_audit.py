@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._checks import figure, refuse
+from .._checks import figure, refuse, require
 from ..data.standardise import Standardisation
 from ..montecarlo import Estimate, group_estimate, trapezium
 from .examples import compared_examples
@@ -143,6 +143,9 @@ def training_part(audit: AuditRecord, data: Dataset) -> Dataset:
     Raises InputError where data are not the file that was split, and the audit has no units.
     """
     lineage, units = audit.facts.lineage or {}, audit.facts.units
+    rule = "must be of a model of x alone, whose rows have the shape of the data"
+    alike = not audit.facts.given and audit.facts.shape == data.shape
+    require(alike, "audit", rule, audit.facts.given or audit.facts.shape)
     if lineage.get("root") == data.rows.fingerprint:
         if not lineage["splits"] or data.splits:
             rule = "holds the rows that were audited, not those the model was fitted to"
@@ -150,7 +153,8 @@ def training_part(audit: AuditRecord, data: Dataset) -> Dataset:
         *before, (fraction, seed, _) = lineage["splits"]
         for share, own_seed, part in before:
             data = data.split(share, seed=own_seed)[part]
-        return data.split(fraction, seed=seed)[0]
+        train = data.split(fraction, seed=seed)[0]
+        return train.with_standardisation(train.scored_units) if audit.facts.scored else train
     rule = "must be the file that the audited model was fitted to with `girsanov fit`"
     if units is None:
         refuse("data", rule, data.name)
