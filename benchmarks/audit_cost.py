@@ -3,8 +3,9 @@
     python benchmarks/audit_cost.py [--levels 17] [--draws 1] [--examples 297] [--json FILE]
 
 `gv.audit` of a digits UNet and MLP (trained for a moment; what they cost is the same) over the
-bare calls of the torch module: as many, in batches of the same size, on tensors that are ready and
-with one level for all rows. CPU time and wall time, see `_table.py`.
+bare calls of the torch module: as many, with those for steps along the flow, in batches of the
+same size, on tensors that are ready and with one level for all rows.
+CPU time and wall time, see `_table.py`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ def measured(kind, train, held_out, given):
     settings = TrainOptions(evaluations=1, device=given.device)
     model = gv.fit(train, steps=10, network=kind, options=settings)
     spent = {"levels": given.levels, "draws": given.draws, "examples": given.examples}
-    calls = gv.audit(model, held_out, **spent).facts.calls
+    facts = gv.audit(model, held_out, **spent).facts
+    calls = facts.calls + facts.flow_calls
     x = torch.randn(given.examples, *model.shape, device=given.device)
     inside = x.flatten(1) if kind == "mlp" else x
     level = torch.full((1,), 5.0).to(x)

@@ -8,11 +8,9 @@ import girsanov as gv
 from girsanov.comparison.jackknife import JACKKNIFE_GROUPS
 from girsanov.comparison.measures.frechet import Frechet
 from girsanov.comparison.measures.sliced_w2 import SlicedW2
-from girsanov.planning.tournament.candidates import hand_grids
+from girsanov.sampling.align_your_steps import align_your_steps_grid
 
 DIRECTIONS = 128
-# noise levels of Align Your Steps (Sabour et al. 2024), 10 steps, Stable Diffusion 1.5
-AYS = (14.615, 6.475, 3.861, 2.697, 1.886, 1.396, 0.963, 0.652, 0.399, 0.152, 0.029)
 TRAINED = 1000  # levels of a model trained in discrete time
 
 
@@ -60,15 +58,6 @@ def digits_parts(model=None):
     return data.split(of.get("fraction", 1500 / 1797), seed=of.get("seed", 0))
 
 
-def ays_grid(low, high, count):
-    """Return the levels of Align Your Steps, log-linearly interpolated and rescaled."""
-    at = -2 * np.log(AYS)
-    share = np.interp(np.linspace(0, 1, count), np.linspace(0, 1, len(AYS)), at - at[0])
-    grid = low * (high / low) ** (share / (at[-1] - at[0]))
-    grid[0], grid[-1] = low, high
-    return grid
-
-
 def discrete(count, spacing):
     """Return the levels that diffusers' linear betas visit with ``trailing`` or ``leading``."""
     signal = np.cumprod(1 - np.linspace(1e-4, 0.02, TRAINED))
@@ -86,13 +75,12 @@ def peers(low, high, count):
     All but the last two reach from `low` to `high`; the KL-optimal arctan formula of Align Your
     Steps is the cosine clock's.
     """
-    usual = hand_grids(low, high, count)
     return {
-        "Karras": usual["Karras"],
-        "cosine = arctan": usual["cosine"],
-        "uniform log-SNR": usual["uniform log-SNR"],
-        "uniform t, linear beta": usual["linear beta"],
-        "AYS": ays_grid(low, high, count),
+        "Karras": gv.karras_grid(low, high, count),
+        "cosine = arctan": gv.time_grid(gv.Cosine(), low, high, count),
+        "uniform log-SNR": gv.log_uniform_grid(low, high, count),
+        "uniform t, linear beta": gv.time_grid(gv.VariancePreserving.linear(), low, high, count),
+        "AYS": align_your_steps_grid(low, high, count),
         "trailing": discrete(count, "trailing"),
         "leading": discrete(count, "leading"),
     }

@@ -19,12 +19,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from common import ays_grid
 from quality import Judge
 
 import girsanov as gv
 from girsanov.measuring.teacher import start_noise, start_points
 from girsanov.planning.ode_samplers.plan_ode_sampler import JUDGE
+from girsanov.sampling.align_your_steps import align_your_steps_grid
 from girsanov.sampling.loop import walk
 
 
@@ -35,7 +35,7 @@ def hand_grids(low, high, count):
         "uniform log-SNR": gv.log_uniform_grid(low, high, count),
         "cosine = arctan": gv.time_grid(gv.Cosine(), low, high, count),
         "uniform t, linear beta": gv.time_grid(gv.VariancePreserving.linear(), low, high, count),
-        "AYS rescaled": ays_grid(low, high, count),
+        "AYS rescaled": align_your_steps_grid(low, high, count),
     }
 
 

@@ -1,4 +1,4 @@
-"""What `gv.sample` costs beyond the network calls it makes, beside diffusers and azula.
+"""What `gv.sample` costs beyond its network calls, beside diffusers, azula and k-diffusion.
 
     python benchmarks/overhead.py [--runs 7] [--batch 1000] [--device cpu] [--faster] [--json FILE]
 
@@ -13,7 +13,7 @@ against samples drawn on the CPU.
 
 Steps: the network is `0.5 * x` of 64 numbers, so that the sampler is all there is to pay for.
 Microseconds a step of what remains of a run of 100 steps after its bare calls. azula takes part
-if it can be imported (`pip install --no-deps azula einops`).
+if it can be imported (`pip install --no-deps azula einops`), and k-diffusion too.
 """
 
 from __future__ import annotations
@@ -83,6 +83,23 @@ def azula_sampler(device):
     return DDPMSampler(HalfOfAzula(), steps=STEPS, silent=True, device=device)
 
 
+def k_diffusion_sampler(device):
+    """Return k-diffusion's ancestral Euler loop around 0.5 x, of a start, or None."""
+    try:
+        from k_diffusion import sampling
+    except ImportError as why:
+        print(f"k-diffusion cannot be imported ({why}): left out")
+        return None
+    sigmas = torch.from_numpy(np.geomspace(20, 0.06, STEPS)).float().to(device)
+    sigmas = torch.cat([sigmas, sigmas.new_zeros(1)])
+
+    @torch.inference_mode()
+    def draw(x):
+        return sampling.sample_euler_ancestral(lambda x, s: 0.5 * x, x, sigmas, disable=True)
+
+    return draw
+
+
 def bare_loop(x, steps, z):
     """The least there can be: three operations in place, on coefficients and noise at hand."""
     for _ in range(steps):
@@ -91,7 +108,7 @@ def bare_loop(x, steps, z):
     return x
 
 
-def trivial(batch, given, azula):
+def trivial(batch, given, azula, k_diffusion=None):
     """Return the times of samplers of `0.5 * x` at one batch size."""
     device, half = given.device, Half(given.device)
     levels = np.geomspace(2e-3, 300, STEPS)
@@ -124,6 +141,9 @@ def trivial(batch, given, azula):
     if azula:
         start = torch.randn(batch, D, device=device)
         who["azula DDPMSampler"] = lambda: azula(start)
+    if k_diffusion:
+        begun = 20 * torch.randn(batch, D, device=device)
+        who["k-diffusion euler_ancestral"] = lambda: k_diffusion(begun)
     many = {name: _times(REPEAT.get(batch, 1), call) for name, call in who.items()}
     return in_turns(many, given.runs)
 
@@ -132,9 +152,9 @@ def _times(count, call):
     return lambda: [call() for _ in range(count)] and None
 
 
-def steps_table(batch, given, azula):
+def steps_table(batch, given, others):
     """Print and return microseconds a step beyond the bare calls, and the ratio to ours."""
-    took = trivial(batch, given, azula)
+    took = trivial(batch, given, *others)
     count, rows = STEPS * REPEAT.get(batch, 1), []
     ours = took["girsanov"]
     for name, times in took.items():
@@ -282,9 +302,9 @@ def main() -> None:
     given = begin(parser)
     rows = []
     if given.only in (None, "steps"):
-        azula = azula_sampler(given.device)
+        others = azula_sampler(given.device), k_diffusion_sampler(given.device)
         for batch in REPEAT:
-            rows += steps_table(batch, given, azula)
+            rows += steps_table(batch, given, others)
     for made in models(given):
         rows += network_rows(*made, given)
         if given.device != "cpu":

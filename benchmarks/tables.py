@@ -4,38 +4,40 @@
     python benchmarks/tables.py [--data NAME ...] [--by NAME ...] [--minutes 3] [--seeds 5]
 
 Every contestant learns from the same half of the rows and draws as many as the other half has
-(four fifths and one fifth of small tables). Against that held-out part the table gives
+(four fifths and one fifth of small tables). `girsanov.compare` holds samples against that part:
 
-    KS       Kolmogorov-Smirnov distance of a column (total variation of text), median / largest;
-    AUC      of a boosted classifier, cross-fitted, that tells samples from held-out rows;
-    rank     mean absolute error of Spearman's correlations;
-    TSTR     of a boosted model trained on samples: R2, or AUC of two classes, on held-out rows;
-    closest  median distance to the closest training row over that of held-out rows.
+    median, largest  of the columns' distances: Kolmogorov-Smirnov, total variation of text;
+    AUC              of boosted trees that tell samples from held-out rows;
+    pairs            root mean square difference of the dependence of two columns;
+    TSTR             of trees that learnt from samples: R2, or AUC of two classes;
+    closest          mean distance to the closest training row over that of held-out rows.
 
-The row "rows" is of training rows themselves. Seeds choose the split, the training and the draws.
+The row "real rows" is of as many training rows. Seeds choose the split, the training and the
+draws; after ± stands the standard error of their mean.
 """
 
 from __future__ import annotations
 
+import itertools
+import json
 import time
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from _table import begin, finish, options, table
 from scipy import stats
 from sklearn import datasets
-from sklearn import ensemble as boosted
-from sklearn.metrics import r2_score, roc_auc_score
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
-from sklearn.neighbors import NearestNeighbors
 from sklearn.tree import DecisionTreeRegressor
 
 import girsanov as gv
 
 SMALL = 2000  # rows below which four fifths are learnt from
+MEASURES = ("columns", "trees", "pairs", "target", "closest")
+FIGURES = ("median", "largest", "AUC", "pairs", "TSTR", "closest", "CPU s")
+GAP = -1e3  # in place of what is missing, below all numbers
 Frame = pd.DataFrame
+Pair = tuple[float, float]  # of samples, and of real rows
 
 
 def from_statsmodels(name: str) -> Frame:
@@ -84,7 +86,7 @@ def ours(rows: Frame, count: int, minutes: float, seed: int, network: str = "aut
 
 def copula(rows: Frame, count: int, minutes: float, seed: int) -> Frame:
     """Return samples of a Gaussian copula with the rows' own values, gaps as one more value."""
-    rng, codes = np.random.default_rng(seed), numbers(rows, rows)
+    rng, codes = np.random.default_rng(seed), numbers(rows)
     ranks = stats.rankdata(codes + 1e-9 * rng.random(codes.shape), axis=0)
     scores = stats.norm.ppf((ranks - 0.5) / len(rows))
     drawn = rng.multivariate_normal(np.zeros(codes.shape[1]), np.corrcoef(scores.T), count)
@@ -95,7 +97,7 @@ def copula(rows: Frame, count: int, minutes: float, seed: int) -> Frame:
 
 def trees(rows: Frame, count: int, minutes: float, seed: int) -> Frame:
     """Return samples column after column, each from the leaf of a tree on those before."""
-    rng, codes = np.random.default_rng(seed), numbers(rows, rows)
+    rng, codes = np.random.default_rng(seed), numbers(rows)
     places = rng.integers(len(rows), size=(count, 1))
     drawn = codes[places[:, 0], :1]
     for j in range(1, codes.shape[1]):
@@ -135,7 +137,7 @@ def forest(rows: Frame, count: int, minutes: float, seed: int) -> Frame:
     """Return samples of ForestDiffusion by its flow, with its settings but fewer noise draws."""
     from ForestDiffusion import ForestDiffusionModel
 
-    codes = numbers(rows, rows)
+    codes = numbers(rows)
     few = [j for j, c in enumerate(rows) if not pd.api.types.is_numeric_dtype(rows[c])]
     whole = [j for j in range(codes.shape[1]) if j not in few and (codes[:, j] % 1 == 0).all()]
     model = ForestDiffusionModel(
@@ -148,7 +150,7 @@ def forest(rows: Frame, count: int, minutes: float, seed: int) -> Frame:
             texts = np.sort(rows[c].astype(str).unique())
             out[c] = texts[drawn[:, j].astype(int).clip(0, len(texts) - 1)]
         else:
-            out[c] = drawn[:, j].astype(float)
+            out[c] = np.where(drawn[:, j] < GAP / 2, np.nan, drawn[:, j]).astype(float)
     return Frame(out)
 
 
@@ -166,109 +168,75 @@ BY: dict[str, Callable[..., Frame]] = {
 # --- measures ---------------------------------------------------------------------------------
 
 
-def numbers(frame: Frame, like: Frame) -> np.ndarray:
-    """Return the columns as numbers [n, d], words by their place among those of both."""
-    out = []
-    for c in like:
-        if pd.api.types.is_numeric_dtype(like[c]):
-            out.append(frame[c].to_numpy(float, na_value=np.nan))
-        else:
-            words = pd.Index(sorted(set(like[c].astype(str)) | set(frame[c].astype(str))))
-            out.append(words.get_indexer(frame[c].astype(str)).astype(float))
-    codes = np.column_stack(out)
-    return np.where(np.isnan(codes), -1e3, codes)
-
-
-def distances(held: Frame, drawn: Frame) -> np.ndarray:
-    """Return each column's distance between two frames."""
-    out = []
-    for a, b in zip(numbers(held, held).T, numbers(drawn, held).T, strict=True):
-        out.append(stats.ks_2samp(a, b).statistic)
-    return np.asarray(out)
-
-
-def detection(held: Frame, drawn: Frame, seed: int) -> float:
-    """Return the AUC of a boosted classifier that tells samples from held-out rows."""
-    a, b = numbers(held, held), numbers(drawn, held)
-    x, y = np.concatenate([a, b]), np.repeat([0, 1], [len(a), len(b)])
-    judge = boosted.HistGradientBoostingClassifier(max_iter=200, random_state=seed)
-    folds = StratifiedKFold(5, shuffle=True, random_state=seed)
-    return float(roc_auc_score(
-        y, cross_val_predict(judge, x, y, cv=folds, method="predict_proba")[:, 1]
-    ))  # fmt: skip
-
-
-def ranks(held: Frame, drawn: Frame) -> float:
-    """Return the mean absolute error of Spearman's correlations."""
-    a, b = (stats.spearmanr(numbers(f, held)).statistic for f in (held, drawn))
-    return float(np.nanmean(np.abs(a - b)[np.triu_indices(len(a), 1)]))
-
-
-def trained_on(rows: Frame, held: Frame, target: str, seed: int) -> float:
-    """Return how well a boosted model of `target` trained on rows does on held-out ones."""
-    names = [c for c in held if c != target]
-    x, x_held = numbers(rows[names], held[names]), numbers(held[names], held[names])
-    y, y_held = rows[target].to_numpy(float), held[target].to_numpy(float)
-    if len(np.unique(y_held)) > 2:
-        model = boosted.HistGradientBoostingRegressor(random_state=seed).fit(x, y)
-        return float(r2_score(y_held, model.predict(x_held)))
-    if len(np.unique(y > 0.5)) < 2:
-        return 0.5
-    judge = boosted.HistGradientBoostingClassifier(random_state=seed).fit(x, y > 0.5)
-    return float(roc_auc_score(y_held, judge.predict_proba(x_held)[:, 1]))
-
-
-def closeness(rows: Frame, held: Frame, drawn: Frame) -> float:
-    """Return the median distance of samples to the closest training row over held-out rows'."""
-    train = numbers(rows, rows)
-    scale = train.std(axis=0) + 1e-12
-    near = NearestNeighbors(n_neighbors=1).fit(train / scale)
-    a, b = (near.kneighbors(numbers(f, rows)[:2000] / scale)[0] for f in (held, drawn))
-    return float(b.mean() / a.mean())
-
-
-def judged(rows: Frame, held: Frame, drawn: Frame, target: str, seed: int) -> list[float]:
-    """Return the six figures of one contestant."""
-    ks = distances(held, drawn)
-    return [
-        float(np.median(ks)), float(ks.max()), detection(held, drawn, seed), ranks(held, drawn),
-        trained_on(drawn, held, target, seed), closeness(rows, held, drawn),
+def numbers(frame: Frame) -> np.ndarray:
+    """Return the columns as numbers [n, d], words by their place, gaps below all."""
+    out = [
+        frame[c].to_numpy(float) if pd.api.types.is_numeric_dtype(frame[c])
+        else np.unique(frame[c].astype(str), return_inverse=True)[1].astype(float)
+        for c in frame
     ]  # fmt: skip
+    return np.nan_to_num(np.column_stack(out), nan=GAP)
+
+
+def judged(halves: tuple[Frame, Frame], drawn: Frame, target: str, seed: int) -> dict[str, Pair]:
+    """Return each figure of samples, and the same of training rows, by `girsanov.compare`.
+
+    halves: training and held-out rows.
+    """
+    rows, held = halves
+    found = gv.compare(drawn, held, train=rows, target=target, by=MEASURES, seed=seed)
+    columns, closest = found["columns"], found["closest"].parts[0]
+    every = np.array([(part.value, part.real) for part in columns.parts])
+    return {
+        "median": tuple(np.median(every, axis=0)),
+        "largest": (columns.value, columns.floor[0]),
+        "AUC": (found["trees"].value, found["trees"].floor[0]),
+        "pairs": (found["pairs"].computed, found["pairs"].floor[0]),
+        "TSTR": (found["target"].computed, found["target"].floor[0]),
+        "closest": (closest.value / closest.real, 1.0),
+    }
+
+
+def shown(values: list[float]) -> str:
+    """Return a mean and its standard error over the seeds."""
+    spread = np.std(values, ddof=1) / len(values) ** 0.5 if len(values) > 1 else np.nan
+    return f"{np.mean(values):.3f} ± {spread:.3f}"
+
+
+def row_of(by: str, found: list[dict[str, Pair]], side: int = 0) -> list[str]:
+    """Return a row of the table: the figures of samples, or with side 1 those of real rows."""
+    return [by, *(shown([one[name][side] for one in found]) for name in found[0])]
 
 
 def main() -> None:
-    """Print a table for every data set."""
+    """Print every figure as it is measured, and in the end a table for every data set."""
     parser = options(__doc__, runs=1)
     parser.add_argument("--data", nargs="+", choices=DATA, default=list(DATA))
     parser.add_argument("--by", nargs="+", choices=BY, default=list(BY))
     parser.add_argument("--minutes", type=float, default=3.0)
     parser.add_argument("--seeds", type=int, default=5)
     given = begin(parser)
-    head = ["by", "KS median", "largest", "AUC", "rank", "TSTR", "closest", "seconds"]
-    out: list[dict[str, Any]] = []
-    for name in given.data:
+    found: dict[str, dict[str, list[dict[str, Pair]]]] = {name: {} for name in given.data}
+    for seed, name, by in itertools.product(range(given.seeds), given.data, given.by):
         load, target = DATA[name]
-        figures: dict[str, list[list[float]]] = {"rows": [], **{by: [] for by in given.by}}
-        for seed in range(given.seeds):
-            frame = load().sample(frac=1, random_state=seed).reset_index(drop=True)
-            cut = int(len(frame) * (0.8 if len(frame) < SMALL else 0.5))
-            rows, held = frame[:cut], frame[cut:].reset_index(drop=True)
-            figures["rows"].append([*judged(rows, held, rows, target, seed), 0.0])
-            for by in given.by:
-                begun = time.process_time()
-                try:
-                    drawn = BY[by](rows, len(held), given.minutes, seed)
-                except ImportError as cause:
-                    print(f"{by} is left out: {cause}", flush=True)
-                    continue
-                took = time.process_time() - begun
-                figures[by].append([*judged(rows, held, drawn, target, seed), took])
-        means = {by: np.mean(values, axis=0) for by, values in figures.items() if values}
-        print(f"\n{name}: {len(frame)} rows, {frame.shape[1]} columns, {given.seeds} seeds")
-        table(head, [[by, *(f"{v:.3f}" for v in m[:-1]), f"{m[-1]:.0f}"]
-                     for by, m in means.items()])  # fmt: skip
-        out.append({"data": name, **{by: m.tolist() for by, m in means.items()}})
-    finish(given, out)
+        frame = load().sample(frac=1, random_state=seed).reset_index(drop=True)
+        cut = int(len(frame) * (0.8 if len(frame) < SMALL else 0.5))
+        halves = frame[:cut], frame[cut:].reset_index(drop=True)
+        begun = time.process_time()
+        try:
+            drawn = BY[by](halves[0], len(halves[1]), given.minutes, seed)
+        except ImportError as cause:
+            print(f"{by} is left out: {cause}", flush=True)
+            continue
+        took = time.process_time() - begun
+        one = {**judged(halves, drawn, target, seed), "CPU s": (took, 0.0)}
+        print(json.dumps({"data": name, "by": by, "seed": seed, **one}), flush=True)
+        found[name].setdefault(by, []).append(one)
+    for name, rows in found.items():
+        print(f"\n{name}, {given.seeds} seeds")
+        table(["by", *FIGURES], [row_of("real rows", next(iter(rows.values())), 1),
+                                 *(row_of(by, each) for by, each in rows.items())])  # fmt: skip
+    finish(given, found)
 
 
 if __name__ == "__main__":

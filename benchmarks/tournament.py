@@ -9,8 +9,10 @@ W2; fd, Frechet distance in the features of a classifier of the labels (digits) 
 coordinates (table); both are the distance of the two laws, freed of what chance adds, with the
 standard error of the difference from the default plan on the same samples and data. Then who wins
 tournaments by sw and by fd on the held-out rows, and what the winner costs beyond the best there
-was. `--ends` judges nothing but where a plan stops: shares of the data's standard deviation that
-its last prediction may miss.
+was. `--grids` sets the plan beside the grids of others, by nats and by samples; with `--laws` of
+three laws, whose nats are exact and whose samples are held against fresh draws; all grids end
+where the plan does. `--ends` judges nothing but where a plan stops: shares of the data's
+standard deviation that its last prediction may miss.
 """
 
 from __future__ import annotations
@@ -20,13 +22,15 @@ import json
 import tempfile
 from pathlib import Path
 
+import numpy as np
 from real_data import write_table
 
 import girsanov as gv
 from girsanov.comparison.measures.frechet import Frechet
 from girsanov.comparison.measures.sliced_w2 import SlicedW2
 from girsanov.comparison.sets import vectors
-from girsanov.planning.tournament.candidates import candidates, end, hand_grids
+from girsanov.planning.named_grids import NAMED_GRIDS, named_grid
+from girsanov.planning.tournament.candidates import candidates, end
 from girsanov.planning.tournament.tournament import tournament
 from girsanov.sampling.loop import sample_standardised
 
@@ -105,12 +109,75 @@ def ends(field: Field, steps: int, options) -> list[dict]:
         plans[f"misses {share:g}: to {sigma:.3g}"] = field.audit.plan(
             steps=steps, resolution=sigma
         )
-    grids = hand_grids(field.audit.levels[0], field.audit.levels[-1], steps)
-    for name in ("uniform log-SNR", "cosine"):
-        grid = grids[name]
+    for name, by_name in (("uniform log-SNR", "exponential"), ("cosine", "cosine")):
+        grid = named_grid(field.audit, by_name, field.audit.levels[-1], steps)
         start = (field.model.moments.mean, float(grid[0] ** -0.5), None)
         plans[f"ddpm, {name}"] = gv.recipe("ddpm", grid, start=start)
     return judged(field, plans, options)[0]
+
+
+LAWS = {
+    "skewed, 1-D": gv.GaussianMixture([0.3, 0.7], [[-1.5], [1.0]], [0.04, 0.15]),
+    "far modes, 2-D": gv.GaussianMixture([0.3, 0.7], [[0.0, 1.0], [3.0, -1.0]], [0.5, 0.02]),
+    "thin, 8-D": gv.Gaussian(np.full(8, 2.0), np.diag(np.geomspace(1e-3, 4.0, 8))),
+}
+
+
+def beside_grids(name: str, audit, steps: int, judge) -> list[dict]:
+    """Print and return nats and distances of the plan and of every grid with a name.
+
+    judge(plan): the distances of its samples by name, each with its standard error.
+    """
+    rows = []
+    for sampler in ("analytic-dpm", "ddpm"):
+        plan = audit.plan(steps=steps, sampler=sampler)
+        asked = {"steps": steps, "sampler": sampler, "resolution": plan.resolution}
+        made = {"planned": plan}
+        for grid in NAMED_GRIDS:
+            made[grid] = gv.evaluate_grid(audit, grid, **asked)
+        for grid, one in made.items():
+            nats = sum(e.value for e in one.ledger if e.name != "score")
+            found = judge(one)
+            figures = "  ".join(f"{k} {v:.4f} ± {se:.4f}" for k, (v, se) in found.items())
+            print(f"  {sampler:13s} {grid:12s} {nats:9.4f} nats  {figures}", flush=True)
+            of = {"of": name, "sampler": sampler, "steps": steps, "grid": grid, "nats": nats}
+            rows.append(of | found)
+    return rows
+
+
+def law_grids(steps: int, options) -> list[dict]:
+    """Set plans of three laws beside the grids of others."""
+    rows = []
+    for name, law in LAWS.items():
+        model = gv.ExactDenoiser(law)
+        seen = law.sample(4000, seed=10**6).numpy()
+        measure = SlicedW2(law.dimension)
+
+        def judge(plan, model=model, measure=measure, seen=seen):
+            x = sample_standardised(model, plan, 4000, seed=1000 + options.seed).numpy()
+            return {"sw": freed(measure.squared(x, seen))}
+
+        print(f"{name}, {steps} calls", flush=True)
+        rows += beside_grids(name, gv.audit(model, law), steps, judge)
+    return rows
+
+
+def freed(squared) -> tuple[float, float]:
+    """Return the root of a squared distance freed of what chance adds, and its error."""
+    value = max(0.0, float(squared.pseudo.mean())) ** 0.5
+    se = float(squared.pseudo.std(ddof=1)) / len(squared.pseudo) ** 0.5
+    return value, se / (2 * max(value, se**0.5))
+
+
+def digits_grids(field: Field, steps: int, options) -> list[dict]:
+    """Set plans of a network beside the grids of others."""
+
+    def judge(plan):
+        found = field.judge(plan, options.samples, options.seed)
+        fd = found["fd"].pseudo
+        return {"sw": freed(found["sw"]), "fd": (fd.mean(), fd.std(ddof=1) / len(fd) ** 0.5)}
+
+    return beside_grids(options.which, field.audit, steps, judge)
 
 
 def contest(field: Field, steps: int, options) -> list[dict]:
@@ -145,6 +212,8 @@ def main() -> None:
     parser.add_argument("--calls", type=int, help="of a tournament: 30,000, table 50,000")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--ends", action="store_true")
+    parser.add_argument("--grids", action="store_true")
+    parser.add_argument("--laws", action="store_true", help="with --grids: of three laws instead")
     parser.add_argument("--json")
     options = parser.parse_args()
     usual = {"steps": [4, 8], "samples": 400, "calls": 30_000}  # the UNet takes minutes of these
@@ -152,11 +221,15 @@ def main() -> None:
         usual = {"steps": [4, 8, 16], "samples": 1000, "calls": 50_000}
     for name, value in usual.items():
         setattr(options, name, getattr(options, name) or value)
-    field = Field(options.which, options.model, options.train_steps)
-    result = {}
-    for steps in options.steps:
+    result: dict = {}
+    alone = options.grids and options.laws
+    if alone:
+        result["laws"] = [row for steps in options.steps for row in law_grids(steps, options)]
+    field = None if alone else Field(options.which, options.model, options.train_steps)
+    todo = digits_grids if options.grids else ends if options.ends else contest
+    for steps in [] if alone else options.steps:
         print(f"{options.which}, {steps} calls", flush=True)
-        result[steps] = (ends if options.ends else contest)(field, steps, options)
+        result[steps] = todo(field, steps, options)
     if options.json:
         Path(options.json).write_text(json.dumps(result, indent=1, default=float))
 

@@ -3,6 +3,7 @@
     .venv/bin/python docs/figures.py law                      the theory's, of exact laws
     .venv/bin/python docs/figures.py table                    of benchmarks/README.md
     .venv/bin/python docs/figures.py growth FILE              of benchmarks/plan.py --json FILE
+    .venv/bin/python docs/figures.py speed FILE               of benchmarks/speed.py --json FILE
     .venv/bin/python docs/figures.py verify                   of `girsanov verify --quick`
     .venv/bin/python docs/figures.py model AUDIT PLAN         of the README and the gallery
 
@@ -199,6 +200,26 @@ def growth_figure(file: str) -> None:
     draw("growth", "How planning grows", series, ("measured levels", "CPU seconds"), log="xy")
 
 
+def speed_figures(file: str) -> None:
+    """Draw how the CPU time of audit, plan and sample grows, each size over the middle one's."""
+    grown = json.loads(Path(file).read_text(encoding="utf-8"))["rows"]["growth"]
+    told = {"d": "dimensions", "n": "examples", "levels": "noise levels", "steps": "steps"}
+    for command, axes in grown.items():
+        series = []
+        for axis, rows in axes.items():
+            size, times = np.array(rows).T
+            middle = size[np.abs(times - 1).argmin()]
+            label = f"{told[axis]} (1: {middle:.0f})".replace("examples", _drawn_of(command))
+            tone = 1 + list(told).index(axis)
+            series.append(Series(label, size / middle, times, tone, "both"))
+        labels = ("times the middle size", "times its CPU time")
+        draw(f"growth-{command}", f"How {command} grows", series, labels, log="xy")
+
+
+def _drawn_of(command: str) -> str:
+    return "samples" if command == "sample" else "examples"
+
+
 # --- the benchmarks' table ----------------------------------------------------------------------
 
 
@@ -345,5 +366,5 @@ def answer(audit: gv.Audit) -> None:
 if __name__ == "__main__":
     IMG.mkdir(exist_ok=True)
     what, *rest = sys.argv[1:] or ["law"]
-    {"law": law_figures, "table": table_figure, "growth": growth_figure, "verify": verify_figures,
-     "model": model_figures}[what](*rest)  # fmt: skip
+    {"law": law_figures, "table": table_figure, "growth": growth_figure, "speed": speed_figures,
+     "verify": verify_figures, "model": model_figures}[what](*rest)  # fmt: skip

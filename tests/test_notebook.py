@@ -10,6 +10,9 @@ import pytest
 import girsanov as gv
 from girsanov._notebook import GRADES, notebook_card, spark
 from girsanov.ledger.numbers import value_of
+from girsanov.posterior.cause import Cause
+from girsanov.posterior.ranks import shares, width_of
+from girsanov.posterior.result import Coverage
 
 LAW = gv.GaussianMixture([0.3, 0.7], [[-1.5], [1.0]], [0.04, 0.15])
 
@@ -73,6 +76,21 @@ def test_a_comparison_shows_its_table():
         assert row.name in said
         assert f"{row.value:.3g}" in said
     assert "200 samples and 300 examples" in said
+
+
+def test_coverage_shows_its_verdict_and_every_count():
+    rng = np.random.default_rng(1)
+    ranks = np.clip(0.5 + 0.8 * (rng.uniform(size=(200, 2)) - 0.5) * 2, 0, 1)
+    counted = tuple(shares(ranks, ranks[:, 0], ("age", "height"), 0.99))
+    width = width_of(np.abs(2 * ranks - 1).mean(axis=1))
+    cause = Cause(0.0, 0.5, 160, False, 0.6)
+    found = Coverage(counted, width, {}, (), 200, 16, 8, 0.99, cause, "Its ledger says 0.")
+    said = words(found._repr_html_())
+    assert all(part in said for part in found.verdict.split(". ", 1))
+    assert "too narrow" in said
+    assert said.count("outside") == len(found.outside) > 0
+    for share in counted:
+        assert f"{100 * share.share:.1f} %" in said
 
 
 def test_every_text_is_escaped():

@@ -83,9 +83,12 @@ if TYPE_CHECKING:
     from .process import VariancePreserving as VariancePreserving
     from .reporting.page import report as report
     from .sampling.cld import strang_recipe as strang_recipe
+    from .sampling.fill import fill as fill
+    from .sampling.grids import beta_grid as beta_grid
     from .sampling.grids import karras_grid as karras_grid
     from .sampling.grids import log_uniform_grid as log_uniform_grid
     from .sampling.grids import time_grid as time_grid
+    from .sampling.observation import Observation as Observation
     from .sampling.registry import cld_recipe as cld_recipe
     from .sampling.registry import ode_recipe as ode_recipe
     from .sampling.registry import recipe as recipe
@@ -151,7 +154,9 @@ _HOME = {
     ".reporting.page": ("report",),
     ".sampling.cld": ("strang_recipe",),
     ".sampling.sample": ("sample",),
-    ".sampling.grids": ("karras_grid", "log_uniform_grid", "time_grid"),
+    ".sampling.fill": ("fill",),
+    ".sampling.grids": ("beta_grid", "karras_grid", "log_uniform_grid", "time_grid"),
+    ".sampling.observation": ("Observation",),
     ".sampling.registry": ("cld_recipe", "ode_recipe", "recipe"),
     ".sampling.sampler": ("Recipe", "Step"),
     ".sampling.shards": ("sample_shards",),

@@ -68,7 +68,7 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Markup:
         return Markup("<tr>{}</tr>").format(Markup("").join(made))
 
     body = Markup("").join([line(heads, "th"), *(line(row, "td") for row in rows)])
-    style = "border-collapse:collapse;margin:.6rem 0 .3rem;border:0"
+    style = "border-collapse:collapse;margin:.6rem 0 .3rem;border:0;color:inherit"
     return Markup('<table style="{}">{}</table>').format(style, body)
 
 

@@ -17,10 +17,14 @@ if TYPE_CHECKING:
 
 
 @takes(AuditOptions)
-def audit(denoiser: Denoiser, data: Dataset | Law, **options: Unpack[AuditKeywords]) -> Audit:
+def audit(
+    denoiser: Denoiser, data: Dataset | Law | None = None, **options: Unpack[AuditKeywords]
+) -> Audit:
     """Return the audit of `denoiser` on held-out `data`: one pass, n (2 K - 1) draws calls.
 
-    data: held-out examples, or the law itself; train: the training data, for the moments and
+    data: held-out examples, or the law itself; no_data: in their place, fine samples of the model
+    (`measuring/own_samples.py`): plans of such an audit are relative to the model's own
+    distribution, and nothing is said of the model; train: the training data, for the moments and
     for what the model has memorised; levels: how many (65), or the SNRs (of a discrete-time
     network, the nearest it was trained at); examples: use only so many; draws: noise paths per
     example;

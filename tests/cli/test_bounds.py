@@ -147,11 +147,11 @@ def test_a_plan_and_a_page_say_what_theory_promises(girsanov, audited, here, mon
     ("given", "message"),
     [
         (("--tv", 0.1), "dimension: must be given"),
-        (("--tv", 0.1, "--dimension", 2), "second-moment: must be given"),
+        (("--tv", 0.1, "--dimension", 2), "second_moment: must be given"),
         (SHARE[:4], "tv: must be given, or an --audit"),
         ((*SHARE,), "w2: must be given unless lipschitz is"),
         ((*SHARE, "--lipschitz", 0.1), "lipschitz: must be at least 0.4"),
-        ((*SHARE, "--radius", 2, "--w2", 0.1), "radius: must be at least 5"),
+        ((*SHARE, "--radius", -2, "--w2", 0.1), "radius: must be a finite number > 0"),
         ((*SHARE, "--w2", 0.5, "--paper", "mine"), "paper: must be one of chen2023"),
         (("--dimension", 2, "--second-moment", 2, "--w2", 0.5, "--tv", 1.5), "tv: must lie in"),
         (("--dimension", 2, "--second-moment", 2, "--w2", 2, "--tv", 0.1), "w2: is so large"),
@@ -161,3 +161,34 @@ def test_a_plan_and_a_page_say_what_theory_promises(girsanov, audited, here, mon
 )
 def test_mistakes(mistake, given, message):
     assert message in mistake("bounds", *given)
+
+
+def test_a_radius_bounds_the_second_moment(girsanov):
+    asked = ("--dimension", 3, "--radius", 2, "--w2", 0.3, "--tv", 0.2, "--json")
+    alone = girsanov("bounds", *asked).json
+    assert alone["second_moment"] == 4.0
+    # E|x0|^2 "or more" is no contradiction above R^2, and is used below it
+    assert girsanov("bounds", *asked, "--second-moment", 9).json["rows"] == alone["rows"]
+    assert girsanov("bounds", *asked, "--second-moment", 1).json["second_moment"] == 1.0
+
+
+def test_what_an_audit_refutes_is_refused(mistake, audited):
+    tenth = audited.second_moment / 10
+    said = mistake("bounds", "--audit", "audit.json", "--second-moment", tenth)
+    assert "second_moment: must be at least" in said
+    assert "which the audit measured" in said
+    assert "dimension: must be 1" in mistake("bounds", "--audit", "audit.json", "--dimension", 5)
+
+
+def test_numbers_and_names_as_people_write_them(girsanov, mistake):
+    given = (*SHARE, "--w2", 0.5)
+    same = [girsanov("bounds", *given, "--points", n, "--json").json for n in ("1e6", "1000000")]
+    assert same[0] == same[1]
+    assert "points: must be a whole number" in mistake("bounds", *given, "--points", 2.5)
+    rows = girsanov("bounds", *given, "--paper", "Chen2023", "--json").json["rows"]
+    assert {row["paper"] for row in rows} == {"chen2023"}
+
+
+def test_where_nothing_is_promised_it_says_so(girsanov):
+    given = ("--dimension", 10, "--second-moment", 1, "--tv", 0.1, "--w2", 0.3)
+    assert "no theorem promises this" in girsanov("bounds", *given, "--score-error", 10).out

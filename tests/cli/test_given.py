@@ -59,8 +59,8 @@ def test_coverage_says_what_it_found(girsanov, planned):
                     "100", "--draws", "8", "--no-cause")  # fmt: skip
     assert said.code == 0, said.err
     words = " ".join(said.out.split())
-    assert "100 pairs, 8 draws each" in words
-    assert "in the central 80% of the draws" in words
+    assert "100 pairs with 8 draws each" in words
+    assert "in the central 80 % of the draws" in words
     assert "CRPS" in words
     as_json = girsanov("coverage", "model", "--plan", "plan.json", "--data", "data.csv", "--rows",
                        "100", "--draws", "8", "--no-cause", "--json").json  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 
 import numpy as np
 import pytest
@@ -44,6 +45,19 @@ def test_a_likelihood_is_printed_and_written_as_json(here, capsys):
     assert run(["likelihood", "none.json"]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 3
     assert sorted(here.iterdir()) == before
+
+
+def test_the_line_that_a_refusal_gives_makes_a_plan_that_has_a_likelihood(here, capsys):
+    gv.audit(gv.ExactDenoiser(LAW), LAW, levels=33).save("my audit.json")
+    assert run(["plan", "my audit.json", "--sampler", "dpm2-ancestral", "--steps", "9",
+                "--out", "two.json"]) == 0  # fmt: skip
+    capsys.readouterr()
+    assert run(["likelihood", "my audit.json", "--plan", "two.json"]) == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    line = shlex.split(said.split("has one: ")[1])
+    assert run(line[1:]) == 0
+    assert gv.load_plan(line[-1]).steps == gv.load_plan("two.json").steps
+    assert run(["likelihood", "my audit.json", "--plan", line[-1]]) == 0
 
 
 def test_checkpoints_are_measured_and_refused(here, capsys):

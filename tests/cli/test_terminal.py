@@ -346,3 +346,18 @@ def test_many_columns_are_not_all_named():
     assert few(("a", "b")) == "a, b"
     assert few([str(k) for k in range(8)]) == "0, 1, 2, 3, 4, 5, 6, 7"
     assert few([str(k) for k in range(31)]) == "0, 1, 2, 3, 4, 5 and 25 more"
+
+
+def test_after_a_folder_of_pictures_a_folder_is_advised(girsanov, here):
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 256, (80, 6, 6), dtype=np.uint8)
+    gv.write_samples(pictures, gv.load_data(pictures).standardisation, "pictures/")
+    fitted = girsanov("fit", "pictures", "--out", "m", "--steps", 5, "--network", "mlp")
+    assert fitted.code == 0, fitted.err
+    girsanov("audit", "m", "--data", "pictures", "--levels", 9, "--draws", 1, "--out", "a.json")
+    said = girsanov("plan", "a.json", "--steps", 4, "--out", "p.json", "--force")
+    line = next(row for row in said.out.splitlines() if row.startswith("next: "))
+    assert line.endswith("--out samples/")
+    words = line.removeprefix("next: girsanov ").replace("1000", "3").split()
+    assert girsanov(*words).code == 0
+    assert len(list((here / "samples").glob("*.png"))) == 3

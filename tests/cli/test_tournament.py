@@ -29,26 +29,26 @@ def test_samples_decide_and_the_table_is_kept(girsanov, audited, law, here):
     assert rows[0].split()[:3] == ["candidate", "behind", "samples"]
     assert " chosen " in rows[1]
     assert " .. " in rows[1]
-    assert rows[-1].split()[-1] == "60"  # knocked out after the first round: no distance printed
+    assert rows[-1].split()[-1] == "40"  # knocked out after the first round: no distance printed
     table = gv.load_plan(here / "plan.json").tournament.table
-    assert 4 <= len(table) <= 5  # grids that come to the same enter once
+    assert 7 <= len(table) <= 8  # grids that come to the same enter once
     assert sum(row.won for row in table) == 1
     drawn = girsanov("sample", law, "--plan", "plan.json", "--count", 9, "--out", "new.npy")
     assert drawn.code == 0, drawn.err
 
 
 def test_as_json(girsanov, audited, law):
-    options = ("--model", law, "--data", law, "--calls", 2000, "--json")
+    options = ("--model", law, "--data", law, "--calls", 3000, "--json")
     said = girsanov("plan", audited, *BY, *options)
     assert said.json["tournament"]["by"] == "sliced-w2"
-    assert said.json["tournament"]["calls"] <= 2000
+    assert said.json["tournament"]["calls"] <= 3000
 
 
 def test_the_features_of_a_frechet_distance_come_from_training_labels(girsanov, trees):
     fitted = girsanov("fit", trees, "--out", "model", "--steps", "5", "--network", "mlp")
     assert fitted.code == 0, fitted.err
     girsanov("audit", "model", "--data", trees, "--levels", 9, "--draws", 4)
-    options = ("--model", "model", "--data", trees, "--calls", 2000, "--json")
+    options = ("--model", "model", "--data", trees, "--calls", 3000, "--json")
     said = girsanov("plan", "audit.json", "--by", "frechet", *BY[2:], *options)
     assert said.code == 0, said.err
     assert "principal" in said.json["tournament"]["note"]

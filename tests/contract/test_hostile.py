@@ -131,8 +131,9 @@ def test_a_given_grid_refuses_old_names_and_names_of_no_option():
     audit = gv.audit(gv.ExactDenoiser(law), law, levels=9)
     with pytest.raises(gv.InputError, match="gaussian is called analytic-dpm now"):
         gv.evaluate_grid(audit, audit.levels[:4], sampler="gaussian")
-    for name in ("smpler", "steps"):
-        with pytest.raises(gv.InputError, match=f"option: must be one of sampler.*; got {name}"):
+    for name in ("smpler", "kl"):
+        rule = f"option: must be one of steps, sampler.*; got {name}"
+        with pytest.raises(gv.InputError, match=rule):
             gv.evaluate_grid(audit, audit.levels[:4], **{name: 3})
     with pytest.raises(gv.InputError, match=r"^model: belongs to by"):
         audit.plan(model=gv.ExactDenoiser(law), steps=3)

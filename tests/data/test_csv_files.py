@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from girsanov._checks import InputError
-from girsanov.data import load_data
+from girsanov.data import load_data, write_samples
 from girsanov.data.formats.csv_files import CELLS_READ, read_csv
 from girsanov.data.table.cell_sorts import NUMBER, WHOLE_CELL
 from girsanov.data.table.dates import ISO
@@ -42,6 +42,30 @@ def test_what_other_programs_write_reads_the_same(tmp_path):
     for text in (windows, GOOD + "\n\n", GOOD.rstrip(), GOOD.replace("Ulm", '"Ulm"')):
         assert load_data(written(tmp_path, text, newline="")).fingerprint == expected
     assert load_data(written(tmp_path, GOOD, encoding="utf-8-sig")).fingerprint == expected
+
+
+@pytest.mark.parametrize(
+    ("label", "drop", "columns"),
+    [
+        ("a", [], "a,b,c,d"),
+        ("b", [], "a,b,c,d"),
+        ("d", [], "a,b,c,d"),
+        ("b", ["c"], "a,b,d"),
+        ("b", ["c", "d"], "a,b"),
+        ("b", ["a"], "b,c,d"),
+    ],
+)
+def test_labels_are_written_where_they_stood(tmp_path, label, drop, columns):
+    path = written(tmp_path, "a,b,c,d\n" + "".join(f"{k},{k},{k},{k}\n" for k in (3, 1, 2)))
+    data = load_data(path, labels=label, drop=drop)
+    out = tmp_path / "out.csv"
+    write_samples(
+        data.raw(slice(None)), data.standardisation, out, labels=data.labels,
+        label_names=data.label_names, reading=data.reading,
+    )  # fmt: skip
+    head, *rows = out.read_text().split()
+    assert head == columns
+    assert [set(row.split(",")) for row in rows] == [{"3"}, {"1"}, {"2"}]
 
 
 def test_label_column_is_taken_out(tmp_path):

@@ -222,8 +222,11 @@ def test_refusals():
     with pytest.raises(gv.InputError, match=r"heun follows the ODE.*analytic-dpm"):
         audit.likelihood(ode)
     two = audit.plan(steps=5, sampler="dpm2-ancestral")
-    with pytest.raises(gv.InputError, match="one network call a step"):
+    with pytest.raises(gv.InputError, match="one network call a step") as refusal:
         audit.likelihood(two)
+    line = str(refusal.value).split("has one: ")[1]
+    assert line == 'audit.plan(steps=5, sampler="analytic-dpm")'
+    assert eval(line, {"audit": audit}).steps == two.steps  # as a reader would
     other = exact_audit(Gaussian([0.0, 2.0], [[1.0, 0.3], [0.3, 0.4]]), audit.levels)
     with pytest.raises(gv.InputError, match="must be of the audited model"):
         audit.likelihood(other.plan(steps=4, sampler="ddpm"))

@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 
 from girsanov._checks import InputError
-from girsanov.paper.bounds import Facts, any_schedule, ei_relative, linear_schedule_times
+from girsanov.paper.bounds import (
+    Facts,
+    any_schedule,
+    ei_relative,
+    linear_schedule_times,
+    theorem2_on_grid,
+)
 from girsanov.paper.bounds import strasman2024 as quoted
 from girsanov.paper.bounds.strasman2024 import longest_linear_step, schedule_discretisation
 
@@ -64,6 +70,16 @@ def test_equal_steps_are_those_of_ei_relative():
     assert bound.init == same.init
     # the cross term knows that the relative information falls
     assert 2 * 0.01 < bound.score < same.score
+
+
+def test_score_errors_are_summed_as_one_by_one():
+    """Theorem 2 on a grid: I(t) of every step's start."""
+    for facts, first in ((Facts(3, 5.0, 4.0, lipschitz=9.0), 0.0), (Facts(3, 5.0, 4.0), 0.005)):
+        times = np.array([first, 0.01, 0.3, 0.5, 2.0])
+        h, eps = np.diff(times), 0.2
+        information = np.array([facts.fisher(t) for t in times[1:].tolist()])
+        one_by_one = np.sum(h * eps**2 + 2 * (h + np.expm1(-h)) * eps * np.sqrt(information))
+        assert theorem2_on_grid(facts, times, eps).score == pytest.approx(one_by_one, rel=1e-12)
 
 
 def test_a_score_error_along_the_relative_score_is_the_cross_term():

@@ -10,6 +10,8 @@ import torch
 
 import girsanov as gv
 from girsanov.paper.output_law import kl_divergence, law_density, line_output
+from girsanov.planning.ancestral_plans import flow_grids_of
+from girsanov.planning.options import PlanOptions
 
 LAW = gv.GaussianMixture([0.3, 0.7], [[4.5], [7.0]], [[[0.04]], [[0.15]]])
 NAMES = ("euler-ancestral", "dpm2-ancestral", "mixed")
@@ -209,3 +211,26 @@ def test_a_model_that_is_bad_at_fine_noise_does_not_make_a_late_start_free(weigh
         assert cost <= other + 0.05
         costs.append(cost)
     assert costs[0] > costs[1] > costs[2] - 0.02
+
+
+class Bent(gv.ExactDenoiser):
+    """Keeps some of the noise where it hides the data."""
+
+    exact = False
+
+    def __call__(self, x, snr, label=None):
+        m = super().__call__(x, snr, label)
+        return m + 0.15 * (x - m) / (1 + torch.as_tensor(snr).reshape(-1, 1))
+
+
+def test_a_frontier_knows_the_grids_that_plans_take():
+    rng = np.random.default_rng(3)
+    means = rng.normal(0, 0.7, (2, 24)).tolist()
+    spreads = [np.geomspace(0.001, 0.5, 24), np.geomspace(0.02, 0.3, 24)]
+    law = gv.GaussianMixture([0.3, 0.7], means, spreads)
+    audit = gv.audit(Bent(law), law, examples=200, seed=1, draws=2, levels=33)
+    grids = flow_grids_of(audit.calibrated(), PlanOptions(sampler="mixed", weight=0.0))
+    above = {row["steps"]: row["above_best"] for row in grids.frontier()}
+    least = grids.cost(grids.best(min(above, key=lambda n: above[n]))).value
+    for steps in (4, 6, 8, 12):
+        assert above[steps] + least <= grids.cost(grids.best(steps)).value + 0.01

@@ -34,7 +34,7 @@ def test_exact_draws_are_calibrated(law, train, pairs):
     found = gv.coverage(model, planned(model, law.data(1500, 3), 24), pairs, rows=800)
     assert found.calibrated, found.verdict
     assert found.cause is None, found.verdict
-    assert found.verdict.startswith("Calibrated, as far as 800 pairs, 32 draws each can tell")
+    assert found.verdict.startswith("Calibrated, as far as 800 pairs with 32 draws each can show")
     low, high = found.width.interval(0.999)
     assert low < 1 < high
     assert len(found.shares) == 4 * 3 + 3
@@ -48,7 +48,7 @@ def test_a_network_that_is_off_is_to_blame(law, train, pairs, off, word):
     found = gv.coverage(model, plan, pairs, rows=400, draws=16)
     assert not found.calibrated
     assert word in found.verdict, found.verdict
-    assert "The network does it" in found.verdict, found.verdict
+    assert "The network is to blame" in found.verdict, found.verdict
     assert abs(found.cause.width - off) < 0.15  # of a mixture (3) is a figure only
     assert found.cause.main == "network"
     assert not found.cause.good
@@ -59,7 +59,7 @@ def test_too_few_steps_are_to_blame(law, train, pairs):
     plan = planned(model, law.data(1500, 3), 4, "ddpm")
     found = gv.coverage(model, plan, pairs, rows=400, draws=16)
     assert not found.calibrated
-    assert "The steps do it" in found.verdict
+    assert "The steps are to blame" in found.verdict
     assert "calibrated. Its ledger" in found.verdict
     assert found.cause.share > 0.9
     assert found.cause.good

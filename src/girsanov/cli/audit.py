@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     workflow.AuditRequest,
     model=MODEL,
     data=f"Held-out data: {DATA_HELP}; or a known distribution, law.json (for tests).",
+    no_data=Option(
+        "--no-data",
+        help="There are no held-out data: measure fine samples of the model itself. Plans are "
+        "then relative to the model's own distribution, and nothing is said of the model.",
+    ),
     train_data="The training data, to measure memorisation. A model of `fit` finds its own.",
     examples=Option(min=1, help="Use only so many examples (default: all)."),
     levels=Option(min=2, help="How many noise levels to measure (default 65)."),
@@ -119,9 +124,9 @@ def _print(audit: Audit) -> None:
 
         low, high = memorised.interval()
         own = audit.known_by_heart() or memorised
-        words = "memorisation" if low > 0 else "no memorisation was found"
+        words = "the model memorises" if low > 0 else "no memorisation was found"
         if low > 0 >= own.interval()[0]:
-            words = "but a straight line shows as much, from few examples and rare values"
+            words = "a straight line shows as large a gap, so this is no memorisation"
         words = another_law(memorised) or words
         terminal.print(
             f"the error on held-out examples is {memorised.value:.3g} nats higher than on "

@@ -24,6 +24,10 @@ Audited = Annotated[
         "plan is shown beside them."
     ),
 ]
+Points = Annotated[
+    float | None,
+    typer.Option(help="The number of points that hold all the mass, for a finite data set."),
+]
 Stop = Annotated[
     float | None,
     typer.Option(
@@ -57,7 +61,9 @@ def bounds(
     ] = None,
     second_moment: Annotated[
         float | None,
-        typer.Option(help="The data's E|x0|^2, or more (default: the audit's, standardised)."),
+        typer.Option(
+            help="The data's E|x0|^2, or more (default: the audit's, standardised, or radius^2)."
+        ),
     ] = None,
     lipschitz: Annotated[
         float | None,
@@ -66,10 +72,7 @@ def bounds(
     radius: Annotated[
         float | None, typer.Option(help="The radius R of the data: |x0| <= R.")
     ] = None,
-    points: Annotated[
-        int | None,
-        typer.Option(help="The number of points that hold all the mass, for a finite data set."),
-    ] = None,
+    points: Points = None,
     covering: Balls = None,
     intrinsic: Annotated[
         int | None, typer.Option(help="The intrinsic dimension, for Li and Yan's rate.")
@@ -95,15 +98,29 @@ def bounds(
     record = None if audit is None else load_audit(audit)
     facts = facts_beside(
         record, dimension, second_moment,
-        lipschitz=lipschitz, radius=radius, points=points, coverings=coverings,
+        lipschitz=lipschitz, radius=radius, points=_whole(points), coverings=coverings,
     )  # fmt: skip
     asked = ask_theorems(
-        facts, record, tv=tv, w2=w2, score_error=score_error, paper=paper, intrinsic=intrinsic
+        facts,
+        record,
+        tv=tv,
+        w2=w2,
+        score_error=score_error,
+        paper=paper and paper.lower(),
+        intrinsic=intrinsic,
     )
     hint = "" if record is None else radius_hint(facts, record)
     page = None if figures is None else _page(asked, figures)
     content = asked.to_json() | ({} if page is None else {"page": str(page)})
     console.result(json, content, lambda: _show(asked, hint, page))
+
+
+def _whole(points: float | None) -> int | None:
+    """Return a number of points that may have been written as 1e6."""
+    from .._checks import require
+
+    require(points is None or points.is_integer(), "points", "must be a whole number", points)
+    return None if points is None else int(points)
 
 
 def _covering(text: str) -> tuple[float, float]:
@@ -141,7 +158,8 @@ def _show(asked: Asked, hint: str, page: Path | None) -> None:
     for words in filter(None, (asked.taken, hint)):
         terminal.print(words, style="dim", markup=False)
     terminal.print(asked.target_in_words(), markup=False)
-    terminal.print(rows)
+    if rows.rows:
+        terminal.print(rows)
     terminal.print(legend(asked.rows), style="dim", markup=False)
     for head, lines in notes(asked.rows).items():
         terminal.print(f"\n{head}", style="bold", markup=False)

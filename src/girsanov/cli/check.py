@@ -28,8 +28,8 @@ SHOWN_WAYS = 5
 def check(request: workflow.CheckRequest, *, json: AsJson = False) -> None:
     """Say whether your network is called the right way, and which way fits the data best.
 
-    Tried are every prediction (x0, epsilon, score, v, velocity) and its negative, the time
-    reversed, a thousandfold or as a logarithm, the usual units of the data, and batch norms in
+    It tries every prediction (x0, epsilon, score, v, velocity) and its negative; the time
+    reversed, times 1,000 or as a logarithm; the usual units of the data; and batch norms in
     training mode.
     """
     with console.progress("check") as tick:

@@ -17,19 +17,21 @@ if TYPE_CHECKING:
 
 @command(
     workflow.CheckpointsRequest,
-    model=Argument(help="Model folders, in the order of their training; EMA copies too."),
+    model=Argument(
+        help="Model folders, in the order of their training. EMA copies may be among them."
+    ),
     data=f"Held-out data: {DATA_HELP}, or law.json.",
     train_data="Training data, to see overfitting.",
-    examples=Option(min=16, help="Use at most so many examples."),
+    examples=Option(min=16, help="The most examples to use."),
     levels=Option(min=2, help="Noise levels to measure."),
-    out="The series, .jsonl.",
-    page="The page, .html.",
+    out="The file for the series, .jsonl.",
+    page="The file for the page, .html.",
 )
 def checkpoints(request: workflow.CheckpointsRequest, *, json: AsJson = False) -> None:
-    """Measure checkpoints of one run on the same examples and noise; say which one to keep.
+    """Measure checkpoints of one run on the same examples and noise, and say which to keep.
 
-    Differences are paired, and so far surer than those of separate audits. The number in a name is
-    its training step. From the last fifth of the training follows whether to go on.
+    Differences are paired, so they are much surer than those of separate audits. The last number
+    in a name is its training step. The last fifth of the training decides whether to go on.
     """
     with console.progress("measure") as tick:
         found = workflow.checkpoints(request, progress=tick)

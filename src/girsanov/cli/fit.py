@@ -58,6 +58,8 @@ def fit(request: workflow.FitRequest, *, json: AsJson = False) -> None:
 
 def _print(fitted: FitResult, then: str) -> None:
     """Print what was trained, and the next command."""
+    from ..measuring.learnt import learnt_nothing
+
     run, terminal = fitted.model.training, console.console_of()
     why = "the time was up" if run.get("out_of_time") else "enough by validation"
     early = "" if run["steps_run"] == run["steps"] else f" of {run['steps']}, {why},"
@@ -70,34 +72,26 @@ def _print(fitted: FitResult, then: str) -> None:
     last = run.get("held_out_ledger", {})
     if "held_out_ledger" in last:
         terminal.print(
-            f"error on validation data {three_digits(last['held_out_ledger'])} ± "
+            f"validation loss {three_digits(last['held_out_ledger'])} ± "
             f"{figure(1.96 * last['se'], 2)} "
-            "nats (1/2 of its integral over SNR)"
+            "nats; no model brings it to 0, and an audit says how much of it is error"
         )
-    if _no_better(run):
-        advice = f"it is no better than before training: {_advice(run)}"
-        terminal.print(advice, style="yellow", markup=False)
+    nothing = learnt_nothing(run)
+    if nothing:
+        terminal.print(f"{nothing}. {_advice(run)}", style="yellow", markup=False)
     console.wrote(fitted.out)
     if run["network"] == "conv" and len(fitted.model.shape) == PICTURE_AXES:
         terminal.print("diffusers does not open it: --network unet makes a folder that it does")
     console.next_command(then)
 
 
-def _no_better(run: Json) -> bool:
-    """Return whether the error is what it was before the first step, or more."""
-    first, last = (
-        run[name].get("held_out_ledger") for name in ("linear_ledger", "held_out_ledger")
-    )
-    return last is None or (first is not None and last >= first)
-
-
 def _advice(run: Json) -> str:
     """Return what to do for a network that training did not make better."""
     if run["steps_run"] == run["steps"]:
-        advice = "give it more --steps"
+        advice = "Give it more --steps"
     elif run.get("out_of_time"):
-        advice = "give it more --minutes"
+        advice = "Give it more --minutes"
     else:
-        advice = "more steps do not help; more examples or another --network might"
+        advice = "More steps do not help; more examples or another --network might"
     ids = any(LIKE_AN_ID in str(note) for note in run.get("notes") or ())
-    return advice + ("; leave out the columns that look like ids" if ids else "")
+    return advice + (". Leave out the columns that look like ids" if ids else "")

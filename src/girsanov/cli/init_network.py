@@ -10,16 +10,20 @@ from typer import Argument, Option
 
 from .. import workflow
 from . import console
-from .options import AsJson, app
+from .options import OUTPUT, AsJson, plain_command
 
 KINDS = "edm, ddpm, flow, sde or jax: how your network is called."
 
 
-@app.command("init-network")
+@plain_command
 def init_network(
     kind: Annotated[str, Argument(help=KINDS)],
-    out: Annotated[Path, Option(help="The file to write.")] = Path("network.py"),
-    force: Annotated[bool, Option("--force", help="Replace the file.")] = False,
+    out: Annotated[Path, Option(help="The file to write.", rich_help_panel=OUTPUT)] = Path(
+        "network.py"
+    ),
+    force: Annotated[
+        bool, Option("--force", help="Replace the file.", rich_help_panel=OUTPUT)
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Write a file of Python that hands your own network to girsanov.

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 @command(
     workflow.LikelihoodRequest,
     audit=Argument(help="What `girsanov audit` wrote."),
-    plan="The plan whose sampler is meant (default: infinitely many steps).",
+    plan="The plan whose sampler is evaluated (default: infinitely many steps).",
 )
 def likelihood(request: workflow.LikelihoodRequest, *, json: AsJson = False) -> None:
     """Bound the negative log-likelihood of held-out data under a sampler, without network calls.
 
-    The numbers are upper bounds of the mean over the audited examples, in nats and in bits per
-    dimension, whatever the model knows. What is evaluated is said beside them.
+    Each number is an upper bound of the mean over the audited examples, in nats and in bits per
+    dimension. It holds for any model. Beside it stands which distribution it belongs to.
     """
     found = workflow.likelihood(request)
     console.result(json, found.to_json(), lambda: _print(found.likelihood))

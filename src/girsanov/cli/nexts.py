@@ -57,19 +57,27 @@ def _coverage(plan: Plan, model: str, out: str) -> str:
     return shlex.join([*words, *(["--given", given] if given else [])])
 
 
-def after_coverage(model: str, plan: str) -> str:
-    """Return the line that draws given rows of y."""
-    words = ["girsanov", "sample", model, "--plan", plan, "--given", "ROWS.csv", "--count", "1000"]
-    return shlex.join([*words, "--out", "samples.csv"])
+def after_coverage(model: str, plan: str, operator: str = "", noise: float = 0.0) -> str:
+    """Return the line that draws given rows of y, or given what is measured by an operator."""
+    words = ["girsanov", "sample", model, "--plan", plan]
+    if operator:
+        words += ["--operator", operator, "--measured", "Y.npy", "--noise", f"{noise:g}"]
+    else:
+        words += ["--given", "ROWS.csv"]
+    out = "samples.npy" if operator else "samples.csv"
+    return shlex.join([*words, "--count", "1000", "--out", out])
 
 
 def samples_like(facts: AuditFacts) -> str:
     """Return a name for samples of what a record of an audit is of: .npy where that will do.
 
-    It has no columns for a table, and no room for the labels of a model that takes them.
+    It has no columns for a table, and no room for the labels of a model that takes them. A folder
+    of pictures is answered by one.
     """
     from ..data.formats.registry import data_format_of
 
+    if facts.kind == "image" and Path(facts.data_name.split(" (")[0]).is_dir():
+        return "samples/"
     if facts.kind != "table":
         fitted = " ".join(facts.commands).split()
         labelled = "--labels" in fitted or "--conditional" in fitted
@@ -89,8 +97,11 @@ def after_sample(commands: Sequence[str], samples: str) -> str:
     audit, data = (
         _nearest_file(name, places) for name in (audit, after("audit", "--data", commands, ""))
     )
+    if any(" --no-data" in line for line in commands):  # there is no page of such an audit
+        return shlex.join(["girsanov", "compare", samples, "YOUR_DATA"])
     words = ["girsanov", "report", audit, "--plan", plan]
-    if after("sample", "--given", commands[-1:], ""):
+    known = ("--given", "--operator", "--fix", "--fill")
+    if any(after("sample", option, commands[-1:], "") for option in known):
         return shlex.join(words)  # draws given some rows are no sample of the data
     words += ["--samples", samples]
     labels = after("audit", "--labels", commands, "")

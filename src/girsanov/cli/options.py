@@ -30,11 +30,12 @@ app = typer.Typer(name="girsanov", pretty_exceptions_enable=False)
 
 WHAT, HOW_MUCH, OUTPUT, EXPERT = "What", "How much", "Output", "Expert"
 PANELS = {  # of options by the names of their fields; all others are for experts
-    WHAT: "model data given train_data samples plan audit pipeline labels conditional drop only "
-    "label "
-    "by candidates reference to features guidance sampler target comparison other series",
+    WHAT: "model data no_data given train_data samples plan audit pipeline labels conditional "
+    "drop only label "
+    "by candidates reference to features guidance sampler target comparison other series cause "
+    "operator measured noise fix fill",
     HOW_MUCH: "minutes steps held_out examples levels draws trajectories flow calls half_width "
-    "count rows kl tv distance quick",
+    "count rows kl tv distance quick confidence",
     OUTPUT: "out page figures as_drawn resume force json frontier verbose",
 }
 
@@ -165,7 +166,7 @@ def help_of(run: Command) -> str:
 
 def plain_command(run: Command) -> Command:
     """Make a command of a function whose parameters are options as they stand."""
-    app.command(run.__name__, help=help_of(run))(run)
+    app.command(run.__name__.replace("_", "-"), help=help_of(run))(run)
     return run
 
 

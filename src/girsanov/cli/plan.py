@@ -42,6 +42,10 @@ Verbose = Annotated[
     distance=(
         "Or, for an ODE sampler, the fewest steps that stay so close to an accurate solution."
     ),
+    grid=(
+        "Price a grid that others use, in place of a planned one: karras, exponential, cosine, "
+        "linear-beta, beta, entropy, ays or ays-sdxl. Give --steps with it."
+    ),
     sampler=(
         "The sampler: mixed (the default if the audit followed the flow), analytic-dpm (the "
         "default otherwise), euler-ancestral, dpm2-ancestral, ddpm, ei-score or ei-relative; or, "

@@ -136,7 +136,7 @@ def _show_tables(run: Verification) -> None:
 
 def _show(run: Verification, files: dict[str, str], tables: bool) -> None:
     signs = {"=": "", "<=": "<= ", ">=": ">= "}
-    summary = table("statement", "shown by", "claimed", "measured", "ratio")
+    summary = table("statement", "shown by", "claimed", "measured", "allowed")
     summary.columns[0].no_wrap = True
     summary.columns[1].no_wrap, summary.columns[1].justify = False, "left"
     summary.add_column("holds?", no_wrap=True)
@@ -147,7 +147,7 @@ def _show(run: Verification, files: dict[str, str], tables: bool) -> None:
             head.what,
             f"{signs[head.relation]}{head.claimed:.3g}",
             f"{head.measured:.3g}",
-            "-" if head.ratio is None else f"{head.ratio:.3g}",
+            f"{head.tolerance:.2g}" if head.tolerance else "-",
             YES if result.holds else NO,
         )
     terminal = console.console_of()

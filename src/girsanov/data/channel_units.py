@@ -79,6 +79,12 @@ class ChannelStandardisation(Standardisation):
         values = restore_units(self._examples(x), centre, scale)
         return cast(as_given(values, self.layout), self.dtype)
 
+    def linear(self, rows: Array) -> tuple[Array, Array]:
+        """Return A [q, d] and b [q] with rows . raw = A x + b."""
+        seen = channels_first(self._rows(rows), self.layout)
+        shift = (seen * self._each(self.mean)).reshape(len(rows), -1).sum(axis=1)
+        return (seen * self._each(self.scale)).reshape(len(rows), -1), shift
+
     def _each(self, values: Array) -> Array:
         """Return a number a channel with an axis of one place for each of the others."""
         return values.reshape(-1, *[1] * (len(self.shape) - 1))

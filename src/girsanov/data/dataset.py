@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from .._checks import refuse, require, require_count, require_number
 from .._files import sha256_of
 from .lineage import cut
-from .rows import Index, RowSource, row_chunks
+from .rows import LABEL_READING, Index, RowSource, row_chunks
 
 if TYPE_CHECKING:
     from .._typing import Json, Tensor
@@ -259,5 +259,5 @@ class Dataset:
 
     def without_labels(self) -> Dataset:
         """Return the same rows with their labels forgotten."""
-        reading = {name: of for name, of in self.reading.items() if name != "labels"}
+        reading = {name: of for name, of in self.reading.items() if name not in LABEL_READING}
         return replace(self, labels=None, label_names=(), reading=reading)

@@ -19,6 +19,7 @@ from .formats.data_format import Loaded, from_array, from_columns, refuse_column
 from .formats.hugging_face import DATA_HUB, hub_set, is_saved, saved_set
 from .formats.image_folders import read_image_folder
 from .formats.registry import FORMATS, data_format_of, suffixes
+from .rows import LABEL_READING
 from .table.selected_columns import AsWritten, Wanted, WrittenKeywords, reading_of
 from .table.tables import CATEGORY_LIMIT, TableRows, column, frame_columns
 from .table.values import Categories, Gapped
@@ -161,7 +162,8 @@ def _beside(source: Any, beside: Dataset, wanted: Wanted, title: str) -> Dataset
     if isinstance(rows, TableRows):
         left = tuple(column for column in rows.left_out if column not in columns)
         rows = replace(rows, left_out=left)
-    reading.pop("labels", None)
+    for name in LABEL_READING:
+        reading.pop(name, None)
     notes = (*loaded.notes, *(note for note in beside.notes if note not in loaded.notes))
     return Dataset(rows, title, beside=beside, notes=notes, reading=reading)
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 Index = NDArray[np.int64]  # [b], row numbers
 CHUNK_VALUES = 2**19  # numbers held at a time: 4 MiB in float64, and a few such at once
 LARGEST_WHOLE = 2**53  # whole numbers up to here, and not all beyond, are numbers of float64
+LABEL_READING = ("labels", "after_labels")  # their name, and the column that they stand before
 TOO_LONG = "must hold whole numbers of at most 2^53 in size: longer ones lose their last digits"
 LARGEST_NUMBER = 1e150  # its square is the largest that float64 can still add up
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._checks import InputError, require, shown
+from .._checks import InputError, refuse, require, shown
 from ..volume import Volume, volume_of, whole
 from .layouts import PICTURE_LAYOUTS, Layout, as_given, channels_first, shape_seen
 from .units import cast, number_dtype, numeric_rows, reduce_units, restore_units, whole_numbers
@@ -75,6 +75,14 @@ class Standardisation(ABC):
         Raises InputError when x has another shape or is not finite.
         """
 
+    def linear(self, rows: Array) -> tuple[Array, Array]:
+        """Return A [q, d] and b [q] with rows . raw = A x + b, for rows [q, *raw.shape].
+
+        Raises InputError for rows of another shape, and where (2) is no affine map.
+        """
+        rule = "must have units of plain numbers: a table has columns (use --fix or --fill)"
+        refuse("operator", rule, self.kind)
+
     @abstractmethod
     def to_json(self) -> Json:
         """Return the numbers that define the map, for `from_json`."""
@@ -111,6 +119,14 @@ class Standardisation(ABC):
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as cause:
             rule = f"must be as girsanov wrote it; {shown(repr(cause))}"
             raise InputError(f"{UNITS}: {rule}") from cause
+
+    def _rows(self, rows: Array) -> Array:
+        """Return rows of a linear map [q, d] or [q, *example] as [q, *example]."""
+        example: tuple[int, ...] = getattr(self, "example", self.shape)
+        fits = rows.shape[1:] == example or rows.shape[1:] == (math.prod(example),)
+        rule = f"must have rows of shape {example}, as the data have"
+        require(fits, "operator", rule, rows.shape)
+        return rows.reshape(-1, *example)
 
     def _examples(self, x: ArrayLike) -> Array:
         values = np.asarray(x, dtype=np.float64)
@@ -178,6 +194,11 @@ class VectorStandardisation(Standardisation):
         """Return equation (2) for x [b, d]: rows [b, d] (or [b]) of the user's dtype."""
         values = restore_units(self._examples(x), self.mean, self.scale)
         return cast(values, self.dtype).reshape(-1, *self.example)
+
+    def linear(self, rows: Array) -> tuple[Array, Array]:
+        """Return A [q, d] and b [q] with rows . raw = A x + b."""
+        flat = self._rows(rows).reshape(len(rows), -1)
+        return flat * self.scale, flat @ self.mean
 
     def to_json(self) -> Json:
         """Return the fields as JSON values."""
@@ -276,6 +297,12 @@ class ImageStandardisation(Standardisation):
         if self.dtype.kind != "f":
             values = np.clip(np.rint(values), self.low, self.high)
         return cast(as_given(values, self.layout), self.dtype)
+
+    def linear(self, rows: Array) -> tuple[Array, Array]:
+        """Return A [q, d] and b [q] with rows . raw = A x + b."""
+        seen = channels_first(self._rows(rows), self.layout)
+        shift = (seen * self._centre).reshape(len(rows), -1).sum(axis=1)
+        return (seen * self._scale).reshape(len(rows), -1), shift
 
     @property
     def _centre(self) -> float | Array:

@@ -106,7 +106,7 @@ def write_samples(
         write_png_folder(decoded, standardisation, values, Path(os.path.realpath(path)))
         return
     with replacing(path) as temporary:
-        names = reading.get("labels"), reading.get("array")
+        names = (reading.get(key) for key in ("labels", "array", "after_labels"))
         _kind(path).write(Samples(decoded, standardisation, values, *names), temporary)
 
 

@@ -130,7 +130,7 @@ def _export_folder(source: PlanSource, folder: Path, out: Path, *, force: bool) 
         *([f"pipe(num_inference_steps={steps})"] if alone else loop(str(steps))),
     ]
     done = {"pipeline": str(out), "scheduler": kind, "calls": calls, "python": use}
-    return {**done, "cannot_tell": planned.cannot_tell}
+    return {**done, "cannot_tell": _doubt(planned)}
 
 
 def _export_list(
@@ -160,7 +160,7 @@ def _export_list(
     none = [f"# {pipeline} drives no scheduler that takes {to}; export --to diffusers"]
     content["python"] = none if run is None else lines_for(run, clock, to, passed)
     write_json(out, content)
-    return {"file": str(out), **content, "cannot_tell": plan.cannot_tell}
+    return {"file": str(out), **content, "cannot_tell": _doubt(plan)}
 
 
 def _export_eta(plan: Plan, audit: AuditRecord, folder: Path, out: Path, *, force: bool) -> Json:
@@ -185,4 +185,10 @@ def _export_eta(plan: Plan, audit: AuditRecord, folder: Path, out: Path, *, forc
         "python": ddim_lines(scheduler, pipeline, times, found.eta) if whole else none,
     }  # fmt: skip
     write_json(out, content)
-    return {"file": str(out), **content, "cannot_tell": plan.cannot_tell}
+    return {"file": str(out), **content, "cannot_tell": _doubt(plan)}
+
+
+def _doubt(plan: Plan) -> str:
+    """Return what a plan's audit cannot tell, or what its nats are relative to, "" of others."""
+    to = plan.audit.relative_to
+    return plan.cannot_tell or (f"the plan's nats are {to}" if to else "")

@@ -12,7 +12,8 @@ spread is above the noise at the SNR s where the plan stops (v_j: the data's var
 
 An ODE sampler has no S. Its end points are a root mean square delta away, and a unit normal that
 is shifted by delta has KL delta^2/2, which takes the place of S/D. There is no grade where samples
-decided, of a guided model, and of an audit that cannot tell.
+decided, of a guided model, of an audit that cannot tell, and where no error stands out of chance
+but a bad one would not either.
 """
 
 from __future__ import annotations
@@ -68,17 +69,19 @@ def word_for(each: float) -> str:
 
 def grade_of(plan: Stated) -> Grade | None:
     """Return the grade of a plan's samples, None where nothing in nats is known of them."""
-    if plan.cannot_tell or plan.scheduler is not None or plan.guidance != 1 or not plan.ledger:
+    if plan.cannot_tell or plan.scheduler or plan.audit.relative_to or not plan.ledger:
         return None
     if plan.audit.untrained is not None or plan.audit.beaten is not None:
         return Grade("bad")
     size = max(1.0, effective_dimension(plan.moments.variances, float(plan.levels[-1])))
-    score = entry_named(plan, "score")
+    score, share = entry_named(plan, "score"), sampler_share(plan)
     model = 0.0 if score is None else span(score)[0]
     if plan.distance is not None:
         each = plan.distance.high**2 / 2 + model / size
     else:
-        each = (sampler_share(plan).high + model) / size
+        each = (share.high + model) / size
+        if model == 0 and share.low <= 0 and each > GOOD_NATS:
+            return None  # nothing is above chance: any of the three words may be right
     return Grade(word_for(each), each) if math.isfinite(each) else None
 
 

@@ -47,6 +47,8 @@ ENTRY_RISK = 0.025
 
 def score_floor(price: Prices, nodes: Indices) -> float:
     """Return the lower end of the score error of a grid in nats, at least 0."""
+    if price.audit.probe is None:
+        return 0.0
     nodes = measured_to(price, nodes)
     if not len(nodes):
         return 0.0

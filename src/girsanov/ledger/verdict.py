@@ -68,6 +68,8 @@ def plan_verdict(plan: Stated) -> str:
 
     The wording follows equations (1) to (3) of this module and claims no more than they do.
     """
+    if plan.audit.no_data:
+        return _without_data(plan)
     words = _verdict(plan)
     if plan.calibration is not None:
         words = f"{OF_CALIBRATED}: {words[0].lower()}{words[1:]}"
@@ -144,11 +146,27 @@ def _with_exact_model(plan: Stated, sampler: SamplerShare) -> str:
     )
 
 
+def _without_data(plan: Stated) -> str:
+    far, costs = plan.distance, f"The sampler adds {sampler_share(plan).words()}"
+    if plan.scheduler is not None:
+        costs = f"No plan came closer to the data than {plan.scheduler.name}; its plans are"
+    elif far is not None:
+        away = f"{number(far.value)} ({ends(far.low, far.high)})"
+        costs = f"Samples end {away} away from an accurate solution"
+    return (
+        f"{costs}, {plan.audit.relative_to}. Without held-out data nothing is known of the "
+        "model's error."
+    )
+
+
 def _without_bound(sampler: SamplerShare) -> str:
     if sampler.high <= NEGLIGIBLE:
         return f"Neither stands out: the sampler adds only {sampler.words()}. {NONE_FOUND}"
     if sampler.low <= 0:
-        return f"Too little data to say: the sampler adds {sampler.words()}. {NONE_FOUND}"
+        return (
+            f"Too little data to say: the sampler adds {sampler.words()}. {NONE_FOUND} "
+            "To know more, audit more examples."
+        )
     return f"The sampler is the larger measured error: it adds {sampler.words()}. {NONE_FOUND}"
 
 

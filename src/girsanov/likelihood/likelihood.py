@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from .._checks import refuse, require
+from .._checks import require
 from ..error_curve.interpolate import SAME_LEVEL
 from ..path_kl.grid_cost import Prices, prices
 from ..planning.plan import OWN, Plan, as_planned
@@ -38,13 +38,17 @@ if TYPE_CHECKING:
     from ..volume import Volume
 
 OLDER = "an earlier version of girsanov made this audit. Run girsanov audit again"
-STOCHASTIC = "Plan with --sampler analytic-dpm, ddpm or euler-ancestral"
 NO_KERNELS = (
     "must be of a sampler that adds noise in every step: {} follows the ODE, whose likelihood "
     "takes derivatives of the network, which no audit measures"
 )
-TWO_CALLS = "must be of one network call a step: no audit measures what two in one step miss"
+TWO_CALLS = (
+    "must be of one network call a step: no audit measures how far the second call of a step of "
+    "{} lies from the data"
+)
 
+
+INSTEAD = ANALYTIC_DPM.name  # the sampler of a plan that has a likelihood
 
 DENSITY = "density of the data under the last draw"
 ROUNDED = "probability of the data's whole values, to which the last draw is rounded"
@@ -88,6 +92,8 @@ def bounded_likelihood(audit: AuditRecord, plan: Plan | None = None) -> Likeliho
     measured levels. No network call is made. Raises InputError for ODE samplers, samplers with
     two calls a step, and plans of another model.
     """
+    rule = "must be of held-out data, and this one is of the model's own samples (--no-data)"
+    require(not audit.facts.no_data, "audit", rule)
     if plan is None:
         return _without_plan(audit)
     chain = chain_of(audit, plan)
@@ -106,7 +112,11 @@ def chain_of(audit: AuditRecord, plan: Plan) -> PricedChain:
     require(isinstance(plan, Plan), "plan", "must be a plan", type(plan).__name__)
     same = plan.model == audit.facts.model
     require(same, "plan", "must be of the audited model", f"one of model {plan.model[:8]}")
-    _require_kernels(plan)
+    why = unpriced(plan)
+    remedy = (
+        f'A plan of as many calls has one: audit.plan(steps={plan.steps}, sampler="{INSTEAD}")'
+    )
+    require(not why, "plan", why, None, remedy)
     own = plan.audit.identity == audit.facts.identity
     rule = "must be of the denoiser as audited: its correction was learnt in another audit"
     require(plan.calibration is None or own, "plan", rule, None, "Plan from this audit")
@@ -127,12 +137,18 @@ def chain_of(audit: AuditRecord, plan: Plan) -> PricedChain:
     return PricedChain(price, nodes, plan, own and plan.pilot is None)
 
 
-def _require_kernels(plan: Plan) -> None:
-    """Refuse a plan whose sampler has no kernels, or none that an audit can price."""
-    ode = plan.sampler == OWN or not sampler_named(plan.sampler).stochastic
-    require(not ode, "plan", NO_KERNELS.format(plan.sampler), None, STOCHASTIC)
+def unpriced(plan: Plan) -> str:
+    """Return why a plan has no likelihood that an audit knows, "" where it has one.
+
+    With two calls the mean of a step is a x + b m(y, u) at a point y on the way, and (3) of
+    `chain.py` takes E|x0 - m(y, u)|^2, which is neither the error curve, of noised data, nor what
+    a step along the flow misses, which is relative to the flow and not to x0.
+    """
+    if plan.sampler == OWN or not sampler_named(plan.sampler).stochastic:
+        return NO_KERNELS.format(plan.sampler)
     if plan.inner is not None and bool(np.isfinite(plan.inner.middle).any()):
-        refuse("plan", TWO_CALLS, plan.sampler, STOCHASTIC)
+        return TWO_CALLS.format(plan.sampler)
+    return ""
 
 
 def _without_plan(audit: AuditRecord) -> Likelihood:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from .._checks import require_count
-from ..denoise.base import Denoiser, per_call, trained_levels
+from .._checks import require, require_count
+from ..denoise.base import Denoiser, per_call, require_denoiser, trained_levels
 from ..denoise.calibrate import CalibratedDenoiser
 from ..denoise.mlp import ResidualMLP
 from ..error_curve.between_levels import places_between
@@ -35,6 +35,7 @@ from .jitter import jitter_of, rough_notes
 from .measuring_pass import measure_curve
 from .model_record import facts_of, levels_to_audit
 from .options import AuditOptions, Pass
+from .own_samples import FINE_CALLS, OWN_EXAMPLES, OwnSamples, own_samples
 from .record import AuditRecord
 from .resume import keep_sums
 from .suspects import suspected
@@ -52,20 +53,43 @@ DRAWN = 600  # paths a small data set is given in all, by drawing noise more tha
 FULL_LIMIT = 128  # dimensions up to which the full covariance is measured
 
 
-def measure_audit(denoiser: Denoiser, data: Dataset | Law, request: AuditOptions) -> AuditRecord:
+def measure_audit(
+    denoiser: Denoiser, data: Dataset | Law | None, request: AuditOptions
+) -> AuditRecord:
     """Return the record of the audit of `denoiser` on held-out `data`; see `girsanov.audit`."""
-    begun, seed, train = time.perf_counter(), request.seed, request.train
-    data = beside_train(denoiser, data, train)
-    whole = held_out_examples(denoiser, data, request.examples, seed)
-    require_reference(denoiser, request.reference, data)
+    require_denoiser(denoiser)
+    rule = "must be held-out data or a law, or else left out with no_data (--no-data)"
+    require((data is None) == request.no_data, "data", rule, type(data).__name__)
+    if data is not None:
+        return _measured(denoiser, data, request, time.perf_counter())
+    begun, count = time.perf_counter(), request.examples or OWN_EXAMPLES
+    own = own_samples(denoiser, count, request.seed, request.batch_size, request.progress)
+    audit = _measured(denoiser, own, request, begun)
+    calls, notes = audit.facts.calls + len(own) * FINE_CALLS, (*audit.facts.notes, *own.notes())
+    return audit.with_facts(calls=calls, notes=notes)
+
+
+def _measured(
+    denoiser: Denoiser, data: Dataset | Law | OwnSamples, request: AuditOptions, begun: float
+) -> AuditRecord:
+    """Return the record of an audit that began at `begun`, on data or on samples of its own."""
+    seed, train = request.seed, request.train
+    if isinstance(data, OwnSamples):
+        whole: Examples = data
+    else:
+        data = beside_train(denoiser, data, train)
+        whole = held_out_examples(denoiser, data, request.examples, seed)
+        require_reference(denoiser, request.reference, data)
     require_shape("data", whole, denoiser)
     grid = levels_to_audit(denoiser, DEFAULT_LEVELS if request.levels is None else request.levels)
-    if request.plain and (of_law := known_audit(denoiser, data, grid, request)):
-        return of_law
+    if not isinstance(data, OwnSamples) and request.plain:
+        of_law = known_audit(denoiser, data, grid, request)
+        if of_law is not None:
+            return of_law
     seen = learnt(denoiser, train, len(whole))
     moments, origin, source, others = moments_for(denoiser, data, train, whole)
     beside, alone = request.reference, ""
-    if beside is None:
+    if beside is None and not request.no_data:
         beside, alone = neighbours(denoiser, others, source)
     # exact for this very law: of another one it is a model like any other
     exact = denoiser.exact and isinstance(data, Law) and data.fingerprint == denoiser.fingerprint
@@ -98,6 +122,7 @@ def measure_audit(denoiser: Denoiser, data: Dataset | Law, request: AuditOptions
         draws=count, seed=seed, calls=sum(parts[:3]) + parts[0] * (request.reference is not None),
         moments_from=origin, trajectories=paths, levels_between=between.gaps,
         training_examples=len(seen or ()), diameter=diameter(whole, moments.mean),
+        no_data=request.no_data,
     )  # fmt: skip
     facts = replace(facts, suspects=suspected(denoiser, source, curve, seed), flow_calls=parts[3])
     audit = AuditRecord(curve, frame, memorisation, facts, teacher, line_seen=line)

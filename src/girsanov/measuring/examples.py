@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -30,6 +30,7 @@ from ..noise import NoiseSource
 
 if TYPE_CHECKING:
     from .._typing import Array, Tensor
+    from .own_samples import OwnSamples
 
 LAW_EXAMPLES = 20_000
 AUDITED = 2**17  # rows that are looked for among the training examples, at most
@@ -69,7 +70,7 @@ class LawExamples:
 class Part:
     """Some of the examples of a data set, in any order; order: their row numbers."""
 
-    examples: Dataset | Part
+    examples: Dataset | Part | OwnSamples
     order: NDArray[np.int64]
 
     def __len__(self) -> int:
@@ -230,7 +231,7 @@ def neighbours(
 
 
 def moments_for(
-    denoiser: Denoiser, data: Dataset | Law, train: Dataset | None, source: Examples
+    denoiser: Denoiser, data: Dataset | Law | OwnSamples, train: Dataset | None, source: Examples
 ) -> PriorKnowledge:
     """Return moments from examples that are not audited, these, and the examples left.
 
@@ -248,11 +249,12 @@ def moments_for(
         return PriorKnowledge(moments, "law", source, others)
     if others is not None:
         return PriorKnowledge(_measured(others, denoiser), "train", source, others)
-    assert isinstance(source, Dataset | Part)
+    rows = cast("Dataset | Part | OwnSamples", source)
     order = NoiseSource(0, "set aside").uniform(0, 0, len(source)).argsort(kind="stable")
     aside = len(source) // MOMENT_SHARE
-    kept, others = Part(source, np.sort(order[aside:])), Part(source, np.sort(order[:aside]))
-    return PriorKnowledge(_measured(others, denoiser), "held-out, set aside", kept, others)
+    kept, others = Part(rows, np.sort(order[aside:])), Part(rows, np.sort(order[:aside]))
+    origin = "held-out, set aside" if data is not source else "its own samples, set aside"
+    return PriorKnowledge(_measured(others, denoiser), origin, kept, others)
 
 
 def diameter(examples: Examples, mean: Array, chunk: int = 1024) -> float:

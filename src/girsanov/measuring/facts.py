@@ -20,6 +20,10 @@ from ..volume import Volume
 # two audits that share it are of one measurement, or of the same again
 IDENTITY = ("model", "data", "examples", "draws", "seed", "calls")
 AGAIN = "Run girsanov audit again"
+GUIDED = "compared with the guided field, which belongs to no data"
+RELATIVE_TO_ITSELF = (
+    "relative to the model's own distribution, of which it drew samples (--no-data)"
+)
 COUNTS = ("trajectories", "levels_between", "training_examples")  # 0 in files that have none
 
 
@@ -64,7 +68,8 @@ class AuditFacts:
     without_neighbours: why none did; flow_calls: network calls for steps along the flow, beside
     `calls`; jitter: of a network that may be asked at any level; suspects: rows that decide an
     audit in doubt; left_out: columns; volume: of the units of the curve, None in older files;
-    commands: that led here; untrained, beaten: in plans; calibrated: whether the audit is of the
+    no_data: the examples are the model's own samples; commands: that led here; untrained, beaten:
+    in plans; calibrated: whether the audit is of the
     corrected denoiser; others: of unknown names in a file.
     """
 
@@ -114,6 +119,7 @@ class AuditFacts:
     left_out: tuple[str, ...] = ()
     vae: AutoencoderLoss | None = None
     volume: Volume | None = None
+    no_data: bool = False
     commands: tuple[str, ...] = ()
     untrained: Untrained | None = None
     beaten: Beaten | None = None
@@ -125,6 +131,11 @@ class AuditFacts:
     def guided(self) -> bool:
         """Whether the model was guided: its field is then the denoiser of no data law."""
         return self.guidance != 1
+
+    @property
+    def relative_to(self) -> str:
+        """What the nats of its plans are relative to, in words; "" where that is data."""
+        return RELATIVE_TO_ITSELF if self.no_data else GUIDED if self.guided else ""
 
     @property
     def clips(self) -> bool:

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, NotRequired, Protocol, TypedDict, Unpack
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from ..denoise.neighbours import Neighbours
 from ..denoise.pipelines.units import in_units_of
 from ..volume import Volume, no_volume
 from .facts import AuditFacts
+from .learnt import learnt_nothing
 
 if TYPE_CHECKING:
     from .._typing import Array, Json, Levels
@@ -68,6 +69,20 @@ def _nearest(trained: Array, grid: Levels) -> Any:
     return np.abs(np.log(trained)[None] - np.log(grid)[:, None]).argmin(axis=1)
 
 
+class Named(Protocol):
+    """What was audited, if it is neither a data set nor a law."""
+
+    @property
+    def name(self) -> str:
+        """In words."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256."""
+        ...
+
+
 class Counts(TypedDict):
     """What an audit was made of and with, by the names of `AuditFacts`."""
 
@@ -81,11 +96,12 @@ class Counts(TypedDict):
     levels_between: int
     training_examples: int
     diameter: float
+    no_data: NotRequired[bool]
 
 
 def facts_of(
     denoiser: Denoiser,
-    data: Dataset | Law,
+    data: Dataset | Law | Named,
     begun: float,
     *,
     reference: Denoiser | None = None,
@@ -110,7 +126,7 @@ def facts_of(
         pipeline=model.pipeline, trained_levels=model.trained_levels, guidance=model.guidance,
         given="" if conditions is None else conditions.title,
         class_order="number" if note is None else getattr(data, "class_order", "number"),
-        units=_recorded_units(denoiser, data, units),
+        units=_recorded_units(denoiser, units),
         rows=getattr(data, "without_labels", lambda: data)().fingerprint,
         scale=_scale(units, conditions),
         volume=_volume(denoiser, units, conditions),
@@ -119,7 +135,8 @@ def facts_of(
         in_diffusers=_in_diffusers(denoiser), arithmetic=arithmetic_of(denoiser),
         without_neighbours=alone, training_stopped=early and not training.get("out_of_time"),
         neighbours=near, reference="" if reference is None or near else reference.fingerprint,
-        notes=(*model.notes, *([] if note is None else [note])), process=process_of(denoiser),
+        notes=(*model.notes, *filter(None, (note, learnt_nothing(training)))),
+        process=process_of(denoiser),
     )  # fmt: skip
 
 
@@ -132,12 +149,12 @@ def _scale(units: Standardisation | None, conditions: Conditions | None) -> floa
     return scale * float(rest[0]) if np.ptp(rest) == 0 else None
 
 
-def _units(denoiser: Denoiser, data: Dataset | Law) -> Standardisation | None:
+def _units(denoiser: Denoiser, data: Dataset | Law | Named) -> Standardisation | None:
     """Return the units of the curve, the model's own or the data's; None where no one says."""
     own: Standardisation | None = getattr(denoiser, "standardisation", None)
     if own is None and isinstance(data, Dataset):
         return in_units_of(denoiser, data).standardisation
-    return own
+    return own or getattr(data, "units", None)
 
 
 def _volume(
@@ -158,9 +175,7 @@ def _volume(
     return replace(volume, log_scale=volume.log_scale + float(np.log(rest).sum()), steps=steps)
 
 
-def _recorded_units(
-    denoiser: Denoiser, data: Dataset | Law, units: Standardisation | None
-) -> Json | None:
+def _recorded_units(denoiser: Denoiser, units: Standardisation | None) -> Json | None:
     """Return the units in which `sample` is to answer for a model that does not know its own."""
     if getattr(denoiser, "standardisation", None) is not None:
         return None

@@ -26,6 +26,7 @@ class AuditKeywords(TypedDict, total=False):
     trajectories: int
     flow: float | None
     reference: Denoiser | None
+    no_data: bool
     seed: int
     batch_size: int | None
     keep: PathLike | None
@@ -44,6 +45,7 @@ class AuditOptions:
     trajectories: int = 0
     flow: float | None = None
     reference: Denoiser | None = None
+    no_data: bool = False
     seed: int = 0
     batch_size: int | None = None
     keep: PathLike | None = None
@@ -60,6 +62,9 @@ class AuditOptions:
             value = getattr(self, name)
             if value is not None:
                 require_count(name, value)
+        for name in ("train", "reference") if self.no_data else ():
+            rule = "says what held-out data show of the model, and with no_data there are none"
+            require(getattr(self, name) is None, name, rule)
 
     @property
     def plain(self) -> bool:

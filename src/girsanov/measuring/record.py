@@ -117,8 +117,8 @@ class AuditRecord:
 
     @property
     def probe(self) -> Probe | None:
-        """The probe of the score error; None for exact denoisers, which have none."""
-        if self.facts.exact:
+        """The probe of the score error; None for exact denoisers, and where there are no data."""
+        if self.facts.exact or self.facts.no_data:
             return None
         if "_probe" not in self.__dict__:
             object.__setattr__(self, "_probe", probe(self.curve))
@@ -127,7 +127,7 @@ class AuditRecord:
     @property
     def corrected(self) -> Corrected | None:
         """What a calibration comes to; None where there is none: `calibrated` says why."""
-        blind = self.facts.exact or self.calibration is not None
+        blind = self.facts.exact or self.facts.no_data or self.calibration is not None
         if blind or self.facts.process != "vp":
             return None
         if "_corrected" not in self.__dict__:
@@ -171,6 +171,8 @@ class AuditRecord:
         the correction, and `sample` applies it. Raises InputError for an exact denoiser.
         """
         require(not self.facts.exact, "calibrate", "is not for an exact denoiser")
+        rule = "takes held-out data, and this audit is of the model's own samples (--no-data)"
+        require(not self.facts.no_data, "calibrate", rule)
         scalar = self.facts.process == "vp"
         require(scalar, "calibrate", "is not for a model trained in phase space (process cld)")
         if self.calibration is not None:

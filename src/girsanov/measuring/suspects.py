@@ -43,6 +43,8 @@ def suspected(denoiser: Denoiser, source: Examples, curve: Curve, seed: int) -> 
     named = rows[worst[loss[worst] >= SHARE * loss.sum()]]
     while isinstance(source, Part):
         named, source = source.order[named], source.examples
+    if not isinstance(source, Dataset):  # samples of the model's own are nobody's rows
+        return ()
     return tuple(int(row) for row in lineage_rows(source.lineage)[named])
 
 

@@ -6,13 +6,13 @@ import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from .._checks import InputError, plural, require
+from .._checks import InputError, plural, require, require_number
 from ..ledger.entry import tv_from_kl
 from .bounds import Bound, Facts, TheoremRow, compare_bounds, mutual_information, steps_for
 from .bounds.chen2023_support import delta_for_w2, early_stopping_w2, snr_at
 from .bounds.intrinsic import what_bounds_information
 from .bounds_words import short_number
-from .measured_information import measured_information, measured_sizes
+from .measured_information import least_second_moment, measured_information, measured_sizes
 
 if TYPE_CHECKING:
     from .._typing import Json
@@ -94,13 +94,15 @@ class Asked:
         if "intrinsic" in name:
             what = f"since {what_bounds_information(self.facts, snr_at(bounds[name].stop))}"
         estimated = self.measured is not None and not self.measured.exact
-        if estimated and what.endswith("measured"):
-            what += " (the upper end of an estimate, 95 %)"
+        if estimated:
+            what += " (what was measured stands as the upper end of an estimate, 95 %)"
         error = self.score_error
         score = f"a score of error {error:.3g}" if error else "an exact score"
+        count = bounds[name].steps
+        enough = "1 step is" if count == 1 else f"{short_number(float(count))} steps are"
         return (
             "What theory promises for your data, before any sample is drawn: with "
-            f"{score}, {short_number(float(bounds[name].steps))} steps are enough ({name}), {what}"
+            f"{score}, {enough} enough ({name}), {what}"
         )
 
     def to_json(self) -> Json:
@@ -129,13 +131,23 @@ def facts_beside(
     told: tuple[tuple[float, float], ...] = ()
     variance = None
     if audit is not None:
-        dimension = dimension or audit.curve.dimension
+        own_dimension = audit.curve.dimension
+        dimension = own_dimension if dimension is None else dimension
+        rule = f"must be {own_dimension}, as the audit has it, or left out"
+        require(dimension == own_dimension, "dimension", rule, dimension)
         own, variance = measured_sizes(audit, known.get("radius"))
+        least = least_second_moment(audit)
+        fits = second_moment is None or second_moment >= least
+        rule = f"must be at least {least:.4g}, which the audit measured (95 %), or left out"
+        require(fits, "second_moment", rule, second_moment)
         second_moment = own if second_moment is None else second_moment
         variance = min(variance, second_moment)
         told = measured_information(audit)
     require(dimension is not None, "dimension", "must be given, or an --audit to read it from")
-    require(second_moment is not None, "second-moment", "must be given, or an --audit")
+    if (radius := known.get("radius")) is not None and audit is None:
+        largest = require_number("radius", radius, above=0.0) ** 2
+        second_moment = largest if second_moment is None else min(second_moment, largest)
+    require(second_moment is not None, "second_moment", "must be given, or an --audit or a radius")
     assert dimension is not None
     assert second_moment is not None
     return Facts(dimension, second_moment, variance, information_at=told, **known)
@@ -179,8 +191,8 @@ def promised_beside(audit: Audit, plan: Plan) -> str:
     that the audit measured, (1) of any_law.py and (3) of flow_any_law.py. "" where the plan has
     no price in nats, the model's samples are not those of the data, or no theorem answers.
     """
-    guided, unpriced = audit.facts.guidance != 1.0, plan.distance is not None
-    if unpriced or guided or plan.cannot_tell or audit.untrained() is not None:
+    unpriced = plan.distance is not None or bool(audit.facts.relative_to)
+    if unpriced or plan.cannot_tell or audit.untrained() is not None:
         return ""
     nats = _most(plan)
     try:

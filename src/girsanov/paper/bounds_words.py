@@ -67,9 +67,12 @@ def grids_in_words(rows: Iterable[TheoremRow]) -> str:
 
 def legend(rows: Iterable[TheoremRow]) -> str:
     """Return what the columns of HEADS mean in these rows."""
+    grids = grids_in_words(rows)
+    if not grids:
+        return "no theorem promises this"
     return (
         "T: the time at which the sampler starts, of dX = -X dt + √2 dB (theorem6: of "
-        f"CLD); {grids_in_words(rows)}; stop: the time at which it ends; init, disc., score: "
+        f"CLD); {grids}; stop: the time at which it ends; init, disc., score: "
         "what the start, the steps and the score's error add to the KL, in nats; KL: their sum, "
         "which certifies the total variation"
     )

@@ -46,6 +46,12 @@ def measured_information(audit: Audit) -> tuple[tuple[float, float], ...]:
     return tuple((float(s), float(i)) for s, i in zip(curve.levels, nats, strict=True) if s > 0)
 
 
+def least_second_moment(audit: Audit) -> float:
+    """Return the lower end (95 %) of E|x0|^2 as an audit measured it, standardised."""
+    measured = group_estimate(audit.curve.second_moments, audit.curve.shares)
+    return float(measured.value if audit.curve.exact else measured.interval()[0])
+
+
 def measured_sizes(audit: Audit, radius: float | None = None) -> tuple[float, float]:
     """Return E|x0|^2 and tr Cov(x0) of an audit's data, or more: 95 % upper ends of estimates.
 

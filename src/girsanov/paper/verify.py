@@ -33,6 +33,7 @@ PAPER_NAMES = {
     "corollary3": SUPPORT,
     "corollary4": ("bounded_lipschitz", *SUPPORT),
     "corollary5": SUPPORT,
+    "strasman2024": ("schedules",),
 }
 
 
@@ -71,9 +72,10 @@ def _wanted(names: Sequence[str], available: dict[str, Statement]) -> set[str]:
     wanted: set[str] = set()
     for name in names:
         plain = name.lower().replace(" ", "").replace("-", "_")
-        names_meant = PAPER_NAMES.get(plain, (plain,))
-        rule = f"must be one of {', '.join(available)}, or the paper's ({', '.join(PAPER_NAMES)})"
-        require(all(f in available for f in names_meant), "statement", rule, name)
+        names_meant = PAPER_NAMES.get(plain.replace("_", ""), (plain,))
+        known = all(meant in available for meant in names_meant)
+        rule = f"must be a name of `girsanov verify --list`, or {', '.join(PAPER_NAMES)}"
+        require(known, "statement", rule, name)
         wanted.update(names_meant)
     return wanted
 

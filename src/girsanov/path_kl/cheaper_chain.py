@@ -110,7 +110,8 @@ def planned_chain(
 
     along: their prices there; the others are priced as those of the sampler of `price`.
     """
-    both = _beside_each_other(price, nodes, along)
+    path = np.zeros((len(by_flow), len(price.folds)))  # which takes time, and is not asked for
+    both = _beside_each_other(price, nodes, along, path if by_flow.all() else None)
     chosen = np.broadcast_to(by_flow[:, None], both.path.shape)
     return _chain(price, both, chosen, along)
 
@@ -129,10 +130,13 @@ class _Both(NamedTuple):
     shares: Array
 
 
-def _beside_each_other(price: Prices, nodes: Indices, along: Priced) -> _Both:
+def _beside_each_other(
+    price: Prices, nodes: Indices, along: Priced, path: Array | None = None
+) -> _Both:
     flow = price.audit.flow
     assert flow is not None
-    path, by_flow = np.diff(prefixes(price, nodes)[1], axis=0), along.nats
+    path = np.diff(prefixes(price, nodes)[1], axis=0) if path is None else path
+    by_flow = along.nats
     counts = path.shape[1], by_flow.shape[1]
     groups = min(counts) if min(counts) > 1 else max(counts)
     shares = price.folds if counts[0] == groups else flow.shares

@@ -7,6 +7,7 @@ is added to the price of the plan, whose grid all examples choose.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,6 +19,7 @@ from .._checks import refuse, require
 from .._typing import Array, Indices, Json, Levels
 from ..ledger.entry import kl_from_tv, tv_from_kl
 from ..ledger.score_entry import chain_ledger, score_floor
+from ..montecarlo import Estimate
 from ..path_kl.cheaper_chain import StepChain, group_halves, planned_chain
 from ..path_kl.flow_cells import Priced, ancestral_prices
 from ..path_kl.flow_search import (
@@ -263,22 +265,38 @@ class FlowGrids:
 
     def frontier(self, steps: int | None = None) -> list[Json]:
         """Return what the best grids of other numbers of calls cost above the cheapest."""
-        rows = []
-        for count in self.counts(steps):
-            route = self.route(count)
-            assert route is not None
-            chain = self.grid(route).chain
-            start = float(self._starts[route.places[0]])
-            rows.append((count, start, None if chain is None else chain.total()))
-        values = [start + (0.0 if cost is None else float(cost.value)) for _, start, cost in rows]
+        counts = self.counts(steps)
+        costs = [min(map(self.cost, self._grids(n)), key=lambda cost: cost.value) for n in counts]
+        least = min(float(cost.value) for cost in costs)
         return [
             {
                 "steps": count,
-                "above_best": value - min(values),
-                "standard_error": 0.0 if cost is None else float(cost.se),
+                "above_best": float(cost.value) - least,
+                "standard_error": float(cost.se),
             }
-            for (count, _, cost), value in zip(rows, values, strict=True)
+            for count, cost in zip(counts, costs, strict=True)
         ]
+
+    def _grids(self, steps: int) -> Iterator[FlowGrid]:
+        """Yield the grids of so many calls of which `best` takes one, as all examples choose."""
+        route = self.route(steps)
+        assert route is not None
+        grid, other = self.grid(route), self.without_gaussian
+        yield grid
+        if other is None or not np.isnan(grid.inner.flow_to).any():
+            return
+        yield from self._of_gaussians(steps)
+        route = other.route(steps)
+        if route is not None:
+            yield other.grid(route)
+
+    def cost(self, grid: FlowGrid) -> Estimate:
+        """Return what a grid costs: its start beyond the cheapest, and its steps."""
+        start = float(self.price.choice().start_excess[grid.nodes[0] - 1])
+        if grid.chain is None:
+            return Estimate(start, 0.0)
+        steps = grid.chain.total()
+        return Estimate(start + float(steps.value), float(steps.se))
 
     def score_bound(self, steps: int) -> float:
         """Return the lower bound of the score error of the path, of the best grid's levels."""

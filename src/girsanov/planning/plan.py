@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from ..measuring.record import AuditRecord
 
 OWN = "diffusers"  # the sampler of a plan that leaves the steps to a scheduler of diffusers
-GUIDED = "compared with the guided field, which belongs to no data"
 SAYS_NOTHING = (
     "There is none: KL and TV leave out the {}'s error, and the model knows nothing about this "
     "data."
@@ -175,11 +174,17 @@ class Plan:
         return f"noise levels {self.levels[0] ** -0.5:.3g} to {self.resolution:.3g}"
 
     def __post_init__(self) -> None:
-        """Say of the ledger of a guided model what it is relative to; certify nothing of it."""
-        if self.guidance == 1:
+        """Say of a ledger that is not of data what it is relative to; certify nothing of it.
+
+        Of a model's own samples there is no score error to speak of.
+        """
+        to = self.audit.relative_to
+        if not to:
             return
-        entries = tuple(e if e.note.startswith(GUIDED) else replace(e, note=f"{GUIDED}: {e.note}")
-                     for e in self.ledger)  # fmt: skip
+        known = (e for e in self.ledger if not (self.audit.no_data and e.name == "score"))
+        entries = tuple(
+            e if e.note.startswith(to) else replace(e, note=f"{to}: {e.note}") for e in known
+        )
         object.__setattr__(self, "ledger", entries)
         object.__setattr__(self, "promised", None)
 
@@ -208,7 +213,8 @@ class Plan:
         Raises InputError for an ODE sampler, of which the path KL says nothing.
         """
         rule = f"has none: the path KL says nothing of the {self.sampler} sampler"
-        rule = rule if self.guidance == 1 else "has none: a guided field has no data law"
+        to = self.audit.relative_to
+        rule = f"has none: its nats are {to}" if to else rule
         require(self.promised is not None, "certificate", rule)
         assert self.promised is not None
         return self.promised

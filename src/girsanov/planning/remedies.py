@@ -113,7 +113,8 @@ def _of_sampler(audit: AuditRecord, own: AuditRecord, plan: Plan) -> list[Remedy
     products = sampler_named(plan.sampler).products
     fits = plan.covariance in (None, "scalar", own.curve.main) and not products
     fits &= plan.guidance == 1 and audit.facts.process == "vp"
-    if plan.calibration is None and not own.facts.exact and fits:
+    correctable = not (own.facts.exact or own.facts.no_data)
+    if plan.calibration is None and correctable and fits:
         better = audit.calibrated()
         at_corrected = best_in(better.in_process(plan.process), plan.steps).cost()
         options.append(_saved("calibration", price.estimate(at_best - at_corrected)))

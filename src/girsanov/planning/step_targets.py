@@ -260,13 +260,21 @@ def best_number(
 def best_steps(rows: list[Json], bound: float, gain: Gain) -> int:
     """Return the fewest steps past which the sampler is no longer what limits the model.
 
-    rows: the frontier; bound: a lower bound on the score error in nats. Twice as many steps must
-    not save more than half of that bound, than can be measured, or than the least gain.
+    rows: the frontier; bound: a lower bound on the score error in nats. More steps must not save
+    more than can be measured, nor, for each doubling, than half of that bound and the least gain.
     """
     for row in rows:
-        if _saved_by_twice(rows, row) <= max(_worth(row, bound, gain)):
+        if not any(_pays(row, more, _worth(row, bound, gain)) for more in rows):
             return int(row["steps"])
     raise InputError("audit: has no level to plan on")
+
+
+def _pays(row: Json, more: Json, worth: tuple[float, float, float]) -> bool:
+    """Return whether a number of steps saves more than it is worth beside a smaller one."""
+    half, error, few = worth
+    doublings = max(1.0, math.log2(more["steps"] / row["steps"]))
+    saved = float(row["above_best"] - more["above_best"])
+    return bool(more["steps"] > row["steps"] and saved > max(error, doublings * max(half, few)))
 
 
 def _worth(row: Json, bound: float, gain: Gain) -> tuple[float, float, float]:

@@ -17,6 +17,7 @@ from ..denoise.calibrate import CalibratedDenoiser
 from ..denoise.pipelines.units import in_units_of
 from ..noise import NoiseSource
 from ..sampling.loop import sample_batches
+from ..sampling.observation import Measured, Observation, require_observable, scaled
 from ..sampling.sample import check_model, in_units, units_of
 from .cause import Cause, fine_recipe, rank_features, square_of_mean
 from .ranks import RankShare, shares, uniform_ranks, width_of
@@ -40,6 +41,7 @@ class CoverageKeywords(TypedDict, total=False):
     draws: int
     confidence: float
     cause: bool
+    observed: Observation | None
     seed: int
     batch_size: int | None
     progress: Progress | None
@@ -53,6 +55,7 @@ class CoverageOptions:
     draws: int = DRAWS
     confidence: float = 0.99
     cause: bool = True
+    observed: Observation | None = None
     seed: int = 0
     batch_size: int | None = None
     progress: Progress | None = None
@@ -73,11 +76,13 @@ def coverage(
     """Return whether what a plan draws of x given y can be trusted, and if not, why.
 
     denoiser: a model of x given y; plan: made from its audit; pairs: x and y that it has not seen
-    (`load_data(..., given=)`); rows: at most so many of them, chosen by `seed` (1000); draws: L
-    of each (32); confidence: that draws which can be trusted are called so; cause: whether to
-    draw again on many more steps where they cannot be; progress(done, total) counts network calls
-    times draws. Equations: `posterior/ranks.py`, `scores.py`, `cause.py`. Raises InputError for a
-    model of x alone, and for pairs that the model has seen.
+    (`load_data(..., given=)`); or a model of x alone and x that it has not seen, with
+    observed: how each is measured, by A with noise, which is simulated; rows: at most so many
+    of them, chosen by `seed` (1000); draws: L of each (32); confidence: that draws which can be
+    trusted are called so; cause: whether to draw again on many more steps where they cannot be
+    (of pairs); progress(done, total) counts network calls times draws. Equations:
+    `posterior/ranks.py`, `scores.py`, `cause.py`. Raises InputError for a model of x alone, and
+    for pairs that the model has seen.
     """
     asked = CoverageOptions(**options)
     check_model(denoiser, plan)
@@ -86,22 +91,29 @@ def coverage(
     ranks, nearer, drawn = judge.ranked(denoiser, plan, "coverage")
     counted = shares(ranks, nearer, judge.names, asked.confidence)
     cause = None
-    if asked.cause and not all(share.good for share in counted):
+    if asked.cause and asked.observed is None and not all(share.good for share in counted):
         cause = judge.blamed(ranks)
     central = np.abs(2 * ranks - 1)
     widths = {name: width_of(central[:, k]) for k, name in enumerate(judge.names)}
     return Coverage(
         tuple(counted), width_of(central.mean(axis=1)), widths,
         tuple(scores(judge.truth, drawn)), len(own), asked.draws, plan.steps, asked.confidence,
-        cause, _ledger(plan),
+        cause, _ledger(plan), asked.observed is not None,
     )  # fmt: skip
 
 
 def _held_out(denoiser: Denoiser, pairs: Dataset, asked: CoverageOptions) -> Dataset:
     """Return the pairs that are judged, in the model's units."""
-    rule = "must be of x given y: there is nothing to be given here"
-    require(told_of(denoiser) is not None, "denoiser", rule, "a model of x alone")
     rule = "must be a data set with conditions (load_data(..., given=))"
+    if asked.observed is not None:
+        require_observable(denoiser)
+        require(not denoiser.classes, "denoiser", "must take no labels, which are observed too")
+        rule = "must be a data set (load_data)"
+    else:
+        none = "must be of x given y: there is nothing to be given here"
+        remedy = "Say how x is measured: observed=, or --operator and --noise"
+        told = told_of(denoiser) is not None
+        require(told, "denoiser", none, "a model of x alone", remedy)
     require(isinstance(pairs, Dataset), "pairs", rule, type(pairs).__name__)
     record = getattr(denoiser, "training", {})
     seen = record.get("seen") or [record.get("lineage")]
@@ -125,12 +137,23 @@ class _Judge:
         self.denoiser, self.plan, self.asked = denoiser, plan, asked
         self.own, self.units = own, units_of(denoiser, plan)
         self.x = own.batch(slice(None))
-        y = own.batch_labels(slice(None))
-        assert y is not None
-        self.y = y
         self.truth = self.x.flatten(1).double().numpy()
+        self.y, self.measured = self._given()
         self.table = own.is_table and len(own.raw(slice(0, 1)).dtype.names or ()) <= COORDINATES
         self.names = self._names()
+
+    def _given(self) -> tuple[torch.Tensor | None, Measured | None]:
+        """Return what is given of each truth: its y, or what is simulated to be measured of it."""
+        seen = self.asked.observed
+        if seen is None:
+            y = self.own.batch_labels(slice(None))
+            assert y is not None
+            return y, None
+        each = self.asked.draws + 1
+        a, _ = scaled(seen, self.units)
+        noise = NoiseSource(self.asked.seed, "coverage, measured")
+        xi = noise.normal(0, 0, len(self.truth), len(a))
+        return None, Measured(a, self.truth @ a.T + xi.double().numpy(), each)
 
     def _names(self) -> tuple[str, ...]:
         if self.table:
@@ -139,7 +162,7 @@ class _Judge:
         word = "x" if d <= COORDINATES else "axis "
         return tuple(f"{word}{k}" for k in range(min(d, COORDINATES)))
 
-    def _ranked(self, x: Array, y: torch.Tensor) -> Array:
+    def _ranked(self, x: Array, y: torch.Tensor | None) -> Array:
         """Return what is ranked of x [m, d] in the model's units, [m, c]."""
         if self.table:  # as it comes out, rounded and in its categories: an atom is hit or missed
             rows = in_units(self.units, torch.from_numpy(x), self.denoiser, y)
@@ -154,14 +177,15 @@ class _Judge:
     ) -> tuple[Array, Array, Array]:
         """Return ranks of coordinates [n, c], of distances [n], and the draws [n, L, d]."""
         n, each = self.truth.shape[0], self.asked.draws + 1  # one is the point of TARP
-        y = self.y.repeat_interleave(each, dim=0)
+        y = None if self.y is None else self.y.repeat_interleave(each, dim=0)
         batches = sample_batches(
-            denoiser, plan, n * each, seed=self.asked.seed, label=y,
+            denoiser, plan, n * each, seed=self.asked.seed, label=y, measured=self.measured,
             batch_size=self.asked.batch_size, progress=self.asked.progress,
         )  # fmt: skip
         drawn = torch.cat([b.flatten(1).cpu() for b in batches]).double().numpy()
         every = np.concatenate([self.truth, drawn])
-        seen = self._ranked(every, torch.cat([self.y, y]))
+        told = None if self.y is None or y is None else torch.cat([self.y, y])
+        seen = self._ranked(every, told)
         truth, draws = seen[:n], seen[n:].reshape(n, each, -1)
         v = NoiseSource(self.asked.seed, stream).uniform(0, 0, n * (truth.shape[1] + 1))
         v = v.reshape(n, -1)

@@ -80,9 +80,11 @@ def shares(
         counts.append(("below the median of the draws", name, 0.5, int((u <= 0.5).sum())))
         for a in CENTRAL:
             inside = int((np.abs(2 * u - 1) <= a).sum())
-            counts.append((f"in the central {a:.0%} of the draws", name, a, inside))
+            counts.append((f"in the central {100 * a:.0f} % of the draws", name, a, inside))
     for a in WITHIN:
-        counts.append((f"in the nearest {a:.0%} of the draws", "", a, int((nearer <= a).sum())))
+        counts.append(
+            (f"in the nearest {100 * a:.0f} % of the draws", "", a, int((nearer <= a).sum()))
+        )
     off = (1 - confidence) / len(counts)
     return [RankShare(what, of, a, k / n, *_band(n, a, off)) for what, of, a, k in counts]
 

@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -34,6 +34,7 @@ FLAGS = (
 PLAIN = {"paper": "#fff", "soft": "#d6e6e6", "mid": "#9ac2c2"}
 PAD = 14.0  # pixels around a drawing, for words that reach over its edge
 WAIT = 60  # seconds for one picture
+WANTED = {"png": "--screenshot", "pdf": "--print-to-pdf"}
 
 
 def browser() -> str | None:
@@ -85,48 +86,47 @@ def write_figures(
     for path, text in zip(files, drawn.values(), strict=True):
         write_text(path, text)
     program = browser()
-    todo = [(path, kind) for path in files for kind in ("png", "pdf")] if program else []
+    todo: list[tuple[Path, Sequence[str]]]
+    todo = [(path, ("png", "pdf")) for path in files] if program else []
     if share is not None:
         files.append(place / "share.svg")
         write_text(files[-1], f"{share}\n")
-        todo += [(files[-1], "png")] if program else []
-    for done, (path, kind) in enumerate(todo):
+        todo += [(files[-1], ("png",))] if program else []
+    for done, (path, kinds) in enumerate(todo):
         if progress is not None:
             progress(done, len(todo))
-        files.append(_converted(str(program), path, kind))
+        files += _converted(str(program), path, kinds)
     if progress is not None:
         progress(max(1, len(todo)), max(1, len(todo)))
     return files
 
 
-def _converted(program: str, drawing: Path, kind: str) -> Path:
-    """Draw an SVG file as a PNG of twice its pixels (share.svg: just as many) or as a PDF."""
+def _converted(program: str, drawing: Path, kinds: Sequence[str]) -> list[Path]:
+    """Draw an SVG file as a PNG of twice its pixels (share.svg: just as many) and as a PDF.
+
+    One start of the browser makes all kinds.
+    """
     text = drawing.read_text(encoding="utf-8")
     width, height = re.findall(r'(?:width|height)="([\d.]+)"', text)[:2]
     page = (
         f"<!doctype html><style>@page{{size:{width}px {height}px;margin:0}}"
         f"body{{margin:0}}svg{{display:block}}</style>{text}"
     )
-    out = drawing.with_suffix(f".{kind}")
-    with tempfile.TemporaryDirectory() as folder, replacing(out) as place:
-        source, image = Path(folder) / "page.html", Path(folder) / f"made.{kind}"
+    files = [drawing.with_suffix(f".{kind}") for kind in kinds]
+    with tempfile.TemporaryDirectory() as folder:
+        source, made = Path(folder) / "page.html", {k: Path(folder) / f"made.{k}" for k in kinds}
         source.write_text(page, encoding="utf-8")
         size = f"--window-size={round(float(width))},{round(float(height))}"
-        what = f"--screenshot={image}" if kind == "png" else f"--print-to-pdf={image}"
         scale = f"--force-device-scale-factor={1 if drawing.stem == 'share' else 2}"
-        line = [
-            program,
-            *FLAGS,
-            scale,
-            f"--user-data-dir={folder}/profile",
-            size,
-            what,
-            source.as_uri(),
-        ]
+        wanted = [f"{WANTED[kind]}={image}" for kind, image in made.items()]
+        profile = f"--user-data-dir={folder}/profile"
+        line = [program, *FLAGS, scale, profile, size, *wanted, source.as_uri()]
         try:
             subprocess.run(line, capture_output=True, timeout=WAIT, check=True)
-            place.write_bytes(image.read_bytes())
+            for out, image in zip(files, made.values(), strict=True):
+                with replacing(out) as place:
+                    place.write_bytes(image.read_bytes())
         except (OSError, subprocess.SubprocessError) as cause:
             remedy = "The SVG files are there; PNG and PDF need a Chromium that runs"
-            refuse(str(out), f"could not be drawn by {program} ({cause})", None, remedy)
-    return out
+            refuse(str(files[0]), f"could not be drawn by {program} ({cause})", None, remedy)
+    return files

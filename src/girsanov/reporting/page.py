@@ -51,6 +51,10 @@ if TYPE_CHECKING:
     from .._typing import Json, PathLike, Progress
     from ..comparison.result import Comparison
 
+NO_PAGE = (
+    "must be of held-out data: a page speaks of the model's error, and samples of its own "
+    "(--no-data) do not show it"
+)
 PERCENT = re.compile(r"(\d) %")
 UNPLAIN = re.compile(r"[^A-Za-z0-9]+")  # in names of columns, which may hold anything
 PLANS = 12  # more do not fit one page
@@ -129,6 +133,8 @@ def content(audit: AuditRecord, plans: tuple[Plan, ...], options: PageOptions) -
         require(isinstance(plan, Plan), "plans", "must be plans, one argument each", plan)
     require(len(plans) <= PLANS, "plans", f"must be at most {PLANS}", len(plans))
     require_made_from(plans, (audit, *others))
+    for one in (audit, *others):
+        require(not one.facts.no_data, "audit", NO_PAGE, one.facts.data_name)
     require(not isinstance(commands, str), "commands", "must be a list of commands", commands)
     require_like(data, audit)
     drawn = opened(options.samples, data, (audit, *others), plans)

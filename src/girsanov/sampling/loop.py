@@ -19,6 +19,7 @@ from ..denoise.base import Denoiser, per_call, process_of, require_y, told_of
 from ..denoise.calibrate import CalibratedDenoiser
 from ..noise import Ahead, NoiseSource
 from .cld import follow, require_alike
+from .conjugate import conjugate
 from .options import SAMPLE_BATCH, BatchKeywords, BatchOptions
 from .sampler import Recipe, require_fits
 
@@ -43,13 +44,14 @@ def sample_batches(
     A plan with a calibration corrects the denoiser by it; one with a scheduler is run by
     diffusers. batch_size: by default 1000, fewer if
     the samples are large; it changes nothing; label: one class for all, or one per sample
-    [count]; progress(done, total) counts network calls times samples.
+    [count]; measured: what samples are drawn given (`conjugate.py`), rows of `each` of them from
+    sample 0 on; progress(done, total) counts network calls times samples.
     """
     asked, total = BatchOptions(**options), require_count("count", count)
     size, first = asked.batch_size or per_call(denoiser, SAMPLE_BATCH), asked.first
     labels = _labels(denoiser, asked.label, total)
     scheduler = getattr(plan, "scheduler", None)
-    if scheduler is not None:
+    if scheduler is not None and asked.measured is None:
         # what runs diffusers is loaded for a plan that leaves the steps to it
         from ..denoise.pipelines.own_schedulers import own_batches
 
@@ -57,6 +59,9 @@ def sample_batches(
         yield from own_batches(denoiser, scheduler, rows, size, labels, asked)
         return
     steps = plan if isinstance(plan, Recipe) else plan.recipe()
+    told = None
+    if asked.measured is not None:
+        steps, told = conjugate(plan, asked.measured, labels)
     require_alike(steps.process, process_of(denoiser))
     require_fits(steps, math.prod(denoiser.shape))
     _require_classes(steps, denoiser, labels)
@@ -68,7 +73,9 @@ def sample_batches(
     for begin in range(0, total, size):
         b = min(size, total - begin)
         part = None if labels is None else labels[begin : begin + b]
-        yield _run(denoiser, steps, source, first + begin, b, part, tick)
+        at = first + begin
+        model = denoiser if told is None else told.of(denoiser, asked.seed, at, b)
+        yield _run(model, steps, source, at, b, part, tick)
 
 
 def sample_standardised(

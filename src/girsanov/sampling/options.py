@@ -4,15 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
-from .._checks import require_count
+from .._checks import require, require_count
 from .._processes import ALONE, Processes
 
 if TYPE_CHECKING:
     from .._typing import Progress, Tensor
+    from ..data.standardise import Standardisation
+    from ..denoise.base import Denoiser
+    from .observation import Measured
 
 SAMPLE_BATCH = 1000  # samples a call of a network, unless the user says otherwise
+
+
+class Observed(Protocol):
+    """What samples may be drawn given: an `Observation`, or rows of a table with `Gaps`."""
+
+    @property
+    def many(self) -> bool:
+        """Whether there are rows of it, with samples of each."""
+        ...
+
+    def seen_by(
+        self, denoiser: Denoiser, units: Standardisation | None, each: int, label: Any
+    ) -> Measured:
+        """Return what was measured as a model sees it, for `each` samples of a row."""
+        ...
 
 
 class BatchKeywords(TypedDict, total=False):
@@ -22,6 +40,7 @@ class BatchKeywords(TypedDict, total=False):
     first: int
     batch_size: int | None
     label: int | Tensor | None
+    measured: Measured | None
     progress: Progress | None
 
 
@@ -33,6 +52,7 @@ class BatchOptions:
     first: int = 0
     batch_size: int | None = None
     label: int | Tensor | None = None
+    measured: Measured | None = None
     progress: Progress | None = None
 
     def __post_init__(self) -> None:
@@ -48,6 +68,7 @@ class SampleKeywords(TypedDict, total=False):
     seed: int
     label: int | Tensor | None
     given: Any
+    observed: Observed | None
     batch_size: int | None
     any_model: bool
     as_drawn: bool
@@ -61,10 +82,19 @@ class SampleOptions:
     seed: int = 0
     label: int | Tensor | None = None
     given: Any = None
+    observed: Observed | None = None
     batch_size: int | None = None
     any_model: bool = False
     as_drawn: bool = False
     progress: Progress | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse two ways to say what samples are drawn given."""
+        kind = self.observed is None or hasattr(self.observed, "seen_by")
+        rule = "must be a girsanov.Observation"
+        require(kind, "observed", rule, type(self.observed).__name__)
+        one = self.observed is None or self.given is None
+        require(one, "given", "must be left out: what was observed says what is drawn")
 
 
 class ShardKeywords(SampleKeywords, total=False):

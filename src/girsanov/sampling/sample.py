@@ -38,29 +38,35 @@ def sample(
     which a plan keeps; drawn by a recipe alone they stay as the model sees them, with a warning.
     plan: made from an audit of this very model, which is checked by fingerprint unless
     `any_model`; seed: sample i is the same under one seed for every count and batch size;
-    given: of a model of x given y, the rows of y (an array [R, p], a table, a path, or a data set
-    with conditions), for each of which `count` are drawn: [R, count, ...];
-    label: the class to draw, or one per sample [count], by default as often as each occurred in
-    the training data; as_drawn: leave the numbers of a table where they were drawn, also where no
-    number of the training data was (a count below 0), which by default are brought back to the
-    nearest that can be; progress(done, total) counts network
-    calls times samples. Samples of a law come back as they are, float64 [count, d].
+    observed: what was measured of x (`girsanov.Observation`), which samples are then drawn given:
+    [count, ...], or [R, count, ...] of R rows of measured numbers; the plan must be of
+    analytic-dpm, and its certificate is for samples without the observation; given: of a model of
+    x given y, the rows of y (an array [R, p], a table, a path, or a data set with conditions),
+    for each of which `count` are drawn: [R, count, ...]; label: the class to draw, or one per
+    sample [count], by default as often as each occurred in the training data; as_drawn: leave the
+    numbers of a table where they were drawn, also where no number of the training data was (a
+    count below 0), which by default are brought back to the nearest that can be; progress(done,
+    total) counts network calls times samples. Samples of a law come back as they are, float64
+    [count, d].
     """
     asked = SampleOptions(**options)
     seed = asked.seed
-    require_count("count", count)
+    each = require_count("count", count)
     check_model(denoiser, plan, asked.any_model)
-    label, rows = asked.label, None
-    if asked.given is not None or told_of(denoiser) is not None:
+    label, rows, measured = asked.label, None, None
+    units = units_of(denoiser, plan, asked.as_drawn)
+    if asked.observed is not None:
+        measured = asked.observed.seen_by(denoiser, units, count, label)
+        count = measured.total
+    elif asked.given is not None or told_of(denoiser) is not None:
         rows = given_rows(denoiser, asked.given)
         label, count = rows.repeat_interleave(count, dim=0), count * len(rows)
     elif label is None:
         label = proportional_labels(denoiser, count, seed)
     batches = sample_batches(
         denoiser, plan, count, seed=seed, batch_size=asked.batch_size, label=label,
-        progress=asked.progress,
+        measured=measured, progress=asked.progress,
     )  # fmt: skip
-    units = units_of(denoiser, plan, asked.as_drawn)
     if units is None:
         warnings.warn(STANDARDISED, stacklevel=3)
     drawn, first = [], 0
@@ -69,7 +75,9 @@ def sample(
         drawn.append(in_units(units, x, denoiser, told))
         first += len(x)
     values = np.concatenate(drawn)
-    return values if rows is None else values.reshape(len(rows), -1, *values.shape[1:])
+    if rows is None and not (asked.observed is not None and asked.observed.many):
+        return values
+    return values.reshape(-1, each, *values.shape[1:])
 
 
 def proportional_labels(denoiser: Denoiser, count: int, seed: int) -> torch.Tensor | None:

@@ -127,7 +127,11 @@ def sample_shards(
     seed, label, processes = asked.seed, asked.label, asked.processes
     count = require_count("count", count)
     check_model(denoiser, plan, asked.any_model)
-    if asked.given is not None or (label is None and told_of(denoiser) is not None):
+    measured, units = None, units_of(denoiser, plan, asked.as_drawn)
+    if asked.observed is not None:
+        measured = asked.observed.seen_by(denoiser, units, count, label)
+        count = measured.total
+    elif asked.given is not None or (label is None and told_of(denoiser) is not None):
         y = given_rows(denoiser, asked.given)
         label, count = y.repeat_interleave(count, dim=0), count * len(y)
     elif label is None:
@@ -136,10 +140,11 @@ def sample_shards(
     labels = None if label is None else torch.as_tensor(label)
     if labels is not None and not labels.is_floating_point():
         labels = labels.long().expand(count)
-    units = units_of(denoiser, plan, asked.as_drawn)
+    told = None if measured is None else measured.fingerprint
     with processes.together():
         if processes.rank == 0:
             identity = _identity(denoiser, plan, seed, labels, shards, units)
+            identity |= {} if told is None else {"observed": told}
             claim(shards.folder, identity, OURS, force=asked.force)
             sign(shards.folder, identity)
     missing = shards.missing()
@@ -154,7 +159,7 @@ def sample_shards(
             part = None if labels is None else labels[first : first + rows]
             batches = sample_batches(
                 denoiser, plan, rows, seed=seed, first=first, batch_size=asked.batch_size,
-                label=part, progress=_among(asked.progress, done, rows, total),
+                label=part, measured=measured, progress=_among(asked.progress, done, rows, total),
             )  # fmt: skip
             x = torch.cat(list(batches))
             _write(shards.path(k), in_units(units, x, denoiser, part))

@@ -17,14 +17,14 @@ from .more_requests import CheckpointsRequest as CheckpointsRequest
 from .more_requests import CheckRequest as CheckRequest
 from .more_requests import CoverageRequest as CoverageRequest
 from .more_requests import DemoRequest as DemoRequest
+from .more_requests import ExportRequest as ExportRequest
 from .more_requests import LikelihoodRequest as LikelihoodRequest
+from .more_requests import SampleRequest as SampleRequest
 from .requests import AuditRequest as AuditRequest
 from .requests import CompareRequest as CompareRequest
-from .requests import ExportRequest as ExportRequest
 from .requests import FitRequest as FitRequest
 from .requests import PlanRequest as PlanRequest
 from .requests import ReportRequest as ReportRequest
-from .requests import SampleRequest as SampleRequest
 
 if TYPE_CHECKING:
     from .advise_training import advise as advise

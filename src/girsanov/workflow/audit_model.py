@@ -89,6 +89,8 @@ def _measured(
     """Return the audit; cache: the folder that keeps the latents and captions of pictures."""
     device = request.device or among.device
     denoiser = load_model(request.model, device=device)
+    if request.no_data:
+        return _of_own_samples(request, denoiser, keep, among, progress)
     refuse_drawn(str(request.data), denoiser.fingerprint)
     denoiser = guided(denoiser, request.guidance)
     denoiser, data, train = _data(request, denoiser, cache)
@@ -124,6 +126,20 @@ def _measured(
     return measured if lost is None else measured.with_facts(vae=lost)
 
 
+def _of_own_samples(
+    request: AuditRequest, denoiser: Denoiser, keep: Path, among: Processes,
+    progress: Progress | None,
+) -> Audit:  # fmt: skip
+    """Return the audit of a model without held-out data."""
+    denoiser = in_precision(denoiser, request.precision, compiled=request.compile)
+    return measure(
+        denoiser, no_data=True, levels=request.levels or DEFAULT_LEVELS, draws=request.draws,
+        examples=request.examples, trajectories=request.trajectories, flow=request.flow,
+        seed=request.seed, batch_size=request.batch_size, keep=keep, processes=among,
+        progress=progress,
+    )  # fmt: skip
+
+
 def _flow_calls(request: AuditRequest) -> float | None:
     """Return how many calls a level and example follow the flow, None for the usual number."""
     if request.quick:
@@ -139,6 +155,7 @@ def _data(
     request: AuditRequest, denoiser: Denoiser, cache: Path
 ) -> tuple[Denoiser, Dataset | Law, Dataset | None]:
     """Return the model with the texts of the data, the held-out data, and training data if any."""
+    assert request.data is not None
     labels, drop, order = request.labels, request.drop, request.class_order or "number"
     written = AsWritten(decimal=request.decimal, dates=request.dates)
     y = given_of(request.given)

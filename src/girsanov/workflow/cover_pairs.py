@@ -10,6 +10,7 @@ from ..data.table.selected_columns import AsWritten
 from ..denoise.load import load_model
 from ..planning.plan_file import load_plan
 from ..posterior.judge import coverage as cover
+from .observed import measurement
 from .shared.data_sources import given_of, held_out_and_train, read_source
 
 if TYPE_CHECKING:
@@ -33,8 +34,11 @@ def coverage(request: CoverageRequest, *, progress: Progress | None = None) -> C
     require(isinstance(data, Dataset), str(request.data), rule)
     assert isinstance(data, Dataset)
     pairs, _ = held_out_and_train(denoiser, data, request.data)
+    observed = None
+    if request.operator is not None:
+        observed = measurement(request.operator, request.noise)
     return cover(
         denoiser, plan, pairs, rows=request.rows, draws=request.draws, cause=request.cause,
-        confidence=request.confidence, seed=request.seed, batch_size=request.batch_size,
-        progress=progress,
+        observed=observed, confidence=request.confidence, seed=request.seed,
+        batch_size=request.batch_size, progress=progress,
     )  # fmt: skip

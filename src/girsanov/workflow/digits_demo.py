@@ -18,13 +18,12 @@ from .._choices import NETWORK_CHOICES
 from .._files import read_format, write_json
 from ..data import load_data
 from . import audit, fit, plan, report, sample
-from .more_requests import DemoRequest
+from .more_requests import DemoRequest, SampleRequest
 from .requests import (
     AuditRequest,
     FitRequest,
     PlanRequest,
     ReportRequest,
-    SampleRequest,
 )
 from .shared.destinations import require_place
 

@@ -23,11 +23,15 @@ from ..denoise.arithmetic import in_precision
 from ..denoise.base import told_of
 from ..denoise.load import load_model
 from ..planning.plan_file import load_plan
+from ..sampling.conjugate import UNCERTIFIED
+from ..sampling.gaps import Gaps
 from ..sampling.given import given_rows
+from ..sampling.observation import Observation
 from ..sampling.options import SAMPLE_BATCH
 from ..sampling.sample import check_model, proportional_labels, units_of
 from ..sampling.sample import sample as draw
 from ..sampling.shards import SHARD_SUFFIX, Shards, plan_fingerprint, sample_shards
+from .observed import observed_of
 from .shared.data_sources import unread
 from .shared.destinations import parts_path, require_place
 from .shared.pipelines import guided, prompted
@@ -37,7 +41,7 @@ if TYPE_CHECKING:
     from ..data.standardise import Standardisation
     from ..denoise.base import Denoiser
     from ..planning.plan import Plan
-    from .requests import SampleRequest
+    from .more_requests import SampleRequest
 
 ROW = "row"  # what the number of the row of y is called beside a sample
 SHARDED_ABOVE = 2 * SAMPLE_BATCH  # samples; fewer are drawn in one go
@@ -49,7 +53,7 @@ class SampleResult:
 
     seed: they were drawn with; tally: how many of each label; bounded: the columns whose numbers
     were kept within what the model has seen; commands: those that led to them; rows: of y that
-    they were drawn given, 0 of a model of x alone.
+    they were drawn given, 0 where there are none; given: which option names these.
     """
 
     values: np.ndarray
@@ -59,6 +63,7 @@ class SampleResult:
     bounded: tuple[str, ...]
     commands: list[str]
     rows: int = 0
+    given: str = "--given"
 
     def to_json(self) -> Json:
         """Return what was drawn, without the samples themselves."""
@@ -89,40 +94,61 @@ def sample(
     denoiser = _as_planned(request, denoiser, plan)
     units = _units(request, denoiser, plan)
     names = tuple(getattr(denoiser, "label_names", ()))
-    y = _rows_given(request, denoiser, say)
-    reading = reading_of(denoiser)
-    if y is None:
+    known = observed_of(request, denoiser, say)
+    y = None if known is not None else _rows_given(request, denoiser, say)
+    reading, rows_of_y = reading_of(denoiser), 0 if y is None else len(y)
+    if known is not None and known.many:
+        rows_of_y = len(known)
+    if y is None and not rows_of_y:
         codes = _codes(request, denoiser, names)
         alike = request.label is not None and not _column_of_labels(request, units, reading)
         written = None if alike else codes
     else:  # samples are told apart by the number of their row, where a file has room for it
         codes, reading = None, {**reading, "labels": ROW}
         file_format = data_format_of(request.out)
-        rows = np.repeat(np.arange(len(y)), request.count)
+        rows = np.repeat(np.arange(rows_of_y), request.count)
         written = rows if file_format is None or file_format.labels else None
     check_destination(request.out, units, force=request.force, labelled=written is not None)
     write = partial(write_samples, standardisation=units, labels=written, label_names=names,
                     force=request.force, reading=reading)  # fmt: skip
     told = codes if y is None else y.repeat_interleave(request.count, dim=0)
-    values = _drawn(request, denoiser, plan, told, write, progress, say)
+    drawing = Drawing(request, denoiser, plan, write, progress, say)
+    values = _drawn(drawing, told) if known is None else _drawn_given(drawing, known)
     if values is None:
         return None
+    if known is not None and say is not None:
+        say(UNCERTIFIED)
     command = request.command()
     origin: Json = {
         "command": command, "count": request.count, "seed": request.seed, "label": request.label,
         "drawn_by": bare, "model": denoiser.fingerprint, "plan": plan_fingerprint(plan),
         "left_out": unread(denoiser), "reading": reading,
-        **({} if y is None else {"given": str(request.given), "rows": len(y)}),
+        **({} if y is None else {"given": str(request.given)}), **_known(request),
+        **({"rows": rows_of_y} if rows_of_y else {}),
         "label_column": None if written is None else label_column(request.out, values, reading),
     }  # fmt: skip
     write_origin(request.out, origin)
     counts = () if codes is None else np.bincount(codes, minlength=len(names)).tolist()
     tally = dict(zip(names, counts, strict=False))  # of no labels there are no counts
     commands = [*plan.audit.commands, command]
-    rows_of_y = 0 if y is None else len(y)
     return SampleResult(
-        values, request.out, request.seed, tally, units.bounded, commands, rows_of_y
+        values,
+        request.out,
+        request.seed,
+        tally,
+        units.bounded,
+        commands,
+        rows_of_y,
+        "--fill" if request.fill is not None else "--given" if y is not None else "--measured",
     )
+
+
+def _known(request: SampleRequest) -> Json:
+    """Return what samples were drawn given, as it was asked for."""
+    names = ("operator", "measured", "noise", "fix", "fill")
+    asked = {name: getattr(request, name) for name in names}
+    return {k: v if isinstance(v, float) else list(v) if isinstance(v, tuple) else str(v)
+            for k, v in asked.items() if v}  # fmt: skip
 
 
 def _column_of_labels(request: SampleRequest, units: Standardisation, reading: Json) -> bool:
@@ -151,40 +177,76 @@ def _units(request: SampleRequest, denoiser: Denoiser, plan: Plan) -> Standardis
     return units
 
 
-def _drawn(
-    request: SampleRequest,
-    denoiser: Denoiser,
-    plan: Plan,
-    told: np.ndarray | torch.Tensor | None,
-    write: Callable[..., None],
-    progress: Progress | None,
-    say: Callable[[str], None] | None,
-) -> np.ndarray | None:
+@dataclass(frozen=True)
+class Drawing:
+    """What all ways of drawing need: the request, the model, the plan, and where samples go."""
+
+    request: SampleRequest
+    denoiser: Denoiser
+    plan: Plan
+    write: Callable[..., None]
+    progress: Progress | None
+    say: Callable[[str], None] | None
+
+    def options(self) -> dict[str, Any]:
+        """Return the options of `girsanov.sample` that a request names."""
+        asked = self.request
+        return {
+            "seed": asked.seed, "batch_size": asked.batch_size, "any_model": asked.any_model,
+            "as_drawn": asked.as_drawn, "progress": self.progress,
+        }  # fmt: skip
+
+    def sharded(self, count: int, **options: Any) -> np.ndarray | None:
+        """Return samples drawn in shards, which are written; None in all processes but one."""
+        among, parts = processes(), parts_path(self.request.out)
+
+        def resumed(drawn: int) -> None:
+            if self.say is not None:
+                self.say(f"{parts} keeps {drawn} of these samples from a run that was stopped; "
+                         "going on with them")  # fmt: skip
+
+        shards = sample_shards(self.denoiser, self.plan, count, parts, force=self.request.force,
+                               processes=among, resumed=resumed, **options)  # fmt: skip
+        return None if among.rank else _merged(shards, self.request.out, self.write)
+
+
+def _drawn(drawing: Drawing, told: np.ndarray | torch.Tensor | None) -> np.ndarray | None:
     """Return the samples, which were written; None in all processes but the first.
 
     told: a class, or y, of each.
     """
-    among, count = processes(), request.count if told is None else len(told)
-    options: dict[str, Any] = {
-        "seed": request.seed, "batch_size": request.batch_size, "any_model": request.any_model,
-        "as_drawn": request.as_drawn, "progress": progress,
-        "label": None if told is None else torch.as_tensor(told),
-    }  # fmt: skip
+    count = drawing.request.count if told is None else len(told)
+    options = drawing.options()
+    options["label"] = None if told is None else torch.as_tensor(told)
     given_y = isinstance(told, torch.Tensor)
-    if not given_y and count <= SHARDED_ABOVE and among.count == 1:
-        values = draw(denoiser, plan, count, **options)
-        write(values, path=request.out)
+    if not given_y and count <= SHARDED_ABOVE and processes().count == 1:
+        values = draw(drawing.denoiser, drawing.plan, count, **options)
+        drawing.write(values, path=drawing.request.out)
         return values
-    parts = parts_path(request.out)
+    return drawing.sharded(count, **options)
 
-    def resumed(drawn: int) -> None:
-        if say is not None:
-            say(f"{parts} keeps {drawn} of these samples from a run that was stopped; "
-                "going on with them")  # fmt: skip
 
-    shards = sample_shards(denoiser, plan, count, parts, force=request.force, processes=among,
-                           resumed=resumed, **options)  # fmt: skip
-    return None if among.rank else _merged(shards, request.out, write)
+def _drawn_given(drawing: Drawing, known: Observation | Gaps) -> np.ndarray | None:
+    """Return samples given what is known of them, row after row, which were written.
+
+    None in all processes but the first. Rows of a table are drawn in one go.
+    """
+    request, names = drawing.request, tuple(getattr(drawing.denoiser, "label_names", ()))
+    label = None if request.label is None else names.index(request.label)
+    options = {**drawing.options(), "label": label, "observed": known}
+    total, among = request.count * (len(known) if known.many else 1), processes()
+    if isinstance(known, Gaps):
+        if among.rank:
+            return None
+        values = known.restored(draw(drawing.denoiser, drawing.plan, request.count, **options))
+    elif total > SHARDED_ABOVE or among.count > 1:
+        return drawing.sharded(request.count, **options)
+    else:
+        values = draw(drawing.denoiser, drawing.plan, request.count, **options)
+    if known.many:
+        values = values.reshape(-1, *values.shape[2:])
+    drawing.write(values, path=request.out)
+    return values
 
 
 def _merged(shards: Shards, out: str, write: Callable[..., None]) -> np.ndarray:

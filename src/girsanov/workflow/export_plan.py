@@ -10,7 +10,7 @@ from .shared.destinations import require_place
 
 if TYPE_CHECKING:
     from .._typing import Json
-    from .requests import ExportRequest
+    from .more_requests import ExportRequest
 
 
 def export(request: ExportRequest) -> Json:

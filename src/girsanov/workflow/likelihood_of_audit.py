@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .._checks import require
 from ..audited import load_audit
+from ..likelihood.likelihood import INSTEAD, unpriced
 from ..planning.plan_file import load_plan
 from .more_requests import LikelihoodRequest
 
@@ -34,5 +37,16 @@ def likelihood(request: LikelihoodRequest) -> LikelihoodResult:
     `Audit.likelihood`.
     """
     audit, plan = Path(request.audit), None if request.plan is None else Path(request.plan)
-    of = load_audit(audit).likelihood(None if plan is None else load_plan(plan))
-    return LikelihoodResult(audit, plan, of)
+    measured, planned = load_audit(audit), None if plan is None else load_plan(plan)
+    if plan is not None and planned is not None:
+        why = unpriced(planned)
+        remedy = f"A plan of as many calls has one: {_instead(audit, plan, planned.steps)}"
+        require(not why, str(plan), why, None, remedy)
+    return LikelihoodResult(audit, plan, measured.likelihood(planned))
+
+
+def _instead(audit: Path, plan: Path, steps: int) -> str:
+    """Return the line that makes a plan which has a likelihood, beside one that has none."""
+    out = plan.with_name(f"{plan.stem}-{INSTEAD}.json")
+    words = ["girsanov", "plan", str(audit), "--steps", str(steps), "--sampler", INSTEAD]
+    return shlex.join([*words, "--out", str(out)])

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from ..audited import Audit, load_audit
+from ..planning.given_grid import GridKeywords, evaluate_grid
 from ..planning.make_plan import make_plan
 from ..planning.options import PlanKeywords
 from ..reporting.words.advice import spoken
@@ -79,9 +80,12 @@ def plan(request: PlanRequest, *, progress: Progress | None = None) -> PlanResul
 
 
 def _planned(request: PlanRequest, audit: Audit) -> Plan:
-    asked = {name: getattr(request, name, None) for name in PlanKeywords.__annotations__}
+    options = PlanKeywords if request.grid is None else GridKeywords
+    asked = {name: getattr(request, name, None) for name in options.__annotations__}
     asked["denoiser"] = _audited_model(request, audit)
     given = {name: value for name, value in asked.items() if value not in (None, ())}
+    if request.grid is not None:
+        return evaluate_grid(audit, request.grid, **cast(GridKeywords, given))
     return make_plan(audit, **cast(PlanKeywords, given))
 
 

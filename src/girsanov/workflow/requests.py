@@ -17,6 +17,11 @@ from .._typing import PathLike
 
 OF_BY = ("data", "given", "candidates", "calls", "labels", "drop", "class_order", "decimal",
          "dates")  # fmt: skip
+# options of an audit that mean nothing without held-out data
+OF_DATA = ("data", "train_data", "given", "labels", "class_order", "drop", "decimal", "dates",
+           "calls", "half_width", "quick", "guidance", "reference", "precision")  # fmt: skip
+# options of a search for levels, which a grid with a name needs none of
+SEARCHES = ("by", "kl", "tv", "distance", "among", "keep", "widest", "w2", "weight")
 NOT_TOLD = ("force", "resume")  # what changes nothing of a result is no part of its command
 
 
@@ -97,7 +102,8 @@ class AuditRequest(Request):
 
     model: a model folder, a diffusers pipeline (a folder, or hub:owner/name), a law's .json, or
     FILE.py:function, code that is run and returns a denoiser; data: what `load_data` takes, or a
-    law's .json; out: the audit's .json; train_data: training data, to measure memorisation;
+    law's .json; no_data: in place of data, fine samples of the model itself; out: the audit's
+    .json; train_data: training data, to measure memorisation;
     given: a file of y, of
     a model of x given y that learnt it from one (columns are known by name); labels, drop: columns
     of the classes, and to leave out; decimal, dates: as in `FitRequest`;
@@ -115,7 +121,8 @@ class AuditRequest(Request):
 
     model: PathLike
     _: KW_ONLY
-    data: PathLike
+    data: PathLike | None = None
+    no_data: bool = False
     out: PathLike = Path("audit.json")
     train_data: PathLike | None = None
     given: Sequence[str] = ()
@@ -143,8 +150,14 @@ class AuditRequest(Request):
     force: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse two ways at once to say how much is to be measured."""
+        """Refuse two ways at once to say how much is to be measured, and on what."""
         super().__post_init__()
+        for name in OF_DATA if self.no_data else ():
+            value, usual = getattr(self, name), type(self).__dataclass_fields__[name].default
+            option = f"--{name.replace('_', '-')}"
+            require(value == usual, option, "cannot be given with --no-data", value)
+        rule = "must be given. If there are no held-out data, --no-data plans without"
+        require(self.no_data or self.data is not None, "--data", rule)
         if self.levels is not None:
             require_count("--levels", self.levels)
         width, asked = self.half_width, {"examples": self.examples, "draws": self.draws}
@@ -167,7 +180,8 @@ class PlanRequest(Request):
     """The grid to be found in an audit; with `by`, samplers and grids compete by their samples.
 
     audit: its .json; out: the plan's .json; steps, kl, tv, distance, sampler, process, covariance,
-    start, last, resolution, w2, among, keep, widest, weight, calibrate: as in `make_plan`; model:
+    start, last, resolution, w2, among, keep, widest, weight, calibrate: as in `make_plan`; grid:
+    the name of one that others use, to be priced in place of one planned (`evaluate_grid`); model:
     the audited one, to match the noise to the data's spread, to measure a ODE sampler's distance,
     or to draw with `by`; by: let samples decide, by ``sliced-w2``, ``gaussian-w2``, ``mmd`` or
     ``frechet``; the rest belongs to it: data, given, labels, class_order, drop, decimal, dates:
@@ -183,6 +197,7 @@ class PlanRequest(Request):
     kl: float | None = None
     tv: float | None = None
     distance: float | None = None
+    grid: str | None = None
     sampler: str | None = None
     process: str | None = None
     covariance: str | None = None
@@ -213,6 +228,13 @@ class PlanRequest(Request):
         """Refuse what means nothing with `by`, and what means nothing without it."""
         super().__post_init__()
         require_count("--seed", self.seed, at_least=0)
+        if self.grid is not None:
+            rule = "must be given with --grid, which has so many levels"
+            require(self.steps is not None, "--steps", rule, self.steps)
+            for name in SEARCHES:
+                value = getattr(self, name)
+                rule = "cannot be given with --grid, whose levels are known"
+                require(value in (None, ()), f"--{name}", rule, value)
         if self.by is None:
             for name in OF_BY:
                 value = getattr(self, name)
@@ -230,35 +252,6 @@ class PlanRequest(Request):
         for name in ("among", "keep", "widest", "w2", "weight"):
             value = getattr(self, name)
             require(value in (None, ()), f"--{name}", "cannot be given with --by", value)
-
-
-@dataclass(frozen=True)
-class SampleRequest(Request):
-    """Samples to be drawn with a plan, in the data's own units and types.
-
-    model: as in `AuditRequest`; plan: its .json; count: how many, of each row of `given`; given: a
-    file with rows of y, of a model of x given y, whose numbers stand beside the samples; out:
-    .npy, .npz, .csv, .parquet or FOLDER/ of images; seed: of all randomness; batch_size: samples a
-    network call; device, precision, compile: as in `AuditRequest`; label: the one class to draw,
-    or the prompt; any_model: use a plan of another model; as_drawn: leave a table's numbers beyond
-    those seen; force: replace out.
-    """
-
-    model: PathLike
-    _: KW_ONLY
-    plan: PathLike
-    count: int
-    out: str
-    given: PathLike | None = None
-    seed: int = 0
-    batch_size: int | None = None
-    device: str | None = None
-    precision: str = "float32"
-    compile: bool = False
-    label: str | None = None
-    any_model: bool = False
-    as_drawn: bool = False
-    force: bool = False
 
 
 @dataclass(frozen=True)
@@ -321,22 +314,3 @@ class ReportRequest(Request):
         """Refuse a page of nothing."""
         super().__post_init__()
         require(bool(self.audit), "audit", "must name at least one audit")
-
-
-@dataclass(frozen=True)
-class ExportRequest(Request):
-    """A plan to be put back into diffusers.
-
-    plan: its .json; pipeline: the pipeline's folder; out: a new folder, or a .json file for a
-    list; to: ``diffusers``, ``timesteps``, ``sigmas`` or ``eta``; audit: the plan's, where it does
-    not lie beside the plan; any_model: use a plan of another model; force: replace out.
-    """
-
-    plan: PathLike
-    _: KW_ONLY
-    pipeline: PathLike
-    out: PathLike
-    to: str = "diffusers"
-    audit: PathLike | None = None
-    any_model: bool = False
-    force: bool = False

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ..._checks import refuse, require
 from ..arrays import SideBySide, array_rows
+from ..rows import LABEL_READING
 from ..table.missing_values import GapColumn
 from ..table.selected_columns import leave_out
 from ..table.table_units import ColumnUnits, TableStandardisation
@@ -50,7 +51,8 @@ class Loaded(NamedTuple):
 class Samples(NamedTuple):
     """Samples [n, ...] in the user's units, with the map to these and the label of each [n].
 
-    label, array: what the data called its labels and its rows, None where it does not say.
+    label, array: what the data called its labels and its rows, after: the column that its labels
+    stood before, None where it does not say.
     """
 
     rows: NDArray[Any]
@@ -58,6 +60,7 @@ class Samples(NamedTuple):
     labels: NDArray[Any] | None = None
     label: str | None = None
     array: str | None = None
+    after: str | None = None
 
 
 class DataFormat(ABC):
@@ -130,7 +133,10 @@ def from_columns(columns: Columns, wanted: Wanted, what: str) -> Loaded:
     if columns.get(labels) is None:
         refuse("labels", f"must be a column of {what} ({', '.join(columns)})", labels)
     rest = {name: values for name, values in columns.items() if name != labels}
-    return Loaded(rows_of(rest, what), columns[labels], reading={"labels": labels})
+    read = [name for name, values in columns.items() if values is not None]
+    place = read.index(labels)
+    reading = dict(zip(LABEL_READING, read[place : place + 2], strict=False))
+    return Loaded(rows_of(rest, what), columns[labels], reading=reading)
 
 
 def _series_rows(columns: Columns, what: str) -> RowSource:
@@ -156,6 +162,7 @@ def refuse_columns(wanted: Wanted) -> None:
 def sample_columns(samples: Samples) -> dict[str, NDArray[Any]]:
     """Return a column [n] for each of a table or of vectors (x0, x1, ...), and one for labels.
 
+    Labels stand where they stood in the data, or else last.
     What is missing is masked, in the type of the values that are there.
     """
     rows, units = samples.rows, samples.units
@@ -165,9 +172,13 @@ def sample_columns(samples: Samples) -> dict[str, NDArray[Any]]:
         flat = rows.reshape(len(rows), -1)
         names = getattr(units, "names", ()) or [f"x{k}" for k in range(flat.shape[1])]
         columns = dict(zip(names, flat.T, strict=True))
-    if samples.labels is not None:
-        columns[free_label(list(columns), samples.label)] = samples.labels
-    return columns
+    if samples.labels is None:
+        return columns
+    names = list(columns)
+    place = names.index(samples.after) if samples.after in columns else len(names)
+    names.insert(place, free_label(names, samples.label))
+    columns[names[place]] = samples.labels
+    return {name: columns[name] for name in names}
 
 
 def _with_gaps_masked(values: NDArray[Any], column: ColumnUnits) -> NDArray[Any]:

@@ -76,6 +76,11 @@ class GapColumn:
     def _scale(self) -> float:
         return math.sqrt(self.share * (1 - self.share))
 
+    @property
+    def there(self) -> float:
+        """Equation (1) of a value that is not missing."""
+        return -self.share / (self._scale or 1.0)
+
     def encode(self, values: NDArray[Any]) -> NDArray[np.float32]:
         """Return values [b] and equation (1), [b, 2]."""
         if values.dtype.kind == "U" and not (values != "").any():  # of a file without any value

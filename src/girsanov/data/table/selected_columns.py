@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from ..._checks import refuse, require, require_choice
 from ..layouts import ROW_KINDS
+from ..rows import LABEL_READING
 from .values import Values
 
 if TYPE_CHECKING:
@@ -20,7 +21,12 @@ Columns = dict[str, Values | None]  # the columns of a table by name; None: left
 DAY_ORDERS = ("day-first", "month-first")
 CELL_CHOICES = {"decimal": (".", ","), "dates": DAY_ORDERS}  # which the cells of a column tell
 CHOICES = {**CELL_CHOICES, "rows": ROW_KINDS}
-READING = ("labels", "array", "given", *CHOICES)  # what a model remembers of how its data was read
+READING = (
+    *LABEL_READING,
+    "array",
+    "given",
+    *CHOICES,
+)  # what a model remembers of how its data was read
 
 
 class WrittenKeywords(TypedDict, total=False):

@@ -181,17 +181,18 @@ def theorem2(
 
 def theorem2_on_grid(facts: Facts, times: Array, score_errors: Array | float = 0.0) -> Bound:
     """Return Theorem 2 on any times t_0 < ... < t_N, equation (3); score_errors: eps_j or one."""
-    t = require_times(times)
+    t, d = require_times(times), facts.dimension
     value = grid_discretisation(facts, t)
     eps = require_errors(score_errors, len(t) - 1)
-    information = np.array([facts.fisher(float(x)) for x in t[1:]]) if eps.any() else 0.0
+    first, since = facts.fisher(float(t[0])), t[1:] - t[0]
+    information = d / (np.exp(-2 * since) * (d / first) - np.expm1(-2 * since))  # (4) from t_0
     return Bound(
         "Theorem 2 on a grid, (2.3)",
         "DDPM, score frozen, any steps",
         len(t) - 1,
         facts.start(float(t[-1])),
         value,
-        score_term(np.diff(t), eps, np.asarray(information)),
+        score_term(np.diff(t), eps, information),
         float(t[-1]),
         float(t[0]),
         early_stopping_w2(facts, float(t[0])),

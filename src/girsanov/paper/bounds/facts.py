@@ -135,14 +135,14 @@ class Facts:
 
     def second_moment_at(self, time: float) -> float:
         """Return E|X_t|^2 (1)."""
-        r, d = math.exp(-2 * require_time("time", time)), self.dimension
-        return r * (self.second_moment - d) + d
+        t = require_time("time", time)
+        return math.exp(-2 * t) * self.second_moment - math.expm1(-2 * t) * self.dimension
 
     def spread_at(self, time: Array | float) -> Array:
         """Return an upper bound on tr Cov(X_t), (1)."""
         d, t = self.dimension, as_floats("time", time)
         require(bool((t >= 0).all()), "time", "must be >= 0", time)
-        return np.asarray(d + np.exp(-2 * t) * (self.spread - d))
+        return np.asarray(np.exp(-2 * t) * self.spread - np.expm1(-2 * t) * d)
 
     def noised(self, time: float) -> Facts:
         """Return what is known of q_t, the data noised for a time t: (1), (2), (5), (6)."""

@@ -67,12 +67,14 @@ def what_bounds_information(facts: Facts, snr: float) -> str:
     """Return in words which of (3) to (5) is the least at an SNR."""
     best = mutual_information(facts, snr) * (1 + 1e-12)
     if facts.points is not None and math.log(facts.points) <= best:
-        return f"the data are {facts.points:,} points"
+        return (
+            f"the data are {facts.points:,} points" if facts.points > 1 else "they are one point"
+        )
     for r, n in facts.coverings:
         if math.log(n) + _blurred(facts.dimension, snr * r * r) <= best:
             return f"{n:.3g} balls of radius {r:.3g} hold the data"
     if _blurred(facts.dimension, snr * facts.spread) <= best:
-        return "of the data only the variance is known"
+        return "the variance of the data bounds best what a state tells of them"
     nats = mutual_information(facts, snr)
     return f"a state at the last level tells at most {nats:.3g} nats of the data, as measured"
 

@@ -43,13 +43,13 @@ if TYPE_CHECKING:
     from ..._typing import Array
     from .facts import Facts
 
-GROWTH = 200.0  # of a linear beta from its start to its end: 0.1 to 20, as is usual
+USUAL_GROWTH = 200.0  # of a linear beta from its start to its end: 0.1 to 20, as is usual
 MOST_SUMMED = 2**21  # steps up to which (2) is summed
 UNKNOWN = "must say more of the data (lipschitz or radius), or stop must be > 0"
 
 
 def linear_schedule_times(
-    steps: int, *, time: float, stop: float = 0.0, growth: float = GROWTH
+    steps: int, *, time: float, stop: float = 0.0, growth: float = USUAL_GROWTH
 ) -> Array:
     """Return N + 1 Ornstein-Uhlenbeck times from `stop` to `time`, equal steps of a linear beta.
 
@@ -67,7 +67,9 @@ def linear_schedule_times(
     return require_times(times)
 
 
-def longest_linear_step(steps: int, *, time: float, stop: float, growth: float = GROWTH) -> float:
+def longest_linear_step(
+    steps: int, *, time: float, stop: float, growth: float = USUAL_GROWTH
+) -> float:
     """Return the last and longest step of `linear_schedule_times`, for any number of steps."""
     bend = (growth - 1) / 2
     h = (1 - _begin(time, stop, bend)) / steps

@@ -25,4 +25,5 @@ MODULES = (
     "coverage",
     "order",
     "flow",
+    "schedules",
 )

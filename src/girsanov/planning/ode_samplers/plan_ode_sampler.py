@@ -204,25 +204,24 @@ def _choice(
 def _trajectories(audit: AuditRecord) -> Trajectories:
     paths = audit.trajectories
     if paths is None:
-        refuse(
-            "sampler",
-            "is planned on the teacher's trajectories, which this audit has none of",
-            None,
-            "Audit with --trajectories 256",
-        )
+        rule = "is planned on the teacher's trajectories, which this audit has none of"
+        refuse("sampler", rule, None, "Audit with --trajectories 256")
     rule = f"must be at least {LEAST_TRAJECTORIES}, half to plan on and half to judge by"
     require(len(paths) >= LEAST_TRAJECTORIES, "trajectories", rule, len(paths), "Audit with more")
     return paths
 
 
 def ode_sampler_on_grid(
-    audit: AuditRecord, sampler: str, levels: Levels, *, last: str = "denoise"
-) -> Plan:
+    audit: AuditRecord, sampler: str, levels: Levels, *, last: str = "denoise",
+    denoiser: Denoiser | None = None,
+) -> Plan:  # fmt: skip
     """Return an ODE sampler's plan on given `levels`, each moved to the nearest measured one."""
     grid = require_levels("levels", levels)
-    choice = _choice(audit, ode_named(sampler), None, last)
+    # a state that is returned is judged where it is; a prediction, wherever a plan may end
+    end = float(grid[-1] ** -0.5) if last == "sample" else None
+    choice = _choice(audit, ode_named(sampler), end, last)
     near = np.abs(np.log(audit.levels)[None] - np.log(grid)[:, None]).argmin(axis=1)
-    return _judged_plan(audit, choice, np.unique(near), "the grid was given", None)
+    return _judged_plan(audit, choice, np.unique(near), "the grid was given", denoiser)
 
 
 def _judged_plan(

@@ -9,27 +9,25 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
 from ..._checks import InputError, refuse
 from ...path_kl.cells import COVARIANCES
-from ...process import Cosine, VariancePreserving
-from ...sampling.grids import karras_grid, log_uniform_grid, time_grid
 from ...sampling.registry import SAMPLERS, sampler_named
 from ..allowed_levels import fine_enough
 from ..given_grid import evaluate_grid
 from ..make_plan import make_plan
-from ..ode_samplers.plan_ode_sampler import ode_sampler_on_grid, plan_ode_sampler
+from ..named_grids import named_grid
+from ..ode_samplers.plan_ode_sampler import plan_ode_sampler
 from ..options import PlanOptions
 from ..plan import Plan
 from .options import wanted
 
 if TYPE_CHECKING:
-    from ..._typing import Levels
     from ...measuring.record import AuditRecord
 
 ENDS = (0.2, 0.1, 0.05, 0.025, 0.0)  # shares of the data's deviation a last prediction may miss
 HAND_ENDS = (0.1, 0.05)  # those at which analytic-dpm is tried on hand grids
+BY_HAND = ("karras", "cosine", "exponential", "linear-beta")
+PUBLISHED = ("entropy", "beta", "ays")  # tried where plans end
 
 
 class Candidate(NamedTuple):
@@ -103,24 +101,6 @@ def end(audit: AuditRecord, share: float) -> float:
     return float(audit.levels[fine_enough(audit.total().value, variance, share)] ** -0.5)
 
 
-def hand_grids(first: float, last: float, steps: int) -> dict[str, Levels]:
-    """Return the grids that people choose by hand between two SNRs, by name.
-
-    One whose process ends before `first`, as that of linear betas may, is left out.
-    """
-    makers: dict[str, Callable[[], Levels]] = {
-        "Karras": partial(karras_grid, first, last, steps),
-        "cosine": partial(time_grid, Cosine(), first, last, steps),
-        "uniform log-SNR": partial(log_uniform_grid, first, last, steps),
-        "linear beta": partial(time_grid, VariancePreserving.linear(), first, last, steps),
-    }
-    grids = {}
-    for name, make in makers.items() if steps >= 2 else ():
-        with suppress(InputError):
-            grids[name] = make()
-    return grids
-
-
 Maker = tuple[str, Callable[[], Plan]]
 
 
@@ -141,12 +121,11 @@ def _recipes(
         else:
             yield f"{sampler}, planned", partial(make_plan, audit, steps=steps, sampler=sampler)
             yield from _by_hand(audit, steps, sampler, finest, sampler)
-        if not sampler_named(
-            sampler
-        ).stochastic:  # hand grids are often meant to stop at a noise that can be seen
-            yield from _by_hand(audit, steps, sampler, end(audit, HAND_ENDS[0]), sampler)
-            if right is not None:
-                yield from _calibrated_ode_sampler(right, steps, sampler)
+            # others' grids are often meant to stop at a noise that can be seen
+            seen = PUBLISHED if sampler_named(sampler).stochastic else (*BY_HAND, *PUBLISHED)
+            yield from _by_hand(audit, steps, sampler, end(audit, HAND_ENDS[0]), sampler, seen)
+        if not sampler_named(sampler).stochastic and right is not None:
+            yield from _calibrated_ode_sampler(right, steps, sampler)
 
 
 def _along_flow(audit: AuditRecord, steps: int, sampler: str) -> Iterator[Maker]:
@@ -169,6 +148,8 @@ def _gaussian(audit: AuditRecord, steps: int, fresh: bool) -> Iterator[Maker]:
         yield f"{name}, planned to {sigma:.3g}", plan
     for sigma in dict.fromkeys(end(audit, share) for share in HAND_ENDS):
         yield from _by_hand(audit, steps, "analytic-dpm", sigma, name)
+    seen = end(audit, HAND_ENDS[0])
+    yield from _by_hand(audit, steps, "analytic-dpm", seen, name, PUBLISHED)
 
 
 def _calibrated(audit: AuditRecord, steps: int) -> Iterator[Maker]:
@@ -187,28 +168,16 @@ def _calibrated_ode_sampler(right: AuditRecord, steps: int, sampler: str) -> Ite
 
 
 def _by_hand(
-    audit: AuditRecord, steps: int, sampler: str, sigma: float, name: str
-) -> Iterator[Maker]:
-    named = sampler_named(sampler)
-    visits = named.visits(steps)
-    for grid, chosen in hand_grids(float(audit.levels[0]), sigma**-2, visits).items():
-        levels = _trained(audit, chosen)
-        plan = (
-            partial(ode_sampler_on_grid, audit, sampler, levels)
-            if not named.stochastic
-            else partial(evaluate_grid, audit, levels, sampler=sampler)
-        )
-        yield f"{name}, {grid} to {sigma:.3g}", plan
-
-
-def _trained(audit: AuditRecord, levels: Levels) -> Levels:
-    """Return the levels that a network of discrete time was trained at nearest to these."""
-    recorded = audit.facts.trained_levels
-    if recorded is None:
-        return levels
-    trained: Levels = np.asarray(recorded, dtype=np.float64)
-    apart = np.abs(np.log(trained)[None] - np.log(levels)[:, None])
-    return np.asarray(trained[np.unique(apart.argmin(axis=1))])
+    audit: AuditRecord, steps: int, sampler: str, sigma: float, name: str,
+    grids: Sequence[str] = BY_HAND,
+) -> Iterator[Maker]:  # fmt: skip
+    """Yield a sampler on the grids of others; one whose process ends too early is left out."""
+    visits = sampler_named(sampler).visits(steps)
+    for grid in grids:
+        with suppress(InputError):
+            levels = named_grid(audit, grid, sigma**-2, visits)
+            plan = partial(evaluate_grid, audit, levels, sampler=sampler)
+            yield f"{name}, {grid} to {sigma:.3g}", plan
 
 
 def _covariances(audit: AuditRecord) -> list[str]:

@@ -85,6 +85,8 @@ def helped(audit: AuditRecord, remedies: Sequence[Remedy] | None, plan: Plan) ->
     learnt = by_heart(audit, plan)
     faults = " ".join(filter(None, [off(audit, plan), learnt]))
     helps = helps_of(advisable(remedies, plan, bool(learnt)), plan)
+    if audit.facts.no_data and helps == NOTHING_HELPS:
+        return ""  # of what it lists, the model's faults were not looked for
     if not faults:
         return helps
     if helps in ("", NOTHING_HELPS):
@@ -218,7 +220,7 @@ def _words(remedy: Remedy, steps: int, share: float | None = None) -> str:
             )
         case _:
             where = training.where
-            there = "" if where is None else " to ".join(number(noise) for noise in where)
+            there = " to ".join(dict.fromkeys(number(noise) for noise in where or ()))
             there = there and f", above all at noise levels {there}"
             least = number(remedy.low)
             after = " after calibration" if training.calibrated else ""
@@ -228,7 +230,7 @@ def _words(remedy: Remedy, steps: int, share: float | None = None) -> str:
             by = "the training" if training.trained_on else "other"
             if ends is None:
                 return words
-            noise = " to ".join(number(sigma) for sigma in ends)
+            noise = " to ".join(dict.fromkeys(number(sigma) for sigma in ends))
             return f"{words} (at noise {noise} a plain average of {by} examples beats this model)"
 
 

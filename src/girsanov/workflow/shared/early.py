@@ -6,22 +6,24 @@ again, with all others, where the work is done.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from ..._checks import require_choice, require_number
+from ..._checks import require, require_choice, require_number
 from ..._choices import NETWORK_CHOICES, OBJECTIVES, TARGETS, TRAINING_PRECISIONS
 from ..._files import read_format
 from ...comparison.measures.registry import MEASURES, distances
+from ...data.formats.registry import FORMATS, data_format_of
 from ...data.load import require_source
 from ...denoise.places import require_model_place
+from ...planning.named_grids import NAMED_GRIDS
 from ...sampling.sampler import PROCESSES
-from ..more_requests import DemoRequest
+from ..more_requests import DemoRequest, ExportRequest, SampleRequest
 from ..requests import (
     AuditRequest,
     CompareRequest,
-    ExportRequest,
     FitRequest,
     PlanRequest,
     ReportRequest,
@@ -36,6 +38,9 @@ def check_early(request: Request) -> None:
     for kind, check in _WORDS.items():
         if isinstance(request, kind):
             check(request)
+    device = getattr(request, "device", None)
+    known = device is None or re.fullmatch(r"(cpu|cuda)(:\d+)?", device) is not None
+    require(known, "device", "must be cpu, cuda or one GPU such as cuda:1", device)
     for name in ("audit", "plan"):
         for path in _paths(request, name):
             read_format(path, name)
@@ -69,9 +74,20 @@ def _audit(request: AuditRequest) -> None:
 
 def _plan(request: PlanRequest) -> None:
     require_result(Path(request.out), "plan", request.force, Path(request.audit))
+    if request.grid is not None:
+        require_choice("grid", request.grid, NAMED_GRIDS)
     if request.by is not None:
         require_measures([request.by], distances())
         require_model_and_data(request)
+
+
+def _sample(request: SampleRequest) -> None:
+    out = request.out
+    folder = out.endswith("/") or Path(out).is_dir() or not Path(out).suffix
+    kinds = ", ".join(kind.suffix for kind in FORMATS.values())
+    rule = f"must end in {kinds}, or in / (a folder of images)"
+    require(folder or data_format_of(out) is not None, "--out", rule, out)
+    require_place(Path(out))
 
 
 def _compare(request: CompareRequest) -> None:
@@ -97,6 +113,7 @@ _WORDS: dict[type[Request], Callable[[Any], None]] = {
     FitRequest: _fit,
     AuditRequest: _audit,
     PlanRequest: _plan,
+    SampleRequest: _sample,
     CompareRequest: _compare,
     ReportRequest: _report,
     ExportRequest: _export,

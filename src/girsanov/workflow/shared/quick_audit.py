@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..._checks import InputError, require, three_digits
+from ..._checks import InputError, plural, require, three_digits
 from ...data import Dataset
 from ...ledger.verdict import sampler_share
 from .call_budget import Share
@@ -39,7 +39,8 @@ def quick_words(audit: Audit) -> str:
         plan = audit.plan()
         share = sampler_share(plan)
         low, high = (three_digits(end) for end in (share.low, share.high))
-        words += f", and the cost of {plan.steps} steps lies between {low} and {high} nats (95 %)"
+        steps = plural(plan.steps, "step")
+        words += f", and the cost of {steps} lies between {low} and {high} nats (95 %)"
     return (
         f"{words}. Four times the calls would halve the first; without --quick, finer levels and "
         "steps along the flow narrow the second"
