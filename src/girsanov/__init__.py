@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from ._checks import MissingExtra as MissingExtra
     from ._processes import Processes as Processes
     from ._processes import processes as processes
+    from .advice.advise import Advice as Advice
+    from .advice.advise import advise as advise
     from .audited import Audit as Audit
     from .audited import load_audit as load_audit
     from .audited import verdict as verdict
@@ -99,6 +101,7 @@ if TYPE_CHECKING:
 _HOME = {
     "._checks": ("InputError", "MissingExtra"),
     "._processes": ("Processes", "processes"),
+    ".advice.advise": ("Advice", "advise"),
     ".basis": ("Basis",),
     ".checkpoints.monitor": ("Monitor",),
     ".comparison.compare": ("compare",),

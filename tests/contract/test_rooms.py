@@ -26,6 +26,7 @@ ROOMS = [  # top to bottom: a file imports only from rooms above its own, or fro
         "diffusers_export",
         "audited",
         "auditing",
+        "advice",
         "paper",
     ),
     *("workflow", "cli", "__main__"),
@@ -276,7 +277,7 @@ def test_every_file_opens_with_a_docstring(name):
 
 COMMANDS = {  # a command, the call of the workflow behind it, and the public function
     *("audit", "bounds", "compare", "demo", "doctor", "export", "fit", "likelihood", "plan"),
-    *("checkpoints", "report", "sample", "verify", "check", "init_network", "coverage"),
+    *("checkpoints", "report", "sample", "verify", "check", "init_network", "coverage", "advise"),
 }
 PROTOCOL = {"run", "STATEMENT"}  # what every file of paper/statements defines; `run` of the CLI
 

@@ -53,7 +53,7 @@ def run(arguments: Sequence[str]) -> int:
         # isort: off
         from . import demo, fit, audit, plan, sample, report, compare, coverage  # noqa: F401
         from . import likelihood, checkpoints, export, bounds, verify  # noqa: F401
-        from . import check, init_network  # noqa: F401
+        from . import check, advise, init_network  # noqa: F401
 
         # isort: on
         from .options import app

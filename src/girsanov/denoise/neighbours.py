@@ -106,9 +106,9 @@ def can_stand_beside(model: Denoiser) -> bool:
     return process_of(model) == "vp" and getattr(model, "guidance", 1.0) == 1 and not model.exact
 
 
-def most_points(model: Denoiser) -> int:
-    """Return how many examples of this model's shape are kept."""
-    return max(2, min(POINTS, NUMBERS // math.prod(model.shape)))
+def most_points(shape: tuple[int, ...]) -> int:
+    """Return how many examples of this shape are kept."""
+    return max(2, min(POINTS, NUMBERS // math.prod(shape)))
 
 
 def likeliest_width(points: Tensor) -> float:

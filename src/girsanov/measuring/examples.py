@@ -216,7 +216,7 @@ def neighbours(
     """
     if examples is None or not can_stand_beside(denoiser):
         return None, ""
-    most = most_points(denoiser)
+    most = most_points(denoiser.shape)
     if len(examples) > most:
         examples = _some(examples, most, 0)
     rows = slice(0, len(examples))

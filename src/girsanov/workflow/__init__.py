@@ -12,6 +12,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .more_requests import AdviseRequest as AdviseRequest
 from .more_requests import CheckpointsRequest as CheckpointsRequest
 from .more_requests import CheckRequest as CheckRequest
 from .more_requests import CoverageRequest as CoverageRequest
@@ -26,6 +27,7 @@ from .requests import PlanRequest as PlanRequest
 from .requests import ReportRequest as ReportRequest
 
 if TYPE_CHECKING:
+    from .advise_training import advise as advise
     from .audit_model import audit as audit
     from .check_model import check as check
     from .compare_checkpoints import checkpoints as checkpoints
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "fit": "fit_model",
+    "advise": "advise_training",
     "audit": "audit_model",
     "check": "check_model",
     "plan": "plan_sampling",

@@ -48,6 +48,28 @@ class LikelihoodRequest(Request):
 
 
 @dataclass(frozen=True)
+class AdviseRequest(Request):
+    """Data to be trained on, whose noise levels are asked for.
+
+    data: what `load_data` takes; audit: of a model that was fitted to this file, to be put beside
+    what can be attained; minutes: of a short training that measures where the gradient varies;
+    labels, drop, decimal, dates: as in `AuditRequest`; nats: what a start from noise may cost;
+    seed: of all randomness.
+    """
+
+    data: PathLike
+    _: KW_ONLY
+    audit: PathLike | None = None
+    minutes: float | None = None
+    labels: str | None = None
+    drop: Sequence[str] = ()
+    decimal: str | None = None
+    dates: str | None = None
+    nats: float = 0.01
+    seed: int = 0
+
+
+@dataclass(frozen=True)
 class CheckpointsRequest(Request):
     """Checkpoints of one training run to be measured on the same examples and noise.
 

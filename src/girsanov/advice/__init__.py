@@ -1,0 +1,1 @@
+"""What data say of the training before it begins."""
