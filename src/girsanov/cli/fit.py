@@ -27,7 +27,8 @@ PICTURE_AXES = 3  # [C, H, W]
     out="The new folder for the model. A model is never replaced.",
     minutes="Train for so many minutes (default 3).",
     steps=Option(min=1, help="Or train for so many steps."),
-    held_out="The share of the data to keep back for the audit (0 keeps none).",
+    held_out="The share of the data to keep back for the audit (default: 0.2, or more if the "
+    "audit needs it; 0 keeps none).",
     conditional=Option("--conditional", help="Learn the classes that come with the data."),
     only="Or a column to keep; all others are left out, except the labels. Repeat it for more.",
     series=Option("--series", help="Read rows of numbers ([n, L], [n, C, L]) as series."),
@@ -51,7 +52,7 @@ def fit(request: workflow.FitRequest, *, json: AsJson = False) -> None:
         if (Path(request.out) / "checkpoint" / "state.json").is_file():
             console.aside(f"{request.out} keeps the run; the same command with --resume goes on")
         raise
-    kept_back = request.held_out > 0
+    kept_back = request.held_out != 0
     then = after_fit(str(request.out), str(request.data), kept_back, request.given)
     console.result(json, fitted.to_json(), lambda: _print(fitted, then))
 

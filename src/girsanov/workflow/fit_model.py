@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from ..denoise.network import NetworkDenoiser
     from .requests import FitRequest
 
+USUAL_SHARE = 0.2  # of the examples that is kept back
+
 
 @dataclass(frozen=True)
 class FitResult:
@@ -102,9 +104,14 @@ def _read(request: FitRequest) -> Dataset:
     return data
 
 
+def _usual_share(examples: int) -> float:
+    """Return 0.2, or as much more as an audit needs of few examples, but no more than half."""
+    return min(0.5, max(USUAL_SHARE, 2 * GROUPS / examples))
+
+
 def _training_part(request: FitRequest, data: Dataset) -> Dataset:
     """Return the data but for the share that is kept back, which must do for an audit."""
-    share = request.held_out
+    share = _usual_share(len(data)) if request.held_out is None else request.held_out
     if not share:
         return data
     train, kept = data.split(1 - share, seed=request.seed)

@@ -55,7 +55,8 @@ class FitRequest(Request):
     """A denoiser to be trained on data, of which a share is kept back for its audit.
 
     data: what `load_data` takes; out: a new folder for the model; minutes or steps: how long to
-    train, 3 minutes by default; held_out: the share kept back, 0 for none; given: columns, or a
+    train, 3 minutes by default; held_out: the share kept back, 0 for none
+    (default 0.2, or more of few examples, as an audit needs); given: columns, or a
     file with as many rows, of y, for a model of x given y; conditional: learn the
     classes of the data; labels: the column or array that holds them, which are then learnt; drop,
     only: columns of a table to leave out, or to keep alone; decimal, dates: how to read cells
@@ -70,7 +71,7 @@ class FitRequest(Request):
     out: PathLike
     minutes: float | None = None
     steps: int | None = None
-    held_out: float = 0.2
+    held_out: float | None = None
     given: Sequence[str] = ()
     conditional: bool = False
     labels: str | None = None
@@ -92,8 +93,9 @@ class FitRequest(Request):
     def __post_init__(self) -> None:
         """Refuse a share that is none."""
         super().__post_init__()
-        share = require_number("--held-out", self.held_out)
-        require(0 <= share < 1, "--held-out", "must be a share, at least 0 and below 1", share)
+        if self.held_out is not None:
+            share = require_number("--held-out", self.held_out)
+            require(0 <= share < 1, "--held-out", "must be a share, at least 0 and below 1", share)
 
 
 @dataclass(frozen=True)
