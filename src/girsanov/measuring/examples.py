@@ -253,7 +253,8 @@ def moments_for(
     order = NoiseSource(0, "set aside").uniform(0, 0, len(source)).argsort(kind="stable")
     aside = len(source) // MOMENT_SHARE
     kept, others = Part(rows, np.sort(order[aside:])), Part(rows, np.sort(order[:aside]))
-    origin = "held-out, set aside" if data is not source else "its own samples, set aside"
+    own = not isinstance(data, Dataset)
+    origin = "its own samples, set aside" if own else "held-out, set aside"
     return PriorKnowledge(_measured(others, denoiser), origin, kept, others)
 
 

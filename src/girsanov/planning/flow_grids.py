@@ -7,7 +7,6 @@ is added to the price of the plan, whose grid all examples choose.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
     from .options import PlanOptions
 
 MOST_CALLS = 256  # a plan may make
-FRONTIER = (*range(1, 33), 40, 48, 64)  # numbers of calls that a frontier tells of
+FRONTIER = (*range(1, 33), *range(34, 66, 2))  # numbers of calls that a frontier tells of
 
 
 @dataclass(frozen=True)
@@ -264,9 +263,12 @@ class FlowGrids:
         return counts
 
     def frontier(self, steps: int | None = None) -> list[Json]:
-        """Return what the best grids of other numbers of calls cost above the cheapest."""
+        """Return what the best grids of other numbers of calls cost above the cheapest.
+
+        They are the grids that plans of so many calls have, and their prices, cross-fitted.
+        """
         counts = self.counts(steps)
-        costs = [min(map(self.cost, self._grids(n)), key=lambda cost: cost.value) for n in counts]
+        costs = [self.cost(self.best(n)) for n in counts]
         least = min(float(cost.value) for cost in costs)
         return [
             {
@@ -276,19 +278,6 @@ class FlowGrids:
             }
             for count, cost in zip(counts, costs, strict=True)
         ]
-
-    def _grids(self, steps: int) -> Iterator[FlowGrid]:
-        """Yield the grids of so many calls of which `best` takes one, as all examples choose."""
-        route = self.route(steps)
-        assert route is not None
-        grid, other = self.grid(route), self.without_gaussian
-        yield grid
-        if other is None or not np.isnan(grid.inner.flow_to).any():
-            return
-        yield from self._of_gaussians(steps)
-        route = other.route(steps)
-        if route is not None:
-            yield other.grid(route)
 
     def cost(self, grid: FlowGrid) -> Estimate:
         """Return what a grid costs: its start beyond the cheapest, and its steps."""

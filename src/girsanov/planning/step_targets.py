@@ -34,7 +34,7 @@ TABLE_GAIN = 0.0003
 # and of series and volumes: two rhythms of a series, say, are 2 nats beyond its covariance
 CHANNEL_GAIN = 0.001
 EVERY = 32  # every number of steps up to here is priced, and some beyond
-SOME = (40, 48, 64, 96, 128, 192, MOST_LEVELS)
+SOME = (*range(34, 66, 2), 80, 96, 128, 192, MOST_LEVELS)
 USUAL_STEPS = 64  # steps a frontier goes to unless more are asked for
 
 
@@ -302,9 +302,15 @@ def decisive(count: int, rows: list[Json], model_costs_more: Callable[[int], boo
     return counts[last]
 
 
-def _saved_by_twice(rows: list[Json], row: Json) -> float:
-    within = [r["above_best"] for r in rows if r["steps"] <= 2 * row["steps"]]
-    return float(row["above_best"] - min(within))
+def _by_twice(rows: list[Json], row: Json) -> tuple[str, float]:
+    """Return how many more steps are held against a number, in words, and what they save.
+
+    They are twice as many, or as many as were priced.
+    """
+    more = [r for r in rows if row["steps"] <= r["steps"] <= 2 * row["steps"]]
+    twice, least = more[-1]["steps"], min(r["above_best"] for r in more)
+    what = "doubling the steps" if twice == 2 * row["steps"] else plural(twice, "step")
+    return what, float(row["above_best"] - least)
 
 
 def why_best(
@@ -327,9 +333,12 @@ def why_best(
         rule = f"too little to be measured; {reason}"
     else:
         rule = f"under {gain.each} per effective dimension; {reason}"
-    saved = figure(_saved_by_twice(rows, row), 2)
-    saved += f" ± {figure(error, 1)}" if error > 0 else ""
-    why = f"doubling the steps would gain {little}{saved} nats, {rule}"
+    what, gained = _by_twice(rows, row)
+    if what == plural(steps, "step"):
+        why = f"more than {what} were not tried; {reason}"
+    else:
+        saved = figure(gained, 2) + (f" ± {figure(error, 1)}" if error > 0 else "")
+        why = f"{what} would gain {little}{saved} nats, {rule}"
     if last["above_best"] > max(few, 4 * last["standard_error"]):
         why += (
             f"; {plural(last['steps'], 'step')} would cost {figure(last['above_best'], 2)} nats "
