@@ -5,6 +5,7 @@ import pytest
 import torch
 
 import girsanov as gv
+from girsanov._checks import InputError
 from girsanov.sampling.gaps import EXACT, rows_with_gaps
 
 MEAN = np.array([50.0, -3.0, 1000.0])
@@ -127,3 +128,19 @@ def test_a_gap_of_a_column_that_had_gaps_is_filled_with_a_value(tmp_path):
     assert (filled["a"][2] == 0.5).all()
     with pytest.raises(gv.InputError, match=r"column 'kind'.*got elm"):
         gv.fill(model, plan, np.array([(np.nan, "elm")], rows.dtype), 3)
+
+
+def test_known_cells_that_the_column_would_change_are_refused():
+    rng = np.random.default_rng(3)
+    rows = np.empty(300, [("k", "i8"), ("when", "M8[D]"), ("a", "f8")])
+    rows["a"], rows["k"] = rng.normal(size=300), rng.poisson(40, 300)
+    rows["when"] = np.datetime64("2020-01-01") + rng.integers(0, 900, 300)
+    model = gv.fit(gv.load_data(rows), steps=2, network="mlp")
+    finer = np.datetime64("2020-06-01T12:30")
+    for name, value, words in (("k", 3.7, "whole numbers"), ("when", finer, "dates as coarse")):
+        other = np.array([(value,)], [(name, np.asarray(value).dtype)])
+        with pytest.raises(InputError, match=f"column '{name}' must hold {words}"):
+            rows_with_gaps(model, other)
+        assert rows_with_gaps(model, rows[[name]][:3]).cells[name].tolist() == (
+            rows[name][:3].tolist()
+        )

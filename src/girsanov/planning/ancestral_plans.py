@@ -23,7 +23,7 @@ from .allowed_levels import Offer, ends_by, offer
 from .flow_grids import FlowGrid, FlowGrids
 from .on_grid import bare, grid_prices, with_prices
 from .options import GIVEN, PlanOptions, remembered
-from .step_targets import best_number, least_gain
+from .step_targets import best_number, least_gain, of_the_model
 
 if TYPE_CHECKING:
     from ..measuring.record import AuditRecord
@@ -49,8 +49,8 @@ def ancestral_plan(audit: AuditRecord, request: PlanOptions) -> Plan:
     else:
         rows = grids.frontier()
         gain = least_gain(grids.price, int(grids.places[grids.end]) + 1)
-        bound, exact = grids.score_bound, grids.price.exact
-        count, why = best_number(rows, bound, grids.upper, gain, exact=exact)
+        without = of_the_model(grids.price)
+        count, why = best_number(rows, grids.score_bound, grids.upper, gain, without)
     grids.require(count)
     plan = flow_plan(grids, grids.best(count), why, rows or grids.frontier(count))
     return dataclasses.replace(plan, limits=remembered(request, grids.price))

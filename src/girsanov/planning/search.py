@@ -19,7 +19,7 @@ from ..sampling.registry import sampler_named
 from .allowed_levels import ends_by, offer
 from .on_grid import bare, plan_on
 from .options import GIVEN, PlanOptions, remembered
-from .step_targets import Grids, best_number, least_gain
+from .step_targets import Grids, best_number, least_gain, of_the_model
 
 if TYPE_CHECKING:
     from ..denoise.base import Denoiser
@@ -136,7 +136,7 @@ def _best(grids: Grids, rows: list[Json]) -> tuple[int, str]:
     def bound(steps: int) -> float:
         return 0.0 if price.exact else score_floor(price, grids.nodes(steps))
 
-    count, why = best_number(rows, bound, grids.upper, gain, exact=price.exact)
+    count, why = best_number(rows, bound, grids.upper, gain, of_the_model(price))
     if price.audit.untrained() is None:
         return count, why
     return count, f"no number of steps repairs a model that knows nothing about this data; {why}"

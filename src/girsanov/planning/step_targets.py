@@ -236,14 +236,13 @@ def best_number(
     score_bound: Callable[[int], float],
     upper: Callable[[int], float],
     gain: Gain,
-    *,
-    exact: bool,
+    without: str,
 ) -> tuple[int, str]:
     """Return the best number of steps, and why: by the score error of its own grid.
 
     rows: the frontier; score_bound: the lower bound on that error in nats, upper: the upper ends
-    of init and discretisation together, of so many steps; gain: the least that counts; exact:
-    whether the denoiser is.
+    of init and discretisation together, of so many steps; gain: the least that counts;
+    without: what is said of the model where there is no bound, `of_the_model`.
     """
     count = best_steps(rows, score_bound(int(rows[-1]["steps"])), gain)
 
@@ -254,7 +253,7 @@ def best_number(
     more = decisive(count, rows, model_costs_more)
     if more > count:
         return more, DECISIVE
-    return count, why_best(rows, count, score_bound(count), gain, exact=exact)
+    return count, why_best(rows, count, score_bound(count), gain, without)
 
 
 def best_steps(rows: list[Json], bound: float, gain: Gain) -> int:
@@ -313,18 +312,22 @@ def _by_twice(rows: list[Json], row: Json) -> tuple[str, float]:
     return what, float(row["above_best"] - least)
 
 
-def why_best(
-    rows: list[Json], steps: int, bound: float, gain: Gain, *, exact: bool = False
-) -> str:
+def of_the_model(price: Prices) -> str:
+    """Return what is said of a model of whose error there is no lower bound."""
+    if price.audit.facts.no_data:
+        return "nothing is known of the model’s error"
+    return "the denoiser is exact" if price.exact else "we found no model error"
+
+
+def why_best(rows: list[Json], steps: int, bound: float, gain: Gain, without: str) -> str:
     """Return why so many steps are the best number; bound: of the score error of their grid.
 
-    exact: whether the denoiser is.
+    without: what is said where that is 0.
     """
     row, last = next(r for r in rows if r["steps"] == steps), rows[-1]
     half, error, few = _worth(row, bound, gain)
     least = f"at least {figure(bound, 2)} nats of the path"
-    reason = f"the model’s error is {least}" if bound > 0 else "we found no model error"
-    reason = "the denoiser is exact" if exact else reason
+    reason = f"the model’s error is {least}" if bound > 0 else without
     little = "little: "
     if half >= max(error, few):
         little = ""  # it may be many nats

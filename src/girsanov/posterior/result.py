@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 TOO_WIDE, TOO_NARROW = "too wide", "too narrow"
 OBSERVED = (
     "The steps, the network or the conjugate step, which takes x0 given the state for Gaussian, "
-    "may do it. What helps with the first and the last: plan with more steps."
+    "may do it. Plan with --covariance pca or full if it was neither, and with more steps."
 )
 FEW = 3  # counts outside their bands that a sentence names
 

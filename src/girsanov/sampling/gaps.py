@@ -91,6 +91,7 @@ def rows_with_gaps(denoiser: Denoiser, table: Any, argument: str = "fill") -> Ga
     for column in units.columns:
         own = raw[column.name] if column.name in there else None
         column_known, values = _cells(column, own, len(raw))
+        _require_writable(column, values[column_known], argument)
         try:
             numbers.append(_numbers(column, values, column_known))
         except InputError as cause:
@@ -114,6 +115,17 @@ def _cells(
     if own.dtype.kind == "U" and not (own != "").any():  # a column of gaps alone
         return np.zeros(count, bool), np.zeros(count, column.dtype)
     return ~missing(own), own
+
+
+def _require_writable(column: ColumnUnits, values: NDArray[Any], argument: str) -> None:
+    """Refuse known cells that the column's own type would change, such as 3.7 of whole numbers."""
+    kinds = {"i": "whole numbers", "u": "whole numbers", "M": "dates as coarse as in training"}
+    what = kinds.get(column.dtype.kind)
+    if what is None or values.dtype.kind not in "iufM":
+        return
+    changed = values[values.astype(column.dtype) != values]
+    rule = f"column {column.name!r} must hold {what}, as the training data do"
+    require(not len(changed), argument, rule, str(changed[0]) if len(changed) else None)
 
 
 def _numbers(column: ColumnUnits, values: NDArray[Any], known: NDArray[np.bool_]) -> Array:
