@@ -113,7 +113,8 @@ def frontier_line(plan: Plan) -> str:
         return f"the same from {rows[0]['steps']} to {plural(rows[-1]['steps'], 'step')}"
     best = min(rows, key=lambda r: float(r["above_best"]))["steps"]
     least = max(1e-6, 1e-4 * most)
-    logs = [math.log(max(least, float(r["above_best"]))) for r in rows]
+    few = [r for r in rows if r["steps"] <= 32 or r["steps"] % 8 == 0 or r is rows[-1]]  # one line
+    logs = [math.log(max(least, float(r["above_best"]))) for r in few]
     ends = f"{rows[0]['steps']} .. {plural(rows[-1]['steps'], 'step')}"
     words = "still falling" if enough(rows) == rows[-1]["steps"] else f"flat from {enough(rows)}"
     words = words if cheapest(plan) is None else f"cheapest {best}"
