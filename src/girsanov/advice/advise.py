@@ -10,7 +10,7 @@ import numpy as np
 from .._checks import figure, plural, refuse, require, require_count, require_number
 from ..data.dataset import Dataset
 from .examples import compared_rows
-from .levels_of import Measured, measured_levels
+from .levels_of import MeasuredLevels, measured_levels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,7 +38,7 @@ class Advice:
 
     examples: int
     of: int
-    measured: Measured
+    measured: MeasuredLevels
     own: Levels | None
     notes: list[str]
     fit: BesideAudit | None = None
@@ -119,7 +119,7 @@ def advise(
 
 
 def _own_levels(
-    data: Dataset, rows: NDArray[np.int64], measured: Measured, seed: int
+    data: Dataset, rows: NDArray[np.int64], measured: MeasuredLevels, seed: int
 ) -> Levels | None:
     """Return the levels in the data's own units, None where they are no numbers."""
     own = _own_numbers(data, rows)

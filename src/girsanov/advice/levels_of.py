@@ -25,7 +25,7 @@ OFF_CENTRE = 1.05  # deviation about 0 over that about the mean, from which on t
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredLevels:
     """The levels of examples in one choice of units, and what they rest on.
 
     nats: what a start at sigma_max costs; fine: why sigma_min is where it is; distance: to the
@@ -86,7 +86,7 @@ class Measured:
         )
 
 
-def measured_levels(x: Tensor, units: str, nats: float, seed: int) -> Measured:
+def measured_levels(x: Tensor, units: str, nats: float, seed: int) -> MeasuredLevels:
     """Return what examples x [n, *shape], n >= 4, say in their own units, called `units`.
 
     nats: what a start may cost. Raises InputError for examples that are all equal.
@@ -106,4 +106,4 @@ def measured_levels(x: Tensor, units: str, nats: float, seed: int) -> Measured:
     density = training_density(errors, scale, d)
     about_zero = math.sqrt(moments.second_moment / d)
     levels = Levels(units, bottom, top, scale, about_zero, *density)
-    return Measured(levels, nats, fine, distance, errors)
+    return MeasuredLevels(levels, nats, fine, distance, errors)
