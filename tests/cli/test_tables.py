@@ -105,18 +105,18 @@ def test_ids_are_told_before_training_and_in_the_audit(girsanov, mistake, visits
 @pytest.mark.parametrize(
     ("run", "told"),
     [
-        ({"steps_run": 5, "steps": 5}, "give it more --steps"),
-        ({"steps_run": 5, "steps": 9, "out_of_time": True}, "give it more --minutes"),
-        ({"steps_run": 5, "steps": 9}, "more steps do not help"),
+        ({"steps_run": 5, "steps": 5}, "Give it more --steps"),
+        ({"steps_run": 5, "steps": 9, "out_of_time": True}, "Give it more --minutes"),
+        ({"steps_run": 5, "steps": 9}, "More steps do not help"),
         (
             {"steps_run": 5, "steps": 9, "notes": ["column k looks like an id: no"]},
-            "leave out the columns that look like",
+            "Leave out the columns that look like",
         ),
     ],
 )
 def test_advice_names_options_that_exist(girsanov, run, told):
     said = _advice(run)
-    assert told.lower() in said.lower()
+    assert told in said
     options = girsanov("fit", "--help").out
     assert all(word in options for word in re.findall(r"--\w+", said))
 
